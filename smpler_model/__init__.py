@@ -1,0 +1,1 @@
+"""SMPLer: SMPL bodies from single images. Knows nothing of ROS."""
