@@ -1,0 +1,44 @@
+# Everything happens inside the clone: .venv, .ros and build folders; `make clean` removes them.
+PYTHON ?= python3
+INPUT ?=
+SHELL := /bin/bash
+export MAKEFLAGS += --no-print-directory
+
+IN_ENV = . .ros/environment.sh &&
+
+.PHONY: help setup test check unit demo lock clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## prepare .venv, ROS 2 and the message packages (only what has changed)
+	@command -v $(PYTHON) >/dev/null || { echo "set-up: expected Python 3.10 or newer as \
+	'$(PYTHON)', found none; install it or run make with PYTHON=<its path>" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "set-up: expected \
+	Python 3.10 or newer, '$(PYTHON)' is $$($(PYTHON) -V 2>&1); install a newer one or run make \
+	with PYTHON=<its path>" >&2; exit 1; }
+	@$(PYTHON) tools/set_up.py
+
+test: check unit  ## everything that CI runs
+
+check: setup  ## ruff, mypy, and the packages that colcon finds
+	@$(IN_ENV) ruff check . && ruff format --check --quiet .
+	@$(IN_ENV) mypy
+	@$(IN_ENV) colcon --log-base /dev/null list --base-paths . smpler_msgs
+
+unit: setup  ## the tests alone
+	@$(IN_ENV) python -m pytest
+
+demo: setup  ## the node on live topics, with a table at the end
+	@$(IN_ENV) python -m smpler_ros.demo
+
+lock: setup  ## write constraints.txt anew, keeping the versions that still fit
+	@$(IN_ENV) python -m pip install --quiet uv
+	@$(IN_ENV) uv pip compile --quiet --universal --python-version 3.10 --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links \
+	--group pip --group model --group bags --group check --group build --group ros \
+	--output-file constraints.txt
+
+clean:  ## remove everything that the other targets have made
+	rm -rf .venv .ros build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis

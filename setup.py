@@ -1,0 +1,36 @@
+"""Packaging of smpler_ros; its dependencies are in package.xml and pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+
+def share_files() -> list[tuple[str, list[str]]]:
+    """Return the files that ROS looks up in the package's share folder."""
+    share = "share/smpler_ros"
+    folders = [
+        (f"{share}/{name}", sorted(str(file) for file in Path(name).glob("*.*")))
+        for name in ("launch", "config")
+    ]
+    return [
+        ("share/ament_index/resource_index/packages", ["resource/smpler_ros"]),
+        (share, ["package.xml"]),
+        *((target, files) for target, files in folders if files),
+    ]
+
+
+setup(
+    name="smpler_ros",
+    version="0.1.0",
+    description="People in 3D for robots: SMPL bodies from camera images with SMPLer.",
+    license="Apache-2.0",
+    maintainer="smpler_ros maintainers",
+    maintainer_email="maintainers@smpler-ros.example",
+    python_requires=">=3.10",
+    packages=find_packages(include=["smpler_ros*", "smpler_model*", "training*"]),
+    package_data={"smpler_model": ["data/*"]},
+    data_files=share_files(),
+    install_requires=["setuptools"],
+    zip_safe=False,
+    entry_points={"console_scripts": ["smpler_node = smpler_ros.smpler_node:main"]},
+)
