@@ -1,0 +1,80 @@
+"""Run a node as a process that stops cleanly on SIGINT and SIGTERM."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
+
+
+class ManagedNode(LifecycleNode):
+    """A lifecycle node that `run_node` starts and closes."""
+
+    def start(self) -> bool:
+        """Begin what the node does without being asked to; return whether that worked."""
+        return True
+
+    def close(self) -> None:
+        """Stop threads and release what was opened; the node is destroyed afterwards."""
+
+
+def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
+    """Create a node, start it, spin until a signal or a shutdown, close it.
+
+    The executor runs in a thread of its own and rclpy's signal handlers stay off: a signal then
+    only ends the wait below, nothing is shut down under a running callback, and every step of the
+    way out is made in order.
+
+    Args:
+        create: Creates the node.
+        arguments: Command line, for remappings and parameters; that of the process by default.
+
+    Returns:
+        The exit status: 1 when the node could not start.
+    """
+    stop = threading.Event()
+
+    def request_stop(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, request_stop)
+    rclpy.init(
+        args=sys.argv if arguments is None else list(arguments),
+        signal_handler_options=SignalHandlerOptions.NO,
+    )
+    node = create()
+    started = node.start()
+    if started:
+        _spin(node, stop)
+    node.close()
+    node.destroy_node()
+    rclpy.try_shutdown()
+    return 0 if started else 1
+
+
+def _spin(node: ManagedNode, stop: threading.Event) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    stopped: Future[None] = Future()
+
+    def spin() -> None:
+        try:
+            executor.spin_until_future_complete(stopped)
+        except ExternalShutdownException:
+            node.get_logger().info("the ROS context was shut down")
+        finally:
+            stop.set()
+
+    thread = threading.Thread(target=spin, name="executor")
+    thread.start()
+    stop.wait()
+    stopped.set_result(None)
+    thread.join()
+    executor.shutdown()

@@ -1,0 +1,122 @@
+"""A node as a process, and the peer that talks to it over real ROS."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+
+from smpler_msgs.msg import SmplPersonArray
+
+STARTUP_S = 20.0
+
+
+class NodeProcess:
+    """A node of the package running as its own process."""
+
+    def __init__(self, module: str, *ros_arguments: str) -> None:
+        command = [sys.executable, "-m", module]
+        if ros_arguments:
+            command += ["--ros-args", *ros_arguments]
+        self.process = subprocess.Popen(
+            command,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, float]:
+        """Send a signal; return the exit status, what was printed, and the seconds it took."""
+        start = time.monotonic()
+        self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=30)
+        return self.process.returncode, output, time.monotonic() - start
+
+    def __enter__(self) -> "NodeProcess":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        output, _ = self.process.communicate()
+        if error is not None:
+            sys.stdout.write(output)
+
+
+class Peer:
+    """The other side of the node: publishes images, collects people."""
+
+    def __init__(self, domain: int, reliability: ReliabilityPolicy) -> None:
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.node = Node("peer", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        qos = QoSProfile(depth=1, reliability=reliability)
+        self.images = self.node.create_publisher(Image, "image", qos)
+        self.camera_infos = self.node.create_publisher(CameraInfo, "camera_info", qos)
+        self.people: list[SmplPersonArray] = []
+        self.node.create_subscription(SmplPersonArray, "people", self.people.append, 10)
+
+    def publish_image(self, seconds: int, frame_id: str = "camera_optical_frame") -> None:
+        """Publish a small grey image and its camera_info, stamped with whole seconds."""
+        pixels = np.full((48, 64, 3), 127, np.uint8)
+        image = Image(height=48, width=64, encoding="rgb8", step=64 * 3)
+        image.data = pixels.tobytes()
+        image.header.frame_id = frame_id
+        image.header.stamp = Time(sec=seconds, nanosec=5)
+        self.camera_infos.publish(CameraInfo(header=image.header, height=48, width=64))
+        self.images.publish(image)
+
+    def spin_until(self, condition: Callable[[], bool], timeout_s: float = STARTUP_S) -> None:
+        """Spin until the condition holds; fail when it does not in time."""
+        end = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < end, "the condition did not come true in time"
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def wait_for_node(self) -> None:
+        """Wait until the node listens to the image and publishes people."""
+        self.spin_until(
+            lambda: (
+                self.images.get_subscription_count() > 0
+                and self.node.count_publishers("people") > 0
+            )
+        )
+
+    def wait_for_no_node(self) -> None:
+        """Wait until nobody listens to the image any more."""
+        self.spin_until(lambda: self.images.get_subscription_count() == 0, timeout_s=40)
+
+    def exchange(self, seconds: int) -> SmplPersonArray:
+        """Publish images with this stamp until people with this stamp come back."""
+        end = time.monotonic() + STARTUP_S
+        while not (mine := [p for p in self.people if p.header.stamp.sec == seconds]):
+            assert time.monotonic() < end, "no people came back"
+            self.publish_image(seconds)
+            self.executor.spin_once(timeout_sec=0.1)
+        return mine[0]
+
+    def close(self) -> None:
+        """Leave ROS."""
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)

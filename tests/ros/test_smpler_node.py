@@ -1,0 +1,101 @@
+"""The node over real rclpy and Fast DDS."""
+
+import signal
+
+import pytest
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+
+from tests.ros.peer import NodeProcess, Peer
+
+MODULE = "smpler_ros.smpler_node"
+
+
+def call(peer: Peer, kind: type, name: str, request: object) -> object:
+    client = peer.node.create_client(kind, name)
+    peer.spin_until(client.service_is_ready)
+    future = client.call_async(request)
+    peer.spin_until(future.done)
+    return future.result()
+
+
+def state_of(peer: Peer) -> int:
+    return call(peer, GetState, "/smpler_node/get_state", GetState.Request()).current_state.id
+
+
+def change_state(peer: Peer, transition: int) -> bool:
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return call(peer, ChangeState, "/smpler_node/change_state", request).success
+
+
+@pytest.mark.parametrize("camera", ["peer", "reliable_peer"])
+def test_image_in_people_out(camera: str, request: pytest.FixtureRequest) -> None:
+    peer: Peer = request.getfixturevalue(camera)
+    with NodeProcess(MODULE):
+        peer.wait_for_node()
+        people = peer.exchange(seconds=17)
+    assert (people.header.stamp.sec, people.header.stamp.nanosec) == (17, 5)
+    assert people.header.frame_id == "camera_optical_frame"
+    assert people.people == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stops_cleanly_on_a_signal(peer: Peer, number: signal.Signals) -> None:
+    with NodeProcess(MODULE) as node:
+        peer.wait_for_node()
+        peer.exchange(seconds=1)
+        status, output, seconds = node.stop(number)
+    assert status == 0
+    assert "Traceback" not in output
+    assert seconds < 1.0
+
+
+def test_stops_cleanly_while_images_stream(peer: Peer) -> None:
+    with NodeProcess(MODULE) as node:
+        peer.wait_for_node()
+        for second in range(50):
+            peer.publish_image(second)
+        status, output, seconds = node.stop()
+    assert (status, "Traceback" in output, seconds < 1.0) == (0, False, True)
+
+
+def test_killed_and_restarted(peer: Peer) -> None:
+    with NodeProcess(MODULE) as node:
+        peer.wait_for_node()
+        peer.exchange(seconds=1)
+        node.stop(signal.SIGKILL)
+    with NodeProcess(MODULE):
+        assert peer.exchange(seconds=2).header.stamp.sec == 2
+
+
+def test_waits_for_a_lifecycle_manager_without_autostart(peer: Peer) -> None:
+    with NodeProcess(MODULE, "-p", "autostart:=false"):
+        assert state_of(peer) == State.PRIMARY_STATE_UNCONFIGURED
+        assert change_state(peer, Transition.TRANSITION_CONFIGURE)
+        assert state_of(peer) == State.PRIMARY_STATE_INACTIVE
+        assert peer.images.get_subscription_count() == 0
+        assert change_state(peer, Transition.TRANSITION_ACTIVATE)
+        peer.exchange(seconds=3)
+
+
+def test_goes_through_its_lifecycle_twice(peer: Peer) -> None:
+    with NodeProcess(MODULE) as node:
+        peer.exchange(seconds=1)
+        for round_ in range(2):
+            assert change_state(peer, Transition.TRANSITION_DEACTIVATE)
+            peer.wait_for_no_node()
+            assert change_state(peer, Transition.TRANSITION_CLEANUP)
+            assert state_of(peer) == State.PRIMARY_STATE_UNCONFIGURED
+            assert change_state(peer, Transition.TRANSITION_CONFIGURE)
+            assert change_state(peer, Transition.TRANSITION_ACTIVATE)
+            peer.exchange(seconds=2 + round_)
+        status, output, _ = node.stop()
+    assert (status, "Traceback" in output) == (0, False)
+
+
+def test_lifecycle_shutdown_leaves_the_process_answering(peer: Peer) -> None:
+    with NodeProcess(MODULE) as node:
+        peer.exchange(seconds=1)
+        assert change_state(peer, Transition.TRANSITION_ACTIVE_SHUTDOWN)
+        assert state_of(peer) == State.PRIMARY_STATE_FINALIZED
+        assert node.stop()[0] == 0

@@ -1,0 +1,96 @@
+"""Who may import whom."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosidl", "ros2", "tf2")
+# The modules of smpler_ros that run nodes; everything else there works without ROS.
+NODE_MODULES = {"smpler_ros.demo", "smpler_ros.process", "smpler_ros.smpler_node"}
+
+
+def is_ros(module: str) -> bool:
+    """Tell whether a module belongs to ROS. `rosbags` is pure Python and does not."""
+    top = module.split(".")[0]
+    return top.endswith(("_msgs", "_interfaces")) or top.startswith(ROS_PREFIXES)
+
+
+def modules_of(package: str) -> dict[str, Path]:
+    """Return the modules of a package by name."""
+    files = sorted((ROOT / package).rglob("*.py"))
+    return {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in files}
+
+
+def imports_of(file: Path) -> set[str]:
+    """Return every module that a file imports, inside functions too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            found.add(node.module or "")
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def imported_packages(package: str) -> dict[str, set[str]]:
+    """Return, for every module of a package, the modules that it imports."""
+    return {name: imports_of(file) for name, file in modules_of(package).items()}
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [
+        ("smpler_model", {"smpler_ros", "training", "benchmarks", "tests"}),
+        ("training", {"smpler_ros", "benchmarks", "tests"}),
+        ("smpler_ros", {"training", "benchmarks", "tests"}),
+    ],
+)
+def test_packages_know_only_those_below(package: str, forbidden: set[str]) -> None:
+    for name, imported in imported_packages(package).items():
+        assert not forbidden & {module.split(".")[0] for module in imported}, name
+
+
+@pytest.mark.parametrize("package", ["smpler_model", "training"])
+def test_no_ros_below_the_nodes(package: str) -> None:
+    for name, imported in imported_packages(package).items():
+        assert not [module for module in imported if is_ros(module)], name
+
+
+def test_only_nodes_import_ros() -> None:
+    for name, imported in imported_packages("smpler_ros").items():
+        if name not in NODE_MODULES:
+            assert not [module for module in imported if is_ros(module)], name
+            assert not imported & NODE_MODULES, name
+
+
+@pytest.mark.parametrize("package", ["smpler_model", "smpler_ros", "training"])
+def test_modules_import_downwards_only(package: str) -> None:
+    graph = imported_packages(package)
+    TopologicalSorter(
+        {name: imported & graph.keys() for name, imported in graph.items()}
+    ).prepare()
+
+
+def test_model_imports_where_there_is_no_ros() -> None:
+    modules = [name.removesuffix(".__init__") for name in modules_of("smpler_model")]
+    modules = [name for name in modules if not name.endswith("__main__")]
+    code = f"""
+import importlib, sys
+
+class NoRos:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0].startswith(("rclpy", "sensor_msgs", "smpler_msgs", "cv_bridge")):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, NoRos())
+for module in {modules!r}:
+    importlib.import_module(module)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
