@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from array import array
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -20,6 +22,7 @@ RATE_HZ = 30.0
 DURATION_S = 5.0
 START_TIMEOUT_S = 30.0
 HEIGHT, WIDTH = 480, 640
+FASTDDS_PROFILE = Path(__file__).parents[1] / "config" / "fastdds.xml"
 
 
 class DemoCamera(Node):
@@ -29,7 +32,8 @@ class DemoCamera(Node):
         super().__init__("demo_camera")
         self._images = self.create_publisher(Image, "image", qos_profile_sensor_data)
         self.create_subscription(SmplPersonArray, "people", self._receive, 10)
-        self._pixels = np.random.default_rng(0).integers(0, 255, HEIGHT * WIDTH * 3, np.uint8)
+        noise = np.random.default_rng(0).integers(0, 255, HEIGHT * WIDTH * 3, np.uint8)
+        self._pixels = array("B", noise.tobytes())
         self.published = 0
         self.latencies_ms: list[float] = []
 
@@ -42,7 +46,7 @@ class DemoCamera(Node):
         message = Image(height=HEIGHT, width=WIDTH, encoding="rgb8", step=WIDTH * 3)
         message.header.frame_id = "demo_camera_optical_frame"
         message.header.stamp = self.get_clock().now().to_msg()
-        message.data = self._pixels.tobytes()
+        message.data = self._pixels
         self._images.publish(message)
         self.published += 1
 
@@ -72,6 +76,7 @@ def run(camera: DemoCamera, executor: SingleThreadedExecutor) -> None:
 def main() -> int:
     """Run the demonstration; return the exit status."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(FASTDDS_PROFILE))
     node = subprocess.Popen([sys.executable, "-m", "smpler_ros.smpler_node"])
     rclpy.init()
     camera = DemoCamera()

@@ -1,15 +1,12 @@
 """The live node: camera images in, people out. A lifecycle node that starts itself."""
 
 import sys
-from dataclasses import dataclass
 
 from rcl_interfaces.msg import ParameterDescriptor, ParameterType
 from rclpy.lifecycle import LifecyclePublisher, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import qos_profile_sensor_data
-from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, Image
 
 from smpler_msgs.msg import SmplPersonArray
+from smpler_ros.camera_input import CameraImage, CameraInput
 from smpler_ros.convert import people_message
 from smpler_ros.inbox import Inbox, Worker
 from smpler_ros.process import ManagedNode, run_node
@@ -17,19 +14,11 @@ from smpler_ros.process import ManagedNode, run_node
 PEOPLE_QUEUE_DEPTH = 10
 
 
-@dataclass(frozen=True)
-class CameraImage:
-    """An image as it came, and the newest calibration of its camera, if any came."""
-
-    image: Image
-    camera_info: CameraInfo | None
-
-
 class SmplerNode(ManagedNode):
     """Subscribes `image` and `camera_info`, publishes `people` (`smpler_msgs/SmplPersonArray`).
 
-    Callbacks only store the newest image; one worker thread does the rest. Subscriptions and the
-    worker live from activate to deactivate, the publisher from configure to cleanup.
+    Callbacks only store the newest image; one worker thread does the rest. The camera's topics
+    and the worker live from activate to deactivate, the publisher from configure to cleanup.
     """
 
     def __init__(self, node_name: str = "smpler_node") -> None:
@@ -44,8 +33,7 @@ class SmplerNode(ManagedNode):
             ),
         )
         self._people: LifecyclePublisher[SmplPersonArray] | None = None
-        self._subscriptions_of_camera: list[Subscription[Image] | Subscription[CameraInfo]] = []
-        self._camera_info: CameraInfo | None = None
+        self._camera: CameraInput | None = None
         self._inbox: Inbox[CameraImage] = Inbox()
         self._worker: Worker[CameraImage] | None = None
 
@@ -77,13 +65,7 @@ class SmplerNode(ManagedNode):
         self._inbox = Inbox()
         self._worker = Worker(self._inbox, self._process, self._report)
         self._worker.start()
-        self._subscriptions_of_camera = [
-            self.create_subscription(
-                CameraInfo, "camera_info", self._store_camera_info, qos_profile_sensor_data
-            ),
-            self.create_subscription(Image, "image", self._store_image, qos_profile_sensor_data),
-        ]
-        self.get_logger().info(f"active, waiting for {self.resolve_topic_name('image')}")
+        self._camera = CameraInput(self, "", lambda image: self._inbox.put("", image))
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -105,10 +87,9 @@ class SmplerNode(ManagedNode):
         return result
 
     def _leave_camera(self) -> None:
-        for subscription in self._subscriptions_of_camera:
-            self.destroy_subscription(subscription)
-        self._subscriptions_of_camera = []
-        self._camera_info = None
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
         if self._worker is not None:
             self._worker.close()
             self._worker = None
@@ -117,12 +98,6 @@ class SmplerNode(ManagedNode):
         if self._people is not None:
             self.destroy_lifecycle_publisher(self._people)
             self._people = None
-
-    def _store_camera_info(self, message: CameraInfo) -> None:
-        self._camera_info = message
-
-    def _store_image(self, message: Image) -> None:
-        self._inbox.put("", CameraImage(message, self._camera_info))
 
     def _process(self, images: dict[str, CameraImage]) -> None:
         if self._people is None:

@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosidl", "ros2", "tf2")
 # The modules of smpler_ros that run nodes; everything else there works without ROS.
-NODE_MODULES = {"smpler_ros.demo", "smpler_ros.process", "smpler_ros.smpler_node"}
+NODE_MODULES = {
+    f"smpler_ros.{name}" for name in ("camera_input", "demo", "process", "smpler_node")
+}
 
 
 def is_ros(module: str) -> bool:

@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
 from rclpy.executors import SingleThreadedExecutor
@@ -76,14 +76,13 @@ class Peer:
         self.people: list[SmplPersonArray] = []
         self.node.create_subscription(SmplPersonArray, "people", self.people.append, 10)
 
-    def publish_image(self, seconds: int, frame_id: str = "camera_optical_frame") -> None:
-        """Publish a small grey image and its camera_info, stamped with whole seconds."""
-        pixels = np.full((48, 64, 3), 127, np.uint8)
-        image = Image(height=48, width=64, encoding="rgb8", step=64 * 3)
-        image.data = pixels.tobytes()
-        image.header.frame_id = frame_id
+    def publish_image(self, seconds: int, height: int = 48, width: int = 64) -> None:
+        """Publish a grey image and its camera_info, stamped with whole seconds."""
+        image = Image(height=height, width=width, encoding="rgb8", step=width * 3)
+        image.data = array("B", bytes([127])) * (height * width * 3)
+        image.header.frame_id = "camera_optical_frame"
         image.header.stamp = Time(sec=seconds, nanosec=5)
-        self.camera_infos.publish(CameraInfo(header=image.header, height=48, width=64))
+        self.camera_infos.publish(CameraInfo(header=image.header, height=height, width=width))
         self.images.publish(image)
 
     def spin_until(self, condition: Callable[[], bool], timeout_s: float = STARTUP_S) -> None:
@@ -101,6 +100,17 @@ class Peer:
                 and self.node.count_publishers("people") > 0
             )
         )
+
+    def wait_for_reliable_node(self) -> None:
+        """Wait until the node subscribes the image reliably."""
+
+        def is_reliable() -> bool:
+            subscriptions = self.node.get_subscriptions_info_by_topic("/image")
+            return [s.qos_profile.reliability for s in subscriptions] == [
+                ReliabilityPolicy.RELIABLE
+            ]
+
+        self.spin_until(is_reliable)
 
     def wait_for_no_node(self) -> None:
         """Wait until nobody listens to the image any more."""

@@ -1,10 +1,12 @@
 """The node over real rclpy and Fast DDS."""
 
 import signal
+import time
 
 import pytest
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from sensor_msgs.msg import CompressedImage
 
 from tests.ros.peer import NodeProcess, Peer
 
@@ -99,3 +101,29 @@ def test_lifecycle_shutdown_leaves_the_process_answering(peer: Peer) -> None:
         assert change_state(peer, Transition.TRANSITION_ACTIVE_SHUTDOWN)
         assert state_of(peer) == State.PRIMARY_STATE_FINALIZED
         assert node.stop()[0] == 0
+
+
+def test_images_larger_than_the_default_shared_memory_arrive_from_a_reliable_camera(
+    reliable_peer: Peer,
+) -> None:
+    with NodeProcess(MODULE):
+        reliable_peer.wait_for_reliable_node()
+        for second in range(30):
+            reliable_peer.publish_image(second, height=480, width=640)
+            reliable_peer.spin_until(lambda: len(reliable_peer.people) > second)  # noqa: B023
+    assert [people.header.stamp.sec for people in reliable_peer.people] == list(range(30))
+
+
+def test_explains_that_nobody_publishes(peer: Peer) -> None:
+    with NodeProcess(MODULE, "-r", "image:=elsewhere") as node:
+        time.sleep(7)
+        _, output, _ = node.stop()
+    assert "no image on /elsewhere for 5 s and nobody publishes it" in output
+
+
+def test_explains_that_the_type_is_another(peer: Peer) -> None:
+    peer.node.create_publisher(CompressedImage, "image/compressed", 1)
+    with NodeProcess(MODULE, "-r", "image:=image/compressed") as node:
+        time.sleep(7)
+        _, output, _ = node.stop()
+    assert "published by /peer (sensor_msgs/msg/CompressedImage, reliable)" in output
