@@ -1,0 +1,122 @@
+"""Light on people: sky and ground, one far light, one lamp, and dark where surfaces crowd."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from smpler_model.synthetic.noise import draw_chance, draw_uniform
+from smpler_model.synthetic.painting import Surface
+
+WARM, COOL = (1.0, 0.78, 0.56), (0.80, 0.90, 1.0)  # lamps at about 3200 K and a sky at 9000 K
+
+
+@dataclass(frozen=True)
+class Lights:
+    """Light of b images; directions and places in each camera's optical frame.
+
+    Attributes:
+        up: (b, 3) unit, against gravity.
+        sky: (b, 3) light from above, linear.
+        ground: (b, 3) light from below, linear.
+        sun_from: (b, 3) unit, towards the far light.
+        sun: (b, 3) its strength, linear.
+        lamp_at_m: (b, 3) place of the lamp.
+        lamp: (b, 3) its strength at 1 m, linear.
+    """
+
+    up: Tensor
+    sky: Tensor
+    ground: Tensor
+    sun_from: Tensor
+    sun: Tensor
+    lamp_at_m: Tensor
+    lamp: Tensor
+
+    def to(self, device: torch.device | str) -> Lights:
+        """Return a copy on that device."""
+        return Lights(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+def draw_lights(up: Tensor, generator: Generator) -> Lights:
+    """Draw the light of b images from a CPU generator; `up` are unit vectors (b, 3)."""
+    b = len(up)
+    warm, cool = torch.tensor(WARM), torch.tensor(COOL)
+
+    def tint() -> Tensor:
+        return torch.lerp(warm, cool, torch.rand(b, 1, generator=generator) ** 0.6)
+
+    aside = functional.normalize(torch.randn(b, 3, generator=generator), dim=1)
+    sun_from = functional.normalize(aside + draw_uniform(0.5, 2.5, (b, 1), generator) * up, dim=1)
+    sky = tint() * draw_uniform(0.30, 0.75, (b, 1), generator)
+    bounce = draw_uniform(0.35, 0.8, (b, 1), generator) * torch.tensor([1.0, 0.93, 0.85])
+    sun = tint() * draw_uniform(0.1, 0.9, (b, 1), generator)
+    on = draw_chance(0.4, (b, 1), generator)
+    place = torch.randn(b, 3, generator=generator) * 1.5 + up * 1.5
+    lamp = tint() * draw_uniform(0.3, 1.5, (b, 1), generator) * on
+    return Lights(up, sky, sky * bounce, sun_from, sun, place, lamp)
+
+
+def light(
+    surface: Surface,
+    normals: Tensor,
+    points_m: Tensor,
+    image: Tensor,
+    lights: Lights,
+    openness: Tensor | None = None,
+) -> Tensor:
+    """Return (n, 3) linear colours of lit pixels.
+
+    Args:
+        surface: Of n pixels.
+        normals: (n, 3) in the camera's frame, need not be unit.
+        points_m: (n, 3) in the camera's frame.
+        image: (n,) the row of `lights` for each pixel.
+        lights: Of all images.
+        openness: (n,) share of the sky that reaches a pixel, from `find_openness`; 1 if None.
+    """
+    normals = functional.normalize(normals, dim=1)
+    tangent = surface.bump - (surface.bump * normals).sum(1, keepdim=True) * normals
+    normals = functional.normalize(normals + tangent, dim=1)
+    view = functional.normalize(-points_m, dim=1)
+    to_lamp = lights.lamp_at_m[image] - points_m
+    square = to_lamp.square().sum(1, keepdim=True).clamp(min=0.25)
+    to_lamp = to_lamp / square.sqrt()
+    above = 0.5 + 0.5 * (normals * lights.up[image]).sum(1, keepdim=True)
+    received = torch.lerp(lights.ground[image], lights.sky[image], above)
+    if openness is not None:
+        received = received * openness[:, None]
+    shine = torch.zeros_like(received)
+    for towards, strength in (
+        (lights.sun_from[image], lights.sun[image]),
+        (to_lamp, lights.lamp[image] / square),
+    ):
+        # Light wraps a little around the edge, as from a window or through skin and cloth.
+        facing = (((normals * towards).sum(1, keepdim=True) + 0.15) / 1.15).clamp(min=0)
+        received = received + strength * facing
+        half = functional.normalize(towards + view, dim=1)
+        shine = shine + strength * (normals * half).sum(1, keepdim=True).clamp(min=0) ** 24
+    return surface.albedo * received + 0.4 * surface.gloss[:, None] * shine
+
+
+def find_openness(depth_m: Tensor, reach_px: int = 9, strength: float = 4.0) -> Tensor:
+    """Return (b, h, w) in [0.35, 1]: darker where a surface lies behind what is around it.
+
+    Args:
+        depth_m: (b, h, w), inf where nothing is seen.
+        reach_px: Half the width of the neighbourhood.
+        strength: Darkening for each metre behind the mean around.
+
+    Source: Luft, Colditz and Deussen, "Image enhancement by unsharp masking the depth buffer",
+    SIGGRAPH 2006.
+    """
+    seen = depth_m.isfinite()
+    filled = torch.where(seen, depth_m, 0.0)
+    layers = torch.stack((filled, seen.to(filled.dtype)), 1)
+    pooled = functional.avg_pool2d(layers, 2 * reach_px + 1, 1, reach_px, count_include_pad=False)
+    around = pooled[:, 0] / pooled[:, 1].clamp(min=1e-6)
+    behind = (filled - around).clamp(min=0)
+    return (1 - strength * behind).clamp(min=0.35)
