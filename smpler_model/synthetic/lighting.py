@@ -120,3 +120,60 @@ def find_openness(depth_m: Tensor, reach_px: int = 9, strength: float = 4.0) -> 
     around = pooled[:, 0] / pooled[:, 1].clamp(min=1e-6)
     behind = (filled - around).clamp(min=0)
     return (1 - strength * behind).clamp(min=0.35)
+
+
+def cast_shadows(
+    points_m: Tensor,
+    scene_m: Tensor,
+    lights: Lights,
+    floor_m: Tensor,
+    intrinsics: Tensor,
+    softness_px: int = 2,
+) -> Tensor:
+    """Return (b, h, w) in [0, 1]: light left on the floor of a scene by the people in it.
+
+    Every surface point's shadow is dropped on the floor at a quarter of the resolution, once away
+    from the far light and once straight down, weaker from high up, then blurred.
+
+    Args:
+        points_m: (b, n, 3) points of people, dense to a few centimetres; camera frame.
+        scene_m: (b, h, w, 3) points that the pixels show.
+        lights: Of the b images.
+        floor_m: (b,) distance of the camera above the floor, along `lights.up`.
+        intrinsics: (b, 4) fx, fy, cx, cy, pixels.
+        softness_px: Half the width of the blur, at a quarter of the resolution.
+    """
+    b, h, w, _ = scene_m.shape
+    up = lights.up
+    height = torch.einsum("bnk,bk->bn", points_m, up) + floor_m[:, None]
+    strength = lights.sun.mean(1) / (lights.sun + lights.sky).mean(1)
+    steep = torch.einsum("bk,bk->b", lights.sun_from, up).clamp(min=0.2)
+    light_left = torch.ones(b, h, w, device=points_m.device)
+    for towards, rise, weight, share in (
+        (lights.sun_from, steep, torch.ones_like(height), strength),
+        (up, torch.ones_like(steep), torch.exp(-height / 0.35), torch.full_like(steep, 0.7)),
+    ):
+        dropped = points_m - (height / rise[:, None])[..., None] * towards[:, None]
+        density = _splat(dropped, weight, intrinsics, (w // 4, h // 4))
+        dark = 1 - torch.exp(-0.7 * density)
+        for _ in range(2):
+            dark = functional.avg_pool2d(dark, 2 * softness_px + 1, 1, softness_px)
+        dark = functional.interpolate(dark, (h, w), mode="bilinear", align_corners=False)[:, 0]
+        light_left = light_left * (1 - share[:, None, None] * dark)
+    on_floor = (torch.einsum("bhwk,bk->bhw", scene_m, up) + floor_m[:, None, None]).abs() < 0.03
+    return torch.where(on_floor, light_left, 1.0)
+
+
+def _splat(points_m: Tensor, weights: Tensor, intrinsics: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return (b, 1, h, w) sums of weights (b, n) of the points in each cell of 4x4 pixels."""
+    (w, h), b = size, len(points_m)
+    fx, fy, cx, cy = intrinsics.to(points_m.dtype).T[:, :, None]
+    depth = points_m[..., 2].clamp(min=1e-3)
+    column = ((points_m[..., 0] / depth * fx + cx + 0.5) / 4).floor().clamp(-1, w)
+    row = ((points_m[..., 1] / depth * fy + cy + 0.5) / 4).floor().clamp(-1, h)
+    inside = (column >= 0) & (column < w) & (row >= 0) & (row < h) & (points_m[..., 2] > 0.1)
+    image = torch.arange(b, device=depth.device)[:, None]
+    cell = torch.where(inside, (image * h + row) * w + column, 0).long()
+    sums = torch.zeros(b * h * w, device=depth.device)
+    sums.index_add_(0, cell.flatten(), torch.where(inside, weights, 0.0).flatten())
+    return sums.view(b, 1, h, w)

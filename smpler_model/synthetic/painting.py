@@ -108,7 +108,7 @@ def find_hair(coordinates: Tensor, outfits: Outfit, people: Tensor, noise: Tenso
     fray = 0.07 * noise[:, 1]
     scalp = (up + fray > nape) & (up > -1.1) & (coordinates[:, 8] > 0.1)
     falling = (end < -0.6) & (up + 2 * fray > end) & (up < 0.4)
-    falling &= (z < torch.where(up > CHIN, 0.035, -0.02)) & (x.abs() < 0.125)
+    falling &= (z < torch.where(up > CHIN, 0.035, -0.02)) & (x.abs() < 0.09 + 0.02 * noise[:, 2])
     hair: Tensor = scalp & (back > 0.25) | falling
     return hair
 
@@ -155,7 +155,8 @@ def _weave(
     # A print on the chest or the back: blotches within a rectangle.
     size = outfits.logo[people]
     inside = ((y - 0.08).abs() < size) & (x.abs() < 1.2 * size) & (layer == UPPER)
-    return torch.where(inside, (blotches > 0).float(), mix).clamp(0, 1)
+    printed: Tensor = torch.where(inside, (blotches > 0).float(), mix).clamp(0, 1)
+    return printed
 
 
 def _comb(coordinates: Tensor, outfits: Outfit, people: Tensor, grain: Tensor) -> Tensor:
@@ -183,7 +184,8 @@ def _draw_faces(
         colour.copy_(torch.lerp(colour, over.expand_as(colour), share.to(colour.dtype)))
 
     def oval(at_x: float, at_y: float, half_x: float, half_y: float) -> Tensor:
-        return (((x - at_x) / half_x).square() + ((y - at_y) / half_y).square() < 1) & front
+        inside: Tensor = ((x - at_x) / half_x).square() + ((y - at_y) / half_y).square() < 1
+        return inside & front
 
     stubble = bare & (y < -0.06 + 0.2 * (x - 0.35).clamp(min=0)) & (y > -0.85) & (z > -0.95)
     lay(hair, stubble, outfits.beard[person] * 0.8)
@@ -213,7 +215,9 @@ def thicken(atlas: Atlas, outfits: Outfit, volume: Tensor) -> Tensor:
     loose = outfits.looseness[people] * (0.6 + 0.4 * noise[:, 2])
     flare = outfits.flare[people] * (coordinates[:, 4] + 0.35).clamp(0, 1.2)
     volume_m = outfits.hair_volume[people] * (1.3 + 0.3 * noise[:, 2])
-    volume_m = volume_m * torch.where(head < -0.5, 1.6, 1.0)  # fills the hollow of the neck
+    # The hollow of the neck is filled, and hair on the back thins out towards its ends.
+    ends = ((head - outfits.hair_end[people]) / 0.8).clamp(0, 1)
+    volume_m = torch.where(head < -0.2, volume_m.clamp(min=0.012) * 2.2 * ends, volume_m)
     offset = torch.zeros(n * v, device=volume.device)
     for kind, thickness in (
         (UPPER, loose),
