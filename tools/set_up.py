@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 ROS = ROOT / ".ros"
 LOG = ROS / "set_up.log"
+BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python{}.{}".format(*sys.version_info))
 MODEL_GROUPS = ("pip", "model", "bags", "check", "build")
 OFFLINE_SIGNS = (
     "NewConnectionError",
@@ -37,10 +38,12 @@ OFFLINE_SIGNS = (
 
 def main() -> int:
     """Set up what is missing or out of date; return the exit status."""
+    if Path(sys.prefix) == VENV:  # started from inside: `.venv` cannot replace itself
+        os.execv(BASE_PYTHON, [BASE_PYTHON, *sys.argv])
     start = time.monotonic()
     try:
         require_compiler()
-        ros = find_ros_installation(sys.executable)
+        ros = find_ros_installation(BASE_PYTHON)
         changed = set_up_environment(ros)
         changed = set_up_interfaces(ros, changed) or changed
     except SetUpError as error:
@@ -156,8 +159,8 @@ def pip_install(*groups: str) -> None:
             "pip could not reach the Python package index; check the network and the proxy, or "
             f"set PIP_INDEX_URL to a mirror, then run make again (log: {LOG.relative_to(ROOT)})"
         )
-    errors = [line for line in result.stdout.splitlines() if line.startswith("ERROR")]
-    reason = errors[0] if errors else "no reason given"
+    lines = result.stdout.strip().splitlines() or ["it printed nothing"]
+    reason = next((line for line in lines if line.startswith("ERROR")), lines[-1])
     raise SetUpError(
         f"pip could not install the pinned packages ({reason}); the log is {LOG.relative_to(ROOT)}"
     )
