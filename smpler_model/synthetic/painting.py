@@ -57,7 +57,10 @@ def paint(coordinates: Tensor, outfits: Outfit, people: Tensor, volume: Tensor) 
     seed = outfits.seed[people]
     coarse = sample_volume(volume, rest * 11 + seed)
     middle = sample_volume(volume, rest * coordinates.new_tensor([38.0, 22.0, 38.0]) + seed)
-    grain = sample_volume(volume, rest * 170 + seed)
+    # On the head, grain is drawn out downwards into strands of hair.
+    drawn_out = 1 - 0.92 * coordinates[:, 8]
+    thread = torch.stack((rest[:, 0], rest[:, 1] * drawn_out, rest[:, 2]), 1)
+    grain = sample_volume(volume, thread * 170 + seed)
     layer = _find_layers(coordinates, outfits, people, coarse)
     tones = outfits.tones[people, layer]  # (n, 2, 3)
     strengths = outfits.roughness[people, layer]
@@ -184,8 +187,9 @@ def _draw_faces(
         colour.copy_(torch.lerp(colour, over.expand_as(colour), share.to(colour.dtype)))
 
     def oval(at_x: float, at_y: float, half_x: float, half_y: float) -> Tensor:
-        inside: Tensor = ((x - at_x) / half_x).square() + ((y - at_y) / half_y).square() < 1
-        return inside & front
+        inside = ((x - at_x) / half_x).square() + ((y - at_y) / half_y).square() < 1
+        shape: Tensor = front & inside
+        return shape
 
     stubble = bare & (y < -0.06 + 0.2 * (x - 0.35).clamp(min=0)) & (y > -0.85) & (z > -0.95)
     lay(hair, stubble, outfits.beard[person] * 0.8)
@@ -215,9 +219,10 @@ def thicken(atlas: Atlas, outfits: Outfit, volume: Tensor) -> Tensor:
     loose = outfits.looseness[people] * (0.6 + 0.4 * noise[:, 2])
     flare = outfits.flare[people] * (coordinates[:, 4] + 0.35).clamp(0, 1.2)
     volume_m = outfits.hair_volume[people] * (1.3 + 0.3 * noise[:, 2])
-    # The hollow of the neck is filled, and hair on the back thins out towards its ends.
+    # Long hair fills the hollow of the neck and thins out towards its ends on the back.
+    below = ((-0.1 - head) / 0.7).clamp(0, 1)
     ends = ((head - outfits.hair_end[people]) / 0.8).clamp(0, 1)
-    volume_m = torch.where(head < -0.2, volume_m.clamp(min=0.012) * 2.2 * ends, volume_m)
+    volume_m = torch.lerp(volume_m, volume_m.clamp(min=0.012) * 2.2 * ends, below)
     offset = torch.zeros(n * v, device=volume.device)
     for kind, thickness in (
         (UPPER, loose),
