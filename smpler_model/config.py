@@ -1,0 +1,131 @@
+"""The named models and what they are made of."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+AttentionKind = Literal["decoupled", "full"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class HrnetLayout:
+    """A high-resolution network built from timm's parts, narrower than those timm names.
+
+    Attributes:
+        stem_width: channels of the first convolution.
+        bottleneck_width: inner channels of the first stage's bottlenecks; it returns four times.
+        bottlenecks: number of these.
+        width: channels of the finest branch; each coarser one has twice as many.
+        modules: exchange modules of the stages with two, three and four branches.
+        blocks: residual blocks of each branch in a module.
+    """
+
+    stem_width: int
+    bottleneck_width: int
+    bottlenecks: int
+    width: int
+    modules: tuple[int, int, int]
+    blocks: int
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that decides a SMPLer network's shape.
+
+    Attributes:
+        name: key in `MODELS`, also written into saved files.
+        backbone: timm's name of a high-resolution network, or a layout of our own.
+        channels: of its four maps, finest first.
+        width: channels c of queries and image tokens.
+        heads: attention heads; they divide `width`.
+        blocks: Transformer blocks, each of which refines the estimate.
+        units: attention units in a block.
+        attention: `decoupled` is the model; `full` lets image and target tokens attend to one
+            another in one self-attention, to measure what decoupling saves.
+        dropout: rate in the Transformer, in training only.
+        regressor_width: hidden channels of the regressor of the first guess.
+        regressor_iterations: refinements by that regressor.
+        regressor_dropout: its rate, in training only.
+        image_size: side of the square crop in pixels; a multiple of 32.
+        mean: of RGB in [0, 1], subtracted from the input.
+        std: of RGB in [0, 1], the input is divided by it.
+    """
+
+    name: str
+    backbone: str | HrnetLayout
+    channels: tuple[int, int, int, int]
+    width: int = 128
+    heads: int = 4
+    blocks: int = 3
+    units: int = 2
+    attention: AttentionKind = "decoupled"
+    dropout: float = 0.1
+    regressor_width: int = 1024
+    regressor_iterations: int = 3
+    regressor_dropout: float = 0.5
+    image_size: int = 224
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(
+                f"width must be a multiple of heads, got {self.width} and {self.heads}; "
+                "change one of them"
+            )
+        if self.image_size % 32:
+            raise ValueError(
+                f"image_size must be a multiple of 32, got {self.image_size}; the backbone halves "
+                "it five times"
+            )
+        if self.attention not in ("decoupled", "full"):
+            raise ValueError(
+                f"attention must be 'decoupled' or 'full', got '{self.attention}'; choose one"
+            )
+
+    @property
+    def feature_sizes(self) -> tuple[int, int, int, int]:
+        """Sides of the four feature maps, finest first."""
+        return (
+            self.image_size // 4,
+            self.image_size // 8,
+            self.image_size // 16,
+            self.image_size // 32,
+        )
+
+
+SMPLER_W32 = ModelConfig("smpler_w32", "hrnet_w32", (32, 64, 128, 256))
+"""SMPLer, as released."""
+
+SMPLER_W48 = ModelConfig("smpler_w48", "hrnet_w48", (48, 96, 192, 384))
+"""SMPLer-L, as released."""
+
+SMPLER_NANO = ModelConfig(
+    "smpler_nano",
+    HrnetLayout(
+        stem_width=32, bottleneck_width=32, bottlenecks=1, width=18, modules=(1, 1, 1), blocks=2
+    ),
+    (18, 36, 72, 144),
+    width=64,
+    dropout=0.0,
+    regressor_width=512,
+    regressor_dropout=0.0,
+    image_size=160,
+)
+"""The same network for two CPU cores. It trains on endless synthetic images: no dropout."""
+
+MODELS = {config.name: config for config in (SMPLER_W32, SMPLER_W48, SMPLER_NANO)}
+"""The models that can be named."""
+
+
+def find_model(name: str, *, attention: AttentionKind = "decoupled") -> ModelConfig:
+    """Return a named model's configuration.
+
+    Raises:
+        ValueError: there is no model of that name.
+    """
+    if name not in MODELS:
+        raise ValueError(f"model must be one of {', '.join(MODELS)}, got '{name}'; choose one")
+    return replace(MODELS[name], attention=attention)

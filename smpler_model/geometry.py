@@ -1,0 +1,71 @@
+"""Rotations and projection, as stateless functions of tensors."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def rotation_from_6d(six: Tensor) -> Tensor:
+    """Turn the continuous six-number form into rotation matrices.
+
+    The six numbers are the rows of a (3, 2) matrix whose columns are made orthonormal; the third
+    column is their cross product. Degenerate input (a column near zero, or parallel columns)
+    gives finite numbers that are not a rotation.
+
+    Args:
+        six: (..., 6).
+
+    Returns:
+        (..., 3, 3) rotation matrices.
+
+    Source: Zhou et al., "On the Continuity of Rotation Representations in Neural Networks",
+        CVPR 2019; SMPLer, section 3.1.
+    """
+    first, second = six.reshape(*six.shape[:-1], 3, 2).unbind(-1)  # (..., 3) each
+    x = F.normalize(first, dim=-1)
+    y = F.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1)
+    return torch.stack((x, y, torch.linalg.cross(x, y)), dim=-1)
+
+
+def sixd_from_rotation(rotation: Tensor) -> Tensor:
+    """Return the first two columns of (..., 3, 3) rotations, read as (..., 6) row by row."""
+    return rotation[..., :2].flatten(-2)
+
+
+def rotation_from_axis_angle(axis_angle: Tensor) -> Tensor:
+    """Exponential map: (..., 3) rotation vectors in radians -> (..., 3, 3) matrices.
+
+    Differentiable everywhere, zero included.
+    """
+    angle_squared = (axis_angle * axis_angle).sum(-1, keepdim=True)[..., None]  # (..., 1, 1)
+    small = angle_squared < 1e-8
+    safe = torch.where(small, torch.ones_like(angle_squared), angle_squared)
+    angle = safe.sqrt()
+    # Both factors are smooth in the squared angle; the series is exact to rounding where used.
+    sine = torch.where(small, 1 - angle_squared / 6, angle.sin() / angle)
+    cosine = torch.where(small, 0.5 - angle_squared / 24, (1 - angle.cos()) / safe)
+    skew = skew_from_vector(axis_angle)
+    identity = torch.eye(3, dtype=axis_angle.dtype, device=axis_angle.device)
+    return identity + sine * skew + cosine * (skew @ skew)
+
+
+def skew_from_vector(vector: Tensor) -> Tensor:
+    """(..., 3) -> (..., 3, 3) matrices that take the cross product with the vector."""
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    rows = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=-1)
+    return rows.reshape(*vector.shape, 3)
+
+
+def project_weak_perspective(points: Tensor, camera: Tensor) -> Tensor:
+    """Project points with one scaled orthographic camera each.
+
+    Args:
+        points: (b, n, 3) in metres, x right, y down, z forward.
+        camera: (b, 3) scale s and translation tx, ty: x2d = s (x + tx), y2d = s (y + ty).
+
+    Returns:
+        (b, n, 2) image positions; the square crop spans [-1, 1], y down.
+    """
+    scale, translation = camera[:, None, :1], camera[:, None, 1:]
+    return scale * (points[..., :2] + translation)

@@ -1,0 +1,66 @@
+"""Reading feature maps at and around image positions."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+PATCH_RADIUS = 4
+"""A patch spans 8x8 pixels: offsets -3 to 4 from the pixel to the upper left of its position."""
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Pixels of a map in the neighbourhood of k positions.
+
+    Attributes:
+        features: (b, k, 64, c).
+        offsets: (b, k, 64, 2) from the position to the pixel, in pixels of the map, x then y.
+    """
+
+    features: Tensor
+    offsets: Tensor
+
+    @property
+    def count(self) -> int:
+        """Number k of positions."""
+        return self.features.shape[1]
+
+
+def sample_map(feature_map: Tensor, positions: Tensor) -> Tensor:
+    """Interpolate a map bilinearly; zero outside.
+
+    Args:
+        feature_map: (b, h, w, c).
+        positions: (b, k, 2), x then y; -1 and 1 are the centres of the outermost pixels.
+
+    Returns:
+        (b, k, c).
+    """
+    channels_first = feature_map.permute(0, 3, 1, 2)
+    sampled = F.grid_sample(channels_first, positions[:, :, None], align_corners=True)
+    return sampled.squeeze(3).transpose(1, 2)  # (b, c, k, 1) -> (b, k, c)
+
+
+def sample_patches(feature_map: Tensor, positions: Tensor) -> Patches:
+    """Cut the 8x8 pixels around each position out of a map, by nearest neighbour.
+
+    A pixel that falls outside is replaced by the nearest on the border, and its offset is then
+    that pixel's.
+
+    Args:
+        feature_map: (b, h, w, c).
+        positions: (b, k, 2), as for `sample_map`.
+    """
+    b, h, w, _ = feature_map.shape
+    last = torch.tensor([w - 1, h - 1], device=positions.device)
+    pixels = (positions + 1) / 2 * last  # (b, k, 2) in pixels
+    steps = torch.arange(1 - PATCH_RADIUS, PATCH_RADIUS + 1, device=positions.device)
+    window = torch.cartesian_prod(steps, steps).flip(-1)  # (64, 2), row by row, x then y
+    # Clamped as integers, so that a position that is not finite stays inside the map, too.
+    corners = pixels[:, :, None].floor().long() + window  # (b, k, 64, 2)
+    corners = torch.minimum(corners.clamp(min=0), last)
+    people = torch.arange(b, device=positions.device)[:, None, None]
+    features = feature_map[people, corners[..., 1], corners[..., 0]]  # (b, k, 64, c)
+    return Patches(features, corners - pixels[:, :, None])
