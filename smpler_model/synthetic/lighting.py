@@ -115,8 +115,9 @@ def find_openness(depth_m: Tensor, reach_px: int = 9, strength: float = 4.0) -> 
     """
     seen = depth_m.isfinite()
     filled = torch.where(seen, depth_m, 0.0)
-    layers = torch.stack((filled, seen.to(filled.dtype)), 1)
-    pooled = functional.avg_pool2d(layers, 2 * reach_px + 1, 1, reach_px, count_include_pad=False)
+    pooled = torch.stack((filled, seen.to(filled.dtype)), 1)
+    for sides in ((2 * reach_px + 1, 1), (1, 2 * reach_px + 1)):
+        pooled = functional.avg_pool2d(pooled, sides, 1, (sides[0] // 2, sides[1] // 2))
     around = pooled[:, 0] / pooled[:, 1].clamp(min=1e-6)
     behind = (filled - around).clamp(min=0)
     return (1 - strength * behind).clamp(min=0.35)
