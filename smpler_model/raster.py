@@ -133,21 +133,13 @@ def _check(
     corners = np.asarray(faces, np.int64)
     camera = np.asarray(intrinsics, np.float64)
     if vertices.ndim != 2 or vertices.shape[1] != 3:
-        raise ValueError(
-            f"vertices must be (v, 3), got {vertices.shape}; pass one mesh, in metres"
-        )
+        raise ValueError(f"vertices must be (v, 3), got {vertices.shape}; pass one mesh")
     if corners.ndim != 2 or corners.shape[1] != 3:
-        raise ValueError(
-            f"faces must be (f, 3), got {corners.shape}; split polygons into triangles"
-        )
+        raise ValueError(f"faces must be (f, 3), got {corners.shape}; split polygons")
     if camera.shape != (4,) or not (camera[:2] > 0).all():
-        raise ValueError(
-            f"intrinsics must be fx, fy > 0 and cx, cy, got {camera}; pass four numbers"
-        )
+        raise ValueError(f"intrinsics must be fx > 0, fy > 0, cx, cy, got {camera}; pass four")
     if min(size) < 1 or near_m <= 0:
-        raise ValueError(
-            f"size and near plane must be positive, got {size} and {near_m}; set both"
-        )
+        raise ValueError(f"size and near_m must be positive, got {size}, {near_m}; set both")
     return vertices, corners
 
 

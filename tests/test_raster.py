@@ -196,7 +196,7 @@ def test_vertices_project_onto_triangles_they_belong_to() -> None:
         (SPHERE, SPHERE_FACES[:, :2], CAMERA, SIZE, "faces must be"),
         (SPHERE, SPHERE_FACES, CAMERA[:3], SIZE, "intrinsics must be"),
         (SPHERE, SPHERE_FACES, (-1, 1, 0, 0), SIZE, "intrinsics must be"),
-        (SPHERE, SPHERE_FACES, CAMERA, (0, 5), "size and near plane"),
+        (SPHERE, SPHERE_FACES, CAMERA, (0, 5), "size and near_m"),
     ],
     ids=["batch", "edges", "three numbers", "negative focal length", "no width"],
 )
