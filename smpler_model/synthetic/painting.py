@@ -102,7 +102,7 @@ def _find_layers(coordinates: Tensor, outfits: Outfit, people: Tensor, noise: Te
 def find_hair(coordinates: Tensor, outfits: Outfit, people: Tensor, noise: Tensor) -> Tensor:
     """Return (n,) True where hair grows or falls; noise (n, c) frays its edge."""
     x, _, z = coordinates[:, :3].T
-    _, up, front = coordinates[:, 5:8].T
+    side, up, front = coordinates[:, 5:8].T
     back = -front  # 0 at the tip of the nose, about 1 at the ears, 1.7 behind
     line = outfits.hairline[people]
     end = outfits.hair_end[people]
@@ -112,7 +112,8 @@ def find_hair(coordinates: Tensor, outfits: Outfit, people: Tensor, noise: Tenso
     scalp = (up + fray > nape) & (up > -1.1) & (coordinates[:, 8] > 0.1)
     falling = (end < -0.6) & (up + 2 * fray > end) & (up < 0.4)
     falling &= (z < torch.where(up > CHIN, 0.035, -0.02)) & (x.abs() < 0.09 + 0.02 * noise[:, 2])
-    hair: Tensor = scalp & (back > 0.25) | falling
+    ear = (side.abs() > 0.56) & ((back - 0.97).abs() < 0.22) & (up > -0.15) & (up < 0.45)
+    hair: Tensor = (scalp & (back > 0.25) | falling) & ~ear
     return hair
 
 

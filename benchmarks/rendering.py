@@ -1,0 +1,220 @@
+"""Images per second of both rasterisers and of whole photos: `python -m benchmarks.rendering`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from smpler_model.raster import rasterise
+from smpler_model.shading import draw_people
+from smpler_model.synthetic.appearance import draw_outfits, make_atlas
+from smpler_model.synthetic.background import render_rooms
+from smpler_model.synthetic.lighting import draw_lights
+from smpler_model.synthetic.noise import make_volume
+from smpler_model.synthetic.photograph import Wardrobe, photograph
+from smpler_model.synthetic.raster_batch import Fragments, rasterise_batch
+from smpler_model.synthetic.rooms import draw_rooms
+from smpler_model.synthetic.sensor import draw_sensors, expose
+
+BODY_PATH = Path(__file__).parents[1] / "smpler_model" / "data" / "body.npz"
+CROP = (224, 224)
+FRAME = (640, 480)
+DISTANCE_M = 4.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; a second's images from the median run."""
+
+    what: str
+    images_per_second: float
+    milliseconds_each: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """b people in the built-in body's rest pose, turned about the vertical."""
+
+    template: Tensor
+    faces: Tensor
+    weights: Tensor
+    joints: Tensor
+    vertices_m: Tensor
+    generator: Generator
+
+    @property
+    def images(self) -> int:
+        """Number of people, one an image."""
+        return len(self.vertices_m)
+
+    def intrinsics(self, size: tuple[int, int]) -> Tensor:
+        """Return (b, 4): a camera in which two metres fill the image's height."""
+        focal = size[1] * DISTANCE_M / 2.0
+        middle = [(size[0] - 1) / 2, (size[1] - 1) / 2]
+        return torch.tensor([focal, focal, *middle]).expand(self.images, 4)
+
+
+def make_scene(path: Path, images: int, device: str) -> Scene:
+    """Load a body in SMPL's layout and place one person an image."""
+    with np.load(path) as arrays:
+        template, faces = torch.tensor(arrays["v_template"]), torch.tensor(arrays["f"].astype(int))
+        joints = torch.tensor(arrays["J_regressor"] @ arrays["v_template"])
+        weights = torch.tensor(arrays["weights"])
+    generator = Generator().manual_seed(0)
+    angle = torch.rand(images, generator=generator) * 2 * torch.pi
+    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(images)
+    # The body's y points up and the camera's down; facing the camera at angle 0.
+    rows = (cos, zero, sin, zero, zero - 1, zero, sin, zero, -cos)
+    turn = torch.stack(rows, 1).view(images, 3, 3)
+    template = template.float()
+    centred = template - (template.amax(0) + template.amin(0)) / 2
+    vertices = centred @ turn.transpose(1, 2) + torch.tensor([0.0, 0.0, DISTANCE_M])
+    return Scene(
+        template=template.to(device),
+        faces=faces.to(device),
+        weights=weights.float().to(device),
+        joints=joints.float().to(device),
+        vertices_m=vertices.to(device),
+        generator=generator,
+    )
+
+
+def measure(what: str, images: int, run: Callable[[], object], seconds: float) -> Row:
+    """Time a function that makes that many images, again and again."""
+    run()
+    times: list[float] = []
+    while sum(times) < seconds or len(times) < 3:
+        start = time.perf_counter()
+        run()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times.append((time.perf_counter() - start) / images)
+    each = statistics.median(times)
+    return Row(what, 1 / each, 1000 * each)
+
+
+def measure_frames(scene: Scene, seconds: float) -> list[Row]:
+    """Time the rasteriser for overlays, one image at a time."""
+    vertices, faces = scene.vertices_m[0].cpu().numpy(), scene.faces.cpu().numpy()
+    rows = []
+    for size in (CROP, FRAME, (1280, 720), (1920, 1080)):
+        camera = scene.intrinsics(size)[0].cpu().numpy()
+
+        def run(camera: np.ndarray = camera, size: tuple[int, int] = size) -> object:
+            return rasterise(vertices, faces, camera, size)
+
+        rows.append(measure(f"NumPy, {size[0]}x{size[1]}, one person", 1, run, seconds))
+    photo = np.full((FRAME[1], FRAME[0], 3), 128, np.uint8)
+    camera = scene.intrinsics(FRAME)[0].cpu().numpy()
+    red = np.array([[200, 80, 60]])
+
+    def overlay() -> object:
+        return draw_people(photo, vertices[None], faces, camera, red)
+
+    rows.append(measure("NumPy, 640x480, shaded overlay", 1, overlay, seconds))
+    return rows
+
+
+def measure_batches(scene: Scene, seconds: float) -> list[Row]:
+    """Time the batched rasteriser and the whole way to a training image."""
+    device, n = scene.vertices_m.device, scene.images
+    intrinsics = scene.intrinsics(CROP).to(device)
+    volume = make_volume(scene.generator).to(device)
+    atlas = make_atlas(scene.template.cpu(), scene.weights.cpu(), scene.joints.cpu())
+    wardrobe = Wardrobe(scene.faces, type(atlas)(atlas.coordinates.to(device)), volume)
+    outfits = draw_outfits(n, scene.generator).to(device)
+    lights = draw_lights(torch.tensor([[0.0, -1, 0]]).expand(n, 3), scene.generator).to(device)
+    rooms, sensors = draw_rooms(n, scene.generator).to(device), draw_sensors(n, scene.generator)
+    sensors = sensors.to(device)
+    level = [[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 1]]
+    pose = torch.tensor(level, device=device).expand(n, 4, 4)
+    noise = Generator(device).manual_seed(0)
+
+    def raster() -> Fragments:
+        return rasterise_batch(scene.vertices_m, scene.faces, intrinsics, CROP)
+
+    def room() -> Tensor:
+        return render_rooms(rooms, lights, intrinsics, pose, CROP, volume, shrink=2).colour
+
+    backdrop = room()
+
+    def photo() -> Tensor:
+        people = scene.vertices_m[:, None]
+        return photograph(wardrobe, people, outfits, lights, intrinsics, backdrop).image
+
+    images = photo()
+    batch = f"torch, {CROP[0]}x{CROP[1]}, batch {n}, {device.type}"
+    return [
+        measure(f"{batch}: rasterise", n, raster, seconds),
+        measure(f"{batch}: dressed and lit photo", n, photo, seconds),
+        measure(f"{batch}: room behind, half size", n, room, seconds),
+        measure(f"{batch}: sensor", n, lambda: expose(images, sensors, noise), seconds),
+    ]
+
+
+def compare(scene: Scene) -> dict[str, float]:
+    """Return how far both rasterisers agree on the scene."""
+    intrinsics = scene.intrinsics(CROP)
+    seen = rasterise_batch(
+        scene.vertices_m, scene.faces, intrinsics.to(scene.vertices_m.device), CROP
+    )
+    depths = seen.to_images(seen.depth, torch.inf)[:, 0].cpu().numpy()
+    overlaps, gaps = [], []
+    for vertices, depth in zip(scene.vertices_m.cpu().numpy(), depths, strict=True):
+        other = rasterise(vertices, scene.faces.cpu().numpy(), intrinsics[0].numpy(), CROP)
+        mask, depth_other = np.isfinite(depth), other.depth_map()
+        both = mask & other.mask()
+        overlaps.append(both.sum() / (mask | other.mask()).sum())
+        gaps.append(np.abs(depth[both] - depth_other[both]).max())
+    return {"mask_iou_min": float(min(overlaps)), "depth_gap_max_m": float(max(gaps))}
+
+
+def name_processor() -> str:
+    """Return the processor's name as the system tells it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def main() -> None:
+    """Measure, print a table, and save it where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--body", type=Path, default=BODY_PATH, help="a body in SMPL's layout")
+    parser.add_argument("--images", type=int, default=8, help="images in a batch")
+    parser.add_argument("--threads", type=int, default=1, help="threads that torch may use")
+    parser.add_argument("--device", default="cpu", help="for the batched renderer: cpu or cuda")
+    parser.add_argument("--seconds", type=float, default=3.0, help="time for each row")
+    parser.add_argument("--output", type=Path, help="write the results here as JSON")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    scene = make_scene(options.body, options.images, options.device)
+    rows = measure_frames(scene, options.seconds) + measure_batches(scene, options.seconds)
+    agreement = compare(scene)
+    machine = {"processor": name_processor(), "torch_threads": options.threads}
+    if options.device.startswith("cuda"):
+        machine["device"] = torch.cuda.get_device_name()
+    lines = [f"{machine}, body of {len(scene.faces)} triangles, medians"]
+    lines += [
+        f"{r.what:58} {r.images_per_second:9.1f}/s {r.milliseconds_each:8.2f} ms" for r in rows
+    ]
+    lines.append(f"agreement of both rasterisers: {agreement}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    if options.output:
+        results = {"machine": machine, "agreement": agreement, "rows": [asdict(r) for r in rows]}
+        options.output.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""A figure of ellipsoids, dressed and lit, for tests of what is drawn on bodies."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from smpler_model.synthetic.appearance import Atlas, Outfit, draw_outfits, make_atlas
+from smpler_model.synthetic.lighting import Lights, draw_lights
+from smpler_model.synthetic.noise import make_volume
+from smpler_model.synthetic.photograph import Wardrobe
+from tests.shapes import make_figure
+
+SIZE = 96
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Two images of one person each, seen upright from the front at 4 m."""
+
+    wardrobe: Wardrobe
+    atlas: Atlas
+    volume: Tensor
+    vertices_m: Tensor
+    outfits: Outfit
+    lights: Lights
+    intrinsics: Tensor
+    backdrop: Tensor
+    weights: Tensor
+    joints: Tensor
+    template: Tensor
+
+
+@pytest.fixture(scope="session")
+def studio() -> Studio:
+    generator = Generator().manual_seed(3)
+    template, faces, weights, joints = make_figure()
+    atlas = make_atlas(template, weights, joints)
+    volume = make_volume(generator)
+    facing = template * torch.tensor([-1.0, -1.0, -1.0]) * torch.tensor([-1.0, 1.0, 1.0])
+    vertices = (facing + torch.tensor([0.0, -0.3, 4.0])).expand(2, 1, -1, 3)
+    up = torch.tensor([[0.0, -1.0, 0.0]]).expand(2, 3)
+    return Studio(
+        wardrobe=Wardrobe(faces, atlas, volume),
+        atlas=atlas,
+        volume=volume,
+        vertices_m=vertices,
+        outfits=draw_outfits(2, generator),
+        lights=draw_lights(up, generator),
+        intrinsics=torch.tensor([[180.0, 180.0, 47.5, 47.5]]).expand(2, 4),
+        backdrop=torch.rand(2, 3, SIZE, SIZE, generator=generator),
+        weights=weights,
+        joints=joints,
+        template=template,
+    )
