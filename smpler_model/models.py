@@ -10,8 +10,8 @@ from smpler_model.network import BackboneModel, RefinementBlock, Regressor, Smpl
 
 _POSITION_SPREAD = 0.1
 _DELTA_SPREAD = 1e-3
-_UNTURNED = (0.1, 0.0, 0.0, 0.1, 0.0, 0.0)
-"""No rotation. Normalising makes a step turn the further, the shorter these six numbers are."""
+_UNTURNED = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+"""No rotation, in six numbers."""
 
 
 def build_model(
@@ -42,8 +42,8 @@ def build_backbone_model(
 def initialise(model: BackboneModel) -> None:
     """Draw the weights of all but the backbone, which timm initialises.
 
-    Every correction starts near zero, so that an untrained network returns the mean parameters
-    rather than a crumpled body.
+    Every correction starts near zero, so that an untrained network stays near the mean parameters
+    rather than crumple the body.
     """
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d) and not name.startswith("backbone."):

@@ -1,0 +1,154 @@
+"""Reading SMPL's pickles without running what they ask for, and without chumpy.
+
+A pickle names functions and classes to call. Here only NumPy's array constructors are let
+through; sparse matrices and chumpy's expressions are recorded, and turned into arrays by code of
+ours. Everything else is refused.
+"""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+
+class UnsafePickleError(ValueError):
+    """A pickle asks for something that is not an array."""
+
+
+class Recorded:
+    """Stands for an object of a class that is not imported: only its state is kept."""
+
+    origin = ""
+
+    def __new__(cls, *_: object) -> "Recorded":
+        """Make one, whatever its class would have been called with."""
+        return super().__new__(cls)
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state if isinstance(state, dict) else {}
+
+
+def load_pickle(path: Path) -> dict[str, Any]:
+    """Read a pickled dictionary of arrays, of Python 2 or 3.
+
+    Returns:
+        Its entries; `array_from_pickled` turns those that are not arrays yet into such.
+
+    Raises:
+        UnsafePickleError: it asks for anything but arrays.
+        ValueError: it is damaged, or not a dictionary.
+    """
+    with path.open("rb") as file:
+        try:
+            content = _ArrayUnpickler(file, encoding="latin1").load()
+        except UnsafePickleError as error:
+            raise UnsafePickleError(f"{path} {error}") from None
+        except Exception as error:  # a damaged pickle can raise anything
+            raise ValueError(
+                f"{path} must be a pickle, got a file that cannot be read as one "
+                f"({type(error).__name__}); it is cut short or of another kind, get it again"
+            ) from error
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"{path} must hold a dictionary, got a {type(content).__name__}; give a SMPL file"
+        )
+    return content
+
+
+def array_from_pickled(value: object) -> NDArray[Any]:
+    """Turn what a pickle held into an array.
+
+    Args:
+        value: an array, or a recorded sparse matrix or chumpy expression.
+
+    Raises:
+        ValueError: it is a chumpy expression that needs chumpy, or no array at all.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    if not isinstance(value, Recorded):
+        raise ValueError(
+            f"an array was expected, got a {type(value).__name__}; the file is damaged"
+        )
+    name, state = value.origin.rpartition(".")[2], value.state
+    try:
+        if name in _SPARSE:
+            return _dense(_SPARSE[name], state)
+        if name in _CHUMPY:
+            return _CHUMPY[name](state)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{value.origin} cannot be read: {error}; the file is damaged") from error
+    raise ValueError(f"{value.origin} cannot be read without chumpy; save it as a plain array")
+
+
+def _dense(form: Callable[..., Any], state: dict[str, Any]) -> NDArray[Any]:
+    parts = (state["data"], state["indices"], state["indptr"])
+    matrix = form(parts, shape=tuple(state["_shape"]))
+    matrix.check_format(full_check=True)  # indices out of range would be read out of bounds
+    dense: NDArray[Any] = matrix.toarray()
+    return dense
+
+
+def _constant(state: dict[str, Any]) -> NDArray[Any]:
+    return array_from_pickled(state["x"])
+
+
+def _selection(state: dict[str, Any]) -> NDArray[Any]:
+    chosen = array_from_pickled(state["a"]).ravel()[state["idxs"]]
+    selected: NDArray[Any] = chosen.reshape(state.get("preferred_shape", chosen.shape))
+    return selected
+
+
+def _reshaped(state: dict[str, Any]) -> NDArray[Any]:
+    return array_from_pickled(state["a"]).reshape(state["newshape"])
+
+
+_SPARSE = {"csc_matrix": scipy.sparse.csc_matrix, "csr_matrix": scipy.sparse.csr_matrix}
+_CHUMPY = {"Ch": _constant, "Select": _selection, "Reshape": _reshaped}
+
+
+def _reconstruct_recorded(kind: type, base: type, _: object) -> Recorded:
+    """Stand in for `copyreg._reconstructor`, with which old protocols make an object."""
+    if not (issubclass(kind, Recorded) and base is object):
+        raise UnsafePickleError(f"must hold arrays only, got an object of {kind.__name__}")
+    return kind()
+
+
+def _encode_latin1(text: str, encoding: str) -> bytes:
+    """Stand in for `codecs.encode`, with which Python 3 writes bytes for Python 2."""
+    if encoding != "latin1":
+        raise UnsafePickleError(f"must hold bytes as latin1, got {encoding}")
+    return text.encode("latin1")
+
+
+# NumPy's constructors have moved between versions; asked this way it hands out its own.
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): np.zeros(1).__reduce__()[0],
+    ("numpy.core.multiarray", "scalar"): np.float64(0).__reduce__()[0],
+    ("numpy.core.numeric", "_frombuffer"): np.zeros(1).__reduce_ex__(5)[0],
+    ("_codecs", "encode"): _encode_latin1,
+    ("copyreg", "_reconstructor"): _reconstruct_recorded,
+    ("builtins", "object"): object,
+    ("builtins", "bytes"): bytes,
+    ("builtins", "set"): set,
+}
+_RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
+        current = _RENAMED.get(module, module).replace("numpy._core", "numpy.core")
+        if (current, name) in _ALLOWED:
+            return _ALLOWED[current, name]
+        if module.split(".")[0] == "chumpy" or module.startswith("scipy.sparse"):
+            return type(name, (Recorded,), {"origin": f"{module}.{name}"})
+        raise UnsafePickleError(
+            f"must hold arrays only, got a reference to {module}.{name}; nothing of it was run, "
+            "get the file from its source again"
+        )

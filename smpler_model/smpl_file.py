@@ -1,0 +1,141 @@
+"""SMPL's own files: `.pkl` as released, for Python 2, with or without chumpy inside, and `.npz`.
+
+They are read here and not by `smplx`, which runs whatever a pickle asks for, needs chumpy, and is
+licensed for non-commercial research. Whoever has a `smplx` model already hands it over as it is.
+"""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.body_arrays import BodyArrays, Floats
+from smpler_model.safe_pickle import array_from_pickled, load_pickle
+from smpler_model.skeleton import SMPL_SHAPE_COUNT
+
+_REQUIRED = (
+    "v_template",
+    "f",
+    "weights",
+    "J_regressor",
+    "shapedirs",
+    "posedirs",
+    "kintree_table",
+)
+_ROOT = 2**32 - 1
+"""SMPL's mark for "no parent", -1 as an unsigned number."""
+
+
+def load_smpl_file(path: str | Path, regressor: Floats | None = None) -> BodyArrays:
+    """Read a body from a SMPL file; neutral, male or female are files of their own.
+
+    Shape directions beyond the tenth are left out.
+
+    Args:
+        path: `.pkl`, read without running its code and without chumpy, or `.npz`.
+        regressor: (17, 6890) joints of `skeleton.H36M_JOINTS`, such as
+            `J_regressor_h36m_correct.npy`; the file's own, where it has one, if None.
+
+    Raises:
+        ValueError: the file is damaged, unsafe, or no SMPL model.
+        FileNotFoundError: there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"a SMPL file must be a file, got {path}; check the path")
+    if path.suffix not in _READERS:
+        raise ValueError(f"a SMPL file must be .pkl or .npz, got {path.name}; give one of these")
+    content = _READERS[path.suffix](path)
+    missing = [name for name in _REQUIRED if name not in content]
+    if missing:
+        raise ValueError(
+            f"{path} must hold {', '.join(_REQUIRED)}, got no {', '.join(missing)}; "
+            "give a SMPL model file"
+        )
+    if regressor is None and "J_regressor_h36m" in content:
+        regressor = array_from_pickled(content["J_regressor_h36m"])
+    try:
+        arrays = {name: array_from_pickled(content[name]) for name in _REQUIRED}
+        return _arrays_from_layout(arrays, regressor)
+    except ValueError as error:
+        raise ValueError(f"{path} holds no SMPL body: {error}") from error
+
+
+def arrays_from_smplx(model: Any, regressor: Floats | None = None) -> BodyArrays:  # noqa: ANN401
+    """Take the body over from a `smplx.SMPL` model.
+
+    Args:
+        model: the `smplx.SMPL` module.
+        regressor: (17, 6890) joints of `skeleton.H36M_JOINTS`.
+    """
+    held = {name: values.cpu().numpy() for name, values in model.named_buffers()}
+    vertex_count = len(held["v_template"])
+    return BodyArrays(
+        v_template=held["v_template"],
+        faces=held["faces_tensor"],
+        weights=held["lbs_weights"],
+        J_regressor=held["J_regressor"],
+        shapedirs=held["shapedirs"][..., :SMPL_SHAPE_COUNT],
+        posedirs=held["posedirs"].T.reshape(vertex_count, 3, -1),
+        parents=held["parents"],
+        J_regressor_h36m=regressor,
+    )
+
+
+def save_smpl_npz(arrays: BodyArrays, path: str | Path) -> None:
+    """Write a body in SMPL's layout, compressed, which `load_smpl_file` reads."""
+    with Path(path).open("wb") as file:
+        np.savez_compressed(file, **_layout_from_arrays(arrays))
+
+
+def save_smpl_pickle(arrays: BodyArrays, path: str | Path) -> None:
+    """Write a body in SMPL's layout as a pickle of plain arrays, which `smplx` reads as well."""
+    with Path(path).open("wb") as file:
+        pickle.dump(_layout_from_arrays(arrays), file, protocol=2)
+
+
+def _read_npz(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files if name in _WANTED}
+    except Exception as error:  # a damaged archive can raise anything
+        raise ValueError(
+            f"{path} must be a .npz of plain arrays, got a file that cannot be read as one "
+            f"({error}); it is cut short or holds objects, get it again"
+        ) from error
+
+
+_WANTED = (*_REQUIRED, "J_regressor_h36m")
+_READERS = {".npz": _read_npz, ".pkl": load_pickle}
+
+
+def _arrays_from_layout(arrays: dict[str, NDArray[Any]], regressor: Floats | None) -> BodyArrays:
+    parents = arrays["kintree_table"][0].astype(np.int64)
+    return BodyArrays(
+        v_template=arrays["v_template"],
+        faces=arrays["f"].astype(np.int64),
+        weights=arrays["weights"],
+        J_regressor=arrays["J_regressor"],
+        shapedirs=arrays["shapedirs"][..., :SMPL_SHAPE_COUNT],
+        posedirs=arrays["posedirs"],
+        parents=np.where(parents == _ROOT, -1, parents),
+        J_regressor_h36m=regressor,
+    )
+
+
+def _layout_from_arrays(arrays: BodyArrays) -> dict[str, Any]:
+    parents = arrays.parents.astype(np.int64) % 2**32
+    layout: dict[str, Any] = {
+        "v_template": arrays.v_template,
+        "f": arrays.faces.astype(np.uint32),
+        "weights": arrays.weights,
+        "J_regressor": arrays.J_regressor,
+        "shapedirs": arrays.shapedirs,
+        "posedirs": arrays.posedirs,
+        "kintree_table": np.stack((parents, np.arange(len(parents)))).astype(np.uint32),
+    }
+    if arrays.J_regressor_h36m is not None:
+        layout["J_regressor_h36m"] = arrays.J_regressor_h36m
+    return layout
