@@ -65,18 +65,10 @@ def render_rooms(
             the time and looks a little out of focus. Must divide both sides.
     """
     if shrink > 1:
-        small = render_rooms(
-            rooms,
-            lights,
-            torch.cat((intrinsics[:, :2], intrinsics[:, 2:] + 0.5), 1) / shrink
-            - intrinsics.new_tensor([0.0, 0.0, 0.5, 0.5]),
-            world_from_camera,
-            (size[0] // shrink, size[1] // shrink),
-            volume,
-        )
-        colour = functional.interpolate(small.colour, scale_factor=shrink, mode="bilinear")
-        depth = functional.interpolate(small.depth_m[:, None], scale_factor=shrink)
-        return Backdrop(colour, depth[:, 0])
+        coarse = _scale_down(intrinsics, shrink)
+        small = (size[0] // shrink, size[1] // shrink)
+        view = render_rooms(rooms, lights, coarse, world_from_camera, small, volume)
+        return _enlarge(view, shrink)
     (w, h), b = size, len(intrinsics)
     rays = _make_rays(intrinsics, size)  # (b, h*w, 3), z = 1: lengths along them are depths
     turn, place = world_from_camera[:, :3, :3], world_from_camera[:, :3, 3]
@@ -84,15 +76,24 @@ def render_rooms(
     hits = _meet_boxes(rooms, place, directions, _meet_shell(rooms, place, directions))
     albedo = _paint_surfaces(rooms, hits, volume)
     image = torch.arange(b, device=rays.device).repeat_interleave(h * w)
-    plain = torch.zeros_like(hits.depth).flatten()
-    surface = Surface(albedo.flatten(0, 1), torch.zeros_like(albedo).flatten(0, 1), plain, plain)
+    surface = _as_matt(albedo.flatten(0, 1))
     normals = (hits.normal @ turn).flatten(0, 1)
     points = (rays * hits.depth[..., None]).flatten(0, 1)
     colour = light(surface, normals, points, image, lights, _find_corners(rooms, hits).flatten())
-    sky = rooms.outdoors[:, None] & (hits.surface == CEILING)
-    glow = lights.sky[:, None] * (1.2 + 0.4 * hits.uv[..., :1].mul(0.1).sin())
-    colour = torch.where(sky[..., None], glow, colour.view(b, -1, 3))
+    colour = _open_sky(rooms, lights, hits, colour.view(b, -1, 3))
     return Backdrop(colour.transpose(1, 2).reshape(b, 3, h, w), hits.depth.view(b, h, w))
+
+
+def _scale_down(intrinsics: Tensor, factor: int) -> Tensor:
+    # Pixel centres are integers, so that the image's corner lies at -0.5 at any resolution.
+    corner = intrinsics.new_tensor([0.0, 0.0, 0.5, 0.5])
+    return (intrinsics + corner) / factor - corner
+
+
+def _enlarge(small: Backdrop, factor: int) -> Backdrop:
+    colour = functional.interpolate(small.colour, scale_factor=factor, mode="bilinear")
+    depth = functional.interpolate(small.depth_m[:, None], scale_factor=factor)
+    return Backdrop(colour, depth[:, 0])
 
 
 def _make_rays(intrinsics: Tensor, size: tuple[int, int]) -> Tensor:
@@ -237,6 +238,19 @@ def _hang_fixtures(rooms: Rooms, hits: _Hits, tone: Tensor) -> Tensor:
     )
     low = (hits.point[..., 2] < rooms.skirting[:, None]) & on_wall
     return torch.where(low[..., None], rooms.tones[:, None, FLOOR, 0] * 0.8, tone)
+
+
+def _as_matt(albedo: Tensor) -> Surface:
+    """Return a smooth surface (n, 3) without gloss."""
+    zero = torch.zeros_like(albedo[:, 0])
+    return Surface(albedo, torch.zeros_like(albedo), zero, zero.long())
+
+
+def _open_sky(rooms: Rooms, lights: Lights, hits: _Hits, colour: Tensor) -> Tensor:
+    """Put a sky, a little uneven, in place of the ceilings of streets."""
+    sky = rooms.outdoors[:, None] & (hits.surface == CEILING)
+    glow = lights.sky[:, None] * (1.2 + 0.4 * hits.uv[..., :1].mul(0.1).sin())
+    return torch.where(sky[..., None], glow, colour)
 
 
 def _find_corners(rooms: Rooms, hits: _Hits) -> Tensor:

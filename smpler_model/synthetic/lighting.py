@@ -78,9 +78,7 @@ def light(
         lights: Of all images.
         openness: (n,) share of the sky that reaches a pixel, from `find_openness`; 1 if None.
     """
-    normals = functional.normalize(normals, dim=1)
-    tangent = surface.bump - (surface.bump * normals).sum(1, keepdim=True) * normals
-    normals = functional.normalize(normals + tangent, dim=1)
+    normals = _bend(normals, surface.bump)
     view = functional.normalize(-points_m, dim=1)
     to_lamp = lights.lamp_at_m[image] - points_m
     square = to_lamp.square().sum(1, keepdim=True).clamp(min=0.25)
@@ -100,6 +98,13 @@ def light(
         half = functional.normalize(towards + view, dim=1)
         shine = shine + strength * (normals * half).sum(1, keepdim=True).clamp(min=0) ** 24
     return surface.albedo * received + 0.4 * surface.gloss[:, None] * shine
+
+
+def _bend(normals: Tensor, bump: Tensor) -> Tensor:
+    """Return unit normals, turned by the part of the bumps that lies in the surface."""
+    normals = functional.normalize(normals, dim=1)
+    tangent = bump - (bump * normals).sum(1, keepdim=True) * normals
+    return functional.normalize(normals + tangent, dim=1)
 
 
 def find_openness(depth_m: Tensor, reach_px: int = 9, strength: float = 4.0) -> Tensor:
@@ -156,13 +161,17 @@ def cast_shadows(
     ):
         dropped = points_m - (height / rise[:, None])[..., None] * towards[:, None]
         density = _splat(dropped, weight, intrinsics, (w // 4, h // 4))
-        dark = 1 - torch.exp(-0.7 * density)
-        for _ in range(2):
-            dark = functional.avg_pool2d(dark, 2 * softness_px + 1, 1, softness_px)
-        dark = functional.interpolate(dark, (h, w), mode="bilinear", align_corners=False)[:, 0]
+        dark = _soften(1 - torch.exp(-0.7 * density), softness_px, (h, w))
         light_left = light_left * (1 - share[:, None, None] * dark)
     on_floor = (torch.einsum("bhwk,bk->bhw", scene_m, up) + floor_m[:, None, None]).abs() < 0.03
     return torch.where(on_floor, light_left, 1.0)
+
+
+def _soften(dark: Tensor, reach_px: int, shape: tuple[int, int]) -> Tensor:
+    """Blur (b, 1, h/4, w/4) twice by a box and enlarge to (b, h, w)."""
+    for _ in range(2):
+        dark = functional.avg_pool2d(dark, 2 * reach_px + 1, 1, reach_px)
+    return functional.interpolate(dark, shape, mode="bilinear", align_corners=False)[:, 0]
 
 
 def _splat(points_m: Tensor, weights: Tensor, intrinsics: Tensor, size: tuple[int, int]) -> Tensor:

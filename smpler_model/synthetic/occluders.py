@@ -42,7 +42,7 @@ def draw_occlusion(
     *,
     pieces: int = 3,
     presence: float = 0.2,
-    truncation: float = 0.15,
+    truncation: float = 0.07,
 ) -> Occlusion:
     """Draw foregrounds from a CPU generator.
 
@@ -52,8 +52,8 @@ def draw_occlusion(
         generator: The same seed gives the same foregrounds.
         pieces: At most so many in an image.
         presence: Probability of each piece.
-        truncation: Probability that the scene ends, as black, inside the image: a crop that
-            reaches over the border of its photo.
+        truncation: Probability, for each side, that the scene ends, as black, inside the image:
+            a crop that reaches over the border of its photo.
     """
     width, height = size
     x = (torch.arange(width) + 0.5) / width
@@ -70,11 +70,17 @@ def draw_occlusion(
         texture = linear_from_srgb((tone * (1 + contrast * (clouds - 0.5))).clamp(0, 1))
         colour = torch.where(inside[:, None], texture, colour)
         mask |= inside
-    cut = draw_uniform(0.02, 0.35, (b, 4), generator)
-    cut = cut * draw_chance(truncation / 2, (b, 4), generator)
-    left, top, right, bottom = cut.T[:, :, None, None]
-    border = (x < left) | (x > 1 - right) | (y < top) | (y > 1 - bottom)
+    border = _draw_border(x, y, truncation, b, generator)
     return Occlusion(torch.where(border[:, None], 0.0, colour), mask | border)
+
+
+def _draw_border(x: Tensor, y: Tensor, truncation: float, b: int, generator: Generator) -> Tensor:
+    """Return (b, h, w) True outside of the photo, at any of the four sides."""
+    cut = draw_uniform(0.02, 0.35, (b, 4), generator)
+    cut = cut * draw_chance(truncation, (b, 4), generator)
+    left, top, right, bottom = cut.T[:, :, None, None]
+    border: Tensor = (x < left) | (x > 1 - right) | (y < top) | (y > 1 - bottom)
+    return border
 
 
 def _draw_piece(x: Tensor, y: Tensor, clouds: Tensor, generator: Generator) -> Tensor:

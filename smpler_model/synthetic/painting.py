@@ -129,15 +129,14 @@ def _weave(
     """Return (n,) the share of the second colour, by the layer's pattern."""
     x, y, z, arm, down = coordinates[:, :5].T
     kinds, scale = outfits.kinds[people, layer], outfits.scales[people, layer]
-    on_arm = arm > 0.02
-    along, across = torch.where(on_arm, x, y) / scale, torch.where(on_arm, y, x) / scale
+    along = torch.where(arm > 0.02, x, y) / scale
+    across = torch.where(arm > 0.02, y, x) / scale
 
     def bands(phase: Tensor) -> Tensor:
         return ((phase % 1) < 0.4).float()
 
     blotches = (middle[:, 0] + 0.5 * coarse[:, 1]) * 3
     dots = torch.hypot(along % 1 - 0.5, across % 1 - 0.5) < 0.28
-    knit = 0.5 + 0.35 * grain[:, 1] + 0.3 * middle[:, 1]
     worn = (0.8 - 7 * (down - 0.35).square()) * (z > -0.02)
     choices = torch.stack(
         (
@@ -148,7 +147,7 @@ def _weave(
             torch.sigmoid(4 * blotches),
             dots.float(),
             (down + 0.8).clamp(0, 1),
-            knit,
+            0.5 + 0.35 * grain[:, 1] + 0.3 * middle[:, 1],
             0.12 * worn.clamp(0, 1) + 0.1 * grain[:, 2].abs(),
         )
     )
@@ -156,11 +155,15 @@ def _weave(
     mix = torch.where(layer == SKIN, 0.5 + 0.5 * coarse[:, 1], mix)
     mix = torch.where(layer == HAIR, _comb(coordinates, outfits, people, grain), mix)
     mix = torch.where(layer == SHOE, (down > SOLE).float(), mix)
-    # A print on the chest or the back: blotches within a rectangle.
+    printed = _find_logo(coordinates, outfits, people) & (layer == UPPER)
+    return torch.where(printed, (blotches > 0).float(), mix).clamp(0, 1)
+
+
+def _find_logo(coordinates: Tensor, outfits: Outfit, people: Tensor) -> Tensor:
+    """Return (n,) True within the rectangle of a print on the chest and the back."""
     size = outfits.logo[people]
-    inside = ((y - 0.08).abs() < size) & (x.abs() < 1.2 * size) & (layer == UPPER)
-    printed: Tensor = torch.where(inside, (blotches > 0).float(), mix).clamp(0, 1)
-    return printed
+    inside: Tensor = (coordinates[:, 1] - 0.08).abs() < size
+    return inside & (coordinates[:, 0].abs() < 1.2 * size)
 
 
 def _comb(coordinates: Tensor, outfits: Outfit, people: Tensor, grain: Tensor) -> Tensor:

@@ -84,8 +84,7 @@ def photograph(
 
     Args:
         wardrobe: Topology, atlas and noise.
-        vertices_m: (b, p, v, 3) bodies in each camera's optical frame. Place a person behind the
-            camera to leave it out.
+        vertices_m: (b, p, v, 3) in each camera's frame; who lies behind it is left out.
         outfits: Of the b*p people, image by image.
         lights: Of the b images.
         intrinsics: (b, 4) fx, fy, cx, cy, pixels; pixel centres at integer coordinates.
@@ -106,13 +105,18 @@ def photograph(
     openness = find_openness(depth).reshape(-1)[seen.pixel]
     points = locate(seen, intrinsics)
     colours = light(surface, normals, points, seen.image, lights, openness)
-    shown = torch.ones_like(seen.depth)
-    if backdrop_depth_m is not None:
-        shown = (seen.depth < backdrop_depth_m.reshape(-1)[seen.pixel]).float()
+    shown = _find_unhidden(seen, backdrop_depth_m)
     drawn = seen.to_images(torch.column_stack((colours * shown[:, None], shown)))
     hidden = seen.to_images(torch.where(shown > 0, person, -1), -1)[:, 0]
     image = srgb_from_linear(_lay_over(drawn, backdrop))
     return Photo(image, hidden, torch.where(hidden < 0, torch.inf, depth))
+
+
+def _find_unhidden(seen: Fragments, backdrop_depth_m: Tensor | None) -> Tensor:
+    """Return (n,) 1 where a person is nearer than the backdrop, else 0."""
+    if backdrop_depth_m is None:
+        return torch.ones_like(seen.depth)
+    return (seen.depth < backdrop_depth_m.reshape(-1)[seen.pixel]).float()
 
 
 def locate(seen: Fragments, intrinsics: Tensor) -> Tensor:

@@ -79,10 +79,10 @@ def rasterise_batch(
     """Find the nearest triangle at every pixel centre of b images.
 
     Args:
-        vertices_m: (b, v, 3) points in each camera's optical frame, metres; any may lie behind it.
+        vertices_m: (b, v, 3) points in each camera's optical frame, metres.
         faces: (f, 3) vertex rows, shared.
         intrinsics: (b, 4) or (4,) fx, fy, cx, cy, pixels; pixel centres at integer coordinates.
-        size: Width and height of the images, pixels.
+        size: Width and height, pixels.
         near_m: What is nearer than this is cut away, metres.
         cull_back: Leave out triangles seen from behind; right for closed surfaces.
 
@@ -101,9 +101,8 @@ def rasterise_batch(
     outline, source = _keep_visible(outline, source, size, cull_back)
     spans = _cut_rows(outline, source // len(faces), size)
     whole = _gather(points, corners[:, source])  # unclipped (3 axes, 3 corners, t)
-    forms = _weight_forms(whole)
-    depth_range = whole[2].clamp(min=near_m)
-    pixel, seen, depth = _keep_nearest(spans, forms.sum(0), depth_range, size, b)
+    forms, depths = _weight_forms(whole), whole[2].clamp(min=near_m)
+    pixel, seen, depth = _keep_nearest(spans, forms.sum(0), depths, size, b)
     barycentric = _barycentric(forms, seen, pixel, size)
     image, triangle = _divmod(source[seen], len(faces))
     return Fragments(b, size, pixel, image, triangle, depth, barycentric)

@@ -95,7 +95,7 @@ def test_abstract_backdrops_follow_their_seed() -> None:
 
 
 def test_occluders_hide_and_leave_the_rest() -> None:
-    hidden = draw_occlusion(64, SIZE, Generator().manual_seed(5), presence=0.3, truncation=0.2)
+    hidden = draw_occlusion(64, SIZE, Generator().manual_seed(5), presence=0.3, truncation=0.1)
     images = torch.full((64, 3, 40, 60), 0.4)
     covered = hidden.cover(images)
     mask = hidden.mask[:, None].expand_as(images)
@@ -109,7 +109,7 @@ def test_occluders_hide_and_leave_the_rest() -> None:
 
 
 def test_truncation_is_a_black_border() -> None:
-    cut = draw_occlusion(30, SIZE, Generator().manual_seed(5), presence=0.0, truncation=2.0)
+    cut = draw_occlusion(30, SIZE, Generator().manual_seed(5), presence=0.0, truncation=1.0)
     assert cut.mask[:, 0, 0].all()
     assert not cut.mask[:, 20, 30].any()
     assert (cut.colour == 0).all()
