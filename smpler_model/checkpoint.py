@@ -46,11 +46,13 @@ class Checkpoint:
     Attributes:
         path: of the file.
         state: tensors under official keys.
-        other: what a training checkpoint holds besides, such as `optimizer` and `epoch`.
+        is_nested: whether they were under `model`, as in a training checkpoint.
+        other: what that holds besides, such as `optimizer` and `epoch`.
     """
 
     path: Path
     state: dict[str, Tensor]
+    is_nested: bool
     other: dict[str, Any]
 
 
@@ -75,7 +77,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             f"{path} must hold keys like 'backbone.conv1.weight', got {_describe(state)}; "
             "it is not a SMPLer checkpoint"
         )
-    return Checkpoint(path, dict(state), content if nested else {})
+    return Checkpoint(path, dict(state), nested, content if nested else {})
 
 
 def load_model(
@@ -147,7 +149,7 @@ def save_checkpoint(
         state |= official_from_body(model.body.arrays())
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        torch.save({"model": state, "config": model.config.name, **(other or {})}, partial)
+        torch.save({"model": state, **(other or {})}, partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ class ModelConfig:
     """Everything that decides a SMPLer network's shape.
 
     Attributes:
-        name: key in `MODELS`, also written into saved files.
+        name: key in `MODELS`.
         backbone: timm's name of a high-resolution network, or a layout of our own.
         channels: of its four maps, finest first.
         width: channels c of queries and image tokens.
