@@ -43,4 +43,4 @@ def test_colcon_builds_both_packages_and_the_result_works(tmp_path: Path) -> Non
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.count(str(install)) == 2
-    assert "active, waiting for /image" in result.stderr + result.stdout
+    assert "waiting for images on /image" in result.stderr + result.stdout
