@@ -1,0 +1,218 @@
+"""Cameras: pixels from points and rays from pixels, through the lens.
+
+Frames are optical ones (x right, y down, z forward, REP 103), points are in metres, and the centre
+of the top left pixel is (0, 0). Lens models are OpenCV's, under the names of
+`sensor_msgs/CameraInfo`.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+COEFFICIENT_COUNTS = {
+    "none": (0,),
+    "plumb_bob": (4, 5),
+    "rational_polynomial": (8, 12, 14),
+    "equidistant": (4,),
+}
+"""Lens models, and how many coefficients each may have."""
+
+_UNDISTORT_CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-12)
+_NEAREST_DEPTH_M = 1e-3
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Intrinsics of one camera for images of one size.
+
+    Attributes:
+        width: of the image, pixels.
+        height: of the image, pixels.
+        fx: horizontal focal length, pixels.
+        fy: vertical focal length, pixels.
+        cx: horizontal principal point, pixels.
+        cy: vertical principal point, pixels.
+        lens: a key of `COEFFICIENT_COUNTS`.
+        coefficients: of the lens, in OpenCV's order.
+        calibrated: False where the focal length was assumed from a field of view.
+
+    Raises:
+        ValueError: a value that no camera has.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    lens: str = "none"
+    coefficients: tuple[float, ...] = ()
+    calibrated: bool = True
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(
+                f"the camera's image size must be positive, got {self.width}x{self.height}; check "
+                "its calibration"
+            )
+        values = (self.fx, self.fy, self.cx, self.cy, *self.coefficients)
+        if not all(map(math.isfinite, values)) or self.fx <= 0 or self.fy <= 0:
+            raise ValueError(
+                "the camera's intrinsics must be finite numbers with positive focal lengths, got "
+                f"fx={self.fx} fy={self.fy} cx={self.cx} cy={self.cy} "
+                f"coefficients={list(self.coefficients)}; calibrate the camera"
+            )
+        if self.lens not in COEFFICIENT_COUNTS:
+            raise ValueError(
+                f"the lens model must be one of {', '.join(COEFFICIENT_COUNTS)}, got "
+                f"'{self.lens}'; calibrate the camera with one of them"
+            )
+        if len(self.coefficients) not in COEFFICIENT_COUNTS[self.lens]:
+            expected = " or ".join(map(str, COEFFICIENT_COUNTS[self.lens]))
+            raise ValueError(
+                f"the lens model {self.lens} has {expected} coefficients, got "
+                f"{len(self.coefficients)}; check the camera's calibration"
+            )
+
+    @property
+    def matrix(self) -> Floats:
+        """(3, 3) intrinsic matrix."""
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]])
+
+    def rectified(self) -> "Camera":
+        """Return the camera of the undistorted image with the same intrinsics."""
+        return Camera(
+            *(self.width, self.height, self.fx, self.fy, self.cx, self.cy),
+            calibrated=self.calibrated,
+        )
+
+    def project(self, points_m: ArrayLike) -> Floats:
+        """Project points through the lens.
+
+        Args:
+            points_m: (..., 3) in the optical frame.
+
+        Returns:
+            (..., 2) pixels; NaN for points that are not in front of the camera.
+        """
+        points = np.asarray(points_m, np.float64)
+        flat = points.reshape(-1, 3)
+        in_front = flat[:, 2] > _NEAREST_DEPTH_M
+        pixels = np.full((len(flat), 2), np.nan)
+        if in_front.any():
+            pixels[in_front] = self._project(flat[in_front])
+        return pixels.reshape(*points.shape[:-1], 2)
+
+    def unproject(self, pixels: ArrayLike) -> Floats:
+        """Return the rays that pixels see.
+
+        Args:
+            pixels: (..., 2).
+
+        Returns:
+            (..., 3) points on the rays at a depth of one metre, optical frame.
+        """
+        array = np.asarray(pixels, np.float64)
+        flat = array.reshape(-1, 1, 2)
+        if len(flat) == 0:
+            return np.empty((*array.shape[:-1], 3))
+        if self.lens == "none":
+            plane = (flat[:, 0] - (self.cx, self.cy)) / (self.fx, self.fy)
+        else:
+            fisheye = self.lens == "equidistant"
+            undistort = cv2.fisheye.undistortPoints if fisheye else cv2.undistortPoints
+            straight = undistort(
+                flat, self.matrix, self._coefficients(), criteria=_UNDISTORT_CRITERIA
+            )
+            plane = np.asarray(straight, np.float64)[:, 0]
+        rays = np.concatenate([plane, np.ones((len(plane), 1))], 1)
+        return rays.reshape(*array.shape[:-1], 3)
+
+    def _project(self, points: Floats) -> Floats:
+        if self.lens == "none":
+            plane = points[:, :2] / points[:, 2:]
+            return plane * (self.fx, self.fy) + (self.cx, self.cy)
+        still = np.zeros(3)
+        project = cv2.fisheye.projectPoints if self.lens == "equidistant" else cv2.projectPoints
+        pixels, _ = project(points[:, None], still, still, self.matrix, self._coefficients())
+        return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def _coefficients(self) -> Floats:
+        return np.array(self.coefficients, np.float64)
+
+
+def camera_from_field_of_view(width: int, height: int, horizontal_fov_deg: float) -> Camera:
+    """Return an assumed camera where there is no calibration; it is marked as such.
+
+    Args:
+        width: of the image, pixels.
+        height: of the image, pixels.
+        horizontal_fov_deg: angle between the left and the right edge, degrees.
+
+    Raises:
+        ValueError: the angle is not between 1 and 179 degrees.
+    """
+    if not 1 <= horizontal_fov_deg <= 179:
+        raise ValueError(
+            f"the field of view must be 1 to 179 degrees, got {horizontal_fov_deg:g}; give the "
+            "horizontal one of the camera's data sheet"
+        )
+    focal = width / (2 * math.tan(math.radians(horizontal_fov_deg) / 2))
+    return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, calibrated=False)
+
+
+def camera_from_camera_info(
+    *,
+    width: int,
+    height: int,
+    lens: str,
+    coefficients: ArrayLike,
+    k: ArrayLike,
+    p: ArrayLike,
+    rectified: bool,
+    binning: tuple[int, int] = (1, 1),
+    offset: tuple[int, int] = (0, 0),
+) -> Camera | None:
+    """Return the camera that the fields of a `sensor_msgs/CameraInfo` describe.
+
+    Args:
+        width: of the full calibrated image, pixels.
+        height: of the full calibrated image, pixels.
+        lens: `distortion_model`; empty for none.
+        coefficients: `d`.
+        k: (9) intrinsics of the raw image, row by row.
+        p: (12) projection of the rectified image, row by row.
+        rectified: the image is the rectified one, so `p` holds and the lens is undone.
+        binning: horizontal and vertical; 0 means 1, as in the message.
+        offset: left and top of the region of interest, full pixels.
+
+    Returns:
+        The camera, or None for an uncalibrated one, which by ROS's convention has k[0] = 0.
+
+    Raises:
+        ValueError: the values describe no camera.
+    """
+    k_matrix = np.asarray(k, np.float64).reshape(3, 3)
+    if k_matrix[0, 0] == 0:
+        return None
+    matrix = np.asarray(p, np.float64).reshape(3, 4)[:, :3] if rectified else k_matrix
+    d = tuple(float(value) for value in np.asarray(coefficients).ravel())
+    bent = not rectified and any(value != 0 for value in d)
+    x, y = (max(step, 1) for step in binning)
+    # Pixel centres are at whole numbers: the centre of a block of n pixels lies (n - 1) / 2 in.
+    return Camera(
+        width=width // x,
+        height=height // y,
+        fx=float(matrix[0, 0]) / x,
+        fy=float(matrix[1, 1]) / y,
+        cx=(float(matrix[0, 2]) - offset[0] - (x - 1) / 2) / x,
+        cy=(float(matrix[1, 2]) - offset[1] - (y - 1) / 2) / y,
+        lens=lens if bent else "none",
+        coefficients=d if bent else (),
+    )
