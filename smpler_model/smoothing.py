@@ -1,0 +1,199 @@
+"""One-Euro filters for tracked people: still when they are still, quick when they move.
+
+Source: Casiez, Roussel, Vogel: "1 Euro Filter", CHI 2012. A low pass whose cutoff grows with the
+speed. Differs: rotations are filtered on SO(3) (differences are rotation vectors, steps are
+rotations), and the time step is the real one of the stamps.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class OneEuro:
+    """Parameters of a One-Euro filter.
+
+    Attributes:
+        cutoff_hz: at rest; lower is smoother.
+        speed_gain: added to the cutoff for each unit of speed; higher lags less.
+        speed_cutoff_hz: of the low pass that measures the speed.
+    """
+
+    cutoff_hz: float
+    speed_gain: float
+    speed_cutoff_hz: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.cutoff_hz <= 0 or self.speed_gain < 0 or self.speed_cutoff_hz <= 0:
+            raise ValueError(
+                "a One-Euro filter needs positive cutoffs and a gain of at least 0, got "
+                f"{self}; change it"
+            )
+
+
+@dataclass(frozen=True)
+class SmoothingConfig:
+    """How people are smoothed.
+
+    Attributes:
+        rotations: of every joint; speeds are in rad/s.
+        bearing: of the direction from the camera to the person; speeds are in 1/s of the
+            normalised image plane.
+        depth: of the logarithm of the distance; speeds are in 1/s.
+        shape_time_s: the shape is a mean over about this time.
+        gap_s: a person who was not seen for longer starts anew.
+    """
+
+    rotations: OneEuro = OneEuro(1.5, 0.7)
+    bearing: OneEuro = OneEuro(2.0, 10.0)
+    depth: OneEuro = OneEuro(0.7, 2.0)
+    shape_time_s: float = 3.0
+    gap_s: float = 0.5
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """n people at one instant.
+
+    Attributes:
+        rotations: (n, 24, 3, 3) `parent_from_joint`; the pelvis' in the optical frame.
+        betas: (n, 10) shape coefficients.
+        translations_m: (n, 3) SMPL's translation in the optical frame, metres, depth positive.
+    """
+
+    rotations: Floats
+    betas: Floats
+    translations_m: Floats
+
+
+@dataclass
+class _Track:
+    """Filter state of one person."""
+
+    stamp_ns: int
+    age_s: float
+    rotations: Rotation  # 24 of them
+    betas: Floats  # (10)
+    place: Floats  # (3) x/z, y/z, log z
+    turning: Floats  # (24, 3) rad/s
+    moving: Floats  # (3) 1/s
+
+
+class Smoother:
+    """The filters of all people that one camera sees.
+
+    State is kept for each id. It starts anew for a new id, after a gap, and when time does not
+    advance (a rewound bag); `reset` forgets everybody.
+    """
+
+    def __init__(self, config: SmoothingConfig | None = None) -> None:
+        self._config = config or SmoothingConfig()
+        self._tracks: dict[int, _Track] = {}
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self._tracks.clear()
+
+    def smooth(self, stamp_ns: int, ids: Ids, bodies: Bodies) -> Bodies:
+        """Filter what was estimated from one frame.
+
+        Args:
+            stamp_ns: of the frame, nanoseconds.
+            ids: (n) of the people.
+            bodies: of the people, as estimated.
+
+        Returns:
+            The people, smoothed, in the same order.
+        """
+        for index, track_id in enumerate(ids.tolist()):
+            measured = _start(stamp_ns, bodies, index)
+            previous = self._tracks.get(track_id)
+            self._tracks[track_id] = (
+                measured if previous is None else self._advance(previous, measured)
+            )
+        self._forget_before(stamp_ns)
+        tracks = [self._tracks[track_id] for track_id in ids.tolist()]
+        if not tracks:
+            return bodies
+        places = np.stack([track.place for track in tracks])
+        depths = np.exp(places[:, 2:])
+        return Bodies(
+            np.stack([track.rotations.as_matrix() for track in tracks]),
+            np.stack([track.betas for track in tracks]),
+            np.concatenate([places[:, :2] * depths, depths], 1),
+        )
+
+    def _advance(self, previous: _Track, measured: _Track) -> _Track:
+        config = self._config
+        dt = (measured.stamp_ns - previous.stamp_ns) / 1e9
+        if not 0 < dt <= config.gap_s:
+            return measured
+        turn = (previous.rotations.inv() * measured.rotations).as_rotvec()  # (24, 3)
+        turn, turning = one_euro_step(config.rotations, turn, previous.turning, dt)
+        step = measured.place - previous.place
+        bearing, moving = one_euro_step(config.bearing, step[:2], previous.moving[:2], dt)
+        depth, receding = one_euro_step(config.depth, step[2:], previous.moving[2:], dt)
+        age = previous.age_s + dt
+        weight = dt / min(age + dt, config.shape_time_s)  # a plain mean first, then a slow one
+        return _Track(
+            stamp_ns=measured.stamp_ns,
+            age_s=age,
+            rotations=previous.rotations * Rotation.from_rotvec(turn),
+            betas=previous.betas + min(weight, 1.0) * (measured.betas - previous.betas),
+            place=previous.place + np.concatenate([bearing, depth]),
+            turning=turning,
+            moving=np.concatenate([moving, receding]),
+        )
+
+    def _forget_before(self, stamp_ns: int) -> None:
+        gap_ns = self._config.gap_s * 1e9
+        self._tracks = {
+            track_id: track
+            for track_id, track in self._tracks.items()
+            if abs(stamp_ns - track.stamp_ns) <= gap_ns
+        }
+
+
+def one_euro_step(
+    parameters: OneEuro, difference: Floats, speed: Floats, dt_s: float
+) -> tuple[Floats, Floats]:
+    """Return the step towards a new measurement, and the speed that was measured on the way.
+
+    Args:
+        parameters: of the filter.
+        difference: (..., d) from the last filtered value to the new measurement.
+        speed: (..., d) as it was, per second.
+        dt_s: time since the last value, seconds, positive.
+
+    Returns:
+        (..., d) the part of `difference` to go, and (..., d) the new speed. Cutoffs depend on the
+        norm over d.
+    """
+    speed = speed + low_pass_weight(parameters.speed_cutoff_hz, dt_s) * (difference / dt_s - speed)
+    rate = np.linalg.norm(speed, axis=-1, keepdims=True)
+    cutoff_hz = parameters.cutoff_hz + parameters.speed_gain * rate
+    return difference * low_pass_weight(cutoff_hz, dt_s), speed
+
+
+def low_pass_weight(cutoff_hz: Floats | float, dt_s: float) -> Floats | float:
+    """Return the weight of a new value in a first-order low pass."""
+    return 1.0 / (1.0 + 1.0 / (2.0 * np.pi * cutoff_hz * dt_s))
+
+
+def _start(stamp_ns: int, bodies: Bodies, index: int) -> _Track:
+    x, y, z = bodies.translations_m[index]
+    return _Track(
+        stamp_ns=stamp_ns,
+        age_s=0.0,
+        rotations=Rotation.from_matrix(bodies.rotations[index]),
+        betas=bodies.betas[index],
+        place=np.array([x / z, y / z, np.log(z)]),
+        turning=np.zeros((len(bodies.rotations[index]), 3)),
+        moving=np.zeros(3),
+    )
