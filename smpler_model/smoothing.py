@@ -50,7 +50,7 @@ class SmoothingConfig:
         gap_s: a person who was not seen for longer starts anew.
     """
 
-    rotations: OneEuro = OneEuro(1.5, 0.7)
+    rotations: OneEuro = OneEuro(1.5, 2.0)
     bearing: OneEuro = OneEuro(2.0, 10.0)
     depth: OneEuro = OneEuro(0.7, 2.0)
     shape_time_s: float = 3.0
