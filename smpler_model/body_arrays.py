@@ -71,8 +71,8 @@ class BodyArrays:
                 f"{self.faces.min()} to {self.faces.max()}; the file is damaged"
             )
 
-    def with_regressor(self, regressor: Floats) -> "BodyArrays":
-        """Return the same body with another (17, 6890) joint regressor."""
+    def with_regressor(self, regressor: Floats | None) -> "BodyArrays":
+        """Return the same body with another (17, 6890) joint regressor, or none."""
         return replace(self, J_regressor_h36m=regressor)
 
 

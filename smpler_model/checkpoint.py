@@ -158,24 +158,26 @@ def save_checkpoint(
 def _read_data(path: Path) -> Any:  # noqa: ANN401 - a file holds what it holds
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint must be a file, got {path}; check the path")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of foreign pickles, which are refused below
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
-        what = f"a reference to {culprit[1]}" if culprit else "no data that could be read"
-        raise CheckpointError(
-            f"{path} must hold tensors and plain values only, got {what}; nothing of it was run, "
-            "get the file from its source again"
-        ) from None
-    except OSError:
-        raise
-    except Exception as error:  # a damaged pickle can raise anything
-        raise CheckpointError(
-            f"{path} must be a file written by torch.save, got one that cannot be read "
-            f"({type(error).__name__}); it is cut short or of another kind, get it again"
-        ) from error
+    with path.open("rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the pickles that are refused below
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file can raise anything
+            raise CheckpointError(f"{path} {_explain(error)}") from error
+
+
+def _explain(error: Exception) -> str:
+    """Tell a pickle that asks for more than data from one that is damaged."""
+    culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if isinstance(error, pickle.UnpicklingError) and culprit:
+        return (
+            f"must hold tensors and plain values only, got a reference to {culprit[1]}; nothing "
+            "of it was run, get the file from its source again"
+        )
+    return (
+        f"must be a file of torch.save, got one that cannot be read ({type(error).__name__}); "
+        "it is cut short or of another kind, get it from its source again"
+    )
 
 
 def _load(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from smpler_model.body_arrays import BodyArrays, Floats
 from smpler_model.safe_pickle import array_from_pickled, load_pickle
@@ -63,7 +64,7 @@ def load_smpl_file(path: str | Path, regressor: Floats | None = None) -> BodyArr
         raise ValueError(f"{path} holds no SMPL body: {error}") from error
 
 
-def arrays_from_smplx(model: Any, regressor: Floats | None = None) -> BodyArrays:  # noqa: ANN401
+def arrays_from_smplx(model: nn.Module, regressor: Floats | None = None) -> BodyArrays:
     """Take the body over from a `smplx.SMPL` model.
 
     Args:

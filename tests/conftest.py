@@ -1,0 +1,69 @@
+"""What several tests share: seeded files in the official layout, and the models they hold."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from smpler_model.body_arrays import BodyArrays
+from smpler_model.checkpoint import save_checkpoint
+from smpler_model.config import SMPLER_NANO
+from smpler_model.models import build_backbone_model, build_model
+from smpler_model.network import BackboneModel, Smpler
+from tests.parity.seeded_checkpoint import seeded_arrays, write_checkpoint
+
+OfficialFile = Callable[[str], Path]
+
+
+@dataclass(frozen=True)
+class SmallModel:
+    """A model of small size and the file that it was saved to."""
+
+    model: BackboneModel
+    path: Path
+
+
+@pytest.fixture(scope="session")
+def official_file(tmp_path_factory: pytest.TempPathFactory) -> OfficialFile:
+    """Return a function that gives the seeded file of a variant, written at its first call."""
+    folder = tmp_path_factory.mktemp("official")
+
+    @cache
+    def find(variant: str) -> Path:
+        path = folder / f"{variant}.pt"
+        write_checkpoint(variant, path)
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def body_arrays() -> BodyArrays:
+    return seeded_arrays()
+
+
+@pytest.fixture(scope="session")
+def nano(body_arrays: BodyArrays) -> Smpler:
+    """The small model with fresh weights in evaluation mode; not to be changed."""
+    torch.manual_seed(0)
+    return build_model(SMPLER_NANO, body_arrays).eval()
+
+
+@pytest.fixture(scope="session")
+def nano_file(nano: Smpler, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("nano") / "nano.pt"
+    save_checkpoint(nano, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def stage_file(body_arrays: BodyArrays, tmp_path_factory: pytest.TempPathFactory) -> SmallModel:
+    """A file of the first training stage, at small size."""
+    torch.manual_seed(1)
+    model = build_backbone_model(SMPLER_NANO, body_arrays).eval()
+    path = tmp_path_factory.mktemp("stage") / "stage.pt"
+    save_checkpoint(model, path)
+    return SmallModel(model, path)
