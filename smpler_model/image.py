@@ -1,0 +1,114 @@
+"""Square crops around boxes, each by one warp that can be undone.
+
+Images are (h, w, 3) uint8 RGB; the centre of the top left pixel is (0, 0). A crop spans [-1, 1] in
+both directions, y down, from the outer edge of its first pixel to that of its last.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+CROP_MARGIN = 1.2
+"""Side of a crop over the longer side of the box, as in the training data of SMPLer's kind."""
+
+_SMALLEST_SIDE_PX = 2.0
+
+
+@dataclass(frozen=True)
+class Crops:
+    """n square cut-outs of one image.
+
+    Attributes:
+        pixels: (n, side, side, 3) uint8 RGB; black where the image ends.
+        centres_px: (n, 2) in the image, pixels.
+        sizes_px: (n) length of a side in the image, pixels.
+    """
+
+    pixels: Bytes
+    centres_px: Floats
+    sizes_px: Floats
+
+    def __len__(self) -> int:
+        return len(self.sizes_px)
+
+    def image_from_crop(self, points: ArrayLike) -> Floats:
+        """Return where points of the crops lie in the image.
+
+        Args:
+            points: (n, ..., 2) in [-1, 1] over the crops.
+
+        Returns:
+            (n, ..., 2) pixels of the image.
+        """
+        array = np.asarray(points, np.float64)
+        ones = (1,) * (array.ndim - 2)
+        half = (self.sizes_px / 2).reshape(-1, *ones, 1)
+        return self.centres_px.reshape(-1, *ones, 2) + half * array
+
+    def crop_from_image(self, points_px: ArrayLike) -> Floats:
+        """Return where pixels (n, ..., 2) of the image lie in the crops, undoing the above."""
+        array = np.asarray(points_px, np.float64)
+        ones = (1,) * (array.ndim - 2)
+        half = (self.sizes_px / 2).reshape(-1, *ones, 1)
+        return (array - self.centres_px.reshape(-1, *ones, 2)) / half
+
+
+def cut_crops(
+    rgb: Bytes, boxes_xyxy: ArrayLike, side: int, *, margin: float = CROP_MARGIN
+) -> Crops:
+    """Cut a square around each box.
+
+    Args:
+        rgb: (h, w, 3) image.
+        boxes_xyxy: (n, 4) left, top, right, bottom in pixels; they may reach out of the image.
+        side: of the crops, pixels.
+        margin: side of the square over the longer side of the box.
+
+    Raises:
+        ValueError: the image is not (h, w, 3) uint8.
+    """
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
+        raise ValueError(
+            f"the image must be (h, w, 3) uint8 with pixels, got {rgb.shape} {rgb.dtype}; convert "
+            "it first"
+        )
+    boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    sizes = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(1, initial=0) * margin, _SMALLEST_SIDE_PX)
+    pixels = np.empty((len(boxes), side, side, 3), np.uint8)
+    shrunk: dict[int, Bytes] = {1: rgb}
+    for crop, centre, size in zip(pixels, centres, sizes, strict=True):
+        # Bilinear sampling skips pixels when it shrinks by more than two: shrink by areas first.
+        step = 2 ** max(int(np.log2(size / side)), 0)
+        if step not in shrunk:
+            shrunk[step] = _shrink(rgb, step)
+        crop_px = size / side  # image pixels in a pixel of the crop
+        source_from_crop = np.array(
+            [
+                [crop_px, 0, centre[0] + (crop_px - size) / 2],
+                [0, crop_px, centre[1] + (crop_px - size) / 2],
+            ]
+        )
+        source_from_crop /= step
+        source_from_crop[:, 2] += (1 / step - 1) / 2  # pixel centres of the shrunk image
+        cv2.warpAffine(
+            shrunk[step],
+            source_from_crop,
+            (side, side),
+            dst=crop,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+    return Crops(pixels, centres, sizes)
+
+
+def _shrink(rgb: Bytes, step: int) -> Bytes:
+    height, width = rgb.shape[:2]
+    padded = cv2.copyMakeBorder(rgb, 0, -height % step, 0, -width % step, cv2.BORDER_REPLICATE)
+    size = (padded.shape[1] // step, padded.shape[0] // step)
+    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), np.uint8)
