@@ -98,7 +98,7 @@ def place_by_depth(
     joints = np.asarray(joints_m, np.float64)[:, _TORSO] + placement.translations_m[:, None]
     seen = np.nan_to_num(camera.project(joints), nan=-1.0).round().astype(np.int64)  # (n, t, 2)
     height, width = depth_m.shape
-    inside = (seen >= 0).all(-1) & (seen < (width, height)).all(-1)
+    inside = np.asarray(((seen >= 0) & (seen < (width, height))).all(-1))
     u, v = np.where(inside[..., None], seen, 0).transpose(2, 0, 1)
     measured = np.where(inside, depth_m[v, u], np.nan).astype(np.float64)
     nearest, farthest = _DEPTH_RANGE_M
