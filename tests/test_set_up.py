@@ -14,7 +14,8 @@ BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
 
 def make(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run make with some variables set; one that is set to nothing is removed."""
-    kept = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the make that runs the tests
+    kept = {name: value for name, value in os.environ.items() if name not in outer}
     kept |= environment
     return subprocess.run(
         ["/usr/bin/env", "make", *arguments],
