@@ -12,14 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from smpler_model.config import ModelConfig
+from smpler_model.config import AttentionKind, ModelConfig
 from smpler_model.sampling import PATCH_RADIUS, Patches
 
 LAYER_NORM_EPS = 1e-12
 
 
 class AttentionLayer(nn.Module):
-    """Attention of normalised queries to tokens, then two layers, a residual around each."""
+    """Attention of normalised queries to tokens, then a small network, each with a residual."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -171,4 +171,8 @@ def _layer(config: ModelConfig) -> AttentionLayer:
     return AttentionLayer(config.width, config.heads, config.dropout)
 
 
-UNITS = {"decoupled": DecoupledUnit, "full": FullUnit}
+UNITS: dict[AttentionKind, type[DecoupledUnit] | type[FullUnit]] = {
+    "decoupled": DecoupledUnit,
+    "full": FullUnit,
+}
+"""The unit of each choice of attention."""

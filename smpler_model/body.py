@@ -70,8 +70,8 @@ def pose_joints(rotations: Tensor, rest_joints: Tensor, ancestors: Tensor) -> Te
 def rigid_transforms(rotations: Tensor, translations: Tensor) -> Tensor:
     """(..., 3, 3) rotations and (..., 3) translations -> (..., 4, 4) homogeneous transforms."""
     upper = torch.cat((rotations, translations[..., None]), -1)  # (..., 3, 4)
-    lower = upper.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*upper.shape[:-2], 1, 4)
-    return torch.cat((upper, lower), -2)
+    last_row = torch.eye(4, dtype=upper.dtype, device=upper.device)[3:]
+    return torch.cat((upper, last_row.expand(*upper.shape[:-2], 1, 4)), -2)
 
 
 def find_ancestors(parents: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ def rotation_from_6d(six: Tensor) -> Tensor:
         (..., 3, 3) rotation matrices.
 
     Source: Zhou et al., "On the Continuity of Rotation Representations in Neural Networks",
-        CVPR 2019; SMPLer, section 3.1.
+        CVPR 2019. Differs: the numbers are read row by row, as SMPLer and HMR's successors do.
     """
     first, second = six.reshape(*six.shape[:-1], 3, 2).unbind(-1)  # (..., 3) each
     x = F.normalize(first, dim=-1)

@@ -59,8 +59,12 @@ class Regressor(nn.Module):
         self.register_buffer("initial_camera", torch.tensor(mean.camera)[None])
 
     def forward(self, pooled: Tensor) -> Estimate:
-        """(b, 256 or so) pooled features -> an estimate for each of the b people."""
-        b = len(pooled)
+        """Refine the mean parameters for each image.
+
+        Args:
+            pooled: (b, n), the mean over pixels of the coarsest map with its n channels.
+        """
+        b = len(pooled)  # people
         pose = self.initial_pose.expand(b, -1)
         shape = self.initial_shape.expand(b, -1)
         camera = self.initial_camera.expand(b, -1)
@@ -83,7 +87,7 @@ class QueryEmbedding(nn.Module):
         self.image = nn.Linear(config.channels[-1], config.width)
 
     def forward(self, estimate: Estimate, pooled: Tensor) -> Tensor:
-        """An estimate and (b, 256 or so) pooled features -> (b, 26, c)."""
+        """Return the queries (b, 26, c) of an estimate and the (b, n) pooled coarsest map."""
         joints = self.rotation(estimate.rotations.flatten(2))  # (b, 24, c)
         shape = self.shape(estimate.betas)[:, None]
         camera = self.camera(estimate.camera)[:, None]
@@ -115,6 +119,7 @@ class RefinementBlock(nn.Module):
         self.projections = nn.ModuleList(MapProjection(n, c) for n in config.channels)
         self.joint_projection = nn.Linear(c, c)
         self.query_projection = nn.Linear(c, c)
+        # A query's place in the sequence tells it which joint it is.
         self.query_positions = nn.Parameter(torch.empty(QUERY_COUNT, c))
         self.map_positions = nn.Parameter(torch.empty(1, c, side, side))
         self.units = nn.ModuleList(UNITS[config.attention](config) for _ in range(config.units))

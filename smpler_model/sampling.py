@@ -50,17 +50,15 @@ def sample_patches(feature_map: Tensor, positions: Tensor) -> Patches:
     that pixel's.
 
     Args:
-        feature_map: (b, h, w, c).
+        feature_map: (b, side, side, c).
         positions: (b, k, 2), as for `sample_map`.
     """
-    b, h, w, _ = feature_map.shape
-    last = torch.tensor([w - 1, h - 1], device=positions.device)
-    pixels = (positions + 1) / 2 * last  # (b, k, 2) in pixels
+    b, side, _, _ = feature_map.shape  # people, pixels
+    pixels = (positions + 1) / 2 * (side - 1)  # (b, k, 2)
     steps = torch.arange(1 - PATCH_RADIUS, PATCH_RADIUS + 1, device=positions.device)
     window = torch.cartesian_prod(steps, steps).flip(-1)  # (64, 2), row by row, x then y
     # Clamped as integers, so that a position that is not finite stays inside the map, too.
-    corners = pixels[:, :, None].floor().long() + window  # (b, k, 64, 2)
-    corners = torch.minimum(corners.clamp(min=0), last)
+    near = (pixels[:, :, None].floor().long() + window).clamp(0, side - 1)  # (b, k, 64, 2)
     people = torch.arange(b, device=positions.device)[:, None, None]
-    features = feature_map[people, corners[..., 1], corners[..., 0]]  # (b, k, 64, c)
-    return Patches(features, corners - pixels[:, :, None])
+    features = feature_map[people, near[..., 1], near[..., 0]]  # (b, k, 64, c)
+    return Patches(features, near - pixels[:, :, None])

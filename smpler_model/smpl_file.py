@@ -99,7 +99,7 @@ def save_smpl_pickle(arrays: BodyArrays, path: str | Path) -> None:
 
 def _read_npz(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files if name in _WANTED}
     except Exception as error:  # a damaged archive can raise anything
         raise ValueError(

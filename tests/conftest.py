@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from smpler_model.body_arrays import BodyArrays
 from smpler_model.checkpoint import save_checkpoint
@@ -14,6 +15,13 @@ from smpler_model.config import SMPLER_NANO
 from smpler_model.models import build_backbone_model, build_model
 from smpler_model.network import BackboneModel, Smpler
 from tests.parity.seeded_checkpoint import seeded_arrays, write_checkpoint
+
+# Seeded, as every test here; first calls of torch are slower than hypothesis' deadline.
+settings.register_profile("project", derandomize=True, deadline=None)
+settings.load_profile("project")
+
+# Threads that wait for one another cost tenfold where other work shares the cores.
+torch.set_num_threads(1)
 
 OfficialFile = Callable[[str], Path]
 
