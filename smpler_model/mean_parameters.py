@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.archives import read_npz
 from smpler_model.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
 
 _UPRIGHT = (1, 0, 0, -1, 0, 0)
@@ -52,17 +53,15 @@ def load_mean_parameters(path: str | Path) -> MeanParameters:
     """Read `smpl_mean_params.npz`, which holds `pose` (144), `shape` (10) and `cam` (3).
 
     Raises:
-        ValueError: the file lacks one of these, or its shape is wrong.
+        ValueError: the file is damaged, lacks one of these, or a shape is wrong.
         FileNotFoundError: there is no such file.
     """
-    with np.load(path, allow_pickle=False) as archive:
-        missing = {"pose", "shape", "cam"} - set(archive.files)
-        if missing:
-            raise ValueError(
-                f"{path} must hold pose, shape and cam, got no {', '.join(sorted(missing))}; "
-                "give smpl_mean_params.npz"
-            )
-        pose, shape, cam = (
-            archive[name].ravel().astype(np.float32) for name in ("pose", "shape", "cam")
+    archive = read_npz(Path(path))
+    names = ("pose", "shape", "cam")
+    missing = [name for name in names if name not in archive]
+    if missing:
+        raise ValueError(
+            f"{path} must hold {', '.join(names)}, got no {', '.join(missing)}; "
+            "give smpl_mean_params.npz"
         )
-    return MeanParameters(pose, shape, cam)
+    return MeanParameters(*(archive[name].ravel().astype(np.float32) for name in names))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from smpler_model.archives import read_npz
 from smpler_model.body_arrays import BodyArrays, Floats
 from smpler_model.safe_pickle import array_from_pickled, load_pickle
 from smpler_model.skeleton import SMPL_SHAPE_COUNT
@@ -97,19 +98,7 @@ def save_smpl_pickle(arrays: BodyArrays, path: str | Path) -> None:
         pickle.dump(_layout_from_arrays(arrays), file, protocol=2)
 
 
-def _read_npz(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if name in _WANTED}
-    except Exception as error:  # a damaged archive can raise anything
-        raise ValueError(
-            f"{path} must be a .npz of plain arrays, got a file that cannot be read as one "
-            f"({error}); it is cut short or holds objects, get it again"
-        ) from error
-
-
-_WANTED = (*_REQUIRED, "J_regressor_h36m")
-_READERS = {".npz": _read_npz, ".pkl": load_pickle}
+_READERS = {".npz": read_npz, ".pkl": load_pickle}
 
 
 def _arrays_from_layout(arrays: dict[str, NDArray[Any]], regressor: Floats | None) -> BodyArrays:

@@ -20,7 +20,14 @@ def test_parameters_come_from_the_released_layout(tmp_path: Path) -> None:
 def test_file_without_a_part_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.npz"
     np.savez(path, pose=np.zeros(144))
-    with pytest.raises(ValueError, match="got no cam, shape"):
+    with pytest.raises(ValueError, match="got no shape, cam"):
+        load_mean_parameters(path)
+
+
+def test_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "smpl_mean_params.npz"
+    path.write_text("<html>not found</html>")
+    with pytest.raises(ValueError, match="cannot be read as one"):
         load_mean_parameters(path)
 
 
