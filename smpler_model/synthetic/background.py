@@ -1,16 +1,16 @@
-"""What stands behind people: rooms and streets by casting rays, clouds of colour, and clutter."""
+"""What stands behind people: rooms and streets, rendered by casting a ray for each pixel."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional
 
 from smpler_model.synthetic.lighting import Lights, light
-from smpler_model.synthetic.noise import draw_choice, draw_uniform, make_clouds, sample_volume
 from smpler_model.synthetic.noise import linear_from_srgb as linear
+from smpler_model.synthetic.noise import sample_volume
 from smpler_model.synthetic.painting import Surface
 from smpler_model.synthetic.rooms import CEILING, FLOOR, SHELL, Rooms
 
@@ -57,12 +57,12 @@ def render_rooms(
     Args:
         rooms: b places; a wall that would hide the camera is moved behind it.
         lights: Of the b images, in the cameras' frames, as for people.
-        intrinsics: (b, 4) fx, fy, cx, cy, pixels; pixel centres at integer coordinates.
-        world_from_camera: (b, 4, 4); world z up, floor at 0; camera x right, y down, z forward.
+        intrinsics: (b, 4) fx, fy, cx, cy, pixels.
+        world_from_camera: (b, 4, 4); world z up, floor at 0; camera's optical frame.
         size: Width and height, pixels.
         volume: Noise of at least four channels from `make_volume`.
-        shrink: Cast rays at this fraction of the resolution, then enlarge: 2 takes a quarter of
-            the time and looks a little out of focus. Must divide both sides.
+        shrink: Cast rays at a fraction of the resolution; 2 takes a quarter of the time. Must
+            divide both sides.
     """
     if shrink > 1:
         coarse = _scale_down(intrinsics, shrink)
@@ -267,36 +267,3 @@ def _find_corners(rooms: Rooms, hits: _Hits) -> Tensor:
     near = torch.exp(-nearest / 0.15)
     dark = torch.maximum(dark, 0.5 * near * (hits.surface == FLOOR))
     return 1 - dark
-
-
-def draw_abstract(b: int, size: tuple[int, int], generator: Generator) -> Tensor:
-    """Return (b, 3, h, w) linear light without a place: gradients, clouds and shapes of colour."""
-    width, height = size
-    tones = _draw_dull(b, 2, generator)
-    clouds = make_clouds(b, size, generator, octaves=6, decay=0.75)
-    ramp = torch.linspace(0, 1, height)[:, None] * torch.ones(width)
-    images = torch.lerp(
-        tones[:, 0],
-        tones[:, 1],
-        torch.where(torch.rand(b, 1, 1, 1, generator=generator) < 0.5, clouds, ramp),
-    )
-    x = torch.arange(width) / width
-    y = torch.arange(height)[:, None] / height
-    for tone in _draw_dull(b, 12, generator).unbind(1):
-        at_x, at_y, angle = torch.rand(3, b, 1, 1, 1, generator=generator)
-        reach = draw_uniform(0.02, 0.35, (2, b, 1, 1, 1), generator)
-        cos, sin = (6.28 * angle).cos(), (6.28 * angle).sin()
-        p = ((x - at_x) * cos + (y - at_y) * sin) / reach[0]
-        q = ((y - at_y) * cos - (x - at_x) * sin) / reach[1]
-        round_one = draw_choice((1, 1), b, generator).view(b, 1, 1, 1) == 1
-        inside = torch.where(round_one, p * p + q * q, torch.maximum(p.abs(), q.abs())) < 1
-        texture = 0.8 + 0.4 * clouds
-        images = torch.where(inside, tone * texture, images)
-    return linear(images.clamp(0, 1))
-
-
-def _draw_dull(b: int, n: int, generator: Generator) -> Tensor:
-    """Return (b, n, 3, 1, 1) display values, most of them closer to grey than to pure colours."""
-    tones = torch.rand(b, n, 3, 1, 1, generator=generator)
-    grey = tones.mean(2, keepdim=True)
-    return torch.lerp(grey, tones, torch.rand(b, n, 1, 1, 1, generator=generator))

@@ -132,18 +132,16 @@ def _weave(
     along = torch.where(arm > 0.02, x, y) / scale
     across = torch.where(arm > 0.02, y, x) / scale
 
-    def bands(phase: Tensor) -> Tensor:
-        return ((phase % 1) < 0.4).float()
-
+    ring, stave = (((phase % 1) < 0.4).float() for phase in (along, across))
     blotches = (middle[:, 0] + 0.5 * coarse[:, 1]) * 3
     dots = torch.hypot(along % 1 - 0.5, across % 1 - 0.5) < 0.28
     worn = (0.8 - 7 * (down - 0.35).square()) * (z > -0.02)
     choices = torch.stack(
         (
             torch.zeros_like(x),
-            bands(along),
-            bands(across * 3) * 0.6,
-            (bands(along) + bands(across)) / 2,
+            ring,
+            ((across * 3 % 1) < 0.4) * 0.6,
+            (ring + stave) / 2,
             torch.sigmoid(4 * blotches),
             dots.float(),
             (down + 0.8).clamp(0, 1),
@@ -154,9 +152,9 @@ def _weave(
     mix = choices.gather(0, kinds[None])[0]
     mix = torch.where(layer == SKIN, 0.5 + 0.5 * coarse[:, 1], mix)
     mix = torch.where(layer == HAIR, _comb(coordinates, outfits, people, grain), mix)
-    mix = torch.where(layer == SHOE, (down > SOLE).float(), mix)
+    mix = torch.where(layer == SHOE, (down > SOLE).float(), mix).clamp(0, 1)
     printed = _find_logo(coordinates, outfits, people) & (layer == UPPER)
-    return torch.where(printed, (blotches > 0).float(), mix).clamp(0, 1)
+    return torch.where(printed, (blotches > 0).float(), mix)
 
 
 def _find_logo(coordinates: Tensor, outfits: Outfit, people: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from smpler_model.synthetic.background import Backdrop, draw_abstract, render_rooms
+from smpler_model.synthetic.abstract import draw_abstract
+from smpler_model.synthetic.background import Backdrop, render_rooms
 from smpler_model.synthetic.lighting import draw_lights
 from smpler_model.synthetic.noise import make_volume, sample_volume
 from smpler_model.synthetic.occluders import draw_occlusion
