@@ -1,0 +1,1 @@
+"""Finding people in images: a protocol and small implementations."""

@@ -1,0 +1,81 @@
+"""What a detector is, and the two that need no image."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Detections:
+    """n people found in one image.
+
+    Attributes:
+        boxes_xyxy: (n, 4) float64 left, top, right, bottom, pixels.
+        scores: (n) float64 confidence, 0 to 1.
+    """
+
+    boxes_xyxy: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n = len(self.scores)
+        if self.boxes_xyxy.shape != (n, 4) or self.scores.shape != (n,):
+            raise ValueError(
+                f"boxes and scores must be (n, 4) and (n), got {self.boxes_xyxy.shape} and "
+                f"{self.scores.shape}; give one score a box"
+            )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+def detections_from(boxes_xyxy: ArrayLike, scores: ArrayLike | None = None) -> Detections:
+    """Return detections from lists or arrays; without scores each is certain."""
+    boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
+    if scores is None:
+        return Detections(boxes, np.ones(len(boxes)))
+    return Detections(boxes, np.asarray(scores, np.float64).reshape(-1))
+
+
+class Detector(Protocol):
+    """Finds people. One detector serves one camera, so it may remember earlier images."""
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image."""
+
+    def reset(self) -> None:
+        """Forget earlier images: the next one may be of another time or place."""
+
+
+class FullImageDetector:
+    """Takes the whole image for one person: for crops, and for people who fill the image."""
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        """Return one box as large as the (h, w, 3) image."""
+        height, width = rgb.shape[:2]
+        return detections_from([[0, 0, width - 1, height - 1]])
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+
+class GivenBoxes:
+    """Hands on the boxes that somebody else found, for the next image only."""
+
+    def __init__(self) -> None:
+        self._next = detections_from([])
+
+    def give(self, detections: Detections) -> None:
+        """Set the boxes of the next image."""
+        self._next = detections
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        """Return the boxes that were given since the last image."""
+        given, self._next = self._next, detections_from([])
+        return given
+
+    def reset(self) -> None:
+        """Forget boxes that were given and not used."""
+        self._next = detections_from([])

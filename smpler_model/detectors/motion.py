@@ -1,0 +1,123 @@
+"""People as what moves before a still camera: needs no weights."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.detectors.detector import Detections, detections_from
+
+Bytes = NDArray[np.uint8]
+
+_SHADOW = 127  # OpenCV's mark of a shadow in the foreground mask
+
+
+@dataclass(frozen=True)
+class MotionConfig:
+    """How moving people are told from their surroundings.
+
+    Attributes:
+        working_height: images are shrunk to about this height first, pixels.
+        learning_images: the background is learned quickly over the first images.
+        forget_images: later, what stays this many images becomes background.
+        variance_threshold: squared distance, in variances, that makes a pixel foreground.
+        least_variance: of a background pixel, squared levels; what is left of changing light.
+        darkest_shadow: a background pixel this much dimmed is no shadow but somebody in grey.
+        min_height: of a person over that of the image.
+        min_fill: foreground pixels over those of the box.
+        max_aspect: width over height of a person, arms spread.
+        join_gap: parts of one person lie no farther apart, over the image's height.
+    """
+
+    working_height: int = 240
+    learning_images: int = 25
+    forget_images: int = 10000
+    variance_threshold: float = 16.0
+    least_variance: float = 40.0
+    darkest_shadow: float = 0.75
+    min_height: float = 0.15
+    min_fill: float = 0.2
+    max_aspect: float = 1.5
+    join_gap: float = 0.04
+
+
+class MotionDetector:
+    """Subtracts a background that it learns from the images; finds upright, person-sized blobs.
+
+    Whoever is there from the first image on is background until he moves. State is the
+    background; `reset` forgets it.
+    """
+
+    def __init__(self, config: MotionConfig | None = None) -> None:
+        self._config = config or MotionConfig()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the background."""
+        self._subtractor = cv2.createBackgroundSubtractorMOG2(
+            history=self._config.forget_images,
+            varThreshold=self._config.variance_threshold,
+            detectShadows=True,
+        )
+        self._subtractor.setShadowThreshold(self._config.darkest_shadow)
+        self._subtractor.setVarMin(self._config.least_variance)
+        self._subtractor.setVarInit(2 * self._config.least_variance)
+        self._seen = 0
+
+    def detect(self, rgb: Bytes) -> Detections:
+        """Return upright moving blobs of a person's size in an (h, w, 3) uint8 RGB image."""
+        config = self._config
+        scale = min(1.0, config.working_height / rgb.shape[0])
+        small = np.asarray(
+            cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+        self._seen += 1
+        learning = self._seen <= config.learning_images
+        rate = 1.0 / (self._seen if learning else config.forget_images)
+        if self._seen > 1:
+            small = match_exposure(
+                small, np.asarray(self._subtractor.getBackgroundImage(), np.uint8)
+            )
+        mask = self._subtractor.apply(small, learningRate=rate)
+        if learning:
+            return detections_from([])
+        foreground = self._clean((mask > _SHADOW).astype(np.uint8))
+        boxes, fills = self._person_boxes(foreground)
+        # A shrunk pixel i covers the pixels from i / scale - 1/2 on, counted from their centres.
+        return detections_from(boxes / scale + (0.5 / scale - 0.5), fills)
+
+    def _clean(self, foreground: Bytes) -> Bytes:
+        """Remove specks, then join the parts of a person."""
+        speck = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+        gap = max(3, round(self._config.join_gap * len(foreground)) | 1)
+        joint = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, 2 * gap + 1))
+        opened = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, speck)
+        return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, joint), np.uint8)
+
+    def _person_boxes(self, foreground: Bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        config = self._config
+        _, _, table, _ = cv2.connectedComponentsWithStats(foreground)
+        left, top, width, height, area = np.asarray(table[1:], np.float64).T
+        fill = area / (width * height)
+        person = (
+            (height >= config.min_height * len(foreground))
+            & (width <= config.max_aspect * height)
+            & (fill >= config.min_fill)
+        )
+        boxes = np.stack([left, top, left + width - 1, top + height - 1], 1)
+        return boxes[person], np.clip(fill[person] + 0.4, 0, 1)
+
+
+def match_exposure(rgb: Bytes, background: Bytes) -> Bytes:
+    """Undo what a camera's automatic exposure and white balance change when somebody comes.
+
+    Each channel is scaled by the median ratio of background to image, which ignores a foreground
+    of less than half the image. Both are (h, w, 3) uint8.
+    """
+    usable = ((background > 16) & (background < 240) & (rgb > 8) & (rgb < 250)).all(-1)
+    if usable.mean() < 0.1:
+        return rgb
+    gains = np.median(background[usable].astype(np.float32) / rgb[usable], axis=0)
+    levels = np.arange(256, dtype=np.float32)[:, None] * gains + 0.5
+    return np.asarray(cv2.LUT(rgb, levels.clip(0, 255).astype(np.uint8)[None]), np.uint8)

@@ -1,0 +1,75 @@
+"""The motion detector on a still room with somebody walking through it."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from smpler_model.detectors.motion import MotionConfig, MotionDetector, match_exposure
+
+HEIGHT, WIDTH = 360, 480
+PERSON = (70, 200)  # width, height
+LEARNING = MotionConfig().learning_images
+Bytes = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def room() -> Bytes:
+    coarse = np.random.default_rng(0).integers(60, 200, (12, 16, 3)).astype(np.float64)
+    return np.kron(coarse, np.ones((HEIGHT // 12, WIDTH // 16, 1))).astype(np.uint8)
+
+
+def picture(room: Bytes, rng: np.random.Generator, left: int | None, gain: float = 1.0) -> Bytes:
+    """The room with sensor noise, and a person of many colours whose left edge is given."""
+    image = room.copy()
+    if left is not None:
+        width, height = PERSON
+        stripes = np.random.default_rng(1).integers(0, 255, (height, 1, 3))
+        image[100 : 100 + height, left : left + width] = stripes
+    noisy = image * gain + rng.normal(0, 3, image.shape)
+    return noisy.clip(0, 255).astype(np.uint8)
+
+
+def learned(room: Bytes, rng: np.random.Generator) -> MotionDetector:
+    detector = MotionDetector()
+    for _ in range(LEARNING):
+        assert len(detector.detect(picture(room, rng, None))) == 0
+    return detector
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.75, 1.2], ids=["same light", "darker", "brighter"])
+def test_finds_one_box_around_somebody_walking(room: Bytes, gain: float) -> None:
+    rng = np.random.default_rng(2)
+    detector = learned(room, rng)
+    for left in range(20, 380, 30):
+        detections = detector.detect(picture(room, rng, left, gain))
+        assert len(detections) == 1
+        expected = [left, 100, left + PERSON[0] - 1, 100 + PERSON[1] - 1]
+        np.testing.assert_allclose(detections.boxes_xyxy[0], expected, atol=8)
+    for _ in range(3):
+        assert len(detector.detect(picture(room, rng, None, gain))) == 0
+
+
+def test_whoever_stands_still_stays_found(room: Bytes) -> None:
+    rng = np.random.default_rng(3)
+    detector = learned(room, rng)
+    for _ in range(60):
+        assert len(detector.detect(picture(room, rng, 200))) == 1
+
+
+def test_reset_learns_the_new_room(room: Bytes) -> None:
+    rng = np.random.default_rng(4)
+    detector = learned(room, rng)
+    detector.reset()
+    other = np.ascontiguousarray(room[:, ::-1])
+    for _ in range(LEARNING):
+        assert len(detector.detect(picture(other, rng, None))) == 0
+    assert len(detector.detect(picture(other, rng, None))) == 0
+    assert len(detector.detect(picture(other, rng, 100))) == 1
+
+
+def test_exposure_is_matched_in_every_channel(room: Bytes) -> None:
+    gains = np.array([0.8, 0.9, 1.1])
+    changed = (room * gains).clip(0, 255).astype(np.uint8)
+    changed[:, :100] = 5  # somebody in black
+    matched = match_exposure(changed, room)
+    assert np.abs(matched[:, 100:].astype(int) - room[:, 100:]).max() <= 3
