@@ -44,7 +44,8 @@ def norm(vectors: FloatArray) -> FloatArray:
     total = vectors[:, 0] * vectors[:, 0]
     for column in range(1, vectors.shape[1]):
         total = total + vectors[:, column] * vectors[:, column]
-    return np.sqrt(total)
+    length: FloatArray = np.sqrt(total)
+    return length
 
 
 def mirrored(shape: Shape, width: float) -> Shape:
@@ -79,7 +80,7 @@ class Cone:
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """An ellipsoid with semi-axes `radii` (m), turned about x by the angle with tangent `pitch`."""
+    """An ellipsoid with semi-axes `radii` (m), turned about x; `pitch` is the angle's tangent."""
 
     centre: Point
     radii: Point

@@ -86,7 +86,7 @@ SHAPE_DIRECTIONS = (
         ],
     ),
     ShapeDirection(
-        "leg length against trunk length",
+        "leg proportion",
         [(_LEGS, (0.0, 0.030, 0.0)), (_TRUNK, (0.0, -0.047, 0.0))],
     ),
     ShapeDirection(

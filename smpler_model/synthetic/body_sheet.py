@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from smpler_model.body import Body
-from smpler_model.body_arrays import BodyArrays
 from smpler_model.shading import draw_people
+from smpler_model.smpl_file import load_smpl_file
 from smpler_model.synthetic.body_generator import SHIPPED_PATH
 from smpler_model.synthetic.body_poses import POSES, pose_rotations
 from smpler_model.synthetic.body_primitives import FloatArray
@@ -24,30 +24,14 @@ from smpler_model.synthetic.body_shapes import SHAPE_DIRECTIONS
 Image = NDArray[np.uint8]
 
 _DISTANCE_M = 12.0
+_SHOWN_M = 2.3
 _SKIN = (214, 196, 184)
 _OVERSAMPLING = 2
 
 
-def load_body(path: Path) -> Body:
-    """The body in a file that `body_generator` wrote."""
-    with np.load(path) as file:
-        parents = file["kintree_table"][0].astype(np.int64)
-        parents[0] = -1
-        return Body(
-            BodyArrays(
-                v_template=file["v_template"],
-                faces=file["f"],
-                weights=file["weights"],
-                J_regressor=file["J_regressor"],
-                shapedirs=file["shapedirs"],
-                posedirs=file["posedirs"],
-                parents=parents,
-                J_regressor_h36m=file["J_regressor_h36m"],
-            )
-        )
-
-
-def posed_vertices(body: Body, pose: str | None = None, betas: FloatArray | None = None) -> FloatArray:
+def posed_vertices(
+    body: Body, pose: str | None = None, betas: FloatArray | None = None
+) -> FloatArray:
     """Vertices (6890, 3), m, in a pose of `body_poses` (default: rest) with betas (10,)."""
     rotations = np.tile(np.eye(3), (24, 1, 1)) if pose is None else pose_rotations(pose)
     shape = np.zeros(10) if betas is None else betas
@@ -69,7 +53,7 @@ def draw_tile(
         faces: Triangles (f, 3).
         text: Caption.
         turn: Degrees that the body turns to its left before the picture is taken.
-        size: Width and height, pixels; the height shows 2.1 m.
+        size: Width and height, pixels; the height shows 2.3 m.
     """
     width, height = (side * _OVERSAMPLING for side in size)
     angle = np.radians(turn)
@@ -77,7 +61,7 @@ def draw_tile(
     turned = vertices @ np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
     middle = (turned.max(axis=0) + turned.min(axis=0)) / 2
     in_camera = (turned - middle) * np.array([1.0, -1.0, -1.0]) + np.array([0, 0, _DISTANCE_M])
-    focal = height * _DISTANCE_M / 2.1
+    focal = height * _DISTANCE_M / _SHOWN_M
     picture: Image = np.full((height, width, 3), 250, np.uint8)
     picture = draw_people(
         picture,
@@ -97,11 +81,9 @@ def draw_sheet(body: Body) -> Image:
     faces = body.faces.numpy()
     rest = posed_vertices(body)
     sides = (("front", 0.0, 430), ("left", -90.0, 220), ("back", 180.0, 430), ("right", 90.0, 220))
-    rows = [
-        [draw_tile(rest, faces, text, turn=turn, size=(w, 440)) for text, turn, w in sides]
-    ]
+    rows = [[draw_tile(rest, faces, text, turn=turn, size=(w, 480)) for text, turn, w in sides]]
     poses = [
-        draw_tile(posed_vertices(body, name), faces, name, turn=28.0, size=(260, 330))
+        draw_tile(posed_vertices(body, name), faces, name, turn=28.0, size=(260, 360))
         for name in POSES
     ]
     rows += [poses[:5], poses[5:]]
@@ -109,7 +91,7 @@ def draw_sheet(body: Body) -> Image:
     for number, direction in enumerate(SHAPE_DIRECTIONS):
         for value in (-2.0, 2.0):
             vertices = posed_vertices(body, "standing", value * np.eye(10)[number])
-            text = f"{direction.name[:20]} {value:+.0f}"
+            text = f"{direction.name} {value:+.0f}"
             shapes.append(draw_tile(vertices, faces, text, turn=28.0, size=(130, 260)))
     rows += [shapes[:10], shapes[10:]]
     return np.concatenate([np.concatenate(row, axis=1) for row in rows])
@@ -121,7 +103,8 @@ def main() -> None:
     parser.add_argument("path", type=Path, help="PNG to write")
     parser.add_argument("--body", type=Path, default=SHIPPED_PATH, help="body to draw")
     arguments = parser.parse_args()
-    cv2.imwrite(str(arguments.path), draw_sheet(load_body(arguments.body))[:, :, ::-1])
+    sheet = draw_sheet(Body(load_smpl_file(arguments.body)))
+    cv2.imwrite(str(arguments.path), sheet[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
 if __name__ == "__main__":

@@ -76,14 +76,16 @@ def nearest_bones(points: FloatArray, joints: FloatArray) -> IntArray:
         elif left == "pelvis":
             distance = np.where(below_groin, np.inf, distance)
         scores.append(distance)
-    return np.argmin(np.stack(scores, axis=1), axis=1)
+    nearest: IntArray = np.argmin(np.stack(scores, axis=1), axis=1)
+    return nearest
 
 
 def transition_widths(points: FloatArray, joints: FloatArray) -> FloatArray:
     """Half width (n,), m, of skinning transitions near each vertex."""
     widths = np.array([_WIDTHS[_left(name)] for name in JOINT_NAMES])
     share = np.stack([1.0 / (norm(points - joint) + 0.02) ** 4 for joint in joints], axis=1)
-    return (share * widths).sum(axis=1) / share.sum(axis=1)
+    mean: FloatArray = (share * widths).sum(axis=1) / share.sum(axis=1)
+    return mean
 
 
 def surface_operators(
@@ -92,7 +94,9 @@ def surface_operators(
     """Lumped mass (v, v) and cotangent stiffness (v, v) with conductivity (v,), m^2."""
     rows, columns, values = [], [], []
     area = norm(
-        np.cross(points[faces[:, 1]] - points[faces[:, 0]], points[faces[:, 2]] - points[faces[:, 0]])
+        np.cross(
+            points[faces[:, 1]] - points[faces[:, 0]], points[faces[:, 2]] - points[faces[:, 0]]
+        )
     )
     local = conductivity[faces].mean(axis=1)
     for corner in range(3):
@@ -131,7 +135,8 @@ def limit_influences(weights: FloatArray) -> FloatArray:
     kept[kept < _SMALLEST] = 0.0
     units = np.round(kept / kept.sum(axis=1, keepdims=True) * _UNITS)
     units[np.arange(len(units)), units.argmax(axis=1)] += _UNITS - units.sum(axis=1)
-    return units / _UNITS
+    limited: FloatArray = units / _UNITS
+    return limited
 
 
 def skinning_weights(
