@@ -24,7 +24,8 @@ VENV = ROOT / ".venv"
 ROS = ROOT / ".ros"
 LOG = ROS / "set_up.log"
 BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python{}.{}".format(*sys.version_info))
-MODEL_GROUPS = ("pip", "model", "bags", "check", "build")
+MODEL_GROUPS = ("pip", "model", "tracking-needs", "bags", "check", "build")
+BARE_GROUP = "tracking"  # installed without its dependencies; pyproject.toml says why
 OFFLINE_SIGNS = (
     "NewConnectionError",
     "NameResolutionError",
@@ -88,6 +89,7 @@ def set_up_environment(ros: RosInstallation | None) -> bool:
     print("set-up: installing pinned packages (the first time takes minutes)", flush=True)
     pip_install("pip")
     pip_install(*groups)
+    pip_install(BARE_GROUP, options=("--no-deps",))
     stamp.write(wanted)
     return True
 
@@ -139,13 +141,14 @@ def create_venv(system_site_packages: bool) -> None:
         ) from error
 
 
-def pip_install(*groups: str) -> None:
+def pip_install(*groups: str, options: tuple[str, ...] = ()) -> None:
     """Install dependency groups of pyproject.toml, every version pinned by constraints.txt.
 
     Raises:
         SetUpError: pip fails.
     """
-    arguments = ["--constraint", str(ROOT / "constraints.txt"), "--retries", "2", "--quiet"]
+    constraints = str(ROOT / "constraints.txt")
+    arguments = ["--constraint", constraints, "--retries", "2", "--quiet", *options]
     if groups == ("pip",):
         wanted = ["--upgrade", "pip"]  # the pip that comes with Python may not know groups
     else:

@@ -1,0 +1,152 @@
+"""Who is who from image to image: ByteTrack, with ids that nobody else ever has."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import count
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from supervision import Detections as Boxes
+from trackers import ByteTrackTracker
+
+from smpler_model.detectors.detector import Detections
+
+_NOBODY = -1  # the library's id of a box that belongs to no confirmed track
+_LIBRARY_RATE_HZ = 30.0  # in which the library counts its buffer of lost tracks
+
+
+class TrackState(IntEnum):
+    """How sure a track is, with the numbers of `smpler_msgs/SmplPerson`."""
+
+    TENTATIVE = 0
+    CONFIRMED = 1
+    COASTING = 2
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """When a box becomes a person and when a person is gone.
+
+    Attributes:
+        confirm_frames: images in a row that a person must be seen in.
+        lost_s: a person who was not seen for this long is gone, seconds.
+        start_score: least score that begins a track.
+        sure_score: boxes below it are matched only to tracks that found nothing better.
+        min_iou: least overlap of a box with the predicted one.
+        rate_hz: of the camera, about; steps are the stamps' own.
+    """
+
+    confirm_frames: int = 2
+    lost_s: float = 1.0
+    start_score: float = 0.5
+    sure_score: float = 0.5
+    min_iou: float = 0.1
+    rate_hz: float = 30.0
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """n people who are tracked in one image.
+
+    Attributes:
+        ids: (n) int64, unique over all cameras and never given twice.
+        boxes_xyxy: (n, 4) pixels, as detected; predicted for those who coast.
+        scores: (n) of the detections; 0 for those who coast.
+        states: (n) `TrackState`.
+    """
+
+    ids: NDArray[np.int64]
+    boxes_xyxy: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    states: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class IdSource:
+    """Numbers from 0 on, each given once: one source serves all cameras of a node."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+
+    def take(self) -> int:
+        """Return the next number."""
+        return next(self._numbers)
+
+
+class Tracker:
+    """The people of one camera.
+
+    State is the tracks. It is forgotten when time runs backwards (a rewound bag) and by `reset`;
+    ids go on.
+    """
+
+    def __init__(self, ids: IdSource, config: TrackerConfig | None = None) -> None:
+        self._config = config or TrackerConfig()
+        self._source = ids
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all tracks."""
+        config = self._config
+        self._library = ByteTrackTracker(
+            lost_track_buffer=max(1, round(config.lost_s * _LIBRARY_RATE_HZ)),
+            frame_rate=config.rate_hz,
+            track_activation_threshold=config.start_score,
+            minimum_consecutive_frames=config.confirm_frames,
+            minimum_iou_threshold=config.min_iou,
+            high_conf_det_threshold=config.sure_score,
+        )
+        self._ids: dict[int, int] = {}
+        self._first_ns: int | None = None
+        self._last_ns = 0
+
+    def update(self, stamp_ns: int, detections: Detections) -> Tracks:
+        """Take the detections of the next image, empty ones too.
+
+        Args:
+            stamp_ns: of the image; one that repeats the last stamp changes nothing.
+            detections: of the image.
+
+        Returns:
+            Confirmed people: those seen, then those who coast.
+        """
+        if self._first_ns is not None and stamp_ns < self._last_ns:
+            self.reset()
+        if self._first_ns is None:
+            self._first_ns = stamp_ns
+        elif stamp_ns == self._last_ns:
+            return self._people(Boxes.empty(), np.empty(0, np.int64))
+        self._last_ns = stamp_ns
+        boxes = Boxes(
+            xyxy=detections.boxes_xyxy,
+            confidence=detections.scores,
+            class_id=np.zeros(len(detections), np.int64),
+        )
+        seen = self._library.update(boxes, timestamp=(stamp_ns - self._first_ns) / 1e9)
+        seen_ids = np.asarray(seen.tracker_id, np.int64)
+        confirmed = seen_ids != _NOBODY
+        return self._people(cast(Boxes, seen[confirmed]), seen_ids[confirmed])
+
+    def _people(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> Tracks:
+        alive = self._library.tracked_objects
+        alive_ids = np.asarray(alive.tracker_id, np.int64)
+        coasting = ~np.isin(alive_ids, seen_ids)
+        library_ids = np.concatenate([seen_ids, alive_ids[coasting]]).tolist()
+        known = set(library_ids)
+        self._ids = {theirs: ours for theirs, ours in self._ids.items() if theirs in known}
+        for theirs in library_ids:
+            if theirs not in self._ids:
+                self._ids[theirs] = self._source.take()
+        scores = np.asarray(seen.confidence if len(seen) else [], np.float64)
+        lost = int(coasting.sum())
+        states = [TrackState.CONFIRMED] * len(seen_ids) + [TrackState.COASTING] * lost
+        boxes = np.concatenate([seen.xyxy, alive.xyxy[coasting]])
+        return Tracks(
+            ids=np.array([self._ids[theirs] for theirs in library_ids], np.int64),
+            boxes_xyxy=np.asarray(boxes, np.float64).reshape(-1, 4),
+            scores=np.concatenate([scores, np.zeros(lost)]),
+            states=np.array(states, np.uint8),
+        )
