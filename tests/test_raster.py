@@ -33,7 +33,7 @@ def test_point_on_the_axis_lands_on_the_centre_of_the_principal_pixel() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    jitter=st.lists(st.integers(-3, 3), min_size=32, max_size=32),
+    jitter=st.lists(st.integers(-7, 7), min_size=32, max_size=32),
     offset=st.tuples(st.integers(0, 8), st.integers(0, 8)),
 )
 def test_triangles_of_a_sheet_cover_each_pixel_exactly_once(
@@ -41,7 +41,7 @@ def test_triangles_of_a_sheet_cover_each_pixel_exactly_once(
 ) -> None:
     # Corners on quarters of pixels, so that many edges and corners meet pixel centres exactly.
     grid = np.stack(np.meshgrid(np.arange(4), np.arange(4)), -1) * 8.0
-    moved = grid + np.reshape(jitter, (4, 4, 2)) + np.array(offset) / 4
+    moved = grid + (np.reshape(jitter, (4, 4, 2)) + np.array(offset)) / 4
     border = np.ones((4, 4), bool)
     border[1:3, 1:3] = False
     moved[border] = grid[border] + np.array(offset) / 4
@@ -56,10 +56,8 @@ def test_triangles_of_a_sheet_cover_each_pixel_exactly_once(
     x0, y0 = np.ceil(np.array(offset) / 4).astype(int)
     expected = np.zeros((28, 28), int)
     expected[y0 : y0 + 24, x0 : x0 + 24] = 1
-    crossed = _signed_area(moved, faces).min() <= 0  # corners may have been pushed over an edge
-    if not crossed:
-        np.testing.assert_array_equal(count, expected)
-    assert (count[expected == 1] >= 1).all()
+    assert _signed_area(moved, faces).min() > 0  # the sheet does not fold
+    np.testing.assert_array_equal(count, expected)
 
 
 def _signed_area(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -83,18 +81,25 @@ def test_front_and_back_of_a_closed_mesh_cover_the_same_pixels(
     # Corners are snapped, so that a centre may be drawn up to 1/512 pixel outside of its triangle,
     # where the planes of front and back have passed each other.
     inside = (front.barycentric > 0).all(1) & (back.barycentric > 0).all(1)
-    assert inside.mean() > 0.9
+    assert inside.mean() > 0.5  # left out are these, and centres that lie exactly on an edge
     assert (front.depth <= back.depth)[inside].all()
 
 
-def test_agrees_with_rays_cast_at_every_triangle() -> None:
+@pytest.mark.parametrize("nearest_m", [0.3, -2.0], ids=["in front", "some behind the camera"])
+def test_agrees_with_rays_cast_at_every_triangle(nearest_m: float) -> None:
     generator = np.random.default_rng(1)
     centre = generator.uniform([-1, -1, 1.5], [1, 1, 5], (40, 1, 3))
     triangles = centre + generator.normal(0, 0.4, (40, 3, 3))
-    triangles[..., 2] = np.maximum(triangles[..., 2], 0.3)
+    near_m = 0.2
+    if nearest_m < 0:
+        triangles[:, 0, 2] = generator.uniform(nearest_m, 0, 40)  # one corner behind, or two
+        triangles[::2, 1, 2] = generator.uniform(nearest_m, 0, 20)
+    triangles[..., 2] = np.maximum(triangles[..., 2], nearest_m)
+    faces = np.arange(120).reshape(-1, 3)
     raster = rasterise(
-        triangles.reshape(-1, 3), np.arange(120).reshape(-1, 3), CAMERA, SIZE, cull_back=False
+        triangles.reshape(-1, 3), faces, CAMERA, SIZE, near_m=near_m, cull_back=False
     )
+    assert len(np.unique(raster.triangle)) > 8
     # Solve a + u ab + v ac = depth ray for every pixel and triangle.
     a, ab, ac = (
         triangles[:, 0],
@@ -107,7 +112,7 @@ def test_agrees_with_rays_cast_at_every_triangle() -> None:
         np.stack(columns, -1), np.broadcast_to(a, columns[0].shape)[..., None]
     )
     u, v, depth = solved[..., 0].transpose(2, 0, 1)
-    depth = np.where((u >= 0) & (v >= 0) & (u + v <= 1) & (depth > 0), depth, np.inf)
+    depth = np.where((u >= 0) & (v >= 0) & (u + v <= 1) & (depth >= near_m), depth, np.inf)
     same = raster.triangle_map().ravel() == np.where(np.isinf(depth.min(1)), -1, depth.argmin(1))
     assert same.mean() > 0.995  # corners were snapped to 1/256 pixel
     seen = same & (raster.triangle_map().ravel() >= 0)

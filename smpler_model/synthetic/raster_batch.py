@@ -3,8 +3,8 @@
 Same conventions and same method: corners snapped to 1/256 pixel, spans of rows from whole numbers
 that float64 holds exactly, depth and barycentric coordinates from the inverse of each triangle's
 corner matrix. Given the same float64 points, both find the same triangles. The batch is one long
-list of triangles: nothing loops over images, triangles or pixels, and a whole batch makes the
-device wait for the host four times (five with clipping), whatever its size.
+list of triangles: nothing loops over images, triangles or pixels. On a GPU, the host waits for the
+sizes of lists six times a batch, nine times with clipping, however many images there are.
 """
 
 from __future__ import annotations

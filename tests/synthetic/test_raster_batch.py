@@ -1,5 +1,8 @@
 """The batched rasteriser is the other one, for many images at once."""
 
+from collections import Counter
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from smpler_model.raster import rasterise
 from smpler_model.synthetic.raster_batch import rasterise_batch
@@ -124,3 +128,32 @@ def test_wrong_shapes_are_named() -> None:
         rasterise_batch(FIGURE, FIGURE_FACES, CAMERAS[0], SIZE)
     with pytest.raises(ValueError, match=r"faces must be \(f, 3\)"):
         rasterise_batch(FIGURE[None], FIGURE_FACES[:, :2], CAMERAS[0], SIZE)
+
+
+class WaitCounter(TorchDispatchMode):
+    """Counts the operations whose result's size or value the host must wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = Counter[str]()
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        name = str(func)
+        if name.startswith(("aten.nonzero", "aten.repeat_interleave", "aten._local_scalar")):
+            self.waits[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("images", [1, 8])
+@pytest.mark.parametrize(("row", "waits"), [(0, 6), (1, 9)], ids=["whole", "clipped"])
+def test_waits_do_not_grow_with_the_batch(images: int, row: int, waits: int) -> None:
+    vertices = place_figures()[row].expand(images, -1, -1)
+    with WaitCounter() as counter:
+        rasterise_batch(vertices, FIGURE_FACES, CAMERAS[row], SIZE)
+    assert counter.waits.total() == waits
