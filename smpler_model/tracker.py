@@ -64,6 +64,10 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def select(self, rows: NDArray[np.bool_]) -> "Tracks":
+        """Return the tracks that a (n) mask marks."""
+        return Tracks(self.ids[rows], self.boxes_xyxy[rows], self.scores[rows], self.states[rows])
+
 
 class IdSource:
     """Numbers from 0 on, each given once: one source serves all cameras of a node."""

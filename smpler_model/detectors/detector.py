@@ -77,5 +77,4 @@ class GivenBoxes:
         return given
 
     def reset(self) -> None:
-        """Forget boxes that were given and not used."""
-        self._next = detections_from([])
+        """Nothing is remembered: what was given is meant for the next image."""

@@ -1,0 +1,148 @@
+"""The whole way of a frame, with the small network untrained: what must hold whatever it says."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from smpler_model.camera import Camera
+from smpler_model.detectors.detector import FullImageDetector, GivenBoxes, detections_from
+from smpler_model.estimator import Estimator
+from smpler_model.frames import Frame, FrameResult, TranslationSource
+from smpler_model.network import Smpler
+from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.tracker import TrackerConfig
+
+CAMERA = Camera(320, 240, 300.0, 302.0, 161.0, 119.0, "plumb_bob", (-0.1, 0.02, 0, 0, 0))
+BOXES = [[20, 10, 90, 200], [150, 30, 230, 220]]
+AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1))
+
+
+@pytest.fixture(scope="module")
+def estimator(nano: Smpler) -> Estimator:
+    return Estimator(nano)
+
+
+@pytest.fixture
+def create(estimator: Estimator) -> Callable[[], Pipeline]:
+    """Return a function that makes a pipeline without memories."""
+    return lambda: Pipeline(estimator, GivenBoxes, AT_ONCE)
+
+
+def frame(index: int, camera: Camera | None = CAMERA, seed: int = 0) -> Frame:
+    """A picture of nothing, 0.1 s after the one before."""
+    rng = np.random.default_rng([seed, index])
+    rgb = rng.integers(0, 255, (240, 320, 3), np.uint8)
+    return Frame(rgb, index * 10**8, "optical", camera)
+
+
+def run(pipeline: Pipeline, frames: list[Frame], camera: str = "") -> list[FrameResult]:
+    results = []
+    for one in frames:
+        give(pipeline, camera)
+        results.append(pipeline.process(one, camera=camera))
+    return results
+
+
+def give(pipeline: Pipeline, camera: str) -> None:
+    detector = pipeline.camera_state(camera).detector
+    assert isinstance(detector, GivenBoxes)
+    detector.give(detections_from(BOXES))
+
+
+def assert_same(a: FrameResult, b: FrameResult, *, ids: bool = True) -> None:
+    for name in ("rotations", "betas", "translations_m", "joints_m", "keypoints_px", "boxes_xyxy"):
+        np.testing.assert_allclose(
+            getattr(a.people, name), getattr(b.people, name), rtol=1e-4, atol=1e-4, err_msg=name
+        )
+    if ids:
+        np.testing.assert_array_equal(a.people.ids, b.people.ids)
+
+
+def test_what_comes_out_fits_together(create: Callable[[], Pipeline]) -> None:
+    pipeline = create()
+    run(pipeline, [frame(0)])
+    give(pipeline, "")
+    result = pipeline.process(frame(1), mesh=True)
+    people = result.people
+    assert (result.stamp_ns, result.frame_id, result.camera) == (10**8, "optical", CAMERA)
+    assert len(people) == 2
+    np.testing.assert_array_equal(people.boxes_xyxy, BOXES)
+    np.testing.assert_allclose(people.keypoints_px, CAMERA.project(people.joints_m))
+    identity = np.broadcast_to(np.eye(3), people.rotations.shape)
+    np.testing.assert_allclose(
+        people.rotations @ people.rotations.swapaxes(-1, -2), identity, atol=1e-5
+    )
+    assert people.sources.tolist() == [TranslationSource.BODY_SIZE] * 2
+    assert people.vertices_m is not None
+    assert people.vertices_m.shape == (2, 6890, 3)
+    assert set(result.timings_ms) == {"track", "crop", "estimate", "place"}
+
+
+def test_nobody(create: Callable[[], Pipeline]) -> None:
+    result = create().process(frame(0), mesh=True)
+    assert len(result.people) == 0
+    assert result.people.joints_m.shape == (0, 24, 3)
+
+
+def test_without_calibration_the_result_says_so(create: Callable[[], Pipeline]) -> None:
+    result = run(create(), [frame(0, None), frame(1, None)])[-1]
+    assert not result.camera.calibrated
+    assert result.people.sources.tolist() == [TranslationSource.FIELD_OF_VIEW] * 2
+
+
+def test_a_longer_lens_places_people_farther_away(create: Callable[[], Pipeline]) -> None:
+    near, far = (
+        run(create(), [frame(0, camera), frame(1, camera)])[-1].people.translations_m[:, 2]
+        for camera in (Camera(320, 240, 300, 300, 160, 120), Camera(320, 240, 900, 900, 160, 120))
+    )
+    np.testing.assert_allclose(far / near, 3, rtol=0.15)
+
+
+def test_cameras_in_one_batch_are_as_cameras_alone(create: Callable[[], Pipeline]) -> None:
+    sequences = {name: [frame(i, seed=s) for i in range(3)] for s, name in enumerate("ab")}
+    together = create()
+    for index in range(3):
+        for name in sequences:
+            give(together, name)
+        batch = together.process_batch({name: fs[index] for name, fs in sequences.items()})
+    for name, frames in sequences.items():
+        assert_same(batch[name], run(create(), frames, camera=name)[-1], ids=False)
+    assert not set(batch["a"].people.ids) & set(batch["b"].people.ids)
+
+
+def test_a_rewound_clock_starts_anew(create: Callable[[], Pipeline]) -> None:
+    pipeline = create()
+    frames = [frame(index) for index in range(4)]
+    first = run(pipeline, frames)
+    second = run(pipeline, frames)
+    for a, b in zip(first, second, strict=True):
+        assert_same(a, b, ids=False)
+    assert not set(first[-1].people.ids) & set(second[-1].people.ids)
+
+
+def test_the_same_frames_give_the_same_people(create: Callable[[], Pipeline]) -> None:
+    frames = [frame(index) for index in range(3)]
+    for a, b in zip(run(create(), frames), run(create(), frames), strict=True):
+        assert_same(a, b)
+
+
+def test_the_full_image_detector_fits_in(estimator: Estimator) -> None:
+    pipeline = Pipeline(estimator, FullImageDetector, AT_ONCE)
+    pipeline.process(frame(0))
+    assert pipeline.process(frame(1)).people.boxes_xyxy.tolist() == [[0, 0, 319, 239]]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rgb": np.zeros((240, 320), np.uint8)}, r"\(h, w, 3\) uint8"),
+        ({"rgb": np.zeros((0, 320, 3), np.uint8)}, "must have pixels"),
+        ({"rgb": np.zeros((100, 320, 3), np.uint8)}, "calibrated for 320x240"),
+        ({"depth_m": np.zeros((10, 10), np.float32)}, "as large as the image"),
+    ],
+)
+def test_frames_that_do_not_fit_are_refused(change: dict[str, object], words: str) -> None:
+    good = {"rgb": np.zeros((240, 320, 3), np.uint8), "stamp_ns": 0, "camera": CAMERA}
+    with pytest.raises(ValueError, match=words):
+        Frame(**(good | change))
