@@ -6,7 +6,7 @@ licensed for non-commercial research. Whoever has a `smplx` model already hands 
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from smpler_model.body_arrays import BodyArrays, Floats
 from smpler_model.safe_pickle import array_from_pickled, load_pickle
 from smpler_model.skeleton import SMPL_SHAPE_COUNT
 
+Gender = Literal["neutral", "male", "female"]
+
 _REQUIRED = (
     "v_template",
     "f",
@@ -26,25 +28,38 @@ _REQUIRED = (
     "posedirs",
     "kintree_table",
 )
+_FILE_NAMES: dict[Gender, tuple[str, str]] = {
+    "neutral": ("basicmodel_neutral_lbs", "smpl_neutral"),
+    "male": ("basicmodel_m_lbs", "smpl_male"),
+    "female": ("basicmodel_f_lbs", "smpl_female"),
+}
+"""How released files begin, and what `smplx` wants them renamed to; in lower case."""
+
 _ROOT = 2**32 - 1
 """SMPL's mark for "no parent", -1 as an unsigned number."""
 
 
-def load_smpl_file(path: str | Path, regressor: Floats | None = None) -> BodyArrays:
-    """Read a body from a SMPL file; neutral, male or female are files of their own.
+def load_smpl_file(
+    path: str | Path, regressor: Floats | None = None, *, gender: Gender = "neutral"
+) -> BodyArrays:
+    """Read a body from a SMPL file; neutral, male and female are files of their own.
 
     Shape directions beyond the tenth are left out.
 
     Args:
-        path: `.pkl`, read without running its code and without chumpy, or `.npz`.
+        path: `.pkl`, read without running its code and without chumpy, or `.npz`; or a folder that
+            holds such files under their released names, or those that `smplx` expects.
         regressor: (17, 6890) joints of `skeleton.H36M_JOINTS`, such as
             `J_regressor_h36m_correct.npy`; the file's own, where it has one, if None.
+        gender: which of the files in a folder.
 
     Raises:
         ValueError: the file is damaged, unsafe, or no SMPL model.
         FileNotFoundError: there is no such file.
     """
     path = Path(path)
+    if path.is_dir():
+        path = find_smpl_file(path, gender)
     if not path.is_file():
         raise FileNotFoundError(f"a SMPL file must be a file, got {path}; check the path")
     if path.suffix not in _READERS:
@@ -63,6 +78,28 @@ def load_smpl_file(path: str | Path, regressor: Floats | None = None) -> BodyArr
         return _arrays_from_layout(arrays, regressor)
     except ValueError as error:
         raise ValueError(f"{path} holds no SMPL body: {error}") from error
+
+
+def find_smpl_file(folder: Path, gender: Gender) -> Path:
+    """Return the SMPL file of a gender in a folder.
+
+    Raises:
+        FileNotFoundError: there is none, or more than one.
+    """
+    released, renamed = _FILE_NAMES[gender]
+    found = [
+        file
+        for file in sorted(folder.iterdir())
+        if file.suffix in _READERS
+        and (file.stem.lower() == renamed or file.stem.lower().startswith(released))
+    ]
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found) or "none"
+        raise FileNotFoundError(
+            f"{folder} must hold one {gender} SMPL file, {renamed.upper()}.pkl or .npz or "
+            f"{released}*.pkl, got {names}; give the file itself"
+        )
+    return found[0]
 
 
 def arrays_from_smplx(model: nn.Module, regressor: Floats | None = None) -> BodyArrays:

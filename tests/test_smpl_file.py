@@ -9,7 +9,7 @@ import torch
 
 from smpler_model.body import Body
 from smpler_model.body_arrays import BodyArrays
-from smpler_model.smpl_file import load_smpl_file, save_smpl_npz, save_smpl_pickle
+from smpler_model.smpl_file import Gender, load_smpl_file, save_smpl_npz, save_smpl_pickle
 from tests.chumpy_stand_in import Ch, Select, chumpy_importable, python2_pickle
 from tests.parity.seeded_checkpoint import seeded_body
 
@@ -92,6 +92,31 @@ def test_smplx_reads_what_is_saved(tmp_path: Path, body_arrays: BodyArrays) -> N
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="check the path"):
         load_smpl_file(tmp_path / "SMPL_MALE.pkl")
+
+
+@pytest.mark.parametrize(
+    ("gender", "name"),
+    [
+        ("neutral", "SMPL_NEUTRAL.npz"),
+        ("male", "basicmodel_m_lbs_10_207_0_v1.1.0.npz"),
+        ("female", "basicModel_f_lbs_10_207_0_v1.0.0.npz"),
+    ],
+)
+def test_genders_are_found_in_a_folder(
+    tmp_path: Path, body_arrays: BodyArrays, gender: Gender, name: str
+) -> None:
+    for other in ("SMPL_NEUTRAL.npz", "SMPL_MALE.npz", "SMPL_FEMALE.npz"):
+        (tmp_path / other).write_bytes(b"another body")
+    for other in tmp_path.glob(f"SMPL_{gender.upper()}.npz"):
+        other.unlink()
+    save_smpl_npz(body_arrays, tmp_path / name)
+    assert_same_body(load_smpl_file(tmp_path, gender=gender), body_arrays)
+
+
+def test_a_folder_without_the_gender(tmp_path: Path) -> None:
+    (tmp_path / "SMPL_MALE.pkl").touch()
+    with pytest.raises(FileNotFoundError, match=r"one female SMPL file, .* got none"):
+        load_smpl_file(tmp_path, gender="female")
 
 
 def test_unknown_suffix(tmp_path: Path) -> None:
