@@ -202,11 +202,14 @@ def head_parts() -> list[tuple[Shape, float]]:
         ],
         0.022,
     )
+    skull = Ellipsoid((0.0, 0.452, 0.006), (0.0765, 0.088, 0.098), -0.1)
+    return [(neck, 0.0), (face, 0.020), (skull, 0.020), *_face_features()]
+
+
+def _face_features() -> list[tuple[Shape, float]]:
+    """Brow, cheek, nose, lips, chin and ear."""
     nose = Cone((0.0, 0.446, 0.099), (0.0, 0.404, 0.119), 0.0075, 0.0105)
     return [
-        (neck, 0.0),
-        (face, 0.020),
-        (Ellipsoid((0.0, 0.452, 0.006), (0.0765, 0.088, 0.098), -0.1), 0.020),
         (mirrored(Cone((0.006, 0.454, 0.096), (0.044, 0.456, 0.080), 0.010, 0.009), 0.01), 0.015),
         (Cone((0.036, 0.408, 0.083), (0.055, 0.416, 0.055), 0.014, 0.012), 0.020),
         (nose, 0.012),

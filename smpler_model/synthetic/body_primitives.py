@@ -75,7 +75,8 @@ class Cone:
         along = offset[:, 0] * axis[0] + offset[:, 1] * axis[1] + offset[:, 2] * axis[2]
         along = np.clip(along / (axis[0] ** 2 + axis[1] ** 2 + axis[2] ** 2), 0.0, 1.0)
         radius = self.start_radius + along * (self.end_radius - self.start_radius)
-        return norm(offset - along[:, None] * axis) - radius
+        distance: FloatArray = norm(offset - along[:, None] * axis) - radius
+        return distance
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ class Ellipsoid:
         )
         scaled = norm(turned / np.array(self.radii))
         slope = norm(turned / np.square(np.array(self.radii)))
-        return scaled * (scaled - 1.0) / np.maximum(slope, 1e-9)
+        # The quotient has no limit at the centre; the shortest semi-axis is the depth there.
+        reach = np.where(slope > 1e-9, scaled / np.maximum(slope, 1e-9), min(self.radii))
+        return reach * (scaled - 1.0)
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,15 @@ def _meet_count(mesh: EditableMesh, wanted: EdgeLength, vertices: int) -> None:
                 break
 
 
+def _thin_out(mesh: EditableMesh, surface: BodySurface, wanted: EdgeLength) -> EditableMesh:
+    """Collapse short edges until hardly any is left."""
+    while _collapse_short(mesh, wanted, 0.75) > 0.01 * len(mesh.points):
+        mesh = EditableMesh(*mesh.compact())
+        _flip(mesh)
+        _relax(mesh, surface, wanted, 0.5)
+    return mesh
+
+
 def remesh(
     surface: BodySurface,
     points: FloatArray,
@@ -156,10 +165,7 @@ def remesh(
     def scaled(places: FloatArray) -> FloatArray:
         return factor * wanted(places)
 
-    while _collapse_short(mesh, scaled, 0.75) > 0.01 * len(mesh.points):
-        mesh = EditableMesh(*mesh.compact())
-        _flip(mesh)
-        _relax(mesh, surface, scaled, 0.5)
+    mesh = _thin_out(mesh, surface, scaled)
     for number in range(passes):
         _split_long(mesh, scaled, 4.0 / 3.0)
         _collapse_short(mesh, scaled, 0.75)

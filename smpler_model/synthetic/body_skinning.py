@@ -34,17 +34,23 @@ _CHILDREN = {
 }  # fmt: skip
 
 # How much farther than others a bone reaches, m: trunk bones are thick.
-_REACH = {"pelvis": 0.03, "spine1": 0.03, "spine2": 0.03, "spine3": 0.045, "head": 0.02}
+_REACH = {
+    "pelvis": 0.035, "spine1": 0.035, "spine2": 0.035, "spine3": 0.035, "l_collar": 0.004,
+    "neck": 0.030, "head": 0.020,
+}  # fmt: skip
 
 # Half the width of the transition at each joint, m.
 _WIDTHS = {
-    "pelvis": 0.050, "l_hip": 0.048, "spine1": 0.055, "l_knee": 0.034, "spine2": 0.050,
-    "l_ankle": 0.022, "spine3": 0.045, "l_foot": 0.016, "neck": 0.028, "l_collar": 0.045,
-    "head": 0.030, "l_shoulder": 0.040, "l_elbow": 0.028, "l_wrist": 0.018, "l_hand": 0.009,
+    "pelvis": 0.050, "l_hip": 0.048, "spine1": 0.050, "l_knee": 0.034, "spine2": 0.032,
+    "l_ankle": 0.022, "spine3": 0.034, "l_foot": 0.016, "neck": 0.024, "l_collar": 0.040,
+    "head": 0.024, "l_shoulder": 0.040, "l_elbow": 0.028, "l_wrist": 0.018, "l_hand": 0.009,
 }  # fmt: skip
 
 # The thigh begins below a plane through the hip joint that rises outwards, like the groin.
 _GROIN = np.array([0.45, -0.88, 0.10])
+# The head begins above a plane that falls from the nape to under the chin.
+_JAW = np.array([0.0, 0.90, 0.43])
+_JAW_LEVEL = 0.306
 
 
 def _segment_distance(points: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
@@ -61,6 +67,7 @@ def nearest_bones(points: FloatArray, joints: FloatArray) -> IntArray:
     """The joint (n,) whose bone each vertex (n, 3) is nearest to, m."""
     folded = np.concatenate([np.abs(points[:, :1]), points[:, 1:]], axis=1)
     below_groin = ((folded - joints[JOINT_NAMES.index("l_hip")]) * _GROIN).sum(axis=1) > 0
+    above_jaw = (points * _JAW).sum(axis=1) > _JAW_LEVEL
     scores = []
     for number, name in enumerate(JOINT_NAMES):
         left = _left(name)
@@ -75,6 +82,10 @@ def nearest_bones(points: FloatArray, joints: FloatArray) -> IntArray:
             distance = np.where(below_groin, distance, np.inf)
         elif left == "pelvis":
             distance = np.where(below_groin, np.inf, distance)
+        elif left == "head":
+            distance = np.where(above_jaw, distance, np.inf)
+        elif left == "neck":
+            distance = np.where(above_jaw, np.inf, distance)
         scores.append(distance)
     nearest: IntArray = np.argmin(np.stack(scores, axis=1), axis=1)
     return nearest
