@@ -128,12 +128,19 @@ def _meet_count(mesh: EditableMesh, wanted: EdgeLength, vertices: int) -> None:
                 break
 
 
+def _settle(
+    mesh: EditableMesh, surface: BodySurface, wanted: EdgeLength, *, rounds: int, step: float
+) -> None:
+    for _ in range(rounds):
+        _flip(mesh)
+        _relax(mesh, surface, wanted, step)
+
+
 def _thin_out(mesh: EditableMesh, surface: BodySurface, wanted: EdgeLength) -> EditableMesh:
     """Collapse short edges until hardly any is left."""
     while _collapse_short(mesh, wanted, 0.75) > 0.01 * len(mesh.points):
         mesh = EditableMesh(*mesh.compact())
-        _flip(mesh)
-        _relax(mesh, surface, wanted, 0.5)
+        _settle(mesh, surface, wanted, rounds=1, step=0.5)
     return mesh
 
 
@@ -172,11 +179,7 @@ def remesh(
         if number == passes - 1:
             _meet_count(mesh, scaled, vertices)
         mesh = EditableMesh(*mesh.compact())
-        for _ in range(2):
-            _flip(mesh)
-            _relax(mesh, surface, scaled, 0.7)
+        _settle(mesh, surface, scaled, rounds=2, step=0.7)
         factor *= float(np.sqrt(_count(mesh)[0] / vertices)) ** 0.7
-    for _ in range(10):
-        _flip(mesh)
-        _relax(mesh, surface, scaled, 0.5)
+    _settle(mesh, surface, scaled, rounds=10, step=0.5)
     return mesh.compact()
