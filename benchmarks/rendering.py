@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from smpler_model.builtin_body import BUILTIN_BODY_PATH
 from smpler_model.raster import rasterise
 from smpler_model.shading import draw_people
 from smpler_model.synthetic.appearance import draw_outfits, make_atlas
@@ -27,7 +28,6 @@ from smpler_model.synthetic.raster_batch import Fragments, rasterise_batch
 from smpler_model.synthetic.rooms import draw_rooms
 from smpler_model.synthetic.sensor import draw_sensors, expose
 
-BODY_PATH = Path(__file__).parents[1] / "smpler_model" / "data" / "body.npz"
 CROP = (224, 224)
 FRAME = (640, 480)
 DISTANCE_M = 4.0
@@ -191,7 +191,9 @@ def name_processor() -> str:
 def main() -> None:
     """Measure, print a table, and save it where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--body", type=Path, default=BODY_PATH, help="a body in SMPL's layout")
+    parser.add_argument(
+        "--body", type=Path, default=BUILTIN_BODY_PATH, help="a body in SMPL's layout"
+    )
     parser.add_argument("--images", type=int, default=8, help="images in a batch")
     parser.add_argument("--threads", type=int, default=1, help="threads that torch may use")
     parser.add_argument("--device", default="cpu", help="for the batched renderer: cpu or cuda")

@@ -39,17 +39,25 @@ def _build_parser() -> argparse.ArgumentParser:
 def _add_info(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
     info = commands.add_parser("info", help="say what a SMPLer checkpoint is")
     info.add_argument("checkpoint", type=Path, help="a .pt file, official or of ours")
-    info.add_argument("--body", type=Path, help="a SMPL file or a folder of them")
+    info.add_argument(
+        "--body",
+        type=Path,
+        help="a SMPL file or a folder of them; used where the checkpoint has no body",
+    )
     info.add_argument("--gender", choices=("neutral", "male", "female"), default="neutral")
     info.add_argument("--keys", action="store_true", help="list every key as well")
     info.set_defaults(run=_run_info)
 
 
 def _run_info(chosen: argparse.Namespace) -> None:
+    from smpler_model.builtin_body import load_builtin_body
     from smpler_model.info import describe_checkpoint, list_keys
     from smpler_model.smpl_file import load_smpl_file
 
-    body = load_smpl_file(chosen.body, gender=chosen.gender) if chosen.body else None
+    if chosen.body:
+        body = load_smpl_file(chosen.body, gender=chosen.gender)
+    else:
+        body = load_builtin_body()
     print(describe_checkpoint(chosen.checkpoint, body))
     if chosen.keys:
         print(list_keys(chosen.checkpoint))

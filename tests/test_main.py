@@ -34,6 +34,15 @@ def test_info_takes_a_body_and_lists_keys(
     assert "blocks.2.camera_delta.bias" in printed
 
 
+def test_a_file_without_a_body_is_tried_with_the_builtin_one(
+    nano: Smpler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = tmp_path / "bare.pt"
+    save_checkpoint(nano, checkpoint, include_body=False)
+    assert main(["info", str(checkpoint)]) == 0
+    assert "yes, every key and shape fits" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "content", [pytest.param(None, id="missing"), pytest.param(b"broken", id="broken")]
 )

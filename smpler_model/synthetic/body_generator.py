@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.builtin_body import BUILTIN_BODY_PATH
 from smpler_model.synthetic.body_contour import IntArray, contour
 from smpler_model.synthetic.body_correctives import pose_correctives
 from smpler_model.synthetic.body_primitives import FloatArray
@@ -20,7 +21,6 @@ from smpler_model.synthetic.body_skinning import skinning_weights
 from smpler_model.synthetic.body_surface import BodySurface, edge_length
 
 VERTICES = 6890
-SHIPPED_PATH = Path(__file__).parents[1] / "data" / "body.npz"
 
 # Grid lines (start, end, cells): finer where the face, the fingers and the toes are.
 _GRID_X = ((0.0, 0.1, 12), (0.1, 0.68, 28), (0.68, 0.9, 36))
@@ -98,7 +98,7 @@ def symmetrise(fields: FloatArray, mirror: IntArray) -> FloatArray:
 def main() -> None:
     """Write the body to a file."""
     parser = argparse.ArgumentParser(description="Generate the built-in body.")
-    parser.add_argument("path", nargs="?", type=Path, default=SHIPPED_PATH)
+    parser.add_argument("path", nargs="?", type=Path, default=BUILTIN_BODY_PATH)
     path: Path = parser.parse_args().path
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = build_body(*build_mesh())

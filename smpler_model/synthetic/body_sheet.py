@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from smpler_model.body import Body
+from smpler_model.builtin_body import BUILTIN_BODY_PATH
 from smpler_model.shading import draw_people
 from smpler_model.smpl_file import load_smpl_file
-from smpler_model.synthetic.body_generator import SHIPPED_PATH
 from smpler_model.synthetic.body_poses import POSES, pose_rotations
 from smpler_model.synthetic.body_primitives import FloatArray
 from smpler_model.synthetic.body_shapes import SHAPE_DIRECTIONS
@@ -101,7 +101,7 @@ def main() -> None:
     """Write the contact sheet."""
     parser = argparse.ArgumentParser(description="Draw the built-in body from all sides.")
     parser.add_argument("path", type=Path, help="PNG to write")
-    parser.add_argument("--body", type=Path, default=SHIPPED_PATH, help="body to draw")
+    parser.add_argument("--body", type=Path, default=BUILTIN_BODY_PATH, help="body to draw")
     arguments = parser.parse_args()
     sheet = draw_sheet(Body(load_smpl_file(arguments.body)))
     cv2.imwrite(str(arguments.path), sheet[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from smpler_model.body import Body
+from smpler_model.builtin_body import BUILTIN_BODY_PATH
 from smpler_model.geometry import rotation_from_axis_angle
 from smpler_model.smpl_file import load_smpl_file
-from smpler_model.synthetic.body_generator import SHIPPED_PATH, build_body, build_mesh
+from smpler_model.synthetic.body_generator import build_body, build_mesh
 from smpler_model.synthetic.body_poses import POSES
 from smpler_model.synthetic.body_regressor import H36M_MIRRORED, H36M_NAMES
 from smpler_model.synthetic.body_shapes import SHAPE_DIRECTIONS
@@ -31,7 +32,7 @@ REFLECTION = np.array([-1.0, 1.0, 1.0])
 
 @pytest.fixture(scope="module")
 def arrays() -> Arrays:
-    with np.load(SHIPPED_PATH) as file:
+    with np.load(BUILTIN_BODY_PATH) as file:
         return {name: file[name] for name in file.files}
 
 
@@ -47,7 +48,7 @@ def faces(arrays: Arrays) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def body() -> Body:
-    return Body(load_smpl_file(SHIPPED_PATH))
+    return Body(load_smpl_file(BUILTIN_BODY_PATH))
 
 
 def shaped(arrays: Arrays, name: str, value: float) -> np.ndarray:
@@ -76,7 +77,7 @@ def test_generator_makes_the_shipped_body_again(arrays: Arrays, generated: Array
 
 
 def test_file_is_small_and_in_smpls_layout(arrays: Arrays) -> None:
-    assert SHIPPED_PATH.stat().st_size < 2_000_000
+    assert BUILTIN_BODY_PATH.stat().st_size < 2_000_000
     shapes = {name: values.shape for name, values in arrays.items()}
     assert shapes["v_template"] == (6890, 3)
     assert shapes["f"] == (13776, 3)
@@ -289,7 +290,7 @@ def test_correctives_keep_a_bent_knee_thick(body: Body, template: np.ndarray) ->
     kneecap = np.argmin(np.linalg.norm(template - rest_knee - np.array([0.0, 0.0, 0.07]), axis=1))
     with torch.no_grad():
         mesh = body.mesh(rotations, torch.zeros(1, 10))
-        plain = Body(load_smpl_file(SHIPPED_PATH))
+        plain = Body(load_smpl_file(BUILTIN_BODY_PATH))
         plain.posedirs.zero_()
         without = plain.mesh(rotations, torch.zeros(1, 10))
     knee = mesh.joints[0, JOINT_NAMES.index("l_knee")]
