@@ -105,16 +105,17 @@ SMPLER_W48 = ModelConfig("smpler_w48", "hrnet_w48", (48, 96, 192, 384))
 SMPLER_NANO = ModelConfig(
     "smpler_nano",
     HrnetLayout(
-        stem_width=32, bottleneck_width=32, bottlenecks=1, width=18, modules=(1, 1, 1), blocks=2
+        stem_width=32, bottleneck_width=32, bottlenecks=1, width=16, modules=(1, 1, 1), blocks=1
     ),
-    (18, 36, 72, 144),
+    (16, 32, 64, 128),
     width=64,
+    units=1,
     dropout=0.0,
     regressor_width=512,
     regressor_dropout=0.0,
-    image_size=160,
+    image_size=128,
 )
-"""The same network for two CPU cores. It trains on endless synthetic images: no dropout."""
+"""The same network for two CPU cores. It trains on many synthetic images: no dropout."""
 
 MODELS = {config.name: config for config in (SMPLER_W32, SMPLER_W48, SMPLER_NANO)}
 """The models that can be named."""

@@ -189,8 +189,11 @@ class BackboneModel(nn.Module):
 
     def forward(self, images: Tensor, *, mesh: bool = True) -> SmplerOutput:
         """Estimate from (b, 3, s, s) normalised images; see `Smpler.forward`."""
-        pooled = self.backbone(images)[-1].mean((2, 3))
-        return self._output([self._observe(self.regressor(pooled))], mesh)
+        return self._output([self.guess(self.backbone(images))], mesh)
+
+    def guess(self, features: Sequence[Tensor]) -> Stage:
+        """Return the first guess from four maps, of which it reads the coarsest."""
+        return self._observe(self.regressor(features[-1].mean((2, 3))))
 
     def _observe(self, estimate: Estimate) -> Stage:
         """Add to an estimate where its joints are, in space and in the image."""
@@ -219,11 +222,14 @@ class Smpler(BackboneModel):
             images: (b, 3, s, s) square crops, RGB, normalised with the config's mean and std.
             mesh: whether to compute the surface of the last stage.
         """
-        features = self.backbone(images)  # four maps, strides 4 to 32
+        return self._output(self.refine(self.backbone(images)), mesh)
+
+    def refine(self, features: Sequence[Tensor]) -> list[Stage]:
+        """Return the first guess and its refinements from four maps, strides 4 to 32."""
         pooled = features[-1].mean((2, 3))
-        stages = [self._observe(self.regressor(pooled))]
+        stages = [self.guess(features)]
         queries = self.embedding(stages[0], pooled)
         for block in self.blocks:
             queries, estimate = block(queries, stages[-1], features)
             stages.append(self._observe(estimate))
-        return self._output(stages, mesh)
+        return stages

@@ -1,0 +1,47 @@
+"""What comes with the package: the built-in body and a small model's weights."""
+
+from pathlib import Path
+
+from smpler_model.body_arrays import BodyArrays
+from smpler_model.checkpoint import load_model
+from smpler_model.config import find_model
+from smpler_model.network import Smpler
+from smpler_model.smpl_file import load_smpl_file
+
+DATA = Path(__file__).parent / "data"
+SHIPPED_MODELS = ("smpler_nano",)
+
+
+def load_built_in_body() -> BodyArrays:
+    """Return the project's own body, in SMPL's layout."""
+    return load_smpl_file(DATA / "body.npz")
+
+
+def shipped_path(name: str) -> Path:
+    """Return the file of a shipped model's weights.
+
+    Raises:
+        ValueError: no such model is shipped.
+    """
+    if name not in SHIPPED_MODELS:
+        raise ValueError(
+            f"shipped models are {', '.join(SHIPPED_MODELS)}, got '{name}'; give a file's path for "
+            "others"
+        )
+    return DATA / f"{name}.pt"
+
+
+def load_shipped_model(name: str, body: BodyArrays | None = None) -> Smpler:
+    """Build a shipped model with its weights, in evaluation mode.
+
+    Args:
+        name: one of `SHIPPED_MODELS`.
+        body: that it poses; the built-in one, with which it was trained, if None.
+
+    Raises:
+        ValueError: no such model is shipped.
+        CheckpointError: its file does not fit.
+        FileNotFoundError: its file is not there.
+    """
+    path = shipped_path(name)
+    return load_model(path, config=find_model(name), body=body or load_built_in_body())

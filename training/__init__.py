@@ -1,0 +1,1 @@
+"""Training and evaluation; knows `smpler_model`, never ROS."""

@@ -1,0 +1,52 @@
+"""Render a run's crops: `python -m training.render_crops config/train/nano.yaml [field=value ...]`.
+
+Files that are there are kept, so that it may be stopped and started, and run several times at once
+with `--part 0/2` and `--part 1/2`.
+"""
+
+import argparse
+
+import torch
+from tqdm import tqdm
+
+from smpler_model.body import Body
+from smpler_model.config import find_model
+from smpler_model.shipped import load_built_in_body
+from smpler_model.synthetic.crops import CropRenderer
+from training.crop_files import render_file, shard_path
+from training.settings import TrainSettings, load_settings
+
+
+def shard_seeds(settings: TrainSettings) -> tuple[list[int], list[int]]:
+    """Return the seeds of the files to train on, and of those held out."""
+    data = settings.data
+    first = data.held_out_seed
+    return list(range(data.shards)), list(range(first, first + data.held_out_shards))
+
+
+def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None:
+    """Render the files that are missing, every `parts`-th from `part`."""
+    training, held_out = shard_seeds(settings)
+    folder = settings.data.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    renderer = CropRenderer(Body(load_built_in_body()), find_model(settings.model).image_size)
+    for seed in tqdm((held_out + training)[part::parts], desc="files"):
+        path = shard_path(folder, seed)
+        if not path.exists():
+            render_file(renderer, path, seed, settings.data.crops)
+
+
+def main() -> None:
+    """Read the command line and render."""
+    parser = argparse.ArgumentParser(description="Render the crops of a training run.")
+    parser.add_argument("config", help="YAML file of the run")
+    parser.add_argument("overrides", nargs="*", metavar="field=value")
+    parser.add_argument("--part", default="0/1", help="this process' share, such as 1/4")
+    arguments = parser.parse_args()
+    part, parts = map(int, arguments.part.split("/"))
+    torch.set_num_threads(1)
+    render_crops(load_settings(arguments.config, arguments.overrides), part, parts)
+
+
+if __name__ == "__main__":
+    main()
