@@ -1,0 +1,262 @@
+"""People found by a network in an ONNX file, through ONNX Runtime.
+
+What the file says of itself decides how it is used: the image input's shape tells the size and
+whether channels come first or last, its type whether pixels are float32, float16 or bytes, and its
+answer to one grey image which of the forms of `onnx_forms` its outputs have.
+"""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.detectors.detector import Detections
+from smpler_model.detectors.learned import (
+    WITHOUT_WEIGHTS,
+    DetectorError,
+    check_threshold,
+    detections_from_edges,
+)
+from smpler_model.detectors.onnx_forms import (
+    SUPPORTED,
+    Bytes,
+    Floats,
+    Form,
+    Outputs,
+    Scaling,
+    fit_image,
+    identify_form,
+    scale_pixels,
+)
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
+_INTEGERS: dict[str, type[np.generic]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+
+
+@dataclass(frozen=True)
+class OnnxInput:
+    """The inputs of a detector in an ONNX file.
+
+    Attributes:
+        name: of the image input.
+        size: its (height, width).
+        channels_first: (1, 3, h, w) rather than (1, h, w, 3).
+        dtype: of its pixels.
+        sizes: name and type of the input of sizes, None where there is none.
+    """
+
+    name: str
+    size: tuple[int, int]
+    channels_first: bool
+    dtype: type[np.generic]
+    sizes: tuple[str, type[np.generic]] | None
+
+
+class OnnxDetector:
+    """Finds people with a user's YOLOX, DETR or RT-DETR file. Remembers nothing between images.
+
+    Attributes:
+        input: what the file asks for.
+        form: what its outputs are.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        score_threshold: float = 0.5,
+        overlap_threshold: float = 0.45,
+        person_class: int | None = None,
+        scaling: Scaling | None = None,
+        open_size: tuple[int, int] = (640, 640),
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        threads: int = 0,
+    ) -> None:
+        """Load the file and let it look at a grey image once.
+
+        Args:
+            path: of the ONNX file.
+            score_threshold: people less certain than this are left out, 0 to 1.
+            overlap_threshold: where a network finds people several times (YOLOX), a box goes when
+                its intersection over union with a better one is larger.
+            person_class: index of person among the classes. If None, that of COCO: 1 where a DETR
+                has 91 classes, as RF-DETR; else 0.
+            scaling: of the pixels, where a file differs from its form's usual one.
+            open_size: (height, width) to use where the file leaves them open, pixels.
+            providers: ONNX Runtime's execution providers, the preferred first.
+            threads: of one operator; 0 leaves it to ONNX Runtime.
+
+        Raises:
+            DetectorError: onnxruntime or the file is missing, or its inputs or outputs are of no
+                known form.
+        """
+        check_threshold("score_threshold", score_threshold)
+        check_threshold("overlap_threshold", overlap_threshold)
+        if scaling is not None and scaling not in get_args(Scaling):
+            raise DetectorError(
+                f"scaling must be one of {', '.join(get_args(Scaling))}, got '{scaling}'; "
+                "choose one"
+            )
+        self._path = Path(path)
+        self._session = _open_session(self._path, providers, threads)
+        self.input = read_input(self._session, open_size, self._path)
+        grey = np.full((*self.input.size, 3), 128, np.uint8)
+        self.form = self._identify(self._run(grey, scaling or "rgb_unit"))
+        self._scaling = scaling or self.form.scaling
+        self._person_class = self.form.person_class if person_class is None else person_class
+        classes = self.form.classes
+        if self._person_class < 0 or (classes is not None and self._person_class >= classes):
+            raise DetectorError(
+                f"person_class must be an index of the {classes or 'known'} classes of {path}, "
+                f"got {self._person_class}; 0 is usual"
+            )
+        self._score_threshold = score_threshold
+        self._overlap_threshold = overlap_threshold
+
+    def detect(self, rgb: Bytes) -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image, the most certain first."""
+        height, width = rgb.shape[:2]
+        fitted, factors = fit_image(rgb, self.input.size, letterboxed=self.form.letterboxed)
+        outputs = self._run(fitted, self._scaling)
+        scores = self.form.score(outputs, self._person_class)
+        chosen = np.flatnonzero(scores >= self._score_threshold)
+        chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
+        edges = self.form.locate(outputs, chosen) / np.tile(factors, 2)
+        scores = scores[chosen].clip(0, 1)
+        if self.form.overlapping:
+            stays = suppress_overlaps(edges, scores, self._overlap_threshold)
+            edges, scores = edges[stays], scores[stays]
+        return detections_from_edges(edges, scores, width, height)
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+    def _run(self, rgb: Bytes, scaling: Scaling) -> Outputs:
+        pixels: NDArray[Any] = scale_pixels(rgb, scaling)
+        if self.input.dtype is np.uint8:  # the file scales them itself
+            pixels = rgb[..., ::-1] if scaling == "bgr_bytes" else rgb
+        if self.input.channels_first:
+            pixels = pixels.transpose(2, 0, 1)
+        feed = {self.input.name: np.ascontiguousarray(pixels[None], self.input.dtype)}
+        if self.input.sizes:
+            name, dtype = self.input.sizes
+            feed[name] = np.array([self.input.size[::-1]], dtype)  # width first, as RT-DETR
+        names = [output.name for output in self._session.get_outputs()]
+        try:
+            answers = self._session.run(names, feed)
+        except Exception as error:  # of classes that ONNX Runtime does not publish
+            height, width = self.input.size
+            raise DetectorError(
+                f"{self._path} does not run on an image of {width}x{height} ({_brief(error)}); "
+                "export it for that size, or give its own as open_size"
+            ) from error
+        named = zip(names, answers, strict=True)
+        return {name: answer for name, answer in named if isinstance(answer, np.ndarray)}
+
+    def _identify(self, outputs: Outputs) -> Form:
+        form = identify_form(outputs, self.input.size, takes_sizes=self.input.sizes is not None)
+        if form is None:
+            found = ", ".join(f"{n} {a.shape} {a.dtype}" for n, a in outputs.items()) or "none"
+            raise DetectorError(
+                f"the outputs of {self._path} must be {SUPPORTED}; got {found}; export the "
+                "network in one of these forms"
+            )
+        return form
+
+
+def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInput:  # noqa: ANN401
+    """Read from an ONNX Runtime session what a detector's inputs are.
+
+    Args:
+        session: of the file.
+        open_size: (height, width) to take where the file leaves them open.
+        path: of the file, for errors.
+
+    Raises:
+        DetectorError: the inputs are not an image and, at most, its size.
+    """
+    images = [item for item in session.get_inputs() if len(item.shape) == 4]
+    others = [item for item in session.get_inputs() if len(item.shape) != 4]
+    found = ", ".join(f"{item.name} {item.shape} {item.type}" for item in session.get_inputs())
+    refusal = DetectorError(
+        f"the inputs of {path} must be one image (1, 3, h, w) or (1, h, w, 3) of float32, float16 "
+        f"or uint8, and at most sizes (1, 2) of integers; got {found}; export it so"
+    )
+    if len(images) != 1 or len(others) > 1 or images[0].type not in _DTYPES:
+        raise refusal
+    if others and (others[0].type not in _INTEGERS or others[0].shape[-1:] != [2]):
+        raise refusal
+    batch, *shape = images[0].shape
+    if 3 not in (shape[0], shape[2]) or (isinstance(batch, int) and batch != 1):
+        raise refusal
+    channels_first = shape[0] == 3
+    sides = shape[1:] if channels_first else shape[:2]
+    height, width = (
+        side if isinstance(side, int) else other
+        for side, other in zip(sides, open_size, strict=True)
+    )
+    sizes = (others[0].name, _INTEGERS[others[0].type]) if others else None
+    dtype = _DTYPES[images[0].type]
+    return OnnxInput(images[0].name, (height, width), channels_first, dtype, sizes)
+
+
+def suppress_overlaps(edges: Floats, scores: Floats, overlap_threshold: float) -> NDArray[np.intp]:
+    """Return indices of the boxes that overlap no better one, the best first.
+
+    Args:
+        edges: (n, 4) left, top, right, bottom.
+        scores: (n).
+        overlap_threshold: intersection over union above which the lesser box goes.
+    """
+    corners_sizes = np.concatenate([edges[:, :2], edges[:, 2:] - edges[:, :2]], 1)
+    stays = cv2.dnn.NMSBoxes(corners_sizes.tolist(), scores.tolist(), 0.0, overlap_threshold)
+    return np.asarray(stays, np.intp).reshape(-1)
+
+
+def _open_session(path: Path, providers: Sequence[str], threads: int) -> Any:  # noqa: ANN401
+    runtime = _import_onnxruntime()
+    if not path.is_file():
+        raise DetectorError(
+            f"the detector must be an ONNX file, got {path}; check the path; {WITHOUT_WEIGHTS}"
+        )
+    absent = [name for name in providers if name not in runtime.get_available_providers()]
+    if absent:
+        raise DetectorError(
+            f"providers must be among {', '.join(runtime.get_available_providers())}, got "
+            f"{', '.join(absent)}; install the onnxruntime that has it or choose another"
+        )
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3  # what is wrong is raised
+    options.intra_op_num_threads = threads
+    try:
+        return runtime.InferenceSession(str(path), options, providers=list(providers))
+    except Exception as error:  # of classes that ONNX Runtime does not publish
+        raise DetectorError(
+            f"{path} is not an ONNX file that ONNX Runtime {runtime.__version__} can load "
+            f"({_brief(error)}); export it again"
+        ) from error
+
+
+def _import_onnxruntime() -> ModuleType:
+    try:
+        return importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise DetectorError(
+            f"the 'onnx' detector needs the package onnxruntime, which does not import ({error}); "
+            f"run `pip install onnxruntime`; {WITHOUT_WEIGHTS}"
+        ) from error
+
+
+def _brief(error: Exception) -> str:
+    """Return an error's first line, without the full stop."""
+    return str(error).strip().partition("\n")[0].rstrip(".")[:200]

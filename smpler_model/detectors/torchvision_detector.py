@@ -1,0 +1,169 @@
+"""People found by torchvision's smallest network trained on COCO.
+
+That is SSDLite320 with MobileNetV3-Large. Among torchvision's detectors it has the least
+arithmetic (0.58 GFLOPs) and the smallest file (13 MB). The next, Faster R-CNN at 320 pixels, finds
+a little more (22.8 against 21.3 COCO box mAP, as torchvision states), but its file is 74 MB, and
+it pools each proposal by itself, which takes several times as long where torchvision's compiled
+operators do not load.
+
+Sources: Howard et al., "Searching for MobileNetV3", ICCV 2019; Sandler et al., "MobileNetV2:
+Inverted Residuals and Linear Bottlenecks", CVPR 2018 (SSDLite).
+"""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from smpler_model.detectors.detector import Detections
+from smpler_model.detectors.learned import (
+    WITHOUT_WEIGHTS,
+    DetectorError,
+    check_threshold,
+    detections_from_edges,
+)
+from smpler_model.torchvision_operators import import_torchvision
+
+_PERSON = 1  # among COCO's categories, of which 0 is the background
+_CATEGORIES = 91
+
+
+class TorchvisionDetector:
+    """Finds people with SSDLite320 and COCO weights. Remembers nothing between images."""
+
+    def __init__(
+        self,
+        weights: str | Path | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        score_threshold: float = 0.5,
+        max_side: int = 640,
+    ) -> None:
+        """Load the network.
+
+        Args:
+            weights: file of torchvision's state dict for `ssdlite320_mobilenet_v3_large` with 91
+                classes. If None, COCO's are taken from torch's cache, and are fetched into it
+                the first time.
+            device: where the network runs.
+            score_threshold: people less certain than this are left out, 0 to 1.
+            max_side: larger images are first shrunk to this longer side, pixels. The network
+                itself samples 320x320 pixels without smoothing, from COCO's images of 640.
+
+        Raises:
+            DetectorError: weights that are not there, cannot be fetched, or do not fit.
+        """
+        check_threshold("score_threshold", score_threshold)
+        if max_side < 1:
+            raise DetectorError(
+                f"max_side must be at least 1 pixel, got {max_side}; 640 is what COCO has"
+            )
+        import_torchvision()
+        path = fetch_weights() if weights is None else Path(weights)
+        self._model = _load_network(path, score_threshold).to(device)
+        self._device = torch.device(device)
+        self._max_side = max_side
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image, the most certain first."""
+        height, width = rgb.shape[:2]
+        small = _shrink(rgb, self._max_side)
+        pixels = torch.from_numpy(np.ascontiguousarray(small)).to(self._device)
+        with torch.inference_mode():
+            found: dict[str, Tensor] = self._model([pixels.permute(2, 0, 1) / 255])[0]
+        people = found["labels"] == _PERSON
+        edges = found["boxes"][people].double().cpu().numpy()
+        scores = found["scores"][people].double().cpu().numpy()
+        scale = np.array([width / small.shape[1], height / small.shape[0]] * 2)
+        return detections_from_edges(edges * scale, scores, width, height)
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+
+def fetch_weights() -> Path:
+    """Return the file of COCO weights in torch's cache, fetched if it is not there yet.
+
+    Raises:
+        DetectorError: it is not there and cannot be fetched.
+    """
+    import_torchvision()
+    url: str = _ssdlite().SSDLite320_MobileNet_V3_Large_Weights.COCO_V1.url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if path.is_file():
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2])
+    except (OSError, RuntimeError) as error:  # no network, no room; a wrong checksum
+        raise DetectorError(
+            f"the person detector's weights could not be fetched ({error}); download {url} where "
+            f"there is a network and save it as {path}, or give its path as the weights; "
+            f"{WITHOUT_WEIGHTS}"
+        ) from error
+    return path
+
+
+def _ssdlite() -> Any:  # noqa: ANN401 - torchvision is untyped
+    return importlib.import_module("torchvision.models.detection.ssdlite")
+
+
+def _load_network(path: Path, score_threshold: float) -> nn.Module:
+    # Built with few classes it would not fit COCO's file; built untrained it fetches nothing.
+    network: nn.Module = _ssdlite().ssdlite320_mobilenet_v3_large(
+        weights=None,
+        weights_backbone=None,
+        num_classes=_CATEGORIES,
+        score_thresh=score_threshold,
+    )
+    state = _read_state(path)
+    expected = network.state_dict()
+    missing = sorted(expected.keys() - state.keys())
+    extra = sorted(state.keys() - expected.keys())
+    shared = expected.keys() & state.keys()
+    misshapen = sorted(key for key in shared if expected[key].shape != state[key].shape)
+    faults = {"missing": missing, "unknown": extra, "misshapen": misshapen}
+    if any(faults.values()):
+        listed = ", ".join(
+            f"{len(keys)} {fault} (as '{keys[0]}')" for fault, keys in faults.items() if keys
+        )
+        raise DetectorError(
+            f"{path} must hold the weights of torchvision's ssdlite320_mobilenet_v3_large for "
+            f"{_CATEGORIES} classes, got {listed}; give that network's file"
+        )
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def _read_state(path: Path) -> Mapping[str, Tensor]:
+    if not path.is_file():
+        raise DetectorError(
+            f"the detector's weights must be a file, got {path}; check the path; {WITHOUT_WEIGHTS}"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can raise anything
+        raise DetectorError(
+            f"{path} is damaged or no file of PyTorch weights; delete it and fetch it again"
+        ) from error
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise DetectorError(
+            f"{path} must hold a dictionary of tensors, got a {type(state).__name__} of other "
+            "things; save the network's state_dict() alone"
+        )
+    return state
+
+
+def _shrink(rgb: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
+    height, width = rgb.shape[:2]
+    scale = max_side / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
