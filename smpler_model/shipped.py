@@ -1,20 +1,15 @@
-"""What comes with the package: the built-in body and a small model's weights."""
+"""What comes with the package: a small model's weights."""
 
 from pathlib import Path
 
 from smpler_model.body_arrays import BodyArrays
+from smpler_model.builtin_body import load_builtin_body
 from smpler_model.checkpoint import load_model
 from smpler_model.config import find_model
 from smpler_model.network import Smpler
-from smpler_model.smpl_file import load_smpl_file
 
 DATA = Path(__file__).parent / "data"
 SHIPPED_MODELS = ("smpler_nano",)
-
-
-def load_built_in_body() -> BodyArrays:
-    """Return the project's own body, in SMPL's layout."""
-    return load_smpl_file(DATA / "body.npz")
 
 
 def shipped_path(name: str) -> Path:
@@ -25,8 +20,8 @@ def shipped_path(name: str) -> Path:
     """
     if name not in SHIPPED_MODELS:
         raise ValueError(
-            f"shipped models are {', '.join(SHIPPED_MODELS)}, got '{name}'; give a file's path for "
-            "others"
+            f"shipped models are {', '.join(SHIPPED_MODELS)}, got '{name}'; give a file's path "
+            "for others"
         )
     return DATA / f"{name}.pt"
 
@@ -44,4 +39,4 @@ def load_shipped_model(name: str, body: BodyArrays | None = None) -> Smpler:
         FileNotFoundError: its file is not there.
     """
     path = shipped_path(name)
-    return load_model(path, config=find_model(name), body=body or load_built_in_body())
+    return load_model(path, config=find_model(name), body=body or load_builtin_body())

@@ -107,7 +107,7 @@ def render_file(renderer: CropRenderer, path: Path, seed: int, crops: int) -> No
     }
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with partial.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
     partial.replace(path)
 
 

@@ -23,7 +23,7 @@ _BATCH = 64
 def evaluate(answer: Answer, body: Body, crops: CropFiles) -> Errors:
     """Compare an answer's people with those that the crops show, on the whole surface."""
     each = []
-    for rows in torch.arange(len(crops)).split(_BATCH):
+    for rows in torch.split(torch.arange(len(crops)), _BATCH):
         batch = crops.batch(rows)
         estimate = answer(batch)
         each.append(

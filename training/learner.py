@@ -29,7 +29,7 @@ class Learner:
         torch.manual_seed(settings.seed)
         self.settings = settings
         config = find_model(settings.model)
-        self.model = build_model(config, arrays).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = build_model(config, arrays).to(memory_format=torch.channels_last)
         self.dense = DenseHead(config.channels[0])
         self.surface = SampledSurface(self.model.body, settings.vertex_step)
         self.mean_model: Smpler = copy.deepcopy(self.model).eval().requires_grad_(False)
@@ -55,7 +55,7 @@ class Learner:
         dense = self.settings.dense_weight * self.dense(finest, batch)
         loss = self._weigh(each) + dense
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
         self.optimiser.step()
         self.step_count += 1

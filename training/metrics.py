@@ -38,12 +38,14 @@ class Errors:
 def joint_error(predicted: Tensor, target: Tensor) -> Tensor:
     """Return MPJPE (n,), mm, of joints (n, 14, 3), m."""
     apart = centre_on_hips(predicted) - centre_on_hips(target)
-    return MM_FROM_M * apart.norm(dim=-1).mean(-1)
+    error: Tensor = MM_FROM_M * apart.norm(dim=-1).mean(-1)
+    return error
 
 
 def aligned_joint_error(predicted: Tensor, target: Tensor) -> Tensor:
     """Return PA-MPJPE (n,), mm, of joints (n, k, 3), m."""
-    return MM_FROM_M * (align(predicted, target) - target).norm(dim=-1).mean(-1)
+    error: Tensor = MM_FROM_M * (align(predicted, target) - target).norm(dim=-1).mean(-1)
+    return error
 
 
 def vertex_error(
@@ -51,7 +53,8 @@ def vertex_error(
 ) -> Tensor:
     """Return MPVE (n,), mm, of vertices (n, v, 3) with pelvises (n, 3), m."""
     apart = (predicted - predicted_pelvis[:, None]) - (target - target_pelvis[:, None])
-    return MM_FROM_M * apart.norm(dim=-1).mean(-1)
+    error: Tensor = MM_FROM_M * apart.norm(dim=-1).mean(-1)
+    return error
 
 
 def align(points: Tensor, target: Tensor) -> Tensor:
@@ -70,4 +73,5 @@ def align(points: Tensor, target: Tensor) -> Tensor:
     rotation = (u * signs[:, None]) @ vh  # acts on row vectors
     spread = x.square().sum((1, 2))
     scale = torch.where(spread > 0, (sizes * signs).sum(1) / spread.clamp(min=1e-30), 1.0)
-    return scale[:, None, None] * x @ rotation + target_middle
+    moved: Tensor = scale[:, None, None] * x @ rotation + target_middle
+    return moved

@@ -1,4 +1,4 @@
-"""Render a run's crops: `python -m training.render_crops config/train/nano.yaml [field=value ...]`.
+"""Render a run's crops: `python -m training.render_crops config/train/nano.yaml`.
 
 Files that are there are kept, so that it may be stopped and started, and run several times at once
 with `--part 0/2` and `--part 1/2`.
@@ -10,8 +10,8 @@ import torch
 from tqdm import tqdm
 
 from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
 from smpler_model.config import find_model
-from smpler_model.shipped import load_built_in_body
 from smpler_model.synthetic.crops import CropRenderer
 from training.crop_files import render_file, shard_path
 from training.settings import TrainSettings, load_settings
@@ -29,7 +29,7 @@ def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None
     training, held_out = shard_seeds(settings)
     folder = settings.data.folder
     folder.mkdir(parents=True, exist_ok=True)
-    renderer = CropRenderer(Body(load_built_in_body()), find_model(settings.model).image_size)
+    renderer = CropRenderer(Body(load_builtin_body()), find_model(settings.model).image_size)
     for seed in tqdm((held_out + training)[part::parts], desc="files"):
         path = shard_path(folder, seed)
         if not path.exists():

@@ -1,4 +1,4 @@
-"""A training run's configuration: typed, from YAML, every field of which the command line may set."""
+"""A training run's configuration: typed, from YAML, every field open to the command line."""
 
 import dataclasses
 import typing

@@ -16,9 +16,15 @@ class SampledSurface(nn.Module):
     cost.
     """
 
-    rows: Tensor
-    regressor: Tensor
     shown: Tensor
+    template: Tensor
+    shapedirs: Tensor
+    posedirs: Tensor
+    weights: Tensor
+    regressor: Tensor
+    rest_joints: Tensor
+    rest_joint_directions: Tensor
+    ancestors: Tensor
 
     def __init__(self, body: Body, every: int = 16) -> None:
         """Choose vertices of a body that has a 17-joint regressor.
@@ -36,7 +42,6 @@ class SampledSurface(nn.Module):
         v = len(body.v_template)
         posedirs = body.posedirs.reshape(-1, v, 3)[:, rows].flatten(1)
         for name, values in {
-            "rows": rows,
             "shown": shown[rows].nonzero()[:, 0],
             "template": body.v_template[rows],
             "shapedirs": body.shapedirs[rows],

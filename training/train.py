@@ -14,8 +14,8 @@ import torch
 from torch import Generator
 from tqdm import tqdm
 
+from smpler_model.builtin_body import load_builtin_body
 from smpler_model.checkpoint import save_checkpoint
-from smpler_model.shipped import load_built_in_body
 from training.crop_files import CropFiles, augment, hash_files, shard_path
 from training.evaluate import evaluate_model
 from training.learner import Learner
@@ -44,7 +44,7 @@ class Run:
             for seeds in shard_seeds(settings)
         )
         self.crops, self.held_out = CropFiles(training), CropFiles(held_out)
-        self.learner = Learner(settings, load_built_in_body())
+        self.learner = Learner(settings, load_builtin_body())
         self.record: dict[str, Any] = {
             "settings": plain_values(settings),
             "data_sha256": hash_files(training),

@@ -26,13 +26,13 @@ def look_at(position_m: Tensor, target_m: Tensor, roll: Tensor | None = None) ->
         roll: (b,) turn about the optical axis, rad, clockwise seen from behind the camera.
     """
     forward = functional.normalize(target_m - position_m, dim=1)
-    up = torch.tensor([0.0, 0.0, 1.0]).expand_as(forward)
+    up = forward.new_tensor([0.0, 0.0, 1.0]).expand_as(forward)
     right = functional.normalize(torch.linalg.cross(forward, up), dim=1)
     down = torch.linalg.cross(forward, right)
     if roll is not None:
         c, s = roll.cos()[:, None], roll.sin()[:, None]
         right, down = c * right + s * down, c * down - s * right
-    pose = torch.eye(4).repeat(len(forward), 1, 1)
+    pose = torch.eye(4, dtype=forward.dtype).repeat(len(forward), 1, 1)
     pose[:, :3] = torch.stack((right, down, forward, position_m), 2)
     return pose
 

@@ -68,8 +68,10 @@ def turn_towards(start: Tensor, end: Tensor) -> Tensor:
     along = (start * end).sum(-1)[..., None, None].clamp(min=-0.999)
     x, y, z = across.unbind(-1)
     zero = torch.zeros_like(x)
-    skew = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), -1).unflatten(-1, (3, 3))
-    return torch.eye(3) + skew + skew @ skew / (1 + along)
+    skew = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), -1)
+    skew = skew.reshape(*across.shape, 3)
+    rotations: Tensor = torch.eye(3) + skew + skew @ skew / (1 + along)
+    return rotations
 
 
 def mirror_rotations(rotations: Tensor) -> Tensor:
@@ -209,16 +211,19 @@ def _draw_arms(rotations: Tensor, generator: Generator) -> None:
     both = draw_chance(0.45, (n,), generator)
     other = draw_choice(_GESTURE_SHARES, n, generator)
     for side, kind in (("left", gesture), ("right", torch.where(both, gesture, other))):
-        arm = _draw_left_arms(kind, generator)
-        if side == "right":
-            mirror = torch.tensor([-1.0, 1.0, 1.0])
-            arm = {joint: r * mirror[:, None] * mirror for joint, r in arm.items()}
-        for joint, rotation in arm.items():
-            rotations[:, JOINT[f"{side}_{joint}"]] = rotation
+        arm = draw_left_arms(kind, generator)
+        put_arm(rotations, side, arm)
 
 
-def _draw_left_arms(kind: Tensor, generator: Generator) -> dict[str, Tensor]:
-    """Return rotations (n, 3, 3) of the left arm's joints for gestures (n,).
+def put_arm(rotations: Tensor, side: str, left_arm: dict[str, Tensor]) -> None:
+    """Give poses (n, 24, 3, 3) an arm of `draw_left_arms`, mirrored for the right side."""
+    mirror = torch.tensor([-1.0 if side == "right" else 1.0, 1.0, 1.0])
+    for joint, rotation in left_arm.items():
+        rotations[:, JOINT[f"{side}_{joint}"]] = rotation * mirror[:, None] * mirror
+
+
+def draw_left_arms(kind: Tensor, generator: Generator) -> dict[str, Tensor]:
+    """Return rotations (n, 3, 3) of the left arm's joints for gestures (n,), rows of `GESTURES`.
 
     Positive twist turns the forearm inwards, towards the trunk, where the arm hangs.
     """

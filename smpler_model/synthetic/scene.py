@@ -1,0 +1,318 @@
+"""A room with people in it, as a camera sees it over time, and the truth about them.
+
+A scene is a function of time: the same seed and stamp give the same frame, whatever was asked for
+before. It is drawn with the NumPy rasteriser, colours baked to the vertices, to be fast enough for
+a live camera.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator
+
+from smpler_model.body import Body
+from smpler_model.camera import Camera
+from smpler_model.frames import Frame
+from smpler_model.raster import Raster, rasterise
+from smpler_model.shading import blend, merge_people, shade, vertex_normals
+from smpler_model.synthetic.appearance import draw_outfits, make_atlas
+from smpler_model.synthetic.background import render_rooms
+from smpler_model.synthetic.cameras import look_at
+from smpler_model.synthetic.casting import draw_motion
+from smpler_model.synthetic.lighting import draw_lights
+from smpler_model.synthetic.motions import Motion
+from smpler_model.synthetic.noise import make_volume, srgb_from_linear
+from smpler_model.synthetic.painting import paint, thicken
+from smpler_model.synthetic.rooms import draw_rooms
+
+Floats = NDArray[np.float64]
+CameraMotion = Literal["still", "pan", "drive"]
+
+LEAST_SEEN_PX = 40  # a person with fewer pixels in the image is not in it
+_NS = 1e-9
+_MOVING_SHRINK = 4  # a moving camera's room is drawn at this fraction of the resolution
+_PAN_RAD, _DRIVE_M, _SWAY_HZ = 0.35, 0.6, 0.1
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """The n people whom a frame shows, in the camera's optical frame.
+
+    Attributes:
+        ids: (n,) int64, of the same person in all frames; from 1.
+        rotations: (n, 24, 3, 3), the pelvis' in the camera's frame.
+        betas: (n, 10).
+        translations_m: (n, 3); added to SMPL's vertices and joints it places them.
+        joints_m: (n, 24, 3).
+        keypoints_px: (n, 24, 2) joints in the image, through the lens; NaN behind the camera.
+        boxes_xyxy: (n, 4) around the whole body, pixels; may reach out of the image.
+        visible_boxes_xyxy: (n, 4) around the pixels that show the person.
+        visible_px: (n,) int64, the number of these.
+        world_from_camera: (4, 4), z up, the floor at 0.
+    """
+
+    ids: NDArray[np.int64]
+    rotations: Floats
+    betas: Floats
+    translations_m: Floats
+    joints_m: Floats
+    keypoints_px: Floats
+    boxes_xyxy: Floats
+    visible_boxes_xyxy: Floats
+    visible_px: NDArray[np.int64]
+    world_from_camera: Floats
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class SceneFrame:
+    """A frame and the truth about it.
+
+    Attributes:
+        frame: image, stamp and calibration.
+        truth: of the people whom it shows.
+        people: (h, w) int32 id of the person that each pixel shows, 0 for none.
+    """
+
+    frame: Frame
+    truth: GroundTruth
+    people: NDArray[np.int32]
+
+
+class SyntheticScene:
+    """People in a room before a camera."""
+
+    def __init__(
+        self,
+        body: Body,
+        camera: Camera,
+        *,
+        people: int = 3,
+        seed: int = 0,
+        duration_s: float = 30.0,
+        camera_motion: CameraMotion = "still",
+        frame_id: str = "camera_optical_frame",
+    ) -> None:
+        """Draw a room, people and what they do.
+
+        Args:
+            body: that all people have, each with its own shape.
+            camera: intrinsics and lens.
+            people: how many; not all are in view all the time.
+            seed: decides everything.
+            duration_s: after this time everything repeats.
+            camera_motion: whether the camera stands still, pans, or drives to and fro.
+            frame_id: of the camera's optical frame.
+
+        Raises:
+            ValueError: a number is unusable.
+        """
+        if people < 0 or duration_s <= 0:
+            raise ValueError(
+                f"people must be 0 or more and duration_s positive, got {people} and "
+                f"{duration_s}; change them"
+            )
+        self.body, self.camera, self.frame_id = body, camera, frame_id
+        self.duration_s, self.camera_motion = duration_s, camera_motion
+        generator = Generator().manual_seed(seed)
+        self._volume = make_volume(generator)
+        self._rooms = draw_rooms(1, generator, outdoors=0.0)
+        self._place = np.array([-3.6, 0.3, 1.0 + 0.8 * float(torch.rand((), generator=generator))])
+        up = torch.from_numpy(self.world_from_camera(0)[2, :3]).float()[None]
+        self._lights = draw_lights(up, generator)
+        self.motions: list[Motion] = [
+            draw_motion(body, index, duration_s, generator) for index in range(people)
+        ]
+        self._bake_looks(people, generator)
+
+    def frame(self, stamp_ns: int) -> SceneFrame:
+        """Return what the camera sees at a stamp, nanoseconds."""
+        pose = self.world_from_camera(stamp_ns)
+        rotations, translations, vertices, joints = self._posed(stamp_ns, pose)
+        rgb, shown = self._draw(vertices, pose)
+        truth = self._truth(pose, rotations, translations, vertices, joints, shown)
+        frame = Frame(rgb, stamp_ns, self.frame_id, self.camera)
+        return SceneFrame(frame, truth, np.where(np.isin(shown, truth.ids), shown, 0))
+
+    def world_from_camera(self, stamp_ns: int) -> Floats:
+        """Return the camera's pose (4, 4) at a stamp: z up, the floor at 0."""
+        time_s = stamp_ns * _NS % self.duration_s
+        # A whole number of swings, so that the end meets the beginning.
+        swings = max(round(_SWAY_HZ * self.duration_s), 1)
+        sway = math.sin(2 * math.pi * swings * time_s / self.duration_s)
+        place, yaw = self._place.copy(), 0.0
+        if self.camera_motion == "pan":
+            yaw = _PAN_RAD * sway
+        elif self.camera_motion == "drive":
+            place += (_DRIVE_M * sway, 0.4 * _DRIVE_M * sway, 0.0)
+        ahead = np.array([math.cos(yaw), math.sin(yaw), 0.0]) * -self._place[0]
+        target = place + ahead + (0.0, 0.0, 0.85 - place[2])
+        look = look_at(torch.from_numpy(place)[None], torch.from_numpy(target)[None])
+        return np.asarray(look[0].numpy(), np.float64)
+
+    def _bake_looks(self, people: int, generator: Generator) -> None:
+        """Paint everybody's vertices: colours (n, v, 3), 0 to 255, and clothes' thickness."""
+        body = self.body
+        atlas = make_atlas(body.v_template, body.weights, body.J_regressor @ body.v_template)
+        v = len(body.v_template)
+        outfits = draw_outfits(max(people, 1), generator)
+        self._thickness = thicken(atlas, outfits, self._volume).numpy().astype(np.float64)
+        coordinates = atlas.coordinates.repeat(len(self._thickness), 1)
+        owner = torch.arange(len(self._thickness)).repeat_interleave(v)
+        albedo = srgb_from_linear(paint(coordinates, outfits, owner, self._volume).albedo)
+        self._colours = 255 * albedo.view(-1, v, 3).numpy()
+        self._faces = body.faces.numpy().astype(np.int64)
+
+    @torch.no_grad()
+    def _posed(self, stamp_ns: int, pose: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return rotations, translations, vertices and joints in the camera's frame."""
+        time_s = stamp_ns * _NS % self.duration_s
+        turned = pose[:3, :3].T
+        rotations = np.empty((len(self.motions), 24, 3, 3))
+        translations = np.empty((len(self.motions), 3))
+        for row, motion in enumerate(self.motions):
+            rotations[row], world = motion.at(time_s)
+            rotations[row, 0] = turned @ rotations[row, 0]
+            translations[row] = turned @ (world - pose[:3, 3])
+        betas = np.array([motion.betas for motion in self.motions]).reshape(-1, 10)
+        mesh = self.body.mesh(torch.from_numpy(rotations).float(), torch.from_numpy(betas).float())
+        vertices = mesh.vertices.double().numpy() + translations[:, None]
+        joints = mesh.joints.double().numpy() + translations[:, None]
+        return rotations, translations, vertices, joints
+
+    def _draw(self, vertices: Floats, pose: Floats) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """Return the image and each pixel's person, ids from 1, 0 for none; through the lens."""
+        image, room_depth = self._backdrop(pose)
+        shown = np.zeros(image.shape[:2], np.int32)
+        near = vertices[..., 2].max(1, initial=0) > 0.1
+        if near.any():
+            seen, normals, colours = self._rasterise(vertices[near], np.flatnonzero(near))
+            before = seen.depth < room_depth.reshape(-1)[seen.pixel]
+            seen = Raster(
+                seen.size,
+                *(a[before] for a in (seen.pixel, seen.triangle, seen.depth, seen.barycentric)),
+            )
+            image = blend(image, seen, shade(colours[before], normals[before]))
+            owner = np.flatnonzero(near)[seen.triangle // len(self._faces)] + 1
+            shown.reshape(-1)[seen.pixel] = owner
+        if self._lens_maps is None:
+            return image, shown
+        across, down = self._lens_maps
+        bent = cv2.remap(image, across, down, cv2.INTER_LINEAR)
+        ids = cv2.remap(shown.astype(np.float32), across, down, cv2.INTER_NEAREST)
+        return np.asarray(bent, np.uint8), ids.astype(np.int32)
+
+    def _rasterise(
+        self, vertices: Floats, people: NDArray[np.intp]
+    ) -> tuple[Raster, NDArray[np.float32], NDArray[np.float32]]:
+        """Return what is seen of clothed people, with normals and colours at its pixels."""
+        skin_mesh, corners = merge_people(vertices, self._faces)
+        normals = vertex_normals(skin_mesh, corners)
+        clothed = skin_mesh + self._thickness[people].reshape(-1, 1) * normals
+        c = self._canvas
+        seen = rasterise(clothed, corners, (c.fx, c.fy, c.cx, c.cy), (c.width, c.height))
+        attributes = np.hstack((normals, self._colours[people].reshape(-1, 3)))
+        values = seen.interpolate(corners, attributes)
+        return seen, values[:, :3], values[:, 3:]
+
+    def _backdrop(self, pose: Floats) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        return (
+            self._still_backdrop
+            if self.camera_motion == "still"
+            else self._render_room(pose, _MOVING_SHRINK)
+        )
+
+    @cached_property
+    def _still_backdrop(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        return self._render_room(self.world_from_camera(0), 1)
+
+    @torch.no_grad()
+    def _render_room(
+        self, pose: Floats, shrink: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        c = self._canvas
+        room = render_rooms(
+            self._rooms,
+            self._lights,
+            torch.tensor([[c.fx, c.fy, c.cx, c.cy]]),
+            torch.from_numpy(pose).float()[None],
+            (c.width, c.height),
+            self._volume,
+            shrink=shrink,
+        )
+        colour = (255 * srgb_from_linear(room.colour[0])).permute(1, 2, 0)
+        image = np.ascontiguousarray(colour.numpy().astype(np.uint8))
+        return image, room.depth_m[0].numpy()
+
+    @cached_property
+    def _canvas(self) -> Camera:
+        """The pinhole camera that is drawn with: the lens' image fits into its own."""
+        c = self.camera
+        if c.lens == "none":
+            return c
+        width = np.linspace(0, c.width - 1, 33)
+        height = np.linspace(0, c.height - 1, 33)
+        edge = np.concatenate(
+            [np.column_stack((width, np.full(33, y))) for y in (0, c.height - 1)]
+            + [np.column_stack((np.full(33, x), height)) for x in (0, c.width - 1)]
+        )
+        flat = c.rectified().project(c.unproject(edge))
+        low = np.floor(flat.min(0)) - 1
+        size = np.ceil(flat.max(0)) + 2 - low
+        size = np.ceil(size / _MOVING_SHRINK) * _MOVING_SHRINK
+        cx, cy = c.cx - low[0], c.cy - low[1]
+        return Camera(int(size[0]), int(size[1]), c.fx, c.fy, float(cx), float(cy))
+
+    @cached_property
+    def _lens_maps(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Where each pixel of the lens' image lies on the canvas; None without a lens."""
+        c = self.camera
+        if c.lens == "none":
+            return None
+        grid = np.stack(np.meshgrid(np.arange(c.width), np.arange(c.height)), -1)
+        flat = self._canvas.project(c.unproject(grid)).astype(np.float32)
+        return np.ascontiguousarray(flat[..., 0]), np.ascontiguousarray(flat[..., 1])
+
+    def _truth(
+        self,
+        pose: Floats,
+        rotations: Floats,
+        translations: Floats,
+        vertices: Floats,
+        joints: Floats,
+        shown: NDArray[np.int32],
+    ) -> GroundTruth:
+        counts = np.bincount(shown.reshape(-1), minlength=len(self.motions) + 1)[1:]
+        rows = np.flatnonzero(counts >= LEAST_SEEN_PX)
+        visible = np.array([_box_of(shown == row + 1) for row in rows]).reshape(-1, 4)
+        outlines = self.camera.project(vertices[rows])
+        whole = np.hstack((np.nanmin(outlines, 1), np.nanmax(outlines, 1))).reshape(-1, 4)
+        betas = np.array([self.motions[row].betas for row in rows]).reshape(-1, 10)
+        return GroundTruth(
+            ids=rows + 1,
+            rotations=rotations[rows],
+            betas=betas,
+            translations_m=translations[rows],
+            joints_m=joints[rows],
+            keypoints_px=self.camera.project(joints[rows]),
+            boxes_xyxy=whole,
+            visible_boxes_xyxy=visible,
+            visible_px=counts[rows],
+            world_from_camera=pose,
+        )
+
+
+def _box_of(mask: NDArray[np.bool_]) -> list[int]:
+    """Return left, top, right, bottom of the pixels of a mask, which has some."""
+    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    return [columns[0], rows[0], columns[-1], rows[-1]]

@@ -1,0 +1,105 @@
+"""Measure a model on held-out people and write its card: `python -m training.nano_report`.
+
+Everything in the card is computed here or comes from the record in the model's file.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.checkpoint import load_model, read_checkpoint
+from smpler_model.config import find_model
+from smpler_model.shipped import shipped_path
+from training.crop_files import CropFiles, hash_files, shard_path
+from training.evaluate import evaluate, evaluate_model, mean_answer, rest_answer
+from training.metrics import Errors
+from training.render_crops import shard_seeds
+from training.settings import TrainSettings, load_settings
+
+CARD = Path(__file__).parents[1] / "docs" / "smpler_nano.md"
+_METRICS = ("MPJPE", "PA-MPJPE", "MPVE")
+
+_LIMITS = """\
+- It has seen the built-in body and drawn rooms only, no photo of a person. On real images its
+  error is larger than here, and unknown.
+- The share of the error that comes from the body's own shape is that of the built-in body, not of
+  SMPL.
+- Crops do not tell where in the image a person is: what that turns the person by, seen from the
+  camera, cannot be known from the crop alone and is part of the error.
+"""
+
+
+def measure(weights: Path, settings: TrainSettings) -> dict[str, Errors]:
+    """Return the held-out errors of a model's file and of two answers that never look."""
+    training, held_out = (
+        [shard_path(settings.data.folder, seed) for seed in seeds]
+        for seeds in shard_seeds(settings)
+    )
+    crops = CropFiles(held_out)
+    arrays = load_builtin_body()
+    model = load_model(weights, config=find_model(settings.model), body=arrays)
+    body = Body(arrays)
+    return {
+        settings.model: evaluate_model(model, crops),
+        "mean pose": evaluate(mean_answer(CropFiles(training[:1])), body, crops),
+        "constant rest pose": evaluate(rest_answer(), body, crops),
+    }
+
+
+def format_table(errors: dict[str, Errors]) -> str:
+    """Return errors as a Markdown table, millimetres."""
+    lines = [f"| mm | {' | '.join(_METRICS)} |", "|---|" + "---|" * len(_METRICS)]
+    for name, values in errors.items():
+        means = values.means()
+        cells = " | ".join(f"{means[metric]:.1f}" for metric in _METRICS)
+        lines.append(f"| {name} | {cells} |")
+    return "\n".join(lines)
+
+
+def write_card(
+    weights: Path, settings: TrainSettings, errors: dict[str, Errors], config: str
+) -> str:
+    """Return the model card as Markdown."""
+    record: dict[str, Any] = read_checkpoint(weights).other["record"]
+    people = len(next(iter(errors.values())).mpjpe)
+    used = record["settings"]
+    facts = {
+        "command": f"`python -m training.train {config}`",
+        "seed": used["seed"],
+        "steps": f"{record['steps']} of {used['batch']} crops",
+        "hours": f"{record['hours']:.2f} on {record['threads']} CPU threads",
+        "training crops": used["data"]["shards"] * used["data"]["crops"],
+        "training data": f"SHA-256 `{record['data_sha256'][:16]}`",
+        "weights": f"{weights.stat().st_size / 1e6:.2f} MB, half precision, "
+        f"SHA-256 `{hash_files([weights])[:16]}`",
+    }
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    return (
+        f"# {settings.model}\n\nWritten by `python -m training.nano_report {config}`.\n\n"
+        f"## Training\n\n| | |\n|---|---|\n{rows}\n\n"
+        f"## Held-out error\n\n{people} synthetic people whose seeds are not in training; 14 "
+        "joints, the hips' midpoint as origin; vertices, the regressed pelvis as origin; in the "
+        "camera's frame, which people face in all directions.\n\n"
+        f"{format_table(errors)}\n\n## Limits\n\n{_LIMITS}"
+    )
+
+
+def main() -> None:
+    """Read the command line, measure, print and write."""
+    parser = argparse.ArgumentParser(description="Measure a model and write its card.")
+    parser.add_argument("config", nargs="?", default="config/train/nano.yaml")
+    parser.add_argument("overrides", nargs="*", metavar="field=value")
+    parser.add_argument("--weights", type=Path, help="the shipped file where none is given")
+    parser.add_argument("--card", type=Path, default=CARD, help="the file to write")
+    arguments = parser.parse_args()
+    settings = load_settings(arguments.config, arguments.overrides)
+    weights = arguments.weights or shipped_path(settings.model)
+    errors = measure(weights, settings)
+    arguments.card.write_text(write_card(weights, settings, errors, arguments.config))
+    print(format_table(errors))
+
+
+if __name__ == "__main__":
+    main()
