@@ -102,24 +102,12 @@ class OnnxDetector:
         """
         check_threshold("score_threshold", score_threshold)
         check_threshold("overlap_threshold", overlap_threshold)
-        if scaling is not None and scaling not in get_args(Scaling):
-            raise DetectorError(
-                f"scaling must be one of {', '.join(get_args(Scaling))}, got '{scaling}'; "
-                "choose one"
-            )
         self._path = Path(path)
         self._session = _open_session(self._path, providers, threads)
         self.input = read_input(self._session, open_size, self._path)
-        grey = np.full((*self.input.size, 3), 128, np.uint8)
-        self.form = self._identify(self._run(grey, scaling or "rgb_unit"))
-        self._scaling = scaling or self.form.scaling
-        self._person_class = self.form.person_class if person_class is None else person_class
-        classes = self.form.classes
-        if self._person_class < 0 or (classes is not None and self._person_class >= classes):
-            raise DetectorError(
-                f"person_class must be an index of the {classes or 'known'} classes of {path}, "
-                f"got {self._person_class}; 0 is usual"
-            )
+        self.form = self._identify()
+        self._scaling = self._choose_scaling(scaling)
+        self._person_class = self._choose_class(person_class)
         self._score_threshold = score_threshold
         self._overlap_threshold = overlap_threshold
 
@@ -163,7 +151,8 @@ class OnnxDetector:
         named = zip(names, answers, strict=True)
         return {name: answer for name, answer in named if isinstance(answer, np.ndarray)}
 
-    def _identify(self, outputs: Outputs) -> Form:
+    def _identify(self) -> Form:
+        outputs = self._run(np.full((*self.input.size, 3), 128, np.uint8), "rgb_unit")
         form = identify_form(outputs, self.input.size, takes_sizes=self.input.sizes is not None)
         if form is None:
             found = ", ".join(f"{n} {a.shape} {a.dtype}" for n, a in outputs.items()) or "none"
@@ -172,6 +161,25 @@ class OnnxDetector:
                 "network in one of these forms"
             )
         return form
+
+    def _choose_class(self, wanted: int | None) -> int:
+        person_class = self.form.person_class if wanted is None else wanted
+        classes = self.form.classes
+        if person_class < 0 or (classes is not None and person_class >= classes):
+            raise DetectorError(
+                f"person_class must be the index of one of the {classes or 'known'} classes of "
+                f"{self._path}, got {person_class}; COCO's person is 0, or 1 of 91"
+            )
+        return person_class
+
+    def _choose_scaling(self, wanted: Scaling | None) -> Scaling:
+        scaling = self.form.scaling if wanted is None else wanted
+        if scaling not in get_args(Scaling):
+            raise DetectorError(
+                f"scaling must be one of {', '.join(get_args(Scaling))}, got '{scaling}'; "
+                "choose one"
+            )
+        return scaling
 
 
 def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInput:  # noqa: ANN401
@@ -185,6 +193,8 @@ def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInpu
     Raises:
         DetectorError: the inputs are not an image and, at most, its size.
     """
+    if min(open_size) < 1:
+        raise DetectorError(f"open_size must be positive pixels, got {open_size}; use (640, 640)")
     images = [item for item in session.get_inputs() if len(item.shape) == 4]
     others = [item for item in session.get_inputs() if len(item.shape) != 4]
     found = ", ".join(f"{item.name} {item.shape} {item.type}" for item in session.get_inputs())
