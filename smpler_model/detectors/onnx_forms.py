@@ -204,8 +204,10 @@ def fit_image(rgb: Bytes, size: tuple[int, int], *, letterboxed: bool) -> tuple[
     """
     (height, width), (rows, columns) = rgb.shape[:2], size
     if letterboxed:
-        scale = min(rows / height, columns / width)
-        rows, columns = max(1, int(height * scale)), max(1, int(width * scale))
+        if height * columns > width * rows:
+            columns = max(1, width * rows // height)
+        else:
+            rows = max(1, height * columns // width)
     resized = cv2.resize(rgb, (columns, rows), interpolation=cv2.INTER_LINEAR)
     fitted = np.full((*size, 3), _GREY, np.uint8)
     fitted[:rows, :columns] = resized
