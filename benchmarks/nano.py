@@ -1,4 +1,4 @@
-"""Frames a second of smpler_nano on a CPU: `python benchmarks/nano.py [--json PATH]`.
+"""Frames a second of smpler_nano on a CPU: `python -m benchmarks.nano`.
 
 Speed does not depend on the weights: fresh ones serve where none are shipped.
 """
@@ -6,6 +6,7 @@ Speed does not depend on the weights: fresh ones serve where none are shipped.
 import argparse
 import json
 import platform
+import sys
 import time
 from pathlib import Path
 
@@ -41,16 +42,20 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     model = build_model(SMPLER_NANO, load_builtin_body()).eval()
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     results = []
-    print(f"{SMPLER_NANO.name}, {arguments.threads} threads, {platform.machine()}, eager")
-    print("| batch | output | ms | people/s |\n|---|---|---|---|")
+    lines = [
+        f"{SMPLER_NANO.name}, {arguments.threads} threads, {platform.machine()}, eager",
+        "| batch | output | ms | people/s |",
+        "|---|---|---|---|",
+    ]
     for batch in (1, 4):
         for mesh in (False, True):
             seconds = time_model(model, batch, mesh)
             output = "mesh" if mesh else "joints"
-            print(f"| {batch} | {output} | {1e3 * seconds:.1f} | {batch / seconds:.1f} |")
+            lines.append(f"| {batch} | {output} | {1e3 * seconds:.1f} | {batch / seconds:.1f} |")
             results.append({"batch": batch, "output": output, "seconds": seconds})
+    sys.stdout.write("\n".join(lines) + "\n")
     if arguments.json:
         record = {"model": SMPLER_NANO.name, "threads": arguments.threads, "results": results}
         arguments.json.write_text(json.dumps(record, indent=2) + "\n")

@@ -31,9 +31,9 @@ class DenseHead(nn.Module):
         seen = (batch.parts != BACKGROUND)[:, None].float()
         apart = ((places - batch.coordinates).abs() * seen).sum() / seen.sum().clamp(min=1) / 3
         wanted = draw_spots(batch.keypoints[:, :_JOINTS], finest.shape[-1])
-        loss: Tensor = _SPOT_WEIGHT * F.mse_loss(spots, wanted)
-        loss = loss + _PART_WEIGHT * F.cross_entropy(parts, batch.parts)
-        return loss + _PLACE_WEIGHT * apart
+        where: Tensor = _SPOT_WEIGHT * F.mse_loss(spots, wanted)
+        which: Tensor = _PART_WEIGHT * F.cross_entropy(parts, batch.parts)
+        return where + which + _PLACE_WEIGHT * apart
 
 
 def draw_spots(keypoints: Tensor, side: int) -> Tensor:

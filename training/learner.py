@@ -29,7 +29,7 @@ class Learner:
         torch.manual_seed(settings.seed)
         self.settings = settings
         config = find_model(settings.model)
-        self.model = build_model(config, arrays).to(memory_format=torch.channels_last)
+        self.model = build_model(config, arrays).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.dense = DenseHead(config.channels[0])
         self.surface = SampledSurface(self.model.body, settings.vertex_step)
         self.mean_model: Smpler = copy.deepcopy(self.model).eval().requires_grad_(False)

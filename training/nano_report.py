@@ -4,6 +4,7 @@ Everything in the card is computed here or comes from the record in the model's 
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def main() -> None:
     weights = arguments.weights or shipped_path(settings.model)
     errors = measure(weights, settings)
     arguments.card.write_text(write_card(weights, settings, errors, arguments.config))
-    print(format_table(errors))
+    sys.stdout.write(format_table(errors) + "\n")
 
 
 if __name__ == "__main__":

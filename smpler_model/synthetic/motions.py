@@ -87,7 +87,7 @@ class Motion:
 
 
 def interpolate(start: Floats, end: Floats, share: float) -> Floats:
-    """Return rotations (..., 3, 3) that share of the way between others, along the shortest arc."""
+    """Return rotations (..., 3, 3) that share of the way between others, by slerp."""
     first = Rotation.from_matrix(start.reshape(-1, 3, 3))
     step = (first.inv() * Rotation.from_matrix(end.reshape(-1, 3, 3))).as_rotvec()
     matrices = (first * Rotation.from_rotvec(share * step)).as_matrix()

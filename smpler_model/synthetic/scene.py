@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from smpler_model.synthetic.appearance import draw_outfits, make_atlas
 from smpler_model.synthetic.background import render_rooms
 from smpler_model.synthetic.cameras import look_at
 from smpler_model.synthetic.casting import draw_motion
+from smpler_model.synthetic.lens import LensCanvas
 from smpler_model.synthetic.lighting import draw_lights
 from smpler_model.synthetic.motions import Motion
 from smpler_model.synthetic.noise import make_volume, srgb_from_linear
@@ -123,6 +123,7 @@ class SyntheticScene:
                 f"{duration_s}; change them"
             )
         self.body, self.camera, self.frame_id = body, camera, frame_id
+        self._canvas = LensCanvas(camera)
         self.duration_s, self.camera_motion = duration_s, camera_motion
         generator = Generator().manual_seed(seed)
         self._volume = make_volume(generator)
@@ -200,17 +201,15 @@ class SyntheticScene:
             before = seen.depth < room_depth.reshape(-1)[seen.pixel]
             seen = Raster(
                 seen.size,
-                *(a[before] for a in (seen.pixel, seen.triangle, seen.depth, seen.barycentric)),
+                seen.pixel[before],
+                seen.triangle[before],
+                seen.depth[before],
+                seen.barycentric[before],
             )
             image = blend(image, seen, shade(colours[before], normals[before]))
             owner = np.flatnonzero(near)[seen.triangle // len(self._faces)] + 1
             shown.reshape(-1)[seen.pixel] = owner
-        if self._lens_maps is None:
-            return image, shown
-        across, down = self._lens_maps
-        bent = cv2.remap(image, across, down, cv2.INTER_LINEAR)
-        ids = cv2.remap(shown.astype(np.float32), across, down, cv2.INTER_NEAREST)
-        return np.asarray(bent, np.uint8), ids.astype(np.int32)
+        return self._canvas.bend(image), self._canvas.bend_labels(shown)
 
     def _rasterise(
         self, vertices: Floats, people: NDArray[np.intp]
@@ -219,7 +218,7 @@ class SyntheticScene:
         skin_mesh, corners = merge_people(vertices, self._faces)
         normals = vertex_normals(skin_mesh, corners)
         clothed = skin_mesh + self._thickness[people].reshape(-1, 1) * normals
-        c = self._canvas
+        c = self._canvas.pinhole
         seen = rasterise(clothed, corners, (c.fx, c.fy, c.cx, c.cy), (c.width, c.height))
         attributes = np.hstack((normals, self._colours[people].reshape(-1, 3)))
         values = seen.interpolate(corners, attributes)
@@ -240,7 +239,7 @@ class SyntheticScene:
     def _render_room(
         self, pose: Floats, shrink: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        c = self._canvas
+        c = self._canvas.pinhole
         room = render_rooms(
             self._rooms,
             self._lights,
@@ -253,35 +252,6 @@ class SyntheticScene:
         colour = (255 * srgb_from_linear(room.colour[0])).permute(1, 2, 0)
         image = np.ascontiguousarray(colour.numpy().astype(np.uint8))
         return image, room.depth_m[0].numpy()
-
-    @cached_property
-    def _canvas(self) -> Camera:
-        """The pinhole camera that is drawn with: the lens' image fits into its own."""
-        c = self.camera
-        if c.lens == "none":
-            return c
-        width = np.linspace(0, c.width - 1, 33)
-        height = np.linspace(0, c.height - 1, 33)
-        edge = np.concatenate(
-            [np.column_stack((width, np.full(33, y))) for y in (0, c.height - 1)]
-            + [np.column_stack((np.full(33, x), height)) for x in (0, c.width - 1)]
-        )
-        flat = c.rectified().project(c.unproject(edge))
-        low = np.floor(flat.min(0)) - 1
-        size = np.ceil(flat.max(0)) + 2 - low
-        size = np.ceil(size / _MOVING_SHRINK) * _MOVING_SHRINK
-        cx, cy = c.cx - low[0], c.cy - low[1]
-        return Camera(int(size[0]), int(size[1]), c.fx, c.fy, float(cx), float(cy))
-
-    @cached_property
-    def _lens_maps(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-        """Where each pixel of the lens' image lies on the canvas; None without a lens."""
-        c = self.camera
-        if c.lens == "none":
-            return None
-        grid = np.stack(np.meshgrid(np.arange(c.width), np.arange(c.height)), -1)
-        flat = self._canvas.project(c.unproject(grid)).astype(np.float32)
-        return np.ascontiguousarray(flat[..., 0]), np.ascontiguousarray(flat[..., 1])
 
     def _truth(
         self,

@@ -1,0 +1,97 @@
+from dataclasses import fields
+
+import pytest
+import torch
+
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.skeleton import H36M_JOINTS, SMPL_JOINTS
+from smpler_model.synthetic.cameras import draw_cameras, look_at, project
+from smpler_model.synthetic.crops import BACKGROUND, PART_STRIDE, CropRenderer, Crops
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def renderer() -> CropRenderer:
+    return CropRenderer(Body(load_builtin_body()), SIZE)
+
+
+@pytest.fixture(scope="module")
+def crops(renderer: CropRenderer) -> Crops:
+    return renderer.draw(16, torch.Generator().manual_seed(3))
+
+
+def test_shapes(crops: Crops) -> None:
+    cells = SIZE // PART_STRIDE
+    assert crops.images.shape == (16, 3, SIZE, SIZE)
+    assert crops.parts.shape == (16, cells, cells)
+    assert crops.keypoints.shape == (16, len(SMPL_JOINTS) + len(H36M_JOINTS), 2)
+
+
+def test_seeded(renderer: CropRenderer, crops: Crops) -> None:
+    again = renderer.draw(16, torch.Generator().manual_seed(3))
+    other = renderer.draw(16, torch.Generator().manual_seed(4))
+    for field in fields(Crops):
+        assert torch.equal(getattr(again, field.name), getattr(crops, field.name)), field.name
+    assert not torch.equal(other.images, crops.images)
+
+
+def test_keypoints_are_the_body_s_joints(renderer: CropRenderer, crops: Crops) -> None:
+    """From the parameters alone, in the estimator's conventions."""
+    joints = renderer.body.joints(crops.rotations, crops.betas) + crops.translation_m[:, None]
+    pixels = project(joints, crops.intrinsics)
+    span = (pixels + 0.5) / SIZE * 2 - 1
+    torch.testing.assert_close(crops.keypoints[:, :24], span, atol=1e-3, rtol=0)
+
+
+def test_parts_lie_under_their_joints(crops: Crops) -> None:
+    """The trunk's cells surround the trunk's joints wherever these are seen."""
+    cells = crops.parts.shape[-1]
+    place = ((crops.keypoints[:, 3] + 1) / 2 * cells).long()  # spine1
+    inside = ((place >= 1) & (place < cells - 1)).all(1)
+    found = torch.stack(
+        [
+            crops.parts[i, place[i, 1], place[i, 0]]
+            if inside[i]
+            else torch.tensor(BACKGROUND, dtype=torch.uint8)
+            for i in range(16)
+        ]
+    )
+    assert (found[inside] != BACKGROUND).float().mean() > 0.6
+
+
+def test_most_people_stand_upright(renderer: CropRenderer) -> None:
+    crops = renderer.draw(64, torch.Generator().manual_seed(5))
+    head, ankles = crops.keypoints[:, 15, 1], crops.keypoints[:, 7:9, 1].mean(1)
+    assert (head < ankles).float().mean() > 0.9
+
+
+def test_left_is_on_the_right_of_who_faces_the_camera(renderer: CropRenderer) -> None:
+    crops = renderer.draw(64, torch.Generator().manual_seed(6))
+    # The front of the body, z of the pelvis, points against the camera's view.
+    facing = crops.rotations[:, 0, 2, 2] < -0.7
+    left, right = crops.keypoints[facing, 1, 0], crops.keypoints[facing, 2, 0]
+    assert facing.sum() > 5
+    assert (left > right).all()
+
+
+def test_cameras_see_the_origin() -> None:
+    poses = draw_cameras(200, torch.Generator().manual_seed(0))
+    distance = poses[:, :2, 3].norm(dim=1)
+    assert distance.min() > 1.49
+    assert distance.max() < 10.01
+    turns = poses[:, :3, :3]
+    torch.testing.assert_close(
+        turns @ turns.transpose(1, 2), torch.eye(3).expand(200, 3, 3), atol=1e-5, rtol=0
+    )
+    point = torch.tensor([0.0, 0.0, 0.9]) - poses[:, :3, 3]
+    seen = (turns.transpose(1, 2) @ point[..., None])[..., 0]
+    assert (seen[:, 2] > 0).all()
+    assert (seen[:, :2].norm(dim=1) / seen[:, 2]).max() < 0.6
+
+
+def test_look_at_a_point_ahead() -> None:
+    pose = look_at(torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([[1.0, 0.0, 1.0]]))[0]
+    expected = torch.tensor([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+    torch.testing.assert_close(pose[:3, :3], expected)

@@ -1,0 +1,41 @@
+"""A few rendered crops, and a run small enough for a test."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.config import SMPLER_NANO
+from smpler_model.synthetic.crops import CropRenderer
+from training.crop_files import CropFiles, render_file, shard_path
+from training.settings import DataSettings, TrainSettings
+
+CROPS = 16
+
+
+@pytest.fixture(scope="session")
+def body() -> Body:
+    return Body(load_builtin_body())
+
+
+@pytest.fixture(scope="session")
+def crop_folder(body: Body, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("crops")
+    renderer = CropRenderer(body, SMPLER_NANO.image_size)
+    for seed in (0, 1_000_000):
+        render_file(renderer, shard_path(folder, seed), seed, CROPS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def crops(crop_folder: Path) -> CropFiles:
+    return CropFiles([shard_path(crop_folder, 0)])
+
+
+@pytest.fixture
+def settings(crop_folder: Path, tmp_path: Path) -> TrainSettings:
+    data = DataSettings(folder=crop_folder, shards=1, held_out_shards=1, crops=CROPS)
+    small = TrainSettings(data=data, output=tmp_path / "run", threads=1, steps=4, batch=4)
+    return replace(small, checkpoint_every=2, evaluate_every=4, first_guess_share=0.25, warm_up=1)

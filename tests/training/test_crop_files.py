@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from smpler_model.body import Body
+from smpler_model.skeleton import H36M_EVALUATED, H36M_JOINTS
+from smpler_model.synthetic.crops import CropRenderer
+from smpler_model.synthetic.poses import MIRRORED_JOINTS
+from training.crop_files import (
+    MIRRORED_EVALUATED,
+    CropFiles,
+    SyntheticCrops,
+    augment,
+    mirror,
+)
+
+
+def test_missing_files_are_named() -> None:
+    with pytest.raises(FileNotFoundError, match=r"render_crops"):
+        CropFiles([Path("nowhere.npz")])
+
+
+def test_mirrored_joints_are_across() -> None:
+    names = [H36M_JOINTS[row] for row in H36M_EVALUATED]
+    swap = {"left": "right", "right": "left"}
+    for name, other in zip(names, MIRRORED_EVALUATED, strict=True):
+        side, _, part = name.partition("_")
+        assert names[other] == (f"{swap[side]}_{part}" if side in swap else name)
+
+
+def test_mirroring_twice_changes_nothing(crops: CropFiles) -> None:
+    batch = crops.batch(torch.arange(4))
+    twice = mirror(mirror(batch))
+    for name, values in vars(batch).items():
+        torch.testing.assert_close(getattr(twice, name), values)
+
+
+def test_mirrored_labels_are_those_of_the_mirrored_body(crops: CropFiles, body: Body) -> None:
+    batch = crops.batch(torch.arange(8))
+    mirrored = mirror(batch)
+    joints = body.joints(batch.rotations, batch.betas) * torch.tensor([-1.0, 1.0, 1.0])
+    joints = joints[:, MIRRORED_JOINTS]
+    posed = body.joints(mirrored.rotations, mirrored.betas)
+    torch.testing.assert_close(posed - posed[:, :1], joints - joints[:, :1], atol=2e-5, rtol=0)
+
+
+def test_augmented_maps_follow_the_image(crops: CropFiles) -> None:
+    batch = crops.batch(torch.arange(16))
+    changed = augment(batch, torch.Generator().manual_seed(0), colour=0.0, cutout=0.0)
+    kept = (changed.images == batch.images).flatten(1).all(1)
+    assert 0 < kept.sum() < 16
+    for row in range(16):
+        wanted = batch if kept[row] else mirror(batch)
+        assert torch.equal(changed.parts[row], wanted.parts[row])
+        assert torch.equal(changed.rotations[row], wanted.rotations[row])
+
+
+def test_endless_set_is_seeded(body: Body) -> None:
+    renderer = CropRenderer(body, 64)
+    first, second = (next(iter(SyntheticCrops(renderer, 2, seed=5))) for _ in range(2))
+    assert torch.equal(first.images, second.images)
+    stream = iter(SyntheticCrops(renderer, 2, seed=5))
+    next(stream)
+    assert not torch.equal(next(stream).images, first.images)

@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from training.settings import TrainSettings, load_settings, plain_values, settings_from_values
+
+NANO = Path(__file__).parents[2] / "config" / "train" / "nano.yaml"
+
+
+def test_shipped_configuration_reads_back() -> None:
+    settings = load_settings(NANO)
+    assert settings_from_values(TrainSettings, plain_values(settings)) == settings
+
+
+def test_overrides_reach_inner_fields() -> None:
+    settings = load_settings(NANO, ["data.shards=2", "seed=7", "weights.joints=1"])
+    assert (settings.data.shards, settings.seed, settings.weights.joints) == (2, 7, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stpes=3", "stpes"),
+        ("steps=many", "steps must be int"),
+        ("steps=0", "steps must be positive"),
+        ("steps", "field=value"),
+        ("data=3", "must be a mapping"),
+        ("data.shards=2000000", "held-out"),
+    ],
+)
+def test_mistakes_are_explained(override: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_settings(NANO, [override])

@@ -1,0 +1,80 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.checkpoint import load_model
+from training.crop_files import CropFiles
+from training.evaluate import constant_answer, evaluate
+from training.learner import Learner
+from training.settings import TrainSettings
+from training.surface import SampledSurface
+from training.train import WEIGHTS, Run
+
+
+def test_sampled_surface_is_the_body_s(crops: CropFiles) -> None:
+    arrays = load_builtin_body()
+    learner_body = Learner(TrainSettings(), arrays).model.body
+    batch = crops.batch(torch.arange(4))
+    mesh = learner_body.mesh(batch.rotations, batch.betas)
+    vertices, h36m, joints = SampledSurface(learner_body, 16)(batch.rotations, batch.betas)
+    torch.testing.assert_close(vertices, mesh.vertices[:, ::16])
+    torch.testing.assert_close(h36m, learner_body.h36m_joints(mesh.vertices))
+    torch.testing.assert_close(joints, mesh.joints)
+
+
+def test_truth_has_no_error(crops: CropFiles) -> None:
+    body = Learner(TrainSettings(), load_builtin_body()).model.body
+    one = crops.batch(torch.arange(16))
+    errors = evaluate(
+        lambda batch: constant_answer(one.rotations[0], one.betas[0])(batch), body, crops
+    )
+    assert errors.mpjpe[0] < 1e-3
+    assert errors.mpve[0] < 1e-3
+    assert errors.mpjpe[1:].min() > 1
+
+
+def test_stopping_and_going_on_changes_nothing(settings: TrainSettings) -> None:
+    straight = Run(replace(settings, bfloat16=False))
+    straight.train()
+    stopped_settings = replace(settings, bfloat16=False, output=settings.output / "stopped")
+    stopped = Run(stopped_settings)
+    for _ in range(2):
+        stopped._step()
+    stopped.save()
+    resumed = Run(stopped_settings)
+    assert resumed.learner.step_count == 2
+    resumed.train()
+    wanted = straight.learner.state()
+    for part in ("model", "mean_model", "dense"):
+        for name, values in resumed.learner.state()[part].items():
+            assert torch.equal(values, wanted[part][name]), (part, name)
+
+
+def test_exported_weights_load_strictly(settings: TrainSettings) -> None:
+    run = Run(settings)
+    run.train()
+    path = settings.output / WEIGHTS
+    model = load_model(path, body=load_builtin_body())
+    for name, values in run.learner.mean_model.named_parameters():
+        torch.testing.assert_close(
+            model.get_parameter(name), values.half().float(), msg=lambda m, n=name: f"{n}: {m}"
+        )
+    assert path.stat().st_size < 12e6
+
+
+def test_checkpoints_of_other_settings_are_refused(settings: TrainSettings) -> None:
+    Run(settings).save()
+    with pytest.raises(ValueError, match="same settings"):
+        Run(replace(settings, seed=1))
+
+
+def test_a_few_crops_are_learnt(crops: CropFiles) -> None:
+    learner = Learner(
+        TrainSettings(steps=60, warm_up=5, first_guess_share=0.0, batch=4, bfloat16=False),
+        load_builtin_body(),
+    )
+    batch = crops.batch(torch.arange(4))
+    totals = [learner.step(batch)["total"] for _ in range(40)]
+    assert totals[-1] < 0.2 * totals[0]
