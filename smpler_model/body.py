@@ -39,7 +39,7 @@ def blend_pose(directions: Tensor, rotations: Tensor) -> Tensor:
     """
     identity = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
     features = (rotations[:, 1:] - identity).flatten(1)  # (b, 207)
-    return (features @ directions).reshape(len(rotations), -1, 3)
+    return (features @ directions).reshape(len(rotations), directions.shape[1] // 3, 3)
 
 
 def pose_joints(rotations: Tensor, rest_joints: Tensor, ancestors: Tensor) -> Tensor:

@@ -40,7 +40,8 @@ def test_feet_bear_on_the_floor_and_do_not_slide(body: Body, motion: Motion) -> 
     low = vertices[..., 2] < 0.004
     held = low[1:] & low[:-1]
     steps = np.linalg.norm(np.diff(vertices[..., :2], axis=0), axis=2)
-    moved = np.array([row[h].mean() if h.any() else 0.0 for row, h in zip(steps, held)])
+    pairs = zip(steps, held, strict=True)
+    moved = np.array([row[h].mean() if h.any() else 0.0 for row, h in pairs])
     assert np.median(moved) * RATE_HZ < 0.05  # m/s
     assert np.percentile(moved, 95) * RATE_HZ < 0.35
 
