@@ -21,6 +21,7 @@ from smpler_model.synthetic.cameras import WORLD_FROM_BODY
 from smpler_model.synthetic.poses import (
     GESTURES,
     JOINT,
+    STANDING_SHARE,
     draw_gait,
     draw_left_arms,
     put_arm,
@@ -33,8 +34,11 @@ Floats = NDArray[np.float64]
 RATE_HZ = 30.0
 _STEP_HZ = 0.9  # pairs of steps a second
 _BLEND_S = 0.6
+_TURN_S = 1.6
+_SEATED = 1.45  # bend of hips and knees, rad
+_LIFT, _TURN_LIFT = 0.1, 0.05  # of the swinging foot, in lengths of the leg
 _SOLE_M = 0.02  # what is that little above the lowest point of the resting body touches the floor
-_GRIP_M = 0.008  # height over the lowest point at which the floor's hold fades
+_GRIP_M = 0.003  # height over the lowest point at which the floor's hold fades
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def make_motion(
     if not legs:
         raise ValueError("legs must hold at least one activity, got none; add one")
     feet = _Feet(body, betas)
-    style = _Style(generator)
+    style = _Style(feet.leg_m, generator)
     pose, place = style.standing, np.array(start_m)
     rotations, translations = [], []
     for leg in legs:
@@ -138,18 +142,18 @@ def make_motion(
 class _Style:
     """What one person's poses look like whenever they do the same thing."""
 
-    def __init__(self, generator: Generator) -> None:
-        self.stride = 0.34 + 0.1 * float(torch.rand((), generator=generator))
+    def __init__(self, leg_m: float, generator: Generator) -> None:
+        self.stride = 0.6 + 0.25 * float(torch.rand((), generator=generator))
+        self.leg_m = leg_m
         self.pace = _STEP_HZ * (0.9 + 0.2 * float(torch.rand((), generator=generator)))
         self.standing = self._pose("hang", "hang", generator)
         self.reaching = self._pose("reach", "hang", generator)
         self.waving = self._pose("wave", "hang", generator)
         self.sitting = self._pose("cross", "cross", generator)
-        for side, out in (("left", 1.0), ("right", -1.0)):
-            angle = torch.tensor(1.45)
-            spread = turn("z", torch.tensor(0.12 * out))
-            self.sitting[JOINT[f"{side}_hip"]] = spread @ turn("x", -angle)
-            self.sitting[JOINT[f"{side}_knee"]] = turn("x", angle)
+        for side in ("left", "right"):
+            # Bent alike, which leaves the soles level all the way down.
+            self.sitting[JOINT[f"{side}_hip"]] = turn("x", torch.tensor(-_SEATED))
+            self.sitting[JOINT[f"{side}_knee"]] = turn("x", torch.tensor(_SEATED))
 
     def _pose(self, left: str, right: str, generator: Generator) -> Tensor:
         pose = torch.eye(3).repeat(1, 24, 1, 1)
@@ -158,18 +162,26 @@ class _Style:
             put_arm(pose, side, draw_left_arms(kind, generator))
         return pose[0]
 
-    def walking(self, time: Tensor, stride: Tensor) -> Tensor:
-        """Return poses (t, 24, 3, 3) of walking from a time (t,), s, with strides (t,), rad."""
-        phase = 2 * math.pi * self.pace * time
-        poses = draw_gait(phase, stride)
+    @property
+    def speed_m(self) -> float:
+        """Metres a second of walking."""
+        return self.leg_m * self.stride / STANDING_SHARE * self.pace
+
+    def phase(self, time: Tensor) -> Tensor:
+        """Return the phase of walking, rad, at times (t,), s."""
+        return 2 * math.pi * self.pace * time
+
+    def walking(self, time: Tensor, stride: Tensor, lift: Tensor) -> Tensor:
+        """Return poses (t, 24, 3, 3) of walking at times (t,), s; others as for `swing_leg`."""
+        phase = self.phase(time)
+        poses = draw_gait(phase, stride, lift)
         for side, sign in (("left", 1.0), ("right", -1.0)):
             # Arms swing against the legs of their side.
-            swing = turn("x", 0.8 * stride * sign * phase.cos())
+            swing = turn("x", 0.45 * stride * sign * phase.cos())
             for joint in ("collar", "elbow", "wrist", "hand"):
                 poses[:, JOINT[f"{side}_{joint}"]] = self.standing[JOINT[f"{side}_{joint}"]]
             poses[:, JOINT[f"{side}_shoulder"]] = swing @ self.standing[JOINT[f"{side}_shoulder"]]
-        sway = 0.25 * stride * phase.sin()
-        poses[:, JOINT["spine2"]] = turn("y", sway)
+        poses[:, JOINT["spine2"]] = turn("y", 0.12 * stride * phase.sin())
         return poses
 
 
@@ -177,24 +189,22 @@ def _perform(
     leg: Leg, pose: Tensor, place: Floats, heading: float, style: _Style
 ) -> tuple[Tensor, Floats]:
     """Return poses (t, 24, 3, 3) relative to the heading, and headings (t,), rad."""
-    goal, duration = leg.heading, leg.duration_s
-    if leg.activity == "walk":
+    goal, duration = heading, leg.duration_s
+    if leg.activity == "turn":
+        goal = leg.heading
+    elif leg.activity == "walk":
         way = np.array(leg.target_m) - place
         goal = math.atan2(way[1], way[0])
-        # Thigh and shank together are near 0.85 m long and swing once each way in a cycle.
-        speed = 4 * 0.85 * math.sin(style.stride) * style.pace
-        duration = max(float(np.linalg.norm(way)) / speed, 2 * _BLEND_S)
-    elif leg.activity != "turn":
-        goal = heading
+        # Speeding up and slowing down take as long as a blend, at half the speed on average.
+        duration = max(float(np.linalg.norm(way)) / style.speed_m + _BLEND_S, 2 * _BLEND_S)
     time = torch.arange(max(int(duration * RATE_HZ), 2)) / RATE_HZ
-    turning = (goal - heading + math.pi) % (2 * math.pi) - math.pi
-    swiftness = 1.2 if leg.activity == "walk" else duration
-    headings = heading + turning * _ease(time / min(swiftness, duration)).double().numpy()
+    headings = _turn_over(time, heading, goal, min(duration, _TURN_S), style)
     ramp = _ease(time / _BLEND_S)
     if leg.activity in ("walk", "turn"):
-        full = style.stride if leg.activity == "walk" else 0.4 * style.stride
-        stride = full * ramp * _ease((duration - time) / _BLEND_S)
-        wanted = style.walking(time, stride)
+        bustle = ramp * _ease((duration - time) / _BLEND_S)
+        walks = float(leg.activity == "walk")
+        lift = _LIFT if walks else _TURN_LIFT
+        wanted = style.walking(time, walks * style.stride * bustle, lift * bustle)
     elif leg.activity == "wave":
         wanted = style.waving.repeat(len(time), 1, 1, 1)
         beat = 0.35 * (2 * math.pi * 1.2 * time).sin()
@@ -204,6 +214,16 @@ def _perform(
         held = {"stand": style.standing, "sit": style.sitting, "reach": style.reaching}
         wanted = held[leg.activity].repeat(len(time), 1, 1, 1)
     return _blend(pose, wanted, ramp), headings
+
+
+def _turn_over(time: Tensor, start: float, end: float, swift_s: float, style: _Style) -> Floats:
+    """Return headings (t,), rad, that change while one foot stands and the other swings."""
+    turning = (end - start + math.pi) % (2 * math.pi) - math.pi
+    half = (style.phase(time) / math.pi) % 1  # of a cycle, between two feet's meeting the ground
+    single = (half > 2 * STANDING_SHARE - 1).float()
+    rate = single * (_ease((time + 1 / RATE_HZ) / swift_s) - _ease(time / swift_s))
+    share = rate.cumsum(0) / rate.sum().clamp(min=1e-6)
+    return np.asarray((start + turning * share).double().numpy(), np.float64)
 
 
 def _ease(share: Tensor) -> Tensor:
@@ -231,6 +251,8 @@ class _Feet:
         rows = (shaped[:, 1] < shaped[:, 1].min() + _SOLE_M).nonzero()[:, 0]
         self.soles, self.weights = shaped[rows], body.weights[rows]
         self.rest_joints = (body.J_regressor @ shaped)[None]
+        leg = self.rest_joints[0, [JOINT["left_hip"], JOINT["left_ankle"]]]
+        self.leg_m = float((leg[0] - leg[1]).norm())
 
     def follow(self, rotations: Tensor, place: Floats) -> Floats:
         """Return translations (t, 3), m, that keep bearing soles still, from a place (2,)."""

@@ -50,6 +50,10 @@ _STANCE_SHARES = (0.33, 0.24, 0.13, 0.07, 0.07, 0.08, 0.08)
 _GESTURE_SHARES = (0.30, 0.13, 0.08, 0.08, 0.07, 0.08, 0.06, 0.04, 0.04, 0.12)
 
 
+STANDING_SHARE = 0.6
+"""Share of a walking cycle during which a foot stands on the ground."""
+
+
 def turn(axis: str, angle: Tensor) -> Tensor:
     """Return rotations (..., 3, 3) by angles (...), rad, about the axis x, y or z."""
     c, s = angle.cos(), angle.sin()
@@ -102,31 +106,50 @@ def draw_poses(n: int, generator: Generator) -> Tensor:
     return torch.where(mirrored, mirror_rotations(rotations), rotations)
 
 
-def draw_gait(phase: Tensor, stride: Tensor) -> Tensor:
-    """Return leg and arm swing of walking: (n, 24, 3, 3), other joints at rest.
+def draw_gait(phase: Tensor, stride: Tensor, lift: Tensor) -> Tensor:
+    """Return how legs move in walking: (n, 24, 3, 3), other joints at rest.
 
     Args:
         phase: (n,) rad; the left foot meets the ground at 0, the right at pi.
-        stride: (n,) greatest angle of the thigh to the vertical, rad; about 0.4 for walking.
+        stride: (n,) as for `swing_leg`.
+        lift: (n,) as for `swing_leg`.
     """
     rotations = torch.eye(3).repeat(len(phase), 24, 1, 1)
     for side, offset in (("left", 0.0), ("right", math.pi)):
-        hip, knee = leg_swing(phase + offset, stride)
+        hip, knee, point = swing_leg(phase + offset, stride, lift)
         rotations[:, JOINT[f"{side}_hip"]] = turn("x", -hip)
         rotations[:, JOINT[f"{side}_knee"]] = turn("x", knee)
-        rotations[:, JOINT[f"{side}_ankle"]] = turn("x", ((hip - knee) * 0.8).clamp(-0.5, 0.4))
+        rotations[:, JOINT[f"{side}_ankle"]] = turn("x", hip - knee + point)
     return rotations
 
 
-def leg_swing(phase: Tensor, stride: Tensor) -> tuple[Tensor, Tensor]:
-    """Return how far thigh (forwards) and knee are bent, rad, at a phase of one leg's step.
+def swing_leg(phase: Tensor, stride: Tensor, lift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Bend one leg so that its foot stands still on the ground and then swings forward.
 
-    The foot stands from phase 0 to about pi and swings forward bent after that.
+    While it stands the foot moves backwards under the hip at a constant rate; while it swings it
+    starts and ends at that rate. Hip and knee follow from where the ankle is.
+
+    Args:
+        phase: (n,) rad; the foot meets the ground at 0.
+        stride: (n,) way of the standing foot under the hip, in lengths of the leg; up to 1.2.
+        lift: (n,) height of the swinging foot, same unit.
+
+    Returns:
+        How far the thigh is raised, how far the knee is bent, and how far the foot points down
+        from where it is level, rad.
     """
-    hip = stride * (phase.cos() + 0.15 * (2 * phase).cos()) + 0.1 * stride
-    swing = (-(phase - 0.5).sin()).clamp(min=0)
-    knee = 0.12 + 0.35 * stride * (1 - (2 * phase).cos()) / 2 + 2.2 * stride * swing.square()
-    return hip, knee
+    cycle = (phase / (2 * math.pi)) % 1
+    swing = ((cycle - STANDING_SHARE) / (1 - STANDING_SHARE)).clamp(min=0)
+    rate = -(1 - STANDING_SHARE) / STANDING_SHARE  # of the ground, in strides a swing
+    # From half a stride behind to half a stride ahead; at both ends at that rate, and steadily.
+    ahead = -0.5 + rate * swing + (1 - rate) * swing**3 * (10 - 15 * swing + 6 * swing**2)
+    ahead = torch.where(swing > 0, ahead, 0.5 - cycle / STANDING_SHARE) * stride
+    height = 0.995 * (1 - (stride / 2).square()).sqrt()
+    raised = lift * (math.pi * swing).sin()
+    reach = (ahead.square() + (height - raised).square()).sqrt()
+    # Thigh and shank of half a leg each: an isosceles triangle.
+    half = reach.clamp(max=1).acos()
+    return torch.atan2(ahead, height - raised) + half, 2 * half, 2 * raised
 
 
 def _draw_trunk(rotations: Tensor, generator: Generator) -> Tensor:
@@ -161,12 +184,12 @@ def _draw_legs(rotations: Tensor, lean: Tensor, generator: Generator) -> None:
         return draw_uniform(low, high, (n,), generator)
 
     phase = uniform(0, 2 * math.pi)
-    stride = uniform(0.2, 0.6)
+    stride, lift = uniform(0.3, 1.1), uniform(0.05, 0.2)
     stance = draw_choice(_STANCE_SHARES, n, generator)
     sit_hip, squat_hip = uniform(1.15, 1.75), uniform(0.8, 2.0)
     squat_knee = squat_hip * uniform(0.8, 1.25)
     for side, offset in (("left", 0.0), ("right", math.pi)):
-        swing_hip, swing_knee = leg_swing(phase + offset, stride)
+        swing_hip, swing_knee, _ = swing_leg(phase + offset, stride, lift)
         raised = side == "left"
         hip = torch.stack(
             (

@@ -90,10 +90,10 @@ def test_mirrored_pose_gives_mirrored_joints(body: Body, poses: torch.Tensor) ->
 
 
 def test_gait_is_periodic_and_opposite() -> None:
-    phase, stride = torch.linspace(0, 6, 20), torch.full((20,), 0.4)
-    now, later = draw_gait(phase, stride), draw_gait(phase + 2 * math.pi, stride)
+    phase, stride, lift = torch.linspace(0, 6, 20), torch.full((20,), 0.6), torch.full((20,), 0.1)
+    now, later = draw_gait(phase, stride, lift), draw_gait(phase + 2 * math.pi, stride, lift)
     torch.testing.assert_close(now, later, atol=1e-5, rtol=0)
-    half = draw_gait(phase + math.pi, stride)
+    half = draw_gait(phase + math.pi, stride, lift)
     torch.testing.assert_close(
         now[:, JOINT["left_hip"]], half[:, JOINT["right_hip"]], atol=1e-5, rtol=0
     )
