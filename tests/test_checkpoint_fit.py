@@ -54,15 +54,15 @@ def test_w32_for_w48(official_file: OfficialFile) -> None:
 
 
 def test_backbone_stage_for_the_whole(stage_file: SmallModel) -> None:
-    with pytest.raises(CheckpointError, match="686 missing") as caught:
+    with pytest.raises(CheckpointError, match=r"\d+ missing") as caught:
         load_model(stage_file.path)
     assert "it is of the backbone stage of training" in str(caught.value)
 
 
 def test_the_whole_for_a_backbone_stage(nano: Smpler, nano_file: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"686 unknown .* not of the backbone stage"):
+    with pytest.raises(CheckpointError, match=r"\d+ unknown .* not of the backbone stage"):
         load_backbone_model(nano_file)
-    with pytest.raises(CheckpointError, match=r"686 unknown .* not of the backbone stage"):
+    with pytest.raises(CheckpointError, match=r"\d+ unknown .* not of the backbone stage"):
         load_backbone_stage(nano, nano_file)
 
 

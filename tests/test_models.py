@@ -6,6 +6,8 @@ from smpler_model.geometry import rotation_from_6d, sixd_from_rotation
 from smpler_model.mean_parameters import MeanParameters, upright_parameters
 from smpler_model.models import build_backbone_model, build_model
 
+SIDE = SMPLER_NANO.image_size
+
 
 def test_untrained_network_stays_near_the_mean(body_arrays: BodyArrays) -> None:
     torch.manual_seed(0)
@@ -16,7 +18,7 @@ def test_untrained_network_stays_near_the_mean(body_arrays: BodyArrays) -> None:
     model = build_model(SMPLER_NANO, body_arrays, mean).train()
 
     with torch.no_grad():
-        stages = model(torch.randn(4, 3, 160, 160), mesh=False).stages
+        stages = model(torch.randn(4, 3, SIDE, SIDE), mesh=False).stages
 
     for stage in stages:
         assert torch.allclose(
@@ -39,7 +41,7 @@ def test_upright_body_has_its_head_above_its_feet_in_the_image(body_arrays: Body
 def test_backbone_model_gives_one_stage(body_arrays: BodyArrays) -> None:
     model = build_backbone_model(SMPLER_NANO, body_arrays).eval()
     with torch.inference_mode():
-        output = model(torch.zeros(2, 3, 160, 160))
+        output = model(torch.zeros(2, 3, SIDE, SIDE))
     assert len(output.stages) == 1
     assert output.mesh is not None
     assert output.mesh.vertices.shape == (2, 6890, 3)

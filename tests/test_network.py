@@ -21,6 +21,8 @@ from tests.parity.seeded_checkpoint import DATA, VARIANTS, seeded_images
 EXACT = 1e-9
 PARAMETER_COUNTS = {"w32_h36m": 37_355_950, "w48_3dpw": 73_615_150}
 
+SIDE = SMPLER_NANO.image_size
+
 
 @dataclass(frozen=True)
 class Parity:
@@ -96,7 +98,7 @@ def test_mesh_is_that_of_the_last_stage(parity: Parity) -> None:
 
 
 def test_leaving_the_mesh_out_changes_nothing_else(nano: Smpler) -> None:
-    images = torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         with_mesh, without = nano(images), nano(images, mesh=False)
     assert with_mesh.mesh is not None
@@ -109,7 +111,7 @@ def test_blocks_do_not_touch_the_surface(nano: Smpler, monkeypatch: pytest.Monke
     calls = []
     mesh = nano.body.mesh
     monkeypatch.setattr(nano.body, "mesh", lambda *a: calls.append(a) or mesh(*a))
-    images = torch.zeros(1, 3, 160, 160)
+    images = torch.zeros(1, 3, SIDE, SIDE)
     with torch.inference_mode():
         nano(images, mesh=False)
         assert not calls
@@ -118,7 +120,7 @@ def test_blocks_do_not_touch_the_surface(nano: Smpler, monkeypatch: pytest.Monke
 
 
 def test_people_do_not_influence_one_another(nano: Smpler) -> None:
-    images = torch.randn(3, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         together, alone = nano(images).final, nano(images[1:2]).final
     assert torch.allclose(together.joints[1:2], alone.joints, atol=1e-4)
