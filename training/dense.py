@@ -33,7 +33,8 @@ class DenseHead(nn.Module):
         wanted = draw_spots(batch.keypoints[:, :_JOINTS], finest.shape[-1])
         where: Tensor = _SPOT_WEIGHT * F.mse_loss(spots, wanted)
         which: Tensor = _PART_WEIGHT * F.cross_entropy(parts, batch.parts)
-        return where + which + _PLACE_WEIGHT * apart
+        loss: Tensor = torch.stack((where, which, _PLACE_WEIGHT * apart)).sum()
+        return loss
 
 
 def draw_spots(keypoints: Tensor, side: int) -> Tensor:

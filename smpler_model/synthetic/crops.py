@@ -29,10 +29,11 @@ from smpler_model.synthetic.noise import (
 )
 from smpler_model.synthetic.occluders import draw_occlusion
 from smpler_model.synthetic.photograph import Photo, Wardrobe, photograph
-from smpler_model.synthetic.poses import draw_poses, turn
+from smpler_model.synthetic.poses import draw_poses
 from smpler_model.synthetic.raster_batch import rasterise_batch
 from smpler_model.synthetic.rooms import draw_rooms
 from smpler_model.synthetic.sensor import draw_sensors, expose
+from smpler_model.synthetic.turns import turn
 
 BACKGROUND = 24  # label of what is not the person, in the map of parts
 PART_STRIDE = 4  # pixels of the crop to one of the map of parts

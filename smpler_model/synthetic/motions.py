@@ -18,15 +18,9 @@ from torch import Generator, Tensor
 
 from smpler_model.body import Body, rigid_transforms, skin
 from smpler_model.synthetic.cameras import WORLD_FROM_BODY
-from smpler_model.synthetic.poses import (
-    GESTURES,
-    JOINT,
-    STANDING_SHARE,
-    draw_gait,
-    draw_left_arms,
-    put_arm,
-    turn,
-)
+from smpler_model.synthetic.gestures import JOINT, draw_left_arms, put_arm
+from smpler_model.synthetic.poses import STANDING_SHARE, draw_gait
+from smpler_model.synthetic.turns import turn
 
 Activity = Literal["walk", "stand", "wave", "sit", "reach", "turn"]
 Floats = NDArray[np.float64]
@@ -158,8 +152,7 @@ class _Style:
     def _pose(self, left: str, right: str, generator: Generator) -> Tensor:
         pose = torch.eye(3).repeat(1, 24, 1, 1)
         for side, gesture in (("left", left), ("right", right)):
-            kind = torch.tensor([GESTURES.index(gesture)])
-            put_arm(pose, side, draw_left_arms(kind, generator))
+            put_arm(pose, side, draw_left_arms(gesture, 1, generator))
         return pose[0]
 
     @property

@@ -13,9 +13,10 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from smpler_model.skeleton import SMPL_JOINTS
+from smpler_model.synthetic.gestures import JOINT, draw_arms
 from smpler_model.synthetic.noise import draw_chance, draw_choice, draw_uniform
+from smpler_model.synthetic.turns import turn, turn_towards
 
-JOINT = {name: row for row, name in enumerate(SMPL_JOINTS)}
 MIRRORED_JOINTS = tuple(
     JOINT[
         name.replace("left", "right") if name.startswith("left") else name.replace("right", "left")
@@ -45,37 +46,9 @@ JOINT_LIMITS = tuple(math.radians(_DEGREES[name.split("_")[-1]]) for name in SMP
 """Greatest angle of each joint from its rest, rad."""
 
 STANCES = ("stand", "stride", "sit", "squat", "raise", "lunge", "any")
-GESTURES = (*("hang", "reach", "side", "up", "wave", "cross", "hips", "behind", "head", "any"),)
 _STANCE_SHARES = (0.33, 0.24, 0.13, 0.07, 0.07, 0.08, 0.08)
-_GESTURE_SHARES = (0.30, 0.13, 0.08, 0.08, 0.07, 0.08, 0.06, 0.04, 0.04, 0.12)
-
-
 STANDING_SHARE = 0.6
 """Share of a walking cycle during which a foot stands on the ground."""
-
-
-def turn(axis: str, angle: Tensor) -> Tensor:
-    """Return rotations (..., 3, 3) by angles (...), rad, about the axis x, y or z."""
-    c, s = angle.cos(), angle.sin()
-    zero, one = torch.zeros_like(angle), torch.ones_like(angle)
-    rows = {
-        "x": (one, zero, zero, zero, c, -s, zero, s, c),
-        "y": (c, zero, s, zero, one, zero, -s, zero, c),
-        "z": (c, -s, zero, s, c, zero, zero, zero, one),
-    }[axis]
-    return torch.stack(rows, -1).reshape(*angle.shape, 3, 3)
-
-
-def turn_towards(start: Tensor, end: Tensor) -> Tensor:
-    """Return the smallest rotations (..., 3, 3) that take unit vectors (..., 3) to others."""
-    across = torch.linalg.cross(start.expand_as(end), end)
-    along = (start * end).sum(-1)[..., None, None].clamp(min=-0.999)
-    x, y, z = across.unbind(-1)
-    zero = torch.zeros_like(x)
-    skew = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), -1)
-    skew = skew.reshape(*across.shape, 3)
-    rotations: Tensor = torch.eye(3) + skew + skew @ skew / (1 + along)
-    return rotations
 
 
 def mirror_rotations(rotations: Tensor) -> Tensor:
@@ -96,7 +69,7 @@ def draw_poses(n: int, generator: Generator) -> Tensor:
     rotations = torch.eye(3).repeat(n, 24, 1, 1)
     lean = _draw_trunk(rotations, generator)
     _draw_legs(rotations, lean, generator)
-    _draw_arms(rotations, generator)
+    draw_arms(rotations, generator)
     fallen = draw_chance(0.02, (n,), generator)
     axis = functional.normalize(torch.randn(n, 3, generator=generator) * torch.tensor([1, 0, 1.0]))
     from_up = turn_towards(torch.tensor([0.0, 1.0, 0.0]), axis)
@@ -179,135 +152,46 @@ def _draw_trunk(rotations: Tensor, generator: Generator) -> Tensor:
 
 def _draw_legs(rotations: Tensor, lean: Tensor, generator: Generator) -> None:
     n = len(rotations)
-
-    def uniform(low: float, high: float) -> Tensor:
-        return draw_uniform(low, high, (n,), generator)
-
-    phase = uniform(0, 2 * math.pi)
-    stride, lift = uniform(0.3, 1.1), uniform(0.05, 0.2)
     stance = draw_choice(_STANCE_SHARES, n, generator)
-    sit_hip, squat_hip = uniform(1.15, 1.75), uniform(0.8, 2.0)
-    squat_knee = squat_hip * uniform(0.8, 1.25)
-    for side, offset in (("left", 0.0), ("right", math.pi)):
-        swing_hip, swing_knee, _ = swing_leg(phase + offset, stride, lift)
-        raised = side == "left"
-        hip = torch.stack(
-            (
-                0.1 * torch.randn(n, generator=generator),
-                swing_hip,
-                sit_hip + 0.1 * torch.randn(n, generator=generator),
-                squat_hip + 0.15 * torch.randn(n, generator=generator),
-                uniform(0.3, 1.7) if raised else uniform(-0.1, 0.1),
-                uniform(0.4, 1.3) if raised else uniform(-0.5, 0.1),
-                uniform(-0.4, 1.9),
-            )
-        ).gather(0, stance[None])[0]
-        knee = torch.stack(
-            (
-                0.25 * uniform(0, 1) ** 2,
-                swing_knee,
-                uniform(0.9, 1.9),
-                squat_knee + 0.15 * torch.randn(n, generator=generator),
-                uniform(0.2, 1.9) if raised else uniform(0, 0.2),
-                uniform(0.4, 1.4) if raised else uniform(0, 1.0),
-                uniform(0, 2.2),
-            )
-        ).gather(0, stance[None])[0]
+    for side, (hips, knees) in _draw_stances(n, generator).items():
+        sign = 1 if side == "left" else -1
+        hip, knee = hips.gather(0, stance[None])[0], knees.gather(0, stance[None])[0]
         knee = knee.clamp(0, 2.5)
         hip = (hip + lean).clamp(-0.6, 2.1)  # the thighs stay where they are when the trunk leans
-        broad = torch.where(stance >= 2, 0.45, 0.14)
-        apart = uniform(-0.05, 1) * broad * (1 if raised else -1)
+        broad = torch.where(stance >= STANCES.index("sit"), 0.45, 0.14)
+        apart = sign * broad * draw_uniform(-0.05, 1, (n,), generator)
         twist = 0.18 * torch.randn(n, generator=generator).clamp(-2.5, 2.5)
         thigh = turn("z", apart) @ turn("x", -hip) @ turn("y", twist)
         rotations[:, JOINT[f"{side}_hip"]] = thigh
         rotations[:, JOINT[f"{side}_knee"]] = turn("x", knee)
-        flat = hip - lean - knee  # turns a foot parallel to the floor
-        ankle = (flat * uniform(0.5, 1.0) + 0.1 * torch.randn(n, generator=generator)).clamp(
-            -0.7, 0.5
-        )
+        level = (hip - lean - knee) * draw_uniform(0.5, 1.0, (n,), generator)
+        ankle = (level + 0.1 * torch.randn(n, generator=generator)).clamp(-0.7, 0.5)
         rotations[:, JOINT[f"{side}_ankle"]] = turn("x", ankle) @ turn("y", twist * 0.5)
 
 
-def _draw_arms(rotations: Tensor, generator: Generator) -> None:
-    n = len(rotations)
-    gesture = draw_choice(_GESTURE_SHARES, n, generator)
-    both = draw_chance(0.45, (n,), generator)
-    other = draw_choice(_GESTURE_SHARES, n, generator)
-    for side, kind in (("left", gesture), ("right", torch.where(both, gesture, other))):
-        arm = draw_left_arms(kind, generator)
-        put_arm(rotations, side, arm)
-
-
-def put_arm(rotations: Tensor, side: str, left_arm: dict[str, Tensor]) -> None:
-    """Give poses (n, 24, 3, 3) an arm of `draw_left_arms`, mirrored for the right side."""
-    mirror = torch.tensor([-1.0 if side == "right" else 1.0, 1.0, 1.0])
-    for joint, rotation in left_arm.items():
-        rotations[:, JOINT[f"{side}_{joint}"]] = rotation * mirror[:, None] * mirror
-
-
-def draw_left_arms(kind: Tensor, generator: Generator) -> dict[str, Tensor]:
-    """Return rotations (n, 3, 3) of the left arm's joints for gestures (n,), rows of `GESTURES`.
-
-    Positive twist turns the forearm inwards, towards the trunk, where the arm hangs.
-    """
-    n = len(kind)
-
-    def normal(mean: float, spread: float) -> Tensor:
-        return mean + spread * torch.randn(n, generator=generator).clamp(-2.5, 2.5)
+def _draw_stances(n: int, generator: Generator) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return how far hips and knees bend, (stances, n) each, rad, for either side."""
 
     def uniform(low: float, high: float) -> Tensor:
         return draw_uniform(low, high, (n,), generator)
 
-    anywhere = torch.randn(3, n, generator=generator)
-    directions = torch.stack(
-        [
-            torch.stack(parts, 1)
-            for parts in (
-                (uniform(0.05, 0.4), uniform(-1, -1), normal(0.0, 0.22)),
-                (normal(0.15, 0.35), normal(-0.15, 0.4), uniform(1, 1)),
-                (uniform(1, 1), normal(0, 0.35), normal(0.05, 0.35)),
-                (uniform(0.0, 0.5), uniform(1, 1), normal(0.15, 0.3)),
-                (uniform(0.5, 1), normal(-0.1, 0.35), normal(0.25, 0.25)),
-                (uniform(0.05, 0.4), uniform(-1, -1), uniform(0.2, 0.8)),
-                (uniform(0.5, 1.0), uniform(-1, -1), uniform(-0.4, 0.1)),
-                (uniform(0.1, 0.4), uniform(-1, -1), uniform(-0.8, -0.2)),
-                (uniform(0.1, 0.7), normal(0.1, 0.4), uniform(0.4, 1)),
-                (anywhere[0].abs(), anywhere[1], anywhere[2].clamp(min=-0.6)),
-            )
-        ]
-    )  # (gestures, n, 3), in the chest's frame
-    twists = torch.stack(
-        (
-            *(uniform(-0.3, 0.8), uniform(-0.5, 1.0), normal(-0.2, 0.7), normal(0.0, 0.5)),
-            *(normal(-1.5, 0.35), uniform(0.6, 1.3), uniform(1.0, 1.6), uniform(0.6, 1.3)),
-            *(normal(-1.0, 0.4), normal(0.0, 0.8)),
-        )
-    )
-    flexes = torch.stack(
-        (
-            *(
-                1.3 * uniform(0, 1) ** 2,
-                uniform(0.0, 1.4),
-                2 * uniform(0, 1) ** 2,
-                uniform(0, 1.4),
-            ),
-            *(uniform(0.8, 2.2), uniform(1.1, 2.1), uniform(1.2, 1.9), uniform(0.2, 1.5)),
-            *(uniform(1.6, 2.5), uniform(0.0, 2.4)),
-        )
-    )
-    rows = torch.arange(n)
-    direction = functional.normalize(directions[kind, rows], dim=1)
-    raised = direction[:, 1].clamp(min=0) + 0.25 * direction[:, 1].clamp(max=0)
-    collar = turn("y", normal(0, 0.06) - 0.15 * direction[:, 2]) @ turn("z", 0.4 * raised)
-    direction = (collar.transpose(1, 2) @ direction[..., None])[..., 0]
-    shoulder = turn_towards(torch.tensor([1.0, 0.0, 0.0]), direction) @ turn(
-        "x", twists[kind, rows]
-    )
-    bent = turn("z", normal(0, 0.12)) @ turn("y", normal(0, 0.22))
+    def near(mean: Tensor | float, spread: float) -> Tensor:
+        return mean + spread * torch.randn(n, generator=generator)
+
+    phase, stride, lift = uniform(0, 2 * math.pi), uniform(0.3, 1.1), uniform(0.05, 0.2)
+    sit, squat = uniform(1.15, 1.75), uniform(0.8, 2.0)
+    deep = squat * uniform(0.8, 1.25)
+    left_hip, left_knee, _ = swing_leg(phase, stride, lift)
+    right_hip, right_knee, _ = swing_leg(phase + math.pi, stride, lift)
+    left_hips = [near(0, 0.1), left_hip, near(sit, 0.1), near(squat, 0.15)]
+    left_hips += [uniform(0.3, 1.7), uniform(0.4, 1.3), uniform(-0.4, 1.9)]
+    left_knees = [0.25 * uniform(0, 1) ** 2, left_knee, uniform(0.9, 1.9), near(deep, 0.15)]
+    left_knees += [uniform(0.2, 1.9), uniform(0.4, 1.4), uniform(0, 2.2)]
+    right_hips = [near(0, 0.1), right_hip, near(sit, 0.1), near(squat, 0.15)]
+    right_hips += [uniform(-0.1, 0.1), uniform(-0.5, 0.1), uniform(-0.4, 1.9)]
+    right_knees = [0.25 * uniform(0, 1) ** 2, right_knee, uniform(0.9, 1.9), near(deep, 0.15)]
+    right_knees += [uniform(0, 0.2), uniform(0, 1.0), uniform(0, 2.2)]
     return {
-        "collar": collar,
-        "shoulder": shoulder,
-        "elbow": turn("y", -flexes[kind, rows]),
-        "wrist": bent @ turn("x", normal(0.1, 0.35)),
-        "hand": turn("z", normal(-0.05, 0.1)) @ turn("y", normal(0, 0.1)),
+        "left": (torch.stack(left_hips), torch.stack(left_knees)),
+        "right": (torch.stack(right_hips), torch.stack(right_knees)),
     }

@@ -8,7 +8,7 @@ a live camera.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -38,6 +38,7 @@ CameraMotion = Literal["still", "pan", "drive"]
 
 LEAST_SEEN_PX = 40  # a person with fewer pixels in the image is not in it
 _NS = 1e-9
+_LEAST_ROOM_M = ((-4.2, -5.5, 0.0), (3.2, 5.5, 2.5))
 _MOVING_SHRINK = 4  # a moving camera's room is drawn at this fraction of the resolution
 _PAN_RAD, _DRIVE_M, _SWAY_HZ = 0.35, 0.6, 0.1
 
@@ -127,7 +128,13 @@ class SyntheticScene:
         self.duration_s, self.camera_motion = duration_s, camera_motion
         generator = Generator().manual_seed(seed)
         self._volume = make_volume(generator)
-        self._rooms = draw_rooms(1, generator, outdoors=0.0)
+        rooms = draw_rooms(1, generator, outdoors=0.0)
+        # Wide enough for people to wait beside the view.
+        self._rooms = replace(
+            rooms,
+            low=torch.minimum(rooms.low, torch.tensor(_LEAST_ROOM_M[0])),
+            high=torch.maximum(rooms.high, torch.tensor(_LEAST_ROOM_M[1])),
+        )
         self._place = np.array([-3.6, 0.3, 1.0 + 0.8 * float(torch.rand((), generator=generator))])
         up = torch.from_numpy(self.world_from_camera(0)[2, :3]).float()[None]
         self._lights = draw_lights(up, generator)

@@ -5,18 +5,14 @@ import torch
 
 from smpler_model.body import Body
 from smpler_model.builtin_body import load_builtin_body
+from smpler_model.synthetic.gestures import JOINT, draw_left_arms, put_arm
 from smpler_model.synthetic.poses import (
-    GESTURES,
-    JOINT,
     JOINT_LIMITS,
     draw_gait,
-    draw_left_arms,
     draw_poses,
     mirror_rotations,
-    put_arm,
-    turn,
-    turn_towards,
 )
+from smpler_model.synthetic.turns import turn, turn_towards
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +61,7 @@ def test_poses_are_seeded_and_varied(poses: torch.Tensor) -> None:
 )
 def test_gestures_point_where_they_say(body: Body, gesture: str, axis: int, sign: int) -> None:
     n = 50
-    arms = draw_left_arms(
-        torch.full((n,), GESTURES.index(gesture)), torch.Generator().manual_seed(1)
-    )
+    arms = draw_left_arms(gesture, n, torch.Generator().manual_seed(1))
     pose = torch.eye(3).repeat(n, 24, 1, 1)
     put_arm(pose, "left", arms)
     joints = body.joints(pose, torch.zeros(n, 10))
