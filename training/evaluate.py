@@ -8,12 +8,12 @@ from torch import Tensor
 from smpler_model.body import Body
 from smpler_model.geometry import rotation_from_6d
 from smpler_model.mean_parameters import upright_parameters
+from smpler_model.metrics import Errors, aligned_joint_error, joint_error, vertex_error
 from smpler_model.network import Smpler
 from smpler_model.skeleton import H36M_EVALUATED, H36M_PELVIS
 from smpler_model.types import Estimate
 from training.crop_files import Batch, CropFiles
 from training.learner import normalise
-from training.metrics import Errors, aligned_joint_error, joint_error, vertex_error
 
 Answer = Callable[[Batch], Estimate]
 _BATCH = 64

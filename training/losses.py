@@ -9,11 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smpler_model.skeleton import LABELLED_EVALUATED, LABELLED_JOINTS
-
-_EVALUATED = [LABELLED_JOINTS[row] for row in LABELLED_EVALUATED]
-HIPS = (_EVALUATED.index("right_hip"), _EVALUATED.index("left_hip"))
-"""Rows of both hips among the evaluated joints, whose midpoint is their origin."""
+from smpler_model.metrics import centre_on_hips
 
 
 @dataclass(frozen=True)
@@ -124,11 +120,6 @@ def compare(
         weights.joints * _mean_over(weighted_joints, labels.has_joints),
         weights.rotations * _mean_over(turn.abs(), labels.has_smpl),
     )
-
-
-def centre_on_hips(joints: Tensor) -> Tensor:
-    """Move (b, 14, 3) evaluated joints so that the hips' midpoint is the origin."""
-    return joints - joints[:, HIPS].mean(1, keepdim=True)
 
 
 def _mean_over(values: Tensor, present: Tensor) -> Tensor:

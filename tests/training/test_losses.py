@@ -3,18 +3,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smpler_model.skeleton import H36M_EVALUATED, H36M_JOINTS
-from training.losses import HIPS, Labels, LossWeights, Posed, compare, full_labels
+from training.losses import Labels, LossWeights, Posed, compare, full_labels
 
 
 def random_people(seed: int, b: int = 3) -> Posed:
     g = torch.Generator().manual_seed(seed)
     shapes = ((b, 24, 3, 3), (b, 7, 3), (b, 3), (b, 14, 3), (b, 24, 2))
     return Posed(*(torch.randn(*shape, generator=g) for shape in shapes))
-
-
-def test_hips_are_hips() -> None:
-    assert {H36M_JOINTS[H36M_EVALUATED[row]] for row in HIPS} == {"left_hip", "right_hip"}
 
 
 def test_truth_costs_nothing() -> None:
