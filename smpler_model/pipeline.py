@@ -7,7 +7,7 @@ a frame is equal.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class PipelineConfig:
         smoothing: how people are smoothed; None for not at all.
         crop_margin: side of a crop over the longer side of its box.
         assumed_fov_deg: horizontal field of view of a camera without calibration, degrees.
+        max_people: in an image; the largest boxes are kept.
         coast: also report people who are not seen at the moment, at their predicted boxes.
     """
 
@@ -37,6 +38,7 @@ class PipelineConfig:
     smoothing: SmoothingConfig | None = field(default_factory=SmoothingConfig)
     crop_margin: float = CROP_MARGIN
     assumed_fov_deg: float = 60.0
+    max_people: int = 16
     coast: bool = False
 
 
@@ -46,7 +48,7 @@ class CameraState:
     def __init__(self, detector: Detector, ids: IdSource, config: PipelineConfig) -> None:
         self.detector = detector
         self.tracker = Tracker(ids, config.tracker)
-        self.smoother = None if config.smoothing is None else Smoother(config.smoothing)
+        self.smoother = Smoother(config.smoothing)
         self.last_stamp_ns: int | None = None
 
     def follow_clock(self, stamp_ns: int) -> None:
@@ -54,13 +56,16 @@ class CameraState:
         if self.last_stamp_ns is not None and stamp_ns < self.last_stamp_ns:
             self.detector.reset()
             self.tracker.reset()
-            if self.smoother is not None:
-                self.smoother.reset()
+            self.smoother.reset()
         self.last_stamp_ns = stamp_ns
 
 
 class Pipeline:
-    """Finds people in frames. Cameras share the network and the ids, and nothing else."""
+    """Finds people in frames. Cameras share the network and the ids, and nothing else.
+
+    Attributes:
+        estimator: the network.
+    """
 
     def __init__(
         self,
@@ -75,11 +80,25 @@ class Pipeline:
             create_detector: called once for each camera.
             config: what to do.
         """
-        self._estimator = estimator
+        self.estimator = estimator
         self._create_detector = create_detector
         self._config = config or PipelineConfig()
         self._ids = IdSource()
         self._cameras: dict[str, CameraState] = {}
+
+    @property
+    def config(self) -> PipelineConfig:
+        """What the pipeline does."""
+        return self._config
+
+    def reconfigure(self, config: PipelineConfig) -> None:
+        """Go on in another way; how people are tracked stays as it was for cameras seen before."""
+        self._config = config
+        for state in self._cameras.values():
+            if config.smoothing is None:
+                state.smoother.reset()
+            else:
+                state.smoother.config = config.smoothing
 
     def camera_state(self, name: str) -> CameraState:
         """Return what is remembered of a camera, which begins at its first call."""
@@ -92,23 +111,36 @@ class Pipeline:
         return self.process_batch({camera: frame}, mesh=mesh)[camera]
 
     def process_batch(
-        self, frames: Mapping[str, Frame], *, mesh: bool = False
+        self,
+        frames: Mapping[str, Frame],
+        *,
+        mesh: bool = False,
+        report: Callable[[str, Exception], None] | None = None,
     ) -> dict[str, FrameResult]:
         """Find the people in one frame of each of several cameras, in one batch of the network.
 
         Args:
             frames: by the camera's name.
             mesh: whether to compute vertices.
+            report: gets the camera's name and what its detector raised; that frame has no result
+                then and the others do. If None, it is raised here.
         """
         timings: dict[str, float] = {}
-        with _timed(timings, "track"):
-            tracks = {name: self._track(name, frame) for name, frame in frames.items()}
+        tracks: dict[str, Tracks] = {}
+        for name, frame in frames.items():
+            try:
+                tracks[name] = self._track(name, frame, timings)
+            except Exception as error:
+                if report is None:
+                    raise
+                report(name, error)
+        frames = {name: frames[name] for name in tracks}
         with _timed(timings, "crop"):
             crops = {
                 name: cut_crops(
                     frame.rgb,
                     tracks[name].boxes_xyxy,
-                    self._estimator.side,
+                    self.estimator.side,
                     margin=self._config.crop_margin,
                 )
                 for name, frame in frames.items()
@@ -116,24 +148,30 @@ class Pipeline:
         with _timed(timings, "estimate"):
             estimates = self._estimate(crops)
         results = {}
-        with _timed(timings, "place"):
-            for name, frame in frames.items():
-                camera = self._camera_of(frame)
-                people = self._people(
-                    name, frame, camera, tracks[name], crops[name], estimates[name], mesh
-                )
-                results[name] = FrameResult(
-                    frame.stamp_ns, frame.frame_id, camera, people, timings
-                )
+        for name, frame in frames.items():
+            camera = self._camera_of(frame)
+            with _timed(timings, "place"):
+                placement = self._place(frame, camera, crops[name], estimates[name])
+            with _timed(timings, "smooth"):
+                bodies = self._smooth(name, frame, tracks[name], estimates[name], placement)
+            with _timed(timings, "pose"):
+                people = self._pose(camera, tracks[name], estimates[name], placement, bodies)
+            if mesh:
+                with _timed(timings, "mesh"):
+                    people = self._add_mesh(people)
+            results[name] = FrameResult(frame.stamp_ns, frame.frame_id, camera, people, timings)
         return results
 
-    def _track(self, name: str, frame: Frame) -> Tracks:
+    def _track(self, name: str, frame: Frame, timings: dict[str, float]) -> Tracks:
         state = self.camera_state(name)
         state.follow_clock(frame.stamp_ns)
-        tracks = state.tracker.update(frame.stamp_ns, state.detector.detect(frame.rgb))
-        return (
-            tracks if self._config.coast else tracks.select(tracks.states != TrackState.COASTING)
-        )
+        with _timed(timings, "detect"):
+            detections = state.detector.detect(frame.rgb)
+        with _timed(timings, "track"):
+            tracks = state.tracker.update(frame.stamp_ns, detections)
+        if not self._config.coast:
+            tracks = tracks.select(tracks.states != TrackState.COASTING)
+        return keep_largest(tracks, self._config.max_people)
 
     def _camera_of(self, frame: Frame) -> Camera:
         height, width = frame.rgb.shape[:2]
@@ -143,38 +181,43 @@ class Pipeline:
 
     def _estimate(self, crops: Mapping[str, Crops]) -> dict[str, Estimates]:
         """Run the network once for all cameras and hand each its rows."""
+        if not crops:
+            return {}
         everyone = np.concatenate([cut.pixels for cut in crops.values()])
-        estimates = self._estimator.estimate(everyone)
+        estimates = self.estimator.estimate(everyone)
         ends = np.cumsum([len(cut) for cut in crops.values()]).tolist()
         return {
             name: estimates[end - len(cut) : end]
             for (name, cut), end in zip(crops.items(), ends, strict=True)
         }
 
-    def _people(
-        self,
-        name: str,
-        frame: Frame,
-        camera: Camera,
-        tracks: Tracks,
-        crops: Crops,
-        estimates: Estimates,
-        mesh: bool,
-    ) -> People:
+    def _place(
+        self, frame: Frame, camera: Camera, crops: Crops, estimates: Estimates
+    ) -> Placement:
         keypoints_px = crops.image_from_crop(estimates.keypoints)
         placement = place(estimates.joints_m, keypoints_px, camera)
-        if frame.depth_m is not None:
-            placement = place_by_depth(placement, estimates.joints_m, frame.depth_m, camera)
+        if frame.depth_m is None:
+            return placement
+        return place_by_depth(placement, estimates.joints_m, frame.depth_m, camera)
+
+    def _smooth(
+        self, name: str, frame: Frame, tracks: Tracks, estimates: Estimates, placement: Placement
+    ) -> Bodies:
         bodies = Bodies(estimates.rotations, estimates.betas, placement.translations_m)
-        smoother = self.camera_state(name).smoother
-        if smoother is not None:
-            bodies = smoother.smooth(frame.stamp_ns, tracks.ids, bodies)
-        joints = self._estimator.joints(bodies.rotations, bodies.betas)
+        if self._config.smoothing is None:
+            return bodies
+        return self.camera_state(name).smoother.smooth(frame.stamp_ns, tracks.ids, bodies)
+
+    def _pose(
+        self,
+        camera: Camera,
+        tracks: Tracks,
+        estimates: Estimates,
+        placement: Placement,
+        bodies: Bodies,
+    ) -> People:
+        joints = self.estimator.joints(bodies.rotations, bodies.betas)
         joints_m = joints + bodies.translations_m[:, None]
-        vertices_m = None
-        if mesh:
-            vertices = self._estimator.vertices(bodies.rotations, bodies.betas)
-            vertices_m = vertices + bodies.translations_m[:, None].astype(np.float32)
         return People(
             ids=tracks.ids,
             states=tracks.states,
@@ -188,8 +231,22 @@ class Pipeline:
             weak_cameras=estimates.cameras,
             joints_m=joints_m,
             keypoints_px=camera.project(joints_m),
-            vertices_m=vertices_m,
         )
+
+    def _add_mesh(self, people: People) -> People:
+        vertices = self.estimator.vertices(people.rotations, people.betas)
+        vertices_m = vertices + people.translations_m[:, None].astype(np.float32)
+        return replace(people, vertices_m=vertices_m)
+
+
+def keep_largest(tracks: Tracks, count: int) -> Tracks:
+    """Return at most `count` tracks, those of the largest boxes, in their order."""
+    if len(tracks) <= count:
+        return tracks
+    areas = (tracks.boxes_xyxy[:, 2:] - tracks.boxes_xyxy[:, :2]).prod(1)
+    rows = np.zeros(len(tracks), np.bool_)
+    rows[np.argsort(-areas, kind="stable")[:count]] = True
+    return tracks.select(rows)
 
 
 def _sources(placement: Placement, camera: Camera) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
@@ -201,4 +258,4 @@ def _sources(placement: Placement, camera: Camera) -> np.ndarray[tuple[int], np.
 def _timed(timings_ms: dict[str, float], step: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
-    timings_ms[step] = 1e3 * (time.perf_counter() - start)
+    timings_ms[step] = timings_ms.get(step, 0.0) + 1e3 * (time.perf_counter() - start)

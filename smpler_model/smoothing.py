@@ -90,10 +90,13 @@ class Smoother:
 
     State is kept for each id. It starts anew for a new id, after a gap, and when time does not
     advance (a rewound bag); `reset` forgets everybody.
+
+    Attributes:
+        config: how; it may be exchanged at any time.
     """
 
     def __init__(self, config: SmoothingConfig | None = None) -> None:
-        self._config = config or SmoothingConfig()
+        self.config = config or SmoothingConfig()
         self._tracks: dict[int, _Track] = {}
 
     def reset(self) -> None:
@@ -130,7 +133,7 @@ class Smoother:
         )
 
     def _advance(self, previous: _Track, measured: _Track) -> _Track:
-        config = self._config
+        config = self.config
         dt = (measured.stamp_ns - previous.stamp_ns) / 1e9
         if not 0 < dt <= config.gap_s:
             return measured
@@ -152,7 +155,7 @@ class Smoother:
         )
 
     def _forget_before(self, stamp_ns: int) -> None:
-        gap_ns = self._config.gap_s * 1e9
+        gap_ns = self.config.gap_s * 1e9
         self._tracks = {
             track_id: track
             for track_id, track in self._tracks.items()

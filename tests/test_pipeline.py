@@ -1,12 +1,19 @@
 """The whole way of a frame, with the small network untrained: what must hold whatever it says."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from smpler_model.camera import Camera
-from smpler_model.detectors.detector import FullImageDetector, GivenBoxes, detections_from
+from smpler_model.detectors.detector import (
+    Detections,
+    FullImageDetector,
+    GivenBoxes,
+    detections_from,
+)
 from smpler_model.estimator import Estimator
 from smpler_model.frames import Frame, FrameResult, TranslationSource
 from smpler_model.network import Smpler
@@ -76,7 +83,9 @@ def test_what_comes_out_fits_together(create: Callable[[], Pipeline]) -> None:
     assert people.sources.tolist() == [TranslationSource.BODY_SIZE] * 2
     assert people.vertices_m is not None
     assert people.vertices_m.shape == (2, 6890, 3)
-    assert set(result.timings_ms) == {"track", "crop", "estimate", "place"}
+    assert set(result.timings_ms) == {
+        "detect", "track", "crop", "estimate", "place", "smooth", "pose", "mesh",
+    }  # fmt: skip
 
 
 def test_nobody(create: Callable[[], Pipeline]) -> None:
@@ -125,6 +134,50 @@ def test_the_same_frames_give_the_same_people(create: Callable[[], Pipeline]) ->
     frames = [frame(index) for index in range(3)]
     for a, b in zip(run(create(), frames), run(create(), frames), strict=True):
         assert_same(a, b)
+
+
+class Broken(GivenBoxes):
+    """A detector that fails."""
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        raise RuntimeError("out of order")
+
+
+def test_a_failing_detector_costs_its_own_camera_only(estimator: Estimator) -> None:
+    detectors = iter([Broken(), GivenBoxes()])
+    pipeline = Pipeline(estimator, lambda: next(detectors), AT_ONCE)
+    reports: list[tuple[str, str]] = []
+    frames = {"a": frame(0), "b": frame(0)}
+    results = pipeline.process_batch(frames, report=lambda n, e: reports.append((n, str(e))))
+    assert list(results) == ["b"]
+    assert reports == [("a", "out of order")]
+    with pytest.raises(RuntimeError, match="out of order"):
+        pipeline.process_batch(frames)
+    assert pipeline.process_batch({"a": frame(1)}, report=lambda n, e: None) == {}
+
+
+def test_the_largest_people_are_kept(estimator: Estimator) -> None:
+    pipeline = Pipeline(estimator, GivenBoxes, replace(AT_ONCE, max_people=1))
+    (result,) = run(pipeline, [frame(0), frame(1)])[1:]
+    assert result.people.boxes_xyxy.tolist() == [BOXES[1]]
+
+
+def test_settings_change_between_frames(create: Callable[[], Pipeline]) -> None:
+    pipeline, plain = create(), create()
+    plain.reconfigure(replace(AT_ONCE, smoothing=None))
+    run(pipeline, [frame(0), frame(1)])
+    run(plain, [frame(0), frame(1)])
+    smooth, rough = run(pipeline, [frame(2)])[0], run(plain, [frame(2)])[0]
+    assert np.abs(smooth.people.betas - rough.people.betas).max() > 1e-6
+    pipeline.reconfigure(replace(AT_ONCE, smoothing=None, crop_margin=2.0))
+    wide = run(pipeline, [frame(3)])[0]
+    assert_same(wide, run(widened(plain, crop_margin=2.0), [frame(3)])[0])
+
+
+def widened(pipeline: Pipeline, crop_margin: float) -> Pipeline:
+    """Return the pipeline with wider crops."""
+    pipeline.reconfigure(replace(pipeline.config, crop_margin=crop_margin))
+    return pipeline
 
 
 def test_the_full_image_detector_fits_in(estimator: Estimator) -> None:
