@@ -6,6 +6,7 @@ once after the last; the output is the same.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -70,10 +71,14 @@ class Regressor(nn.Module):
         camera = self.initial_camera.expand(b, -1)
         for _ in range(self.iterations):
             hidden = self.hidden(torch.cat((pooled, pose, shape, camera), 1))
-            pose = pose + self.pose_delta(hidden)
-            shape = shape + self.shape_delta(hidden)
-            camera = camera + self.camera_delta(hidden)
-        return Estimate(rotation_from_6d(pose.reshape(b, JOINT_COUNT, 6)), shape, camera)
+            with _without_autocast(hidden):
+                hidden = hidden.to(pose.dtype)
+                pose = pose + self.pose_delta(hidden)
+                shape = shape + self.shape_delta(hidden)
+                camera = camera + self.camera_delta(hidden)
+        with _without_autocast(pose):
+            rotations = rotation_from_6d(pose.reshape(b, JOINT_COUNT, 6))
+        return Estimate(rotations, shape, camera)
 
 
 class QueryEmbedding(nn.Module):
@@ -169,12 +174,14 @@ class RefinementBlock(nn.Module):
         return tokens
 
     def _correct(self, estimate: Estimate, queries: Tensor) -> Estimate:
-        turn = rotation_from_6d(self.rotation_delta(queries[:, :JOINT_COUNT]))
-        return Estimate(
-            estimate.rotations @ turn,
-            estimate.betas + self.shape_delta(queries[:, SHAPE_QUERY]),
-            estimate.camera + self.camera_delta(queries[:, CAMERA_QUERY]),
-        )
+        with _without_autocast(queries):
+            queries = queries.to(estimate.rotations.dtype)
+            turn = rotation_from_6d(self.rotation_delta(queries[:, :JOINT_COUNT]))
+            return Estimate(
+                estimate.rotations @ turn,
+                estimate.betas + self.shape_delta(queries[:, SHAPE_QUERY]),
+                estimate.camera + self.camera_delta(queries[:, CAMERA_QUERY]),
+            )
 
 
 class BackboneModel(nn.Module):
@@ -197,13 +204,15 @@ class BackboneModel(nn.Module):
 
     def _observe(self, estimate: Estimate) -> Stage:
         """Add to an estimate where its joints are, in space and in the image."""
-        joints = self.body.joints(estimate.rotations, estimate.betas)
-        keypoints = project_weak_perspective(joints, estimate.camera)
+        with _without_autocast(estimate.rotations):
+            joints = self.body.joints(estimate.rotations, estimate.betas)
+            keypoints = project_weak_perspective(joints, estimate.camera)
         return Stage(estimate.rotations, estimate.betas, estimate.camera, joints, keypoints)
 
     def _output(self, stages: Sequence[Stage], mesh: bool) -> SmplerOutput:
         last = stages[-1]
-        surface = self.body.mesh(last.rotations, last.betas) if mesh else None
+        with _without_autocast(last.rotations):
+            surface = self.body.mesh(last.rotations, last.betas) if mesh else None
         return SmplerOutput(tuple(stages), surface)
 
 
@@ -233,3 +242,13 @@ class Smpler(BackboneModel):
             queries, estimate = block(queries, stages[-1], features)
             stages.append(self._observe(estimate))
         return stages
+
+
+def _without_autocast(like: Tensor) -> AbstractContextManager[object]:
+    """Keep rotations, body and camera at full precision: half of it cannot hold a rotation.
+
+    Nothing is entered where no autocast is on, so that exporters do not see it.
+    """
+    kind = like.device.type
+    active = torch.is_autocast_enabled(kind)
+    return torch.autocast(kind, enabled=False) if active else nullcontext()

@@ -91,7 +91,7 @@ class Learner:
         """Return the stages that learn, in float32, and the finest features."""
         model = self.model
         images = normalise(batch.images, model)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.autocast != "none"):
             features = model.backbone(images)
         features = [feature.float() for feature in features]
         # What follows stays in float32: eight bits cannot hold a rotation.

@@ -17,7 +17,7 @@ from smpler_model.shipped import shipped_path
 from training.crop_files import CropFiles, hash_files, shard_path
 from training.evaluate import evaluate, evaluate_model, mean_answer, rest_answer
 from training.render_crops import shard_seeds
-from training.settings import TrainSettings, load_settings
+from training.settings import TrainSettings, crop_data, load_settings
 
 CARD = Path(__file__).parents[1] / "docs" / "smpler_nano.md"
 _METRICS = ("MPJPE", "PA-MPJPE", "MPVE")
@@ -34,9 +34,9 @@ _LIMITS = """\
 
 def measure(weights: Path, settings: TrainSettings) -> dict[str, Errors]:
     """Return the held-out errors of a model's file and of two answers that never look."""
-    training, held_out = (
-        [shard_path(settings.data.folder, seed) for seed in seeds]
-        for seeds in shard_seeds(settings)
+    data = crop_data(settings)
+    training, _, held_out = (
+        [shard_path(data.folder, seed) for seed in seeds] for seeds in shard_seeds(data)
     )
     crops = CropFiles(held_out)
     arrays = load_builtin_body()

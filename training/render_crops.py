@@ -14,26 +14,28 @@ from smpler_model.builtin_body import load_builtin_body
 from smpler_model.config import find_model
 from smpler_model.synthetic.crops import CropRenderer
 from training.crop_files import render_file, shard_path
-from training.settings import TrainSettings, load_settings
+from training.settings import CropData, TrainSettings, crop_data, load_settings
 
 
-def shard_seeds(settings: TrainSettings) -> tuple[list[int], list[int]]:
-    """Return the seeds of the files to train on, and of those held out."""
-    data = settings.data
-    first = data.held_out_seed
-    return list(range(data.shards)), list(range(first, first + data.held_out_shards))
+def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:
+    """Return the seeds of the files to train on, to choose by, and of those held out."""
+    return (
+        list(range(data.shards)),
+        list(range(data.validation_seed, data.validation_seed + data.validation_shards)),
+        list(range(data.held_out_seed, data.held_out_seed + data.held_out_shards)),
+    )
 
 
 def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None:
     """Render the files that are missing, every `parts`-th from `part`."""
-    training, held_out = shard_seeds(settings)
-    folder = settings.data.folder
-    folder.mkdir(parents=True, exist_ok=True)
+    data = crop_data(settings)
+    training, validation, held_out = shard_seeds(data)
+    data.folder.mkdir(parents=True, exist_ok=True)
     renderer = CropRenderer(Body(load_builtin_body()), find_model(settings.model).image_size)
-    for seed in tqdm((held_out + training)[part::parts], desc="files"):
-        path = shard_path(folder, seed)
+    for seed in tqdm((held_out + validation + training)[part::parts], desc="files"):
+        path = shard_path(data.folder, seed)
         if not path.exists():
-            render_file(renderer, path, seed, settings.data.crops)
+            render_file(renderer, path, seed, data.crops)
 
 
 def main() -> None:

@@ -1,40 +1,132 @@
-"""A training run's configuration: typed, from YAML, every field open to the command line."""
+"""What a training run is asked to do."""
 
-import dataclasses
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Literal
 
-import yaml
-
+from training.configuration import load_configuration
 from training.losses import LossWeights
 
-Settings = TypeVar("Settings")
+Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
-class DataSettings:
+class CropData:
     """Synthetic crops, rendered once into a folder.
 
     Attributes:
+        kind: `crops`.
         folder: where the rendered crops lie, outside the repository.
         shards: files of crops to train on; the seed of each is its number.
-        held_out_shards: files to evaluate on.
+        validation_shards: files to choose the best weights by; no best is kept if 0.
+        validation_seed: number of the first of these.
+        held_out_shards: files to evaluate on; nothing is ever chosen by them.
         held_out_seed: number of the first of these; training has fewer files than that.
         crops: in a file.
         colour: greatest change of each colour channel, as a share, while training.
         cutout: probability that a rectangle is blanked while training.
     """
 
+    kind: Literal["crops"] = "crops"
     folder: Path = Path("runs/crops")
     shards: int = 60
+    validation_shards: int = 0
+    validation_seed: int = 2_000_000
     held_out_shards: int = 2
     held_out_seed: int = 1_000_000
     crops: int = 1024
     colour: float = 0.2
     cutout: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.shards > self.held_out_seed:
+            raise ValueError(
+                f"shards must stay below held_out_seed {self.held_out_seed}, got "
+                f"{self.shards}; training must not see the held-out seeds"
+            )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training images are changed; the defaults are SMPLer's.
+
+    Attributes:
+        flip: probability of a mirror image.
+        colour: greatest change of each colour channel, as a share.
+        rotation_deg: standard deviation of the turn in the image plane; clipped at twice that.
+        rotation_share: probability of a turn.
+        scale: standard deviation of the crop's relative size; clipped at once that.
+    """
+
+    flip: float = 0.5
+    colour: float = 0.4
+    rotation_deg: float = 30.0
+    rotation_share: float = 0.4
+    scale: float = 0.25
+
+
+@dataclass(frozen=True)
+class TsvSet:
+    """One data set in the released layout.
+
+    Attributes:
+        yaml: file that names the parts, relative to the data's root.
+        weight: how often a row is seen in an epoch, on the mean; 0.5 is half of the rows.
+        sequence: regular expression whose first group, found in a row's key, names what must not
+            be split between training and validation: by default all up to the last number.
+    """
+
+    yaml: Path
+    weight: float = 1.0
+    sequence: str = r"^(.*?)\d*\D*$"
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise ValueError(
+                f"weight must be positive, got {self.weight} for {self.yaml}; leave the set out"
+            )
+
+
+@dataclass(frozen=True)
+class TsvData:
+    """Data sets in the released layout, mixed.
+
+    Attributes:
+        kind: `tsv`.
+        sets: the data sets.
+        root: folder that the sets' paths are relative to.
+        test: data sets that are evaluated later: training on them is refused.
+        validation_share: share of the sequences that are kept from training, to choose the best
+            weights by; no best is kept if 0.
+        augmentation: of training images.
+        workers: processes that read, for each training process; 0 reads in that process.
+        bad_rows: rows that may be unreadable before training stops.
+    """
+
+    sets: tuple[TsvSet, ...]
+    kind: Literal["tsv"] = "tsv"
+    root: Path = Path("datasets")
+    test: tuple[Path, ...] = ()
+    validation_share: float = 0.02
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    workers: int = 4
+    bad_rows: int = 100
+
+    def __post_init__(self) -> None:
+        if not self.sets:
+            raise ValueError("data.sets must name a data set, got none; add one")
+        if not 0 <= self.validation_share < 1:
+            raise ValueError(
+                f"validation_share must be from 0 to below 1, got {self.validation_share}; "
+                "change it"
+            )
+        both = {s.yaml for s in self.sets} & set(self.test)
+        if both:
+            raise ValueError(
+                f"test data must not be trained on, got {sorted(both)[0]} in both lists; remove "
+                "one of them"
+            )
 
 
 @dataclass(frozen=True)
@@ -43,38 +135,67 @@ class TrainSettings:
 
     Attributes:
         model: key of `config.MODELS`.
-        output: folder for checkpoints and the log.
+        stage: `backbone` trains backbone and first guess as a model of their own, SMPLer's first
+            stage; `smpler` the whole network.
+        output: folder for checkpoints, configuration and logs.
         data: what it learns from.
-        seed: of weights, order and augmentation.
-        threads: of PyTorch on the CPU.
-        steps: batches in all.
-        batch: crops in each.
+        initial: checkpoint to begin with, of the stage before or of this one.
+        backbone_weights: weights of the backbone alone, learnt on photos, to begin with.
+        body: SMPL file or folder of such files; the initial checkpoint's, else the built-in, if
+            None.
+        regressor: `.npy` of the (17, 6890) joint regressor; that of the body if None.
+        mean_parameters: `smpl_mean_params.npz`; an upright rest pose if None.
+        seed: of weights, order, augmentation and dropout.
+        threads: of PyTorch on the CPU, for each process.
+        device: `auto` is a GPU where there is one, else the CPU.
+        steps: updates of the weights in all.
+        epochs: passes over the data; counts instead of steps where positive.
+        batch: people in one forward pass of one process.
+        accumulate: forward passes to one update.
         learning_rate: at its highest.
-        warm_up: steps until then; it falls as a cosine after that.
-        weight_decay: of AdamW.
-        clip: greatest norm of the gradient.
+        schedule: `cosine` falls as half a cosine; `constant` stays.
+        warm_up: steps over which the rate rises.
+        weight_decay: of AdamW; 0 makes it Adam.
+        clip: greatest norm of the gradient; 0 does not clip.
         first_guess_share: share of the steps that train backbone and first guess only, as SMPLer's
             first stage does; steps are three times as quick then.
         stage_weight: weight of the estimates before the last in the loss; SMPLer's is 0. Every
             block learns from its own error from the start then, which a short run needs.
         dense_weight: weight of the maps of joints, parts and surface that the finest features
-            must show while training. They teach a backbone that knows no photos where things are.
+            must show while training on crops. They teach a backbone that knows no photos where
+            things are.
         weights: of the loss' terms.
-        vertex_step: every so manieth vertex is compared.
-        bfloat16: whether convolutions and products run in it.
-        ema: decay of the mean of weights that is evaluated and shipped.
+        vertex_step: every so manieth vertex is compared, for crops.
+        autocast: what runs in fewer bits: nothing, the backbone's convolutions, or the network but
+            its rotations, body and camera.
+        autocast_type: of these bits.
+        channels_last: memory layout of images and convolutions.
+        compile: whether the backbone is compiled first.
+        sync_batch_norm: whether several processes share the statistics of batch norms.
+        ema: decay of the mean of weights that is evaluated and shipped; 0 ships the last weights.
         checkpoint_every: steps from one checkpoint to the next.
-        evaluate_every: steps from one held-out evaluation to the next.
+        evaluate_every: steps from one validation to the next.
+        log_every: steps from one line in TensorBoard to the next.
     """
 
     model: str = "smpler_nano"
+    stage: Literal["backbone", "smpler"] = "smpler"
     output: Path = Path("runs/nano")
-    data: DataSettings = field(default_factory=DataSettings)
+    data: CropData | TsvData = field(default_factory=CropData)
+    initial: Path | None = None
+    backbone_weights: Path | None = None
+    body: Path | None = None
+    regressor: Path | None = None
+    mean_parameters: Path | None = None
     seed: int = 0
     threads: int = 2
+    device: Device = "auto"
     steps: int = 10_000
+    epochs: int = 0
     batch: int = 32
+    accumulate: int = 1
     learning_rate: float = 1e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
     warm_up: int = 200
     weight_decay: float = 1e-4
     clip: float = 20.0
@@ -83,87 +204,48 @@ class TrainSettings:
     dense_weight: float = 1.0
     weights: LossWeights = field(default_factory=LossWeights)
     vertex_step: int = 16
-    bfloat16: bool = True
+    autocast: Literal["none", "backbone", "network"] = "backbone"
+    autocast_type: Literal["bfloat16", "float16"] = "bfloat16"
+    channels_last: bool = True
+    compile: bool = False
+    sync_batch_norm: bool = True
     ema: float = 0.999
     checkpoint_every: int = 500
     evaluate_every: int = 2000
+    log_every: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "learning_rate", "checkpoint_every", "evaluate_every"):
+        counts = ("steps", "batch", "accumulate", "checkpoint_every", "evaluate_every", "threads")
+        for name in (*counts, "learning_rate", "log_every", "vertex_step"):
             if getattr(self, name) <= 0:
                 raise ValueError(
                     f"{name} must be positive, got {getattr(self, name)}; change the configuration"
                 )
-        if self.data.shards > self.data.held_out_seed:
-            raise ValueError(
-                f"shards must stay below held_out_seed {self.data.held_out_seed}, got "
-                f"{self.data.shards}; training must not see the held-out seeds"
-            )
+        for name in ("epochs", "warm_up", "clip", "weight_decay", "stage_weight", "dense_weight"):
+            if getattr(self, name) < 0:
+                raise ValueError(
+                    f"{name} must not be negative, got {getattr(self, name)}; change it"
+                )
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; change it")
 
 
 def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> TrainSettings:
-    """Read a run's configuration.
-
-    Args:
-        path: of a YAML file with the fields of `TrainSettings`; what it leaves out is default.
-        overrides: `field=value`, the value in YAML; fields of fields as `data.shards=2`.
+    """Read a run's configuration; see `configuration.load_configuration`.
 
     Raises:
         ValueError: an unknown field, or a value of the wrong type.
         FileNotFoundError: there is no such file.
     """
-    content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    for override in overrides:
-        name, equals, value = override.partition("=")
-        if not equals:
-            raise ValueError(f"overrides must be field=value, got '{override}'; add a value")
-        *outer, last = name.split(".")
-        place = content
-        for key in outer:
-            place = place.setdefault(key, {})
-        place[last] = yaml.safe_load(value)
-    return settings_from_values(TrainSettings, content)
+    return load_configuration(TrainSettings, path, overrides)
 
 
-def settings_from_values(kind: type[Settings], values: object, where: str = "") -> Settings:
-    """Build a settings dataclass from plain values, checking names and types.
+def crop_data(settings: TrainSettings) -> CropData:
+    """Return the settings of a run's crops.
 
     Raises:
-        ValueError: an unknown field, or a value of the wrong type.
+        ValueError: it learns from other data.
     """
-    if not isinstance(values, Mapping):
-        raise ValueError(
-            f"{where or 'the configuration'} must be a mapping, got {values!r}; indent its fields"
-        )
-    types = typing.get_type_hints(kind)
-    unknown = sorted(set(map(str, values)) - set(types))
-    if unknown:
-        raise ValueError(
-            f"fields must be among {', '.join(types)}, got {where}{unknown[0]}; check its spelling"
-        )
-    read = {name: _read(types[name], value, f"{where}{name}") for name, value in values.items()}
-    return kind(**read)
-
-
-def plain_values(settings: Any) -> dict[str, Any]:  # noqa: ANN401 - any settings dataclass
-    """Return settings as YAML can hold them; `settings_from_values` reads them back."""
-    values = dataclasses.asdict(settings)
-    return {name: _plain(value) for name, value in values.items()}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return str(value) if isinstance(value, Path) else value
-
-
-def _read(kind: Any, value: object, where: str) -> object:  # noqa: ANN401 - any annotation
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return settings_from_values(kind, value, f"{where}.")
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is kind:
-        return value
-    raise ValueError(f"{where} must be {kind.__name__}, got {value!r}; change its value")
+    if not isinstance(settings.data, CropData):
+        raise ValueError(f"data must be crops, got {settings.data.kind}; give such a run")
+    return settings.data

@@ -16,11 +16,12 @@ from tqdm import tqdm
 
 from smpler_model.builtin_body import load_builtin_body
 from smpler_model.checkpoint import save_checkpoint
+from training.configuration import plain_values
 from training.crop_files import CropFiles, augment, hash_files, shard_path
 from training.evaluate import evaluate_model
 from training.learner import Learner
 from training.render_crops import shard_seeds
-from training.settings import TrainSettings, load_settings, plain_values
+from training.settings import TrainSettings, crop_data, load_settings
 
 CHECKPOINT = "last.pt"
 WEIGHTS = "weights.pt"
@@ -39,9 +40,10 @@ class Run:
         """
         torch.set_num_threads(settings.threads)
         self.settings = settings
-        training, held_out = (
-            [shard_path(settings.data.folder, seed) for seed in seeds]
-            for seeds in shard_seeds(settings)
+        self.data = crop_data(settings)
+        training, _, held_out = (
+            [shard_path(self.data.folder, seed) for seed in seeds]
+            for seeds in shard_seeds(self.data)
         )
         self.crops, self.held_out = CropFiles(training), CropFiles(held_out)
         self.learner = Learner(settings, load_builtin_body())
@@ -108,7 +110,7 @@ class Run:
         )
         batch = self.crops.batch(order[place * s.batch : (place + 1) * s.batch])
         generator = Generator().manual_seed(_mix(s.seed, 2, step))
-        changed = augment(batch, generator, colour=s.data.colour, cutout=s.data.cutout)
+        changed = augment(batch, generator, colour=self.data.colour, cutout=self.data.cutout)
         return self.learner.step(changed)
 
     def _evaluate(self) -> dict[str, float]:

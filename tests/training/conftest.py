@@ -10,7 +10,7 @@ from smpler_model.builtin_body import load_builtin_body
 from smpler_model.config import SMPLER_NANO
 from smpler_model.synthetic.crops import CropRenderer
 from training.crop_files import CropFiles, render_file, shard_path
-from training.settings import DataSettings, TrainSettings
+from training.settings import CropData, TrainSettings
 
 CROPS = 16
 
@@ -36,6 +36,6 @@ def crops(crop_folder: Path) -> CropFiles:
 
 @pytest.fixture
 def settings(crop_folder: Path, tmp_path: Path) -> TrainSettings:
-    data = DataSettings(folder=crop_folder, shards=1, held_out_shards=1, crops=CROPS)
+    data = CropData(folder=crop_folder, shards=1, held_out_shards=1, crops=CROPS)
     small = TrainSettings(data=data, output=tmp_path / "run", threads=1, steps=4, batch=4)
     return replace(small, checkpoint_every=2, evaluate_every=4, first_guess_share=0.25, warm_up=1)

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from training.settings import TrainSettings, load_settings, plain_values, settings_from_values
+from training.configuration import plain_values, settings_from_values
+from training.settings import TrainSettings, load_settings
 
 NANO = Path(__file__).parents[2] / "config" / "train" / "nano.yaml"
 

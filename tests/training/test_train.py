@@ -36,9 +36,9 @@ def test_truth_has_no_error(crops: CropFiles) -> None:
 
 
 def test_stopping_and_going_on_changes_nothing(settings: TrainSettings) -> None:
-    straight = Run(replace(settings, bfloat16=False))
+    straight = Run(replace(settings, autocast="none"))
     straight.train()
-    stopped_settings = replace(settings, bfloat16=False, output=settings.output / "stopped")
+    stopped_settings = replace(settings, autocast="none", output=settings.output / "stopped")
     stopped = Run(stopped_settings)
     for _ in range(2):
         stopped._step()
@@ -72,7 +72,7 @@ def test_checkpoints_of_other_settings_are_refused(settings: TrainSettings) -> N
 
 def test_a_few_crops_are_learnt(crops: CropFiles) -> None:
     learner = Learner(
-        TrainSettings(steps=60, warm_up=5, first_guess_share=0.0, batch=4, bfloat16=False),
+        TrainSettings(steps=60, warm_up=5, first_guess_share=0.0, batch=4, autocast="none"),
         load_builtin_body(),
     )
     batch = crops.batch(torch.arange(4))

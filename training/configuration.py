@@ -1,0 +1,153 @@
+"""Configurations: frozen dataclasses, from YAML, every field open to the command line.
+
+Fields may be numbers, strings, paths, choices (`Literal`), tuples of one type, other dataclasses,
+or `None`. Where a field may be one of several dataclasses, each has a field `kind` whose default
+names it, and the value's `kind` chooses; the first is meant where it is missing.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+
+Settings = TypeVar("Settings")
+
+
+def load_configuration(
+    kind: type[Settings], path: str | Path, overrides: Sequence[str] = ()
+) -> Settings:
+    """Read a configuration.
+
+    Args:
+        kind: the dataclass.
+        path: of a YAML file with its fields; what it leaves out is default.
+        overrides: `field=value`, the value in YAML; fields of fields as `data.shards=2`, and
+            places in lists as `data.sets.0.weight=2`.
+
+    Raises:
+        ValueError: an unknown field, a value of the wrong type, or a broken YAML file.
+        FileNotFoundError: there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"the configuration must be a YAML file, got {path}; check it")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} must be YAML, got: {error}; correct it") from error
+    for override in overrides:
+        name, equals, value = override.partition("=")
+        if not equals:
+            raise ValueError(f"overrides must be field=value, got '{override}'; add a value")
+        _place(content, name.split("."), yaml.safe_load(value))
+    return settings_from_values(kind, content)
+
+
+def settings_from_values(kind: type[Settings], values: object, where: str = "") -> Settings:
+    """Build a settings dataclass from plain values, checking names and types.
+
+    Raises:
+        ValueError: an unknown field, or a value of the wrong type.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError(
+            f"{where or 'the configuration'} must be a mapping, got {values!r}; indent its fields"
+        )
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(map(str, values)) - set(hints))
+    if unknown:
+        raise ValueError(
+            f"fields must be among {', '.join(hints)}, got {where}{unknown[0]}; check its spelling"
+        )
+    read = {name: _read(hints[name], value, f"{where}{name}") for name, value in values.items()}
+    required = {
+        field.name
+        for field in dataclasses.fields(kind)  # type: ignore[arg-type]
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    if missing := sorted(required - set(read)):
+        raise ValueError(f"{where}{missing[0]} must be given, got nothing; add it")
+    return kind(**read)
+
+
+def plain_values(settings: Any) -> dict[str, Any]:  # noqa: ANN401 - any settings dataclass
+    """Return settings as YAML can hold them; `settings_from_values` reads them back."""
+    return {name: _plain(value) for name, value in dataclasses.asdict(settings).items()}
+
+
+def write_configuration(settings: Any, path: Path) -> None:  # noqa: ANN401 - any dataclass
+    """Write settings with every default resolved, so that they can be run again."""
+    path.write_text(yaml.safe_dump(plain_values(settings), sort_keys=False), encoding="utf-8")
+
+
+def _place(content: Any, names: Sequence[str], value: object) -> None:  # noqa: ANN401 - YAML
+    """Put a value where the names lead; missing mappings are made."""
+    *outer, last = names
+    for name in outer:
+        if isinstance(content, list):
+            content = content[_row(content, name)]
+        else:
+            if not isinstance(content.setdefault(name, {}), dict | list):
+                content[name] = {}
+            content = content[name]
+    if isinstance(content, list):
+        content[_row(content, last)] = value
+    else:
+        content[last] = value
+
+
+def _row(content: list[Any], name: str) -> int:
+    if not name.isdigit() or int(name) >= len(content):
+        raise ValueError(
+            f"a place in a list must be a number below {len(content)}, got '{name}'; correct it"
+        )
+    return int(name)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _read(kind: Any, value: object, where: str) -> object:  # noqa: ANN401 - any annotation
+    origin, choices = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _read_union(choices, value, where)
+    if origin is Literal:
+        if value in choices:
+            return value
+        names = ", ".join(map(str, choices))
+        raise ValueError(f"{where} must be one of {names}, got {value!r}; choose one")
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"{where} must be a list, got {value!r}; write one item a line")
+        return tuple(_read(choices[0], v, f"{where}.{i}") for i, v in enumerate(value))
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return settings_from_values(kind, value, f"{where}.")
+    if kind is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is kind:
+        return value
+    raise ValueError(f"{where} must be {kind.__name__}, got {value!r}; change its value")
+
+
+def _read_union(choices: Sequence[Any], value: object, where: str) -> object:
+    if value is None and type(None) in choices:
+        return None
+    kinds = [choice for choice in choices if choice is not type(None)]
+    if len(kinds) == 1:
+        return _read(kinds[0], value, where)
+    named = {kind.kind: kind for kind in kinds}
+    name = value.get("kind", kinds[0].kind) if isinstance(value, Mapping) else kinds[0].kind
+    if name not in named:
+        raise ValueError(f"{where}.kind must be one of {', '.join(named)}, got {name!r}; choose")
+    return _read(named[name], value, where)
