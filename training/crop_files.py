@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from torch.utils.data import IterableDataset
 
 from smpler_model.skeleton import H36M_EVALUATED
-from smpler_model.synthetic.crops import BACKGROUND, CropRenderer, Crops
+from smpler_model.synthetic.crops import BACKGROUND, CropRenderer, Crops, join_crops
 from smpler_model.synthetic.poses import MIRRORED_JOINTS, mirror_rotations
 
 MIRRORED_EVALUATED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
@@ -100,11 +100,9 @@ def batch_of(crops: Crops) -> Batch:
 def render_file(renderer: CropRenderer, path: Path, seed: int, crops: int) -> None:
     """Render a file of crops, all at once: a file that is there is whole."""
     generator = Generator().manual_seed(seed)
-    drawn = [renderer.draw(_RENDER_BATCH, generator) for _ in range(-(-crops // _RENDER_BATCH))]
-    arrays = {
-        name: torch.cat([getattr(part, name) for part in drawn])[:crops].numpy()
-        for name in (field.name for field in fields(Crops))
-    }
+    sizes = [_RENDER_BATCH] * (crops // _RENDER_BATCH) + [crops % _RENDER_BATCH]
+    drawn = join_crops([renderer.draw_seen(size, generator) for size in sizes if size])
+    arrays = {field.name: getattr(drawn, field.name).numpy() for field in fields(Crops)}
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -37,8 +38,31 @@ from smpler_model.synthetic.turns import turn
 
 BACKGROUND = 24  # label of what is not the person, in the map of parts
 PART_STRIDE = 4  # pixels of the crop to one of the map of parts
-COMPANION_SHARE = 0.25  # of batches that show a second person
-ABSTRACT_SHARE = 0.25  # of batches without a room
+
+
+@dataclass(frozen=True)
+class CropStyle:
+    """How hard it is to see a person in a crop.
+
+    Attributes:
+        companions: share of batches that show a second person.
+        abstract: share of batches without a room.
+        hidden: probability of each of three things that may stand before the person.
+        truncated: probability of each side that the crop reaches beyond the photo there.
+        cut_below: probability that the window ends above the feet.
+        cut_aside: probability that it leaves out a side.
+        sensor_strength: of the camera's faults, as for `sensor.draw_sensors`.
+        least_seen: share of the crop that shows the person; others are not kept.
+    """
+
+    companions: float = 0.15
+    abstract: float = 0.2
+    hidden: float = 0.07
+    truncated: float = 0.04
+    cut_below: float = 0.08
+    cut_aside: float = 0.03
+    sensor_strength: float = 0.7
+    least_seen: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -89,24 +113,36 @@ class _People:
 class CropRenderer:
     """Draws crops of people of one body; holds nothing that changes."""
 
-    def __init__(self, body: Body, size: int = 224, *, seed: int = 0) -> None:
+    def __init__(
+        self, body: Body, size: int = 224, *, style: CropStyle | None = None, seed: int = 0
+    ) -> None:
         """Prepare for crops of `size` pixels, a multiple of 8; the seed is that of the noise."""
         self.body = body
         self.size = size
+        self.style = style or CropStyle()
         self.volume = make_volume(torch.Generator().manual_seed(seed))
         joints = body.J_regressor @ body.v_template
         atlas = make_atlas(body.v_template, body.weights, joints)
         self.wardrobe = Wardrobe(body.faces.long(), atlas, self.volume)
+
+    def draw_seen(self, b: int, generator: Generator) -> Crops:
+        """Draw crops until there are b of people who can be seen; see `CropStyle.least_seen`."""
+        kept: list[Crops] = []
+        while (missing := b - sum(map(len, kept))) > 0:
+            crops = self.draw(min(missing + 1, b), generator)
+            seen = (crops.parts != BACKGROUND).float().mean((1, 2))
+            kept.append(crops[(seen >= self.style.least_seen).nonzero()[:missing, 0]])
+        return join_crops(kept)
 
     @torch.no_grad()
     def draw(self, b: int, generator: Generator) -> Crops:
         """Draw b crops from a CPU generator; the same seed gives the same crops."""
         world_from_camera = draw_cameras(b, generator)
         person = self._draw_people(world_from_camera, torch.zeros(b, 2), generator)
-        centre, side = draw_windows(person.vertices_m, generator)
+        centre, side = draw_windows(person.vertices_m, generator, self.style)
         intrinsics = crop_intrinsics(centre, side, self.size)
         scene = person.vertices_m[:, None]
-        if draw_chance(COMPANION_SHARE, (1,), generator):
+        if draw_chance(self.style.companions, (1,), generator):
             away = draw_uniform(0.35, 1.5, (b, 1), generator)
             aside = functional.normalize(torch.randn(b, 2, generator=generator), dim=1)
             other = self._draw_people(world_from_camera, away * aside, generator)
@@ -160,7 +196,7 @@ class CropRenderer:
         up = world_from_camera[:, 2, :3].clone()
         lights = draw_lights(up, generator)
         square = (self.size, self.size)
-        if draw_chance(ABSTRACT_SHARE, (1,), generator):
+        if draw_chance(self.style.abstract, (1,), generator):
             backdrop = draw_abstract(b, square, generator)
             return photograph(self.wardrobe, scene, outfits, lights, intrinsics, backdrop)
         rooms = draw_rooms(b, generator)
@@ -184,11 +220,16 @@ class CropRenderer:
 
     def _disturb(self, photo: Photo, generator: Generator) -> tuple[Tensor, Tensor]:
         """Hide parts and add a camera's faults; also return where the person is not seen."""
-        b = len(photo.image)
-        square = (self.size, self.size)
-        occlusion = draw_occlusion(b, square, generator)
+        b, style = len(photo.image), self.style
+        occlusion = draw_occlusion(
+            b,
+            (self.size, self.size),
+            generator,
+            presence=style.hidden,
+            truncation=style.truncated,
+        )
         covered = srgb_from_linear(occlusion.cover(linear_from_srgb(photo.image)))
-        image = expose(covered, draw_sensors(b, generator), generator)
+        image = expose(covered, draw_sensors(b, generator, style.sensor_strength), generator)
         return image, occlusion.mask | (photo.person != 0)
 
     def _label(
@@ -211,15 +252,24 @@ class CropRenderer:
         return parts.to(torch.uint8), coordinates.to(torch.uint8)
 
 
-def draw_windows(vertices_m: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def join_crops(parts: Sequence[Crops]) -> Crops:
+    """Return the crops of several batches as one."""
+    names = [field.name for field in fields(Crops)]
+    return Crops(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+
+def draw_windows(
+    vertices_m: Tensor, generator: Generator, style: CropStyle
+) -> tuple[Tensor, Tensor]:
     """Draw a detector's imperfect square crops around people.
 
     Args:
         vertices_m: (b, v, 3) in the cameras' frames.
         generator: On the CPU.
+        style: How often they show only a part of the body.
 
     Returns:
-        Centres (b, 2) and sides (b,), as x / z and y / z. Some show only a part of the body.
+        Centres (b, 2) and sides (b,), as x / z and y / z.
     """
     b = len(vertices_m)
     flat = vertices_m[..., :2] / vertices_m[..., 2:].clamp(min=0.2)
@@ -227,7 +277,7 @@ def draw_windows(vertices_m: Tensor, generator: Generator) -> tuple[Tensor, Tens
     extent = high - low
     cut = torch.rand(b, 3, generator=generator)
     share = draw_uniform(0.0, 0.45, (b,), generator)
-    kind = torch.where(cut[:, 0] < 0.12, 1, 0) + torch.where(cut[:, 1] < 0.05, 2, 0)
+    kind = 1 * (cut[:, 0] < style.cut_below) + 2 * (cut[:, 1] < style.cut_aside)
     high = torch.stack((high[:, 0], high[:, 1] - share * (kind % 2) * extent[:, 1]), 1)
     inward = 0.6 * share * (kind >= 2) * extent[:, 0]
     low = torch.stack((low[:, 0] + inward * (cut[:, 2] < 0.5), low[:, 1]), 1)

@@ -46,7 +46,7 @@ JOINT_LIMITS = tuple(math.radians(_DEGREES[name.split("_")[-1]]) for name in SMP
 """Greatest angle of each joint from its rest, rad."""
 
 STANCES = ("stand", "stride", "sit", "squat", "raise", "lunge", "any")
-_STANCE_SHARES = (0.33, 0.24, 0.13, 0.07, 0.07, 0.08, 0.08)
+_STANCE_SHARES = (0.36, 0.30, 0.14, 0.06, 0.05, 0.05, 0.04)
 STANDING_SHARE = 0.6
 """Share of a walking cycle during which a foot stands on the ground."""
 
@@ -70,7 +70,7 @@ def draw_poses(n: int, generator: Generator) -> Tensor:
     lean = _draw_trunk(rotations, generator)
     _draw_legs(rotations, lean, generator)
     draw_arms(rotations, generator)
-    fallen = draw_chance(0.02, (n,), generator)
+    fallen = draw_chance(0.01, (n,), generator)
     axis = functional.normalize(torch.randn(n, 3, generator=generator) * torch.tensor([1, 0, 1.0]))
     from_up = turn_towards(torch.tensor([0.0, 1.0, 0.0]), axis)
     tilt = torch.where(fallen[:, None, None], from_up, torch.eye(3))
@@ -132,7 +132,7 @@ def _draw_trunk(rotations: Tensor, generator: Generator) -> Tensor:
     def normal(spread: float) -> Tensor:
         return (torch.randn(n, generator=generator) * spread).clamp(-2.5 * spread, 2.5 * spread)
 
-    kind = draw_choice((0.68, 0.18, 0.14), n, generator)
+    kind = draw_choice((0.78, 0.13, 0.09), n, generator)
     bend = torch.stack((0.04 + normal(0.1), draw_uniform(0.3, 1.7, (n,), generator), normal(0.4)))
     forward = bend.gather(0, kind[None])[0]
     wide = 1.0 + (kind == 2)
