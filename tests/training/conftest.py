@@ -9,6 +9,7 @@ from smpler_model.body import Body
 from smpler_model.builtin_body import load_builtin_body
 from smpler_model.config import SMPLER_NANO
 from smpler_model.synthetic.crops import CropRenderer
+from tests.parity.seeded_dataset import write_dataset
 from training.crop_files import CropFiles, render_file, shard_path
 from training.settings import CropData, TrainSettings
 
@@ -39,3 +40,11 @@ def settings(crop_folder: Path, tmp_path: Path) -> TrainSettings:
     data = CropData(folder=crop_folder, shards=1, held_out_shards=1, crops=CROPS)
     small = TrainSettings(data=data, output=tmp_path / "run", threads=1, steps=4, batch=4)
     return replace(small, checkpoint_every=2, evaluate_every=4, first_guess_share=0.25, warm_up=1)
+
+
+@pytest.fixture(scope="session")
+def seeded_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `eval.yaml` and `train.yaml`; not to be changed."""
+    folder = tmp_path_factory.mktemp("seeded")
+    write_dataset(folder)
+    return folder

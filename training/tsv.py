@@ -1,0 +1,122 @@
+"""Tables of tab-separated values with an index of where rows begin.
+
+`X.lineidx` beside `X.tsv` holds the byte at which each row begins, one a line. Where it is missing
+it is made anew.
+"""
+
+import logging
+import os
+import weakref
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+_BLOCK = 1 << 24
+
+
+class TsvFile:
+    """Rows of a file, read where they lie.
+
+    Reading moves no place in the file, so that worker processes do not disturb one another.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a file, and make its index where there is none.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the index does not belong to the file.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"a table must be a file, got {path}; check the data set")
+        self.path = path
+        self._starts = _load_index(path)
+        self._ends = np.append(self._starts[1:], path.stat().st_size)
+        self._handle: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the handle behind: it means nothing to another process."""
+        return self.__dict__ | {"_handle": None}
+
+    def row(self, number: int) -> list[str]:
+        """Return the columns of a row.
+
+        Raises:
+            IndexError: there is no such row.
+            ValueError: it is not text.
+        """
+        if not 0 <= number < len(self):
+            raise IndexError(f"{self.path} must have a row {number}, got {len(self)} rows")
+        if self._handle is None:
+            self._handle = os.open(self.path, os.O_RDONLY)
+            weakref.finalize(self, os.close, self._handle)
+        start = int(self._starts[number])
+        content = os.pread(self._handle, int(self._ends[number]) - start, start)
+        try:
+            return content.decode().rstrip("\r\n").split("\t")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"row {number} of {self.path} must be text, got bytes") from error
+
+    def key(self, number: int) -> str:
+        """Return the first column of a row."""
+        return self.row(number)[0]
+
+
+def find_rows(path: Path) -> NDArray[np.int64]:
+    """Return the byte at which each row of a file begins."""
+    starts, place = [np.zeros(1, np.int64)], 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
+            starts.append(ends.astype(np.int64) + place + 1)
+            place += len(block)
+    found = np.concatenate(starts)
+    return found[found < place]
+
+
+def _load_index(path: Path) -> NDArray[np.int64]:
+    index = path.with_suffix(".lineidx")
+    if not index.is_file():
+        starts = find_rows(path)
+        _save_index(index, starts)
+        return starts
+    try:
+        starts = np.array(index.read_text().split(), np.int64)
+    except ValueError as error:
+        raise ValueError(f"{index} must hold numbers, got {error}; remove it") from error
+    if not _belongs(path, starts):
+        raise ValueError(
+            f"{index} must hold where the rows of {path.name} begin, got other places; remove it, "
+            "and it is made anew"
+        )
+    return starts
+
+
+def _belongs(path: Path, starts: NDArray[np.int64]) -> bool:
+    """Tell whether an index fits a file, from its order and its last row."""
+    size = path.stat().st_size
+    if not len(starts):
+        return size == 0
+    if starts[0] != 0 or (np.diff(starts) <= 0).any() or starts[-1] >= size:
+        return False
+    with path.open("rb") as file:
+        file.seek(max(int(starts[-1]) - 1, 0))
+        before = file.read(1) if starts[-1] else b"\n"
+        file.readline()
+        return before == b"\n" and file.tell() == size
+
+
+def _save_index(index: Path, starts: NDArray[np.int64]) -> None:
+    """Keep an index beside its file; several processes may do so at once."""
+    partial = index.with_name(f".{index.name}.{os.getpid()}")
+    try:
+        partial.write_text("".join(f"{start}\n" for start in starts))
+        partial.replace(index)
+    except OSError as error:
+        logger.warning("%s could not be kept (%s) and is made again every time", index, error)
