@@ -1,0 +1,43 @@
+"""`info`: what a SMPLer checkpoint is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    info = commands.add_parser("info", help="say what a SMPLer checkpoint is")
+    info.add_argument("checkpoint", type=Path, help="a .pt file, official or of ours")
+    info.add_argument(
+        "--body",
+        type=Path,
+        help="a SMPL file or a folder of them; used where the checkpoint has no body",
+    )
+    info.add_argument("--gender", choices=("neutral", "male", "female"), default="neutral")
+    info.add_argument("--keys", action="store_true", help="list every key as well")
+    info.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Print what the file is.
+
+    Raises:
+        ValueError: a file that does not fit.
+        OSError: a file that cannot be read.
+    """
+    # Imported here so that `--help` need not wait for PyTorch.
+    from smpler_model.builtin_body import load_builtin_body
+    from smpler_model.info import describe_checkpoint, list_keys
+    from smpler_model.smpl_file import load_smpl_file
+
+    if chosen.body:
+        body = load_smpl_file(chosen.body, gender=chosen.gender)
+    else:
+        body = load_builtin_body()
+    sys.stdout.write(describe_checkpoint(chosen.checkpoint, body) + "\n")
+    if chosen.keys:
+        sys.stdout.write(list_keys(chosen.checkpoint) + "\n")
+    return 0
