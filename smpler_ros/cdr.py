@@ -41,8 +41,8 @@ class PointMarker:
 def serialize_markers(types: MessageTypes, markers: Sequence[PointMarker]) -> bytes:
     """Return the CDR bytes of a `visualization_msgs/MarkerArray`.
 
-    They equal those of the full message, and both `publish` of rclpy and the writers of `rosbags`
-    take them.
+    They equal those of the full message, but for padding, which Fast CDR leaves undefined. Both
+    `publish` of rclpy and the writers of `rosbags` take them.
 
     Args:
         types: the message classes.
