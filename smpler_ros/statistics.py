@@ -1,0 +1,151 @@
+"""What the node counts and measures of every camera, and which faults it has said already."""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+Clock = Callable[[], float]
+
+_WINDOW = 100  # frames over which steps and ages are averaged
+
+
+@dataclass(frozen=True)
+class CameraReport:
+    """What happened to one camera's images since the last report.
+
+    Attributes:
+        received: images that came.
+        processed: of these, images whose people were published.
+        dropped: images that a newer one replaced before their turn.
+        failed: images that could not be processed.
+        rate_hz: of processed images.
+        people: in the last image.
+        age_ms: mean time from an image's stamp until its people were published.
+        steps_ms: mean time of every step.
+        last_error: the last fault; empty if there was none yet.
+        is_new_error: whether it happened since the last report.
+    """
+
+    received: int
+    processed: int
+    dropped: int
+    failed: int
+    rate_hz: float
+    people: int
+    age_ms: float
+    steps_ms: dict[str, float]
+    last_error: str
+    is_new_error: bool
+
+
+@dataclass
+class _Counts:
+    received: int = 0
+    processed: int = 0
+    failed: int = 0
+    people: int = 0
+    last_error: str = ""
+    ages_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
+    steps_ms: deque[Mapping[str, float]] = field(default_factory=lambda: deque(maxlen=_WINDOW))
+
+
+class Statistics:
+    """Counts of all cameras. Callbacks and the worker may call it at the same time."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts: dict[str, _Counts] = {}
+        self._reported: dict[str, tuple[float, _Counts, int]] = {}
+
+    def add_camera(self, name: str) -> None:
+        """Report a camera from now on, even if nothing comes."""
+        with self._lock:
+            self._counts.setdefault(name, _Counts())
+
+    def receive(self, name: str) -> None:
+        """Count an image that came."""
+        with self._lock:
+            self._counts[name].received += 1
+
+    def process(
+        self, name: str, people: int, age_ms: float, steps_ms: Mapping[str, float]
+    ) -> None:
+        """Count an image whose people were published."""
+        with self._lock:
+            counts = self._counts[name]
+            counts.processed += 1
+            counts.people = people
+            counts.ages_ms.append(age_ms)
+            counts.steps_ms.append(dict(steps_ms))
+
+    def fail(self, name: str, error: str) -> None:
+        """Count an image that could not be processed."""
+        with self._lock:
+            self._counts[name].failed += 1
+            self._counts[name].last_error = error
+
+    def report(self, dropped: Mapping[str, int]) -> dict[str, CameraReport]:
+        """Return what happened since the last report.
+
+        Args:
+            dropped: by camera, all images that were replaced so far.
+        """
+        now = self._clock()
+        with self._lock:
+            return {name: self._report(name, now, dropped.get(name, 0)) for name in self._counts}
+
+    def _report(self, name: str, now: float, dropped: int) -> CameraReport:
+        counts = self._counts[name]
+        before_s, before, before_dropped = self._reported.get(name, (now, _Counts(), 0))
+        self._reported[name] = (
+            now,
+            _Counts(counts.received, counts.processed, counts.failed),
+            dropped,
+        )
+        elapsed = now - before_s
+        processed = counts.processed - before.processed
+        return CameraReport(
+            received=counts.received - before.received,
+            processed=processed,
+            dropped=dropped - before_dropped,
+            failed=counts.failed - before.failed,
+            rate_hz=processed / elapsed if elapsed > 0 else 0.0,
+            people=counts.people,
+            age_ms=_mean(counts.ages_ms),
+            steps_ms=_mean_steps(counts.steps_ms),
+            last_error=counts.last_error,
+            is_new_error=counts.failed > before.failed,
+        )
+
+
+class Repetitions:
+    """Says a fault at once, and again only after a while, with how often it came meanwhile."""
+
+    def __init__(self, period_s: float = 10.0, clock: Clock = time.monotonic) -> None:
+        self._period_s = period_s
+        self._clock = clock
+        self._said: dict[str, float] = {}
+        self._kept: Counter[str] = Counter()
+
+    def word(self, text: str) -> str:
+        """Return what to log of a text now; empty if it was said a moment ago."""
+        now = self._clock()
+        if text in self._said and now - self._said[text] < self._period_s:
+            self._kept[text] += 1
+            return ""
+        self._said = {t: s for t, s in self._said.items() if now - s < self._period_s}
+        self._said[text] = now
+        again = self._kept.pop(text, 0)
+        return f"{text} ({again} more times in the last seconds)" if again else text
+
+
+def _mean(values: deque[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _mean_steps(frames: deque[Mapping[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for frame in frames for name in frame)
+    return {name: sum(f.get(name, 0.0) for f in frames) / len(frames) for name in names}
