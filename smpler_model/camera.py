@@ -83,7 +83,7 @@ class Camera:
     @property
     def matrix(self) -> Floats:
         """(3, 3) intrinsic matrix."""
-        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]])
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
 
     def rectified(self) -> "Camera":
         """Return the camera of the undistorted image with the same intrinsics."""

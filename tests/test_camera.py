@@ -55,6 +55,12 @@ def test_points_behind_the_camera_have_no_pixel(lens: str) -> None:
     assert np.isnan(pixels[1:]).all()
 
 
+@pytest.mark.parametrize("lens", LENSES)
+def test_intrinsics_may_be_whole_numbers(lens: str) -> None:
+    whole = Camera(640, 480, 431, 428, 325, 233, lens, LENSES[lens])
+    np.testing.assert_allclose(whole.project(whole.unproject([100, 200])), [100, 200], atol=1e-6)
+
+
 def test_field_of_view_reaches_the_edges() -> None:
     camera = camera_from_field_of_view(640, 480, 60.0)
     left, right = camera.unproject([[-0.5, 239.5], [639.5, 239.5]])
