@@ -118,7 +118,11 @@ class PersonMarkers:
 
 
 class MeshMarkers(PersonMarkers):
-    """One triangle list a person."""
+    """One triangle list a person.
+
+    The corners of all triangles are gathered in memory that is kept from frame to frame: fresh
+    memory would cost more than the gathering.
+    """
 
     def __init__(
         self,
@@ -140,6 +144,7 @@ class MeshMarkers(PersonMarkers):
         """
         super().__init__(types, (namespace,), lifetime_s=lifetime_s, alpha=alpha)
         self._corners = np.ascontiguousarray(faces, np.intp).ravel()
+        self._points = np.empty((0, len(self._corners), 3))
 
     def _shapes(self, header: Message, people: People) -> Iterator[PointMarker]:
         if people.vertices_m is None:
@@ -149,10 +154,14 @@ class MeshMarkers(PersonMarkers):
                     "mesh=True"
                 )
             return
-        for id_, vertices in zip(people.ids.tolist(), people.vertices_m, strict=True):
-            corners = vertices.astype(np.float64).take(self._corners, axis=0)
+        if len(people) > len(self._points):
+            self._points = np.empty((len(people), *self._points.shape[1:]))
+        rows = zip(people.ids.tolist(), people.vertices_m, self._points, strict=False)
+        for id_, vertices, points in rows:
+            # Clipping changes nothing here, but spares NumPy a copy of its own.
+            np.take(vertices.astype(np.float64), self._corners, 0, points, mode="clip")
             yield self._shape(
-                header, self._namespaces[0], TRIANGLE_LIST, id_, (1.0, 1.0, 1.0), corners
+                header, self._namespaces[0], TRIANGLE_LIST, id_, (1.0, 1.0, 1.0), points
             )
 
 
