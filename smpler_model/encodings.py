@@ -95,6 +95,8 @@ ENCODINGS = frozenset(_PACKINGS) | frozenset(_HALF_PLANES) | {_FULL_PLANES}
 
 # 8 bits, grey or BGR, and not turned by EXIF, which would part image and calibration.
 _PICTURE = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_LONGEST_TAIL = 4096  # cameras fill up the last block they send
 
 
 def decode_raw(
@@ -155,11 +157,12 @@ def decode_compressed(image_format: str, data: Buffer) -> Rgb:
             "to the camera's colour topic"
         )
     content = np.frombuffer(data, np.uint8)
-    picture = cv2.imdecode(content, _PICTURE) if len(content) else None
+    is_complete = len(content) > 0 and not _breaks_off(content)
+    picture = cv2.imdecode(content, _PICTURE) if is_complete else None
     if picture is None:
         raise ImageError(
-            f"a compressed image must hold a JPEG or PNG picture, got {len(content)} bytes of "
-            f"something else (format '{image_format}'); check what sends it"
+            f"a compressed image must hold a whole JPEG or PNG picture, got {len(content)} bytes "
+            f"of something else (format '{image_format}'); check what sends it"
         )
     if picture.ndim == 3:
         return _rgb_from(np.asarray(picture, np.uint8), cv2.COLOR_BGR2RGB)
@@ -257,6 +260,12 @@ def _eight_bits(pixels: NDArray[np.generic]) -> Rgb:
 
 def _rgb_from(pixels: Rgb, to_rgb: int | None) -> Rgb:
     return pixels if to_rgb is None else np.asarray(cv2.cvtColor(pixels, to_rgb), np.uint8)
+
+
+def _breaks_off(content: Bytes) -> bool:
+    """Tell whether a JPEG has no end, which some versions of OpenCV fill up with grey."""
+    is_jpeg = content[:2].tobytes() == _JPEG_BEGIN
+    return is_jpeg and _JPEG_END not in content[-_LONGEST_TAIL:].tobytes()
 
 
 def _check_blocks(encoding: str, height: int, width: int, block: tuple[int, int]) -> None:

@@ -340,7 +340,7 @@ def test_exif_does_not_turn_the_picture() -> None:
 @pytest.mark.parametrize(
     ("image_format", "data", "sentence"),
     [
-        ("jpeg", b"", "must hold a JPEG or PNG picture, got 0 bytes"),
+        ("jpeg", b"", "must hold a whole JPEG or PNG picture, got 0 bytes"),
         ("jpeg", b"\xff\xd8 no picture", "got 13 bytes of something else"),
         ("16UC1; compressedDepth png", b"", "must be a colour image, got a depth image"),
     ],
@@ -348,3 +348,18 @@ def test_exif_does_not_turn_the_picture() -> None:
 def test_broken_pictures_are_refused(image_format: str, data: bytes, sentence: str) -> None:
     with pytest.raises(ImageError, match=sentence):
         decode_compressed(image_format, data)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("extension", [".jpg", ".png"])
+def test_pictures_that_break_off_are_refused(extension: str, part: float) -> None:
+    content = encoded(extension, picture(240, 320))
+    with pytest.raises(ImageError, match="must hold a whole JPEG or PNG picture"):
+        decode_compressed("", content[: int(part * len(content))])
+
+
+def test_a_jpeg_in_a_block_that_is_filled_up() -> None:
+    content = encode_jpeg(picture())
+    np.testing.assert_array_equal(
+        decode_compressed("", content + bytes(500)), decode_compressed("", content)
+    )
