@@ -1,65 +1,76 @@
-"""Frames from images, folders of them, video files and cameras: all the same to the pipeline."""
+"""Frames from images, folders of them, videos, bags and cameras: all the same to the pipeline."""
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.bags import is_bag, open_bag
 from smpler_model.camera import Camera
 from smpler_model.frames import Frame
+from smpler_model.source import Report, Source, SourceError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 _FOLDER_RATE_HZ = 30.0
 
 
-class SourceError(ValueError):
-    """An input cannot be read; the message says what was expected, what came, what to do."""
-
-
 @dataclass(frozen=True)
-class Source:
-    """An input that gives frames.
+class TopicNames:
+    """Which topics of a bag to read; empty names are found, `none` means without.
 
     Attributes:
-        frames: in order; a `SourceError` ends them where the input breaks off.
-        count: how many there should be; None where nobody knows.
-        rate_hz: of the frames.
-        is_sequence: whether the frames show one scene, so that people can be tracked.
+        image: of the images.
+        info: of their CameraInfo.
+        depth: of the aligned depth images.
     """
 
-    frames: Iterator[Frame]
-    count: int | None
-    rate_hz: float
-    is_sequence: bool
+    image: str = ""
+    info: str = ""
+    depth: str = ""
 
 
 @contextmanager
-def open_source(name: str, camera: Camera | None = None) -> Iterator[Source]:
+def open_source(
+    name: str,
+    camera: Camera | None = None,
+    *,
+    topics: TopicNames | None = None,
+    report: Report | None = None,
+) -> Iterator[Source]:
     """Open an input, and close it in the end.
 
     Args:
-        name: of an image, a folder of images, a video file, or the number of a camera.
-        camera: calibration of what took the images, if known.
+        name: of an image, a folder of images, a video file, a bag, or the number of a camera.
+        camera: calibration of what took the images, if known; it goes before a bag's.
+        topics: of a bag.
+        report: gets a sentence for each image that is left out because it cannot be read; they
+            are logged as warnings if None.
 
     Raises:
         SourceError: there is no such input, or nothing that can be read.
     """
-    path = Path(name)
+    path, report = Path(name), report or logging.getLogger(__name__).warning
     if name.isdigit():
         yield from _open_video(int(name), f"camera {name}", camera)
-    elif path.is_dir():
-        yield _folder(path, camera)
     elif not path.exists():
         raise SourceError(
             f"the input must be a file, a folder or a camera number, got {name}; check the path"
         )
+    elif is_bag(path):
+        yield from _open_bag(path, camera, topics or TopicNames(), report)
+    elif path.is_dir():
+        yield _folder(path, camera, report)
     elif path.suffix.lower() in IMAGE_SUFFIXES:
-        yield Source(_images([path], camera), 1, _FOLDER_RATE_HZ, is_sequence=False)
+        frame = Frame(read_image(path), 0, camera=camera)
+        names = {frame.stamp_ns: path.stem}
+        yield Source(iter([frame]), 1, _FOLDER_RATE_HZ, is_sequence=False, names=names)
     else:
         yield from _open_video(name, name, camera)
 
@@ -69,27 +80,63 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
     Raises:
         SourceError: the file is no image.
+        OSError: it cannot be read.
     """
     content = np.fromfile(path, np.uint8)
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    try:
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    except cv2.error:  # more pixels than OpenCV takes
+        image = None
     if image is None:
-        raise SourceError(f"{path} must be an image file, got something else; remove or repair it")
+        got = "something else" if len(content) else "an empty one"
+        raise SourceError(f"{path} must be an image file, got {got}; remove or repair it")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _folder(folder: Path, camera: Camera | None) -> Source:
+def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
         raise SourceError(
-            f"{folder} must hold images ({', '.join(sorted(IMAGE_SUFFIXES))}), got none; check "
-            "the path"
+            f"{folder} must hold images ({', '.join(sorted(IMAGE_SUFFIXES))}) or a bag, got "
+            "neither; check the path"
         )
-    return Source(_images(paths, camera), len(paths), _FOLDER_RATE_HZ, is_sequence=True)
+    stamps = [round(index * 1e9 / _FOLDER_RATE_HZ) for index in range(len(paths))]
+    frames = _images(dict(zip(stamps, paths, strict=True)), camera, report)
+    names = {stamp: path.stem for stamp, path in zip(stamps, paths, strict=True)}
+    return Source(frames, len(paths), _FOLDER_RATE_HZ, is_sequence=True, names=names)
 
 
-def _images(paths: list[Path], camera: Camera | None) -> Iterator[Frame]:
-    for index, path in enumerate(paths):
-        yield Frame(read_image(path), round(index * 1e9 / _FOLDER_RATE_HZ), camera=camera)
+def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> Iterator[Frame]:
+    read = 0
+    for stamp_ns, path in paths.items():
+        try:
+            frame = Frame(read_image(path), stamp_ns, camera=camera)
+        except (ValueError, OSError) as error:
+            report(f"an image is left out: {error}")
+            continue
+        read += 1
+        yield frame
+    if not read:
+        raise SourceError(
+            f"the folder must hold images that can be read, got none among {len(paths)}; repair "
+            "them"
+        )
+
+
+def _open_bag(
+    path: Path, camera: Camera | None, topics: TopicNames, report: Report
+) -> Iterator[Source]:
+    with open_bag(path) as bag:
+        chosen = bag.choose_camera(topics.image, topics.info, topics.depth)
+        duration_s = (bag.end_ns - bag.start_ns) / 1e9
+        rate_hz = chosen.count / duration_s if duration_s > 0 else _FOLDER_RATE_HZ
+        if camera is not None:
+            chosen = replace(chosen, info=None)
+        frames = bag.read_frames([chosen], report=lambda topic, text: report(f"{topic}: {text}"))
+        placed = (
+            frame if camera is None else replace(frame, camera=camera) for _, frame in frames
+        )
+        yield Source(placed, chosen.count, min(max(rate_hz, 0.1), 1000.0), is_sequence=True)
 
 
 def _open_video(name: str | int, title: str, camera: Camera | None) -> Iterator[Source]:
@@ -103,24 +150,30 @@ def _open_video(name: str | int, title: str, camera: Camera | None) -> Iterator[
         rate_hz = capture.get(cv2.CAP_PROP_FPS)
         rate_hz = rate_hz if 0 < rate_hz < 1000 else _FOLDER_RATE_HZ
         promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        count = promised if promised > 0 else None
-        frames = _video_frames(capture, title, count, rate_hz, camera)
+        is_live = isinstance(name, int)
+        count = promised if promised > 0 and not is_live else None
+        frames = _video_frames(capture, title, count, None if is_live else rate_hz, camera)
         yield Source(frames, count, rate_hz, is_sequence=True)
     finally:
         capture.release()
 
 
 def _video_frames(
-    capture: cv2.VideoCapture, title: str, count: int | None, rate_hz: float, camera: Camera | None
+    capture: cv2.VideoCapture,
+    title: str,
+    count: int | None,
+    rate_hz: float | None,
+    camera: Camera | None,
 ) -> Iterator[Frame]:
-    """Give frames at the file's steady rate, which is what its players show."""
+    """Give frames at the file's steady rate, which is what its players show; a camera's as now."""
     index = 0
     while True:
         arrived, bgr = capture.read()
         if not arrived:
             break
+        stamp_ns = time.time_ns() if rate_hz is None else round(index * 1e9 / rate_hz)
         rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-        yield Frame(rgb, round(index * 1e9 / rate_hz), camera=camera)
+        yield Frame(rgb, stamp_ns, camera=camera)
         index += 1
     if index == 0 or (count is not None and index < 0.9 * count):
         raise SourceError(

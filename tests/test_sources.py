@@ -8,7 +8,8 @@ import pytest
 
 from smpler_model.camera import Camera
 from smpler_model.frames import Frame
-from smpler_model.sources import SourceError, open_source
+from smpler_model.source import SourceError
+from smpler_model.sources import open_source
 
 HEIGHT, WIDTH, COUNT, RATE_HZ = 48, 64, 20, 10
 

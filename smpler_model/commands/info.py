@@ -1,13 +1,13 @@
 """`info`: what a SMPLer checkpoint is."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path
 
+from smpler_model.commands.command import Commands
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+
+def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     info = commands.add_parser("info", help="say what a SMPLer checkpoint is")
     info.add_argument("checkpoint", type=Path, help="a .pt file, official or of ours")

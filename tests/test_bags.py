@@ -1,0 +1,315 @@
+"""Real bags of every kind, whole and broken."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smpler_model.bags import BagReader, open_bag
+from smpler_model.frames import Frame
+from smpler_model.source import SourceError
+from smpler_model.stamp_order import WINDOW
+from tests.bag_writer import (
+    FORMS,
+    START_NS,
+    STEP_NS,
+    Messages,
+    Sent,
+    camera_messages,
+    picture,
+    storage_file,
+    write_bag,
+)
+
+IMAGE = "/cam/image_raw"
+make = Messages()
+
+
+def read(bag: BagReader, **chosen: str) -> tuple[list[Frame], list[str], str]:
+    """Return frames, reports, and the error that ended it."""
+    frames: list[Frame] = []
+    reports: list[str] = []
+    camera = bag.choose_camera(**chosen)
+    try:
+        for _, frame in bag.read_frames([camera], lambda topic, text: reports.append(text)):
+            frames.append(frame)
+    except SourceError as error:
+        return frames, reports, str(error)
+    return frames, reports, ""
+
+
+def indices(frames: list[Frame]) -> list[int]:
+    return [int(frame.rgb[0, 0, 0]) for frame in frames]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_kind_gives_the_same_frames(tmp_path: Path, form: str) -> None:
+    path = write_bag(tmp_path, camera_messages(ros1=form == "rosbag1"), form)
+    with open_bag(path) as bag:
+        assert [camera.image for camera in bag.cameras] == [IMAGE]
+        assert bag.cameras[0].count == 10
+        assert bag.topics["/cam/camera_info"].type == "sensor_msgs/msg/CameraInfo"
+        assert (bag.start_ns, bag.end_ns) == (START_NS + 5 * 10**6, START_NS + 906 * 10**6)
+        frames, reports, error = read(bag)
+    assert (reports, error, bag.damage) == ([], "", None)
+    assert indices(frames) == list(range(10))
+    np.testing.assert_array_equal(frames[3].rgb, picture(3))
+    assert [frame.stamp_ns for frame in frames] == [START_NS + i * STEP_NS for i in range(10)]
+    assert frames[0].frame_id == "optical"
+    assert frames[0].camera is not None
+    assert frames[0].camera.fx == 40
+
+
+@pytest.mark.parametrize("form", ["mcap", "mcap-zstd", "sqlite3", "rosbag1"])
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.97])
+def test_a_cut_bag_gives_what_it_has_and_then_says_so(
+    tmp_path: Path, form: str, share: float
+) -> None:
+    # Pictures large enough for several chunks of rosbags' mcap writer.
+    sent = []
+    local = Messages(ros1=form == "rosbag1")
+    noise = np.random.default_rng(0).integers(0, 255, (20, 200, 300, 3), np.uint8)
+    for index, pixels in enumerate(noise):
+        stamp = START_NS + index * STEP_NS
+        pixels[..., 0] = index
+        sent.append(Sent(IMAGE, local.image(stamp, pixels), stamp))
+    path = write_bag(tmp_path, sent, form)
+    file = storage_file(path)
+    content = file.read_bytes()
+    file.write_bytes(content[: int(share * len(content))])
+    with open_bag(path) as bag:
+        assert bag.damage is not None
+        count = bag.topics[IMAGE].count
+        frames, _, error = read(bag)
+    assert "breaks off after" in error
+    assert indices(frames) == list(range(count))
+    assert 20 * share - 9 <= count <= 20
+
+
+def test_cut_while_recording_without_metadata(tmp_path: Path) -> None:
+    path = write_bag(tmp_path, camera_messages(), "sqlite3")
+    (path / "metadata.yaml").unlink()
+    with open_bag(path) as bag:
+        frames, _, error = read(bag)
+    assert (len(frames), error) == (10, "")
+    with open_bag(storage_file(path)) as bag:
+        assert len(read(bag)[0]) == 10
+
+
+def test_parts_without_metadata_come_in_the_order_of_their_times(tmp_path: Path) -> None:
+    sent = camera_messages(12)
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for number, part in (("10", sent[12:]), ("2", sent[:12])):
+        (tmp_path / number).mkdir()
+        storage_file(write_bag(tmp_path / number, part)).rename(folder / f"bag_{number}.mcap")
+    with open_bag(folder) as bag:
+        assert bag.cameras[0].count == 12
+        assert indices(read(bag)[0]) == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda path: (path / "metadata.yaml").unlink(), "must have a metadata.yaml"),
+        (lambda path: _edit(path, "zstd", "lzma"), "'lzma' is not supported"),
+        (lambda path: _edit(path, "sqlite3", "parquet"), "'parquet' not supported"),
+    ],
+)
+def test_compressed_files_that_nobody_can_undo(tmp_path: Path, change: object, words: str) -> None:
+    path = write_bag(tmp_path, camera_messages(), "sqlite3-file-zstd")
+    assert callable(change)
+    change(path)
+    with pytest.raises(SourceError, match=words), open_bag(path):
+        pass
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    metadata = path / "metadata.yaml"
+    text = metadata.read_text().replace(f"format: {old}", f"format: {new}")
+    metadata.write_text(text.replace(f"identifier: {old}", f"identifier: {new}"))
+
+
+@pytest.mark.parametrize("name", ["bag.mcap", "bag.db3", "bag.bag"])
+@pytest.mark.parametrize("content", [b"", b"no bag at all" * 20, b"\x89MCAP0\r\n", b"SQLite fo"])
+def test_files_that_are_no_bags(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="nothing can be read"), open_bag(path):
+        pass
+
+
+def test_paths_that_are_no_bags(tmp_path: Path) -> None:
+    for path, words in [
+        (tmp_path / "none", "must be a file or a folder"),
+        (tmp_path, "must hold a bag's files"),
+        (Path(__file__), "must be a folder or end on"),
+    ]:
+        with pytest.raises(SourceError, match=words), open_bag(path):
+            pass
+
+
+def test_no_image_topic_is_named_with_what_there_is(tmp_path: Path) -> None:
+    sent = [Sent("/cam/camera_info", make.info(START_NS), START_NS)]
+    with (
+        open_bag(write_bag(tmp_path, sent)) as bag,
+        pytest.raises(SourceError, match=r"got none among /cam/camera_info"),
+    ):
+        bag.choose_camera()
+
+
+def test_several_cameras_must_be_named_and_are_read_together(tmp_path: Path) -> None:
+    left, right = camera_messages(6, topic="/left"), camera_messages(6, topic="/right")
+    path = write_bag(tmp_path, [each for pair in zip(left, right, strict=True) for each in pair])
+    with open_bag(path) as bag:
+        with pytest.raises(SourceError, match="/left/image_raw, /right/image_raw; name"):
+            bag.choose_camera()
+        assert bag.choose_camera("/right/image_raw").info == "/right/camera_info"
+        with pytest.raises(SourceError, match="got '/front'"):
+            bag.choose_camera("/front")
+        both = list(bag.read_frames(bag.cameras))
+    assert len(both) == 12
+    assert sorted(frame.stamp_ns for _, frame in both) == [frame.stamp_ns for _, frame in both]
+    assert {topic for topic, _ in both} == {"/left/image_raw", "/right/image_raw"}
+
+
+def test_raw_images_go_before_compressed_ones_and_depth_is_no_camera(tmp_path: Path) -> None:
+    pixels = picture(7)
+    depth = np.full((24, 32), 1500, np.uint16)
+    sent = [
+        Sent("/cam/color/image_raw/compressed", make.compressed(START_NS, pixels), START_NS),
+        Sent("/cam/color/image_raw", make.image(START_NS, pixels), START_NS),
+        Sent("/cam/color/camera_info", make.info(START_NS), START_NS),
+        Sent("/cam/depth/image_rect_raw", make.image(START_NS, depth, "16UC1"), START_NS),
+        Sent("/cam/aligned_depth_to_color/image_raw", make.image(START_NS, depth, "16UC1"), 7),
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        (camera,) = bag.cameras
+        assert camera.image == "/cam/color/image_raw"
+        assert camera.info == "/cam/color/camera_info"
+        assert camera.depth == "/cam/aligned_depth_to_color/image_raw"
+        ((_, frame),) = bag.read_frames([camera])
+        compressed = bag.choose_camera("/cam/color/image_raw/compressed", depth="none")
+        ((_, other),) = bag.read_frames([compressed])
+    assert frame.depth_m is not None
+    np.testing.assert_allclose(frame.depth_m, 1.5)
+    np.testing.assert_array_equal(other.rgb, pixels)
+    assert other.depth_m is None
+    assert other.camera == frame.camera
+
+
+def test_depth_is_that_of_the_nearest_stamp(tmp_path: Path) -> None:
+    sent = []
+    for index in range(6):
+        stamp = START_NS + index * STEP_NS
+        sent.append(Sent("/cam/image_raw", make.image(stamp, picture(index)), stamp))
+        if index != 3:
+            metres = np.full((24, 32), 1.0 + index, np.float32)
+            message = make.image(stamp + 20_000_000, metres, "32FC1")
+            sent.append(Sent("/cam/depth_registered/image_raw", message, stamp + 30_000_000))
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        frames, reports, error = read(bag)
+    assert (reports, error) == ([], "")
+    depths = [None if f.depth_m is None else float(f.depth_m[0, 0]) for f in frames]
+    assert depths == [1, 2, 3, None, 5, 6]
+
+
+def test_images_that_come_a_little_late_are_put_in_order(tmp_path: Path) -> None:
+    order = [0, 2, 1, 3, 5, 6, 4, 7]
+    sent = [
+        Sent(IMAGE, make.image(START_NS + i * STEP_NS, picture(i)), START_NS + place * STEP_NS)
+        for place, i in enumerate(order)
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        frames, reports, _ = read(bag)
+    assert indices(frames) == list(range(8))
+    assert reports == []
+
+
+def test_an_image_that_comes_much_too_late_is_left_out_and_told(tmp_path: Path) -> None:
+    step = 10_000_000
+    order = [*range(1, 2 * WINDOW), 0, *range(2 * WINDOW, 3 * WINDOW)]
+    sent = [
+        Sent(IMAGE, make.image(START_NS + i * step, picture(i)), START_NS + place * step)
+        for place, i in enumerate(order)
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        frames, reports, _ = read(bag)
+    assert indices(frames) == list(range(1, 3 * WINDOW))
+    assert len(reports) == 1
+    assert "ms late" in reports[0]
+
+
+def test_a_clock_that_was_set_back_starts_order_anew(tmp_path: Path) -> None:
+    stamps = [*range(20, 40), *range(10)]
+    sent = [
+        Sent(IMAGE, make.image(START_NS + i * STEP_NS, picture(i)), START_NS + place * STEP_NS)
+        for place, i in enumerate(stamps)
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        frames, reports, _ = read(bag)
+    assert indices(frames) == stamps
+    assert reports == []
+
+
+def test_without_stamps_the_recording_time_counts(tmp_path: Path) -> None:
+    sent = [Sent(IMAGE, make.image(0, picture(i)), START_NS + i * STEP_NS) for i in range(3)]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        frames, _, _ = read(bag)
+    assert [frame.stamp_ns for frame in frames] == [START_NS + i * STEP_NS for i in range(3)]
+
+
+def test_images_that_do_not_fit_are_told_and_left_out(tmp_path: Path) -> None:
+    sent = camera_messages(4)
+    small = make.image(START_NS + 4 * STEP_NS, np.zeros((10, 10, 3), np.uint8))
+    odd = replace(make.image(START_NS + 5 * STEP_NS, picture(5)), encoding="rgb565")
+    short = make.image(START_NS + 6 * STEP_NS, picture(6))
+    short.data = short.data[:100]
+    for index, message in enumerate([small, odd, short]):
+        sent.append(Sent(IMAGE, message, START_NS + (4 + index) * STEP_NS))
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        frames, reports, error = read(bag)
+    assert indices(frames) == [0, 1, 2, 3]
+    assert error == ""
+    assert len(reports) == 3
+    assert "calibrated for 32x24" in reports[0]
+    assert "'rgb565'" in reports[1]
+    assert "got 100" in reports[2]
+
+
+def test_no_readable_image_at_all_is_an_error_with_the_reason(tmp_path: Path) -> None:
+    bad = make.info(START_NS, focal=float("nan"))
+    image = make.image(START_NS, picture(0))
+    sent = [Sent("/cam/camera_info", bad, START_NS), Sent(IMAGE, image, START_NS)]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        frames, _, error = read(bag)
+    assert frames == []
+    assert "finite numbers with positive focal lengths" in error
+
+
+def test_calibration_changes_when_its_message_does(tmp_path: Path) -> None:
+    sent = []
+    for index in range(4):
+        stamp = START_NS + index * STEP_NS
+        info = make.info(stamp, focal=40.0 + 10 * (index >= 2))
+        sent.append(Sent(IMAGE, make.image(stamp, picture(index)), stamp))
+        sent.append(Sent("/cam/camera_info", info, stamp + 1000))  # after the image, as most do
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        frames, _, _ = read(bag)
+    assert [frame.camera.fx for frame in frames if frame.camera] == [40, 40, 50, 50]
+
+
+def test_a_time_range_and_other_messages(tmp_path: Path) -> None:
+    with open_bag(write_bag(tmp_path, camera_messages())) as bag:
+        camera = bag.choose_camera()
+        part = bag.read_frames(
+            [camera], start_ns=START_NS + 2 * STEP_NS, end_ns=START_NS + 5 * STEP_NS
+        )
+        assert indices([frame for _, frame in part]) == [2, 3, 4]
+        infos = list(bag.read_messages(["/cam/camera_info"]))
+        assert len(infos) == 10
+        assert infos[0].time_ns == START_NS + 5_000_000
+        assert infos[0].message.k[0] == 40
+        with pytest.raises(SourceError, match="none in this time"):
+            list(bag.read_frames([camera], end_ns=START_NS))
