@@ -56,7 +56,7 @@ def pose_joints(rotations: Tensor, rest_joints: Tensor, ancestors: Tensor) -> Te
     Returns:
         (b, k, 4, 4) `root_from_joint` transforms. Their translations are the posed joints.
     """
-    b = len(rest_joints)
+    b = rest_joints.shape[0]  # not len(), which a traced graph would fix
     parents = ancestors[0]
     origin = rest_joints.new_zeros(b, 1, 3)
     offsets = rest_joints - torch.cat((rest_joints, origin), 1)[:, parents]

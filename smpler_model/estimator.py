@@ -1,13 +1,21 @@
 """The network at work: crops in, arrays out."""
 
+import logging
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smpler_model.backends import Backend, Precision, build_runner, choose
+from smpler_model.buckets import BUCKETS
+from smpler_model.fast_network import OUTPUT_SHAPES
 from smpler_model.network import JOINT_COUNT, Smpler
-from smpler_model.skeleton import SMPL_SHAPE_COUNT, SMPL_VERTEX_COUNT
+from smpler_model.runners import OUTPUT_SIZE
+from smpler_model.skeleton import SMPL_VERTEX_COUNT
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
@@ -39,27 +47,62 @@ class Estimates:
 
 
 class Estimator:
-    """A network in evaluation mode on its device."""
+    """A network in evaluation mode on its device.
 
-    def __init__(self, model: Smpler, device: str | torch.device = "cpu") -> None:
-        self.model = model.to(device).eval()
+    Attributes:
+        model: the network; its body poses what `joints` and `vertices` are asked for.
+        device: where it runs.
+        side: of the crops, pixels.
+        backend: what runs it, see `backends`.
+    """
+
+    def __init__(
+        self,
+        model: Smpler,
+        device: str | torch.device = "cpu",
+        *,
+        backend: Backend = "auto",
+        precision: Precision = "auto",
+        exported: Path | None = None,
+    ) -> None:
+        """Prepare a network; what the first frames would wait for is done by `warm_up`.
+
+        Args:
+            model: moved to the device and put into evaluation mode.
+            device: where it runs.
+            backend: what runs it; `auto` takes the fastest that is installed.
+            precision: `half` keeps the image's maps in half precision; `auto` does so on a GPU.
+            exported: an ONNX file that was exported from this model, for `onnxruntime`.
+
+        Raises:
+            ValueError: an unknown name, a missing package, or what does not go together.
+        """
         self.device = torch.device(device)
+        choice = choose(model, self.device, backend, precision, exported)
+        self.model = model.to(self.device).eval()
         self.side = model.config.image_size
-        self._mean = torch.tensor(model.config.mean, device=device).view(1, 3, 1, 1)
-        self._scale = 1 / (255 * torch.tensor(model.config.std, device=device).view(1, 3, 1, 1))
+        self.backend = choice.backend
+        self._runner = build_runner(self.model, choice)
+        self._most = BUCKETS[-1]  # people that are run at once
+
+    @torch.inference_mode()
+    def warm_up(self, people: int) -> None:
+        """Do now what the first frames with up to so many people would wait for."""
+        for count in sorted({min(count, people, self._most) for count in BUCKETS}):
+            self._run(np.zeros((count, self.side, self.side, 3), np.uint8))
 
     @torch.inference_mode()
     def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
-        """Estimate the person in each of (n, side, side, 3) uint8 RGB crops."""
-        if len(crops) == 0:
-            k = JOINT_COUNT
-            shapes = ((0, k, 3, 3), (0, SMPL_SHAPE_COUNT), (0, 3), (0, k, 3), (0, k, 2))
-            return Estimates(*map(np.empty, shapes))
-        images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2)
-        normalised = (images - 255 * self._mean) * self._scale
-        stage = self.model(normalised, mesh=False).final
-        tensors = (stage.rotations, stage.betas, stage.camera, stage.joints, stage.keypoints)
-        return Estimates(*(tensor.double().cpu().numpy() for tensor in tensors))
+        """Estimate the person in each of (n, side, side, 3) uint8 RGB crops.
+
+        Raises:
+            torch.OutOfMemoryError: not even one person fits into the device's memory.
+        """
+        packed = self._run(crops).astype(np.float64)
+        sizes = [int(np.prod(shape)) for shape in OUTPUT_SHAPES.values()]
+        parts = np.split(packed, np.cumsum(sizes)[:-1], axis=1)
+        shapes = OUTPUT_SHAPES.values()
+        return Estimates(*(p.reshape(-1, *s) for p, s in zip(parts, shapes, strict=True)))
 
     @torch.inference_mode()
     def joints(self, rotations: Floats, betas: Floats) -> Floats:
@@ -76,6 +119,38 @@ class Estimator:
             return np.empty((0, SMPL_VERTEX_COUNT, 3), np.float32)
         mesh = self.model.body.mesh(self._tensor(rotations), self._tensor(betas))
         return np.asarray(mesh.vertices.float().cpu().numpy())
+
+    def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run on all crops, as many at once as fit: (n, OUTPUT_SIZE)."""
+        done = 0
+        rows = [np.empty((0, OUTPUT_SIZE), np.float32)]
+        while done < len(crops):
+            some = crops[done : done + self._most]
+            try:
+                rows.append(self._runner.run(some))
+            except torch.OutOfMemoryError as error:
+                self._take_fewer(len(some), error)
+                continue
+            done += len(some)
+        return np.concatenate(rows)
+
+    def _take_fewer(self, people: int, error: torch.OutOfMemoryError) -> None:
+        """Halve what is run at once, from now on."""
+        if people == 1:
+            raise torch.OutOfMemoryError(
+                f"the network needs more memory than {self.device} has left for one person; end "
+                "other programs there, or choose a smaller model"
+            ) from error
+        self._most = people // 2
+        self._runner.forget(self._most)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        logger.warning(
+            "%d people do not fit into the memory of %s; from now on %d are run at once",
+            people,
+            self.device,
+            self._most,
+        )
 
     def _tensor(self, array: Floats) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device, torch.float32)

@@ -1,0 +1,50 @@
+"""`export`: a checkpoint as a file for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+_SUFFIXES = {"onnx": ".onnx", "torchscript": ".torchscript.pt", "tensorrt-ready-onnx": ".trt.onnx"}
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    export = commands.add_parser("export", help="write a network for other programs")
+    export.add_argument("checkpoint", type=Path, help="a .pt file, official or of ours")
+    export.add_argument("--format", choices=tuple(_SUFFIXES), default="onnx")
+    export.add_argument(
+        "--output", type=Path, help="file to write; beside the checkpoint if not given"
+    )
+    export.add_argument(
+        "--body",
+        type=Path,
+        help="a SMPL file or a folder of them; used where the checkpoint has no body",
+    )
+    export.add_argument("--gender", choices=("neutral", "male", "female"), default="neutral")
+    export.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Write the file and say what it was compared with.
+
+    Raises:
+        ValueError: a file that does not fit, or a package that is missing.
+        OSError: a file that cannot be read or written.
+    """
+    # Imported here so that `--help` need not wait for PyTorch.
+    from smpler_model.builtin_body import load_builtin_body
+    from smpler_model.checkpoint import load_model, read_checkpoint
+    from smpler_model.export import export_model
+    from smpler_model.official_layout import BODY_PREFIX
+    from smpler_model.smpl_file import load_smpl_file
+
+    body = load_smpl_file(chosen.body, gender=chosen.gender) if chosen.body else None
+    state = read_checkpoint(chosen.checkpoint).state
+    if body is None and not any(key.startswith(BODY_PREFIX) for key in state):
+        body = load_builtin_body()
+    model = load_model(chosen.checkpoint, body=body)
+    path = chosen.output or chosen.checkpoint.with_suffix(_SUFFIXES[chosen.format])
+    sys.stdout.write(export_model(model, path, chosen.format) + "\n")
+    return 0

@@ -1,0 +1,28 @@
+"""Packages that are needed for some choices only."""
+
+import importlib
+import importlib.util
+from typing import Any
+
+
+def is_installed(name: str) -> bool:
+    """Tell whether a package can be imported, without importing it."""
+    return importlib.util.find_spec(name) is not None
+
+
+def import_optional(name: str, purpose: str) -> Any:  # noqa: ANN401 - a module without types
+    """Return a module.
+
+    Args:
+        name: of the package.
+        purpose: what it is needed for.
+
+    Raises:
+        ValueError: it is not installed.
+    """
+    if not is_installed(name):
+        raise ValueError(
+            f"{purpose} needs the package {name}, which is not installed; "
+            f"`pip install {name}` adds it"
+        )
+    return importlib.import_module(name)

@@ -1,0 +1,43 @@
+"""Networks with seeded weights that every part of the network feels."""
+
+import copy
+
+import torch
+from torch import nn
+
+from smpler_model.body_arrays import BodyArrays
+from smpler_model.config import ModelConfig
+from smpler_model.models import build_model
+from smpler_model.network import Smpler
+
+_BIAS_SPREAD = 0.02
+_DELTA_SPREAD = 0.003
+_DRAWN = ("pose_delta.weight", "rotation_delta.weight", "bias_table")
+
+
+def calibrated_model(config: ModelConfig, body: BodyArrays, seed: int = 0) -> Smpler:
+    """Return a network in evaluation mode whose estimates depend on the image.
+
+    Batch norms take the statistics of a few seeded images: with those of an untrained network the
+    maps sink to nothing. Everything that starts at zero is drawn.
+    """
+    torch.manual_seed(seed)
+    model = build_model(config, body)
+    side = config.image_size
+    with torch.no_grad():
+        for name, values in model.named_parameters():
+            if values.ndim == 1 and not name.startswith(("backbone.", "regressor.camera")):
+                values += _BIAS_SPREAD * torch.randn_like(values)
+            elif name.endswith(_DRAWN):
+                values += _DELTA_SPREAD * torch.randn_like(values)
+        model.regressor.initial_camera.copy_(torch.tensor([[0.8, 0.05, 0.1]]))
+        _calibrate(model.backbone, torch.randn(4, 3, side, side))
+    return copy.deepcopy(model).eval()
+
+
+def _calibrate(backbone: nn.Module, images: torch.Tensor) -> None:
+    """Give each batch norm the statistics of what it sees of the images."""
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # a plain mean over all batches
+    backbone.train()(images)

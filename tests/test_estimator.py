@@ -1,0 +1,218 @@
+import logging
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from smpler_model import estimator as estimator_module
+from smpler_model.backends import Backend, Precision
+from smpler_model.body_arrays import BodyArrays
+from smpler_model.config import SMPLER_NANO
+from smpler_model.estimator import Estimates, Estimator
+from smpler_model.export import example_crops, export_model
+from smpler_model.models import build_model
+from smpler_model.network import Smpler
+from smpler_model.runners import OUTPUT_SIZE
+from smpler_model.shipped import load_shipped_model, shipped_path
+from smpler_model.synthetic.crops import CropRenderer
+from tests.calibrated import calibrated_model
+
+SIDE = SMPLER_NANO.image_size
+RUNNABLE: tuple[Backend, ...] = ("eager", "onnxruntime", "openvino")
+
+
+@pytest.fixture(scope="module")
+def model(body_arrays: BodyArrays) -> Smpler:
+    return calibrated_model(SMPLER_NANO, body_arrays)
+
+
+@pytest.fixture(scope="module")
+def estimators(model: Smpler) -> dict[Backend, Estimator]:
+    return {name: Estimator(model, backend=name) for name in ("plain", *RUNNABLE)}
+
+
+def crops(people: int) -> NDArray[np.uint8]:
+    return example_crops(SIDE, people).numpy()
+
+
+def assert_close(found: Estimates, expected: Estimates, tolerance: float = 2e-4) -> None:
+    for name in ("rotations", "betas", "cameras", "joints_m", "keypoints"):
+        a, b = getattr(found, name), getattr(expected, name)
+        assert a.dtype == np.float64, name
+        np.testing.assert_allclose(a, b, atol=tolerance, rtol=tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("backend", RUNNABLE)
+@pytest.mark.parametrize("people", [0, 1, 3, 17])
+def test_backends_agree(
+    estimators: dict[Backend, Estimator], backend: Backend, people: int
+) -> None:
+    found = estimators[backend].estimate(crops(people))
+    assert len(found) == people
+    assert found.rotations.shape == (people, 24, 3, 3)
+    assert found.keypoints.shape == (people, 24, 2)
+    assert_close(found, estimators["plain"].estimate(crops(people)))
+
+
+@pytest.mark.parametrize("backend", RUNNABLE)
+def test_people_do_not_depend_on_one_another(
+    estimators: dict[Backend, Estimator], backend: Backend
+) -> None:
+    together = estimators[backend].estimate(crops(5))
+    alone = estimators[backend].estimate(crops(5)[3:4])
+    assert_close(together[3:4], alone, 2e-5)
+
+
+def test_auto_takes_what_is_installed(model: Smpler, body_arrays: BodyArrays) -> None:
+    assert Estimator(model).backend in ("openvino", "onnxruntime")
+    full = build_model(replace(SMPLER_NANO, attention="full"), body_arrays)
+    other = Estimator(full)
+    assert other.backend == "plain"
+    assert len(other.estimate(crops(1))) == 1
+
+
+@pytest.mark.parametrize("backend", ["eager", "openvino"])
+def test_warming_up_changes_nothing(model: Smpler, backend: Backend) -> None:
+    warm = Estimator(model, backend=backend)
+    warm.warm_up(3)
+    assert_close(warm.estimate(crops(2)), Estimator(model, backend="plain").estimate(crops(2)))
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "device", "words"),
+    [
+        ("tensorrt", "auto", "cpu", "backend must be one of auto, plain,.*'tensorrt'"),
+        ("eager", "int8", "cpu", "precision must be one of auto, float32, half, got 'int8'"),
+        ("cuda_graph", "auto", "cpu", "'cuda_graph' needs a CUDA device, got 'cpu'"),
+        ("openvino", "auto", "cuda", "runs on a CPU only, got device 'cuda'"),
+        ("onnxruntime", "half", "cpu", "float32 only, got precision 'half'"),
+        ("plain", "half", "cpu", "float32 only"),
+    ],
+)
+def test_what_does_not_go_together(
+    model: Smpler, backend: Backend, precision: Precision, device: str, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        Estimator(model, device, backend=backend, precision=precision)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_missing_package_is_named(
+    model: Smpler, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(ValueError, match=f"'{backend}' needs the package {backend}, which is not"):
+        Estimator(model, backend=backend)
+    assert Estimator(model).backend == "eager"
+
+
+def test_an_exported_file_runs(model: Smpler, tmp_path: Path) -> None:
+    path = tmp_path / "nano.onnx"
+    export_model(model, path, "onnx")
+    exported = Estimator(model, exported=path)
+    assert exported.backend == "onnxruntime"
+    assert_close(exported.estimate(crops(3)), Estimator(model, backend="plain").estimate(crops(3)))
+    other = calibrated_model(SMPLER_NANO, model.body.arrays(), seed=1)
+    with pytest.raises(ValueError, match="must hold the weights and body of the chosen"):
+        Estimator(other, exported=path)
+    with pytest.raises(ValueError, match="needs backend 'onnxruntime', got 'eager'"):
+        Estimator(model, backend="eager", exported=path)
+    with pytest.raises(FileNotFoundError, match="must be a file"):
+        Estimator(model, exported=tmp_path / "missing.onnx")
+
+
+class Memory:
+    """Runs only so many people at once, and counts them otherwise."""
+
+    def __init__(self, room: int) -> None:
+        self.room, self.tried, self.kept = room, [], 100
+
+    def prepare(self, people: int) -> None: ...
+
+    def forget(self, people: int) -> None:
+        self.kept = people
+
+    def run(self, some: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.tried.append(len(some))
+        if len(some) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return np.repeat(some[:, 0, 0, :1].astype(np.float32), OUTPUT_SIZE, 1)
+
+
+@pytest.fixture
+def limited(
+    model: Smpler, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> tuple[Estimator, Memory]:
+    memory = Memory(request.param)
+    monkeypatch.setattr(estimator_module, "build_runner", lambda *_: memory)
+    return Estimator(model, backend="eager"), memory
+
+
+@pytest.mark.parametrize("limited", [3], indirect=True)
+def test_too_many_for_the_memory_are_run_in_halves(
+    limited: tuple[Estimator, Memory], caplog: pytest.LogCaptureFixture
+) -> None:
+    estimator, memory = limited
+    pixels = crops(18)
+    with caplog.at_level(logging.WARNING):
+        found = estimator.estimate(pixels)
+    np.testing.assert_array_equal(found.betas[:, 0], pixels[:, 0, 0, 0])  # everyone, in order
+    assert memory.tried == [16, 8, 4, *[2] * 9]
+    assert memory.kept == 2
+    assert "from now on 2 are run at once" in caplog.text
+    memory.tried.clear()
+    estimator.estimate(pixels[:5])
+    assert memory.tried == [2, 2, 1]  # it does not try again what failed
+
+
+@pytest.mark.parametrize("limited", [0], indirect=True)
+def test_no_room_for_one_person_is_an_error(limited: tuple[Estimator, Memory]) -> None:
+    with pytest.raises(torch.OutOfMemoryError, match="more memory than cpu has left for one"):
+        limited[0].estimate(crops(2))
+
+
+@pytest.mark.parametrize("backend", RUNNABLE)
+def test_memory_stays_as_it_is(estimators: dict[Backend, Estimator], backend: Backend) -> None:
+    estimator = estimators[backend]
+    pixels = crops(2)
+    for _ in range(30):
+        estimator.estimate(pixels)
+    before = resident_kib()
+    for _ in range(200):
+        estimator.estimate(pixels)
+    # 200 frames' crops alone would be 11 MB, their maps ten times that.
+    assert resident_kib() - before < 4096
+
+
+def resident_kib() -> int:
+    """Memory that the process holds now."""
+    status = Path("/proc/self/statm")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(status.read_text().split()[1]) * resource.getpagesize() // 1024
+
+
+HALF_BACKENDS: tuple[Backend, ...] = ("eager", "openvino")
+
+
+@pytest.mark.skipif(not shipped_path("smpler_nano").exists(), reason="no trained weights yet")
+@pytest.mark.parametrize("backend", HALF_BACKENDS)
+def test_half_precision_on_the_trained_model(backend: Backend) -> None:
+    trained = load_shipped_model("smpler_nano")
+    body = trained.body.cpu()
+    seen = CropRenderer(body, trained.config.image_size).draw_seen(
+        48, torch.Generator().manual_seed(9)
+    )
+    pixels = seen.images.permute(0, 2, 3, 1).contiguous().numpy()
+    assert pixels.dtype == np.uint8
+    whole = Estimator(trained, backend="plain").estimate(pixels)
+    half = Estimator(trained, backend=backend, precision="half").estimate(pixels)
+    cosines = (np.einsum("nkij,nkij->nk", half.rotations, whole.rotations) - 1) / 2
+    degrees = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
+    distance_mm = 1000 * np.linalg.norm(half.joints_m - whole.joints_m, axis=-1)
+    assert degrees.mean() < 0.5
+    assert distance_mm.mean() < 2
