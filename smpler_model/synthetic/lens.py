@@ -42,6 +42,12 @@ class LensCanvas:
         bent = cv2.remap(labels.astype(np.float32), *self._maps, cv2.INTER_NEAREST)
         return np.asarray(bent, np.int32)
 
+    def bend_depth(self, depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the camera's depth image (h, w), metres, each the nearest of the pinhole's."""
+        if self._maps is None:
+            return depth_m
+        return np.asarray(cv2.remap(depth_m, *self._maps, cv2.INTER_NEAREST), np.float32)
+
 
 def _surround(camera: Camera) -> Camera:
     """Return a pinhole camera of the same focal length that sees all that the lens sees."""

@@ -8,7 +8,7 @@ a live camera.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
@@ -32,62 +32,16 @@ from smpler_model.synthetic.motions import Motion
 from smpler_model.synthetic.noise import make_volume, srgb_from_linear
 from smpler_model.synthetic.painting import paint, thicken
 from smpler_model.synthetic.rooms import draw_rooms
+from smpler_model.synthetic.truth import PosedPeople, SceneFrame, tell_truth
 
 Floats = NDArray[np.float64]
 CameraMotion = Literal["still", "pan", "drive"]
+Background = Literal["room", "plain"]
 
-LEAST_SEEN_PX = 40  # a person with fewer pixels in the image is not in it
 _NS = 1e-9
 _LEAST_ROOM_M = ((-4.2, -5.5, 0.0), (3.2, 5.5, 2.5))
 _MOVING_SHRINK = 4  # a moving camera's room is drawn at this fraction of the resolution
 _PAN_RAD, _DRIVE_M, _SWAY_HZ = 0.35, 0.6, 0.1
-
-
-@dataclass(frozen=True)
-class GroundTruth:
-    """The n people whom a frame shows, in the camera's optical frame.
-
-    Attributes:
-        ids: (n,) int64, of the same person in all frames; from 1.
-        rotations: (n, 24, 3, 3), the pelvis' in the camera's frame.
-        betas: (n, 10).
-        translations_m: (n, 3); added to SMPL's vertices and joints it places them.
-        joints_m: (n, 24, 3).
-        keypoints_px: (n, 24, 2) joints in the image, through the lens; NaN behind the camera.
-        boxes_xyxy: (n, 4) around the whole body, pixels; may reach out of the image.
-        visible_boxes_xyxy: (n, 4) around the pixels that show the person.
-        visible_px: (n,) int64, the number of these.
-        world_from_camera: (4, 4), z up, the floor at 0.
-    """
-
-    ids: NDArray[np.int64]
-    rotations: Floats
-    betas: Floats
-    translations_m: Floats
-    joints_m: Floats
-    keypoints_px: Floats
-    boxes_xyxy: Floats
-    visible_boxes_xyxy: Floats
-    visible_px: NDArray[np.int64]
-    world_from_camera: Floats
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-
-@dataclass(frozen=True)
-class SceneFrame:
-    """A frame and the truth about it.
-
-    Attributes:
-        frame: image, stamp and calibration.
-        truth: of the people whom it shows.
-        people: (h, w) int32 id of the person that each pixel shows, 0 for none.
-    """
-
-    frame: Frame
-    truth: GroundTruth
-    people: NDArray[np.int32]
 
 
 class SyntheticScene:
@@ -143,13 +97,19 @@ class SyntheticScene:
         ]
         self._bake_looks(people, generator)
 
-    def frame(self, stamp_ns: int) -> SceneFrame:
-        """Return what the camera sees at a stamp, nanoseconds."""
+    def frame(self, stamp_ns: int, *, depth: bool = False) -> SceneFrame:
+        """Return what the camera sees at a stamp, nanoseconds.
+
+        Args:
+            stamp_ns: of the frame.
+            depth: whether a depth image is wanted, aligned and without noise.
+        """
         pose = self.world_from_camera(stamp_ns)
         rotations, translations, vertices, joints = self._posed(stamp_ns, pose)
-        rgb, shown = self._draw(vertices, pose)
+        rgb, shown, depth_m = self._draw(vertices, pose)
         truth = self._truth(pose, rotations, translations, vertices, joints, shown)
-        frame = Frame(rgb, stamp_ns, self.frame_id, self.camera)
+        measured = self._canvas.bend_depth(depth_m) if depth else None
+        frame = Frame(rgb, stamp_ns, self.frame_id, self.camera, measured)
         return SceneFrame(frame, truth, np.where(np.isin(shown, truth.ids), shown, 0))
 
     def world_from_camera(self, stamp_ns: int) -> Floats:
@@ -198,9 +158,15 @@ class SyntheticScene:
         joints = mesh.joints.double().numpy() + translations[:, None]
         return rotations, translations, vertices, joints
 
-    def _draw(self, vertices: Floats, pose: Floats) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        """Return the image and each pixel's person, ids from 1, 0 for none; through the lens."""
+    def _draw(
+        self, vertices: Floats, pose: Floats
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.float32]]:
+        """Return image and each pixel's person (ids from 1, 0 for none), through the lens; depth.
+
+        The depth image, in metres, is the pinhole's.
+        """
         image, room_depth = self._backdrop(pose)
+        depth_m = room_depth
         shown = np.zeros(image.shape[:2], np.int32)
         near = vertices[..., 2].max(1, initial=0) > 0.1
         if near.any():
@@ -216,7 +182,9 @@ class SyntheticScene:
             image = blend(image, seen, shade(colours[before], normals[before]))
             owner = np.flatnonzero(near)[seen.triangle // len(self._faces)] + 1
             shown.reshape(-1)[seen.pixel] = owner
-        return self._canvas.bend(image), self._canvas.bend_labels(shown)
+            depth_m = room_depth.copy()
+            depth_m.reshape(-1)[seen.pixel] = seen.depth
+        return self._canvas.bend(image), self._canvas.bend_labels(shown), depth_m
 
     def _rasterise(
         self, vertices: Floats, people: NDArray[np.intp]
@@ -259,37 +227,3 @@ class SyntheticScene:
         colour = (255 * srgb_from_linear(room.colour[0])).permute(1, 2, 0)
         image = np.ascontiguousarray(colour.numpy().astype(np.uint8))
         return image, room.depth_m[0].numpy()
-
-    def _truth(
-        self,
-        pose: Floats,
-        rotations: Floats,
-        translations: Floats,
-        vertices: Floats,
-        joints: Floats,
-        shown: NDArray[np.int32],
-    ) -> GroundTruth:
-        counts = np.bincount(shown.reshape(-1), minlength=len(self.motions) + 1)[1:]
-        rows = np.flatnonzero(counts >= LEAST_SEEN_PX)
-        visible = np.array([_box_of(shown == row + 1) for row in rows]).reshape(-1, 4)
-        outlines = self.camera.project(vertices[rows])
-        whole = np.hstack((np.nanmin(outlines, 1), np.nanmax(outlines, 1))).reshape(-1, 4)
-        betas = np.array([self.motions[row].betas for row in rows]).reshape(-1, 10)
-        return GroundTruth(
-            ids=rows + 1,
-            rotations=rotations[rows],
-            betas=betas,
-            translations_m=translations[rows],
-            joints_m=joints[rows],
-            keypoints_px=self.camera.project(joints[rows]),
-            boxes_xyxy=whole,
-            visible_boxes_xyxy=visible,
-            visible_px=counts[rows],
-            world_from_camera=pose,
-        )
-
-
-def _box_of(mask: NDArray[np.bool_]) -> list[int]:
-    """Return left, top, right, bottom of the pixels of a mask, which has some."""
-    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    return [columns[0], rows[0], columns[-1], rows[-1]]

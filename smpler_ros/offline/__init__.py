@@ -1,0 +1,1 @@
+"""Bags without a running ROS: written from synthetic scenes, evaluated, summarised."""
