@@ -54,12 +54,18 @@ class Errors:
         return {name: float(values.double().mean()) for name, values in names.items()}
 
 
-def joint_error(predicted: Values, target: Values) -> Values:
-    """Return MPJPE (n,), mm: the mean distance of joints (n, 14, 3), m, hips' midpoints aligned.
+def joint_error(predicted: Values, target: Values, *, centred: bool = True) -> Values:
+    """Return MPJPE (n,), mm: the mean distance of joints (n, 14, 3), m.
+
+    Args:
+        predicted: joints.
+        target: the true ones.
+        centred: whether the hips' midpoints are aligned first; False takes the joints as they
+            come, for another origin. So in `pck` and `auc`.
 
     Source: Ionescu et al., "Human3.6M", TPAMI 2014.
     """
-    return _as_given(predicted, _joint_distances(predicted, target).mean(-1))
+    return _as_given(predicted, _joint_distances(predicted, target, centred).mean(-1))
 
 
 def aligned_joint_error(predicted: Values, target: Values) -> Values:
@@ -104,18 +110,21 @@ def acceleration_error(
     return _as_given(predicted, unit * bend.norm(dim=-1).mean(-1))
 
 
-def pck(predicted: Values, target: Values, threshold_mm: float = PCK_THRESHOLD_MM) -> Values:
-    """Return the share, 0 to 1, of joints (n, 14, 3), m, that are nearer than a limit: (n,).
-
-    Hips' midpoints are aligned.
-    """
-    distances = _joint_distances(predicted, target)
+def pck(
+    predicted: Values,
+    target: Values,
+    threshold_mm: float = PCK_THRESHOLD_MM,
+    *,
+    centred: bool = True,
+) -> Values:
+    """Return the share (n,), 0 to 1, of joints (n, 14, 3), m, that are nearer than a limit."""
+    distances = _joint_distances(predicted, target, centred)
     return _as_given(predicted, (distances < threshold_mm).to(distances.dtype).mean(-1))
 
 
-def auc(predicted: Values, target: Values) -> Values:
+def auc(predicted: Values, target: Values, *, centred: bool = True) -> Values:
     """Return the mean (n,) of `pck` over `AUC_THRESHOLDS_MM`, for joints (n, 14, 3), m."""
-    distances = _joint_distances(predicted, target)
+    distances = _joint_distances(predicted, target, centred)
     limits = distances.new_tensor(AUC_THRESHOLDS_MM)
     inside = (distances[..., None] < limits).to(distances.dtype)
     return _as_given(predicted, inside.mean((-1, -2)))
@@ -146,10 +155,11 @@ def align(points: Tensor, target: Tensor) -> Tensor:
     return moved
 
 
-def _joint_distances(predicted: Values, target: Values) -> Tensor:
-    """(n, 14, 3) joints, m -> (n, 14) distances, mm, with hips' midpoints aligned."""
+def _joint_distances(predicted: Values, target: Values, centred: bool) -> Tensor:
+    """(n, 14, 3) joints, m -> (n, 14) distances, mm."""
     x, y = torch.as_tensor(predicted), torch.as_tensor(target)
-    distances: Tensor = MM_FROM_M * (centre_on_hips(x) - centre_on_hips(y)).norm(dim=-1)
+    apart = centre_on_hips(x) - centre_on_hips(y) if centred else x - y
+    distances: Tensor = MM_FROM_M * apart.norm(dim=-1)
     return distances
 
 

@@ -107,7 +107,7 @@ class Window:
             )
         if self.rotation_deg:
             return self._warp(rgb, low, width, height)
-        square = np.zeros((height, width, 3), np.float32)
+        square = np.zeros((height, width, 3))  # whole pixels blend to more than 24 bits
         top, left = max(0, -low[1]), max(0, -low[0])
         seen = rgb[max(0, low[1]) : max(0, high[1]), max(0, low[0]) : max(0, high[0])]
         square[top : top + len(seen), left : left + seen.shape[1]] = seen

@@ -45,6 +45,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.images)
 
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        return Batch(*(values.to(device, non_blocking=True) for values in vars(self).values()))
+
 
 class SyntheticCrops(IterableDataset[Batch]):
     """An endless training set that renders as it goes; the same seed gives the same batches."""

@@ -39,6 +39,6 @@ class DenseHead(nn.Module):
 
 def draw_spots(keypoints: Tensor, side: int) -> Tensor:
     """Return maps (b, k, side, side), 1 at keypoints (b, k, 2) and 0 far away."""
-    centres = torch.linspace(-1 + 1 / side, 1 - 1 / side, side)
+    centres = torch.linspace(-1 + 1 / side, 1 - 1 / side, side, device=keypoints.device)
     across, down = torch.exp(-(((centres - keypoints[..., None]) / _SPREAD) ** 2)).unbind(2)
     return down[..., :, None] * across[..., None, :]

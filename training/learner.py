@@ -2,112 +2,172 @@
 
 import copy
 import math
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, Generic
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from smpler_model.body_arrays import BodyArrays
-from smpler_model.config import find_model
-from smpler_model.models import build_model
-from smpler_model.network import Smpler
-from smpler_model.types import Stage
-from training.crop_files import Batch
-from training.dense import DenseHead
-from training.losses import Losses, compare, full_labels
+from smpler_model.network import BackboneModel
+from training.losses import Counts
+from training.objectives import Examples, Objective, ObjectiveModule
+from training.processes import Processes, share_batch_norms
 from training.settings import TrainSettings
-from training.surface import SampledSurface
-
-BYTES = 255.0
 
 
-class Learner:
-    """Network, dense head, optimiser and the running mean of the network's weights."""
+class Learner(Generic[Examples]):
+    """Objective, optimiser and the running mean of the network's weights."""
 
-    def __init__(self, settings: TrainSettings, arrays: BodyArrays) -> None:
-        """Build everything from the run's seed."""
-        torch.manual_seed(settings.seed)
-        self.settings = settings
-        config = find_model(settings.model)
-        self.model = build_model(config, arrays).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.dense = DenseHead(config.channels[0])
-        self.surface = SampledSurface(self.model.body, settings.vertex_step)
-        self.mean_model: Smpler = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.trained = [*self.model.parameters(), *self.dense.parameters()]
+    def __init__(
+        self,
+        settings: TrainSettings,
+        objective: ObjectiveModule[Examples],
+        processes: Processes,
+        steps: int,
+    ) -> None:
+        """Take an objective, on the CPU, to its device.
+
+        Args:
+            settings: of the run.
+            objective: with the weights to begin with.
+            processes: that learn together.
+            steps: updates in all, for the course of the learning rate.
+        """
+        self.settings, self.processes, self.steps = settings, processes, steps
+        self.objective: ObjectiveModule[Examples] = objective.to(processes.device)
+        if settings.channels_last:
+            objective.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.mean_model: BackboneModel = self._copy_model() if settings.ema else objective.model
+        if processes.count > 1 and settings.sync_batch_norm:
+            objective.model = share_batch_norms(objective.model, processes.device)  # type: ignore[assignment]
+        if settings.compile:
+            objective.model.backbone.compile()
+        self._callable = self._distribute()
+        self.trained = [p for p in objective.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
             self.trained, settings.learning_rate, weight_decay=settings.weight_decay
         )
+        half = settings.autocast != "none" and settings.autocast_type == "float16"
+        self.scaler = torch.amp.GradScaler(processes.device.type, enabled=half)
         self.step_count = 0
 
-    def step(self, batch: Batch) -> dict[str, float]:
-        """Learn from one batch; return the loss' terms before that."""
+    @property
+    def model(self) -> BackboneModel:
+        """The network that learns."""
+        model: BackboneModel = self.objective.model
+        return model
+
+    def step(self, batches: Sequence[Examples]) -> dict[str, float]:
+        """Learn from this process' batches; return the loss' terms before that.
+
+        Args:
+            batches: one for each forward pass; the weights change once.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
-        self.model.train()
-        stages, finest = self._run(batch)
-        labels = full_labels(len(batch), batch.keypoints.shape[1])
-        with torch.no_grad():
-            target = self.surface.compared(batch.rotations, batch.betas, None, batch.keypoints)
-        each = []
-        for stage in stages:
-            posed = self.surface.compared(stage.rotations, stage.betas, stage.camera, None)
-            each.append(compare(posed, target, labels, self.settings.weights))
-        dense = self.settings.dense_weight * self.dense(finest, batch)
-        loss = self._weigh(each) + dense
+        # Dropout depends on seed, step and process alone, so that a resumed run draws the same.
+        torch.manual_seed(
+            (self.settings.seed * 8191 + self.step_count) * 4096 + self.processes.rank
+        )
+        self.objective.train()
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
-        self.optimiser.step()
+        sums: dict[str, Tensor] = {}
+        for number, batch in enumerate(batches):
+            found = self._backward(batch, len(batches), is_last=number == len(batches) - 1)
+            for name, value in found.terms.items():
+                sums[name] = sums.get(name, torch.zeros_like(value)) + value / len(batches)
+        numbers = self._numbers(sums)
+        self._update()
         self.step_count += 1
         self._follow()
-        return each[-1].numbers() | {"dense": float(dense.detach())}
+        return numbers
 
     def learning_rate(self) -> float:
-        """Rise over the warm-up, then fall as half a cosine."""
+        """Rise over the warm-up; then stay, or fall as half a cosine."""
         s = self.settings
         rise = min(1.0, (self.step_count + 1) / max(s.warm_up, 1))
-        fall = 0.5 * (1 + math.cos(math.pi * self.step_count / s.steps))
+        if s.schedule == "constant":
+            return s.learning_rate * rise
+        fall = 0.5 * (1 + math.cos(math.pi * self.step_count / self.steps))
         return s.learning_rate * rise * (0.01 + 0.99 * fall)
 
     def state(self) -> dict[str, Any]:
         """Return what `load_state` needs to go on as if there had been no stop."""
         return {
-            "model": self.model.state_dict(),
-            "mean_model": self.mean_model.state_dict(),
-            "dense": self.dense.state_dict(),
+            "objective": self.objective.state_dict(),
+            "mean_model": self.mean_model.state_dict() if self.settings.ema else {},
             "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "step": self.step_count,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
-        self.model.load_state_dict(state["model"])
-        self.mean_model.load_state_dict(state["mean_model"])
-        self.dense.load_state_dict(state["dense"])
+        self.objective.load_state_dict(state["objective"])
+        if self.settings.ema:
+            self.mean_model.load_state_dict(state["mean_model"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
         self.step_count = state["step"]
 
-    def _run(self, batch: Batch) -> tuple[list[Stage], Tensor]:
-        """Return the stages that learn, in float32, and the finest features."""
-        model = self.model
-        images = normalise(batch.images, model)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.autocast != "none"):
-            features = model.backbone(images)
-        features = [feature.float() for feature in features]
-        # What follows stays in float32: eight bits cannot hold a rotation.
-        if self.step_count < self.settings.first_guess_share * self.settings.steps:
-            return [model.guess(features)], features[0]
-        return model.refine(features), features[0]
+    def _copy_model(self) -> BackboneModel:
+        copied: BackboneModel = copy.deepcopy(self.model).eval().requires_grad_(False)
+        return copied
 
-    def _weigh(self, each: list[Losses]) -> Tensor:
-        """Return the mean of the stages' losses, the last of weight one."""
-        weights = [self.settings.stage_weight] * (len(each) - 1) + [1.0]
-        total = torch.stack([w * e.total for w, e in zip(weights, each, strict=True)]).sum()
-        return total / sum(weights)
+    def _distribute(self) -> nn.Module:
+        if self.processes.count == 1:
+            whole: nn.Module = self.objective
+            return whole
+        return DistributedDataParallel(
+            self.objective,
+            broadcast_buffers=False,
+            find_unused_parameters=self.settings.first_guess_share > 0,
+        )
+
+    def _backward(self, batch: Examples, parts: int, *, is_last: bool) -> Objective:
+        """Add the gradient of one batch; processes share it with the last batch of a step."""
+        counts = self._count(batch)
+        guess_only = self.step_count < self.settings.first_guess_share * self.steps
+        if isinstance(self._callable, DistributedDataParallel):
+            self._callable.require_backward_grad_sync = is_last
+        found: Objective = self._callable(batch, counts, guess_only)
+        self.scaler.scale(found.loss / parts).backward()  # type: ignore[no-untyped-call]
+        return found
+
+    def _count(self, batch: Examples) -> Counts:
+        own = self.objective.count(batch)
+        values = torch.stack([getattr(own, field.name).float() for field in fields(Counts)])
+        return Counts(*self.processes.mean(values).to(own.people.dtype).unbind())
+
+    def _numbers(self, sums: dict[str, Tensor]) -> dict[str, float]:
+        means = self.processes.mean(torch.stack(list(sums.values())))
+        numbers = dict(zip(sums, means.tolist(), strict=True))
+        broken = [name for name, value in numbers.items() if not math.isfinite(value)]
+        if broken:
+            raise FloatingPointError(
+                f"the loss must be finite, got {numbers} in step {self.step_count}; lower the "
+                "learning rate, or look for labels that are out of range"
+            )
+        return numbers
+
+    def _update(self) -> None:
+        if self.settings.clip:
+            self.scaler.unscale_(self.optimiser)
+            nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
 
     @torch.no_grad()
     def _follow(self) -> None:
         """Move the mean weights towards the present ones, quickly while there are few steps."""
+        if not self.settings.ema:
+            return
         decay = min(self.settings.ema, (1 + self.step_count) / (10 + self.step_count))
         present = self.model.state_dict()
         for name, mean in self.mean_model.state_dict().items():
@@ -117,10 +177,6 @@ class Learner:
                 mean.copy_(present[name])
 
 
-def normalise(images: Tensor, model: Smpler) -> Tensor:
-    """Return (b, 3, s, s) RGB from 0 to 255 as the network wants it."""
-    mean, std = (
-        BYTES * images.new_tensor(values)[:, None, None]
-        for values in (model.config.mean, model.config.std)
-    )
-    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+def mix_seed(*numbers: int) -> int:
+    """Return one seed for some numbers; other numbers give another."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

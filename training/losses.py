@@ -64,6 +64,29 @@ class Labels:
     joint_confidence: Tensor
     keypoint_confidence: Tensor
 
+    def to(self, like: Tensor) -> "Labels":
+        """Return the labels with a tensor's type, on its device."""
+        return Labels(*(values.to(like) for values in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many people the means run over; scalars.
+
+    Several processes share a batch: with the mean counts of all of them instead of its own, the
+    mean of the processes' gradients is the gradient of the whole batch, however unevenly the
+    labels are spread.
+
+    Attributes:
+        people: all of them.
+        with_smpl: those whose rotations and surface are labelled.
+        with_joints: those whose joints in space are labelled.
+    """
+
+    people: Tensor
+    with_smpl: Tensor
+    with_joints: Tensor
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -79,10 +102,10 @@ class Losses:
         """Their sum."""
         return self.vertices + self.keypoints + self.joints + self.rotations
 
-    def numbers(self) -> dict[str, float]:
-        """Return the terms and their sum by name."""
-        values = {name: getattr(self, name) for name in (*LossWeights.__annotations__, "total")}
-        return {name: float(value.detach()) for name, value in values.items()}
+    def terms(self) -> dict[str, Tensor]:
+        """Return the terms and their sum by name, without gradient."""
+        names = (*LossWeights.__annotations__, "total")
+        return {name: getattr(self, name).detach() for name in names}
 
 
 def full_labels(people: int, keypoints: int, joints: int = 14) -> Labels:
@@ -95,17 +118,38 @@ def full_labels(people: int, keypoints: int, joints: int = 14) -> Labels:
     )
 
 
+def count_labels(labels: Labels) -> Counts:
+    """Count the people who have labels."""
+    return Counts(
+        labels.has_smpl.new_tensor(len(labels.has_smpl)),
+        labels.has_smpl.sum(),
+        labels.has_joints.sum(),
+    )
+
+
 def compare(
-    predicted: Posed, target: Posed, labels: Labels, weights: LossWeights | None = None
+    predicted: Posed,
+    target: Posed,
+    labels: Labels,
+    weights: LossWeights | None = None,
+    counts: Counts | None = None,
 ) -> Losses:
     """Compute the losses of b people; a term for which nobody is labelled is 0.
 
     Means run over the people who have the label, and over all their entries, those of no
     confidence too.
 
+    Args:
+        predicted: what the network says.
+        target: what the labels say; of any value where there is no label.
+        labels: which there are.
+        weights: of the terms; SMPLer's if None.
+        counts: of the people that means run over; those of `labels` if None.
+
     Source: SMPLer, section 3.4; weights and choices of norms as released.
     """
     weights = weights or LossWeights()
+    counts = counts or count_labels(labels)
     surface = (predicted.vertices - predicted.pelvis[:, None]) - (
         target.vertices - target.pelvis[:, None]
     )
@@ -114,15 +158,17 @@ def compare(
     shift = predicted.keypoints - target.keypoints
     weighted_joints = labels.joint_confidence[..., None] * apart.square()
     weighted_keypoints = labels.keypoint_confidence[..., None] * shift.square()
+    everybody = torch.ones_like(labels.has_smpl)
     return Losses(
-        weights.vertices * _mean_over(surface.abs(), labels.has_smpl),
-        weights.keypoints * weighted_keypoints.mean(),
-        weights.joints * _mean_over(weighted_joints, labels.has_joints),
-        weights.rotations * _mean_over(turn.abs(), labels.has_smpl),
+        weights.vertices * _mean_over(surface.abs(), labels.has_smpl, counts.with_smpl),
+        weights.keypoints * _mean_over(weighted_keypoints, everybody, counts.people),
+        weights.joints * _mean_over(weighted_joints, labels.has_joints, counts.with_joints),
+        weights.rotations * _mean_over(turn.abs(), labels.has_smpl, counts.with_smpl),
     )
 
 
-def _mean_over(values: Tensor, present: Tensor) -> Tensor:
-    """Return the mean of (b, ...) values over the people who are present, 0 if nobody is."""
+def _mean_over(values: Tensor, present: Tensor, count: Tensor) -> Tensor:
+    """Return the sum of (b, ...) values' means over those present, over a count; 0 for nobody."""
     each = values.flatten(1).mean(1)
-    return (each * present).sum() / present.sum().clamp(min=1)
+    nobody = count == 0
+    return (each * present).sum() / torch.where(nobody, torch.ones_like(count), count)

@@ -14,8 +14,8 @@ from smpler_model.checkpoint import load_model, read_checkpoint
 from smpler_model.config import find_model
 from smpler_model.metrics import Errors
 from smpler_model.shipped import shipped_path
+from training.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer
 from training.crop_files import CropFiles, hash_files, shard_path
-from training.evaluate import evaluate, evaluate_model, mean_answer, rest_answer
 from training.render_crops import shard_seeds
 from training.settings import TrainSettings, crop_data, load_settings
 

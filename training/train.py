@@ -1,62 +1,82 @@
 """Train a network: `python -m training.train config/train/nano.yaml [field=value ...]`.
 
-Started again, it goes on from the last checkpoint as if it had not stopped.
+On several GPUs or machines: `torchrun --nproc-per-node 2 -m training.train CONFIG`. Started again,
+it goes on from the last checkpoint as if it had not stopped.
 """
 
 import argparse
 import json
+import logging
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator
+from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from smpler_model.builtin_body import load_builtin_body
 from smpler_model.checkpoint import save_checkpoint
-from training.configuration import plain_values
-from training.crop_files import CropFiles, augment, hash_files, shard_path
-from training.evaluate import evaluate_model
+from training.configuration import plain_values, write_configuration
 from training.learner import Learner
-from training.render_crops import shard_seeds
-from training.settings import TrainSettings, crop_data, load_settings
+from training.objectives import CropObjective, ObjectiveModule, PeopleObjective
+from training.overlays import draw_overlays
+from training.processes import Processes, join_processes
+from training.settings import CropData, TrainSettings, load_settings
+from training.sources import Validation, make_source
+from training.starting_models import build_starting_model
 
 CHECKPOINT = "last.pt"
 WEIGHTS = "weights.pt"
+BEST = "best.pt"
+CONFIGURATION = "configuration.yaml"
+CHOSEN_BY = "MPJPE"
 SECONDS_AN_HOUR = 3600.0
+
+# They decide how quickly and where a run goes, not what it learns.
+_FREE_FIELDS = ("output", "threads", "device", "checkpoint_every", "log_every")
 
 
 class Run:
     """A run's data, learner and record."""
 
-    def __init__(self, settings: TrainSettings) -> None:
+    def __init__(self, settings: TrainSettings, processes: Processes | None = None) -> None:
         """Load data, build the network, and go on from a checkpoint where there is one.
 
+        Everything that can be wrong with files is found here, before the first step.
+
         Raises:
-            FileNotFoundError: the crops were not rendered.
-            ValueError: the checkpoint belongs to other settings or other data.
+            FileNotFoundError: a file is missing.
+            ValueError: a file does not fit, or the checkpoint belongs to another run.
+            OSError: there is too little room for checkpoints.
         """
         torch.set_num_threads(settings.threads)
-        self.settings = settings
-        self.data = crop_data(settings)
-        training, _, held_out = (
-            [shard_path(self.data.folder, seed) for seed in seeds]
-            for seeds in shard_seeds(self.data)
-        )
-        self.crops, self.held_out = CropFiles(training), CropFiles(held_out)
-        self.learner = Learner(settings, load_builtin_body())
+        self.settings, self.processes = settings, processes or Processes()
+        settings.output.mkdir(parents=True, exist_ok=True)
+        model = build_starting_model(settings)
+        self.source = make_source(settings, self.processes, model.config.image_size)
+        self.steps = settings.epochs * self.source.steps_per_epoch or settings.steps
+        objective: ObjectiveModule[Any]
+        if isinstance(settings.data, CropData):
+            objective = CropObjective(model, settings)
+        else:
+            objective = PeopleObjective(model, settings)
+        self.learner: Learner[Any] = Learner(settings, objective, self.processes, self.steps)
+        self.best: dict[str, float] = {}
         self.record: dict[str, Any] = {
             "settings": plain_values(settings),
-            "data_sha256": hash_files(training),
-            "held_out_sha256": hash_files(held_out),
+            "processes": self.processes.count,
+            **self.source.facts,
             "hours": 0.0,
             "threads": settings.threads,
         }
-        settings.output.mkdir(parents=True, exist_ok=True)
+        check_room(settings.output, self.learner)
         if self.checkpoint.exists():
             self._resume()
+        if self.processes.is_first:
+            write_configuration(settings, settings.output / CONFIGURATION)
 
     @property
     def checkpoint(self) -> Path:
@@ -65,87 +85,172 @@ class Run:
 
     def train(self) -> None:
         """Learn until all steps are done."""
-        s, learner = self.settings, self.learner
+        s, learner, first = self.settings, self.learner, self.processes.is_first
         started, hours = time.monotonic(), self.record["hours"]
-        bar = tqdm(total=s.steps, initial=learner.step_count, desc=s.model, mininterval=2.0)
-        with bar:
-            while learner.step_count < s.steps:
-                numbers = self._step()
-                bar.set_postfix({name: f"{value:.2f}" for name, value in numbers.items()}, False)
+        board = SummaryWriter(str(s.output), purge_step=learner.step_count) if first else None
+        bar = tqdm(
+            total=self.steps,
+            initial=learner.step_count,
+            desc=s.model,
+            mininterval=2.0,
+            disable=not first,
+        )
+        batches = self.source.batches(learner.step_count, self.steps)
+        began, done_before = time.monotonic(), learner.step_count
+        try:
+            for batch in batches:
+                rate = learner.learning_rate()
+                numbers = learner.step(batch)
+                shown = {name: f"{value:.2f}" for name, value in numbers.items()}
+                bar.set_postfix(shown, refresh=False)
                 bar.update()
                 done = learner.step_count
                 self.record["hours"] = hours + (time.monotonic() - started) / SECONDS_AN_HOUR
-                if done % s.evaluate_every == 0 or done == s.steps:
-                    self._log(numbers | self._evaluate())
+                last = done == self.steps
+                if done % s.evaluate_every == 0 or last:
+                    numbers = numbers | self._validate(board)
+                    self._log(numbers)
+                    self.save()
                 elif done % s.checkpoint_every == 0:
                     self._log(numbers)
-                if done % s.checkpoint_every == 0 or done == s.steps:
                     self.save()
+                if board and (done % s.log_every == 0 or last):
+                    pace = (done - done_before) / (time.monotonic() - began)
+                    people = self.source.share * self.processes.count
+                    rates = {"learning rate": rate, "people a second": pace * people}
+                    began, done_before = time.monotonic(), done
+                    write_scalars(board, numbers | rates, done)
+        finally:
+            bar.close()
+            if board:
+                board.close()
 
     def save(self) -> None:
-        """Write the checkpoint, and the mean weights to evaluate and ship; each is whole."""
-        partial = self.checkpoint.with_name(f".{CHECKPOINT}.{os.getpid()}")
-        torch.save({"learner": self.learner.state(), "record": self.record}, partial)
-        partial.replace(self.checkpoint)
-        self.export(self.settings.output / WEIGHTS)
+        """Write the checkpoint, and the weights to evaluate and ship; each is whole."""
+        if self.processes.is_first:
+            content = {"learner": self.learner.state(), "record": self.record, "best": self.best}
+            save_whole(content, self.checkpoint)
+            self.export(self.settings.output / WEIGHTS)
+        self.processes.wait()
 
     def export(self, path: Path) -> None:
-        """Write the mean weights in half precision, without the body, with the run's record."""
+        """Write the mean weights with the run's record.
+
+        Those of the built-in body's small model are written in half precision and without the
+        body, others in full and with it.
+        """
         record = self.record | {"steps": self.learner.step_count}
+        small = isinstance(self.settings.data, CropData)
         save_checkpoint(
             self.learner.mean_model,
             path,
-            include_body=False,
-            dtype=torch.float16,
+            include_body=not small,
+            dtype=torch.float16 if small else None,
             other={"record": record},
         )
 
-    def _step(self) -> dict[str, float]:
-        """Learn from the crops that belong to the present step, whatever came before it."""
-        s, step = self.settings, self.learner.step_count
-        batches = len(self.crops) // s.batch
-        epoch, place = divmod(step, batches)
-        order = torch.randperm(
-            len(self.crops), generator=Generator().manual_seed(_mix(s.seed, 1, epoch))
-        )
-        batch = self.crops.batch(order[place * s.batch : (place + 1) * s.batch])
-        generator = Generator().manual_seed(_mix(s.seed, 2, step))
-        changed = augment(batch, generator, colour=self.data.colour, cutout=self.data.cutout)
-        return self.learner.step(changed)
-
-    def _evaluate(self) -> dict[str, float]:
-        return evaluate_model(self.learner.mean_model, self.held_out).means()
+    def _validate(self, board: SummaryWriter | None) -> dict[str, float]:
+        model = self.learner.mean_model
+        found: Validation = self.source.validate(model)
+        if board:
+            picture = draw_overlays(model, self.source.show().images)
+            write_picture(board, picture, self.learner.step_count)
+        error = found.errors.get(CHOSEN_BY)
+        is_better = error is not None and error < self.best.get(CHOSEN_BY, float("inf"))
+        if found.chooses and is_better:
+            self.best = found.errors | {"step": float(self.learner.step_count)}
+            if self.processes.is_first:
+                self.export(self.settings.output / BEST)
+        return found.errors
 
     def _log(self, numbers: dict[str, float]) -> None:
+        if not self.processes.is_first:
+            return
         line = {"step": self.learner.step_count, "hours": self.record["hours"], **numbers}
         with (self.settings.output / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def _resume(self) -> None:
         saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        for name in ("settings", "data_sha256", "held_out_sha256"):
-            if saved["record"][name] != self.record[name]:
+        for name in ("settings", "processes", *self.source.facts):
+            if _decisive(saved["record"].get(name)) != _decisive(self.record[name]):
                 raise ValueError(
                     f"{self.checkpoint} must come from the same {name}, got another; give another "
                     "output folder, or remove the checkpoint"
                 )
-        self.record = saved["record"]
+        self.record["hours"] = saved["record"]["hours"]
+        self.best = saved["best"]
         self.learner.load_state(saved["learner"])
 
 
-def _mix(seed: int, purpose: int, number: int) -> int:
-    """Return a seed of its own for each purpose and number."""
-    return (seed * 4 + purpose) * 1_000_003_000 + number
+def check_room(folder: Path, learner: Learner[Any]) -> None:
+    """Fail where the disk cannot hold a run's checkpoints, the old and the new one at once.
+
+    Raises:
+        OSError: there is too little room.
+    """
+    weights = sum(4 * p.numel() for p in learner.trained)
+    body = sum(4 * b.numel() for b in learner.model.body.buffers())
+    states = 3 + bool(learner.settings.ema)  # weights, two moments, their mean
+    needed = 2 * weights * states + 3 * (weights + body)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(
+            f"checkpoints need {needed / 1e9:.1f} GB, got {free / 1e9:.1f} GB free in {folder}; "
+            "make room or give another output folder"
+        )
 
 
-def main() -> None:
-    """Read the command line and train."""
+def save_whole(content: dict[str, Any], path: Path) -> None:
+    """Write a file that is there as a whole or not at all, even if the power fails."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_scalars(board: SummaryWriter, numbers: dict[str, float], step: int) -> None:
+    """Write numbers to TensorBoard: losses, errors, and what else there is."""
+    for name, value in numbers.items():
+        group = "error" if name.isupper() or "-" in name else "training"
+        board.add_scalar(f"{group}/{name}", value, step)
+
+
+def write_picture(board: SummaryWriter, picture: Any, step: int) -> None:  # noqa: ANN401
+    """Write an (h, w, 3) picture to TensorBoard."""
+    board.add_image("overlays", picture, step, dataformats="HWC")
+
+
+def _decisive(value: object) -> object:
+    """Leave out what does not change what is learnt."""
+    if not isinstance(value, dict):
+        return value
+    kept = {name: inner for name, inner in value.items() if name not in _FREE_FIELDS}
+    kept["data"] = {n: v for n, v in kept["data"].items() if n not in ("workers", "root")}
+    return kept
+
+
+def main() -> int:
+    """Read the command line and train; return 1 after an error, which is one sentence."""
     parser = argparse.ArgumentParser(description="Train a network.")
     parser.add_argument("config", help="YAML file of the run")
     parser.add_argument("overrides", nargs="*", metavar="field=value")
     arguments = parser.parse_args()
-    Run(load_settings(arguments.config, arguments.overrides)).train()
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    try:
+        settings = load_settings(arguments.config, arguments.overrides)
+        with join_processes(settings.device) as processes:
+            Run(settings, processes).train()
+    except (ValueError, OSError, FloatingPointError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from training.losses import Labels, LossWeights, Posed, compare, full_labels
+from training.losses import Counts, Labels, LossWeights, Posed, compare, full_labels
 
 
 def random_people(seed: int, b: int = 3) -> Posed:
@@ -15,7 +15,7 @@ def random_people(seed: int, b: int = 3) -> Posed:
 def test_truth_costs_nothing() -> None:
     people = random_people(0)
     losses = compare(people, people, full_labels(3, 24))
-    assert all(value == 0 for value in losses.numbers().values())
+    assert all(value == 0 for value in losses.terms().values())
 
 
 def test_terms_by_hand() -> None:
@@ -79,3 +79,22 @@ def test_weights_scale_their_terms() -> None:
     usual = compare(predicted, target, labels)
     torch.testing.assert_close(usual.joints, 1000 * once.joints)
     torch.testing.assert_close(usual.rotations, 50 * once.rotations)
+
+
+def test_counts_of_all_make_parts_add_up() -> None:
+    """With the mean counts of two halves, the mean of their losses is that of the whole."""
+    predicted, target = random_people(0, 6), random_people(1, 6)
+    labels = Labels(
+        torch.tensor([1.0, 0, 0, 1, 1, 1]),
+        torch.tensor([0.0, 1, 0, 0, 0, 0]),
+        torch.rand(6, 14, generator=torch.Generator().manual_seed(2)),
+        torch.ones(6, 24),
+    )
+    whole = compare(predicted, target, labels)
+    shared = Counts(torch.tensor(3.0), labels.has_smpl.sum() / 2, labels.has_joints.sum() / 2)
+    halves = []
+    for rows in (slice(0, 2), slice(2, 6)):
+        cut = [type(v)(*(t[rows] for t in vars(v).values())) for v in (predicted, target, labels)]
+        halves.append(compare(*cut, counts=shared))
+    for name, value in whole.terms().items():
+        torch.testing.assert_close((halves[0].terms()[name] + halves[1].terms()[name]) / 2, value)

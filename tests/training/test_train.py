@@ -3,19 +3,23 @@ from dataclasses import replace
 import pytest
 import torch
 
+from smpler_model.body import Body
 from smpler_model.builtin_body import load_builtin_body
 from smpler_model.checkpoint import load_model
+from training.crop_errors import constant_answer, evaluate
 from training.crop_files import CropFiles
-from training.evaluate import constant_answer, evaluate
 from training.learner import Learner
-from training.settings import TrainSettings
+from training.objectives import CropObjective
+from training.processes import Processes
+from training.settings import CropData, TrainSettings
+from training.starting_models import build_starting_model
 from training.surface import SampledSurface
 from training.train import WEIGHTS, Run
 
 
 def test_sampled_surface_is_the_body_s(crops: CropFiles) -> None:
     arrays = load_builtin_body()
-    learner_body = Learner(TrainSettings(), arrays).model.body
+    learner_body = Body(arrays)
     batch = crops.batch(torch.arange(4))
     mesh = learner_body.mesh(batch.rotations, batch.betas)
     vertices, h36m, joints = SampledSurface(learner_body, 16)(batch.rotations, batch.betas)
@@ -24,8 +28,7 @@ def test_sampled_surface_is_the_body_s(crops: CropFiles) -> None:
     torch.testing.assert_close(joints, mesh.joints)
 
 
-def test_truth_has_no_error(crops: CropFiles) -> None:
-    body = Learner(TrainSettings(), load_builtin_body()).model.body
+def test_truth_has_no_error(crops: CropFiles, body: Body) -> None:
     one = crops.batch(torch.arange(16))
     errors = evaluate(
         lambda batch: constant_answer(one.rotations[0], one.betas[0])(batch), body, crops
@@ -40,14 +43,14 @@ def test_stopping_and_going_on_changes_nothing(settings: TrainSettings) -> None:
     straight.train()
     stopped_settings = replace(settings, autocast="none", output=settings.output / "stopped")
     stopped = Run(stopped_settings)
-    for _ in range(2):
-        stopped._step()
+    for batches in stopped.source.batches(0, 2):
+        stopped.learner.step(batches)
     stopped.save()
     resumed = Run(stopped_settings)
     assert resumed.learner.step_count == 2
     resumed.train()
     wanted = straight.learner.state()
-    for part in ("model", "mean_model", "dense"):
+    for part in ("objective", "mean_model"):
         for name, values in resumed.learner.state()[part].items():
             assert torch.equal(values, wanted[part][name]), (part, name)
 
@@ -71,10 +74,11 @@ def test_checkpoints_of_other_settings_are_refused(settings: TrainSettings) -> N
 
 
 def test_a_few_crops_are_learnt(crops: CropFiles) -> None:
-    learner = Learner(
-        TrainSettings(steps=60, warm_up=5, first_guess_share=0.0, batch=4, autocast="none"),
-        load_builtin_body(),
+    settings = TrainSettings(
+        steps=60, warm_up=5, first_guess_share=0.0, batch=4, autocast="none", data=CropData()
     )
+    objective = CropObjective(build_starting_model(settings), settings)
+    learner = Learner(settings, objective, Processes(), settings.steps)
     batch = crops.batch(torch.arange(4))
-    totals = [learner.step(batch)["total"] for _ in range(40)]
+    totals = [learner.step([batch])["total"] for _ in range(40)]
     assert totals[-1] < 0.2 * totals[0]

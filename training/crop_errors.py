@@ -9,40 +9,53 @@ from smpler_model.body import Body
 from smpler_model.geometry import rotation_from_6d
 from smpler_model.mean_parameters import upright_parameters
 from smpler_model.metrics import Errors, aligned_joint_error, joint_error, vertex_error
-from smpler_model.network import Smpler
+from smpler_model.network import BackboneModel
 from smpler_model.skeleton import H36M_EVALUATED, H36M_PELVIS
 from smpler_model.types import Estimate
 from training.crop_files import Batch, CropFiles
-from training.learner import normalise
+from training.objectives import normalise
 
 Answer = Callable[[Batch], Estimate]
 _BATCH = 64
 
 
 @torch.no_grad()
-def evaluate(answer: Answer, body: Body, crops: CropFiles) -> Errors:
-    """Compare an answer's people with those that the crops show, on the whole surface."""
+def evaluate(answer: Answer, body: Body, crops: CropFiles, chosen: Tensor | None = None) -> Errors:
+    """Compare an answer's people with those that the crops show, on the whole surface.
+
+    Args:
+        answer: gives estimates.
+        body: that all have.
+        crops: to look at.
+        chosen: rows of these; all if None.
+    """
     each = []
-    for rows in torch.split(torch.arange(len(crops)), _BATCH):
+    device = body.v_template.device
+    chosen = torch.arange(len(crops)) if chosen is None else chosen
+    for rows in torch.split(chosen, _BATCH):
         batch = crops.batch(rows)
         estimate = answer(batch)
         each.append(
             _compare(
                 *_surface(body, estimate.rotations, estimate.betas),
-                *_surface(body, batch.rotations, batch.betas),
+                *_surface(body, batch.rotations.to(device), batch.betas.to(device)),
             )
         )
     columns = zip(*((e.mpjpe, e.pa_mpjpe, e.mpve) for e in each), strict=True)
-    return Errors(*map(torch.cat, columns))
+    return Errors(*(torch.cat(column).cpu() for column in columns))
 
 
-def evaluate_model(model: Smpler, crops: CropFiles) -> Errors:
-    """Evaluate a network on crops."""
+def evaluate_model(model: BackboneModel, crops: CropFiles, chosen: Tensor | None = None) -> Errors:
+    """Evaluate a network, on its device, on all or some crops."""
     was_training = model.training
     model.eval()
-    errors = evaluate(
-        lambda batch: model(normalise(batch.images, model), mesh=False).final, model.body, crops
-    )
+    device = next(model.parameters()).device
+
+    def answer(batch: Batch) -> Estimate:
+        found = model(normalise(batch.images.to(device), model), mesh=False).final
+        return Estimate(found.rotations, found.betas, found.camera)
+
+    errors = evaluate(answer, model.body, crops, chosen)
     model.train(was_training)
     return errors
 

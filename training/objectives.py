@@ -1,0 +1,177 @@
+"""What is minimised: a network and the losses of its estimates, as one module.
+
+Distributed training wraps the module, so that everything with weights runs inside it.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from smpler_model.geometry import project_weak_perspective, rotation_from_axis_angle
+from smpler_model.network import BackboneModel, Smpler
+from smpler_model.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
+from smpler_model.types import Mesh, Stage
+from training.crop_files import Batch
+from training.dense import DenseHead
+from training.losses import Counts, Labels, Losses, Posed, compare, count_labels, full_labels
+from training.people import People
+from training.settings import TrainSettings
+from training.surface import SampledSurface
+
+BYTES = 255.0
+
+Examples = TypeVar("Examples", Batch, People)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss to minimise and its parts, for the log.
+
+    Attributes:
+        loss: scalar.
+        terms: scalars by name, without gradient.
+    """
+
+    loss: Tensor
+    terms: dict[str, Tensor]
+
+
+class ObjectiveModule(nn.Module, Generic[Examples]):
+    """A network with the losses of its estimates."""
+
+    def __init__(self, model: BackboneModel, settings: TrainSettings) -> None:
+        super().__init__()
+        self.model = model
+        self.settings = settings
+
+    def count(self, batch: Examples) -> Counts:
+        """Return how many people of a batch have labels."""
+        raise NotImplementedError
+
+    def forward(self, batch: Examples, counts: Counts, guess_only: bool) -> Objective:
+        """Compute the loss.
+
+        Args:
+            batch: examples on the module's device.
+            counts: of all processes' people, as `losses.Counts` explains.
+            guess_only: train backbone and first guess alone.
+        """
+        raise NotImplementedError
+
+    def estimate(self, images: Tensor, guess_only: bool) -> tuple[list[Stage], Tensor]:
+        """Return the stages, in float32, and the finest features, for images from 0 to 255."""
+        model = self.model
+        normalised = normalise(images, model, channels_last=self.settings.channels_last)
+        with self._fewer_bits("backbone", "network"):
+            features: Sequence[Tensor] = model.backbone(normalised)
+        if self.settings.autocast == "backbone":
+            features = [feature.to(images.dtype) for feature in features]
+        with self._fewer_bits("network"):
+            if guess_only or not isinstance(model, Smpler):
+                return [model.guess(features)], features[0]
+            return model.refine(features), features[0]
+
+    def _fewer_bits(self, *parts: str) -> AbstractContextManager[object]:
+        if self.settings.autocast not in parts:
+            return nullcontext()
+        device = next(self.parameters()).device.type
+        return torch.autocast(device, getattr(torch, self.settings.autocast_type))
+
+
+class CropObjective(ObjectiveModule[Batch]):
+    """Every stage's losses on synthetic crops, where all is labelled, and maps of the body."""
+
+    def __init__(self, model: BackboneModel, settings: TrainSettings) -> None:
+        super().__init__(model, settings)
+        self.dense = DenseHead(model.config.channels[0])
+        self.surface = SampledSurface(model.body, settings.vertex_step)
+
+    def count(self, batch: Batch) -> Counts:
+        """Return the number of crops: each has every label."""
+        people = batch.images.new_tensor(len(batch))
+        return Counts(people, people, people)
+
+    def forward(self, batch: Batch, counts: Counts, guess_only: bool) -> Objective:
+        """Compute the loss; see the base class."""
+        stages, finest = self.estimate(batch.images, guess_only)
+        labels = full_labels(len(batch), batch.keypoints.shape[1]).to(batch.images)
+        with torch.no_grad():
+            target = self.surface.compared(batch.rotations, batch.betas, None, batch.keypoints)
+        each = []
+        for stage in stages:
+            posed = self.surface.compared(stage.rotations, stage.betas, stage.camera, None)
+            each.append(compare(posed, target, labels, self.settings.weights, counts))
+        dense = self.dense(finest.to(batch.images.dtype), batch)
+        loss = self._weigh(each) + self.settings.dense_weight * dense
+        return Objective(loss, each[-1].terms() | {"dense": dense.detach()})
+
+    def _weigh(self, each: list[Losses]) -> Tensor:
+        """Return the mean of the stages' losses, the last of weight one."""
+        weights = [self.settings.stage_weight] * (len(each) - 1) + [1.0]
+        total = torch.stack([w * e.total for w, e in zip(weights, each, strict=True)]).sum()
+        return total / sum(weights)
+
+
+class PeopleObjective(ObjectiveModule[People]):
+    """SMPLer's losses of the last stage on labelled photos."""
+
+    def count(self, batch: People) -> Counts:
+        """Return how many people of a batch have labels."""
+        return count_labels(labels_of(batch))
+
+    def forward(self, batch: People, counts: Counts, guess_only: bool) -> Objective:
+        """Compute the loss; see the base class."""
+        stages, _ = self.estimate(batch.images, guess_only)
+        final, body = stages[-1], self.model.body
+        with torch.autocast(final.rotations.device.type, enabled=False):
+            mesh = body.mesh(final.rotations, final.betas)
+            with torch.no_grad():
+                rotations = rotation_from_axis_angle(batch.pose.reshape(len(batch), -1, 3))
+                true_mesh = body.mesh(rotations, batch.betas)
+            losses = compare(
+                posed_estimate(self.model, final, mesh),
+                posed_labels(self.model, batch, rotations, true_mesh),
+                labels_of(batch),
+                self.settings.weights,
+                counts,
+            )
+        return Objective(losses.total, losses.terms())
+
+
+def posed_estimate(model: BackboneModel, stage: Stage, mesh: Mesh) -> Posed:
+    """Return what the losses compare of an estimate and its surface."""
+    h36m = model.body.h36m_joints(mesh.vertices)
+    joints = h36m[:, H36M_EVALUATED]
+    keypoints = project_weak_perspective(joints, stage.camera)
+    return Posed(stage.rotations, mesh.vertices, h36m[:, H36M_PELVIS], joints, keypoints)
+
+
+def posed_labels(model: BackboneModel, batch: People, rotations: Tensor, mesh: Mesh) -> Posed:
+    """Return what the losses compare of labels, their surface that of the neutral body."""
+    pelvis = model.body.h36m_joints(mesh.vertices)[:, H36M_PELVIS]
+    rows = list(LABELLED_EVALUATED)
+    return Posed(
+        rotations, mesh.vertices, pelvis, batch.joints[:, rows, :3], batch.keypoints[:, rows, :2]
+    )
+
+
+def labels_of(batch: People) -> Labels:
+    """Return which labels people have; joints are the 14 that are evaluated."""
+    rows = list(LABELLED_EVALUATED)
+    return Labels(
+        batch.has_smpl, batch.has_joints, batch.joints[:, rows, 3], batch.keypoints[:, rows, 2]
+    )
+
+
+def normalise(images: Tensor, model: BackboneModel, *, channels_last: bool = True) -> Tensor:
+    """Return (b, 3, s, s) RGB from 0 to 255 as the network wants it."""
+    whole = images.float()  # in this order and with these bits, as everybody does
+    mean, std = (
+        whole.new_tensor(values)[:, None, None] for values in (model.config.mean, model.config.std)
+    )
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return ((whole / BYTES - mean) / std).to(images.dtype).contiguous(memory_format=layout)
