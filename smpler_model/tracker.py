@@ -14,6 +14,7 @@ from smpler_model.detectors.detector import Detections
 
 _NOBODY = -1  # the library's id of a box that belongs to no confirmed track
 _LIBRARY_RATE_HZ = 30.0  # in which the library counts its buffer of lost tracks
+_FIRST_EARLY_ID = 2**40  # the library's own ids stay below
 
 
 class TrackState(IntEnum):
@@ -104,6 +105,7 @@ class Tracker:
             high_conf_det_threshold=config.sure_score,
         )
         self._ids: dict[int, int] = {}
+        self._early_ids = count(_FIRST_EARLY_ID)
         self._first_ns: int | None = None
         self._last_ns = 0
 
@@ -131,8 +133,21 @@ class Tracker:
         )
         seen = self._library.update(boxes, timestamp=(stamp_ns - self._first_ns) / 1e9)
         seen_ids = np.asarray(seen.tracker_id, np.int64)
+        if self._config.confirm_frames == 1:
+            seen_ids = self._confirm_at_once(seen, seen_ids)
         confirmed = seen_ids != _NOBODY
         return self._people(cast(Boxes, seen[confirmed]), seen_ids[confirmed])
+
+    def _confirm_at_once(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give ids to tracks that began with this image; the library does with the next one."""
+        begun = [track for track in self._library.tracks if track.tracker_id == _NOBODY]
+        for track in begun:
+            track.tracker_id = next(self._early_ids)
+        least = max(self._config.start_score, self._config.sure_score)
+        scores = np.asarray(seen.confidence if len(seen) else [], np.float64)
+        confirmed = seen_ids.copy()
+        confirmed[(seen_ids == _NOBODY) & (scores >= least)] = [t.tracker_id for t in begun]
+        return confirmed
 
     def _people(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> Tracks:
         alive = self._library.tracked_objects

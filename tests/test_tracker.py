@@ -36,6 +36,25 @@ def test_a_person_is_confirmed_and_keeps_the_id() -> None:
     assert tracks[-1].states[0] == TrackState.CONFIRMED
 
 
+@pytest.mark.parametrize("images", [1, 2, 3, 5])
+def test_a_person_is_reported_from_the_image_on_that_the_configuration_says(images: int) -> None:
+    tracks = run(Tracker(IdSource(), TrackerConfig(confirm_frames=images)), walk(8))
+    assert [len(frame) for frame in tracks] == [0] * (images - 1) + [1] * (9 - images)
+    assert {int(track_id) for frame in tracks for track_id in frame.ids} == {0}
+
+
+def test_people_confirmed_at_once_coast_and_keep_their_ids() -> None:
+    tracker = Tracker(IdSource(), TrackerConfig(confirm_frames=1, rate_hz=RATE_HZ))
+    left, right = walk(6), walk(6, x=400, speed=-WALK_PX)
+    both = [
+        detections_from(np.vstack([a.boxes_xyxy, b.boxes_xyxy, [[0, 0, 9, 9]]]), [0.9, 0.8, 0.3])
+        for a, b in zip(left, right, strict=True)
+    ]
+    tracks = run(tracker, [both[0], NOBODY, *both[2:]])
+    assert [sorted(frame.ids.tolist()) for frame in tracks] == [[0, 1]] * 6
+    assert tracks[1].states.tolist() == [TrackState.COASTING] * 2
+
+
 def test_a_flicker_is_nobody() -> None:
     tracks = run(Tracker(IdSource()), [NOBODY, *walk(1), *[NOBODY] * 5])
     assert all(len(frame) == 0 for frame in tracks)
