@@ -41,6 +41,9 @@ Background = Literal["room", "plain"]
 _NS = 1e-9
 _LEAST_ROOM_M = ((-4.2, -5.5, 0.0), (3.2, 5.5, 2.5))
 _MOVING_SHRINK = 4  # a moving camera's room is drawn at this fraction of the resolution
+_GREY = 128
+_FLESH_M = 0.4  # nothing of a clothed body is farther from all joints' bounding box
+_NEAREST_M = 0.05
 _PAN_RAD, _DRIVE_M, _SWAY_HZ = 0.35, 0.6, 0.1
 
 
@@ -56,6 +59,7 @@ class SyntheticScene:
         seed: int = 0,
         duration_s: float = 30.0,
         camera_motion: CameraMotion = "still",
+        background: Background = "room",
         frame_id: str = "camera_optical_frame",
     ) -> None:
         """Draw a room, people and what they do.
@@ -67,6 +71,7 @@ class SyntheticScene:
             seed: decides everything.
             duration_s: after this time everything repeats.
             camera_motion: whether the camera stands still, pans, or drives to and fro.
+            background: a room, or nothing but grey.
             frame_id: of the camera's optical frame.
 
         Raises:
@@ -80,6 +85,7 @@ class SyntheticScene:
         self.body, self.camera, self.frame_id = body, camera, frame_id
         self._canvas = LensCanvas(camera)
         self.duration_s, self.camera_motion = duration_s, camera_motion
+        self.background = background
         generator = Generator().manual_seed(seed)
         self._volume = make_volume(generator)
         rooms = draw_rooms(1, generator, outdoors=0.0)
@@ -105,12 +111,14 @@ class SyntheticScene:
             depth: whether a depth image is wanted, aligned and without noise.
         """
         pose = self.world_from_camera(stamp_ns)
-        rotations, translations, vertices, joints = self._posed(stamp_ns, pose)
-        rgb, shown, depth_m = self._draw(vertices, pose)
-        truth = self._truth(pose, rotations, translations, vertices, joints, shown)
+        people = self._pose_people(stamp_ns, pose)
+        rgb, shown, depth_m = self._draw(people, pose)
+        truth = tell_truth(people, shown, self.camera, pose)
         measured = self._canvas.bend_depth(depth_m) if depth else None
         frame = Frame(rgb, stamp_ns, self.frame_id, self.camera, measured)
-        return SceneFrame(frame, truth, np.where(np.isin(shown, truth.ids), shown, 0))
+        told = np.zeros(len(self.motions) + 1, np.int32)
+        told[truth.ids] = truth.ids
+        return SceneFrame(frame, truth, told[shown])
 
     def world_from_camera(self, stamp_ns: int) -> Floats:
         """Return the camera's pose (4, 4) at a stamp: z up, the floor at 0."""
@@ -142,8 +150,8 @@ class SyntheticScene:
         self._faces = body.faces.numpy().astype(np.int64)
 
     @torch.no_grad()
-    def _posed(self, stamp_ns: int, pose: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return rotations, translations, vertices and joints in the camera's frame."""
+    def _pose_people(self, stamp_ns: int, pose: Floats) -> PosedPeople:
+        """Return everybody of whom a part may be in view."""
         time_s = stamp_ns * _NS % self.duration_s
         turned = pose[:3, :3].T
         rotations = np.empty((len(self.motions), 24, 3, 3))
@@ -153,25 +161,47 @@ class SyntheticScene:
             rotations[row, 0] = turned @ rotations[row, 0]
             translations[row] = turned @ (world - pose[:3, 3])
         betas = np.array([motion.betas for motion in self.motions]).reshape(-1, 10)
+        local = self.body.joints(
+            torch.from_numpy(rotations).float(), torch.from_numpy(betas).float()
+        )
+        rows = np.flatnonzero(self._may_see(local.double().numpy() + translations[:, None]))
+        rotations, translations, betas = rotations[rows], translations[rows], betas[rows]
         mesh = self.body.mesh(torch.from_numpy(rotations).float(), torch.from_numpy(betas).float())
-        vertices = mesh.vertices.double().numpy() + translations[:, None]
-        joints = mesh.joints.double().numpy() + translations[:, None]
-        return rotations, translations, vertices, joints
+        return PosedPeople(
+            ids=rows + 1,
+            rotations=rotations,
+            betas=betas,
+            translations_m=translations,
+            joints_m=mesh.joints.double().numpy() + translations[:, None],
+            vertices_m=mesh.vertices.double().numpy() + translations[:, None],
+        )
+
+    def _may_see(self, joints: Floats) -> NDArray[np.bool_]:
+        """Return (p,) whether anything within reach of joints (p, 24, 3) may be in the image."""
+        c = self._canvas.pinhole
+        low, high = joints.min(1) - _FLESH_M, joints.max(1) + _FLESH_M  # (p, 3) of boxes
+        far = np.maximum(high[:, 2:], _NEAREST_M)
+        near = np.maximum(low[:, 2:], _NEAREST_M)
+        edges = np.array([[-c.cx - 1, -c.cy - 1], [c.width - c.cx, c.height - c.cy]])
+        first, last = edges / (c.fx, c.fy)  # of the image, at a depth of one metre
+        # The image's edge leans outwards with depth, on the left and on the right.
+        left, right = np.minimum(first * near, first * far), np.maximum(last * near, last * far)
+        inside = (high[:, :2] > left) & (low[:, :2] < right)
+        seen: NDArray[np.bool_] = inside.all(1) & (high[:, 2] > _NEAREST_M)
+        return seen
 
     def _draw(
-        self, vertices: Floats, pose: Floats
+        self, people: PosedPeople, pose: Floats
     ) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.float32]]:
-        """Return image and each pixel's person (ids from 1, 0 for none), through the lens; depth.
+        """Return image and each pixel's person (0 for none), through the lens; depth.
 
         The depth image, in metres, is the pinhole's.
         """
-        image, room_depth = self._backdrop(pose)
-        depth_m = room_depth
+        image, depth_m = self._backdrop(pose)
         shown = np.zeros(image.shape[:2], np.int32)
-        near = vertices[..., 2].max(1, initial=0) > 0.1
-        if near.any():
-            seen, normals, colours = self._rasterise(vertices[near], np.flatnonzero(near))
-            before = seen.depth < room_depth.reshape(-1)[seen.pixel]
+        if len(people.ids):
+            seen, normals, colours = self._rasterise(people.vertices_m, people.ids - 1)
+            before = seen.depth < depth_m.reshape(-1)[seen.pixel]
             seen = Raster(
                 seen.size,
                 seen.pixel[before],
@@ -180,9 +210,8 @@ class SyntheticScene:
                 seen.barycentric[before],
             )
             image = blend(image, seen, shade(colours[before], normals[before]))
-            owner = np.flatnonzero(near)[seen.triangle // len(self._faces)] + 1
-            shown.reshape(-1)[seen.pixel] = owner
-            depth_m = room_depth.copy()
+            shown.reshape(-1)[seen.pixel] = people.ids[seen.triangle // len(self._faces)]
+            depth_m = depth_m.copy()
             depth_m.reshape(-1)[seen.pixel] = seen.depth
         return self._canvas.bend(image), self._canvas.bend_labels(shown), depth_m
 
@@ -215,6 +244,9 @@ class SyntheticScene:
         self, pose: Floats, shrink: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         c = self._canvas.pinhole
+        if self.background == "plain":
+            grey = np.full((c.height, c.width, 3), _GREY, np.uint8)
+            return grey, np.full((c.height, c.width), np.inf, np.float32)
         room = render_rooms(
             self._rooms,
             self._lights,

@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from scipy.spatial.transform import Rotation
 
 from smpler_model.body import Body
 from smpler_model.camera import Camera, camera_from_field_of_view
-from smpler_model.frames import FrameResult, People, TranslationSource
+from smpler_model.frames import FrameResult
 from smpler_model.messages import NS_PER_S
-from smpler_model.synthetic.scene import CameraMotion, GroundTruth, SceneFrame, SyntheticScene
-from smpler_model.tracker import TrackState
+from smpler_model.synthetic.scene import CameraMotion, SyntheticScene
+from smpler_model.synthetic.truth import SceneFrame, people_from_truth
 from smpler_ros.convert import header_message, person_array_message, set_transform
 from smpler_ros.images import camera_info_message, depth_message, image_message, jpeg_message
 from smpler_ros.message_types import MESSAGE_NAMES, Message, MessageTypes
@@ -124,30 +123,6 @@ def write_scene_bag(
                 room.write(writer, stamp_ns)
                 if progress:
                     progress(1)
-
-
-def people_from_truth(truth: GroundTruth, first_id: int = 0) -> People:
-    """Return the truth as people: certain, with the boxes of what is visible.
-
-    Args:
-        truth: of a frame.
-        first_id: added to the ids.
-    """
-    n = len(truth)
-    return People(
-        ids=truth.ids + first_id,
-        states=np.full(n, TrackState.CONFIRMED, np.uint8),
-        scores=np.ones(n),
-        boxes_xyxy=truth.visible_boxes_xyxy.astype(np.float64),
-        rotations=truth.rotations,
-        betas=truth.betas,
-        translations_m=truth.translations_m,
-        covariances_m2=np.zeros((n, 3, 3)),
-        sources=np.full(n, TranslationSource.BODY_SIZE, np.uint8),
-        weak_cameras=np.zeros((n, 3)),
-        joints_m=truth.joints_m,
-        keypoints_px=truth.keypoints_px,
-    )
 
 
 class _Room:

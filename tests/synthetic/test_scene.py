@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,6 +8,7 @@ from smpler_model.builtin_body import load_builtin_body
 from smpler_model.camera import Camera
 from smpler_model.synthetic.lens import LensCanvas
 from smpler_model.synthetic.scene import CameraMotion, SyntheticScene
+from smpler_model.synthetic.truth import people_from_truth
 
 CAMERA = Camera(160, 120, 130.0, 130.0, 80.0, 60.0)
 LENS = Camera(160, 120, 130.0, 130.0, 80.0, 60.0, "plumb_bob", (-0.25, 0.07, 0.001, -0.001, 0.0))
@@ -74,6 +76,42 @@ def test_cameras_move_when_asked(body: Body, motion: CameraMotion, moves: bool) 
     assert (not np.allclose(start, later)) == moves
     np.testing.assert_allclose(later[:3, :3] @ later[:3, :3].T, np.eye(3), atol=1e-12)
     assert len(scene.frame(0).truth) == 0
+
+
+class UnculledScene(SyntheticScene):
+    def _may_see(self, joints: np.ndarray) -> np.ndarray:
+        return np.ones(len(joints), bool)
+
+
+def test_people_who_are_not_posed_would_not_be_seen(body: Body, scene: SyntheticScene) -> None:
+    """Nobody is missing, and somebody was spared."""
+    unculled = UnculledScene(body, LENS, people=3, seed=3, camera_motion="drive")
+    pose = scene.world_from_camera(0)
+    assert len(scene._pose_people(0, pose).ids) < len(unculled._pose_people(0, pose).ids) == 3
+    for second in range(0, 30, 3):
+        frame, expected = (s.frame(second * SECOND_NS) for s in (scene, unculled))
+        np.testing.assert_array_equal(frame.people, expected.people)
+        np.testing.assert_array_equal(frame.truth.ids, expected.truth.ids)
+
+
+def test_before_a_plain_background_there_are_only_people(body: Body) -> None:
+    scene = SyntheticScene(body, CAMERA, people=2, seed=1, background="plain")
+    frame = scene.frame(3 * SECOND_NS, depth=True)
+    assert frame.frame.depth_m is not None
+    shown = frame.people > 0
+    assert 0.02 < shown.mean() < 0.9
+    np.testing.assert_array_equal(np.isfinite(frame.frame.depth_m), shown)
+    edge = cv2.dilate(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    assert (frame.frame.rgb[~edge] == 128).all()
+
+
+def test_truth_as_people_is_certain(scene: SyntheticScene) -> None:
+    truth = scene.frame(12 * SECOND_NS).truth
+    people = people_from_truth(truth, first_id=10)
+    np.testing.assert_array_equal(people.ids, truth.ids + 10)
+    np.testing.assert_array_equal(people.joints_m, truth.joints_m)
+    assert (people.scores == 1).all()
+    assert not people.covariances_m2.any()
 
 
 def test_lens_canvas_holds_the_whole_image() -> None:
