@@ -39,9 +39,10 @@ TENSORRT_OPERATORS = frozenset(
         *("Unsqueeze", "Where"),
     )
 )
-"""Those of the network's operators that TensorRT's parser documents as supported.
+"""Operators of ours that TensorRT's parser reads.
 
-Source: `docs/operators.md` of onnx/onnx-tensorrt, release 10.
+Source: `docs/operators.md` of onnx/onnx-tensorrt; GridSample needs TensorRT 8.5, uint8 crops and
+LayerNormalization need 8.6.
 """
 
 _METADATA = "smpler_model"

@@ -51,6 +51,7 @@ class FusedUnit(nn.Module):
         super().__init__()
         layers: list[Any] = [*unit.multi_scale.layers, unit.joint_aware.layer]
         self.heads, self.joint_count = layers[0].heads, joint_count
+        self.source_width = self.heads * layers[0].query.in_features
         self.normalise = plain_norm(layers[0].query.in_features)
         absorbed = [_absorb_query(layer) for layer in layers]
         self.query = linear_from(*(torch.cat(part) for part in zip(*absorbed, strict=True)))
@@ -83,7 +84,7 @@ class FusedUnit(nn.Module):
             (b, q, c).
         """
         asked = self.query(self.normalise(queries)).to(patches.dtype)
-        *per_map, near = asked.chunk(len(tokens) + 1, -1)  # (b, q, heads * c) each
+        *per_map, near = asked.split(self.source_width, -1)  # (b, q, heads * c) each
         seen = [self._look(q, t) for q, t in zip(per_map, tokens, strict=True)]
         seen.append(self._look_near(near, patches, bias))
         return self.among_queries(self._mix(queries, torch.stack(seen).to(queries.dtype)))  # type: ignore[no-any-return]

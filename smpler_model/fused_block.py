@@ -57,7 +57,8 @@ class FusedProjection(nn.Module):
             (b, h * w, blocks, c) twice: normalised only, and as the tokens that are attended to.
         """
         pixels = feature_map.permute(0, 2, 3, 1).flatten(1, 2)  # (b, h * w, n)
-        projected = self.linear(pixels).unflatten(-1, (self.blocks, -1))
+        b, n, _ = pixels.shape  # people, pixels
+        projected = self.linear(pixels).reshape(b, n, self.blocks, -1)
         normalised = self.normalise(projected)
         return normalised, torch.addcmul(self.shift, normalised, self.gain)
 
@@ -78,6 +79,7 @@ class FusedBlock(nn.Module):
     def __init__(self, block: RefinementBlock) -> None:
         super().__init__()
         units: list[Any] = list(block.units)
+        self.heads = units[0].joint_aware.layer.heads
         projection: Any = block.projections[0]
         finest = projection.norm
         self.side = block.map_positions.shape[-1]
@@ -150,7 +152,7 @@ class FusedBlock(nn.Module):
         """(b, 24, 64, 2) offsets in [-1, 1] -> (b, 24, heads, 64) for each unit."""
         tables = self.bias_tables.expand(offsets.shape[0], -1, -1, -1)
         biases = F.grid_sample(tables, offsets, align_corners=True).transpose(1, 2)
-        return biases.chunk(len(self.units), 2)
+        return torch.split(biases, self.heads, 2)
 
     def _correct(self, stage: Stage, queries: Tensor) -> Estimate:
         turn = rotation_from_6d(self.rotation_delta(queries[:, :JOINT_COUNT]))
