@@ -147,7 +147,7 @@ def share_batch_norms(module: nn.Module, device: torch.device) -> nn.Module:
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm2d:
             shared = SharedBatchNorm(child.num_features, child.eps, child.momentum)
-            shared.load_state_dict(child.state_dict())
+            shared.to(child.weight.device, child.weight.dtype).load_state_dict(child.state_dict())
             setattr(module, name, shared.train(child.training))
         else:
             share_batch_norms(child, device)

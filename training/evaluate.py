@@ -1,0 +1,255 @@
+"""Evaluate a model on a data set: `python -m training.evaluate config/evaluate/NAME.yaml`.
+
+On several GPUs: `torchrun --nproc-per-node 2 -m training.evaluate CONFIG`. Every person is counted
+once. Written are `people.csv`, `sequences.csv` and `summary.json`, which states with the figures
+how they were made.
+
+Differs from the reference where that is wrong: PA-MPJPE is the mean over people with joints in
+space, not a sum over all divided by those; no person is counted twice to fill up a batch of the
+last process; every key of a checkpoint must fit; which weights are evaluated was not chosen on the
+test data by the trainer here.
+"""
+
+import argparse
+import hashlib
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from smpler_model.body import Body
+from smpler_model.body_arrays import BodyArrays
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.checkpoint import load_backbone_model, load_model, read_checkpoint
+from smpler_model.checkpoint_fit import TRANSFORMER_PREFIX
+from smpler_model.config import find_model
+from smpler_model.network import BackboneModel
+from smpler_model.official_layout import BODY_PREFIX
+from smpler_model.smpl_file import Gender, load_smpl_file
+from training.configuration import load_configuration, plain_values, write_configuration
+from training.crop_files import hash_files
+from training.datasets import TsvDataset
+from training.people import Fault, collate
+from training.processes import Processes, join_processes
+from training.scores import Conventions, Scores, join, score, score_sequences, write_scores
+from training.settings import Device, TsvSet
+from training.starting_models import load_arrays, load_regressor
+
+logger = logging.getLogger(__name__)
+
+CONFIGURATION = "configuration.yaml"
+_GENDERS: tuple[Gender, ...] = ("male", "female")
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """One evaluation.
+
+    Attributes:
+        model: key of `config.MODELS`.
+        checkpoint: of that model, official or of ours.
+        data: the data set; its YAML file is relative to `root`.
+        output: folder for the results.
+        root: folder of the data sets.
+        regressor: `.npy` of the (17, 6890) joint regressor that belongs to the data set; the
+            checkpoint's if None.
+        bodies: folder of SMPL files, for a body that the checkpoint lacks and for genders.
+        conventions: that the figures are made by.
+        boxes: what the crops come from, for the summary; the released data have true boxes.
+        batch: people in one forward pass.
+        workers: processes that read, for each evaluating process.
+        bad_rows: rows that may be unreadable; they are named and not counted.
+        threads: of PyTorch on the CPU.
+        device: `auto` is a GPU where there is one, else the CPU.
+    """
+
+    model: str
+    checkpoint: Path
+    data: TsvSet
+    output: Path
+    root: Path = Path("datasets")
+    regressor: Path | None = None
+    bodies: Path | None = None
+    conventions: Conventions = field(default_factory=Conventions)
+    boxes: str = "ground truth"
+    batch: int = 32
+    workers: int = 4
+    bad_rows: int = 0
+    threads: int = 2
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        if self.batch <= 0 or self.threads <= 0:
+            raise ValueError(
+                f"batch and threads must be positive, got {self.batch} and {self.threads}; change "
+                "the configuration"
+            )
+        if self.conventions.gender == "labelled" and self.bodies is None:
+            raise ValueError(
+                "gender: labelled needs bodies, got none; give a folder of SMPL files of both "
+                "genders"
+            )
+
+
+def evaluate(settings: EvaluateSettings, processes: Processes) -> dict[str, float]:
+    """Evaluate a model and write the results; return the means by the metrics' usual names.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file does not fit, or too many rows cannot be read. What could be evaluated
+            is written before.
+    """
+    torch.set_num_threads(settings.threads)
+    model = load_evaluated(settings).to(processes.device)
+    dataset = TsvDataset(settings.root / settings.data.yaml, model.config.image_size)
+    bodies = _gendered_bodies(settings, model, processes.device)
+    own, faults = _score_share(settings, model, dataset, bodies, processes)
+    gathered = processes.gather((own, faults))
+    faults = sorted((f for _, some in gathered for f in some), key=lambda fault: fault.row)
+    parts = [part for some, _ in gathered for part in some]
+    if not parts:
+        raise ValueError(f"{dataset.path} must hold people that can be read, got none; check it")
+    scores = join(parts)
+    if len(scores) + len(faults) != len(dataset):
+        raise ValueError(
+            f"{len(dataset)} people must be evaluated, got {len(scores)} and {len(faults)} that "
+            "cannot be read; report this as a fault"
+        )
+    means = scores.means()
+    if processes.is_first:
+        settings.output.mkdir(parents=True, exist_ok=True)
+        write_configuration(settings, settings.output / CONFIGURATION)
+        sequences = score_sequences(scores, settings.data.sequence, settings.conventions)
+        facts = describe(settings, model, dataset, faults)
+        means = write_scores(settings.output, scores, sequences, facts, settings.conventions)
+    processes.wait()
+    if len(faults) > settings.bad_rows:
+        raise ValueError(
+            f"at most {settings.bad_rows} rows may be unreadable, got {len(faults)}, the first: "
+            f"{faults[0].reason}; get the data again, or raise bad_rows"
+        )
+    return means
+
+
+def load_evaluated(settings: EvaluateSettings) -> BackboneModel:
+    """Load the model of an evaluation, with the data set's joint regressor.
+
+    Raises:
+        ValueError: a file does not fit.
+        FileNotFoundError: a file is missing.
+    """
+    config = find_model(settings.model)
+    state = read_checkpoint(settings.checkpoint).state
+    whole = any(key.startswith(TRANSFORMER_PREFIX) for key in state)
+    body: BodyArrays | None = None
+    if not any(key.startswith(BODY_PREFIX) for key in state):
+        body = (
+            load_arrays(settings.bodies, settings.regressor)
+            if settings.bodies
+            else load_builtin_body()
+        )
+    load = load_model if whole else load_backbone_model
+    model: BackboneModel = load(settings.checkpoint, config=config, body=body)
+    if settings.regressor:
+        regressor = load_regressor(settings.regressor)
+        model.body = Body(model.body.arrays().with_regressor(regressor))
+    return model.eval()
+
+
+def describe(
+    settings: EvaluateSettings, model: BackboneModel, dataset: TsvDataset, faults: Sequence[Fault]
+) -> dict[str, Any]:
+    """Return what must be known to compare the figures with others."""
+    regressor = model.body.J_regressor_h36m
+    assert regressor is not None
+    values = regressor.cpu().contiguous().numpy()
+    return {
+        "settings": plain_values(settings),
+        "checkpoint_sha256": hash_files([settings.checkpoint]),
+        "regressor": str(settings.regressor or "the checkpoint's"),
+        "regressor_sha256": (
+            hash_files([settings.regressor])
+            if settings.regressor
+            else hashlib.sha256(values.tobytes()).hexdigest()
+        ),
+        "data": str(dataset.path),
+        "rows": len(dataset),
+        "frames": "all rows of the data set",
+        "boxes": settings.boxes,
+        "unreadable": [fault.reason for fault in faults],
+        "units": {
+            "MPJPE": "mm",
+            "PA-MPJPE": "mm",
+            "MPVE": "mm",
+            "Accel": "mm per frame squared",
+            "PCK": "share of joints within 150 mm",
+            "AUC": "mean PCK of 0 to 150 mm",
+        },
+    }
+
+
+def _gendered_bodies(
+    settings: EvaluateSettings, model: BackboneModel, device: torch.device
+) -> dict[str, Body]:
+    if settings.conventions.gender != "labelled":
+        return {}
+    regressor = model.body.arrays().J_regressor_h36m
+    bodies: dict[str, Body] = {}
+    for gender in _GENDERS:
+        arrays = load_smpl_file(settings.bodies or Path(), regressor, gender=gender)
+        bodies[gender] = Body(arrays).to(device)
+    return bodies
+
+
+def _score_share(
+    settings: EvaluateSettings,
+    model: BackboneModel,
+    dataset: TsvDataset,
+    bodies: dict[str, Body],
+    processes: Processes,
+) -> tuple[list[Scores], list[Fault]]:
+    """Score every count-th person, from the rank on: nobody is there twice."""
+    mine = list(range(processes.rank, len(dataset), processes.count))
+    groups = [mine[k : k + settings.batch] for k in range(0, len(mine), settings.batch)]
+    loader: Iterator[Any] = iter(
+        DataLoader(dataset, batch_sampler=groups, num_workers=settings.workers, collate_fn=collate)
+    )
+    scores, faults = [], []
+    for batch in tqdm(loader, total=len(groups), desc="batches", disable=not processes.is_first):
+        for fault in batch.faults:
+            logger.warning("left out: %s", fault.reason)
+        faults.extend(batch.faults)
+        if len(batch):
+            moved = batch.to(processes.device)
+            scores.append(score(model, moved, settings.conventions, bodies))
+    return scores, faults
+
+
+def main() -> int:
+    """Read the command line and evaluate; return 1 after an error, which is one sentence."""
+    parser = argparse.ArgumentParser(description="Evaluate a model on a data set.")
+    parser.add_argument("config", help="YAML file of the evaluation")
+    parser.add_argument("overrides", nargs="*", metavar="field=value")
+    arguments = parser.parse_args()
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    try:
+        settings = load_configuration(EvaluateSettings, arguments.config, arguments.overrides)
+        with join_processes(settings.device) as processes:
+            means = evaluate(settings, processes)
+            if processes.is_first:
+                shown = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+                sys.stdout.write(f"{shown}\nwritten to {settings.output}\n")
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
