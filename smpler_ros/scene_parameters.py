@@ -1,0 +1,139 @@
+"""What a user can set of the synthetic camera, and the scene that follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
+
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.camera import camera_from_field_of_view
+from smpler_model.parameters import Parameter, Value
+from smpler_model.synthetic.scene import Background, CameraMotion, SyntheticScene
+from smpler_ros.film import Film
+
+LENSES: dict[str, tuple[float, ...]] = {
+    "none": (),
+    "plumb_bob": (-0.25, 0.07, 0.001, -0.001, 0.0),
+    "rational_polynomial": (0.4, 0.05, 0.0, 0.0, 0.01, 0.7, 0.1, 0.02),
+    "equidistant": (-0.02, 0.005, -0.002, 0.0),
+}
+"""Coefficients of the lenses that there are, by `distortion_model`; as those of usual cameras."""
+
+SYNTHETIC_CAMERA_PARAMETERS = (
+    Parameter("autostart", True, "Configure and activate at start, without a lifecycle manager."),
+    Parameter("width", 640, "Of the images.", unit="pixels", minimum=64, maximum=4096),
+    Parameter("height", 480, "Of the images.", unit="pixels", minimum=64, maximum=4096),
+    Parameter("rate", 15.0, "Images a second.", unit="Hz", minimum=0.5, maximum=120.0),
+    Parameter(
+        "fov",
+        60.0,
+        "Horizontal field of view; through a lens, that of its middle.",
+        unit="degrees",
+        minimum=20.0,
+        maximum=110.0,
+    ),
+    Parameter("lens", "none", "Distortion model of the camera.", choices=tuple(LENSES)),
+    Parameter(
+        "people", 3, "People in the room; not all are in view all the time.", minimum=0, maximum=32
+    ),
+    Parameter(
+        "seed",
+        0,
+        "Decides the room, the people and what they do.",
+        minimum=0,
+        maximum=2**31 - 1,
+    ),
+    Parameter(
+        "camera_motion",
+        "still",
+        "Whether the camera stands still, pans, or drives to and fro.",
+        choices=("still", "pan", "drive"),
+    ),
+    Parameter(
+        "background",
+        "room",
+        "What stands behind people: a room, or plain grey.",
+        choices=("room", "plain"),
+    ),
+    Parameter(
+        "loop",
+        12.0,
+        "After this time everything repeats, and people jump to where they were at the start.",
+        unit="s",
+        minimum=0.1,
+        maximum=3600.0,
+    ),
+    Parameter(
+        "rendering",
+        "ahead",
+        "ahead: a whole loop is rendered before the first image is published, and kept; live: "
+        "every image is rendered when it is due, and left out when that takes too long.",
+        choices=("ahead", "live"),
+    ),
+    Parameter(
+        "memory",
+        1024,
+        "What images that are rendered ahead may take at most.",
+        unit="MB",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    Parameter(
+        "duration",
+        0.0,
+        "Stop publishing after this time; 0 for never.",
+        unit="s",
+        minimum=0.0,
+        maximum=1e6,
+    ),
+    Parameter(
+        "publish_depth", False, "Publish `depth`, aligned with the image and without noise."
+    ),
+    Parameter("jpeg_quality", 90, "Of `image/compressed`.", minimum=1, maximum=100),
+    Parameter("frame_id", "camera_optical_frame", "The camera's optical frame (REP 103)."),
+    Parameter("link_frame", "camera_link", "The camera's body frame: x forward, y left, z up."),
+    Parameter(
+        "world_frame",
+        "map",
+        "Frame of the room, z up, its floor at 0 (REP 105); if empty, no transforms are sent.",
+    ),
+)
+"""All parameters of the synthetic camera."""
+
+
+def make_scene(values: Mapping[str, Value]) -> SyntheticScene:
+    """Return the scene that parameters describe.
+
+    Raises:
+        ValueError: values that no camera has.
+    """
+    lens = cast(str, values["lens"])
+    assumed = camera_from_field_of_view(
+        cast(int, values["width"]), cast(int, values["height"]), cast(float, values["fov"])
+    )
+    camera = replace(assumed, lens=lens, coefficients=LENSES[lens], calibrated=True)
+    return SyntheticScene(
+        Body(load_builtin_body()),
+        camera,
+        people=cast(int, values["people"]),
+        seed=cast(int, values["seed"]),
+        duration_s=cast(float, values["loop"]),
+        camera_motion=cast(CameraMotion, values["camera_motion"]),
+        background=cast(Background, values["background"]),
+        frame_id=cast(str, values["frame_id"]),
+    )
+
+
+def make_film(scene: SyntheticScene, values: Mapping[str, Value]) -> Film:
+    """Return the film of a scene.
+
+    Raises:
+        ValueError: it is to be rendered ahead and takes more memory than allowed.
+    """
+    film = Film(scene, cast(float, values["rate"]), depth=bool(values["publish_depth"]))
+    if values["rendering"] == "ahead" and film.size_mb > cast(int, values["memory"]):
+        raise ValueError(
+            f"images rendered ahead must fit {values['memory']} MB, {film.length} of them take "
+            f"{film.size_mb:.0f} MB; shorten loop, set rendering to live, or raise memory"
+        )
+    return film
