@@ -5,7 +5,8 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from smpler_model.commands import info
+from smpler_model.commands import export, info, run
+from smpler_model.commands.command import INTERRUPTED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,7 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: of the command line; the process's own if None.
 
     Returns:
-        0, or 1 after an error, which is one sentence on the standard error stream.
+        0, or 1 after an error, which is one sentence on the standard error stream, or 130 where
+        Ctrl-C ended it.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s")
     chosen = _build_parser().parse_args(arguments)
@@ -24,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -31,7 +36,7 @@ def _build_parser() -> argparse.ArgumentParser:
         prog="python -m smpler_model", description="SMPL bodies from single images."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (info,):
+    for command in (info, run, export):
         command.add_parser(commands)
     return parser
 

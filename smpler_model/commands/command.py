@@ -8,3 +8,6 @@ if TYPE_CHECKING:
 else:
     Commands = argparse._SubParsersAction
 """The commands of a command line, as argparse has them."""
+
+INTERRUPTED = 130
+"""Exit status of what Ctrl-C ended, as shells have it."""

@@ -1,0 +1,203 @@
+"""`run`: people in an image, a folder, a video, a bag, or before a camera."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from smpler_model.commands.command import INTERRUPTED, Commands
+from smpler_model.commands.flags import add_flags, read_values
+from smpler_model.parameters import Value
+
+if TYPE_CHECKING:
+    from smpler_model.frames import Frame
+    from smpler_model.runner import OutputConfig
+    from smpler_model.source import Source
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "run", help="find people in an image, folder, video, bag, or before a camera"
+    )
+    parser.add_argument("input", help="a file, a folder of images, a bag, or a camera's number")
+    parser.add_argument("--frames", type=_count, metavar="N", help="stop after so many frames")
+    _add_output_flags(parser)
+    calibration = parser.add_argument_group("calibration")
+    calibration.add_argument(
+        "--camera-info",
+        type=Path,
+        metavar="FILE",
+        help="calibration as ROS's camera_calibration writes it; goes before a bag's",
+    )
+    calibration.add_argument(
+        "--rectified", action="store_true", help="the images are rectified: its lens is undone"
+    )
+    bag = parser.add_argument_group("topics of a bag")
+    bag.add_argument("--image-topic", default="", metavar="NAME", help="default: the only one")
+    bag.add_argument(
+        "--info-topic", default="", metavar="NAME", help="default: beside the images; or none"
+    )
+    bag.add_argument(
+        "--depth-topic",
+        default="",
+        metavar="NAME",
+        help="aligned depth images; default: found by name; or none",
+    )
+    add_flags(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_output_flags(parser: argparse.ArgumentParser) -> None:
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="default: NAME_smpler in this folder"
+    )
+    output.add_argument("--overwrite", action="store_true", help="replace an earlier run's files")
+    output.add_argument("--results", choices=("jsonl", "npz"), default="jsonl")
+    output.add_argument(
+        "--overlay",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="a video, or images, of what was found. Default: yes.",
+    )
+    output.add_argument(
+        "--overlay-mesh",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="draw bodies, not only skeletons, which is quicker. Default: yes.",
+    )
+    output.add_argument("--mesh", choices=("glb", "obj"), default="", help="also write meshes")
+    output.add_argument(
+        "--mesh-frame",
+        type=int,
+        action="append",
+        metavar="N",
+        help="only of this frame, counted from 0; may be repeated",
+    )
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Find people and write files.
+
+    Returns:
+        0, or 130 where Ctrl-C ended it; what was computed is kept.
+
+    Raises:
+        ValueError: an input, model, body or parameter that does not fit.
+        OSError: a file that cannot be read or written.
+    """
+    values = read_values(chosen)
+    folder = _choose_folder(chosen)
+    # Said before OpenCV opens a video: its libraries would print what is reported here in words.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    # Imported here so that `--help` need not wait for PyTorch.
+    from smpler_model.calibration import read_camera_info
+    from smpler_model.sources import TopicNames, open_source
+
+    camera = None
+    if chosen.camera_info:
+        camera = read_camera_info(chosen.camera_info, rectified=chosen.rectified)
+    topics = TopicNames(chosen.image_topic, chosen.info_topic, chosen.depth_topic)
+    with open_source(chosen.input, camera, topics=topics, report=_warn) as source:
+        if chosen.frames:
+            source = _shorten(source, chosen.frames)
+        return _process(source, values, _output_config(chosen, folder))
+
+
+def _process(source: "Source", values: dict[str, Value], config: "OutputConfig") -> int:
+    from smpler_model.assembly import build_pipeline
+    from smpler_model.runner import Outputs, run_source
+    from smpler_model.step_times import StepTimes
+
+    pipeline = build_pipeline(values if source.is_sequence else _for_one_image(values))
+    faces = pipeline.estimator.model.body.faces.cpu().numpy()
+    times = StepTimes()
+    outputs = Outputs(config, source, faces, times)
+    progress = partial(tqdm, total=source.count, unit="frame", dynamic_ncols=True)
+    status, people = 0, 0
+    try:
+        _, people = run_source(source, pipeline, outputs, times, progress)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        _warn(f"interrupted after {times.frames} frames; what was computed is kept")
+    finally:
+        if times.frames:
+            sys.stdout.write(f"{times.table()}\n")
+            sys.stdout.write(f"{times.frames} frames, results in {config.folder}\n")
+    if not people and not status:
+        _warn(_explain_nobody(values, source))
+    return status
+
+
+def _for_one_image(values: dict[str, Value]) -> dict[str, Value]:
+    """Nobody can be confirmed by later images, or smoothed."""
+    if values["detector"] == "motion":
+        raise ValueError(
+            "the detector motion needs a sequence, got one image; use --detector full_image for "
+            "a person who fills it, or torchvision"
+        )
+    return values | {"confirm_frames": 1, "smoothing": False}
+
+
+def _explain_nobody(values: dict[str, Value], source: "Source") -> str:
+    if values["detector"] == "motion":
+        return (
+            "nobody was found: the detector motion looks for people who move before a camera that "
+            "stands still, and learns the background from the first images"
+        )
+    hint = "" if source.is_sequence else "; if a person fills the image, use --detector full_image"
+    return f"nobody was found by the detector {values['detector']}{hint}"
+
+
+def _choose_folder(chosen: argparse.Namespace) -> Path:
+    name = (
+        f"camera_{chosen.input}" if chosen.input.isdigit() else Path(chosen.input).resolve().stem
+    )
+    folder: Path = chosen.output or Path(f"{name}_smpler")
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"the output must be a folder, got the file {folder}; choose another")
+    if not chosen.overwrite and any(folder.glob("results.*")):
+        raise ValueError(
+            f"{folder} holds results already; choose another --output or pass --overwrite"
+        )
+    return folder
+
+
+def _output_config(chosen: argparse.Namespace, folder: Path) -> "OutputConfig":
+    from smpler_model.render import RenderStyle
+    from smpler_model.runner import OutputConfig
+
+    style = RenderStyle(mesh=chosen.overlay_mesh) if chosen.overlay else None
+    frames = frozenset(chosen.mesh_frame or ())
+    return OutputConfig(folder, chosen.results, style, chosen.mesh, frames)
+
+
+def _shorten(source: "Source", frames: int) -> "Source":
+    count = frames if source.count is None else min(source.count, frames)
+    return replace(source, frames=_first(source.frames, frames), count=count)
+
+
+def _first(frames: "Iterator[Frame]", count: int) -> "Iterator[Frame]":
+    for index, frame in enumerate(frames):
+        yield frame
+        if index + 1 == count:
+            return
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def _warn(text: str) -> None:
+    tqdm.write(f"warning: {text}", file=sys.stderr)

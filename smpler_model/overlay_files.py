@@ -1,0 +1,88 @@
+"""Overlays in files: a video, or an image a frame."""
+
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+_CODEC = "mp4v"  # MPEG-4 part 2: of what OpenCV's wheels can write, what most players show
+
+
+class OverlayFile(Protocol):
+    """Takes images one after the other."""
+
+    def write(self, index: int, name: str, rgb: Image) -> None:
+        """Write the (h, w, 3) image of a frame.
+
+        Args:
+            index: of the frame, from 0.
+            name: of the frame; empty where it has none.
+            rgb: the image.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class OverlayVideo:
+    """An .mp4 file; another one begins where the images' size changes."""
+
+    def __init__(self, path: Path, rate_hz: float) -> None:
+        self._path, self._rate_hz = path, rate_hz
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._count = 0
+
+    def write(self, index: int, name: str, rgb: Image) -> None:
+        """Add an image to the video; see `OverlayFile`."""
+        size = (rgb.shape[1], rgb.shape[0])
+        if self._writer is None or size != self._size:
+            self.close()
+            self._writer, self._size = self._open(size), size
+        self._writer.write(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+
+    def close(self) -> None:
+        """Finish the video."""
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+
+    def _open(self, size: tuple[int, int]) -> cv2.VideoWriter:
+        self._count += 1
+        path = self._path
+        if self._count > 1:
+            path = path.with_stem(f"{path.stem}_{self._count}")
+        codec = cv2.VideoWriter.fourcc(*_CODEC)
+        writer = cv2.VideoWriter(str(path), codec, self._rate_hz, size)
+        if not writer.isOpened():
+            raise OSError(
+                f"OpenCV cannot write {path} ({size[0]}x{size[1]}, {_CODEC}); check the folder's "
+                "permissions, or run with --no-overlay"
+            )
+        return writer
+
+
+class OverlayImages:
+    """PNG files in a folder, called like the frames, or by their numbers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, index: int, name: str, rgb: Image) -> None:
+        """Write an image; see `OverlayFile`."""
+        path = self._folder / f"{name or f'{index:06d}'}.png"
+        done, content = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+        if not done:
+            raise OSError(f"OpenCV cannot write {path} ({rgb.shape[1]}x{rgb.shape[0]})")
+        path.write_bytes(content.tobytes())
+
+    def close(self) -> None:
+        """Nothing is left to do."""

@@ -1,0 +1,73 @@
+import argparse
+from pathlib import Path
+
+import pytest
+
+from smpler_model.commands.flags import add_flags, read_values
+from smpler_model.parameters import PARAMETERS, Parameter, default_values
+
+
+def values_of(*arguments: str, table: tuple[Parameter, ...] = PARAMETERS) -> dict[str, object]:
+    parser = argparse.ArgumentParser()
+    add_flags(parser, table)
+    return dict(read_values(parser.parse_args(arguments), table))
+
+
+def test_without_flags_the_defaults_hold() -> None:
+    assert values_of() == default_values()
+
+
+def test_every_parameter_has_a_flag_of_its_type() -> None:
+    for parameter in PARAMETERS:
+        flag, default = "--" + parameter.name.replace("_", "-"), parameter.default
+        if isinstance(default, bool):
+            assert values_of(flag)[parameter.name] is True
+            assert values_of(flag.replace("--", "--no-", 1))[parameter.name] is False
+            continue
+        text = parameter.choices[-1] if parameter.choices else str(default or "7")
+        value = values_of(flag, text)[parameter.name]
+        assert type(value) is type(default)
+        assert str(value) == text
+
+
+def test_lists_of_names() -> None:
+    table = (Parameter("cameras", (), "Namespaces."),)
+    assert values_of("--cameras", "left", "right", table=table) == {"cameras": ("left", "right")}
+
+
+def test_flags_go_before_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "parameters.yaml"
+    path.write_text("fov: 75\ncoast: true\nmax_people: 3\n")
+    values = values_of("--params", str(path), "--max-people", "5")
+    assert (values["fov"], values["coast"], values["max_people"]) == (75.0, True, 5)
+
+
+def test_a_node_s_file_gives_what_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "node.yaml"
+    path.write_text("/**:\n  ros__parameters:\n    fov: 80.0\n    tf_prefix: robot/\n")
+    assert values_of("--params", str(path)) == default_values() | {"fov": 80.0}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("fov: [", "must be a YAML file"),
+        ("just text", "must hold lines like"),
+        ("colour: red", "parameters are model"),
+        ("fov: wide", "fov must be of type float"),
+        ("fov: .nan", "fov must lie between"),
+    ],
+)
+def test_files_that_do_not_fit(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "parameters.yaml"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=words):
+        values_of("--params", str(path))
+
+
+def test_help_says_unit_and_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        values_of("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "without calibration. Default: 60.0 degrees." in text
+    assert "--no-smoothing" in text
