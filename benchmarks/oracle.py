@@ -1,0 +1,50 @@
+"""An estimator that knows the truth: what is left of the error is not the network's."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smpler_model.body import Body
+from smpler_model.estimator import Estimates, Estimator
+from smpler_model.image import cut_crops
+from smpler_model.synthetic.truth import GroundTruth
+
+_SIDE = 32  # of the crops, which nobody looks at
+
+
+class Oracle(Estimator):
+    """Says of the crops of a frame what it was told, whatever they show."""
+
+    def __init__(self, body: Body, *, of_average_size: bool = False) -> None:
+        """Prepare.
+
+        Args:
+            body: of the people.
+            of_average_size: take everybody's shape for the average one, as a network does that
+                cannot see how tall somebody is.
+        """
+        self.model = SimpleNamespace(body=body)
+        self.device = torch.device("cpu")
+        self.side = _SIDE
+        self._of_average_size = of_average_size
+        self._next: Estimates | None = None
+
+    def tell(self, rgb: NDArray[np.uint8], truth: GroundTruth, margin: float) -> None:
+        """Tell the truth about the next crops, which are cut around the visible boxes."""
+        crops = cut_crops(rgb, truth.visible_boxes_xyxy, 1, margin=margin)
+        betas = np.zeros_like(truth.betas) if self._of_average_size else truth.betas
+        cameras = np.full((len(truth), 3), np.nan)  # a weak camera that nothing may depend on
+        joints = self.joints(truth.rotations, betas)
+        keypoints = crops.crop_from_image(truth.keypoints_px)
+        self._next = Estimates(truth.rotations, betas, cameras, joints, keypoints)
+
+    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+        """Return what was told, a row for each crop."""
+        if self._next is None or len(self._next) != len(crops):
+            told = 0 if self._next is None else len(self._next)
+            raise ValueError(f"the oracle was told of {told} people, got {len(crops)} crops")
+        return self._next

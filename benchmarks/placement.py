@@ -1,0 +1,193 @@
+"""How well people are placed in metres: `python -m benchmarks.placement`.
+
+One person of a synthetic scene at a time, standing, waving and turning at 2, 4 and 8 m, seen by
+cameras of two focal lengths, with a principal point aside and through a lens. Boxes are those of
+the pixels that show the person. Errors are distances of the pelvis joint to the true one, in the
+camera's frame, metres. The estimators:
+
+- truth: rotations, shape and keypoints are true; what is left is placing's own.
+- average size: the same, but everybody has the average shape. No single image says how tall
+  somebody is; this is what it costs.
+- the shipped network, where its weights are there.
+
+Without CameraInfo, a field of view of 60 degrees is assumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Generator
+
+from benchmarks.oracle import Oracle
+from benchmarks.timing import format_table, write_results
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.camera import Camera
+from smpler_model.detectors.detector import GivenBoxes, detections_from
+from smpler_model.estimator import Estimator
+from smpler_model.frames import Frame
+from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.shipped import SHIPPED_MODELS, load_shipped_model, shipped_path
+from smpler_model.synthetic.motions import Leg, Motion, make_motion
+from smpler_model.synthetic.scene import SyntheticScene
+from smpler_model.synthetic.truth import GroundTruth, SceneFrame
+from smpler_model.tracker import TrackerConfig
+
+SIZE = (640, 640)
+DISTANCES_M = (2.0, 4.0, 8.0)
+CAMERAS = {
+    "f 350": Camera(*SIZE, 350, 350, 319.5, 319.5),
+    "f 700": Camera(*SIZE, 700, 700, 319.5, 319.5),
+    "f 350, centre aside": Camera(*SIZE, 350, 350, 220, 410),
+    "f 350, plumb_bob": Camera(*SIZE, 350, 350, 319.5, 319.5, "plumb_bob", (-0.28, 0.08, 0, 0, 0)),
+}
+_PEOPLE = 4
+_CAMERA_XY = (-3.6, 0.3)  # of a scene's still camera, which looks along x
+_FAR_AWAY = (0.0, 60.0)
+_AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1), smoothing=None)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Errors of one estimator at one distance from one camera, metres, (n,) each."""
+
+    camera: str
+    distance_m: float
+    estimator: str
+    errors_m: np.ndarray
+
+    def summary(self) -> tuple[float, float]:
+        """Return median and 95th percentile."""
+        return float(np.median(self.errors_m)), float(np.percentile(self.errors_m, 95))
+
+
+def show_people(
+    body: Body, camera: Camera, distance_m: float, frames: int
+) -> Iterator[SceneFrame]:
+    """Give frames of one person after the other, with depth."""
+    scene = SyntheticScene(body, camera, people=_PEOPLE, background="plain", seed=1)
+    shown = [_act(body, distance_m, person) for person in range(_PEOPLE)]
+    away = make_motion(
+        body, torch.zeros(10), [Leg("stand", 0.2)], _FAR_AWAY, 0.0, Generator().manual_seed(0)
+    )
+    for person, motion in enumerate(shown):
+        scene.motions = [motion if row == person else away for row in range(_PEOPLE)]
+        for share in (np.arange(frames) + 0.5) / frames:
+            frame = scene.frame(round(share * motion.duration_s * 1e9), depth=True)
+            if len(frame.truth) == 1:
+                yield frame
+
+
+def _act(body: Body, distance_m: float, person: int) -> Motion:
+    generator = Generator().manual_seed(person)
+    betas = torch.randn(10, generator=generator).clamp(-2, 2)
+    place = (_CAMERA_XY[0] + distance_m, _CAMERA_XY[1] + 0.15 * (person - 1.5))
+    legs = [Leg("stand", 1.0), Leg("wave", 2.0), Leg("turn", 1.5, heading=0.5), Leg("reach", 1.5)]
+    return make_motion(body, betas, legs, place, math.pi, generator)
+
+
+class Placer:
+    """The real pipeline around an estimator, for one frame after the other."""
+
+    def __init__(self, estimator: Estimator) -> None:
+        self._estimator = estimator
+        self._pipeline = Pipeline(estimator, GivenBoxes, _AT_ONCE)
+
+    def error_m(self, frame: Frame, truth: GroundTruth, view: str = "") -> float:
+        """Return how far the pelvis of the only person is from the true one, metres.
+
+        Args:
+            frame: with one person.
+            truth: of the frame.
+            view: tells sequences of frames apart.
+        """
+        detector = self._pipeline.camera_state(view).detector
+        detector.give(detections_from(truth.visible_boxes_xyxy))
+        if isinstance(self._estimator, Oracle):
+            self._estimator.tell(frame.rgb, truth, _AT_ONCE.crop_margin)
+        people = self._pipeline.process(frame, camera=view).people
+        return float(np.linalg.norm(people.joints_m[0, 0] - truth.joints_m[0, 0]))
+
+
+def make_estimators(body: Body) -> dict[str, Estimator]:
+    """Return the estimators by name; the shipped network only where its weights are there."""
+    estimators: dict[str, Estimator] = {
+        "truth": Oracle(body),
+        "average size": Oracle(body, of_average_size=True),
+    }
+    for name in SHIPPED_MODELS:
+        if shipped_path(name).is_file():
+            estimators[name] = Estimator(load_shipped_model(name))
+    return estimators
+
+
+def measure(frames: int) -> list[Placed]:
+    """Return the errors of all estimators, distances and cameras."""
+    body = Body(load_builtin_body())
+    placers = {name: Placer(each) for name, each in make_estimators(body).items()}
+    results = []
+    for title, camera in CAMERAS.items():
+        for distance_m in DISTANCES_M:
+            errors: dict[str, list[float]] = {}
+            for shown in show_people(body, camera, distance_m, frames):
+                variants = {
+                    "": replace(shown.frame, depth_m=None),
+                    " + depth": shown.frame,
+                    ", no CameraInfo": replace(shown.frame, camera=None, depth_m=None),
+                }
+                for name, placer in placers.items():
+                    for variant, frame in variants.items():
+                        error_m = placer.error_m(frame, shown.truth, variant)
+                        errors.setdefault(name + variant, []).append(error_m)
+            results += [
+                Placed(title, distance_m, name, np.array(each)) for name, each in errors.items()
+            ]
+    return results
+
+
+def tabulate(results: list[Placed]) -> str:
+    """Return median / 95th percentile in metres, cameras and distances down, estimators across."""
+    names = list(dict.fromkeys(each.estimator for each in results))
+    lines: dict[tuple[str, float], dict[str, str]] = {}
+    for each in results:
+        median, worst = each.summary()
+        line = lines.setdefault((each.camera, each.distance_m), {})
+        line[each.estimator] = f"{median:.3f} / {worst:.3f}"
+    rows = [
+        [camera, f"{distance_m:g} m", *(line[name] for name in names)]
+        for (camera, distance_m), line in lines.items()
+    ]
+    return format_table(["camera", "at", *names], rows)
+
+
+def main() -> None:
+    """Measure, print a table, write JSON if asked to."""
+    parser = argparse.ArgumentParser(description="Errors of placed people, metres.")
+    parser.add_argument("--frames", type=int, default=8, help="of each of four people")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    chosen = parser.parse_args()
+    results = measure(chosen.frames)
+    record = [
+        {
+            "camera": each.camera,
+            "distance_m": each.distance_m,
+            "estimator": each.estimator,
+            "frames": len(each.errors_m),
+            "median_m": each.summary()[0],
+            "p95_m": each.summary()[1],
+        }
+        for each in results
+    ]
+    title = "pelvis error, median / 95th percentile, metres"
+    write_results({"pelvis": record}, f"{title}\n\n{tabulate(results)}", chosen.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""People are placed where they are, whatever camera sees them, by a pipeline that asks it."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.oracle import Oracle
+from benchmarks.placement import CAMERAS, DISTANCES_M, Placed, Placer, tabulate
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.camera import Camera
+from smpler_model.frames import Frame
+from smpler_model.raster import rasterise
+from smpler_model.render import bend
+from smpler_model.synthetic.truth import GroundTruth, PosedPeople, tell_truth
+
+TALL = np.array([2.0, *np.zeros(9)])
+"""A shape that the built-in body shows in its height."""
+
+every_camera = pytest.mark.parametrize("title", CAMERAS)
+every_distance = pytest.mark.parametrize("distance_m", DISTANCES_M)
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return Body(load_builtin_body())
+
+
+def see(body: Body, camera: Camera, distance_m: float) -> tuple[Frame, GroundTruth]:
+    """One tall person a little aside and turned, with depth."""
+    turned = math.radians(150)
+    facing = np.array(
+        [
+            [math.cos(turned), 0, math.sin(turned)],
+            [0, -1, 0],
+            [math.sin(turned), 0, -math.cos(turned)],
+        ]
+    )
+    rotations = np.broadcast_to(np.eye(3), (1, 24, 3, 3)).copy()
+    rotations[0, 0] = facing
+    place = np.array([[0.2, 0.1, distance_m]])
+    betas = TALL[None]
+    with torch.inference_mode():
+        mesh = body.mesh(torch.from_numpy(rotations).float(), torch.from_numpy(betas).float())
+    vertices = mesh.vertices.double().numpy() + place[:, None]
+    joints = mesh.joints.double().numpy() + place[:, None]
+    intrinsics = (camera.fx, camera.fy, camera.cx, camera.cy)
+    size = (camera.width, camera.height)
+    raster = rasterise(bend(vertices[0], camera), body.faces.numpy(), intrinsics, size)
+    shown = raster.mask().astype(np.int32)
+    people = PosedPeople(np.array([1]), rotations, betas, place, joints, vertices)
+    truth = tell_truth(people, shown, camera, np.eye(4))
+    rgb = np.zeros((camera.height, camera.width, 3), np.uint8)
+    return Frame(rgb, 0, "optical", camera, raster.depth_map()), truth
+
+
+@every_camera
+@every_distance
+def test_with_true_joints_people_stand_where_they_are(
+    body: Body, title: str, distance_m: float
+) -> None:
+    frame, truth = see(body, CAMERAS[title], distance_m)
+    placer = Placer(Oracle(body))
+    assert placer.error_m(replace(frame, depth_m=None), truth) < 1e-3
+
+
+@every_camera
+@every_distance
+def test_a_pipeline_that_ignores_the_calibration_fails_that(
+    body: Body, title: str, distance_m: float
+) -> None:
+    frame, truth = see(body, CAMERAS[title], distance_m)
+    blind = replace(frame, camera=None, depth_m=None)
+    assert Placer(Oracle(body)).error_m(blind, truth) > 0.1 * distance_m
+
+
+def test_so_does_one_that_ignores_principal_point_or_lens(body: Body) -> None:
+    for title in ("f 350, centre aside", "f 350, plumb_bob"):
+        frame, truth = see(body, CAMERAS[title], 2.0)
+        usual = replace(frame, camera=CAMERAS["f 350"], depth_m=None)
+        assert Placer(Oracle(body)).error_m(usual, truth) > 0.03, title
+
+
+@every_camera
+@every_distance
+def test_depth_decides_where_the_size_is_wrong(body: Body, title: str, distance_m: float) -> None:
+    frame, truth = see(body, CAMERAS[title], distance_m)
+    placer = Placer(Oracle(body, of_average_size=True))
+    by_size = placer.error_m(replace(frame, depth_m=None), truth, "size")
+    by_depth = placer.error_m(frame, truth, "depth")
+    assert by_size > 0.03 * distance_m
+    assert by_depth < 0.06
+
+
+def test_the_table_has_a_line_for_each_camera_and_distance() -> None:
+    errors = np.linspace(0, 1, 101)
+    table = tabulate([Placed("f 350", d, name, errors * d) for d in (2.0, 4.0) for name in "ab"])
+    assert table.splitlines()[2:] == [
+        "| f 350 | 2 m | 1.000 / 1.900 | 1.000 / 1.900 |",
+        "| f 350 | 4 m | 2.000 / 3.800 | 2.000 / 3.800 |",
+    ]
