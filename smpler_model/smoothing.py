@@ -5,6 +5,7 @@ speed. Differs: rotations are filtered on SO(3) (differences are rotation vector
 rotations), and the time step is the real one of the stamps.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,6 +103,34 @@ class Smoother:
     def reset(self) -> None:
         """Forget everybody."""
         self._tracks.clear()
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """Return the state of n people as arrays, for `restore`."""
+        tracks = list(self._tracks.values())
+        n = len(tracks)
+        k = len(tracks[0].rotations) if n else 0
+        return {
+            "ids": np.array(list(self._tracks), np.int64),
+            "stamps_ns": np.array([track.stamp_ns for track in tracks], np.int64),
+            "ages_s": np.array([track.age_s for track in tracks], np.float64),
+            "quaternions": np.array([track.rotations.as_quat() for track in tracks]).reshape(
+                n, k, 4
+            ),
+            "betas": np.array([track.betas for track in tracks]),
+            "places": np.array([track.place for track in tracks]),
+            "turning": np.array([track.turning for track in tracks]),
+            "moving": np.array([track.moving for track in tracks]),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Go on where `snapshot` was taken."""
+        columns = (arrays[name] for name in ("stamps_ns", "ages_s", "quaternions"))
+        others = (arrays[name] for name in ("betas", "places", "turning", "moving"))
+        rows = zip(arrays["ids"].tolist(), *columns, *others, strict=True)
+        self._tracks = {
+            track_id: _Track(int(stamp), float(age), Rotation.from_quat(turns), *values)
+            for track_id, stamp, age, turns, *values in rows
+        }
 
     def smooth(self, stamp_ns: int, ids: Ids, bodies: Bodies) -> Bodies:
         """Filter what was estimated from one frame.

@@ -37,6 +37,9 @@ class PersonMarkers:
 
     State is the ids that are shown, so that those who left are deleted. It is forgotten by
     `serialize_clear`.
+
+    Attributes:
+        shown: these ids; set them to go on where another object ended.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class PersonMarkers:
         self._namespaces = namespaces
         self._lifetime_s = lifetime_s
         self._alpha = alpha
-        self._shown: set[int] = set()
+        self.shown: set[int] = set()
 
     def serialize(self, header: Message, people: People) -> bytes:
         """Return a message that shows these people and nobody else.
@@ -69,8 +72,8 @@ class PersonMarkers:
             people: who was found.
         """
         ids = people.ids.tolist()
-        gone = sorted(self._shown - set(ids))
-        self._shown = set(ids)
+        gone = sorted(self.shown - set(ids))
+        self.shown = set(ids)
         deleted = [
             PointMarker(self._marker(header, namespace, id_, DELETE), _NO_POINTS)
             for namespace in self._namespaces
@@ -80,7 +83,7 @@ class PersonMarkers:
 
     def serialize_clear(self, header: Message) -> bytes:
         """Return a message that removes everything that this object has shown."""
-        self._shown = set()
+        self.shown = set()
         markers = [
             PointMarker(self._marker(header, namespace, 0, DELETEALL), _NO_POINTS)
             for namespace in self._namespaces

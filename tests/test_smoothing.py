@@ -171,3 +171,31 @@ def test_shape_settles_to_the_mean() -> None:
 def test_impossible_filters_are_refused() -> None:
     with pytest.raises(ValueError, match="positive cutoffs"):
         OneEuro(0, 1)
+
+
+def test_a_restored_smoother_goes_on_as_the_first_would() -> None:
+    generator = np.random.default_rng(0)
+
+    def bodies(n: int) -> Bodies:
+        turns = Rotation.random(24 * n, random_state=int(generator.integers(1000)))
+        places = generator.normal(size=(n, 3)) + (0, 0, 5)
+        return Bodies(
+            turns.as_matrix().reshape(n, 24, 3, 3), generator.normal(size=(n, 10)), places
+        )
+
+    first, second = Smoother(), Smoother()
+    for step in range(3):
+        first.smooth(step * 33_000_000, np.array([4, 7]), bodies(2))
+    second.restore(first.snapshot())
+    last = bodies(2)
+    expected = first.smooth(99_000_000, np.array([7, 4]), last)
+    got = second.smooth(99_000_000, np.array([7, 4]), last)
+    np.testing.assert_allclose(got.rotations, expected.rotations, atol=1e-12)
+    np.testing.assert_array_equal(got.betas, expected.betas)
+    np.testing.assert_array_equal(got.translations_m, expected.translations_m)
+
+
+def test_nobody_is_restored_from_nobody() -> None:
+    smoother = Smoother()
+    smoother.restore(Smoother().snapshot())
+    assert len(smoother.snapshot()["ids"]) == 0

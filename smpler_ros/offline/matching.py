@@ -1,0 +1,50 @@
+"""Who in the results is whom in the truth, frame by frame."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+USUAL_IOU = 0.5
+
+
+def box_overlaps(first: Floats, second: Floats) -> Floats:
+    """Return the intersection over union of (n, 4) and (m, 4) boxes: (n, m).
+
+    Boxes are left, top, right, bottom, pixels.
+    """
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = (high - low).clip(min=0).prod(-1)  # (n, m)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(-1) for boxes in (first, second)]
+    union = areas[0][:, None] + areas[1] - shared
+    overlaps: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return overlaps
+
+
+def match_boxes(
+    found: Floats, true: Floats, min_iou: float = USUAL_IOU
+) -> tuple[Rows, Rows, Floats]:
+    """Pair boxes so that the sum of overlaps is greatest.
+
+    Args:
+        found: (n, 4) pixels.
+        true: (m, 4) pixels.
+        min_iou: pairs that overlap less are none.
+
+    Returns:
+        k pairs: rows of `found`, rows of `true`, and their intersection over union, (k,) each.
+
+    Source: Kuhn, "The Hungarian method for the assignment problem", 1955.
+    """
+    overlaps = box_overlaps(found, true)
+    # Pairs that are too far apart count nothing, so that none is formed at the cost of a good one.
+    useful = np.where(overlaps >= min_iou, overlaps, 0.0)
+    rows, columns = linear_sum_assignment(useful, maximize=True)
+    pairs = useful[rows, columns] > 0
+    rows, columns = rows[pairs], columns[pairs]
+    return rows, columns, overlaps[rows, columns]

@@ -1,0 +1,81 @@
+"""The transforms of the input in the output, so that viewers show people in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from smpler_model.bags import BagReader, SourceError
+from smpler_model.messages import stamp_ns_of
+from smpler_ros.convert import header_message, set_transform
+from smpler_ros.message_types import MESSAGE_NAMES, Message, MessageTypes
+from smpler_ros.offline.segments import SegmentedBag
+
+STATIC, MOVING = "/tf_static", "/tf"
+
+_TYPES = (MESSAGE_NAMES["tf_message"], "tf/msg/tfMessage")
+
+
+class TransformCopy:
+    """Copies `/tf` and `/tf_static` along with the frames.
+
+    Attributes:
+        count: messages that were taken so far.
+    """
+
+    def __init__(self, reader: BagReader, skip: int = 0) -> None:
+        """Prepare.
+
+        Args:
+            reader: of the input.
+            skip: messages that an earlier run has copied.
+        """
+        self.count = skip
+        self._static = _read(reader, STATIC) if skip == 0 else iter(())
+        self._moving = islice(_read(reader, MOVING), skip, None)
+        self._next: Message | None = None
+
+    def copy_until(self, stamp_ns: int, bag: SegmentedBag) -> None:
+        """Write what was sent before an image; static ones before the first."""
+        for message in self._static:
+            _write(bag, STATIC, stamp_ns, message)
+        while (message := self._next or next(self._moving, None)) is not None:
+            if _stamp_of(message, stamp_ns) > stamp_ns:
+                self._next = message
+                return
+            self._next = None
+            self.count += 1
+            _write(bag, MOVING, _stamp_of(message, stamp_ns), message)
+
+
+def _read(reader: BagReader, topic: str) -> Iterator[Message]:
+    if topic not in reader.topics or reader.topics[topic].type not in _TYPES:
+        return
+    try:
+        for each in reader.read_messages([topic]):
+            yield each.message
+    except SourceError:
+        return  # where the bag breaks off the images end, too, and that is reported
+
+
+def _write(bag: SegmentedBag, topic: str, stamp_ns: int, message: Message) -> None:
+    copy = _copy(bag.types, message)
+    bag.write(topic, MESSAGE_NAMES["tf_message"], stamp_ns, copy, latched=topic == STATIC)
+
+
+def _copy(types: MessageTypes, message: Message) -> Message:
+    """Return the message with classes of ROS 2, also from one of ROS 1."""
+    transforms = []
+    for given in message.transforms:
+        header = header_message(types, stamp_ns_of(given), given.header.frame_id)
+        transform = types.transform_stamped(header=header, child_frame_id=given.child_frame_id)
+        place, turn = given.transform.translation, given.transform.rotation
+        set_transform(
+            transform.transform, [place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w]
+        )
+        transforms.append(transform)
+    return types.tf_message(transforms=transforms)
+
+
+def _stamp_of(message: Message, otherwise_ns: int) -> int:
+    return stamp_ns_of(message.transforms[0]) if len(message.transforms) else otherwise_ns
