@@ -12,7 +12,7 @@ from smpler_model.synthetic.truth import GroundTruth
 
 JUMP_NS = 5 * NS_PER_S  # a clock that is farther off than this was set
 _POLL_S = 0.05  # the clock may be a simulated one, of which the system's sleep knows nothing
-_BYTES_PER_MB = 1_000_000
+_PIXEL_BYTES, _DEPTH_BYTES, _BYTES_PER_MB = 3, 4, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Film:
     """The images of a scene, over and over. State is what was rendered ahead.
 
     Attributes:
+        scene: that is shown.
         rate_hz: images a second.
         length: number of images until the first comes again.
     """
@@ -39,7 +40,7 @@ class Film:
             rate_hz: images a second.
             depth: whether depth images are wanted.
         """
-        self._scene, self._depth = scene, depth
+        self.scene, self._depth = scene, depth
         self._kept: list[Shot] = []
         self.rate_hz = rate_hz
         self.length = max(round(scene.duration_s * rate_hz), 1)
@@ -47,9 +48,8 @@ class Film:
     @property
     def size_mb(self) -> float:
         """What all images take in memory."""
-        camera = self._scene.camera
-        pixel = 3 + 4 * self._depth
-        return self.length * camera.width * camera.height * pixel / _BYTES_PER_MB
+        camera = self.scene.camera
+        return film_size_mb(self.length, camera.width * camera.height, depth=self._depth)
 
     def time_ns(self, index: int) -> int:
         """Return when an image is due after the start."""
@@ -67,8 +67,13 @@ class Film:
         return len(self._kept)
 
     def _render(self, place: int) -> Shot:
-        made = self._scene.frame(self.time_ns(place), depth=self._depth)
+        made = self.scene.frame(self.time_ns(place), depth=self._depth)
         return Shot(made.frame, made.truth)
+
+
+def film_size_mb(length: float, pixels: float, *, depth: bool) -> float:
+    """Return what a film of that many images of that many pixels takes in memory."""
+    return length * pixels * (_PIXEL_BYTES + _DEPTH_BYTES * depth) / _BYTES_PER_MB
 
 
 @dataclass(frozen=True)

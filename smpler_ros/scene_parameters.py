@@ -9,7 +9,7 @@ from smpler_model.builtin_body import load_builtin_body
 from smpler_model.camera import camera_from_field_of_view
 from smpler_model.parameters import Parameter, Value
 from smpler_model.synthetic.scene import Background, CameraMotion, SyntheticScene
-from smpler_ros.film import Film
+from smpler_ros.film import Film, film_size_mb
 
 LENSES: dict[str, tuple[float, ...]] = {
     "none": (),
@@ -61,7 +61,7 @@ SYNTHETIC_CAMERA_PARAMETERS = (
         "After this time everything repeats, and people jump to where they were at the start.",
         unit="s",
         minimum=0.1,
-        maximum=3600.0,
+        maximum=600.0,
     ),
     Parameter(
         "rendering",
@@ -101,20 +101,36 @@ SYNTHETIC_CAMERA_PARAMETERS = (
 """All parameters of the synthetic camera."""
 
 
-def make_scene(values: Mapping[str, Value]) -> SyntheticScene:
-    """Return the scene that parameters describe.
+def make_film(values: Mapping[str, Value]) -> Film:
+    """Return the film that parameters describe.
 
     Raises:
-        ValueError: values that no camera has.
+        ValueError: it is to be rendered ahead and takes more memory than allowed.
     """
+    _check_memory(values)
+    rate_hz = cast(float, values["rate"])
+    return Film(_make_scene(values), rate_hz, depth=bool(values["publish_depth"]))
+
+
+def _check_memory(values: Mapping[str, Value]) -> None:
+    numbers = [cast(float, values[name]) for name in ("loop", "rate", "width", "height", "memory")]
+    loop_s, rate_hz, width, height, limit_mb = numbers
+    size_mb = film_size_mb(loop_s * rate_hz, width * height, depth=bool(values["publish_depth"]))
+    if values["rendering"] == "ahead" and size_mb > limit_mb:
+        raise ValueError(
+            f"images rendered ahead must fit {limit_mb} MB, {loop_s * rate_hz:.0f} of them take "
+            f"{size_mb:.0f} MB; shorten loop, set rendering to live, or raise memory"
+        )
+
+
+def _make_scene(values: Mapping[str, Value]) -> SyntheticScene:
     lens = cast(str, values["lens"])
     assumed = camera_from_field_of_view(
         cast(int, values["width"]), cast(int, values["height"]), cast(float, values["fov"])
     )
-    camera = replace(assumed, lens=lens, coefficients=LENSES[lens], calibrated=True)
     return SyntheticScene(
         Body(load_builtin_body()),
-        camera,
+        replace(assumed, lens=lens, coefficients=LENSES[lens], calibrated=True),
         people=cast(int, values["people"]),
         seed=cast(int, values["seed"]),
         duration_s=cast(float, values["loop"]),
@@ -122,18 +138,3 @@ def make_scene(values: Mapping[str, Value]) -> SyntheticScene:
         background=cast(Background, values["background"]),
         frame_id=cast(str, values["frame_id"]),
     )
-
-
-def make_film(scene: SyntheticScene, values: Mapping[str, Value]) -> Film:
-    """Return the film of a scene.
-
-    Raises:
-        ValueError: it is to be rendered ahead and takes more memory than allowed.
-    """
-    film = Film(scene, cast(float, values["rate"]), depth=bool(values["publish_depth"]))
-    if values["rendering"] == "ahead" and film.size_mb > cast(int, values["memory"]):
-        raise ValueError(
-            f"images rendered ahead must fit {values['memory']} MB, {film.length} of them take "
-            f"{film.size_mb:.0f} MB; shorten loop, set rendering to live, or raise memory"
-        )
-    return film

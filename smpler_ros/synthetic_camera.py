@@ -3,7 +3,6 @@
 import math
 import sys
 import threading
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -11,24 +10,14 @@ from rclpy.clock import Clock
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.timer import Timer
 
-from smpler_model.synthetic.scene import SyntheticScene
 from smpler_ros.film import Film, Player, Stage
 from smpler_ros.node_settings import NodeSettings
 from smpler_ros.process import ManagedNode, run_node
-from smpler_ros.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film, make_scene
+from smpler_ros.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
 from smpler_ros.scene_topics import CameraTopics
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 REPORT_PERIOD_S = 5.0
-
-
-@dataclass
-class _Show:
-    """What lives from configure to cleanup."""
-
-    scene: SyntheticScene
-    film: Film
-    topics: CameraTopics
 
 
 class SyntheticCamera(ManagedNode):
@@ -40,9 +29,10 @@ class SyntheticCamera(ManagedNode):
 
     def __init__(self, node_name: str = "synthetic_camera") -> None:
         super().__init__(node_name)
-        self._show: _Show | None = None
+        self._film: Film | None = None
+        self._topics: CameraTopics | None = None
         self._settings = NodeSettings(
-            self, SYNTHETIC_CAMERA_PARAMETERS, lambda: self._show is not None, lambda _: None
+            self, SYNTHETIC_CAMERA_PARAMETERS, lambda: self._topics is not None, lambda _: None
         )
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -68,32 +58,31 @@ class SyntheticCamera(ManagedNode):
         """Make the scene and the publishers; say why if that fails."""
         values = self._settings.values
         try:
-            scene = make_scene(values)
-            film = make_film(scene, values)
+            self._film = make_film(values)
         except ValueError as error:
             self.get_logger().error(f"cannot configure: {error}")
             return FAILURE
-        self._show = _Show(scene, film, CameraTopics(self, values, scene.camera))
+        self._topics = CameraTopics(self, values, self._film.scene.camera)
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Say where the camera is and start the thread."""
         result = super().on_activate(state)
-        show = self._show
-        if show is None:
+        film, topics = self._film, self._topics
+        if film is None or topics is None:
             return FAILURE
         self._stop = threading.Event()
         stage = Stage(
             now_ns=lambda: int(self.get_clock().now().nanoseconds),
             wait=self._stop.wait,
-            is_watched=show.topics.is_watched,
-            show=show.topics.publish,
+            is_watched=topics.is_watched,
+            show=topics.publish,
         )
         duration_s = cast(float, self._settings["duration"]) or math.inf
-        self._player, self._reported = Player(show.film, stage, duration_s), 0
-        show.topics.place(show.scene.world_from_camera(0), stage.now_ns())
+        self._player, self._reported = Player(film, stage, duration_s), 0
+        topics.place(film.scene.world_from_camera(0), stage.now_ns())
         self._thread = threading.Thread(
-            target=self._play, args=(show.film, self._player), name="synthetic_camera"
+            target=self._play, args=(film, self._player), name="synthetic_camera"
         )
         self._thread.start()
         return result
@@ -106,14 +95,14 @@ class SyntheticCamera(ManagedNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forget the scene and destroy the publishers."""
         result = super().on_cleanup(state)
-        self._end_show()
+        self._forget()
         return result
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything."""
         self._stop_playing()
         result = super().on_shutdown(state)
-        self._end_show()
+        self._forget()
         return result
 
     def _stop_playing(self) -> None:
@@ -122,10 +111,10 @@ class SyntheticCamera(ManagedNode):
             self._thread.join()
             self._thread = None
 
-    def _end_show(self) -> None:
-        if self._show is not None:
-            self._show.topics.close()
-            self._show = None
+    def _forget(self) -> None:
+        if self._topics is not None:
+            self._topics.close()
+            self._film = self._topics = None
 
     def _play(self, film: Film, player: Player) -> None:
         if self._settings["rendering"] == "ahead" and not self._render_ahead(film):

@@ -13,7 +13,7 @@ from smpler_model.messages import NS_PER_S
 from smpler_model.parameters import default_values
 from smpler_model.synthetic.scene import SyntheticScene
 from smpler_ros.film import JUMP_NS, Film, Player, Shot, Stage
-from smpler_ros.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film, make_scene
+from smpler_ros.scene_parameters import LENSES, SYNTHETIC_CAMERA_PARAMETERS, make_film
 
 CAMERA = Camera(64, 48, 52.0, 52.0, 31.5, 23.5)
 START_NS = 1_000 * NS_PER_S
@@ -159,13 +159,13 @@ def test_a_simulated_clock_that_has_not_begun_is_waited_for(scene: SyntheticScen
 
 def test_a_loop_that_does_not_fit_into_memory_is_refused() -> None:
     values = default_values(SYNTHETIC_CAMERA_PARAMETERS) | {"loop": 600.0, "people": 0}
-    scene = make_scene(values)
     with pytest.raises(ValueError, match="must fit 1024 MB, 9000 of them take 8294 MB"):
-        make_film(scene, values)
-    assert make_film(scene, values | {"rendering": "live"}).length == 9000
+        make_film(values)
+    film = make_film(values | {"rendering": "live"})
+    assert (film.length, round(film.size_mb)) == (9000, 8294)
 
 
-@pytest.mark.parametrize("lens", ["none", "plumb_bob", "rational_polynomial", "equidistant"])
+@pytest.mark.parametrize("lens", LENSES)
 def test_every_lens_can_be_drawn(lens: str) -> None:
     values = default_values(SYNTHETIC_CAMERA_PARAMETERS) | {
         "lens": lens,
@@ -174,9 +174,9 @@ def test_every_lens_can_be_drawn(lens: str) -> None:
         "people": 1,
         "publish_depth": True,
     }
-    scene = make_scene(values)
-    assert (scene.camera.lens, scene.camera.calibrated) == (lens, True)
-    frame = make_film(scene, values).shot(0).frame
+    film = make_film(values)
+    assert (film.scene.camera.lens, film.scene.camera.calibrated) == (lens, True)
+    frame = film.shot(0).frame
     assert frame.rgb.shape == (96, 128, 3)
     assert frame.depth_m is not None
     assert np.isfinite(frame.depth_m).all()
