@@ -4,7 +4,6 @@ No window, no GPU, no display: OpenCV draws lines and text, `raster` draws meshe
 through the camera's lens, so it lies over the image as it was taken.
 """
 
-import colorsys
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from smpler_model.camera import Camera
 from smpler_model.frames import FrameResult, People, TranslationSource
+from smpler_model.palette import colours_of
 from smpler_model.raster import rasterise
 from smpler_model.shading import blend, merge_people, shade, vertex_normals
 from smpler_model.skeleton import SMPL_PARENTS
@@ -22,7 +22,6 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Colour = tuple[int, int, int]
 
-_GOLDEN = 0.6180339887498949  # steps of it around a circle keep apart however many there are
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
 _SUBPIXEL_BITS = 4
 _FARTHEST_PX = 2**14  # beyond it OpenCV's fixed-point coordinates overflow
@@ -89,9 +88,8 @@ def draw_result(
 
 def colour_of(track_id: int) -> Colour:
     """Return the RGB colour, 0 to 255, that a person has in all images and markers."""
-    hue = (0.09 + track_id * _GOLDEN) % 1
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.65, 0.95)
-    return round(255 * red), round(255 * green), round(255 * blue)
+    red, green, blue = colours_of([track_id])[0].tolist()
+    return red, green, blue
 
 
 def label_of(people: People, row: int) -> str:
@@ -154,8 +152,7 @@ def _draw_meshes(
     size = (rgb.shape[1], rgb.shape[0])
     raster = rasterise(bend(vertices, camera), corners, intrinsics, size)
     normals = raster.interpolate(corners, vertex_normals(vertices, corners))
-    colours = np.array([colour_of(track_id) for track_id in ids.tolist()], np.float32)
-    seen = colours[raster.triangle // (len(corners) // len(ids))]
+    seen = colours_of(ids)[raster.triangle // (len(corners) // len(ids))]
     return blend(rgb, raster, shade(seen, normals), opacity)
 
 

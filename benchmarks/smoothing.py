@@ -1,0 +1,228 @@
+"""What smoothing gains and what it costs: `python -m benchmarks.smoothing`.
+
+People of the built-in body walk, wave, turn, sit and reach before a still camera at 30 Hz; the
+truth is known. Estimates are the truth with errors that change from frame to frame (see
+`NOISE`), or what the shipped network says of rendered frames, where its weights are there. The
+figures, over all sequences:
+
+- acceleration error: mean difference of the joints' accelerations, mm per frame squared;
+- error: mean distance to the truth, mm;
+- lag: the delay of the truth that comes closest to what came out, ms.
+
+`joints` are the 24 relative to the pelvis, `pelvis` is its place in the camera's frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from torch import Generator
+
+from benchmarks.timing import format_table, write_results
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.metrics import MM_FROM_M, acceleration_error
+from smpler_model.smoothing import Bodies, OneEuro, Smoother, SmoothingConfig
+from smpler_model.synthetic.motions import RATE_HZ, Leg, Motion, make_motion
+
+Floats = NDArray[np.float64]
+
+CAMERA_FROM_WORLD = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
+CAMERA_M = np.array([-3.6, 0.0, 1.3])  # in the world, looking along x
+LAGS_S = np.arange(-0.05, 0.4001, 0.005)
+_ID = np.zeros(1, np.int64)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviations of errors that are new in every frame.
+
+    Attributes:
+        rotation_rad: about each axis of every joint.
+        bearing: of x / z and y / z.
+        depth: of log z.
+        betas: of each shape coefficient.
+    """
+
+    rotation_rad: float
+    bearing: float
+    depth: float
+    betas: float
+
+
+NOISE = Noise(math.radians(4), 0.004, 0.03, 0.3)
+"""Of the order of what a small network does: 4 degrees, 2 px at a focal length of 500, 3 %."""
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One person over time, at `RATE_HZ`; true and estimated."""
+
+    truth: Bodies
+    estimates: Bodies
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over sequences."""
+
+    joints_acceleration_mm: float
+    joints_error_mm: float
+    joints_lag_ms: float
+    pelvis_acceleration_mm: float
+    pelvis_error_mm: float
+    pelvis_lag_ms: float
+
+
+def make_truth(body: Body, seed: int) -> Bodies:
+    """Return what one person does, in the camera's frame."""
+    generator = Generator().manual_seed(seed)
+    betas = torch.randn(10, generator=generator).clamp(-2, 2)
+    side = 1.0 if seed % 2 else -1.0
+    legs = [
+        Leg("walk", target_m=(0.5 * seed - 0.5, 1.2 * side)),
+        Leg("turn", 1.2, heading=math.pi),
+        *(Leg("wave", 2.0), Leg("sit", 2.0), Leg("stand", 1.0), Leg("reach", 1.5)),
+    ]
+    motion = make_motion(body, betas, legs, (0.0, -1.2 * side), 0.0, generator)
+    return _before_camera(motion)
+
+
+def _before_camera(motion: Motion) -> Bodies:
+    rotations = motion.rotations.copy()
+    rotations[:, 0] = CAMERA_FROM_WORLD @ rotations[:, 0]
+    translations = (motion.translations_m - CAMERA_M) @ CAMERA_FROM_WORLD.T
+    return Bodies(rotations, np.broadcast_to(motion.betas, (len(rotations), 10)), translations)
+
+
+def add_noise(truth: Bodies, noise: Noise, seed: int) -> Bodies:
+    """Return bodies (t, ...) with errors."""
+    rng = np.random.default_rng(seed)
+    t = len(truth.betas)
+    turns = Rotation.from_rotvec(rng.normal(0, noise.rotation_rad, (t * 24, 3))).as_matrix()
+    x, y, z = truth.translations_m.T
+    log_z = np.log(z) + rng.normal(0, noise.depth, t)
+    plane = np.stack([x / z, y / z], 1) + rng.normal(0, noise.bearing, (t, 2))
+    depth = np.exp(log_z)[:, None]
+    return Bodies(
+        truth.rotations @ turns.reshape(t, 24, 3, 3),
+        truth.betas + rng.normal(0, noise.betas, (t, 10)),
+        np.concatenate([plane * depth, depth], 1),
+    )
+
+
+def smooth(estimates: Bodies, config: SmoothingConfig | None) -> Bodies:
+    """Return bodies (t, ...) smoothed one after the other, as they come."""
+    if config is None:
+        return estimates
+    smoother = Smoother(config)
+    parts = [
+        smoother.smooth(round(index * 1e9 / RATE_HZ), _ID, frame)
+        for index, frame in enumerate(_frames(estimates))
+    ]
+    return Bodies(*(np.concatenate(arrays) for arrays in zip(*map(_arrays, parts), strict=True)))
+
+
+def _frames(bodies: Bodies) -> Iterator[Bodies]:
+    for index in range(len(bodies.betas)):
+        yield Bodies(*(array[index : index + 1] for array in _arrays(bodies)))
+
+
+def _arrays(bodies: Bodies) -> tuple[Floats, Floats, Floats]:
+    return bodies.rotations, bodies.betas, bodies.translations_m
+
+
+@torch.inference_mode()
+def pose(body: Body, bodies: Bodies) -> tuple[Floats, Floats]:
+    """Return joints relative to the pelvis (t, 24, 3) and pelvises (t, 1, 3), metres."""
+    rotations = torch.from_numpy(bodies.rotations).float()
+    betas = torch.from_numpy(np.ascontiguousarray(bodies.betas)).float()
+    joints = body.joints(rotations, betas).double().numpy()
+    pelvis = joints[:, :1]
+    return joints - pelvis, pelvis + bodies.translations_m[:, None]
+
+
+def measure(body: Body, sequences: list[Sequence], config: SmoothingConfig | None) -> Figures:
+    """Return the figures of a configuration; None is no smoothing."""
+    rows = []
+    for each in sequences:
+        given = pose(body, smooth(each.estimates, config))
+        true = pose(body, each.truth)
+        row: list[float] = []
+        for points, target in zip(given, true, strict=True):
+            jerks = acceleration_error(points, target, centred=False)
+            error = MM_FROM_M * np.linalg.norm(points - target, axis=-1).mean()
+            row += [float(jerks.mean()), float(error), 1e3 * find_lag_s(points, target)]
+        rows.append(row)
+    return Figures(*np.mean(rows, 0).tolist())
+
+
+def find_lag_s(points: Floats, target: Floats) -> float:
+    """Return the delay of the target (t, k, 3) that comes closest to points, seconds."""
+    times = np.arange(len(points)) / RATE_HZ
+    flat = target.reshape(len(target), -1)
+    inside = (times >= LAGS_S[-1]) & (times <= times[-1] + LAGS_S[0])
+    distances = []
+    for lag_s in LAGS_S:
+        place = (times[inside] - lag_s) * RATE_HZ
+        row = np.clip(place.astype(int), 0, len(flat) - 2)
+        share = (place - row)[:, None]
+        delayed = flat[row] * (1 - share) + flat[row + 1] * share
+        apart = delayed - points[inside].reshape(-1, flat.shape[1])
+        distances.append(float((apart**2).mean()))
+    return float(LAGS_S[int(np.argmin(distances))])
+
+
+def make_configurations() -> dict[str, SmoothingConfig | None]:
+    """Return what is compared: none, the default, and filters around it."""
+    usual = SmoothingConfig()
+    configurations: dict[str, SmoothingConfig | None] = {"none": None, "default": usual}
+    for factor in (0.5, 2.0):
+        configurations[f"cutoffs x {factor:g}"] = SmoothingConfig(
+            *(
+                OneEuro(each.cutoff_hz * factor, each.speed_gain)
+                for each in (usual.rotations, usual.bearing, usual.depth)
+            )
+        )
+        configurations[f"gains x {factor:g}"] = SmoothingConfig(
+            *(
+                OneEuro(each.cutoff_hz, each.speed_gain * factor)
+                for each in (usual.rotations, usual.bearing, usual.depth)
+            )
+        )
+    return configurations
+
+
+def make_sequences(body: Body, count: int) -> list[Sequence]:
+    """Return people with simulated errors."""
+    truths = [make_truth(body, seed) for seed in range(count)]
+    return [Sequence(truth, add_noise(truth, NOISE, 99 + i)) for i, truth in enumerate(truths)]
+
+
+def main() -> None:
+    """Measure, print a table, write JSON if asked to."""
+    parser = argparse.ArgumentParser(description="Jitter and lag with and without smoothing.")
+    parser.add_argument("--sequences", type=int, default=4)
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    chosen = parser.parse_args()
+    body = Body(load_builtin_body())
+    sequences = make_sequences(body, chosen.sequences)
+    results = {
+        name: asdict(measure(body, sequences, config))
+        for name, config in make_configurations().items()
+    }
+    header = ["smoothing", *(name.replace("_", " ") for name in next(iter(results.values())))]
+    rows = [[name, *figures.values()] for name, figures in results.items()]
+    write_results(results, format_table(header, rows), chosen.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Whether ids stay with people who cross: `python -m benchmarks.tracking`.
+
+Two people of a synthetic room walk towards each other, pass at different distances from a still
+camera, and come back. Boxes are the true ones of the visible pixels, those with a detector's
+faults (missed people, jittering edges, uncertain and false boxes), or those of `motion`. An id
+switch: a true person is tracked under another id than the last time. Tracks belong to people by
+their boxes (intersection over union of at least 0.5, one to one).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from torch import Generator
+
+from benchmarks.timing import format_table, write_results
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.camera import Camera
+from smpler_model.detectors.detector import Detections, detections_from
+from smpler_model.detectors.motion import MotionDetector
+from smpler_model.synthetic.motions import Leg, make_motion
+from smpler_model.synthetic.scene import SyntheticScene
+from smpler_model.synthetic.truth import SceneFrame
+from smpler_model.tracker import IdSource, Tracker, TrackerConfig
+
+CAMERA = Camera(640, 480, 450, 450, 319.5, 239.5)
+RATE_HZ = 15.0
+LEAST_IOU = 0.5
+_EMPTY_S = 2.0  # before anybody comes, for `motion` to learn the room
+_WINGS_M = 4.2
+_LANES_M = (0.0, 1.0)  # behind the room's middle, so that one hides the other
+
+Floats = NDArray[np.float64]
+FindBoxes = Callable[[SceneFrame], Detections]
+
+
+@dataclass
+class Tally:
+    """Counts over sequences.
+
+    Attributes:
+        people: true people in all frames.
+        missed: those without a track.
+        switches: changes of a person's id.
+        false: tracks of nobody.
+    """
+
+    people: int = 0
+    missed: int = 0
+    switches: int = 0
+    false: int = 0
+    last_ids: dict[int, int] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Begin another sequence, in which everybody is new."""
+        self.last_ids.clear()
+
+    def add(self, true_ids: list[int], true_boxes: Floats, ids: list[int], boxes: Floats) -> None:
+        """Count a frame: ids and boxes (n, 4) of people and tracks."""
+        pairs = match(true_boxes, boxes)
+        for person, track in pairs:
+            name, track_id = true_ids[person], ids[track]
+            self.switches += self.last_ids.get(name, track_id) != track_id
+            self.last_ids[name] = track_id
+        self.people += len(true_ids)
+        self.missed += len(true_ids) - len(pairs)
+        self.false += len(ids) - len(pairs)
+
+
+def match(true_boxes: Floats, boxes: Floats) -> list[tuple[int, int]]:
+    """Return rows of boxes (n, 4) and (m, 4) that belong together."""
+    overlaps = intersections_over_unions(true_boxes, boxes)
+    rows = zip(*linear_sum_assignment(-overlaps), strict=True)
+    return [(int(i), int(j)) for i, j in rows if overlaps[i, j] >= LEAST_IOU]
+
+
+def intersections_over_unions(first: Floats, second: Floats) -> Floats:
+    """Return (n, m) of boxes (n, 4) and (m, 4)."""
+    low = np.maximum(first[:, None, :2], second[:, :2])
+    high = np.minimum(first[:, None, 2:], second[:, 2:])
+    common = np.clip(high - low, 0, None).prod(-1)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(-1) for boxes in (first, second)]
+    return common / np.maximum(areas[0][:, None] + areas[1] - common, 1e-9)
+
+
+def make_crossing(body: Body, seed: int) -> SyntheticScene:
+    """Return a scene in which two people cross twice."""
+    scene = SyntheticScene(body, CAMERA, people=2, seed=seed, duration_s=60.0)
+    motions = []
+    for row, side in enumerate((1.0, -1.0)):
+        generator = Generator().manual_seed(10 * seed + row)
+        betas = torch.randn(10, generator=generator).clamp(-2, 2)
+        start, goal = (_LANES_M[row], side * _WINGS_M), (_LANES_M[row], -side * _WINGS_M)
+        legs = [
+            Leg("stand", _EMPTY_S),
+            Leg("walk", target_m=goal),
+            Leg("turn", 1.2, heading=side * math.pi / 2),
+            Leg("walk", target_m=start),
+        ]
+        motions.append(make_motion(body, betas, legs, start, -side * math.pi / 2, generator))
+    scene.motions = motions
+    return scene
+
+
+class FaultyDetector:
+    """True boxes as a detector finds them."""
+
+    def __init__(self, seed: int, *, miss: float = 0.15, jitter: float = 0.04) -> None:
+        """Prepare: chance of a miss, and deviation of edges over the box's height."""
+        self._rng = np.random.default_rng(seed)
+        self._miss, self._jitter = miss, jitter
+
+    def __call__(self, shown: SceneFrame) -> Detections:
+        """Return boxes with faults."""
+        rng, boxes = self._rng, shown.truth.visible_boxes_xyxy
+        boxes = boxes[rng.random(len(boxes)) > self._miss]
+        heights = boxes[:, 3:] - boxes[:, 1:2]
+        boxes = boxes + heights * rng.normal(0, self._jitter, boxes.shape)
+        scores = rng.uniform(0.3, 1.0, len(boxes))
+        if rng.random() < 0.1:  # somebody who is not there
+            corner = rng.uniform(0, (CAMERA.width - 60, CAMERA.height - 150))
+            boxes = np.vstack([boxes, np.concatenate([corner, corner + np.array([60, 150])])])
+            scores = np.append(scores, 0.55)
+        return detections_from(boxes, scores)
+
+
+def find_true_boxes(shown: SceneFrame) -> Detections:
+    """Return the boxes of the pixels that show people."""
+    return detections_from(shown.truth.visible_boxes_xyxy)
+
+
+def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, Tally]:
+    """Count over sequences, for each way of finding boxes."""
+    body = Body(load_builtin_body())
+    tallies = {name: Tally() for name in ("true boxes", "faulty boxes", "motion")}
+    for seed in range(sequences):
+        scene = make_crossing(body, seed)
+        motion = MotionDetector()
+        finders: dict[str, FindBoxes] = {
+            "true boxes": find_true_boxes,
+            "faulty boxes": FaultyDetector(seed),
+            "motion": lambda shown, motion=motion: motion.detect(shown.frame.rgb),
+        }
+        trackers = {name: Tracker(IdSource(), config) for name in finders}
+        for tally in tallies.values():
+            tally.begin()
+        duration_s = max(motion.duration_s for motion in scene.motions)
+        for index in range(int(duration_s * RATE_HZ)):
+            shown = scene.frame(round(index * 1e9 / RATE_HZ))
+            truth = shown.truth
+            for name, find in finders.items():
+                tracks = trackers[name].update(shown.frame.stamp_ns, find(shown))
+                seen = tracks.select(tracks.scores > 0)
+                tallies[name].add(
+                    truth.ids.tolist(),
+                    truth.visible_boxes_xyxy,
+                    seen.ids.tolist(),
+                    seen.boxes_xyxy,
+                )
+    return tallies
+
+
+def tabulate(tallies: dict[str, Tally], sequences: int) -> str:
+    """Return a table, detectors down."""
+    rows = [
+        [name, tally.switches, f"{tally.missed / max(tally.people, 1):.1%}", tally.false]
+        for name, tally in tallies.items()
+    ]
+    title = f"{sequences} sequences of two people who cross twice, {RATE_HZ:g} Hz"
+    header = ["boxes", "id switches", "people without a track", "tracks of nobody"]
+    return f"{title}\n\n{format_table(header, rows)}"
+
+
+def main() -> None:
+    """Measure, print a table, write JSON if asked to."""
+    parser = argparse.ArgumentParser(description="Whether ids stay with people who cross.")
+    parser.add_argument("--sequences", type=int, default=4)
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    chosen = parser.parse_args()
+    tallies = measure(chosen.sequences)
+    record = {
+        name: {"people": t.people, "missed": t.missed, "switches": t.switches, "false": t.false}
+        for name, t in tallies.items()
+    }
+    write_results(record, tabulate(tallies, chosen.sequences), chosen.json)
+
+
+if __name__ == "__main__":
+    main()
