@@ -179,7 +179,8 @@ def count_memory(call: Callable[[], None], device: torch.device) -> int:
         before = torch.cuda.memory_allocated(device)
         call()
         return int(torch.cuda.max_memory_allocated(device)) - before
-    with PeakMemory() as memory:
+    memory = PeakMemory()
+    with memory:
         call()
     return memory.peak
 

@@ -59,6 +59,12 @@ def format_table(errors: dict[str, Errors]) -> str:
     return "\n".join(lines)
 
 
+def format_gain(errors: dict[str, Errors], model: str) -> str:
+    """Say how far below the mean pose's error that of a model is."""
+    found, mean = (errors[name].means()["MPJPE"] for name in (model, "mean pose"))
+    return f"MPJPE is {100 * (1 - found / mean):.0f} percent below that of the mean pose"
+
+
 def write_card(
     weights: Path, settings: TrainSettings, errors: dict[str, Errors], config: str
 ) -> str:
@@ -99,7 +105,7 @@ def main() -> None:
     weights = arguments.weights or shipped_path(settings.model)
     errors = measure(weights, settings)
     arguments.card.write_text(write_card(weights, settings, errors, arguments.config))
-    sys.stdout.write(format_table(errors) + "\n")
+    sys.stdout.write(f"{format_table(errors)}\n{format_gain(errors, settings.model)}\n")
 
 
 if __name__ == "__main__":

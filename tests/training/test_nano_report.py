@@ -1,0 +1,45 @@
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from smpler_model.metrics import Errors
+from training import nano_report
+from training.configuration import write_configuration
+from training.nano_report import format_gain, format_table
+from training.settings import TrainSettings
+from training.train import WEIGHTS, Run
+
+
+def errors_of(mpjpe: float) -> Errors:
+    return Errors(torch.full((2,), mpjpe), torch.full((2,), 50.0), torch.full((2,), 120.0))
+
+
+def test_table_and_gain() -> None:
+    errors = {"small": errors_of(60.0), "mean pose": errors_of(100.0)}
+    assert "| small | 60.0 | 50.0 | 120.0 |" in format_table(errors)
+    assert format_gain(errors, "small") == "MPJPE is 40 percent below that of the mean pose"
+
+
+def test_card_of_a_trained_model(
+    settings: TrainSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = replace(settings, steps=2)
+    Run(settings).train()
+    write_configuration(settings, tmp_path / "run.yaml")
+    card = tmp_path / "card.md"
+    weights = settings.output / WEIGHTS
+    arguments = ["nano_report", str(tmp_path / "run.yaml")]
+    arguments += ["--weights", str(weights), "--card", str(card)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    nano_report.main()
+    text, shown = card.read_text(), capsys.readouterr().out
+    assert f"| steps | 2 of {settings.batch} crops |" in text
+    assert "percent below" in shown
+    for line in shown.splitlines()[:-1]:
+        assert line in text
