@@ -1,0 +1,70 @@
+"""Play a bag and start the node on the bag's time. `evaluate_bag` reads a bag without playing it.
+
+Takes the arguments of camera.launch.py, too. Example:
+    ros2 launch smpler_ros bag.launch.py bag:=walk image:=/camera/image_raw \
+        camera_info:=/camera/camera_info
+"""
+
+from launch.action import Action
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+)
+from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchContext, LaunchDescription
+
+SHARE = FindPackageShare("smpler_ros")
+CLOCK_HZ = "100"
+ARGUMENTS = (
+    ("bag", None, "Path of the bag."),
+    ("bag_rate", "1.0", "Speed over that of the recording."),
+    ("bag_start", "0.0", "Seconds of the bag to leave out at its start."),
+    ("bag_loop", "false", "Whether to play the bag again and again."),
+    ("bag_delay", "5.0", "Seconds to wait before playing, in which the network is loaded."),
+    ("stop_at_end", "true", "Whether everything stops when the bag is over."),
+)
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the arguments and what is started with them."""
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in ARGUMENTS
+    ]
+    node = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(PathJoinSubstitution([SHARE, "launch", "camera.launch.py"])),
+        launch_arguments={"use_sim_time": "true"}.items(),
+    )
+    return LaunchDescription([*declared, node, OpaqueFunction(function=bag_actions)])
+
+
+def bag_actions(context: LaunchContext) -> list[Action]:
+    """Return the player, and what happens when it is done."""
+    given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    player = ExecuteProcess(
+        cmd=[
+            *("ros2", "bag", "play", given["bag"], "--clock", CLOCK_HZ),
+            *("--rate", given["bag_rate"], "--start-offset", given["bag_start"]),
+            *("--delay", given["bag_delay"]),
+            *(["--loop"] if given["bag_loop"].lower() in ("true", "1") else []),
+        ],
+        output="screen",
+    )
+    stop = EmitEvent(
+        event=Shutdown(reason="the bag is over"),
+        condition=IfCondition(LaunchConfiguration("stop_at_end")),
+    )
+    return [
+        player,
+        RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[stop])),
+    ]

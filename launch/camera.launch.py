@@ -1,0 +1,204 @@
+"""Start the node for one camera and, if asked for, the camera's driver and RViz.
+
+Examples:
+    ros2 launch smpler_ros camera.launch.py driver:=usb_cam namespace:=camera rviz:=true
+    ros2 launch smpler_ros camera.launch.py image:=/camera/color/image_raw \
+        camera_info:=/camera/color/camera_info
+"""
+
+import os
+from dataclasses import dataclass, replace
+
+from launch.action import Action
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchContext, LaunchDescription
+
+SHARE = FindPackageShare("smpler_ros")
+# Fast DDS reads the first before ROS 2 Kilted, the second from then on.
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The program of a camera driver, and its topics relative to the namespace."""
+
+    executable: str
+    image: str = "image_raw"
+    camera_info: str = "camera_info"
+    depth: str = "depth"
+
+
+DRIVER_NAME = "camera"  # of the driver's node, after which some drivers name their topics
+DRIVERS = {
+    "camera_ros": Driver("camera_node", "camera/image_raw", "camera/camera_info"),
+    "realsense2_camera": Driver(
+        "realsense2_camera_node",
+        "camera/color/image_raw",
+        "camera/color/camera_info",
+        "camera/aligned_depth_to_color/image_raw",
+    ),
+    "usb_cam": Driver("usb_cam_node_exe"),
+    "v4l2_camera": Driver("v4l2_camera_node"),
+}
+
+ARGUMENTS = (
+    ("namespace", "", "Namespace of the node, its topics, the driver and RViz."),
+    (
+        "image",
+        "",
+        "Image topic; if empty, that of the driver, or image_raw without one. Compressed images "
+        "are looked for on <image>/compressed when the parameter image_transport says so.",
+    ),
+    (
+        "camera_info",
+        "",
+        "Calibration topic; if empty, that of the driver, or camera_info without one.",
+    ),
+    (
+        "depth",
+        "",
+        "Topic of depth images that are aligned with the image, for the parameter use_depth; if "
+        "empty, that of the driver, or depth without one.",
+    ),
+    ("detections", "detections", "Topic of vision_msgs/Detection2DArray for detector:=topic."),
+    (
+        "params_file",
+        PathJoinSubstitution([SHARE, "config", "camera.yaml"]),
+        "Parameters of the node; copy the default one and change it.",
+    ),
+    ("model", "", "Shipped model or path of a checkpoint; if empty, as in params_file."),
+    ("body", "", "SMPL file or folder of them; if empty, as in params_file."),
+    (
+        "detector",
+        "",
+        "torchvision, onnx, motion, full_image or topic; if empty, as in params_file.",
+    ),
+    ("device", "", "auto, cpu, cuda or one GPU such as cuda:1; if empty, as in params_file."),
+    (
+        "driver",
+        "none",
+        "Package of a camera driver to start, or none. Known: " + ", ".join(DRIVERS) + ".",
+    ),
+    (
+        "driver_executable",
+        "",
+        "Program of the driver; may be empty for those that are known.",
+    ),
+    ("driver_params_file", "", "Parameters of the driver; if empty, its own defaults."),
+    ("rviz", "false", "Whether to start RViz."),
+    (
+        "rviz_config",
+        PathJoinSubstitution([SHARE, "config", "smpler.rviz"]),
+        "Configuration of RViz.",
+    ),
+    (
+        "fixed_frame",
+        "map",
+        "RViz's fixed frame; the frame of the images where nobody publishes where the camera is.",
+    ),
+    ("use_sim_time", "false", "Whether time comes from /clock."),
+    ("log_level", "info", "debug, info, warn, error or fatal."),
+)
+OVERRIDES = ("model", "body", "detector", "device")
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the arguments and what is started with them."""
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in ARGUMENTS
+    ]
+    rviz = Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=LaunchConfiguration("namespace"),
+        arguments=[
+            *("--display-config", LaunchConfiguration("rviz_config")),
+            *("--fixed-frame", LaunchConfiguration("fixed_frame")),
+        ],
+        parameters=[{"use_sim_time": LaunchConfiguration("use_sim_time")}],
+        condition=IfCondition(LaunchConfiguration("rviz")),
+    )
+    return LaunchDescription(
+        [
+            *declared,
+            *profile_actions(),
+            OpaqueFunction(function=camera_actions),
+            rviz,
+        ]
+    )
+
+
+def profile_actions() -> list[Action]:
+    """Give Fast DDS shared memory that holds whole images, unless the user has a profile."""
+    if any(name in os.environ for name in PROFILES):
+        return []
+    path = PathJoinSubstitution([SHARE, "config", "fastdds.xml"])
+    return [SetEnvironmentVariable(name, path) for name in PROFILES]
+
+
+def camera_actions(context: LaunchContext) -> list[Action]:
+    """Return the node and its camera's driver."""
+    given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    package = given["driver"]
+    driver = find_driver(package, given["driver_executable"])
+    topics = {
+        "image": given["image"] or driver.image,
+        "camera_info": given["camera_info"] or driver.camera_info,
+        "depth": given["depth"] or driver.depth,
+        "detections": given["detections"],
+    }
+    time = {"use_sim_time": LaunchConfiguration("use_sim_time")}
+    overrides = {
+        name: ParameterValue(given[name], value_type=str) for name in OVERRIDES if given[name]
+    }
+    node = Node(
+        package="smpler_ros",
+        executable="smpler_node",
+        name="smpler_node",
+        namespace=given["namespace"],
+        parameters=[ParameterFile(given["params_file"]), overrides | time],
+        remappings=list(topics.items()),
+        ros_arguments=["--log-level", given["log_level"]],
+        output="screen",
+    )
+    if package == "none":
+        return [node]
+    file = given["driver_params_file"]
+    return [
+        Node(
+            package=package,
+            executable=driver.executable,
+            name=DRIVER_NAME,
+            namespace=given["namespace"],
+            parameters=[*([ParameterFile(file)] if file else []), time],
+            ros_arguments=["--log-level", given["log_level"]],
+            output="screen",
+        ),
+        node,
+    ]
+
+
+def find_driver(package: str, executable: str) -> Driver:
+    """Return a driver by its package; a program that is given goes before the known one.
+
+    Raises:
+        ValueError: the driver is not known and no program is given.
+    """
+    if package == "none":
+        return Driver("")
+    if package in DRIVERS:
+        known = DRIVERS[package]
+        return replace(known, executable=executable or known.executable)
+    if not executable:
+        raise ValueError(
+            f"driver must be none or one of {', '.join(DRIVERS)}, got '{package}'; name its "
+            "program with driver_executable:="
+        )
+    return Driver(executable)

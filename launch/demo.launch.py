@@ -1,0 +1,70 @@
+"""Start the synthetic camera, the node and RViz: no camera and no downloads are needed.
+
+Takes the arguments of camera.launch.py, too. Example:
+    ros2 launch smpler_ros demo.launch.py people:=2 rviz:=false
+"""
+
+from launch.action import Action
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchContext, LaunchDescription
+
+SHARE = FindPackageShare("smpler_ros")
+ARGUMENTS = (
+    (
+        "camera_params_file",
+        PathJoinSubstitution([SHARE, "config", "synthetic_camera.yaml"]),
+        "Parameters of the synthetic camera; copy the default one and change it.",
+    ),
+    ("people", "", "People in the room; if empty, as in camera_params_file."),
+    ("rate", "", "Images a second; if empty, as in camera_params_file."),
+    ("seed", "", "Decides room and people; if empty, as in camera_params_file."),
+    ("detector", "motion", "As for camera.launch.py; motion needs no weights and a still camera."),
+    ("rviz", "true", "Whether to start RViz."),
+)
+OVERRIDES = {"people": int, "rate": float, "seed": int}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the arguments and what is started with them."""
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=description)
+        for name, default, description in ARGUMENTS
+    ]
+    node = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(PathJoinSubstitution([SHARE, "launch", "camera.launch.py"])),
+        launch_arguments={
+            "image": "image",
+            "camera_info": "camera_info",
+            "depth": "depth",
+            "detector": LaunchConfiguration("detector"),
+            "rviz": LaunchConfiguration("rviz"),
+        }.items(),
+    )
+    # The node first: including it sets the environment of the camera, too.
+    return LaunchDescription([*declared, node, OpaqueFunction(function=camera_actions)])
+
+
+def camera_actions(context: LaunchContext) -> list[Action]:
+    """Return the synthetic camera."""
+    given = {name: LaunchConfiguration(name).perform(context) for name in OVERRIDES}
+    overrides = {
+        name: ParameterValue(given[name], value_type=kind)
+        for name, kind in OVERRIDES.items()
+        if given[name]
+    }
+    camera = Node(
+        package="smpler_ros",
+        executable="synthetic_camera",
+        name="synthetic_camera",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[ParameterFile(LaunchConfiguration("camera_params_file")), overrides],
+        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+        output="screen",
+    )
+    return [camera]
