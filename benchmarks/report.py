@@ -1,0 +1,120 @@
+"""Put the figures into `docs/performance.md`: `python -m benchmarks.report`.
+
+Each file of `docs/performance` becomes what stands between the two comments that name it.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.timing import format_table
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "performance.md"
+FIGURES = DOCS / "performance"
+
+Results = Mapping[str, Any]
+
+
+def main() -> None:
+    """Rewrite the page."""
+    page = PAGE.read_text()
+    for path in sorted(FIGURES.glob("*.json")):
+        results = json.loads(path.read_text())
+        kind = path.stem.partition("_")[0]
+        page = replace_section(page, path.stem, _SECTIONS[kind](results))
+    PAGE.write_text(page)
+    sys.stdout.write(f"{PAGE}: written\n")
+
+
+def replace_section(page: str, name: str, content: str) -> str:
+    """Return the page with another content between `<!-- name -->` and `<!-- end -->`.
+
+    Raises:
+        ValueError: the page has no place for it.
+    """
+    pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not pattern.search(page):
+        raise ValueError(f"{PAGE} must hold '<!-- {name} -->', got none; add it")
+    return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", page)
+
+
+def describe(results: Results) -> str:
+    """Return one line on the machine."""
+    machine = results["machine"]
+    device = machine.get("gpu", f"{machine['threads']} of {machine['cores']} cores")
+    return (
+        f"{machine['processor']}, {device}, PyTorch {machine['torch']}, Python "
+        f"{machine['python']}; a large matrix product runs at {machine['float32_gflops']:.0f} "
+        f"GFLOP/s in float32 and {machine['half_gflops']:.0f} in half precision, a large copy "
+        f"moves {machine['copy_gb_per_s']:.0f} GB/s."
+    )
+
+
+def show_inference(results: Results) -> str:
+    """Return times, floor and rounding of every way to run a network."""
+    rows = results["rows"]
+    medians = {(row["way"], row["people"]): row["times"]["median_ms"] for row in rows}
+    times = [
+        (
+            *(row["people"], row["way"], row["times"]["median_ms"], row["times"]["p99_ms"]),
+            medians["reference", row["people"]] / row["times"]["median_ms"],
+            medians["plain", row["people"]] / row["times"]["median_ms"],
+            f"{row['times']['disturbance']:.0%}",
+        )
+        for row in rows
+    ]
+    work, floor, plain = results["work"], results["floor"], results["errors"]["plain"]
+    errors = [
+        (way, *error.values(), error["joints_mm"] / plain["joints_mm"])
+        for way, error in results["errors"].items()
+    ]
+    best = min(value for (_, people), value in medians.items() if people == 1)
+    head = ("people", "way", "median ms", "p99 ms", "x reference", "x plain", "disturbed")
+    error_head = ("way", "rotations, degrees", "joints, mm", "of plain's")
+    return "\n\n".join(
+        (
+            describe(results),
+            format_table(head, times),
+            f"Work for one person: {work['plain_gflop']:.3g} GFLOP as it is, "
+            f"{work['fast_gflop']:.3g} multiplied out, {work['weights_mb']:.3g} MB of weights. "
+            f"Floor: {floor['float32_ms']:.3g} ms in float32, {floor['half_ms']:.3g} ms in half "
+            f"precision, {floor['weights_ms']:.2g} ms to read the weights once. The best way "
+            f"takes {best:.3g} ms.",
+            "Distance from a float64 run, root mean squares:",
+            format_table(error_head, errors),
+        )
+    )
+
+
+def show_pipeline(results: Results) -> str:
+    """Return the times of a frame's steps."""
+    rows = [(step, t["median_ms"], t["p99_ms"]) for step, t in results["steps"].items()]
+    intro = (
+        f"{describe(results)} Model {results['model']}, backend {results['backend']}, "
+        f"{results['people']:.1f} people a frame."
+    )
+    return f"{intro}\n\n{format_table(('step', 'median ms', 'p99 ms'), rows)}"
+
+
+def show_training(results: Results) -> str:
+    """Return the times of an update."""
+    rows = [
+        (way, t["median_ms"], t["p99_ms"], 1e3 * results["batch"] / t["median_ms"])
+        for way, t in results["ways"].items()
+    ]
+    intro = f"{describe(results)} Model {results['model']}, batch {results['batch']}."
+    return f"{intro}\n\n{format_table(('step', 'median ms', 'p99 ms', 'crops/s'), rows)}"
+
+
+_SECTIONS: dict[str, Callable[[Results], str]] = {
+    "inference": show_inference,
+    "pipeline": show_pipeline,
+    "training": show_training,
+}
+
+if __name__ == "__main__":
+    main()

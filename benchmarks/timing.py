@@ -1,0 +1,192 @@
+"""What the benchmarks share: the machine, times, tables and files."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+Run = Callable[[], object]
+
+_SETTLING_RUNS = 2
+_TURNS = 4
+_LEAST_RUNS = 2
+_TRIES = 4
+_DISTURBANCE = 0.1
+"""Share of all cores above which other programs disturb a turn, so that it is taken again."""
+
+_MATRIX, _COPY_BYTES = 2048, 1 << 28
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long something took.
+
+    Attributes:
+        median_ms: half of the runs took less.
+        p99_ms: all but one in a hundred took less.
+        runs: number of them.
+        disturbance: share of all cores that other programs took meanwhile.
+    """
+
+    median_ms: float
+    p99_ms: float
+    runs: int
+    disturbance: float | None
+
+
+def time_together(runs: Mapping[str, Run], seconds: float) -> dict[str, Times]:
+    """Time several things side by side, in turns, so that a disturbance meets them all.
+
+    Args:
+        runs: what is timed, by name.
+        seconds: for each, in all rounds together.
+    """
+    samples: dict[str, list[float]] = {name: [] for name in runs}
+    disturbances: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(_TURNS):
+        for name, run in runs.items():
+            taken, disturbance = _take_turn(run, seconds / _TURNS)
+            samples[name] += taken
+            disturbances[name].append(disturbance)
+    return {
+        name: Times(
+            float(np.median(taken)),
+            float(np.percentile(taken, 99)),
+            len(taken),
+            float(np.mean(disturbances[name])),
+        )
+        for name, taken in samples.items()
+    }
+
+
+def describe_machine(device: torch.device) -> dict[str, Any]:
+    """Return what a figure depends on: processor, threads, versions, and what it can do."""
+    facts: dict[str, Any] = {
+        "processor": name_processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": str(device),
+    }
+    if device.type == "cuda":
+        facts["gpu"] = torch.cuda.get_device_name(device)
+    half = torch.float16 if device.type == "cuda" else torch.bfloat16
+    facts["float32_gflops"] = measure_product(device, torch.float32)
+    facts["half_gflops"] = measure_product(device, half)
+    facts["copy_gb_per_s"] = measure_copy(device)
+    return facts
+
+
+def name_processor() -> str:
+    """Return the processor's name as the system tells it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def measure_product(device: torch.device, dtype: torch.dtype) -> float:
+    """Return the operations a second of a large matrix product, in 1e9."""
+    left, right = (torch.randn(_MATRIX, _MATRIX, device=device).to(dtype) for _ in range(2))
+    return 2 * _MATRIX**3 / _fastest(lambda: left @ right, device) / 1e9
+
+
+def measure_copy(device: torch.device) -> float:
+    """Return the bytes a second that a large copy reads and writes, in 1e9."""
+    source = torch.zeros(_COPY_BYTES, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * _COPY_BYTES / _fastest(lambda: target.copy_(source), device) / 1e9
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a Markdown table; numbers to three digits."""
+    lines = [header, ["---"] * len(header), *([_show(cell) for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def write_results(results: Mapping[str, Any], table: str, path: Path | None) -> None:
+    """Print a table, and write the figures as JSON where asked."""
+    sys.stdout.write(table + "\n")
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _time(run: Run, seconds: float) -> list[float]:
+    """Run again and again; return the milliseconds of each run."""
+    for _ in range(_SETTLING_RUNS):
+        run()
+    taken: list[float] = []
+    while sum(taken) < 1e3 * seconds or len(taken) < _LEAST_RUNS:
+        start = time.perf_counter()
+        run()
+        taken.append(1e3 * (time.perf_counter() - start))
+    return taken
+
+
+def _take_turn(run: Run, seconds: float) -> tuple[list[float], float]:
+    """Return the times of the least disturbed try, and how much others took of the cores."""
+    best: tuple[list[float], float] = ([], np.inf)
+    for _ in range(_TRIES):
+        before = _Clock.read()
+        taken = _time(run, seconds)
+        disturbance = before.others_until(_Clock.read())
+        if disturbance < best[1]:
+            best = (taken, disturbance)
+        if disturbance < _DISTURBANCE:
+            break
+        time.sleep(seconds)
+    return best
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """Seconds: of the wall, of all cores' work, and of this process' work."""
+
+    wall: float
+    busy: float
+    own: float
+
+    @classmethod
+    def read(cls) -> _Clock:
+        own = sum(os.times()[:2])
+        stat = Path("/proc/stat")
+        if not stat.exists():
+            return cls(time.perf_counter(), own, own)
+        user, nice, system = map(int, stat.read_text().split()[1:4])
+        ticks = os.sysconf("SC_CLK_TCK")
+        return cls(time.perf_counter(), (user + nice + system) / ticks, own)
+
+    def others_until(self, later: _Clock) -> float:
+        """Return the share of all cores that other processes took."""
+        others = (later.busy - self.busy) - (later.own - self.own)
+        return max(0.0, others / (later.wall - self.wall) / (os.cpu_count() or 1))
+
+
+def _fastest(run: Run, device: torch.device, repetitions: int = 8) -> float:
+    """Return the shortest time of a run, seconds."""
+    taken = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def _show(cell: object) -> str:
+    if not isinstance(cell, float):
+        return str(cell)
+    return f"{cell:.3g}" if abs(cell) < 1000 else f"{cell:.0f}"
