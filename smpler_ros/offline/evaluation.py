@@ -73,7 +73,9 @@ class Evaluation:
             name: CameraAccuracy(engine.body, config.min_iou) for name in source.truths
         }
         self.tally, self.damage, self.checkpoint = Tally(), source.reader.damage, checkpoint
-        self._transforms = TransformCopy(source.reader, checkpoint.transforms)
+        self._transforms = TransformCopy(
+            source.reader, checkpoint.transforms, static=not checkpoint.information
+        )
         self._start = self._saved = time.monotonic()
 
     def run(self, advance: Callable[[int], object], should_stop: Callable[[], bool]) -> bool:

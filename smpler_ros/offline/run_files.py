@@ -73,7 +73,9 @@ class RunFiles:
 
     def log(self, detections: Detections | None) -> None:
         """Log what was found in an image; None where the detector failed."""
-        entry = detections and [detections.boxes_xyxy.tolist(), detections.scores.tolist()]
+        entry = None
+        if detections is not None:
+            entry = [detections.boxes_xyxy.tolist(), detections.scores.tolist()]
         self.detections.write(json.dumps(entry) + "\n")
 
     def logged(self) -> Iterator[Detections | None]:
@@ -81,7 +83,7 @@ class RunFiles:
         with (self.folder / DETECTIONS).open() as file:
             for line in file:
                 entry = json.loads(line)
-                yield entry and detections_from(*entry)
+                yield None if entry is None else detections_from(*entry)
 
     def restore(self, tally: Tally) -> None:
         """Let a tally take what the tables hold."""

@@ -20,18 +20,19 @@ class TransformCopy:
     """Copies `/tf` and `/tf_static` along with the frames.
 
     Attributes:
-        count: messages that were taken so far.
+        count: messages of `/tf` that were copied so far.
     """
 
-    def __init__(self, reader: BagReader, skip: int = 0) -> None:
+    def __init__(self, reader: BagReader, skip: int = 0, *, static: bool = True) -> None:
         """Prepare.
 
         Args:
             reader: of the input.
-            skip: messages that an earlier run has copied.
+            skip: messages of `/tf` that an earlier run has copied.
+            static: whether `/tf_static` is still to be copied.
         """
         self.count = skip
-        self._static = _read(reader, STATIC) if skip == 0 else iter(())
+        self._static = _read(reader, STATIC) if static else iter(())
         self._moving = islice(_read(reader, MOVING), skip, None)
         self._next: Message | None = None
 
