@@ -1,5 +1,6 @@
 """Who is who from image to image: ByteTrack, with ids that nobody else ever has."""
 
+from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count
@@ -13,7 +14,8 @@ from trackers import ByteTrackTracker
 from smpler_model.detectors.detector import Detections
 
 _NOBODY = -1  # the library's id of a box that belongs to no confirmed track
-_LIBRARY_RATE_HZ = 30.0  # in which the library counts its buffer of lost tracks
+_LIBRARY_RATE_HZ = 30.0
+_USUAL_STEPS = 15  # whose median is the usual time between images
 _FIRST_EARLY_ID = 2**40  # the library's own ids stay below
 
 
@@ -35,7 +37,6 @@ class TrackerConfig:
         start_score: least score that begins a track.
         sure_score: boxes below it are matched only to tracks that found nothing better.
         min_iou: least overlap of a box with the predicted one.
-        rate_hz: of the camera, about; steps are the stamps' own.
     """
 
     confirm_frames: int = 2
@@ -43,7 +44,6 @@ class TrackerConfig:
     start_score: float = 0.5
     sure_score: float = 0.5
     min_iou: float = 0.1
-    rate_hz: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,7 @@ class Tracker:
         """Forget all tracks."""
         config = self._config
         self._library = ByteTrackTracker(
-            lost_track_buffer=max(1, round(config.lost_s * _LIBRARY_RATE_HZ)),
-            frame_rate=config.rate_hz,
+            frame_rate=_LIBRARY_RATE_HZ,
             track_activation_threshold=config.start_score,
             minimum_consecutive_frames=config.confirm_frames,
             minimum_iou_threshold=config.min_iou,
@@ -106,8 +105,9 @@ class Tracker:
         )
         self._ids: dict[int, int] = {}
         self._early_ids = count(_FIRST_EARLY_ID)
-        self._first_ns: int | None = None
-        self._last_ns = 0
+        self._last_ns: int | None = None
+        self._steps_ns: deque[int] = deque(maxlen=_USUAL_STEPS)
+        self._clock_s = 0.0
 
     def update(self, stamp_ns: int, detections: Detections) -> Tracks:
         """Take the detections of the next image, empty ones too.
@@ -119,24 +119,36 @@ class Tracker:
         Returns:
             Confirmed people: those seen, then those who coast.
         """
-        if self._first_ns is not None and stamp_ns < self._last_ns:
+        if self._last_ns is not None and stamp_ns < self._last_ns:
             self.reset()
-        if self._first_ns is None:
-            self._first_ns = stamp_ns
-        elif stamp_ns == self._last_ns:
+        if stamp_ns == self._last_ns:
             return self._people(Boxes.empty(), np.empty(0, np.int64))
-        self._last_ns = stamp_ns
+        self._advance_clock(stamp_ns)
         boxes = Boxes(
             xyxy=detections.boxes_xyxy,
             confidence=detections.scores,
             class_id=np.zeros(len(detections), np.int64),
         )
-        seen = self._library.update(boxes, timestamp=(stamp_ns - self._first_ns) / 1e9)
+        seen = self._library.update(boxes, timestamp=self._clock_s)
         seen_ids = np.asarray(seen.tracker_id, np.int64)
         if self._config.confirm_frames == 1:
             seen_ids = self._confirm_at_once(seen, seen_ids)
         confirmed = seen_ids != _NOBODY
         return self._people(cast(Boxes, seen[confirmed]), seen_ids[confirmed])
+
+    def _advance_clock(self, stamp_ns: int) -> None:
+        """Count time in usual steps between images, as the library's filters are tuned for it.
+
+        Their noise is that of one image. At other rates than the library's own, people would be
+        expected too far from, or too close to, where they were.
+        """
+        if self._last_ns is not None:
+            self._steps_ns.append(stamp_ns - self._last_ns)
+            step_ns = float(np.median(self._steps_ns))
+            self._clock_s += self._steps_ns[-1] / step_ns / _LIBRARY_RATE_HZ
+            lost_steps = self._config.lost_s * 1e9 / step_ns
+            self._library.maximum_time_without_update = lost_steps / _LIBRARY_RATE_HZ
+        self._last_ns = stamp_ns
 
     def _confirm_at_once(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Give ids to tracks that began with this image; the library does with the next one."""

@@ -44,7 +44,7 @@ def test_a_person_is_reported_from_the_image_on_that_the_configuration_says(imag
 
 
 def test_people_confirmed_at_once_coast_and_keep_their_ids() -> None:
-    tracker = Tracker(IdSource(), TrackerConfig(confirm_frames=1, rate_hz=RATE_HZ))
+    tracker = Tracker(IdSource(), TrackerConfig(confirm_frames=1))
     left, right = walk(6), walk(6, x=400, speed=-WALK_PX)
     both = [
         detections_from(np.vstack([a.boxes_xyxy, b.boxes_xyxy, [[0, 0, 9, 9]]]), [0.9, 0.8, 0.3])
@@ -61,7 +61,7 @@ def test_a_flicker_is_nobody() -> None:
 
 
 def test_a_person_coasts_through_a_gap_and_is_gone_after_a_long_one() -> None:
-    tracker = Tracker(IdSource(), TrackerConfig(lost_s=1.0, rate_hz=RATE_HZ))
+    tracker = Tracker(IdSource(), TrackerConfig(lost_s=1.0))
     frames = walk(10)
     hidden = run(tracker, [*frames, *[NOBODY] * 4])[-1]
     assert hidden.states.tolist() == [TrackState.COASTING]
@@ -79,7 +79,7 @@ def test_two_people_who_cross_keep_their_ids() -> None:
         detections_from([person(8.0 * step, 100), person(480 - 8.0 * step, 130)], [0.9, 0.9])
         for step in range(60)
     ]
-    tracks = run(Tracker(IdSource(), TrackerConfig(rate_hz=RATE_HZ)), pairs)
+    tracks = run(Tracker(IdSource(), TrackerConfig()), pairs)
     first, last = tracks[5], tracks[-1]
     by_id = dict(zip(last.ids.tolist(), last.boxes_xyxy[:, 0], strict=True))
     assert sorted(by_id) == sorted(first.ids.tolist())
