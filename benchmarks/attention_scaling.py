@@ -207,7 +207,7 @@ def format_table(rows: list[Row]) -> str:
 def plot(rows: list[Row], path: Path, title: str) -> None:
     """Draw operations, time and memory over the feature length."""
     mpl.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     panels = (
         ("operations, forward", "GFLOP", ("gflop",)),
@@ -229,6 +229,9 @@ def plot(rows: list[Row], path: Path, title: str) -> None:
                     label=f"{kind} {part}".strip(),
                 )
         axis.set(title=name, xlabel="image tokens", ylabel=unit, xscale="log", yscale="log")
+        axis.set_xticks([row.image_tokens for row in rows if row.kind == KINDS[0]], minor=False)
+        axis.xaxis.set_major_formatter(ticker.ScalarFormatter())
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
         axis.grid(visible=True, which="both", alpha=0.3)
         axis.legend()
     figure.suptitle(title)

@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from smpler_model.network import BackboneModel
 from training.losses import Counts
-from training.objectives import Examples, Objective, ObjectiveModule
+from training.objectives import Examples, Objective, ObjectiveModule, Phase
 from training.processes import Processes, share_batch_norms
 from training.settings import TrainSettings
 
@@ -36,19 +36,31 @@ class Learner(Generic[Examples]):
             processes: that learn together.
             steps: updates in all, for the course of the learning rate.
         """
-        self.settings, self.processes, self.steps = settings, processes, steps
+        self.settings: TrainSettings = settings
+        self.processes: Processes = processes
+        self.steps: int = steps
         self.objective: ObjectiveModule[Examples] = objective.to(processes.device)
         if settings.channels_last:
             objective.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean_model: BackboneModel = self._copy_model() if settings.ema else objective.model
         if processes.count > 1 and settings.sync_batch_norm:
-            objective.model = share_batch_norms(objective.model, processes.device)  # type: ignore[assignment]
+            share_batch_norms(objective, processes.device)
         if settings.compile:
             objective.model.backbone.compile()
-        self._callable = self._distribute()
-        self.trained = [p for p in objective.parameters() if p.requires_grad]
+        self._callable: nn.Module = self._distribute()
+        named: list[tuple[str, nn.Parameter]] = list(self.objective.named_parameters())
+        reading: list[nn.Parameter] = [weights for name, weights in named if _is_head(name)]
+        seeing: list[nn.Parameter] = [weights for name, weights in named if not _is_head(name)]
+        self.trained: list[nn.Parameter] = [*seeing, *reading]
+        head_rate = settings.head_learning_rate or settings.learning_rate
         self.optimiser = torch.optim.AdamW(
-            self.trained, settings.learning_rate, weight_decay=settings.weight_decay
+            [
+                {"params": seeing, "peak": settings.learning_rate},
+                {"params": reading, "peak": head_rate},
+            ],
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         half = settings.autocast != "none" and settings.autocast_type == "float16"
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=half)
@@ -69,8 +81,9 @@ class Learner(Generic[Examples]):
         Raises:
             FloatingPointError: the loss is not finite.
         """
+        factor = self.learning_rate_factor()
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = group["peak"] * factor
         # Dropout depends on seed, step and process alone, so that a resumed run draws the same.
         torch.manual_seed(
             (self.settings.seed * 8191 + self.step_count) * 4096 + self.processes.rank
@@ -88,14 +101,23 @@ class Learner(Generic[Examples]):
         self._follow()
         return numbers
 
-    def learning_rate(self) -> float:
+    def learning_rate_factor(self) -> float:
         """Rise over the warm-up; then stay, or fall as half a cosine."""
         s = self.settings
         rise = min(1.0, (self.step_count + 1) / max(s.warm_up, 1))
         if s.schedule == "constant":
-            return s.learning_rate * rise
+            return rise
         fall = 0.5 * (1 + math.cos(math.pi * self.step_count / self.steps))
-        return s.learning_rate * rise * (0.01 + 0.99 * fall)
+        return rise * (0.01 + 0.99 * fall)
+
+    def phase(self) -> Phase:
+        """Return what learns in the present step."""
+        done = self.step_count / self.steps
+        if done < self.settings.dense_share:
+            return "dense"
+        if done < self.settings.dense_share + self.settings.first_guess_share:
+            return "guess"
+        return "all"
 
     def state(self) -> dict[str, Any]:
         """Return what `load_state` needs to go on as if there had been no stop."""
@@ -127,16 +149,15 @@ class Learner(Generic[Examples]):
         return DistributedDataParallel(
             self.objective,
             broadcast_buffers=False,
-            find_unused_parameters=self.settings.first_guess_share > 0,
+            find_unused_parameters=self.settings.dense_share + self.settings.first_guess_share > 0,
         )
 
     def _backward(self, batch: Examples, parts: int, *, is_last: bool) -> Objective:
         """Add the gradient of one batch; processes share it with the last batch of a step."""
         counts = self._count(batch)
-        guess_only = self.step_count < self.settings.first_guess_share * self.steps
         if isinstance(self._callable, DistributedDataParallel):
             self._callable.require_backward_grad_sync = is_last
-        found: Objective = self._callable(batch, counts, guess_only)
+        found: Objective = self._callable(batch, counts, self.phase())
         self.scaler.scale(found.loss / parts).backward()  # type: ignore[no-untyped-call]
         return found
 
@@ -175,6 +196,10 @@ class Learner(Generic[Examples]):
                 mean.lerp_(present[name], 1 - decay)
             else:
                 mean.copy_(present[name])
+
+
+def _is_head(name: str) -> bool:
+    return not name.startswith(("model.backbone.", "dense."))
 
 
 def mix_seed(*numbers: int) -> int:

@@ -6,7 +6,7 @@ Distributed training wraps the module, so that everything with weights runs insi
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ from training.settings import TrainSettings
 from training.surface import SampledSurface
 
 BYTES = 255.0
+
+Phase = Literal["dense", "guess", "all"]
+"""What learns: dense maps alone; with them the first guess; everything."""
 
 Examples = TypeVar("Examples", Batch, People)
 
@@ -52,18 +55,18 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         """Return how many people of a batch have labels."""
         raise NotImplementedError
 
-    def forward(self, batch: Examples, counts: Counts, guess_only: bool) -> Objective:
+    def forward(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss.
 
         Args:
             batch: examples on the module's device.
             counts: of all processes' people, as `losses.Counts` explains.
-            guess_only: train backbone and first guess alone.
+            phase: what learns.
         """
         raise NotImplementedError
 
-    def estimate(self, images: Tensor, guess_only: bool) -> tuple[list[Stage], Tensor]:
-        """Return the stages, in float32, and the finest features, for images from 0 to 255."""
+    def estimate(self, images: Tensor, phase: Phase) -> tuple[list[Stage], Sequence[Tensor]]:
+        """Return the stages that learn, in float32, and the features, for images of 0 to 255."""
         model = self.model
         normalised = normalise(images, model, channels_last=self.settings.channels_last)
         with self._fewer_bits("backbone", "network"):
@@ -71,9 +74,11 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         if self.settings.autocast == "backbone":
             features = [feature.to(images.dtype) for feature in features]
         with self._fewer_bits("network"):
-            if guess_only or not isinstance(model, Smpler):
-                return [model.guess(features)], features[0]
-            return model.refine(features), features[0]
+            if phase == "dense":
+                return [], features
+            if phase == "guess" or not isinstance(model, Smpler):
+                return [model.guess(features)], features
+            return model.refine(features), features
 
     def _fewer_bits(self, *parts: str) -> AbstractContextManager[object]:
         if self.settings.autocast not in parts:
@@ -87,7 +92,7 @@ class CropObjective(ObjectiveModule[Batch]):
 
     def __init__(self, model: BackboneModel, settings: TrainSettings) -> None:
         super().__init__(model, settings)
-        self.dense = DenseHead(model.config.channels[0])
+        self.dense = DenseHead(model.config.channels)
         self.surface = SampledSurface(model.body, settings.vertex_step)
 
     def count(self, batch: Batch) -> Counts:
@@ -95,9 +100,14 @@ class CropObjective(ObjectiveModule[Batch]):
         people = batch.images.new_tensor(len(batch))
         return Counts(people, people, people)
 
-    def forward(self, batch: Batch, counts: Counts, guess_only: bool) -> Objective:
+    def forward(self, batch: Batch, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss; see the base class."""
-        stages, finest = self.estimate(batch.images, guess_only)
+        stages, features = self.estimate(batch.images, phase)
+        whole = [feature.to(batch.images.dtype) for feature in features]
+        dense = self.settings.dense_weight * self.dense(whole, batch)
+        terms = {"dense": dense.detach()}
+        if not stages:
+            return Objective(dense, terms)
         labels = full_labels(len(batch), batch.keypoints.shape[1]).to(batch.images)
         with torch.no_grad():
             target = self.surface.compared(batch.rotations, batch.betas, None, batch.keypoints)
@@ -105,9 +115,7 @@ class CropObjective(ObjectiveModule[Batch]):
         for stage in stages:
             posed = self.surface.compared(stage.rotations, stage.betas, stage.camera, None)
             each.append(compare(posed, target, labels, self.settings.weights, counts))
-        dense = self.dense(finest.to(batch.images.dtype), batch)
-        loss = self._weigh(each) + self.settings.dense_weight * dense
-        return Objective(loss, each[-1].terms() | {"dense": dense.detach()})
+        return Objective(self._weigh(each) + dense, each[-1].terms() | terms)
 
     def _weigh(self, each: list[Losses]) -> Tensor:
         """Return the mean of the stages' losses, the last of weight one."""
@@ -123,9 +131,9 @@ class PeopleObjective(ObjectiveModule[People]):
         """Return how many people of a batch have labels."""
         return count_labels(labels_of(batch))
 
-    def forward(self, batch: People, counts: Counts, guess_only: bool) -> Objective:
+    def forward(self, batch: People, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss; see the base class."""
-        stages, _ = self.estimate(batch.images, guess_only)
+        stages, _ = self.estimate(batch.images, phase)
         final, body = stages[-1], self.model.body
         with torch.autocast(final.rotations.device.type, enabled=False):
             mesh = body.mesh(final.rotations, final.betas)

@@ -153,12 +153,16 @@ class TrainSettings:
         batch: people in one forward pass of one process.
         accumulate: forward passes to one update.
         learning_rate: at its highest.
+        head_learning_rate: of all but the backbone, at its highest; as the backbone's if 0. A head
+            that averages over hundreds of inputs leaves its place at a high rate.
         schedule: `cosine` falls as half a cosine; `constant` stays.
         warm_up: steps over which the rate rises.
         weight_decay: of AdamW; 0 makes it Adam.
         clip: greatest norm of the gradient; 0 does not clip.
-        first_guess_share: share of the steps that train backbone and first guess only, as SMPLer's
-            first stage does; steps are three times as quick then.
+        dense_share: share of the steps that learn the dense maps alone, at first: a backbone that
+            starts from nothing learns from a pose only when it can see limbs. For crops.
+        first_guess_share: share of the steps, after these, that train backbone and first guess
+            only, as SMPLer's first stage does; they are quicker.
         stage_weight: weight of the estimates before the last in the loss; SMPLer's is 0. Every
             block learns from its own error from the start then, which a short run needs.
         dense_weight: weight of the maps of joints, parts and surface that the finest features
@@ -195,10 +199,12 @@ class TrainSettings:
     batch: int = 32
     accumulate: int = 1
     learning_rate: float = 1e-3
+    head_learning_rate: float = 0.0
     schedule: Literal["cosine", "constant"] = "cosine"
     warm_up: int = 200
     weight_decay: float = 1e-4
     clip: float = 20.0
+    dense_share: float = 0.0
     first_guess_share: float = 0.4
     stage_weight: float = 1.0
     dense_weight: float = 1.0
@@ -221,11 +227,24 @@ class TrainSettings:
                 raise ValueError(
                     f"{name} must be positive, got {getattr(self, name)}; change the configuration"
                 )
-        for name in ("epochs", "warm_up", "clip", "weight_decay", "stage_weight", "dense_weight"):
+        not_negative = (
+            "epochs",
+            "warm_up",
+            "clip",
+            "weight_decay",
+            "stage_weight",
+            "dense_weight",
+        )
+        for name in (*not_negative, "head_learning_rate", "dense_share", "first_guess_share"):
             if getattr(self, name) < 0:
                 raise ValueError(
                     f"{name} must not be negative, got {getattr(self, name)}; change it"
                 )
+        if self.dense_share and not isinstance(self.data, CropData):
+            raise ValueError(
+                f"dense_share needs crops, which have dense labels, got {self.data.kind}; set it "
+                "to 0"
+            )
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; change it")
 

@@ -99,7 +99,7 @@ class Run:
         began, done_before = time.monotonic(), learner.step_count
         try:
             for batch in batches:
-                rate = learner.learning_rate()
+                rate = s.learning_rate * learner.learning_rate_factor()
                 numbers = learner.step(batch)
                 shown = {name: f"{value:.2f}" for name, value in numbers.items()}
                 bar.set_postfix(shown, refresh=False)

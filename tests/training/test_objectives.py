@@ -42,7 +42,7 @@ def evaluated(
 def test_losses_equal_the_reference(evaluated: Evaluated) -> None:
     objective = PeopleObjective(evaluated.model, TrainSettings(autocast="none"))
     with torch.no_grad():
-        found = objective(evaluated.batch, objective.count(evaluated.batch), False)
+        found = objective(evaluated.batch, objective.count(evaluated.batch), "all")
     weights = TrainSettings().weights
     names = {
         "loss_vertices": found.terms["vertices"] / weights.vertices,
