@@ -6,6 +6,7 @@ from typing import cast
 
 import torch
 
+from smpler_model.backends import Backend, Precision
 from smpler_model.body_arrays import BodyArrays
 from smpler_model.checkpoint import load_model
 from smpler_model.detectors.detector import Detector, FullImageDetector
@@ -40,7 +41,14 @@ def build_pipeline(values: Values, create_detector: CreateDetector | None = None
         torch.set_num_threads(_int(values, "threads"))
     device = choose_device(_str(values, "device"))
     detector = create_detector or detector_factory(values, device)
-    estimator = Estimator(load_named_model(values), device)
+    estimator = Estimator(
+        load_named_model(values),
+        device,
+        backend=cast(Backend, values["backend"]),
+        precision=cast(Precision, values["precision"]),
+    )
+    # A GPU prepares each size of batch; the CPU only has to touch its memory once.
+    estimator.warm_up(_int(values, "max_people") if device.type == "cuda" else 1)
     return Pipeline(estimator, detector, pipeline_config(values))
 
 

@@ -95,6 +95,26 @@ PARAMETERS = (
         maximum=256,
     ),
     Parameter(
+        "backend",
+        "auto",
+        "What runs the network; auto takes the fastest that is installed.",
+        choices=(
+            "auto",
+            "plain",
+            "eager",
+            "compiled",
+            "onnxruntime",
+            "openvino",
+            "cuda_graph",
+        ),
+    ),
+    Parameter(
+        "precision",
+        "auto",
+        "Of the network's image maps; auto is half on a GPU, float32 on the CPU.",
+        choices=("auto", "float32", "half"),
+    ),
+    Parameter(
         "detector",
         "torchvision",
         "What finds people: torchvision (weights are fetched once), onnx (a file of yours), "

@@ -3,24 +3,50 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 from rclpy.clock import Clock
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from smpler_model.messages import stamp_ns_of
+from smpler_ros.frame_worker import Arrival
+from smpler_ros.message_types import Message, import_message_class
+from smpler_ros.pairing import Found, Pairing, Partner
 
 CHECK_PERIOD_S = 0.5
 SILENCE_S = 5.0
+CALIBRATION_WAIT_S = 1.0
+DEPTH, DETECTIONS = "depth", "detections"
+DETECTIONS_TYPE = "vision_msgs/msg/Detection2DArray"
 
 
 @dataclass(frozen=True)
-class CameraImage:
-    """An image as it came, and the newest calibration of its camera, if any came."""
+class InputConfig:
+    """Which topics a camera has.
 
-    image: Image
-    camera_info: CameraInfo | None
+    Attributes:
+        compressed: whether images come on `image/compressed`.
+        depth: whether to wait for `depth`.
+        detections: whether to wait for `detections`.
+        tolerance_s: how far stamps of what belongs together may be apart.
+    """
+
+    compressed: bool = False
+    depth: bool = False
+    detections: bool = False
+    tolerance_s: float = 0.02
+
+    def partners(self) -> tuple[Partner, ...]:
+        """Return the topics that go with the image."""
+        wanted = (
+            (self.depth, Partner(DEPTH, False)),
+            (self.detections, Partner(DETECTIONS, True)),
+        )
+        return tuple(partner for is_wanted, partner in wanted if is_wanted)
 
 
 class CameraInput:
@@ -32,20 +58,46 @@ class CameraInput:
     publisher. State lasts until `close`.
     """
 
-    def __init__(self, node: Node, namespace: str, store: Callable[[CameraImage], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        namespace: str,
+        config: InputConfig,
+        store: Callable[[Arrival], None],
+    ) -> None:
+        """Join the topics.
+
+        Args:
+            node: that listens.
+            namespace: of the camera, relative to the node's; empty for the node's own.
+            config: which topics there are.
+            store: gets every image.
+
+        Raises:
+            ImportError: `detections` are wanted, and vision_msgs is not installed.
+        """
         self._node = node
+        self._config = config
         self._store = store
-        self._image_topic = node.resolve_topic_name(_join(namespace, "image"))
-        self._info_topic = node.resolve_topic_name(_join(namespace, "camera_info"))
+        image_topic = node.resolve_topic_name(join_names(namespace, "image"))
+        self._image_topic = f"{image_topic}/compressed" if config.compressed else image_topic
+        self._image_class: type[Any] = CompressedImage if config.compressed else Image
         self._camera_info: CameraInfo | None = None
+        self._first_arrival_s: float | None = None
+        self._held: Message | None = None
         self._last_arrival_s = time.monotonic()
         self._reliability = ReliabilityPolicy.BEST_EFFORT
-        self._info_subscription = node.create_subscription(
-            CameraInfo,
-            self._info_topic,
-            self._store_camera_info,
-            _newest_only(ReliabilityPolicy.BEST_EFFORT),
+        self._pairing: Pairing[Message] = Pairing(
+            config.partners(), round(config.tolerance_s * 1e9), self._emit
         )
+        self._others = [
+            self._subscribe(namespace, "camera_info", CameraInfo, self._store_camera_info)
+        ]
+        if config.depth:
+            self._others.append(self._subscribe_partner(namespace, DEPTH, Image))
+        if config.detections:
+            kind = cast(type[Any], import_message_class(DETECTIONS_TYPE))
+            self._others.append(self._subscribe_partner(namespace, DETECTIONS, kind))
         self._image_subscription = self._subscribe_image()
         # On a clock of its own: the node's may be a simulated one that stands still.
         self._timer = node.create_timer(CHECK_PERIOD_S, self._check, clock=Clock())
@@ -54,22 +106,60 @@ class CameraInput:
     def close(self) -> None:
         """Leave the topics."""
         self._node.destroy_timer(self._timer)
-        self._node.destroy_subscription(self._image_subscription)
-        self._node.destroy_subscription(self._info_subscription)
+        for subscription in (self._image_subscription, *self._others):
+            self._node.destroy_subscription(subscription)
 
-    def _subscribe_image(self) -> Subscription[Image]:
+    def _subscribe(
+        self, namespace: str, name: str, kind: type[Any], store: Callable[[Message], None]
+    ) -> Subscription[Any]:
+        qos = _newest_only(ReliabilityPolicy.BEST_EFFORT)
+        return self._node.create_subscription(kind, join_names(namespace, name), store, qos)
+
+    def _subscribe_partner(self, namespace: str, name: str, kind: type[Any]) -> Subscription[Any]:
+        return self._subscribe(
+            namespace,
+            name,
+            kind,
+            lambda message: self._pairing.add_partner(name, stamp_ns_of(message), message),
+        )
+
+    def _subscribe_image(self) -> Subscription[Any]:
         return self._node.create_subscription(
-            Image, self._image_topic, self._store_image, _newest_only(self._reliability)
+            self._image_class,
+            self._image_topic,
+            self._store_image,
+            _newest_only(self._reliability),
         )
 
     def _store_camera_info(self, message: CameraInfo) -> None:
         self._camera_info = message
+        self._release()
 
-    def _store_image(self, message: Image) -> None:
+    def _store_image(self, message: Message) -> None:
         self._last_arrival_s = time.monotonic()
-        self._store(CameraImage(message, self._camera_info))
+        if self._first_arrival_s is None:
+            self._first_arrival_s = self._last_arrival_s
+        self._held = message
+        # The calibration often comes a moment after the first image: people need not jump then.
+        if self._camera_info is not None or self._has_waited():
+            self._release()
+
+    def _has_waited(self) -> bool:
+        """Tell whether images were held back for a calibration long enough."""
+        first_s = self._first_arrival_s
+        return first_s is not None and time.monotonic() - first_s >= CALIBRATION_WAIT_S
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._pairing.add_image(stamp_ns_of(held), held)
+
+    def _emit(self, image: Message, partners: Found[Message]) -> None:
+        self._store(Arrival(image, self._camera_info, **partners))
 
     def _check(self) -> None:
+        if self._has_waited():
+            self._release()
         publishers = self._node.get_publishers_info_by_topic(self._image_topic)
         reliability = reliability_for(publishers)
         if reliability != self._reliability:
@@ -78,7 +168,10 @@ class CameraInput:
             self._image_subscription = self._subscribe_image()
         if time.monotonic() - self._last_arrival_s > SILENCE_S:
             self._last_arrival_s = time.monotonic()
-            self._node.get_logger().warning(explain_silence(self._image_topic, publishers))
+            expected = "CompressedImage" if self._config.compressed else "Image"
+            self._node.get_logger().warning(
+                explain_silence(self._image_topic, expected, publishers)
+            )
 
 
 def reliability_for(publishers: list[TopicEndpointInfo]) -> ReliabilityPolicy:
@@ -90,7 +183,7 @@ def reliability_for(publishers: list[TopicEndpointInfo]) -> ReliabilityPolicy:
     return ReliabilityPolicy.BEST_EFFORT
 
 
-def explain_silence(topic: str, publishers: list[TopicEndpointInfo]) -> str:
+def explain_silence(topic: str, expected: str, publishers: list[TopicEndpointInfo]) -> str:
     """Return a sentence on why nothing may arrive, with the publishers, their types and QoS."""
     if not publishers:
         return (
@@ -98,17 +191,18 @@ def explain_silence(topic: str, publishers: list[TopicEndpointInfo]) -> str:
             "or remap the topic (--ros-args -r image:=/your/topic)"
         )
     described = ", ".join(
-        f"{_join(publisher.node_namespace, publisher.node_name)} ({publisher.topic_type}, "
+        f"{join_names(publisher.node_namespace, publisher.node_name)} ({publisher.topic_type}, "
         f"{publisher.qos_profile.reliability.name.lower()})"
         for publisher in publishers
     )
     return (
         f"no image on {topic} for {SILENCE_S:.0f} s although it is published by {described}: "
-        "expected sensor_msgs/msg/Image; check the type and that the camera is running"
+        f"expected sensor_msgs/msg/{expected}; check the type and that the camera is running"
     )
 
 
-def _join(namespace: str, name: str) -> str:
+def join_names(namespace: str, name: str) -> str:
+    """Return a name in a namespace; an empty namespace is the node's own."""
     return f"{namespace.rstrip('/')}/{name}" if namespace else name
 
 

@@ -50,6 +50,11 @@ ROS_PARAMETERS = (
         maximum=1.0,
     ),
     Parameter(
+        "person_labels",
+        ("person", "0"),
+        "Labels of people in `detections`; boxes without a label are people, too.",
+    ),
+    Parameter(
         "publish_tf", True, "Publish the frames of 24 joints for each person on /tf.", live=True
     ),
     Parameter("tf_prefix", "", "Before the names of frames: <tf_prefix>person_<id>/<joint>."),

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
+from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
@@ -49,7 +51,12 @@ def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None 
         args=sys.argv if arguments is None else list(arguments),
         signal_handler_options=SignalHandlerOptions.NO,
     )
-    node = create()
+    try:
+        node = create()
+    except (ValueError, ParameterException) as error:
+        get_logger("smpler_ros").fatal(f"the node cannot start: {error}")
+        rclpy.try_shutdown()
+        return 1
     started = node.start()
     if started:
         _spin(node, stop)

@@ -1,41 +1,55 @@
 """The live node: camera images in, people out. A lifecycle node that starts itself."""
 
 import sys
+from collections.abc import Callable
+from typing import cast
 
-from rcl_interfaces.msg import ParameterDescriptor, ParameterType
-from rclpy.lifecycle import LifecyclePublisher, LifecycleState, TransitionCallbackReturn
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from rclpy.time import Time
+from rclpy.timer import Timer
+from std_msgs.msg import Header
 
-from smpler_msgs.msg import SmplPersonArray
-from smpler_ros.camera_input import CameraImage, CameraInput
-from smpler_ros.convert import people_message
+from smpler_model.assembly import pipeline_config
+from smpler_model.parameters import Value
+from smpler_ros.camera_input import CameraInput
+from smpler_ros.diagnostics import diagnostic_array, gpu_memory_mib
+from smpler_ros.frame_worker import Arrival
 from smpler_ros.inbox import Inbox, Worker
+from smpler_ros.node_parameters import NODE_PARAMETERS
+from smpler_ros.node_settings import NodeSettings
 from smpler_ros.process import ManagedNode, run_node
+from smpler_ros.session import Session, input_config, live_output
+from smpler_ros.statistics import Repetitions
 
-PEOPLE_QUEUE_DEPTH = 10
+DIAGNOSTICS_PERIOD_S = 1.0
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
 class SmplerNode(ManagedNode):
-    """Subscribes `image` and `camera_info`, publishes `people` (`smpler_msgs/SmplPersonArray`).
+    """Subscribes images, publishes the people in them; README.md lists topics and parameters.
 
-    Callbacks only store the newest image; one worker thread does the rest. The camera's topics
-    and the worker live from activate to deactivate, the publisher from configure to cleanup.
+    Callbacks only store the newest image; one worker thread does the rest. What is loaded and
+    published lives from configure to cleanup, topics that are listened to and the worker from
+    activate to deactivate.
     """
 
     def __init__(self, node_name: str = "smpler_node") -> None:
         super().__init__(node_name)
-        self.declare_parameter(
-            "autostart",
-            True,
-            ParameterDescriptor(
-                type=ParameterType.PARAMETER_BOOL,
-                description="Configure and activate at start, without a lifecycle manager.",
-                read_only=True,
-            ),
+        self._session: Session | None = None
+        self._settings = NodeSettings(
+            self, NODE_PARAMETERS, lambda: self._session is not None, self._apply
         )
-        self._people: LifecyclePublisher[SmplPersonArray] | None = None
-        self._camera: CameraInput | None = None
-        self._inbox: Inbox[CameraImage] = Inbox()
-        self._worker: Worker[CameraImage] | None = None
+        self._repetitions = Repetitions()
+        self._inbox: Inbox[Arrival] = Inbox()
+        self._worker: Worker[Arrival] | None = None
+        self._inputs: list[CameraInput] = []
+        self._diagnostics: Publisher[DiagnosticArray] = self.create_publisher(
+            DiagnosticArray, "/diagnostics", 10
+        )
+        self._timer: Timer | None = None
 
     def start(self) -> bool:
         """Configure and activate, if the parameter `autostart` says so.
@@ -43,73 +57,138 @@ class SmplerNode(ManagedNode):
         Returns:
             False when a transition failed; the reason is in the log.
         """
-        if not self.get_parameter("autostart").value:
+        if not self._settings["autostart"]:
             return True
-        success = TransitionCallbackReturn.SUCCESS
-        return self.trigger_configure() == success and self.trigger_activate() == success
+        return self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
 
     def close(self) -> None:
-        """Stop the worker and leave the camera."""
-        self._leave_camera()
+        """Stop the worker and leave the cameras."""
+        self._leave_cameras()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Create the publisher."""
-        self._people = self.create_lifecycle_publisher(
-            SmplPersonArray, "people", PEOPLE_QUEUE_DEPTH
-        )
-        return super().on_configure(state)
+        """Load model and detector and create the publishers; say why if that fails."""
+        return self._attempt("configure", self._configure)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Join the camera and start the worker."""
-        result = super().on_activate(state)
-        self._inbox = Inbox()
-        self._worker = Worker(self._inbox, self._process, self._report)
-        self._worker.start()
-        self._camera = CameraInput(self, "", lambda image: self._inbox.put("", image))
-        return result
+        """Join the cameras and start the worker."""
+        super().on_activate(state)
+        return self._attempt("activate", self._join_cameras)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Leave the camera and stop the worker."""
-        self._leave_camera()
+        """Leave the cameras, stop the worker, take all markers away."""
+        self._leave_cameras()
+        if self._session is not None:
+            self._session.clear(self.get_clock().now().nanoseconds)
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Destroy the publisher."""
+        """Forget model, detector and publishers."""
         result = super().on_cleanup(state)
-        self._destroy_publisher()
+        self._end_session()
         return result
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything."""
-        self._leave_camera()
+        self._leave_cameras()
         result = super().on_shutdown(state)
-        self._destroy_publisher()
+        self._end_session()
         return result
 
-    def _leave_camera(self) -> None:
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
+    def _attempt(self, what: str, step: Callable[[], None]) -> TransitionCallbackReturn:
+        """Do a step of the lifecycle; rclpy itself would hide what it raises."""
+        try:
+            step()
+        except (ValueError, OSError, ImportError, RuntimeError) as error:
+            self.get_logger().error(f"cannot {what}: {error}")
+            self._leave_cameras()
+            if what == "configure":
+                self._end_session()
+            return FAILURE
+        return SUCCESS
+
+    def _configure(self) -> None:
+        self._session = Session(self, self._settings.values, self._report)
+
+    def _join_cameras(self) -> None:
+        session = self._session
+        if session is None:
+            raise RuntimeError("the node must be configured before it is activated; configure it")
+        self._inbox = Inbox()
+        self._worker = Worker(self._inbox, self._process, self._report_publishing)
+        self._worker.start()
+        config = input_config(self._settings.values)
+        for name in session.cameras:
+            self._inputs.append(CameraInput(self, name, config, self._store_for(name)))
+        self._timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=Clock())
+
+    def _store_for(self, name: str) -> Callable[[Arrival], None]:
+        def store(arrival: Arrival) -> None:
+            if self._session is not None:
+                self._session.statistics.receive(name)
+            self._inbox.put(name, arrival)
+
+        return store
+
+    def _leave_cameras(self) -> None:
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        for camera in self._inputs:
+            camera.close()
+        self._inputs = []
         if self._worker is not None:
             self._worker.close()
             self._worker = None
 
-    def _destroy_publisher(self) -> None:
-        if self._people is not None:
-            self.destroy_lifecycle_publisher(self._people)
-            self._people = None
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
-    def _process(self, images: dict[str, CameraImage]) -> None:
-        if self._people is None:
+    def _process(self, arrivals: dict[str, Arrival]) -> None:
+        session = self._session
+        if session is None:
             return
-        for camera_image in images.values():
-            header = camera_image.image.header
-            self._people.publish(people_message(SmplPersonArray, header, model=""))
+        for name, people, stamp_ns, steps_ms in session.process(arrivals):
+            age = self.get_clock().now() - Time(
+                nanoseconds=stamp_ns, clock_type=self.get_clock().clock_type
+            )
+            session.statistics.process(name, people, age.nanoseconds / 1e6, steps_ms)
 
-    def _report(self, error: Exception) -> None:
-        self.get_logger().error(
-            f"a frame was dropped: {error}", throttle_duration_sec=5.0, skip_first=False
+    def _diagnose(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        reports = session.statistics.report(self._inbox.dropped())
+        if self._diagnostics.get_subscription_count() == 0:
+            return
+        header = Header(stamp=self.get_clock().now().to_msg())
+        fixed = {
+            "model": cast(str, self._settings["model"]),
+            "detector": cast(str, self._settings["detector"]),
+            "device": session.device,
+            "GPU memory (MiB)": gpu_memory_mib(session.device),
+        }
+        self._diagnostics.publish(
+            diagnostic_array(header, self.get_fully_qualified_name(), reports, fixed)
         )
+
+    def _apply(self, values: dict[str, Value]) -> None:
+        """Use changed parameters from the next image on."""
+        if self._session is not None:
+            self._session.reconfigure(pipeline_config(values), live_output(values))
+
+    def _report(self, camera: str, sentence: str) -> None:
+        text = self._repetitions.word(f"{camera}: {sentence}" if camera else sentence)
+        if text:
+            self.get_logger().warning(text)
+
+    def _report_publishing(self, error: Exception) -> None:
+        sentence = f"results were not published: {type(error).__name__}: {error}"
+        if self._session is not None:
+            for name in self._session.cameras:
+                self._session.statistics.fail(name, sentence)
+        self._report("", sentence)
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smpler_model.backends import BACKENDS, PRECISIONS
 from smpler_model.parameters import PARAMETERS, Parameter, check_values, default_values
 
 
@@ -52,3 +53,9 @@ def test_lists_of_strings_become_tuples() -> None:
     assert cameras.check(["left", "right"]) == ("left", "right")
     with pytest.raises(ValueError, match="must be of type tuple"):
         cameras.check([1, 2])
+
+
+def test_back_ends_are_those_of_the_estimator() -> None:
+    choices = {parameter.name: parameter.choices for parameter in PARAMETERS}
+    assert choices["backend"] == BACKENDS
+    assert choices["precision"] == PRECISIONS

@@ -10,11 +10,14 @@ from pathlib import Path
 from ros_installation import RosInstallation
 from set_up_steps import SetUpError, run_logged
 
+STAND_INS = ("tf2_msgs", "vision_msgs")
+"""Message packages that a ROS installation has and the wheels lack."""
+
 
 def build_interfaces(
     root: Path, venv: Path, ros_folder: Path, ros: RosInstallation | None, log: Path
 ) -> None:
-    """Build `smpler_msgs`, and `tf2_msgs` where it is missing, into `ros_folder`/install.
+    """Build `smpler_msgs`, and those of `STAND_INS` that are missing, into `ros_folder`/install.
 
     Raises:
         SetUpError: A package does not build.
@@ -24,9 +27,12 @@ def build_interfaces(
         correct_exported_paths(venv)
     write_environment_file(venv, ros_folder, environment)
     packages = [root / "smpler_msgs"]
-    if not can_import(venv, "tf2_msgs.msg", environment):
-        packages.append(root / "tools" / "tf2_msgs")
-    names = " and ".join(package.name for package in packages)
+    packages += [
+        root / "tools" / name
+        for name in STAND_INS
+        if not can_import(venv, f"{name}.msg", environment)
+    ]
+    names = ", ".join(package.name for package in packages)
     print(f"set-up: building {names} (about half a minute each)", flush=True)
     command = [
         str(venv / "bin" / "colcon"),

@@ -2,16 +2,24 @@
 
 import fcntl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
+
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.checkpoint import save_checkpoint
+from smpler_model.config import SMPLER_NANO
+from smpler_model.models import build_model
 
 pytest.importorskip("rclpy", reason="needs ROS 2: run `make test`")
 
 from rclpy.qos import ReliabilityPolicy
 
-from tests.ros.peer import Peer
+from tests.ros.peer import NodeProcess, Peer
+
+StartNode = Callable[..., NodeProcess]
 
 DOMAINS = range(1, 102)  # their ports keep clear of those that Linux gives to other programs
 
@@ -32,6 +40,32 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         lock.close()
         return
     pytest.fail("all ROS domains are in use")
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network with seeded weights: what it says is wrong, and always the same."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("model") / "seeded.pt"
+    save_checkpoint(build_model(SMPLER_NANO, load_builtin_body()), path)
+    return path
+
+
+@pytest.fixture
+def start_node(checkpoint: Path, ros_domain: int) -> StartNode:
+    """Start the node with that network; parameters and further ROS arguments can be given."""
+
+    def start(*arguments: str, **parameters: object) -> NodeProcess:
+        values = {
+            "model": checkpoint,
+            "detector": "full_image",
+            "confirm_frames": 1,
+            "threads": 1,
+        } | parameters
+        given = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
+        return NodeProcess("smpler_ros.smpler_node", *given, *arguments)
+
+    return start
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from array import array
 from collections.abc import Callable
@@ -19,11 +20,11 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from smpler_msgs.msg import SmplPersonArray
 
-STARTUP_S = 20.0
+STARTUP_S = 60.0  # on a busy machine
 
 
 class NodeProcess:
-    """A node of the package running as its own process."""
+    """A node of the package running as its own process. Its output is read as it comes."""
 
     def __init__(self, module: str, *ros_arguments: str) -> None:
         command = [sys.executable, "-m", module]
@@ -37,13 +38,34 @@ class NodeProcess:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    @property
+    def output(self) -> str:
+        """What was printed so far."""
+        return "".join(self._lines)
+
+    def wait_for(self, text: str, timeout_s: float = STARTUP_S) -> None:
+        """Wait until the node has printed a text; fail when it does not in time."""
+        end = time.monotonic() + timeout_s
+        while text not in self.output:
+            assert time.monotonic() < end, f"'{text}' was not printed in time:\n{self.output}"
+            time.sleep(0.02)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, float]:
         """Send a signal; return the exit status, what was printed, and the seconds it took."""
         start = time.monotonic()
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=30)
-        return self.process.returncode, output, time.monotonic() - start
+        status = self.wait()
+        return status, self.output, time.monotonic() - start
+
+    def wait(self) -> int:
+        """Wait until the process ends by itself; return its exit status."""
+        status = self.process.wait(timeout=STARTUP_S)
+        self._reader.join()
+        return status
 
     def __enter__(self) -> "NodeProcess":
         return self
@@ -56,9 +78,18 @@ class NodeProcess:
     ) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        output, _ = self.process.communicate()
+        self.process.wait()
+        self._reader.join()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         if error is not None:
-            sys.stdout.write(output)
+            sys.stdout.write(self.output)
+
+    def _read(self) -> None:
+        stream = self.process.stdout
+        assert stream is not None
+        for line in iter(stream.readline, ""):
+            self._lines.append(line)
 
 
 class Peer:

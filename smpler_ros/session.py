@@ -1,0 +1,148 @@
+"""What a configured node holds: the pipeline and the publishers of every camera."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.serialization import serialize_message
+from tf2_msgs.msg import TFMessage
+
+from smpler_model.assembly import build_pipeline
+from smpler_model.detectors.detector import GivenBoxes
+from smpler_model.parameters import Value
+from smpler_model.pipeline import PipelineConfig
+from smpler_ros.camera_input import InputConfig
+from smpler_ros.camera_output import TF_DEPTH, CameraOutput, LiveOutput, OutputConfig
+from smpler_ros.frame_worker import Arrival, FrameWorker
+from smpler_ros.message_types import message_types_from_ros
+from smpler_ros.node_parameters import TOPIC_DETECTOR
+from smpler_ros.statistics import Statistics
+
+Values = Mapping[str, Value]
+
+
+class Session:
+    """Lives from configure to cleanup.
+
+    Attributes:
+        cameras: names of all cameras.
+        device: the network's.
+        statistics: of all cameras.
+    """
+
+    def __init__(
+        self, node: LifecycleNode, values: Values, report: Callable[[str, str], None]
+    ) -> None:
+        """Load what the parameters name, and create the publishers.
+
+        Args:
+            node: that publishes.
+            values: of all `node_parameters.NODE_PARAMETERS`.
+            report: gets a camera's name and a sentence.
+
+        Raises:
+            ValueError: something that cannot be used.
+            OSError: a file that cannot be read.
+            ImportError: a message package that is missing.
+        """
+        self.cameras = _camera_names(values)
+        self.statistics = Statistics()
+        for name in self.cameras:
+            self.statistics.add_camera(name)
+        from_topic = values["detector"] == TOPIC_DETECTOR
+        pipeline = build_pipeline(values, GivenBoxes if from_topic else None)
+        self.device = str(pipeline.estimator.device)
+        if values["device"] == "auto" and not torch.cuda.is_available():
+            report("", "no GPU that PyTorch can use: the network runs on the CPU")
+        self._worker = FrameWorker(
+            pipeline,
+            self.statistics,
+            report,
+            rectified=bool(values["rectified"]),
+            person_labels=cast(tuple[str, ...], values["person_labels"]),
+        )
+        self._live = live_output(values)
+        self._node = node
+        self._transforms: LifecyclePublisher[Any] = node.create_lifecycle_publisher(
+            TFMessage, "/tf", TF_DEPTH
+        )
+        types = message_types_from_ros(serialize_message)
+        config = OutputConfig(
+            model=Path(cast(str, values["model"])).stem,
+            faces=pipeline.estimator.model.body.faces.cpu().numpy(),
+            marker_lifetime_s=cast(float, values["marker_lifetime"]),
+            mesh_opacity=cast(float, values["mesh_opacity"]),
+        )
+        self._outputs = {
+            name: CameraOutput(node, name, types, config, self._transforms)
+            for name in self.cameras
+        }
+
+    def process(
+        self, arrivals: Mapping[str, Arrival]
+    ) -> Iterator[tuple[str, int, int, dict[str, float]]]:
+        """Find people, publish them, and say what was done, camera by camera.
+
+        Yields:
+            The camera's name, the number of people, the image's stamp in nanoseconds and the
+            time of each step in milliseconds.
+        """
+        live = self._live
+        mesh = any(self._outputs[name].needs_mesh(live) for name in arrivals)
+        for name, (frame, result) in self._worker.process(arrivals, mesh=mesh).items():
+            self._outputs[name].publish(frame, result, live)
+            yield name, len(result.people), result.stamp_ns, result.timings_ms
+
+    def reconfigure(self, config: PipelineConfig, live: LiveOutput) -> None:
+        """Go on with other settings from the next image on."""
+        self._worker.reconfigure(config)
+        self._live = live
+
+    def clear(self, stamp_ns: int) -> None:
+        """Take all markers away."""
+        for output in self._outputs.values():
+            output.clear(stamp_ns)
+
+    def close(self) -> None:
+        """Destroy the publishers."""
+        for output in self._outputs.values():
+            output.close()
+        self._node.destroy_lifecycle_publisher(self._transforms)
+
+
+def input_config(values: Values) -> InputConfig:
+    """Return which topics the parameters ask for."""
+    return InputConfig(
+        compressed=values["image_transport"] == "compressed",
+        depth=bool(values["use_depth"]),
+        detections=values["detector"] == TOPIC_DETECTOR,
+        tolerance_s=cast(float, values["pairing_tolerance"]),
+    )
+
+
+def live_output(values: Values) -> LiveOutput:
+    """Return what the parameters say of the messages."""
+    return LiveOutput(
+        tf=bool(values["publish_tf"]),
+        tf_prefix=cast(str, values["tf_prefix"]),
+        vertices=bool(values["publish_vertices"]),
+        overlay_mesh=bool(values["overlay_mesh"]),
+        jpeg_quality=cast(int, values["jpeg_quality"]),
+    )
+
+
+def _camera_names(values: Values) -> tuple[str, ...]:
+    """Return the cameras' names.
+
+    Raises:
+        ValueError: there is none, or one twice.
+    """
+    names = cast(tuple[str, ...], values["cameras"])
+    if not names or len(set(names)) != len(names):
+        raise ValueError(
+            f"cameras must name each camera once, got {list(names)}; give every camera a "
+            "namespace of its own"
+        )
+    return names
