@@ -1,0 +1,162 @@
+"""People a second in training: `python -m benchmarks.training [--model smpler_w32]`.
+
+The training step in several forms against the plain one (float32, eager, PyTorch's own memory
+layout), and reading a data set alone, for each worker.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.config import find_model
+from smpler_model.synthetic.crops import CropRenderer
+from smpler_model.synthetic.tsv_files import write_tsv_dataset
+from training.learner import Learner
+from training.objectives import PeopleObjective
+from training.people import People
+from training.processes import Processes, choose_device
+from training.settings import Augmentation, TrainSettings, TsvData, TsvSet
+from training.sources import TsvSource
+from training.starting_models import build_starting_model
+
+PLAIN = "float32, eager, contiguous"
+_LEAST_RUNS = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    people_per_second: float
+    times_plain: float
+
+
+def forms(device: torch.device) -> dict[str, dict[str, Any]]:
+    """Return the settings that make each form of the step; the plain one first."""
+    plain = {"autocast": "none", "channels_last": False, "compile": False}
+    table = {
+        PLAIN: plain,
+        "float32, channels last": plain | {"channels_last": True},
+        "bfloat16, channels last": plain | {"autocast": "network", "channels_last": True},
+    }
+    if device.type == "cuda":
+        fast = table["bfloat16, channels last"]
+        table["bfloat16, channels last, compiled"] = fast | {"compile": True}
+        table["float16, channels last"] = fast | {"autocast_type": "float16"}
+    return table
+
+
+def measure_steps(
+    settings: TrainSettings, batch: People, seconds: float, processes: Processes
+) -> list[Row]:
+    """Time whole steps: forward, backward and update."""
+    rows: list[Row] = []
+    for name, changes in forms(processes.device).items():
+        chosen = replace(settings, **changes)
+        objective = PeopleObjective(build_starting_model(chosen), chosen)
+        learner = Learner(chosen, objective, processes, steps=1_000_000)
+        each = time_steps(learner, batch, seconds)
+        rate = len(batch) / each
+        rows.append(Row(name, rate, rate / (rows[0].people_per_second if rows else rate)))
+    return rows
+
+
+def time_steps(learner: Learner[People], batch: People, seconds: float) -> float:
+    """Return the median time of a step, seconds; a step ends when its losses are known."""
+    learner.step([batch])
+    times: list[float] = []
+    while len(times) < _LEAST_RUNS or sum(times) < seconds:
+        start = time.perf_counter()
+        learner.step([batch])
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def measure_reading(settings: TrainSettings, side: int, workers: int, people: int) -> float:
+    """Return people a second and worker that are read, decoded, cropped and augmented."""
+    assert isinstance(settings.data, TsvData)
+    data = replace(settings.data, workers=workers)
+    source = TsvSource(replace(settings, data=data), Processes(), data, side)
+    steps = max(people // settings.batch, 2)
+    batches = source.batches(0, steps)
+    next(batches)  # workers start
+    start = time.perf_counter()
+    count = sum(len(batch) for parts in batches for batch in parts)
+    return count / (time.perf_counter() - start) / max(workers, 1)
+
+
+def main() -> None:
+    """Measure, print a table, save it where asked."""
+    parser = argparse.ArgumentParser(description="People a second in training.")
+    parser.add_argument("--model", default="smpler_nano")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--image", type=int, default=512, help="side of the images, pixels")
+    parser.add_argument("--people", type=int, default=512, help="read in all")
+    parser.add_argument("--seconds", type=float, default=5.0, help="time for each form")
+    parser.add_argument("--output", type=Path, help="write the results here as JSON")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    device = choose_device(options.device)
+    side = find_model(options.model).image_size
+    with tempfile.TemporaryDirectory() as folder:
+        renderer = CropRenderer(Body(load_builtin_body()), options.image)
+        write_tsv_dataset(folder, "people", renderer, options.batch, seed=0)
+        data = TsvData(
+            sets=(TsvSet(Path("people.yaml")),),
+            root=Path(folder),
+            validation_share=0.0,
+            augmentation=Augmentation(),
+            workers=0,
+        )
+        settings = TrainSettings(
+            model=options.model,
+            data=data,
+            output=Path(folder),
+            batch=options.batch,
+            threads=options.threads,
+            first_guess_share=0,
+            ema=0,
+        )
+        processes = Processes(device=device)
+        source = TsvSource(settings, processes, data, side)
+        batch = next(source.batches(0, 1))[0]
+        rows = measure_steps(settings, batch, options.seconds, processes)
+        reading = measure_reading(settings, side, options.workers, options.people)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    lines = [
+        f"{options.model}, {options.batch} people a step, {where}, {options.threads} CPU threads",
+        "| training step | people/s | times plain |",
+        "|---|---|---|",
+        *(f"| {r.what} | {r.people_per_second:.1f} | {r.times_plain:.2f} |" for r in rows),
+        f"reading alone, images of {options.image} pixels, {options.workers} workers: "
+        f"{reading:.1f} people/s and worker",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    if options.output:
+        results = {
+            "model": options.model,
+            "where": where,
+            "batch": options.batch,
+            "steps": [asdict(row) for row in rows],
+            "reading_per_worker": reading,
+        }
+        options.output.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
