@@ -23,15 +23,14 @@ from smpler_model.detectors.learned import (
     check_threshold,
     detections_from_edges,
 )
+from smpler_model.detectors.onnx_answers import SUPPORTED, identify_form
 from smpler_model.detectors.onnx_forms import (
-    SUPPORTED,
     Bytes,
     Floats,
     Form,
     Outputs,
     Scaling,
     fit_image,
-    identify_form,
     scale_pixels,
 )
 
@@ -63,7 +62,9 @@ class OnnxInput:
 
 
 class OnnxDetector:
-    """Finds people with a user's YOLOX, DETR or RT-DETR file. Remembers nothing between images.
+    """Finds people with a user's YOLOX, DETR, RT-DETR or RTMDet file.
+
+    Remembers nothing between images.
 
     Attributes:
         input: what the file asks for.
@@ -132,7 +133,7 @@ class OnnxDetector:
     def _run(self, rgb: Bytes, scaling: Scaling) -> Outputs:
         pixels: NDArray[Any] = scale_pixels(rgb, scaling)
         if self.input.dtype is np.uint8:  # the file scales them itself
-            pixels = rgb[..., ::-1] if scaling == "bgr_bytes" else rgb
+            pixels = rgb[..., ::-1] if scaling.startswith("bgr") else rgb
         if self.input.channels_first:
             pixels = pixels.transpose(2, 0, 1)
         feed = {self.input.name: np.ascontiguousarray(pixels[None], self.input.dtype)}

@@ -1,6 +1,6 @@
 """What detectors in ONNX files want for input and how their outputs are read.
 
-Three forms are known. All boxes leave this module as edges in pixels of the network's input.
+Four forms are known. All boxes leave this module as edges in pixels of the network's input.
 
 - YOLOX (Ge et al., 2021): one tensor (1, n, 5 + classes) of centre, size, objectness and class
   scores for each cell of the grids of strides 8, 16, 32 (and 64). Centre and log size are relative
@@ -11,6 +11,10 @@ Three forms are known. All boxes leave this module as edges in pixels of the net
 - RT-DETR (Zhao et al., 2024) and D-FINE with their last step inside: a second input of two
   integers takes the size that boxes refer to; labels (1, q), boxes (1, q, 4) of edges, and scores
   (1, q). Input: RGB 0 to 1, stretched.
+- RTMDet (Lyu et al., 2022) as MMDeploy exports it, with the suppression of overlaps inside: dets
+  (1, n, 5) of edges and score, and labels (1, n). Input: BGR standardised by ImageNet's mean and
+  deviation, top left in a grey letterbox. Its raw heads, a tensor for each scale, are not read;
+  other networks that MMDeploy exports look the same from outside: give their `scaling`.
 """
 
 from collections.abc import Mapping
@@ -26,15 +30,8 @@ from smpler_model.config import IMAGENET_MEAN, IMAGENET_STD
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 Outputs = Mapping[str, NDArray[Any]]
-Scaling = Literal["bgr_bytes", "rgb_unit", "rgb_imagenet"]
+Scaling = Literal["bgr_bytes", "bgr_imagenet", "rgb_unit", "rgb_imagenet"]
 
-SUPPORTED = (
-    "YOLOX's one (1, n, 5 + classes) for strides 8, 16, 32 (and 64), DETR's boxes (1, q, 4) with "
-    "logits (1, q, classes), or RT-DETR's labels (1, q), boxes (1, q, 4) and scores (1, q) with "
-    "an input of sizes (1, 2)"
-)
-
-_STRIDES = (8, 16, 32, 64)
 _GREY = 114
 _COCO_SPARSE = 91  # classes where COCO's own numbers are kept; person is 1 there, else 0
 
@@ -175,20 +172,32 @@ class RtDetrForm:
         return np.asarray(outputs[self.boxes][0, chosen], np.float64)
 
 
-def identify_form(outputs: Outputs, size: tuple[int, int], *, takes_sizes: bool) -> Form | None:
-    """Return the form that a network's answer to one image has, None for an unknown one.
+@dataclass(frozen=True)
+class RtmDetForm:
+    """Boxes after the suppression of overlaps, with score and class of each.
 
-    Args:
-        outputs: by name.
-        size: (height, width) of the input.
-        takes_sizes: whether the network has an input of sizes.
+    Attributes:
+        dets: name of that output.
+        labels: likewise.
     """
-    if takes_sizes:
-        return _identify_rt_detr(outputs)
-    tables = {name: array for name, array in outputs.items() if array.ndim == 3}
-    if len(tables) == 1:
-        return _identify_yolox(*next(iter(tables.items())), size)
-    return _identify_detr(tables, size)
+
+    dets: str
+    labels: str
+
+    scaling: Scaling = "bgr_imagenet"
+    letterboxed: bool = True
+    overlapping: bool = False
+    classes: None = None
+    person_class: int = 0
+
+    def score(self, outputs: Outputs, person_class: int) -> Floats:
+        """Return the scores of people, 0 for anything else."""
+        scores = outputs[self.dets][0, :, 4].astype(np.float64)
+        return np.where(outputs[self.labels][0] == person_class, scores, 0.0)
+
+    def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
+        """Return the chosen boxes' edges."""
+        return np.asarray(outputs[self.dets][0, chosen, :4], np.float64)
 
 
 def fit_image(rgb: Bytes, size: tuple[int, int], *, letterboxed: bool) -> tuple[Bytes, Floats]:
@@ -220,57 +229,10 @@ def scale_pixels(rgb: Bytes, scaling: Scaling) -> NDArray[np.float32]:
     if scaling == "bgr_bytes":
         return pixels[..., ::-1]
     pixels /= 255
-    if scaling == "rgb_imagenet":
+    if scaling.endswith("imagenet"):
         pixels -= np.asarray(IMAGENET_MEAN, np.float32)
         pixels /= np.asarray(IMAGENET_STD, np.float32)
-    return pixels
-
-
-def _identify_yolox(name: str, table: NDArray[Any], size: tuple[int, int]) -> YoloxForm | None:
-    _, n, columns = table.shape
-    for strides in (_STRIDES[:3], _STRIDES):
-        cells, sides = _grid(size, strides)
-        if len(cells) == n and columns > 5:
-            # Offsets from a cell are small; pixels reach from one side of the input to the other.
-            decoded = bool(table[0, :, :2].max() > max(size) / 2)
-            return YoloxForm(name, columns - 5, cells, sides, decoded)
-    return None
-
-
-def _identify_detr(tables: Outputs, size: tuple[int, int]) -> DetrForm | None:
-    if len(tables) != 2:
-        return None
-    names = [name for name, table in tables.items() if table.shape[2] == 4]
-    if len(names) == 2:  # four classes: only the names can tell
-        names = [name for name in names if "box" in name.lower() or "det" in name.lower()]
-    if len(names) != 1:
-        return None
-    (boxes,) = names
-    (logits,) = tables.keys() - {boxes}
-    if tables[boxes].shape[:2] != tables[logits].shape[:2]:
-        return None
-    return DetrForm(boxes, logits, tables[logits].shape[2], size)
-
-
-def _identify_rt_detr(outputs: Outputs) -> RtDetrForm | None:
-    rows = {name: array for name, array in outputs.items() if array.ndim == 2}
-    labels = [name for name, array in rows.items() if array.dtype.kind in "iu"]
-    scores = [name for name, array in rows.items() if array.dtype.kind == "f"]
-    boxes = [n for n, array in outputs.items() if array.ndim == 3 and array.shape[2] == 4]
-    if not len(labels) == len(scores) == len(boxes) == 1:
-        return None
-    form = RtDetrForm(labels[0], boxes[0], scores[0])
-    q = outputs[form.boxes].shape[1]
-    fits = outputs[form.labels].shape[1] == q == outputs[form.scores].shape[1]
-    return form if fits else None
-
-
-def _grid(size: tuple[int, int], strides: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """Return (n, 2) column and row and (n, 1) stride of all cells, finest first, row by row."""
-    height, width = size
-    cells = [np.indices((height // s, width // s))[::-1].reshape(2, -1).T for s in strides]
-    sides = np.repeat(strides, [len(grid) for grid in cells])
-    return np.concatenate(cells).astype(np.float64), sides[:, None].astype(np.float64)
+    return pixels[..., ::-1] if scaling.startswith("bgr") else pixels
 
 
 def _edges(centres: Floats, sizes: Floats) -> Floats:

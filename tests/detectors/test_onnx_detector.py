@@ -137,13 +137,16 @@ def test_inputs_that_are_unknown(tmp_path: Path, inputs: list[Any]) -> None:
         {"probabilities": np.zeros((1, 1000), np.float32)},
         {"a": np.zeros((1, 5, 4), np.float32), "b": np.zeros((1, 6, 91), np.float32)},
         {"a": np.zeros((1, 5, 4), np.float32), "b": np.zeros((1, 5, 4), np.float32)},
-        {"dets": np.zeros((1, 5, 5), np.float32), "labels": np.zeros((1, 5), np.int64)},
+        {
+            "cls_0": np.zeros((1, 80, 8, 12), np.float32),
+            "box_0": np.zeros((1, 4, 8, 12), np.float32),
+        },
     ],
-    ids=["YOLOv8", "YOLOv5", "no class", "classifier", "queries", "no names", "RTMDet"],
+    ids=["YOLOv8", "YOLOv5", "no class", "classifier", "queries", "no names", "raw RTMDet"],
 )
 def test_outputs_that_are_unknown(tmp_path: Path, outputs: dict[str, Array]) -> None:
     path = write(tmp_path / "odd.onnx", {**outputs})
-    with pytest.raises(DetectorError, match=r"must be YOLOX's one .* or RT-DETR's") as caught:
+    with pytest.raises(DetectorError, match=r"must be YOLOX's one .* or RTMDet's") as caught:
         OnnxDetector(path)
     for name, value in outputs.items():
         assert f"{name} {value.shape} {value.dtype}" in str(caught.value)
@@ -178,7 +181,10 @@ def test_a_graph_that_fails_when_it_runs(tmp_path: Path) -> None:
         ({"overlap_threshold": -1}, "overlap_threshold must be between 0 and 1, got -1"),
         ({"person_class": 3}, "one of the 3 classes of .*, got 3"),
         ({"person_class": -1}, "one of the 3 classes of .*, got -1"),
-        ({"scaling": "bgr"}, "scaling must be one of bgr_bytes, rgb_unit, rgb_imagenet, got"),
+        (
+            {"scaling": "bgr"},
+            "scaling must be one of bgr_bytes, bgr_imagenet, rgb_unit, rgb_imagenet, got",
+        ),
         ({"providers": ["TpuExecutionProvider"]}, "providers must be among .*CPUExecution.* got"),
     ],
 )
