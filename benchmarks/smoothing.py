@@ -29,16 +29,26 @@ from torch import Generator
 from benchmarks.timing import format_table, write_results
 from smpler_model.body import Body
 from smpler_model.builtin_body import load_builtin_body
+from smpler_model.camera import Camera
+from smpler_model.detectors.detector import GivenBoxes, detections_from
+from smpler_model.estimator import Estimator
 from smpler_model.metrics import MM_FROM_M, acceleration_error
+from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.shipped import SHIPPED_MODELS, load_shipped_model, shipped_path
 from smpler_model.smoothing import Bodies, OneEuro, Smoother, SmoothingConfig
 from smpler_model.synthetic.motions import RATE_HZ, Leg, Motion, make_motion
+from smpler_model.synthetic.scene import SyntheticScene
+from smpler_model.tracker import TrackerConfig
 
 Floats = NDArray[np.float64]
 
 CAMERA_FROM_WORLD = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
 CAMERA_M = np.array([-3.6, 0.0, 1.3])  # in the world, looking along x
+CAMERA = Camera(480, 480, 320, 320, 239.5, 239.5)
 LAGS_S = np.arange(-0.05, 0.4001, 0.005)
 _ID = np.zeros(1, np.int64)
+_AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1), smoothing=None)
+_BOX_SPREAD_PX = 2.0
 
 
 @dataclass(frozen=True)
@@ -82,8 +92,8 @@ class Figures:
     pelvis_lag_ms: float
 
 
-def make_truth(body: Body, seed: int) -> Bodies:
-    """Return what one person does, in the camera's frame."""
+def make_person(body: Body, seed: int) -> Motion:
+    """Return what one person does."""
     generator = Generator().manual_seed(seed)
     betas = torch.randn(10, generator=generator).clamp(-2, 2)
     side = 1.0 if seed % 2 else -1.0
@@ -92,11 +102,11 @@ def make_truth(body: Body, seed: int) -> Bodies:
         Leg("turn", 1.2, heading=math.pi),
         *(Leg("wave", 2.0), Leg("sit", 2.0), Leg("stand", 1.0), Leg("reach", 1.5)),
     ]
-    motion = make_motion(body, betas, legs, (0.0, -1.2 * side), 0.0, generator)
-    return _before_camera(motion)
+    return make_motion(body, betas, legs, (0.0, -1.2 * side), 0.0, generator)
 
 
-def _before_camera(motion: Motion) -> Bodies:
+def put_before_camera(motion: Motion) -> Bodies:
+    """Return a motion in the camera's frame."""
     rotations = motion.rotations.copy()
     rotations[:, 0] = CAMERA_FROM_WORLD @ rotations[:, 0]
     translations = (motion.translations_m - CAMERA_M) @ CAMERA_FROM_WORLD.T
@@ -201,10 +211,38 @@ def make_configurations() -> dict[str, SmoothingConfig | None]:
     return configurations
 
 
-def make_sequences(body: Body, count: int) -> list[Sequence]:
+def simulate(body: Body, count: int) -> list[Sequence]:
     """Return people with simulated errors."""
-    truths = [make_truth(body, seed) for seed in range(count)]
+    truths = [put_before_camera(make_person(body, seed)) for seed in range(count)]
     return [Sequence(truth, add_noise(truth, NOISE, 99 + i)) for i, truth in enumerate(truths)]
+
+
+def estimate(body: Body, estimator: Estimator, count: int) -> list[Sequence]:
+    """Return people as a network sees them in rendered frames, in a detector's shaky boxes."""
+    sequences = []
+    for seed in range(count):
+        scene = SyntheticScene(body, CAMERA, people=1, seed=seed, background="plain")
+        scene.motions = [make_person(body, seed)]
+        pipeline = Pipeline(estimator, GivenBoxes, _AT_ONCE)
+        detector, rng = pipeline.camera_state("").detector, np.random.default_rng(seed)
+        pairs = []
+        for index in range(len(scene.motions[0].rotations)):
+            shown = scene.frame(round(index * 1e9 / RATE_HZ))
+            boxes = shown.truth.visible_boxes_xyxy
+            detector.give(detections_from(boxes + rng.normal(0, _BOX_SPREAD_PX, boxes.shape)))
+            people = pipeline.process(shown.frame).people
+            if len(people) == len(shown.truth) == 1:
+                pairs.append((shown.truth, people))
+        truth, estimates = (
+            Bodies(
+                np.concatenate([each.rotations for each in side]),
+                np.concatenate([each.betas for each in side]),
+                np.concatenate([each.translations_m for each in side]),
+            )
+            for side in zip(*pairs, strict=True)
+        )
+        sequences.append(Sequence(truth, estimates))
+    return sequences
 
 
 def main() -> None:
@@ -214,14 +252,19 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures here")
     chosen = parser.parse_args()
     body = Body(load_builtin_body())
-    sequences = make_sequences(body, chosen.sequences)
-    results = {
-        name: asdict(measure(body, sequences, config))
+    estimates = {"simulated": simulate(body, chosen.sequences)}
+    for name in SHIPPED_MODELS:
+        if shipped_path(name).is_file():
+            estimator = Estimator(load_shipped_model(name))
+            estimates[name] = estimate(body, estimator, chosen.sequences)
+    results = [
+        {"estimates": source, "smoothing": name} | asdict(measure(body, sequences, config))
+        for source, sequences in estimates.items()
         for name, config in make_configurations().items()
-    }
-    header = ["smoothing", *(name.replace("_", " ") for name in next(iter(results.values())))]
-    rows = [[name, *figures.values()] for name, figures in results.items()]
-    write_results(results, format_table(header, rows), chosen.json)
+    ]
+    header = [name.replace("_", " ") for name in results[0]]
+    table = format_table(header, [list(row.values()) for row in results])
+    write_results({"noise": asdict(NOISE), "results": results}, table, chosen.json)
 
 
 if __name__ == "__main__":
