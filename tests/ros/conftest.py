@@ -3,6 +3,7 @@
 import fcntl
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,9 @@ StartNode = Callable[..., NodeProcess]
 DOMAINS = range(1, 102)  # their ports keep clear of those that Linux gives to other programs
 
 
-@pytest.fixture
-def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A ROS domain that no other test on this machine uses meanwhile, in the environment too."""
+@contextmanager
+def reserve_domain() -> Iterator[int]:
+    """Reserve a ROS domain on this machine, and name it in the environment."""
     for domain in DOMAINS:
         lock = (Path(tempfile.gettempdir()) / f"smpler_ros_domain_{domain}.lock").open("w")
         try:
@@ -34,12 +35,19 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         except BlockingIOError:
             lock.close()
             continue
-        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
-        monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-        yield domain
-        lock.close()
+        with pytest.MonkeyPatch.context() as patch, lock:
+            patch.setenv("ROS_DOMAIN_ID", str(domain))
+            patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+            yield domain
         return
     pytest.fail("all ROS domains are in use")
+
+
+@pytest.fixture
+def ros_domain() -> Iterator[int]:
+    """A ROS domain that no other test on this machine uses meanwhile, in the environment too."""
+    with reserve_domain() as domain:
+        yield domain
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +59,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def start_node(checkpoint: Path, ros_domain: int) -> StartNode:
+@pytest.fixture(scope="session")
+def start_node(checkpoint: Path) -> StartNode:
     """Start the node with that network; parameters and further ROS arguments can be given."""
 
     def start(*arguments: str, **parameters: object) -> NodeProcess:

@@ -1,0 +1,324 @@
+"""What the node publishes, and how it stands faults: one node, one camera, boxes from a topic."""
+
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, SetParameters
+from rclpy.qos import ReliabilityPolicy
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+from vision_msgs.msg import BoundingBox2D, Detection2D, Detection2DArray
+from visualization_msgs.msg import MarkerArray
+
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.messages import decode_image, stamp_ns_of
+from smpler_model.skeleton import SMPL_JOINTS, SMPL_PARENTS
+from smpler_msgs.msg import SmplPersonArray
+from smpler_ros.markers import ADD, DELETE, DELETEALL
+from tests.ros.conftest import StartNode, reserve_domain
+from tests.ros.peer import NodeProcess, Peer
+from tests.ros.test_smpler_node import change_state
+
+WIDTH, HEIGHT, FOCAL = 320, 240, 300.0
+BOXES = ((60.0, 30.0, 140.0, 220.0), (180.0, 40.0, 260.0, 230.0))
+PERIOD_NS = 100_000_000
+
+
+class Camera:
+    """Publishes images, calibration and boxes in a namespace; keeps what comes back by stamp."""
+
+    def __init__(self, peer: Peer, namespace: str = "") -> None:
+        self.peer = peer
+        self.index = 0
+        node, before = peer.node, f"{namespace}/" if namespace else ""
+        self.images = node.create_publisher(Image, f"{before}image", 5)
+        self.infos = node.create_publisher(CameraInfo, f"{before}camera_info", 5)
+        self.boxes = node.create_publisher(Detection2DArray, f"{before}detections", 5)
+        self.people: dict[int, SmplPersonArray] = {}
+        self.others: dict[str, list[Any]] = {}
+        node.create_subscription(SmplPersonArray, f"{before}people", self._store, 50)
+
+    def listen(self, name: str, kind: type) -> list[Any]:
+        """Subscribe another topic; return the list that its messages come into."""
+        messages = self.others.setdefault(name, [])
+        self.peer.node.create_subscription(kind, name, messages.append, 50)
+        return messages
+
+    def _store(self, message: SmplPersonArray) -> None:
+        self.people[stamp_ns_of(message)] = message
+
+    def header(self) -> Header:
+        header = Header(frame_id="camera_optical_frame")
+        stamp_ns = 10**9 + self.index * PERIOD_NS
+        header.stamp.sec, header.stamp.nanosec = divmod(stamp_ns, 10**9)
+        return header
+
+    def send(
+        self,
+        boxes: tuple[tuple[float, ...], ...] = BOXES,
+        *,
+        image: dict[str, object] | None = None,
+        info: dict[str, object] | None = None,
+    ) -> int:
+        """Publish the next image with its boxes; return its stamp."""
+        self.index += 1
+        header = self.header()
+        rng = np.random.default_rng(self.index)
+        pixels = rng.integers(0, 255, HEIGHT * WIDTH * 3, np.uint8)
+        fields = {"height": HEIGHT, "width": WIDTH, "encoding": "rgb8", "step": 3 * WIDTH}
+        k = [FOCAL, 0.0, WIDTH / 2, 0.0, FOCAL, HEIGHT / 2, 0.0, 0.0, 1.0]
+        usual = {"height": HEIGHT, "width": WIDTH, "distortion_model": "plumb_bob", "k": k}
+        self.infos.publish(CameraInfo(header=header, d=[0.0] * 5, **(usual | (info or {}))))
+        self.images.publish(
+            Image(header=header, data=array("B", pixels.tobytes()), **(fields | (image or {})))
+        )
+        self.boxes.publish(
+            Detection2DArray(header=header, detections=[detection(box) for box in boxes])
+        )
+        return 10**9 + self.index * PERIOD_NS
+
+    def exchange(self, boxes: tuple[tuple[float, ...], ...] = BOXES) -> SmplPersonArray:
+        """Publish images until the people of one come back; return them."""
+        sent: list[int] = []
+
+        def answered() -> bool:
+            if not sent or self.waited > 20:
+                sent.append(self.send(boxes))
+                self.waited = 0
+            self.waited += 1
+            return any(stamp in self.people for stamp in sent)
+
+        self.waited = 0
+        self.peer.spin_until(answered)
+        return self.people[max(stamp for stamp in sent if stamp in self.people)]
+
+
+def detection(box: tuple[float, ...]) -> Detection2D:
+    left, top, right, bottom = box
+    bounds = BoundingBox2D(size_x=right - left, size_y=bottom - top)
+    bounds.center.position.x, bounds.center.position.y = (left + right) / 2, (top + bottom) / 2
+    return Detection2D(bbox=bounds)
+
+
+@pytest.fixture(scope="module")
+def running(start_node: StartNode) -> Iterator[tuple[Peer, NodeProcess]]:
+    with reserve_domain() as domain:
+        peer = Peer(domain, ReliabilityPolicy.RELIABLE)
+        with start_node(detector="topic", publish_vertices=True, smoothing=False) as node:
+            peer.wait_for_node()
+            yield peer, node
+        peer.close()
+
+
+@pytest.fixture(scope="module")
+def camera(running: tuple[Peer, NodeProcess]) -> Camera:
+    """A camera whose two people have been seen."""
+    camera = Camera(running[0])
+    camera.exchange()
+    camera.peer.spin_until(lambda: len(camera.exchange().people) == 2)
+    return camera
+
+
+def set_parameter(peer: Peer, name: str, **value: object) -> tuple[bool, str]:
+    client = peer.node.create_client(SetParameters, "/smpler_node/set_parameters")
+    peer.spin_until(client.service_is_ready)
+    request = SetParameters.Request(
+        parameters=[Parameter(name=name, value=ParameterValue(**value))]
+    )
+    future = client.call_async(request)
+    peer.spin_until(future.done)
+    (result,) = future.result().results
+    return result.successful, result.reason
+
+
+def points_of(marker: Any) -> np.ndarray:  # noqa: ANN401 - a message
+    return np.array([(point.x, point.y, point.z) for point in marker.points])
+
+
+def test_boxes_become_people_with_meshes(camera: Camera) -> None:
+    message = camera.exchange()
+    assert message.header.frame_id == "camera_optical_frame"
+    assert message.model == "seeded"
+    found = {tuple(person.box_xyxy) for person in message.people}
+    assert found == set(BOXES)
+    for person in message.people:
+        assert len(person.vertices) == 6890 * 3
+        assert person.translation_source == person.TRANSLATION_FROM_BODY_SIZE
+        joints = np.reshape(person.joints, (24, 3))
+        seen = joints[:, :2] / joints[:, 2:] * FOCAL + (WIDTH / 2, HEIGHT / 2)
+        np.testing.assert_allclose(np.reshape(person.keypoints, (24, 2)), seen, atol=0.05)
+
+
+def test_frames_lead_to_the_joints(camera: Camera) -> None:
+    frames = camera.listen("/tf", TFMessage)
+    camera.peer.spin_until(lambda: camera.exchange() is not None and bool(frames))
+    message = frames[-1]
+    stamp_ns = stamp_ns_of(message.transforms[0])
+    camera.peer.spin_until(lambda: stamp_ns in camera.people)
+    people = camera.people[stamp_ns]
+    assert len(message.transforms) == 24 * len(people.people)
+    by_child = {t.child_frame_id: t for t in message.transforms}
+    for person in people.people:
+        names = [f"person_{person.id}/{joint}" for joint in SMPL_JOINTS]
+        origins = np.empty((24, 3))
+        axes = [Rotation.identity()] * 24
+        for index, (name, parent) in enumerate(zip(names, SMPL_PARENTS, strict=True)):
+            transform = by_child[name]
+            above = "camera_optical_frame" if parent < 0 else names[parent]
+            assert transform.header.frame_id == above
+            t, q = transform.transform.translation, transform.transform.rotation
+            origin, turn = (t.x, t.y, t.z), Rotation.from_quat((q.x, q.y, q.z, q.w))
+            if parent < 0:
+                origins[index], axes[index] = origin, turn
+            else:
+                origins[index] = origins[parent] + axes[parent].apply(origin)
+                axes[index] = axes[parent] * turn
+        np.testing.assert_allclose(origins, np.reshape(person.joints, (24, 3)), atol=1e-5)
+
+
+def test_markers_show_the_vertices_and_go_with_the_people(camera: Camera) -> None:
+    arrays = camera.listen("mesh_markers", MarkerArray)
+    camera.peer.spin_until(lambda: camera.exchange() is not None and bool(arrays))
+    markers = {marker.id: marker for marker in arrays[-1].markers}
+    people = camera.people[stamp_ns_of(arrays[-1].markers[0])]
+    faces = load_builtin_body().faces
+    for person in people.people:
+        marker = markers[person.id]
+        assert (marker.action, marker.header) == (ADD, people.header)
+        vertices = np.reshape(person.vertices, (-1, 3))
+        np.testing.assert_allclose(points_of(marker), vertices[faces.ravel()], atol=1e-6)
+    left = {person.id for person in people.people if tuple(person.box_xyxy) == BOXES[0]}
+    arrays.clear()
+
+    def deleted() -> bool:
+        camera.exchange(BOXES[1:])
+        return {m.id for a in arrays for m in a.markers if m.action == DELETE} == left
+
+    camera.peer.spin_until(deleted)
+    camera.peer.spin_until(lambda: len(camera.exchange().people) == 2)
+
+
+def test_skeletons_and_overlay(camera: Camera) -> None:
+    skeletons = camera.listen("skeleton_markers", MarkerArray)
+    overlays = camera.listen("overlay/compressed", CompressedImage)
+    camera.peer.spin_until(lambda: camera.exchange() is not None and skeletons and overlays)
+    assert decode_image(overlays[-1]).shape == (HEIGHT, WIDTH, 3)
+    bones = [m for m in skeletons[-1].markers if m.ns == "skeleton"]
+    people = camera.people[stamp_ns_of(bones[0])]
+    person = next(p for p in people.people if p.id == bones[0].id)
+    joints = np.reshape(person.joints, (24, 3))
+    ends = [(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0]
+    np.testing.assert_allclose(points_of(bones[0]), joints[np.ravel(ends)], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("image", "info", "sentence"),
+    [
+        ({"step": 7}, {}, "step"),
+        ({"encoding": "rainbow9"}, {}, "rainbow9"),
+        ({"height": 0, "width": 0}, {}, "an image was dropped"),
+        ({}, {"width": 1920, "height": 1080}, "1920x1080"),
+        ({}, {"k": [float("nan")] * 9}, "an image was dropped"),
+    ],
+)
+def test_a_fault_costs_one_image_and_is_said(
+    camera: Camera,
+    running: tuple[Peer, NodeProcess],
+    image: dict[str, object],
+    info: dict[str, object],
+    sentence: str,
+) -> None:
+    _, node = running
+    statuses = camera.listen("/diagnostics", DiagnosticArray)
+    statuses.clear()
+    before = len(node.output)
+
+    def is_reported() -> bool:
+        camera.send(image=image, info=info)
+        camera.peer.executor.spin_once(timeout_sec=0.1)
+        levels = [status.level for array_ in statuses for status in array_.status]
+        return DiagnosticStatus.ERROR in levels
+
+    camera.peer.spin_until(is_reported)
+    node.wait_for(sentence)
+    assert "Traceback" not in node.output
+    assert node.output[before:].count("an image was dropped") <= 2
+    camera.peer.spin_until(lambda: len(camera.exchange().people) == 2)
+
+
+def test_a_clock_that_jumps_back_begins_anew(camera: Camera) -> None:
+    ids = {person.id for person in camera.exchange().people}
+    camera.index, later = 0, camera.index
+    camera.people.clear()
+    camera.peer.spin_until(lambda: len(camera.exchange().people) == 2)
+    assert not ids & {person.id for person in camera.exchange().people}
+    camera.index = later + 100
+
+
+def test_live_parameters_change_and_others_say_why_not(camera: Camera) -> None:
+    peer = camera.peer
+    double, text = ParameterType.PARAMETER_DOUBLE, ParameterType.PARAMETER_STRING
+    assert set_parameter(peer, "crop_margin", type=double, double_value=1.3) == (True, "")
+    done, why = set_parameter(peer, "crop_margin", type=double, double_value=50.0)
+    assert not done
+    assert "crop_margin" in why
+    done, why = set_parameter(peer, "model", type=text, string_value="smpler_w48")
+    assert (done, "model is used when the node is configured" in why) == (False, True)
+    client = peer.node.create_client(DescribeParameters, "/smpler_node/describe_parameters")
+    peer.spin_until(client.service_is_ready)
+    future = client.call_async(DescribeParameters.Request(names=["fov"]))
+    peer.spin_until(future.done)
+    (described,) = future.result().descriptors
+    assert described.description.startswith("Horizontal field of view")
+    assert described.floating_point_range[0].to_value == 179.0
+
+
+def test_the_end_takes_all_markers_away(camera: Camera, running: tuple[Peer, NodeProcess]) -> None:
+    arrays = camera.listen("mesh_markers", MarkerArray)
+    camera.peer.spin_until(lambda: camera.exchange() is not None and bool(arrays))
+    arrays.clear()
+    assert change_state(camera.peer, Transition.TRANSITION_DEACTIVATE)
+    camera.peer.spin_until(lambda: any(m.action == DELETEALL for a in arrays for m in a.markers))
+    assert change_state(camera.peer, Transition.TRANSITION_ACTIVATE)
+    camera.peer.spin_until(lambda: len(camera.exchange().people) == 2)
+
+
+def test_two_cameras_share_the_ids(start_node: StartNode) -> None:
+    with reserve_domain() as domain:
+        peer = Peer(domain, ReliabilityPolicy.RELIABLE)
+        with start_node(detector="topic", cameras="[left, right]"):
+            cameras = [Camera(peer, name) for name in ("left", "right")]
+
+            def both_see() -> bool:
+                return all(len(camera.exchange().people) == 2 for camera in cameras)
+
+            peer.spin_until(both_see)
+            ids = [{p.id for p in camera.exchange().people} for camera in cameras]
+        peer.close()
+    assert not ids[0] & ids[1]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"model": "/nowhere.pt"}, "cannot configure: model must be smpler_nano or a checkpoint"),
+        ({"detector": "onnx"}, "cannot configure: the detector onnx needs a file"),
+        ({"device": "cuda:9"}, "cannot configure: device 'cuda:9' needs a GPU"),
+        ({"detector": "eyes"}, "the node cannot start: detector must be one of torchvision"),
+    ],
+)
+def test_a_node_that_cannot_work_says_why(
+    ros_domain: int, start_node: StartNode, parameters: dict[str, object], sentence: str
+) -> None:
+    with start_node(**parameters) as node:
+        assert node.wait() == 1
+        assert sentence in node.output
+        assert "Traceback" not in node.output
