@@ -32,6 +32,7 @@ CHECKPOINT = "last.pt"
 WEIGHTS = "weights.pt"
 BEST = "best.pt"
 CONFIGURATION = "configuration.yaml"
+LOG = "log.jsonl"
 CHOSEN_BY = "MPJPE"
 SECONDS_AN_HOUR = 3600.0
 
@@ -82,6 +83,11 @@ class Run:
     def checkpoint(self) -> Path:
         """The file to go on from."""
         return self.settings.output / CHECKPOINT
+
+    @property
+    def log(self) -> Path:
+        """A line of JSON for each checkpoint."""
+        return self.settings.output / LOG
 
     def train(self) -> None:
         """Learn until all steps are done."""
@@ -167,7 +173,7 @@ class Run:
         if not self.processes.is_first:
             return
         line = {"step": self.learner.step_count, "hours": self.record["hours"], **numbers}
-        with (self.settings.output / "log.jsonl").open("a", encoding="utf-8") as file:
+        with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def _resume(self) -> None:
@@ -181,6 +187,16 @@ class Run:
         self.record["hours"] = saved["record"]["hours"]
         self.best = saved["best"]
         self.learner.load_state(saved["learner"])
+        if self.processes.is_first:
+            self._forget_later_lines()
+
+    def _forget_later_lines(self) -> None:
+        """Drop what was logged after the checkpoint: those steps are done again."""
+        if not self.log.is_file():
+            return
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if json.loads(line)["step"] <= self.learner.step_count]
+        self.log.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def check_room(folder: Path, learner: Learner[Any]) -> None:

@@ -1,10 +1,15 @@
 """The way from data sets to figures, each step through its real command."""
 
+import contextlib
 import csv
+import importlib
+import io
 import json
 import os
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,15 +23,41 @@ ROOT = Path(__file__).parents[2]
 PEOPLE = 24
 
 
-def run(module: str, *arguments: object, processes: int = 1) -> subprocess.CompletedProcess[str]:
-    start = [sys.executable, "-W", "ignore"]
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stderr: str
+
+
+def run(module: str, *arguments: object) -> Done:
+    """Run a command's entry point here: starting Python again and again takes longer."""
+    errors = io.StringIO()
+    given = [module, *map(str, arguments)]
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(errors):
+        patch.setattr(sys, "argv", given)
+        patch.chdir(ROOT)
+        code = importlib.import_module(module).main()
+    return Done(code, errors.getvalue())
+
+
+def start(module: str, *arguments: object, processes: int = 1) -> subprocess.Popen[str]:
+    """Start a command as a user does, through torchrun if in several processes."""
+    command = [sys.executable, "-W", "ignore"]
     if processes > 1:
-        start += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [*start, "-m", module, *map(str, arguments)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        command += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    return subprocess.Popen(
+        [*command, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +112,10 @@ def evaluation(trained: Path, people: Path, output: Path) -> list[str]:
 def test_two_processes_evaluate_everybody_once(
     trained: Path, people: Path, tmp_path: Path
 ) -> None:
-    for count in (1, 2):
-        output = tmp_path / str(count)
-        done = run("training.evaluate", *evaluation(trained, people, output), processes=count)
-        assert done.returncode == 0, done.stderr
+    alone = run("training.evaluate", *evaluation(trained, people, tmp_path / "1"))
+    assert alone.returncode == 0, alone.stderr
+    shared = evaluation(trained, people, tmp_path / "2")
+    finish(start("training.evaluate", *shared, processes=2))
     texts = [(tmp_path / name / "people.csv").read_text() for name in ("1", "2")]
     tables = [list(csv.DictReader(text.splitlines())) for text in texts]
     assert [row["key"] for row in tables[0]] == [row["key"] for row in tables[1]]
@@ -97,6 +128,42 @@ def test_two_processes_evaluate_everybody_once(
     assert summary["means"]["Accel"] is None  # each person is a sequence
     assert len(summary["regressor_sha256"]) == 64
     assert summary["conventions"]["origin"] == "hips"
+
+
+def small_run(people: Path, output: Path, *more: str) -> list[str]:
+    return [
+        *("config/train/synthetic_smpler.yaml", f"data.root={people}", f"output={output}"),
+        *("initial=null", "batch=8", "epochs=2", "threads=1", "checkpoint_every=1"),
+        *("evaluate_every=100", *more),
+    ]
+
+
+def test_a_run_killed_at_any_time_goes_on(people: Path, tmp_path: Path) -> None:
+    straight = run("training.train", *small_run(people, tmp_path / "straight"))
+    assert straight.returncode == 0, straight.stderr
+    killed = tmp_path / "killed"
+    with start("training.train", *small_run(people, killed)) as process:
+        while not (killed / "last.pt").is_file():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    resumed = run("training.train", *small_run(people, killed))
+    assert resumed.returncode == 0, resumed.stderr
+    one, other = (
+        torch.load(tmp_path / name / "weights.pt", weights_only=True)["model"]
+        for name in ("straight", "killed")
+    )
+    assert all(torch.equal(values, other[name]) for name, values in one.items())
+    steps = [json.loads(line)["step"] for line in (killed / "log.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+
+
+def test_two_processes_train(people: Path, tmp_path: Path) -> None:
+    finish(start("training.train", *small_run(people, tmp_path, "epochs=1"), processes=2))
+    state = torch.load(tmp_path / "weights.pt", weights_only=True)
+    assert state["record"]["processes"] == 2
+    assert all(values.isfinite().all() for values in state["model"].values())
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_mistakes_end_in_one_sentence(people: Path, tmp_path: Path) -> None:
