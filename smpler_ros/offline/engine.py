@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,7 @@ class Engine:
             ValueError: a model, body, detector or device that cannot be used.
             OSError: a file that cannot be read.
         """
+        self._name = Path(str(config.values["model"])).stem
         if config.boxes == "truth":
             create: type[GivenBoxes] | None = GivenBoxes
         else:
@@ -69,8 +71,8 @@ class Engine:
 
     @property
     def model(self) -> str:
-        """Name of the network."""
-        return self._pipeline.estimator.model.config.name
+        """Name of the network, as the node gives it."""
+        return self._name
 
     def create_pipeline(self) -> Pipeline:
         """Return a pipeline that has seen nothing; its detectors are `RecordingDetector`s."""
