@@ -6,12 +6,12 @@ Examples:
         camera_info:=/camera/color/camera_info
 """
 
-import os
 from dataclasses import dataclass, replace
 
 from launch.action import Action
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.conditions import IfCondition
+from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
@@ -20,8 +20,6 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchContext, LaunchDescription
 
 SHARE = FindPackageShare("smpler_ros")
-# Fast DDS reads the first before ROS 2 Kilted, the second from then on.
-PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 
 @dataclass(frozen=True)
@@ -125,22 +123,15 @@ def generate_launch_description() -> LaunchDescription:
         parameters=[{"use_sim_time": LaunchConfiguration("use_sim_time")}],
         condition=IfCondition(LaunchConfiguration("rviz")),
     )
+    profile = PathJoinSubstitution([SHARE, "launch", "fastdds.launch.py"])
     return LaunchDescription(
         [
             *declared,
-            *profile_actions(),
+            IncludeLaunchDescription(PythonLaunchDescriptionSource(profile)),
             OpaqueFunction(function=camera_actions),
             rviz,
         ]
     )
-
-
-def profile_actions() -> list[Action]:
-    """Give Fast DDS shared memory that holds whole images, unless the user has a profile."""
-    if any(name in os.environ for name in PROFILES):
-        return []
-    path = PathJoinSubstitution([SHARE, "config", "fastdds.xml"])
-    return [SetEnvironmentVariable(name, path) for name in PROFILES]
 
 
 def camera_actions(context: LaunchContext) -> list[Action]:

@@ -46,25 +46,31 @@ def generate_launch_description() -> LaunchDescription:
             "rviz": LaunchConfiguration("rviz"),
         }.items(),
     )
-    # The node first: including it sets the environment of the camera, too.
-    return LaunchDescription([*declared, node, OpaqueFunction(function=camera_actions)])
+    profile = PathJoinSubstitution([SHARE, "launch", "fastdds.launch.py"])
+    return LaunchDescription(
+        [
+            *declared,
+            IncludeLaunchDescription(PythonLaunchDescriptionSource(profile)),
+            OpaqueFunction(function=camera_actions),
+            node,
+        ]
+    )
 
 
 def camera_actions(context: LaunchContext) -> list[Action]:
     """Return the synthetic camera."""
-    given = {name: LaunchConfiguration(name).perform(context) for name in OVERRIDES}
     overrides = {
-        name: ParameterValue(given[name], value_type=kind)
+        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
         for name, kind in OVERRIDES.items()
-        if given[name]
+        if LaunchConfiguration(name).perform(context)
     }
     camera = Node(
         package="smpler_ros",
         executable="synthetic_camera",
         name="synthetic_camera",
-        namespace=LaunchConfiguration("namespace"),
+        namespace=LaunchConfiguration("namespace", default=""),
         parameters=[ParameterFile(LaunchConfiguration("camera_params_file")), overrides],
-        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+        ros_arguments=["--log-level", LaunchConfiguration("log_level", default="info")],
         output="screen",
     )
     return [camera]
