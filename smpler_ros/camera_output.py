@@ -65,7 +65,7 @@ class Output(Protocol):
     def publish(self, header: Message, result: FrameResult) -> None:
         """Publish what a frame shows."""
 
-    def clear(self) -> None:
+    def clear(self, header: Message) -> None:
         """Say that nobody is seen any more."""
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ class CameraOutput:
         self._meshes.publish(self._mesh_markers.serialize_clear(header))
         self._skeletons.publish(self._skeleton_markers.serialize_clear(header))
         for other in self._others:
-            other.clear()
+            other.clear(header)
 
     def close(self) -> None:
         """Destroy the publishers."""

@@ -14,8 +14,15 @@ from smpler_model.detectors.detector import GivenBoxes
 from smpler_model.parameters import Value
 from smpler_model.pipeline import PipelineConfig
 from smpler_ros.camera_input import InputConfig
-from smpler_ros.camera_output import TF_DEPTH, CameraOutput, LiveOutput, OutputConfig
+from smpler_ros.camera_output import (
+    TF_DEPTH,
+    CameraOutput,
+    LiveOutput,
+    Output,
+    OutputConfig,
+)
 from smpler_ros.frame_worker import Arrival, FrameWorker
+from smpler_ros.hri_output import HriOutput
 from smpler_ros.message_types import message_types_from_ros
 from smpler_ros.node_parameters import TOPIC_DETECTOR
 from smpler_ros.statistics import Statistics
@@ -75,10 +82,12 @@ class Session:
             marker_lifetime_s=cast(float, values["marker_lifetime"]),
             mesh_opacity=cast(float, values["mesh_opacity"]),
         )
-        self._outputs = {
-            name: CameraOutput(node, name, types, config, self._transforms)
-            for name in self.cameras
-        }
+        self._outputs: dict[str, CameraOutput] = {}
+        for name in self.cameras:
+            others: tuple[Output, ...] = ()
+            if values["publish_hri"]:
+                others = (HriOutput(node, name, types, self._transforms),)
+            self._outputs[name] = CameraOutput(node, name, types, config, self._transforms, others)
 
     def process(
         self, arrivals: Mapping[str, Arrival]

@@ -10,7 +10,7 @@ from pathlib import Path
 from ros_installation import RosInstallation
 from set_up_steps import SetUpError, run_logged
 
-STAND_INS = ("tf2_msgs", "vision_msgs")
+STAND_INS = ("hri_msgs", "tf2_msgs", "vision_msgs")
 """Message packages that a ROS installation has and the wheels lack."""
 
 

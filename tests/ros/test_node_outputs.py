@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from hri_msgs.msg import IdsList, NormalizedRegionOfInterest2D, Skeleton2D
 from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
@@ -304,6 +305,28 @@ def test_two_cameras_share_the_ids(start_node: StartNode) -> None:
             ids = [{p.id for p in camera.exchange().people} for camera in cameras]
         peer.close()
     assert not ids[0] & ids[1]
+
+
+def test_bodies_as_rep_155_has_them(start_node: StartNode) -> None:
+    with reserve_domain() as domain:
+        peer = Peer(domain, ReliabilityPolicy.RELIABLE)
+        with start_node(detector="topic", publish_hri=True) as node:
+            camera = Camera(peer)
+            lists = camera.listen("/humans/bodies/tracked", IdsList)
+            frames = camera.listen("/tf", TFMessage)
+            peer.spin_until(lambda: camera.exchange() is not None and any(m.ids for m in lists))
+            body = next(m for m in reversed(lists) if m.ids).ids[0]
+            regions = camera.listen(f"/humans/bodies/{body}/roi", NormalizedRegionOfInterest2D)
+            skeletons = camera.listen(f"/humans/bodies/{body}/skeleton2d", Skeleton2D)
+            peer.spin_until(lambda: camera.exchange() is not None and regions and skeletons)
+            names = {t.child_frame_id for message in frames for t in message.transforms}
+            assert "Traceback" not in node.output
+        peer.close()
+    assert f"body_{body}" in names
+    region = regions[-1]
+    edges = np.array([region.xmin * WIDTH, region.ymin * HEIGHT]) - 0.5
+    assert min(np.abs(edges - box[:2]).max() for box in BOXES) < 0.01
+    assert len(skeletons[-1].skeleton) == 18
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""REP 155's topics of one camera: /humans/bodies/tracked, and a region and a skeleton a body."""
+
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.publisher import Publisher
+
+from smpler_model.frames import FrameResult
+from smpler_ros.camera_input import join_names
+from smpler_ros.hri import (
+    body_ids,
+    body_transforms,
+    hri_types,
+    region_messages,
+    skeleton_messages,
+    tracked_message,
+)
+from smpler_ros.message_types import Message, MessageTypes, import_message_class
+
+BODIES = "humans/bodies"
+DEPTH = 10
+
+
+class HriOutput:
+    """Publishes bodies as REP 155 has them. State are the publishers of the bodies now tracked."""
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        namespace: str,
+        types: MessageTypes,
+        transforms: LifecyclePublisher[Any],
+    ) -> None:
+        """Create the publisher of the list.
+
+        Args:
+            node: that publishes.
+            namespace: of the camera; empty for the REP's own `/humans`.
+            types: the message classes.
+            transforms: where the frames `body_<id>` go.
+
+        Raises:
+            ImportError: `hri_msgs` is not installed.
+        """
+        self._node = node
+        self._types = types
+        self._transforms = transforms
+        try:
+            self._hri = hri_types(import_message_class)
+        except ImportError as error:
+            raise ImportError(
+                f"publish_hri needs the package hri_msgs, got: {error}; install it (apt: "
+                "ros-<distribution>-hri-msgs) or set publish_hri to false"
+            ) from error
+        self._root = f"/{join_names(namespace, BODIES).lstrip('/')}"
+        self._list = self._create(self._hri.ids_list, "tracked")
+        self._bodies: dict[str, tuple[Publisher[Any], Publisher[Any]]] = {}
+
+    def publish(self, header: Message, result: FrameResult) -> None:
+        """Publish who is tracked, and where each of them is."""
+        people, camera = result.people, result.camera
+        names = body_ids(people)
+        for gone in self._bodies.keys() - set(names):
+            self._destroy(gone)
+        for new in set(names) - self._bodies.keys():
+            self._bodies[new] = (
+                self._create(self._hri.region, f"{new}/roi"),
+                self._create(self._hri.skeleton, f"{new}/skeleton2d"),
+            )
+        regions = region_messages(self._hri, header, people, camera)
+        skeletons = skeleton_messages(self._hri, header, people, camera)
+        for name, region, skeleton in zip(names, regions, skeletons, strict=True):
+            for publisher, message in zip(self._bodies[name], (region, skeleton), strict=True):
+                publisher.publish(message)
+        if names:
+            self._transforms.publish(body_transforms(self._types, header, people))
+        # Last, so that whoever reads it finds the bodies' topics.
+        self._list.publish(tracked_message(self._hri, header, people))
+
+    def clear(self, header: Message) -> None:
+        """Say that nobody is tracked any more."""
+        for name in list(self._bodies):
+            self._destroy(name)
+        self._list.publish(self._hri.ids_list(header=header, ids=[]))
+
+    def close(self) -> None:
+        """Destroy the publishers."""
+        for name in list(self._bodies):
+            self._destroy(name)
+        self._node.destroy_publisher(self._list)
+
+    def _create(self, kind: Any, name: str) -> Publisher[Any]:  # noqa: ANN401 - a message class
+        return self._node.create_publisher(kind, f"{self._root}/{name}", DEPTH)
+
+    def _destroy(self, name: str) -> None:
+        for publisher in self._bodies.pop(name):
+            self._node.destroy_publisher(publisher)

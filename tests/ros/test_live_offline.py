@@ -1,0 +1,85 @@
+"""The same bag through the node and through `evaluate_bag`: the same people."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rclpy.serialization import serialize_message
+
+from smpler_model.bags import open_bag
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.frames import Frame, People
+from smpler_model.messages import stamp_ns_of
+from smpler_model.parameters import check_values
+from smpler_ros.convert import header_message, people_from_message
+from smpler_ros.images import camera_info_message, image_message
+from smpler_ros.message_types import message_types_from_ros
+from smpler_ros.offline.bag_run import evaluate_bag
+from smpler_ros.offline.config import EvaluationConfig
+from smpler_ros.offline.scene_bag import SceneBagConfig, write_scene_bag
+from tests.ros.conftest import StartNode
+from tests.ros.peer import Peer
+
+SCENE = SceneBagConfig(duration_s=0.8, rate_hz=10, width=160, height=120, people=2, image="raw")
+PARAMETERS = {
+    "detector": "full_image",
+    "confirm_frames": 1,
+    "threads": 1,
+    "device": "cpu",
+    "backend": "plain",
+}
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bags") / "bag"
+    write_scene_bag(path, Body(load_builtin_body()), SCENE)
+    return path
+
+
+def play(bag: Path, peer: Peer, start_node: StartNode) -> dict[int, People]:
+    """Send the bag's images to the node, each after the answer to the last."""
+    types = message_types_from_ros(serialize_message)
+
+    def send(frame: Frame) -> None:
+        assert frame.camera is not None
+        header = header_message(types, frame.stamp_ns, frame.frame_id)
+        peer.camera_infos.publish(camera_info_message(types, header, frame.camera))
+        time.sleep(0.3)  # other topics overtake; the calibration is to be there first
+        peer.images.publish(image_message(types, header, frame.rgb))
+
+    with open_bag(bag) as reader, start_node(**PARAMETERS):
+        peer.wait_for_reliable_node()
+        peer.spin_until(lambda: peer.camera_infos.get_subscription_count() > 0)
+        peer.spin_until(lambda: peer.node.count_publishers("people") > 0)
+        time.sleep(1.0)  # both ends have found each other a little before they say so
+        for count, (_, frame) in enumerate(reader.read_frames(reader.cameras), 1):
+            send(frame)
+            peer.spin_until(lambda: len(peer.people) >= count)  # noqa: B023
+    return {stamp_ns_of(message): people_from_message(message) for message in peer.people}
+
+
+def evaluate(bag: Path, checkpoint: Path, folder: Path) -> dict[int, People]:
+    values = check_values({"model": str(checkpoint), **PARAMETERS})
+    evaluate_bag(bag, folder, EvaluationConfig(values=values, outputs=("people",)))
+    with open_bag(folder / "bag") as reader:
+        return {
+            each.time_ns: people_from_message(each.message)
+            for each in reader.read_messages(["/camera/people"])
+        }
+
+
+def test_live_and_offline_people_are_equal(
+    bag: Path, reliable_peer: Peer, start_node: StartNode, checkpoint: Path, tmp_path: Path
+) -> None:
+    live = play(bag, reliable_peer, start_node)
+    offline = evaluate(bag, checkpoint, tmp_path / "out")
+    assert list(live) == list(offline)
+    assert len(live) == SCENE.frames
+    assert all(len(people) == 1 for people in live.values())
+    for stamp, people in live.items():
+        for name, values in vars(offline[stamp]).items():
+            if values is not None:
+                np.testing.assert_allclose(getattr(people, name), values, rtol=1e-5, atol=1e-5)
