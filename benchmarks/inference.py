@@ -137,7 +137,14 @@ def tabulate(rows: list[Row]) -> str:
     medians = {(row.way, row.people): row.times.median_ms for row in rows}
     lines = [
         (
-            *(row.model, row.people, row.way, row.times.median_ms, row.times.p99_ms),
+            *(
+                row.model,
+                row.people,
+                row.way,
+                row.times.median_ms,
+                row.times.p99_ms,
+                row.times.cpu_ms,
+            ),
             f"{row.times.disturbance:.0%}",
             medians[REFERENCE, row.people] / row.times.median_ms,
             medians["plain", row.people] / row.times.median_ms,

@@ -60,7 +60,8 @@ def show_inference(results: Results) -> str:
     medians = {(row["way"], row["people"]): row["times"]["median_ms"] for row in rows}
     times = [
         (
-            *(row["people"], row["way"], row["times"]["median_ms"], row["times"]["p99_ms"]),
+            *(row["people"], row["way"]),
+            *(row["times"][name] for name in ("median_ms", "p99_ms", "cpu_ms")),
             medians["reference", row["people"]] / row["times"]["median_ms"],
             medians["plain", row["people"]] / row["times"]["median_ms"],
             f"{row['times']['disturbance']:.0%}",
@@ -73,7 +74,16 @@ def show_inference(results: Results) -> str:
         for way, error in results["errors"].items()
     ]
     best = min(value for (_, people), value in medians.items() if people == 1)
-    head = ("people", "way", "median ms", "p99 ms", "x reference", "x plain", "disturbed")
+    head = (
+        "people",
+        "way",
+        "median ms",
+        "p99 ms",
+        "CPU ms",
+        "x reference",
+        "x plain",
+        "disturbed",
+    )
     error_head = ("way", "rotations, degrees", "joints, mm", "of plain's")
     return "\n\n".join(
         (

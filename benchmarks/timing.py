@@ -16,11 +16,13 @@ import numpy as np
 import torch
 
 Run = Callable[[], object]
+_Sample = tuple[float, float]
+"""Milliseconds by the clock on the wall, and of work of all threads."""
 
 _SETTLING_RUNS = 2
 _TURNS = 4
 _LEAST_RUNS = 2
-_TRIES = 4
+_TRIES = 2
 _DISTURBANCE = 0.1
 """Share of all cores above which other programs disturb a turn, so that it is taken again."""
 
@@ -34,12 +36,14 @@ class Times:
     Attributes:
         median_ms: half of the runs took less.
         p99_ms: all but one in a hundred took less.
+        cpu_ms: median of the time that all threads worked, or waited busily.
         runs: number of them.
         disturbance: share of all cores that other programs took meanwhile.
     """
 
     median_ms: float
     p99_ms: float
+    cpu_ms: float | None
     runs: int
     disturbance: float | None
 
@@ -51,7 +55,7 @@ def time_together(runs: Mapping[str, Run], seconds: float) -> dict[str, Times]:
         runs: what is timed, by name.
         seconds: for each, in all rounds together.
     """
-    samples: dict[str, list[float]] = {name: [] for name in runs}
+    samples: dict[str, list[_Sample]] = {name: [] for name in runs}
     disturbances: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(_TURNS):
         for name, run in runs.items():
@@ -59,12 +63,7 @@ def time_together(runs: Mapping[str, Run], seconds: float) -> dict[str, Times]:
             samples[name] += taken
             disturbances[name].append(disturbance)
     return {
-        name: Times(
-            float(np.median(taken)),
-            float(np.percentile(taken, 99)),
-            len(taken),
-            float(np.mean(disturbances[name])),
-        )
+        name: _summarise(taken, float(np.mean(disturbances[name])))
         for name, taken in samples.items()
     }
 
@@ -123,21 +122,28 @@ def write_results(results: Mapping[str, Any], table: str, path: Path | None) -> 
         path.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def _time(run: Run, seconds: float) -> list[float]:
-    """Run again and again; return the milliseconds of each run."""
+def _summarise(samples: Sequence[_Sample], disturbance: float) -> Times:
+    wall, cpu = np.array(samples).T
+    p99 = float(np.percentile(wall, 99))
+    return Times(float(np.median(wall)), p99, float(np.median(cpu)), len(wall), disturbance)
+
+
+def _time(run: Run, seconds: float) -> list[_Sample]:
+    """Run again and again; return what each run took."""
     for _ in range(_SETTLING_RUNS):
         run()
-    taken: list[float] = []
-    while sum(taken) < 1e3 * seconds or len(taken) < _LEAST_RUNS:
-        start = time.perf_counter()
+    samples: list[_Sample] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(samples) < _LEAST_RUNS:
+        start, worked = time.perf_counter(), time.process_time()
         run()
-        taken.append(1e3 * (time.perf_counter() - start))
-    return taken
+        samples.append((1e3 * (time.perf_counter() - start), 1e3 * (time.process_time() - worked)))
+    return samples
 
 
-def _take_turn(run: Run, seconds: float) -> tuple[list[float], float]:
+def _take_turn(run: Run, seconds: float) -> tuple[list[_Sample], float]:
     """Return the times of the least disturbed try, and how much others took of the cores."""
-    best: tuple[list[float], float] = ([], np.inf)
+    best: tuple[list[_Sample], float] = ([], np.inf)
     for _ in range(_TRIES):
         before = _Clock.read()
         taken = _time(run, seconds)

@@ -41,8 +41,10 @@ PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "half")
 _ON_CPU_ONLY = ("onnxruntime", "openvino")
 _IN_FLOAT32_ONLY = ("plain", "onnxruntime")
 _FASTEST_ON_CPU: tuple[Backend, ...] = ("onnxruntime",)
-"""OpenVINO is as fast, but is left to those who ask for it: when one of its networks is destroyed it
-leaves the thread a signal stack that is too small, and the next signal (Ctrl-C) kills the process."""
+"""OpenVINO is as fast, but is left to those who ask for it: when one of its networks is destroyed
+it leaves the thread a signal stack that is too small, and the next signal (Ctrl-C) kills the
+process.
+"""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def choose(
     _check_name("precision", precision, PRECISIONS)
     cuda = device.type == "cuda"
     if backend == "auto":
-        backend = "onnxruntime" if exported else _best_backend(model, device)
+        backend = "onnxruntime" if exported else _best_backend(model, device, precision)
     half = precision == "half" or (
         precision == "auto" and cuda and backend not in _IN_FLOAT32_ONLY
     )
@@ -136,7 +138,7 @@ def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:
         raise ValueError(f"{what} must be one of {', '.join(known)}, got '{name}'; choose one")
 
 
-def _best_backend(model: Smpler, device: torch.device) -> Backend:
+def _best_backend(model: Smpler, device: torch.device, precision: Precision) -> Backend:
     """Return the fastest of what is installed, as measured by `benchmarks.inference`."""
     if model.config.attention != "decoupled":
         return "plain"
@@ -144,7 +146,8 @@ def _best_backend(model: Smpler, device: torch.device) -> Backend:
         return "cuda_graph"
     if device.type == "cpu":
         for backend in _FASTEST_ON_CPU:
-            if is_installed(backend):
+            fits = precision != "half" or backend not in _IN_FLOAT32_ONLY
+            if fits and is_installed(backend):
                 return backend
     return "eager"
 

@@ -68,7 +68,8 @@ def test_people_do_not_depend_on_one_another(
 
 
 def test_auto_takes_what_is_installed(model: Smpler, body_arrays: BodyArrays) -> None:
-    assert Estimator(model).backend in ("openvino", "onnxruntime")
+    assert Estimator(model).backend == "onnxruntime"
+    assert Estimator(model, precision="half").backend == "eager"
     full = build_model(replace(SMPLER_NANO, attention="full"), body_arrays)
     other = Estimator(full)
     assert other.backend == "plain"
@@ -179,12 +180,12 @@ def test_no_room_for_one_person_is_an_error(limited: tuple[Estimator, Memory]) -
 def test_memory_stays_as_it_is(estimators: dict[Backend, Estimator], backend: Backend) -> None:
     estimator = estimators[backend]
     pixels = crops(2)
-    for _ in range(30):
+    for _ in range(20):
         estimator.estimate(pixels)
     before = resident_kib()
-    for _ in range(200):
+    for _ in range(100):
         estimator.estimate(pixels)
-    # 200 frames' crops alone would be 11 MB, their maps ten times that.
+    # 100 frames' crops alone would be 5.5 MB, their maps ten times that.
     assert resident_kib() - before < 4096
 
 
