@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from smpler_ros.offline.run_files import choose_checkpoint, lock_folder
 LOCAL = "local"
 
 _POLL_S = 0.5
+_ANSWER_S = 10.0
 
 
 def evaluate_on_ray(
@@ -96,6 +98,7 @@ class _Cluster:
             "log_to_driver": False,
         }
         if address != LOCAL:
+            _require_answer(address)
             return
         count = workers or os.cpu_count() or 1
         self._options |= {
@@ -128,6 +131,24 @@ def _import_ray() -> Any:  # noqa: ANN401
             "the bags one after the other"
         ) from None
     return ray
+
+
+def _require_answer(address: str) -> None:
+    """Ask before Ray does, which waits for minutes.
+
+    Raises:
+        ConnectionError: nobody answers at `host:port`.
+    """
+    host, _, port = address.rpartition(":")
+    if "/" in address or not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"there must be a Ray cluster at {address}, got no answer ({error}); start one with "
+            f"`ray start --head`, or use --ray {LOCAL}"
+        ) from None
 
 
 def _prepare(job: Job, config: EvaluationConfig, *, resume: bool, overwrite: bool) -> None:

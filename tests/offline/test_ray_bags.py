@@ -4,6 +4,7 @@ import builtins
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -43,11 +44,13 @@ class Killer(threading.Thread):
             time.sleep(0.002)
 
 
-def on_ray(jobs: Sequence[Job], config: EvaluationConfig, said: list[str]) -> list[Outcome]:
+def on_ray(
+    jobs: Sequence[Job], config: EvaluationConfig, said: list[str], address: str = "local"
+) -> list[Outcome]:
     return evaluate_on_ray(
         jobs,
         config,
-        address="local",
+        address=address,
         workers=2,
         cpus=1,
         gpus=0,
@@ -114,3 +117,11 @@ def test_without_ray(
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(ImportError, match="--ray needs the package ray, got an installation"):
         on_ray([Job(tmp_path, tmp_path)], config, [])
+
+
+def test_without_a_cluster(config: EvaluationConfig, tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(ConnectionError, match=f"a Ray cluster at {address}, got no answer"):
+            on_ray([Job(tmp_path, tmp_path)], config, [], address)
