@@ -11,6 +11,10 @@ from smpler_model.detectors.detector import Detections, detections_from
 Bytes = NDArray[np.uint8]
 
 _SHADOW = 127  # OpenCV's mark of a shadow in the foreground mask
+_MATCH_STEP = 2  # every second pixel is enough to tell how the light changed
+_BAND = 32  # levels of the background that are looked at together
+_LEAST_BAND = 0.01  # of all pixels
+_FARTHEST_LEVELS = 30
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,34 @@ class MotionDetector:
 def match_exposure(rgb: Bytes, background: Bytes) -> Bytes:
     """Undo what a camera's automatic exposure and white balance change when somebody comes.
 
-    Each channel is scaled by the median ratio of background to image, which ignores a foreground
-    of less than half the image. Both are (h, w, 3) uint8.
+    Cameras do not only scale: dark surfaces brighten by more than bright ones. So each channel has
+    a gain and a power. They follow from the medians of image and background over pixels of like
+    background, which ignore a foreground of less than half of them. Both are (h, w, 3) uint8.
     """
-    usable = ((background > 16) & (background < 240) & (rgb > 8) & (rgb < 250)).all(-1)
+    image, behind = (array[::_MATCH_STEP, ::_MATCH_STEP] for array in (rgb, background))
+    usable = ((behind > 16) & (behind < 240) & (image > 8) & (image < 250)).all(-1)
     if usable.mean() < 0.1:
         return rgb
-    gains = np.median(background[usable].astype(np.float32) / rgb[usable], axis=0)
-    levels = np.arange(256, dtype=np.float32)[:, None] * gains + 0.5
-    return np.asarray(cv2.LUT(rgb, levels.clip(0, 255).astype(np.uint8)[None]), np.uint8)
+    curves = [_tone_curve(image[usable, c], behind[usable, c]) for c in range(3)]
+    return np.asarray(cv2.LUT(rgb, np.stack(curves, 1)[None]), np.uint8)
+
+
+def _tone_curve(image: Bytes, behind: Bytes) -> Bytes:
+    """Return (256,) background levels by image levels, from (n) pixels of both."""
+    gain = float(np.median(behind / image.astype(np.float32)))
+    xs, ys, weights = [], [], []
+    for band in np.unique(behind // _BAND):
+        inside = behind // _BAND == band
+        x, y = float(np.median(image[inside])), float(np.median(behind[inside]))
+        # A band that somebody hides is far from what the others say.
+        if inside.mean() >= _LEAST_BAND and abs(x * gain - y) <= _FARTHEST_LEVELS:
+            xs.append(np.log(x))
+            ys.append(np.log(y))
+            weights.append(np.sqrt(inside.mean()))
+    levels = np.arange(256.0)
+    if len(xs) < 2:
+        matched = gain * levels
+    else:
+        power, offset = np.polyfit(xs, ys, 1, w=weights)
+        matched = np.exp(offset) * levels**power
+    return np.asarray((matched + 0.5).clip(0, 255), np.uint8)

@@ -73,3 +73,15 @@ def test_exposure_is_matched_in_every_channel(room: Bytes) -> None:
     changed[:, :100] = 5  # somebody in black
     matched = match_exposure(changed, room)
     assert np.abs(matched[:, 100:].astype(int) - room[:, 100:]).max() <= 3
+
+
+def test_dark_surfaces_that_brighten_more_are_matched_too(room: Bytes) -> None:
+    rng = np.random.default_rng(6)
+    dark = room.copy()
+    dark[:, -120:] = dark[:, -120:] // 4 + 20  # a screen that is switched off
+    noisy = dark + rng.normal(0, 2, dark.shape)
+    brightened = (255 * (noisy.clip(0, 255) / 255) ** 0.8).astype(np.uint8)
+    brightened[:, :100] = 5  # somebody in black
+    matched = match_exposure(brightened, dark).astype(int)
+    assert np.abs(matched - dark)[:, 100:].mean() < 2.5
+    assert abs((matched - dark)[:, -120:].mean()) < 2
