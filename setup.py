@@ -32,5 +32,12 @@ setup(
     data_files=share_files(),
     install_requires=["setuptools"],
     zip_safe=False,
-    entry_points={"console_scripts": ["smpler_node = smpler_ros.smpler_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "evaluate_bag = smpler_ros.evaluate_bag:main",
+            "smpler_node = smpler_ros.smpler_node:main",
+            "synthetic_bag = smpler_ros.synthetic_bag:main",
+            "synthetic_camera = smpler_ros.synthetic_camera:main",
+        ]
+    },
 )

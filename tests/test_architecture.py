@@ -12,7 +12,11 @@ ROOT = Path(__file__).parents[1]
 ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosidl", "ros2", "tf2")
 # The modules of smpler_ros that run nodes; everything else there works without ROS.
 NODE_MODULES = {
-    f"smpler_ros.{name}" for name in ("camera_input", "demo", "process", "smpler_node")
+    f"smpler_ros.{name}"
+    for name in (
+        *("camera_input", "camera_output", "demo", "diagnostics", "hri_output", "node_settings"),
+        *("process", "scene_topics", "session", "smpler_node", "synthetic_camera"),
+    )
 }
 
 
