@@ -27,8 +27,8 @@ from training.objectives import PeopleObjective
 from training.people import People
 from training.processes import Processes, choose_device
 from training.settings import Augmentation, TrainSettings, TsvData, TsvSet
-from training.sources import TsvSource
 from training.starting_models import build_starting_model
+from training.tsv_source import TsvSource
 
 PLAIN = "float32, eager, contiguous"
 _LEAST_RUNS = 3

@@ -25,7 +25,8 @@ from training.objectives import CropObjective, ObjectiveModule, PeopleObjective
 from training.overlays import draw_overlays
 from training.processes import Processes, join_processes
 from training.settings import CropData, TrainSettings, load_settings
-from training.sources import Validation, make_source
+from training.source import Validation
+from training.sources import make_source
 from training.starting_models import build_starting_model
 
 CHECKPOINT = "last.pt"

@@ -12,8 +12,8 @@ import torch
 from smpler_model.config import MODELS, SMPLER_NANO
 from training.processes import Processes
 from training.settings import TrainSettings, TsvData, TsvSet
-from training.sources import BAD_ROWS, TsvSource
 from training.train import Run
+from training.tsv_source import BAD_ROWS, TsvSource
 
 SIDE = SMPLER_NANO.image_size
 OWN = "(.*)"
