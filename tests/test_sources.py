@@ -9,7 +9,8 @@ import pytest
 from smpler_model.camera import Camera
 from smpler_model.frames import Frame
 from smpler_model.source import SourceError
-from smpler_model.sources import open_source
+from smpler_model.sources import TopicNames, open_source
+from tests.bag_writer import camera_messages, write_bag
 
 HEIGHT, WIDTH, COUNT, RATE_HZ = 48, 64, 20, 10
 
@@ -103,3 +104,37 @@ def test_a_folder_without_images(tmp_path: Path) -> None:
 def test_a_camera_that_is_not_there() -> None:
     with pytest.raises(SourceError, match="camera 97"), open_source("97"):
         pass
+
+
+def test_a_folder_leaves_out_what_cannot_be_read_and_says_so(folder: Path) -> None:
+    (folder / "1.png").write_bytes(b"")
+    reports: list[str] = []
+    with open_source(str(folder), report=reports.append) as source:
+        frames = list(source.frames)
+        assert [source.names[frame.stamp_ns] for frame in frames] == ["0", "2"]
+    assert len(reports) == 1
+    assert "1.png must be an image file, got an empty one" in reports[0]
+
+
+def test_a_folder_of_broken_images_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "0.png").write_bytes(b"no image")
+    with (
+        open_source(str(tmp_path), report=lambda text: None) as source,
+        pytest.raises(SourceError, match="none among 1"),
+    ):
+        list(source.frames)
+
+
+@pytest.mark.parametrize("form", ["sqlite3", "rosbag1"])
+def test_a_bag_is_a_source_too(tmp_path: Path, form: str) -> None:
+    path = write_bag(tmp_path, camera_messages(10, ros1=form == "rosbag1"), form)
+    with open_source(str(path)) as source:
+        assert source.count == 10
+        assert source.rate_hz == pytest.approx(11, abs=0.2)  # ten images in 0.9 s
+        frames = list(source.frames)
+    assert [frame.camera.fx for frame in frames if frame.camera] == [40] * 10
+    mine = Camera(32, 24, 70, 70, 16, 12)
+    with open_source(str(path), mine) as source:
+        assert next(source.frames).camera == mine
+    with open_source(str(path), topics=TopicNames(info="none")) as source:
+        assert next(source.frames).camera is None
