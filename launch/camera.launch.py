@@ -20,6 +20,7 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchContext, LaunchDescription
 
 SHARE = FindPackageShare("smpler_ros")
+STOP_TIMEOUT_S = "20"  # PyTorch is slow to leave on a busy machine
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ def camera_actions(context: LaunchContext) -> list[Action]:
         remappings=list(topics.items()),
         ros_arguments=["--log-level", given["log_level"]],
         output="screen",
+        sigterm_timeout=STOP_TIMEOUT_S,
     )
     if package == "none":
         return [node]
@@ -171,6 +173,7 @@ def camera_actions(context: LaunchContext) -> list[Action]:
             parameters=[*([ParameterFile(file)] if file else []), time],
             ros_arguments=["--log-level", given["log_level"]],
             output="screen",
+            sigterm_timeout=STOP_TIMEOUT_S,
         ),
         node,
     ]

@@ -15,6 +15,7 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchContext, LaunchDescription
 
 SHARE = FindPackageShare("smpler_ros")
+STOP_TIMEOUT_S = "20"  # PyTorch is slow to leave on a busy machine
 ARGUMENTS = (
     (
         "camera_params_file",
@@ -72,5 +73,6 @@ def camera_actions(context: LaunchContext) -> list[Action]:
         parameters=[ParameterFile(LaunchConfiguration("camera_params_file")), overrides],
         ros_arguments=["--log-level", LaunchConfiguration("log_level", default="info")],
         output="screen",
+        sigterm_timeout=STOP_TIMEOUT_S,
     )
     return [camera]

@@ -133,7 +133,7 @@ class SyntheticCamera(ManagedNode):
             done = film.render_ahead()
             log.info(
                 f"rendered {done} of {film.length} images",
-                throttle_duration_sec=2.0,
+                throttle_duration_sec=5.0,
                 skip_first=True,
             )
         return not self._stop.is_set()
