@@ -1,14 +1,15 @@
-"""Images per second of both rasterisers and of whole photos: `python -m benchmarks.rendering`."""
+"""Images per second of rasterisers, photos, synthetic camera: `python -m benchmarks.rendering`."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import torch
 from torch import Generator, Tensor
 
 from smpler_model.builtin_body import BUILTIN_BODY_PATH
+from smpler_model.parameters import default_values
 from smpler_model.raster import rasterise
 from smpler_model.shading import draw_people
 from smpler_model.synthetic.appearance import draw_outfits, make_atlas
@@ -27,6 +29,8 @@ from smpler_model.synthetic.photograph import Wardrobe, photograph
 from smpler_model.synthetic.raster_batch import Fragments, rasterise_batch
 from smpler_model.synthetic.rooms import draw_rooms
 from smpler_model.synthetic.sensor import draw_sensors, expose
+from smpler_ros.film import Film
+from smpler_ros.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
 
 CROP = (224, 224)
 FRAME = (640, 480)
@@ -163,6 +167,26 @@ def measure_batches(scene: Scene, seconds: float) -> list[Row]:
     ]
 
 
+def measure_camera(seconds: float) -> list[Row]:
+    """Time the synthetic camera's images: all that it renders, truth and depth included."""
+    values = default_values(SYNTHETIC_CAMERA_PARAMETERS) | {"loop": 30.0, "rendering": "live"}
+    rows = []
+    for size in (FRAME, (1280, 720)):
+        for motion in ("still", "pan"):
+            film = make_film(
+                values | {"width": size[0], "height": size[1], "camera_motion": motion}
+            )
+            # Over the whole loop: people come and go.
+            places = itertools.cycle(range(0, film.length, 15))
+            what = f"synthetic camera, {size[0]}x{size[1]}, {motion}, three people"
+
+            def render(film: Film = film, places: Iterator[int] = places) -> object:
+                return film.shot(next(places))
+
+            rows.append(measure(what, 1, render, seconds))
+    return rows
+
+
 def compare(scene: Scene) -> dict[str, float]:
     """Return how far both rasterisers agree on the scene."""
     intrinsics = scene.intrinsics(CROP)
@@ -203,6 +227,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     scene = make_scene(options.body, options.images, options.device)
     rows = measure_frames(scene, options.seconds) + measure_batches(scene, options.seconds)
+    rows += measure_camera(options.seconds)
     agreement = compare(scene)
     machine = {"processor": name_processor(), "torch_threads": options.threads}
     if options.device.startswith("cuda"):
