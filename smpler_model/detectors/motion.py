@@ -15,6 +15,7 @@ _MATCH_STEP = 2  # every second pixel is enough to tell how the light changed
 _BAND = 32  # levels of the background that are looked at together
 _LEAST_BAND = 0.01  # of all pixels
 _FARTHEST_LEVELS = 30
+_LARGEST_POWER = 2.0  # no exposure bends tones by more
 
 
 @dataclass(frozen=True)
@@ -131,19 +132,27 @@ def match_exposure(rgb: Bytes, background: Bytes) -> Bytes:
 def _tone_curve(image: Bytes, behind: Bytes) -> Bytes:
     """Return (256,) background levels by image levels, from (n) pixels of both."""
     gain = float(np.median(behind / image.astype(np.float32)))
-    xs, ys, weights = [], [], []
+    points = []
     for band in np.unique(behind // _BAND):
         inside = behind // _BAND == band
         x, y = float(np.median(image[inside])), float(np.median(behind[inside]))
         # A band that somebody hides is far from what the others say.
         if inside.mean() >= _LEAST_BAND and abs(x * gain - y) <= _FARTHEST_LEVELS:
-            xs.append(np.log(x))
-            ys.append(np.log(y))
-            weights.append(np.sqrt(inside.mean()))
-    levels = np.arange(256.0)
-    if len(xs) < 2:
-        matched = gain * levels
-    else:
-        power, offset = np.polyfit(xs, ys, 1, w=weights)
-        matched = np.exp(offset) * levels**power
+            points.append((np.log(x), np.log(y), inside.mean()))
+    power, offset = _fit_line(np.array(points).reshape(-1, 3))
+    if not 1 / _LARGEST_POWER <= power <= _LARGEST_POWER:  # too few bands, or another picture
+        power, offset = 1.0, float(np.log(gain))
+    matched = np.exp(offset) * np.arange(256.0) ** power
     return np.asarray((matched + 0.5).clip(0, 255), np.uint8)
+
+
+def _fit_line(points: NDArray[np.float64]) -> tuple[float, float]:
+    """Return slope and offset through points (n, 3) of x, y, weight; 0, 0 where x is all alike."""
+    x, y, weight = points.T
+    total = weight.sum()
+    spread = float((weight * (x - (weight * x).sum() / max(total, 1e-9)) ** 2).sum())
+    if spread < 1e-6:
+        return 0.0, 0.0
+    x_mean, y_mean = (weight * x).sum() / total, (weight * y).sum() / total
+    slope = float((weight * (x - x_mean) * (y - y_mean)).sum() / spread)
+    return slope, float(y_mean - slope * x_mean)

@@ -85,3 +85,10 @@ def test_dark_surfaces_that_brighten_more_are_matched_too(room: Bytes) -> None:
     matched = match_exposure(brightened, dark).astype(int)
     assert np.abs(matched - dark)[:, 100:].mean() < 2.5
     assert abs((matched - dark)[:, -120:].mean()) < 2
+
+
+def test_another_picture_altogether_is_only_scaled(room: Bytes) -> None:
+    other = np.random.default_rng(7).integers(0, 255, room.shape, np.uint8)
+    matched = match_exposure(other, room)
+    levels = [int(matched[other == level].max()) for level in range(255)]
+    assert levels == sorted(levels)  # bright stays bright
