@@ -157,6 +157,7 @@ def tabulate(rows: list[Row]) -> str:
         "way",
         "median ms",
         "p99 ms",
+        "CPU ms",
         "disturbed",
         "x reference",
         "x plain",

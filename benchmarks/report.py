@@ -71,11 +71,7 @@ def show_inference(results: Results) -> str:
         )
         for row in rows
     ]
-    work, floor, plain = results["work"], results["floor"], results["errors"]["plain"]
-    errors = [
-        (way, *error.values(), error["joints_mm"] / plain["joints_mm"])
-        for way, error in results["errors"].items()
-    ]
+    work, floor = results["work"], results["floor"]
     one = [row for row in rows if row["people"] == 1]
     best = min(one, key=lambda row: row["times"]["cpu_ms"])
     gain = next(row for row in one if row["way"] == "plain")["times"]["cpu_ms"]
@@ -87,9 +83,10 @@ def show_inference(results: Results) -> str:
         "CPU ms",
         "x reference",
         "x plain",
+        "CPU x reference",
+        "CPU x plain",
         "disturbed",
     )
-    error_head = ("way", "rotations, degrees", "joints, mm", "of plain's")
     return "\n\n".join(
         (
             describe(results),
@@ -101,9 +98,15 @@ def show_inference(results: Results) -> str:
             f"least work, {best['way']}, takes {best['times']['cpu_ms']:.3g} ms of the processor, "
             f"the plain network {gain:.3g}.",
             "Distance from a float64 run, root mean squares:",
-            format_table(error_head, errors),
+            _tabulate_errors(results["errors"]),
         )
     )
+
+
+def _tabulate_errors(errors: Mapping[str, Mapping[str, float]]) -> str:
+    plain = errors["plain"]["joints_mm"]
+    rows = [(way, *found.values(), found["joints_mm"] / plain) for way, found in errors.items()]
+    return format_table(("way", "rotations, degrees", "joints, mm", "of plain's"), rows)
 
 
 def show_pipeline(results: Results) -> str:

@@ -110,7 +110,10 @@ def measure_copy(device: torch.device) -> float:
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a Markdown table; numbers to three digits."""
-    lines = [header, ["---"] * len(header), *([_show(cell) for cell in row] for row in rows)]
+    shown = [[_show(cell) for cell in row] for row in rows]
+    if any(len(row) != len(header) for row in shown):
+        raise ValueError(f"a table of {len(header)} columns must have rows as long, got {rows}")
+    lines = [header, ["---"] * len(header), *shown]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
