@@ -32,6 +32,28 @@ _VERSION: Literal[8] = 8  # of rosbag2's metadata; distributions from Iron on re
 _ENDLESS = QosTime(2147483647, 4294967295)
 
 
+class WriterTypes:
+    """Message types for bags of ROS 2; making them takes longer than writing many messages.
+
+    Attributes:
+        store: of `rosbags`.
+        types: constructors of messages.
+    """
+
+    def __init__(self) -> None:
+        self.store = get_typestore(Stores.ROS2_JAZZY)
+        register_smpler_msgs(self.store)
+        self.types: MessageTypes = message_types_from_rosbags(self.store)
+        self._definitions: dict[str, tuple[str, str]] = {}
+
+    def definition(self, kind: str) -> tuple[str, str]:
+        """Return the definition of a message type and its hash."""
+        if kind not in self._definitions:
+            text, _ = self.store.generate_msgdef(kind, ros_version=2)
+            self._definitions[kind] = (text, self.store.hash_rihs01(kind))
+        return self._definitions[kind]
+
+
 class BagWriter:
     """A bag that is being written; a context manager. Topics begin with their first message.
 
@@ -41,13 +63,21 @@ class BagWriter:
         count: messages written so far.
     """
 
-    def __init__(self, path: Path, kind: BagFormat = "mcap", *, compress: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        kind: BagFormat = "mcap",
+        *,
+        compress: bool = False,
+        types: WriterTypes | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             path: of the bag, which must not exist yet.
             kind: of its files.
             compress: whether mcap's chunks are compressed with zstd.
+            types: of another writer, which may be shared.
 
         Raises:
             FileExistsError: there is something already.
@@ -57,9 +87,8 @@ class BagWriter:
                 f"the bag must be new, got {path}, which exists; remove it or choose another name"
             )
         self.path, self.count = path, 0
-        self._store = get_typestore(Stores.ROS2_JAZZY)
-        register_smpler_msgs(self._store)
-        self.types: MessageTypes = message_types_from_rosbags(self._store)
+        self._known = types or WriterTypes()
+        self._store, self.types = self._known.store, self._known.types
         self._ros1: Typestore | None = None
         self._cache: dict[str, object] = {}
         self._connections: dict[str, Connection] = {}
@@ -117,8 +146,10 @@ class BagWriter:
                 topic, kind, typestore=self._ros1, latching=int(latched)
             )
         else:
+            text, digest = self._known.definition(kind)
+            qos = [_qos(latched=latched)]
             added = self._writer.add_connection(
-                topic, kind, typestore=self._store, offered_qos_profiles=[_qos(latched=latched)]
+                topic, kind, msgdef=text, rihs01=digest, offered_qos_profiles=qos
             )
         return added
 

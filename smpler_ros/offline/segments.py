@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from smpler_ros.message_types import Message, MessageTypes
-from smpler_ros.offline.bag_writer import BagWriter
+from smpler_ros.offline.bag_writer import BagWriter, WriterTypes
 from smpler_ros.offline.files import write_atomically
 
 METADATA = "metadata.yaml"
@@ -39,7 +39,7 @@ class SegmentedBag:
         """
         self.folder = folder
         self.information: dict[str, Any] = dict(information or {})
-        self._compress = compress
+        self._compress, self._types = compress, WriterTypes()
         # Beside the bag, not in it: a file without its end is not part of it yet.
         self._part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(self._part, ignore_errors=True)
@@ -50,7 +50,7 @@ class SegmentedBag:
     @property
     def types(self) -> MessageTypes:
         """Constructors of messages for `write`."""
-        return self._writer.types
+        return self._types.types
 
     def write(
         self, topic: str, kind: str, stamp_ns: int, message: Message, *, latched: bool = False
@@ -83,7 +83,7 @@ class SegmentedBag:
         shutil.rmtree(self._part, ignore_errors=True)
 
     def _open(self) -> BagWriter:
-        return BagWriter(self._part, compress=self._compress).__enter__()
+        return BagWriter(self._part, compress=self._compress, types=self._types).__enter__()
 
     def _go_back(self) -> None:
         """Remove what is not in `information`: of a run that was killed."""
