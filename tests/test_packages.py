@@ -1,6 +1,7 @@
 """Both packages as colcon finds and builds them."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,12 +36,23 @@ def test_colcon_builds_both_packages_and_the_result_works(tmp_path: Path) -> Non
         'python -c "import smpler_msgs, smpler_ros, smpler_model.config; '
         "from smpler_msgs.msg import SmplPersonArray; "
         'print(smpler_msgs.__file__, smpler_ros.__file__)" && '
-        f"timeout --preserve-status -s INT 5 {install}/smpler_ros/lib/smpler_ros/smpler_node"
+        f"exec {install}/smpler_ros/lib/smpler_ros/smpler_node --ros-args -p detector:=motion"
     )
-    environment = {**os.environ, "COLCON_CURRENT_PREFIX": str(install)}
-    result = subprocess.run(
-        ["bash", "-c", script], env=environment, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.count(str(install)) == 2
-    assert "waiting for images on /image" in result.stderr + result.stdout
+    environment = {**os.environ, "COLCON_CURRENT_PREFIX": str(install), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        ["bash", "-c", script],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as node:
+        assert node.stdout is not None
+        lines = []
+        for line in node.stdout:
+            lines.append(line)
+            if "waiting for images on /image" in line:
+                node.send_signal(signal.SIGINT)
+        status = node.wait()
+    output = "".join(lines)
+    assert (status, "waiting for images on /image" in output) == (0, True), output
+    assert output.count(str(install)) == 2
