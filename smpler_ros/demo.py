@@ -87,7 +87,9 @@ def latencies_ms(path: Path) -> list[float]:
 def main() -> int:
     """Run the demonstration; return the exit status."""
     parser = argparse.ArgumentParser(description="Synthetic camera, node, bag and evaluation.")
-    parser.add_argument("--output", type=Path, default=Path("runs/demo"), help="replaced if it exists")
+    parser.add_argument(
+        "--output", type=Path, default=Path("runs/demo"), help="replaced if it exists"
+    )
     parser.add_argument("--seconds", type=float, default=12.0, help="of recording")
     parser.add_argument("--rate", type=float, default=10.0, help="images a second")
     parser.add_argument("--people", type=int, default=2, help="in the room")

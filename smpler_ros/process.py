@@ -47,13 +47,13 @@ def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None 
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, request_stop)
-    rclpy.init(
-        args=sys.argv if arguments is None else list(arguments),
-        signal_handler_options=SignalHandlerOptions.NO,
-    )
     try:
+        rclpy.init(
+            args=sys.argv if arguments is None else list(arguments),
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
         node = create()
-    except (ValueError, ParameterException) as error:
+    except (ValueError, ParameterException, RuntimeError) as error:
         get_logger("smpler_ros").fatal(f"the node cannot start: {error}")
         rclpy.try_shutdown()
         return 1

@@ -15,7 +15,7 @@ NODE_MODULES = {
     f"smpler_ros.{name}"
     for name in (
         *("camera_input", "camera_output", "demo", "diagnostics", "hri_output", "node_settings"),
-        *("process", "scene_topics", "session", "smpler_node", "synthetic_camera"),
+        *("process", "recorder", "scene_topics", "session", "smpler_node", "synthetic_camera"),
     )
 }
 

@@ -178,7 +178,7 @@ def test_a_restored_smoother_goes_on_as_the_first_would() -> None:
 
     def bodies(n: int) -> Bodies:
         turns = Rotation.random(24 * n, random_state=int(generator.integers(1000)))
-        places = generator.normal(size=(n, 3)) + (0, 0, 5)
+        places = generator.normal((0, 0, 5), size=(n, 3))
         return Bodies(
             turns.as_matrix().reshape(n, 24, 3, 3), generator.normal(size=(n, 10)), places
         )
