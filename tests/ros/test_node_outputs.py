@@ -45,6 +45,7 @@ class Camera:
         self.boxes = node.create_publisher(Detection2DArray, f"{before}detections", 5)
         self.people: dict[int, SmplPersonArray] = {}
         self.others: dict[str, list[Any]] = {}
+        self.counts: dict[str, int] = {}
         node.create_subscription(SmplPersonArray, f"{before}people", self._store, 50)
 
     def listen(self, name: str, kind: type) -> list[Any]:
@@ -52,6 +53,15 @@ class Camera:
         messages = self.others.setdefault(name, [])
         self.peer.node.create_subscription(kind, name, messages.append, 50)
         return messages
+
+    def count(self, name: str, kind: type) -> None:
+        """Subscribe another topic and count its messages, as they came, in `counts`."""
+        self.counts[name] = 0
+
+        def add(_message: bytes) -> None:
+            self.counts[name] += 1
+
+        self.peer.node.create_subscription(kind, name, add, 50, raw=True)
 
     def _store(self, message: SmplPersonArray) -> None:
         self.people[stamp_ns_of(message)] = message
