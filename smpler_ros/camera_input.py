@@ -195,9 +195,13 @@ def explain_silence(topic: str, expected: str, publishers: list[TopicEndpointInf
         f"{publisher.qos_profile.reliability.name.lower()})"
         for publisher in publishers
     )
+    wanted = f"sensor_msgs/msg/{expected}"
+    remedy = "check that the camera is running"
+    if any(publisher.topic_type != wanted for publisher in publishers):
+        remedy = f"expected {wanted}; publish that, or set image_transport"
     return (
         f"no image on {topic} for {SILENCE_S:.0f} s although it is published by {described}: "
-        f"expected sensor_msgs/msg/{expected}; check the type and that the camera is running"
+        f"{remedy}"
     )
 
 

@@ -92,3 +92,11 @@ def test_an_unknown_node_is_refused() -> None:
     run = subprocess.run(command, cwd=CONFIG.parent, capture_output=True, text=True)
     assert run.returncode == 2
     assert "Traceback" not in run.stderr
+
+
+def test_the_readme_shows_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--node", "smpler_node", "--markdown"]) == 0
+    table = capsys.readouterr().out.strip()
+    readme = (CONFIG.parent / "README.md").read_text()
+    remedy = "put in what python -m smpler_ros.parameter_file --markdown prints"
+    assert table in readme, remedy
