@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -251,6 +252,8 @@ def test_ctrl_c_keeps_what_was_computed(command: list[str], here: Path) -> None:
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
+        # Shells start background jobs, and what these start, with Ctrl-C ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     results = here / "out" / "results.jsonl"
     deadline = time.monotonic() + 60
