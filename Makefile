@@ -30,8 +30,8 @@ check: setup  ## ruff, mypy, and the packages that colcon finds
 unit: setup  ## the tests alone
 	@$(IN_ENV) python -m pytest
 
-demo: setup  ## the node on live topics, with a table at the end
-	@$(IN_ENV) python -m smpler_ros.demo
+demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4 for your own
+	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)"
 
 lock: setup  ## write constraints.txt anew, keeping the versions that still fit
 	@$(IN_ENV) python -m pip install --quiet uv

@@ -15,7 +15,15 @@ NODE_MODULES = {
     f"smpler_ros.{name}"
     for name in (
         *("camera_input", "camera_output", "demo", "diagnostics", "hri_output", "node_settings"),
-        *("process", "recorder", "scene_topics", "session", "smpler_node", "synthetic_camera"),
+        *(
+            "playback",
+            "process",
+            "recorder",
+            "scene_topics",
+            "session",
+            "smpler_node",
+            "synthetic_camera",
+        ),
     )
 }
 
