@@ -5,8 +5,6 @@ and it needs no ROS installation. Images, calibration and depth are read by
 `smpler_model.messages`.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -30,17 +28,6 @@ def time_message(types: MessageTypes, stamp_ns: int) -> Message:
 def header_message(types: MessageTypes, stamp_ns: int, frame_id: str) -> Message:
     """Return a `std_msgs/Header`."""
     return types.header(stamp=time_message(types, stamp_ns), frame_id=frame_id)
-
-
-def people_message(message_class: Callable[..., Message], header: Message, model: str) -> Message:
-    """Return a `smpler_msgs/SmplPersonArray` for an image in which nobody was estimated.
-
-    Args:
-        message_class: The class of `smpler_msgs/SmplPersonArray`.
-        header: The image's `std_msgs/Header`: its stamp and optical frame.
-        model: Name of the model.
-    """
-    return message_class(header=header, model=model, people=[])
 
 
 def person_array_message(

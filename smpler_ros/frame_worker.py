@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,9 +10,8 @@ from smpler_model.detectors.detector import Detections, GivenBoxes, detections_f
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.messages import frame_from_messages
 from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_ros.message_types import Message
 from smpler_ros.statistics import Statistics
-
-Message = Any
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,25 @@ from types import FrameType
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 
 class ManagedNode(LifecycleNode):
-    """A lifecycle node that `run_node` starts and closes."""
+    """A lifecycle node with a parameter `autostart`, which `run_node` starts and closes."""
 
     def start(self) -> bool:
-        """Begin what the node does without being asked to; return whether that worked."""
-        return True
+        """Configure and activate, if the parameter `autostart` says so.
+
+        Returns:
+            False when a transition failed; the reason is in the log.
+        """
+        if not self.get_parameter("autostart").value:
+            return True
+        success = TransitionCallbackReturn.SUCCESS
+        return self.trigger_configure() == success and self.trigger_activate() == success
 
     def close(self) -> None:
         """Stop threads and release what was opened; the node is destroyed afterwards."""

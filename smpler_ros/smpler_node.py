@@ -51,16 +51,6 @@ class SmplerNode(ManagedNode):
         )
         self._timer: Timer | None = None
 
-    def start(self) -> bool:
-        """Configure and activate, if the parameter `autostart` says so.
-
-        Returns:
-            False when a transition failed; the reason is in the log.
-        """
-        if not self._settings["autostart"]:
-            return True
-        return self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
-
     def close(self) -> None:
         """Stop the worker and leave the cameras."""
         self._leave_cameras()

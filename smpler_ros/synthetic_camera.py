@@ -40,16 +40,6 @@ class SyntheticCamera(ManagedNode):
         self._reported = 0
         self._timer: Timer = self.create_timer(REPORT_PERIOD_S, self._report, clock=Clock())
 
-    def start(self) -> bool:
-        """Configure and activate, if the parameter `autostart` says so.
-
-        Returns:
-            False when a transition failed; the reason is in the log.
-        """
-        if not self._settings["autostart"]:
-            return True
-        return self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
-
     def close(self) -> None:
         """Stop the thread."""
         self._stop_playing()

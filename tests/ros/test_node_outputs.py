@@ -1,6 +1,5 @@
 """What the node publishes, and how it stands faults: one node, one camera, boxes from a topic."""
 
-from array import array
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,110 +12,18 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.qos import ReliabilityPolicy
 from scipy.spatial.transform import Rotation
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_msgs.msg import Header
+from sensor_msgs.msg import CompressedImage
 from tf2_msgs.msg import TFMessage
-from vision_msgs.msg import BoundingBox2D, Detection2D, Detection2DArray
 from visualization_msgs.msg import MarkerArray
 
 from smpler_model.builtin_body import load_builtin_body
 from smpler_model.messages import decode_image, stamp_ns_of
 from smpler_model.skeleton import SMPL_JOINTS, SMPL_PARENTS
-from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.markers import ADD, DELETE, DELETEALL
+from tests.ros.boxed_camera import BOXES, FOCAL, HEIGHT, WIDTH, Camera
 from tests.ros.conftest import StartNode, reserve_domain
 from tests.ros.peer import NodeProcess, Peer
 from tests.ros.test_smpler_node import change_state
-
-WIDTH, HEIGHT, FOCAL = 320, 240, 300.0
-BOXES = ((60.0, 30.0, 140.0, 220.0), (180.0, 40.0, 260.0, 230.0))
-PERIOD_NS = 100_000_000
-
-
-class Camera:
-    """Publishes images, calibration and boxes in a namespace; keeps what comes back by stamp."""
-
-    def __init__(self, peer: Peer, namespace: str = "") -> None:
-        self.peer = peer
-        self.index = 0
-        node, before = peer.node, f"{namespace}/" if namespace else ""
-        self.images = node.create_publisher(Image, f"{before}image", 5)
-        self.infos = node.create_publisher(CameraInfo, f"{before}camera_info", 5)
-        self.boxes = node.create_publisher(Detection2DArray, f"{before}detections", 5)
-        self.people: dict[int, SmplPersonArray] = {}
-        self.others: dict[str, list[Any]] = {}
-        self.counts: dict[str, int] = {}
-        node.create_subscription(SmplPersonArray, f"{before}people", self._store, 50)
-
-    def listen(self, name: str, kind: type) -> list[Any]:
-        """Subscribe another topic; return the list that its messages come into."""
-        messages = self.others.setdefault(name, [])
-        self.peer.node.create_subscription(kind, name, messages.append, 50)
-        return messages
-
-    def count(self, name: str, kind: type) -> None:
-        """Subscribe another topic and count its messages, as they came, in `counts`."""
-        self.counts[name] = 0
-
-        def add(_message: bytes) -> None:
-            self.counts[name] += 1
-
-        self.peer.node.create_subscription(kind, name, add, 50, raw=True)
-
-    def _store(self, message: SmplPersonArray) -> None:
-        self.people[stamp_ns_of(message)] = message
-
-    def header(self) -> Header:
-        header = Header(frame_id="camera_optical_frame")
-        stamp_ns = 10**9 + self.index * PERIOD_NS
-        header.stamp.sec, header.stamp.nanosec = divmod(stamp_ns, 10**9)
-        return header
-
-    def send(
-        self,
-        boxes: tuple[tuple[float, ...], ...] = BOXES,
-        *,
-        image: dict[str, object] | None = None,
-        info: dict[str, object] | None = None,
-    ) -> int:
-        """Publish the next image with its boxes; return its stamp."""
-        self.index += 1
-        header = self.header()
-        rng = np.random.default_rng(self.index)
-        pixels = rng.integers(0, 255, HEIGHT * WIDTH * 3, np.uint8)
-        fields = {"height": HEIGHT, "width": WIDTH, "encoding": "rgb8", "step": 3 * WIDTH}
-        k = [FOCAL, 0.0, WIDTH / 2, 0.0, FOCAL, HEIGHT / 2, 0.0, 0.0, 1.0]
-        usual = {"height": HEIGHT, "width": WIDTH, "distortion_model": "plumb_bob", "k": k}
-        self.infos.publish(CameraInfo(header=header, d=[0.0] * 5, **(usual | (info or {}))))
-        self.images.publish(
-            Image(header=header, data=array("B", pixels.tobytes()), **(fields | (image or {})))
-        )
-        self.boxes.publish(
-            Detection2DArray(header=header, detections=[detection(box) for box in boxes])
-        )
-        return 10**9 + self.index * PERIOD_NS
-
-    def exchange(self, boxes: tuple[tuple[float, ...], ...] = BOXES) -> SmplPersonArray:
-        """Publish images until the people of one come back; return them."""
-        sent: list[int] = []
-
-        def answered() -> bool:
-            if not sent or self.waited > 20:
-                sent.append(self.send(boxes))
-                self.waited = 0
-            self.waited += 1
-            return any(stamp in self.people for stamp in sent)
-
-        self.waited = 0
-        self.peer.spin_until(answered)
-        return self.people[max(stamp for stamp in sent if stamp in self.people)]
-
-
-def detection(box: tuple[float, ...]) -> Detection2D:
-    left, top, right, bottom = box
-    bounds = BoundingBox2D(size_x=right - left, size_y=bottom - top)
-    bounds.center.position.x, bounds.center.position.y = (left + right) / 2, (top + bottom) / 2
-    return Detection2D(bbox=bounds)
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from sensor_msgs.msg import CompressedImage
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
+from tests.ros.boxed_camera import Camera
 from tests.ros.conftest import StartNode, reserve_domain
 from tests.ros.peer import Peer
-from tests.ros.test_node_outputs import Camera
 
 SETTLING_S, SOAK_S = 15.0, 60.0
 GROWTH_MIB = 24.0
