@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from smpler_model.network import BackboneModel
 from training.losses import Counts
+from training.muon import Muon
 from training.objectives import Examples, Objective, ObjectiveModule, Phase
 from training.processes import Processes, share_batch_norms
 from training.settings import TrainSettings
@@ -48,20 +49,9 @@ class Learner(Generic[Examples]):
         if settings.compile:
             objective.model.backbone.compile()
         self._callable: nn.Module = self._distribute()
-        named: list[tuple[str, nn.Parameter]] = list(self.objective.named_parameters())
-        reading: list[nn.Parameter] = [weights for name, weights in named if _is_head(name)]
-        seeing: list[nn.Parameter] = [weights for name, weights in named if not _is_head(name)]
-        self.trained: list[nn.Parameter] = [*seeing, *reading]
-        head_rate = settings.head_learning_rate or settings.learning_rate
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": seeing, "peak": settings.learning_rate},
-                {"params": reading, "peak": head_rate},
-            ],
-            settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        named = list(self.objective.named_parameters())
+        self.trained: list[nn.Parameter] = [weights for _, weights in named]
+        self.optimisers: list[torch.optim.Optimizer] = make_optimisers(settings, named)
         half = settings.autocast != "none" and settings.autocast_type == "float16"
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=half)
         self.step_count = 0
@@ -82,14 +72,16 @@ class Learner(Generic[Examples]):
             FloatingPointError: the loss is not finite.
         """
         factor = self.learning_rate_factor()
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * factor
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * factor
         # Dropout depends on seed, step and process alone, so that a resumed run draws the same.
         torch.manual_seed(
             (self.settings.seed * 8191 + self.step_count) * 4096 + self.processes.rank
         )
         self.objective.train()
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
         for number, batch in enumerate(batches):
             found = self._backward(batch, len(batches), is_last=number == len(batches) - 1)
@@ -124,7 +116,7 @@ class Learner(Generic[Examples]):
         return {
             "objective": self.objective.state_dict(),
             "mean_model": self.mean_model.state_dict() if self.settings.ema else {},
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "scaler": self.scaler.state_dict(),
             "step": self.step_count,
         }
@@ -134,7 +126,8 @@ class Learner(Generic[Examples]):
         self.objective.load_state_dict(state["objective"])
         if self.settings.ema:
             self.mean_model.load_state_dict(state["mean_model"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, content in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(content)
         self.scaler.load_state_dict(state["scaler"])
         self.step_count = state["step"]
 
@@ -179,9 +172,11 @@ class Learner(Generic[Examples]):
 
     def _update(self) -> None:
         if self.settings.clip:
-            self.scaler.unscale_(self.optimiser)
+            for optimiser in self.optimisers:
+                self.scaler.unscale_(optimiser)
             nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
-        self.scaler.step(self.optimiser)
+        for optimiser in self.optimisers:
+            self.scaler.step(optimiser)
         self.scaler.update()
 
     @torch.no_grad()
@@ -196,6 +191,31 @@ class Learner(Generic[Examples]):
                 mean.lerp_(present[name], 1 - decay)
             else:
                 mean.copy_(present[name])
+
+
+def make_optimisers(
+    settings: TrainSettings, named: Sequence[tuple[str, nn.Parameter]]
+) -> list[torch.optim.Optimizer]:
+    """Share an objective's weights, by name, among optimisers; groups hold their peak rates."""
+    chosen = settings.optimiser == "muon"
+    filters = [w for name, w in named if chosen and not _is_head(name) and w.ndim == 4]
+    ids = {id(weights) for weights in filters}
+    reading = [weights for name, weights in named if _is_head(name)]
+    seeing = [w for name, w in named if not _is_head(name) and id(w) not in ids]
+    head_rate = settings.head_learning_rate or settings.learning_rate
+    groups = [
+        {"params": seeing, "peak": settings.learning_rate},
+        {"params": reading, "peak": head_rate},
+    ]
+    optimisers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(
+            groups, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+    ]
+    if filters:
+        optimisers.append(Muon(filters, settings.muon_rate, weight_decay=settings.weight_decay))
+        optimisers[-1].param_groups[0]["peak"] = settings.muon_rate
+    return optimisers
 
 
 def _is_head(name: str) -> bool:

@@ -16,7 +16,7 @@ from smpler_model.network import BackboneModel, Smpler
 from smpler_model.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
 from smpler_model.types import Mesh, Stage
 from training.crop_files import Batch
-from training.dense import DenseHead
+from training.dense import DenseHead, shrink
 from training.losses import Counts, Labels, Losses, Posed, compare, count_labels, full_labels
 from training.people import People
 from training.settings import TrainSettings
@@ -102,9 +102,12 @@ class CropObjective(ObjectiveModule[Batch]):
 
     def forward(self, batch: Batch, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss; see the base class."""
+        if self.settings.early_size and phase != "all":
+            batch = shrink(batch, self.settings.early_size)
         stages, features = self.estimate(batch.images, phase)
         whole = [feature.to(batch.images.dtype) for feature in features]
-        dense = self.settings.dense_weight * self.dense(whole, batch)
+        frames = self.surface.frames(batch.rotations, batch.betas)
+        dense = self.settings.dense_weight * self.dense(whole, batch, frames)
         terms = {"dense": dense.detach()}
         if not stages:
             return Objective(dense, terms)

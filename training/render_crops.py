@@ -20,7 +20,7 @@ from training.settings import CropData, TrainSettings, crop_data, load_settings
 def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:
     """Return the seeds of the files to train on, to choose by, and of those held out."""
     return (
-        list(range(data.shards)),
+        list(range(0, data.shards * data.seed_step, data.seed_step)),
         list(range(data.validation_seed, data.validation_seed + data.validation_shards)),
         list(range(data.held_out_seed, data.held_out_seed + data.held_out_shards)),
     )

@@ -76,6 +76,16 @@ class SampledSurface(nn.Module):
         posed = skin(shaped, self.weights, rigid_transforms(chain[..., :3, :3], joints - turned))
         return posed[:, self.shown], self.regressor @ posed, joints
 
+    def frames(self, rotations: Tensor, betas: Tensor) -> Tensor:
+        """Return the joints' transforms (b, 24, 4, 4) to the frame of the pelvis' parent.
+
+        Args:
+            rotations: (b, 24, 3, 3).
+            betas: (b, 10).
+        """
+        rest = blend_shape(self.rest_joints, self.rest_joint_directions, betas)
+        return pose_joints(rotations, rest, self.ancestors)
+
     def compared(
         self, rotations: Tensor, betas: Tensor, camera: Tensor | None, keypoints: Tensor | None
     ) -> Posed:

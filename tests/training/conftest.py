@@ -39,7 +39,13 @@ def crops(crop_folder: Path) -> CropFiles:
 def settings(crop_folder: Path, tmp_path: Path) -> TrainSettings:
     data = CropData(folder=crop_folder, shards=1, held_out_shards=1, crops=CROPS)
     small = TrainSettings(
-        data=data, output=tmp_path / "run", threads=1, steps=4, batch=4, dense_share=0.25
+        data=data,
+        output=tmp_path / "run",
+        threads=1,
+        steps=4,
+        batch=4,
+        dense_share=0.25,
+        autocast="none",
     )
     return replace(small, checkpoint_every=2, evaluate_every=4, first_guess_share=0.25, warm_up=1)
 

@@ -1,0 +1,77 @@
+import pytest
+import torch
+
+from smpler_model.body import Body
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.synthetic.crops import BACKGROUND
+from smpler_model.synthetic.poses import draw_poses
+from training.crop_files import Batch
+from training.dense import DenseHead, draw_spots, lay_out, number_frames, shrink
+from training.surface import SampledSurface
+
+
+def draw_batch(b: int, side: int) -> Batch:
+    generator = torch.Generator().manual_seed(3)
+    rotations, betas = draw_poses(b, generator), torch.randn(b, 10, generator=generator)
+    cells = side // 4
+    return Batch(
+        255 * torch.rand(b, 3, side, side, generator=generator),
+        torch.randint(BACKGROUND + 1, (b, cells, cells), generator=generator),
+        torch.rand(b, 3, cells, cells, generator=generator),
+        rotations,
+        betas,
+        2 * torch.rand(b, 38, 2, generator=generator) - 1,
+    )
+
+
+def test_frames_are_those_of_the_joints() -> None:
+    body = Body(load_builtin_body())
+    batch = draw_batch(2, 32)
+    frames = SampledSurface(body).frames(batch.rotations, batch.betas)
+    joints = body.joints(batch.rotations, batch.betas)
+    numbers = number_frames(frames)
+    assert numbers.shape == (2, 24, 9)
+    assert torch.allclose(numbers[..., 6:] / 2, joints - joints[:, :1], atol=1e-5)
+    assert torch.allclose(numbers[:, 0, :6], batch.rotations[:, 0, :, :2].flatten(1))
+
+
+def test_each_pixel_has_its_own_parts_numbers() -> None:
+    numbers = torch.rand(1, 24, 9)
+    parts = torch.tensor([[[0, 5], [BACKGROUND, 23]]])
+    laid = lay_out(numbers, parts)
+    assert torch.equal(laid[0, :, 0, 1], numbers[0, 5])
+    assert torch.equal(laid[0, :, 1, 1], numbers[0, 23])
+    assert not laid[0, :, 1, 0].any()
+
+
+def test_shrinking_to_the_same_size_changes_nothing() -> None:
+    batch = draw_batch(2, 64)
+    same = shrink(batch, 64)
+    for found, wanted in zip(vars(same).values(), vars(batch).values(), strict=True):
+        assert torch.allclose(found.float(), wanted.float(), atol=1e-3)
+
+
+def test_shrinking_keeps_the_middle_of_every_cell() -> None:
+    small = shrink(draw_batch(1, 96), 32)
+    assert small.images.shape[-2:] == (32, 32)
+    assert torch.equal(small.parts, draw_batch(1, 96).parts[:, 1::3, 1::3])
+    assert torch.equal(small.coordinates, draw_batch(1, 96).coordinates[..., 1::3, 1::3])
+
+
+@pytest.mark.parametrize("side", [32, 64])
+def test_the_loss_reaches_every_scale(side: int) -> None:
+    head = DenseHead((4, 8, 16, 32))
+    features = [
+        torch.rand(2, 4 << n, side // (4 << n), side // (4 << n), requires_grad=True)
+        for n in range(4)
+    ]
+    frames = torch.eye(4).expand(2, 24, 4, 4)
+    head(features, draw_batch(2, side), frames).backward()
+    assert all(f.grad is not None and f.grad.abs().sum() > 0 for f in features)
+
+
+def test_spots_are_highest_at_the_joint() -> None:
+    spots = draw_spots(torch.tensor([[[0.5, -0.5]]]), 24)
+    row, column = divmod(int(spots.flatten().argmax()), 24)
+    assert abs(column - 17.5) <= 0.5
+    assert abs(row - 5.5) <= 0.5
