@@ -18,7 +18,7 @@ from training.crop_files import Batch
 
 _JOINTS, _PARTS = len(SMPL_JOINTS), BACKGROUND + 1
 _WIDTH = 64
-_SPREAD = 0.07  # standard deviation of a joint's spot times sqrt 2, the crop spans 2
+_SPREAD = 0.1  # standard deviation of a joint's spot times sqrt 2, the crop spans 2
 _SPOT_WEIGHT, _PART_WEIGHT, _PLACE_WEIGHT = 200.0, 2.0, 10.0
 _TURN_WEIGHT, _WHOLE_WEIGHT = 5.0, 10.0
 _FRAME = 6 + 3  # two columns of a rotation, a position

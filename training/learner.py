@@ -198,9 +198,9 @@ def make_optimisers(
 ) -> list[torch.optim.Optimizer]:
     """Share an objective's weights, by name, among optimisers; groups hold their peak rates."""
     chosen = settings.optimiser == "muon"
-    filters = [w for name, w in named if chosen and not _is_head(name) and w.ndim == 4]
+    filters = [w for name, w in named if chosen and _is_matrix(name, w)]
     ids = {id(weights) for weights in filters}
-    reading = [weights for name, weights in named if _is_head(name)]
+    reading = [w for name, w in named if _is_head(name) and id(w) not in ids]
     seeing = [w for name, w in named if not _is_head(name) and id(w) not in ids]
     head_rate = settings.head_learning_rate or settings.learning_rate
     groups = [
@@ -216,6 +216,14 @@ def make_optimisers(
         optimisers.append(Muon(filters, settings.muon_rate, weight_decay=settings.weight_decay))
         optimisers[-1].param_groups[0]["peak"] = settings.muon_rate
     return optimisers
+
+
+def _is_matrix(name: str, weights: nn.Parameter) -> bool:
+    """Tell whether weights take hidden values to hidden values, and are small enough for Muon."""
+    if name.startswith("model.backbone."):
+        return weights.ndim == 4
+    inside = name.startswith("model.blocks.") and name.endswith(".weight")
+    return inside and weights.ndim > 1 and "_delta." not in name
 
 
 def _is_head(name: str) -> bool:

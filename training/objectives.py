@@ -17,7 +17,7 @@ from smpler_model.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATE
 from smpler_model.types import Mesh, Stage
 from training.crop_files import Batch
 from training.dense import DenseHead, shrink
-from training.losses import Counts, Labels, Losses, Posed, compare, count_labels, full_labels
+from training.losses import Counts, Labels, Posed, compare, count_labels, full_labels
 from training.people import People
 from training.settings import TrainSettings
 from training.surface import SampledSurface
@@ -114,17 +114,26 @@ class CropObjective(ObjectiveModule[Batch]):
         labels = full_labels(len(batch), batch.keypoints.shape[1]).to(batch.images)
         with torch.no_grad():
             target = self.surface.compared(batch.rotations, batch.betas, None, batch.keypoints)
-        each = []
+        each, totals = [], []
         for stage in stages:
             posed = self.surface.compared(stage.rotations, stage.betas, stage.camera, None)
             each.append(compare(posed, target, labels, self.settings.weights, counts))
-        return Objective(self._weigh(each) + dense, each[-1].terms() | terms)
+            totals.append(each[-1].total + self._compare_frames(stage, frames))
+        return Objective(self._weigh(totals) + dense, each[-1].terms() | terms)
 
-    def _weigh(self, each: list[Losses]) -> Tensor:
+    def _compare_frames(self, stage: Stage, frames: Tensor) -> Tensor:
+        """Return the weighted error of the joints' rotations in the camera's frame."""
+        if not self.settings.frame_weight:
+            return frames.new_zeros(())
+        found = self.surface.frames(stage.rotations, stage.betas)
+        apart = found[..., :3, :3] - frames[..., :3, :3]
+        return self.settings.frame_weight * apart.abs().mean()
+
+    def _weigh(self, totals: list[Tensor]) -> Tensor:
         """Return the mean of the stages' losses, the last of weight one."""
-        weights = [self.settings.stage_weight] * (len(each) - 1) + [1.0]
-        total = torch.stack([w * e.total for w, e in zip(weights, each, strict=True)]).sum()
-        return total / sum(weights)
+        weights = [self.settings.stage_weight] * (len(totals) - 1) + [1.0]
+        weighed = [w * total for w, total in zip(weights, totals, strict=True)]
+        return torch.stack(weighed).sum() / sum(weights)
 
 
 class PeopleObjective(ObjectiveModule[People]):

@@ -159,8 +159,9 @@ class TrainSettings:
         learning_rate: at its highest.
         head_learning_rate: of all but the backbone, at its highest; as the backbone's if 0. A head
             that averages over hundreds of inputs leaves its place at a high rate.
-        optimiser: `adam` for all weights; `muon` for those of the backbone's convolutions, Adam
-            for the rest. A backbone that starts from nothing learns several times quicker so.
+        optimiser: `adam` for all weights; `muon` for the matrices of the backbone's convolutions
+            and of the Transformer, Adam for the rest. A network that starts from nothing learns
+            several times quicker so.
         muon_rate: learning rate of Muon at its highest.
         schedule: `cosine` falls as half a cosine; `constant` stays.
         warm_up: steps over which the rate rises.
@@ -175,6 +176,9 @@ class TrainSettings:
         dense_weight: weight of the maps of joints, parts and surface that the finest features
             must show while training on crops. They teach a backbone that knows no photos where
             things are.
+        frame_weight: weight of how the joints are turned in the camera's frame while training on
+            crops. The model's own rotations are relative to their parents: without it a wrong
+            pelvis is made up for by a twisted spine.
         early_size: side in pixels that crops are shrunk to while the Transformer does not learn,
             which makes these steps quicker; not shrunk if 0.
         weights: of the loss' terms.
@@ -219,6 +223,7 @@ class TrainSettings:
     first_guess_share: float = 0.4
     stage_weight: float = 1.0
     dense_weight: float = 1.0
+    frame_weight: float = 0.0
     early_size: int = 0
     weights: LossWeights = field(default_factory=LossWeights)
     vertex_step: int = 16
@@ -246,6 +251,7 @@ class TrainSettings:
             "weight_decay",
             "stage_weight",
             "dense_weight",
+            "frame_weight",
         )
         for name in (*not_negative, "head_learning_rate", "dense_share", "first_guess_share"):
             if getattr(self, name) < 0:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,6 +9,9 @@ from smpler_model.synthetic.crops import BACKGROUND
 from smpler_model.synthetic.poses import draw_poses
 from training.crop_files import Batch
 from training.dense import DenseHead, draw_spots, lay_out, number_frames, shrink
+from training.objectives import CropObjective, normalise
+from training.settings import TrainSettings
+from training.starting_models import build_starting_model
 from training.surface import SampledSurface
 
 
@@ -75,3 +80,27 @@ def test_spots_are_highest_at_the_joint() -> None:
     row, column = divmod(int(spots.flatten().argmax()), 24)
     assert abs(column - 17.5) <= 0.5
     assert abs(row - 5.5) <= 0.5
+
+
+def test_frame_weight_counts_how_joints_are_turned_in_the_cameras_frame(
+    body: Body, settings: TrainSettings
+) -> None:
+    model = build_starting_model(settings).eval()
+    batch = draw_batch(2, 96)
+    plain = replace(settings, frame_weight=0.0, dense_weight=0.0, early_size=0)
+    with torch.no_grad():
+        losses = []
+        for chosen in (plain, replace(plain, frame_weight=10.0)):
+            objective = CropObjective(model, chosen).eval()
+            losses.append(objective(batch, objective.count(batch), "guess").loss)
+        stage = model.guess(model.backbone(normalise(batch.images, model)))
+        apart = turns_of(body, stage.rotations) - turns_of(body, batch.rotations)
+    assert (losses[1] - losses[0]).item() == pytest.approx(10 * apart.abs().mean(), rel=1e-3)
+
+
+def turns_of(body: Body, rotations: torch.Tensor) -> torch.Tensor:
+    turns = [rotations[:, 0]]
+    for joint, parent in enumerate(body.ancestors[0].tolist()):
+        if joint:
+            turns.append(turns[parent] @ rotations[:, joint])
+    return torch.stack(turns, 1)
