@@ -95,7 +95,9 @@ def test_frame_weight_counts_how_joints_are_turned_in_the_cameras_frame(
             losses.append(objective(batch, objective.count(batch), "guess").loss)
         stage = model.guess(model.backbone(normalise(batch.images, model)))
         apart = turns_of(body, stage.rotations) - turns_of(body, batch.rotations)
-    assert (losses[1] - losses[0]).item() == pytest.approx(10 * apart.abs().mean(), rel=1e-3)
+    assert (losses[1] - losses[0]).item() == pytest.approx(
+        10 * apart.abs().mean().item(), rel=1e-3
+    )
 
 
 def turns_of(body: Body, rotations: torch.Tensor) -> torch.Tensor:
