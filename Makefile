@@ -25,7 +25,7 @@ test: check unit  ## everything that CI runs
 check: setup  ## ruff, mypy, and the packages that colcon finds
 	@$(IN_ENV) ruff check . && ruff format --check --quiet .
 	@$(IN_ENV) mypy
-	@$(IN_ENV) colcon --log-base /dev/null list --base-paths . smpler_msgs
+	@$(IN_ENV) python -m colcon --log-base /dev/null list --base-paths . smpler_msgs
 
 unit: setup  ## the tests alone
 	@$(IN_ENV) python -m pytest

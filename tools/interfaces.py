@@ -35,7 +35,9 @@ def build_interfaces(
     names = ", ".join(package.name for package in packages)
     print(f"set-up: building {names} (about half a minute each)", flush=True)
     command = [
-        str(venv / "bin" / "colcon"),
+        str(venv / "bin" / "python"),
+        "-m",
+        "colcon",
         "--log-base",
         str(ros_folder / "log"),
         "build",
