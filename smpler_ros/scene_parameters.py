@@ -44,6 +44,14 @@ SYNTHETIC_CAMERA_PARAMETERS = (
         maximum=2**31 - 1,
     ),
     Parameter(
+        "empty",
+        0.0,
+        "Nobody is in the room for so long at the start of each loop.",
+        unit="s",
+        minimum=0.0,
+        maximum=60.0,
+    ),
+    Parameter(
         "camera_motion",
         "still",
         "Whether the camera stands still, pans, or drives to and fro.",
@@ -134,6 +142,7 @@ def _make_scene(values: Mapping[str, Value]) -> SyntheticScene:
         people=cast(int, values["people"]),
         seed=cast(int, values["seed"]),
         duration_s=cast(float, values["loop"]),
+        empty_s=cast(float, values["empty"]),
         camera_motion=cast(CameraMotion, values["camera_motion"]),
         background=cast(Background, values["background"]),
         frame_id=cast(str, values["frame_id"]),

@@ -58,6 +58,7 @@ class SyntheticScene:
         people: int = 3,
         seed: int = 0,
         duration_s: float = 30.0,
+        empty_s: float = 0.0,
         camera_motion: CameraMotion = "still",
         background: Background = "room",
         frame_id: str = "camera_optical_frame",
@@ -70,6 +71,8 @@ class SyntheticScene:
             people: how many; not all are in view all the time.
             seed: decides everything.
             duration_s: after this time everything repeats.
+            empty_s: how long nobody is there at first, each time; what finds people by their
+                motion learns the room meanwhile.
             camera_motion: whether the camera stands still, pans, or drives to and fro.
             background: a room, or nothing but grey.
             frame_id: of the camera's optical frame.
@@ -77,14 +80,14 @@ class SyntheticScene:
         Raises:
             ValueError: a number is unusable.
         """
-        if people < 0 or duration_s <= 0:
+        if people < 0 or duration_s <= 0 or empty_s < 0:
             raise ValueError(
-                f"people must be 0 or more and duration_s positive, got {people} and "
-                f"{duration_s}; change them"
+                "people must be 0 or more, duration_s positive and empty_s 0 or more, got "
+                f"{people}, {duration_s} and {empty_s}; change them"
             )
         self.body, self.camera, self.frame_id = body, camera, frame_id
         self._canvas = LensCanvas(camera)
-        self.duration_s, self.camera_motion = duration_s, camera_motion
+        self.duration_s, self.empty_s, self.camera_motion = duration_s, empty_s, camera_motion
         self.background = background
         generator = Generator().manual_seed(seed)
         self._volume = make_volume(generator)
@@ -164,7 +167,8 @@ class SyntheticScene:
         local = self.body.joints(
             torch.from_numpy(rotations).float(), torch.from_numpy(betas).float()
         )
-        rows = np.flatnonzero(self._may_see(local.double().numpy() + translations[:, None]))
+        seen = self._may_see(local.double().numpy() + translations[:, None])
+        rows = np.flatnonzero(seen & (time_s >= self.empty_s))
         rotations, translations, betas = rotations[rows], translations[rows], betas[rows]
         mesh = self.body.mesh(torch.from_numpy(rotations).float(), torch.from_numpy(betas).float())
         return PosedPeople(

@@ -8,9 +8,23 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+
+from smpler_model.bags import open_bag
+from smpler_ros.contact_sheet import WIDTH_PX
+from smpler_ros.convert import header_message
+from smpler_ros.demo import describe_kept, evaluate
+from smpler_ros.offline.bag_writer import BagWriter
 
 ROOT = Path(__file__).parents[2]
 SIZE = (160, 120)
+RESULTS = {
+    "overlay video": "evaluation/overlay.mp4",
+    "contact sheet": "evaluation/contact_sheet.png",
+    "report": "evaluation/report.html",
+    "bag for RViz or Foxglove": "evaluation/bag",
+    "recorded topics": "recorded",
+}
 
 
 def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,30 +39,110 @@ def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def write_clip(path: Path, *, step: int = 3) -> Path:
+    """Write three seconds of a disc on grey that moves by so many pixels a frame."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, SIZE)
+    for index in range(30):
+        image = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+        cv2.circle(image, (20 + step * index, 60), 15, (30, 200, 240), -1)
+        writer.write(image)
+    writer.release()
+    return path
+
+
+def table_of(printed: str) -> dict[str, list[str]]:
+    """Return the words of the closing table's lines after their titles."""
+    titles = ("people messages", "median latency", "people seen", "tracks", "MPJPE")
+    return {
+        title: line.removeprefix(title).split()
+        for line in printed.splitlines()
+        for title in titles
+        if line.startswith(f"{title} ")
+    }
+
+
 def test_a_video_goes_through_the_node_into_bag_and_report(
     ros_domain: int, tmp_path: Path
 ) -> None:
-    writer = cv2.VideoWriter(
-        str(tmp_path / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, SIZE
-    )
-    for index in range(30):
-        image = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
-        cv2.circle(image, (20 + 3 * index, 60), 15, (30, 200, 240), -1)
-        writer.write(image)
-    writer.release()
-    out = tmp_path / "out"
-    clip = str(tmp_path / "clip.avi")
-    done = run_demo("--input", clip, "--output", str(out), "--detector", "full_image")
+    clip, out = write_clip(tmp_path / "clip.avi"), tmp_path / "out"
+    done = run_demo("--input", str(clip), "--output", str(out), "--detector", "full_image")
     assert done.returncode == 0, done.stderr
     with (out / "evaluation" / "people.csv").open() as file:
         people = list(csv.DictReader(file))
     assert len(people) > 10
-    assert (out / "evaluation" / "report.html").stat().st_size > 0
-    assert "median latency" in done.stdout
+    assert cv2.imread(str(out / "evaluation" / "contact_sheet.png")).shape[1] == WIDTH_PX
+    table = table_of(done.stdout)
+    assert 1 < float(table["people messages"][0]) < 20
+    assert 0 < float(table["median latency"][0]) < 5000
+    assert int(table["people seen"][0]) == len(people)
+    assert "MPJPE" not in table
+    *_, last = done.stdout.split("\n\n")
+    shown = dict(line.rsplit("  ", 1) for line in last.splitlines())
+    assert {title.rstrip(): path for title, path in shown.items()} == {
+        title: str(out / name) for title, name in RESULTS.items()
+    }
+    assert all((out / name).exists() for name in RESULTS.values())
 
 
-def test_what_is_no_input_is_said(ros_domain: int, tmp_path: Path) -> None:
-    done = run_demo("--input", str(tmp_path / "nothing.mp4"), "--output", str(tmp_path / "out"))
+def test_where_nobody_is_the_table_says_so(ros_domain: int, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "still.avi", step=0)
+    done = run_demo("--input", str(clip), "--output", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert table_of(done.stdout)["people seen"][0] == "0"
+    assert "demo: nobody was found by the detector motion; choose another" in done.stderr
+
+
+def test_what_was_recorded_of_a_broken_input_stays(ros_domain: int, tmp_path: Path) -> None:
+    clip, out = write_clip(tmp_path / "clip.avi"), tmp_path / "out"
+    content = clip.read_bytes()
+    clip.write_bytes(content[: len(content) // 2])
+    done = run_demo("--input", str(clip), "--output", str(out), "--detector", "full_image")
     assert done.returncode == 1
-    assert "demo: the input must be a file, a folder or a camera number" in done.stderr
+    assert "before it broke off" in done.stderr
+    assert f"; what was recorded is in {out / 'recorded'}\n" in done.stderr
     assert "Traceback" not in done.stderr
+    with open_bag(out / "recorded") as bag:
+        assert bag.topics["/image"].count > 5
+
+
+def test_what_cannot_be_evaluated_stays(tmp_path: Path) -> None:
+    assert describe_kept(tmp_path) == "nothing was recorded"
+    with BagWriter(tmp_path / "recorded") as writer:
+        header = header_message(writer.types, 1, "camera")
+        message = writer.types.person_array(header=header, model="", people=[])
+        writer.write("/people", "smpler_msgs/msg/SmplPersonArray", 2, message)
+    kept = f"what was recorded is in {tmp_path / 'recorded'}"
+    assert describe_kept(tmp_path) == kept
+    with pytest.raises(RuntimeError, match="the bag could not be evaluated; the reason is above"):
+        evaluate(tmp_path, "motion", "none")
+    assert describe_kept(tmp_path) == f"{kept}, what was evaluated in {tmp_path / 'evaluation'}"
+
+
+def test_a_node_that_cannot_start_is_said(ros_domain: int, tmp_path: Path) -> None:
+    done = run_demo("--output", str(tmp_path / "out"), "--detector", "eyes")
+    assert done.returncode == 1
+    assert "demo: a node ended early; its messages are above; nothing was" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nothing.mp4", "the input must be a file, a folder or a camera number"),
+        ("empty.mp4", "must be a video that OpenCV can decode"),
+        ("out/recorded/clip.avi", "the input must be outside"),
+    ],
+)
+def test_what_is_no_input_is_said_and_costs_nothing(
+    name: str, reason: str, ros_domain: int, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "out" / "recorded"
+    earlier.mkdir(parents=True)
+    write_clip(earlier / "clip.avi")
+    (tmp_path / "empty.mp4").touch()
+    done = run_demo("--input", str(tmp_path / name), "--output", str(tmp_path / "out"))
+    assert done.returncode == 1
+    assert "demo: " in done.stderr
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (earlier / "clip.avi").exists()

@@ -125,3 +125,15 @@ def test_lens_canvas_holds_the_whole_image() -> None:
 def test_unusable_numbers_are_refused(body: Body) -> None:
     with pytest.raises(ValueError, match="0 or more"):
         SyntheticScene(body, CAMERA, people=-1)
+
+
+def test_the_room_is_empty_at_first_when_asked(body: Body) -> None:
+    scene, usual = (
+        SyntheticScene(body, CAMERA, people=1, seed=1, empty_s=empty_s, background="plain")
+        for empty_s in (0.5, 0.0)
+    )
+    before, after = int(0.4e9), int(0.6e9)
+    assert len(usual.frame(before).truth.ids) == 1
+    assert len(scene.frame(before).truth.ids) == 0
+    assert len(np.unique(scene.frame(before).frame.rgb)) == 1
+    np.testing.assert_array_equal(scene.frame(after).frame.rgb, usual.frame(after).frame.rgb)
