@@ -5,6 +5,7 @@ Everything in the card is computed here or comes from the record in the model's 
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,10 @@ def write_card(
     """Return the model card as Markdown."""
     record: dict[str, Any] = read_checkpoint(weights).other["record"]
     people = len(next(iter(errors.values())).mpjpe)
-    used = record["settings"]
+    data = record["settings"]["data"]
     facts = {
-        "command": f"`python -m training.train {config}`",
-        "seed": used["seed"],
-        "steps": f"{record['steps']} of {used['batch']} crops",
-        "hours": f"{record['hours']:.2f} on {record['threads']} CPU threads",
-        "training crops": used["data"]["shards"] * used["data"]["crops"],
+        "command of the last run": f"`{_command(record)} {config}`",
+        "training crops": data["shards"] * data["crops"],
         "training data": f"SHA-256 `{record['data_sha256'][:16]}`",
         "weights": f"{weights.stat().st_size / 1e6:.2f} MB, half precision, "
         f"SHA-256 `{hash_files([weights])[:16]}`",
@@ -85,12 +83,39 @@ def write_card(
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return (
         f"# {settings.model}\n\nWritten by `python -m training.nano_report {config}`.\n\n"
-        f"## Training\n\n| | |\n|---|---|\n{rows}\n\n"
+        f"## Training\n\n| | |\n|---|---|\n{rows}\n\n{format_runs(record)}\n\n"
         f"## Held-out error\n\n{people} synthetic people whose seeds are not in training; 14 "
         "joints, the hips' midpoint as origin; vertices, the regressed pelvis as origin; in the "
         "camera's frame, which people face in all directions.\n\n"
         f"{format_table(errors)}\n\n## Limits\n\n{_LIMITS}"
     )
+
+
+def format_runs(record: Mapping[str, Any]) -> str:
+    """Return a run and those that it went on from, first to last, as a Markdown table."""
+    runs: list[Mapping[str, Any]] = []
+    last: Mapping[str, Any] | None = record
+    while last is not None:
+        runs.insert(0, last)
+        last = last.get("before")
+    lines = ["| run | seed | steps | crops a step | hours | CPU processes |", "|---|" + "---|" * 5]
+    for run in runs:
+        used = run["settings"]
+        each = run["processes"] * used["batch"] * used["accumulate"]
+        lines.append(
+            f"| `{Path(used['output']).name}` | {used['seed']} | {run['steps']} of "
+            f"{used['steps']} | {each} | {run['hours']:.2f} | {run['processes']} of "
+            f"{run['threads']} threads |"
+        )
+    lines.append(f"\n{sum(run['hours'] for run in runs):.2f} hours in all.")
+    return "\n".join(lines)
+
+
+def _command(record: Mapping[str, Any]) -> str:
+    processes = record["processes"]
+    if processes == 1:
+        return "python -m training.train"
+    return f"torchrun --nproc-per-node {processes} -m training.train"
 
 
 def main() -> None:

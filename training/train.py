@@ -18,7 +18,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from smpler_model.checkpoint import save_checkpoint
+from smpler_model.checkpoint import read_checkpoint, save_checkpoint
 from training.configuration import plain_values, write_configuration
 from training.learner import Learner
 from training.objectives import CropObjective, ObjectiveModule, PeopleObjective
@@ -73,6 +73,7 @@ class Run:
             **self.source.facts,
             "hours": 0.0,
             "threads": settings.threads,
+            "before": read_record(settings.initial),
         }
         check_room(settings.output, self.learner)
         if self.checkpoint.exists():
@@ -198,6 +199,14 @@ class Run:
         lines = self.log.read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if json.loads(line)["step"] <= self.learner.step_count]
         self.log.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def read_record(initial: Path | None) -> dict[str, Any] | None:
+    """Return the record of the run that a checkpoint comes from; None where it tells of none."""
+    record: dict[str, Any] | None = None
+    if initial is not None:
+        record = read_checkpoint(initial).other.get("record")
+    return record
 
 
 def check_room(folder: Path, learner: Learner[Any]) -> None:

@@ -8,7 +8,7 @@ import torch
 from smpler_model.metrics import Errors
 from training import nano_report
 from training.configuration import write_configuration
-from training.nano_report import format_gain, format_table
+from training.nano_report import format_gain, format_runs, format_table
 from training.settings import TrainSettings
 from training.train import WEIGHTS, Run
 
@@ -39,7 +39,20 @@ def test_card_of_a_trained_model(
     monkeypatch.setattr(sys, "argv", arguments)
     nano_report.main()
     text, shown = card.read_text(), capsys.readouterr().out
-    assert f"| steps | 2 of {settings.batch} crops |" in text
+    assert f"| `run` | 0 | 2 of 2 | {settings.batch} |" in text
     assert "percent below" in shown
     for line in shown.splitlines()[:-1]:
         assert line in text
+
+
+def test_card_names_the_runs_before(settings: TrainSettings, tmp_path: Path) -> None:
+    first = replace(settings, steps=2)
+    Run(first).train()
+    initial = first.output / WEIGHTS
+    second = replace(first, initial=initial, output=tmp_path / "second", seed=5)
+    record = Run(second).record | {"steps": 1}
+    lines = format_runs(record).splitlines()
+    assert [line.split(" | ")[:3] for line in lines[2:4]] == [
+        ["| `run`", "0", "2 of 2"],
+        ["| `second`", "5", "1 of 2"],
+    ]
