@@ -109,6 +109,7 @@ SMPLER_NANO = ModelConfig(
     ),
     (16, 32, 64, 128),
     width=64,
+    blocks=2,
     units=1,
     dropout=0.0,
     regressor_width=512,
