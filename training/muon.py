@@ -64,7 +64,8 @@ class Muon(torch.optim.Optimizer):
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(weights)
         state["momentum"].lerp_(weights.grad, 1 - momentum)
-        return weights.grad.lerp(state["momentum"], momentum).flatten(1)  # type: ignore[union-attr]
+        ahead: Tensor = weights.grad.lerp(state["momentum"], momentum)  # type: ignore[union-attr]
+        return ahead.flatten(1)
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
