@@ -77,9 +77,10 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     """
     a, b, c = _COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices.mT if tall else matrices
+    x: Tensor = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(_ITERATIONS):
         squared = x @ x.mT
         x = a * x + (b * squared + c * squared @ squared) @ x
-    return x.mT if tall else x
+    turned: Tensor = x.mT if tall else x
+    return turned
