@@ -72,6 +72,6 @@ def test_file_of_another_project_is_refused(tmp_path: Path) -> None:
 def test_keys_are_listed_with_our_names(nano_file: Path) -> None:
     lines = list_keys(nano_file).splitlines()
     assert len(lines) == len(torch.load(nano_file, weights_only=True)["model"])
-    assert "transformer.2.cam_predictor.bias  (3,)  float32  blocks.2.camera_delta.bias" in lines
+    assert "transformer.1.cam_predictor.bias  (3,)  float32  blocks.1.camera_delta.bias" in lines
     assert "smpl_handler.smpl.parents  (24,)  int64  body" in lines
     assert not [line for line in lines if line.endswith("unknown")]
