@@ -110,8 +110,9 @@ UNTESTABLE = {
     ". install/setup.sh": INSTALLATION,
     ". src/smpler_ros/.ros/environment.sh": INSTALLATION,
     f"python -m colcon build --base-paths src src/smpler_ros/smpler_msgs {COLCON}": INSTALLATION,
-    **{f"{TWO_PROCESSES}/nano{part}.yaml": HOURS for part in ("_guess", "_turns", "")},
+    **{f"{TWO_PROCESSES}/nano{part}.yaml": HOURS for part in ("_guess", "_turns", "_whole", "")},
     "python -m training.render_crops config/train/nano_guess.yaml": HOURS,
+    "python -m training.render_crops config/train/nano.yaml": HOURS,
     "python -m training.render_crops config/train/synthetic.yaml": HOURS,
     f"{TRAIN}/synthetic.yaml": HOURS,
     **{

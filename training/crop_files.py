@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -128,14 +128,17 @@ def hash_files(paths: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def augment(batch: Batch, generator: Generator, *, colour: float, cutout: float) -> Batch:
-    """Mirror half of the crops, change their colours, blank rectangles.
+def augment(
+    batch: Batch, generator: Generator, *, colour: float, cutout: float, shift: int = 0
+) -> Batch:
+    """Mirror half of the crops, change their colours, blank rectangles, shift them.
 
     Args:
         batch: not changed.
         generator: on the CPU.
         colour: greatest change of each channel, as a share.
         cutout: probability that a crop loses a rectangle.
+        shift: cells of the map of parts that a crop is moved by at most, either way.
     """
     b, _, _, side = batch.images.shape
     chosen = torch.rand(b, generator=generator) < 0.5
@@ -154,13 +157,39 @@ def augment(batch: Batch, generator: Generator, *, colour: float, cutout: float)
     def choose(yes: Tensor, no: Tensor) -> Tensor:
         return torch.where(chosen.reshape(-1, *(1,) * (no.ndim - 1)), yes, no)
 
-    return Batch(
+    changed = Batch(
         torch.where(hole, grey, images.clamp(0, 255)),
         choose(mirrored.parts, batch.parts),
         choose(mirrored.coordinates, batch.coordinates),
         choose(mirrored.rotations, batch.rotations),
         batch.betas,
         choose(mirrored.keypoints, batch.keypoints),
+    )
+    if not shift:
+        return changed
+    return move(changed, torch.randint(-shift, shift + 1, (b, 2), generator=generator))
+
+
+def move(batch: Batch, cells: Tensor) -> Batch:
+    """Return crops whose contents lie further right and down by (b, 2) cells of the map of parts.
+
+    What comes in at an edge is that edge's pixels.
+    """
+    number = batch.parts.shape[-1]
+    rows = torch.arange(len(cells))[:, None, None]
+
+    def take(values: Tensor) -> Tensor:
+        side = values.shape[-1]
+        from_pixel = torch.arange(side) - (side // number) * cells[..., None]  # (b, 2, side)
+        across, down = from_pixel.clamp(0, side - 1).unbind(1)
+        return values.movedim(0, -3)[..., rows, down[:, :, None], across[:, None]].movedim(-3, 0)
+
+    return replace(
+        batch,
+        images=take(batch.images),
+        parts=take(batch.parts),
+        coordinates=take(batch.coordinates),
+        keypoints=batch.keypoints + (2 / number) * cells[:, None],
     )
 
 

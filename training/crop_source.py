@@ -58,6 +58,7 @@ class CropSource(Source[Batch]):
                     generator,
                     colour=self.data.colour,
                     cutout=self.data.cutout,
+                    shift=self.data.shift,
                 ).to(self.processes.device)
                 for part in torch.split(order[rows], self.settings.batch)
             ]

@@ -36,8 +36,8 @@ class DenseHead(nn.Module):
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
+        self.gather = nn.ModuleList(nn.Conv2d(n, _WIDTH, 1, bias=False) for n in channels)
         self.read = nn.Sequential(
-            nn.Conv2d(sum(channels), _WIDTH, kernel_size=1),
             nn.BatchNorm2d(_WIDTH),
             nn.ReLU(),
             nn.Conv2d(_WIDTH, _JOINTS + _PARTS + 3 + _FRAME, kernel_size=1),
@@ -54,8 +54,10 @@ class DenseHead(nn.Module):
         """
         finest = features[0]
         size = finest.shape[-2:]
-        coarser = [F.interpolate(m, size=size, mode="bilinear") for m in features[1:]]
-        answers = self.read(torch.cat((finest, *coarser), 1))
+        # Mixing channels before a map is enlarged is the same as after, and cheaper.
+        gathered = [gather(m) for gather, m in zip(self.gather, features, strict=True)]
+        coarser = [F.interpolate(m, size=size, mode="bilinear") for m in gathered[1:]]
+        answers = self.read(torch.stack((gathered[0], *coarser)).sum(0))
         spots, parts, places, turns = answers.split((_JOINTS, _PARTS, 3, _FRAME), 1)
         seen = (batch.parts != BACKGROUND)[:, None].float()
         numbers = number_frames(frames)

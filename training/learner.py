@@ -219,11 +219,8 @@ def make_optimisers(
 
 
 def _is_matrix(name: str, weights: nn.Parameter) -> bool:
-    """Tell whether weights take hidden values to hidden values, and are small enough for Muon."""
-    if name.startswith("model.backbone."):
-        return weights.ndim == 4
-    inside = name.startswith("model.blocks.") and name.endswith(".weight")
-    return inside and weights.ndim > 1 and "_delta." not in name
+    """Tell whether Muon takes weights: the Transformer's queries lose their scale by it."""
+    return name.startswith("model.backbone.") and weights.ndim == 4
 
 
 def _is_head(name: str) -> bool:

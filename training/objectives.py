@@ -17,7 +17,7 @@ from smpler_model.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATE
 from smpler_model.types import Mesh, Stage
 from training.crop_files import Batch
 from training.dense import DenseHead, shrink
-from training.losses import Counts, Labels, Posed, compare, count_labels, full_labels
+from training.losses import Counts, Labels, Losses, Posed, compare, count_labels, full_labels
 from training.people import People
 from training.settings import TrainSettings
 from training.surface import SampledSurface
@@ -65,8 +65,20 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         """
         raise NotImplementedError
 
-    def estimate(self, images: Tensor, phase: Phase) -> tuple[list[Stage], Sequence[Tensor]]:
-        """Return the stages that learn, in float32, and the features, for images of 0 to 255."""
+    def estimate(
+        self, images: Tensor, phase: Phase, refined: int = 0
+    ) -> tuple[list[Stage], Sequence[Tensor]]:
+        """Look at images of values 0 to 255.
+
+        Args:
+            images: (b, 3, s, s).
+            phase: what learns.
+            refined: images that the Transformer sees, the first ones; all if 0.
+
+        Returns:
+            The stages that learn, in float32, those after the first guess with as many people as
+            are refined; and the features.
+        """
         model = self.model
         normalised = normalise(images, model, channels_last=self.settings.channels_last)
         with self._fewer_bits("backbone", "network"):
@@ -78,7 +90,10 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
                 return [], features
             if phase == "guess" or not isinstance(model, Smpler):
                 return [model.guess(features)], features
-            return model.refine(features), features
+            if not 0 < refined < len(images):
+                return model.refine(features), features
+            seen = [feature[:refined] for feature in features]
+            return [model.guess(features), *model.refine(seen)[1:]], features
 
     def _fewer_bits(self, *parts: str) -> AbstractContextManager[object]:
         if self.settings.autocast not in parts:
@@ -104,29 +119,36 @@ class CropObjective(ObjectiveModule[Batch]):
         """Compute the loss; see the base class."""
         if self.settings.early_size and phase != "all":
             batch = shrink(batch, self.settings.early_size)
-        stages, features = self.estimate(batch.images, phase)
+        stages, features = self.estimate(batch.images, phase, self.settings.refined_crops)
         whole = [feature.to(batch.images.dtype) for feature in features]
         frames = self.surface.frames(batch.rotations, batch.betas)
         dense = self.settings.dense_weight * self.dense(whole, batch, frames)
         terms = {"dense": dense.detach()}
         if not stages:
             return Objective(dense, terms)
-        labels = full_labels(len(batch), batch.keypoints.shape[1]).to(batch.images)
         with torch.no_grad():
             target = self.surface.compared(batch.rotations, batch.betas, None, batch.keypoints)
         each, totals = [], []
         for stage in stages:
-            posed = self.surface.compared(stage.rotations, stage.betas, stage.camera, None)
-            each.append(compare(posed, target, labels, self.settings.weights, counts))
+            each.append(self._compare(stage, target, counts))
             totals.append(each[-1].total + self._compare_frames(stage, frames))
         return Objective(self._weigh(totals) + dense, each[-1].terms() | terms)
+
+    def _compare(self, stage: Stage, target: Posed, counts: Counts) -> Losses:
+        """Return the losses of a stage that may have only the first of the people."""
+        people, total = len(stage.betas), len(target.rotations)
+        posed = self.surface.compared(stage.rotations, stage.betas, stage.camera, None)
+        wanted = Posed(*(values[:people] for values in vars(target).values()))
+        labels = full_labels(people, target.keypoints.shape[1]).to(stage.betas)
+        seen = Counts(*(count * (people / total) for count in vars(counts).values()))
+        return compare(posed, wanted, labels, self.settings.weights, seen)
 
     def _compare_frames(self, stage: Stage, frames: Tensor) -> Tensor:
         """Return the weighted error of the joints' rotations in the camera's frame."""
         if not self.settings.frame_weight:
             return frames.new_zeros(())
         found = self.surface.frames(stage.rotations, stage.betas)
-        apart = found[..., :3, :3] - frames[..., :3, :3]
+        apart = found[..., :3, :3] - frames[: len(found), ..., :3, :3]
         return self.settings.frame_weight * apart.abs().mean()
 
     def _weigh(self, totals: list[Tensor]) -> Tensor:

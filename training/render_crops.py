@@ -12,7 +12,7 @@ from tqdm import tqdm
 from smpler_model.body import Body
 from smpler_model.builtin_body import load_builtin_body
 from smpler_model.config import find_model
-from smpler_model.synthetic.crops import CropRenderer
+from smpler_model.synthetic.crops import CropRenderer, CropStyle
 from training.crop_files import render_file, shard_path
 from training.settings import CropData, TrainSettings, crop_data, load_settings
 
@@ -31,7 +31,8 @@ def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None
     data = crop_data(settings)
     training, validation, held_out = shard_seeds(data)
     data.folder.mkdir(parents=True, exist_ok=True)
-    renderer = CropRenderer(Body(load_builtin_body()), find_model(settings.model).image_size)
+    side, style = find_model(settings.model).image_size, CropStyle(everyday=data.everyday)
+    renderer = CropRenderer(Body(load_builtin_body()), side, style=style)
     for seed in tqdm((held_out + validation + training)[part::parts], desc="files"):
         path = shard_path(data.folder, seed)
         if not path.exists():

@@ -25,8 +25,11 @@ class CropData:
         held_out_shards: files to evaluate on; nothing is ever chosen by them.
         held_out_seed: number of the first of these; training has fewer files than that.
         crops: in a file.
+        everyday: share of crops of people who do what those of the synthetic scenes do; see
+            `synthetic.crops.CropStyle`.
         colour: greatest change of each colour channel, as a share, while training.
         cutout: probability that a rectangle is blanked while training.
+        shift: cells of 4 pixels that a crop is moved by at most, either way, while training.
     """
 
     kind: Literal["crops"] = "crops"
@@ -40,10 +43,16 @@ class CropData:
     crops: int = 1024
     colour: float = 0.2
     cutout: float = 0.3
+    shift: int = 0
+    everyday: float = 0.75
 
     def __post_init__(self) -> None:
         if self.seed_step < 1:
             raise ValueError(f"seed_step must be positive, got {self.seed_step}; set it to 1")
+        if self.shift < 0:
+            raise ValueError(f"shift must not be negative, got {self.shift}; set it to 0")
+        if not 0 <= self.everyday <= 1:
+            raise ValueError(f"everyday must be from 0 to 1, got {self.everyday}; change it")
         if self.shards * self.seed_step > self.held_out_seed:
             raise ValueError(
                 f"shards must stay below held_out_seed {self.held_out_seed}, got "
@@ -144,6 +153,7 @@ class TrainSettings:
         output: folder for checkpoints, configuration and logs.
         data: what it learns from.
         initial: checkpoint to begin with, of the stage before or of this one.
+        new_transformer: whether the Transformer starts from nothing though `initial` has one.
         backbone_weights: weights of the backbone alone, learnt on photos, to begin with.
         body: SMPL file or folder of such files; the initial checkpoint's, else the built-in, if
             None.
@@ -159,9 +169,8 @@ class TrainSettings:
         learning_rate: at its highest.
         head_learning_rate: of all but the backbone, at its highest; as the backbone's if 0. A head
             that averages over hundreds of inputs leaves its place at a high rate.
-        optimiser: `adam` for all weights; `muon` for the matrices of the backbone's convolutions
-            and of the Transformer, Adam for the rest. A network that starts from nothing learns
-            several times quicker so.
+        optimiser: `adam` for all weights; `muon` for the backbone's convolutions, Adam for the
+            rest. A backbone that starts from nothing learns several times quicker so.
         muon_rate: learning rate of Muon at its highest.
         schedule: `cosine` falls as half a cosine; `constant` stays.
         warm_up: steps over which the rate rises.
@@ -179,6 +188,8 @@ class TrainSettings:
         frame_weight: weight of how the joints are turned in the camera's frame while training on
             crops. The model's own rotations are relative to their parents: without it a wrong
             pelvis is made up for by a twisted spine.
+        refined_crops: crops of a process' batch that the Transformer sees, the first ones; all if
+            0. It takes as long as the backbone, which has more to learn.
         early_size: side in pixels that crops are shrunk to while the Transformer does not learn,
             which makes these steps quicker; not shrunk if 0.
         weights: of the loss' terms.
@@ -200,6 +211,7 @@ class TrainSettings:
     output: Path = Path("runs/nano")
     data: CropData | TsvData = field(default_factory=CropData)
     initial: Path | None = None
+    new_transformer: bool = False
     backbone_weights: Path | None = None
     body: Path | None = None
     regressor: Path | None = None
@@ -224,6 +236,7 @@ class TrainSettings:
     stage_weight: float = 1.0
     dense_weight: float = 1.0
     frame_weight: float = 0.0
+    refined_crops: int = 0
     early_size: int = 0
     weights: LossWeights = field(default_factory=LossWeights)
     vertex_step: int = 16
@@ -252,6 +265,7 @@ class TrainSettings:
             "stage_weight",
             "dense_weight",
             "frame_weight",
+            "refined_crops",
         )
         for name in (*not_negative, "head_learning_rate", "dense_share", "first_guess_share"):
             if getattr(self, name) < 0:

@@ -46,11 +46,14 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
         model = build_backbone_model(config, arrays, mean)
         if initial:
             model = load_backbone_model(initial.path, config=config, body=arrays)
-    elif initial and any(key.startswith(TRANSFORMER_PREFIX) for key in initial.state):
-        model = load_model(initial.path, config=config, body=arrays)
     else:
         whole = build_model(config, arrays, mean)
-        if initial:
+        if initial and _has_transformer(initial):
+            loaded = load_model(initial.path, config=config, body=arrays)
+            if settings.new_transformer:
+                loaded.embedding, loaded.blocks = whole.embedding, whole.blocks
+            whole = loaded
+        elif initial:
             load_backbone_stage(whole, initial.path)
         model = whole
     if settings.backbone_weights:
@@ -131,9 +134,12 @@ def _choose_body(settings: TrainSettings, initial: Checkpoint | None) -> BodyArr
     has_body = initial and any(key.startswith(BODY_PREFIX) for key in initial.state)
     if settings.body or not initial or not has_body:
         return load_arrays(settings.body, settings.regressor)
-    whole = any(key.startswith(TRANSFORMER_PREFIX) for key in initial.state)
-    read = load_model if whole else load_backbone_model
+    read = load_model if _has_transformer(initial) else load_backbone_model
     arrays = read(initial.path, config=find_model(settings.model)).body.arrays()
     return (
         arrays.with_regressor(load_regressor(settings.regressor)) if settings.regressor else arrays
     )
+
+
+def _has_transformer(checkpoint: Checkpoint) -> bool:
+    return any(key.startswith(TRANSFORMER_PREFIX) for key in checkpoint.state)

@@ -21,6 +21,7 @@ from smpler_model.synthetic.cameras import (
     project,
 )
 from smpler_model.synthetic.lighting import Lights, cast_shadows, draw_lights
+from smpler_model.synthetic.moments import draw_moments
 from smpler_model.synthetic.noise import (
     draw_chance,
     draw_uniform,
@@ -42,9 +43,11 @@ PART_STRIDE = 4  # pixels of the crop to one of the map of parts
 
 @dataclass(frozen=True)
 class CropStyle:
-    """How hard it is to see a person in a crop.
+    """What people do in crops, and how hard it is to see them.
 
     Attributes:
+        everyday: share of people who do what those of the synthetic scenes do; the others take any
+            pose of `poses.draw_poses`, which are harder.
         companions: share of batches that show a second person.
         abstract: share of batches without a room.
         hidden: probability of each of three things that may stand before the person.
@@ -55,6 +58,7 @@ class CropStyle:
         least_seen: share of the crop that shows the person; others are not kept.
     """
 
+    everyday: float = 0.75
     companions: float = 0.15
     abstract: float = 0.2
     hidden: float = 0.07
@@ -171,6 +175,10 @@ class CropRenderer:
         b = len(place)
         betas = torch.randn(b, SMPL_SHAPE_COUNT, generator=generator).clamp(-3, 3)
         rotations = draw_poses(b, generator)
+        if self.style.everyday:
+            everyday = draw_chance(self.style.everyday, (b,), generator)
+            if everyday.any():
+                rotations[everyday] = draw_moments(int(everyday.sum()), generator)
         heading = turn("z", draw_uniform(0, 2 * torch.pi, (b,), generator))
         camera_from_world = world_from_camera[:, :3, :3].transpose(1, 2)
         upright = camera_from_world @ heading @ torch.tensor(WORLD_FROM_BODY)

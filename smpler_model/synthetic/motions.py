@@ -116,11 +116,11 @@ def make_motion(
     if not legs:
         raise ValueError("legs must hold at least one activity, got none; add one")
     feet = _Feet(body, betas)
-    style = _Style(feet.leg_m, generator)
+    style = Style(feet.leg_m, generator)
     pose, place = style.standing, np.array(start_m)
     rotations, translations = [], []
     for leg in legs:
-        local, headings = _perform(leg, pose, place, heading, style)
+        local, headings = perform(leg, pose, place, heading, style)
         facing = turn("z", torch.tensor(headings, dtype=torch.float32)) @ torch.tensor(
             WORLD_FROM_BODY
         )
@@ -133,10 +133,15 @@ def make_motion(
     return Motion(np.concatenate(rotations), np.concatenate(translations), betas.double().numpy())
 
 
-class _Style:
-    """What one person's poses look like whenever they do the same thing."""
+class Style:
+    """What one person's poses look like whenever they do the same thing.
+
+    Attributes:
+        standing: pose (24, 3, 3); so are `reaching`, `waving` and `sitting`.
+    """
 
     def __init__(self, leg_m: float, generator: Generator) -> None:
+        """Draw a style for somebody with legs of that length from a CPU generator."""
         self.stride = 0.6 + 0.25 * float(torch.rand((), generator=generator))
         self.leg_m = leg_m
         self.pace = _STEP_HZ * (0.9 + 0.2 * float(torch.rand((), generator=generator)))
@@ -154,6 +159,11 @@ class _Style:
         for side, gesture in (("left", left), ("right", right)):
             put_arm(pose, side, draw_left_arms(gesture, 1, generator))
         return pose[0]
+
+    def held(self, activity: Activity) -> Tensor:
+        """Return the pose (24, 3, 3) that an activity comes to rest in."""
+        poses = {"sit": self.sitting, "reach": self.reaching, "wave": self.waving}
+        return poses.get(activity, self.standing)
 
     @property
     def speed_m(self) -> float:
@@ -178,10 +188,21 @@ class _Style:
         return poses
 
 
-def _perform(
-    leg: Leg, pose: Tensor, place: Floats, heading: float, style: _Style
+def perform(
+    leg: Leg, pose: Tensor, place: Floats, heading: float, style: Style
 ) -> tuple[Tensor, Floats]:
-    """Return poses (t, 24, 3, 3) relative to the heading, and headings (t,), rad."""
+    """Let somebody do one thing.
+
+    Args:
+        leg: what.
+        pose: (24, 3, 3) at the start, relative to the heading.
+        place: (2,) in the world at the start, m.
+        heading: at the start, rad.
+        style: of the person.
+
+    Returns:
+        Poses (t, 24, 3, 3) at `RATE_HZ`, relative to the heading, and headings (t,), rad.
+    """
     goal, duration = heading, leg.duration_s
     if leg.activity == "turn":
         goal = leg.heading
@@ -204,12 +225,11 @@ def _perform(
         elbow = JOINT["left_elbow"]
         wanted[:, elbow] = turn("y", beat) @ wanted[:, elbow]
     else:
-        held = {"stand": style.standing, "sit": style.sitting, "reach": style.reaching}
-        wanted = held[leg.activity].repeat(len(time), 1, 1, 1)
+        wanted = style.held(leg.activity).repeat(len(time), 1, 1, 1)
     return _blend(pose, wanted, ramp), headings
 
 
-def _turn_over(time: Tensor, start: float, end: float, swift_s: float, style: _Style) -> Floats:
+def _turn_over(time: Tensor, start: float, end: float, swift_s: float, style: Style) -> Floats:
     """Return headings (t,), rad, that change while one foot stands and the other swings."""
     turning = (end - start + math.pi) % (2 * math.pi) - math.pi
     half = (style.phase(time) / math.pi) % 1  # of a cycle, between two feet's meeting the ground

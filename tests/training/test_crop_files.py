@@ -13,6 +13,7 @@ from training.crop_files import (
     SyntheticCrops,
     augment,
     mirror,
+    move,
 )
 
 
@@ -54,6 +55,20 @@ def test_augmented_maps_follow_the_image(crops: CropFiles) -> None:
         wanted = batch if kept[row] else mirror(batch)
         assert torch.equal(changed.parts[row], wanted.parts[row])
         assert torch.equal(changed.rotations[row], wanted.rotations[row])
+
+
+def test_moving_takes_image_maps_and_keypoints_along(crops: CropFiles) -> None:
+    batch = crops.batch(torch.arange(2))
+    moved = move(batch, torch.tensor([[2, -1], [0, 0]]))
+    assert torch.equal(moved.images[0, :, :-4, 8:], batch.images[0, :, 4:, :-8])
+    assert torch.equal(moved.parts[0, :-1, 2:], batch.parts[0, 1:, :-2])
+    assert torch.equal(moved.coordinates[0, :, :-1, 2:], batch.coordinates[0, :, 1:, :-2])
+    assert torch.equal(moved.images[0, :, :, 0], moved.images[0, :, :, 8])  # the edge goes on
+    cells = batch.parts.shape[-1]
+    shift = torch.tensor([4 / cells, -2 / cells])
+    torch.testing.assert_close(moved.keypoints[0], batch.keypoints[0] + shift)
+    for name, values in vars(batch).items():
+        assert torch.equal(getattr(moved, name)[1], values[1]), name
 
 
 def test_endless_set_is_seeded(body: Body) -> None:

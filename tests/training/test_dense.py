@@ -9,7 +9,7 @@ from smpler_model.synthetic.crops import BACKGROUND
 from smpler_model.synthetic.poses import draw_poses
 from training.crop_files import Batch
 from training.dense import DenseHead, draw_spots, lay_out, number_frames, shrink
-from training.objectives import CropObjective, normalise
+from training.objectives import CropObjective, Phase, normalise
 from training.settings import TrainSettings
 from training.starting_models import build_starting_model
 from training.surface import SampledSurface
@@ -98,6 +98,25 @@ def test_frame_weight_counts_how_joints_are_turned_in_the_cameras_frame(
     assert (losses[1] - losses[0]).item() == pytest.approx(
         10 * apart.abs().mean().item(), rel=1e-3
     )
+
+
+def test_crops_that_are_not_refined_teach_the_first_guess_alone(settings: TrainSettings) -> None:
+    model = build_starting_model(settings).eval()
+    plain = replace(settings, dense_weight=0.0, frame_weight=10.0, early_size=0)
+    whole, part = (
+        CropObjective(model, replace(plain, refined_crops=refined)).eval() for refined in (0, 2)
+    )
+    four = draw_batch(4, 96)
+    two = Batch(*(values[:2] for values in vars(four).values()))
+
+    def loss_of(objective: CropObjective, batch: Batch, phase: Phase) -> torch.Tensor:
+        with torch.no_grad():
+            return objective(batch, objective.count(batch), phase).loss
+
+    stages = 1 + len(model.blocks)
+    refined = stages * loss_of(whole, two, "all") - loss_of(whole, two, "guess")
+    wanted = (loss_of(whole, four, "guess") + refined) / stages
+    torch.testing.assert_close(loss_of(part, four, "all"), wanted, rtol=1e-4, atol=0)
 
 
 def turns_of(body: Body, rotations: torch.Tensor) -> torch.Tensor:
