@@ -90,10 +90,7 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
                 return [], features
             if phase == "guess" or not isinstance(model, Smpler):
                 return [model.guess(features)], features
-            if not 0 < refined < len(images):
-                return model.refine(features), features
-            seen = [feature[:refined] for feature in features]
-            return [model.guess(features), *model.refine(seen)[1:]], features
+            return refine_some(model, features, refined), features
 
     def _fewer_bits(self, *parts: str) -> AbstractContextManager[object]:
         if self.settings.autocast not in parts:
@@ -182,6 +179,13 @@ class PeopleObjective(ObjectiveModule[People]):
                 counts,
             )
         return Objective(losses.total, losses.terms())
+
+
+def refine_some(model: Smpler, features: Sequence[Tensor], people: int) -> list[Stage]:
+    """Return the first guess of all, and the refinements of the first people; of all if 0."""
+    if not 0 < people < len(features[0]):
+        return model.refine(features)
+    return [model.guess(features), *model.refine([m[:people] for m in features])[1:]]
 
 
 def posed_estimate(model: BackboneModel, stage: Stage, mesh: Mesh) -> Posed:
