@@ -28,7 +28,7 @@ check: setup  ## ruff, mypy, and the packages that colcon finds
 	@$(IN_ENV) python -m colcon --log-base /dev/null list --base-paths . smpler_msgs
 
 unit: setup  ## the tests alone
-	@$(IN_ENV) python -m pytest
+	@$(IN_ENV) python -m pytest -n 2 --dist loadfile --durations 15
 
 demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4 for your own
 	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)"

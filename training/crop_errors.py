@@ -45,14 +45,23 @@ def evaluate(answer: Answer, body: Body, crops: CropFiles, chosen: Tensor | None
     return Errors(*(torch.cat(column).cpu() for column in columns))
 
 
-def evaluate_model(model: BackboneModel, crops: CropFiles, chosen: Tensor | None = None) -> Errors:
-    """Evaluate a network, on its device, on all or some crops."""
+def evaluate_model(
+    model: BackboneModel, crops: CropFiles, chosen: Tensor | None = None, *, stage: int = -1
+) -> Errors:
+    """Evaluate a network, on its device, on all or some crops.
+
+    Args:
+        model: of any size.
+        crops: to look at.
+        chosen: rows of these; all if None.
+        stage: which of the network's estimates; 0 is the first guess, -1 the last refinement.
+    """
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
 
     def answer(batch: Batch) -> Estimate:
-        found = model(normalise(batch.images.to(device), model), mesh=False).final
+        found = model(normalise(batch.images.to(device), model), mesh=False).stages[stage]
         return Estimate(found.rotations, found.betas, found.camera)
 
     errors = evaluate(answer, model.body, crops, chosen)

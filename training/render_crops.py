@@ -26,13 +26,18 @@ def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:
     )
 
 
+def make_renderer(settings: TrainSettings, data: CropData) -> CropRenderer:
+    """Return what draws a run's crops."""
+    side, style = find_model(settings.model).image_size, CropStyle(everyday=data.everyday)
+    return CropRenderer(Body(load_builtin_body()), side, style=style)
+
+
 def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None:
     """Render the files that are missing, every `parts`-th from `part`."""
     data = crop_data(settings)
     training, validation, held_out = shard_seeds(data)
     data.folder.mkdir(parents=True, exist_ok=True)
-    side, style = find_model(settings.model).image_size, CropStyle(everyday=data.everyday)
-    renderer = CropRenderer(Body(load_builtin_body()), side, style=style)
+    renderer = make_renderer(settings, data)
     for seed in tqdm((held_out + validation + training)[part::parts], desc="files"):
         path = shard_path(data.folder, seed)
         if not path.exists():

@@ -41,6 +41,8 @@ def test_card_of_a_trained_model(
     text, shown = card.read_text(), capsys.readouterr().out
     assert f"| `run` | 0 | 2 of 2 | {settings.batch} |" in text
     assert "percent below" in shown
+    assert "| its first guess |" in text
+    assert "any pose |" in text
     for line in shown.splitlines()[:-1]:
         assert line in text
 
