@@ -97,7 +97,7 @@ INSTALLATION = (
 )
 LICENSED = "needs licensed data or weights, and GPUs; its configuration is loaded here"
 HOURS = "takes hours; its configuration is loaded here, its parts have tests in tests/training"
-MINUTES = "takes 20 minutes; its configuration is loaded here, its parts have tests"
+MINUTES = "takes half an hour; its configuration is loaded here, its parts have tests"
 DOCKER = "needs Docker and the network, or a GPU; what the Dockerfile copies is checked here"
 
 UNTESTABLE = {
