@@ -248,7 +248,7 @@ def test_float16_does_no_harm_to_the_trained_model(
     """The bits of a GPU: joints turn by less than half a degree and move by less than 2 mm.
 
     Of 99 people in 100: somebody of whom the network can hardly tell which way they face stands on
-    an edge, where the bits of a GPU's usual float32 convolutions, as few, do the same.
+    an edge, where the rounding of the first layers alone turns them further.
     """
     network = FastSmpler(trained).halve(torch.float16)
     with torch.inference_mode():

@@ -25,8 +25,7 @@ class CropData:
         held_out_shards: files to evaluate on; nothing is ever chosen by them.
         held_out_seed: number of the first of these; training has fewer files than that.
         crops: in a file.
-        everyday: share of crops of people who do what those of the synthetic scenes do; see
-            `synthetic.crops.CropStyle`.
+        everyday: share of people who do what those of the scenes do, as for `crops.CropStyle`.
         colour: greatest change of each colour channel, as a share, while training.
         cutout: probability that a rectangle is blanked while training.
         shift: cells of 4 pixels that a crop is moved by at most, either way, while training.
@@ -188,8 +187,7 @@ class TrainSettings:
         frame_weight: weight of how the joints are turned in the camera's frame while training on
             crops. The model's own rotations are relative to their parents: without it a wrong
             pelvis is made up for by a twisted spine.
-        refined_crops: crops of a process' batch that the Transformer sees, the first ones; all if
-            0. It takes as long as the backbone, which has more to learn.
+        refined_crops: crops of a process' batch that the Transformer sees, the first; all if 0.
         early_size: side in pixels that crops are shrunk to while the Transformer does not learn,
             which makes these steps quicker; not shrunk if 0.
         weights: of the loss' terms.
@@ -257,16 +255,8 @@ class TrainSettings:
                 raise ValueError(
                     f"{name} must be positive, got {getattr(self, name)}; change the configuration"
                 )
-        not_negative = (
-            "epochs",
-            "warm_up",
-            "clip",
-            "weight_decay",
-            "stage_weight",
-            "dense_weight",
-            "frame_weight",
-            "refined_crops",
-        )
+        not_negative = ["epochs", "warm_up", "clip", "weight_decay", "stage_weight"]
+        not_negative += ["dense_weight", "frame_weight", "refined_crops"]
         for name in (*not_negative, "head_learning_rate", "dense_share", "first_guess_share"):
             if getattr(self, name) < 0:
                 raise ValueError(
