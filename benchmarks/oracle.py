@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from smpler_model.body import Body
+from smpler_model.camera import Camera
 from smpler_model.estimator import Estimates, Estimator
 from smpler_model.image import cut_crops
+from smpler_model.pipeline import turns_to_camera
 from smpler_model.synthetic.truth import GroundTruth
 
 _SIDE = 32  # of the crops, which nobody looks at
@@ -33,14 +35,26 @@ class Oracle(Estimator):
         self._of_average_size = of_average_size
         self._next: Estimates | None = None
 
-    def tell(self, rgb: NDArray[np.uint8], truth: GroundTruth, margin: float) -> None:
-        """Tell the truth about the next crops, which are cut around the visible boxes."""
+    def tell(
+        self, rgb: NDArray[np.uint8], camera: Camera, truth: GroundTruth, margin: float
+    ) -> None:
+        """Tell the truth about the next crops, which are cut around the visible boxes.
+
+        A network sees people as cameras do that look at their crops; so they are told.
+
+        Args:
+            rgb: the image.
+            camera: that took it.
+            truth: of it.
+            margin: of the crops.
+        """
         crops = cut_crops(rgb, truth.visible_boxes_xyxy, 1, margin=margin)
         betas = np.zeros_like(truth.betas) if self._of_average_size else truth.betas
         cameras = np.full((len(truth), 3), np.nan)  # a weak camera that nothing may depend on
         joints = self.joints(truth.rotations, betas)
         keypoints = crops.crop_from_image(truth.keypoints_px)
-        self._next = Estimates(truth.rotations, betas, cameras, joints, keypoints)
+        seen = Estimates(truth.rotations, betas, cameras, joints, keypoints)
+        self._next = seen.turned(turns_to_camera(camera, crops).swapaxes(1, 2))
 
     def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
         """Return what was told, a row for each crop."""

@@ -100,18 +100,19 @@ class Placer:
         self._estimator = estimator
         self._pipeline = Pipeline(estimator, GivenBoxes, _AT_ONCE)
 
-    def error_m(self, frame: Frame, truth: GroundTruth, view: str = "") -> float:
+    def error_m(self, frame: Frame, camera: Camera, truth: GroundTruth, view: str = "") -> float:
         """Return how far the pelvis of the only person is from the true one, metres.
 
         Args:
-            frame: with one person.
+            frame: with one person, and what the pipeline is told of the camera.
+            camera: that took the frame.
             truth: of the frame.
             view: tells sequences of frames apart.
         """
         detector = self._pipeline.camera_state(view).detector
         detector.give(detections_from(truth.visible_boxes_xyxy))
         if isinstance(self._estimator, Oracle):
-            self._estimator.tell(frame.rgb, truth, _AT_ONCE.crop_margin)
+            self._estimator.tell(frame.rgb, camera, truth, _AT_ONCE.crop_margin)
         people = self._pipeline.process(frame, camera=view).people
         return float(np.linalg.norm(people.joints_m[0, 0] - truth.joints_m[0, 0]))
 

@@ -1,7 +1,7 @@
 """The network at work: crops in, arrays out."""
 
 import logging
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 class Estimates:
     """What the network says of n crops; see `types.Stage` for the frames.
 
+    The network takes every crop for the middle of an image: its camera looks at the crop's centre.
+
     Attributes:
         rotations: (n, 24, 3, 3).
         betas: (n, 10).
@@ -44,6 +46,14 @@ class Estimates:
     def __getitem__(self, rows: slice) -> "Estimates":
         """Return some of the rows."""
         return Estimates(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def turned(self, turns: Floats) -> "Estimates":
+        """Return the same people, turned by (n, 3, 3) rotations about their pelvis."""
+        rotations = self.rotations.copy()
+        rotations[:, 0] = turns @ rotations[:, 0]
+        pelvis = self.joints_m[:, :1]  # it stays where it is when the person turns
+        joints_m = (self.joints_m - pelvis) @ turns.swapaxes(-1, -2) + pelvis
+        return replace(self, rotations=rotations, joints_m=joints_m)
 
 
 class Estimator:

@@ -49,6 +49,25 @@ def rotation_from_axis_angle(axis_angle: Tensor) -> Tensor:
     return identity + sine * skew + cosine * (skew @ skew)
 
 
+def rotation_to_ray(rays: Tensor) -> Tensor:
+    """Return the smallest rotations (..., 3, 3) that turn the z axis to rays (..., 3).
+
+    A camera turned so looks along the ray and does not roll.
+
+    Args:
+        rays: of any length, not straight behind.
+    """
+    x, y, z = F.normalize(rays, dim=-1).unbind(-1)
+    skew = skew_from_vector(torch.stack((-y, x, torch.zeros_like(x)), -1))  # of z axis x ray
+    identity = torch.eye(3, dtype=rays.dtype, device=rays.device)
+    return identity + skew + skew @ skew / (1 + z)[..., None, None]
+
+
+def turn_pelvis(rotations: Tensor, turns: Tensor) -> Tensor:
+    """Return poses (b, 24, 3, 3) with the pelvis' rotation after (b, 3, 3) turns."""
+    return torch.cat((turns[:, None] @ rotations[:, :1], rotations[:, 1:]), 1)
+
+
 def skew_from_vector(vector: Tensor) -> Tensor:
     """(..., 3) -> (..., 3, 3) matrices that take the cross product with the vector."""
     x, y, z = vector.unbind(-1)

@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from smpler_model.camera import Camera, camera_from_field_of_view
 from smpler_model.detectors.detector import Detector
 from smpler_model.estimator import Estimates, Estimator
 from smpler_model.frames import Frame, FrameResult, People, TranslationSource
+from smpler_model.geometry import rotation_to_ray
 from smpler_model.image import CROP_MARGIN, Crops, cut_crops
 from smpler_model.placement import Placement, place, place_by_depth
 from smpler_model.smoothing import Bodies, Smoother, SmoothingConfig
@@ -151,11 +154,12 @@ class Pipeline:
         for name, frame in frames.items():
             camera = self._camera_of(frame)
             with _timed(timings, "place"):
-                placement = self._place(frame, camera, crops[name], estimates[name])
+                seen = estimates[name].turned(turns_to_camera(camera, crops[name]))
+                placement = self._place(frame, camera, crops[name], seen)
             with _timed(timings, "smooth"):
-                bodies = self._smooth(name, frame, tracks[name], estimates[name], placement)
+                bodies = self._smooth(name, frame, tracks[name], seen, placement)
             with _timed(timings, "pose"):
-                people = self._pose(camera, tracks[name], estimates[name], placement, bodies)
+                people = self._pose(camera, tracks[name], seen, placement, bodies)
             if mesh:
                 with _timed(timings, "mesh"):
                     people = self._add_mesh(people)
@@ -237,6 +241,16 @@ class Pipeline:
         vertices = self.estimator.vertices(people.rotations, people.betas)
         vertices_m = vertices + people.translations_m[:, None].astype(np.float32)
         return replace(people, vertices_m=vertices_m)
+
+
+def turns_to_camera(camera: Camera, crops: Crops) -> NDArray[np.float64]:
+    """Return the rotations (n, 3, 3) from the frames of cameras that look at crops to a camera's.
+
+    A person at the edge of a wide image who looks into the camera looks past its axis; a crop does
+    not show that.
+    """
+    rays = torch.from_numpy(camera.unproject(crops.centres_px))
+    return np.asarray(rotation_to_ray(rays).numpy())
 
 
 def keep_largest(tracks: Tracks, count: int) -> Tracks:

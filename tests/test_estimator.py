@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from smpler_model import estimator as estimator_module
 from smpler_model.backends import Backend, Precision
@@ -61,6 +62,15 @@ def assert_close(found: Estimates, expected: Estimates, tolerance: float = 2e-4)
         a, b = getattr(found, name), getattr(expected, name)
         assert a.dtype == np.float64, name
         np.testing.assert_allclose(a, b, atol=tolerance, rtol=tolerance, err_msg=name)
+
+
+def test_people_turn_about_their_pelvis(estimators: dict[Backend, Estimator]) -> None:
+    found = estimators["plain"].estimate(crops(3))
+    turned = found.turned(Rotation.random(3, random_state=0).as_matrix())
+    posed = estimators["plain"].joints(turned.rotations, turned.betas)
+    np.testing.assert_allclose(turned.joints_m, posed, atol=1e-5)
+    np.testing.assert_array_equal(turned.rotations[:, 1:], found.rotations[:, 1:])
+    assert np.abs(turned.joints_m - found.joints_m).max() > 0.1
 
 
 @pytest.mark.parametrize("backend", RUNNABLE)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +13,10 @@ from smpler_model.geometry import (
     project_weak_perspective,
     rotation_from_6d,
     rotation_from_axis_angle,
+    rotation_to_ray,
     sixd_from_rotation,
     skew_from_vector,
+    turn_pelvis,
 )
 
 numbers = st.floats(-1e3, 1e3, allow_subnormal=False)
@@ -91,3 +95,23 @@ def test_projection_scales_after_translating() -> None:
     camera = torch.tensor([[0.5, 1.0, -2.0]])
     expected = torch.tensor([[[1.0, 0.0], [0.5, -1.5]]])
     assert torch.equal(project_weak_perspective(points, camera), expected)
+
+
+@given(arrays(np.float64, (2,), elements=st.floats(-5, 5)))
+def test_a_camera_turned_to_a_ray_looks_along_it_without_rolling(plane: np.ndarray) -> None:
+    ray = torch.tensor([*plane, 1.0]).double()
+    turn = rotation_to_ray(ray)
+    length = ray.norm()
+    assert torch.allclose(turn @ torch.tensor([0, 0, 1.0]).double(), ray / length, atol=1e-12)
+    assert torch.allclose(turn.T @ turn, torch.eye(3).double(), atol=1e-12)
+    vector = Rotation.from_matrix(turn.numpy()).as_rotvec()
+    assert vector[2] == pytest.approx(0, abs=1e-9)
+    assert np.linalg.norm(vector) == pytest.approx(math.acos(1 / length.item()), abs=1e-6)
+
+
+def test_only_the_pelvis_turns() -> None:
+    poses = torch.from_numpy(Rotation.random(48, random_state=0).as_matrix()).view(2, 24, 3, 3)
+    turns = torch.from_numpy(Rotation.random(2, random_state=1).as_matrix())
+    turned = turn_pelvis(poses, turns)
+    assert torch.equal(turned[:, 1:], poses[:, 1:])
+    assert torch.allclose(turned[:, 0], turns @ poses[:, 0])

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from smpler_model.camera import Camera
 from smpler_model.detectors.detector import (
@@ -86,6 +87,20 @@ def test_what_comes_out_fits_together(create: Callable[[], Pipeline]) -> None:
     assert set(result.timings_ms) == {
         "detect", "track", "crop", "estimate", "place", "smooth", "pose", "mesh",
     }  # fmt: skip
+
+
+def test_people_aside_are_turned_by_where_they_stand(create: Callable[[], Pipeline]) -> None:
+    """The same crop, left of the axis of one camera and right of that of another."""
+    frames = [frame(0, Camera(320, 240, 300, 300, cx, 120)) for cx in (319, 0)]
+    left, right = (run(create(), [one, replace(one, stamp_ns=1)])[-1].people for one in frames)
+    box = np.array(BOXES[0])
+    centre_x, centre_y = (box[:2] + box[2:]) / 2
+    angles = [np.arctan2(np.hypot(centre_x - cx, centre_y - 120), 300) for cx in (319, 0)]
+    apart = Rotation.from_matrix(right.rotations[0, 0] @ left.rotations[0, 0].T)
+    assert apart.magnitude() == pytest.approx(sum(angles), abs=0.03)  # both rays lie level, almost
+    assert apart.as_rotvec()[1] == pytest.approx(sum(angles), abs=0.03)  # about the way down
+    np.testing.assert_allclose(right.rotations[0, 1:], left.rotations[0, 1:], atol=1e-6)
+    np.testing.assert_allclose(right.betas, left.betas, atol=1e-6)
 
 
 def test_nobody(create: Callable[[], Pipeline]) -> None:

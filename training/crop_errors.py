@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from smpler_model.body import Body
-from smpler_model.geometry import rotation_from_6d
+from smpler_model.geometry import rotation_from_6d, turn_pelvis
 from smpler_model.mean_parameters import upright_parameters
 from smpler_model.metrics import Errors, aligned_joint_error, joint_error, vertex_error
 from smpler_model.network import BackboneModel
@@ -48,7 +48,7 @@ def evaluate(answer: Answer, body: Body, crops: CropFiles, chosen: Tensor | None
 def evaluate_model(
     model: BackboneModel, crops: CropFiles, chosen: Tensor | None = None, *, stage: int = -1
 ) -> Errors:
-    """Evaluate a network, on its device, on all or some crops.
+    """Evaluate a network, on its device, on all or some crops, in the camera's frame.
 
     Args:
         model: of any size.
@@ -62,7 +62,8 @@ def evaluate_model(
 
     def answer(batch: Batch) -> Estimate:
         found = model(normalise(batch.images.to(device), model), mesh=False).stages[stage]
-        return Estimate(found.rotations, found.betas, found.camera)
+        turns = batch.turns.to(device)
+        return Estimate(turn_pelvis(found.rotations, turns), found.betas, found.camera)
 
     errors = evaluate(answer, model.body, crops, chosen)
     model.train(was_training)

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import IterableDataset
 
+from smpler_model.geometry import rotation_to_ray
 from smpler_model.skeleton import H36M_EVALUATED
 from smpler_model.synthetic.crops import BACKGROUND, CropRenderer, Crops, join_crops
 from smpler_model.synthetic.poses import MIRRORED_JOINTS, mirror_rotations
@@ -19,7 +20,7 @@ MIRRORED_EVALUATED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
 """The evaluated joint on the other side of the body, for each of the 14."""
 
 _RENDER_BATCH = 16
-_STORED = ("images", "parts", "coordinates", "rotations", "betas", "keypoints")
+_STORED = (*("images", "parts", "coordinates", "rotations", "betas", "keypoints", "intrinsics"),)
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,10 @@ class Batch:
         images: (b, 3, s, s) RGB, 0 to 255, float32.
         parts: (b, s/4, s/4) int64, as in `synthetic.crops.Crops`.
         coordinates: (b, 3, s/4, s/4) in [0, 1].
-        rotations: (b, 24, 3, 3).
+        rotations: (b, 24, 3, 3), the pelvis' in the camera's frame.
         betas: (b, 10).
         keypoints: (b, 24 + 14, 2) joints of the chain, then the evaluated ones.
+        windows: (b, 3) the crop's centre and side, as x / z and y / z in the camera's frame.
     """
 
     images: Tensor
@@ -41,9 +43,16 @@ class Batch:
     rotations: Tensor
     betas: Tensor
     keypoints: Tensor
+    windows: Tensor
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def turns(self) -> Tensor:
+        """(b, 3, 3) from the frames of cameras that look at the crops' centres to the camera's."""
+        centres = self.windows[:, :2]
+        return rotation_to_ray(torch.cat((centres, torch.ones_like(centres[:, :1])), 1))
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
@@ -164,6 +173,7 @@ def augment(
         choose(mirrored.rotations, batch.rotations),
         batch.betas,
         choose(mirrored.keypoints, batch.keypoints),
+        choose(mirrored.windows, batch.windows),
     )
     if not shift:
         return changed
@@ -177,6 +187,7 @@ def move(batch: Batch, cells: Tensor) -> Batch:
     """
     number = batch.parts.shape[-1]
     rows = torch.arange(len(cells))[:, None, None]
+    centres, sides = batch.windows[:, :2], batch.windows[:, 2:]
 
     def take(values: Tensor) -> Tensor:
         side = values.shape[-1]
@@ -190,6 +201,7 @@ def move(batch: Batch, cells: Tensor) -> Batch:
         parts=take(batch.parts),
         coordinates=take(batch.coordinates),
         keypoints=batch.keypoints + (2 / number) * cells[:, None],
+        windows=torch.cat((centres - cells * (sides / number), sides), 1),
     )
 
 
@@ -206,6 +218,7 @@ def mirror(batch: Batch) -> Batch:
         mirror_rotations(batch.rotations),
         batch.betas,
         batch.keypoints[:, keypoint_rows] * torch.tensor([-1.0, 1.0]),
+        batch.windows * torch.tensor([-1.0, 1.0, 1.0]),
     )
 
 
@@ -219,4 +232,11 @@ def _prepare(stored: dict[str, Tensor]) -> Batch:
         stored["rotations"],
         stored["betas"],
         torch.cat((chain, h36m[:, H36M_EVALUATED]), 1),
+        _windows(stored["intrinsics"], stored["images"].shape[-1]),
     )
+
+
+def _windows(intrinsics: Tensor, side: int) -> Tensor:
+    """Return what (b, 4) fx, fy, cx, cy of crops say of their `Batch.windows`."""
+    focal, principal = intrinsics[:, :1], intrinsics[:, 2:]
+    return torch.cat(((side - 1) / 2 - principal, torch.full_like(focal, side)), 1) / focal

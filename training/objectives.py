@@ -11,7 +11,11 @@ from typing import Generic, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from smpler_model.geometry import project_weak_perspective, rotation_from_axis_angle
+from smpler_model.geometry import (
+    project_weak_perspective,
+    rotation_from_axis_angle,
+    turn_pelvis,
+)
 from smpler_model.network import BackboneModel, Smpler
 from smpler_model.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
 from smpler_model.types import Mesh, Stage
@@ -118,13 +122,14 @@ class CropObjective(ObjectiveModule[Batch]):
             batch = shrink(batch, self.settings.early_size)
         stages, features = self.estimate(batch.images, phase, self.settings.refined_crops)
         whole = [feature.to(batch.images.dtype) for feature in features]
-        frames = self.surface.frames(batch.rotations, batch.betas)
+        rotations = turn_pelvis(batch.rotations, batch.turns.mT)  # as the crop shows them
+        frames = self.surface.frames(rotations, batch.betas)
         dense = self.settings.dense_weight * self.dense(whole, batch, frames)
         terms = {"dense": dense.detach()}
         if not stages:
             return Objective(dense, terms)
         with torch.no_grad():
-            target = self.surface.compared(batch.rotations, batch.betas, None, batch.keypoints)
+            target = self.surface.compared(rotations, batch.betas, None, batch.keypoints)
         each, totals = [], []
         for stage in stages:
             each.append(self._compare(stage, target, counts))

@@ -26,10 +26,10 @@ def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:
     )
 
 
-def make_renderer(settings: TrainSettings, data: CropData) -> CropRenderer:
-    """Return what draws a run's crops."""
-    side, style = find_model(settings.model).image_size, CropStyle(everyday=data.everyday)
-    return CropRenderer(Body(load_builtin_body()), side, style=style)
+def make_renderer(settings: TrainSettings, everyday: float) -> CropRenderer:
+    """Return what draws crops of a run's size; see `CropStyle.everyday`."""
+    side = find_model(settings.model).image_size
+    return CropRenderer(Body(load_builtin_body()), side, style=CropStyle(everyday=everyday))
 
 
 def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None:
@@ -37,11 +37,11 @@ def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None
     data = crop_data(settings)
     training, validation, held_out = shard_seeds(data)
     data.folder.mkdir(parents=True, exist_ok=True)
-    renderer = make_renderer(settings, data)
+    shown, asked = make_renderer(settings, data.everyday), make_renderer(settings, 1.0)
     for seed in tqdm((held_out + validation + training)[part::parts], desc="files"):
         path = shard_path(data.folder, seed)
         if not path.exists():
-            render_file(renderer, path, seed, data.crops)
+            render_file(shown if seed in training else asked, path, seed, data.crops)
 
 
 def main() -> None:

@@ -25,7 +25,8 @@ class CropData:
         held_out_shards: files to evaluate on; nothing is ever chosen by them.
         held_out_seed: number of the first of these; training has fewer files than that.
         crops: in a file.
-        everyday: share of people who do what those of the scenes do, as for `crops.CropStyle`.
+        everyday: share of people to train on who do what those of the scenes do, as for
+            `crops.CropStyle`; all of the others do.
         colour: greatest change of each colour channel, as a share, while training.
         cutout: probability that a rectangle is blanked while training.
         shift: cells of 4 pixels that a crop is moved by at most, either way, while training.

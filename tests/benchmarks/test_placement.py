@@ -64,7 +64,7 @@ def test_with_true_joints_people_stand_where_they_are(
 ) -> None:
     frame, truth = see(body, CAMERAS[title], distance_m)
     placer = Placer(Oracle(body))
-    assert placer.error_m(replace(frame, depth_m=None), truth) < 1e-3
+    assert placer.error_m(replace(frame, depth_m=None), CAMERAS[title], truth) < 1e-3
 
 
 @every_camera
@@ -74,14 +74,14 @@ def test_a_pipeline_that_ignores_the_calibration_fails_that(
 ) -> None:
     frame, truth = see(body, CAMERAS[title], distance_m)
     blind = replace(frame, camera=None, depth_m=None)
-    assert Placer(Oracle(body)).error_m(blind, truth) > 0.1 * distance_m
+    assert Placer(Oracle(body)).error_m(blind, CAMERAS[title], truth) > 0.1 * distance_m
 
 
 def test_so_does_one_that_ignores_principal_point_or_lens(body: Body) -> None:
     for title in ("f 350, centre aside", "f 350, plumb_bob"):
         frame, truth = see(body, CAMERAS[title], 2.0)
         usual = replace(frame, camera=CAMERAS["f 350"], depth_m=None)
-        assert Placer(Oracle(body)).error_m(usual, truth) > 0.03, title
+        assert Placer(Oracle(body)).error_m(usual, CAMERAS[title], truth) > 0.03, title
 
 
 @every_camera
@@ -89,8 +89,8 @@ def test_so_does_one_that_ignores_principal_point_or_lens(body: Body) -> None:
 def test_depth_decides_where_the_size_is_wrong(body: Body, title: str, distance_m: float) -> None:
     frame, truth = see(body, CAMERAS[title], distance_m)
     placer = Placer(Oracle(body, of_average_size=True))
-    by_size = placer.error_m(replace(frame, depth_m=None), truth, "size")
-    by_depth = placer.error_m(frame, truth, "depth")
+    by_size = placer.error_m(replace(frame, depth_m=None), CAMERAS[title], truth, "size")
+    by_depth = placer.error_m(frame, CAMERAS[title], truth, "depth")
     assert by_size > 0.03 * distance_m
     assert by_depth < 0.06
 
