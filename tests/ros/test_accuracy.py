@@ -31,11 +31,10 @@ def pairs(reliable_peer: Peer) -> list[tuple[int, People, People]]:
         SmplPersonArray, "ground_truth/people", truth.append, 10
     )
     found = reliable_peer.people
-    with (
-        NodeProcess("smpler_ros.smpler_node", *words(dict(NODE))),
-        NodeProcess("smpler_ros.synthetic_camera", *words(dict(CAMERA))),
-    ):
-        reliable_peer.spin_until(lambda: sum(len(each.people) for each in found) >= WANTED)
+    with NodeProcess("smpler_ros.smpler_node", *words(dict(NODE))):
+        reliable_peer.wait_for_node()  # which learns the empty room first
+        with NodeProcess("smpler_ros.synthetic_camera", *words(dict(CAMERA))):
+            reliable_peer.spin_until(lambda: sum(len(each.people) for each in found) >= WANTED)
     there = {stamp_ns_of(each): people_from_message(each) for each in truth}
     return [
         (stamp, people_from_message(each), there[stamp])
