@@ -29,7 +29,7 @@ class Oracle(Estimator):
             of_average_size: take everybody's shape for the average one, as a network does that
                 cannot see how tall somebody is.
         """
-        self.model = SimpleNamespace(body=body)
+        self.model = SimpleNamespace(body=body)  # type: ignore[assignment]
         self.device = torch.device("cpu")
         self.side = _SIDE
         self._of_average_size = of_average_size

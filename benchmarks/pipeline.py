@@ -24,7 +24,8 @@ from smpler_model.config import MODELS
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.estimator import Estimator
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_model.synthetic.scene import SceneFrame, SyntheticScene
+from smpler_model.synthetic.scene import SyntheticScene
+from smpler_model.synthetic.truth import SceneFrame
 from smpler_model.tracker import TrackerConfig
 
 _SIZE = (640, 480)

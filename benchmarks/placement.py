@@ -98,7 +98,8 @@ class Placer:
 
     def __init__(self, estimator: Estimator) -> None:
         self._estimator = estimator
-        self._pipeline = Pipeline(estimator, GivenBoxes, _AT_ONCE)
+        self._detector = GivenBoxes()
+        self._pipeline = Pipeline(estimator, lambda: self._detector, _AT_ONCE)
 
     def error_m(self, frame: Frame, camera: Camera, truth: GroundTruth, view: str = "") -> float:
         """Return how far the pelvis of the only person is from the true one, metres.
@@ -109,8 +110,7 @@ class Placer:
             truth: of the frame.
             view: tells sequences of frames apart.
         """
-        detector = self._pipeline.camera_state(view).detector
-        detector.give(detections_from(truth.visible_boxes_xyxy))
+        self._detector.give(detections_from(truth.visible_boxes_xyxy))
         if isinstance(self._estimator, Oracle):
             self._estimator.tell(frame.rgb, camera, truth, _AT_ONCE.crop_margin)
         people = self._pipeline.process(frame, camera=view).people
@@ -145,7 +145,7 @@ def measure(frames: int) -> list[Placed]:
                 }
                 for name, placer in placers.items():
                     for variant, frame in variants.items():
-                        error_m = placer.error_m(frame, shown.truth, variant)
+                        error_m = placer.error_m(frame, camera, shown.truth, variant)
                         errors.setdefault(name + variant, []).append(error_m)
             results += [
                 Placed(title, distance_m, name, np.array(each)) for name, each in errors.items()

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -196,19 +196,20 @@ def make_configurations() -> dict[str, SmoothingConfig | None]:
     usual = SmoothingConfig()
     configurations: dict[str, SmoothingConfig | None] = {"none": None, "default": usual}
     for factor in (0.5, 2.0):
-        configurations[f"cutoffs x {factor:g}"] = SmoothingConfig(
-            *(
-                OneEuro(each.cutoff_hz * factor, each.speed_gain)
-                for each in (usual.rotations, usual.bearing, usual.depth)
-            )
-        )
-        configurations[f"gains x {factor:g}"] = SmoothingConfig(
-            *(
-                OneEuro(each.cutoff_hz, each.speed_gain * factor)
-                for each in (usual.rotations, usual.bearing, usual.depth)
-            )
-        )
+        configurations[f"cutoffs x {factor:g}"] = scale_filters(usual, cutoff=factor)
+        configurations[f"gains x {factor:g}"] = scale_filters(usual, gain=factor)
     return configurations
+
+
+def scale_filters(
+    config: SmoothingConfig, *, cutoff: float = 1.0, gain: float = 1.0
+) -> SmoothingConfig:
+    """Return a configuration with all filters' cutoffs and speed gains times factors."""
+    rotations, bearing, depth = (
+        OneEuro(each.cutoff_hz * cutoff, each.speed_gain * gain)
+        for each in (config.rotations, config.bearing, config.depth)
+    )
+    return replace(config, rotations=rotations, bearing=bearing, depth=depth)
 
 
 def simulate(body: Body, count: int) -> list[Sequence]:
@@ -223,8 +224,8 @@ def estimate(body: Body, estimator: Estimator, count: int) -> list[Sequence]:
     for seed in range(count):
         scene = SyntheticScene(body, CAMERA, people=1, seed=seed, background="plain")
         scene.motions = [make_person(body, seed)]
-        pipeline = Pipeline(estimator, GivenBoxes, _AT_ONCE)
-        detector, rng = pipeline.camera_state("").detector, np.random.default_rng(seed)
+        detector, rng = GivenBoxes(), np.random.default_rng(seed)
+        pipeline = Pipeline(estimator, lambda detector=detector: detector, _AT_ONCE)  # type: ignore[misc]
         pairs = []
         for index in range(len(scene.motions[0].rotations)):
             shown = scene.frame(round(index * 1e9 / RATE_HZ))

@@ -19,6 +19,7 @@ import argparse
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ def intersections_over_unions(first: Floats, second: Floats) -> Floats:
     high = np.minimum(first[:, None, 2:], second[:, 2:])
     common = np.clip(high - low, 0, None).prod(-1)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(-1) for boxes in (first, second)]
-    return common / np.maximum(areas[0][:, None] + areas[1] - common, 1e-9)
+    return np.asarray(common / np.maximum(areas[0][:, None] + areas[1] - common, 1e-9))
 
 
 def make_crossing(body: Body, seed: int) -> SyntheticScene:
@@ -155,6 +156,11 @@ def find_people_in_view(shown: SceneFrame) -> Detections:
     return detections_from(truth.visible_boxes_xyxy[seen >= LEAST_IN_VIEW * whole])
 
 
+def find_motion(detector: MotionDetector, shown: SceneFrame) -> Detections:
+    """Return what moves."""
+    return detector.detect(shown.frame.rgb)
+
+
 def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, Tally]:
     """Count over sequences, for each way of finding boxes."""
     body = Body(load_builtin_body())
@@ -166,7 +172,7 @@ def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, Ta
             "people in view": find_people_in_view,
             "every pixel": find_every_pixel,
             "faulty": FaultyDetector(seed),
-            "motion": lambda shown, motion=motion: motion.detect(shown.frame.rgb),
+            "motion": partial(find_motion, motion),
         }
         trackers = {name: Tracker(IdSource(), config) for name in finders}
         for tally in tallies.values():
