@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 import rclpy
+import torch
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
 from visualization_msgs.msg import MarkerArray
 
+from benchmarks.timing import describe_machine
 from smpler_model.body_arrays import BodyArrays
 from smpler_model.builtin_body import load_builtin_body
 from smpler_model.frames import People
@@ -191,7 +193,9 @@ def main() -> None:
     sys.stdout.write(table(rows) + "\n")
     if arguments.json:
         record = [asdict(row) | {"each_ms": row.each_ms} for row in rows]
-        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
+        machine = describe_machine(torch.device("cpu"))
+        results = {"machine": machine, "rows": record}
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -129,8 +129,53 @@ def show_training(results: Results) -> str:
     return f"{intro}\n\n{format_table(('step', 'median ms', 'p99 ms', 'crops/s'), rows)}"
 
 
+def show_memory(results: Results) -> str:
+    """Return what the pipeline holds after more and more frames."""
+    rows = [
+        (each["frames"], f"{each['resident_mib']:.1f}", each["python_blocks"], each["device_mib"])
+        for each in results["held"]
+    ]
+    intro = f"{describe(results)} Model {results['model']}, backend {results['backend']}."
+    head = ("frames", "resident MiB", "Python blocks", "device MiB")
+    return f"{intro}\n\n{format_table(head, rows)}"
+
+
+def show_node(results: Results) -> str:
+    """Return what the live node costs beside the network."""
+    rows = [
+        (
+            *(row["listened"], row["people"], row["sent"], row["dropped"], *row["overhead_ms"]),
+            *(row["network_ms"], *row["whole_ms"]),
+        )
+        for row in results["rows"]
+    ]
+    head = (
+        *("listened to", "people", "images", "dropped", "overhead ms", "p99", "network ms"),
+        *("end to end ms", "p99"),
+    )
+    intro = f"{describe(results)} Images of 640x480 at {results['rate_hz']:g} Hz."
+    return f"{intro}\n\n{format_table(head, rows)}"
+
+
+def show_markers(results: Results) -> str:
+    """Return what mesh markers cost in both ways."""
+    slow = {r["people"]: r["each_ms"] for r in results["rows"] if r["way"] == "list of points"}
+    rows = [
+        (
+            *(row["people"], row["way"], row["build_ms"], row["publish_ms"], row["each_ms"]),
+            slow[row["people"]] / row["each_ms"],
+        )
+        for row in results["rows"]
+    ]
+    head = ("people", "way", "build ms", "publish ms", "ms a person", "times faster")
+    return f"{describe(results)}\n\n{format_table(head, rows)}"
+
+
 _SECTIONS: dict[str, Callable[[Results], str]] = {
     "inference": show_inference,
+    "markers": show_markers,
+    "memory": show_memory,
+    "node": show_node,
     "pipeline": show_pipeline,
     "training": show_training,
 }

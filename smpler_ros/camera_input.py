@@ -7,18 +7,18 @@ from typing import Any, cast
 
 from rclpy.clock import Clock
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from smpler_model.messages import stamp_ns_of
+from smpler_ros.fitting_subscription import FittingSubscription
 from smpler_ros.frame_worker import Arrival
 from smpler_ros.message_types import Message, import_message_class
 from smpler_ros.pairing import Found, Pairing, Partner
 
 CHECK_PERIOD_S = 0.5
 SILENCE_S = 5.0
+PARTNER_DEPTH = 5  # one that belongs to an older image may still find it
 CALIBRATION_WAIT_S = 1.0
 DEPTH, DETECTIONS = "depth", "detections"
 DETECTIONS_TYPE = "vision_msgs/msg/Detection2DArray"
@@ -79,57 +79,44 @@ class CameraInput:
         self._node = node
         self._config = config
         self._store = store
-        image_topic = node.resolve_topic_name(join_names(namespace, "image"))
-        self._image_topic = f"{image_topic}/compressed" if config.compressed else image_topic
-        self._image_class: type[Any] = CompressedImage if config.compressed else Image
         self._camera_info: CameraInfo | None = None
         self._first_arrival_s: float | None = None
         self._held: Message | None = None
         self._last_arrival_s = time.monotonic()
-        self._reliability = ReliabilityPolicy.BEST_EFFORT
         self._pairing: Pairing[Message] = Pairing(
             config.partners(), round(config.tolerance_s * 1e9), self._emit
         )
+        calibration = join_names(namespace, "camera_info")
         self._others = [
-            self._subscribe(namespace, "camera_info", CameraInfo, self._store_camera_info)
+            FittingSubscription(node, calibration, CameraInfo, self._store_camera_info)
         ]
         if config.depth:
             self._others.append(self._subscribe_partner(namespace, DEPTH, Image))
         if config.detections:
             kind = cast(type[Any], import_message_class(DETECTIONS_TYPE))
             self._others.append(self._subscribe_partner(namespace, DETECTIONS, kind))
-        self._image_subscription = self._subscribe_image()
+        image = node.resolve_topic_name(join_names(namespace, "image"))  # remapped, then extended
+        topic = f"{image}/compressed" if config.compressed else image
+        kind = CompressedImage if config.compressed else Image
+        self._images = FittingSubscription(node, topic, kind, self._store_image)
         # On a clock of its own: the node's may be a simulated one that stands still.
         self._timer = node.create_timer(CHECK_PERIOD_S, self._check, clock=Clock())
-        node.get_logger().info(f"waiting for images on {self._image_topic}")
+        node.get_logger().info(f"waiting for images on {self._images.topic}")
 
     def close(self) -> None:
         """Leave the topics."""
         self._node.destroy_timer(self._timer)
-        for subscription in (self._image_subscription, *self._others):
-            self._node.destroy_subscription(subscription)
+        for subscription in (self._images, *self._others):
+            subscription.close()
 
-    def _subscribe(
-        self, namespace: str, name: str, kind: type[Any], store: Callable[[Message], None]
-    ) -> Subscription[Any]:
-        qos = _newest_only(ReliabilityPolicy.BEST_EFFORT)
-        return self._node.create_subscription(kind, join_names(namespace, name), store, qos)
+    def _subscribe_partner(
+        self, namespace: str, name: str, kind: type[Any]
+    ) -> FittingSubscription:
+        def store(message: Message) -> None:
+            self._pairing.add_partner(name, stamp_ns_of(message), message)
 
-    def _subscribe_partner(self, namespace: str, name: str, kind: type[Any]) -> Subscription[Any]:
-        return self._subscribe(
-            namespace,
-            name,
-            kind,
-            lambda message: self._pairing.add_partner(name, stamp_ns_of(message), message),
-        )
-
-    def _subscribe_image(self) -> Subscription[Any]:
-        return self._node.create_subscription(
-            self._image_class,
-            self._image_topic,
-            self._store_image,
-            _newest_only(self._reliability),
-        )
+        topic = join_names(namespace, name)
+        return FittingSubscription(self._node, topic, kind, store, depth=PARTNER_DEPTH)
 
     def _store_camera_info(self, message: CameraInfo) -> None:
         self._camera_info = message
@@ -160,27 +147,15 @@ class CameraInput:
     def _check(self) -> None:
         if self._has_waited():
             self._release()
-        publishers = self._node.get_publishers_info_by_topic(self._image_topic)
-        reliability = reliability_for(publishers)
-        if reliability != self._reliability:
-            self._reliability = reliability
-            self._node.destroy_subscription(self._image_subscription)
-            self._image_subscription = self._subscribe_image()
+        publishers = self._images.adapt()
+        for subscription in self._others:
+            subscription.adapt()
         if time.monotonic() - self._last_arrival_s > SILENCE_S:
             self._last_arrival_s = time.monotonic()
             expected = "CompressedImage" if self._config.compressed else "Image"
             self._node.get_logger().warning(
-                explain_silence(self._image_topic, expected, publishers)
+                explain_silence(self._images.topic, expected, publishers)
             )
-
-
-def reliability_for(publishers: list[TopicEndpointInfo]) -> ReliabilityPolicy:
-    """Return the strictest reliability that every publisher of a topic can satisfy."""
-    if publishers and all(
-        publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE for publisher in publishers
-    ):
-        return ReliabilityPolicy.RELIABLE
-    return ReliabilityPolicy.BEST_EFFORT
 
 
 def explain_silence(topic: str, expected: str, publishers: list[TopicEndpointInfo]) -> str:
@@ -208,7 +183,3 @@ def explain_silence(topic: str, expected: str, publishers: list[TopicEndpointInf
 def join_names(namespace: str, name: str) -> str:
     """Return a name in a namespace; an empty namespace is the node's own."""
     return f"{namespace.rstrip('/')}/{name}" if namespace else name
-
-
-def _newest_only(reliability: ReliabilityPolicy) -> QoSProfile:
-    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=reliability)

@@ -1,0 +1,198 @@
+"""What the live node costs beside the network: `python -m benchmarks.node`.
+
+A process of its own sends images of 640x480 with calibration and boxes at 30 Hz, and listens; the
+node runs here, over real topics, with the package's profile of Fast DDS. For every image whose
+people were published:
+
+- overhead: from the image's arrival at the node to its people's publication, less the time of the
+  network;
+- end to end: from the moment before the image was sent to its people's publication.
+
+Images that were sent and never published are dropped ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import rclpy
+import torch
+from numpy.typing import NDArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
+
+from benchmarks.node_camera import Listeners, send_images
+from benchmarks.timing import describe_machine, format_table, write_results
+from smpler_model.messages import stamp_ns_of
+from smpler_ros.demo import FASTDDS_PROFILE
+from smpler_ros.frame_worker import Arrival
+from smpler_ros.smpler_node import SmplerNode
+
+LISTENED: dict[str, Listeners] = {
+    "people": ("people",),
+    "people, tf, markers": ("people", "tf", "mesh_markers", "skeleton_markers"),
+}
+_SETTLING_IMAGES = 15
+_WAIT_S = 60.0
+_PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One image's way through the node, milliseconds.
+
+    Attributes:
+        whole_ms: from before it was sent until its people were published.
+        inside_ms: from its arrival until then.
+        network_ms: of these, in the network.
+    """
+
+    whole_ms: float
+    inside_ms: float
+    network_ms: float
+
+
+class MeasuredNode(SmplerNode):
+    """The node, which also writes down when images came and people went."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passages: list[Passage] = []
+        self._came: dict[int, float] = {}
+
+    def _store_for(self, name: str) -> Callable[[Arrival], None]:
+        store = super()._store_for(name)
+
+        def note(arrival: Arrival) -> None:
+            self._came[stamp_ns_of(arrival.image)] = time.perf_counter()
+            store(arrival)
+
+        return note
+
+    def _process(self, arrivals: dict[str, Arrival]) -> None:
+        session = self._session
+        if session is None:
+            return
+        for _, _, stamp_ns, steps_ms in session.process(arrivals):
+            inside_ms = 1e3 * (time.perf_counter() - self._came[stamp_ns])
+            whole_ms = (time.time_ns() - stamp_ns) / 1e6
+            self.passages.append(Passage(whole_ms, inside_ms, steps_ms["estimate"]))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        listened: topics that somebody listens to.
+        people: in every image.
+        sent: images.
+        dropped: of these, without people.
+        overhead_ms: median and 99th percentile.
+        network_ms: median.
+        whole_ms: median and 99th percentile of the time from end to end.
+    """
+
+    listened: str
+    people: int
+    sent: int
+    dropped: int
+    overhead_ms: tuple[float, float]
+    network_ms: float
+    whole_ms: tuple[float, float]
+
+
+def measure(listened: str, people: int, rate_hz: float, seconds: float) -> Row:
+    """Run node and camera once."""
+    spawn = multiprocessing.get_context("spawn")
+    count = int(rate_hz * seconds) + _SETTLING_IMAGES
+    camera = spawn.Process(
+        target=send_images, args=(LISTENED[listened], people, rate_hz, count), daemon=True
+    )
+    rclpy.init(args=["--ros-args", "-p", "detector:=topic", "-p", "autostart:=false"])
+    node = MeasuredNode()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        camera.start()
+        for step in (node.trigger_configure, node.trigger_activate):
+            if step() != TransitionCallbackReturn.SUCCESS:
+                raise RuntimeError("the node must start, and did not; its log says why")
+        end = time.monotonic() + _WAIT_S + seconds
+        while camera.is_alive() and time.monotonic() < end:
+            executor.spin_once(timeout_sec=0.1)
+        if camera.exitcode != 0:
+            raise RuntimeError(f"the camera must end by itself, its status is {camera.exitcode}")
+    finally:
+        node.close()
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.shutdown()
+    return _summarise(listened, people, count, node.passages)
+
+
+def tabulate(rows: Iterable[Row]) -> str:
+    """Return the rows as a table."""
+    head = (
+        *("listened to", "people", "images", "dropped", "overhead ms", "p99", "network ms"),
+        *("end to end ms", "p99"),
+    )
+    cells = [
+        (r.listened, r.people, r.sent, r.dropped, *r.overhead_ms, r.network_ms, *r.whole_ms)
+        for r in rows
+    ]
+    return format_table(head, cells)
+
+
+def main() -> None:
+    """Measure, print a table, and write JSON if asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rate", type=float, default=30.0, help="images a second")
+    parser.add_argument("--seconds", type=float, default=20.0, help="for each line")
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    os.environ.setdefault("ROS_DOMAIN_ID", "87")
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    if not any(variable in os.environ for variable in _PROFILE_VARIABLES):
+        os.environ.update(dict.fromkeys(_PROFILE_VARIABLES, str(FASTDDS_PROFILE)))
+    rows = [
+        measure(listened, people, chosen.rate, chosen.seconds)
+        for people in chosen.people
+        for listened in LISTENED
+    ]
+    results = {
+        "machine": describe_machine(torch.device("cpu")),
+        "rate_hz": chosen.rate,
+        "rows": [asdict(row) for row in rows],
+    }
+    write_results(results, tabulate(rows), chosen.json)
+
+
+def _summarise(listened: str, people: int, sent: int, passages: list[Passage]) -> Row:
+    whole, inside, network = np.array([list(asdict(p).values()) for p in passages]).T
+    settled = slice(_SETTLING_IMAGES, None)
+    return Row(
+        listened=listened,
+        people=people,
+        sent=sent,
+        dropped=sent - len(passages),
+        overhead_ms=_middle_and_worst((inside - network)[settled]),
+        network_ms=float(np.median(network[settled])),
+        whole_ms=_middle_and_worst(whole[settled]),
+    )
+
+
+def _middle_and_worst(values: NDArray[np.float64]) -> tuple[float, float]:
+    return float(np.median(values)), float(np.percentile(values, 99))
+
+
+if __name__ == "__main__":
+    main()

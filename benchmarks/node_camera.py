@@ -1,0 +1,105 @@
+"""The other end of the node's topics, in a process of its own: a camera, and who listens."""
+
+import time
+from array import array
+
+import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+from vision_msgs.msg import BoundingBox2D, Detection2D, Detection2DArray
+from visualization_msgs.msg import MarkerArray
+
+from smpler_msgs.msg import SmplPersonArray
+
+WIDTH, HEIGHT, FOCAL = 640, 480, 600.0
+Listeners = tuple[str, ...]
+"""Topics of the node that are listened to."""
+
+_KINDS = {
+    "people": SmplPersonArray,
+    "tf": TFMessage,
+    "mesh_markers": MarkerArray,
+    "skeleton_markers": MarkerArray,
+}
+_LAST_WAIT_S = 1.0
+
+
+class SendingCamera:
+    """Publishes images of nothing with as many boxes as there are to be people."""
+
+    def __init__(self, node: Node, people: int) -> None:
+        self._images = node.create_publisher(Image, "image", 5)
+        self._infos = node.create_publisher(CameraInfo, "camera_info", 5)
+        self._boxes = node.create_publisher(Detection2DArray, "detections", 5)
+        noise = np.random.default_rng(0).integers(0, 255, HEIGHT * WIDTH * 3, np.uint8)
+        self._pixels = array("B", noise.tobytes())
+        side = WIDTH / people
+        self._detections = [
+            _detection((index + 0.5) * side, 0.6 * side) for index in range(people)
+        ]
+
+    def is_heard(self) -> bool:
+        """Tell whether the node listens to all."""
+        publishers = (self._images, self._infos, self._boxes)
+        return all(publisher.get_subscription_count() for publisher in publishers)
+
+    def send(self) -> None:
+        """Publish one image, stamped with the present time."""
+        header = Header(frame_id="camera_optical_frame")
+        header.stamp.sec, header.stamp.nanosec = divmod(time.time_ns(), 10**9)
+        k = [FOCAL, 0.0, WIDTH / 2, 0.0, FOCAL, HEIGHT / 2, 0.0, 0.0, 1.0]
+        size = {"height": HEIGHT, "width": WIDTH}
+        self._infos.publish(CameraInfo(header=header, k=k, **size))
+        self._boxes.publish(Detection2DArray(header=header, detections=self._detections))
+        self._images.publish(
+            Image(header=header, encoding="rgb8", step=3 * WIDTH, data=self._pixels, **size)
+        )
+
+
+def send_images(listened: Listeners, people: int, rate_hz: float, count: int) -> None:
+    """Wait for the node, send images, and end a moment after the last.
+
+    Args:
+        listened: topics to subscribe.
+        people: boxes in every image.
+        rate_hz: images a second.
+        count: images to send.
+    """
+    rclpy.init()
+    node = Node("camera_of_the_benchmark")
+    for name in listened:
+        topic = "/tf" if name == "tf" else name
+        node.create_subscription(_KINDS[name], topic, _ignore, QoSProfile(depth=10), raw=True)
+    camera = SendingCamera(node, people)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    while not camera.is_heard():
+        executor.spin_once(timeout_sec=0.05)
+    start, sent = time.monotonic() + _LAST_WAIT_S, 0
+    while sent < count:
+        if (wait := start + sent / rate_hz - time.monotonic()) > 0:
+            executor.spin_once(timeout_sec=wait)
+        else:
+            camera.send()
+            sent += 1
+    end = time.monotonic() + _LAST_WAIT_S
+    while time.monotonic() < end:
+        executor.spin_once(timeout_sec=0.05)
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+def _ignore(_message: bytes) -> None:
+    """Take a message as it came, and do nothing with it."""
+
+
+def _detection(x: float, width: float) -> Detection2D:
+    bounds = BoundingBox2D(size_x=width, size_y=0.9 * HEIGHT)
+    bounds.center.position.x, bounds.center.position.y = x, HEIGHT / 2
+    return Detection2D(bbox=bounds)
