@@ -16,6 +16,7 @@ NODE_MODULES = {
     for name in (
         *("camera_input", "camera_output", "demo", "diagnostics", "hri_output", "node_settings"),
         *(
+            "fitting_subscription",
             "playback",
             "process",
             "recorder",
