@@ -4,11 +4,9 @@ Both ways publish to a subscriber in this process, over real topics.
 """
 
 import argparse
-import json
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -25,7 +23,7 @@ from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
 from visualization_msgs.msg import MarkerArray
 
-from benchmarks.timing import describe_machine
+from benchmarks.timing import describe_machine, write_results
 from smpler_model.body_arrays import BodyArrays
 from smpler_model.builtin_body import load_builtin_body
 from smpler_model.frames import People
@@ -190,12 +188,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows = run(arguments.people)
-    sys.stdout.write(table(rows) + "\n")
-    if arguments.json:
-        record = [asdict(row) | {"each_ms": row.each_ms} for row in rows]
-        machine = describe_machine(torch.device("cpu"))
-        results = {"machine": machine, "rows": record}
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    results = {
+        "machine": describe_machine(torch.device("cpu")),
+        "rows": [asdict(row) | {"each_ms": row.each_ms} for row in rows],
+    }
+    write_results(results, table(rows), arguments.json)
 
 
 if __name__ == "__main__":

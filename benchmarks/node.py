@@ -177,6 +177,11 @@ def main() -> None:
 
 
 def _summarise(listened: str, people: int, sent: int, passages: list[Passage]) -> Row:
+    if len(passages) <= _SETTLING_IMAGES:
+        raise RuntimeError(
+            f"people must come of more than {_SETTLING_IMAGES} of {sent} images, came of "
+            f"{len(passages)}; end other programs, or send fewer a second"
+        )
     whole, inside, network = np.array([list(asdict(p).values()) for p in passages]).T
     settled = slice(_SETTLING_IMAGES, None)
     return Row(

@@ -20,7 +20,7 @@ MIRRORED_EVALUATED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
 """The evaluated joint on the other side of the body, for each of the 14."""
 
 _RENDER_BATCH = 16
-_STORED = (*("images", "parts", "coordinates", "rotations", "betas", "keypoints", "intrinsics"),)
+_STORED = ("images", "parts", "coordinates", "rotations", "betas", "keypoints", "intrinsics")
 
 
 @dataclass(frozen=True)
