@@ -2,7 +2,7 @@
 
 Takes the arguments of camera.launch.py, too. Example:
     ros2 launch smpler_ros bag.launch.py bag:=walk image:=/camera/image_raw \
-        camera_info:=/camera/camera_info
+        image_transport:=compressed camera_info:=/camera/camera_info
 """
 
 from launch.action import Action

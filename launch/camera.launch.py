@@ -52,7 +52,12 @@ ARGUMENTS = (
         "image",
         "",
         "Image topic; if empty, that of the driver, or image_raw without one. Compressed images "
-        "are looked for on <image>/compressed when the parameter image_transport says so.",
+        "are looked for on <image>/compressed, with image_transport:=compressed.",
+    ),
+    (
+        "image_transport",
+        "",
+        "raw or compressed; if empty, as in params_file.",
     ),
     (
         "camera_info",
@@ -104,7 +109,7 @@ ARGUMENTS = (
     ("use_sim_time", "false", "Whether time comes from /clock."),
     ("log_level", "info", "debug, info, warn, error or fatal."),
 )
-OVERRIDES = ("model", "body", "detector", "device")
+OVERRIDES = ("image_transport", "model", "body", "detector", "device")
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -96,7 +96,7 @@ class CameraInput:
             kind = cast(type[Any], import_message_class(DETECTIONS_TYPE))
             self._others.append(self._subscribe_partner(namespace, DETECTIONS, kind))
         image = node.resolve_topic_name(join_names(namespace, "image"))  # remapped, then extended
-        topic = f"{image}/compressed" if config.compressed else image
+        topic = compressed_topic(image) if config.compressed else image
         kind = CompressedImage if config.compressed else Image
         self._images = FittingSubscription(node, topic, kind, self._store_image)
         # On a clock of its own: the node's may be a simulated one that stands still.
@@ -153,13 +153,41 @@ class CameraInput:
         if time.monotonic() - self._last_arrival_s > SILENCE_S:
             self._last_arrival_s = time.monotonic()
             expected = "CompressedImage" if self._config.compressed else "Image"
+            compressed = compressed_topic(self._images.topic)
             self._node.get_logger().warning(
-                explain_silence(self._images.topic, expected, publishers)
+                explain_silence(
+                    self._images.topic,
+                    expected,
+                    publishers,
+                    elsewhere=compressed if self._node.count_publishers(compressed) else None,
+                )
             )
 
 
-def explain_silence(topic: str, expected: str, publishers: list[TopicEndpointInfo]) -> str:
-    """Return a sentence on why nothing may arrive, with the publishers, their types and QoS."""
+def compressed_topic(image: str) -> str:
+    """Return where image_transport publishes a topic's images compressed."""
+    return f"{image}/compressed"
+
+
+def explain_silence(
+    topic: str,
+    expected: str,
+    publishers: list[TopicEndpointInfo],
+    elsewhere: str | None = None,
+) -> str:
+    """Return a sentence on why nothing may arrive, with the publishers, their types and QoS.
+
+    Args:
+        topic: where images are expected.
+        expected: their type in sensor_msgs.
+        publishers: on the topic.
+        elsewhere: topic of the same images, compressed, if it is published.
+    """
+    if not publishers and elsewhere is not None:
+        return (
+            f"no image on {topic} for {SILENCE_S:.0f} s and nobody publishes it, but {elsewhere} "
+            "is published: set image_transport to compressed"
+        )
     if not publishers:
         return (
             f"no image on {topic} for {SILENCE_S:.0f} s and nobody publishes it: start the camera "

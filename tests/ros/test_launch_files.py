@@ -1,16 +1,20 @@
-"""The demonstration under the real `launch`, from a prefix like the one that colcon installs."""
+"""The launch files under the real `launch`, from a prefix like the one that colcon installs."""
 
 import importlib.util
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from smpler_msgs.msg import SmplPersonArray
+from smpler_ros import synthetic_bag
 from tests.ros.peer import Peer
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +56,48 @@ def prefix(tmp_path: Path) -> Path:
     return tmp_path
 
 
+class Launch:
+    """A launch file that runs, and after its end what it said."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.output = ""
+
+    def wait(self) -> None:
+        """Wait until it ends by itself."""
+        self.output, _ = self.process.communicate(timeout=120)
+
+
+@contextmanager
+def launched(prefix: Path, name: str, arguments: Mapping[str, object]) -> Iterator[Launch]:
+    """Run a launch file, stop it with Ctrl-C unless it has ended, and expect that all went well."""
+    command = [sys.executable, "-c", LAUNCH, prefix / f"share/smpler_ros/launch/{name}.launch.py"]
+    environment = os.environ | {
+        "AMENT_PREFIX_PATH": f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}",
+        # The folder of launch files must not hide the package `launch`.
+        "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{ROOT}",
+        "ROS_LOG_DIR": str(prefix / "log"),
+    }
+    with subprocess.Popen(
+        [*command, *(f"{name}:={value}" for name, value in arguments.items())],
+        env=environment,
+        cwd=prefix,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        launch = Launch(process)
+        try:
+            yield launch
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                launch.wait()
+            sys.stdout.write(launch.output)
+    assert process.returncode == 0
+    assert "Traceback" not in launch.output
+
+
 def test_the_demonstration_sends_people(
     prefix: Path, checkpoint: Path, reliable_peer: Peer
 ) -> None:
@@ -72,30 +118,56 @@ def test_the_demonstration_sends_people(
         "people": 1,
         "rate": 5,
     }
-    command = [sys.executable, "-c", LAUNCH, prefix / "share/smpler_ros/launch/demo.launch.py"]
-    environment = os.environ | {
-        "AMENT_PREFIX_PATH": f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}",
-        # The folder of launch files must not hide the package `launch`.
-        "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{ROOT}",
-        "ROS_LOG_DIR": str(prefix / "log"),
-    }
-    with subprocess.Popen(
-        [*command, *(f"{name}:={value}" for name, value in arguments.items())],
-        env=environment,
-        cwd=prefix,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as launch:
-        try:
-            reliable_peer.spin_until(lambda: len(people) >= 3 and len(truths) >= 3)
-        finally:
-            launch.send_signal(signal.SIGINT)
-            output, _ = launch.communicate(timeout=60)
-            sys.stdout.write(output)
-    assert launch.returncode == 0
+    with launched(prefix, "demo", arguments) as launch:
+        reliable_peer.spin_until(lambda: len(people) >= 3 and len(truths) >= 3)
     assert people[-1].model == checkpoint.stem
     assert {message.header.frame_id for message in (*people, *truths)} == {"eye"}
     assert all(len(message.people) == 1 for message in truths)
-    assert output.count("process has finished cleanly") == len(PROGRAMS)
-    assert "Traceback" not in output
+    assert launch.output.count("process has finished cleanly") == len(PROGRAMS)
+
+
+def test_the_node_of_a_camera_sends_people(
+    prefix: Path, checkpoint: Path, reliable_peer: Peer
+) -> None:
+    arguments = {
+        "image": "image",
+        "camera_info": "camera_info",
+        "model": checkpoint,
+        "detector": "full_image",
+    }
+    with launched(prefix, "camera", arguments) as launch:
+        people = reliable_peer.exchange(7)
+    assert people.model == checkpoint.stem
+    assert launch.output.count("process has finished cleanly") == 1
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("ros2bag") is None or shutil.which("ros2") is None,
+    reason="needs `ros2 bag play`: a ROS installation",
+)
+def test_a_bag_is_played_on_its_own_time_and_all_ends_with_it(
+    prefix: Path, checkpoint: Path, reliable_peer: Peer
+) -> None:
+    bag = prefix / "walk"
+    size = ("--width", "160", "--height", "120", "--rate", "5", "--duration", "3")
+    assert synthetic_bag.main([str(bag), *size, "--people", "1", "--quiet"]) == 0
+    arguments = {
+        "bag": bag,
+        "bag_delay": 15.0,  # seconds; the network must have been loaded
+        "image": "/camera/image_raw",
+        "image_transport": "compressed",
+        "camera_info": "/camera/camera_info",
+        "model": checkpoint,
+        "detector": "full_image",
+    }
+    truths: list[SmplPersonArray] = []
+    topic = "/camera/ground_truth/people"
+    reliable_peer.node.create_subscription(SmplPersonArray, topic, truths.append, 10)
+    with launched(prefix, "bag", arguments) as launch:
+        reliable_peer.spin_until(lambda: launch.process.poll() is not None)
+        launch.wait()
+    recorded = {(t.header.stamp.sec, t.header.stamp.nanosec) for t in truths}
+    said = {(p.header.stamp.sec, p.header.stamp.nanosec) for p in reliable_peer.people}
+    assert len(said) >= 3
+    assert said <= recorded
+    assert launch.output.count("process has finished cleanly") == 2

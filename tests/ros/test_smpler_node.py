@@ -128,6 +128,15 @@ def test_explains_that_nobody_publishes(peer: Peer, start_node: StartNode) -> No
         node.wait_for("no image on /elsewhere for 5 s and nobody publishes it")
 
 
+def test_explains_that_images_are_published_compressed(peer: Peer, start_node: StartNode) -> None:
+    peer.node.create_publisher(CompressedImage, "elsewhere/compressed", 1)
+    with start_node("-r", "image:=elsewhere") as node:
+        node.wait_for(
+            "no image on /elsewhere for 5 s and nobody publishes it, but /elsewhere/compressed is "
+            "published: set image_transport to compressed"
+        )
+
+
 def test_explains_that_the_type_is_another(peer: Peer, start_node: StartNode) -> None:
     peer.node.create_publisher(CompressedImage, "image/compressed", 1)
     with start_node("-r", "image:=image/compressed") as node:
