@@ -100,6 +100,8 @@ HOURS = "takes hours; its configuration is loaded here, its parts have tests in 
 MINUTES = "takes half an hour; its configuration is loaded here, its parts have tests"
 DOCKER = "needs Docker and the network, or a GPU; what the Dockerfile copies is checked here"
 
+PARTS = ("_guess", "_turns", "_whole", "_everyday", "")
+
 UNTESTABLE = {
     "sudo apt install g++ make python3-rosdep python3-venv": ADMINISTRATOR,
     "sudo apt install ros-$ROS_DISTRO-vision-msgs ros-$ROS_DISTRO-compressed-image-transport": (
@@ -111,8 +113,9 @@ UNTESTABLE = {
     ". install/setup.sh": INSTALLATION,
     ". src/smpler_ros/.ros/environment.sh": INSTALLATION,
     f"python -m colcon build --base-paths src src/smpler_ros/smpler_msgs {COLCON}": INSTALLATION,
-    **{f"{TWO_PROCESSES}/nano{part}.yaml": HOURS for part in ("_guess", "_turns", "_whole", "")},
+    **{f"{TWO_PROCESSES}/nano{part}.yaml": HOURS for part in PARTS},
     "python -m training.render_crops config/train/nano_guess.yaml": HOURS,
+    "python -m training.render_crops config/train/nano_everyday.yaml": HOURS,
     "python -m training.render_crops config/train/nano.yaml": HOURS,
     "python -m training.render_crops config/train/synthetic.yaml": MINUTES,
     f"{TWO_PROCESSES}/synthetic.yaml": MINUTES,

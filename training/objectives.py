@@ -124,7 +124,7 @@ class CropObjective(ObjectiveModule[Batch]):
         whole = [feature.to(batch.images.dtype) for feature in features]
         rotations = turn_pelvis(batch.rotations, batch.turns.mT)  # as the crop shows them
         frames = self.surface.frames(rotations, batch.betas)
-        dense = self.settings.dense_weight * self.dense(whole, batch, frames)
+        dense = self.settings.dense_weight * self._compare_maps(whole, batch, frames)
         terms = {"dense": dense.detach()}
         if not stages:
             return Objective(dense, terms)
@@ -135,6 +135,13 @@ class CropObjective(ObjectiveModule[Batch]):
             each.append(self._compare(stage, target, counts))
             totals.append(each[-1].total + self._compare_frames(stage, frames))
         return Objective(self._weigh(totals) + dense, each[-1].terms() | terms)
+
+    def _compare_maps(self, features: Sequence[Tensor], batch: Batch, frames: Tensor) -> Tensor:
+        """Return the dense maps' loss, on the first crops if only some are asked for."""
+        first = slice(self.settings.dense_crops or None)
+        some = Batch(*(values[first] for values in vars(batch).values()))
+        found: Tensor = self.dense([feature[first] for feature in features], some, frames[first])
+        return found
 
     def _compare(self, stage: Stage, target: Posed, counts: Counts) -> Losses:
         """Return the losses of a stage that may have only the first of the people."""

@@ -189,6 +189,7 @@ class TrainSettings:
             crops. The model's own rotations are relative to their parents: without it a wrong
             pelvis is made up for by a twisted spine.
         refined_crops: crops of a process' batch that the Transformer sees, the first; all if 0.
+        dense_crops: crops of a process' batch whose maps are compared, the first; all if 0.
         early_size: side in pixels that crops are shrunk to while the Transformer does not learn,
             which makes these steps quicker; not shrunk if 0.
         weights: of the loss' terms.
@@ -236,6 +237,7 @@ class TrainSettings:
     dense_weight: float = 1.0
     frame_weight: float = 0.0
     refined_crops: int = 0
+    dense_crops: int = 0
     early_size: int = 0
     weights: LossWeights = field(default_factory=LossWeights)
     vertex_step: int = 16
@@ -257,7 +259,7 @@ class TrainSettings:
                     f"{name} must be positive, got {getattr(self, name)}; change the configuration"
                 )
         not_negative = ["epochs", "warm_up", "clip", "weight_decay", "stage_weight"]
-        not_negative += ["dense_weight", "frame_weight", "refined_crops"]
+        not_negative += ["dense_weight", "frame_weight", "refined_crops", "dense_crops"]
         for name in (*not_negative, "head_learning_rate", "dense_share", "first_guess_share"):
             if getattr(self, name) < 0:
                 raise ValueError(

@@ -123,6 +123,20 @@ def test_crops_that_are_not_refined_teach_the_first_guess_alone(settings: TrainS
     torch.testing.assert_close(loss_of(part, four, "all"), wanted, rtol=1e-4, atol=0)
 
 
+def test_crops_without_maps_do_not_change_the_maps_loss(settings: TrainSettings) -> None:
+    model = build_starting_model(settings).eval()
+    chosen = replace(settings, dense_crops=2, early_size=0)
+    objective = CropObjective(model, chosen).eval()
+    four = draw_batch(4, 96)
+    two = Batch(*(values[:2] for values in vars(four).values()))
+    with torch.no_grad():
+        losses = [objective(b, objective.count(b), "dense").loss for b in (four, two)]
+        objective.settings = replace(chosen, dense_crops=0)
+        losses.append(objective(four, objective.count(four), "dense").loss)
+    torch.testing.assert_close(losses[0], losses[1])
+    assert not torch.isclose(losses[0], losses[2], rtol=1e-3)
+
+
 def turns_of(body: Body, rotations: torch.Tensor) -> torch.Tensor:
     turns = [rotations[:, 0]]
     for joint, parent in enumerate(body.ancestors[0].tolist()):
