@@ -70,7 +70,7 @@ class Launch:
 
 @contextmanager
 def launched(prefix: Path, name: str, arguments: Mapping[str, object]) -> Iterator[Launch]:
-    """Run a launch file, stop it with Ctrl-C unless it has ended, and expect that all went well."""
+    """Run a launch file, stop it by Ctrl-C unless it has ended, and expect that all went well."""
     command = [sys.executable, "-c", LAUNCH, prefix / f"share/smpler_ros/launch/{name}.launch.py"]
     environment = os.environ | {
         "AMENT_PREFIX_PATH": f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}",
