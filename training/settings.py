@@ -142,6 +142,9 @@ class TsvData:
             )
 
 
+_OF_CROPS = ("dense_share", "dense_crops", "frame_weight", "refined_crops", "early_size")
+
+
 @dataclass(frozen=True)
 class TrainSettings:
     """One run.
@@ -265,13 +268,9 @@ class TrainSettings:
                 raise ValueError(
                     f"{name} must not be negative, got {getattr(self, name)}; change it"
                 )
-        if self.dense_share and not isinstance(self.data, CropData):
-            raise ValueError(
-                f"dense_share needs crops, which have dense labels, got {self.data.kind}; set it "
-                "to 0"
-            )
-        if self.early_size and not isinstance(self.data, CropData):
-            raise ValueError(f"early_size needs crops, got {self.data.kind}; set it to 0")
+        for name in _OF_CROPS:
+            if getattr(self, name) and not isinstance(self.data, CropData):
+                raise ValueError(f"{name} needs crops, got {self.data.kind}; set it to 0")
         if self.early_size % 32:
             raise ValueError(
                 f"early_size must be a multiple of 32, got {self.early_size}; the backbone halves "

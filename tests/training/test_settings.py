@@ -32,3 +32,10 @@ def test_overrides_reach_inner_fields() -> None:
 def test_mistakes_are_explained(override: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         load_settings(NANO, [override])
+
+
+@pytest.mark.parametrize("name", ["dense_crops", "frame_weight", "refined_crops", "early_size"])
+def test_what_needs_crops_is_not_ignored_with_photos(name: str) -> None:
+    photos = NANO.with_name("smpler_w32.yaml")
+    with pytest.raises(ValueError, match=f"{name} needs crops, got tsv; set it to 0"):
+        load_settings(photos, [f"{name}=32"])
