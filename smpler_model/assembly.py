@@ -131,8 +131,11 @@ def pipeline_config(values: Values) -> PipelineConfig:
         depth=OneEuro(_float(values, "depth_cutoff"), usual.depth.speed_gain),
         shape_time_s=_float(values, "shape_time"),
     )
+    least_score = min(TrackerConfig.start_score, _float(values, "detection_score"))
     return PipelineConfig(
         tracker=TrackerConfig(
+            start_score=least_score,
+            sure_score=least_score,
             confirm_frames=_int(values, "confirm_frames"),
             lost_s=_float(values, "lost_after"),
             min_iou=_float(values, "min_iou"),

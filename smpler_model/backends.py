@@ -11,6 +11,7 @@
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -130,7 +131,9 @@ def build_runner(model: Smpler, choice: Choice) -> Runner:
     if choice.backend == "compiled":
         compiled = torch.compile(network, dynamic=False)
         return BucketRunner(compiled, side, OUTPUT_SIZE, choice.device, call_again)  # type: ignore[arg-type]
-    return BucketRunner(network, side, OUTPUT_SIZE, choice.device, capture_graph)
+    return BucketRunner(
+        network, side, OUTPUT_SIZE, choice.device, partial(capture_graph, device=choice.device)
+    )
 
 
 def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:

@@ -37,22 +37,28 @@ def call_again(step: Step) -> Step:
     return step
 
 
-def capture_graph(step: Step) -> Step:
-    """Capture a step as a CUDA graph.
+def capture_graph(step: Step, device: torch.device) -> Step:
+    """Capture a step as a CUDA graph of a device, which need not be the current one.
 
     Source: PyTorch's notes on CUDA graphs: warm up on a side stream, so that libraries choose
     their kernels and take their memory before the capture.
     """
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.backends.cudnn.flags(benchmark=True), torch.cuda.stream(stream):
-        for _ in range(_WARM_UP_RUNS):
-            step()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream):
-            step()
-    torch.cuda.current_stream().wait_stream(stream)
-    return graph.replay
+    with torch.cuda.device(device):
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.backends.cudnn.flags(benchmark=True), torch.cuda.stream(stream):
+            for _ in range(_WARM_UP_RUNS):
+                step()
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=stream):
+                step()
+        torch.cuda.current_stream().wait_stream(stream)
+
+    def replay() -> None:
+        with torch.cuda.device(device):
+            graph.replay()
+
+    return replay
 
 
 @dataclass(frozen=True)

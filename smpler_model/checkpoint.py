@@ -64,7 +64,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         FileNotFoundError: there is no such file.
     """
     path = Path(path)
-    content = _read_data(path)
+    content = read_data(path)
     nested = isinstance(content, dict) and "model" in content
     state = content.pop("model") if nested else content
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
@@ -155,7 +155,13 @@ def save_checkpoint(
         partial.unlink(missing_ok=True)
 
 
-def _read_data(path: Path) -> Any:  # noqa: ANN401 - a file holds what it holds
+def read_data(path: Path) -> Any:  # noqa: ANN401 - a file holds what it holds
+    """Return what a file of `torch.save` holds, without running code of it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: it cannot be read, or holds more than tensors and plain values.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint must be a file, got {path}; check the path")
     with path.open("rb") as file, warnings.catch_warnings():

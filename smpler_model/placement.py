@@ -107,7 +107,8 @@ def place_by_depth(
     ratios = np.ones((len(joints), len(_TORSO)))
     ratios[known] = (measured + _SURFACE_BEFORE_JOINT_M)[known] / joints[known, :, 2]
     ratio = np.nanmedian(ratios, axis=1)
-    translations = placement.translations_m * ratio[:, None]
+    # The torso moves along its ray; SMPL's origin is a forearm's length beside it.
+    translations = placement.translations_m + (ratio - 1)[:, None] * joints.mean(1)
     spread = np.full(len(joints), _DEPTH_SPREAD_M)
     covariances = np.where(
         known[:, None, None],

@@ -126,10 +126,21 @@ class CameraInput:
         self._last_arrival_s = time.monotonic()
         if self._first_arrival_s is None:
             self._first_arrival_s = self._last_arrival_s
+        if not stamp_ns_of(message):
+            self._stamp_with_arrival(message)
         self._held = message
         # The calibration often comes a moment after the first image: people need not jump then.
         if self._camera_info is not None or self._has_waited():
             self._release()
+
+    def _stamp_with_arrival(self, message: Message) -> None:
+        """Give a time to an image that has none: without, each seems to repeat the last one."""
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._node.get_logger().warning(
+            f"images on {self._images.topic} have no stamp: the time of their arrival takes its "
+            "place; let the camera's driver stamp them",
+            once=True,
+        )
 
     def _has_waited(self) -> bool:
         """Tell whether images were held back for a calibration long enough."""

@@ -88,3 +88,9 @@ def test_devices_that_are_not_there(name: str) -> None:
 def test_without_a_gpu_auto_is_the_cpu() -> None:
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert choose_device("auto").type == expected
+
+
+@pytest.mark.parametrize(("asked", "least"), [(0.3, 0.3), (0.5, 0.5), (0.8, 0.5)])
+def test_whoever_a_detector_may_report_can_become_a_person(asked: float, least: float) -> None:
+    tracker = pipeline_config(check_values({"detection_score": asked})).tracker
+    assert (tracker.start_score, tracker.sure_score) == (least, least)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from smpler_model.camera import Camera
 from smpler_model.placement import place, place_by_depth
 
+TORSO = [0, 1, 2, 3, 6, 9, 12, 16, 17]
 CAMERAS = [
     Camera(640, 480, 500.0, 505.0, 320.0, 240.0),
     Camera(640, 480, 900.0, 900.0, 200.0, 300.0),
@@ -84,6 +85,22 @@ def test_a_wrong_size_is_put_right_by_depth() -> None:
     np.testing.assert_allclose(placed.translations_m[0], truth, atol=0.12)
     spread = np.sqrt(placed.covariances_m2[0, 2, 2])
     assert spread < np.sqrt(placement.covariances_m2[0, 2, 2]) / 3
+
+
+def test_depth_moves_the_torso_along_its_ray_wherever_the_origin_is() -> None:
+    camera = CAMERAS[0]
+    truth = np.array([0.4, 0.1, 5.0])
+    beside = np.array([0.0, -0.22, 0.03])  # of SMPL's origin, where its pelvis is
+    joints = body(3) * 0.2
+    joints = joints - joints[:, :1] + beside
+    placement = place(joints, camera.project(joints + truth), camera)
+    depth = np.full((480, 640), 7.5, np.float32)
+    placed = place_by_depth(placement, joints, depth, camera)
+    before, after = (
+        (joints[0, TORSO] + found.translations_m[0]).mean(0) for found in (placement, placed)
+    )
+    assert after[2] > before[2] + 2
+    np.testing.assert_allclose(after / after[2], before / before[2], atol=1e-9)
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -1.0])

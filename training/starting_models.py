@@ -1,5 +1,6 @@
 """The network that a run begins with."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from smpler_model.checkpoint import (
     load_backbone_stage,
     load_model,
     read_checkpoint,
+    read_data,
 )
 from smpler_model.checkpoint_fit import TRANSFORMER_PREFIX, check_fit
 from smpler_model.config import find_model
@@ -24,6 +26,8 @@ from smpler_model.network import BackboneModel
 from smpler_model.official_layout import BODY_PREFIX
 from smpler_model.smpl_file import Gender, load_smpl_file
 from training.settings import TrainSettings
+
+logger = logging.getLogger(__name__)
 
 _PREFIXES = ("module.", "backbone.")
 _HEADS = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.", "head.")
@@ -102,17 +106,19 @@ def load_regressor(path: Path) -> Floats:
 def load_backbone_weights(model: BackboneModel, path: Path) -> None:
     """Load a high-resolution network that was trained on photos into a model's backbone.
 
-    Heads for classes and 2D joints are left out; everything else must fit.
+    Heads for classes and 2D joints are left out. Networks for 2D joints end in the finest map
+    alone: the layers that mix the coarser ones in the last module may be missing, and then stay as
+    they are. Everything else must fit.
 
     Raises:
-        CheckpointError: keys or shapes differ.
+        CheckpointError: keys or shapes differ, or the file cannot be read.
         FileNotFoundError: there is no such file.
     """
     if not path.is_file():
         raise FileNotFoundError(
             f"backbone_weights must be a file, got {path}; check the configuration"
         )
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = read_data(path)
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     found: dict[str, Tensor] = {}
     for key, values in state.items():
@@ -121,6 +127,12 @@ def load_backbone_weights(model: BackboneModel, path: Path) -> None:
         if isinstance(values, Tensor) and not key.startswith(_HEADS):
             found[key] = values
     own = model.backbone.state_dict()
+    last = max(int(key.split(".")[1]) for key in own if key.startswith("stage4."))
+    coarser = tuple(f"stage4.{last}.fuse_layers.{scale}." for scale in (1, 2, 3))
+    if not any(key.startswith(coarser) for key in found):
+        kept = {key: values for key, values in own.items() if key.startswith(coarser)}
+        logger.info("%s has no %s: these layers start from nothing", path, ", ".join(coarser))
+        found |= kept
     check_fit(
         {key: values.shape for key, values in own.items()},
         found,

@@ -76,7 +76,7 @@ def read_parameter_file(
 
 def _add_flag(group: argparse._ArgumentGroup, parameter: Parameter) -> None:
     default = parameter.default
-    shown = {True: "yes", False: "no", "": "empty"}.get(default, default)
+    shown = {"True": "yes", "False": "no", "": "empty"}.get(str(default), default)
     unit = f" {parameter.unit}" if parameter.unit else ""
     text = f"{parameter.description} Default: {shown}{unit}.".replace("%", "%%")
     options: dict[str, Any] = {"dest": _PREFIX + parameter.name, "help": text}

@@ -77,6 +77,8 @@ class MotionDetector:
         small = np.asarray(
             cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
         )
+        if self._seen and small.shape != self._subtractor.getBackgroundImage().shape:
+            self.reset()
         self._seen += 1
         learning = self._seen <= config.learning_images
         rate = 1.0 / (self._seen if learning else config.forget_images)

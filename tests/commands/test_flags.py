@@ -30,6 +30,14 @@ def test_every_parameter_has_a_flag_of_its_type() -> None:
         assert str(value) == text
 
 
+def test_help_shows_numbers_as_numbers() -> None:
+    parser = argparse.ArgumentParser()
+    add_flags(parser, PARAMETERS)
+    text = " ".join(parser.format_help().split())
+    assert "0 leaves it to PyTorch. Default: 0." in text
+    assert "is gone. Default: 1.0 s." in text
+
+
 def test_lists_of_names() -> None:
     table = (Parameter("cameras", (), "Namespaces."),)
     assert values_of("--cameras", "left", "right", table=table) == {"cameras": ("left", "right")}

@@ -67,6 +67,15 @@ def test_reset_learns_the_new_room(room: Bytes) -> None:
     assert len(detector.detect(picture(other, rng, 100))) == 1
 
 
+def test_images_of_another_shape_are_a_new_room(room: Bytes) -> None:
+    rng = np.random.default_rng(4)
+    detector = learned(room, rng)
+    narrow = np.ascontiguousarray(room[:, : room.shape[1] * 3 // 4])
+    for _ in range(LEARNING):
+        assert len(detector.detect(picture(narrow, rng, None))) == 0
+    assert len(detector.detect(picture(narrow, rng, 100))) == 1
+
+
 def test_exposure_is_matched_in_every_channel(room: Bytes) -> None:
     gains = np.array([0.8, 0.9, 1.1])
     changed = (room * gains).clip(0, 255).astype(np.uint8)

@@ -5,7 +5,7 @@ import signal
 import pytest
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import CompressedImage, Image
 
 from tests.ros.conftest import StartNode
 from tests.ros.peer import Peer
@@ -121,6 +121,22 @@ def test_images_larger_than_the_default_shared_memory_arrive_from_a_reliable_cam
             reliable_peer.publish_image(second, height=480, width=640)
             reliable_peer.spin_until(lambda: len(reliable_peer.people) > second)  # noqa: B023
     assert [people.header.stamp.sec for people in reliable_peer.people] == list(range(30))
+
+
+def test_images_without_a_stamp_get_that_of_their_arrival(
+    peer: Peer, start_node: StartNode
+) -> None:
+    image = Image(height=48, width=64, encoding="rgb8", step=192, data=bytes(48 * 64 * 3))
+
+    def have_three_come() -> bool:
+        peer.images.publish(image)
+        return sum(bool(people.people) for people in peer.people) >= 3
+
+    with start_node() as node:
+        peer.wait_for_node()
+        peer.spin_until(have_three_come)
+        node.wait_for("images on /image have no stamp")
+    assert all(people.header.stamp.sec > 1_700_000_000 for people in peer.people)
 
 
 def test_explains_that_nobody_publishes(peer: Peer, start_node: StartNode) -> None:
