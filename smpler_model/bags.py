@@ -9,7 +9,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from smpler_model.bag_cameras import CameraTopics, find_cameras, find_depth, find_info
+from smpler_model.bag_cameras import (
+    CAMERA_INFO,
+    COMPRESSED,
+    IMAGE,
+    CameraTopics,
+    find_cameras,
+    find_depth,
+    find_info,
+)
 from smpler_model.bag_files import ROS1_SUFFIX, BagFile, Topic, is_bag, open_bag_files
 from smpler_model.bag_messages import MessageDecoder, MessageError
 from smpler_model.bag_scans import Definition
@@ -85,8 +93,8 @@ class BagReader:
             SourceError: no such topic, or several to choose from.
         """
         camera = self._camera_of(image)
-        found_info = self._find(info, "CameraInfo", camera.info)
-        found_depth = self._find(depth, "depth image", camera.depth)
+        found_info = self._find(info, "CameraInfo", (CAMERA_INFO,), camera.info)
+        found_depth = self._find(depth, "depth image", (IMAGE, COMPRESSED), camera.depth)
         return CameraTopics(
             camera.image, camera.type, camera.count, found_info, found_depth, camera.rectified
         )
@@ -201,13 +209,16 @@ class BagReader:
             )
         return self.cameras[0]
 
-    def _find(self, wanted: str, kind: str, found: str | None) -> str | None:
+    def _find(
+        self, wanted: str, kind: str, types: tuple[str, ...], found: str | None
+    ) -> str | None:
         if wanted == WITHOUT:
             return None
-        if wanted and wanted not in self.topics:
+        fitting = [name for name, topic in self.topics.items() if topic.type in types]
+        if wanted and wanted not in fitting:
             raise SourceError(
-                f"the {kind} topic must be one of {', '.join(self.topics)}, got '{wanted}'; "
-                "choose one of them"
+                f"the {kind} topic must be one of {', '.join(fitting) or 'none'} "
+                f"({' or '.join(types)}), got '{wanted}'; choose one of them, or {WITHOUT}"
             )
         return wanted or found
 

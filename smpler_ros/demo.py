@@ -35,6 +35,8 @@ from smpler_ros.recorder import Recorder
 START_TIMEOUT_S = 120.0  # the camera renders its film first
 EMPTY_S = 1.5  # the detector of motion learns the room
 LAST_PEOPLE_S = 2.0  # after the input's last image
+# Fast DDS 3, which came with Kilted, reads the first, Fast DDS 2 the second.
+FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 FASTDDS_PROFILE = Path(__file__).parents[1] / "config" / "fastdds.xml"
 RECORDED, EVALUATED = "recorded", "evaluation"
 VIDEO, SHEET = "overlay.mp4", "contact_sheet.png"
@@ -219,7 +221,8 @@ def main() -> int:
     parser.add_argument("--detector", default="", help="motion, or full_image for an image")
     options = parser.parse_args()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("FASTDDS_DEFAULT_PROFILES_FILE", str(FASTDDS_PROFILE))
+    for variable in FASTDDS_VARIABLES:
+        os.environ.setdefault(variable, str(FASTDDS_PROFILE))
     try:
         with open_source(options.input) if options.input else nullcontext() as source:
             remove_earlier(options)

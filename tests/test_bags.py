@@ -168,6 +168,8 @@ def test_several_cameras_must_be_named_and_are_read_together(tmp_path: Path) -> 
         assert bag.choose_camera("/right/image_raw").info == "/right/camera_info"
         with pytest.raises(SourceError, match="got '/front'"):
             bag.choose_camera("/front")
+        with pytest.raises(SourceError, match="one of /left/camera_info, /right/camera_info "):
+            bag.choose_camera("/left/image_raw", info="/left/image_raw")
         both = list(bag.read_frames(bag.cameras))
     assert len(both) == 12
     assert sorted(frame.stamp_ns for _, frame in both) == [frame.stamp_ns for _, frame in both]

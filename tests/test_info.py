@@ -8,6 +8,7 @@ from smpler_model.checkpoint import save_checkpoint
 from smpler_model.checkpoint_fit import CheckpointError
 from smpler_model.info import describe_checkpoint, list_keys
 from smpler_model.network import Smpler
+from smpler_model.official_layout import BODY_PREFIX
 from tests.conftest import OfficialFile, SmallModel
 
 
@@ -50,6 +51,16 @@ def test_file_without_a_body(nano: Smpler, body_arrays: BodyArrays, tmp_path: Pa
     assert without["body"] == "none: loading needs one"
     assert without["loads"].startswith("no: ")
     assert given["loads"] == "yes, every key and shape fits"
+
+
+def test_a_broken_body_is_not_hidden_by_a_given_one(
+    nano_file: Path, body_arrays: BodyArrays, tmp_path: Path
+) -> None:
+    state = torch.load(nano_file, weights_only=True)["model"]
+    del state[f"{BODY_PREFIX}smpl.lbs_weights"]
+    path = tmp_path / "damaged.pt"
+    torch.save(state, path)
+    assert rows_of(describe_checkpoint(path, body_arrays))["loads"].startswith("no: ")
 
 
 def test_file_that_does_not_fit_says_why(nano_file: Path, tmp_path: Path) -> None:

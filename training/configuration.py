@@ -6,6 +6,7 @@ names it, and the value's `kind` chooses; the first is meant where it is missing
 """
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from typing import Any, Literal, TypeVar
 import yaml
 
 Settings = TypeVar("Settings")
+
+_POWER_OF_TEN = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # YAML 1.1 reads 2e-4 as text
 
 
 def load_configuration(
@@ -39,11 +42,17 @@ def load_configuration(
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise ValueError(f"{path} must be YAML, got: {error}; correct it") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold fields and values, got {content!r}; correct it")
     for override in overrides:
         name, equals, value = override.partition("=")
         if not equals:
             raise ValueError(f"overrides must be field=value, got '{override}'; add a value")
-        _place(content, name.split("."), yaml.safe_load(value))
+        try:
+            given = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ValueError(f"{name} must be YAML, got '{value}'; quote it") from error
+        _place(content, name.split("."), given)
     return settings_from_values(kind, content)
 
 
@@ -133,11 +142,17 @@ def _read(kind: Any, value: object, where: str) -> object:  # noqa: ANN401 - any
         return settings_from_values(kind, value, f"{where}.")
     if kind is Path and isinstance(value, str):
         return Path(value).expanduser()
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and _is_number(value):
+        return float(value)  # type: ignore[arg-type]
     if type(value) is kind:
         return value
     raise ValueError(f"{where} must be {kind.__name__}, got {value!r}; change its value")
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):
+        return _POWER_OF_TEN.fullmatch(value) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _read_union(choices: Sequence[Any], value: object, where: str) -> object:

@@ -87,7 +87,12 @@ def write_card(
     weights: Path, settings: TrainSettings, errors: dict[str, Errors], config: str
 ) -> str:
     """Return the model card as Markdown."""
-    record: dict[str, Any] = read_checkpoint(weights).other["record"]
+    record: dict[str, Any] | None = read_checkpoint(weights).other.get("record")
+    if record is None:
+        raise ValueError(
+            f"{weights} must hold the record of its training, got none; give weights of "
+            "training.train"
+        )
     people = len(next(iter(errors.values())).mpjpe)
     data = record["settings"]["data"]
     facts = {
@@ -137,20 +142,25 @@ def _command(record: Mapping[str, Any]) -> str:
     return f"torchrun --nproc-per-node {processes} -m training.train"
 
 
-def main() -> None:
-    """Read the command line, measure, print and write."""
+def main() -> int:
+    """Read the command line, measure, print and write; returns the exit code."""
     parser = argparse.ArgumentParser(description="Measure a model and write its card.")
     parser.add_argument("config", nargs="?", default="config/train/nano.yaml")
     parser.add_argument("overrides", nargs="*", metavar="field=value")
     parser.add_argument("--weights", type=Path, help="the shipped file where none is given")
     parser.add_argument("--card", type=Path, default=CARD, help="the file to write")
     arguments = parser.parse_args()
-    settings = load_settings(arguments.config, arguments.overrides)
-    weights = arguments.weights or shipped_path(settings.model)
-    errors = measure(weights, settings)
-    arguments.card.write_text(write_card(weights, settings, errors, arguments.config))
+    try:
+        settings = load_settings(arguments.config, arguments.overrides)
+        weights = arguments.weights or shipped_path(settings.model)
+        errors = measure(weights, settings)
+        arguments.card.write_text(write_card(weights, settings, errors, arguments.config))
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
     sys.stdout.write(f"{format_table(errors)}\n{format_gain(errors, settings.model)}\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,7 +1,7 @@
 """The processes of one run, as torchrun starts them; one process alone is the usual case."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +50,12 @@ class Processes:
         values: list[Any] = [None] * self.count
         dist.all_gather_object(values, value)
         return values
+
+    def copy_first(self, values: Iterable[Tensor]) -> None:
+        """Give the tensors of all processes the values of the first one's."""
+        if self.count > 1:
+            for tensor in values:
+                dist.broadcast(tensor, 0)
 
     def wait(self) -> None:
         """Go on when all are here."""

@@ -5,6 +5,7 @@ with `--part 0/2` and `--part 1/2`.
 """
 
 import argparse
+import sys
 
 import torch
 from tqdm import tqdm
@@ -44,17 +45,34 @@ def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None
             render_file(shown if seed in training else asked, path, seed, data.crops)
 
 
-def main() -> None:
-    """Read the command line and render."""
+def main() -> int:
+    """Read the command line and render; returns the exit code."""
     parser = argparse.ArgumentParser(description="Render the crops of a training run.")
     parser.add_argument("config", help="YAML file of the run")
     parser.add_argument("overrides", nargs="*", metavar="field=value")
     parser.add_argument("--part", default="0/1", help="this process' share, such as 1/4")
     arguments = parser.parse_args()
-    part, parts = map(int, arguments.part.split("/"))
     torch.set_num_threads(1)
-    render_crops(load_settings(arguments.config, arguments.overrides), part, parts)
+    try:
+        part, parts = read_part(arguments.part)
+        render_crops(load_settings(arguments.config, arguments.overrides), part, parts)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def read_part(text: str) -> tuple[int, int]:
+    """Return which part of how many a text such as 1/4 names.
+
+    Raises:
+        ValueError: it names none.
+    """
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
+        raise ValueError(f"part must be 0/N to N-1/N such as 1/4, got '{text}'; correct it")
+    return int(part), int(parts)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -159,6 +159,7 @@ class Run:
 
     def _validate(self, board: SummaryWriter | None) -> dict[str, float]:
         model = self.learner.mean_model
+        self.processes.copy_first(model.buffers())  # what is judged is what is written
         found: Validation = self.source.validate(model)
         if board:
             picture = draw_overlays(model, self.source.show().images)
@@ -196,9 +197,17 @@ class Run:
         """Drop what was logged after the checkpoint: those steps are done again."""
         if not self.log.is_file():
             return
-        lines = self.log.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if json.loads(line)["step"] <= self.learner.step_count]
-        self.log.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        kept = []
+        for line in self.log.read_text(encoding="utf-8").splitlines():
+            try:
+                is_kept = json.loads(line)["step"] <= self.learner.step_count
+            except ValueError:  # the power failed while it was written
+                continue
+            if is_kept:
+                kept.append(f"{line}\n")
+        partial = self.log.with_name(f".{self.log.name}.{os.getpid()}")
+        partial.write_text("".join(kept), encoding="utf-8")
+        partial.replace(self.log)
 
 
 def read_record(initial: Path | None) -> dict[str, Any] | None:

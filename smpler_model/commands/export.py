@@ -20,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     export.add_argument(
         "--body",
         type=Path,
-        help="a SMPL file or a folder of them; used where the checkpoint has no body",
+        help="a SMPL file or a folder of them, in place of the checkpoint's own body",
     )
     export.add_argument("--gender", choices=("neutral", "male", "female"), default="neutral")
     export.set_defaults(run=run)

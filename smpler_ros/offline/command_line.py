@@ -108,7 +108,7 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="NAME",
         help="topics of smpler_msgs/SmplPersonArray, separated by commas, or a .npz file; "
-        "default: found by type; or none",
+        "default: those with `truth` in their names; or none",
     )
     group.add_argument(
         "--boxes",

@@ -141,9 +141,9 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
     Args:
         reader: of the bag.
         cameras: image topics.
-        wanted: topics, separated by commas; if empty, those of the type: if there are several,
-            those with `truth` in their names. Each belongs to the camera with which it shares most
-            of its name.
+        wanted: topics, separated by commas; if empty, those of the type with `truth` in their
+            names: others may be what a node said. Each belongs to the camera with which it shares
+            most of its name.
 
     Raises:
         SourceError: a topic that is not there, or cameras that share one.
@@ -157,7 +157,7 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
             f"got '{min(missing)}'; choose one of them or a .npz file"
         )
     if not chosen:
-        chosen = topics if len(topics) < 2 else {name for name in topics if "truth" in name}
+        chosen = {name for name in topics if "truth" in name}
     found: dict[str, str] = {}
     for topic in sorted(chosen):
         shared = {camera: _shared_parts(camera, topic) for camera in cameras}

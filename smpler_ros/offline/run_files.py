@@ -140,8 +140,15 @@ def choose_checkpoint(
         overwrite: whether to replace it.
 
     Raises:
-        ValueError: there is an earlier run, and neither is wanted, or it was another one.
+        ValueError: there is an earlier run, and neither is wanted, or it was another one; or the
+            input lies where a run writes its own bag.
     """
+    read, written = bag.resolve(), (folder / BAG).resolve()
+    if written in (read, *read.parents):
+        raise ValueError(
+            f"the output must not be where the bag is, got {bag}, whose place the run's own bag "
+            "takes; choose another folder with --output"
+        )
     fresh = Checkpoint(config.digest(), _sizes(bag))
     state = folder / STATE
     if resume and state.exists():

@@ -197,6 +197,17 @@ def test_a_fault_keeps_what_was_done_before(
     assert resumed["accuracy"]["all"]["pairs"] == whole["accuracy"]["all"]["pairs"]
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_the_bag_that_is_read_is_never_replaced(
+    small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path, *, resume: bool
+) -> None:
+    bag = tmp_path / "walk" / "bag"
+    shutil.copytree(small_bag, bag)
+    with pytest.raises(ValueError, match="the output must not be where the bag is"):
+        evaluate_bag(bag, bag.parent, config, engine, resume=resume, overwrite=not resume)
+    assert {file.name for file in bag.iterdir()} == {file.name for file in small_bag.iterdir()}
+
+
 def test_folders_are_not_written_over(
     small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path
 ) -> None:

@@ -112,6 +112,15 @@ def test_topics_belong_to_the_cameras_beside_them(write_bag: WriteBag) -> None:
             find_truth_topics(reader, names[:1], "")
 
 
+def test_what_a_node_said_is_not_taken_for_the_truth(small_bag: Path) -> None:
+    with open_bag(small_bag) as reader:
+        said = {TOPIC: "/camera/people"}
+        reader.topics = {said.get(name, name): topic for name, topic in reader.topics.items()}
+        assert find_truth_topics(reader, ["/camera/image_raw"], "") == {}
+        named = find_truth_topics(reader, ["/camera/image_raw"], "/camera/people")
+    assert named == {"/camera/image_raw": "/camera/people"}
+
+
 def test_a_bag_without_truth_has_none(small_bag: Path) -> None:
     assert SMALL.people
     with open_bag(small_bag) as reader:

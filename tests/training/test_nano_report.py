@@ -5,12 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from smpler_model.builtin_body import load_builtin_body
+from smpler_model.checkpoint import save_checkpoint
+from smpler_model.config import SMPLER_NANO
 from smpler_model.metrics import Errors
+from smpler_model.models import build_model
 from training import nano_report
 from training.configuration import write_configuration
-from training.nano_report import format_gain, format_runs, format_table
-from training.settings import TrainSettings
+from training.nano_report import format_gain, format_runs, format_table, write_card
+from training.settings import TrainSettings, load_settings
 from training.train import WEIGHTS, Run
+
+NANO = Path(__file__).parents[2] / "config" / "train" / "nano.yaml"
 
 
 def errors_of(mpjpe: float) -> Errors:
@@ -37,7 +43,7 @@ def test_card_of_a_trained_model(
     arguments = ["nano_report", str(tmp_path / "run.yaml")]
     arguments += ["--weights", str(weights), "--card", str(card)]
     monkeypatch.setattr(sys, "argv", arguments)
-    nano_report.main()
+    assert nano_report.main() == 0
     text, shown = card.read_text(), capsys.readouterr().out
     assert f"| `run` | 0 | 2 of 2 | {settings.batch} |" in text
     assert "percent below" in shown
@@ -58,3 +64,24 @@ def test_card_names_the_runs_before(settings: TrainSettings, tmp_path: Path) -> 
         ["| `run`", "0", "2 of 2"],
         ["| `second`", "5", "1 of 2"],
     ]
+
+
+def test_weights_that_are_not_there_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "weights.pt"
+    card = tmp_path / "card.md"
+    monkeypatch.setattr(
+        sys, "argv", ["nano_report", str(NANO), "--weights", str(missing), "--card", str(card)]
+    )
+    assert nano_report.main() == 1
+    assert str(missing) in capsys.readouterr().err
+    assert not card.exists()
+
+
+def test_weights_without_a_record_are_refused(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = tmp_path / "foreign.pt"
+    save_checkpoint(build_model(SMPLER_NANO, load_builtin_body()), path)
+    with pytest.raises(ValueError, match="must hold the record of its training, got none"):
+        write_card(path, load_settings(NANO), {}, "nano.yaml")

@@ -66,7 +66,9 @@ def learn_in_child(rank: int, folder: Path, people: People) -> None:
     rows = slice(*SHARES[rank])
     values = {name: value[rows] for name, value in vars(people).items() if name != "faults"}
     outcome = learn(People(**values), Processes(rank, len(SHARES)))
-    torch.save(vars(outcome), folder / f"{rank}.pt")
+    copied = torch.full((2,), float(rank))
+    Processes(rank, len(SHARES)).copy_first([copied])
+    torch.save(vars(outcome) | {"copied": copied}, folder / f"{rank}.pt")
     dist.destroy_process_group()
 
 
@@ -102,6 +104,10 @@ def test_statistics_are_those_of_the_whole_batch(
     for outcome in shared:
         for name, expected in whole.statistics.items():
             torch.testing.assert_close(outcome["statistics"][name], expected, msg=name)
+
+
+def test_all_get_what_the_first_has(shared: list[dict[str, Any]]) -> None:
+    assert [outcome["copied"].tolist() for outcome in shared] == [[0.0, 0.0]] * len(SHARES)
 
 
 def test_parts_of_a_batch_without_statistics_add_up(people: People) -> None:

@@ -18,6 +18,11 @@ def test_overrides_reach_inner_fields() -> None:
     assert (settings.data.shards, settings.seed, settings.weights.joints) == (2, 7, 1.0)
 
 
+@pytest.mark.parametrize("text", ["2e-4", "2.0e-4", "0.0002"])
+def test_numbers_may_be_written_as_in_python(text: str) -> None:
+    assert load_settings(NANO, [f"learning_rate={text}"]).learning_rate == 0.0002
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -26,6 +31,8 @@ def test_overrides_reach_inner_fields() -> None:
         ("steps=0", "steps must be positive"),
         ("steps", "field=value"),
         ("data=3", "must be a mapping"),
+        ("data.folder=[", r"data.folder must be YAML, got '\['"),
+        ("learning_rate=e5", "must be float"),
         ("data.shards=2000000", "held-out"),
     ],
 )

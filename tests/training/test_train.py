@@ -55,6 +55,17 @@ def test_stopping_and_going_on_changes_nothing(settings: TrainSettings) -> None:
             assert torch.equal(values, wanted[part][name]), (part, name)
 
 
+def test_a_line_of_the_log_that_was_cut_short_does_not_stop_a_run(
+    settings: TrainSettings,
+) -> None:
+    first = Run(settings)
+    first.train()
+    whole = first.log.read_text()
+    first.log.write_text(f'{whole}{{"step": 1, "ho')
+    Run(settings)
+    assert first.log.read_text() == whole
+
+
 def test_exported_weights_load_strictly(settings: TrainSettings) -> None:
     run = Run(settings)
     run.train()
