@@ -24,7 +24,7 @@ from smpler_model.bag_scans import Definition
 from smpler_model.frames import Frame
 from smpler_model.messages import Message, frame_from_messages, stamp_ns_of
 from smpler_model.source import SourceError
-from smpler_model.stamp_order import REWIND_NS, Companions, StampedMessage, StampOrder
+from smpler_model.stamp_order import Companions, StampedMessage, StampOrder, check_order
 
 __all__ = ["BagMessage", "BagReader", "CameraTopics", "SourceError", "Topic", "is_bag", "open_bag"]
 
@@ -267,21 +267,13 @@ class _CameraReader:
             self._depths.add(stamped)
         if stamped.topic != self.topics.image:
             return None
-        self._check_order(stamped.stamp_ns)
+        check_order(stamped.stamp_ns, self._last_ns)
+        self._last_ns = stamped.stamp_ns
         depth = self._depths.nearest(stamped.stamp_ns) if self.topics.depth else None
         frame = frame_from_messages(
             stamped.message, self._info, depth, rectified=self.topics.rectified
         )
         return replace(frame, stamp_ns=stamped.stamp_ns)
-
-    def _check_order(self, stamp_ns: int) -> None:
-        late_ns = 0 if self._last_ns is None else self._last_ns - stamp_ns
-        if 0 < late_ns <= REWIND_NS:
-            raise ValueError(
-                "images must come nearly in the order of their stamps, got one that is "
-                f"{late_ns / 1e6:.0f} ms late; it is left out"
-            )
-        self._last_ns = stamp_ns
 
 
 def _stamp(messages: Iterator[BagMessage]) -> Iterator[StampedMessage]:

@@ -15,6 +15,24 @@ REWIND_NS = 1_000_000_000
 """A stamp this much before the latest one means that the clock was set back."""
 
 
+def check_order(stamp_ns: int, last_ns: int | None) -> None:
+    """Refuse an image that comes a little late; one that comes much later is of a clock set back.
+
+    Args:
+        stamp_ns: of the image.
+        last_ns: of the image before, None for the first.
+
+    Raises:
+        ValueError: the stamp is before the last one by up to `REWIND_NS`.
+    """
+    late_ns = 0 if last_ns is None else last_ns - stamp_ns
+    if 0 < late_ns <= REWIND_NS:
+        raise ValueError(
+            "images must come nearly in the order of their stamps, got one that is "
+            f"{late_ns / 1e6:.0f} ms late; it is left out"
+        )
+
+
 @dataclass(frozen=True)
 class StampedMessage:
     """A message and when it is of.

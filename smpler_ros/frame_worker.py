@@ -10,6 +10,7 @@ from smpler_model.detectors.detector import Detections, GivenBoxes, detections_f
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.messages import frame_from_messages
 from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.stamp_order import check_order
 from smpler_ros.message_types import Message
 from smpler_ros.statistics import Statistics
 
@@ -99,6 +100,7 @@ class FrameWorker:
         frame = frame_from_messages(
             arrival.image, arrival.camera_info, arrival.depth, rectified=self._rectified
         )
+        check_order(frame.stamp_ns, self._pipeline.camera_state(name).last_stamp_ns)
         if frame.camera is None:
             self._report(name, self._explain_missing_calibration(arrival))
         if arrival.detections is not None:

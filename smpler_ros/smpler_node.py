@@ -88,7 +88,7 @@ class SmplerNode(ManagedNode):
         """Do a step of the lifecycle; rclpy itself would hide what it raises."""
         try:
             step()
-        except (ValueError, OSError, ImportError, RuntimeError) as error:
+        except Exception as error:
             self.get_logger().error(f"cannot {what}: {error}")
             self._leave_cameras()
             if what == "configure":

@@ -117,6 +117,28 @@ def test_a_fault_costs_its_own_image_only(bench: Bench, arrival: Arrival, reason
     assert list(bench.worker.process({"left": good}, mesh=False)) == ["left"]
 
 
+def test_an_image_that_is_a_little_late_is_left_out_and_forgets_nobody(bench: Bench) -> None:
+    def send(seconds: int, nanoseconds: int) -> list[int]:
+        message = image(seconds)
+        message.header.stamp.nanosec = nanoseconds
+        done = bench.worker.process({"left": Arrival(message, camera_info())}, mesh=False)
+        return done["left"][1].people.ids.tolist() if done else []
+
+    send(5, 0)
+    ids = send(5, 33_000_000)
+    assert ids
+    assert send(5, 20_000_000) == []
+    assert bench.reports == [
+        (
+            "left",
+            "an image was dropped: images must come nearly in the order of their stamps, got one "
+            "that is 13 ms late; it is left out",
+        )
+    ]
+    assert send(5, 66_000_000) == ids
+    assert send(1, 0) != ids  # the clock was set back
+
+
 class FullMemory(Estimator):
     """An estimator on a GPU without memory for even one person."""
 

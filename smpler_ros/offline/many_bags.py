@@ -15,6 +15,7 @@ from smpler_ros.offline.accuracy import FIGURES
 from smpler_ros.offline.bag_run import Progress, Summary, evaluate_bag
 from smpler_ros.offline.config import EvaluationConfig
 from smpler_ros.offline.engine import Engine
+from smpler_ros.offline.run_files import STATE
 
 ATTEMPTS = 2
 """A bag that fails is tried so often."""
@@ -206,6 +207,8 @@ def _bags_below(path: Path) -> list[Path]:
 
 
 def _bags_in(child: Path) -> list[Path]:
+    if (child / STATE).is_file():  # an earlier run, whose bag is no recording
+        return []
     if is_bag(child):
         return [child]
     return _bags_below(child) if child.is_dir() else []

@@ -1,4 +1,5 @@
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,10 @@ def shelf(tmp_path: Path) -> Path:
 
 def test_bags_are_found_in_folders_patterns_and_lists(shelf: Path) -> None:
     everything = [shelf / name for name in ("a.bag", "b", "deep")]
+    assert find_bags([str(shelf)]) == everything
+    earlier = shelf / "evaluations" / "b"
+    shutil.copytree(shelf / "b", earlier / "bag")
+    (earlier / "state.npz").touch()
     assert find_bags([str(shelf)]) == everything
     assert find_bags([str(shelf / "b")]) == [shelf / "b"]
     assert find_bags([f"{shelf}/*.bag", f"{shelf}/b"]) == [shelf / "a.bag", shelf / "b"]
