@@ -286,7 +286,7 @@ def test_speed_is_that_of_the_measurements() -> None:
     page = (ROOT / "docs" / "performance.md").read_text()
     machine = re.search(r"network alone, (.*?):\n", README)
     assert machine
-    for model in ("smpler_nano", "smpler_w32"):
+    for model in ("smpler_nano", "smpler_w32", "smpler_w48"):
         table = page.split(f"<!-- inference_{model} -->")[1].split("<!-- end -->")[0]
         assert machine[1] in table
         cells = [line.strip("| ").split(" | ") for line in table.splitlines()]
