@@ -42,10 +42,10 @@ def measure(weights: Path, settings: TrainSettings) -> dict[str, Errors]:
     training, _, held_out = (
         [shard_path(data.folder, seed) for seed in seeds] for seeds in shard_seeds(data)
     )
-    crops = CropFiles(held_out)
     arrays = load_builtin_body()
     model = load_model(weights, config=find_model(settings.model), body=arrays)
     body = Body(arrays)
+    crops = CropFiles(held_out)
     mean = mean_answer(CropFiles(training[:1]))
     hard = draw_any_poses(settings, min(_ANY_POSES, len(crops)))
     return {
