@@ -80,10 +80,10 @@ class MeasuredNode(SmplerNode):
         session = self._session
         if session is None:
             return
-        for _, _, stamp_ns, steps_ms in session.process(arrivals):
-            inside_ms = 1e3 * (time.perf_counter() - self._came[stamp_ns])
-            whole_ms = (time.time_ns() - stamp_ns) / 1e6
-            self.passages.append(Passage(whole_ms, inside_ms, steps_ms["estimate"]))
+        for _, done in session.process(arrivals):
+            inside_ms = 1e3 * (time.perf_counter() - self._came[done.stamp_ns])
+            whole_ms = (time.time_ns() - done.stamp_ns) / 1e6
+            self.passages.append(Passage(whole_ms, inside_ms, done.steps_ms["estimate"]))
 
 
 @dataclass(frozen=True)

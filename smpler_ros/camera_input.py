@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from rclpy.clock import Clock
 from rclpy.node import Node
-from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from smpler_model.messages import stamp_ns_of
@@ -15,13 +14,18 @@ from smpler_ros.fitting_subscription import FittingSubscription
 from smpler_ros.frame_worker import Arrival
 from smpler_ros.message_types import Message, import_message_class
 from smpler_ros.pairing import Found, Pairing, Partner
+from smpler_ros.silence import SILENCE_S, explain_missing_partner, explain_silence
 
 CHECK_PERIOD_S = 0.5
-SILENCE_S = 5.0
 PARTNER_DEPTH = 5  # one that belongs to an older image may still find it
 CALIBRATION_WAIT_S = 1.0
 DEPTH, DETECTIONS = "depth", "detections"
+CONSEQUENCES = {
+    DEPTH: "people are placed without it",
+    DETECTIONS: "images without are dropped",
+}
 DETECTIONS_TYPE = "vision_msgs/msg/Detection2DArray"
+IMAGE_TYPE, COMPRESSED_TYPE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ class InputConfig:
     depth: bool = False
     detections: bool = False
     tolerance_s: float = 0.02
+
+    @property
+    def image_type(self) -> str:
+        """The images' type, by its name."""
+        return COMPRESSED_TYPE if self.compressed else IMAGE_TYPE
 
     def partners(self) -> tuple[Partner, ...]:
         """Return the topics that go with the image."""
@@ -64,6 +73,7 @@ class CameraInput:
         namespace: str,
         config: InputConfig,
         store: Callable[[Arrival], None],
+        lose: Callable[[], None],
     ) -> None:
         """Join the topics.
 
@@ -71,7 +81,8 @@ class CameraInput:
             node: that listens.
             namespace: of the camera, relative to the node's; empty for the node's own.
             config: which topics there are.
-            store: gets every image.
+            store: gets every image, with what belongs to it.
+            lose: called for every image that is dropped because its detections did not come.
 
         Raises:
             ImportError: `detections` are wanted, and vision_msgs is not installed.
@@ -79,22 +90,24 @@ class CameraInput:
         self._node = node
         self._config = config
         self._store = store
+        self._count_lost = lose
+        kinds = {DEPTH: Image} if config.depth else {}
+        if config.detections:
+            kinds[DETECTIONS] = cast(type[Any], import_message_class(DETECTIONS_TYPE))
         self._camera_info: CameraInfo | None = None
         self._first_arrival_s: float | None = None
         self._held: Message | None = None
         self._last_arrival_s = time.monotonic()
         self._pairing: Pairing[Message] = Pairing(
-            config.partners(), round(config.tolerance_s * 1e9), self._emit
+            config.partners(), round(config.tolerance_s * 1e9), self._emit, self._lose
         )
-        calibration = join_names(namespace, "camera_info")
-        self._others = [
-            FittingSubscription(node, calibration, CameraInfo, self._store_camera_info)
-        ]
-        if config.depth:
-            self._others.append(self._subscribe_partner(namespace, DEPTH, Image))
-        if config.detections:
-            kind = cast(type[Any], import_message_class(DETECTIONS_TYPE))
-            self._others.append(self._subscribe_partner(namespace, DETECTIONS, kind))
+        self._calibrations = FittingSubscription(
+            node, join_names(namespace, "camera_info"), CameraInfo, self._store_camera_info
+        )
+        self._partners = {
+            name: self._subscribe_partner(namespace, name, kind) for name, kind in kinds.items()
+        }
+        self._last_fit_s = dict.fromkeys(kinds, time.monotonic())
         image = node.resolve_topic_name(join_names(namespace, "image"))  # remapped, then extended
         topic = compressed_topic(image) if config.compressed else image
         kind = CompressedImage if config.compressed else Image
@@ -106,7 +119,7 @@ class CameraInput:
     def close(self) -> None:
         """Leave the topics."""
         self._node.destroy_timer(self._timer)
-        for subscription in (self._images, *self._others):
+        for subscription in (self._images, self._calibrations, *self._partners.values()):
             subscription.close()
 
     def _subscribe_partner(
@@ -153,70 +166,61 @@ class CameraInput:
             self._pairing.add_image(stamp_ns_of(held), held)
 
     def _emit(self, image: Message, partners: Found[Message]) -> None:
+        self._note_fits(partners)
         self._store(Arrival(image, self._camera_info, **partners))
+
+    def _lose(self, _image: Message, partners: Found[Message]) -> None:
+        self._note_fits(partners)
+        self._count_lost()
+
+    def _note_fits(self, partners: Found[Message]) -> None:
+        now = time.monotonic()
+        self._last_fit_s |= {name: now for name, found in partners.items() if found is not None}
 
     def _check(self) -> None:
         if self._has_waited():
             self._release()
+        self._calibrations.adapt()
         publishers = self._images.adapt()
-        for subscription in self._others:
-            subscription.adapt()
-        if time.monotonic() - self._last_arrival_s > SILENCE_S:
-            self._last_arrival_s = time.monotonic()
-            expected = "CompressedImage" if self._config.compressed else "Image"
+        now = time.monotonic()
+        if now - self._last_arrival_s > SILENCE_S:
+            self._last_arrival_s = now
+            # What belongs to images is not missed before they come.
+            self._last_fit_s = dict.fromkeys(self._last_fit_s, now)
             compressed = compressed_topic(self._images.topic)
             self._node.get_logger().warning(
                 explain_silence(
                     self._images.topic,
-                    expected,
+                    self._config.image_type,
                     publishers,
                     elsewhere=compressed if self._node.count_publishers(compressed) else None,
                 )
             )
+        for name, subscription in self._partners.items():
+            self._check_partner(name, subscription, now)
+
+    def _check_partner(self, name: str, subscription: FittingSubscription, now: float) -> None:
+        """Say why images go without something that belongs to them."""
+        publishers = subscription.adapt()
+        if now - self._last_fit_s[name] <= SILENCE_S:
+            return
+        self._last_fit_s[name] = now
+        gap_ns = self._pairing.nearest_gap_ns(name)
+        self._node.get_logger().warning(
+            explain_missing_partner(
+                name,
+                subscription.topic,
+                IMAGE_TYPE if name == DEPTH else DETECTIONS_TYPE,
+                publishers,
+                consequence=CONSEQUENCES[name],
+                gap_s=None if gap_ns is None else gap_ns / 1e9,
+            )
+        )
 
 
 def compressed_topic(image: str) -> str:
     """Return where image_transport publishes a topic's images compressed."""
     return f"{image}/compressed"
-
-
-def explain_silence(
-    topic: str,
-    expected: str,
-    publishers: list[TopicEndpointInfo],
-    elsewhere: str | None = None,
-) -> str:
-    """Return a sentence on why nothing may arrive, with the publishers, their types and QoS.
-
-    Args:
-        topic: where images are expected.
-        expected: their type in sensor_msgs.
-        publishers: on the topic.
-        elsewhere: topic of the same images, compressed, if it is published.
-    """
-    if not publishers and elsewhere is not None:
-        return (
-            f"no image on {topic} for {SILENCE_S:.0f} s and nobody publishes it, but {elsewhere} "
-            "is published: set image_transport to compressed"
-        )
-    if not publishers:
-        return (
-            f"no image on {topic} for {SILENCE_S:.0f} s and nobody publishes it: start the camera "
-            "or remap the topic (--ros-args -r image:=/your/topic)"
-        )
-    described = ", ".join(
-        f"{join_names(publisher.node_namespace, publisher.node_name)} ({publisher.topic_type}, "
-        f"{publisher.qos_profile.reliability.name.lower()})"
-        for publisher in publishers
-    )
-    wanted = f"sensor_msgs/msg/{expected}"
-    remedy = "check that the camera is running"
-    if any(publisher.topic_type != wanted for publisher in publishers):
-        remedy = f"expected {wanted}; publish that, or set image_transport"
-    return (
-        f"no image on {topic} for {SILENCE_S:.0f} s although it is published by {described}: "
-        f"{remedy}"
-    )
 
 
 def join_names(namespace: str, name: str) -> str:

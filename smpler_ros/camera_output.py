@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage
@@ -20,6 +21,7 @@ from smpler_ros.images import jpeg_message
 from smpler_ros.markers import MeshMarkers, SkeletonMarkers
 from smpler_ros.message_types import Message, MessageTypes
 
+CLEAR_TIMEOUT = Duration(seconds=0.5)  # for each topic of markers
 PEOPLE_DEPTH, TF_DEPTH, MARKERS_DEPTH, OVERLAY_DEPTH = 10, 100, 5, 1
 
 
@@ -123,8 +125,8 @@ class CameraOutput:
             or (live.overlay_mesh and _is_heard(self._overlay))
         )
 
-    def publish(self, frame: Frame, result: FrameResult, live: LiveOutput) -> None:
-        """Publish what a frame shows, as far as somebody listens."""
+    def publish_people(self, result: FrameResult, live: LiveOutput) -> None:
+        """Publish people and their frames, as far as somebody listens."""
         self._frame_id = result.frame_id
         header = header_message(self._types, result.stamp_ns, result.frame_id)
         if _is_heard(self._people):
@@ -133,6 +135,10 @@ class CameraOutput:
             self._transforms.publish(
                 transforms_message(self._types, header, result.people, live.tf_prefix)
             )
+
+    def publish_views(self, frame: Frame, result: FrameResult, live: LiveOutput) -> None:
+        """Publish what people look at, markers and pictures, as far as somebody listens."""
+        header = header_message(self._types, result.stamp_ns, result.frame_id)
         has_mesh = result.people.vertices_m is not None
         if has_mesh and _is_heard(self._meshes):
             self._meshes.publish(self._mesh_markers.serialize(header, result.people))
@@ -144,10 +150,14 @@ class CameraOutput:
             other.publish(header, result)
 
     def clear(self, stamp_ns: int) -> None:
-        """Take all markers away."""
+        """Take all markers away, and wait until that has arrived: the process may end next."""
         header = header_message(self._types, stamp_ns, self._frame_id)
-        self._meshes.publish(self._mesh_markers.serialize_clear(header))
-        self._skeletons.publish(self._skeleton_markers.serialize_clear(header))
+        for publisher, markers in (
+            (self._meshes, self._mesh_markers),
+            (self._skeletons, self._skeleton_markers),
+        ):
+            publisher.publish(markers.serialize_clear(header))
+            publisher.wait_for_all_acked(CLEAR_TIMEOUT)
         for other in self._others:
             other.clear(header)
 

@@ -41,6 +41,8 @@ def judge(report: CameraReport) -> tuple[bytes, str]:
         return DiagnosticStatus.ERROR, report.last_error
     if not report.received:
         return DiagnosticStatus.STALE, "no images"
+    if report.without_detections == report.received:
+        return DiagnosticStatus.WARN, "no detections that fit an image: images are dropped"
     return DiagnosticStatus.OK, f"{report.people} people at {report.rate_hz:.1f} Hz"
 
 
@@ -53,6 +55,8 @@ def _status(
         "images received": str(report.received),
         "images dropped": str(report.dropped),
         "images failed": str(report.failed),
+        "images without detections": str(report.without_detections),
+        "images without depth": str(report.without_depth),
         "people": str(report.people),
         "age of people (ms)": f"{report.age_ms:.1f}",
         **{f"{step} (ms)": f"{ms:.2f}" for step, ms in report.steps_ms.items()},

@@ -1,8 +1,9 @@
 """What happens to images between arrival and publication. Needs no ROS."""
 
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -82,19 +83,27 @@ class FrameWorker:
             By camera, where nothing went wrong.
         """
         with self._lock:
-            frames = {}
+            frames, times_ms = {}, {}
             for name, arrival in arrivals.items():
+                began = time.perf_counter()
                 try:
                     frames[name] = self._read(name, arrival)
                 except ValueError as error:
                     self._fail(name, error)
+                times_ms[name] = {"read": 1e3 * (time.perf_counter() - began)}
             try:
                 results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
             except Exception as error:
                 for name in frames:
                     self._fail(name, error)
                 return {}
-            return {name: (frames[name], result) for name, result in results.items()}
+            return {
+                name: (
+                    frames[name],
+                    replace(result, timings_ms=times_ms[name] | result.timings_ms),
+                )
+                for name, result in results.items()
+            }
 
     def _read(self, name: str, arrival: Arrival) -> Frame:
         frame = frame_from_messages(

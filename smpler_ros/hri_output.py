@@ -22,7 +22,11 @@ DEPTH = 10
 
 
 class HriOutput:
-    """Publishes bodies as REP 155 has them. State are the publishers of the bodies now tracked."""
+    """Publishes bodies as REP 155 has them, as far as somebody listens.
+
+    The REP fixes the frames' names: `tf_prefix` does not change them. State are the publishers of
+    the bodies now tracked.
+    """
 
     def __init__(
         self,
@@ -67,15 +71,19 @@ class HriOutput:
                 self._create(self._hri.region, f"{new}/roi"),
                 self._create(self._hri.skeleton, f"{new}/skeleton2d"),
             )
-        regions = region_messages(self._hri, header, people, camera)
-        skeletons = skeleton_messages(self._hri, header, people, camera)
-        for name, region, skeleton in zip(names, regions, skeletons, strict=True):
-            for publisher, message in zip(self._bodies[name], (region, skeleton), strict=True):
-                publisher.publish(message)
-        if names:
+        if any(_is_heard(region) for region, _ in self._bodies.values()):
+            regions = region_messages(self._hri, header, people, camera)
+            for name, message in zip(names, regions, strict=True):
+                self._bodies[name][0].publish(message)
+        if any(_is_heard(skeleton) for _, skeleton in self._bodies.values()):
+            skeletons = skeleton_messages(self._hri, header, people, camera)
+            for name, message in zip(names, skeletons, strict=True):
+                self._bodies[name][1].publish(message)
+        if names and _is_heard(self._transforms):
             self._transforms.publish(body_transforms(self._types, header, people))
         # Last, so that whoever reads it finds the bodies' topics.
-        self._list.publish(tracked_message(self._hri, header, people))
+        if _is_heard(self._list):
+            self._list.publish(tracked_message(self._hri, header, people))
 
     def clear(self, header: Message) -> None:
         """Say that nobody is tracked any more."""
@@ -95,3 +103,7 @@ class HriOutput:
     def _destroy(self, name: str) -> None:
         for publisher in self._bodies.pop(name):
             self._node.destroy_publisher(publisher)
+
+
+def _is_heard(publisher: Publisher[Any] | LifecyclePublisher[Any]) -> bool:
+    return publisher.get_subscription_count() > 0

@@ -35,10 +35,11 @@ class Inbox(Generic[Item]):
             taken, self._newest = self._newest, {}
             return {} if self._closed else taken
 
-    def dropped(self) -> dict[str, int]:
-        """Return how many items of each camera were replaced before they were taken."""
+    def take_dropped(self) -> dict[str, int]:
+        """Return how many items of each camera were replaced untaken since the last call."""
         with self._condition:
-            return dict(self._dropped)
+            dropped, self._dropped = self._dropped, Counter()
+            return dict(dropped)
 
     def close(self) -> None:
         """Wake the worker and give nothing more."""

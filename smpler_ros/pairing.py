@@ -26,7 +26,9 @@ class Partner:
 class Pairing(Generic[Item]):
     """Hands on each image with its partners, in the order of the images.
 
-    State are the images that wait and the newest of every partner.
+    State are the images that wait and the newest of every partner. Stamps that go back by more
+    than images wait are those of a clock that was set back: what waits is of the time before, and
+    lost.
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class Pairing(Generic[Item]):
         partners: tuple[Partner, ...],
         tolerance_ns: int,
         emit: Callable[[Item, Found[Item]], None],
+        lose: Callable[[Item, Found[Item]], None],
         *,
-        depth: int = 8,
+        wait_ns: int = 1_000_000_000,
+        depth: int = 64,
     ) -> None:
         """Prepare.
 
@@ -43,38 +47,66 @@ class Pairing(Generic[Item]):
             partners: of the image; without any, images go on at once.
             tolerance_ns: how far stamps may be apart.
             emit: gets an image, and every partner by name, None for one that did not come.
+            lose: gets an image whose required partners did not all come, and those that did.
+            wait_ns: how much older than the newest image one that waits may be.
             depth: how many images and partners wait at most.
         """
         self._partners = partners
         self._tolerance_ns = tolerance_ns
+        self._wait_ns = wait_ns
         self._emit = emit
-        self._images: deque[tuple[int, Item]] = deque(maxlen=depth)
+        self._lose = lose
+        self._depth = depth
+        self._images: deque[tuple[int, Item]] = deque()
         self._waiting: dict[str, deque[tuple[int, Item]]] = {
             partner.name: deque(maxlen=depth) for partner in partners
         }
 
     def add_image(self, stamp_ns: int, image: Item) -> None:
         """Take an image."""
+        if self._images and stamp_ns < self._images[-1][0] - self._wait_ns:
+            self._lose_first(len(self._images))
+            for partners in self._waiting.values():
+                partners.clear()
         self._images.append((stamp_ns, image))
         self._advance()
+        late = sum(stamp < stamp_ns - self._wait_ns for stamp, _ in self._images)
+        self._lose_first(max(late, len(self._images) - self._depth))
 
     def add_partner(self, name: str, stamp_ns: int, item: Item) -> None:
         """Take what belongs to an image of about the same stamp, earlier or later."""
         self._waiting[name].append((stamp_ns, item))
         self._advance()
 
+    def nearest_gap_ns(self, name: str) -> int | None:
+        """Return how far the newest partner's stamp is from that of the nearest waiting image."""
+        partners = self._waiting[name]
+        if not partners or not self._images:
+            return None
+        return min(abs(stamp - partners[-1][0]) for stamp, _ in self._images)
+
     def _advance(self) -> None:
         """Hand on images from the oldest, as far as they are complete."""
-        ready = 0
-        for index, (stamp_ns, image) in enumerate(self._images):
-            found = {p.name: self._nearest(p.name, stamp_ns) for p in self._partners}
+        ready: list[tuple[int, Found[Item]]] = []
+        for index, (stamp_ns, _) in enumerate(self._images):
+            found = self._find(stamp_ns)
             missing = [p for p in self._partners if found[p.name] is None]
             is_newest = index == len(self._images) - 1
             if not missing or (not is_newest and not any(p.required for p in missing)):
-                self._emit(image, found)
-                ready = index + 1
-        for _ in range(ready):
-            self._images.popleft()
+                ready.append((index, found))
+        taken = 0
+        for index, found in ready:
+            self._lose_first(index - taken)
+            self._emit(self._images.popleft()[1], found)
+            taken = index + 1
+
+    def _lose_first(self, count: int) -> None:
+        for _ in range(count):
+            stamp_ns, image = self._images.popleft()
+            self._lose(image, self._find(stamp_ns))
+
+    def _find(self, stamp_ns: int) -> Found[Item]:
+        return {partner.name: self._nearest(partner.name, stamp_ns) for partner in self._partners}
 
     def _nearest(self, name: str, stamp_ns: int) -> Item | None:
         apart = [(abs(stamp - stamp_ns), item) for stamp, item in self._waiting[name]]

@@ -1,18 +1,22 @@
 """What a configured node holds: the pipeline and the publishers of every camera."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.serialization import serialize_message
+from rclpy.time import Time
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import build_pipeline
 from smpler_model.detectors.detector import GivenBoxes
+from smpler_model.frames import Frame, FrameResult
 from smpler_model.parameters import Value
 from smpler_model.pipeline import PipelineConfig
+from smpler_model.step_times import StepTimes
 from smpler_ros.camera_input import InputConfig
 from smpler_ros.camera_output import (
     TF_DEPTH,
@@ -28,6 +32,23 @@ from smpler_ros.node_parameters import TOPIC_DETECTOR
 from smpler_ros.statistics import Statistics
 
 Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published of an image.
+
+    Attributes:
+        people: how many.
+        stamp_ns: the image's.
+        age_ms: time from that stamp until the people were published.
+        steps_ms: time of every step.
+    """
+
+    people: int
+    stamp_ns: int
+    age_ms: float
+    steps_ms: dict[str, float]
 
 
 class Session:
@@ -71,6 +92,7 @@ class Session:
             person_labels=cast(tuple[str, ...], values["person_labels"]),
         )
         self._live = live_output(values)
+        self._report = report
         self._node = node
         self._transforms: LifecyclePublisher[Any] = node.create_lifecycle_publisher(
             TFMessage, "/tf", TF_DEPTH
@@ -83,26 +105,50 @@ class Session:
             mesh_opacity=cast(float, values["mesh_opacity"]),
         )
         self._outputs: dict[str, CameraOutput] = {}
-        for name in self.cameras:
-            others: tuple[Output, ...] = ()
-            if values["publish_hri"]:
-                others = (HriOutput(node, name, types, self._transforms),)
-            self._outputs[name] = CameraOutput(node, name, types, config, self._transforms, others)
+        try:
+            for name in self.cameras:
+                others: tuple[Output, ...] = ()
+                if values["publish_hri"]:
+                    others = (HriOutput(node, name, types, self._transforms),)
+                self._outputs[name] = CameraOutput(
+                    node, name, types, config, self._transforms, others
+                )
+        except Exception:
+            self.close()
+            raise
 
-    def process(
-        self, arrivals: Mapping[str, Arrival]
-    ) -> Iterator[tuple[str, int, int, dict[str, float]]]:
+    def process(self, arrivals: Mapping[str, Arrival]) -> Iterator[tuple[str, Published]]:
         """Find people, publish them, and say what was done, camera by camera.
 
-        Yields:
-            The camera's name, the number of people, the image's stamp in nanoseconds and the
-            time of each step in milliseconds.
+        A camera whose results cannot be published is reported and left out; the others go on.
         """
         live = self._live
         mesh = any(self._outputs[name].needs_mesh(live) for name in arrivals)
         for name, (frame, result) in self._worker.process(arrivals, mesh=mesh).items():
-            self._outputs[name].publish(frame, result, live)
-            yield name, len(result.people), result.stamp_ns, result.timings_ms
+            try:
+                published = self._publish(self._outputs[name], frame, result, live)
+            except Exception as error:
+                sentence = f"results were not published: {type(error).__name__}: {error}"
+                self.statistics.fail(name, sentence)
+                self._report(name, sentence)
+                continue
+            yield name, published
+
+    def _publish(
+        self, output: CameraOutput, frame: Frame, result: FrameResult, live: LiveOutput
+    ) -> Published:
+        times = StepTimes()
+        times.add(result.timings_ms)
+        times.frames = 1
+        with times.measure("publish"):
+            output.publish_people(result, live)
+        clock = self._node.get_clock()
+        age = clock.now() - Time(nanoseconds=result.stamp_ns, clock_type=clock.clock_type)
+        with times.measure("views"):
+            output.publish_views(frame, result, live)
+        return Published(
+            len(result.people), result.stamp_ns, age.nanoseconds / 1e6, times.means_ms()
+        )
 
     def reconfigure(self, config: PipelineConfig, live: LiveOutput) -> None:
         """Go on with other settings from the next image on."""

@@ -8,7 +8,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
-from rclpy.time import Time
 from rclpy.timer import Timer
 from std_msgs.msg import Header
 
@@ -52,8 +51,8 @@ class SmplerNode(ManagedNode):
         self._timer: Timer | None = None
 
     def close(self) -> None:
-        """Stop the worker and leave the cameras."""
-        self._leave_cameras()
+        """Leave the cameras, stop the worker, take all markers away."""
+        self._stop()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load model and detector and create the publishers; say why if that fails."""
@@ -66,9 +65,7 @@ class SmplerNode(ManagedNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Leave the cameras, stop the worker, take all markers away."""
-        self._leave_cameras()
-        if self._session is not None:
-            self._session.clear(self.get_clock().now().nanoseconds)
+        self._stop()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -79,7 +76,7 @@ class SmplerNode(ManagedNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything."""
-        self._leave_cameras()
+        self._stop()
         result = super().on_shutdown(state)
         self._end_session()
         return result
@@ -108,16 +105,33 @@ class SmplerNode(ManagedNode):
         self._worker.start()
         config = input_config(self._settings.values)
         for name in session.cameras:
-            self._inputs.append(CameraInput(self, name, config, self._store_for(name)))
+            self._inputs.append(
+                CameraInput(self, name, config, self._store_for(name), self._lose_for(name))
+            )
         self._timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=Clock())
 
     def _store_for(self, name: str) -> Callable[[Arrival], None]:
         def store(arrival: Arrival) -> None:
             if self._session is not None:
-                self._session.statistics.receive(name)
+                without_depth = bool(self._settings["use_depth"]) and arrival.depth is None
+                self._session.statistics.receive(name, without_depth=without_depth)
             self._inbox.put(name, arrival)
 
         return store
+
+    def _lose_for(self, name: str) -> Callable[[], None]:
+        def lose() -> None:
+            if self._session is not None:
+                self._session.statistics.lose(name)
+
+        return lose
+
+    def _stop(self) -> None:
+        """Leave the cameras, stop the worker, take the markers of an active node away."""
+        was_active = self._worker is not None
+        self._leave_cameras()
+        if was_active and self._session is not None:
+            self._session.clear(self.get_clock().now().nanoseconds)
 
     def _leave_cameras(self) -> None:
         if self._timer is not None:
@@ -139,17 +153,14 @@ class SmplerNode(ManagedNode):
         session = self._session
         if session is None:
             return
-        for name, people, stamp_ns, steps_ms in session.process(arrivals):
-            age = self.get_clock().now() - Time(
-                nanoseconds=stamp_ns, clock_type=self.get_clock().clock_type
-            )
-            session.statistics.process(name, people, age.nanoseconds / 1e6, steps_ms)
+        for name, done in session.process(arrivals):
+            session.statistics.process(name, done.people, done.age_ms, done.steps_ms)
 
     def _diagnose(self) -> None:
         session = self._session
         if session is None:
             return
-        reports = session.statistics.report(self._inbox.dropped())
+        reports = session.statistics.report(self._inbox.take_dropped())
         if self._diagnostics.get_subscription_count() == 0:
             return
         header = Header(stamp=self.get_clock().now().to_msg())

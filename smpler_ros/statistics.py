@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Clock = Callable[[], float]
 
@@ -20,6 +20,8 @@ class CameraReport:
         processed: of these, images whose people were published.
         dropped: images that a newer one replaced before their turn.
         failed: images that could not be processed.
+        without_detections: images that were dropped because their detections did not come.
+        without_depth: images that went without the depth that was asked for.
         rate_hz: of processed images.
         people: in the last image.
         age_ms: mean time from an image's stamp until its people were published.
@@ -32,6 +34,8 @@ class CameraReport:
     processed: int
     dropped: int
     failed: int
+    without_detections: int
+    without_depth: int
     rate_hz: float
     people: int
     age_ms: float
@@ -45,6 +49,8 @@ class _Counts:
     received: int = 0
     processed: int = 0
     failed: int = 0
+    without_detections: int = 0
+    without_depth: int = 0
     people: int = 0
     last_error: str = ""
     ages_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
@@ -58,17 +64,24 @@ class Statistics:
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: dict[str, _Counts] = {}
-        self._reported: dict[str, tuple[float, _Counts, int]] = {}
+        self._reported: dict[str, tuple[float, _Counts]] = {}
 
     def add_camera(self, name: str) -> None:
         """Report a camera from now on, even if nothing comes."""
         with self._lock:
             self._counts.setdefault(name, _Counts())
 
-    def receive(self, name: str) -> None:
-        """Count an image that came."""
+    def receive(self, name: str, *, without_depth: bool = False) -> None:
+        """Count an image that came; without the depth that was asked for, if that is so."""
         with self._lock:
             self._counts[name].received += 1
+            self._counts[name].without_depth += without_depth
+
+    def lose(self, name: str) -> None:
+        """Count an image that came and was dropped: its detections did not come."""
+        with self._lock:
+            self._counts[name].received += 1
+            self._counts[name].without_detections += 1
 
     def process(
         self, name: str, people: int, age_ms: float, steps_ms: Mapping[str, float]
@@ -91,7 +104,7 @@ class Statistics:
         """Return what happened since the last report.
 
         Args:
-            dropped: by camera, all images that were replaced so far.
+            dropped: by camera, images that were replaced since then.
         """
         now = self._clock()
         with self._lock:
@@ -99,19 +112,17 @@ class Statistics:
 
     def _report(self, name: str, now: float, dropped: int) -> CameraReport:
         counts = self._counts[name]
-        before_s, before, before_dropped = self._reported.get(name, (now, _Counts(), 0))
-        self._reported[name] = (
-            now,
-            _Counts(counts.received, counts.processed, counts.failed),
-            dropped,
-        )
+        before_s, before = self._reported.get(name, (now, _Counts()))
+        self._reported[name] = (now, replace(counts))
         elapsed = now - before_s
         processed = counts.processed - before.processed
         return CameraReport(
             received=counts.received - before.received,
             processed=processed,
-            dropped=dropped - before_dropped,
+            dropped=dropped,
             failed=counts.failed - before.failed,
+            without_detections=counts.without_detections - before.without_detections,
+            without_depth=counts.without_depth - before.without_depth,
             rate_hz=processed / elapsed if elapsed > 0 else 0.0,
             people=counts.people,
             age_ms=_mean(counts.ages_ms),

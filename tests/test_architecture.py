@@ -22,6 +22,7 @@ NODE_MODULES = {
             "recorder",
             "scene_topics",
             "session",
+            "silence",
             "smpler_node",
             "synthetic_camera",
         ),

@@ -11,7 +11,8 @@ def test_keeps_only_the_newest_of_each_camera_and_counts_the_rest() -> None:
         inbox.put("left", item)
     inbox.put("right", 9)
     assert inbox.take() == {"left": 3, "right": 9}
-    assert inbox.dropped() == {"left": 3}
+    assert inbox.take_dropped() == {"left": 3}
+    assert inbox.take_dropped() == {}
 
 
 def test_an_item_taken_is_not_a_drop() -> None:
@@ -19,7 +20,7 @@ def test_an_item_taken_is_not_a_drop() -> None:
     for item in range(3):
         inbox.put("", item)
         assert inbox.take() == {"": item}
-    assert inbox.dropped() == {}
+    assert inbox.take_dropped() == {}
 
 
 def test_worker_survives_an_exception_and_reports_it() -> None:

@@ -8,9 +8,25 @@ BOXES = Partner("detections", required=True)
 
 
 def collect(*partners: Partner) -> tuple[Pairing[str], list[tuple[str, Found[str]]]]:
-    out: list[tuple[str, Found[str]]] = []
-    pairing = Pairing[str](partners, 10, lambda image, found: out.append((image, found)))
+    pairing, out, _ = collect_all(*partners)
     return pairing, out
+
+
+def collect_all(
+    *partners: Partner,
+) -> tuple[Pairing[str], list[tuple[str, Found[str]]], list[str]]:
+    """Return a pairing, the images it hands on, and those it loses."""
+    out: list[tuple[str, Found[str]]] = []
+    lost: list[str] = []
+    pairing = Pairing[str](
+        partners,
+        10,
+        lambda image, found: out.append((image, found)),
+        lambda image, _found: lost.append(image),
+        wait_ns=1000,
+        depth=16,
+    )
+    return pairing, out, lost
 
 
 def test_without_partners_images_go_on_at_once() -> None:
@@ -49,6 +65,49 @@ def test_an_image_without_boxes_is_dropped() -> None:
     pairing.add_partner("detections", 200, "boxes of b")
     pairing.add_partner("detections", 100, "too late")
     assert out == [("b", {"detections": "boxes of b"})]
+
+
+def test_boxes_may_come_many_images_late() -> None:
+    pairing, out, lost = collect_all(BOXES)
+    for index in range(11):
+        pairing.add_image(100 * index, str(index))
+    assert (out, lost) == ([], [])
+    pairing.add_partner("detections", 300, "boxes of 3")
+    assert out == [("3", {"detections": "boxes of 3"})]
+    assert lost == ["0", "1", "2"]
+
+
+def test_what_waits_too_long_is_lost_and_counted() -> None:
+    pairing, out, lost = collect_all(BOXES)
+    for index in range(14):
+        pairing.add_image(100 * index, str(index))
+    assert lost == ["0", "1", "2"]
+    assert out == []
+
+
+def test_no_more_images_wait_than_there_is_room_for() -> None:
+    pairing, _, lost = collect_all(BOXES)
+    for index in range(20):
+        pairing.add_image(index, str(index))
+    assert lost == ["0", "1", "2", "3"]
+
+
+def test_a_clock_that_is_set_back_ends_the_wait() -> None:
+    pairing, out, lost = collect_all(BOXES)
+    pairing.add_image(10_000, "before")
+    pairing.add_partner("detections", 12_000, "of nothing")
+    pairing.add_image(0, "after")
+    pairing.add_partner("detections", 0, "boxes")
+    assert lost == ["before"]
+    assert out == [("after", {"detections": "boxes"})]
+
+
+def test_tells_how_far_stamps_are_apart() -> None:
+    pairing, _, _ = collect_all(BOXES)
+    pairing.add_image(100, "a")
+    assert pairing.nearest_gap_ns("detections") is None
+    pairing.add_partner("detections", 140, "boxes of another clock")
+    assert pairing.nearest_gap_ns("detections") == 40
 
 
 def test_the_nearest_partner_is_taken() -> None:

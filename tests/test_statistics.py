@@ -31,9 +31,20 @@ def test_reports_say_what_happened_since_the_last_one() -> None:
     assert second.steps_ms == {"estimate": 5.0}
     assert (second.last_error, second.is_new_error) == ("broken", True)
     clock.now += 1
-    third = statistics.report({"left": 4})["left"]
+    third = statistics.report({"left": 1})["left"]
     assert (third.received, third.processed, third.failed, third.dropped) == (0, 0, 0, 1)
     assert (third.last_error, third.is_new_error) == ("broken", False)
+
+
+def test_images_that_lack_something_are_counted() -> None:
+    statistics = Statistics(Clock())
+    statistics.add_camera("")
+    statistics.receive("", without_depth=True)
+    statistics.lose("")
+    report = statistics.report({})[""]
+    assert (report.received, report.without_depth, report.without_detections) == (2, 1, 1)
+    again = statistics.report({})[""]
+    assert (again.received, again.without_depth, again.without_detections) == (0, 0, 0)
 
 
 def test_cameras_are_apart() -> None:

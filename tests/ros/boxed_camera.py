@@ -62,8 +62,9 @@ class Camera:
         *,
         image: dict[str, object] | None = None,
         info: dict[str, object] | None = None,
+        gap_s: int = 0,
     ) -> int:
-        """Publish the next image with its boxes; return its stamp."""
+        """Publish the next image with its boxes, stamped a gap later; return its stamp."""
         self.index += 1
         header = self.header()
         rng = np.random.default_rng(self.index)
@@ -75,8 +76,10 @@ class Camera:
         self.images.publish(
             Image(header=header, data=array("B", pixels.tobytes()), **(fields | (image or {})))
         )
+        later = Header(frame_id=header.frame_id, stamp=header.stamp)
+        later.stamp.sec += gap_s
         self.boxes.publish(
-            Detection2DArray(header=header, detections=[detection(box) for box in boxes])
+            Detection2DArray(header=later, detections=[detection(box) for box in boxes])
         )
         return 10**9 + self.index * PERIOD_NS
 

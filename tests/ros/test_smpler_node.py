@@ -6,7 +6,9 @@ import pytest
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from sensor_msgs.msg import CompressedImage, Image
+from visualization_msgs.msg import MarkerArray
 
+from smpler_ros.markers import DELETEALL
 from tests.ros.conftest import StartNode
 from tests.ros.peer import Peer
 
@@ -48,10 +50,13 @@ def test_image_in_people_out(
 def test_stops_cleanly_on_a_signal(
     peer: Peer, start_node: StartNode, number: signal.Signals
 ) -> None:
+    markers: list[MarkerArray] = []
+    peer.node.create_subscription(MarkerArray, "mesh_markers", markers.append, 10)
     with start_node() as node:
         peer.wait_for_node()
         peer.exchange(seconds=1)
         status, output, seconds = node.stop(number)
+    peer.spin_until(lambda: any(m.action == DELETEALL for a in markers for m in a.markers))
     assert status == 0
     assert "Traceback" not in output
     assert seconds < 5.0

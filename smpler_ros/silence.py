@@ -1,0 +1,85 @@
+"""Why nothing arrives on a topic, in a sentence."""
+
+from collections.abc import Sequence
+
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+SILENCE_S = 5.0
+
+
+def explain_silence(
+    topic: str,
+    expected: str,
+    publishers: Sequence[TopicEndpointInfo],
+    elsewhere: str | None = None,
+) -> str:
+    """Return a sentence on why no images may arrive, with the publishers, their types and QoS.
+
+    Args:
+        topic: where images are expected.
+        expected: their type, such as `sensor_msgs/msg/Image`.
+        publishers: on the topic.
+        elsewhere: topic of the same images, compressed, if it is published.
+    """
+    silent = f"no image on {topic} for {SILENCE_S:.0f} s"
+    if not publishers and elsewhere is not None:
+        return (
+            f"{silent} and nobody publishes it, but {elsewhere} is published: set image_transport "
+            "to compressed"
+        )
+    if not publishers:
+        return (
+            f"{silent} and nobody publishes it: start the camera or remap the topic (--ros-args "
+            "-r image:=/your/topic)"
+        )
+    remedy = "check that the camera is running"
+    if any(publisher.topic_type != expected for publisher in publishers):
+        remedy = f"expected {expected}; publish that, or set image_transport"
+    return f"{silent} although it is published by {describe_publishers(publishers)}: {remedy}"
+
+
+def explain_missing_partner(
+    name: str,
+    topic: str,
+    expected: str,
+    publishers: Sequence[TopicEndpointInfo],
+    *,
+    consequence: str,
+    gap_s: float | None,
+) -> str:
+    """Return a sentence on why images may go without what belongs to them.
+
+    Args:
+        name: of what belongs to them, `depth` for instance.
+        topic: where it is expected.
+        expected: its type.
+        publishers: on the topic.
+        consequence: what happens to these images.
+        gap_s: how far the stamp of the last one that came is from an image's; None if none came.
+    """
+    silent = f"no {name} on {topic} fitted an image for {SILENCE_S:.0f} s, {consequence}"
+    if not publishers:
+        return (
+            f"{silent}: nobody publishes it; start its publisher or remap the topic (--ros-args "
+            f"-r {name}:=/your/topic)"
+        )
+    if any(publisher.topic_type != expected for publisher in publishers):
+        return f"{silent}: expected {expected} of {describe_publishers(publishers)}; publish that"
+    if gap_s is None:
+        return (
+            f"{silent}: {describe_publishers(publishers)} publishes nothing; check that it runs "
+            "and gets images"
+        )
+    return (
+        f"{silent}: the last one's stamp is {gap_s:.3f} s from the nearest image's; give it the "
+        "stamp of its image, or raise pairing_tolerance"
+    )
+
+
+def describe_publishers(publishers: Sequence[TopicEndpointInfo]) -> str:
+    """Return the names of publishers, with types and reliability."""
+    return ", ".join(
+        f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name} ({publisher.topic_type}, "
+        f"{publisher.qos_profile.reliability.name.lower()})"
+        for publisher in publishers
+    )

@@ -1,0 +1,83 @@
+"""What a configured node holds, in this process."""
+
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rclpy
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import Image
+
+from smpler_model.parameters import Value
+from smpler_ros.camera_output import CameraOutput
+from smpler_ros.frame_worker import Arrival
+from smpler_ros.node_parameters import NODE_PARAMETERS
+from smpler_ros.session import Session
+
+
+@pytest.fixture
+def node(ros_domain: int) -> Iterator[LifecycleNode]:
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    node = LifecycleNode("session", context=context)
+    yield node
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+@pytest.fixture
+def values(checkpoint: Path) -> dict[str, Value]:
+    return {parameter.name: parameter.default for parameter in NODE_PARAMETERS} | {
+        "model": str(checkpoint),
+        "detector": "full_image",
+        "cameras": ("left", "right"),
+        "device": "cpu",
+    }
+
+
+def grey_image(seconds: int) -> Image:
+    image = Image(height=48, width=64, encoding="rgb8", step=192)
+    image.data = array("B", bytes([127])) * (48 * 192)
+    image.header.frame_id = "camera_optical_frame"
+    image.header.stamp.sec = seconds
+    return image
+
+
+def test_what_one_camera_cannot_publish_costs_the_other_nothing(
+    node: LifecycleNode, values: dict[str, Value], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish, said = CameraOutput.publish_people, list[tuple[str, str]]()
+    session = Session(node, values, lambda camera, text: said.append((camera, text)))
+    broken = session._outputs["left"]
+
+    def publish_or_fail(output: CameraOutput, *arguments: object) -> None:
+        if output is broken:
+            raise RuntimeError("no memory left for a message")
+        publish(output, *arguments)
+
+    monkeypatch.setattr(CameraOutput, "publish_people", publish_or_fail)
+    done = dict(session.process({name: Arrival(grey_image(1)) for name in ("left", "right")}))
+    reports = session.statistics.report({})
+    session.close()
+    assert set(done) == {"right"}
+    assert set(done["right"].steps_ms) >= {"read", "estimate", "publish", "views"}
+    assert (reports["left"].failed, reports["right"].failed) == (1, 0)
+    assert (
+        "left",
+        "results were not published: RuntimeError: no memory left for a message",
+    ) in said
+
+
+def test_a_session_that_fails_leaves_no_publishers(
+    node: LifecycleNode, values: dict[str, Value], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {publisher.topic for publisher in node.publishers}
+
+    def missing(name: str) -> None:
+        raise ImportError(f"no {name}")
+
+    monkeypatch.setattr("smpler_ros.hri_output.import_message_class", missing)
+    with pytest.raises(ImportError, match="publish_hri needs the package hri_msgs"):
+        Session(node, values | {"publish_hri": True}, lambda *_: None)
+    assert {publisher.topic for publisher in node.publishers} == before
