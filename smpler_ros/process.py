@@ -45,7 +45,7 @@ def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None 
         arguments: Command line, for remappings and parameters; that of the process by default.
 
     Returns:
-        The exit status: 1 when the node could not start.
+        The exit status: 1 when the node could not start, or a callback failed.
     """
     stop = threading.Event()
 
@@ -64,16 +64,16 @@ def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None 
         get_logger("smpler_ros").fatal(f"the node cannot start: {error}")
         rclpy.try_shutdown()
         return 1
-    started = node.start()
-    if started:
-        _spin(node, stop)
+    went_well = node.start() and _spin(node, stop)
     node.close()
     node.destroy_node()
     rclpy.try_shutdown()
-    return 0 if started else 1
+    return 0 if went_well else 1
 
 
-def _spin(node: ManagedNode, stop: threading.Event) -> None:
+def _spin(node: ManagedNode, stop: threading.Event) -> bool:
+    """Spin until it is time to stop; return False when a callback failed before."""
+    crashed = threading.Event()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     stopped: Future[None] = Future()
@@ -83,6 +83,10 @@ def _spin(node: ManagedNode, stop: threading.Event) -> None:
             executor.spin_until_future_complete(stopped)
         except ExternalShutdownException:
             node.get_logger().info("the ROS context was shut down")
+        except Exception as error:
+            crashed.set()
+            node.get_logger().fatal(f"a callback failed: {type(error).__name__}: {error}")
+            raise  # an error of the program: the thread prints where it was
         finally:
             stop.set()
 
@@ -92,3 +96,4 @@ def _spin(node: ManagedNode, stop: threading.Event) -> None:
     stopped.set_result(None)
     thread.join()
     executor.shutdown()
+    return not crashed.is_set()
