@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from smpler_model.commands import export, info, run
 from smpler_model.commands.command import INTERRUPTED
+from smpler_model.device_memory import DeviceMemoryError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _build_parser().parse_args(arguments)
     try:
         return int(chosen.run(chosen))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, DeviceMemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -7,7 +7,6 @@ from typing import cast
 import torch
 
 from smpler_model.backends import Backend, Precision
-from smpler_model.body_arrays import BodyArrays
 from smpler_model.checkpoint import load_model
 from smpler_model.detectors.detector import Detector, FullImageDetector
 from smpler_model.detectors.motion import MotionDetector
@@ -19,7 +18,7 @@ from smpler_model.parameters import Values
 from smpler_model.pipeline import Pipeline, PipelineConfig
 from smpler_model.shipped import SHIPPED_MODELS, load_shipped_model
 from smpler_model.smoothing import OneEuro, SmoothingConfig
-from smpler_model.smpl_file import Gender, load_smpl_file
+from smpler_model.smpl_file import Gender, load_chosen_body
 from smpler_model.tracker import TrackerConfig
 
 CreateDetector = Callable[[], Detector]
@@ -83,11 +82,7 @@ def load_named_model(values: Values) -> Smpler:
         OSError: a file that cannot be read.
     """
     name = _str(values, "model")
-    body: BodyArrays | None = None
-    if _str(values, "body"):
-        body = load_smpl_file(
-            Path(_str(values, "body")), gender=cast(Gender, _str(values, "gender"))
-        )
+    body = load_chosen_body(_str(values, "body"), cast(Gender, _str(values, "gender")))
     if name in SHIPPED_MODELS:
         return load_shipped_model(name, body)
     if not Path(name).is_file():

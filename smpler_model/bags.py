@@ -191,7 +191,7 @@ class BagReader:
             for camera in self.cameras:
                 if camera.image == image:
                     return camera
-            if image in self.topics and self.topics[image].type.endswith("Image"):
+            if image in self.topics and self.topics[image].type in (IMAGE, COMPRESSED):
                 info, rectified = find_info(image, self.topics, alone=not self.cameras)
                 depth = find_depth(image, self.topics, self.first_message)
                 topic = self.topics[image]

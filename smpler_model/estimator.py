@@ -1,6 +1,7 @@
 """The network at work: crops in, arrays out."""
 
 import logging
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from smpler_model.backends import Backend, Precision, build_runner, choose
 from smpler_model.buckets import BUCKETS
+from smpler_model.device_memory import DeviceMemoryError, explain_memory
 from smpler_model.fast_network import OUTPUT_SHAPES
 from smpler_model.network import JOINT_COUNT, Smpler
 from smpler_model.runners import OUTPUT_SIZE
@@ -86,13 +88,15 @@ class Estimator:
 
         Raises:
             ValueError: an unknown name, a missing package, or what does not go together.
+            DeviceMemoryError: the network does not fit into the device's memory.
         """
         self.device = torch.device(device)
         choice = choose(model, self.device, backend, precision, exported)
-        self.model = model.to(self.device).eval()
         self.side = model.config.image_size
         self.backend = choice.backend
-        self._runner = build_runner(self.model, choice)
+        with self._explain_memory():
+            self.model = model.to(self.device).eval()
+            self._runner = build_runner(self.model, choice)
         self._most = BUCKETS[-1]  # people that are run at once
 
     @torch.inference_mode()
@@ -106,7 +110,7 @@ class Estimator:
         """Estimate the person in each of (n, side, side, 3) uint8 RGB crops.
 
         Raises:
-            torch.OutOfMemoryError: not even one person fits into the device's memory.
+            DeviceMemoryError: not even one person fits into the device's memory.
         """
         packed = self._run(crops).astype(np.float64)
         sizes = [int(np.prod(shape)) for shape in OUTPUT_SHAPES.values()]
@@ -119,16 +123,18 @@ class Estimator:
         """Pose bodies: (n, 24, 3, 3) and (n, 10) -> (n, 24, 3) joints before translation."""
         if len(betas) == 0:
             return np.empty((0, JOINT_COUNT, 3))
-        joints = self.model.body.joints(self._tensor(rotations), self._tensor(betas))
-        return np.asarray(joints.double().cpu().numpy())
+        with self._explain_memory():
+            joints = self.model.body.joints(self._tensor(rotations), self._tensor(betas))
+            return np.asarray(joints.double().cpu().numpy())
 
     @torch.inference_mode()
     def vertices(self, rotations: Floats, betas: Floats) -> NDArray[np.float32]:
         """Pose bodies: (n, 24, 3, 3) and (n, 10) -> (n, 6890, 3) before translation."""
         if len(betas) == 0:
             return np.empty((0, SMPL_VERTEX_COUNT, 3), np.float32)
-        mesh = self.model.body.mesh(self._tensor(rotations), self._tensor(betas))
-        return np.asarray(mesh.vertices.float().cpu().numpy())
+        with self._explain_memory():
+            mesh = self.model.body.mesh(self._tensor(rotations), self._tensor(betas))
+            return np.asarray(mesh.vertices.float().cpu().numpy())
 
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run on all crops, as many at once as fit: (n, OUTPUT_SIZE)."""
@@ -137,20 +143,21 @@ class Estimator:
         while done < len(crops):
             some = crops[done : done + self._most]
             try:
-                rows.append(self._runner.run(some))
-            except torch.OutOfMemoryError as error:
-                self._take_fewer(len(some), error)
+                with self._explain_memory():
+                    rows.append(self._runner.run(some))
+            except DeviceMemoryError:
+                if len(some) == 1:
+                    raise
+                self._take_fewer(len(some))
                 continue
             done += len(some)
         return np.concatenate(rows)
 
-    def _take_fewer(self, people: int, error: torch.OutOfMemoryError) -> None:
+    def _explain_memory(self) -> AbstractContextManager[None]:
+        return explain_memory("the network", self.device, "choose a smaller model")
+
+    def _take_fewer(self, people: int) -> None:
         """Halve what is run at once, from now on."""
-        if people == 1:
-            raise torch.OutOfMemoryError(
-                f"the network needs more memory than {self.device} has left for one person; end "
-                "other programs there, or choose a smaller model"
-            ) from error
         self._most = people // 2
         self._runner.forget(self._most)
         if self.device.type == "cuda":

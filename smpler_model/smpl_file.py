@@ -39,6 +39,19 @@ _ROOT = 2**32 - 1
 """SMPL's mark for "no parent", -1 as an unsigned number."""
 
 
+def load_chosen_body(path: str | Path | None, gender: Gender) -> BodyArrays | None:
+    """Read the body that a user chose: a file, or one of a folder by its gender; None for none.
+
+    Raises:
+        ValueError: a file that does not fit, or a gender without a folder to choose from.
+        FileNotFoundError: there is no such file.
+    """
+    if path:
+        return load_smpl_file(path, gender=gender)
+    _check_choice(gender, "no body")
+    return None
+
+
 def load_smpl_file(
     path: str | Path, regressor: Floats | None = None, *, gender: Gender = "neutral"
 ) -> BodyArrays:
@@ -54,12 +67,15 @@ def load_smpl_file(
         gender: which of the files in a folder.
 
     Raises:
-        ValueError: the file is damaged, unsafe, or no SMPL model.
+        ValueError: the file is damaged, unsafe, or no SMPL model, or a gender is to be chosen and
+            `path` is no folder.
         FileNotFoundError: there is no such file.
     """
     path = Path(path)
     if path.is_dir():
         path = find_smpl_file(path, gender)
+    elif path.is_file():
+        _check_choice(gender, f"the file {path}")
     if not path.is_file():
         raise FileNotFoundError(f"a SMPL file must be a file, got {path}; check the path")
     if path.suffix not in _READERS:
@@ -95,11 +111,21 @@ def find_smpl_file(folder: Path, gender: Gender) -> Path:
     ]
     if len(found) != 1:
         names = ", ".join(file.name for file in found) or "none"
+        rest = "" if gender == "neutral" else " and leave gender neutral"
         raise FileNotFoundError(
             f"{folder} must hold one {gender} SMPL file, {renamed.upper()}.pkl or .npz or "
-            f"{released}*.pkl, got {names}; give the file itself"
+            f"{released}*.pkl, got {names}; give the file itself{rest}"
         )
     return found[0]
+
+
+def _check_choice(gender: Gender, given: str) -> None:
+    """Refuse a gender where there is no folder to choose from."""
+    if gender != "neutral":
+        raise ValueError(
+            f"gender chooses from a folder of SMPL files, got {gender} and {given}; give the "
+            "folder as the body, or leave gender neutral"
+        )
 
 
 def arrays_from_smplx(model: nn.Module, regressor: Floats | None = None) -> BodyArrays:

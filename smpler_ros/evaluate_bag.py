@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from smpler_model.bags import is_bag
+from smpler_model.device_memory import DeviceMemoryError
 from smpler_ros.offline.bag_run import Progress
 from smpler_ros.offline.command_line import build_parser, read_config
 from smpler_ros.offline.files import write_atomically
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with _stop_on_signals() as stop:
         try:
             return run(chosen, stop)
-        except (ImportError, OSError, ValueError) as error:
+        except (ImportError, OSError, ValueError, DeviceMemoryError) as error:
             _say(str(error))
             return 1
         except KeyboardInterrupt:
@@ -88,6 +89,7 @@ def run(chosen: Namespace, stop: StopRequest) -> int:
         ImportError: Ray is wanted and not installed.
         ValueError: something that does not fit before the first bag.
         OSError: a file that cannot be read or written.
+        DeviceMemoryError: the network does not fit into its device's memory.
     """
     config = read_config(chosen)
     bags = find_bags(chosen.bags)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from smpler_model.detectors.detector import Detections, GivenBoxes, detections_from
+from smpler_model.device_memory import DeviceMemoryError
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.messages import frame_from_messages
 from smpler_model.pipeline import Pipeline, PipelineConfig
@@ -128,7 +129,7 @@ class FrameWorker:
 
     def _fail(self, name: str, error: Exception) -> None:
         sentence = f"an image was dropped: {type(error).__name__}: {error}"
-        if isinstance(error, ValueError):
+        if isinstance(error, ValueError | DeviceMemoryError):
             sentence = f"an image was dropped: {error}"
         self._statistics.fail(name, sentence)
         self._report(name, sentence)

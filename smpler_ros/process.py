@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from types import FrameType
 
 import rclpy
@@ -45,12 +46,13 @@ def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None 
         arguments: Command line, for remappings and parameters; that of the process by default.
 
     Returns:
-        The exit status: 1 when the node could not start.
+        The exit status: 1 when the node could not start, or a callback failed.
     """
-    stop = threading.Event()
+    # Not an Event: a signal in the moment when the wait begins would find its lock taken.
+    stop: SimpleQueue[None] = SimpleQueue()
 
     def request_stop(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
+        stop.put(None)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, request_stop)
@@ -64,16 +66,16 @@ def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None 
         get_logger("smpler_ros").fatal(f"the node cannot start: {error}")
         rclpy.try_shutdown()
         return 1
-    started = node.start()
-    if started:
-        _spin(node, stop)
+    went_well = node.start() and _spin(node, stop)
     node.close()
     node.destroy_node()
     rclpy.try_shutdown()
-    return 0 if started else 1
+    return 0 if went_well else 1
 
 
-def _spin(node: ManagedNode, stop: threading.Event) -> None:
+def _spin(node: ManagedNode, stop: SimpleQueue[None]) -> bool:
+    """Spin until it is time to stop; return False when a callback failed before."""
+    crashed = threading.Event()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     stopped: Future[None] = Future()
@@ -83,12 +85,17 @@ def _spin(node: ManagedNode, stop: threading.Event) -> None:
             executor.spin_until_future_complete(stopped)
         except ExternalShutdownException:
             node.get_logger().info("the ROS context was shut down")
+        except Exception as error:
+            crashed.set()
+            node.get_logger().fatal(f"a callback failed: {type(error).__name__}: {error}")
+            raise  # an error of the program: the thread prints where it was
         finally:
-            stop.set()
+            stop.put(None)
 
     thread = threading.Thread(target=spin, name="executor")
     thread.start()
-    stop.wait()
+    stop.get()
     stopped.set_result(None)
     thread.join()
     executor.shutdown()
+    return not crashed.is_set()

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.expand_topic_name import expand_topic_name
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.serialization import serialize_message
 from rclpy.time import Time
+from rclpy.validate_full_topic_name import validate_full_topic_name
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import build_pipeline
@@ -17,7 +20,7 @@ from smpler_model.frames import Frame, FrameResult
 from smpler_model.parameters import Value
 from smpler_model.pipeline import PipelineConfig
 from smpler_model.step_times import StepTimes
-from smpler_ros.camera_input import InputConfig
+from smpler_ros.camera_input import InputConfig, join_names
 from smpler_ros.camera_output import (
     TF_DEPTH,
     CameraOutput,
@@ -75,7 +78,7 @@ class Session:
             OSError: a file that cannot be read.
             ImportError: a message package that is missing.
         """
-        self.cameras = _camera_names(values)
+        self.cameras = _camera_names(node, values)
         self.statistics = Statistics()
         for name in self.cameras:
             self.statistics.add_camera(name)
@@ -188,11 +191,11 @@ def live_output(values: Values) -> LiveOutput:
     )
 
 
-def _camera_names(values: Values) -> tuple[str, ...]:
+def _camera_names(node: LifecycleNode, values: Values) -> tuple[str, ...]:
     """Return the cameras' names.
 
     Raises:
-        ValueError: there is none, or one twice.
+        ValueError: there is none, or one twice, or one that ROS does not allow.
     """
     names = cast(tuple[str, ...], values["cameras"])
     if not names or len(set(names)) != len(names):
@@ -200,4 +203,15 @@ def _camera_names(values: Values) -> tuple[str, ...]:
             f"cameras must name each camera once, got {list(names)}; give every camera a "
             "namespace of its own"
         )
+    for name in names:
+        try:
+            topic = expand_topic_name(
+                join_names(name, "image"), node.get_name(), node.get_namespace()
+            )
+            validate_full_topic_name(topic)
+        except (ValueError, InvalidTopicNameException) as error:
+            raise ValueError(
+                "cameras must be names of letters, digits, _ and /, with no digit after a /, got "
+                f"'{name}'; rename this camera"
+            ) from error
     return names

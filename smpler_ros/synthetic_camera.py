@@ -49,10 +49,10 @@ class SyntheticCamera(ManagedNode):
         values = self._settings.values
         try:
             self._film = make_film(values)
-        except ValueError as error:
+            self._topics = CameraTopics(self, values, self._film.scene.camera)
+        except Exception as error:  # rclpy itself would hide it
             self.get_logger().error(f"cannot configure: {error}")
             return FAILURE
-        self._topics = CameraTopics(self, values, self._film.scene.camera)
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -48,6 +48,13 @@ class Messages:
         kind = self._types["sensor_msgs/msg/Image"]
         return kind(self.header(stamp_ns), height, width, encoding, 0, step, data)
 
+    def disparity(self, stamp_ns: int, pixels: np.ndarray) -> Message:
+        """A message whose type is named like an image's."""
+        header, image = self.header(stamp_ns), self.image(stamp_ns, pixels, "32FC1")
+        region = self._types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
+        kind = self._types["stereo_msgs/msg/DisparityImage"]
+        return kind(header, image, 40.0, 0.1, region, 0.0, 64.0, 0.125)
+
     def compressed(self, stamp_ns: int, pixels: np.ndarray) -> Message:
         _, content = cv2.imencode(".png", pixels[..., ::-1])
         kind = self._types["sensor_msgs/msg/CompressedImage"]

@@ -11,7 +11,7 @@ from smpler_model.assembly import (
     load_named_model,
     pipeline_config,
 )
-from smpler_model.builtin_body import load_builtin_body
+from smpler_model.builtin_body import BUILTIN_BODY_PATH, load_builtin_body
 from smpler_model.checkpoint import save_checkpoint
 from smpler_model.config import SMPLER_NANO
 from smpler_model.detectors.motion import MotionDetector
@@ -19,6 +19,8 @@ from smpler_model.frames import Frame
 from smpler_model.models import build_model
 from smpler_model.parameters import check_values, default_values
 from smpler_model.pipeline import PipelineConfig
+
+BODY = str(BUILTIN_BODY_PATH)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,12 @@ def test_detectors_that_remember_belong_to_one_camera_each() -> None:
     [
         ({"model": "smpler_w99"}, FileNotFoundError, "model must be smpler_nano or a checkpoint"),
         ({"body": "/nowhere/smpl.pkl"}, OSError, "nowhere"),
+        ({"gender": "female"}, ValueError, "gender chooses from a folder .* female and no body"),
+        (
+            {"gender": "male", "body": BODY},
+            ValueError,
+            r"got male and .*body\.npz; give the folder",
+        ),
     ],
 )
 def test_models_that_cannot_be_loaded(

@@ -16,6 +16,7 @@ from smpler_model import estimator as estimator_module
 from smpler_model.backends import Backend, Precision
 from smpler_model.body_arrays import BodyArrays
 from smpler_model.config import SMPLER_NANO
+from smpler_model.device_memory import DeviceMemoryError
 from smpler_model.estimator import Estimates, Estimator
 from smpler_model.export import example_crops, export_model
 from smpler_model.fast_network import FastSmpler
@@ -167,7 +168,7 @@ class Memory:
     def run(self, some: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.tried.append(len(some))
         if len(some) > self.room:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return np.repeat(some[:, 0, 0, :1].astype(np.float32), OUTPUT_SIZE, 1)
 
 
@@ -199,8 +200,20 @@ def test_too_many_for_the_memory_are_run_in_halves(
 
 @pytest.mark.parametrize("limited", [0], indirect=True)
 def test_no_room_for_one_person_is_an_error(limited: tuple[Estimator, Memory]) -> None:
-    with pytest.raises(torch.OutOfMemoryError, match="more memory than cpu has left for one"):
+    with pytest.raises(DeviceMemoryError, match="the network needs more memory than cpu has left"):
         limited[0].estimate(crops(2))
+
+
+def test_no_room_for_so_many_bodies_is_an_error(model: Smpler) -> None:
+    count = 1 << 38  # numbers that are there once and read again; copied, they fit no machine
+    rotations, betas = (
+        np.lib.stride_tricks.as_strided(np.zeros(1), (count, *shape), (0,) * (1 + len(shape)))
+        for shape in ((24, 3, 3), (10,))
+    )
+    estimator = Estimator(model, backend="eager")
+    for pose in (estimator.joints, estimator.vertices):
+        with pytest.raises(DeviceMemoryError, match="choose a smaller model"):
+            pose(rotations, betas)
 
 
 @pytest.mark.parametrize("backend", RUNNABLE)

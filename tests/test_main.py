@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from smpler_model.__main__ import main
@@ -57,6 +59,23 @@ def test_bad_files_give_one_sentence(
     assert captured.out == ""
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["info", "export", "run"])
+def test_a_gender_without_bodies_is_refused(
+    command: str,
+    nano_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("person.png", np.zeros((48, 64, 3), np.uint8))
+    image = ["person.png", "--detector", "full_image", "--model"] if command == "run" else []
+    assert main([command, *image, str(nano_file), "--gender", "female"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: gender chooses from a folder of SMPL files, got female and no")
+    assert error.count("\n") == 1
 
 
 def test_no_command_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ from smpler_model.builtin_body import load_builtin_body
 from smpler_model.checkpoint import load_backbone_model, load_model, read_checkpoint
 from smpler_model.checkpoint_fit import TRANSFORMER_PREFIX
 from smpler_model.config import find_model
+from smpler_model.device_memory import DeviceMemoryError, explain_memory
 from smpler_model.network import BackboneModel
 from smpler_model.official_layout import BODY_PREFIX
 from smpler_model.smpl_file import Gender, load_smpl_file
@@ -240,12 +241,15 @@ def main() -> int:
     logging.basicConfig(format="%(levelname)s: %(message)s")
     try:
         settings = load_configuration(EvaluateSettings, arguments.config, arguments.overrides)
-        with join_processes(settings.device) as processes:
+        with (
+            join_processes(settings.device) as processes,
+            explain_memory("the evaluation", processes.device, "lower batch"),
+        ):
             means = evaluate(settings, processes)
             if processes.is_first:
                 shown = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
                 sys.stdout.write(f"{shown}\nwritten to {settings.output}\n")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, DeviceMemoryError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0

@@ -26,6 +26,7 @@ from smpler_model.network import BackboneModel
 from smpler_model.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
 from training.objectives import normalise
 from training.people import People
+from training.sequences import sequence_of
 
 Floats = NDArray[np.float64]
 
@@ -178,12 +179,6 @@ def score_sequences(
         errors = _accelerations(scores, rows, conventions)
         table.append(row | {ACCELERATION: _mean(errors), "Accel frames": len(errors)})
     return table
-
-
-def sequence_of(key: str, pattern: str) -> str:
-    """Return the name of the sequence that a key belongs to; the key itself where none is."""
-    found = re.search(pattern, key)
-    return found[1] if found else key
 
 
 def write_scores(

@@ -7,6 +7,7 @@ from typing import Literal
 
 from training.configuration import load_configuration
 from training.losses import LossWeights
+from training.sequences import check_pattern
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -99,6 +100,7 @@ class TsvSet:
             raise ValueError(
                 f"weight must be positive, got {self.weight} for {self.yaml}; leave the set out"
             )
+        check_pattern(self.sequence)
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,10 @@ class TsvData:
             )
 
 
-_OF_CROPS = ("dense_share", "dense_crops", "frame_weight", "refined_crops", "early_size")
+_OF_CROPS = (
+    *("dense_share", "dense_weight", "dense_crops", "frame_weight", "refined_crops"),
+    *("early_size", "stage_weight", "vertex_step"),
+)
 
 
 @dataclass(frozen=True)
@@ -269,8 +274,9 @@ class TrainSettings:
                     f"{name} must not be negative, got {getattr(self, name)}; change it"
                 )
         for name in _OF_CROPS:
-            if getattr(self, name) and not isinstance(self.data, CropData):
-                raise ValueError(f"{name} needs crops, got {self.data.kind}; set it to 0")
+            given = getattr(self, name) not in (0, getattr(TrainSettings, name))
+            if given and not isinstance(self.data, CropData):
+                raise ValueError(f"{name} needs crops, got {self.data.kind}; leave it out")
         if self.early_size % 32:
             raise ValueError(
                 f"early_size must be a multiple of 32, got {self.early_size}; the backbone halves "

@@ -19,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from smpler_model.checkpoint import read_checkpoint, save_checkpoint
+from smpler_model.device_memory import DeviceMemoryError, explain_memory
 from training.configuration import plain_values, write_configuration
 from training.learner import Learner
 from training.objectives import CropObjective, ObjectiveModule, PeopleObjective
@@ -279,9 +280,12 @@ def main() -> int:
     logging.basicConfig(format="%(levelname)s: %(message)s")
     try:
         settings = load_settings(arguments.config, arguments.overrides)
-        with join_processes(settings.device) as processes:
+        with (
+            join_processes(settings.device) as processes,
+            explain_memory("training", processes.device, "lower batch and raise accumulate"),
+        ):
             Run(settings, processes).train()
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, DeviceMemoryError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0

@@ -15,7 +15,8 @@ from smpler_model.network import BackboneModel
 from training.datasets import RowError, Sample, TsvDataset
 from training.people import Fault, People, Person, collate
 from training.processes import Processes
-from training.scores import Conventions, score, sequence_of
+from training.scores import Conventions, score
+from training.sequences import sequence_of
 from training.settings import TrainSettings, TsvData
 from training.source import Source, Validation
 

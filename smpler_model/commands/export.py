@@ -38,9 +38,9 @@ def run(chosen: argparse.Namespace) -> int:
     from smpler_model.checkpoint import load_model, read_checkpoint
     from smpler_model.export import export_model
     from smpler_model.official_layout import BODY_PREFIX
-    from smpler_model.smpl_file import load_smpl_file
+    from smpler_model.smpl_file import load_chosen_body
 
-    body = load_smpl_file(chosen.body, gender=chosen.gender) if chosen.body else None
+    body = load_chosen_body(chosen.body, chosen.gender)
     state = read_checkpoint(chosen.checkpoint).state
     if body is None and not any(key.startswith(BODY_PREFIX) for key in state):
         body = load_builtin_body()

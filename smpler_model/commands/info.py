@@ -31,12 +31,9 @@ def run(chosen: argparse.Namespace) -> int:
     # Imported here so that `--help` need not wait for PyTorch.
     from smpler_model.builtin_body import load_builtin_body
     from smpler_model.info import describe_checkpoint, list_keys
-    from smpler_model.smpl_file import load_smpl_file
+    from smpler_model.smpl_file import load_chosen_body
 
-    if chosen.body:
-        body = load_smpl_file(chosen.body, gender=chosen.gender)
-    else:
-        body = load_builtin_body()
+    body = load_chosen_body(chosen.body, chosen.gender) or load_builtin_body()
     sys.stdout.write(describe_checkpoint(chosen.checkpoint, body) + "\n")
     if chosen.keys:
         sys.stdout.write(list_keys(chosen.checkpoint) + "\n")

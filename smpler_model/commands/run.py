@@ -92,6 +92,7 @@ def run(chosen: argparse.Namespace) -> int:
     Raises:
         ValueError: an input, model, body or parameter that does not fit.
         OSError: a file that cannot be read or written.
+        DeviceMemoryError: a network that does not fit; what was computed is kept.
     """
     values = read_values(chosen)
     folder = _choose_folder(chosen)

@@ -12,6 +12,7 @@ Inverted Residuals and Linear Bottlenecks", CVPR 2018 (SSDLite).
 
 import importlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from smpler_model.detectors.learned import (
     check_threshold,
     detections_from_edges,
 )
+from smpler_model.device_memory import explain_memory
 from smpler_model.torchvision_operators import import_torchvision
 
 _PERSON = 1  # among COCO's categories, of which 0 is the background
@@ -58,6 +60,7 @@ class TorchvisionDetector:
 
         Raises:
             DetectorError: weights that are not there, cannot be fetched, or do not fit.
+            DeviceMemoryError: the network does not fit into the device's memory.
         """
         check_threshold("score_threshold", score_threshold)
         if max_side < 1:
@@ -66,25 +69,33 @@ class TorchvisionDetector:
             )
         import_torchvision()
         path = fetch_weights() if weights is None else Path(weights)
-        self._model = _load_network(path, score_threshold).to(device)
         self._device = torch.device(device)
         self._max_side = max_side
+        with self._explain_memory():
+            self._model = _load_network(path, score_threshold).to(device)
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
-        """Return the people in an (h, w, 3) uint8 RGB image, the most certain first."""
+        """Return the people in an (h, w, 3) uint8 RGB image, the most certain first.
+
+        Raises:
+            DeviceMemoryError: the device's memory does not suffice.
+        """
         height, width = rgb.shape[:2]
         small = _shrink(rgb, self._max_side)
-        pixels = torch.from_numpy(np.ascontiguousarray(small)).to(self._device)
-        with torch.inference_mode():
+        with self._explain_memory(), torch.inference_mode():
+            pixels = torch.from_numpy(np.ascontiguousarray(small)).to(self._device)
             found: dict[str, Tensor] = self._model([pixels.permute(2, 0, 1) / 255])[0]
-        people = found["labels"] == _PERSON
-        edges = found["boxes"][people].double().cpu().numpy()
-        scores = found["scores"][people].double().cpu().numpy()
+            people = found["labels"] == _PERSON
+            edges = found["boxes"][people].double().cpu().numpy()
+            scores = found["scores"][people].double().cpu().numpy()
         scale = np.array([width / small.shape[1], height / small.shape[0]] * 2)
         return detections_from_edges(edges * scale, scores, width, height)
 
     def reset(self) -> None:
         """Nothing is remembered."""
+
+    def _explain_memory(self) -> AbstractContextManager[None]:
+        return explain_memory("the person detector", self._device, "choose another detector")
 
 
 def fetch_weights() -> Path:

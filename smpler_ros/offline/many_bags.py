@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smpler_model.bags import SourceError, is_bag
+from smpler_model.device_memory import DeviceMemoryError
 from smpler_ros.offline.accuracy import FIGURES
 from smpler_ros.offline.bag_run import Progress, Summary, evaluate_bag
 from smpler_ros.offline.config import EvaluationConfig
@@ -122,6 +123,7 @@ def evaluate_in_turn(
     Raises:
         ValueError: a model, body, detector or device that cannot be used.
         OSError: a file of them that cannot be read.
+        DeviceMemoryError: the network does not fit into its device's memory.
     """
     engine = Engine(config)
     outcomes = []
@@ -155,7 +157,7 @@ def evaluate_in_turn(
 
 def explain(error: BaseException) -> str:
     """Return an error as a sentence; errors that nobody foresaw with their kind."""
-    if isinstance(error, ValueError | OSError):
+    if isinstance(error, ValueError | OSError | DeviceMemoryError):
         return str(error)
     return f"{type(error).__name__}: {error}"
 

@@ -18,6 +18,7 @@ from smpler_model.body_arrays import BodyArrays
 from smpler_model.network import Smpler
 from smpler_model.smpl_file import save_smpl_npz
 from tests.bag_writer import camera_messages, storage_file, write_bag
+from tests.full_memory import SENTENCE, run_out_after
 from tests.test_calibration import CALIBRATION
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +125,23 @@ def test_a_video_that_breaks_off_keeps_what_it_gave(
     count = len(lines_of(here / "out"))
     assert 4 < count < 20
     assert frames_of(Path("out/overlay.mp4")) == count
+
+
+def test_memory_that_runs_out_keeps_what_was_found(
+    command: list[str],
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_video(Path("video.mkv"), 6)
+    run_out_after(monkeypatch, batches=1 + 3)  # the first warms up
+    assert main([*command, "video.mkv", "--backend", "plain", "--confirm-frames", "1"]) == 1
+    captured = capsys.readouterr()
+    assert f"error: {SENTENCE}\n" in captured.err
+    assert "Traceback" not in captured.err
+    assert "3 frames, results in out" in captured.out
+    assert len(lines_of(here / "out")) == 3
+    assert frames_of(Path("out/overlay.mp4")) == 3
 
 
 @pytest.mark.parametrize("form", ["mcap", "rosbag1"])

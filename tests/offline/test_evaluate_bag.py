@@ -14,6 +14,7 @@ from smpler_ros.evaluate_bag import main
 from smpler_ros.offline.command_line import build_parser, read_config
 from smpler_ros.offline.config import USUAL_OUTPUTS, EvaluationConfig
 from smpler_ros.offline.run_files import STATE
+from tests.full_memory import SENTENCE, run_out_after
 from tests.offline.conftest import SMALL, WriteBag
 
 
@@ -104,6 +105,26 @@ def test_what_does_not_fit_is_said_in_a_sentence(
     error = capsys.readouterr().err
     assert reason in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("batches", [0, 4])
+def test_memory_that_runs_out_is_said_in_a_sentence(
+    batches: int,
+    small_bag: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_out_after(monkeypatch, batches)
+    assert main([str(small_bag), *flags(checkpoint, tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert SENTENCE in error
+    assert "Error" not in error
+    assert "Traceback" not in error
+    if batches:  # the first warms up
+        monkeypatch.undo()
+        assert main([str(small_bag), *flags(checkpoint, tmp_path / "out"), "--resume"]) == 0
 
 
 def test_flags_reach_the_configuration() -> None:

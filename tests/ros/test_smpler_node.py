@@ -92,6 +92,17 @@ def test_waits_for_a_lifecycle_manager_without_autostart(
         peer.exchange(seconds=3)
 
 
+def test_names_of_cameras_are_refused_before_anything_is_loaded(
+    ros_domain: int, start_node: StartNode
+) -> None:
+    with start_node(cameras="[left, right-eye]", model="missing.pt") as node:
+        assert node.wait() == 1
+    assert "cannot configure: cameras must be names of letters, digits, _ and /" in node.output
+    assert "got 'right-eye'; rename this camera" in node.output
+    assert "missing.pt" not in node.output
+    assert "Traceback" not in node.output
+
+
 def test_goes_through_its_lifecycle_twice(peer: Peer, start_node: StartNode) -> None:
     with start_node() as node:
         peer.exchange(seconds=1)

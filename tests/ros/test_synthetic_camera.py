@@ -1,8 +1,11 @@
 """The synthetic camera as a process, over real topics."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +23,7 @@ from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.convert import people_from_message
 from smpler_ros.film import Film
 from smpler_ros.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
-from tests.ros.peer import NodeProcess, Peer
+from tests.ros.peer import STARTUP_S, NodeProcess, Peer
 
 MODULE = "smpler_ros.synthetic_camera"
 RATE_HZ, PERIOD_NS = 10.0, NS_PER_S // 10
@@ -220,6 +223,29 @@ def test_what_does_not_fit_into_memory_is_said(ros_domain: int) -> None:
         assert node.wait() == 1
     assert "must fit 100 MB" in node.output
     assert "Traceback" not in node.output
+
+
+def test_a_body_that_is_missing_is_said(ros_domain: int, tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from smpler_model import builtin_body
+from smpler_ros import synthetic_camera
+builtin_body.BUILTIN_BODY_PATH = Path(sys.argv[1])
+sys.exit(synthetic_camera.main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "body.npz")],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=STARTUP_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    said = f"cannot configure: a SMPL file must be a file, got {tmp_path}/body.npz; check the path"
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_it_goes_through_its_lifecycle_twice(reliable_peer: Peer) -> None:

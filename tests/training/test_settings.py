@@ -2,10 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from training.configuration import plain_values, settings_from_values
+from training.configuration import load_configuration, plain_values, settings_from_values
+from training.evaluate import EvaluateSettings
 from training.settings import TrainSettings, load_settings
 
-NANO = Path(__file__).parents[2] / "config" / "train" / "nano.yaml"
+CONFIG = Path(__file__).parents[2] / "config"
+NANO, PHOTOS = CONFIG / "train" / "nano.yaml", CONFIG / "train" / "smpler_w32.yaml"
+EVALUATION = CONFIG / "evaluate" / "w32_3dpw.yaml"
 
 
 def test_shipped_configuration_reads_back() -> None:
@@ -41,8 +44,32 @@ def test_mistakes_are_explained(override: str, message: str) -> None:
         load_settings(NANO, [override])
 
 
-@pytest.mark.parametrize("name", ["dense_crops", "frame_weight", "refined_crops", "early_size"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("dense_crops", "dense_weight", "frame_weight", "refined_crops", "early_size"),
+        *("stage_weight", "vertex_step"),
+    ],
+)
 def test_what_needs_crops_is_not_ignored_with_photos(name: str) -> None:
-    photos = NANO.with_name("smpler_w32.yaml")
-    with pytest.raises(ValueError, match=f"{name} needs crops, got tsv; set it to 0"):
-        load_settings(photos, [f"{name}=32"])
+    with pytest.raises(ValueError, match=f"{name} needs crops, got tsv; leave it out"):
+        load_settings(PHOTOS, [f"{name}=32"])
+
+
+def test_defaults_of_what_needs_crops_are_no_mistake_with_photos() -> None:
+    settings = load_settings(PHOTOS, ["stage_weight=0"])  # as SMPLer has it
+    assert settings_from_values(TrainSettings, plain_values(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("'('", r"sequence must be a regular expression, got '\(', in which there is: missing"),
+        (r"'^\d+'", "sequence must hold a group, which names the sequence, got "),
+    ],
+)
+def test_a_pattern_that_names_no_sequence_is_refused(pattern: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_settings(PHOTOS, [f"data.sets.0.sequence={pattern}"])
+    with pytest.raises(ValueError, match=message):
+        load_configuration(EvaluateSettings, EVALUATION, [f"data.sequence={pattern}"])

@@ -1,0 +1,37 @@
+import pytest
+import torch
+
+from smpler_model.device_memory import DeviceMemoryError, explain_memory
+from tests.full_memory import ask_for_too_much
+
+SENTENCE = "the network needs more memory than cpu has left; end other programs there, or wait"
+
+
+def test_memory_that_pytorch_does_not_get_is_a_sentence() -> None:
+    with (
+        pytest.raises(DeviceMemoryError) as caught,
+        explain_memory("the network", torch.device("cpu"), "wait"),
+    ):
+        ask_for_too_much()
+    assert str(caught.value) == SENTENCE
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("CUDA error: out of memory"),  # where even the driver's own does not fit
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_what_a_gpu_says_is_a_sentence(error: RuntimeError) -> None:
+    with (
+        pytest.raises(DeviceMemoryError, match=r"^the network needs more memory than cuda:0 has"),
+        explain_memory("the network", torch.device("cuda:0"), "wait"),
+    ):
+        raise error
+
+
+def test_other_errors_stay() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), explain_memory("the network", "cpu", "wait"):
+        raise RuntimeError("shapes do not fit")
