@@ -5,10 +5,7 @@ layout), and reading a data set alone, for each worker.
 """
 
 import argparse
-import json
-import platform
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +14,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.timing import format_table, name_processor, write_results
 from smpler_model.body import Body
 from smpler_model.builtin_body import load_builtin_body
 from smpler_model.config import find_model
@@ -26,7 +24,7 @@ from training.learner import Learner
 from training.objectives import PeopleObjective
 from training.people import People
 from training.processes import Processes, choose_device
-from training.settings import Augmentation, TrainSettings, TsvData, TsvSet
+from training.settings import TrainSettings, TsvData, TsvSet
 from training.starting_models import build_starting_model
 from training.tsv_source import TsvSource
 
@@ -97,6 +95,52 @@ def measure_reading(settings: TrainSettings, side: int, workers: int, people: in
     return count / (time.perf_counter() - start) / max(workers, 1)
 
 
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Return all figures; the data set is drawn into the folder."""
+    renderer = CropRenderer(Body(load_builtin_body()), options.image)
+    write_tsv_dataset(folder, "people", renderer, options.batch, seed=0)
+    data = TsvData(
+        sets=(TsvSet(Path("people.yaml")),), root=folder, validation_share=0.0, workers=0
+    )
+    settings = TrainSettings(
+        model=options.model,
+        data=data,
+        output=folder,
+        batch=options.batch,
+        threads=options.threads,
+        first_guess_share=0,
+        ema=0,
+    )
+    processes = Processes(device=choose_device(options.device))
+    side = find_model(options.model).image_size
+    batch = next(TsvSource(settings, processes, data, side).batches(0, 1))[0]
+    rows = measure_steps(settings, batch, options.seconds, processes)
+    on_gpu = processes.device.type == "cuda"
+    return {
+        "model": options.model,
+        "where": torch.cuda.get_device_name(processes.device) if on_gpu else name_processor(),
+        "batch": options.batch,
+        "steps": [asdict(row) for row in rows],
+        "reading_per_worker": measure_reading(settings, side, options.workers, options.people),
+    }
+
+
+def report(options: argparse.Namespace, results: dict[str, Any]) -> str:
+    """Return the figures as text."""
+    rows = [
+        (row["what"], row["people_per_second"], row["times_plain"]) for row in results["steps"]
+    ]
+    return "\n".join(
+        (
+            f"{options.model}, {options.batch} people a step, {results['where']}, "
+            f"{options.threads} CPU threads",
+            format_table(("training step", "people/s", "times plain"), rows),
+            f"reading alone, images of {options.image} pixels, {options.workers} workers: "
+            f"{results['reading_per_worker']:.1f} people/s and worker",
+        )
+    )
+
+
 def main() -> None:
     """Measure, print a table, save it where asked."""
     parser = argparse.ArgumentParser(description="People a second in training.")
@@ -111,51 +155,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the results here as JSON")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    device = choose_device(options.device)
-    side = find_model(options.model).image_size
     with tempfile.TemporaryDirectory() as folder:
-        renderer = CropRenderer(Body(load_builtin_body()), options.image)
-        write_tsv_dataset(folder, "people", renderer, options.batch, seed=0)
-        data = TsvData(
-            sets=(TsvSet(Path("people.yaml")),),
-            root=Path(folder),
-            validation_share=0.0,
-            augmentation=Augmentation(),
-            workers=0,
-        )
-        settings = TrainSettings(
-            model=options.model,
-            data=data,
-            output=Path(folder),
-            batch=options.batch,
-            threads=options.threads,
-            first_guess_share=0,
-            ema=0,
-        )
-        processes = Processes(device=device)
-        source = TsvSource(settings, processes, data, side)
-        batch = next(source.batches(0, 1))[0]
-        rows = measure_steps(settings, batch, options.seconds, processes)
-        reading = measure_reading(settings, side, options.workers, options.people)
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    lines = [
-        f"{options.model}, {options.batch} people a step, {where}, {options.threads} CPU threads",
-        "| training step | people/s | times plain |",
-        "|---|---|---|",
-        *(f"| {r.what} | {r.people_per_second:.1f} | {r.times_plain:.2f} |" for r in rows),
-        f"reading alone, images of {options.image} pixels, {options.workers} workers: "
-        f"{reading:.1f} people/s and worker",
-    ]
-    sys.stdout.write("\n".join(lines) + "\n")
-    if options.output:
-        results = {
-            "model": options.model,
-            "where": where,
-            "batch": options.batch,
-            "steps": [asdict(row) for row in rows],
-            "reading_per_worker": reading,
-        }
-        options.output.write_text(json.dumps(results, indent=2) + "\n")
+        results = measure(options, Path(folder))
+    write_results(results, report(options, results), options.output)
 
 
 if __name__ == "__main__":

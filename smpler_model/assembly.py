@@ -40,11 +40,13 @@ def build_pipeline(values: Values, create_detector: CreateDetector | None = None
         torch.set_num_threads(_int(values, "threads"))
     device = choose_device(_str(values, "device"))
     detector = create_detector or detector_factory(values, device)
+    exported = _str(values, "exported")
     estimator = Estimator(
         load_named_model(values),
         device,
         backend=cast(Backend, values["backend"]),
         precision=cast(Precision, values["precision"]),
+        exported=Path(exported) if exported else None,
     )
     # A GPU prepares each size of batch; the CPU only has to touch its memory once.
     estimator.warm_up(_int(values, "max_people") if device.type == "cuda" else 1)

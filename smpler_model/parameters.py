@@ -109,6 +109,12 @@ PARAMETERS = (
         ),
     ),
     Parameter(
+        "exported",
+        "",
+        "ONNX file that the command export wrote of this model and body, for the backend "
+        "onnxruntime; if empty, it makes its own at the start.",
+    ),
+    Parameter(
         "precision",
         "auto",
         "Of the network's image maps; auto is half on a GPU, float32 on the CPU.",

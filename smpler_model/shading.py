@@ -1,4 +1,4 @@
-"""People over a photo: light, masks and soft-edged blending on top of `smpler_model.raster`."""
+"""People over a photo: light and soft-edged blending on top of `smpler_model.raster`."""
 
 from __future__ import annotations
 
@@ -66,17 +66,6 @@ def merge_people(
     n, v, _ = vertices.shape
     merged = corners + v * np.arange(n)[:, None, None]
     return vertices.reshape(n * v, 3), merged.reshape(-1, 3)
-
-
-def person_map(raster: Raster, faces_each: int) -> NDArray[np.int32]:
-    """Return (h, w) which of the merged people is seen, -1 for none."""
-    triangle = raster.triangle_map()
-    return np.where(triangle < 0, -1, triangle // faces_each).astype(np.int32)
-
-
-def person_masks(raster: Raster, faces_each: int, people: int) -> NDArray[np.bool_]:
-    """Return (n, h, w) True where each of the merged people is seen."""
-    return np.asarray(person_map(raster, faces_each) == np.arange(people)[:, None, None])
 
 
 def blend(image: Image, raster: Raster, colours: ArrayLike, opacity: float = 1.0) -> Image:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from smpler_model import backends
+from smpler_model.__main__ import main
 from smpler_model.assembly import (
     build_pipeline,
     choose_device,
@@ -53,6 +55,21 @@ def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:
     assert len(result.people) == 1
     assert pipeline.config.smoothing is None
     assert result.camera.fx == pytest.approx(80)
+
+
+def test_an_exported_network_is_the_one_that_runs(checkpoint: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "nano.onnx"
+    assert main(["export", str(checkpoint), "--output", str(exported)]) == 0
+    usual = {"device": "cpu", "detector": "full_image", "backend": "onnxruntime"}
+    values = check_values(usual | {"model": str(checkpoint), "exported": str(exported)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backends, "onnx_bytes", None)  # nothing is exported again
+        estimator = build_pipeline(values).estimator
+    assert estimator.backend == "onnxruntime"
+    crops = np.zeros((2, estimator.side, estimator.side, 3), np.uint8)
+    assert len(estimator.estimate(crops)) == 2
+    with pytest.raises(ValueError, match="must hold the weights and body of the chosen"):
+        build_pipeline(values | {"model": "smpler_nano"})
 
 
 def test_detectors_that_remember_belong_to_one_camera_each() -> None:

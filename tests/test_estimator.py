@@ -205,10 +205,10 @@ def test_no_room_for_one_person_is_an_error(limited: tuple[Estimator, Memory]) -
 
 
 def test_no_room_for_so_many_bodies_is_an_error(model: Smpler) -> None:
-    count = 1 << 38  # numbers that are there once and read again; copied, they fit no machine
+    # One number that is read again and again; copied, it fits no machine.
     rotations, betas = (
-        np.lib.stride_tricks.as_strided(np.zeros(1), (count, *shape), (0,) * (1 + len(shape)))
-        for shape in ((24, 3, 3), (10,))
+        np.lib.stride_tricks.as_strided(np.zeros(1), shape, (0,) * len(shape))
+        for shape in ((1 << 38, 24, 3, 3), (1 << 38, 10))
     )
     estimator = Estimator(model, backend="eager")
     for pose in (estimator.joints, estimator.vertices):

@@ -8,8 +8,6 @@ from smpler_model.shading import (
     blend,
     draw_people,
     merge_people,
-    person_map,
-    person_masks,
     shade,
     vertex_normals,
 )
@@ -31,15 +29,6 @@ def test_surfaces_that_face_the_light_are_brighter() -> None:
     shaded = shade(np.full((2, 3), 200.0), [[0, 0, -2], [0, 0, 1]], light_from=(0, 0, -1))
     assert shaded[0].min() > 2 * shaded[1].max()
     assert shaded.max() <= 200
-
-
-def test_each_pixel_shows_one_person_at_most() -> None:
-    raster = rasterise(*merge_people(PEOPLE, FACES), CAMERA, (64, 48))
-    masks = person_masks(raster, len(FACES), 2)
-    np.testing.assert_array_equal(masks.sum(0), raster.mask())
-    np.testing.assert_array_equal(person_map(raster, len(FACES)) >= 0, raster.mask())
-    alone = rasterise(PEOPLE[0], FACES, CAMERA, (64, 48)).mask()
-    np.testing.assert_array_equal(masks[0], alone)  # the nearer one hides, and is not hidden
 
 
 def test_drawing_changes_people_and_one_pixel_around_them_only() -> None:

@@ -3,6 +3,10 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
+from smpler_model.synthetic.body_skeleton import JOINT_NAMES
+
+Arrays = dict[str, np.ndarray]
+
 
 def find_edges(faces: np.ndarray) -> np.ndarray:
     """Return all directed edges (3 f, 2)."""
@@ -63,3 +67,8 @@ def find_intersections(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
             apart = ~((faces[other] == a[:, None]) | (faces[other] == b[:, None])).any(axis=1)
             hit |= apart & _pierces(vertices[a], vertices[b], corners[other])
     return np.stack([first, second], axis=1)[hit]
+
+
+def find_joint(arrays: Arrays, vertices: np.ndarray, name: str) -> np.ndarray:
+    row: np.ndarray = arrays["J_regressor"][JOINT_NAMES.index(name)] @ vertices
+    return row

@@ -1,16 +1,19 @@
-"""A figure of ellipsoids, dressed and lit, for tests of what is drawn on bodies."""
+"""The shipped body's arrays, and a figure of ellipsoids to draw on, dressed and lit."""
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import Generator, Tensor
 
+from smpler_model.builtin_body import BUILTIN_BODY_PATH
 from smpler_model.synthetic.appearance import Atlas, Outfit, draw_outfits, make_atlas
 from smpler_model.synthetic.lighting import Lights, draw_lights
 from smpler_model.synthetic.noise import make_volume
 from smpler_model.synthetic.photograph import Wardrobe
 from tests.shapes import make_figure
+from tests.synthetic.body_geometry import Arrays
 
 SIZE = 96
 
@@ -54,3 +57,19 @@ def studio() -> Studio:
         joints=joints,
         template=template,
     )
+
+
+@pytest.fixture(scope="module")
+def arrays() -> Arrays:
+    with np.load(BUILTIN_BODY_PATH) as file:
+        return {name: file[name] for name in file.files}
+
+
+@pytest.fixture(scope="module")
+def template(arrays: Arrays) -> np.ndarray:
+    return arrays["v_template"].astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def faces(arrays: Arrays) -> np.ndarray:
+    return arrays["f"].astype(np.int64)
