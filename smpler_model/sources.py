@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,8 +102,14 @@ def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
         )
     stamps = [round(index * 1e9 / _FOLDER_RATE_HZ) for index in range(len(paths))]
     frames = _images(dict(zip(stamps, paths, strict=True)), camera, report)
-    names = {stamp: path.stem for stamp, path in zip(stamps, paths, strict=True)}
+    names = dict(zip(stamps, _frame_names(paths), strict=True))
     return Source(frames, len(paths), _FOLDER_RATE_HZ, is_sequence=True, names=names)
+
+
+def _frame_names(paths: Sequence[Path]) -> list[str]:
+    """Return a name for each image: without its suffix, unless only that tells some apart."""
+    stems = [path.stem for path in paths]
+    return stems if len(set(stems)) == len(paths) else [path.name for path in paths]
 
 
 def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> Iterator[Frame]:
