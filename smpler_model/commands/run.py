@@ -14,6 +14,7 @@ from tqdm import tqdm
 from smpler_model.commands.command import INTERRUPTED, Commands
 from smpler_model.commands.flags import add_flags, read_values
 from smpler_model.parameters import Value
+from smpler_model.words import counted
 
 if TYPE_CHECKING:
     from smpler_model.frames import Frame
@@ -127,11 +128,11 @@ def _process(source: "Source", values: dict[str, Value], config: "OutputConfig")
         _, people = run_source(source, pipeline, outputs, times, progress)
     except KeyboardInterrupt:
         status = INTERRUPTED
-        _warn(f"interrupted after {times.frames} frames; what was computed is kept")
+        _warn(f"interrupted after {counted(times.frames, 'frame')}; what was computed is kept")
     finally:
         if times.frames:
             sys.stdout.write(f"{times.table()}\n")
-            sys.stdout.write(f"{times.frames} frames, results in {config.folder}\n")
+            sys.stdout.write(f"{counted(times.frames, 'frame')}, results in {config.folder}\n")
     if not people and not status:
         _warn(_explain_nobody(values, source))
     return status
