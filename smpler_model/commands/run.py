@@ -94,6 +94,11 @@ def run(chosen: argparse.Namespace) -> int:
         ValueError: an input, model, body or parameter that does not fit.
         OSError: a file that cannot be read or written.
     """
+    if chosen.mesh_frame and not chosen.mesh:
+        raise ValueError(
+            "--mesh-frame chooses among the frames of --mesh, got it alone; add --mesh glb or "
+            "--mesh obj"
+        )
     values = read_values(chosen)
     folder = _choose_folder(chosen)
     # Said before OpenCV opens a video: its libraries would print what is reported here in words.

@@ -96,6 +96,17 @@ def test_a_folder_with_broken_images(
     assert "images/2.png must be an image file" in warnings
 
 
+def test_images_that_differ_in_their_suffix_alone(command: list[str], here: Path) -> None:
+    Path("images").mkdir()
+    for index, suffix in enumerate((".jpg", ".png")):
+        cv2.imwrite(f"images/a{suffix}", picture(index))
+    assert main([*command, "images", "--mesh", "obj", "--confirm-frames=1"]) == 0
+    assert [line["name"] for line in lines_of(here / "out")] == ["a.jpg", "a.png"]
+    overlays = sorted(path.name for path in Path("out/overlay").iterdir())
+    assert overlays == ["a.jpg.png", "a.png.png"]
+    assert {"a.jpg.obj", "a.png.obj"} <= {path.name for path in Path("out/mesh").iterdir()}
+
+
 def test_a_video(command: list[str], here: Path) -> None:
     write_video(Path("video.mkv"), 6)
     assert main([*command, "video.mkv", "--mesh", "glb", "--mesh-frame", "2"]) == 0
@@ -180,6 +191,7 @@ FAULTS = {
     ),
     "device": (["good.png", "--device", "cuda:9"], "needs a GPU"),
     "parameter": (["good.png", "--fov", "400"], "fov must lie between"),
+    "mesh frame": (["good.png", "--mesh-frame", "0"], "add --mesh glb or --mesh obj"),
     "output": (["good.png", "--output", "good.png"], "the output must be a folder"),
 }  # fmt: skip
 
