@@ -153,6 +153,18 @@ def test_an_image_that_comes_much_too_late_is_left_out_and_told(tmp_path: Path) 
     assert "ms late" in reports[0]
 
 
+def test_images_that_come_twice_are_left_out_and_told(tmp_path: Path) -> None:
+    sent = [
+        Sent(IMAGE, make.image(START_NS + i * STEP_NS, picture(i)), START_NS + place * STEP_NS)
+        for place, i in enumerate([0, 1, 1, 2, 2, 2, 3])
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        frames, reports, _ = read(bag)
+    assert indices(frames) == [0, 1, 2, 3]
+    assert len(reports) == 3
+    assert "images must differ in their stamps" in reports[0]
+
+
 def test_a_clock_that_was_set_back_starts_order_anew(tmp_path: Path) -> None:
     stamps = [*range(20, 40), *range(10)]
     sent = [
