@@ -150,8 +150,8 @@ class BagReader:
         """Give image topic and frame in the order of the images' stamps.
 
         The calibration is the last before the image, or the first of the bag. Depth is that of the
-        nearest stamp. Images that come much too late to be put in order are left out; where a
-        stamp is missing, the recording time takes its place.
+        nearest stamp. Images that come much too late to be put in order, or again with the stamp
+        of the last, are left out; where a stamp is missing, the recording time takes its place.
 
         Args:
             cameras: to read.
@@ -268,6 +268,11 @@ class _CameraReader:
         if stamped.topic != self.topics.image:
             return None
         check_order(stamped.stamp_ns, self._last_ns)
+        if stamped.stamp_ns == self._last_ns:
+            raise ValueError(
+                "images must differ in their stamps, got one with the stamp of the last; it is "
+                "left out, check what recorded it twice"
+            )
         self._last_ns = stamped.stamp_ns
         depth = self._depths.nearest(stamped.stamp_ns) if self.topics.depth else None
         frame = frame_from_messages(

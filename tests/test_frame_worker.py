@@ -136,8 +136,6 @@ def test_an_image_that_is_a_little_late_is_left_out_and_forgets_nobody(bench: Be
         )
     ]
     assert send(5, 66_000_000) == ids
-    assert send(5, 66_000_000) == []  # the same image again
-    assert "images must differ in their stamps" in bench.reports[1][1]
     assert send(1, 0) != ids  # the clock was set back
 
 
