@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.bag_files import check_one_recording
 from smpler_model.bags import is_bag, open_bag
 from smpler_model.camera import Camera
 from smpler_model.frames import Frame
@@ -96,6 +97,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
+        check_one_recording(folder)
         raise SourceError(
             f"{folder} must hold images ({', '.join(sorted(IMAGE_SUFFIXES))}) or a bag, got "
             "neither; check the path"

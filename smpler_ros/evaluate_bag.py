@@ -13,7 +13,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from smpler_model.bags import is_bag
 from smpler_model.words import counted
 from smpler_ros.offline.bag_run import Progress
 from smpler_ros.offline.command_line import build_parser, read_config
@@ -92,7 +91,7 @@ def run(chosen: Namespace, stop: StopRequest) -> int:
     """
     config = read_config(chosen)
     bags = find_bags(chosen.bags)
-    only = len(chosen.bags) == 1 and (is_bag(Path(chosen.bags[0])) or len(bags) == 1)
+    only = len(chosen.bags) == len(bags) == 1
     if only:
         folder = chosen.output or Path(f"{bags[0].resolve().stem}{_FOLDER_SUFFIX}")
         jobs = [Job(bags[0], folder)]

@@ -1,12 +1,15 @@
 """Bags that are cut, incomplete, or none at all."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from smpler_model.bag_files import is_bag, open_bag_files
 from smpler_model.bags import open_bag
 from smpler_model.source import SourceError
+from smpler_model.sources import open_source
 from tests.bag_writer import (
     START_NS,
     STEP_NS,
@@ -65,6 +68,19 @@ def test_parts_without_metadata_come_in_the_order_of_their_times(tmp_path: Path)
     with open_bag(folder) as bag:
         assert bag.cameras[0].count == 12
         assert indices(read(bag)[0]) == list(range(12))
+
+
+def test_several_recordings_in_a_folder_are_no_bag(tmp_path: Path) -> None:
+    file = storage_file(write_bag(tmp_path, camera_messages(2)))
+    folder = tmp_path / "several"
+    folder.mkdir()
+    for name in ("run.mcap", "walk.mcap"):
+        shutil.copy(file, folder / name)
+    assert not is_bag(folder)
+    with pytest.raises(SourceError, match=r"got 2, run\.mcap and walk\.mcap among them"):
+        open_bag_files(folder)
+    with pytest.raises(SourceError, match="choose a file"), open_source(str(folder)):
+        pass
 
 
 @pytest.mark.parametrize(

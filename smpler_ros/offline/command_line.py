@@ -21,7 +21,9 @@ def build_parser() -> argparse.ArgumentParser:
         "bags",
         nargs="+",
         metavar="BAG",
-        help="a bag, a folder of bags, a pattern, or @FILE with a list of these",
+        help="a bag, a folder of bags at any depth, a pattern, or @FILE with a list of these; "
+        "files in a folder without metadata.yaml are a bag each, but for walk_0.mcap, "
+        "walk_1.mcap and so on alone in it, which are one",
     )
     parser.add_argument(
         "--output",
