@@ -63,14 +63,32 @@ class TopicTruth:
             topic: of the truth.
         """
         passes = groupby(_read(reader, topic), _PassNumber())
-        self._passes = (messages for _, messages in passes)
-        self._begin_pass()
+        self._passes = (_Pass(messages) for _, messages in passes)
+        self._pass = self._begin_pass()
+        self._asked_ns = 0
 
     def at(self, stamp_ns: int) -> People | None:
         """Return the people at a stamp; see `Truth`."""
         if stamp_ns < self._asked_ns - REWIND_NS:
-            self._begin_pass()
+            self._pass = self._begin_pass()
         self._asked_ns = stamp_ns
+        return self._pass.at(stamp_ns)
+
+    def _begin_pass(self) -> _Pass:
+        """Leave the pass before, also what of it was not read yet."""
+        return next(self._passes, _Pass(iter(())))
+
+
+class _Pass:
+    """The truth while the clock was not set back. State is what was read of it, near images."""
+
+    def __init__(self, messages: Iterator[BagMessage]) -> None:
+        self._messages = messages
+        self._held: dict[int, People] = {}
+        self._newest_ns = 0
+        self._ended = False
+
+    def at(self, stamp_ns: int) -> People | None:
         while not self._ended and self._newest_ns < stamp_ns + _AHEAD_NS:
             self._take()
         self._held = {
@@ -82,13 +100,6 @@ class TopicTruth:
         if nearest is None or abs(nearest - stamp_ns) > STAMP_TOLERANCE_NS:
             return None
         return self._held[nearest]
-
-    def _begin_pass(self) -> None:
-        """Forget the pass before, also what of it was not read yet."""
-        self._messages = next(self._passes, iter(()))
-        self._held: dict[int, People] = {}
-        self._asked_ns = self._newest_ns = 0
-        self._ended = False
 
     def _take(self) -> None:
         each = next(self._messages, None)
