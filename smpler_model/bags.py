@@ -13,6 +13,7 @@ from smpler_model.bag_cameras import (
     CAMERA_INFO,
     COMPRESSED,
     IMAGE,
+    WITHOUT,
     CameraTopics,
     find_cameras,
     find_depth,
@@ -27,12 +28,6 @@ from smpler_model.source import SourceError
 from smpler_model.stamp_order import Companions, StampedMessage, StampOrder, check_order
 
 __all__ = ["BagMessage", "BagReader", "CameraTopics", "SourceError", "Topic", "is_bag", "open_bag"]
-
-DEPTH_TOLERANCE_NS = 50_000_000
-"""A depth image belongs to an image that was taken within this time."""
-
-WITHOUT = "none"
-"""Name of a topic that is not to be read."""
 
 TopicReport = Callable[[str, str], None]
 """Gets a topic and a sentence about a message that was left out."""
@@ -95,9 +90,7 @@ class BagReader:
         camera = self._camera_of(image)
         found_info = self._find(info, "CameraInfo", (CAMERA_INFO,), camera.info)
         found_depth = self._find(depth, "depth image", (IMAGE, COMPRESSED), camera.depth)
-        return CameraTopics(
-            camera.image, camera.type, camera.count, found_info, found_depth, camera.rectified
-        )
+        return replace(camera, info=found_info, depth=found_depth)
 
     def first_message(self, topic: str) -> Message | None:
         """Return the first message of a topic that can be read, None where there is none."""
@@ -252,7 +245,7 @@ class _CameraReader:
     ) -> None:
         self.topics = topics
         self._info = first_message(topics.info) if topics.info else None
-        self._depths = Companions(topics.depth or "", DEPTH_TOLERANCE_NS, order)
+        self._depths = Companions(topics.depth or "", topics.depth_tolerance_ns, order)
         self._last_ns: int | None = None
 
     def take(self, stamped: StampedMessage) -> Frame | None:

@@ -4,13 +4,14 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.bag_cameras import CameraSettings
 from smpler_model.bag_files import check_one_recording
 from smpler_model.bags import is_bag, open_bag
 from smpler_model.camera import Camera
@@ -30,11 +31,13 @@ class TopicNames:
         image: of the images.
         info: of their CameraInfo.
         depth: of the aligned depth images.
+        settings: what is known of the camera besides.
     """
 
     image: str = ""
     info: str = ""
     depth: str = ""
+    settings: CameraSettings = field(default_factory=CameraSettings)
 
 
 @contextmanager
@@ -135,7 +138,8 @@ def _open_bag(
     path: Path, camera: Camera | None, topics: TopicNames, report: Report
 ) -> Iterator[Source]:
     with open_bag(path) as bag:
-        chosen = bag.choose_camera(topics.image, topics.info, topics.depth)
+        camera_topics = bag.choose_camera(topics.image, topics.info, topics.depth)
+        chosen = topics.settings.apply(camera_topics)
         duration_s = (bag.end_ns - bag.start_ns) / 1e9
         rate_hz = chosen.count / duration_s if duration_s > 0 else _FOLDER_RATE_HZ
         if camera is not None:

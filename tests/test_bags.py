@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smpler_model.bag_cameras import CameraSettings, camera_settings
 from smpler_model.bags import BagReader, open_bag
 from smpler_model.frames import Frame
+from smpler_model.ros_parameters import BAG_PARAMETERS
 from smpler_model.source import SourceError
 from smpler_model.stamp_order import WINDOW
 from tests.bag_writer import (
@@ -237,3 +239,36 @@ def test_a_time_range_and_other_messages(tmp_path: Path) -> None:
         assert infos[0].message.k[0] == 40
         with pytest.raises(SourceError, match="none in this time"):
             list(bag.read_frames([camera], end_ns=START_NS))
+
+
+def test_what_the_user_says_of_a_camera_goes_before_what_the_bag_shows(tmp_path: Path) -> None:
+    depth = make.image(START_NS + 60_000_000, np.full((24, 32), 1500, np.uint16), "16UC1")
+    info = make.info(START_NS)
+    info.p[0] = 35
+    sent = [
+        Sent("/cam/camera_info", info, START_NS),
+        Sent("/cam/image_rect", make.image(START_NS, picture(0)), START_NS),
+        Sent("/cam/aligned_depth/image_raw", depth, START_NS),
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        found = bag.choose_camera()
+
+        def read_first(said: dict[str, object], depth_topic: str = "") -> tuple[float, bool]:
+            camera = camera_settings(said, depth_topic).apply(found)
+            ((_, frame),) = bag.read_frames([camera])
+            assert frame.camera is not None
+            return frame.camera.fx, frame.depth_m is not None
+
+        assert read_first({}) == (35, False)
+        assert read_first({"rectified": False, "fov": 3.0}) == (40, False)
+        assert read_first({"pairing_tolerance": 0.06}) == (35, True)
+        assert read_first({"pairing_tolerance": 0.06, "use_depth": False}) == (35, False)
+        told = {"pairing_tolerance": 0.06, "use_depth": False}
+        assert read_first(told, "/cam/aligned_depth/image_raw") == (35, True)
+        with pytest.raises(SourceError, match="use_depth needs depth images"):
+            camera_settings({"use_depth": True}).apply(replace(found, depth=None))
+
+
+def test_the_table_s_defaults_are_those_of_bags() -> None:
+    defaults = {parameter.name: parameter.default for parameter in BAG_PARAMETERS}
+    assert defaults["pairing_tolerance"] == CameraSettings().pairing_tolerance

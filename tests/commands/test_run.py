@@ -148,6 +148,19 @@ def test_a_bag_with_its_calibration(command: list[str], here: Path, form: str) -
     assert frames_of(Path("out/overlay.mp4")) == 5
 
 
+def test_a_node_s_file_says_that_images_are_rectified(command: list[str], here: Path) -> None:
+    sent = camera_messages(2)
+    for each in sent:
+        if each.topic == "/cam/camera_info":
+            each.message.p[0] = 35
+    path = write_bag(here, sent)
+    Path("node.yaml").write_text("/**: {ros__parameters: {rectified: true, tf_prefix: a/}}")
+    assert main([*command, str(path), "--params", "node.yaml"]) == 0
+    assert lines_of(here / "out")[0]["camera"]["fx"] == 35
+    assert main([*command, str(path), "--overwrite"]) == 0
+    assert lines_of(here / "out")[0]["camera"]["fx"] == 40
+
+
 def test_a_cut_bag_keeps_what_it_gave(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
