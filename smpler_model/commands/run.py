@@ -3,7 +3,9 @@
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -117,12 +119,32 @@ def run(chosen: argparse.Namespace) -> int:
         camera = read_camera_info(chosen.camera_info, rectified=rectified)
     settings = camera_settings(given, chosen.depth_topic)
     topics = TopicNames(chosen.image_topic, chosen.info_topic, chosen.depth_topic, settings)
-    with open_source(chosen.input, camera, topics=topics, report=_warn) as source:
+    with (
+        closing(_LeftOut()) as left_out,
+        open_source(chosen.input, camera, topics=topics, report=left_out) as source,
+    ):
         if chosen.frames:
             source = _shorten(source, chosen.frames)
         overlay_mesh = bool(given.get(_OVERLAY_MESH.name, _OVERLAY_MESH.default))
         config = _output_config(chosen, folder, overlay_mesh=overlay_mesh)
         return _process(source, values, config)
+
+
+class _LeftOut:
+    """Says what is left out at its first time, and in the end how often it came again."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def __call__(self, text: str) -> None:
+        self._counts[text] += 1
+        if self._counts[text] == 1:
+            _warn(text)
+
+    def close(self) -> None:
+        for text, count in self._counts.items():
+            if count > 1:
+                _warn(f"{count} times in all: {text}")
 
 
 def _process(source: "Source", values: dict[str, Value], config: "OutputConfig") -> int:

@@ -17,24 +17,10 @@ from smpler_model.__main__ import main
 from smpler_model.body_arrays import BodyArrays
 from smpler_model.network import Smpler
 from smpler_model.smpl_file import save_smpl_npz
-from tests.bag_writer import camera_messages, storage_file, write_bag
 from tests.test_calibration import CALIBRATION
 
 ROOT = Path(__file__).parents[2]
 SIZE = (64, 48)
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def command(nano_file: Path, here: Path) -> list[str]:
-    """The arguments that all runs share, but for the input."""
-    shared = ["--model", str(nano_file), "--detector", "full_image", "--device", "cpu"]
-    return ["run", *shared, "--threads", "1", "--output", "out"]
 
 
 def picture(index: int) -> np.ndarray:
@@ -135,41 +121,6 @@ def test_a_video_that_breaks_off_keeps_what_it_gave(
     count = len(lines_of(here / "out"))
     assert 4 < count < 20
     assert frames_of(Path("out/overlay.mp4")) == count
-
-
-@pytest.mark.parametrize("form", ["mcap", "rosbag1"])
-def test_a_bag_with_its_calibration(command: list[str], here: Path, form: str) -> None:
-    path = write_bag(here, camera_messages(5, ros1=form == "rosbag1"), form)
-    assert main([*command, str(path)]) == 0
-    lines = lines_of(here / "out")
-    assert len(lines) == 5
-    assert lines[0]["camera"]["fx"] == 40
-    assert lines[0]["frame_id"] == "optical"
-    assert frames_of(Path("out/overlay.mp4")) == 5
-
-
-def test_a_node_s_file_says_that_images_are_rectified(command: list[str], here: Path) -> None:
-    sent = camera_messages(2)
-    for each in sent:
-        if each.topic == "/cam/camera_info":
-            each.message.p[0] = 35
-    path = write_bag(here, sent)
-    Path("node.yaml").write_text("/**: {ros__parameters: {rectified: true, tf_prefix: a/}}")
-    assert main([*command, str(path), "--params", "node.yaml"]) == 0
-    assert lines_of(here / "out")[0]["camera"]["fx"] == 35
-    assert main([*command, str(path), "--overwrite"]) == 0
-    assert lines_of(here / "out")[0]["camera"]["fx"] == 40
-
-
-def test_a_cut_bag_keeps_what_it_gave(
-    command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = storage_file(write_bag(here, camera_messages(10), "sqlite3"))
-    content = file.read_bytes()
-    file.write_bytes(content[: int(0.8 * len(content))])
-    assert main([*command, "bag"]) == 1
-    assert "breaks off after" in capsys.readouterr().err
-    assert 0 < len(lines_of(here / "out")) < 10
 
 
 def test_a_calibration_file_goes_before_the_field_of_view(command: list[str], here: Path) -> None:
