@@ -97,13 +97,9 @@ def run(chosen: argparse.Namespace) -> int:
         ValueError: an input, model, body or parameter that does not fit.
         OSError: a file that cannot be read or written.
     """
-    if chosen.mesh_frame and not chosen.mesh:
-        raise ValueError(
-            "--mesh-frame chooses among the frames of --mesh, got it alone; add --mesh glb or "
-            "--mesh obj"
-        )
     given = read_given(chosen, (*PARAMETERS, *BAG_PARAMETERS, _OVERLAY_MESH))
     values = fill_values(given)
+    _check_mesh_frame(chosen)
     folder = _choose_folder(chosen)
     # Said before OpenCV opens a video: its libraries would print what is reported here in words.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -190,6 +186,14 @@ def _explain_nobody(values: dict[str, Value], source: "Source") -> str:
         )
     hint = "" if source.is_sequence else "; if a person fills the image, use --detector full_image"
     return f"nobody was found by the detector {values['detector']}{hint}"
+
+
+def _check_mesh_frame(chosen: argparse.Namespace) -> None:
+    if chosen.mesh_frame and not chosen.mesh:
+        raise ValueError(
+            "--mesh-frame chooses among the frames of --mesh, got it alone; add --mesh glb or "
+            "--mesh obj"
+        )
 
 
 def _choose_folder(chosen: argparse.Namespace) -> Path:

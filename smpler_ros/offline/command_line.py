@@ -16,7 +16,7 @@ from smpler_ros.offline.ground_truth import FileTruth
 _OUTPUT_PARAMETERS = choose(
     "tf_prefix", "overlay_mesh", "jpeg_quality", "marker_lifetime", "mesh_opacity"
 )
-_WITHOUT_WORDS = ("as the topic's name says", "where a bag has them", "")  # of `BAG_PARAMETERS`
+_USUAL = ("as the topic's name says", "where a bag has them", "")  # of `BAG_PARAMETERS`
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -43,7 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on where a run ended")
     again.add_argument("--overwrite", action="store_true", help="replace an earlier run")
-    _add_input_flags(parser)
+    _add_camera_flags(parser)
+    _add_people_flags(parser)
     _add_output_flags(parser)
     cluster = parser.add_argument_group("many bags")
     cluster.add_argument(
@@ -96,9 +97,8 @@ def read_config(chosen: argparse.Namespace) -> EvaluationConfig:
     )
 
 
-def _add_input_flags(parser: argparse.ArgumentParser) -> None:
-    usual = EvaluationConfig()
-    group = parser.add_argument_group("input")
+def _add_camera_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("cameras")
     group.add_argument(
         "--image-topic",
         nargs="+",
@@ -115,8 +115,13 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="aligned depth images; default: found by name; or none",
     )
-    for parameter, without in zip(BAG_PARAMETERS, _WITHOUT_WORDS, strict=True):
-        add_flag(group, parameter, without)
+    for parameter, usual in zip(BAG_PARAMETERS, _USUAL, strict=True):
+        add_flag(group, parameter, usual)
+
+
+def _add_people_flags(parser: argparse.ArgumentParser) -> None:
+    usual = EvaluationConfig()
+    group = parser.add_argument_group("people")
     group.add_argument(
         "--truth",
         default="",

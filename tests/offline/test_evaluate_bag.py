@@ -82,6 +82,16 @@ def test_a_signal_ends_the_run_in_order(
     assert f"{SMALL.frames} images" in capsys.readouterr().out
 
 
+def test_one_track_is_no_plural(
+    small_bag: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = "--boxes detector --detector full_image --truth none --no-smoothing --outputs"
+    assert main([str(small_bag), *flags(checkpoint, tmp_path / "out"), *given.split()]) == 0
+    assert capsys.readouterr().out.startswith(
+        f"{small_bag}: {SMALL.frames} images, {SMALL.frames} people, 1 track; results in "
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
