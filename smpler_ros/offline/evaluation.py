@@ -22,7 +22,7 @@ from smpler_ros.offline.checkpoints import Arrays, Checkpoint
 from smpler_ros.offline.config import EvaluationConfig
 from smpler_ros.offline.engine import Engine, RecordingDetector
 from smpler_ros.offline.inputs import Input
-from smpler_ros.offline.records import FrameRecord, person_rows
+from smpler_ros.offline.records import FrameRecord, person_rows, with_truth
 from smpler_ros.offline.run_files import STATE, RunFiles
 from smpler_ros.offline.tally import Tally
 from smpler_ros.offline.transforms import TransformCopy
@@ -234,7 +234,7 @@ class Evaluation:
             state = self._pipeline.camera_state(name)
             state.follow_clock(frame.stamp_ns)
             if name in self._source.truths:
-                self._source.truths[name].at(frame.stamp_ns)
+                self._source.truths[name].at(frame.stamp_ns)  # it follows the clock, too
             if isinstance(logged, str):
                 self.tally.leave_out(name, logged)
                 continue
@@ -281,19 +281,6 @@ def gather(frames: Frames, cameras: int) -> Iterator[Batch]:
         raise
     if batch:
         yield batch
-
-
-def with_truth(record: FrameRecord, truth: People, pairs: Pairs) -> FrameRecord:
-    """Return a frame with what the truth says of it."""
-    found = set(pairs.true.tolist())
-    missed = (id_ for row, id_ in enumerate(truth.ids.tolist()) if row not in found)
-    return replace(
-        record,
-        true_people=len(truth),
-        missed_ids=tuple(missed),
-        false_people=record.people - len(pairs.found),
-        switches=int(pairs.switched.sum()),
-    )
 
 
 def _explain(error: Exception) -> str:
