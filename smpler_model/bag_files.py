@@ -1,5 +1,6 @@
 """The files of a bag: serialised messages of rosbag2 (sqlite3, mcap) and rosbag1, whole or cut."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ ROS2_SUFFIXES = (".mcap", ".db3")
 METADATA = "metadata.yaml"
 
 _COMPRESSED = ".zstd"
+_PART = re.compile(r"_(0|[1-9]\d*)$")  # what rosbag2 adds to the names of a bag's files
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,34 @@ class BagFile(Protocol):
 def is_bag(path: Path) -> bool:
     """Tell whether a path is a bag, by names alone."""
     if path.is_dir():
-        return (path / METADATA).is_file() or bool(_storage_files(path))
+        return (path / METADATA).is_file() or len(find_recordings(path)) == 1
     return path.suffix in (ROS1_SUFFIX, *ROS2_SUFFIXES)
+
+
+def find_recordings(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of rosbag2 that lie in a folder, by a pattern of the recording's names.
+
+    Files are of one recording if their names differ in the number alone that rosbag2 adds:
+    `walk_0.mcap` and `walk_1.mcap` are `walk_*.mcap`.
+    """
+    found: dict[str, list[Path]] = {}
+    for file in _storage_files(folder):
+        found.setdefault(_PART.sub("_*", file.stem) + file.suffix, []).append(file)
+    return found
+
+
+def check_one_recording(folder: Path) -> None:
+    """Refuse a folder in which files of several recordings lie.
+
+    Raises:
+        SourceError: there are several.
+    """
+    names = list(find_recordings(folder))
+    if len(names) > 1:
+        raise SourceError(
+            f"{folder} must hold one recording unless it has a {METADATA}, got {len(names)}, "
+            f"{names[0]} and {names[1]} among them; choose a file, or give each recording a folder"
+        )
 
 
 def open_bag_files(path: Path) -> list[BagFile]:
@@ -101,6 +129,7 @@ def open_bag_files(path: Path) -> list[BagFile]:
             return [WholeBag(path)]
         except Exception as error:  # rosbags raises what the broken bytes lead to
             return _open_parts(path, f"{METADATA} does not help: {brief(error)}")
+    check_one_recording(path)
     return _open_parts(path, f"there is no {METADATA}")
 
 

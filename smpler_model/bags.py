@@ -13,6 +13,7 @@ from smpler_model.bag_cameras import (
     CAMERA_INFO,
     COMPRESSED,
     IMAGE,
+    WITHOUT,
     CameraTopics,
     find_cameras,
     find_depth,
@@ -27,12 +28,6 @@ from smpler_model.source import SourceError
 from smpler_model.stamp_order import Companions, StampedMessage, StampOrder, check_order
 
 __all__ = ["BagMessage", "BagReader", "CameraTopics", "SourceError", "Topic", "is_bag", "open_bag"]
-
-DEPTH_TOLERANCE_NS = 50_000_000
-"""A depth image belongs to an image that was taken within this time."""
-
-WITHOUT = "none"
-"""Name of a topic that is not to be read."""
 
 TopicReport = Callable[[str, str], None]
 """Gets a topic and a sentence about a message that was left out."""
@@ -95,9 +90,7 @@ class BagReader:
         camera = self._camera_of(image)
         found_info = self._find(info, "CameraInfo", (CAMERA_INFO,), camera.info)
         found_depth = self._find(depth, "depth image", (IMAGE, COMPRESSED), camera.depth)
-        return CameraTopics(
-            camera.image, camera.type, camera.count, found_info, found_depth, camera.rectified
-        )
+        return replace(camera, info=found_info, depth=found_depth)
 
     def first_message(self, topic: str) -> Message | None:
         """Return the first message of a topic that can be read, None where there is none."""
@@ -150,8 +143,8 @@ class BagReader:
         """Give image topic and frame in the order of the images' stamps.
 
         The calibration is the last before the image, or the first of the bag. Depth is that of the
-        nearest stamp. Images that come much too late to be put in order are left out; where a
-        stamp is missing, the recording time takes its place.
+        nearest stamp. Images that come much too late to be put in order, or again with the stamp
+        of the last, are left out; where a stamp is missing, the recording time takes its place.
 
         Args:
             cameras: to read.
@@ -252,7 +245,7 @@ class _CameraReader:
     ) -> None:
         self.topics = topics
         self._info = first_message(topics.info) if topics.info else None
-        self._depths = Companions(topics.depth or "", DEPTH_TOLERANCE_NS, order)
+        self._depths = Companions(topics.depth or "", topics.depth_tolerance_ns, order)
         self._last_ns: int | None = None
 
     def take(self, stamped: StampedMessage) -> Frame | None:
@@ -268,6 +261,11 @@ class _CameraReader:
         if stamped.topic != self.topics.image:
             return None
         check_order(stamped.stamp_ns, self._last_ns)
+        if stamped.stamp_ns == self._last_ns:
+            raise ValueError(
+                "images must differ in their stamps, got one with the stamp of the last; it is "
+                "left out, check what recorded it twice"
+            )
         self._last_ns = stamped.stamp_ns
         depth = self._depths.nearest(stamped.stamp_ns) if self.topics.depth else None
         frame = frame_from_messages(

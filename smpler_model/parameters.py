@@ -1,7 +1,8 @@
 """The one table of parameters: command line, node and bag evaluator all read it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 Value = bool | int | float | str | tuple[str, ...]
 Values = Mapping[str, Value]
@@ -252,12 +253,21 @@ def check_values(
         ValueError: an unknown name, or a value that its parameter refuses.
     """
     table = {parameter.name: parameter for parameter in parameters}
-    for name in values:
-        if name not in table:
-            raise ValueError(
-                f"parameters are {', '.join(table)}, got '{name}'; check its spelling"
-            )
+    check_names(values, table)
     return {
         name: parameter.check(values.get(name, parameter.default))
         for name, parameter in table.items()
     }
+
+
+def check_names(names: Iterable[str], known: Collection[str]) -> None:
+    """Refuse names that no parameter has.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            remedy = f"write '{near[0]}' if that is meant" if near else "check its spelling"
+            raise ValueError(f"parameters are {', '.join(known)}, got '{name}'; {remedy}")

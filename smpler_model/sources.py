@@ -2,15 +2,17 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.bag_cameras import CameraSettings
+from smpler_model.bag_files import check_one_recording
 from smpler_model.bags import is_bag, open_bag
 from smpler_model.camera import Camera
 from smpler_model.frames import Frame
@@ -29,11 +31,13 @@ class TopicNames:
         image: of the images.
         info: of their CameraInfo.
         depth: of the aligned depth images.
+        settings: what is known of the camera besides.
     """
 
     image: str = ""
     info: str = ""
     depth: str = ""
+    settings: CameraSettings = field(default_factory=CameraSettings)
 
 
 @contextmanager
@@ -96,14 +100,21 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
+        check_one_recording(folder)
         raise SourceError(
             f"{folder} must hold images ({', '.join(sorted(IMAGE_SUFFIXES))}) or a bag, got "
             "neither; check the path"
         )
     stamps = [round(index * 1e9 / _FOLDER_RATE_HZ) for index in range(len(paths))]
     frames = _images(dict(zip(stamps, paths, strict=True)), camera, report)
-    names = {stamp: path.stem for stamp, path in zip(stamps, paths, strict=True)}
+    names = dict(zip(stamps, _frame_names(paths), strict=True))
     return Source(frames, len(paths), _FOLDER_RATE_HZ, is_sequence=True, names=names)
+
+
+def _frame_names(paths: Sequence[Path]) -> list[str]:
+    """Return a name for each image: without its suffix, unless only that tells some apart."""
+    stems = [path.stem for path in paths]
+    return stems if len(set(stems)) == len(paths) else [path.name for path in paths]
 
 
 def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> Iterator[Frame]:
@@ -127,7 +138,8 @@ def _open_bag(
     path: Path, camera: Camera | None, topics: TopicNames, report: Report
 ) -> Iterator[Source]:
     with open_bag(path) as bag:
-        chosen = bag.choose_camera(topics.image, topics.info, topics.depth)
+        camera_topics = bag.choose_camera(topics.image, topics.info, topics.depth)
+        chosen = topics.settings.apply(camera_topics)
         duration_s = (bag.end_ns - bag.start_ns) / 1e9
         rate_hz = chosen.count / duration_s if duration_s > 0 else _FOLDER_RATE_HZ
         if camera is not None:

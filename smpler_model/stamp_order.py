@@ -18,6 +18,8 @@ REWIND_NS = 1_000_000_000
 def check_order(stamp_ns: int, last_ns: int | None) -> None:
     """Refuse an image that comes a little late; one that comes much later is of a clock set back.
 
+    The sentence does not say how late it is, so that late images can be counted.
+
     Args:
         stamp_ns: of the image.
         last_ns: of the image before, None for the first.
@@ -28,8 +30,8 @@ def check_order(stamp_ns: int, last_ns: int | None) -> None:
     late_ns = 0 if last_ns is None else last_ns - stamp_ns
     if 0 < late_ns <= REWIND_NS:
         raise ValueError(
-            "images must come nearly in the order of their stamps, got one that is "
-            f"{late_ns / 1e6:.0f} ms late; it is left out"
+            "images must come nearly in the order of their stamps, got one that is up to "
+            f"{REWIND_NS // 1_000_000} ms late; it is left out"
         )
 
 

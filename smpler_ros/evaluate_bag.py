@@ -13,8 +13,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from smpler_model.bags import is_bag
 from smpler_model.device_memory import DeviceMemoryError
+from smpler_model.words import counted
 from smpler_ros.offline.bag_run import Progress
 from smpler_ros.offline.command_line import build_parser, read_config
 from smpler_ros.offline.files import write_atomically
@@ -93,7 +93,7 @@ def run(chosen: Namespace, stop: StopRequest) -> int:
     """
     config = read_config(chosen)
     bags = find_bags(chosen.bags)
-    only = len(chosen.bags) == 1 and (is_bag(Path(chosen.bags[0])) or len(bags) == 1)
+    only = len(chosen.bags) == len(bags) == 1
     if only:
         folder = chosen.output or Path(f"{bags[0].resolve().stem}{_FOLDER_SUFFIX}")
         jobs = [Job(bags[0], folder)]
@@ -151,11 +151,15 @@ def _report_damage(outcome: Outcome) -> None:
     if summary["damage"]:
         _say(summary["damage"])
     for entry in summary["left_out"]:
-        _say(f"{entry['topic']}: {entry['count']} times: {entry['reason']}")
+        _say(f"{entry['topic']}: {counted(entry['count'], 'time')}: {entry['reason']}")
 
 
-def _line(row: dict[str, object]) -> str:
-    parts = [f"{row['frames']} images, {row['people']} people, {row['tracks']} tracks"]
+def _line(row: dict[str, Any]) -> str:
+    parts = [
+        counted(row["frames"], "image"),
+        counted(row["people"], "person", "people"),
+        counted(row["tracks"], "track"),
+    ]
     for name, title in (("mpjpe_mm", "MPJPE"), ("pa_mpjpe_mm", "PA-MPJPE"), ("mpve_mm", "MPVE")):
         if row.get(name) is not None:
             parts.append(f"{title} {row[name]:.1f} mm")

@@ -1,4 +1,4 @@
-"""Real bags of every kind, whole and broken."""
+"""Real bags of every kind."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smpler_model.bag_cameras import CameraSettings, camera_settings
 from smpler_model.bags import BagReader, open_bag
 from smpler_model.frames import Frame
+from smpler_model.ros_parameters import BAG_PARAMETERS
 from smpler_model.source import SourceError
 from smpler_model.stamp_order import WINDOW
 from tests.bag_writer import (
@@ -18,7 +20,6 @@ from tests.bag_writer import (
     Sent,
     camera_messages,
     picture,
-    storage_file,
     write_bag,
 )
 
@@ -61,95 +62,6 @@ def test_every_kind_gives_the_same_frames(tmp_path: Path, form: str) -> None:
     assert frames[0].camera.fx == 40
 
 
-@pytest.mark.parametrize("form", ["mcap", "mcap-zstd", "sqlite3", "rosbag1"])
-@pytest.mark.parametrize("share", [0.5, 0.8, 0.97])
-def test_a_cut_bag_gives_what_it_has_and_then_says_so(
-    tmp_path: Path, form: str, share: float
-) -> None:
-    # Pictures large enough for several chunks of rosbags' mcap writer.
-    sent = []
-    local = Messages(ros1=form == "rosbag1")
-    noise = np.random.default_rng(0).integers(0, 255, (20, 200, 300, 3), np.uint8)
-    for index, pixels in enumerate(noise):
-        stamp = START_NS + index * STEP_NS
-        pixels[..., 0] = index
-        sent.append(Sent(IMAGE, local.image(stamp, pixels), stamp))
-    path = write_bag(tmp_path, sent, form)
-    file = storage_file(path)
-    content = file.read_bytes()
-    file.write_bytes(content[: int(share * len(content))])
-    with open_bag(path) as bag:
-        assert bag.damage is not None
-        count = bag.topics[IMAGE].count
-        frames, _, error = read(bag)
-    assert "breaks off after" in error
-    assert indices(frames) == list(range(count))
-    assert 20 * share - 9 <= count <= 20
-
-
-def test_cut_while_recording_without_metadata(tmp_path: Path) -> None:
-    path = write_bag(tmp_path, camera_messages(), "sqlite3")
-    (path / "metadata.yaml").unlink()
-    with open_bag(path) as bag:
-        frames, _, error = read(bag)
-    assert (len(frames), error) == (10, "")
-    with open_bag(storage_file(path)) as bag:
-        assert len(read(bag)[0]) == 10
-
-
-def test_parts_without_metadata_come_in_the_order_of_their_times(tmp_path: Path) -> None:
-    sent = camera_messages(12)
-    folder = tmp_path / "parts"
-    folder.mkdir()
-    for number, part in (("10", sent[12:]), ("2", sent[:12])):
-        (tmp_path / number).mkdir()
-        storage_file(write_bag(tmp_path / number, part)).rename(folder / f"bag_{number}.mcap")
-    with open_bag(folder) as bag:
-        assert bag.cameras[0].count == 12
-        assert indices(read(bag)[0]) == list(range(12))
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda path: (path / "metadata.yaml").unlink(), "must have a metadata.yaml"),
-        (lambda path: _edit(path, "zstd", "lzma"), "'lzma' is not supported"),
-        (lambda path: _edit(path, "sqlite3", "parquet"), "'parquet' not supported"),
-    ],
-)
-def test_compressed_files_that_nobody_can_undo(tmp_path: Path, change: object, words: str) -> None:
-    path = write_bag(tmp_path, camera_messages(), "sqlite3-file-zstd")
-    assert callable(change)
-    change(path)
-    with pytest.raises(SourceError, match=words), open_bag(path):
-        pass
-
-
-def _edit(path: Path, old: str, new: str) -> None:
-    metadata = path / "metadata.yaml"
-    text = metadata.read_text().replace(f"format: {old}", f"format: {new}")
-    metadata.write_text(text.replace(f"identifier: {old}", f"identifier: {new}"))
-
-
-@pytest.mark.parametrize("name", ["bag.mcap", "bag.db3", "bag.bag"])
-@pytest.mark.parametrize("content", [b"", b"no bag at all" * 20, b"\x89MCAP0\r\n", b"SQLite fo"])
-def test_files_that_are_no_bags(tmp_path: Path, name: str, content: bytes) -> None:
-    path = tmp_path / name
-    path.write_bytes(content)
-    with pytest.raises(SourceError, match="nothing can be read"), open_bag(path):
-        pass
-
-
-def test_paths_that_are_no_bags(tmp_path: Path) -> None:
-    for path, words in [
-        (tmp_path / "none", "must be a file or a folder"),
-        (tmp_path, "must hold a bag's files"),
-        (Path(__file__), "must be a folder or end on"),
-    ]:
-        with pytest.raises(SourceError, match=words), open_bag(path):
-            pass
-
-
 def test_depth_is_that_of_the_nearest_stamp(tmp_path: Path) -> None:
     sent = []
     for index in range(6):
@@ -190,6 +102,18 @@ def test_an_image_that_comes_much_too_late_is_left_out_and_told(tmp_path: Path) 
     assert indices(frames) == list(range(1, 3 * WINDOW))
     assert len(reports) == 1
     assert "ms late" in reports[0]
+
+
+def test_images_that_come_twice_are_left_out_and_told(tmp_path: Path) -> None:
+    sent = [
+        Sent(IMAGE, make.image(START_NS + i * STEP_NS, picture(i)), START_NS + place * STEP_NS)
+        for place, i in enumerate([0, 1, 1, 2, 2, 2, 3])
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        frames, reports, _ = read(bag)
+    assert indices(frames) == [0, 1, 2, 3]
+    assert len(reports) == 3
+    assert "images must differ in their stamps" in reports[0]
 
 
 def test_a_clock_that_was_set_back_starts_order_anew(tmp_path: Path) -> None:
@@ -264,3 +188,36 @@ def test_a_time_range_and_other_messages(tmp_path: Path) -> None:
         assert infos[0].message.k[0] == 40
         with pytest.raises(SourceError, match="none in this time"):
             list(bag.read_frames([camera], end_ns=START_NS))
+
+
+def test_what_the_user_says_of_a_camera_goes_before_what_the_bag_shows(tmp_path: Path) -> None:
+    depth = make.image(START_NS + 60_000_000, np.full((24, 32), 1500, np.uint16), "16UC1")
+    info = make.info(START_NS)
+    info.p[0] = 35
+    sent = [
+        Sent("/cam/camera_info", info, START_NS),
+        Sent("/cam/image_rect", make.image(START_NS, picture(0)), START_NS),
+        Sent("/cam/aligned_depth/image_raw", depth, START_NS),
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        found = bag.choose_camera()
+
+        def read_first(said: dict[str, object], depth_topic: str = "") -> tuple[float, bool]:
+            camera = camera_settings(said, depth_topic).apply(found)
+            ((_, frame),) = bag.read_frames([camera])
+            assert frame.camera is not None
+            return frame.camera.fx, frame.depth_m is not None
+
+        assert read_first({}) == (35, False)
+        assert read_first({"rectified": False, "fov": 3.0}) == (40, False)
+        assert read_first({"pairing_tolerance": 0.06}) == (35, True)
+        assert read_first({"pairing_tolerance": 0.06, "use_depth": False}) == (35, False)
+        told = {"pairing_tolerance": 0.06, "use_depth": False}
+        assert read_first(told, "/cam/aligned_depth/image_raw") == (35, True)
+        with pytest.raises(SourceError, match="use_depth needs depth images"):
+            camera_settings({"use_depth": True}).apply(replace(found, depth=None))
+
+
+def test_the_table_s_defaults_are_those_of_bags() -> None:
+    defaults = {parameter.name: parameter.default for parameter in BAG_PARAMETERS}
+    assert defaults["pairing_tolerance"] == CameraSettings().pairing_tolerance

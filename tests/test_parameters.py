@@ -40,7 +40,8 @@ def test_numbers_outside_their_bounds_are_refused(value: float) -> None:
         ("max_people", True, "must be of type int"),
         ("coast", 1, "must be of type bool"),
         ("detector", "yolo", "must be one of torchvision, onnx"),
-        ("colour", "red", "parameters are model, body"),
+        ("colour", "red", "parameters are model, body, .*, got 'colour'; check its spelling"),
+        ("smoothin", True, "got 'smoothin'; write 'smoothing' if that is meant"),
     ],
 )
 def test_wrong_values_are_refused(name: str, value: object, reason: str) -> None:

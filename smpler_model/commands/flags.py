@@ -1,16 +1,18 @@
 """Flags of the command line for parameters, and YAML files of them."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from smpler_model.parameters import PARAMETERS, Parameter, Value, check_values
+from smpler_model.parameters import PARAMETERS, Parameter, Value, check_names
+from smpler_model.ros_parameters import ANY_NODES, ROS_PARAMETERS
 
 _PREFIX = "parameter:"
 _ROS_KEY = "ros__parameters"
+_NODES = ("**", "*", "smpler_node")  # what a file with several nodes calls ours
 
 
 def add_flags(
@@ -22,63 +24,25 @@ def add_flags(
         "--params",
         type=Path,
         metavar="FILE",
-        help="YAML of parameters, also a node's; flags go before it",
+        help="YAML of parameters, also a node's, of which those for live topics do nothing here; "
+        "flags go before it",
     )
     for parameter in parameters:
-        _add_flag(group, parameter)
+        add_flag(group, parameter)
 
 
-def read_values(
-    chosen: argparse.Namespace, parameters: Iterable[Parameter] = PARAMETERS
-) -> dict[str, Value]:
-    """Return all parameters' values: of the flags, else of the file, else the defaults.
+def add_flag(group: argparse._ArgumentGroup, parameter: Parameter, usual: str = "") -> None:
+    """Add the flag of a parameter.
 
-    Raises:
-        ValueError: a file that is no YAML of parameters, or a value that is refused.
-        OSError: a file that cannot be read.
+    Args:
+        group: to add it to.
+        parameter: of the flag.
+        usual: what holds where nobody says anything; if empty, the parameter's default.
     """
-    table = tuple(parameters)
-    values = read_parameter_file(chosen.params, table) if chosen.params else {}
-    flags = {
-        name.removeprefix(_PREFIX): value
-        for name, value in vars(chosen).items()
-        if name.startswith(_PREFIX) and value is not None
-    }
-    return check_values(values | flags, table)
-
-
-def read_parameter_file(
-    path: Path, parameters: Iterable[Parameter] = PARAMETERS
-) -> dict[str, object]:
-    """Read a YAML file: names and values, or a ROS one, of which the known names are taken.
-
-    Raises:
-        ValueError: the file is no YAML, or of another form.
-        OSError: it cannot be read.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} must be a YAML file, got another one ({_brief(error)})"
-        ) from None
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{path} must hold lines like 'fov: 75.0', got {content!r}; correct it")
-    node = next(
-        (value[_ROS_KEY] for value in content.values() if _has_parameters(value)),
-        None,
-    )
-    if node is None:
-        return dict(content)
-    known = {parameter.name for parameter in parameters}
-    return {name: value for name, value in node.items() if name in known}
-
-
-def _add_flag(group: argparse._ArgumentGroup, parameter: Parameter) -> None:
     default = parameter.default
     shown = {"True": "yes", "False": "no", "": "empty"}.get(str(default), default)
     unit = f" {parameter.unit}" if parameter.unit else ""
-    text = f"{parameter.description} Default: {shown}{unit}.".replace("%", "%%")
+    text = f"{parameter.description} Default: {usual or f'{shown}{unit}'}.".replace("%", "%%")
     options: dict[str, Any] = {"dest": _PREFIX + parameter.name, "help": text}
     if isinstance(default, bool):
         options["action"] = argparse.BooleanOptionalAction
@@ -92,8 +56,99 @@ def _add_flag(group: argparse._ArgumentGroup, parameter: Parameter) -> None:
     group.add_argument("--" + parameter.name.replace("_", "-"), **options)
 
 
-def _has_parameters(value: object) -> bool:
-    return isinstance(value, Mapping) and isinstance(value.get(_ROS_KEY), Mapping)
+def read_values(
+    chosen: argparse.Namespace, parameters: Iterable[Parameter] = PARAMETERS
+) -> dict[str, Value]:
+    """Return all parameters' values: of the flags, else of the file, else the defaults.
+
+    Raises:
+        ValueError: a file that is no YAML of parameters, or a value that is refused.
+        OSError: a file that cannot be read.
+    """
+    table = tuple(parameters)
+    return fill_values(read_given(chosen, table), table)
+
+
+def fill_values(
+    given: Mapping[str, Value], parameters: Iterable[Parameter] = PARAMETERS
+) -> dict[str, Value]:
+    """Return all values of some parameters: those given, else the defaults."""
+    return {each.name: given.get(each.name, each.default) for each in parameters}
+
+
+def read_given(chosen: argparse.Namespace, parameters: Iterable[Parameter]) -> dict[str, Value]:
+    """Return the values that flags or the file say; flags go before the file.
+
+    Raises:
+        ValueError: a file that is no YAML of parameters, or a value that is refused.
+        OSError: a file that cannot be read.
+    """
+    table = {parameter.name: parameter for parameter in parameters}
+    values = read_parameter_file(chosen.params, table) if chosen.params else {}
+    flags = {
+        name.removeprefix(_PREFIX): value
+        for name, value in vars(chosen).items()
+        if name.startswith(_PREFIX) and value is not None
+    }
+    return {name: table[name].check(value) for name, value in (values | flags).items()}
+
+
+def read_parameter_file(path: Path, names: Collection[str]) -> dict[str, object]:
+    """Read a YAML file of names and values, or a ROS one.
+
+    Args:
+        path: of the file.
+        names: of the parameters that are wanted. What is for live topics alone is left out.
+
+    Raises:
+        ValueError: the file is no YAML, of another form, or holds a name that no parameter has.
+        OSError: it cannot be read.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} must be a YAML file, got another one ({_brief(error)})"
+        ) from None
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path} must hold lines like 'fov: 75.0', got {content!r}; correct it")
+    values = _values_of_node(path, content)
+    live = [parameter.name for parameter in ROS_PARAMETERS if parameter.name not in names]
+    try:
+        check_names((name.partition(".")[0] for name in values), [*names, *live, *ANY_NODES])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _values_of_node(path: Path, content: Mapping[object, object]) -> dict[str, object]:
+    """Return what a file says of our node; all that it says where it is no ROS file."""
+    nodes = list(_nodes_in(content))
+    if len(nodes) > 1:
+        ours = [(name, values) for name, values in nodes if name in _NODES]
+        if not ours:
+            listed = ", ".join(name for name, _ in nodes)
+            raise ValueError(
+                f"{path} must hold parameters of {_NODES[-1]} if it is of several nodes, got "
+                f"{listed}; rename one, or leave the others out"
+            )
+        nodes = ours
+    found = [values for _, values in nodes] or [content]
+    return {str(name): value for values in found for name, value in values.items()}
+
+
+def _nodes_in(
+    content: Mapping[object, object],
+) -> Iterator[tuple[str, Mapping[object, object]]]:
+    """Give the nodes in a ROS file, with their parameters, in namespaces too."""
+    for name, value in content.items():
+        if not isinstance(value, Mapping):
+            continue
+        values = value.get(_ROS_KEY)
+        if isinstance(values, Mapping):
+            yield str(name).rpartition("/")[2], values
+        else:
+            yield from _nodes_in(value)
 
 
 def _brief(error: Exception) -> str:

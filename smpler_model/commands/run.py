@@ -3,7 +3,9 @@
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,13 +14,19 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from smpler_model.commands.command import INTERRUPTED, Commands
-from smpler_model.commands.flags import add_flags, read_values
-from smpler_model.parameters import Value
+from smpler_model.commands.flags import add_flag, add_flags, fill_values, read_given
+from smpler_model.parameters import PARAMETERS, Value
+from smpler_model.ros_parameters import BAG_PARAMETERS, choose
+from smpler_model.words import counted
 
 if TYPE_CHECKING:
     from smpler_model.frames import Frame
     from smpler_model.runner import OutputConfig
     from smpler_model.source import Source
+
+_OVERLAY_MESH = replace(
+    *choose("overlay_mesh"), description="Draw bodies, not only skeletons, which is quicker."
+)
 
 
 def add_parser(commands: Commands) -> None:
@@ -36,9 +44,8 @@ def add_parser(commands: Commands) -> None:
         metavar="FILE",
         help="calibration as ROS's camera_calibration writes it; goes before a bag's",
     )
-    calibration.add_argument(
-        "--rectified", action="store_true", help="the images are rectified: its lens is undone"
-    )
+    rectified, *depth = BAG_PARAMETERS
+    add_flag(calibration, rectified, "as the name of a bag's topic says, else no")
     bag = parser.add_argument_group("topics of a bag")
     bag.add_argument("--image-topic", default="", metavar="NAME", help="default: the only one")
     bag.add_argument(
@@ -50,6 +57,8 @@ def add_parser(commands: Commands) -> None:
         metavar="NAME",
         help="aligned depth images; default: found by name; or none",
     )
+    for parameter, usual in zip(depth, ("where a bag has them", ""), strict=True):
+        add_flag(bag, parameter, usual)
     add_flags(parser)
     parser.set_defaults(run=run)
 
@@ -67,12 +76,7 @@ def _add_output_flags(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="a video, or images, of what was found. Default: yes.",
     )
-    output.add_argument(
-        "--overlay-mesh",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="draw bodies, not only skeletons, which is quicker. Default: yes.",
-    )
+    add_flag(output, _OVERLAY_MESH)
     output.add_argument("--mesh", choices=("glb", "obj"), default="", help="also write meshes")
     output.add_argument(
         "--mesh-frame",
@@ -94,23 +98,50 @@ def run(chosen: argparse.Namespace) -> int:
         OSError: a file that cannot be read or written.
         DeviceMemoryError: a network that does not fit; what was computed is kept.
     """
-    values = read_values(chosen)
+    given = read_given(chosen, (*PARAMETERS, *BAG_PARAMETERS, _OVERLAY_MESH))
+    values = fill_values(given)
+    _check_mesh_frame(chosen)
     folder = _choose_folder(chosen)
     # Said before OpenCV opens a video: its libraries would print what is reported here in words.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     # Imported here so that `--help` need not wait for PyTorch.
+    from smpler_model.bag_cameras import camera_settings
     from smpler_model.calibration import read_camera_info
     from smpler_model.sources import TopicNames, open_source
 
     camera = None
     if chosen.camera_info:
-        camera = read_camera_info(chosen.camera_info, rectified=chosen.rectified)
-    topics = TopicNames(chosen.image_topic, chosen.info_topic, chosen.depth_topic)
-    with open_source(chosen.input, camera, topics=topics, report=_warn) as source:
+        rectified = bool(given.get("rectified", False))
+        camera = read_camera_info(chosen.camera_info, rectified=rectified)
+    settings = camera_settings(given, chosen.depth_topic)
+    topics = TopicNames(chosen.image_topic, chosen.info_topic, chosen.depth_topic, settings)
+    with (
+        closing(_LeftOut()) as left_out,
+        open_source(chosen.input, camera, topics=topics, report=left_out) as source,
+    ):
         if chosen.frames:
             source = _shorten(source, chosen.frames)
-        return _process(source, values, _output_config(chosen, folder))
+        overlay_mesh = bool(given.get(_OVERLAY_MESH.name, _OVERLAY_MESH.default))
+        config = _output_config(chosen, folder, overlay_mesh=overlay_mesh)
+        return _process(source, values, config)
+
+
+class _LeftOut:
+    """Says what is left out at its first time, and in the end how often it came again."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def __call__(self, text: str) -> None:
+        self._counts[text] += 1
+        if self._counts[text] == 1:
+            _warn(text)
+
+    def close(self) -> None:
+        for text, count in self._counts.items():
+            if count > 1:
+                _warn(f"{count} times in all: {text}")
 
 
 def _process(source: "Source", values: dict[str, Value], config: "OutputConfig") -> int:
@@ -128,11 +159,11 @@ def _process(source: "Source", values: dict[str, Value], config: "OutputConfig")
         _, people = run_source(source, pipeline, outputs, times, progress)
     except KeyboardInterrupt:
         status = INTERRUPTED
-        _warn(f"interrupted after {times.frames} frames; what was computed is kept")
+        _warn(f"interrupted after {counted(times.frames, 'frame')}; what was computed is kept")
     finally:
         if times.frames:
             sys.stdout.write(f"{times.table()}\n")
-            sys.stdout.write(f"{times.frames} frames, results in {config.folder}\n")
+            sys.stdout.write(f"{counted(times.frames, 'frame')}, results in {config.folder}\n")
     if not people and not status:
         _warn(_explain_nobody(values, source))
     return status
@@ -158,6 +189,14 @@ def _explain_nobody(values: dict[str, Value], source: "Source") -> str:
     return f"nobody was found by the detector {values['detector']}{hint}"
 
 
+def _check_mesh_frame(chosen: argparse.Namespace) -> None:
+    if chosen.mesh_frame and not chosen.mesh:
+        raise ValueError(
+            "--mesh-frame chooses among the frames of --mesh, got it alone; add --mesh glb or "
+            "--mesh obj"
+        )
+
+
 def _choose_folder(chosen: argparse.Namespace) -> Path:
     name = (
         f"camera_{chosen.input}" if chosen.input.isdigit() else Path(chosen.input).resolve().stem
@@ -172,11 +211,13 @@ def _choose_folder(chosen: argparse.Namespace) -> Path:
     return folder
 
 
-def _output_config(chosen: argparse.Namespace, folder: Path) -> "OutputConfig":
+def _output_config(
+    chosen: argparse.Namespace, folder: Path, *, overlay_mesh: bool
+) -> "OutputConfig":
     from smpler_model.render import RenderStyle
     from smpler_model.runner import OutputConfig
 
-    style = RenderStyle(mesh=chosen.overlay_mesh) if chosen.overlay else None
+    style = RenderStyle(mesh=overlay_mesh) if chosen.overlay else None
     frames = frozenset(chosen.mesh_frame or ())
     return OutputConfig(folder, chosen.results, style, chosen.mesh, frames)
 

@@ -47,8 +47,11 @@ class CameraTopics:
         self._image, self._namespace = image, namespace
         self._bag, self._config = bag, config
         self._model, self._faces = model, faces
-        self._meshes = MeshMarkers(bag.types, faces)
-        self._skeletons = SkeletonMarkers(bag.types)
+        lifetime_s = config.marker_lifetime
+        self._meshes = MeshMarkers(
+            bag.types, faces, lifetime_s=lifetime_s, alpha=config.mesh_opacity
+        )
+        self._skeletons = SkeletonMarkers(bag.types, lifetime_s=lifetime_s)
 
     @property
     def shown(self) -> list[int]:

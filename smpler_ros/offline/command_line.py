@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from smpler_model.commands.flags import add_flags, read_values
+from smpler_model.bag_cameras import camera_settings
+from smpler_model.commands.flags import add_flag, add_flags, fill_values, read_given
+from smpler_model.parameters import PARAMETERS
+from smpler_model.ros_parameters import BAG_PARAMETERS, choose
 from smpler_ros.offline.config import OUTPUTS, USUAL_OUTPUTS, EvaluationConfig
 from smpler_ros.offline.ground_truth import FileTruth
+
+_OUTPUT_PARAMETERS = choose(
+    "tf_prefix", "overlay_mesh", "jpeg_quality", "marker_lifetime", "mesh_opacity"
+)
+_USUAL = ("as the topic's name says", "where a bag has them", "")  # of `BAG_PARAMETERS`
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -21,7 +30,9 @@ def build_parser() -> argparse.ArgumentParser:
         "bags",
         nargs="+",
         metavar="BAG",
-        help="a bag, a folder of bags, a pattern, or @FILE with a list of these",
+        help="a bag, a folder of bags at any depth, a pattern, or @FILE with a list of these; "
+        "files in a folder without metadata.yaml are a bag each, but for walk_0.mcap, "
+        "walk_1.mcap and so on alone in it, which are one",
     )
     parser.add_argument(
         "--output",
@@ -32,7 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on where a run ended")
     again.add_argument("--overwrite", action="store_true", help="replace an earlier run")
-    _add_input_flags(parser)
+    _add_camera_flags(parser)
+    _add_people_flags(parser)
     _add_output_flags(parser)
     cluster = parser.add_argument_group("many bags")
     cluster.add_argument(
@@ -65,8 +77,10 @@ def read_config(chosen: argparse.Namespace) -> EvaluationConfig:
         if wanted
     ]
     wanted = {*chosen.outputs, *added}
+    given = read_given(chosen, (*PARAMETERS, *BAG_PARAMETERS, *_OUTPUT_PARAMETERS))
+    outputs: dict[str, Any] = fill_values(given, _OUTPUT_PARAMETERS)
     return EvaluationConfig(
-        values=read_values(chosen),
+        values=fill_values(given),
         images=tuple(chosen.image_topic),
         info=chosen.info_topic,
         depth=chosen.depth_topic,
@@ -74,19 +88,17 @@ def read_config(chosen: argparse.Namespace) -> EvaluationConfig:
         boxes=chosen.boxes,
         min_iou=chosen.match_iou,
         outputs=tuple(name for name in OUTPUTS if name in wanted),
-        tf_prefix=chosen.tf_prefix,
-        overlay_mesh=chosen.overlay_mesh,
-        jpeg_quality=chosen.jpeg_quality,
+        cameras=camera_settings(given, chosen.depth_topic),
         compress=chosen.compress,
         video=chosen.video,
         checkpoint_s=chosen.checkpoint_every,
         hash_bag=chosen.hash_bag,
+        **outputs,
     )
 
 
-def _add_input_flags(parser: argparse.ArgumentParser) -> None:
-    usual = EvaluationConfig()
-    group = parser.add_argument_group("input")
+def _add_camera_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("cameras")
     group.add_argument(
         "--image-topic",
         nargs="+",
@@ -103,6 +115,13 @@ def _add_input_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="aligned depth images; default: found by name; or none",
     )
+    for parameter, usual in zip(BAG_PARAMETERS, _USUAL, strict=True):
+        add_flag(group, parameter, usual)
+
+
+def _add_people_flags(parser: argparse.ArgumentParser) -> None:
+    usual = EvaluationConfig()
+    group = parser.add_argument_group("people")
     group.add_argument(
         "--truth",
         default="",
@@ -139,9 +158,8 @@ def _add_output_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--overlay", action="store_true", help="overlay images in the bag, too")
     group.add_argument("--images", action="store_true", help="the input's images in it, too")
     group.add_argument("--video", action="store_true", help="overlays as a video file, too")
-    group.add_argument("--overlay-mesh", action=argparse.BooleanOptionalAction, default=True)
-    group.add_argument("--jpeg-quality", type=int, default=usual.jpeg_quality, metavar="N")
-    group.add_argument("--tf-prefix", default="", metavar="TEXT", help="before frames' names")
+    for parameter in _OUTPUT_PARAMETERS:
+        add_flag(group, parameter)
     group.add_argument(
         "--compress",
         action=argparse.BooleanOptionalAction,

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from smpler_model.bag_cameras import CameraSettings
 from smpler_model.parameters import Value, default_values
+from smpler_ros.markers import DEFAULT_LIFETIME_S
 from smpler_ros.offline.matching import USUAL_IOU
 
 Output = Literal["people", "tf", "mesh_markers", "skeleton_markers", "overlay", "images"]
@@ -35,9 +37,12 @@ class EvaluationConfig:
         boxes: whether people are found by the detector, or taken from the truth.
         min_iou: least overlap of a found and a true box of one person.
         outputs: what the output bag holds besides the cameras' calibration and the input's frames.
+        cameras: what is known of the cameras besides their topics.
         tf_prefix: before the names of people's frames.
         overlay_mesh: whether the overlay shows meshes.
         jpeg_quality: of overlay and images, 1 to 100.
+        marker_lifetime: how long markers stay when nothing new comes, seconds.
+        mesh_opacity: of the mesh markers, to 1.
         compress: whether the output bag is compressed.
         video: whether overlays become a video file, too.
         checkpoint_s: a run that is killed loses at most what it did for so long.
@@ -52,9 +57,12 @@ class EvaluationConfig:
     boxes: Literal["detector", "truth"] = "detector"
     min_iou: float = USUAL_IOU
     outputs: tuple[Output, ...] = USUAL_OUTPUTS
+    cameras: CameraSettings = field(default_factory=CameraSettings)
     tf_prefix: str = ""
     overlay_mesh: bool = True
     jpeg_quality: int = 80
+    marker_lifetime: float = DEFAULT_LIFETIME_S
+    mesh_opacity: float = 1.0
     compress: bool = True
     video: bool = False
     checkpoint_s: float = 30.0

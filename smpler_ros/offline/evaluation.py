@@ -22,7 +22,7 @@ from smpler_ros.offline.checkpoints import Arrays, Checkpoint
 from smpler_ros.offline.config import EvaluationConfig
 from smpler_ros.offline.engine import Engine, RecordingDetector
 from smpler_ros.offline.inputs import Input
-from smpler_ros.offline.records import FrameRecord, person_rows
+from smpler_ros.offline.records import FrameRecord, person_rows, with_truth
 from smpler_ros.offline.run_files import STATE, RunFiles
 from smpler_ros.offline.tally import Tally
 from smpler_ros.offline.transforms import TransformCopy
@@ -145,11 +145,14 @@ class Evaluation:
 
     def _process(self, batch: Batch, timings_ms: dict[str, float]) -> None:
         """Process a batch and write what is known of it; on a fault, nothing of it."""
+        faults: dict[str, str] = {}
         try:
             with _measure(timings_ms, "truth"):
                 truths = self._find_truths(batch)
             results = self._pipeline.process_batch(
-                batch, mesh=self._config.needs_mesh, report=self._leave_out
+                batch,
+                mesh=self._config.needs_mesh,
+                report=lambda name, error: faults.update({name: _explain(error)}),
             )
             for result in results.values():
                 timings_ms |= result.timings_ms
@@ -160,7 +163,9 @@ class Evaluation:
             raise
         with _measure(timings_ms, "write"):
             for name, frame in batch.items():
-                self._write(name, frame, results.get(name), truths.get(name), pairs.get(name))
+                self._log(name, faults.get(name, ""))
+                if name in results:
+                    self._write(name, frame, results[name], truths.get(name), pairs.get(name))
         self._files.timings.write_rows(
             (self.checkpoint.batches, step, f"{ms:.4g}") for step, ms in timings_ms.items()
         )
@@ -192,17 +197,21 @@ class Evaluation:
         result = results[name]
         return self._accuracy[name].compare(result.stamp_ns, result.people, truths[name])
 
+    def _log(self, name: str, fault: str) -> None:
+        if fault:
+            self.tally.leave_out(name, fault)
+        found = fault or self._detector(name).last
+        assert found is not None
+        self._files.log(found)
+
     def _write(
         self,
         name: str,
         frame: Frame,
-        result: FrameResult | None,
+        result: FrameResult,
         truth: People | None,
         pairs: Pairs | None,
     ) -> None:
-        self._files.log(self._detector(name).last if result else None)
-        if result is None:
-            return
         self._transforms.copy_until(frame.stamp_ns, self._files.bag)
         self._topics[name].write(frame, result)
         index = self.tally.frames[name]
@@ -224,7 +233,10 @@ class Evaluation:
         for (name, frame), logged in done:
             state = self._pipeline.camera_state(name)
             state.follow_clock(frame.stamp_ns)
-            if logged is None:
+            if name in self._source.truths:
+                self._source.truths[name].at(frame.stamp_ns)  # it follows the clock, too
+            if isinstance(logged, str):
+                self.tally.leave_out(name, logged)
                 continue
             if self._detector(name).remembers_images:
                 logged = state.detector.detect(frame.rgb)
@@ -239,9 +251,6 @@ class Evaluation:
             self._topics[name].shown = shown
         if self.checkpoint.frames:
             self._files.restore(self.tally)
-
-    def _leave_out(self, name: str, error: Exception) -> None:
-        self.tally.leave_out(name, f"the detector failed: {type(error).__name__}: {error}")
 
     def _detector(self, name: str) -> RecordingDetector:
         detector = self._pipeline.camera_state(name).detector
@@ -274,17 +283,8 @@ def gather(frames: Frames, cameras: int) -> Iterator[Batch]:
         yield batch
 
 
-def with_truth(record: FrameRecord, truth: People, pairs: Pairs) -> FrameRecord:
-    """Return a frame with what the truth says of it."""
-    found = set(pairs.true.tolist())
-    missed = (id_ for row, id_ in enumerate(truth.ids.tolist()) if row not in found)
-    return replace(
-        record,
-        true_people=len(truth),
-        missed_ids=tuple(missed),
-        false_people=record.people - len(pairs.found),
-        switches=int(pairs.switched.sum()),
-    )
+def _explain(error: Exception) -> str:
+    return f"the detector failed: {type(error).__name__}: {error}"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from smpler_model.bags import BagMessage, BagReader, SourceError
 from smpler_model.frames import People
 from smpler_model.messages import NS_PER_S, stamp_ns_of
 from smpler_model.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
+from smpler_model.stamp_order import REWIND_NS
 from smpler_ros.convert import people_from_message
 
 PEOPLE_TYPE = "smpler_msgs/msg/SmplPersonArray"
@@ -41,12 +43,17 @@ class Truth(Protocol):
     def at(self, stamp_ns: int) -> People | None:
         """Return the people at a stamp; None where the image is not labelled.
 
-        Stamps are asked for in order, except that they may start again from the beginning.
+        Stamps are asked for in order. One that is more than `REWIND_NS` before those before it
+        means that the clock was set back.
         """
 
 
 class TopicTruth:
-    """The truth in a `SmplPersonArray` topic, read along with the images in bounded memory."""
+    """The truth in a `SmplPersonArray` topic, read along with the images in bounded memory.
+
+    Where the clock was set back, another pass begins, with the images as with the truth: images of
+    a pass have the truth of that pass alone.
+    """
 
     def __init__(self, reader: BagReader, topic: str) -> None:
         """Prepare.
@@ -55,13 +62,33 @@ class TopicTruth:
             reader: of the bag.
             topic: of the truth.
         """
-        self._messages = self._read(reader, topic)
+        passes = groupby(_read(reader, topic), _PassNumber())
+        self._passes = (_Pass(messages) for _, messages in passes)
+        self._pass = self._begin_pass()
+        self._asked_ns = 0
+
+    def at(self, stamp_ns: int) -> People | None:
+        """Return the people at a stamp; see `Truth`."""
+        if stamp_ns < self._asked_ns - REWIND_NS:
+            self._pass = self._begin_pass()
+        self._asked_ns = stamp_ns
+        return self._pass.at(stamp_ns)
+
+    def _begin_pass(self) -> _Pass:
+        """Leave the pass before, also what of it was not read yet."""
+        return next(self._passes, _Pass(iter(())))
+
+
+class _Pass:
+    """The truth while the clock was not set back. State is what was read of it, near images."""
+
+    def __init__(self, messages: Iterator[BagMessage]) -> None:
+        self._messages = messages
         self._held: dict[int, People] = {}
         self._newest_ns = 0
         self._ended = False
 
     def at(self, stamp_ns: int) -> People | None:
-        """Return the people at a stamp; see `Truth`."""
         while not self._ended and self._newest_ns < stamp_ns + _AHEAD_NS:
             self._take()
         self._held = {
@@ -83,12 +110,19 @@ class TopicTruth:
         self._newest_ns = stamp
         self._held[stamp] = people_from_message(each.message)
 
-    @staticmethod
-    def _read(reader: BagReader, topic: str) -> Iterator[BagMessage]:
-        try:
-            yield from reader.read_messages([topic])
-        except SourceError:
-            return  # where the bag breaks off the images end, too, and that is reported
+
+class _PassNumber:
+    """Counts how often the clock was set back before a message."""
+
+    def __init__(self) -> None:
+        self._count = self._newest_ns = 0
+
+    def __call__(self, each: BagMessage) -> int:
+        stamp = stamp_ns_of(each.message)
+        if stamp < self._newest_ns - REWIND_NS:
+            self._count, self._newest_ns = self._count + 1, stamp
+        self._newest_ns = max(self._newest_ns, stamp)
+        return self._count
 
 
 class FileTruth:
@@ -98,7 +132,8 @@ class FileTruth:
     pixels, `pose` (m, 72) axis-angle, rad, the first joint's in the optical frame, `betas`
     (m, 10), `translations_m` (m, 3) SMPL's translation in the optical frame. Optional: `cameras`
     (m) image topics, needed for a bag with several; `vertices_m` (m, 6890, 3) in the optical
-    frame; `labelled_ns` (k) stamps of labelled images in which there is nobody.
+    frame; `labelled_ns` (k) stamps of labelled images in which there is nobody. Stamps tell images
+    apart: for a recording whose clock was set back, the truth must be a topic.
     """
 
     def __init__(self, path: Path, camera: str) -> None:
@@ -170,6 +205,13 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
             )
         found[best[0]] = topic
     return found
+
+
+def _read(reader: BagReader, topic: str) -> Iterator[BagMessage]:
+    try:
+        yield from reader.read_messages([topic])
+    except SourceError:
+        return  # where the bag breaks off the images end, too, and that is reported
 
 
 def _shared_parts(first: str, second: str) -> int:

@@ -49,7 +49,7 @@ def choose_input(reader: BagReader, config: EvaluationConfig) -> Input:
         ValueError: a file of the truth that does not fit.
         OSError: a file that cannot be read.
     """
-    cameras = _choose_cameras(reader, config)
+    cameras = tuple(config.cameras.apply(camera) for camera in _choose_cameras(reader, config))
     names = [camera.image for camera in cameras]
     truths: dict[str, Truth] = {}
     if config.truth == WITHOUT:

@@ -10,6 +10,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
+from smpler_model.bag_files import METADATA, find_recordings
 from smpler_model.bags import SourceError, is_bag
 from smpler_model.device_memory import DeviceMemoryError
 from smpler_ros.offline.accuracy import FIGURES
@@ -201,19 +202,37 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def _bags_below(path: Path) -> list[Path]:
-    if is_bag(path) or path.is_file():
+    """Return a bag, or the bags in a folder at any depth.
+
+    Files of rosbag2 without their metadata.yaml are one bag, their folder, if they are of one
+    recording and no other bag is below; otherwise each file is a bag.
+    """
+    if path.is_file() or (path / METADATA).is_file():
         return [path]
     if not path.is_dir():
         raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
-    return [bag for child in sorted(path.iterdir()) for bag in _bags_in(child)]
+    children = sorted(path.iterdir())
+    below = [bag for child in children if child.is_dir() for bag in _bags_in(child)]
+    if is_bag(path) and not below:
+        return [path]
+    _refuse_parts(path)
+    files = [child for child in children if child.is_file() and is_bag(child)]
+    return sorted([*files, *below])
 
 
-def _bags_in(child: Path) -> list[Path]:
-    if (child / STATE).is_file():  # an earlier run, whose bag is no recording
+def _bags_in(folder: Path) -> list[Path]:
+    if (folder / STATE).is_file():  # an earlier run, whose bag is no recording
         return []
-    if is_bag(child):
-        return [child]
-    return _bags_below(child) if child.is_dir() else []
+    return _bags_below(folder)
+
+
+def _refuse_parts(folder: Path) -> None:
+    for name, files in find_recordings(folder).items():
+        if len(files) > 1:
+            raise SourceError(
+                f"a recording of several files must have a folder of its own, got {len(files)} of "
+                f"{name} beside others in {folder}; move them into one"
+            )
 
 
 def _may_help(error: Exception) -> bool:

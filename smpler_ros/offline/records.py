@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from smpler_model.frames import FrameResult, TranslationSource
+from smpler_model.frames import FrameResult, People, TranslationSource
 from smpler_model.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
 from smpler_model.tracker import TrackState
 from smpler_ros.offline.accuracy import EVALUATED_NAMES, FIGURES, Pairs
@@ -181,3 +181,16 @@ def _text(value: Any) -> str:  # noqa: ANN401
 
 def _number(text: str) -> float:
     return float(text) if text else float("nan")
+
+
+def with_truth(record: FrameRecord, truth: People, pairs: Pairs) -> FrameRecord:
+    """Return a frame with what the truth says of it."""
+    found = set(pairs.true.tolist())
+    missed = (id_ for row, id_ in enumerate(truth.ids.tolist()) if row not in found)
+    return replace(
+        record,
+        true_people=len(truth),
+        missed_ids=tuple(missed),
+        false_people=record.people - len(pairs.found),
+        switches=int(pairs.switched.sum()),
+    )

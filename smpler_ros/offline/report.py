@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from smpler_model.words import counted
 from smpler_ros.offline.plots import plot_errors
 from smpler_ros.offline.run_files import REPORT
 from smpler_ros.offline.tally import Tally
@@ -64,8 +65,8 @@ def write_report(folder: Path, summary: Mapping[str, Any], tally: Tally) -> None
 def _head(summary: Mapping[str, Any]) -> str:
     seconds = max(camera["duration_s"] for camera in summary["cameras"].values())
     facts = (
-        f"{summary['frames']} images over {seconds:.1f} s, {summary['tracks']} tracks, "
-        f"{_number(summary['rate_hz'])} images/s"
+        f"{counted(summary['frames'], 'image')} over {seconds:.1f} s, "
+        f"{counted(summary['tracks'], 'track')}, {_number(summary['rate_hz'])} images/s"
     )
     return f"<h1>{escape(summary['bag'])}</h1><p>{facts}</p>"
 
@@ -74,7 +75,7 @@ def _notes(summary: Mapping[str, Any]) -> str:
     notes = [] if summary["complete"] else ["The run was interrupted; this is what was done."]
     notes += [summary["damage"]] if summary["damage"] else []
     notes += [
-        f"{entry['topic']}: left out {entry['count']} times: {entry['reason']}"
+        f"{entry['topic']}: left out {counted(entry['count'], 'time')}: {entry['reason']}"
         for entry in summary["left_out"]
     ]
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)

@@ -71,19 +71,17 @@ class RunFiles:
         """Close the files; what was not committed is dropped from the bag."""
         self._stack.close()
 
-    def log(self, detections: Detections | None) -> None:
-        """Log what was found in an image; None where the detector failed."""
-        entry = None
-        if detections is not None:
-            entry = [detections.boxes_xyxy.tolist(), detections.scores.tolist()]
+    def log(self, found: Detections | str) -> None:
+        """Log what was found in an image, or why the detector failed."""
+        entry: str | list[Any] = found if isinstance(found, str) else _boxes_and_scores(found)
         self.detections.write(json.dumps(entry) + "\n")
 
-    def logged(self) -> Iterator[Detections | None]:
+    def logged(self) -> Iterator[Detections | str]:
         """Give what was logged."""
         with (self.folder / DETECTIONS).open() as file:
             for line in file:
                 entry = json.loads(line)
-                yield None if entry is None else detections_from(*entry)
+                yield entry if isinstance(entry, str) else detections_from(*entry)
 
     def restore(self, tally: Tally) -> None:
         """Let a tally take what the tables hold."""
@@ -174,6 +172,10 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     """Write `summary.json` as a whole."""
     text = json.dumps(summary, indent=2) + "\n"
     write_atomically(folder / SUMMARY, lambda file: file.write(text.encode()))
+
+
+def _boxes_and_scores(found: Detections) -> list[Any]:
+    return [found.boxes_xyxy.tolist(), found.scores.tolist()]
 
 
 def _remove_run(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,7 @@ def summarise(
 
 def describe_configuration(config: EvaluationConfig) -> dict[str, Any]:
     """Return everything that was set."""
-    return {
-        name: dict(value) if isinstance(value, Mapping) else value
-        for name, value in vars(config).items()
-    }
+    return asdict(config)
 
 
 def hash_inputs(engine: Engine, config: EvaluationConfig) -> dict[str, Any]:

@@ -2,9 +2,11 @@ import argparse
 from pathlib import Path
 
 import pytest
+import yaml
 
-from smpler_model.commands.flags import add_flags, read_values
+from smpler_model.commands.flags import add_flags, read_given, read_values
 from smpler_model.parameters import PARAMETERS, Parameter, default_values
+from smpler_model.ros_parameters import BAG_PARAMETERS, ROS_PARAMETERS
 
 
 def values_of(*arguments: str, table: tuple[Parameter, ...] = PARAMETERS) -> dict[str, object]:
@@ -56,12 +58,46 @@ def test_a_node_s_file_gives_what_is_known(tmp_path: Path) -> None:
     assert values_of("--params", str(path)) == default_values() | {"fov": 80.0}
 
 
+def test_what_is_for_live_topics_or_any_node_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "node.yaml"
+    given = {parameter.name: parameter.default for parameter in ROS_PARAMETERS}
+    given |= {"use_sim_time": True, "qos_overrides./clock.depth": 2, "fov": 80.0}
+    values = {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
+    path.write_text(yaml.safe_dump({"/**": {"ros__parameters": values}}))
+    assert values_of("--params", str(path)) == default_values() | {"fov": 80.0}
+
+
+def test_of_several_nodes_ours_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "nodes.yaml"
+    driver, shared = "driver: {ros__parameters: {exposure: 3}}", "ros__parameters: {fov: 70.0}"
+    ours = "/robot: {smpler_node: {ros__parameters: {coast: true}}}"
+    path.write_text(f"{driver}\n/**: {{{shared}}}\n{ours}\n")
+    values = values_of("--params", str(path))
+    assert values == default_values() | {"fov": 70.0, "coast": True}
+
+
+def test_only_what_is_said_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "node.yaml"
+    path.write_text("/**:\n  ros__parameters:\n    rectified: true\n    use_depth: true\n")
+    parser = argparse.ArgumentParser()
+    add_flags(parser, (*PARAMETERS, *BAG_PARAMETERS))
+    chosen = parser.parse_args(["--params", str(path), "--no-use-depth"])
+    given = read_given(chosen, (*PARAMETERS, *BAG_PARAMETERS))
+    assert given == {"rectified": True, "use_depth": False}
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         ("fov: [", "must be a YAML file"),
         ("just text", "must hold lines like"),
-        ("colour: red", "parameters are model"),
+        ("colour: red", "parameters.yaml: parameters are model, .*, got 'colour'; check"),
+        ("fovv: 70.0", "got 'fovv'; write 'fov' if that is meant"),
+        ("/**: {ros__parameters: {tf_prefx: a}}", "got 'tf_prefx'; write 'tf_prefix' if"),
+        (
+            "a: {ros__parameters: {fov: 1.0}}\nb: {ros__parameters: {fov: 2.0}}",
+            "must hold parameters of smpler_node if it is of several nodes, got a, b;",
+        ),
         ("fov: wide", "fov must be of type float"),
         ("fov: .nan", "fov must lie between"),
     ],

@@ -17,25 +17,11 @@ from smpler_model.__main__ import main
 from smpler_model.body_arrays import BodyArrays
 from smpler_model.network import Smpler
 from smpler_model.smpl_file import save_smpl_npz
-from tests.bag_writer import camera_messages, storage_file, write_bag
 from tests.full_memory import SENTENCE, run_out_after
 from tests.test_calibration import CALIBRATION
 
 ROOT = Path(__file__).parents[2]
 SIZE = (64, 48)
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def command(nano_file: Path, here: Path) -> list[str]:
-    """The arguments that all runs share, but for the input."""
-    shared = ["--model", str(nano_file), "--detector", "full_image", "--device", "cpu"]
-    return ["run", *shared, "--threads", "1", "--output", "out"]
 
 
 def picture(index: int) -> np.ndarray:
@@ -97,6 +83,17 @@ def test_a_folder_with_broken_images(
     assert "images/2.png must be an image file" in warnings
 
 
+def test_images_that_differ_in_their_suffix_alone(command: list[str], here: Path) -> None:
+    Path("images").mkdir()
+    for index, suffix in enumerate((".jpg", ".png")):
+        cv2.imwrite(f"images/a{suffix}", picture(index))
+    assert main([*command, "images", "--mesh", "obj", "--confirm-frames=1"]) == 0
+    assert [line["name"] for line in lines_of(here / "out")] == ["a.jpg", "a.png"]
+    overlays = sorted(path.name for path in Path("out/overlay").iterdir())
+    assert overlays == ["a.jpg.png", "a.png.png"]
+    assert {"a.jpg.obj", "a.png.obj"} <= {path.name for path in Path("out/mesh").iterdir()}
+
+
 def test_a_video(command: list[str], here: Path) -> None:
     write_video(Path("video.mkv"), 6)
     assert main([*command, "video.mkv", "--mesh", "glb", "--mesh-frame", "2"]) == 0
@@ -144,28 +141,6 @@ def test_memory_that_runs_out_keeps_what_was_found(
     assert frames_of(Path("out/overlay.mp4")) == 3
 
 
-@pytest.mark.parametrize("form", ["mcap", "rosbag1"])
-def test_a_bag_with_its_calibration(command: list[str], here: Path, form: str) -> None:
-    path = write_bag(here, camera_messages(5, ros1=form == "rosbag1"), form)
-    assert main([*command, str(path)]) == 0
-    lines = lines_of(here / "out")
-    assert len(lines) == 5
-    assert lines[0]["camera"]["fx"] == 40
-    assert lines[0]["frame_id"] == "optical"
-    assert frames_of(Path("out/overlay.mp4")) == 5
-
-
-def test_a_cut_bag_keeps_what_it_gave(
-    command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = storage_file(write_bag(here, camera_messages(10), "sqlite3"))
-    content = file.read_bytes()
-    file.write_bytes(content[: int(0.8 * len(content))])
-    assert main([*command, "bag"]) == 1
-    assert "breaks off after" in capsys.readouterr().err
-    assert 0 < len(lines_of(here / "out")) < 10
-
-
 def test_a_calibration_file_goes_before_the_field_of_view(command: list[str], here: Path) -> None:
     cv2.imwrite("person.png", picture(0))
     small = CALIBRATION.replace("640", "64").replace("480", "48")
@@ -198,6 +173,7 @@ FAULTS = {
     ),
     "device": (["good.png", "--device", "cuda:9"], "needs a GPU"),
     "parameter": (["good.png", "--fov", "400"], "fov must lie between"),
+    "mesh frame": (["good.png", "--mesh-frame", "0"], "add --mesh glb or --mesh obj"),
     "output": (["good.png", "--output", "good.png"], "the output must be a folder"),
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ from smpler_ros.offline.engine import Engine
 from smpler_ros.offline.evaluation import gather
 from smpler_ros.offline.run_files import lock_folder
 from tests.offline.conftest import SMALL, WriteBag
+from tests.offline.test_evaluation import stop_after
 
 STEP_NS = 100_000_000
 
@@ -145,6 +146,21 @@ def test_stamps_out_of_order(
     assert summary["frames"] == 5
 
 
+def test_late_and_repeated_images_are_counted(
+    plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+) -> None:
+    order = [*range(2, 30), 1, 1, 29, *range(30, 40), 3]
+    stamps = [k * STEP_NS // 10 for k in order]
+    bag = write_images(tmp_path / "bag", stamps, [(64, 48)] * len(stamps))
+    summary = evaluate_bag(bag, tmp_path / "out", plain, plain_engine)
+    assert summary["frames"] == 38
+    reasons = {each["reason"][:40]: each["count"] for each in summary["left_out"]}
+    assert reasons == {
+        "images must come nearly in the order of ": 3,
+        "images must differ in their stamps, got ": 1,
+    }
+
+
 def test_a_clock_that_was_set_back(
     plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
 ) -> None:
@@ -155,24 +171,41 @@ def test_a_clock_that_was_set_back(
     assert summary["tracks"] == 2  # people are tracked anew
 
 
-def test_a_detector_that_fails_costs_one_image(
-    small_bag: Path, config: EvaluationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = Engine(config)
-    whole = evaluate_bag(small_bag, tmp_path / "whole", config, engine)
+def fail_at(engine: Engine, images: tuple[int, ...]) -> None:
+    """Let the detector of an engine fail at the images of these numbers."""
     calls = iter(range(100))
 
     class Failing(engine._create_detector):  # type: ignore[name-defined, misc]
         def detect(self, rgb: np.ndarray) -> object:
-            if next(calls) == 4:
+            if next(calls) in images:
                 raise RuntimeError("out of order")
             return super().detect(rgb)
 
     engine._create_detector = Failing
+
+
+def test_a_detector_that_fails_costs_one_image(
+    small_bag: Path, config: EvaluationConfig, tmp_path: Path
+) -> None:
+    engine = Engine(config)
+    whole = evaluate_bag(small_bag, tmp_path / "whole", config, engine)
+    fail_at(engine, (4,))
     summary = evaluate_bag(small_bag, tmp_path / "out", config, engine)
     assert summary["frames"] == whole["frames"] - 1
     [left_out] = summary["left_out"]
     assert left_out["reason"] == "the detector failed: RuntimeError: out of order"
+
+
+def test_a_run_that_goes_on_counts_the_faults_before(
+    small_bag: Path, config: EvaluationConfig, tmp_path: Path
+) -> None:
+    engine, folder = Engine(config), tmp_path / "out"
+    fail_at(engine, (1, 2, 5))
+    part = evaluate_bag(small_bag, folder, config, engine, should_stop=stop_after(4))
+    assert [each["count"] for each in part["left_out"]] == [2]
+    summary = evaluate_bag(small_bag, folder, config, engine, resume=True)
+    assert [each["count"] for each in summary["left_out"]] == [3]
+    assert summary["frames"] == SMALL.frames - 3
 
 
 def test_a_fault_keeps_what_was_done_before(

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rosbags.rosbag2 import Reader
 
+from smpler_model.bag_cameras import CameraSettings
 from smpler_ros.evaluate_bag import main
 from smpler_ros.offline.command_line import build_parser, read_config
 from smpler_ros.offline.config import USUAL_OUTPUTS, EvaluationConfig
@@ -81,11 +83,26 @@ def test_a_signal_ends_the_run_in_order(
     assert f"{SMALL.frames} images" in capsys.readouterr().out
 
 
+def test_one_track_is_no_plural(
+    small_bag: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = "--boxes detector --detector full_image --truth none --no-smoothing --outputs"
+    assert main([str(small_bag), *flags(checkpoint, tmp_path / "out"), *given.split()]) == 0
+    assert capsys.readouterr().out.startswith(
+        f"{small_bag}: {SMALL.frames} images, {SMALL.frames} people, 1 track; results in "
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["/nowhere.mcap"], "the bag must be a file or a folder, got /nowhere.mcap"),
         (["BAG", "--model", "/nowhere.pt"], "model must be smpler_nano or a checkpoint"),
+        (
+            ["BAG", "--use-depth"],
+            "use_depth needs depth images that are aligned with /camera/image",
+        ),
+        (["BAG", "--jpeg-quality", "0"], "jpeg_quality must lie between 1 and 100"),
         (["BAG", "--match-iou", "0"], "min_iou must be above 0"),
         (["BAG", "--image-topic", "/other"], "which has /camera/image_raw, got '/other'"),
         (["BAG", "--truth", "/other"], "the truth must be a topic of smpler_msgs"),
@@ -135,3 +152,42 @@ def test_flags_reach_the_configuration() -> None:
     assert config.outputs == (*USUAL_OUTPUTS, "overlay", "images")
     assert (config.video, config.truth, config.checkpoint_s) == (True, "a,b", 3.0)
     assert (config.values["fov"], config.values["smoothing"]) == (75.0, False)
+
+
+NODE_FILE = """
+/**:
+  ros__parameters:
+    rectified: true
+    use_depth: false
+    pairing_tolerance: 0.1
+    tf_prefix: robot/
+    overlay_mesh: false
+    jpeg_quality: 95
+    marker_lifetime: 2.0
+    mesh_opacity: 0.5
+    fov: 75.0
+    cameras: [left]
+"""
+
+
+def test_a_node_s_file_reaches_the_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "node.yaml"
+    path.write_text(NODE_FILE)
+    config = read_config(build_parser().parse_args(["bag", "--params", str(path)]))
+    assert config.cameras == CameraSettings(rectified=True, use_depth=False, pairing_tolerance=0.1)
+    assert (config.tf_prefix, config.overlay_mesh, config.jpeg_quality) == ("robot/", False, 95)
+    assert (config.marker_lifetime, config.mesh_opacity) == (2.0, 0.5)
+    assert config.values["fov"] == 75.0
+    flags = ["--no-rectified", "--depth-topic", "/depth", "--tf-prefix", "", "--jpeg-quality", "7"]
+    config = read_config(build_parser().parse_args(["bag", "--params", str(path), *flags]))
+    assert (config.cameras.rectified, config.cameras.use_depth) == (False, True)
+    assert (config.tf_prefix, config.jpeg_quality) == ("", 7)
+
+
+def test_the_node_s_whole_file_is_understood() -> None:
+    path = Path(__file__).parents[2] / "config" / "camera.yaml"
+    config = read_config(build_parser().parse_args(["bag", "--params", str(path)]))
+    assert config.cameras == CameraSettings(
+        rectified=False, use_depth=False, pairing_tolerance=0.02
+    )
+    assert replace(config, cameras=CameraSettings()) == EvaluationConfig()

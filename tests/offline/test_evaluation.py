@@ -57,7 +57,8 @@ def expected_results(bag: Path, engine: Engine) -> list[tuple[Frame, FrameResult
 
 @pytest.fixture(scope="module")
 def everything(config: EvaluationConfig) -> EvaluationConfig:
-    return replace(config, outputs=OUTPUTS, video=True, checkpoint_s=0.0)
+    changes = {"mesh_opacity": 0.5, "marker_lifetime": 2.0, "checkpoint_s": 0.0}
+    return replace(config, outputs=OUTPUTS, video=True, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,7 @@ def test_every_message_is_that_of_the_pipeline(
         shown = [marker for marker in meshes if marker.action == marker.ADD]
         assert [marker.id for marker in shown] == result.people.ids.tolist()
         assert all(len(marker.points) == 3 * SMPL_FACE_COUNT for marker in shown)
+        assert {(marker.color.a, marker.lifetime.sec) for marker in shown} <= {(0.5, 2)}
         if len(result.people):
             tree = next(transforms).message.transforms
             assert len(tree) == len(result.people) * len(SMPL_JOINTS)

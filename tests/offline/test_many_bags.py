@@ -36,7 +36,7 @@ def shelf(tmp_path: Path) -> Path:
 
 
 def test_bags_are_found_in_folders_patterns_and_lists(shelf: Path) -> None:
-    everything = [shelf / name for name in ("a.bag", "b", "deep")]
+    everything = [shelf / name for name in ("a.bag", "b", "deep/d.mcap", "deep/er/c")]
     assert find_bags([str(shelf)]) == everything
     earlier = shelf / "evaluations" / "b"
     shutil.copytree(shelf / "b", earlier / "bag")
@@ -47,6 +47,33 @@ def test_bags_are_found_in_folders_patterns_and_lists(shelf: Path) -> None:
     names = shelf / "bags.txt"
     names.write_text(f"{shelf}/b\n\n{shelf}/a.bag\n{shelf}/b\n")
     assert find_bags([f"@{names}"]) == [shelf / "b", shelf / "a.bag"]
+
+
+def touch(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def test_loose_files_are_bags_unless_they_are_parts_of_one(tmp_path: Path) -> None:
+    several = touch(tmp_path / "several", "run_0.mcap", "walk.db3", "walk.mcap", "walk_0.mcap")
+    assert find_bags([str(several)]) == sorted(several.iterdir())
+    parts = touch(tmp_path / "parts", "walk_0.mcap", "walk_1.mcap", "walk_10.mcap")
+    assert find_bags([str(parts)]) == [parts]
+    days = touch(tmp_path / "days", "2024-05-06_07.mcap", "2024-05-06_08.mcap")
+    assert find_bags([str(days)]) == sorted(days.iterdir())
+    assert find_bags([str(tmp_path)]) == [
+        *sorted(days.iterdir()),
+        parts,
+        *sorted(several.iterdir()),
+    ]
+
+
+def test_parts_beside_other_recordings_are_refused(tmp_path: Path) -> None:
+    mixed = touch(tmp_path / "mixed", "run.mcap", "walk_0.mcap", "walk_1.mcap")
+    with pytest.raises(SourceError, match=r"got 2 of walk_\*.mcap beside others"):
+        find_bags([str(mixed)])
 
 
 @pytest.mark.parametrize("name", ["nowhere", "nowhere/*.bag"])
@@ -112,6 +139,27 @@ def test_what_nobody_foresaw_is_tried_again(
     assert rows[0]["frames"] == SMALL.frames
     assert rows[0]["error"] is None
     assert said == [f"{small_bag}: RuntimeError: a passing fault; it is tried again"]
+
+
+def test_the_command_takes_loose_files_one_by_one(
+    small_bag: Path,
+    write_bag: WriteBag,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for name, bag in (("first", small_bag), ("second", write_bag("other", seed=5))):
+        shutil.copy(next(bag.glob("*.mcap")), shelf / f"{name}.mcap")
+    flags = f"--output {tmp_path}/out --model {checkpoint} --backend plain --boxes truth --quiet"
+    assert main([str(shelf), *flags.split(), "--outputs"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        *(f"{shelf}/first.mcap", f"{shelf}/second.mcap"),
+        "all",
+    ]
+    assert lines[0].partition(": ")[2].startswith(f"{SMALL.frames} images, ")
 
 
 def test_the_command_writes_one_table(

@@ -9,7 +9,6 @@ import pytest
 from smpler_model.body import Body
 from smpler_model.frames import FrameResult
 from smpler_ros.offline.accuracy import FIGURES, CameraAccuracy
-from smpler_ros.offline.evaluation import with_truth
 from smpler_ros.offline.records import (
     FRAME_COLUMNS,
     PERSON_COLUMNS,
@@ -17,6 +16,7 @@ from smpler_ros.offline.records import (
     parse_frame,
     parse_person,
     person_rows,
+    with_truth,
 )
 from smpler_ros.offline.tables import GrowingFile, Table, read_rows
 from smpler_ros.offline.tally import Tally

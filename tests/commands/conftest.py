@@ -1,0 +1,18 @@
+"""The arguments that runs of the command share."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def command(nano_file: Path, here: Path) -> list[str]:
+    """The arguments that all runs share, but for the input."""
+    shared = ["--model", str(nano_file), "--detector", "full_image", "--device", "cpu"]
+    return ["run", *shared, "--threads", "1", "--output", "out"]
