@@ -13,11 +13,11 @@ from typing import Any
 from smpler_model.body import Body
 from smpler_model.builtin_body import load_builtin_body
 from smpler_model.checkpoint import load_model, read_checkpoint
-from smpler_model.config import find_model
 from smpler_model.metrics import Errors
 from smpler_model.shipped import shipped_path
 from training.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer
 from training.crop_files import CropFiles, hash_files, render_file, shard_path
+from training.deepening import configure_model
 from training.render_crops import make_renderer, shard_seeds
 from training.settings import TrainSettings, crop_data, load_settings
 
@@ -43,7 +43,7 @@ def measure(weights: Path, settings: TrainSettings) -> dict[str, Errors]:
         [shard_path(data.folder, seed) for seed in seeds] for seeds in shard_seeds(data)
     )
     arrays = load_builtin_body()
-    model = load_model(weights, config=find_model(settings.model), body=arrays)
+    model = load_model(weights, config=configure_model(settings), body=arrays)
     body = Body(arrays)
     crops = CropFiles(held_out)
     mean = mean_answer(CropFiles(training[:1]))

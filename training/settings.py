@@ -156,6 +156,9 @@ class TrainSettings:
 
     Attributes:
         model: key of `config.MODELS`.
+        last_modules: exchange modules of the backbone's last stage, for a backbone that is a layout
+            of our own; the model's if 0. Those that `initial` has not begin by passing on what
+            they get.
         stage: `backbone` trains backbone and first guess as a model of their own, SMPLer's first
             stage; `smpler` the whole network.
         output: folder for checkpoints, configuration and logs.
@@ -215,6 +218,7 @@ class TrainSettings:
     """
 
     model: str = "smpler_nano"
+    last_modules: int = 0
     stage: Literal["backbone", "smpler"] = "smpler"
     output: Path = Path("runs/nano")
     data: CropData | TsvData = field(default_factory=CropData)
@@ -266,7 +270,14 @@ class TrainSettings:
                 raise ValueError(
                     f"{name} must be positive, got {getattr(self, name)}; change the configuration"
                 )
-        not_negative = ["epochs", "warm_up", "clip", "weight_decay", "stage_weight"]
+        not_negative = [
+            "epochs",
+            "last_modules",
+            "warm_up",
+            "clip",
+            "weight_decay",
+            "stage_weight",
+        ]
         not_negative += ["dense_weight", "frame_weight", "refined_crops", "dense_crops"]
         for name in (*not_negative, "head_learning_rate", "dense_share", "first_guess_share"):
             if getattr(self, name) < 0:

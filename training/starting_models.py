@@ -19,12 +19,12 @@ from smpler_model.checkpoint import (
     read_data,
 )
 from smpler_model.checkpoint_fit import TRANSFORMER_PREFIX, check_fit
-from smpler_model.config import find_model
 from smpler_model.mean_parameters import load_mean_parameters
 from smpler_model.models import build_backbone_model, build_model
 from smpler_model.network import BackboneModel
 from smpler_model.official_layout import BODY_PREFIX
 from smpler_model.smpl_file import Gender, load_smpl_file
+from training.deepening import configure_initial, configure_model, deepen
 from training.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -42,18 +42,21 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
         FileNotFoundError: a file is missing.
     """
     torch.manual_seed(settings.seed)
-    config = find_model(settings.model)
+    config = configure_model(settings)
     initial = read_checkpoint(settings.initial) if settings.initial else None
     arrays = _choose_body(settings, initial)
     mean = load_mean_parameters(settings.mean_parameters) if settings.mean_parameters else None
     if settings.stage == "backbone":
         model = build_backbone_model(config, arrays, mean)
         if initial:
-            model = load_backbone_model(initial.path, config=config, body=arrays)
+            fitting = configure_initial(initial, config)
+            loaded_first = load_backbone_model(initial.path, config=fitting, body=arrays)
+            model = deepen(loaded_first, model)
     else:
         whole = build_model(config, arrays, mean)
         if initial and _has_transformer(initial):
-            loaded = load_model(initial.path, config=config, body=arrays)
+            fitting = configure_initial(initial, config)
+            loaded = deepen(load_model(initial.path, config=fitting, body=arrays), whole)
             if settings.new_transformer:
                 loaded.embedding, loaded.blocks = whole.embedding, whole.blocks
             whole = loaded
@@ -147,7 +150,8 @@ def _choose_body(settings: TrainSettings, initial: Checkpoint | None) -> BodyArr
     if settings.body or not initial or not has_body:
         return load_arrays(settings.body, settings.regressor)
     read = load_model if _has_transformer(initial) else load_backbone_model
-    arrays = read(initial.path, config=find_model(settings.model)).body.arrays()
+    config = configure_initial(initial, configure_model(settings))
+    arrays = read(initial.path, config=config).body.arrays()
     return (
         arrays.with_regressor(load_regressor(settings.regressor)) if settings.regressor else arrays
     )

@@ -1,0 +1,44 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from smpler_model.checkpoint import save_checkpoint
+from training.settings import TrainSettings
+from training.starting_models import build_starting_model
+
+
+@pytest.mark.parametrize("stage", ["smpler", "backbone"])
+def test_a_deeper_network_begins_as_the_one_before_and_can_learn(
+    settings: TrainSettings, tmp_path: Path, stage: str
+) -> None:
+    settings = replace(settings, stage=stage)
+    shallow = build_starting_model(replace(settings, seed=1, last_modules=1))
+    save_checkpoint(shallow, tmp_path / "shallow.pt")
+    deeper = replace(settings, seed=2, last_modules=3, initial=tmp_path / "shallow.pt")
+    begun = build_starting_model(deeper)
+    images = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = shallow.eval().backbone(images)
+        after = begun.eval().backbone(images)
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+    begun.train()
+    sum((feature_map**2).mean() for feature_map in begun.backbone(images)).backward()
+    for number in (1, 2):
+        module = begun.get_submodule(f"backbone.stage4.{number}")
+        scales = [block.bn2.weight for branch in module.branches for block in branch]
+        assert all(bool((scale.grad != 0).any()) for scale in scales)
+
+
+def test_a_deeper_network_is_not_made_shallower(settings: TrainSettings, tmp_path: Path) -> None:
+    deep = build_starting_model(replace(settings, last_modules=2))
+    save_checkpoint(deep, tmp_path / "deep.pt")
+    with pytest.raises(ValueError, match="does not fit"):
+        build_starting_model(replace(settings, last_modules=1, initial=tmp_path / "deep.pt"))
+
+
+def test_a_released_backbone_stays_as_deep_as_it_is(settings: TrainSettings) -> None:
+    with pytest.raises(ValueError, match="last_modules must be 0 for smpler_w32, got 2"):
+        build_starting_model(replace(settings, model="smpler_w32", last_modules=2))
