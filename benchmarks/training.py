@@ -20,11 +20,12 @@ from smpler_model.builtin_body import load_builtin_body
 from smpler_model.config import find_model
 from smpler_model.synthetic.crops import CropRenderer
 from smpler_model.synthetic.tsv_files import write_tsv_dataset
+from training.data_settings import TsvData, TsvSet
 from training.learner import Learner
 from training.objectives import PeopleObjective
 from training.people import People
 from training.processes import Processes, choose_device
-from training.settings import TrainSettings, TsvData, TsvSet
+from training.settings import TrainSettings
 from training.starting_models import build_starting_model
 from training.tsv_source import TsvSource
 

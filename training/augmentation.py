@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.skeleton import LABELLED_JOINTS
 from smpler_model.synthetic.poses import MIRRORED_JOINTS
-from training.settings import Augmentation
+from training.data_settings import Augmentation
 
 Floats = NDArray[np.float64]
 

@@ -9,9 +9,10 @@ from smpler_model.metrics import Errors
 from smpler_model.network import BackboneModel
 from training.crop_errors import evaluate_model
 from training.crop_files import Batch, CropFiles, augment, hash_files, shard_path
+from training.data_settings import CropData
 from training.processes import Processes
 from training.render_crops import shard_seeds
-from training.settings import CropData, TrainSettings
+from training.settings import TrainSettings
 from training.source import Source, Validation
 
 

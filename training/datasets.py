@@ -30,8 +30,8 @@ from training.augmentation import (
     change_pose,
     draw_change,
 )
+from training.data_settings import Augmentation
 from training.people import Fault, Person
-from training.settings import Augmentation
 from training.tsv import TsvFile
 
 PELVIS = LABELLED_JOINTS.index("pelvis")

@@ -35,11 +35,12 @@ from smpler_model.official_layout import BODY_PREFIX
 from smpler_model.smpl_file import Gender, load_smpl_file
 from training.configuration import load_configuration, plain_values, write_configuration
 from training.crop_files import hash_files
+from training.data_settings import TsvSet
 from training.datasets import TsvDataset
 from training.people import Fault, collate
 from training.processes import Processes, join_processes
 from training.scores import Conventions, Scores, join, score, score_sequences, write_scores
-from training.settings import Device, TsvSet
+from training.settings import Device
 from training.starting_models import load_arrays, load_regressor
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from smpler_model.builtin_body import load_builtin_body
 from smpler_model.config import find_model
 from smpler_model.synthetic.crops import CropRenderer, CropStyle
 from training.crop_files import render_file, shard_path
-from training.settings import CropData, TrainSettings, crop_data, load_settings
+from training.data_settings import CropData
+from training.settings import TrainSettings, crop_data, load_settings
 
 
 def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:

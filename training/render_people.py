@@ -14,7 +14,8 @@ from smpler_model.body import Body
 from smpler_model.builtin_body import load_builtin_body
 from smpler_model.synthetic.crops import CropRenderer
 from smpler_model.synthetic.tsv_files import write_tsv_dataset
-from training.settings import TsvData, load_settings
+from training.data_settings import TsvData
+from training.settings import load_settings
 
 
 def render_people(paths: list[Path], people: int, side: int) -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from training.crop_source import CropSource
+from training.data_settings import CropData
 from training.processes import Processes
-from training.settings import CropData, TrainSettings
+from training.settings import TrainSettings
 from training.source import Source
 from training.tsv_source import TsvSource
 

@@ -21,11 +21,12 @@ from tqdm import tqdm
 from smpler_model.checkpoint import read_checkpoint, save_checkpoint
 from smpler_model.device_memory import DeviceMemoryError, explain_memory
 from training.configuration import plain_values, write_configuration
+from training.data_settings import CropData
 from training.learner import Learner
 from training.objectives import CropObjective, ObjectiveModule, PeopleObjective
 from training.overlays import draw_overlays
 from training.processes import Processes, join_processes
-from training.settings import CropData, TrainSettings, load_settings
+from training.settings import TrainSettings, load_settings
 from training.source import Validation
 from training.sources import make_source
 from training.starting_models import build_starting_model

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from smpler_model.network import BackboneModel
+from training.data_settings import TsvData
 from training.datasets import RowError, Sample, TsvDataset
 from training.people import Fault, People, Person, collate
 from training.processes import Processes
 from training.scores import Conventions, score
 from training.sequences import sequence_of
-from training.settings import TrainSettings, TsvData
+from training.settings import TrainSettings
 from training.source import Source, Validation
 
 logger = logging.getLogger(__name__)

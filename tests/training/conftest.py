@@ -11,7 +11,8 @@ from smpler_model.config import SMPLER_NANO
 from smpler_model.synthetic.crops import CropRenderer
 from tests.parity.seeded_dataset import write_dataset
 from training.crop_files import CropFiles, render_file, shard_path
-from training.settings import CropData, TrainSettings
+from training.data_settings import CropData
+from training.settings import TrainSettings
 
 CROPS = 16
 

@@ -24,7 +24,7 @@ from training.augmentation import (
     draw_change,
     turn_matrix,
 )
-from training.settings import Augmentation
+from training.data_settings import Augmentation
 
 SIDE = 224
 

@@ -15,8 +15,9 @@ from training.configuration import (
     settings_from_values,
     write_configuration,
 )
+from training.data_settings import TsvData
 from training.evaluate import EvaluateSettings
-from training.settings import TrainSettings, TsvData, load_settings
+from training.settings import TrainSettings, load_settings
 from training.train import Run
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -9,9 +9,9 @@ from torch.utils.data import DataLoader
 from smpler_model.config import IMAGENET_MEAN, IMAGENET_STD
 from tests.parity.seeded_checkpoint import DATA, VARIANTS
 from tests.parity.seeded_dataset import ROWS, write_table
+from training.data_settings import Augmentation
 from training.datasets import RowError, Sample, TsvDataset
 from training.people import Fault, Person, collate
-from training.settings import Augmentation
 
 CLOSE = 1e-4
 

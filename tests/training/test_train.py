@@ -8,10 +8,11 @@ from smpler_model.builtin_body import load_builtin_body
 from smpler_model.checkpoint import load_model
 from training.crop_errors import constant_answer, evaluate
 from training.crop_files import CropFiles
+from training.data_settings import CropData
 from training.learner import Learner
 from training.objectives import CropObjective
 from training.processes import Processes
-from training.settings import CropData, TrainSettings
+from training.settings import TrainSettings
 from training.starting_models import build_starting_model
 from training.surface import SampledSurface
 from training.train import WEIGHTS, Run

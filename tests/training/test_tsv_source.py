@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from smpler_model.config import MODELS, SMPLER_NANO
+from training.data_settings import TsvData, TsvSet
 from training.processes import Processes
-from training.settings import TrainSettings, TsvData, TsvSet
+from training.settings import TrainSettings
 from training.train import Run
 from training.tsv_source import BAD_ROWS, TsvSource
 
