@@ -118,12 +118,26 @@ def unpack(archive: Path, root: Path) -> None:
     _check_room(root, archive.stat().st_size)
     try:
         with tarfile.open(archive) as tar:
+            # Python has this filter from 3.10.12, 3.11.4 and 3.12 on.
+            tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _root: member)
             for member in tqdm(tar, desc=f"unpack {archive.name}", unit="files"):
-                tar.extract(member, root, filter="data")
+                _check_member(member, root)
+                tar.extract(member, root)
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(
             f"{archive} must be a whole .tar file, got: {error}; remove it and start again"
         ) from error
+
+
+def _check_member(member: tarfile.TarInfo, root: Path) -> None:
+    """Refuse what is neither a file nor a folder below the root.
+
+    Raises:
+        tarfile.TarError: it is something else, or elsewhere.
+    """
+    inside = (root / member.name).resolve().is_relative_to(root.resolve())
+    if not inside or not (member.isfile() or member.isdir()):
+        raise tarfile.TarError(f"{member.name} is no file or folder inside of it")
 
 
 def verify(folder: Path) -> int:

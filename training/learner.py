@@ -49,7 +49,7 @@ class Learner(Generic[Examples]):
         if settings.compile:
             objective.model.backbone.compile()
         self._callable: nn.Module = self._distribute()
-        named = list(self.objective.named_parameters())
+        named = [pair for pair in self.objective.named_parameters() if pair[1].requires_grad]
         self.trained: list[nn.Parameter] = [weights for _, weights in named]
         self.optimisers: list[torch.optim.Optimizer] = make_optimisers(settings, named)
         half = settings.autocast != "none" and settings.autocast_type == "float16"
@@ -203,10 +203,8 @@ def make_optimisers(
     reading = [w for name, w in named if _is_head(name) and id(w) not in ids]
     seeing = [w for name, w in named if not _is_head(name) and id(w) not in ids]
     head_rate = settings.head_learning_rate or settings.learning_rate
-    groups = [
-        {"params": seeing, "peak": settings.learning_rate},
-        {"params": reading, "peak": head_rate},
-    ]
+    peaks = ((seeing, settings.learning_rate), (reading, head_rate))
+    groups = [{"params": params, "peak": peak} for params, peak in peaks if params]
     optimisers: list[torch.optim.Optimizer] = [
         torch.optim.AdamW(
             groups, settings.learning_rate, weight_decay=settings.weight_decay, fused=True

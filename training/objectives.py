@@ -3,8 +3,8 @@
 Distributed training wraps the module, so that everything with weights runs inside it.
 """
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -16,7 +16,7 @@ from smpler_model.geometry import (
     rotation_from_axis_angle,
     turn_pelvis,
 )
-from smpler_model.network import BackboneModel, Smpler
+from smpler_model.network import BackboneModel, RefinementBlock, Smpler
 from smpler_model.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
 from smpler_model.types import Mesh, Stage
 from training.crop_files import Batch
@@ -110,6 +110,17 @@ class CropObjective(ObjectiveModule[Batch]):
         super().__init__(model, settings)
         self.dense = DenseHead(model.config.channels)
         self.surface = SampledSurface(model.body, settings.vertex_step)
+        if settings.refine_only:
+            for part in (model.backbone, model.regressor, self.dense):
+                part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "CropObjective":
+        """Enter training or leave it; what does not learn stays out of it."""
+        super().train(mode)
+        if self.settings.refine_only:
+            self.model.backbone.eval()
+            self.model.regressor.eval()
+        return self
 
     def count(self, batch: Batch) -> Counts:
         """Return the number of crops: each has every label."""
@@ -120,7 +131,8 @@ class CropObjective(ObjectiveModule[Batch]):
         """Compute the loss; see the base class."""
         if self.settings.early_size and phase != "all":
             batch = shrink(batch, self.settings.early_size)
-        stages, features = self.estimate(batch.images, phase, self.settings.refined_crops)
+        with kept_corrections(self.model) as corrections:
+            stages, features = self.estimate(batch.images, phase, self.settings.refined_crops)
         whole = [feature.to(batch.images.dtype) for feature in features]
         rotations = turn_pelvis(batch.rotations, batch.turns.mT)  # as the crop shows them
         frames = self.surface.frames(rotations, batch.betas)
@@ -134,10 +146,16 @@ class CropObjective(ObjectiveModule[Batch]):
         for stage in stages:
             each.append(self._compare(stage, target, counts))
             totals.append(each[-1].total + self._compare_frames(stage, frames))
-        return Objective(self._weigh(totals) + dense, each[-1].terms() | terms)
+        total = self._weigh(totals) + dense
+        if corrections and self.settings.length_weight:
+            length = self.settings.length_weight * compare_lengths(corrections)
+            total, terms = total + length, terms | {"length": length.detach()}
+        return Objective(total, each[-1].terms() | terms)
 
     def _compare_maps(self, features: Sequence[Tensor], batch: Batch, frames: Tensor) -> Tensor:
         """Return the dense maps' loss, on the first crops if only some are asked for."""
+        if self.settings.refine_only:
+            return frames.new_zeros(())
         first = slice(self.settings.dense_crops or None)
         some = Batch(*(values[first] for values in vars(batch).values()))
         found: Tensor = self.dense([feature[first] for feature in features], some, frames[first])
@@ -198,6 +216,30 @@ def refine_some(model: Smpler, features: Sequence[Tensor], people: int) -> list[
     if not 0 < people < len(features[0]):
         return model.refine(features)
     return [model.guess(features), *model.refine([m[:people] for m in features])[1:]]
+
+
+@contextmanager
+def kept_corrections(model: BackboneModel) -> Iterator[list[Tensor]]:
+    """Collect the (b, 24, 6) corrections of rotations that a model's blocks give meanwhile."""
+    kept: list[Tensor] = []
+
+    def keep(_layer: nn.Module, _inputs: tuple[Tensor, ...], six: Tensor) -> None:
+        kept.append(six)
+
+    layers = [m.rotation_delta for m in model.modules() if isinstance(m, RefinementBlock)]
+    hooks = [layer.register_forward_hook(keep) for layer in layers]
+    try:
+        yield kept
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def compare_lengths(corrections: Sequence[Tensor]) -> Tensor:
+    """Return the mean squared difference from one of the columns' lengths of (..., 6) numbers."""
+    six = torch.stack(list(corrections)).float()
+    lengths = torch.linalg.vector_norm(six.reshape(*six.shape[:-1], 3, 2), dim=-2)
+    return (lengths - 1).square().mean()
 
 
 def posed_estimate(model: BackboneModel, stage: Stage, mesh: Mesh) -> Posed:

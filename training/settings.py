@@ -12,8 +12,8 @@ from training.losses import LossWeights
 Device = Literal["auto", "cpu", "cuda"]
 
 _OF_CROPS = (
-    *("dense_share", "dense_weight", "dense_crops", "frame_weight", "refined_crops"),
-    *("early_size", "stage_weight", "vertex_step"),
+    *("dense_share", "dense_weight", "dense_crops", "frame_weight", "length_weight"),
+    *("refine_only", "refined_crops", "early_size", "stage_weight", "vertex_step"),
 )
 
 
@@ -46,6 +46,8 @@ class TrainSettings:
         learning_rate: at its highest.
         head_learning_rate: of all but the backbone, at its highest; as the backbone's if 0. A head
             that averages over hundreds of inputs leaves its place at a high rate.
+        refine_only: whether backbone and first guess stay as `initial` has them, and the
+            Transformer alone learns, which is quicker. For crops; their maps are not compared.
         optimiser: `adam` for all weights; `muon` for the backbone's convolutions, Adam for the
             rest. A backbone that starts from nothing learns several times quicker so.
         muon_rate: learning rate of Muon at its highest.
@@ -65,6 +67,9 @@ class TrainSettings:
         frame_weight: weight of how the joints are turned in the camera's frame while training on
             crops. The model's own rotations are relative to their parents: without it a wrong
             pelvis is made up for by a twisted spine.
+        length_weight: weight of how far the columns of the blocks' corrections of rotations are
+            from unit length, while training on crops. The rotation that they stand for does not
+            depend on it, so nothing else holds it; the longer they are, the less a step turns.
         refined_crops: crops of a process' batch that the Transformer sees, the first; all if 0.
         dense_crops: crops of a process' batch whose maps are compared, the first; all if 0.
         early_size: side in pixels that crops are shrunk to while the Transformer does not learn,
@@ -103,6 +108,7 @@ class TrainSettings:
     accumulate: int = 1
     learning_rate: float = 1e-3
     head_learning_rate: float = 0.0
+    refine_only: bool = False
     optimiser: Literal["adam", "muon"] = "adam"
     muon_rate: float = 0.02
     schedule: Literal["cosine", "constant"] = "cosine"
@@ -114,6 +120,7 @@ class TrainSettings:
     stage_weight: float = 1.0
     dense_weight: float = 1.0
     frame_weight: float = 0.0
+    length_weight: float = 0.0
     refined_crops: int = 0
     dense_crops: int = 0
     early_size: int = 0
@@ -154,6 +161,12 @@ class TrainSettings:
             given = getattr(self, name) not in (0, getattr(TrainSettings, name))
             if given and not isinstance(self.data, CropData):
                 raise ValueError(f"{name} needs crops, got {self.data.kind}; leave it out")
+        others = self.dense_share + self.first_guess_share + self.dense_weight
+        if self.refine_only and (self.stage != "smpler" or self.initial is None or others):
+            raise ValueError(
+                "refine_only needs stage smpler, an initial checkpoint, and dense_share, "
+                "first_guess_share and dense_weight 0, for nothing else learns; change these"
+            )
         if self.early_size % 32:
             raise ValueError(
                 f"early_size must be a multiple of 32, got {self.early_size}; the backbone halves "

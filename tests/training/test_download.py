@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,14 +120,30 @@ def test_cut_archive_is_refused(server: Server, tmp_path: Path) -> None:
         unpack(archive, tmp_path)
 
 
-def test_archive_that_leads_out_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("filtered", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "../outside.txt"},
+        {"name": "/outside.txt"},
+        {"name": "outside.txt", "type": tarfile.SYMTYPE, "linkname": "../outside.txt"},
+    ],
+)
+def test_archive_that_leads_out_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], *, filtered: bool
+) -> None:
+    if not filtered:  # as in Python 3.11.2
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
     archive, inside = tmp_path / "bad.tar", tmp_path / "in"
     inside.mkdir()
     with tarfile.open(archive, "w") as tar:
-        info = tarfile.TarInfo("../outside.txt")
+        info = tarfile.TarInfo()
+        for name, value in change.items():
+            setattr(info, name, value)
         tar.addfile(info, io.BytesIO(b""))
     with pytest.raises(ValueError, match="outside"):
         unpack(archive, inside)
+    assert not list(inside.iterdir())
     assert not (tmp_path / "outside.txt").exists()
 
 
