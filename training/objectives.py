@@ -239,7 +239,8 @@ def compare_lengths(corrections: Sequence[Tensor]) -> Tensor:
     """Return the mean squared difference from one of the columns' lengths of (..., 6) numbers."""
     six = torch.stack(list(corrections)).float()
     lengths = torch.linalg.vector_norm(six.reshape(*six.shape[:-1], 3, 2), dim=-2)
-    return (lengths - 1).square().mean()
+    apart: Tensor = (lengths - 1).square().mean()
+    return apart
 
 
 def posed_estimate(model: BackboneModel, stage: Stage, mesh: Mesh) -> Posed:
