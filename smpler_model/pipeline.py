@@ -5,7 +5,7 @@ a frame is equal.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -117,17 +117,18 @@ class Pipeline:
         self,
         frames: Mapping[str, Frame],
         *,
-        mesh: bool = False,
+        mesh: bool | Collection[str] = False,
         report: Callable[[str, Exception], None] | None = None,
     ) -> dict[str, FrameResult]:
         """Find the people in one frame of each of several cameras, in one batch of the network.
 
         Args:
             frames: by the camera's name.
-            mesh: whether to compute vertices.
+            mesh: whether to compute vertices, or the cameras to compute those of.
             report: gets the camera's name and what its detector raised; that frame has no result
                 then and the others do. If None, it is raised here.
         """
+        meshed = (frames if mesh else ()) if isinstance(mesh, bool) else mesh
         timings: dict[str, float] = {}
         tracks: dict[str, Tracks] = {}
         for name, frame in frames.items():
@@ -160,7 +161,7 @@ class Pipeline:
                 bodies = self._smooth(name, frame, tracks[name], seen, placement)
             with _timed(timings, "pose"):
                 people = self._pose(camera, tracks[name], seen, placement, bodies)
-            if mesh:
+            if name in meshed:
                 with _timed(timings, "mesh"):
                     people = self._add_mesh(people)
             results[name] = FrameResult(frame.stamp_ns, frame.frame_id, camera, people, timings)

@@ -72,13 +72,13 @@ class FrameWorker:
             self._pipeline.reconfigure(config)
 
     def process(
-        self, arrivals: Mapping[str, Arrival], *, mesh: bool
+        self, arrivals: Mapping[str, Arrival], *, mesh: Collection[str]
     ) -> dict[str, tuple[Frame, FrameResult]]:
         """Find the people in the newest image of each camera.
 
         Args:
             arrivals: by camera.
-            mesh: whether to compute vertices.
+            mesh: cameras of whose people the surface is computed.
 
         Returns:
             By camera, where nothing went wrong.

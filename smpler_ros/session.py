@@ -126,7 +126,7 @@ class Session:
         A camera whose results cannot be published is reported and left out; the others go on.
         """
         live = self._live
-        mesh = any(self._outputs[name].needs_mesh(live) for name in arrivals)
+        mesh = [name for name in arrivals if self._outputs[name].needs_mesh(live)]
         for name, (frame, result) in self._worker.process(arrivals, mesh=mesh).items():
             try:
                 published = self._publish(self._outputs[name], frame, result, live)

@@ -80,7 +80,7 @@ def bench(nano: Smpler) -> Bench:
 
 def test_a_calibrated_image_gives_people(bench: Bench) -> None:
     for second in (1, 2):
-        done = bench.worker.process({"left": Arrival(image(second), camera_info())}, mesh=False)
+        done = bench.worker.process({"left": Arrival(image(second), camera_info())}, mesh=())
     frame, result = done["left"]
     assert frame.frame_id == "optical"
     assert result.people.sources.tolist() == [TranslationSource.BODY_SIZE]
@@ -89,7 +89,7 @@ def test_a_calibrated_image_gives_people(bench: Bench) -> None:
 
 def test_a_missing_calibration_is_said(bench: Bench) -> None:
     for second in (1, 2):
-        done = bench.worker.process({"left": Arrival(image(second))}, mesh=False)
+        done = bench.worker.process({"left": Arrival(image(second))}, mesh=())
     assert done["left"][1].people.sources.tolist() == [TranslationSource.FIELD_OF_VIEW]
     name, sentence = bench.reports[0]
     assert name == "left"
@@ -108,21 +108,21 @@ def test_a_missing_calibration_is_said(bench: Bench) -> None:
 )
 def test_a_fault_costs_its_own_image_only(bench: Bench, arrival: Arrival, reason: str) -> None:
     good = Arrival(image(1), camera_info())
-    done = bench.worker.process({"left": arrival, "right": good}, mesh=False)
+    done = bench.worker.process({"left": arrival, "right": good}, mesh=())
     assert list(done) == ["right"]
     assert bench.failures("left") == 1
     assert bench.failures("right") == 0
     ((name, sentence),) = [report for report in bench.reports if "dropped" in report[1]]
     assert name == "left"
     assert reason in sentence
-    assert list(bench.worker.process({"left": good}, mesh=False)) == ["left"]
+    assert list(bench.worker.process({"left": good}, mesh=())) == ["left"]
 
 
 def test_an_image_that_is_a_little_late_is_left_out_and_forgets_nobody(bench: Bench) -> None:
     def send(seconds: int, nanoseconds: int) -> list[int]:
         message = image(seconds)
         message.header.stamp.nanosec = nanoseconds
-        done = bench.worker.process({"left": Arrival(message, camera_info())}, mesh=False)
+        done = bench.worker.process({"left": Arrival(message, camera_info())}, mesh=())
         return done["left"][1].people.ids.tolist() if done else []
 
     send(5, 0)
@@ -158,14 +158,14 @@ class Thrower(FullImageDetector):
 
 def test_a_full_gpu_costs_the_image(nano: Smpler) -> None:
     bench = Bench(Pipeline(FullMemory(nano, backend="eager"), FullImageDetector, AT_ONCE))
-    assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=False) == {}
+    assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=()) == {}
     assert bench.failures("left") == 1
     assert bench.reports == [("left", f"an image was dropped: {SENTENCE}")]
 
 
 def test_a_detector_that_throws_costs_the_image(nano: Smpler) -> None:
     bench = Bench(Pipeline(Estimator(nano, backend="eager"), Thrower, AT_ONCE))
-    assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=False) == {}
+    assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=()) == {}
     assert bench.reports == [
         ("left", "an image was dropped: RuntimeError: the network is gone"),
     ]
@@ -195,5 +195,5 @@ def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
     detections = SimpleNamespace(detections=[box("person", 0.9)])
     for second in (1, 2):
         arrival = Arrival(image(second), camera_info(), detections=detections)
-        done = bench.worker.process({"left": arrival}, mesh=False)
+        done = bench.worker.process({"left": arrival}, mesh=())
     assert done["left"][1].people.boxes_xyxy.tolist() == [[20, 0, 40, 40]]

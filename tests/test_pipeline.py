@@ -139,6 +139,18 @@ def test_cameras_in_one_batch_are_as_cameras_alone(create: Callable[[], Pipeline
     assert not set(batch["a"].people.ids) & set(batch["b"].people.ids)
 
 
+def test_meshes_are_those_of_the_cameras_that_are_watched(create: Callable[[], Pipeline]) -> None:
+    pipeline = create()
+    for index in range(2):
+        for name in "ab":
+            give(pipeline, name)
+        frames = {"a": frame(index), "b": frame(index)}
+        results = pipeline.process_batch(frames, mesh={"b"})
+    assert len(results["a"].people) == len(results["b"].people) > 0
+    assert results["a"].people.vertices_m is None
+    assert results["b"].people.vertices_m is not None
+
+
 def test_a_rewound_clock_starts_anew(create: Callable[[], Pipeline]) -> None:
     pipeline = create()
     frames = [frame(index) for index in range(4)]
