@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.bag_cameras import CameraSettings
+from smpler_model.bag_cameras import WITHOUT, CameraSettings
 from smpler_model.bag_files import check_one_recording
 from smpler_model.bags import is_bag, open_bag
 from smpler_model.camera import Camera
@@ -39,6 +39,19 @@ class TopicNames:
     depth: str = ""
     settings: CameraSettings = field(default_factory=CameraSettings)
 
+    def check_unneeded(self, name: str) -> None:
+        """Refuse names, and depth, for an input that has no topics.
+
+        Raises:
+            SourceError: something was asked for that only a bag has.
+        """
+        named = {self.image, self.info, self.depth} - {"", WITHOUT}
+        if named or self.settings.use_depth:
+            raise SourceError(
+                f"{name} must be a bag to have topics and depth images, and is none; give a bag, "
+                "or leave topics and use_depth out"
+            )
+
 
 @contextmanager
 def open_source(
@@ -61,6 +74,8 @@ def open_source(
         SourceError: there is no such input, or nothing that can be read.
     """
     path, report = Path(name), report or logging.getLogger(__name__).warning
+    if topics and (name.isdigit() or (path.exists() and not is_bag(path))):
+        topics.check_unneeded(name)
     if name.isdigit():
         yield from _open_video(int(name), f"camera {name}", camera)
     elif not path.exists():

@@ -174,6 +174,8 @@ FAULTS = {
     "device": (["good.png", "--device", "cuda:9"], "needs a GPU"),
     "parameter": (["good.png", "--fov", "400"], "fov must lie between"),
     "mesh frame": (["good.png", "--mesh-frame", "0"], "add --mesh glb or --mesh obj"),
+    "depth": (["good.png", "--use-depth"], "good.png must be a bag to have topics and depth"),
+    "topic": (["good.png", "--depth-topic", "/depth"], "good.png must be a bag to have topics"),
     "output": (["good.png", "--output", "good.png"], "the output must be a folder"),
 }  # fmt: skip
 
