@@ -139,6 +139,7 @@ class CameraInput:
         self._last_arrival_s = time.monotonic()
         if self._first_arrival_s is None:
             self._first_arrival_s = self._last_arrival_s
+            self._last_fit_s = dict.fromkeys(self._last_fit_s, self._first_arrival_s)
         if not stamp_ns_of(message):
             self._stamp_with_arrival(message)
         self._held = message
@@ -205,7 +206,7 @@ class CameraInput:
         if now - self._last_fit_s[name] <= SILENCE_S:
             return
         self._last_fit_s[name] = now
-        gap_ns = self._pairing.nearest_gap_ns(name)
+        gap_ns = self._pairing.gap_ns(name)
         self._node.get_logger().warning(
             explain_missing_partner(
                 name,

@@ -26,9 +26,9 @@ class Partner:
 class Pairing(Generic[Item]):
     """Hands on each image with its partners, in the order of the images.
 
-    State are the images that wait and the newest of every partner. Stamps that go back by more
-    than images wait are those of a clock that was set back: what waits is of the time before, and
-    lost.
+    State are the images that wait, the partners that may still fit one, and the last stamps.
+    Stamps that go back by more than images wait are those of a clock that was set back: what waits
+    is of the time before.
     """
 
     def __init__(
@@ -57,6 +57,8 @@ class Pairing(Generic[Item]):
         self._emit = emit
         self._lose = lose
         self._depth = depth
+        self._newest_ns: int | None = None
+        self._last_ns: dict[str, int] = {}
         self._images: deque[tuple[int, Item]] = deque()
         self._waiting: dict[str, deque[tuple[int, Item]]] = {
             partner.name: deque(maxlen=depth) for partner in partners
@@ -64,26 +66,48 @@ class Pairing(Generic[Item]):
 
     def add_image(self, stamp_ns: int, image: Item) -> None:
         """Take an image."""
-        if self._images and stamp_ns < self._images[-1][0] - self._wait_ns:
-            self._lose_first(len(self._images))
-            for partners in self._waiting.values():
-                partners.clear()
+        if self._newest_ns is not None and stamp_ns < self._newest_ns - self._wait_ns:
+            self._forget(later_than_ns=stamp_ns + self._wait_ns)
+        self._newest_ns = stamp_ns
         self._images.append((stamp_ns, image))
         self._advance()
         late = sum(stamp < stamp_ns - self._wait_ns for stamp, _ in self._images)
         self._lose_first(max(late, len(self._images) - self._depth))
+        oldest_ns = self._images[0][0] if self._images else stamp_ns
+        for partners in self._waiting.values():
+            while partners and partners[0][0] < oldest_ns - self._tolerance_ns:
+                partners.popleft()
 
     def add_partner(self, name: str, stamp_ns: int, item: Item) -> None:
         """Take what belongs to an image of about the same stamp, earlier or later."""
+        self._last_ns[name] = stamp_ns
         self._waiting[name].append((stamp_ns, item))
         self._advance()
 
-    def nearest_gap_ns(self, name: str) -> int | None:
-        """Return how far the newest partner's stamp is from that of the nearest waiting image."""
-        partners = self._waiting[name]
-        if not partners or not self._images:
+    def gap_ns(self, name: str) -> int | None:
+        """Return how far the last partner's stamp is from that of the nearest image that waits.
+
+        Returns:
+            Negative if it is older than all of them; None if no partner or no image is there.
+        """
+        stamp_ns = self._last_ns.get(name)
+        if stamp_ns is None or not self._images:
             return None
-        return min(abs(stamp - partners[-1][0]) for stamp, _ in self._images)
+        oldest_ns = self._images[0][0]
+        if stamp_ns < oldest_ns:
+            return stamp_ns - oldest_ns
+        return min(abs(stamp_ns - stamp) for stamp, _ in self._images)
+
+    def _forget(self, later_than_ns: int) -> None:
+        """Hand on or lose what waits, and drop the partners of the time before a clock's jump."""
+        for _ in range(len(self._images)):
+            stamp_ns, image = self._images.popleft()
+            found = self._find(stamp_ns)
+            is_whole = all(found[p.name] is not None for p in self._partners if p.required)
+            (self._emit if is_whole else self._lose)(image, found)
+        for name, partners in self._waiting.items():
+            kept = [pair for pair in partners if pair[0] <= later_than_ns]
+            self._waiting[name] = deque(kept, maxlen=self._depth)
 
     def _advance(self) -> None:
         """Hand on images from the oldest, as far as they are complete."""

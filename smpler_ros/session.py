@@ -129,17 +129,16 @@ class Session:
         mesh = [name for name in arrivals if self._outputs[name].needs_mesh(live)]
         for name, (frame, result) in self._worker.process(arrivals, mesh=mesh).items():
             try:
-                published = self._publish(self._outputs[name], frame, result, live)
+                published = self._publish(name, frame, result, live)
             except Exception as error:
-                sentence = f"results were not published: {type(error).__name__}: {error}"
-                self.statistics.fail(name, sentence)
-                self._report(name, sentence)
+                self._fail(name, f"results were not published: {type(error).__name__}: {error}")
                 continue
             yield name, published
 
     def _publish(
-        self, output: CameraOutput, frame: Frame, result: FrameResult, live: LiveOutput
+        self, name: str, frame: Frame, result: FrameResult, live: LiveOutput
     ) -> Published:
+        output = self._outputs[name]
         times = StepTimes()
         times.add(result.timings_ms)
         times.frames = 1
@@ -148,10 +147,17 @@ class Session:
         clock = self._node.get_clock()
         age = clock.now() - Time(nanoseconds=result.stamp_ns, clock_type=clock.clock_type)
         with times.measure("views"):
-            output.publish_views(frame, result, live)
+            try:
+                output.publish_views(frame, result, live)
+            except Exception as error:  # people are out
+                self._fail(name, f"markers or overlay failed: {type(error).__name__}: {error}")
         return Published(
             len(result.people), result.stamp_ns, age.nanoseconds / 1e6, times.means_ms()
         )
+
+    def _fail(self, name: str, sentence: str) -> None:
+        self.statistics.fail(name, sentence)
+        self._report(name, sentence)
 
     def reconfigure(self, config: PipelineConfig, live: LiveOutput) -> None:
         """Go on with other settings from the next image on."""

@@ -55,7 +55,8 @@ def explain_missing_partner(
         expected: its type.
         publishers: on the topic.
         consequence: what happens to these images.
-        gap_s: how far the stamp of the last one that came is from an image's; None if none came.
+        gap_s: how far the stamp of the last one that came is from that of an image that waits,
+            negative if it is older than all of these; None if none came.
     """
     silent = f"no {name} on {topic} fitted an image for {SILENCE_S:.0f} s, {consequence}"
     if not publishers:
@@ -69,6 +70,12 @@ def explain_missing_partner(
         return (
             f"{silent}: {describe_publishers(publishers)} publishes nothing; check that it runs "
             "and gets images"
+        )
+    if gap_s < 0:
+        return (
+            f"{silent}: the last one is {-gap_s:.3f} s older than the oldest image that still "
+            "waits; make its publisher quicker or lower the images' rate, and give it the stamp "
+            "of its image"
         )
     return (
         f"{silent}: the last one's stamp is {gap_s:.3f} s from the nearest image's; give it the "

@@ -130,8 +130,12 @@ class SmplerNode(ManagedNode):
         """Leave the cameras, stop the worker, take the markers of an active node away."""
         was_active = self._worker is not None
         self._leave_cameras()
-        if was_active and self._session is not None:
+        if not was_active or self._session is None or not self.context.ok():
+            return
+        try:
             self._session.clear(self.get_clock().now().nanoseconds)
+        except Exception as error:  # the way out goes on
+            self.get_logger().warning(f"markers may stay where they are: {error}")
 
     def _leave_cameras(self) -> None:
         if self._timer is not None:

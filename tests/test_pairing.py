@@ -102,12 +102,45 @@ def test_a_clock_that_is_set_back_ends_the_wait() -> None:
     assert out == [("after", {"detections": "boxes"})]
 
 
+def test_a_clock_that_is_set_back_is_noticed_when_nothing_waits() -> None:
+    pairing, out, lost = collect_all(DEPTH)
+    for stamp in (5000, 5100):
+        pairing.add_image(stamp, str(stamp))
+        pairing.add_partner("depth", stamp, f"depth of {stamp}")
+    pairing.add_partner("depth", 100, "depth of the new 100")  # before its image
+    pairing.add_image(100, "100")
+    pairing.add_image(200, "200")
+    pairing.add_image(5100, "5100 again")
+    assert out[2:] == [("100", {"depth": "depth of the new 100"}), ("200", {"depth": None})]
+    assert lost == []
+
+
+def test_what_waits_for_depth_alone_is_not_lost_when_the_clock_is_set_back() -> None:
+    pairing, out, lost = collect_all(DEPTH)
+    pairing.add_image(5000, "before")
+    pairing.add_image(0, "after")
+    assert (out, lost) == ([("before", {"depth": None})], [])
+
+
+def test_partners_that_fit_no_image_any_more_are_let_go() -> None:
+    pairing, out, _ = collect_all(DEPTH)
+    for index in range(40):
+        pairing.add_image(100 * index, str(index))
+        pairing.add_partner("depth", 100 * index, f"depth of {index}")
+    assert len(out) == 40
+    assert sum(map(len, pairing._waiting.values())) <= 2
+
+
 def test_tells_how_far_stamps_are_apart() -> None:
     pairing, _, _ = collect_all(BOXES)
     pairing.add_image(100, "a")
-    assert pairing.nearest_gap_ns("detections") is None
+    assert pairing.gap_ns("detections") is None
     pairing.add_partner("detections", 140, "boxes of another clock")
-    assert pairing.nearest_gap_ns("detections") == 40
+    assert pairing.gap_ns("detections") == 40
+    pairing.add_partner("detections", 30, "boxes of an image that waits no longer")
+    assert pairing.gap_ns("detections") == -70
+    pairing.add_image(200, "b")
+    assert pairing.gap_ns("detections") == -70
 
 
 def test_the_nearest_partner_is_taken() -> None:

@@ -21,6 +21,13 @@ from tests.ros.peer import Peer
             DiagnosticStatus.WARN,
         ),
         (
+            {"detector": "topic"},
+            -40,
+            "older than the oldest image that still waits; make its publisher quicker",
+            "images without detections",
+            DiagnosticStatus.WARN,
+        ),
+        (
             {"detector": "topic", "use_depth": True},
             0,
             "no depth on /depth fitted an image for 5 s, people are placed without it: nobody "
