@@ -12,7 +12,7 @@ from smpler_model.ros_parameters import ANY_NODES, ROS_PARAMETERS
 
 _PREFIX = "parameter:"
 _ROS_KEY = "ros__parameters"
-_NODES = ("**", "*", "smpler_node")  # what a file with several nodes calls ours
+_NODE, _EVERY_NODE = "smpler_node", ("**", "*")  # what a file with several nodes calls ours
 
 
 def add_flags(
@@ -122,18 +122,23 @@ def read_parameter_file(path: Path, names: Collection[str]) -> dict[str, object]
 
 
 def _values_of_node(path: Path, content: Mapping[object, object]) -> dict[str, object]:
-    """Return what a file says of our node; all that it says where it is no ROS file."""
+    """Return what a file says of our node; all that it says where it is no ROS file.
+
+    As for a node, what is said of all nodes comes first, whatever the order in the file.
+    """
     nodes = list(_nodes_in(content))
-    if len(nodes) > 1:
-        ours = [(name, values) for name, values in nodes if name in _NODES]
-        if not ours:
-            listed = ", ".join(name for name, _ in nodes)
-            raise ValueError(
-                f"{path} must hold parameters of {_NODES[-1]} if it is of several nodes, got "
-                f"{listed}; rename one, or leave the others out"
-            )
-        nodes = ours
-    found = [values for _, values in nodes] or [content]
+    if not nodes:
+        return {str(name): value for name, value in content.items()}
+    named = [pair for pair in nodes if pair[0] not in _EVERY_NODE]
+    ours = [pair for pair in named if pair[0] == _NODE] or named
+    if len(ours) > 1:
+        listed = ", ".join(name for name, _ in ours)
+        raise ValueError(
+            f"{path} must hold parameters of one {_NODE} if it is of several nodes, got {listed}; "
+            "rename one, or leave the others out"
+        )
+    common = [values for name, values in nodes if name in _EVERY_NODE]
+    found = [*common, *(values for _, values in ours)]
     return {str(name): value for values in found for name, value in values.items()}
 
 
@@ -144,9 +149,9 @@ def _nodes_in(
     for name, value in content.items():
         if not isinstance(value, Mapping):
             continue
-        values = value.get(_ROS_KEY)
-        if isinstance(values, Mapping):
-            yield str(name).rpartition("/")[2], values
+        values = value.get(_ROS_KEY, value)
+        if values is None or (_ROS_KEY in value and isinstance(values, Mapping)):
+            yield str(name).rpartition("/")[2], values or {}
         else:
             yield from _nodes_in(value)
 

@@ -96,7 +96,7 @@ def test_only_what_is_said_is_given(tmp_path: Path) -> None:
         ("/**: {ros__parameters: {tf_prefx: a}}", "got 'tf_prefx'; write 'tf_prefix' if"),
         (
             "a: {ros__parameters: {fov: 1.0}}\nb: {ros__parameters: {fov: 2.0}}",
-            "must hold parameters of smpler_node if it is of several nodes, got a, b;",
+            "must hold parameters of one smpler_node if it is of several nodes, got a, b;",
         ),
         ("fov: wide", "fov must be of type float"),
         ("fov: .nan", "fov must lie between"),
@@ -115,3 +115,29 @@ def test_help_says_unit_and_default(capsys: pytest.CaptureFixture[str]) -> None:
     text = " ".join(capsys.readouterr().out.split())
     assert "without calibration. Default: 60.0 degrees." in text
     assert "--no-smoothing" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "fov"),
+    [
+        ("smpler_node: {ros__parameters: {fov: 70.0}}\n/**: {ros__parameters: {fov: 90.0}}", 70.0),
+        ("/**: {ros__parameters: {fov: 90.0}}\nmy_node: {ros__parameters: {fov: 70.0}}", 70.0),
+        ("/**: {ros__parameters: {fov: 90.0}}\nsmpler_node: {ros__parameters: }", 90.0),
+    ],
+)
+def test_what_is_said_of_our_node_goes_before_what_is_said_of_all(
+    tmp_path: Path, text: str, fov: float
+) -> None:
+    path = tmp_path / "nodes.yaml"
+    path.write_text(text)
+    assert values_of("--params", str(path))["fov"] == fov
+
+
+def test_two_of_our_nodes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "nodes.yaml"
+    path.write_text(
+        "/left: {smpler_node: {ros__parameters: {fov: 70.0}}}\n"
+        "/right: {smpler_node: {ros__parameters: {fov: 90.0}}}"
+    )
+    with pytest.raises(ValueError, match=r"of one smpler_node .* got smpler_node, smpler_node;"):
+        values_of("--params", str(path))
