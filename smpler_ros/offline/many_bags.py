@@ -213,7 +213,7 @@ def _bags_below(path: Path) -> list[Path]:
         raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
     children = sorted(path.iterdir())
     below = [bag for child in children if child.is_dir() for bag in _bags_in(child)]
-    if is_bag(path) and not below:
+    if is_bag(path) and not below and not any(child.suffix == ".bag" for child in children):
         return [path]
     _refuse_parts(path)
     files = [child for child in children if child.is_file() and is_bag(child)]

@@ -63,6 +63,9 @@ def test_loose_files_are_bags_unless_they_are_parts_of_one(tmp_path: Path) -> No
     assert find_bags([str(parts)]) == [parts]
     days = touch(tmp_path / "days", "2024-05-06_07.mcap", "2024-05-06_08.mcap")
     assert find_bags([str(days)]) == sorted(days.iterdir())
+    mixed = touch(tmp_path / "mixed", "a.bag", "walk_0.mcap")
+    assert find_bags([str(mixed)]) == sorted(mixed.iterdir())
+    shutil.rmtree(mixed)
     assert find_bags([str(tmp_path)]) == [
         *sorted(days.iterdir()),
         parts,
