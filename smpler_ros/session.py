@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.expand_topic_name import expand_topic_name
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
@@ -100,25 +102,28 @@ class Session:
         self._transforms: LifecyclePublisher[Any] = node.create_lifecycle_publisher(
             TFMessage, "/tf", TF_DEPTH
         )
-        types = message_types_from_ros(serialize_message)
-        config = OutputConfig(
-            model=Path(cast(str, values["model"])).stem,
-            faces=pipeline.estimator.model.body.faces.cpu().numpy(),
-            marker_lifetime_s=cast(float, values["marker_lifetime"]),
-            mesh_opacity=cast(float, values["mesh_opacity"]),
-        )
         self._outputs: dict[str, CameraOutput] = {}
         try:
-            for name in self.cameras:
-                others: tuple[Output, ...] = ()
-                if values["publish_hri"]:
-                    others = (HriOutput(node, name, types, self._transforms),)
-                self._outputs[name] = CameraOutput(
-                    node, name, types, config, self._transforms, others
-                )
+            self._create_outputs(values, pipeline.estimator.model.body.faces.cpu().numpy())
         except Exception:
             self.close()
             raise
+
+    def _create_outputs(self, values: Values, faces: NDArray[np.integer[Any]]) -> None:
+        types = message_types_from_ros(serialize_message)
+        config = OutputConfig(
+            model=Path(cast(str, values["model"])).stem,
+            faces=faces,
+            marker_lifetime_s=cast(float, values["marker_lifetime"]),
+            mesh_opacity=cast(float, values["mesh_opacity"]),
+        )
+        for name in self.cameras:
+            others: tuple[Output, ...] = ()
+            if values["publish_hri"]:
+                others = (HriOutput(self._node, name, types, self._transforms),)
+            self._outputs[name] = CameraOutput(
+                self._node, name, types, config, self._transforms, others
+            )
 
     def process(self, arrivals: Mapping[str, Arrival]) -> Iterator[tuple[str, Published]]:
         """Find people, publish them, and say what was done, camera by camera.
