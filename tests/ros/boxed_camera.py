@@ -50,6 +50,12 @@ class Camera:
     def _store(self, message: SmplPersonArray) -> None:
         self.people[stamp_ns_of(message)] = message
 
+    def people_at(self, message: Any) -> SmplPersonArray:  # noqa: ANN401 - a message
+        """Wait for the people of a message's image, which another topic may bring first."""
+        stamp_ns = stamp_ns_of(message)
+        self.peer.spin_until(lambda: stamp_ns in self.people)
+        return self.people[stamp_ns]
+
     def header(self) -> Header:
         header = Header(frame_id="camera_optical_frame")
         stamp_ns = 10**9 + self.index * PERIOD_NS

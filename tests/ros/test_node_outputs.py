@@ -17,7 +17,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from smpler_model.builtin_body import load_builtin_body
-from smpler_model.messages import decode_image, stamp_ns_of
+from smpler_model.messages import decode_image
 from smpler_model.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_ros.markers import ADD, DELETE, DELETEALL
 from tests.ros.boxed_camera import BOXES, FOCAL, HEIGHT, WIDTH, Camera
@@ -79,9 +79,7 @@ def test_frames_lead_to_the_joints(camera: Camera) -> None:
     frames = camera.listen("/tf", TFMessage)
     camera.peer.spin_until(lambda: camera.exchange() is not None and bool(frames))
     message = frames[-1]
-    stamp_ns = stamp_ns_of(message.transforms[0])
-    camera.peer.spin_until(lambda: stamp_ns in camera.people)
-    people = camera.people[stamp_ns]
+    people = camera.people_at(message.transforms[0])
     assert len(message.transforms) == 24 * len(people.people)
     by_child = {t.child_frame_id: t for t in message.transforms}
     for person in people.people:
@@ -106,7 +104,7 @@ def test_markers_show_the_vertices_and_go_with_the_people(camera: Camera) -> Non
     arrays = camera.listen("mesh_markers", MarkerArray)
     camera.peer.spin_until(lambda: camera.exchange() is not None and bool(arrays))
     markers = {marker.id: marker for marker in arrays[-1].markers}
-    people = camera.people[stamp_ns_of(arrays[-1].markers[0])]
+    people = camera.people_at(next(iter(markers.values())))
     faces = load_builtin_body().faces
     for person in people.people:
         marker = markers[person.id]
@@ -130,7 +128,7 @@ def test_skeletons_and_overlay(camera: Camera) -> None:
     camera.peer.spin_until(lambda: camera.exchange() is not None and skeletons and overlays)
     assert decode_image(overlays[-1]).shape == (HEIGHT, WIDTH, 3)
     bones = [m for m in skeletons[-1].markers if m.ns == "skeleton"]
-    people = camera.people[stamp_ns_of(bones[0])]
+    people = camera.people_at(bones[0])
     person = next(p for p in people.people if p.id == bones[0].id)
     joints = np.reshape(person.joints, (24, 3))
     ends = [(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0]
