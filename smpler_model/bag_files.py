@@ -18,6 +18,7 @@ ROS1_SUFFIX = ".bag"
 ROS2_SUFFIXES = (".mcap", ".db3")
 METADATA = "metadata.yaml"
 
+_NO_METADATA = f"there is no {METADATA}"
 _COMPRESSED = ".zstd"
 _PART = re.compile(r"_(0|[1-9]\d*)$")  # what rosbag2 adds to the names of a bag's files
 
@@ -106,6 +107,24 @@ def check_one_recording(folder: Path) -> None:
         )
 
 
+def refuse_compressed(folder: Path, reason: str = _NO_METADATA) -> None:
+    """Refuse a folder without metadata, for a reason, where files compressed as a whole lie.
+
+    Those that lie there decompressed, too, do no harm.
+
+    Raises:
+        SourceError: there are such files.
+    """
+    files = _storage_files(folder, _COMPRESSED)
+    files = [file for file in files if not file.with_suffix("").exists()]
+    if files:
+        raise SourceError(
+            f"{folder} must have a {METADATA} that says how {files[0].name} is compressed, got "
+            f"none that can be used ({reason}); run `ros2 bag reindex` or decompress such files "
+            "with zstd"
+        )
+
+
 def open_bag_files(path: Path) -> list[BagFile]:
     """Open a bag's files, the earliest first.
 
@@ -130,7 +149,7 @@ def open_bag_files(path: Path) -> list[BagFile]:
         except Exception as error:  # rosbags raises what the broken bytes lead to
             return _open_parts(path, f"{METADATA} does not help: {brief(error)}")
     check_one_recording(path)
-    return _open_parts(path, f"there is no {METADATA}")
+    return _open_parts(path, _NO_METADATA)
 
 
 class WholeBag:
@@ -247,13 +266,8 @@ def _storage_files(folder: Path, suffix: str = "") -> list[Path]:
 
 
 def _open_parts(folder: Path, reason: str) -> list[BagFile]:
+    refuse_compressed(folder, reason)
     files = _storage_files(folder)
-    if not files and _storage_files(folder, _COMPRESSED):
-        raise SourceError(
-            f"{folder} must have a {METADATA} that says how its files are compressed, got none "
-            f"that can be used ({reason}); run `ros2 bag reindex` or decompress the files with "
-            "zstd"
-        )
     if not files:
         raise SourceError(
             f"{folder} must hold a bag's files ({', '.join(ROS2_SUFFIXES)}), got none ({reason}); "

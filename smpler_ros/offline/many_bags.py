@@ -10,7 +10,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from smpler_model.bag_files import METADATA, find_recordings
+from smpler_model.bag_files import METADATA, find_recordings, refuse_compressed
 from smpler_model.bags import SourceError, is_bag
 from smpler_model.device_memory import DeviceMemoryError
 from smpler_ros.offline.accuracy import FIGURES
@@ -211,6 +211,7 @@ def _bags_below(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
+    refuse_compressed(path)
     children = sorted(path.iterdir())
     below = [bag for child in children if child.is_dir() for bag in _bags_in(child)]
     if is_bag(path) and not below and not any(child.suffix == ".bag" for child in children):

@@ -73,6 +73,15 @@ def test_loose_files_are_bags_unless_they_are_parts_of_one(tmp_path: Path) -> No
     ]
 
 
+def test_compressed_files_without_metadata_are_refused_unless_undone(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "bags", "walk_0.mcap", "walk_1.mcap.zstd")
+    for path in (folder, tmp_path):
+        with pytest.raises(SourceError, match=r"says how walk_1\.mcap\.zstd is compressed"):
+            find_bags([str(path)])
+    (folder / "walk_1.mcap").touch()
+    assert find_bags([str(tmp_path)]) == [folder]
+
+
 def test_parts_beside_other_recordings_are_refused(tmp_path: Path) -> None:
     mixed = touch(tmp_path / "mixed", "run.mcap", "walk_0.mcap", "walk_1.mcap")
     with pytest.raises(SourceError, match=r"got 2 of walk_\*.mcap beside others"):
