@@ -261,11 +261,6 @@ class _CameraReader:
         if stamped.topic != self.topics.image:
             return None
         check_order(stamped.stamp_ns, self._last_ns)
-        if stamped.stamp_ns == self._last_ns:
-            raise ValueError(
-                "images must differ in their stamps, got one with the stamp of the last; it is "
-                "left out, check what recorded it twice"
-            )
         self._last_ns = stamped.stamp_ns
         depth = self._depths.nearest(stamped.stamp_ns) if self.topics.depth else None
         frame = frame_from_messages(

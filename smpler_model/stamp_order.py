@@ -16,17 +16,22 @@ REWIND_NS = 1_000_000_000
 
 
 def check_order(stamp_ns: int, last_ns: int | None) -> None:
-    """Refuse an image that comes a little late; one that comes much later is of a clock set back.
+    """Refuse an image that comes twice or a little late; much later is a clock set back.
 
-    The sentence does not say how late it is, so that late images can be counted.
+    The sentences do not say which or how late it is, so that such images can be counted.
 
     Args:
         stamp_ns: of the image.
         last_ns: of the image before, None for the first.
 
     Raises:
-        ValueError: the stamp is before the last one by up to `REWIND_NS`.
+        ValueError: the stamp is the last one, or before it by up to `REWIND_NS`.
     """
+    if stamp_ns == last_ns:
+        raise ValueError(
+            "images must differ in their stamps, got one with the stamp of the last; it is left "
+            "out, check what sends or recorded it twice"
+        )
     late_ns = 0 if last_ns is None else last_ns - stamp_ns
     if 0 < late_ns <= REWIND_NS:
         raise ValueError(

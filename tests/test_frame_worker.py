@@ -118,7 +118,7 @@ def test_a_fault_costs_its_own_image_only(bench: Bench, arrival: Arrival, reason
     assert list(bench.worker.process({"left": good}, mesh=())) == ["left"]
 
 
-def test_an_image_that_is_a_little_late_is_left_out_and_forgets_nobody(bench: Bench) -> None:
+def test_an_image_that_comes_late_or_twice_is_left_out_and_forgets_nobody(bench: Bench) -> None:
     def send(seconds: int, nanoseconds: int) -> list[int]:
         message = image(seconds)
         message.header.stamp.nanosec = nanoseconds
@@ -137,6 +137,9 @@ def test_an_image_that_is_a_little_late_is_left_out_and_forgets_nobody(bench: Be
         )
     ]
     assert send(5, 66_000_000) == ids
+    assert send(5, 66_000_000) == []
+    assert "images must differ in their stamps" in bench.reports[-1][1]
+    assert send(5, 99_000_000) == ids
     assert send(1, 0) != ids  # the clock was set back
 
 

@@ -105,14 +105,16 @@ class Peer:
         self.images = self.node.create_publisher(Image, "image", qos)
         self.camera_infos = self.node.create_publisher(CameraInfo, "camera_info", qos)
         self.people: list[SmplPersonArray] = []
+        self.sent: list[Time] = []
         self.node.create_subscription(SmplPersonArray, "people", self.people.append, 10)
 
     def publish_image(self, seconds: int, height: int = 48, width: int = 64) -> None:
-        """Publish a grey image and its camera_info, stamped with whole seconds."""
+        """Publish a grey image and its camera_info, each with another stamp of that second."""
         image = Image(height=height, width=width, encoding="rgb8", step=width * 3)
         image.data = array("B", bytes([127])) * (height * width * 3)
         image.header.frame_id = "camera_optical_frame"
-        image.header.stamp = Time(sec=seconds, nanosec=5)
+        self.sent.append(Time(sec=seconds, nanosec=5 + len(self.sent)))
+        image.header.stamp = self.sent[-1]
         self.camera_infos.publish(CameraInfo(header=image.header, height=height, width=width))
         self.images.publish(image)
 
@@ -148,7 +150,7 @@ class Peer:
         self.spin_until(lambda: self.images.get_subscription_count() == 0, timeout_s=40)
 
     def exchange(self, seconds: int) -> SmplPersonArray:
-        """Publish images with this stamp until people with this stamp come back."""
+        """Publish images of a second until people of that second come back."""
         end = time.monotonic() + STARTUP_S
         while not (mine := [p for p in self.people if p.header.stamp.sec == seconds]):
             assert time.monotonic() < end, "no people came back"
