@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_SIGNS = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""What PyTorch's errors say of a GPU's memory, the CPU's and cuBLAS's; they share no class."""
+_SIGNS = (
+    "out of memory",
+    "can't allocate memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "Failed to allocate memory",
+    "bad_alloc",
+)
+"""What PyTorch's errors say of a GPU's memory, the CPU's and cuBLAS's, and what ONNX Runtime's and
+C++'s say; they share no class."""
 
 
 class DeviceMemoryError(MemoryError):
@@ -13,7 +20,7 @@ class DeviceMemoryError(MemoryError):
 
 @contextmanager
 def explain_memory(what: str, device: object, remedy: str) -> Iterator[None]:
-    """Turn PyTorch's errors about memory into a sentence.
+    """Turn the errors of PyTorch and of other back ends about memory into a sentence.
 
     Args:
         what: needs the memory.
@@ -21,11 +28,11 @@ def explain_memory(what: str, device: object, remedy: str) -> Iterator[None]:
         remedy: what else to do than to end other programs.
 
     Raises:
-        DeviceMemoryError: instead of PyTorch's error.
+        DeviceMemoryError: instead of theirs.
     """
     try:
         yield
-    except RuntimeError as error:
+    except Exception as error:
         if not any(sign in str(error) for sign in _SIGNS):
             raise
         raise DeviceMemoryError(

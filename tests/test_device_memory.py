@@ -1,5 +1,8 @@
+import numpy as np
+import onnxruntime
 import pytest
 import torch
+from onnx import TensorProto, helper
 
 from smpler_model.device_memory import DeviceMemoryError, explain_memory
 from tests.full_memory import ask_for_too_much
@@ -30,6 +33,25 @@ def test_what_a_gpu_says_is_a_sentence(error: RuntimeError) -> None:
         explain_memory("the network", torch.device("cuda:0"), "wait"),
     ):
         raise error
+
+
+def test_memory_that_onnx_runtime_does_not_get_is_a_sentence() -> None:
+    zeros = helper.make_node("ConstantOfShape", ["shape"], ["zeros"])
+    shape = helper.make_tensor_value_info("shape", TensorProto.INT64, [1])
+    answer = helper.make_tensor_value_info("zeros", TensorProto.FLOAT, None)
+    graph = helper.make_graph([zeros], "zeros", [shape], [answer])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    with (
+        pytest.raises(DeviceMemoryError) as caught,
+        explain_memory("the network", "cpu", "wait"),
+    ):
+        session.run(None, {"shape": np.array([1 << 46])})
+    assert str(caught.value) == SENTENCE
 
 
 def test_other_errors_stay() -> None:
