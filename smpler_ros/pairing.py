@@ -26,8 +26,9 @@ class Partner:
 class Pairing(Generic[Item]):
     """Hands on each image with its partners, in the order of the images.
 
-    State are the images that wait, the partners that may still fit one, and the last stamps.
-    Stamps that go back by more than images wait are those of a clock that was set back: what waits
+    A partner belongs to the image whose stamp is the nearest to its own, and only to that: of
+    images closer together than the tolerance each gets its own. State are the images that wait,
+    the partners that may still fit one, and the last stamps. Stamps that go back by more than images wait are those of a clock that was set back: what waits
     is of the time before.
     """
 
@@ -60,6 +61,7 @@ class Pairing(Generic[Item]):
         self._newest_ns: int | None = None
         self._last_ns: dict[str, int] = {}
         self._images: deque[tuple[int, Item]] = deque()
+        self._past_ns: deque[int] = deque(maxlen=depth)  # of images that have gone
         self._waiting: dict[str, deque[tuple[int, Item]]] = {
             partner.name: deque(maxlen=depth) for partner in partners
         }
@@ -101,13 +103,14 @@ class Pairing(Generic[Item]):
     def _forget(self, later_than_ns: int) -> None:
         """Hand on or lose what waits, and drop the partners of the time before a clock's jump."""
         for _ in range(len(self._images)):
-            stamp_ns, image = self._images.popleft()
+            stamp_ns, image = self._pop_first()
             found = self._find(stamp_ns)
             is_whole = all(found[p.name] is not None for p in self._partners if p.required)
             (self._emit if is_whole else self._lose)(image, found)
         for name, partners in self._waiting.items():
             kept = [pair for pair in partners if pair[0] <= later_than_ns]
             self._waiting[name] = deque(kept, maxlen=self._depth)
+        self._past_ns.clear()
 
     def _advance(self) -> None:
         """Hand on images from the oldest, as far as they are complete."""
@@ -121,18 +124,29 @@ class Pairing(Generic[Item]):
         taken = 0
         for index, found in ready:
             self._lose_first(index - taken)
-            self._emit(self._images.popleft()[1], found)
+            self._emit(self._pop_first()[1], found)
             taken = index + 1
 
     def _lose_first(self, count: int) -> None:
         for _ in range(count):
-            stamp_ns, image = self._images.popleft()
+            stamp_ns, image = self._pop_first()
             self._lose(image, self._find(stamp_ns))
+
+    def _pop_first(self) -> tuple[int, Item]:
+        first = self._images.popleft()
+        self._past_ns.append(first[0])
+        return first
 
     def _find(self, stamp_ns: int) -> Found[Item]:
         return {partner.name: self._nearest(partner.name, stamp_ns) for partner in self._partners}
 
     def _nearest(self, name: str, stamp_ns: int) -> Item | None:
-        apart = [(abs(stamp - stamp_ns), item) for stamp, item in self._waiting[name]]
-        near = [pair for pair in apart if pair[0] <= self._tolerance_ns]
-        return min(near, key=lambda pair: pair[0])[1] if near else None
+        apart = [(abs(stamp - stamp_ns), stamp, item) for stamp, item in self._waiting[name]]
+        near = [each for each in apart if each[0] <= self._tolerance_ns]
+        mine = [each for each in near if each[0] <= self._least_gap_ns(each[1])]
+        return min(mine, key=lambda each: each[0])[2] if mine else None
+
+    def _least_gap_ns(self, partner_ns: int) -> int:
+        """Return how far a partner's stamp is from that of the nearest image that has come."""
+        images = (*self._past_ns, *(stamp for stamp, _ in self._images))
+        return min(abs(partner_ns - stamp) for stamp in images)

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,6 +150,28 @@ def test_the_nearest_partner_is_taken() -> None:
     pairing.add_partner("depth", 98, "nearer")
     pairing.add_image(100, "a")
     assert out == [("a", {"depth": "nearer"})]
+
+
+@pytest.mark.parametrize(
+    ("partner", "late"), [(DEPTH, 0), (DEPTH, 2), (BOXES, 0), (BOXES, 2), (BOXES, 13)]
+)
+@pytest.mark.parametrize("period", [6, 9, 10])
+def test_images_closer_together_than_the_tolerance_get_their_own(
+    partner: Partner, period: int, late: int
+) -> None:
+    pairing, out, lost = collect_all(partner)
+    arrivals = [(index * period, True, index) for index in range(12)]
+    arrivals += [(index * period + late, False, index) for index in range(2, 12)]
+    for _, is_image, index in sorted(arrivals, key=lambda each: (each[0], not each[1])):
+        if is_image:
+            pairing.add_image(index * period, str(index))
+        else:
+            pairing.add_partner(partner.name, index * period, str(index))
+    got = {image: found[partner.name] for image, found in out}
+    assert {image: mine for image, mine in got.items() if mine is not None} == {
+        str(index): str(index) for index in range(2, 12)
+    }
+    assert lost == (["0", "1"] if partner.required else [])
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 30)), max_size=60))
