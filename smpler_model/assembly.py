@@ -129,6 +129,8 @@ def pipeline_config(values: Values) -> PipelineConfig:
         shape_time_s=_float(values, "shape_time"),
     )
     least_score = min(TrackerConfig.start_score, _float(values, "detection_score"))
+    if values["detector"] == "topic":  # whoever sends boxes has chosen them
+        least_score = 0.0
     return PipelineConfig(
         tracker=TrackerConfig(
             start_score=least_score,

@@ -81,6 +81,11 @@ def is_bag(path: Path) -> bool:
     return path.suffix in (ROS1_SUFFIX, *ROS2_SUFFIXES)
 
 
+def is_rosbag1(path: Path) -> bool:
+    """Tell whether a path is a rosbag1: a file; a folder of such a name is a rosbag2."""
+    return path.suffix == ROS1_SUFFIX and not path.is_dir()
+
+
 def find_recordings(folder: Path) -> dict[str, list[Path]]:
     """Return the files of rosbag2 that lie in a folder, by a pattern of the recording's names.
 
@@ -164,7 +169,7 @@ class WholeBag:
             Exception: of any kind: it is damaged.
         """
         self.path = path
-        self._reader: Any = Reader1(path) if path.suffix == ROS1_SUFFIX else Reader2(path)
+        self._reader: Any = Reader1(path) if is_rosbag1(path) else Reader2(path)
         self._stack = ExitStack()
         self._stack.enter_context(self._reader)
         counts: dict[tuple[str, str], int] = {}

@@ -19,7 +19,7 @@ from smpler_model.bag_cameras import (
     find_depth,
     find_info,
 )
-from smpler_model.bag_files import ROS1_SUFFIX, BagFile, Topic, is_bag, open_bag_files
+from smpler_model.bag_files import BagFile, Topic, is_bag, is_rosbag1, open_bag_files
 from smpler_model.bag_messages import MessageDecoder, MessageError
 from smpler_model.bag_scans import Definition
 from smpler_model.frames import Frame
@@ -72,7 +72,7 @@ class BagReader:
         definitions: dict[str, Definition] = {}
         for file in files:
             definitions |= file.definitions
-        self._decoder = MessageDecoder(definitions, is_ros1=path.suffix == ROS1_SUFFIX)
+        self._decoder = MessageDecoder(definitions, is_ros1=is_rosbag1(path))
         self.cameras = find_cameras(self.topics, self.first_message)
 
     def choose_camera(self, image: str = "", info: str = "", depth: str = "") -> CameraTopics:
@@ -158,23 +158,29 @@ class BagReader:
         topics = {name for each in cameras for name in (each.image, each.info, each.depth) if name}
         order = StampOrder(len(topics), last=[each.image for each in cameras])
         readers = [_CameraReader(each, order, self.first_message) for each in cameras]
-        given, reason = 0, ""
-        stamped = _stamp(self.read_messages(topics, start_ns, end_ns, report))
+        given = 0
+        reasons: list[str] = []
+
+        def leave_out(topic: str, reason: str) -> None:
+            if not reasons:
+                reasons.append(reason)
+            if report:
+                report(topic, reason)
+
+        stamped = _stamp(self.read_messages(topics, start_ns, end_ns, leave_out))
         for message in order.sort(stamped):
             for reader in readers:
                 try:
                     frame = reader.take(message)
                 except ValueError as error:
-                    reason = reason or str(error)
-                    if report:
-                        report(message.topic, str(error))
+                    leave_out(message.topic, str(error))
                     continue
                 if frame is not None:
                     given += 1
                     yield reader.topics.image, frame
         if not given:
             names = ", ".join(each.image for each in cameras)
-            why = f"the first: {reason}" if reason else "none in this time"
+            why = f"the first: {reasons[0]}" if reasons else "none in this time"
             raise SourceError(f"{self.path} must hold images that can be read on {names}; {why}")
 
     def _camera_of(self, image: str) -> CameraTopics:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.encodings import Buffer, ImageError, lay_over
+from smpler_model.encodings import Buffer, ImageError, decode_picture, lay_over
 
 Metres = NDArray[np.float32]
 
@@ -107,7 +107,7 @@ def _from_metres(values: Metres) -> Metres:
 
 
 def _read_png(content: NDArray[np.uint8], image_format: str) -> NDArray[np.uint16]:
-    picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if len(content) else None
+    picture = decode_picture(content, cv2.IMREAD_UNCHANGED)
     if picture is None or picture.ndim != 2 or picture.dtype != np.uint16:
         got = "none" if picture is None else f"{picture.shape} {picture.dtype}"
         raise ImageError(

@@ -10,7 +10,7 @@ Images without a colour order in their encoding (8UC3, 8UC4) are BGR, as RViz sh
 
 from array import array
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -158,7 +158,7 @@ def decode_compressed(image_format: str, data: Buffer) -> Rgb:
         )
     content = np.frombuffer(data, np.uint8)
     is_complete = len(content) > 0 and not _breaks_off(content)
-    picture = cv2.imdecode(content, _PICTURE) if is_complete else None
+    picture = decode_picture(content, _PICTURE) if is_complete else None
     if picture is None:
         raise ImageError(
             f"a compressed image must hold a whole JPEG or PNG picture, got {len(content)} bytes "
@@ -169,6 +169,14 @@ def decode_compressed(image_format: str, data: Buffer) -> Rgb:
     # The transport stores the raw mosaic of a Bayer sensor as a grey picture.
     grey = _PACKINGS[original] if original in BAYER_ENCODINGS else _PACKINGS["mono8"]
     return _rgb_from(np.asarray(picture, np.uint8), grey.to_rgb)
+
+
+def decode_picture(content: NDArray[np.uint8], flags: int) -> NDArray[Any] | None:
+    """Return the picture in the bytes of a file as OpenCV reads it, None where there is none."""
+    try:
+        return cv2.imdecode(content, flags) if len(content) else None
+    except cv2.error:  # more pixels, by what the file says, than OpenCV takes
+        return None
 
 
 def encode_jpeg(rgb: Rgb, quality: int = DEFAULT_JPEG_QUALITY) -> bytes:

@@ -17,6 +17,13 @@ from smpler_model.result_files import RESULT_FILES, ResultFile
 from smpler_model.source import Source
 from smpler_model.step_times import StepTimes
 
+_WRITTEN = (
+    *("results.jsonl", "results.npz"),
+    *("overlay.mp4", "overlay_[0-9]*.mp4", "overlay.png", "overlay/*.png"),
+    *("mesh.glb", "mesh.obj", "mesh/*.glb", "mesh/*.obj"),
+)
+"""What a run may write into its folder."""
+
 Progress = Callable[[Iterable[Frame]], Iterable[Frame]]
 
 
@@ -53,6 +60,7 @@ class Outputs:
         self._config, self._faces, self._times = config, faces, times
         self._names, self._is_sequence = source.names, source.is_sequence
         config.folder.mkdir(parents=True, exist_ok=True)
+        _remove_run(config.folder)
         self._results: ResultFile = RESULT_FILES[config.results](
             config.folder / f"results.{config.results}"
         )
@@ -100,6 +108,15 @@ class Outputs:
             return folder / f"mesh.{suffix}"
         (folder / "mesh").mkdir(exist_ok=True)
         return folder / "mesh" / f"{name or f'{index:06d}'}.{suffix}"
+
+
+def _remove_run(folder: Path) -> None:
+    """Remove what an earlier run wrote: its frames may be others, and its files of other kinds."""
+    if not any(folder.glob("results.*")):
+        return
+    for pattern in _WRITTEN:
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def run_source(

@@ -15,6 +15,7 @@ from smpler_model.bag_cameras import WITHOUT, CameraSettings
 from smpler_model.bag_files import check_one_recording
 from smpler_model.bags import is_bag, open_bag
 from smpler_model.camera import Camera
+from smpler_model.encodings import decode_picture
 from smpler_model.frames import Frame
 from smpler_model.source import Report, Source, SourceError
 
@@ -102,10 +103,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         OSError: it cannot be read.
     """
     content = np.fromfile(path, np.uint8)
-    try:
-        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
-    except cv2.error:  # more pixels than OpenCV takes
-        image = None
+    image = decode_picture(content, cv2.IMREAD_COLOR)
     if image is None:
         got = "something else" if len(content) else "an empty one"
         raise SourceError(f"{path} must be an image file, got {got}; remove or repair it")

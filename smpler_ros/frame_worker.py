@@ -89,7 +89,7 @@ class FrameWorker:
                 began = time.perf_counter()
                 try:
                     frames[name] = self._read(name, arrival)
-                except ValueError as error:
+                except Exception as error:
                     self._fail(name, error)
                 times_ms[name] = {"read": 1e3 * (time.perf_counter() - began)}
             try:
@@ -141,13 +141,14 @@ def boxes_from_message(message: Message, labels: Collection[str]) -> Detections:
     Args:
         message: boxes by centre and size, pixels.
         labels: of people; a box whose best label is another one is left out, a box without a label
-            is a person.
+            or with an empty one is a person.
     """
     boxes, scores = [], []
     for detection in message.detections:
         results = detection.results
         best = max(results, key=lambda result: result.hypothesis.score) if results else None
-        if best is not None and best.hypothesis.class_id not in labels:
+        label = best.hypothesis.class_id if best is not None else ""
+        if label and label not in labels:
             continue
         centre, box = detection.bbox.center.position, detection.bbox
         half = np.array([box.size_x, box.size_y]) / 2

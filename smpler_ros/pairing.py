@@ -28,8 +28,8 @@ class Pairing(Generic[Item]):
 
     A partner belongs to the image whose stamp is the nearest to its own, and only to that: of
     images closer together than the tolerance each gets its own. State are the images that wait,
-    the partners that may still fit one, and the last stamps. Stamps that go back by more than images wait are those of a clock that was set back: what waits
-    is of the time before.
+    the partners that may still fit one, and the last stamps. Stamps that go back by more than
+    images wait are those of a clock that was set back: what waits is of the time before.
     """
 
     def __init__(

@@ -16,11 +16,13 @@ from smpler_model.assembly import (
 from smpler_model.builtin_body import BUILTIN_BODY_PATH, load_builtin_body
 from smpler_model.checkpoint import save_checkpoint
 from smpler_model.config import SMPLER_NANO
+from smpler_model.detectors.detector import detections_from
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.frames import Frame
 from smpler_model.models import build_model
 from smpler_model.parameters import check_values, default_values
 from smpler_model.pipeline import PipelineConfig
+from smpler_model.tracker import IdSource, Tracker
 
 BODY = str(BUILTIN_BODY_PATH)
 
@@ -119,3 +121,11 @@ def test_without_a_gpu_auto_is_the_cpu() -> None:
 def test_whoever_a_detector_may_report_can_become_a_person(asked: float, least: float) -> None:
     tracker = pipeline_config(check_values({"detection_score": asked})).tracker
     assert (tracker.start_score, tracker.sure_score) == (least, least)
+
+
+@pytest.mark.parametrize("score", [0.0, 0.2])
+def test_boxes_from_a_topic_become_people_whatever_their_score(score: float) -> None:
+    values = default_values() | {"detector": "topic", "confirm_frames": 1}
+    tracker = Tracker(IdSource(), pipeline_config(values).tracker)
+    boxes = detections_from([[9, 9, 40, 99]], [score])
+    assert [len(tracker.update(image * 10**8, boxes)) for image in range(3)] == [1, 1, 1]

@@ -62,6 +62,13 @@ def test_every_kind_gives_the_same_frames(tmp_path: Path, form: str) -> None:
     assert frames[0].camera.fx == 40
 
 
+def test_a_folder_that_is_named_as_a_rosbag1_is_a_rosbag2(tmp_path: Path) -> None:
+    path = write_bag(tmp_path, camera_messages(), "mcap").rename(tmp_path / "walk.bag")
+    with open_bag(path) as bag:
+        frames, reports, error = read(bag)
+    assert (len(frames), reports, error, bag.damage) == (10, [], "", None)
+
+
 def test_depth_is_that_of_the_nearest_stamp(tmp_path: Path) -> None:
     sent = []
     for index in range(6):

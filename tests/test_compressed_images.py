@@ -48,6 +48,14 @@ def test_compressed_mosaic_is_filled_in() -> None:
     np.testing.assert_array_equal(got, decode("bayer_gbrg8", mosaic, 16, 16))
 
 
+def test_a_picture_that_claims_more_pixels_than_can_be_read_is_refused() -> None:
+    jpeg = encode_jpeg(picture(16, 48))
+    size = jpeg.index(b"\xff\xc0") + 5
+    huge = jpeg[:size] + (50_000).to_bytes(2, "big") * 2 + jpeg[size + 4 :]
+    with pytest.raises(ImageError, match="must hold a whole JPEG or PNG picture"):
+        decode_compressed("jpeg", huge)
+
+
 def test_exif_does_not_turn_the_picture() -> None:
     jpeg = encode_jpeg(picture(16, 48))
     tiff = b"II*\0\x08\0\0\0" + b"\x01\0" + b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0" + b"\0\0\0\0"

@@ -184,6 +184,13 @@ def box(label: str, score: float, *, x: float = 30) -> SimpleNamespace:
     )
 
 
+def test_a_box_with_a_score_and_an_empty_label_is_a_person() -> None:
+    unlabelled = box("person", 0.75)
+    unlabelled.results[0].hypothesis.class_id = ""
+    found = boxes_from_message(SimpleNamespace(detections=[unlabelled]), ("person",))
+    assert found.scores.tolist() == [0.75]
+
+
 def test_boxes_of_people_are_taken_from_detections() -> None:
     message = SimpleNamespace(
         detections=[box("person", 0.75), box("dog", 0.9), box("", 0.0, x=50.0)]

@@ -73,6 +73,8 @@ def evaluate_bag(
         checkpoint = choose_checkpoint(folder, config, bag, resume=resume, overwrite=overwrite)
         if checkpoint.finished:
             summary: Summary = json.loads((folder / SUMMARY).read_text())
+            if config.video and not any(folder.glob("overlay*.mp4")):
+                write_videos(folder)
             return summary
         engine = engine or Engine(config)
         files = RunFiles(folder, config, checkpoint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
@@ -168,6 +168,35 @@ class FileTruth:
             return None
         rows = np.flatnonzero(self._fields["stamps_ns"] == nearest)
         return _people({name: values[rows] for name, values in self._fields.items()})
+
+
+def read_file_truths(
+    path: Path, cameras: Sequence[str], topics: Collection[str]
+) -> dict[str, Truth]:
+    """Return the truth of each camera in a file.
+
+    Args:
+        path: of the file, as for `FileTruth`.
+        cameras: image topics.
+        topics: of the bag.
+
+    Raises:
+        ValueError: a file of another form, or that does not tell the cameras apart.
+        OSError: a file that cannot be read.
+    """
+    names = _read_fields(path).get("cameras")
+    if names is None and len(cameras) > 1:
+        raise ValueError(
+            f"{path} must hold cameras, the image topic of each row, for a bag with several, got "
+            "none; add them, or evaluate the cameras one by one"
+        )
+    strange = set() if names is None else set(names.tolist()) - set(topics)
+    if strange:
+        raise ValueError(
+            f"the cameras in {path} must be image topics of the bag, got '{min(strange)}'; "
+            "correct it, or leave its rows out"
+        )
+    return {camera: FileTruth(path, camera) for camera in cameras}
 
 
 def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dict[str, str]:

@@ -10,10 +10,10 @@ from smpler_model.bags import BagReader, CameraTopics, SourceError
 from smpler_ros.offline.config import EvaluationConfig
 from smpler_ros.offline.ground_truth import (
     WITHOUT,
-    FileTruth,
     TopicTruth,
     Truth,
     find_truth_topics,
+    read_file_truths,
 )
 
 _FILE_SUFFIX = ".npz"
@@ -56,7 +56,7 @@ def choose_input(reader: BagReader, config: EvaluationConfig) -> Input:
         found = {}
     elif config.truth.endswith(_FILE_SUFFIX):
         found = dict.fromkeys(names, config.truth)
-        truths = {name: FileTruth(Path(config.truth), name) for name in names}
+        truths = read_file_truths(Path(config.truth), names, reader.topics)
     else:
         found = find_truth_topics(reader, names, config.truth)
         truths = {name: TopicTruth(reader, topic) for name, topic in found.items()}

@@ -230,6 +230,16 @@ def test_an_earlier_run_is_not_written_over(
     assert main([*command, "person.png", "--overwrite"]) == 0
 
 
+def test_what_replaces_an_earlier_run_leaves_nothing_of_it(command: list[str], here: Path) -> None:
+    cv2.imwrite("person.png", picture(0))
+    assert main([*command, "person.png", "--mesh", "obj"]) == 0
+    Path("out/notes.txt").touch()
+    earlier = {path.name for path in Path("out").iterdir()}
+    assert earlier == {"results.jsonl", "overlay.png", "mesh.obj", "notes.txt"}
+    assert main([*command, "person.png", "--overwrite", "--results", "npz", "--no-overlay"]) == 0
+    assert {path.name for path in Path("out").iterdir()} == {"results.npz", "notes.txt"}
+
+
 def test_nobody_is_said(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

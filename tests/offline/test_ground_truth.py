@@ -7,7 +7,12 @@ from scipy.spatial.transform import Rotation
 from smpler_model.bags import SourceError, open_bag
 from smpler_model.frames import People
 from smpler_ros.convert import people_from_message
-from smpler_ros.offline.ground_truth import FileTruth, TopicTruth, find_truth_topics
+from smpler_ros.offline.ground_truth import (
+    FileTruth,
+    TopicTruth,
+    find_truth_topics,
+    read_file_truths,
+)
 from smpler_ros.offline.scene_bag import START_NS
 from tests.offline.conftest import SMALL, WriteBag
 
@@ -79,6 +84,18 @@ def test_rows_of_other_cameras_are_left_out(small_bag: Path, tmp_path: Path) -> 
     path = write_npz(tmp_path / "truth.npz", small_bag, cameras=np.array(["/other"] * rows))
     assert FileTruth(path, "/camera/image_raw").at(START_NS) is None
     assert FileTruth(path, "/other").at(START_NS) is not None
+
+
+def test_a_file_tells_the_cameras_of_a_bag_apart(small_bag: Path, tmp_path: Path) -> None:
+    names = ["/left", "/right"]
+    path = write_npz(tmp_path / "truth.npz", small_bag)
+    assert list(read_file_truths(path, ["/left"], ["/left"])) == ["/left"]
+    with pytest.raises(ValueError, match=r"must hold cameras, .* for a bag with several"):
+        read_file_truths(path, names, names)
+    rows = sum(len(people) for people in truths_in(small_bag).values())
+    path = write_npz(tmp_path / "truth.npz", small_bag, cameras=np.array(["/lift"] * rows))
+    with pytest.raises(ValueError, match="must be image topics of the bag, got '/lift'"):
+        read_file_truths(path, names, names)
 
 
 @pytest.mark.parametrize(
