@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from smpler_model.bags import BagReader, SourceError
 from smpler_model.messages import stamp_ns_of
+from smpler_model.stamp_order import REWIND_NS
 from smpler_ros.convert import header_message, set_transform
 from smpler_ros.message_types import MESSAGE_NAMES, Message, MessageTypes
 from smpler_ros.offline.segments import SegmentedBag
@@ -35,18 +36,31 @@ class TransformCopy:
         self._static = _read(reader, STATIC) if static else iter(())
         self._moving = islice(_read(reader, MOVING), skip, None)
         self._next: Message | None = None
+        self._image_ns: int | None = None
 
     def copy_until(self, stamp_ns: int, bag: SegmentedBag) -> None:
-        """Write what was sent before an image; static ones before the first."""
+        """Write what was sent before an image; static ones before the first.
+
+        Where the clock was set back, what is left of the time before is written first.
+        """
         for message in self._static:
             _write(bag, STATIC, stamp_ns, message)
+        last_ns, self._image_ns = self._image_ns, stamp_ns
+        if last_ns is not None and stamp_ns < last_ns - REWIND_NS:
+            self._write_while(lambda sent_ns: sent_ns >= last_ns - REWIND_NS, last_ns, bag)
+        self._write_while(lambda sent_ns: sent_ns <= stamp_ns, stamp_ns, bag)
+
+    def _write_while(
+        self, is_wanted: Callable[[int], bool], otherwise_ns: int, bag: SegmentedBag
+    ) -> None:
         while (message := self._next or next(self._moving, None)) is not None:
-            if _stamp_of(message, stamp_ns) > stamp_ns:
+            sent_ns = _stamp_of(message, otherwise_ns)
+            if not is_wanted(sent_ns):
                 self._next = message
                 return
             self._next = None
             self.count += 1
-            _write(bag, MOVING, _stamp_of(message, stamp_ns), message)
+            _write(bag, MOVING, sent_ns, message)
 
 
 def _read(reader: BagReader, topic: str) -> Iterator[Message]:

@@ -186,6 +186,16 @@ def test_the_video_has_all_overlays(run: tuple[Path, Summary]) -> None:
     assert np.abs(shown[-1][..., ::-1].astype(float) - overlay).mean() < 8
 
 
+def test_a_video_can_be_asked_for_later(
+    run: tuple[Path, Summary], small_bag: Path, everything: EvaluationConfig, engine: Engine
+) -> None:
+    video = run[0] / "overlay.mp4"
+    content = video.read_bytes()
+    video.unlink()
+    evaluate_bag(small_bag, run[0], everything, engine, resume=True)
+    assert video.read_bytes() == content
+
+
 def stop_after(count: int) -> Callable[[], bool]:
     calls = iter(range(1, 1000))
     return lambda: next(calls) >= count

@@ -13,6 +13,7 @@ from smpler_model.body import Body
 from smpler_model.frames import FrameResult
 from smpler_ros.convert import header_message, person_array_message
 from smpler_ros.images import image_message
+from smpler_ros.message_types import MESSAGE_NAMES
 from smpler_ros.offline.bag_run import evaluate_bag
 from smpler_ros.offline.bag_writer import BagWriter
 from smpler_ros.offline.config import EvaluationConfig
@@ -24,6 +25,7 @@ from tests.random_people import CAMERA
 
 TOPIC = "/camera/ground_truth/people"
 STEP_NS = 500_000_000
+TF = MESSAGE_NAMES["tf_message"]
 
 
 def write_passes(path: Path, passes: Sequence[Sequence[int]], body: Body, *, images: bool) -> Path:
@@ -43,6 +45,13 @@ def write_passes(path: Path, passes: Sequence[Sequence[int]], body: Body, *, ima
                     image = image_message(types, header, np.full((240, 320, 3), 90, np.uint8))
                     kind = "sensor_msgs/msg/Image"
                     writer.write("/camera/image_raw", kind, recorded_ns, image)
+                    later_ns = STEP_NS // 2
+                    sent = header_message(types, step * STEP_NS + later_ns, "map")
+                    frame = types.transform_stamped(header=sent, child_frame_id="camera")
+                    moving = types.tf_message(transforms=[frame])
+                    writer.write(
+                        "/tf", MESSAGE_NAMES["tf_message"], recorded_ns + later_ns, moving
+                    )
     return path
 
 
@@ -70,6 +79,15 @@ def test_truth_that_an_earlier_pass_lacks_is_not_taken_from_a_later_one(
         truth = TopicTruth(reader, TOPIC)
         first = [truth.at(step * STEP_NS) is not None for step in range(1, 21)]
     assert first == [True] * 11 + [False] * 9
+
+
+def test_transforms_of_all_passes_are_kept_but_the_last_image_s_followers(
+    config: EvaluationConfig, engine: Engine, body: Body, tmp_path: Path
+) -> None:
+    bag = write_passes(tmp_path / "bag", [range(1, 6)] * 3, body, images=True)
+    evaluate_bag(bag, tmp_path / "out", replace(config, outputs=("people",)), engine)
+    with open_bag(tmp_path / "out" / "bag") as reader:
+        assert reader.topics["/tf"].count == 14
 
 
 def test_a_run_goes_on_in_the_pass_in_which_it_was_stopped(
