@@ -1,7 +1,8 @@
 """Start the node for one camera and, if asked for, the camera's driver and RViz.
 
 Examples:
-    ros2 launch smpler_ros camera.launch.py driver:=usb_cam namespace:=camera rviz:=true
+    ros2 launch smpler_ros camera.launch.py driver:=usb_cam namespace:=camera rviz:=true \
+        fixed_frame:=default_cam
     ros2 launch smpler_ros camera.launch.py image:=/camera/color/image_raw \
         camera_info:=/camera/color/camera_info
 """

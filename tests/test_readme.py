@@ -107,6 +107,7 @@ UNTESTABLE = {
     "sudo apt install ros-$ROS_DISTRO-vision-msgs ros-$ROS_DISTRO-compressed-image-transport": (
         ADMINISTRATOR
     ),
+    "sudo rosdep init": ADMINISTRATOR,
     "rosdep update": ADMINISTRATOR,
     "rosdep install --from-paths . smpler_msgs --ignore-src -y": ADMINISTRATOR,
     "rosdep install --from-paths src src/smpler_ros/smpler_msgs --ignore-src -y": ADMINISTRATOR,
