@@ -134,6 +134,9 @@ class FileTruth:
     (m) image topics, needed for a bag with several; `vertices_m` (m, 6890, 3) in the optical
     frame; `labelled_ns` (k) stamps of labelled images in which there is nobody. Stamps tell images
     apart: for a recording whose clock was set back, the truth must be a topic.
+
+    Attributes:
+        cameras: image topics that the file names; None where it names none.
     """
 
     def __init__(self, path: Path, camera: str) -> None:
@@ -148,8 +151,10 @@ class FileTruth:
             OSError: a file that cannot be read.
         """
         fields = _read_fields(path)
+        self.cameras: frozenset[str] | None = None
         mine = slice(None)
         if "cameras" in fields:
+            self.cameras = frozenset(fields["cameras"].tolist())
             mine = fields["cameras"] == camera
         self._fields = {
             name: values[mine]
@@ -184,19 +189,19 @@ def read_file_truths(
         ValueError: a file of another form, or that does not tell the cameras apart.
         OSError: a file that cannot be read.
     """
-    names = _read_fields(path).get("cameras")
-    if names is None and len(cameras) > 1:
+    truths = {camera: FileTruth(path, camera) for camera in cameras}
+    named = next(iter(truths.values())).cameras
+    if named is None and len(cameras) > 1:
         raise ValueError(
             f"{path} must hold cameras, the image topic of each row, for a bag with several, got "
             "none; add them, or evaluate the cameras one by one"
         )
-    strange = set() if names is None else set(names.tolist()) - set(topics)
-    if strange:
+    if strange := (named or frozenset()) - set(topics):
         raise ValueError(
             f"the cameras in {path} must be image topics of the bag, got '{min(strange)}'; "
             "correct it, or leave its rows out"
         )
-    return {camera: FileTruth(path, camera) for camera in cameras}
+    return dict(truths)
 
 
 def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dict[str, str]:
