@@ -185,12 +185,12 @@ class Learner(Generic[Examples]):
         if not self.settings.ema:
             return
         decay = min(self.settings.ema, (1 + self.step_count) / (10 + self.step_count))
-        present = self.model.state_dict()
-        for name, mean in self.mean_model.state_dict().items():
-            if mean.is_floating_point():
-                mean.lerp_(present[name], 1 - decay)
-            else:
-                mean.copy_(present[name])
+        mean, present = self.mean_model.state_dict(), self.model.state_dict()
+        moving = [name for name, values in mean.items() if values.is_floating_point()]
+        # One call for all: there are hundreds of small tensors.
+        torch._foreach_lerp_([mean[n] for n in moving], [present[n] for n in moving], 1 - decay)
+        for name in mean.keys() - set(moving):
+            mean[name].copy_(present[name])
 
 
 def make_optimisers(

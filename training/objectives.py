@@ -154,7 +154,7 @@ class CropObjective(ObjectiveModule[Batch]):
 
     def _compare_maps(self, features: Sequence[Tensor], batch: Batch, frames: Tensor) -> Tensor:
         """Return the dense maps' loss, on the first crops if only some are asked for."""
-        if self.settings.refine_only:
+        if not self.settings.dense_weight:
             return frames.new_zeros(())
         first = slice(self.settings.dense_crops or None)
         some = Batch(*(values[first] for values in vars(batch).values()))

@@ -161,12 +161,7 @@ class TrainSettings:
             given = getattr(self, name) not in (0, getattr(TrainSettings, name))
             if given and not isinstance(self.data, CropData):
                 raise ValueError(f"{name} needs crops, got {self.data.kind}; leave it out")
-        others = self.dense_share + self.first_guess_share + self.dense_weight
-        if self.refine_only and (self.stage != "smpler" or self.initial is None or others):
-            raise ValueError(
-                "refine_only needs stage smpler, an initial checkpoint, and dense_share, "
-                "first_guess_share and dense_weight 0, for nothing else learns; change these"
-            )
+        self._check_what_learns()
         if self.early_size % 32:
             raise ValueError(
                 f"early_size must be a multiple of 32, got {self.early_size}; the backbone halves "
@@ -174,6 +169,19 @@ class TrainSettings:
             )
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; change it")
+
+    def _check_what_learns(self) -> None:
+        others = self.dense_share + self.first_guess_share + self.dense_weight
+        if self.refine_only and (self.stage != "smpler" or self.initial is None or others):
+            raise ValueError(
+                "refine_only needs stage smpler, an initial checkpoint, and dense_share, "
+                "first_guess_share and dense_weight 0, for nothing else learns; change these"
+            )
+        if self.dense_share and not self.dense_weight:
+            raise ValueError(
+                f"dense_share must be 0 where dense_weight is, got {self.dense_share}: such steps "
+                "learn nothing; change one"
+            )
 
 
 def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> TrainSettings:

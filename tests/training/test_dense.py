@@ -84,12 +84,27 @@ def test_spots_are_highest_at_the_joint() -> None:
     assert abs(row - 5.5) <= 0.5
 
 
+def without_maps(settings: TrainSettings) -> TrainSettings:
+    return replace(settings, dense_share=0.0, dense_weight=0.0, early_size=0)
+
+
+def test_maps_of_no_weight_are_not_asked_for(settings: TrainSettings) -> None:
+    objective = CropObjective(build_starting_model(settings).eval(), without_maps(settings))
+    batch = draw_batch(2, 96)
+    found = objective(batch, objective.count(batch), "guess")
+    found.loss.backward()
+    assert found.terms["dense"] == 0
+    assert all(weights.grad is None for weights in objective.dense.parameters())
+    with pytest.raises(ValueError, match="dense_share must be 0 where dense_weight is, got 0"):
+        replace(without_maps(settings), dense_share=0.1)
+
+
 def test_frame_weight_counts_how_joints_are_turned_in_the_cameras_frame(
     body: Body, settings: TrainSettings
 ) -> None:
     model = build_starting_model(settings).eval()
     batch = draw_batch(2, 96)
-    plain = replace(settings, frame_weight=0.0, dense_weight=0.0, early_size=0)
+    plain = replace(without_maps(settings), frame_weight=0.0)
     with torch.no_grad():
         losses = []
         for chosen in (plain, replace(plain, frame_weight=10.0)):
@@ -106,7 +121,7 @@ def test_frame_weight_counts_how_joints_are_turned_in_the_cameras_frame(
 
 def test_crops_that_are_not_refined_teach_the_first_guess_alone(settings: TrainSettings) -> None:
     model = build_starting_model(settings).eval()
-    plain = replace(settings, dense_weight=0.0, frame_weight=10.0, early_size=0)
+    plain = replace(without_maps(settings), frame_weight=10.0)
     whole, part = (
         CropObjective(model, replace(plain, refined_crops=refined)).eval() for refined in (0, 2)
     )
