@@ -13,7 +13,7 @@ import copy
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -75,11 +75,25 @@ class MeshEachStage:
 
 def build_estimator(model: Smpler, way: str, device: torch.device) -> Estimator:
     """Return the estimator that a way names: a back end, and `half` behind it or not."""
-    backend, _, half = way.partition(" ")
+    backend, precision = split_way(way)
+    return Estimator(copy.deepcopy(model), device, backend=backend, precision=precision)
+
+
+def split_way(way: str) -> tuple[Backend, Literal["float32", "half"]]:
+    """Return a way's back end, and its precision: `half` where that is behind it.
+
+    Raises:
+        ArgumentTypeError: there is no such way.
+    """
     names: tuple[Backend, ...] = get_args(Backend)
-    found = next(name for name in names if name == backend)
-    return Estimator(
-        copy.deepcopy(model), device, backend=found, precision="half" if half else "float32"
+    for name in names:
+        if way == name:
+            return name, "float32"
+        if way == f"{name} half":
+            return name, "half"
+    raise argparse.ArgumentTypeError(
+        f"a way must be one of {', '.join(names)}, or one of these with half behind it, got "
+        f"'{way}'; choose such"
     )
 
 
@@ -170,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=tuple(MODELS), default="smpler_w32")
     parser.add_argument("--people", type=int, nargs="+", default=[1, 2, 4, 8, 16])
-    parser.add_argument("--ways", nargs="+", help="such as eager, 'openvino half'")
+    parser.add_argument("--ways", nargs="+", type=_way, help="such as eager, 'openvino half'")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each figure")
@@ -201,6 +215,11 @@ def main() -> None:
         "rows": [asdict(row) for row in rows],
     }
     write_results(results, tabulate(rows), chosen.json)
+
+
+def _way(text: str) -> str:
+    split_way(text)
+    return text
 
 
 def _distance(found: Estimates, truth: Estimates) -> dict[str, float]:

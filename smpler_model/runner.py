@@ -60,7 +60,8 @@ class Outputs:
         self._config, self._faces, self._times = config, faces, times
         self._names, self._is_sequence = source.names, source.is_sequence
         config.folder.mkdir(parents=True, exist_ok=True)
-        _remove_run(config.folder)
+        for path in files_of_run(config.folder):
+            path.unlink()
         self._results: ResultFile = RESULT_FILES[config.results](
             config.folder / f"results.{config.results}"
         )
@@ -110,13 +111,14 @@ class Outputs:
         return folder / "mesh" / f"{name or f'{index:06d}'}.{suffix}"
 
 
-def _remove_run(folder: Path) -> None:
-    """Remove what an earlier run wrote: its frames may be others, and its files of other kinds."""
+def files_of_run(folder: Path) -> list[Path]:
+    """Return the files in a folder that the next run into it removes; none if it holds no results.
+
+    The next run's frames may be others, and its files of other kinds.
+    """
     if not any(folder.glob("results.*")):
-        return
-    for pattern in _WRITTEN:
-        for path in folder.glob(pattern):
-            path.unlink()
+        return []
+    return [path for pattern in _WRITTEN for path in folder.glob(pattern)]
 
 
 def run_source(

@@ -39,7 +39,8 @@ class HriOutput:
 
         Args:
             node: that publishes.
-            namespace: of the camera; empty for the REP's own `/humans`.
+            namespace: of one camera of several, in that of the node if it is relative; empty for
+                the REP's own `/humans`.
             types: the message classes.
             transforms: where the frames `body_<id>` go.
 
@@ -56,7 +57,7 @@ class HriOutput:
                 f"publish_hri needs the package hri_msgs, got: {error}; install it (apt: "
                 "ros-<distribution>-hri-msgs) or set publish_hri to false"
             ) from error
-        self._root = f"/{join_names(namespace, BODIES).lstrip('/')}"
+        self._root = join_names(namespace, BODIES) if namespace else f"/{BODIES}"
         self._list = self._create(self._hri.ids_list, "tracked")
         self._bodies: dict[str, tuple[Publisher[Any], Publisher[Any]]] = {}
 

@@ -110,6 +110,7 @@ def run(chosen: argparse.Namespace) -> int:
     from smpler_model.calibration import read_camera_info
     from smpler_model.sources import TopicNames, open_source
 
+    _check_input_stays(chosen.input, folder)
     camera = None
     if chosen.camera_info:
         rectified = bool(given.get("rectified", False))
@@ -209,6 +210,20 @@ def _choose_folder(chosen: argparse.Namespace) -> Path:
             f"{folder} holds results already; choose another --output or pass --overwrite"
         )
     return folder
+
+
+def _check_input_stays(given: str, folder: Path) -> None:
+    """Refuse to read what the run removes first: pictures or a video of the run before."""
+    from smpler_model.runner import files_of_run
+    from smpler_model.sources import IMAGE_SUFFIXES
+
+    path = Path(given).resolve()
+    for old in (old.resolve() for old in files_of_run(folder)):
+        if old == path or (old.parent == path and old.suffix in IMAGE_SUFFIXES):
+            raise ValueError(
+                f"the input must not be what --overwrite replaces, got {old}; choose another "
+                "--output"
+            )
 
 
 def _output_config(

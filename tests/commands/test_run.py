@@ -240,6 +240,19 @@ def test_what_replaces_an_earlier_run_leaves_nothing_of_it(command: list[str], h
     assert {path.name for path in Path("out").iterdir()} == {"results.npz", "notes.txt"}
 
 
+@pytest.mark.parametrize("given", ["out/overlay", "out/overlay/1.png", "out"])
+def test_pictures_of_an_earlier_run_are_not_read_and_replaced(
+    command: list[str], here: Path, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    Path("out/overlay").mkdir(parents=True)
+    Path("out/results.jsonl").touch()
+    kept = Path("out/overlay.png" if given == "out" else "out/overlay/1.png")
+    cv2.imwrite(str(kept), picture(0))
+    assert main([*command, given, "--overwrite"]) == 1
+    assert "must not be what --overwrite replaces, got" in capsys.readouterr().err
+    assert kept.is_file()
+
+
 def test_nobody_is_said(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

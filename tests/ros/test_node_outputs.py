@@ -246,6 +246,18 @@ def test_bodies_as_rep_155_has_them(start_node: StartNode) -> None:
     assert len(skeletons[-1].skeleton) == 18
 
 
+def test_bodies_of_several_cameras_stay_in_the_robots_namespace(start_node: StartNode) -> None:
+    with reserve_domain() as domain:
+        peer = Peer(domain, ReliabilityPolicy.RELIABLE)
+        robot = ("-r", "__ns:=/robot1")
+        cameras = {"cameras": "[left, right]", "publish_hri": True}
+        with start_node(*robot, detector="topic", **cameras):
+            camera = Camera(peer, "robot1/left")
+            lists = camera.listen("/robot1/left/humans/bodies/tracked", IdsList)
+            peer.spin_until(lambda: camera.exchange() is not None and any(m.ids for m in lists))
+        peer.close()
+
+
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
