@@ -4,7 +4,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 import rclpy
@@ -14,6 +15,8 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
+
+_STEP_S = 0.2
 
 
 class ManagedNode(LifecycleNode):
@@ -94,8 +97,20 @@ def _spin(node: ManagedNode, stop: SimpleQueue[None]) -> bool:
 
     thread = threading.Thread(target=spin, name="executor")
     thread.start()
-    stop.get()
+    wait_for_stop(stop)
     stopped.set_result(None)
     thread.join()
     executor.shutdown()
     return not crashed.is_set()
+
+
+def wait_for_stop(stop: SimpleQueue[None]) -> None:
+    """Wait, in the main thread, until a signal's handler or another thread asks to stop.
+
+    A signal that comes just before the wait begins, or to another thread, does not end it: Python
+    runs handlers between two of the main thread's steps, so the thread takes one now and then.
+    """
+    while True:
+        with suppress(Empty):
+            stop.get(timeout=_STEP_S)
+            return
