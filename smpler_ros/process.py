@@ -16,7 +16,7 @@ from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
-_STEP_S = 0.2
+_STEP_S = 0.2  # the longest that a signal may go unheard
 
 
 class ManagedNode(LifecycleNode):
