@@ -105,7 +105,7 @@ SMPLER_W48 = ModelConfig("smpler_w48", "hrnet_w48", (48, 96, 192, 384))
 SMPLER_NANO = ModelConfig(
     "smpler_nano",
     HrnetLayout(
-        stem_width=32, bottleneck_width=32, bottlenecks=1, width=16, modules=(1, 1, 1), blocks=1
+        stem_width=32, bottleneck_width=32, bottlenecks=1, width=16, modules=(1, 1, 3), blocks=1
     ),
     (16, 32, 64, 128),
     width=64,

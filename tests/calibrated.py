@@ -18,8 +18,8 @@ _DRAWN = ("pose_delta.weight", "rotation_delta.weight", "bias_table")
 def calibrated_model(config: ModelConfig, body: BodyArrays, seed: int = 0) -> Smpler:
     """Return a network in evaluation mode whose estimates depend on the image.
 
-    Batch norms take the statistics of a few seeded images: with those of an untrained network the
-    maps sink to nothing. Everything that starts at zero is drawn.
+    Batch norms take the statistics of a few seeded images, see `calibrate_norms`. Everything that
+    starts at zero is drawn.
     """
     torch.manual_seed(seed)
     model = build_model(config, body)
@@ -31,13 +31,17 @@ def calibrated_model(config: ModelConfig, body: BodyArrays, seed: int = 0) -> Sm
             elif name.endswith(_DRAWN):
                 values += _DELTA_SPREAD * torch.randn_like(values)
         model.regressor.initial_camera.copy_(torch.tensor([[0.8, 0.05, 0.1]]))
-        _calibrate(model.backbone, torch.randn(4, 3, side, side))
+        calibrate_norms(model.backbone, torch.randn(4, 3, side, side))
     return copy.deepcopy(model).eval()
 
 
-def _calibrate(backbone: nn.Module, images: torch.Tensor) -> None:
-    """Give each batch norm the statistics of what it sees of the images."""
+def calibrate_norms(backbone: nn.Module, images: torch.Tensor) -> None:
+    """Give each batch norm the statistics of what it sees of (b, 3, s, s) images.
+
+    With those of an untrained network the maps sink to nothing or grow from module to module.
+    """
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None  # a plain mean over all batches
-    backbone.train()(images)
+    with torch.no_grad():
+        backbone.train()(images)

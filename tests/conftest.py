@@ -14,6 +14,7 @@ from smpler_model.checkpoint import save_checkpoint
 from smpler_model.config import SMPLER_NANO
 from smpler_model.models import build_backbone_model, build_model
 from smpler_model.network import BackboneModel, Smpler
+from tests.calibrated import calibrate_norms
 from tests.parity.seeded_checkpoint import seeded_arrays, write_checkpoint
 
 # Seeded, as every test here; first calls of torch are slower than hypothesis' deadline.
@@ -57,7 +58,10 @@ def body_arrays() -> BodyArrays:
 def nano(body_arrays: BodyArrays) -> Smpler:
     """The small model with fresh weights in evaluation mode; not to be changed."""
     torch.manual_seed(0)
-    return build_model(SMPLER_NANO, body_arrays).eval()
+    model = build_model(SMPLER_NANO, body_arrays)
+    side = SMPLER_NANO.image_size
+    calibrate_norms(model.backbone, torch.randn(4, 3, side, side))
+    return model.eval()
 
 
 @pytest.fixture(scope="session")

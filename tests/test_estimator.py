@@ -24,7 +24,7 @@ from smpler_model.models import build_model
 from smpler_model.network import Smpler
 from smpler_model.runners import OUTPUT_SIZE
 from smpler_model.shipped import load_shipped_model
-from smpler_model.synthetic.crops import CropRenderer
+from smpler_model.synthetic.crops import CropRenderer, CropStyle, join_crops
 from tests.calibrated import calibrated_model
 
 SIDE = SMPLER_NANO.image_size
@@ -244,9 +244,15 @@ def trained() -> Smpler:
 
 @pytest.fixture(scope="module")
 def people_seen(trained: Smpler) -> NDArray[np.uint8]:
-    """Crops of people, as the model knows them; noise is no measure of what rounding does."""
-    renderer = CropRenderer(trained.body, trained.config.image_size)
-    seen = renderer.draw_seen(144, torch.Generator().manual_seed(9))
+    """Crops of people who do what those that the model is made for do.
+
+    Noise is no measure of what rounding does. Crops that are drawn together share whether they
+    show a room and somebody else: many small draws show what the training's files show.
+    """
+    style = CropStyle(everyday=1.0)
+    renderer = CropRenderer(trained.body, trained.config.image_size, style=style)
+    generator = torch.Generator().manual_seed(9)
+    seen = join_crops([renderer.draw_seen(16, generator) for _ in range(18)])
     return seen.images.permute(0, 2, 3, 1).contiguous().numpy()
 
 
@@ -270,15 +276,15 @@ def test_float16_does_no_harm_to_the_trained_model(
 ) -> None:
     """The bits of a GPU: joints turn by less than half a degree and move by less than 2 mm.
 
-    Of 99 people in 100: somebody of whom the network can hardly tell which way they face stands on
-    an edge, where the rounding of the first layers alone turns them further.
+    Of 995 people in 1000: somebody of whom the network can hardly tell which way they face stands
+    on an edge, where the rounding of the first layers alone turns them further.
     """
     network = FastSmpler(trained).halve(torch.float16)
     with torch.inference_mode():
         rotations, _, _, joints, _ = network(torch.from_numpy(people_seen))
     degrees, millimetres = distances(rotations.numpy(), joints.numpy(), whole)
     within = (degrees.max(1) < 0.5) & (millimetres.max(1) < 2)
-    assert within.mean() >= 0.99
+    assert within.mean() >= 0.995
     assert np.median(degrees.max(1)) < 0.1
 
 

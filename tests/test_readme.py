@@ -24,6 +24,7 @@ PROGRAMS = ("colcon ", "docker ", "make ", "pip ", "python ", "ros2 ", "rosdep "
 COLCON = "--cmake-args -DPython3_EXECUTABLE=/usr/bin/python3"
 MODEL, TRAIN = "python -m smpler_model", "python -m training.train config/train"
 EVALUATE = "python -m training.evaluate config/evaluate"
+RENDER = "python -m training.render_crops config/train"
 TWO_PROCESSES = "torchrun --nproc-per-node 2 -m training.train config/train"
 STAGES = "tests/training/test_stages.py"
 
@@ -100,7 +101,8 @@ HOURS = "takes hours; its configuration is loaded here, its parts have tests in 
 MINUTES = "takes half an hour; its configuration is loaded here, its parts have tests"
 DOCKER = "needs Docker and the network, or a GPU; what the Dockerfile copies is checked here"
 
-PARTS = ("_guess", "_turns", "_whole", "_everyday", "")
+PARTS = ("_guess", "_turns", "_whole", "_everyday", "_longer", "_deeper", "")
+DRAWN = ("_guess", "_everyday", "_longer", "_deeper")  # the other parts' crops are drawn by then
 
 UNTESTABLE = {
     "sudo apt install g++ make python3-rosdep python3-venv": ADMINISTRATOR,
@@ -115,10 +117,8 @@ UNTESTABLE = {
     ". src/smpler_ros/.ros/environment.sh": INSTALLATION,
     f"python -m colcon build --base-paths src src/smpler_ros/smpler_msgs {COLCON}": INSTALLATION,
     **{f"{TWO_PROCESSES}/nano{part}.yaml": HOURS for part in PARTS},
-    "python -m training.render_crops config/train/nano_guess.yaml": HOURS,
-    "python -m training.render_crops config/train/nano_everyday.yaml": HOURS,
-    "python -m training.render_crops config/train/nano.yaml": HOURS,
-    "python -m training.render_crops config/train/synthetic.yaml": MINUTES,
+    **{f"{RENDER}/nano{part}.yaml": HOURS for part in DRAWN},
+    f"{RENDER}/synthetic.yaml": MINUTES,
     f"{TWO_PROCESSES}/synthetic.yaml": MINUTES,
     **{
         f"{TWO_PROCESSES}/{stage}_w{n}.yaml": LICENSED

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from smpler_model.checkpoint import save_checkpoint
+from tests.calibrated import calibrate_norms
 from training.crop_files import CropFiles
 from training.learner import Learner
 from training.objectives import CropObjective, compare_lengths, kept_corrections
@@ -22,7 +23,10 @@ def learner_of(settings: TrainSettings) -> Learner[object]:
 
 @pytest.fixture
 def refining(settings: TrainSettings, tmp_path: Path) -> TrainSettings:
-    save_checkpoint(build_starting_model(settings), tmp_path / "before.pt")
+    model = build_starting_model(settings)
+    side = model.config.image_size
+    calibrate_norms(model.backbone, torch.randn(4, 3, side, side))
+    save_checkpoint(model, tmp_path / "before.pt")
     return replace(
         settings,
         initial=tmp_path / "before.pt",
