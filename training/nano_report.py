@@ -17,7 +17,7 @@ from smpler_model.metrics import Errors
 from smpler_model.shipped import shipped_path
 from training.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer
 from training.crop_files import CropFiles, hash_files, render_file, shard_path
-from training.deepening import configure_model
+from training.growing import configure_model
 from training.render_crops import make_renderer, shard_seeds
 from training.settings import TrainSettings, crop_data, load_settings
 

@@ -25,6 +25,8 @@ class TrainSettings:
         model: key of `config.MODELS`.
         last_modules: exchange modules of the last stage of a backbone that is a layout of our
             own; the model's if 0. Those that `initial` has not begin by passing on what they get.
+        backbone_width: channels of that backbone's finest branch; the model's if 0. Those that
+            `initial` has not change nothing at first.
         stage: `backbone` trains backbone and first guess as a model of their own, SMPLer's first
             stage; `smpler` the whole network.
         output: folder for checkpoints, configuration and logs.
@@ -90,6 +92,7 @@ class TrainSettings:
 
     model: str = "smpler_nano"
     last_modules: int = 0
+    backbone_width: int = 0
     stage: Literal["backbone", "smpler"] = "smpler"
     output: Path = Path("runs/nano")
     data: CropData | TsvData = field(default_factory=CropData)
@@ -146,6 +149,7 @@ class TrainSettings:
         not_negative = [
             "epochs",
             "last_modules",
+            "backbone_width",
             "warm_up",
             "clip",
             "weight_decay",

@@ -24,7 +24,7 @@ from smpler_model.models import build_backbone_model, build_model
 from smpler_model.network import BackboneModel
 from smpler_model.official_layout import BODY_PREFIX
 from smpler_model.smpl_file import Gender, load_smpl_file
-from training.deepening import configure_initial, configure_model, deepen
+from training.growing import configure_initial, configure_model, grow
 from training.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -51,12 +51,12 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
         if initial:
             fitting = configure_initial(initial, config)
             loaded_first = load_backbone_model(initial.path, config=fitting, body=arrays)
-            model = deepen(loaded_first, model)
+            model = grow(loaded_first, model)
     else:
         whole = build_model(config, arrays, mean)
         if initial and _has_transformer(initial):
             fitting = configure_initial(initial, config)
-            loaded = deepen(load_model(initial.path, config=fitting, body=arrays), whole)
+            loaded = grow(load_model(initial.path, config=fitting, body=arrays), whole)
             if settings.new_transformer:
                 loaded.embedding, loaded.blocks = whole.embedding, whole.blocks
             whole = loaded

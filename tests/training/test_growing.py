@@ -5,8 +5,35 @@ import pytest
 import torch
 
 from smpler_model.checkpoint import save_checkpoint
+from tests.calibrated import calibrate_norms
 from training.settings import TrainSettings
 from training.starting_models import build_starting_model
+
+
+@pytest.mark.parametrize("stage", ["smpler", "backbone"])
+def test_a_wider_network_begins_as_the_one_before_and_can_learn(
+    settings: TrainSettings, tmp_path: Path, stage: str
+) -> None:
+    settings = replace(settings, stage=stage)
+    narrow = build_starting_model(replace(settings, seed=1, backbone_width=8, last_modules=1))
+    images = torch.randn(4, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    calibrate_norms(narrow.backbone, images)
+    save_checkpoint(narrow, tmp_path / "narrow.pt")
+    wider = replace(settings, seed=2, backbone_width=12, initial=tmp_path / "narrow.pt")
+    begun = build_starting_model(wider)
+    assert begun.config.channels == (12, 24, 48, 96)
+    with torch.no_grad():
+        before, after = (model.double().eval()(images.double()) for model in (narrow, begun))
+        maps = begun.backbone(images.double())
+    for one, other in zip(before.stages, after.stages, strict=True):
+        torch.testing.assert_close(one.joints, other.joints, atol=1e-9, rtol=0)
+    assert all(bool(m[:, len(m[0]) * 2 // 3 :].std() > 0) for m in maps)
+
+    begun.float().train()
+    begun(images).final.joints.square().mean().backward()
+    reading = begun.regressor.hidden[0].weight.grad
+    assert reading is not None
+    assert bool((reading[:, 64:96] != 0).any())
 
 
 @pytest.mark.parametrize("stage", ["smpler", "backbone"])
@@ -39,6 +66,8 @@ def test_a_deeper_network_is_not_made_shallower(settings: TrainSettings, tmp_pat
         build_starting_model(replace(settings, last_modules=1, initial=tmp_path / "deep.pt"))
 
 
-def test_a_released_backbone_stays_as_deep_as_it_is(settings: TrainSettings) -> None:
+def test_a_released_backbone_stays_as_it_is(settings: TrainSettings) -> None:
     with pytest.raises(ValueError, match="last_modules must be 0 for smpler_w32, got 2"):
         build_starting_model(replace(settings, model="smpler_w32", last_modules=2))
+    with pytest.raises(ValueError, match="backbone_width must be 0 for smpler_w32, got 48"):
+        build_starting_model(replace(settings, model="smpler_w32", backbone_width=48))

@@ -1,0 +1,117 @@
+"""A backbone that gets deeper or wider from run to run, and at first answers as it did."""
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from smpler_model.checkpoint import Checkpoint
+from smpler_model.config import HrnetLayout, ModelConfig, find_model
+from smpler_model.network import BackboneModel
+from training.settings import TrainSettings
+
+AnyModel = TypeVar("AnyModel", bound=BackboneModel)
+
+_LAST_STAGE = "backbone.stage4."
+_FINEST = f"{_LAST_STAGE}0.branches.0.0.conv1.weight"
+"""Its first size is the number of channels of the finest branch."""
+_FIRST_HIDDEN = "regressor.hidden.0.weight"
+"""Its columns are the coarsest map's channels, then the estimate so far."""
+
+
+def configure_model(settings: TrainSettings) -> ModelConfig:
+    """Return a run's network, as wide and with as many last modules as the run asks for.
+
+    Raises:
+        ValueError: there is no such model, or its backbone is not a layout of our own.
+    """
+    config = find_model(settings.model)
+    asked = {name: getattr(settings, name) for name in ("last_modules", "backbone_width")}
+    for name, value in asked.items():
+        if value and isinstance(config.backbone, str):
+            raise ValueError(
+                f"{name} must be 0 for {config.name}, got {value}; its backbone is "
+                f"{config.backbone} as it is"
+            )
+    if isinstance(config.backbone, str):
+        return config
+    layout = config.backbone
+    modules = settings.last_modules or layout.modules[-1]
+    return _with_layout(config, layout, modules, settings.backbone_width or layout.width)
+
+
+def configure_initial(initial: Checkpoint, config: ModelConfig) -> ModelConfig:
+    """Return the configuration of a file to begin with: a run's, or one less deep or less wide."""
+    numbers = {
+        int(key.removeprefix(_LAST_STAGE).split(".")[0])
+        for key in initial.state
+        if key.startswith(_LAST_STAGE)
+    }
+    if isinstance(config.backbone, str) or _FINEST not in initial.state:
+        return config
+    modules = min(len(numbers), config.backbone.modules[-1])
+    width = min(len(initial.state[_FINEST]), config.backbone.width)
+    return _with_layout(config, config.backbone, modules, width)
+
+
+@torch.no_grad()
+def grow(loaded: AnyModel, grown: AnyModel) -> AnyModel:
+    """Give a network's weights to one that is deeper or wider; what is new changes nothing yet.
+
+    What a residual block or the path from another branch adds ends in a batch norm: scaled by
+    zero it adds nothing, and it learns from the first step on, by that scale. New channels hold
+    what fresh weights make of the image; those who read them begin with zero, and learn, too.
+
+    Args:
+        loaded: with the weights.
+        grown: fresh, with at least as many modules in its last stage and at least as many
+            channels; it is changed.
+
+    Returns:
+        The grown network, or the loaded one if both are of one size.
+    """
+    state, fresh = loaded.state_dict(), grown.state_dict()
+    if {n: v.shape for n, v in state.items()} == {n: v.shape for n, v in fresh.items()}:
+        return loaded
+    columns = (loaded.config.channels[-1], grown.config.channels[-1])
+    for name, values in state.items():
+        if name == _FIRST_HIDDEN:
+            fresh[name][:, columns[0] : columns[1]] = 0
+            fresh[name][:, : columns[0]] = values[:, : columns[0]]
+            fresh[name][:, columns[1] :] = values[:, columns[0] :]
+        else:
+            _fill(fresh[name], values)
+    names = fresh.keys() - state.keys()
+    for number in sorted({name.removeprefix(_LAST_STAGE).split(".")[0] for name in names}):
+        _silence(grown.get_submodule(f"{_LAST_STAGE}{number}"))
+    return grown
+
+
+def _fill(fresh: Tensor, values: Tensor) -> None:
+    """Put weights in front of fresh ones, and let what they make not depend on new inputs."""
+    if fresh.ndim > 1:
+        fresh[: len(values)] = 0
+    fresh[tuple(slice(size) for size in values.shape)] = values
+
+
+def _silence(module: Any) -> None:  # noqa: ANN401 - timm is untyped
+    """Let an exchange module pass on what it gets."""
+    norms = [block.bn2 for branch in module.branches for block in branch]
+    for paths in module.fuse_layers:
+        for path in paths:
+            norms += [layer for layer in path.modules() if isinstance(layer, nn.BatchNorm2d)][-1:]
+    for norm in norms:
+        norm.weight.zero_()
+
+
+def _with_layout(
+    config: ModelConfig, layout: HrnetLayout, last_modules: int, width: int
+) -> ModelConfig:
+    modules = (*layout.modules[:2], last_modules)
+    first, second, third, fourth = (width << branch for branch in range(4))
+    return replace(
+        config,
+        backbone=replace(layout, modules=modules, width=width),
+        channels=(first, second, third, fourth),
+    )
