@@ -25,8 +25,8 @@ class TrainSettings:
         model: key of `config.MODELS`.
         last_modules: exchange modules of the last stage of a backbone that is a layout of our
             own; the model's if 0. Those that `initial` has not begin by passing on what they get.
-        backbone_width: channels of that backbone's finest branch; the model's if 0. Those that
-            `initial` has not change nothing at first.
+        backbone_width: channels of that backbone's finest branch; the model's if 0. Those that are
+            not in `initial` change nothing at first.
         stage: `backbone` trains backbone and first guess as a model of their own, SMPLer's first
             stage; `smpler` the whole network.
         output: folder for checkpoints, configuration and logs.

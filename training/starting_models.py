@@ -1,5 +1,6 @@
 """The network that a run begins with."""
 
+import copy
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,9 +57,10 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
         whole = build_model(config, arrays, mean)
         if initial and _has_transformer(initial):
             fitting = configure_initial(initial, config)
+            fresh = copy.deepcopy((whole.embedding, whole.blocks))  # growing overwrites them
             loaded = grow(load_model(initial.path, config=fitting, body=arrays), whole)
             if settings.new_transformer:
-                loaded.embedding, loaded.blocks = whole.embedding, whole.blocks
+                loaded.embedding, loaded.blocks = fresh
             whole = loaded
         elif initial:
             load_backbone_stage(whole, initial.path)

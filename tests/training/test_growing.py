@@ -71,3 +71,17 @@ def test_a_released_backbone_stays_as_it_is(settings: TrainSettings) -> None:
         build_starting_model(replace(settings, model="smpler_w32", last_modules=2))
     with pytest.raises(ValueError, match="backbone_width must be 0 for smpler_w32, got 48"):
         build_starting_model(replace(settings, model="smpler_w32", backbone_width=48))
+
+
+def test_a_grown_network_can_have_a_new_transformer(
+    settings: TrainSettings, tmp_path: Path
+) -> None:
+    before = build_starting_model(replace(settings, seed=1, last_modules=1))
+    save_checkpoint(before, tmp_path / "before.pt")
+    deeper = replace(settings, seed=2, last_modules=2, initial=tmp_path / "before.pt")
+    kept = build_starting_model(deeper).state_dict()
+    renewed = build_starting_model(replace(deeper, new_transformer=True)).state_dict()
+    name = "blocks.0.query_positions"
+    assert torch.equal(kept[name], before.state_dict()[name])
+    assert not torch.equal(renewed[name], kept[name])
+    assert torch.equal(renewed["backbone.conv1.weight"], kept["backbone.conv1.weight"])
