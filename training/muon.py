@@ -2,9 +2,9 @@
 
 Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; the
 coefficients of the iteration are theirs. Differs: float32, one product for all matrices of a
-shape, and an iteration that runs on the small squares of the matrices. bfloat16 has no
-instructions on most CPUs: `torch.optim.Muon` and timm's take several times as long there, and the
-former takes no convolutions.
+shape, and an iteration that runs on the small squares of the matrices, whose small values bfloat16
+cannot hold. That has no instructions on most CPUs anyway: `torch.optim.Muon` and timm's take
+several times as long there, and the former takes no convolutions.
 """
 
 from collections.abc import Iterable

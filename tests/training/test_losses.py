@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from smpler_model.metrics import joint_error
 from training.losses import Counts, Labels, LossWeights, Posed, compare, full_labels
 
 
@@ -33,6 +34,25 @@ def test_terms_by_hand() -> None:
     assert losses.joints.item() == pytest.approx(1000 * 0.1**2 / (14 * 3))
     parts = losses.vertices + losses.keypoints + losses.joints + losses.rotations
     assert losses.total == parts
+    only_distances = LossWeights(0, 0, 0, 0, distances=100)
+    distances = compare(predicted, target, full_labels(1, 24), only_distances)
+    assert distances.total.item() == pytest.approx(100 * 0.1 / 14)
+
+
+def test_distances_are_what_mpjpe_measures() -> None:
+    predicted, target = random_people(0), random_people(1)
+    only_distances = LossWeights(0, 0, 0, 0, distances=1)
+    found = compare(predicted, target, full_labels(3, 24), only_distances)
+    wanted = joint_error(predicted.joints, target.joints).mean() / 1000  # of millimetres
+    torch.testing.assert_close(found.total, wanted)
+
+
+def test_joints_that_fit_leave_distances_a_gradient() -> None:
+    people = random_people(0)
+    joints = people.joints.clone().requires_grad_()
+    same = replace(people, joints=joints)
+    compare(same, people, full_labels(3, 24), LossWeights(distances=100)).total.backward()
+    assert torch.equal(joints.grad, torch.zeros_like(joints))
 
 
 def test_places_in_space_do_not_matter() -> None:
