@@ -1,9 +1,13 @@
-"""A backbone that gets deeper or wider from run to run, and at first answers as it did."""
+"""A network that gets deeper or wider, or sees larger images, from run to run.
+
+What is new in a backbone changes nothing at first: it answers as it did.
+"""
 
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smpler_model.checkpoint import Checkpoint
@@ -16,17 +20,21 @@ AnyModel = TypeVar("AnyModel", bound=BackboneModel)
 _LAST_STAGE = "backbone.stage4."
 _FINEST = f"{_LAST_STAGE}0.branches.0.0.conv1.weight"
 """Its first size is the number of channels of the finest branch."""
+_PLACES, _PLACES_IN_FILE = ".map_positions", ".feat_position_embedding"
+"""End the names of weights (1, c, side, side), one for each pixel of the finest map."""
+_STRIDE = 4  # of that map
 _FIRST_HIDDEN = "regressor.hidden.0.weight"
 """Its columns are the coarsest map's channels, then the estimate so far."""
 
 
 def configure_model(settings: TrainSettings) -> ModelConfig:
-    """Return a run's network, as wide and with as many last modules as the run asks for.
+    """Return a run's network, as wide, deep and for such images as the run asks for.
 
     Raises:
         ValueError: there is no such model, or its backbone is not a layout of our own.
     """
     config = find_model(settings.model)
+    config = replace(config, image_size=settings.crop_side or config.image_size)
     asked = {name: getattr(settings, name) for name in ("last_modules", "backbone_width")}
     for name, value in asked.items():
         if value and isinstance(config.backbone, str):
@@ -42,7 +50,10 @@ def configure_model(settings: TrainSettings) -> ModelConfig:
 
 
 def configure_initial(initial: Checkpoint, config: ModelConfig) -> ModelConfig:
-    """Return the configuration of a file to begin with: a run's, or one less deep or less wide."""
+    """Return the configuration of a file to begin with: a run's, or that of a smaller network."""
+    cells = {v.shape[-1] for key, v in initial.state.items() if key.endswith(_PLACES_IN_FILE)}
+    if len(cells) == 1:
+        config = replace(config, image_size=_STRIDE * cells.pop())
     numbers = {
         int(key.removeprefix(_LAST_STAGE).split(".")[0])
         for key in initial.state
@@ -57,16 +68,17 @@ def configure_initial(initial: Checkpoint, config: ModelConfig) -> ModelConfig:
 
 @torch.no_grad()
 def grow(loaded: AnyModel, grown: AnyModel) -> AnyModel:
-    """Give a network's weights to one that is deeper or wider; what is new changes nothing yet.
+    """Give a network's weights to one that is deeper, wider or for other images.
 
-    What a residual block or the path from another branch adds ends in a batch norm: scaled by
-    zero it adds nothing, and it learns from the first step on, by that scale. New channels hold
-    what fresh weights make of the image; those who read them begin with zero, and learn, too.
+    What is new in the backbone changes nothing yet. What a residual block or the path from another
+    branch adds ends in a batch norm: scaled by zero it adds nothing, and it learns from the first
+    step on, by that scale. New channels hold what fresh weights make of the image; those who read
+    them begin with zero, and learn, too. What stands for places in the image is interpolated.
 
     Args:
         loaded: with the weights.
         grown: fresh, with at least as many modules in its last stage and at least as many
-            channels; it is changed.
+            channels, for images of any size; it is changed.
 
     Returns:
         The grown network, or the loaded one if both are of one size.
@@ -80,6 +92,9 @@ def grow(loaded: AnyModel, grown: AnyModel) -> AnyModel:
             fresh[name][:, columns[0] : columns[1]] = 0
             fresh[name][:, : columns[0]] = values[:, : columns[0]]
             fresh[name][:, columns[1] :] = values[:, columns[0] :]
+        elif name.endswith(_PLACES):
+            size = fresh[name].shape[-2:]
+            fresh[name][:] = F.interpolate(values, size, mode="bilinear")
         else:
             _fill(fresh[name], values)
     names = fresh.keys() - state.keys()

@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from smpler_model.body import Body
 from smpler_model.builtin_body import load_builtin_body
-from smpler_model.config import find_model
 from smpler_model.synthetic.crops import CropRenderer, CropStyle
 from training.crop_files import render_file, shard_path
 from training.data_settings import CropData
+from training.growing import configure_model
 from training.settings import TrainSettings, crop_data, load_settings
 
 
@@ -30,7 +30,7 @@ def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:
 
 def make_renderer(settings: TrainSettings, everyday: float) -> CropRenderer:
     """Return what draws crops of a run's size; see `CropStyle.everyday`."""
-    side = find_model(settings.model).image_size
+    side = configure_model(settings).image_size
     return CropRenderer(Body(load_builtin_body()), side, style=CropStyle(everyday=everyday))
 
 

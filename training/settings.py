@@ -27,6 +27,8 @@ class TrainSettings:
             own; the model's if 0. Those that `initial` has not begin by passing on what they get.
         backbone_width: channels of that backbone's finest branch; the model's if 0. Those that are
             not in `initial` change nothing at first.
+        crop_side: of the network's images, pixels; the model's if 0. `initial` may have learnt on
+            others: what its Transformer knows of places in the image is interpolated.
         stage: `backbone` trains backbone and first guess as a model of their own, SMPLer's first
             stage; `smpler` the whole network.
         output: folder for checkpoints, configuration and logs.
@@ -93,6 +95,7 @@ class TrainSettings:
     model: str = "smpler_nano"
     last_modules: int = 0
     backbone_width: int = 0
+    crop_side: int = 0
     stage: Literal["backbone", "smpler"] = "smpler"
     output: Path = Path("runs/nano")
     data: CropData | TsvData = field(default_factory=CropData)
@@ -150,6 +153,7 @@ class TrainSettings:
             "epochs",
             "last_modules",
             "backbone_width",
+            "crop_side",
             "warm_up",
             "clip",
             "weight_decay",

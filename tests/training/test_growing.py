@@ -66,6 +66,35 @@ def test_a_deeper_network_is_not_made_shallower(settings: TrainSettings, tmp_pat
         build_starting_model(replace(settings, last_modules=1, initial=tmp_path / "deep.pt"))
 
 
+@pytest.mark.parametrize("side", [64, 128])
+def test_a_network_goes_on_with_images_of_another_size(
+    settings: TrainSettings, tmp_path: Path, side: int
+) -> None:
+    before = build_starting_model(replace(settings, seed=1, crop_side=96))
+    ramp = torch.linspace(-1 + 1 / 24, 1 - 1 / 24, 24)  # at the pixels' centres
+    before.blocks[0].map_positions.data[:] = ramp[:, None] - 3 * ramp
+    save_checkpoint(before, tmp_path / "before.pt")
+    other = replace(settings, seed=2, crop_side=side, initial=tmp_path / "before.pt")
+    begun = build_starting_model(other)
+    assert begun.config.image_size == side
+    cells = side // 4
+    wanted = torch.linspace(-1 + 1 / cells, 1 - 1 / cells, cells)
+    found = begun.state_dict()["blocks.0.map_positions"][0, 5]
+    inside = slice(2, -2)  # at the border there is nothing to interpolate with
+    sloped = wanted[:, None] - 3 * wanted
+    torch.testing.assert_close(found[inside, inside], sloped[inside, inside])
+    images = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        maps = [model.eval().backbone(images) for model in (before, begun)]
+        assert begun(images).final.keypoints.shape == (2, 24, 2)
+    assert all(torch.equal(a, b) for a, b in zip(*maps, strict=True))
+
+
+def test_sides_fit_the_backbone(settings: TrainSettings) -> None:
+    with pytest.raises(ValueError, match="image_size must be a multiple of 32, got 100"):
+        build_starting_model(replace(settings, crop_side=100))
+
+
 def test_a_released_backbone_stays_as_it_is(settings: TrainSettings) -> None:
     with pytest.raises(ValueError, match="last_modules must be 0 for smpler_w32, got 2"):
         build_starting_model(replace(settings, model="smpler_w32", last_modules=2))
