@@ -14,7 +14,7 @@ CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 WITHOUT = "none"
 """Name of a topic that is not to be read."""
 
-DEPTH_TOLERANCE_NS = 50_000_000
+DEPTH_TOLERANCE_NS = 20_000_000
 """A depth image belongs to an image that was taken within this time, unless told otherwise."""
 
 _DEPTH_ENCODINGS = ("16UC1", "32FC1", "mono16")

@@ -103,9 +103,7 @@ BAG_PARAMETERS = (
     _RECTIFIED,
     replace(_USE_DEPTH, description="Take people's distance from aligned depth images."),
     replace(
-        _TOLERANCE,
-        default=0.05,
-        description="How far the stamps of an image and of its depth may be apart.",
+        _TOLERANCE, description="How far the stamps of an image and of its depth may be apart."
     ),
 )
 """Those that decide how a bag is read. Their defaults hold where a bag does not tell."""
