@@ -114,7 +114,7 @@ SMPLER_NANO = ModelConfig(
     dropout=0.0,
     regressor_width=512,
     regressor_dropout=0.0,
-    image_size=96,
+    image_size=128,
 )
 """The same network for two CPU cores. It trains on many synthetic images: no dropout."""
 

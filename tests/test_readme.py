@@ -84,8 +84,8 @@ TESTED = {
         "tests/training/test_download.py::test_data_set_is_fetched_unpacked_and_verified",
         "training.download",
     ),
-    "python -m training.nano_report config/train/nano.yaml --weights runs/nano/weights.pt "
-    "--card runs/nano/card.md": (
+    "python -m training.nano_report config/train/nano_larger.yaml "
+    "--weights runs/nano_larger/weights.pt --card runs/nano_larger/card.md": (
         "tests/training/test_nano_report.py::test_card_of_a_trained_model",
         "nano_report",
     ),
@@ -101,8 +101,14 @@ HOURS = "takes hours; its configuration is loaded here, its parts have tests in 
 MINUTES = "takes half an hour; its configuration is loaded here, its parts have tests"
 DOCKER = "needs Docker and the network, or a GPU; what the Dockerfile copies is checked here"
 
-PARTS = ("_guess", "_turns", "_whole", "_everyday", "_longer", "_deeper", "")
-DRAWN = ("_guess", "_everyday", "_longer", "_deeper")  # the other parts' crops are drawn by then
+PARTS = ("_guess", "_turns", "_whole", "_everyday", "_longer", "_deeper", "", "_larger")
+DRAWN = (
+    "_guess",
+    "_everyday",
+    "_longer",
+    "_deeper",
+    "_larger",
+)  # the other parts' crops are drawn by then
 
 UNTESTABLE = {
     "sudo apt install g++ make python3-rosdep python3-venv": ADMINISTRATOR,

@@ -145,7 +145,7 @@ def _command(record: Mapping[str, Any]) -> str:
 def main() -> int:
     """Read the command line, measure, print and write; returns the exit code."""
     parser = argparse.ArgumentParser(description="Measure a model and write its card.")
-    parser.add_argument("config", nargs="?", default="config/train/nano.yaml")
+    parser.add_argument("config", nargs="?", default="config/train/nano_larger.yaml")
     parser.add_argument("overrides", nargs="*", metavar="field=value")
     parser.add_argument("--weights", type=Path, help="the shipped file where none is given")
     parser.add_argument("--card", type=Path, default=CARD, help="the file to write")

@@ -1,4 +1,4 @@
-"""Render a run's crops: `python -m training.render_crops config/train/nano.yaml`.
+"""Render a run's crops: `python -m training.render_crops config/train/nano_larger.yaml`.
 
 Files that are there are kept, so that it may be stopped and started, and run several times at once
 with `--part 0/2` and `--part 1/2`.

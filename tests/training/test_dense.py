@@ -5,6 +5,7 @@ import torch
 
 from smpler_model.body import Body
 from smpler_model.builtin_body import load_builtin_body
+from smpler_model.config import SMPLER_NANO
 from smpler_model.geometry import turn_pelvis
 from smpler_model.synthetic.crops import BACKGROUND
 from smpler_model.synthetic.poses import draw_poses
@@ -90,7 +91,7 @@ def without_maps(settings: TrainSettings) -> TrainSettings:
 
 def test_maps_of_no_weight_are_not_asked_for(settings: TrainSettings) -> None:
     objective = CropObjective(build_starting_model(settings).eval(), without_maps(settings))
-    batch = draw_batch(2, 96)
+    batch = draw_batch(2, SMPLER_NANO.image_size)
     found = objective(batch, objective.count(batch), "guess")
     found.loss.backward()
     assert found.terms["dense"] == 0
@@ -103,7 +104,7 @@ def test_frame_weight_counts_how_joints_are_turned_in_the_cameras_frame(
     body: Body, settings: TrainSettings
 ) -> None:
     model = build_starting_model(settings).eval()
-    batch = draw_batch(2, 96)
+    batch = draw_batch(2, SMPLER_NANO.image_size)
     plain = replace(without_maps(settings), frame_weight=0.0)
     with torch.no_grad():
         losses = []
@@ -125,7 +126,7 @@ def test_crops_that_are_not_refined_teach_the_first_guess_alone(settings: TrainS
     whole, part = (
         CropObjective(model, replace(plain, refined_crops=refined)).eval() for refined in (0, 2)
     )
-    four = draw_batch(4, 96)
+    four = draw_batch(4, SMPLER_NANO.image_size)
     two = Batch(*(values[:2] for values in vars(four).values()))
 
     def loss_of(objective: CropObjective, batch: Batch, phase: Phase) -> torch.Tensor:
@@ -142,7 +143,7 @@ def test_crops_without_maps_do_not_change_the_maps_loss(settings: TrainSettings)
     model = build_starting_model(settings).eval()
     chosen = replace(settings, dense_crops=2, early_size=0)
     objective = CropObjective(model, chosen).eval()
-    four = draw_batch(4, 96)
+    four = draw_batch(4, SMPLER_NANO.image_size)
     two = Batch(*(values[:2] for values in vars(four).values()))
     with torch.no_grad():
         losses = [objective(b, objective.count(b), "dense").loss for b in (four, two)]

@@ -16,7 +16,8 @@ def test_a_wider_network_begins_as_the_one_before_and_can_learn(
 ) -> None:
     settings = replace(settings, stage=stage)
     narrow = build_starting_model(replace(settings, seed=1, backbone_width=8, last_modules=1))
-    images = torch.randn(4, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    side = narrow.config.image_size
+    images = torch.randn(4, 3, side, side, generator=torch.Generator().manual_seed(0))
     calibrate_norms(narrow.backbone, images)
     save_checkpoint(narrow, tmp_path / "narrow.pt")
     wider = replace(settings, seed=2, backbone_width=12, initial=tmp_path / "narrow.pt")

@@ -74,7 +74,8 @@ def test_unit_columns_cost_nothing_and_hooks_go(settings: TrainSettings) -> None
     assert compare_lengths([unit]) == 0
     assert compare_lengths([unit, 3 * unit]) == 2
     model = build_starting_model(settings)
+    side = model.config.image_size
     with kept_corrections(model) as kept:
-        model(torch.zeros(1, 3, 96, 96))
+        model(torch.zeros(1, 3, side, side))
     assert [six.shape for six in kept] == [(1, 24, 6)] * len(model.blocks)
     assert not any(block.rotation_delta._forward_hooks for block in model.blocks)
