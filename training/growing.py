@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smpler_model.checkpoint import Checkpoint
+from smpler_model.checkpoint_fit import identify_image_size
 from smpler_model.config import HrnetLayout, ModelConfig, find_model
 from smpler_model.network import BackboneModel
 from training.settings import TrainSettings
@@ -20,9 +21,8 @@ AnyModel = TypeVar("AnyModel", bound=BackboneModel)
 _LAST_STAGE = "backbone.stage4."
 _FINEST = f"{_LAST_STAGE}0.branches.0.0.conv1.weight"
 """Its first size is the number of channels of the finest branch."""
-_PLACES, _PLACES_IN_FILE = ".map_positions", ".feat_position_embedding"
-"""End the names of weights (1, c, side, side), one for each pixel of the finest map."""
-_STRIDE = 4  # of that map
+_PLACES = ".map_positions"
+"""Ends the names of weights (1, c, side, side), one for each pixel of the finest map."""
 _FIRST_HIDDEN = "regressor.hidden.0.weight"
 """Its columns are the coarsest map's channels, then the estimate so far."""
 
@@ -31,7 +31,8 @@ def configure_model(settings: TrainSettings) -> ModelConfig:
     """Return a run's network, as wide, deep and for such images as the run asks for.
 
     Raises:
-        ValueError: there is no such model, or its backbone is not a layout of our own.
+        ValueError: there is no such model, its backbone is not a layout of our own, or the images'
+            side is not a multiple of 32.
     """
     config = find_model(settings.model)
     config = replace(config, image_size=settings.crop_side or config.image_size)
@@ -50,10 +51,12 @@ def configure_model(settings: TrainSettings) -> ModelConfig:
 
 
 def configure_initial(initial: Checkpoint, config: ModelConfig) -> ModelConfig:
-    """Return the configuration of a file to begin with: a run's, or that of a smaller network."""
-    cells = {v.shape[-1] for key, v in initial.state.items() if key.endswith(_PLACES_IN_FILE)}
-    if len(cells) == 1:
-        config = replace(config, image_size=_STRIDE * cells.pop())
+    """Return the configuration of a file to begin with.
+
+    It is a run's, or that of a network that is less deep, less wide or for other images.
+    """
+    side = identify_image_size(initial.state) or config.image_size
+    config = replace(config, image_size=side)
     numbers = {
         int(key.removeprefix(_LAST_STAGE).split(".")[0])
         for key in initial.state

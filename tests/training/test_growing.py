@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from smpler_model.checkpoint import save_checkpoint
+from smpler_model.checkpoint import load_model, save_checkpoint
 from tests.calibrated import calibrate_norms
 from training.settings import TrainSettings
 from training.starting_models import build_starting_model
@@ -89,6 +89,8 @@ def test_a_network_goes_on_with_images_of_another_size(
         maps = [model.eval().backbone(images) for model in (before, begun)]
         assert begun(images).final.keypoints.shape == (2, 24, 2)
     assert all(torch.equal(a, b) for a, b in zip(*maps, strict=True))
+    save_checkpoint(begun, tmp_path / "begun.pt")
+    assert load_model(tmp_path / "begun.pt").config.image_size == side
 
 
 def test_sides_fit_the_backbone(settings: TrainSettings) -> None:
