@@ -27,7 +27,7 @@ setup(
     maintainer="smpler_ros maintainers",
     maintainer_email="maintainers@smpler-ros.example",
     python_requires=">=3.10",
-    packages=find_packages(include=["smpler_ros*", "smpler_model*", "training*"]),
+    packages=find_packages(include=["smpler_ros*", "smpler_model*", "synthetic*", "training*"]),
     package_data={"smpler_model": ["data/*"]},
     data_files=share_files(),
     install_requires=["setuptools"],

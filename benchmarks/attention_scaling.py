@@ -28,11 +28,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 from torch.utils.flop_counter import FlopCounterMode
 
-from smpler_model.attention import UNITS
-from smpler_model.config import SMPLER_W32, AttentionKind
-from smpler_model.network import QUERY_COUNT
-from smpler_model.sampling import Patches, sample_patches
-from smpler_model.skeleton import SMPL_JOINTS
+from smpler_model.body.skeleton import SMPL_JOINTS
+from smpler_model.network.attention import UNITS
+from smpler_model.network.config import SMPLER_W32, AttentionKind
+from smpler_model.network.sampling import Patches, sample_patches
+from smpler_model.network.smpler import QUERY_COUNT
 
 KINDS: tuple[AttentionKind, ...] = ("decoupled", "full")
 SIDES = (16, 24, 32, 40, 48, 56, 72)

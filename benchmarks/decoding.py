@@ -17,8 +17,8 @@ import numpy as np
 from rosbags.image import ImageError, message_to_cvimage
 from rosbags.typesys import Stores, get_typestore
 
-from smpler_model.encodings import encode_jpeg
-from smpler_model.messages import Message, decode_image
+from smpler_model.cameras.encodings import encode_jpeg
+from smpler_model.cameras.messages import Message, decode_image
 
 WIDTH, HEIGHT = 1920, 1080
 BYTES_A_PIXEL = {

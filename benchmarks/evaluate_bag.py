@@ -16,16 +16,16 @@ from pathlib import Path
 
 import torch
 
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.checkpoint import save_checkpoint
-from smpler_model.config import SMPLER_NANO
-from smpler_model.models import build_model
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.initialisation import build_model
 from smpler_model.parameters import check_values
-from smpler_ros.offline.bag_run import Summary, evaluate_bag
-from smpler_ros.offline.config import USUAL_OUTPUTS, EvaluationConfig
-from smpler_ros.offline.engine import Engine
-from smpler_ros.offline.scene_bag import SceneBagConfig, write_scene_bag
+from smpler_ros.bags.bag_run import Summary, evaluate_bag
+from smpler_ros.bags.config import USUAL_OUTPUTS, EvaluationConfig
+from smpler_ros.bags.engine import Engine
+from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
 
 
 @dataclass(frozen=True)

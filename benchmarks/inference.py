@@ -29,13 +29,13 @@ from benchmarks.timing import (
     time_together,
     write_results,
 )
-from smpler_model.backends import Backend
-from smpler_model.config import MODELS
-from smpler_model.estimator import Estimates, Estimator
-from smpler_model.export import example_crops
-from smpler_model.fast_network import FastSmpler
-from smpler_model.network import Smpler
-from smpler_model.runners import PlainNetwork
+from smpler_model.inference.backends import Backend
+from smpler_model.inference.estimator import Estimates, Estimator
+from smpler_model.inference.export import example_crops
+from smpler_model.inference.fast_network import FastSmpler
+from smpler_model.inference.runners import PlainNetwork
+from smpler_model.network.config import MODELS
+from smpler_model.network.smpler import Smpler
 
 REFERENCE = "reference"
 WAYS = {

@@ -18,12 +18,12 @@ from tqdm import tqdm
 from benchmarks.networks import build_seeded_model
 from benchmarks.pipeline import render_frames
 from benchmarks.timing import describe_machine, format_table, write_results
-from smpler_model.backends import BACKENDS
-from smpler_model.config import MODELS
 from smpler_model.detectors.detector import GivenBoxes, detections_from
-from smpler_model.estimator import Estimator
+from smpler_model.inference.backends import BACKENDS
+from smpler_model.inference.estimator import Estimator
+from smpler_model.network.config import MODELS
 from smpler_model.pipeline import Pipeline
-from smpler_model.synthetic.truth import SceneFrame
+from synthetic.truth import SceneFrame
 
 _PERIOD_NS = 33_333_333
 _MIB = 1 << 20

@@ -7,11 +7,11 @@ add up a hundred times more slowly than others.
 import torch
 from torch import nn
 
-from smpler_model.body_arrays import BodyArrays
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.config import find_model
-from smpler_model.models import build_model
-from smpler_model.network import Smpler
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.network.config import find_model
+from smpler_model.network.initialisation import build_model
+from smpler_model.network.smpler import Smpler
 
 _IMAGES = 4
 

@@ -30,10 +30,10 @@ from rclpy.lifecycle import TransitionCallbackReturn
 
 from benchmarks.node_camera import Listeners, send_images
 from benchmarks.timing import describe_machine, format_table, write_results
-from smpler_model.messages import stamp_ns_of
-from smpler_ros.demo import FASTDDS_PROFILE
-from smpler_ros.frame_worker import Arrival
-from smpler_ros.smpler_node import SmplerNode
+from smpler_model.cameras.messages import stamp_ns_of
+from smpler_ros.demo.demo import FASTDDS_PROFILE
+from smpler_ros.node.frame_worker import Arrival
+from smpler_ros.node.smpler_node import SmplerNode
 
 LISTENED: dict[str, Listeners] = {
     "people": ("people",),

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smpler_model.body import Body
-from smpler_model.camera import Camera
-from smpler_model.estimator import Estimates, Estimator
-from smpler_model.image import cut_crops
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.crops import cut_crops
+from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.pipeline import turns_to_camera
-from smpler_model.synthetic.truth import GroundTruth
+from synthetic.truth import GroundTruth
 
 _SIDE = 32  # of the crops, which nobody looks at
 

@@ -16,17 +16,17 @@ import torch
 
 from benchmarks.networks import build_seeded_model
 from benchmarks.timing import Times, describe_machine, format_table, write_results
-from smpler_model.backends import BACKENDS
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.camera import camera_from_field_of_view
-from smpler_model.config import MODELS
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_model.detectors.detector import GivenBoxes, detections_from
-from smpler_model.estimator import Estimator
+from smpler_model.inference.backends import BACKENDS
+from smpler_model.inference.estimator import Estimator
+from smpler_model.network.config import MODELS
+from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_model.synthetic.scene import SyntheticScene
-from smpler_model.synthetic.truth import SceneFrame
-from smpler_model.tracker import TrackerConfig
+from synthetic.scene import SyntheticScene
+from synthetic.truth import SceneFrame
 
 _SIZE = (640, 480)
 _PERIOD_NS = 33_333_333

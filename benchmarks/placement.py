@@ -27,18 +27,18 @@ from torch import Generator
 
 from benchmarks.oracle import Oracle
 from benchmarks.timing import format_table, write_results
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.camera import Camera
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import Camera
+from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model, shipped_path
 from smpler_model.detectors.detector import GivenBoxes, detections_from
-from smpler_model.estimator import Estimator
 from smpler_model.frames import Frame
+from smpler_model.inference.estimator import Estimator
+from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_model.shipped import SHIPPED_MODELS, load_shipped_model, shipped_path
-from smpler_model.synthetic.motions import Leg, Motion, make_motion
-from smpler_model.synthetic.scene import SyntheticScene
-from smpler_model.synthetic.truth import GroundTruth, SceneFrame
-from smpler_model.tracker import TrackerConfig
+from synthetic.people.motions import Leg, Motion, make_motion
+from synthetic.scene import SyntheticScene
+from synthetic.truth import GroundTruth, SceneFrame
 
 SIZE = (640, 640)
 DISTANCES_M = (2.0, 4.0, 8.0)

@@ -17,20 +17,20 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from smpler_model.builtin_body import BUILTIN_BODY_PATH
+from smpler_model.body.builtin import BUILTIN_BODY_PATH
+from smpler_model.drawing.raster import rasterise
+from smpler_model.drawing.shading import draw_people
 from smpler_model.parameters import default_values
-from smpler_model.raster import rasterise
-from smpler_model.shading import draw_people
-from smpler_model.synthetic.appearance import draw_outfits, make_atlas
-from smpler_model.synthetic.background import render_rooms
-from smpler_model.synthetic.lighting import draw_lights
-from smpler_model.synthetic.noise import make_volume
-from smpler_model.synthetic.photograph import Wardrobe, photograph
-from smpler_model.synthetic.raster_batch import Fragments, rasterise_batch
-from smpler_model.synthetic.rooms import draw_rooms
-from smpler_model.synthetic.sensor import draw_sensors, expose
-from smpler_ros.film import Film
-from smpler_ros.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
+from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
+from smpler_ros.camera.scene_player import Film
+from synthetic.camera.photograph import Wardrobe, photograph
+from synthetic.camera.raster_batch import Fragments, rasterise_batch
+from synthetic.camera.sensor import draw_sensors, expose
+from synthetic.noise import make_volume
+from synthetic.people.appearance import draw_outfits, make_atlas
+from synthetic.world.background import render_rooms
+from synthetic.world.lighting import draw_lights
+from synthetic.world.rooms import draw_rooms
 
 CROP = (224, 224)
 FRAME = (640, 480)

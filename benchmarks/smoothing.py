@@ -27,18 +27,18 @@ from scipy.spatial.transform import Rotation
 from torch import Generator
 
 from benchmarks.timing import format_table, write_results
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.camera import Camera
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import Camera
+from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model, shipped_path
 from smpler_model.detectors.detector import GivenBoxes, detections_from
-from smpler_model.estimator import Estimator
-from smpler_model.metrics import MM_FROM_M, acceleration_error
+from smpler_model.inference.estimator import Estimator
+from smpler_model.people.metrics import MM_FROM_M, acceleration_error
+from smpler_model.people.smoothing import Bodies, OneEuro, Smoother, SmoothingConfig
+from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_model.shipped import SHIPPED_MODELS, load_shipped_model, shipped_path
-from smpler_model.smoothing import Bodies, OneEuro, Smoother, SmoothingConfig
-from smpler_model.synthetic.motions import RATE_HZ, Leg, Motion, make_motion
-from smpler_model.synthetic.scene import SyntheticScene
-from smpler_model.tracker import TrackerConfig
+from synthetic.people.motions import RATE_HZ, Leg, Motion, make_motion
+from synthetic.scene import SyntheticScene
 
 Floats = NDArray[np.float64]
 

@@ -29,15 +29,15 @@ from scipy.optimize import linear_sum_assignment
 from torch import Generator
 
 from benchmarks.timing import format_table, write_results
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.camera import Camera
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import Camera
 from smpler_model.detectors.detector import Detections, detections_from
 from smpler_model.detectors.motion import MotionDetector
-from smpler_model.synthetic.motions import Leg, make_motion
-from smpler_model.synthetic.scene import SyntheticScene
-from smpler_model.synthetic.truth import SceneFrame
-from smpler_model.tracker import IdSource, Tracker, TrackerConfig
+from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig
+from synthetic.people.motions import Leg, make_motion
+from synthetic.scene import SyntheticScene
+from synthetic.truth import SceneFrame
 
 CAMERA = Camera(640, 480, 450, 450, 319.5, 239.5)
 RATE_HZ = 15.0

@@ -15,19 +15,19 @@ from typing import Any
 import torch
 
 from benchmarks.timing import format_table, name_processor, write_results
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.config import find_model
-from smpler_model.synthetic.crops import CropRenderer
-from smpler_model.synthetic.tsv_files import write_tsv_dataset
-from training.data_settings import TsvData, TsvSet
-from training.learner import Learner
-from training.objectives import PeopleObjective
-from training.people import People
-from training.processes import Processes, choose_device
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.network.config import find_model
+from synthetic.crops import CropRenderer
+from synthetic.tsv_files import write_tsv_dataset
+from training.data.data_settings import TsvData, TsvSet
+from training.data.labelled_people import People
+from training.data.tsv_source import TsvSource
+from training.learning.learner import Learner
+from training.learning.objectives import PeopleObjective
+from training.learning.processes import Processes, choose_device
+from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
-from training.starting_models import build_starting_model
-from training.tsv_source import TsvSource
 
 PLAIN = "float32, eager, contiguous"
 _LEAST_RUNS = 3

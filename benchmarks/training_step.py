@@ -11,14 +11,14 @@ import torch
 from torch import Generator
 
 from benchmarks.timing import describe_machine, format_table, time_together, write_results
-from smpler_model.config import MODELS
-from smpler_model.synthetic.crops import CropRenderer
-from training.crop_files import Batch, batch_of
-from training.learner import Learner
-from training.objectives import CropObjective
-from training.processes import Processes
+from smpler_model.network.config import MODELS
+from synthetic.crops import CropRenderer
+from training.data.crop_files import Batch, batch_of
+from training.learning.learner import Learner
+from training.learning.objectives import CropObjective
+from training.learning.processes import Processes
+from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
-from training.starting_models import build_starting_model
 
 WAYS = {
     "float32": {"autocast": "none", "channels_last": False},

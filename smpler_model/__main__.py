@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from smpler_model.commands import export, info, run
 from smpler_model.commands.command import INTERRUPTED
-from smpler_model.device_memory import DeviceMemoryError
+from smpler_model.inference.device_memory import DeviceMemoryError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,20 +6,20 @@ from typing import cast
 
 import torch
 
-from smpler_model.backends import Backend, Precision
-from smpler_model.checkpoint import load_model
+from smpler_model.body.smpl_file import Gender, load_chosen_body
+from smpler_model.checkpoints.files import load_model
+from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model
 from smpler_model.detectors.detector import Detector, FullImageDetector
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.onnx_detector import OnnxDetector
 from smpler_model.detectors.torchvision_detector import TorchvisionDetector
-from smpler_model.estimator import Estimator
-from smpler_model.network import Smpler
+from smpler_model.inference.backends import Backend, Precision
+from smpler_model.inference.estimator import Estimator
+from smpler_model.network.smpler import Smpler
 from smpler_model.parameters import Values
+from smpler_model.people.smoothing import OneEuro, SmoothingConfig
+from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_model.shipped import SHIPPED_MODELS, load_shipped_model
-from smpler_model.smoothing import OneEuro, SmoothingConfig
-from smpler_model.smpl_file import Gender, load_chosen_body
-from smpler_model.tracker import TrackerConfig
 
 CreateDetector = Callable[[], Detector]
 

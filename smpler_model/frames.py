@@ -6,7 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.camera import Camera
+from smpler_model.cameras.camera import Camera
 
 Floats = NDArray[np.float64]
 

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smpler_model.camera import Camera, camera_from_field_of_view
+from smpler_model.cameras.camera import Camera, camera_from_field_of_view
+from smpler_model.cameras.crops import CROP_MARGIN, Crops, cut_crops
 from smpler_model.detectors.detector import Detector
-from smpler_model.estimator import Estimates, Estimator
 from smpler_model.frames import Frame, FrameResult, People, TranslationSource
-from smpler_model.geometry import rotation_to_ray
-from smpler_model.image import CROP_MARGIN, Crops, cut_crops
-from smpler_model.placement import Placement, place, place_by_depth
-from smpler_model.smoothing import Bodies, Smoother, SmoothingConfig
-from smpler_model.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.inference.estimator import Estimates, Estimator
+from smpler_model.network.geometry import rotation_to_ray
+from smpler_model.people.placement import Placement, place, place_by_depth
+from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig
+from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
 
 
 @dataclass(frozen=True)

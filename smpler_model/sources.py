@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.bag_cameras import WITHOUT, CameraSettings
-from smpler_model.bag_files import check_one_recording
-from smpler_model.bags import is_bag, open_bag
-from smpler_model.camera import Camera
-from smpler_model.encodings import decode_picture
+from smpler_model.bags.cameras import WITHOUT, CameraSettings
+from smpler_model.bags.files import check_one_recording
+from smpler_model.bags.reader import is_bag, open_bag
+from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.encodings import decode_picture
 from smpler_model.frames import Frame
 from smpler_model.source import Report, Source, SourceError
 

@@ -11,7 +11,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_typestore
 
-from smpler_model.messages import Message
+from smpler_model.cameras.messages import Message
 
 FORMS = ("mcap", "mcap-zstd", "sqlite3", "sqlite3-file-zstd", "sqlite3-message-zstd", "rosbag1")
 WIDTH, HEIGHT = 32, 24

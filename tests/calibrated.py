@@ -5,10 +5,10 @@ import copy
 import torch
 from torch import nn
 
-from smpler_model.body_arrays import BodyArrays
-from smpler_model.config import ModelConfig
-from smpler_model.models import build_model
-from smpler_model.network import Smpler
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.network.config import ModelConfig
+from smpler_model.network.initialisation import build_model
+from smpler_model.network.smpler import Smpler
 
 _BIAS_SPREAD = 0.02
 _DELTA_SPREAD = 0.003

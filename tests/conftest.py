@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import settings
 
-from smpler_model.body_arrays import BodyArrays
-from smpler_model.checkpoint import save_checkpoint
-from smpler_model.config import SMPLER_NANO
-from smpler_model.models import build_backbone_model, build_model
-from smpler_model.network import BackboneModel, Smpler
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.initialisation import build_backbone_model, build_model
+from smpler_model.network.smpler import BackboneModel, Smpler
 from tests.calibrated import calibrate_norms
 from tests.parity.seeded_checkpoint import seeded_arrays, write_checkpoint
 

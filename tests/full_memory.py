@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from smpler_model.runners import TorchRunner
+from smpler_model.inference.runners import TorchRunner
 
 SENTENCE = (
     "the network needs more memory than cpu has left; end other programs there, or choose a "

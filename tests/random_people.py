@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from smpler_model.camera import Camera
+from smpler_model.cameras.camera import Camera
 from smpler_model.frames import FrameResult, People
 
 CAMERA = Camera(640, 480, 500, 500, 319.5, 239.5)

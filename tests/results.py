@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from smpler_model.camera import Camera
+from smpler_model.cameras.camera import Camera
 from smpler_model.frames import FrameResult, People, TranslationSource
-from smpler_model.tracker import TrackState
+from smpler_model.people.tracker import TrackState
 
 
 def make_people(

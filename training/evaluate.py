@@ -23,25 +23,25 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from smpler_model.body import Body
-from smpler_model.body_arrays import BodyArrays
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.checkpoint import load_backbone_model, load_model, read_checkpoint
-from smpler_model.checkpoint_fit import TRANSFORMER_PREFIX
-from smpler_model.config import find_model
-from smpler_model.device_memory import DeviceMemoryError, explain_memory
-from smpler_model.network import BackboneModel
-from smpler_model.official_layout import BODY_PREFIX
-from smpler_model.smpl_file import Gender, load_smpl_file
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.body.smpl_file import Gender, load_smpl_file
+from smpler_model.checkpoints.files import load_backbone_model, load_model, read_checkpoint
+from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX
+from smpler_model.checkpoints.official_layout import BODY_PREFIX
+from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
+from smpler_model.network.config import find_model
+from smpler_model.network.smpler import BackboneModel
 from training.configuration import load_configuration, plain_values, write_configuration
-from training.crop_files import hash_files
-from training.data_settings import TsvSet
-from training.datasets import TsvDataset
-from training.people import Fault, collate
-from training.processes import Processes, join_processes
-from training.scores import Conventions, Scores, join, score, score_sequences, write_scores
+from training.data.crop_files import hash_files
+from training.data.data_settings import TsvSet
+from training.data.datasets import TsvDataset
+from training.data.labelled_people import Fault, collate
+from training.learning.processes import Processes, join_processes
+from training.learning.starting_models import load_arrays, load_regressor
+from training.scoring.scores import Conventions, Scores, join, score, score_sequences, write_scores
 from training.settings import Device
-from training.starting_models import load_arrays, load_regressor
 
 logger = logging.getLogger(__name__)
 

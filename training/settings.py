@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from training.configuration import load_configuration
-from training.data_settings import CropData, TsvData
-from training.losses import LossWeights
+from training.data.data_settings import CropData, TsvData
+from training.learning.losses import LossWeights
 
 Device = Literal["auto", "cpu", "cuda"]
 

@@ -18,18 +18,18 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from smpler_model.checkpoint import read_checkpoint, save_checkpoint
-from smpler_model.device_memory import DeviceMemoryError, explain_memory
+from smpler_model.checkpoints.files import read_checkpoint, save_checkpoint
+from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
 from training.configuration import plain_values, write_configuration
-from training.data_settings import CropData
-from training.learner import Learner
-from training.objectives import CropObjective, ObjectiveModule, PeopleObjective
-from training.overlays import draw_overlays
-from training.processes import Processes, join_processes
+from training.data.data_settings import CropData
+from training.data.source import Validation
+from training.data.sources import make_source
+from training.learning.learner import Learner
+from training.learning.objectives import CropObjective, ObjectiveModule, PeopleObjective
+from training.learning.processes import Processes, join_processes
+from training.learning.starting_models import build_starting_model
+from training.scoring.overlays import draw_overlays
 from training.settings import TrainSettings, load_settings
-from training.source import Validation
-from training.sources import make_source
-from training.starting_models import build_starting_model
 
 CHECKPOINT = "last.pt"
 WEIGHTS = "weights.pt"

@@ -34,11 +34,11 @@ def run(chosen: argparse.Namespace) -> int:
         OSError: a file that cannot be read or written.
     """
     # Imported here so that `--help` need not wait for PyTorch.
-    from smpler_model.builtin_body import load_builtin_body
-    from smpler_model.checkpoint import load_model, read_checkpoint
-    from smpler_model.export import export_model
-    from smpler_model.official_layout import BODY_PREFIX
-    from smpler_model.smpl_file import load_chosen_body
+    from smpler_model.body.builtin import load_builtin_body
+    from smpler_model.body.smpl_file import load_chosen_body
+    from smpler_model.checkpoints.files import load_model, read_checkpoint
+    from smpler_model.checkpoints.official_layout import BODY_PREFIX
+    from smpler_model.inference.export import export_model
 
     body = load_chosen_body(chosen.body, chosen.gender)
     state = read_checkpoint(chosen.checkpoint).state

@@ -29,9 +29,9 @@ def run(chosen: argparse.Namespace) -> int:
         OSError: a file that cannot be read.
     """
     # Imported here so that `--help` need not wait for PyTorch.
-    from smpler_model.builtin_body import load_builtin_body
-    from smpler_model.info import describe_checkpoint, list_keys
-    from smpler_model.smpl_file import load_chosen_body
+    from smpler_model.body.builtin import load_builtin_body
+    from smpler_model.body.smpl_file import load_chosen_body
+    from smpler_model.checkpoints.info import describe_checkpoint, list_keys
 
     body = load_chosen_body(chosen.body, chosen.gender) or load_builtin_body()
     sys.stdout.write(describe_checkpoint(chosen.checkpoint, body) + "\n")

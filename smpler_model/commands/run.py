@@ -15,13 +15,13 @@ from tqdm import tqdm
 
 from smpler_model.commands.command import INTERRUPTED, Commands
 from smpler_model.commands.flags import add_flag, add_flags, fill_values, read_given
+from smpler_model.commands.words import counted
 from smpler_model.parameters import PARAMETERS, Value
 from smpler_model.ros_parameters import BAG_PARAMETERS, choose
-from smpler_model.words import counted
 
 if TYPE_CHECKING:
+    from smpler_model.commands.runner import OutputConfig
     from smpler_model.frames import Frame
-    from smpler_model.runner import OutputConfig
     from smpler_model.source import Source
 
 _OVERLAY_MESH = replace(
@@ -106,8 +106,8 @@ def run(chosen: argparse.Namespace) -> int:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     # Imported here so that `--help` need not wait for PyTorch.
-    from smpler_model.bag_cameras import camera_settings
-    from smpler_model.calibration import read_camera_info
+    from smpler_model.bags.cameras import camera_settings
+    from smpler_model.cameras.calibration import read_camera_info
     from smpler_model.sources import TopicNames, open_source
 
     _check_input_stays(chosen.input, folder)
@@ -147,7 +147,7 @@ class _LeftOut:
 
 def _process(source: "Source", values: dict[str, Value], config: "OutputConfig") -> int:
     from smpler_model.assembly import build_pipeline
-    from smpler_model.runner import Outputs, run_source
+    from smpler_model.commands.runner import Outputs, run_source
     from smpler_model.step_times import StepTimes
 
     pipeline = build_pipeline(values if source.is_sequence else _for_one_image(values))
@@ -214,7 +214,7 @@ def _choose_folder(chosen: argparse.Namespace) -> Path:
 
 def _check_input_stays(given: str, folder: Path) -> None:
     """Refuse to read what the run removes first: pictures or a video of the run before."""
-    from smpler_model.runner import files_of_run
+    from smpler_model.commands.runner import files_of_run
     from smpler_model.sources import IMAGE_SUFFIXES
 
     path = Path(given).resolve()
@@ -229,8 +229,8 @@ def _check_input_stays(given: str, folder: Path) -> None:
 def _output_config(
     chosen: argparse.Namespace, folder: Path, *, overlay_mesh: bool
 ) -> "OutputConfig":
-    from smpler_model.render import RenderStyle
-    from smpler_model.runner import OutputConfig
+    from smpler_model.commands.runner import OutputConfig
+    from smpler_model.drawing.overlay import RenderStyle
 
     style = RenderStyle(mesh=overlay_mesh) if chosen.overlay else None
     frames = frozenset(chosen.mesh_frame or ())

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.config import IMAGENET_MEAN, IMAGENET_STD
+from smpler_model.network.config import IMAGENET_MEAN, IMAGENET_STD
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]

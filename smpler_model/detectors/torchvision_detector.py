@@ -29,8 +29,8 @@ from smpler_model.detectors.learned import (
     check_threshold,
     detections_from_edges,
 )
-from smpler_model.device_memory import explain_memory
-from smpler_model.torchvision_operators import import_torchvision
+from smpler_model.inference.device_memory import explain_memory
+from smpler_model.network.torchvision_operators import import_torchvision
 
 _PERSON = 1  # among COCO's categories, of which 0 is the background
 _CATEGORIES = 91

@@ -2,8 +2,8 @@
 
 from benchmarks.memory import measure_memory
 from benchmarks.pipeline import render_frames
-from smpler_model.estimator import Estimator
-from smpler_model.network import Smpler
+from smpler_model.inference.estimator import Estimator
+from smpler_model.network.smpler import Smpler
 
 
 def test_frames_leave_no_objects_behind(nano: Smpler) -> None:

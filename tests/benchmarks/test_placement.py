@@ -9,13 +9,13 @@ import torch
 
 from benchmarks.oracle import Oracle
 from benchmarks.placement import CAMERAS, DISTANCES_M, Placed, Placer, tabulate
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.camera import Camera
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import Camera
+from smpler_model.drawing.overlay import bend
+from smpler_model.drawing.raster import rasterise
 from smpler_model.frames import Frame
-from smpler_model.raster import rasterise
-from smpler_model.render import bend
-from smpler_model.synthetic.truth import GroundTruth, PosedPeople, tell_truth
+from synthetic.truth import GroundTruth, PosedPeople, tell_truth
 
 TALL = np.array([2.0, *np.zeros(9)])
 """A shape that the built-in body shows in its height."""

@@ -16,12 +16,12 @@ from benchmarks.smoothing import (
     put_before_camera,
     simulate,
 )
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.estimator import Estimator
-from smpler_model.network import Smpler
-from smpler_model.smoothing import SmoothingConfig
-from smpler_model.synthetic.motions import RATE_HZ
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.inference.estimator import Estimator
+from smpler_model.network.smpler import Smpler
+from smpler_model.people.smoothing import SmoothingConfig
+from synthetic.people.motions import RATE_HZ
 
 STILL = Noise(0.0, 0.0, 0.0, 0.0)
 

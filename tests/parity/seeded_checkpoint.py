@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smpler_model.body_arrays import BodyArrays
-from smpler_model.skeleton import SMPL_PARENTS, VERTEX_LANDMARKS
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.skeleton import SMPL_PARENTS, VERTEX_LANDMARKS
 
 DATA = Path(__file__).parents[1] / "data" / "parity"
 VARIANTS = ("w32_h36m", "w48_3dpw")

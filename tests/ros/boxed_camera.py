@@ -8,7 +8,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import BoundingBox2D, Detection2D, Detection2DArray
 
-from smpler_model.messages import stamp_ns_of
+from smpler_model.cameras.messages import stamp_ns_of
 from smpler_msgs.msg import SmplPersonArray
 from tests.ros.peer import Peer
 

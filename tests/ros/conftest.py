@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.checkpoint import save_checkpoint
-from smpler_model.config import SMPLER_NANO
-from smpler_model.models import build_model
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.initialisation import build_model
 
 pytest.importorskip("rclpy", reason="needs ROS 2: run `make test`")
 

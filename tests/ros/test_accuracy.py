@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.messages import stamp_ns_of
 from smpler_model.frames import People
-from smpler_model.messages import stamp_ns_of
 from smpler_msgs.msg import SmplPersonArray
-from smpler_ros.convert import people_from_message
-from smpler_ros.offline.accuracy import CameraAccuracy
-from smpler_ros.offline.matching import USUAL_IOU
+from smpler_ros.bags.accuracy import CameraAccuracy
+from smpler_ros.bags.matching import USUAL_IOU
+from smpler_ros.messages.convert import people_from_message
 from tests.card import read_card
 from tests.ros.peer import NodeProcess, Peer
 

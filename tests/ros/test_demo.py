@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from smpler_model.bags import open_bag
-from smpler_ros.contact_sheet import WIDTH_PX
-from smpler_ros.convert import header_message
-from smpler_ros.demo import describe_kept, evaluate
-from smpler_ros.offline.bag_writer import BagWriter
+from smpler_model.bags.reader import open_bag
+from smpler_ros.bags.bag_writer import BagWriter
+from smpler_ros.demo.contact_sheet import WIDTH_PX
+from smpler_ros.demo.demo import describe_kept, evaluate
+from smpler_ros.messages.convert import header_message
 
 ROOT = Path(__file__).parents[2]
 SIZE = (160, 120)

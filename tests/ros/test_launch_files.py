@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from smpler_msgs.msg import SmplPersonArray
-from smpler_ros import synthetic_bag
+from smpler_ros.camera import synthetic_bag
 from tests.ros.peer import Peer
 
 ROOT = Path(__file__).parents[2]

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from rclpy.serialization import serialize_message
 
-from smpler_model.bags import open_bag
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
+from smpler_model.bags.reader import open_bag
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.messages import stamp_ns_of
 from smpler_model.frames import Frame, People
-from smpler_model.messages import stamp_ns_of
 from smpler_model.parameters import check_values
-from smpler_ros.convert import header_message, people_from_message
-from smpler_ros.images import camera_info_message, image_message
-from smpler_ros.message_types import message_types_from_ros
-from smpler_ros.offline.bag_run import evaluate_bag
-from smpler_ros.offline.config import EvaluationConfig
-from smpler_ros.offline.scene_bag import SceneBagConfig, write_scene_bag
+from smpler_ros.bags.bag_run import evaluate_bag
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
+from smpler_ros.messages.convert import header_message, people_from_message
+from smpler_ros.messages.images import camera_info_message, image_message
+from smpler_ros.messages.message_types import message_types_from_ros
 from tests.ros.conftest import StartNode
 from tests.ros.peer import Peer
 

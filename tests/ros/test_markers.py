@@ -5,9 +5,9 @@ from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
 from visualization_msgs.msg import MarkerArray
 
-from smpler_ros.convert import header_message
-from smpler_ros.markers import MeshMarkers
-from smpler_ros.message_types import message_types_from_ros
+from smpler_ros.messages.convert import header_message
+from smpler_ros.messages.markers import MeshMarkers
+from smpler_ros.messages.message_types import message_types_from_ros
 from tests.random_people import random_people
 from tests.ros.peer import Peer
 

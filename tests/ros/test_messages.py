@@ -17,22 +17,27 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from smpler_model.camera import Camera
+from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.messages import decode_depth, decode_image, frame_from_messages
 from smpler_model.frames import TranslationSource
-from smpler_model.messages import decode_depth, decode_image, frame_from_messages
-from smpler_model.tracker import TrackState
+from smpler_model.people.tracker import TrackState
 from smpler_msgs.msg import SmplPerson, SmplPersonArray
-from smpler_ros.bag_types import message_types_from_rosbags, register_smpler_msgs
-from smpler_ros.cdr import PointMarker, serialize_markers
-from smpler_ros.convert import (
+from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
+from smpler_ros.messages.cdr import PointMarker, serialize_markers
+from smpler_ros.messages.convert import (
     header_message,
     people_from_message,
     person_array_message,
     transforms_message,
 )
-from smpler_ros.images import camera_info_message, depth_message, image_message, jpeg_message
-from smpler_ros.markers import MeshMarkers, SkeletonMarkers
-from smpler_ros.message_types import (
+from smpler_ros.messages.images import (
+    camera_info_message,
+    depth_message,
+    image_message,
+    jpeg_message,
+)
+from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
+from smpler_ros.messages.message_types import (
     Message,
     MessageTypes,
     import_message_class,

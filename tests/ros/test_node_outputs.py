@@ -16,10 +16,10 @@ from sensor_msgs.msg import CompressedImage
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.messages import decode_image
-from smpler_model.skeleton import SMPL_JOINTS, SMPL_PARENTS
-from smpler_ros.markers import ADD, DELETE, DELETEALL
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
+from smpler_model.cameras.messages import decode_image
+from smpler_ros.messages.markers import ADD, DELETE, DELETEALL
 from tests.ros.boxed_camera import BOXES, FOCAL, HEIGHT, WIDTH, Camera
 from tests.ros.conftest import StartNode, reserve_domain
 from tests.ros.peer import NodeProcess, Peer

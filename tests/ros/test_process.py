@@ -7,7 +7,7 @@ from pathlib import Path
 NODE = """
 import sys
 from rclpy.clock import Clock
-from smpler_ros.process import ManagedNode, run_node
+from smpler_ros.node.node_process import ManagedNode, run_node
 
 class Failing(ManagedNode):
     def __init__(self):

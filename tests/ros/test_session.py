@@ -10,10 +10,10 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 
 from smpler_model.parameters import Value
-from smpler_ros.camera_output import CameraOutput
-from smpler_ros.frame_worker import Arrival
-from smpler_ros.node_parameters import NODE_PARAMETERS
-from smpler_ros.session import Session
+from smpler_ros.node.frame_worker import Arrival
+from smpler_ros.node.session import Session
+from smpler_ros.outputs.camera_output import CameraOutput
+from smpler_ros.parameters.table import NODE_PARAMETERS
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_session_that_fails_leaves_no_publishers(
     def missing(name: str) -> None:
         raise ImportError(f"no {name}")
 
-    monkeypatch.setattr("smpler_ros.hri_output.import_message_class", missing)
+    monkeypatch.setattr("smpler_ros.outputs.hri_output.import_message_class", missing)
     with pytest.raises(ImportError, match="publish_hri needs the package hri_msgs"):
         Session(node, values | {"publish_hri": True}, lambda *_: None)
     assert {publisher.topic for publisher in node.publishers} == before

@@ -6,7 +6,7 @@ import sys
 LATE = """
 import signal, threading, time
 from queue import SimpleQueue
-from smpler_ros.process import wait_for_stop
+from smpler_ros.node.node_process import wait_for_stop
 stop = SimpleQueue()
 signal.signal(signal.SIGTERM, lambda *_: stop.put(None))
 def send():

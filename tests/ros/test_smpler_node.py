@@ -8,7 +8,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from sensor_msgs.msg import CompressedImage, Image
 from visualization_msgs.msg import MarkerArray
 
-from smpler_ros.markers import DELETEALL
+from smpler_ros.messages.markers import DELETEALL
 from tests.ros.conftest import StartNode
 from tests.ros.peer import Peer
 

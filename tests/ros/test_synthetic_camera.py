@@ -17,12 +17,12 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
-from smpler_model.messages import NS_PER_S, decode_image, frame_from_messages, stamp_ns_of
+from smpler_model.cameras.messages import NS_PER_S, decode_image, frame_from_messages, stamp_ns_of
 from smpler_model.parameters import Value, default_values
 from smpler_msgs.msg import SmplPersonArray
-from smpler_ros.convert import people_from_message
-from smpler_ros.film import Film
-from smpler_ros.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
+from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
+from smpler_ros.camera.scene_player import Film
+from smpler_ros.messages.convert import people_from_message
 from tests.ros.peer import STARTUP_S, NodeProcess, Peer
 
 MODULE = "smpler_ros.synthetic_camera"
@@ -229,9 +229,9 @@ def test_a_body_that_is_missing_is_said(ros_domain: int, tmp_path: Path) -> None
     program = """
 import sys
 from pathlib import Path
-from smpler_model import builtin_body
-from smpler_ros import synthetic_camera
-builtin_body.BUILTIN_BODY_PATH = Path(sys.argv[1])
+from smpler_model.body import builtin
+from smpler_ros.camera import synthetic_camera
+builtin.BUILTIN_BODY_PATH = Path(sys.argv[1])
 sys.exit(synthetic_camera.main())
 """
     done = subprocess.run(

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from smpler_model.builtin_body import BUILTIN_BODY_PATH
-from smpler_model.synthetic.appearance import Atlas, Outfit, draw_outfits, make_atlas
-from smpler_model.synthetic.lighting import Lights, draw_lights
-from smpler_model.synthetic.noise import make_volume
-from smpler_model.synthetic.photograph import Wardrobe
+from smpler_model.body.builtin import BUILTIN_BODY_PATH
+from synthetic.camera.photograph import Wardrobe
+from synthetic.noise import make_volume
+from synthetic.people.appearance import Atlas, Outfit, draw_outfits, make_atlas
+from synthetic.world.lighting import Lights, draw_lights
 from tests.shapes import make_figure
-from tests.synthetic.body_geometry import Arrays
+from tests.synthetic.body.body_geometry import Arrays
 
 SIZE = 96
 

@@ -3,11 +3,11 @@ from dataclasses import fields
 import pytest
 import torch
 
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.skeleton import H36M_JOINTS, SMPL_JOINTS
-from smpler_model.synthetic.cameras import draw_cameras, look_at, project
-from smpler_model.synthetic.crops import BACKGROUND, PART_STRIDE, CropRenderer, Crops
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.skeleton import H36M_JOINTS, SMPL_JOINTS
+from smpler_model.body.smpl import Body
+from synthetic.camera.cameras import draw_cameras, look_at, project
+from synthetic.crops import BACKGROUND, PART_STRIDE, CropRenderer, Crops
 
 SIZE = 96
 

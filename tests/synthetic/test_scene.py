@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 import torch
 
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.camera import Camera
-from smpler_model.synthetic.lens import LensCanvas
-from smpler_model.synthetic.scene import CameraMotion, SyntheticScene
-from smpler_model.synthetic.truth import people_from_truth
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import Camera
+from synthetic.camera.lens import LensCanvas
+from synthetic.scene import CameraMotion, SyntheticScene
+from synthetic.truth import people_from_truth
 
 CAMERA = Camera(160, 120, 130.0, 130.0, 80.0, 60.0)
 LENS = Camera(160, 120, 130.0, 130.0, 80.0, 60.0, "plumb_bob", (-0.25, 0.07, 0.001, -0.001, 0.0))

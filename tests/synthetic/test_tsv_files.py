@@ -9,11 +9,11 @@ import torch
 import yaml
 from scipy.spatial.transform import Rotation
 
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.skeleton import LABELLED_EVALUATED, LABELLED_JOINTS
-from smpler_model.synthetic.crops import CropRenderer
-from smpler_model.synthetic.tsv_files import write_tsv_dataset
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.skeleton import LABELLED_EVALUATED, LABELLED_JOINTS
+from smpler_model.body.smpl import Body
+from synthetic.crops import CropRenderer
+from synthetic.tsv_files import write_tsv_dataset
 
 PEOPLE = 18  # more than one batch, not a whole number of them
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.config import SMPLER_NANO
-from smpler_model.synthetic.crops import CropRenderer
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.network.config import SMPLER_NANO
+from synthetic.crops import CropRenderer
 from tests.parity.seeded_dataset import write_dataset
-from training.crop_files import CropFiles, render_file, shard_path
-from training.data_settings import CropData
+from training.data.crop_files import CropFiles, render_file, shard_path
+from training.data.data_settings import CropData
 from training.settings import TrainSettings
 
 CROPS = 16

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from smpler_model.network import Smpler
+from smpler_model.network.smpler import Smpler
 
 BITS = [torch.bfloat16, torch.float16]
 

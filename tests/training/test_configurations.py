@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from smpler_model.body import Body
-from smpler_model.config import MODELS
-from smpler_model.synthetic.crops import CropRenderer
-from smpler_model.synthetic.tsv_files import write_tsv_dataset
+from smpler_model.body.smpl import Body
+from smpler_model.network.config import MODELS
+from synthetic.crops import CropRenderer
+from synthetic.tsv_files import write_tsv_dataset
 from training.configuration import (
     load_configuration,
     plain_values,
     settings_from_values,
     write_configuration,
 )
-from training.data_settings import TsvData
+from training.data.data_settings import TsvData
 from training.evaluate import EvaluateSettings
 from training.settings import TrainSettings, load_settings
 from training.train import Run

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from smpler_model.body import Body
-from smpler_model.config import SMPLER_NANO
-from training.render_people import render_people
+from smpler_model.body.smpl import Body
+from smpler_model.network.config import SMPLER_NANO
+from training.data.render_people import render_people
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = 24

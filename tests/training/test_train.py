@@ -3,18 +3,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smpler_model.body import Body
-from smpler_model.builtin_body import load_builtin_body
-from smpler_model.checkpoint import load_model
-from training.crop_errors import constant_answer, evaluate
-from training.crop_files import CropFiles
-from training.data_settings import CropData
-from training.learner import Learner
-from training.objectives import CropObjective
-from training.processes import Processes
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.checkpoints.files import load_model
+from training.data.crop_files import CropFiles
+from training.data.data_settings import CropData
+from training.learning.learner import Learner
+from training.learning.objectives import CropObjective
+from training.learning.processes import Processes
+from training.learning.starting_models import build_starting_model
+from training.learning.surface import SampledSurface
+from training.scoring.crop_errors import constant_answer, evaluate
 from training.settings import TrainSettings
-from training.starting_models import build_starting_model
-from training.surface import SampledSurface
 from training.train import WEIGHTS, Run
 
 

@@ -1,0 +1,1 @@
+"""Frames from recorded bags, whole or damaged."""

@@ -1,0 +1,1 @@
+"""SMPL as functions of tensors, and the files that hold a body."""

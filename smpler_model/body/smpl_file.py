@@ -1,0 +1,194 @@
+"""SMPL's own files: `.pkl` as released, for Python 2, with or without chumpy inside, and `.npz`.
+
+They are read here and not by `smplx`, which runs whatever a pickle asks for, needs chumpy, and is
+licensed for non-commercial research. Whoever has a `smplx` model already hands it over as it is.
+"""
+
+import pickle
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from smpler_model.body.archives import read_npz
+from smpler_model.body.arrays import BodyArrays, Floats
+from smpler_model.body.safe_pickle import array_from_pickled, load_pickle
+from smpler_model.body.skeleton import SMPL_SHAPE_COUNT
+
+Gender = Literal["neutral", "male", "female"]
+
+_REQUIRED = (
+    "v_template",
+    "f",
+    "weights",
+    "J_regressor",
+    "shapedirs",
+    "posedirs",
+    "kintree_table",
+)
+_FILE_NAMES: dict[Gender, tuple[str, str]] = {
+    "neutral": ("basicmodel_neutral_lbs", "smpl_neutral"),
+    "male": ("basicmodel_m_lbs", "smpl_male"),
+    "female": ("basicmodel_f_lbs", "smpl_female"),
+}
+"""How released files begin, and what `smplx` wants them renamed to; in lower case."""
+
+_ROOT = 2**32 - 1
+"""SMPL's mark for "no parent", -1 as an unsigned number."""
+
+
+def load_chosen_body(path: str | Path | None, gender: Gender) -> BodyArrays | None:
+    """Read the body that a user chose: a file, or one of a folder by its gender; None for none.
+
+    Raises:
+        ValueError: a file that does not fit, or a gender without a folder to choose from.
+        FileNotFoundError: there is no such file.
+    """
+    if path:
+        return load_smpl_file(path, gender=gender)
+    _check_choice(gender, "no body")
+    return None
+
+
+def load_smpl_file(
+    path: str | Path, regressor: Floats | None = None, *, gender: Gender = "neutral"
+) -> BodyArrays:
+    """Read a body from a SMPL file; neutral, male and female are files of their own.
+
+    Shape directions beyond the tenth are left out.
+
+    Args:
+        path: `.pkl`, read without running its code and without chumpy, or `.npz`; or a folder that
+            holds such files under their released names, or those that `smplx` expects.
+        regressor: (17, 6890) joints of `skeleton.H36M_JOINTS`, such as
+            `J_regressor_h36m_correct.npy`; the file's own, where it has one, if None.
+        gender: which of the files in a folder.
+
+    Raises:
+        ValueError: the file is damaged, unsafe, or no SMPL model, or a gender is to be chosen and
+            `path` is no folder.
+        FileNotFoundError: there is no such file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = find_smpl_file(path, gender)
+    elif path.is_file():
+        _check_choice(gender, f"the file {path}")
+    if not path.is_file():
+        raise FileNotFoundError(f"a SMPL file must be a file, got {path}; check the path")
+    if path.suffix not in _READERS:
+        raise ValueError(f"a SMPL file must be .pkl or .npz, got {path.name}; give one of these")
+    content = _READERS[path.suffix](path)
+    missing = [name for name in _REQUIRED if name not in content]
+    if missing:
+        raise ValueError(
+            f"{path} must hold {', '.join(_REQUIRED)}, got no {', '.join(missing)}; "
+            "give a SMPL model file"
+        )
+    if regressor is None and "J_regressor_h36m" in content:
+        regressor = array_from_pickled(content["J_regressor_h36m"])
+    try:
+        arrays = {name: array_from_pickled(content[name]) for name in _REQUIRED}
+        return _arrays_from_layout(arrays, regressor)
+    except ValueError as error:
+        raise ValueError(f"{path} holds no SMPL body: {error}") from error
+
+
+def find_smpl_file(folder: Path, gender: Gender) -> Path:
+    """Return the SMPL file of a gender in a folder.
+
+    Raises:
+        FileNotFoundError: there is none, or more than one.
+    """
+    released, renamed = _FILE_NAMES[gender]
+    found = [
+        file
+        for file in sorted(folder.iterdir())
+        if file.suffix in _READERS
+        and (file.stem.lower() == renamed or file.stem.lower().startswith(released))
+    ]
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found) or "none"
+        rest = "" if gender == "neutral" else " and leave gender neutral"
+        raise FileNotFoundError(
+            f"{folder} must hold one {gender} SMPL file, {renamed.upper()}.pkl or .npz or "
+            f"{released}*.pkl, got {names}; give the file itself{rest}"
+        )
+    return found[0]
+
+
+def _check_choice(gender: Gender, given: str) -> None:
+    """Refuse a gender where there is no folder to choose from."""
+    if gender != "neutral":
+        raise ValueError(
+            f"gender chooses from a folder of SMPL files, got {gender} and {given}; give the "
+            "folder as the body, or leave gender neutral"
+        )
+
+
+def arrays_from_smplx(model: nn.Module, regressor: Floats | None = None) -> BodyArrays:
+    """Take the body over from a `smplx.SMPL` model.
+
+    Args:
+        model: the `smplx.SMPL` module.
+        regressor: (17, 6890) joints of `skeleton.H36M_JOINTS`.
+    """
+    held = {name: values.cpu().numpy() for name, values in model.named_buffers()}
+    vertex_count = len(held["v_template"])
+    return BodyArrays(
+        v_template=held["v_template"],
+        faces=held["faces_tensor"],
+        weights=held["lbs_weights"],
+        J_regressor=held["J_regressor"],
+        shapedirs=held["shapedirs"][..., :SMPL_SHAPE_COUNT],
+        posedirs=held["posedirs"].T.reshape(vertex_count, 3, -1),
+        parents=held["parents"],
+        J_regressor_h36m=regressor,
+    )
+
+
+def save_smpl_npz(arrays: BodyArrays, path: str | Path) -> None:
+    """Write a body in SMPL's layout, compressed, which `load_smpl_file` reads."""
+    with Path(path).open("wb") as file:
+        np.savez_compressed(file, **_layout_from_arrays(arrays))
+
+
+def save_smpl_pickle(arrays: BodyArrays, path: str | Path) -> None:
+    """Write a body in SMPL's layout as a pickle of plain arrays, which `smplx` reads as well."""
+    with Path(path).open("wb") as file:
+        pickle.dump(_layout_from_arrays(arrays), file, protocol=2)
+
+
+_READERS = {".npz": read_npz, ".pkl": load_pickle}
+
+
+def _arrays_from_layout(arrays: dict[str, NDArray[Any]], regressor: Floats | None) -> BodyArrays:
+    parents = arrays["kintree_table"][0].astype(np.int64)
+    return BodyArrays(
+        v_template=arrays["v_template"],
+        faces=arrays["f"].astype(np.int64),
+        weights=arrays["weights"],
+        J_regressor=arrays["J_regressor"],
+        shapedirs=arrays["shapedirs"][..., :SMPL_SHAPE_COUNT],
+        posedirs=arrays["posedirs"],
+        parents=np.where(parents == _ROOT, -1, parents),
+        J_regressor_h36m=regressor,
+    )
+
+
+def _layout_from_arrays(arrays: BodyArrays) -> dict[str, Any]:
+    parents = arrays.parents.astype(np.int64) % 2**32
+    layout: dict[str, Any] = {
+        "v_template": arrays.v_template,
+        "f": arrays.faces.astype(np.uint32),
+        "weights": arrays.weights,
+        "J_regressor": arrays.J_regressor,
+        "shapedirs": arrays.shapedirs,
+        "posedirs": arrays.posedirs,
+        "kintree_table": np.stack((parents, np.arange(len(parents)))).astype(np.uint32),
+    }
+    if arrays.J_regressor_h36m is not None:
+        layout["J_regressor_h36m"] = arrays.J_regressor_h36m
+    return layout

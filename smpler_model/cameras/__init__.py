@@ -1,0 +1,1 @@
+"""Lenses, calibrations, and images as they come from cameras."""

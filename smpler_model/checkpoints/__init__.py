@@ -1,0 +1,1 @@
+"""Weights in files: official ones, ours, and the shipped one."""

@@ -1,0 +1,111 @@
+"""Whether a checkpoint fits a model, and if not, why."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from torch import Size, Tensor
+
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
+from smpler_model.checkpoints.official_layout import FULL_ATTENTION
+from smpler_model.network.config import MODELS, AttentionKind, ModelConfig
+
+FIRST_LAYER = "SMPL_predictor.fc1.weight"
+TRANSFORMER_PREFIX = "transformer."
+_ESTIMATE_SIZE = 6 * len(SMPL_JOINTS) + SMPL_SHAPE_COUNT + 3
+_PLACES = ".feat_position_embedding"
+"""Ends the keys of weights (1, c, side, side), one for each pixel of the finest map."""
+_STRIDE, _COARSEST_STRIDE = 4, 32  # of the finest and the coarsest map
+_NAMED_KEYS = 3
+
+
+class CheckpointError(ValueError):
+    """A file that cannot be loaded; the message says what was expected, what came, what to do."""
+
+
+def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:
+    """Return the named model whose sizes a state under official keys has, None if there is none.
+
+    The first layer of the first guess tells: its width and the channels that it reads. The size of
+    the images is the state's own, see `identify_image_size`.
+    """
+    if FIRST_LAYER not in state:
+        return None
+    is_full = any(f".{FULL_ATTENTION}." in key for key in state)
+    attention: AttentionKind = "full" if is_full else "decoupled"
+    for config in MODELS.values():
+        size = (config.regressor_width, config.channels[-1] + _ESTIMATE_SIZE)
+        if tuple(state[FIRST_LAYER].shape) == size:
+            side = identify_image_size(state) or config.image_size
+            return replace(config, attention=attention, image_size=side)
+    return None
+
+
+def identify_image_size(state: Mapping[str, Tensor]) -> int | None:
+    """Return the side in pixels of the images that a state under official keys is for.
+
+    None if it does not tell: it has no Transformer, or its blocks disagree.
+    """
+    shapes = {tuple(values.shape[-2:]) for key, values in state.items() if key.endswith(_PLACES)}
+    if len(shapes) != 1:
+        return None
+    height, width = shapes.pop()
+    fits = height == width and _STRIDE * height % _COARSEST_STRIDE == 0
+    return _STRIDE * height if fits else None
+
+
+def find_likely_cause(state: Mapping[str, Tensor], config: ModelConfig, *, whole: bool) -> str:
+    """Say why a file might not fit and what to do, judged by all its keys.
+
+    Args:
+        state: what the file holds, under official keys.
+        config: of the model that it was to fill.
+        whole: True for a whole SMPLer, False for the model of the first training stage.
+    """
+    found = identify_config(state)
+    if FIRST_LAYER not in state:
+        return "it is not a whole SMPLer checkpoint, give one"
+    if found and found.name != config.name:
+        return f"it is a {found.name} file, ask for that model"
+    has_transformer = any(key.startswith(TRANSFORMER_PREFIX) for key in state)
+    if whole and not has_transformer:
+        return "it is of the backbone stage of training, load it as that"
+    if has_transformer and not whole:
+        return "it is of a whole SMPLer, not of the backbone stage, load it as that"
+    if found and found.attention != config.attention:
+        return f"it was trained with {found.attention} attention, ask for that"
+    return "it is damaged or of another version, get it from its source again"
+
+
+def check_fit(
+    expected: Mapping[str, Size], found: Mapping[str, Tensor], *, source: str, cause: str
+) -> None:
+    """Compare the keys and shapes that a model expects with those of a file.
+
+    Args:
+        expected: shape of every official key of the model, or of a part of it.
+        found: what the file holds of that part.
+        source: begins the message.
+        cause: ends it.
+
+    Raises:
+        CheckpointError: they differ. The message names keys.
+    """
+    misshapen = [
+        f"{key} is {tuple(found[key].shape)} instead of {tuple(shape)}"
+        for key, shape in expected.items()
+        if key in found and found[key].shape != shape
+    ]
+    findings = {
+        "missing": [key for key in expected if key not in found],
+        "unknown": [key for key in found if key not in expected],
+        "of another shape": misshapen,
+    }
+    report = [f"{len(keys)} {kind} ({_abridge(keys)})" for kind, keys in findings.items() if keys]
+    if report:
+        raise CheckpointError(f"{source} does not fit: keys {', '.join(report)}; {cause}")
+
+
+def _abridge(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED_KEYS])
+    rest = len(names) - _NAMED_KEYS
+    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -1,0 +1,42 @@
+"""What comes with the package: a small model's weights."""
+
+from pathlib import Path
+
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.checkpoints.files import load_model
+from smpler_model.network.config import find_model
+from smpler_model.network.smpler import Smpler
+
+DATA = Path(__file__).parents[1] / "data"
+SHIPPED_MODELS = ("smpler_nano",)
+
+
+def shipped_path(name: str) -> Path:
+    """Return the file of a shipped model's weights.
+
+    Raises:
+        ValueError: no such model is shipped.
+    """
+    if name not in SHIPPED_MODELS:
+        raise ValueError(
+            f"shipped models are {', '.join(SHIPPED_MODELS)}, got '{name}'; give a file's path "
+            "for others"
+        )
+    return DATA / f"{name}.pt"
+
+
+def load_shipped_model(name: str, body: BodyArrays | None = None) -> Smpler:
+    """Build a shipped model with its weights, in evaluation mode.
+
+    Args:
+        name: one of `SHIPPED_MODELS`.
+        body: that it poses; the built-in one, with which it was trained, if None.
+
+    Raises:
+        ValueError: no such model is shipped.
+        CheckpointError: its file does not fit.
+        FileNotFoundError: its file is not there.
+    """
+    path = shipped_path(name)
+    return load_model(path, config=find_model(name), body=body or load_builtin_body())

@@ -1,0 +1,54 @@
+"""Meshes in files that other programs read: glTF (.glb) and Wavefront (.obj)."""
+
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from numpy.typing import ArrayLike
+
+from smpler_model.drawing.overlay import colour_of
+from smpler_model.frames import FrameResult
+
+MESH_SUFFIXES = ("glb", "obj")
+
+_VIEWER_FROM_OPTICAL = np.diag([1.0, -1.0, -1.0])
+"""These programs have y up and look along -z."""
+
+
+def write_meshes(path: Path, result: FrameResult, faces: ArrayLike) -> None:
+    """Write the people of a frame, each an object `person_ID`, in metres.
+
+    The camera is at the origin and looks along -z, y is up.
+
+    Args:
+        path: ends on .glb or .obj.
+        result: with vertices.
+        faces: (f, 3) of the body.
+
+    Raises:
+        ValueError: the result has no vertices, nobody is in it, or the suffix is another.
+        OSError: it cannot be written.
+    """
+    kind = path.suffix.removeprefix(".")
+    if kind not in MESH_SUFFIXES:
+        raise ValueError(f"meshes are written to .{' or .'.join(MESH_SUFFIXES)}, got {path}")
+    people = result.people
+    if people.vertices_m is None or not len(people):
+        raise ValueError("a mesh needs a result with people and their vertices, got none")
+    scene = trimesh.Scene()
+    for track_id, vertices in zip(people.ids.tolist(), people.vertices_m, strict=True):
+        scene.add_geometry(_mesh(vertices, faces, track_id), geom_name=f"person_{track_id}")
+    exported = scene.export(file_type=kind)  # type: ignore[no-untyped-call]
+    path.write_bytes(exported.encode() if isinstance(exported, str) else exported)
+
+
+def _mesh(vertices: ArrayLike, faces: ArrayLike, track_id: int) -> trimesh.Trimesh:
+    material = trimesh.visual.material.PBRMaterial(  # type: ignore[no-untyped-call]
+        baseColorFactor=(*colour_of(track_id), 255), metallicFactor=0.0, roughnessFactor=0.8
+    )
+    return trimesh.Trimesh(
+        np.asarray(vertices) @ _VIEWER_FROM_OPTICAL,
+        np.asarray(faces),
+        process=False,  # vertices keep SMPL's order
+        visual=trimesh.visual.TextureVisuals(material=material),  # type: ignore[no-untyped-call]
+    )

@@ -1,0 +1,177 @@
+"""Results in files: JSON lines, or one file of NumPy arrays."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.spatial.transform import Rotation
+
+from smpler_model.frames import FrameResult, People, TranslationSource
+from smpler_model.people.tracker import TrackState
+
+_DECIMALS = 6
+_MOST_COEFFICIENTS = 14
+
+
+class ResultFile(Protocol):
+    """Takes results one after the other. What was written is valid after `close`, at any time."""
+
+    def write(self, index: int, name: str, result: FrameResult) -> None:
+        """Write the result of a frame.
+
+        Args:
+            index: of the frame, from 0.
+            name: of the frame; empty where it has none.
+            result: of the frame.
+        """
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class JsonLinesFile:
+    """One line a frame, whole at any time. Lengths are in metres, angles in radians.
+
+    A line holds `index`, `name`, `stamp_ns`, `frame_id`, `camera` (intrinsics and lens) and
+    `people`; a person `id`, `state`, `score`, `box_xyxy` (pixels), `pose` (72, axis-angle),
+    `betas` (10), `translation_m`, `translation_covariance_m2` (3x3), `translation_source`,
+    `weak_camera` (s, tx, ty), `joints_m` (24x3) and `keypoints_px` (24x2, null behind the camera).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8")
+
+    def write(self, index: int, name: str, result: FrameResult) -> None:
+        """Write a line."""
+        record = {
+            "index": index,
+            "name": name,
+            "stamp_ns": result.stamp_ns,
+            "frame_id": result.frame_id,
+            "camera": asdict(result.camera),
+            "people": _describe(result.people),
+        }
+        self._file.write(json.dumps(record, allow_nan=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class ArraysFile:
+    """An .npz file, written when it is closed: f frames, and n people in all of them together.
+
+    `frame_*` arrays have f rows: `frame_stamps_ns`, `frame_names`, `frame_intrinsics` (fx, fy, cx,
+    cy), `frame_sizes` (width, height), `frame_lenses`, `frame_coefficients` (14, zeros behind the
+    lens' own), `frame_calibrated`. The others have n: `frames` (row of the frame), `ids`,
+    `states`, `scores`, `boxes_xyxy`, `poses` (72), `betas` (10), `translations_m`,
+    `covariances_m2` (3, 3), `sources`, `weak_cameras`, `joints_m` (24, 3) and `keypoints_px`
+    (24, 2; NaN behind the camera). Numbers are float32.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._frames: list[dict[str, ArrayLike]] = []
+        self._people: list[dict[str, Any]] = []
+
+    def write(self, index: int, name: str, result: FrameResult) -> None:
+        """Remember a result."""
+        camera, people = result.camera, result.people
+        coefficients = np.zeros(_MOST_COEFFICIENTS)
+        coefficients[: len(camera.coefficients)] = camera.coefficients
+        self._people.append(
+            {"frames": np.full(len(people), len(self._frames))} | _arrays_of(people)
+        )
+        self._frames.append(
+            {
+                "stamps_ns": result.stamp_ns,
+                "names": name,
+                "intrinsics": (camera.fx, camera.fy, camera.cx, camera.cy),
+                "sizes": (camera.width, camera.height),
+                "lenses": camera.lens,
+                "coefficients": coefficients,
+                "calibrated": camera.calibrated,
+            }
+        )
+
+    def close(self) -> None:
+        """Write the file, all of it or nothing."""
+        frames: dict[str, Any] = {
+            f"frame_{key}": np.array([frame[key] for frame in self._frames])
+            for key in (self._frames[0] if self._frames else ())
+        }
+        people: dict[str, Any] = {
+            key: np.concatenate([part[key] for part in self._people])
+            for key in (self._people[0] if self._people else ())
+        }
+        part = self._path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez_compressed(file, **frames, **people)
+        part.replace(self._path)
+
+
+RESULT_FILES: dict[str, Callable[[Path], ResultFile]] = {
+    "jsonl": JsonLinesFile,
+    "npz": ArraysFile,
+}
+"""Result files by their suffix."""
+
+
+def axis_angles(people: People) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return SMPL's pose vectors (n, 72), radians."""
+    n = len(people)
+    if n == 0:
+        return np.empty((0, 72))
+    vectors = Rotation.from_matrix(people.rotations.reshape(-1, 3, 3)).as_rotvec()
+    return np.asarray(vectors, np.float64).reshape(n, 72)
+
+
+def _describe(people: People) -> list[dict[str, Any]]:
+    poses = axis_angles(people)
+    return [_describe_person(people, row, poses[row]) for row in range(len(people))]
+
+
+def _describe_person(people: People, row: int, pose: ArrayLike) -> dict[str, Any]:
+    return {
+        "id": int(people.ids[row]),
+        "state": TrackState(people.states[row]).name.lower(),
+        "score": round(float(people.scores[row]), _DECIMALS),
+        "box_xyxy": _numbers(people.boxes_xyxy[row]),
+        "pose": _numbers(pose),
+        "betas": _numbers(people.betas[row]),
+        "translation_m": _numbers(people.translations_m[row]),
+        "translation_covariance_m2": _numbers(people.covariances_m2[row]),
+        "translation_source": TranslationSource(people.sources[row]).name.lower(),
+        "weak_camera": _numbers(people.weak_cameras[row]),
+        "joints_m": _numbers(people.joints_m[row]),
+        "keypoints_px": _numbers(people.keypoints_px[row]),
+    }
+
+
+def _arrays_of(people: People) -> dict[str, Any]:
+    numbers = {
+        "scores": people.scores,
+        "boxes_xyxy": people.boxes_xyxy,
+        "poses": axis_angles(people),
+        "betas": people.betas,
+        "translations_m": people.translations_m,
+        "covariances_m2": people.covariances_m2,
+        "weak_cameras": people.weak_cameras,
+        "joints_m": people.joints_m,
+        "keypoints_px": people.keypoints_px,
+    }
+    rows = {"ids": people.ids, "states": people.states, "sources": people.sources}
+    return rows | {name: array.astype(np.float32) for name, array in numbers.items()}
+
+
+def _numbers(array: Any) -> Any:  # noqa: ANN401 - nested lists
+    """Return an array as lists; JSON has no NaN, null stands for it."""
+    rounded = np.round(np.asarray(array, np.float64), _DECIMALS)
+    numbers = rounded.astype(object)
+    numbers[~np.isfinite(rounded)] = None
+    return numbers.tolist()

@@ -1,0 +1,171 @@
+"""A source through the pipeline into files."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.commands.mesh_files import write_meshes
+from smpler_model.commands.overlay_files import OverlayFile, OverlayImages, OverlayVideo
+from smpler_model.commands.result_files import RESULT_FILES, ResultFile
+from smpler_model.drawing.overlay import RenderStyle, draw_result
+from smpler_model.frames import Frame, FrameResult
+from smpler_model.pipeline import Pipeline
+from smpler_model.source import Source
+from smpler_model.step_times import StepTimes
+
+_WRITTEN = (
+    *("results.jsonl", "results.npz"),
+    *("overlay.mp4", "overlay_[0-9]*.mp4", "overlay.png", "overlay/*.png"),
+    *("mesh.glb", "mesh.obj", "mesh/*.glb", "mesh/*.obj"),
+)
+"""What a run may write into its folder."""
+
+Progress = Callable[[Iterable[Frame]], Iterable[Frame]]
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """What is written.
+
+    Attributes:
+        folder: for all files; made if it is not there.
+        results: suffix of the file of results, a key of `RESULT_FILES`.
+        overlay: what is drawn over the images; None for no overlay.
+        mesh: suffix of files of meshes, one of `MESH_SUFFIXES`; empty for none.
+        mesh_frames: of which frames, by their indices; empty for all with people.
+    """
+
+    folder: Path
+    results: str = "jsonl"
+    overlay: RenderStyle | None = field(default_factory=RenderStyle)
+    mesh: str = ""
+    mesh_frames: frozenset[int] = frozenset()
+
+
+class Outputs:
+    """The files of one run."""
+
+    def __init__(
+        self, config: OutputConfig, source: Source, faces: NDArray[np.int64], times: StepTimes
+    ) -> None:
+        """Make the folder and open the files.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        self._config, self._faces, self._times = config, faces, times
+        self._names, self._is_sequence = source.names, source.is_sequence
+        config.folder.mkdir(parents=True, exist_ok=True)
+        for path in files_of_run(config.folder):
+            path.unlink()
+        self._results: ResultFile = RESULT_FILES[config.results](
+            config.folder / f"results.{config.results}"
+        )
+        self._overlay = _open_overlay(config, source)
+
+    def needs_mesh(self, index: int) -> bool:
+        """Tell whether the people of a frame are wanted with their vertices."""
+        config = self._config
+        drawn = config.overlay is not None and config.overlay.needs_mesh
+        chosen = not config.mesh_frames or index in config.mesh_frames
+        return drawn or (bool(config.mesh) and chosen)
+
+    def write(self, index: int, frame: Frame, result: FrameResult) -> None:
+        """Write what was found in a frame.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        name = self._names.get(frame.stamp_ns, "")
+        with self._times.measure("write results"):
+            self._results.write(index, name, result)
+        if self._overlay is not None:
+            with self._times.measure("draw"):
+                rgb = draw_result(frame.rgb, result, self._faces, self._config.overlay)
+            with self._times.measure("write overlay"):
+                self._overlay.write(index, name if self._is_sequence else "overlay", rgb)
+        if self._wants_mesh(index, result):
+            with self._times.measure("write mesh"):
+                write_meshes(self._mesh_path(index, name), result, self._faces)
+
+    def close(self) -> None:
+        """Finish all files."""
+        with ExitStack() as stack:
+            stack.callback(self._results.close)
+            if self._overlay is not None:
+                stack.callback(self._overlay.close)
+
+    def _wants_mesh(self, index: int, result: FrameResult) -> bool:
+        chosen = not self._config.mesh_frames or index in self._config.mesh_frames
+        return bool(self._config.mesh) and chosen and len(result.people) > 0
+
+    def _mesh_path(self, index: int, name: str) -> Path:
+        folder, suffix = self._config.folder, self._config.mesh
+        if not self._is_sequence:
+            return folder / f"mesh.{suffix}"
+        (folder / "mesh").mkdir(exist_ok=True)
+        return folder / "mesh" / f"{name or f'{index:06d}'}.{suffix}"
+
+
+def files_of_run(folder: Path) -> list[Path]:
+    """Return the files in a folder that the next run into it removes; none if it holds no results.
+
+    The next run's frames may be others, and its files of other kinds.
+    """
+    if not any(folder.glob("results.*")):
+        return []
+    return [path for pattern in _WRITTEN for path in folder.glob(pattern)]
+
+
+def run_source(
+    source: Source, pipeline: Pipeline, outputs: Outputs, times: StepTimes, progress: Progress
+) -> tuple[int, int]:
+    """Process all frames and write what is found; what was written stays whatever happens.
+
+    Args:
+        source: of the frames.
+        pipeline: that finds people.
+        outputs: are closed in the end.
+        times: gets the time of every step.
+        progress: shows how far it is.
+
+    Returns:
+        How many frames there were, and how many people, counted by their ids.
+
+    Raises:
+        SourceError: the source breaks off.
+    """
+    ids: set[int] = set()
+    try:
+        for index, frame in enumerate(progress(_measured(source.frames, times))):
+            result = pipeline.process(frame, mesh=outputs.needs_mesh(index))
+            times.add(result.timings_ms)
+            outputs.write(index, frame, result)
+            times.frames += 1
+            ids.update(result.people.ids.tolist())
+    finally:
+        outputs.close()
+    return times.frames, len(ids)
+
+
+def _measured(frames: Iterator[Frame], times: StepTimes) -> Iterator[Frame]:
+    while True:
+        with times.measure("read"):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
+
+
+def _open_overlay(config: OutputConfig, source: Source) -> OverlayFile | None:
+    if config.overlay is None:
+        return None
+    if not source.is_sequence:
+        return OverlayImages(config.folder)
+    if source.names:
+        return OverlayImages(config.folder / "overlay")
+    return OverlayVideo(config.folder / "overlay.mp4", source.rate_hz)

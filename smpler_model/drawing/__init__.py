@@ -1,0 +1,1 @@
+"""Pictures of people: a rasteriser, shading, and overlays."""

@@ -1,0 +1,211 @@
+"""Results over the image they came from: meshes, skeletons, boxes and names.
+
+No window, no GPU, no display: OpenCV draws lines and text, `raster` draws meshes. Everything goes
+through the camera's lens, so it lies over the image as it was taken.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from smpler_model.body.skeleton import SMPL_PARENTS
+from smpler_model.cameras.camera import Camera
+from smpler_model.drawing.palette import colours_of
+from smpler_model.drawing.raster import rasterise
+from smpler_model.drawing.shading import blend, merge_people, shade, vertex_normals
+from smpler_model.frames import FrameResult, People, TranslationSource
+from smpler_model.people.tracker import TrackState
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Colour = tuple[int, int, int]
+
+_BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
+_SUBPIXEL_BITS = 4
+_FARTHEST_PX = 2**14  # beyond it OpenCV's fixed-point coordinates overflow
+_USUAL_HEIGHT = 480
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_DARK, _LIGHT = (20, 20, 20), (250, 250, 250)
+
+
+@dataclass(frozen=True)
+class RenderStyle:
+    """What is drawn.
+
+    Attributes:
+        mesh: bodies, where the result has vertices.
+        skeleton: lines between the joints.
+        boxes: what the tracker follows.
+        labels: id and distance.
+        opacity: of the bodies; 0 leaves the image, 1 hides it.
+    """
+
+    mesh: bool = True
+    skeleton: bool = True
+    boxes: bool = True
+    labels: bool = True
+    opacity: float = 0.75
+
+    @property
+    def needs_mesh(self) -> bool:
+        """Whether the pipeline has to compute vertices for it."""
+        return self.mesh and self.opacity > 0
+
+
+def draw_result(
+    rgb: Image, result: FrameResult, faces: ArrayLike, style: RenderStyle | None = None
+) -> Image:
+    """Draw the people of a result over their image.
+
+    Args:
+        rgb: (h, w, 3) uint8 image of the frame; not changed.
+        result: of the frame.
+        faces: (f, 3) of the body.
+        style: what to draw; everything if None.
+
+    Returns:
+        (h, w, 3) uint8 RGB.
+    """
+    style, people = style or RenderStyle(), result.people
+    canvas = rgb
+    if style.needs_mesh and people.vertices_m is not None and len(people):
+        canvas = _draw_meshes(rgb, result, people.vertices_m, faces, style.opacity)
+    canvas = canvas.copy() if canvas is rgb else canvas
+    weight = max(rgb.shape[0] / _USUAL_HEIGHT, 0.5)
+    for row in range(len(people)):
+        colour = colour_of(int(people.ids[row]))
+        if style.skeleton:
+            _draw_skeleton(canvas, people.keypoints_px[row], colour, weight)
+        if style.boxes:
+            seen = people.states[row] != TrackState.COASTING
+            _draw_box(canvas, people.boxes_xyxy[row], colour, weight * (2 if seen else 1))
+        if style.labels:
+            _draw_label(canvas, people.boxes_xyxy[row], label_of(people, row), colour, weight)
+    return canvas
+
+
+def colour_of(track_id: int) -> Colour:
+    """Return the RGB colour, 0 to 255, that a person has in all images and markers."""
+    red, green, blue = colours_of([track_id])[0].tolist()
+    return red, green, blue
+
+
+def label_of(people: People, row: int) -> str:
+    """Return a person's id and the distance of the pelvis; `~` where the camera was assumed."""
+    about = "~" if people.sources[row] == TranslationSource.FIELD_OF_VIEW else ""
+    hidden = " hidden" if people.states[row] == TrackState.COASTING else ""
+    distance_m = np.linalg.norm(people.joints_m[row, 0])
+    return f"{people.ids[row]}: {about}{distance_m:.1f} m{hidden}"
+
+
+def bend(points_m: ArrayLike, camera: Camera) -> Floats:
+    """Move points so that a pinhole shows them where the lens does, at the same depths.
+
+    Beyond the image a lens model may fold back into it; there the points go straight on outwards.
+
+    Args:
+        points_m: (..., 3) in the optical frame.
+        camera: with its lens.
+
+    Returns:
+        (..., 3) points for `camera.rectified()`.
+    """
+    points = np.asarray(points_m, np.float64)
+    if camera.lens == "none":
+        return points
+    bent = points.copy()
+    front = points[..., 2] > 0
+    ahead = points[front]
+    plane = ahead[:, :2] / ahead[:, 2:]
+    beyond = np.maximum(np.linalg.norm(plane, axis=1) / _field_radius(camera), 1.0)[:, None]
+    edge = np.column_stack([plane / beyond, np.ones(len(plane))])
+    pixels = camera.project(edge)
+    bent[front, :2] = (
+        (pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy) * beyond * ahead[:, 2:]
+    )
+    return bent
+
+
+def _field_radius(camera: Camera) -> float:
+    """Return how far from the axis, in metres at one metre's depth, the image reaches."""
+    x, y = np.linspace(0, camera.width - 1, 9), np.linspace(0, camera.height - 1, 9)
+    border = np.concatenate(
+        [
+            np.column_stack([np.tile(x, 2), np.repeat([0.0, y[-1]], 9)]),
+            np.column_stack([np.repeat([0.0, x[-1]], 9), np.tile(y, 2)]),
+        ]
+    )
+    rays = camera.unproject(border)
+    returned = np.linalg.norm(camera.project(rays) - border, axis=1) < 1
+    radii = np.linalg.norm(rays[:, :2], axis=1)[returned]
+    return 1.05 * float(radii.max()) if len(radii) else 1.0
+
+
+def _draw_meshes(
+    rgb: Image, result: FrameResult, vertices_m: ArrayLike, faces: ArrayLike, opacity: float
+) -> Image:
+    camera, ids = result.camera, result.people.ids
+    vertices, corners = merge_people(vertices_m, faces)
+    intrinsics = (camera.fx, camera.fy, camera.cx, camera.cy)
+    size = (rgb.shape[1], rgb.shape[0])
+    raster = rasterise(bend(vertices, camera), corners, intrinsics, size)
+    normals = raster.interpolate(corners, vertex_normals(vertices, corners))
+    seen = colours_of(ids)[raster.triangle // (len(corners) // len(ids))]
+    return blend(rgb, raster, shade(seen, normals), opacity)
+
+
+def _draw_skeleton(canvas: Image, keypoints_px: Floats, colour: Colour, weight: float) -> None:
+    bones = keypoints_px[_BONES]  # (23, 2, 2)
+    bones = _fixed_point(bones[np.isfinite(bones).all((1, 2))])
+    joints = _fixed_point(keypoints_px[np.isfinite(keypoints_px).all(1)])
+    dots = np.repeat(joints[:, None], 2, axis=1)  # a line of no length is a round dot
+    pale = tuple(round(0.35 * value + 0.65 * 255) for value in colour)
+    for lines, thickness, paint in (
+        (bones, 3 * weight, _DARK),
+        (dots, 5 * weight, _DARK),
+        (bones, 1.5 * weight, pale),
+        (dots, 3 * weight, pale),
+    ):
+        cv2.polylines(
+            canvas,
+            list(lines),
+            isClosed=False,
+            color=paint,
+            thickness=max(1, round(thickness)),
+            lineType=cv2.LINE_AA,
+            shift=_SUBPIXEL_BITS,
+        )
+
+
+def _draw_box(canvas: Image, box_xyxy: Floats, colour: Colour, thickness: float) -> None:
+    left, top, right, bottom = _whole(box_xyxy)
+    cv2.rectangle(canvas, (left, top), (right, bottom), colour, max(1, round(thickness)))
+
+
+def _draw_label(canvas: Image, box_xyxy: Floats, text: str, colour: Colour, weight: float) -> None:
+    weight = max(weight, 0.8)  # text gets unreadable sooner than lines
+    scale, thickness, pad = 0.5 * weight, max(1, round(weight)), round(3 * weight)
+    (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
+    left, top, _, _ = _whole(box_xyxy)
+    # Above the box, but inside the image.
+    x = min(max(left, 0), max(canvas.shape[1] - width - 2 * pad, 0))
+    bottom = min(max(top, height + below + 2 * pad), canvas.shape[0])
+    cv2.rectangle(
+        canvas, (x, bottom - height - below - 2 * pad), (x + width + 2 * pad, bottom), colour, -1
+    )
+    bright = float(np.dot(colour, (0.299, 0.587, 0.114))) > 128
+    ink = _DARK if bright else _LIGHT
+    place = (x + pad, bottom - pad - below)
+    cv2.putText(canvas, text, place, _FONT, scale, ink, thickness, cv2.LINE_AA)
+
+
+def _fixed_point(pixels: Floats) -> NDArray[np.int32]:
+    clipped = np.clip(pixels, -_FARTHEST_PX, _FARTHEST_PX)
+    return np.asarray(np.rint(clipped * 2**_SUBPIXEL_BITS), np.int32)
+
+
+def _whole(box_xyxy: Floats) -> list[int]:
+    whole: list[int] = np.clip(np.rint(box_xyxy), -_FARTHEST_PX, _FARTHEST_PX).astype(int).tolist()
+    return whole

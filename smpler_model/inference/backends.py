@@ -1,0 +1,178 @@
+"""The programs that can run the network, all to the same result; chosen by name.
+
+| name | what runs |
+|---|---|
+| `plain` | `network.Smpler` as it is: the reference for all others |
+| `eager` | the fast network, operation by operation |
+| `compiled` | the fast network through torch.compile; needs a C++ compiler, starts slowly |
+| `onnxruntime` | the fast network in ONNX Runtime, on a CPU |
+| `openvino` | the fast network in OpenVINO, on a CPU |
+| `cuda_graph` | the fast network as CUDA graphs, one for each bucket of people |
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from smpler_model.inference.cuda_graphs import BucketRunner, call_again, capture_graph
+from smpler_model.inference.export import (
+    ExportError,
+    example_crops,
+    fingerprint,
+    onnx_bytes,
+    read_metadata,
+)
+from smpler_model.inference.fast_network import FastSmpler
+from smpler_model.inference.optional_packages import import_optional, is_installed
+from smpler_model.inference.runners import (
+    OUTPUT_SIZE,
+    OnnxRuntimeRunner,
+    OpenVinoRunner,
+    PlainNetwork,
+    Runner,
+    TorchRunner,
+)
+from smpler_model.network.smpler import Smpler
+
+Backend = Literal["auto", "plain", "eager", "compiled", "onnxruntime", "openvino", "cuda_graph"]
+BACKENDS: tuple[Backend, ...] = (
+    *("auto", "plain", "eager", "compiled"),
+    *("onnxruntime", "openvino", "cuda_graph"),
+)
+Precision = Literal["auto", "float32", "half"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "half")
+
+_ON_CPU_ONLY = ("onnxruntime", "openvino")
+_IN_FLOAT32_ONLY = ("plain", "onnxruntime")
+_FASTEST_ON_CPU: tuple[Backend, ...] = ("onnxruntime",)
+"""OpenVINO is as fast, but is left to those who ask for it: when one of its networks is destroyed
+it leaves the thread a signal stack that is too small, and the next signal (Ctrl-C) kills the
+process.
+"""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a network is run.
+
+    Attributes:
+        backend: any but `auto`.
+        device: where.
+        half: whether maps are in half precision: float16 on a GPU, bfloat16 on a CPU.
+        exported: an ONNX file of this network, for `onnxruntime`; None to make one in memory.
+    """
+
+    backend: Backend
+    device: torch.device
+    half: bool
+    exported: Path | None = None
+
+
+def choose(
+    model: Smpler,
+    device: torch.device,
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    exported: Path | None = None,
+) -> Choice:
+    """Settle what `auto` stands for, and refuse what does not go together.
+
+    Raises:
+        ValueError: an unknown name, a package that is missing, or a combination that cannot run.
+    """
+    _check_name("backend", backend, BACKENDS)
+    _check_name("precision", precision, PRECISIONS)
+    cuda = device.type == "cuda"
+    if backend == "auto":
+        backend = "onnxruntime" if exported else _best_backend(model, device, precision)
+    half = precision == "half" or (
+        precision == "auto" and cuda and backend not in _IN_FLOAT32_ONLY
+    )
+    if cuda and backend in _ON_CPU_ONLY:
+        raise ValueError(
+            f"backend '{backend}' runs on a CPU only, got device '{device}'; choose 'cuda_graph'"
+        )
+    if backend == "cuda_graph" and not cuda:
+        raise ValueError(
+            f"backend 'cuda_graph' needs a CUDA device, got '{device}'; choose another backend"
+        )
+    if half and backend in _IN_FLOAT32_ONLY:
+        raise ValueError(
+            f"backend '{backend}' runs in float32 only, got precision 'half'; change one of them"
+        )
+    if exported and backend != "onnxruntime":
+        raise ValueError(
+            f"an exported network needs backend 'onnxruntime', got '{backend}'; change one of them"
+        )
+    if backend in _ON_CPU_ONLY:
+        import_optional(backend, f"backend '{backend}'")
+    return Choice(backend, device, half, exported)
+
+
+def build_runner(model: Smpler, choice: Choice) -> Runner:
+    """Return what runs a model in the way that was chosen.
+
+    Raises:
+        ValueError: the model cannot be run so, or the exported file is not of this model.
+    """
+    side = model.config.image_size
+    if choice.backend == "plain":
+        return TorchRunner(PlainNetwork(model), side, choice.device)
+    if choice.exported:
+        _check_exported(choice.exported, model)
+        return OnnxRuntimeRunner(choice.exported)
+    network = FastSmpler(model)
+    if choice.backend == "onnxruntime":
+        return OnnxRuntimeRunner(_onnx_of(network))
+    if choice.backend == "openvino":
+        return OpenVinoRunner(network, half=choice.half)
+    if choice.half:
+        network.halve(torch.float16 if choice.device.type == "cuda" else torch.bfloat16)
+    network.to(choice.device)
+    if choice.backend == "eager":
+        return TorchRunner(network, side, choice.device)
+    if choice.backend == "compiled":
+        compiled = torch.compile(network, dynamic=False)
+        return BucketRunner(compiled, side, OUTPUT_SIZE, choice.device, call_again)  # type: ignore[arg-type]
+    return BucketRunner(
+        network, side, OUTPUT_SIZE, choice.device, partial(capture_graph, device=choice.device)
+    )
+
+
+def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise ValueError(f"{what} must be one of {', '.join(known)}, got '{name}'; choose one")
+
+
+def _best_backend(model: Smpler, device: torch.device, precision: Precision) -> Backend:
+    """Return the fastest of what is installed, as measured by `benchmarks.inference`."""
+    if model.config.attention != "decoupled":
+        return "plain"
+    if device.type == "cuda":
+        return "cuda_graph"
+    if device.type == "cpu":
+        for backend in _FASTEST_ON_CPU:
+            fits = precision != "half" or backend not in _IN_FLOAT32_ONLY
+            if fits and is_installed(backend):
+                return backend
+    return "eager"
+
+
+def _onnx_of(network: FastSmpler) -> bytes:
+    return onnx_bytes(network, {"crops": example_crops(network.config.image_size)})
+
+
+def _check_exported(path: Path, model: Smpler) -> None:
+    """Refuse a file that holds another network than the model.
+
+    Raises:
+        ExportError: it does.
+    """
+    if read_metadata(path)["weights"] != fingerprint(model):
+        raise ExportError(
+            f"{path} must hold the weights and body of the chosen {model.config.name}, got "
+            "others; export the checkpoint again"
+        )

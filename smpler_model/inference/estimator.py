@@ -1,0 +1,173 @@
+"""The network at work: crops in, arrays out."""
+
+import logging
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smpler_model.body.skeleton import SMPL_VERTEX_COUNT
+from smpler_model.inference.backends import Backend, Precision, build_runner, choose
+from smpler_model.inference.cuda_graphs import BUCKETS
+from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
+from smpler_model.inference.fast_network import OUTPUT_SHAPES
+from smpler_model.inference.runners import OUTPUT_SIZE
+from smpler_model.network.smpler import JOINT_COUNT, Smpler
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What the network says of n crops; see `types.Stage` for the frames.
+
+    The network takes every crop for the middle of an image: its camera looks at the crop's centre.
+
+    Attributes:
+        rotations: (n, 24, 3, 3).
+        betas: (n, 10).
+        cameras: (n, 3) weak perspective (s, tx, ty).
+        joints_m: (n, 24, 3) before translation.
+        keypoints: (n, 24, 2) in [-1, 1] over the crop.
+    """
+
+    rotations: Floats
+    betas: Floats
+    cameras: Floats
+    joints_m: Floats
+    keypoints: Floats
+
+    def __len__(self) -> int:
+        return len(self.betas)
+
+    def __getitem__(self, rows: slice) -> "Estimates":
+        """Return some of the rows."""
+        return Estimates(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def turned(self, turns: Floats) -> "Estimates":
+        """Return the same people, turned by (n, 3, 3) rotations about their pelvis."""
+        rotations = self.rotations.copy()
+        rotations[:, 0] = turns @ rotations[:, 0]
+        pelvis = self.joints_m[:, :1]  # it stays where it is when the person turns
+        joints_m = (self.joints_m - pelvis) @ turns.swapaxes(-1, -2) + pelvis
+        return replace(self, rotations=rotations, joints_m=joints_m)
+
+
+class Estimator:
+    """A network in evaluation mode on its device.
+
+    Attributes:
+        model: the network; its body poses what `joints` and `vertices` are asked for.
+        device: where it runs.
+        side: of the crops, pixels.
+        backend: what runs it, see `backends`.
+    """
+
+    def __init__(
+        self,
+        model: Smpler,
+        device: str | torch.device = "cpu",
+        *,
+        backend: Backend = "auto",
+        precision: Precision = "auto",
+        exported: Path | None = None,
+    ) -> None:
+        """Prepare a network; what the first frames would wait for is done by `warm_up`.
+
+        Args:
+            model: moved to the device and put into evaluation mode.
+            device: where it runs.
+            backend: what runs it; `auto` takes the fastest that is installed.
+            precision: `half` keeps the image's maps in half precision; `auto` does so on a GPU.
+            exported: an ONNX file that was exported from this model, for `onnxruntime`.
+
+        Raises:
+            ValueError: an unknown name, a missing package, or what does not go together.
+            DeviceMemoryError: the network does not fit into the device's memory.
+        """
+        self.device = torch.device(device)
+        choice = choose(model, self.device, backend, precision, exported)
+        self.side = model.config.image_size
+        self.backend = choice.backend
+        with self._explain_memory():
+            self.model = model.to(self.device).eval()
+            self._runner = build_runner(self.model, choice)
+        self._most = BUCKETS[-1]  # people that are run at once
+
+    @torch.inference_mode()
+    def warm_up(self, people: int) -> None:
+        """Do now what the first frames with up to so many people would wait for."""
+        for count in sorted({min(count, people, self._most) for count in BUCKETS}):
+            self._run(np.zeros((count, self.side, self.side, 3), np.uint8))
+
+    @torch.inference_mode()
+    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+        """Estimate the person in each of (n, side, side, 3) uint8 RGB crops.
+
+        Raises:
+            DeviceMemoryError: not even one person fits into the device's memory.
+        """
+        packed = self._run(crops).astype(np.float64)
+        sizes = [int(np.prod(shape)) for shape in OUTPUT_SHAPES.values()]
+        parts = np.split(packed, np.cumsum(sizes)[:-1], axis=1)
+        shapes = OUTPUT_SHAPES.values()
+        return Estimates(*(p.reshape(-1, *s) for p, s in zip(parts, shapes, strict=True)))
+
+    @torch.inference_mode()
+    def joints(self, rotations: Floats, betas: Floats) -> Floats:
+        """Pose bodies: (n, 24, 3, 3) and (n, 10) -> (n, 24, 3) joints before translation."""
+        if len(betas) == 0:
+            return np.empty((0, JOINT_COUNT, 3))
+        with self._explain_memory():
+            joints = self.model.body.joints(self._tensor(rotations), self._tensor(betas))
+            return np.asarray(joints.double().cpu().numpy())
+
+    @torch.inference_mode()
+    def vertices(self, rotations: Floats, betas: Floats) -> NDArray[np.float32]:
+        """Pose bodies: (n, 24, 3, 3) and (n, 10) -> (n, 6890, 3) before translation."""
+        if len(betas) == 0:
+            return np.empty((0, SMPL_VERTEX_COUNT, 3), np.float32)
+        with self._explain_memory():
+            mesh = self.model.body.mesh(self._tensor(rotations), self._tensor(betas))
+            return np.asarray(mesh.vertices.float().cpu().numpy())
+
+    def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run on all crops, as many at once as fit: (n, OUTPUT_SIZE)."""
+        done = 0
+        rows = [np.empty((0, OUTPUT_SIZE), np.float32)]
+        while done < len(crops):
+            some = crops[done : done + self._most]
+            try:
+                with self._explain_memory():
+                    rows.append(self._runner.run(some))
+            except DeviceMemoryError:
+                if len(some) == 1:
+                    raise
+                self._take_fewer(len(some))
+                continue
+            done += len(some)
+        return np.concatenate(rows)
+
+    def _explain_memory(self) -> AbstractContextManager[None]:
+        return explain_memory("the network", self.device, "choose a smaller model")
+
+    def _take_fewer(self, people: int) -> None:
+        """Halve what is run at once, from now on."""
+        self._most = people // 2
+        self._runner.forget(self._most)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        logger.warning(
+            "%d people do not fit into the memory of %s; from now on %d are run at once",
+            people,
+            self.device,
+            self._most,
+        )
+
+    def _tensor(self, array: Floats) -> torch.Tensor:
+        return torch.from_numpy(array).to(self.device, torch.float32)

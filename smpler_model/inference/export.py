@@ -1,0 +1,256 @@
+"""The network as a file for other programs: ONNX and TorchScript.
+
+Both take (b, s, s, 3) uint8 RGB crops, for any b, and return what `fast_network.OUTPUT_SHAPES`
+names. A file is written only after what it says has been compared with the network.
+"""
+
+import hashlib
+import io
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler
+from smpler_model.inference.optional_packages import import_optional
+from smpler_model.network.smpler import Smpler
+
+ExportFormat = Literal["onnx", "torchscript", "tensorrt-ready-onnx"]
+EXPORT_FORMATS: tuple[ExportFormat, ...] = ("onnx", "torchscript", "tensorrt-ready-onnx")
+
+ONNX_OPSET = 17
+"""The first with LayerNormalization; reading maps at positions needs 16."""
+
+TENSORRT_OPERATORS = frozenset(
+    (
+        *("Abs", "Add", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "Div"),
+        *("Einsum", "Equal", "Erf", "Expand", "Floor", "Gather", "Gelu", "Gemm", "GridSample"),
+        *("Identity", "LayerNormalization", "MatMul", "Mul", "Neg", "Pad", "Pow", "Range"),
+        *("ReduceL2", "ReduceMean", "ReduceProd", "ReduceSum", "Relu", "Reshape", "Resize"),
+        *("Shape", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Transpose"),
+        *("Unsqueeze", "Where"),
+    )
+)
+"""Operators of ours that TensorRT's parser reads.
+
+Source: `docs/operators.md` of onnx/onnx-tensorrt; GridSample needs TensorRT 8.5, uint8 crops and
+LayerNormalization need 8.6.
+"""
+
+_METADATA = "smpler_model"
+_TOLERANCE = 1e-3
+_PEOPLE_TRIED = (1, 3)
+
+
+class ExportError(ValueError):
+    """A file cannot be written, or is not what it should be."""
+
+
+def fingerprint(model: Smpler) -> str:
+    """Return a hash of a model's weights and body."""
+    digest = hashlib.sha256(model.config.name.encode())
+    for name, values in [*model.state_dict().items(), *model.body.named_buffers()]:
+        digest.update(name.encode())
+        digest.update(values.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def onnx_bytes(
+    network: nn.Module,
+    inputs: Mapping[str, torch.Tensor],
+    outputs: tuple[str, ...] = tuple(OUTPUT_SHAPES),
+) -> bytes:
+    """Return a module as an ONNX model whose batch size is free.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+        inputs: an example of each, by name, with two people or more.
+        outputs: names of what it returns.
+    """
+    stream = io.BytesIO()
+    with torch.no_grad(), _quiet_exporter():
+        torch.onnx.export(
+            network,
+            tuple(inputs.values()),
+            stream,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=ONNX_OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes={name: {0: "people"} for name in (*inputs, *outputs)},
+        )
+    return stream.getvalue()
+
+
+def example_crops(side: int, people: int = 2) -> torch.Tensor:
+    """Return seeded crops (people, side, side, 3), uint8."""
+    rng = np.random.default_rng(0)
+    return torch.from_numpy(rng.integers(0, 256, (people, side, side, 3), np.uint8))
+
+
+def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
+    """Write a model for other programs, all at once, and only if it says what the model says.
+
+    Args:
+        model: with decoupled attention.
+        path: of the file; one that exists is replaced.
+        form: `onnx`; `tensorrt-ready-onnx`, which besides has only operators that TensorRT reads
+            and no dimension free but the batch; or `torchscript`.
+
+    Returns:
+        What was compared and how far it was apart, one sentence.
+
+    Raises:
+        ExportError: the file is not what it should be, or the package that runs it is missing.
+    """
+    network = FastSmpler(model)
+    metadata = {"model": model.config.name, "weights": fingerprint(model)}
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if form == "torchscript":
+            _write_torchscript(network, partial, metadata)
+            run = _load_torchscript(partial)
+        else:
+            _write_onnx(network, partial, metadata, for_tensorrt=form == "tensorrt-ready-onnx")
+            run = _load_onnx(partial)
+        gap = _compare(network, run)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    people = " and ".join(map(str, _PEOPLE_TRIED))
+    return f"{path}: {form}, equal to the network within {gap:.1e} for {people} people"
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return what an exported ONNX file says of itself: `model` and `weights`.
+
+    Raises:
+        ExportError: it was not written by `export_model`.
+        FileNotFoundError: there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"exported network must be a file, got {path}; check the path")
+    onnx = import_optional("onnx", "reading an exported network")
+    try:
+        found = onnx.load(path)
+    except Exception as error:  # protobuf's errors share no base class
+        raise ExportError(
+            f"{path} must be an ONNX file, got one that cannot be read; export it again"
+        ) from error
+    props = {prop.key: prop.value for prop in found.metadata_props}
+    if _METADATA not in props:
+        raise ExportError(
+            f"{path} must be an ONNX file of `python -m smpler_model export`, got another; export "
+            "the checkpoint"
+        )
+    metadata: dict[str, str] = json.loads(props[_METADATA])
+    return metadata
+
+
+def _write_onnx(
+    network: FastSmpler, path: Path, metadata: dict[str, str], *, for_tensorrt: bool
+) -> None:
+    onnx = import_optional("onnx", "exporting to ONNX")
+    content = onnx_bytes(network, {"crops": example_crops(network.config.image_size)})
+    model = onnx.load_from_string(content)
+    for name, shape in OUTPUT_SHAPES.items():
+        _declare_shape(model, name, shape)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = _METADATA, json.dumps(metadata)
+    onnx.checker.check_model(model)
+    if for_tensorrt:
+        _check_for_tensorrt(model)
+    onnx.save(model, path)
+
+
+def _declare_shape(model: Any, name: str, shape: tuple[int, ...]) -> None:  # noqa: ANN401
+    """Say what an output's dimensions are: only the first is free."""
+    output = next(output for output in model.graph.output if output.name == name)
+    dimensions = output.type.tensor_type.shape
+    del dimensions.dim[:]
+    dimensions.dim.add().dim_param = "people"
+    for size in shape:
+        dimensions.dim.add().dim_value = size
+
+
+def _check_for_tensorrt(model: Any) -> None:  # noqa: ANN401 - onnx has no types
+    others = {node.op_type for node in model.graph.node} - TENSORRT_OPERATORS
+    if others:
+        raise ExportError(
+            f"a graph for TensorRT must consist of operators it supports, got "
+            f"{', '.join(sorted(others))}; export as 'onnx' and tell us"
+        )
+
+
+def _write_torchscript(network: FastSmpler, path: Path, metadata: dict[str, str]) -> None:
+    with torch.no_grad(), _quiet_exporter():
+        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
+            network, example_crops(network.config.image_size), check_trace=False
+        )
+        torch.jit.save(traced, path, _extra_files={_METADATA: json.dumps(metadata)})
+
+
+def _load_torchscript(path: Path) -> nn.Module:
+    with _quiet_exporter():
+        loaded: nn.Module = torch.jit.load(path)  # type: ignore[no-untyped-call]
+    return loaded
+
+
+def _load_onnx(path: Path) -> Any:  # noqa: ANN401 - as callable as a module
+    onnxruntime = import_optional("onnxruntime", "verifying an ONNX file")
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return lambda crops: map(torch.from_numpy, session.run(None, {"crops": crops.numpy()}))
+
+
+def _compare(network: FastSmpler, run: Any) -> float:  # noqa: ANN401
+    """Return the largest difference over several batch sizes.
+
+    Raises:
+        ExportError: it is too large.
+    """
+    worst = 0.0
+    for people in _PEOPLE_TRIED:
+        crops = example_crops(network.config.image_size, people)
+        with torch.inference_mode():
+            pairs = zip(network(crops), run(crops), OUTPUT_SHAPES, strict=True)
+            for expected, found, name in pairs:
+                worst = max(worst, _gap(expected.numpy(), found.numpy(), name, people))
+    return worst
+
+
+def _gap(
+    expected: NDArray[np.float32], found: NDArray[np.float32], name: str, people: int
+) -> float:
+    if found.shape != expected.shape:
+        raise ExportError(
+            f"the exported {name} of {people} people must have shape {expected.shape}, got "
+            f"{found.shape}; nothing was written"
+        )
+    gap = float(np.abs(expected - found).max())
+    if not gap < _TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        raise ExportError(
+            f"the exported {name} of {people} people must equal the network's, got a difference "
+            f"of {gap:.1e}; nothing was written"
+        )
+    return gap
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Silence what PyTorch says of its TorchScript-based exporter and tracer.
+
+    It names them deprecated. The newer exporter needs a package more, and its graphs are larger;
+    what these write is compared with the network each time.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        yield

@@ -1,0 +1,147 @@
+"""What runs a network: PyTorch, ONNX Runtime or OpenVINO behind one protocol."""
+
+import io
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from smpler_model.inference.cuda_graphs import pack
+from smpler_model.inference.export import example_crops, onnx_bytes
+from smpler_model.inference.fast_network import (
+    OUTPUT_SHAPES,
+    CropsToMaps,
+    FastSmpler,
+    MapsToOutputs,
+    Outputs,
+)
+from smpler_model.inference.optional_packages import import_optional
+from smpler_model.network.smpler import Smpler
+
+OUTPUT_SIZE = sum(int(np.prod(shape)) for shape in OUTPUT_SHAPES.values())
+"""Numbers that the network returns for each person."""
+
+_MAP_NAMES = ("stride_4", "stride_8", "stride_16", "stride_32")
+
+
+class Runner(Protocol):
+    """What runs a network."""
+
+    def prepare(self, people: int) -> None:
+        """Do now what the first run with so many people would have to do."""
+
+    def forget(self, people: int) -> None:
+        """Give back what is kept for more than so many people."""
+
+    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Turn (n, side, side, 3) RGB crops into (n, OUTPUT_SIZE) numbers."""
+
+
+class PlainNetwork(nn.Module):
+    """`network.Smpler` behind the fast network's interface."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, model: Smpler) -> None:
+        super().__init__()
+        self.model = model
+        like = model.embedding.rotation.weight
+        mean, std = (
+            torch.tensor(v, dtype=torch.float64) for v in (model.config.mean, model.config.std)
+        )
+        self.register_buffer("mean", (255 * mean.view(3, 1, 1)).to(like))
+        self.register_buffer("scale", (1 / (255 * std.view(3, 1, 1))).to(like))
+
+    def forward(self, crops: Tensor) -> Outputs:
+        """As `FastSmpler.forward`."""
+        images = (crops.permute(0, 3, 1, 2) - self.mean) * self.scale
+        stage = self.model(images, mesh=False).final
+        return stage.rotations, stage.betas, stage.camera, stage.joints, stage.keypoints
+
+
+class TorchRunner:
+    """Calls a module for whatever number of people."""
+
+    def __init__(self, network: nn.Module, side: int, device: torch.device) -> None:
+        self._network, self._side, self._device = network.to(device), side, device
+
+    def prepare(self, people: int) -> None:
+        """Run once on nothing."""
+        self.run(np.zeros((people, self._side, self._side, 3), np.uint8))
+
+    def forget(self, people: int) -> None:
+        """Keep nothing, so there is nothing to give back."""
+
+    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Runner`."""
+        images = torch.from_numpy(crops).to(self._device)
+        packed: NDArray[np.float32] = pack(self._network(images)).cpu().numpy()
+        return packed
+
+
+class OnnxRuntimeRunner:
+    """Runs an ONNX model in ONNX Runtime."""
+
+    def __init__(self, model: bytes | Path) -> None:
+        onnxruntime = import_optional("onnxruntime", "backend 'onnxruntime'")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        self._session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
+        self._shape = self._session.get_inputs()[0].shape[1:]
+
+    def prepare(self, people: int) -> None:
+        """Run once on nothing."""
+        self.run(np.zeros((people, *self._shape), np.uint8))
+
+    def forget(self, people: int) -> None:
+        """Keep nothing, so there is nothing to give back."""
+
+    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Runner`."""
+        outputs = self._session.run(None, {"crops": crops})
+        return np.concatenate([values.reshape(len(crops), -1) for values in outputs], 1)
+
+
+class OpenVinoRunner:
+    """Runs the fast network in OpenVINO: backbone and refinement, each in its precision."""
+
+    def __init__(self, network: FastSmpler, *, half: bool) -> None:
+        crops = example_crops(network.config.image_size)
+        backbone = CropsToMaps(network)
+        with torch.inference_mode():
+            maps = dict(zip(_MAP_NAMES, backbone(crops), strict=True))
+        self._shape = crops.shape[1:]
+        self._backbone = _compile_openvino(
+            onnx_bytes(backbone, {"crops": crops}, _MAP_NAMES), "bf16" if half else "f32"
+        )
+        self._refinement = _compile_openvino(onnx_bytes(MapsToOutputs(network), maps), "f32")
+
+    def prepare(self, people: int) -> None:
+        """Run once on nothing."""
+        self.run(np.zeros((people, *self._shape), np.uint8))
+
+    def forget(self, people: int) -> None:
+        """Keep nothing, so there is nothing to give back."""
+
+    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Runner`."""
+        maps = self._backbone([crops]).values()
+        outputs = self._refinement(list(maps)).values()
+        return np.concatenate([values.reshape(len(crops), -1) for values in outputs], 1)
+
+
+def _compile_openvino(model: bytes, precision: str) -> Any:  # noqa: ANN401
+    openvino = import_optional("openvino", "backend 'openvino'")
+    options = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    core = openvino.Core()
+    return core.compile_model(core.read_model(io.BytesIO(model)), "CPU", options)

@@ -1,0 +1,66 @@
+"""Building networks, with weights to train from."""
+
+import torch
+from torch import nn
+
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.network.config import ModelConfig
+from smpler_model.network.mean_parameters import MeanParameters, upright_parameters
+from smpler_model.network.smpler import BackboneModel, RefinementBlock, Regressor, Smpler
+
+_POSITION_SPREAD = 0.1
+_DELTA_SPREAD = 1e-3
+_UNTURNED = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+"""No rotation, in six numbers."""
+
+
+def build_model(
+    config: ModelConfig, body_arrays: BodyArrays, mean_parameters: MeanParameters | None = None
+) -> Smpler:
+    """Build a SMPLer network with fresh weights, ready for training or for loading.
+
+    Args:
+        config: one of `config.MODELS`, or your own.
+        body_arrays: the body that it poses.
+        mean_parameters: where the first guess starts; an upright rest pose if None.
+    """
+    model = Smpler(config, body_arrays, mean_parameters or upright_parameters())
+    initialise(model)
+    return model
+
+
+def build_backbone_model(
+    config: ModelConfig, body_arrays: BodyArrays, mean_parameters: MeanParameters | None = None
+) -> BackboneModel:
+    """Build the model of the first training stage; arguments as for `build_model`."""
+    model = BackboneModel(config, body_arrays, mean_parameters or upright_parameters())
+    initialise(model)
+    return model
+
+
+@torch.no_grad()
+def initialise(model: BackboneModel) -> None:
+    """Draw the weights of all but the backbone, which timm initialises.
+
+    Every correction starts near zero, so that an untrained network stays near the mean parameters
+    rather than crumple the body.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear | nn.Conv2d) and not name.startswith("backbone."):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    for module in model.modules():
+        if isinstance(module, Regressor):
+            _start_from_zero(module.pose_delta, module.shape_delta, module.camera_delta)
+        elif isinstance(module, RefinementBlock):
+            _start_from_zero(module.rotation_delta, module.shape_delta, module.camera_delta)
+            module.rotation_delta.bias.copy_(torch.tensor(_UNTURNED))
+            nn.init.normal_(module.query_positions, std=_POSITION_SPREAD)
+            nn.init.normal_(module.map_positions, std=_POSITION_SPREAD)
+
+
+def _start_from_zero(*heads: nn.Linear) -> None:
+    for head in heads:
+        nn.init.normal_(head.weight, std=_DELTA_SPREAD)
+        nn.init.zeros_(head.bias)

@@ -1,0 +1,254 @@
+"""SMPLer: SMPL parameters from an image by decoupled attention, refined block by block.
+
+Source: Xu, Liu, Yan, "SMPLer: Taming Transformers for Monocular 3D Human Shape and Pose
+Estimation", IEEE TPAMI 2024. Differs: between blocks only the joints are computed, and the mesh
+once after the last; the output is the same.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
+from smpler_model.body.smpl import Body
+from smpler_model.network.attention import LAYER_NORM_EPS, UNITS
+from smpler_model.network.backbone import build_backbone
+from smpler_model.network.config import ModelConfig
+from smpler_model.network.estimates import Estimate, SmplerOutput, Stage
+from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
+from smpler_model.network.mean_parameters import MeanParameters
+from smpler_model.network.sampling import sample_map, sample_patches
+
+JOINT_COUNT = len(SMPL_JOINTS)
+SHAPE_QUERY, CAMERA_QUERY = JOINT_COUNT, JOINT_COUNT + 1
+QUERY_COUNT = JOINT_COUNT + 2
+CAMERA_SIZE = 3
+
+
+class Regressor(nn.Module):
+    """The first guess: refine mean parameters a few times from the pooled image feature.
+
+    Source: Kanazawa et al., "End-to-end Recovery of Human Shape and Pose", CVPR 2018.
+    """
+
+    initial_pose: Tensor
+    initial_shape: Tensor
+    initial_camera: Tensor
+
+    def __init__(self, config: ModelConfig, mean: MeanParameters) -> None:
+        super().__init__()
+        width = config.regressor_width
+        pose_size = 6 * JOINT_COUNT
+        self.iterations = config.regressor_iterations
+        self.hidden = nn.Sequential(
+            nn.Linear(config.channels[-1] + pose_size + SMPL_SHAPE_COUNT + CAMERA_SIZE, width),
+            nn.ReLU(),
+            nn.Dropout(config.regressor_dropout),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Dropout(config.regressor_dropout),
+        )
+        self.pose_delta = nn.Linear(width, pose_size)
+        self.shape_delta = nn.Linear(width, SMPL_SHAPE_COUNT)
+        self.camera_delta = nn.Linear(width, CAMERA_SIZE)
+        self.register_buffer("initial_pose", torch.tensor(mean.pose_6d)[None])
+        self.register_buffer("initial_shape", torch.tensor(mean.betas)[None])
+        self.register_buffer("initial_camera", torch.tensor(mean.camera)[None])
+
+    def forward(self, pooled: Tensor) -> Estimate:
+        """Refine the mean parameters for each image.
+
+        Args:
+            pooled: (b, n), the mean over pixels of the coarsest map with its n channels.
+        """
+        b = len(pooled)  # people
+        pose = self.initial_pose.expand(b, -1)
+        shape = self.initial_shape.expand(b, -1)
+        camera = self.initial_camera.expand(b, -1)
+        for _ in range(self.iterations):
+            hidden = self.hidden(torch.cat((pooled, pose, shape, camera), 1))
+            with _without_autocast(hidden):
+                hidden = hidden.to(pose.dtype)
+                pose = pose + self.pose_delta(hidden)
+                shape = shape + self.shape_delta(hidden)
+                camera = camera + self.camera_delta(hidden)
+        with _without_autocast(pose):
+            rotations = rotation_from_6d(pose.reshape(b, JOINT_COUNT, 6))
+        return Estimate(rotations, shape, camera)
+
+
+class QueryEmbedding(nn.Module):
+    """Turn an estimate into 26 queries: one for each joint, one for shape, one for the camera."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.rotation = nn.Linear(9, config.width)
+        self.shape = nn.Linear(SMPL_SHAPE_COUNT, config.width)
+        self.camera = nn.Linear(CAMERA_SIZE, config.width)
+        self.image = nn.Linear(config.channels[-1], config.width)
+
+    def forward(self, estimate: Estimate, pooled: Tensor) -> Tensor:
+        """Return the queries (b, 26, c) of an estimate and the (b, n) pooled coarsest map."""
+        joints = self.rotation(estimate.rotations.flatten(2))  # (b, 24, c)
+        shape = self.shape(estimate.betas)[:, None]
+        camera = self.camera(estimate.camera)[:, None]
+        image: Tensor = self.image(pooled)[:, None]
+        return torch.cat((joints, shape, camera), 1) + image
+
+
+class MapProjection(nn.Module):
+    """Bring a feature map to the Transformer's width, each pixel normalised."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(channels, width, kernel_size=1)
+        self.norm = nn.LayerNorm(width, LAYER_NORM_EPS)
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """(b, channels, h, w) -> (b, h, w, c)."""
+        pixels: Tensor = self.norm(self.convolution(feature_map).permute(0, 2, 3, 1))
+        return pixels
+
+
+class RefinementBlock(nn.Module):
+    """One Transformer block: look at the image where the joints are, correct the estimate."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        c, side = config.width, config.feature_sizes[0]
+        self.dropout = config.dropout
+        self.projections = nn.ModuleList(MapProjection(n, c) for n in config.channels)
+        self.joint_projection = nn.Linear(c, c)
+        self.query_projection = nn.Linear(c, c)
+        # A query's place in the sequence tells it which joint it is.
+        self.query_positions = nn.Parameter(torch.empty(QUERY_COUNT, c))
+        self.map_positions = nn.Parameter(torch.empty(1, c, side, side))
+        self.units = nn.ModuleList(UNITS[config.attention](config) for _ in range(config.units))
+        self.head = nn.Linear(c, c)
+        self.residual = nn.Linear(c, c)
+        self.rotation_delta = nn.Linear(c, 6)
+        self.shape_delta = nn.Linear(c, SMPL_SHAPE_COUNT)
+        self.camera_delta = nn.Linear(c, CAMERA_SIZE)
+
+    def forward(
+        self, queries: Tensor, stage: Stage, features: Sequence[Tensor]
+    ) -> tuple[Tensor, Estimate]:
+        """Refine a stage.
+
+        Args:
+            queries: (b, 26, c).
+            stage: the estimate so far, with the joints' positions in the image.
+            features: four maps (b, channels, h, w), finest first.
+
+        Returns:
+            The queries for the next block and the new estimate.
+        """
+        maps = [project(m) for project, m in zip(self.projections, features, strict=True)]
+        queries = queries + self._look_at_joints(maps[0], stage.keypoints)
+        tokens: Sequence[Tensor] = self._tokens(maps)
+        patches = sample_patches(maps[0], stage.keypoints)
+        updated = self.query_projection(queries) + self.query_positions
+        updated = F.dropout(updated, self.dropout, self.training)
+        for unit in self.units:
+            updated, tokens = unit(updated, tokens, patches)
+        queries = self.head(updated) + self.residual(queries)
+        return queries, self._correct(stage, queries)
+
+    def _look_at_joints(self, finest: Tensor, keypoints: Tensor) -> Tensor:
+        """Each joint's query gets the pixel it projects to, shape and camera the mean of all."""
+        seen = self.joint_projection(sample_map(finest, keypoints))  # (b, 24, c)
+        mean = seen.mean(1, keepdim=True)
+        return torch.cat((seen, mean, mean), 1)  # (b, 26, c)
+
+    def _tokens(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Add to every pixel what its position means, and drop the grid: (b, h * w, c) each."""
+        positions: Tensor = self.map_positions
+        tokens = []
+        for feature_map in maps:
+            tokens.append((feature_map + positions.permute(0, 2, 3, 1)).flatten(1, 2))
+            positions = F.avg_pool2d(positions, 2)  # the next map is half as fine
+        return tokens
+
+    def _correct(self, estimate: Estimate, queries: Tensor) -> Estimate:
+        with _without_autocast(queries):
+            queries = queries.to(estimate.rotations.dtype)
+            turn = rotation_from_6d(self.rotation_delta(queries[:, :JOINT_COUNT]))
+            return Estimate(
+                estimate.rotations @ turn,
+                estimate.betas + self.shape_delta(queries[:, SHAPE_QUERY]),
+                estimate.camera + self.camera_delta(queries[:, CAMERA_QUERY]),
+            )
+
+
+class BackboneModel(nn.Module):
+    """What training begins with: backbone, first guess and body, without the Transformer."""
+
+    def __init__(self, config: ModelConfig, arrays: BodyArrays, mean: MeanParameters) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = build_backbone(config)
+        self.regressor = Regressor(config, mean)
+        self.body = Body(arrays)
+
+    def forward(self, images: Tensor, *, mesh: bool = True) -> SmplerOutput:
+        """Estimate from (b, 3, s, s) normalised images; see `Smpler.forward`."""
+        return self._output([self.guess(self.backbone(images))], mesh)
+
+    def guess(self, features: Sequence[Tensor]) -> Stage:
+        """Return the first guess from four maps, of which it reads the coarsest."""
+        return self._observe(self.regressor(features[-1].mean((2, 3))))
+
+    def _observe(self, estimate: Estimate) -> Stage:
+        """Add to an estimate where its joints are, in space and in the image."""
+        with _without_autocast(estimate.rotations):
+            joints = self.body.joints(estimate.rotations, estimate.betas)
+            keypoints = project_weak_perspective(joints, estimate.camera)
+        return Stage(estimate.rotations, estimate.betas, estimate.camera, joints, keypoints)
+
+    def _output(self, stages: Sequence[Stage], mesh: bool) -> SmplerOutput:
+        last = stages[-1]
+        with _without_autocast(last.rotations):
+            surface = self.body.mesh(last.rotations, last.betas) if mesh else None
+        return SmplerOutput(tuple(stages), surface)
+
+
+class Smpler(BackboneModel):
+    """The whole network."""
+
+    def __init__(self, config: ModelConfig, arrays: BodyArrays, mean: MeanParameters) -> None:
+        super().__init__(config, arrays, mean)
+        self.embedding = QueryEmbedding(config)
+        self.blocks = nn.ModuleList(RefinementBlock(config) for _ in range(config.blocks))
+
+    def forward(self, images: Tensor, *, mesh: bool = True) -> SmplerOutput:
+        """Estimate one person in each image.
+
+        Args:
+            images: (b, 3, s, s) square crops, RGB, normalised with the config's mean and std.
+            mesh: whether to compute the surface of the last stage.
+        """
+        return self._output(self.refine(self.backbone(images)), mesh)
+
+    def refine(self, features: Sequence[Tensor]) -> list[Stage]:
+        """Return the first guess and its refinements from four maps, strides 4 to 32."""
+        pooled = features[-1].mean((2, 3))
+        stages = [self.guess(features)]
+        queries = self.embedding(stages[0], pooled)
+        for block in self.blocks:
+            queries, estimate = block(queries, stages[-1], features)
+            stages.append(self._observe(estimate))
+        return stages
+
+
+def _without_autocast(like: Tensor) -> AbstractContextManager[object]:
+    """Keep rotations, body and camera at full precision: half of it cannot hold a rotation.
+
+    Nothing is entered where no autocast is on, so that exporters do not see it.
+    """
+    kind = like.device.type
+    active = torch.is_autocast_enabled(kind)
+    return torch.autocast(kind, enabled=False) if active else nullcontext()

@@ -1,0 +1,1 @@
+"""Bags in, bags and errors out, without a running ROS."""

@@ -1,0 +1,94 @@
+"""One bag from its path to its summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from smpler_model.bags.reader import open_bag
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.engine import Engine
+from smpler_ros.bags.evaluation import Evaluation
+from smpler_ros.bags.inputs import choose_input
+from smpler_ros.bags.report import write_report
+from smpler_ros.bags.run_files import (
+    SUMMARY,
+    RunFiles,
+    choose_checkpoint,
+    lock_folder,
+    write_summary,
+)
+from smpler_ros.bags.summary import summarise
+from smpler_ros.bags.video import write_videos
+
+Summary = dict[str, Any]
+
+
+class Progress:
+    """Is told how far a run is; this one ignores it."""
+
+    def begin(self, total: int) -> None:
+        """Take the number of images."""
+
+    def advance(self, count: int) -> None:
+        """Take the number of images that were done since the last call."""
+
+
+def evaluate_bag(
+    bag: Path,
+    folder: Path,
+    config: EvaluationConfig,
+    engine: Engine | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Summary:
+    """Evaluate a bag.
+
+    Args:
+        bag: path of the bag.
+        folder: for the results.
+        config: what to do.
+        engine: network and detector, if they are loaded already.
+        resume: whether to go on with an earlier run in the folder, if there is one.
+        overwrite: whether to replace it.
+        progress: is told how far it is.
+        should_stop: is asked after each batch of images.
+
+    Returns:
+        The summary, which is also in the folder's `summary.json`.
+
+    Raises:
+        SourceError: nothing of the bag can be evaluated.
+        ValueError: something else does not fit; the message says what.
+        OSError: a file that cannot be read or written.
+    """
+    progress = progress or Progress()
+    with open_bag(bag) as reader, lock_folder(folder):
+        source = choose_input(reader, config)
+        checkpoint = choose_checkpoint(folder, config, bag, resume=resume, overwrite=overwrite)
+        if checkpoint.finished:
+            summary: Summary = json.loads((folder / SUMMARY).read_text())
+            if config.video and not any(folder.glob("overlay*.mp4")):
+                write_videos(folder)
+            return summary
+        engine = engine or Engine(config)
+        files = RunFiles(folder, config, checkpoint)
+        try:
+            evaluation = Evaluation(source, engine, config, files, checkpoint)
+            progress.begin(source.image_count)
+            complete = evaluation.run(progress.advance, should_stop)
+            summary = summarise(evaluation, source, engine, config, complete=complete)
+            write_summary(folder, summary)
+            write_report(folder, summary, evaluation.tally)
+            if config.video:
+                write_videos(folder)
+            if complete:
+                evaluation.save(finished=True)
+        finally:
+            files.close()
+    return summary

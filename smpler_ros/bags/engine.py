@@ -1,0 +1,102 @@
+"""Pipelines for bag after bag: the network is loaded once, memory is each bag's own."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.assembly import build_pipeline, choose_device, detector_factory
+from smpler_model.body.smpl import Body
+from smpler_model.detectors.detector import Detections, Detector, GivenBoxes
+from smpler_model.detectors.motion import MotionDetector
+from smpler_model.pipeline import Pipeline
+from smpler_ros.bags.config import EvaluationConfig
+
+
+class RecordingDetector:
+    """Hands on what a detector finds, and remembers what it found last.
+
+    Attributes:
+        inner: the detector.
+        last: what it found in the last image.
+    """
+
+    def __init__(self, inner: Detector) -> None:
+        self.inner = inner
+        self.last: Detections | None = None
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image."""
+        self.last = None
+        self.last = self.inner.detect(rgb)
+        return self.last
+
+    def reset(self) -> None:
+        """Forget earlier images."""
+        self.inner.reset()
+
+    @property
+    def remembers_images(self) -> bool:
+        """Whether what it finds depends on earlier images."""
+        return isinstance(self.inner, MotionDetector)
+
+
+class Engine:
+    """What several bags share."""
+
+    def __init__(self, config: EvaluationConfig) -> None:
+        """Load the network and the detector.
+
+        Raises:
+            ValueError: a model, body, detector or device that cannot be used.
+            OSError: a file that cannot be read.
+        """
+        self._name = Path(str(config.values["model"])).stem
+        if config.boxes == "truth":
+            create: type[GivenBoxes] | None = GivenBoxes
+        else:
+            create = None
+        self._create_detector = create or detector_factory(
+            config.values, choose_device(str(config.values["device"]))
+        )
+        self._pipeline = build_pipeline(config.values, self._create_detector)
+
+    @property
+    def body(self) -> Body:
+        """The body that the network poses."""
+        return self._pipeline.estimator.model.body
+
+    @property
+    def model(self) -> str:
+        """Name of the network, as the node gives it."""
+        return self._name
+
+    def create_pipeline(self) -> Pipeline:
+        """Return a pipeline that has seen nothing; its detectors are `RecordingDetector`s."""
+        shared = self._pipeline
+        return Pipeline(
+            shared.estimator, lambda: RecordingDetector(self._create_detector()), shared.config
+        )
+
+    def hash_body(self) -> dict[str, str]:
+        """Return the SHA-256 of the body's arrays and of its regressor of the 17 joints."""
+        arrays = {
+            name: values.cpu().numpy()
+            for name, values in self.body.named_buffers()
+            if name != "J_regressor_h36m"
+        }
+        regressor = self.body.J_regressor_h36m
+        hashes = {"arrays": _hash_arrays([arrays[name] for name in sorted(arrays)])}
+        if regressor is not None:
+            hashes["regressor"] = _hash_arrays([regressor.cpu().numpy()])
+        return hashes
+
+
+def _hash_arrays(arrays: list[NDArray[np.generic]]) -> str:
+    digest = hashlib.sha256()
+    for values in arrays:
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,294 @@
+"""One bag: every image through the pipeline, everything that is known of it into files.
+
+The files grow together and agree at each checkpoint. A run that goes on reads the input from its
+beginning again: images that were done are skipped, trackers are led through the logged detections,
+and from the checkpoint on everything is as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+
+from smpler_model.bags.reader import SourceError
+from smpler_model.detectors.detector import GivenBoxes, detections_from
+from smpler_model.frames import Frame, FrameResult, People
+from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
+from smpler_ros.bags.camera_messages import CameraTopics, find_namespaces
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.engine import Engine, RecordingDetector
+from smpler_ros.bags.inputs import Input
+from smpler_ros.bags.records import FrameRecord, person_rows, with_truth
+from smpler_ros.bags.run_files import STATE, RunFiles
+from smpler_ros.bags.run_state import Arrays, Checkpoint
+from smpler_ros.bags.run_statistics import Tally
+from smpler_ros.bags.transforms import TransformCopy
+
+Frames = Iterator[tuple[str, Frame]]
+Batch = dict[str, Frame]
+
+
+class Evaluation:
+    """A run over one bag. State is what the checkpoints hold, the tally, and the pipeline's.
+
+    Attributes:
+        tally: sums of what was done, also by the run that is gone on with.
+        damage: why the input ended early, in a sentence; None where it did not.
+        checkpoint: the last one.
+    """
+
+    def __init__(
+        self,
+        source: Input,
+        engine: Engine,
+        config: EvaluationConfig,
+        files: RunFiles,
+        checkpoint: Checkpoint,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            source: the bag.
+            engine: network and detector.
+            config: what to do.
+            files: of the output, as they were at the checkpoint.
+            checkpoint: to go on from.
+
+        Raises:
+            ValueError: a body with which no errors can be measured.
+        """
+        self._source, self._config, self._files = source, config, files
+        self._pipeline = engine.create_pipeline()
+        self._names = [camera.image for camera in source.cameras]
+        faces = engine.body.faces.cpu().numpy()
+        namespaces = find_namespaces(self._names)
+        self._topics = {
+            name: CameraTopics(name, namespaces[name], files.bag, config, engine.model, faces)
+            for name in self._names
+        }
+        self._accuracy = {
+            name: CameraAccuracy(engine.body, config.min_iou) for name in source.truths
+        }
+        self.tally, self.damage, self.checkpoint = Tally(), source.reader.damage, checkpoint
+        self._transforms = TransformCopy(
+            source.reader, checkpoint.transforms, static=not checkpoint.information
+        )
+        self._start = self._saved = time.monotonic()
+
+    def run(self, advance: Callable[[int], object], should_stop: Callable[[], bool]) -> bool:
+        """Process the images that are left, or as many as wanted.
+
+        Args:
+            advance: gets the number of images that were done.
+            should_stop: is asked after each batch.
+
+        Returns:
+            Whether the input's end was reached.
+
+        Raises:
+            SourceError: not a single image can be read.
+        """
+        frames = self._source.reader.read_frames(self._source.cameras, self.tally.leave_out)
+        reached = False
+        try:
+            self._go_on(frames)
+            advance(self.checkpoint.frames)
+            reached = self._process_all(frames, advance, should_stop)
+        except SourceError as error:  # what was read before it is kept
+            if not self.tally.frames:
+                raise
+            self.damage, reached = str(error), True
+        self.save()
+        return reached
+
+    def save(self, *, finished: bool = False) -> None:
+        """Make a checkpoint of everything that was done."""
+        lengths = self._files.commit()
+        now = time.monotonic()
+        state = {name: self._pipeline.camera_state(name) for name in self._names}
+        arrays: dict[str, Arrays] = {
+            f"smoother/{name}": state[name].smoother.snapshot() for name in self._names
+        }
+        arrays |= {f"errors/{name}": each.snapshot() for name, each in self._accuracy.items()}
+        self.checkpoint = replace(
+            self.checkpoint,
+            transforms=self._transforms.count,
+            wall_s=self.checkpoint.wall_s + now - self._start,
+            finished=finished,
+            lengths=lengths,
+            information=self._files.bag.information,
+            shown={name: self._topics[name].shown for name in self._names},
+            arrays=arrays,
+        )
+        self.checkpoint.save(self._files.folder / STATE)
+        self._start = self._saved = now
+
+    def _process_all(
+        self, frames: Frames, advance: Callable[[int], object], should_stop: Callable[[], bool]
+    ) -> bool:
+        batches = gather(frames, len(self._names))
+        while True:
+            start = time.perf_counter()
+            batch = next(batches, None)
+            if batch is None:
+                return True
+            timings_ms = {"read": 1e3 * (time.perf_counter() - start)}
+            self._process(batch, timings_ms)
+            advance(len(batch))
+            if should_stop():
+                return False
+            if time.monotonic() - self._saved >= self._config.checkpoint_s:
+                self.save()
+
+    def _process(self, batch: Batch, timings_ms: dict[str, float]) -> None:
+        """Process a batch and write what is known of it; on a fault, nothing of it."""
+        faults: dict[str, str] = {}
+        try:
+            with _measure(timings_ms, "truth"):
+                truths = self._find_truths(batch)
+            results = self._pipeline.process_batch(
+                batch,
+                mesh=self._config.needs_mesh,
+                report=lambda name, error: faults.update({name: _explain(error)}),
+            )
+            for result in results.values():
+                timings_ms |= result.timings_ms
+            with _measure(timings_ms, "errors"):
+                pairs = {name: self._compare(name, results, truths) for name in results}
+        except Exception:
+            self.save()  # what was done before is not to be lost
+            raise
+        with _measure(timings_ms, "write"):
+            for name, frame in batch.items():
+                self._log(name, faults.get(name, ""))
+                if name in results:
+                    self._write(name, frame, results[name], truths.get(name), pairs.get(name))
+        self._files.timings.write_rows(
+            (self.checkpoint.batches, step, f"{ms:.4g}") for step, ms in timings_ms.items()
+        )
+        self.tally.add_timings(timings_ms)
+        self.checkpoint = replace(
+            self.checkpoint,
+            frames=self.checkpoint.frames + len(batch),
+            batches=self.checkpoint.batches + 1,
+        )
+
+    def _find_truths(self, batch: Batch) -> dict[str, People]:
+        """Return the true people of labelled images; hand their boxes to the detectors if told."""
+        truths = {}
+        for name, frame in batch.items():
+            truth = self._source.truths.get(name)
+            people = None if truth is None else truth.at(frame.stamp_ns)
+            if people is not None:
+                truths[name] = people
+            detector = self._detector(name).inner
+            if isinstance(detector, GivenBoxes):
+                detector.give(detections_from([] if people is None else people.boxes_xyxy))
+        return truths
+
+    def _compare(
+        self, name: str, results: dict[str, FrameResult], truths: dict[str, People]
+    ) -> Pairs | None:
+        if name not in truths:
+            return None
+        result = results[name]
+        return self._accuracy[name].compare(result.stamp_ns, result.people, truths[name])
+
+    def _log(self, name: str, fault: str) -> None:
+        if fault:
+            self.tally.leave_out(name, fault)
+        found = fault or self._detector(name).last
+        assert found is not None
+        self._files.log(found)
+
+    def _write(
+        self,
+        name: str,
+        frame: Frame,
+        result: FrameResult,
+        truth: People | None,
+        pairs: Pairs | None,
+    ) -> None:
+        self._transforms.copy_until(frame.stamp_ns, self._files.bag)
+        self._topics[name].write(frame, result)
+        index = self.tally.frames[name]
+        record = FrameRecord(
+            name, index, frame.stamp_ns, self.checkpoint.batches, len(result.people)
+        )
+        if truth is not None and pairs is not None:
+            record = with_truth(record, truth, pairs)
+        rows, people = person_rows(name, index, result, pairs)
+        self._files.frames.write_rows([record.row()])
+        self._files.people.write_rows(rows)
+        self.tally.add_frame(record)
+        for person in people:
+            self.tally.add_person(person)
+
+    def _go_on(self, frames: Frames) -> None:
+        """Bring everything to where the checkpoint was made."""
+        done = zip(islice(frames, self.checkpoint.frames), self._files.logged(), strict=False)
+        for (name, frame), logged in done:
+            state = self._pipeline.camera_state(name)
+            state.follow_clock(frame.stamp_ns)
+            if name in self._source.truths:
+                self._source.truths[name].at(frame.stamp_ns)  # it follows the clock, too
+            if isinstance(logged, str):
+                self.tally.leave_out(name, logged)
+                continue
+            if self._detector(name).remembers_images:
+                logged = state.detector.detect(frame.rgb)
+            state.tracker.update(frame.stamp_ns, logged)
+        for purpose, arrays in self.checkpoint.arrays.items():
+            kind, _, name = purpose.partition("/")
+            if kind == "smoother":
+                self._pipeline.camera_state(name).smoother.restore(arrays)
+            else:
+                self._accuracy[name].restore(arrays)
+        for name, shown in self.checkpoint.shown.items():
+            self._topics[name].shown = shown
+        if self.checkpoint.frames:
+            self._files.restore(self.tally)
+
+    def _detector(self, name: str) -> RecordingDetector:
+        detector = self._pipeline.camera_state(name).detector
+        assert isinstance(detector, RecordingDetector)
+        return detector
+
+
+def gather(frames: Frames, cameras: int) -> Iterator[Batch]:
+    """Give images of different cameras that follow one another together, for one batch.
+
+    Args:
+        frames: image topic and frame, in the order of the stamps.
+        cameras: how many there are.
+    """
+    batch: Batch = {}
+    try:
+        for name, frame in frames:
+            if name in batch:
+                yield batch
+                batch = {}
+            batch[name] = frame
+            if len(batch) == cameras:
+                yield batch
+                batch = {}
+    except SourceError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _explain(error: Exception) -> str:
+    return f"the detector failed: {type(error).__name__}: {error}"
+
+
+@contextmanager
+def _measure(timings_ms: dict[str, float], step: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings_ms[step] = 1e3 * (time.perf_counter() - start)

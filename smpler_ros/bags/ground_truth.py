@@ -1,0 +1,296 @@
+"""The truth about the people in a bag: from a topic of it, or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from smpler_model.bags.reader import BagMessage, BagReader, SourceError
+from smpler_model.bags.stamp_order import REWIND_NS
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
+from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
+from smpler_model.frames import People
+from smpler_ros.messages.convert import people_from_message
+
+PEOPLE_TYPE = "smpler_msgs/msg/SmplPersonArray"
+WITHOUT = "none"
+
+STAMP_TOLERANCE_NS = 1_000_000
+"""The truth is that of an image whose stamp is no farther from its own."""
+
+_KEPT_NS = 5 * NS_PER_S  # how much truth is held for images that come late
+_AHEAD_NS = NS_PER_S  # truth that is recorded this much out of order is found
+_J = len(SMPL_JOINTS)
+_FILE_FIELDS: dict[str, tuple[int, ...]] = {
+    "stamps_ns": (),
+    "ids": (),
+    "boxes_xyxy": (4,),
+    "pose": (3 * _J,),
+    "betas": (SMPL_SHAPE_COUNT,),
+    "translations_m": (3,),
+}
+
+
+class Truth(Protocol):
+    """What is known of the people before one camera."""
+
+    def at(self, stamp_ns: int) -> People | None:
+        """Return the people at a stamp; None where the image is not labelled.
+
+        Stamps are asked for in order. One that is more than `REWIND_NS` before those before it
+        means that the clock was set back.
+        """
+
+
+class TopicTruth:
+    """The truth in a `SmplPersonArray` topic, read along with the images in bounded memory.
+
+    Where the clock was set back, another pass begins, with the images as with the truth: images of
+    a pass have the truth of that pass alone.
+    """
+
+    def __init__(self, reader: BagReader, topic: str) -> None:
+        """Prepare.
+
+        Args:
+            reader: of the bag.
+            topic: of the truth.
+        """
+        passes = groupby(_read(reader, topic), _PassNumber())
+        self._passes = (_Pass(messages) for _, messages in passes)
+        self._pass = self._begin_pass()
+        self._asked_ns = 0
+
+    def at(self, stamp_ns: int) -> People | None:
+        """Return the people at a stamp; see `Truth`."""
+        if stamp_ns < self._asked_ns - REWIND_NS:
+            self._pass = self._begin_pass()
+        self._asked_ns = stamp_ns
+        return self._pass.at(stamp_ns)
+
+    def _begin_pass(self) -> _Pass:
+        """Leave the pass before, also what of it was not read yet."""
+        return next(self._passes, _Pass(iter(())))
+
+
+class _Pass:
+    """The truth while the clock was not set back. State is what was read of it, near images."""
+
+    def __init__(self, messages: Iterator[BagMessage]) -> None:
+        self._messages = messages
+        self._held: dict[int, People] = {}
+        self._newest_ns = 0
+        self._ended = False
+
+    def at(self, stamp_ns: int) -> People | None:
+        while not self._ended and self._newest_ns < stamp_ns + _AHEAD_NS:
+            self._take()
+        self._held = {
+            stamp: people
+            for stamp, people in self._held.items()
+            if abs(stamp - stamp_ns) <= _KEPT_NS
+        }
+        nearest = min(self._held, key=lambda stamp: abs(stamp - stamp_ns), default=None)
+        if nearest is None or abs(nearest - stamp_ns) > STAMP_TOLERANCE_NS:
+            return None
+        return self._held[nearest]
+
+    def _take(self) -> None:
+        each = next(self._messages, None)
+        if each is None:
+            self._ended = True
+            return
+        stamp = stamp_ns_of(each.message)
+        self._newest_ns = stamp
+        self._held[stamp] = people_from_message(each.message)
+
+
+class _PassNumber:
+    """Counts how often the clock was set back before a message."""
+
+    def __init__(self) -> None:
+        self._count = self._newest_ns = 0
+
+    def __call__(self, each: BagMessage) -> int:
+        stamp = stamp_ns_of(each.message)
+        if stamp < self._newest_ns - REWIND_NS:
+            self._count, self._newest_ns = self._count + 1, stamp
+        self._newest_ns = max(self._newest_ns, stamp)
+        return self._count
+
+
+class FileTruth:
+    """The truth in a `.npz` file of m rows, one a person an image.
+
+    Fields: `stamps_ns` (m) int64 of the images, `ids` (m) of the persons, `boxes_xyxy` (m, 4)
+    pixels, `pose` (m, 72) axis-angle, rad, the first joint's in the optical frame, `betas`
+    (m, 10), `translations_m` (m, 3) SMPL's translation in the optical frame. Optional: `cameras`
+    (m) image topics, needed for a bag with several; `vertices_m` (m, 6890, 3) in the optical
+    frame; `labelled_ns` (k) stamps of labelled images in which there is nobody. Stamps tell images
+    apart: for a recording whose clock was set back, the truth must be a topic.
+
+    Attributes:
+        cameras: image topics that the file names; None where it names none.
+    """
+
+    def __init__(self, path: Path, camera: str) -> None:
+        """Read the file.
+
+        Args:
+            path: of the file.
+            camera: image topic whose rows are used, where the file names topics.
+
+        Raises:
+            ValueError: a file of another form.
+            OSError: a file that cannot be read.
+        """
+        fields = _read_fields(path)
+        self.cameras: frozenset[str] | None = None
+        mine = slice(None)
+        if "cameras" in fields:
+            self.cameras = frozenset(fields["cameras"].tolist())
+            mine = fields["cameras"] == camera
+        self._fields = {
+            name: values[mine]
+            for name, values in fields.items()
+            if name not in ("cameras", "labelled_ns")
+        }
+        stamps = self._fields["stamps_ns"]
+        self._stamps = np.unique(np.concatenate([stamps, fields.get("labelled_ns", stamps[:0])]))
+
+    def at(self, stamp_ns: int) -> People | None:
+        """Return the people at a stamp; see `Truth`."""
+        if not len(self._stamps):
+            return None
+        nearest = self._stamps[np.abs(self._stamps - stamp_ns).argmin()]
+        if abs(int(nearest) - stamp_ns) > STAMP_TOLERANCE_NS:
+            return None
+        rows = np.flatnonzero(self._fields["stamps_ns"] == nearest)
+        return _people({name: values[rows] for name, values in self._fields.items()})
+
+
+def read_file_truths(
+    path: Path, cameras: Sequence[str], topics: Collection[str]
+) -> dict[str, Truth]:
+    """Return the truth of each camera in a file.
+
+    Args:
+        path: of the file, as for `FileTruth`.
+        cameras: image topics.
+        topics: of the bag.
+
+    Raises:
+        ValueError: a file of another form, or that does not tell the cameras apart.
+        OSError: a file that cannot be read.
+    """
+    truths = {camera: FileTruth(path, camera) for camera in cameras}
+    named = next(iter(truths.values())).cameras
+    if named is None and len(cameras) > 1:
+        raise ValueError(
+            f"{path} must hold cameras, the image topic of each row, for a bag with several, got "
+            "none; add them, or evaluate the cameras one by one"
+        )
+    if strange := (named or frozenset()) - set(topics):
+        raise ValueError(
+            f"the cameras in {path} must be image topics of the bag, got '{min(strange)}'; "
+            "correct it, or leave its rows out"
+        )
+    return dict(truths)
+
+
+def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dict[str, str]:
+    """Return the topics of the truth by the cameras' image topics.
+
+    Args:
+        reader: of the bag.
+        cameras: image topics.
+        wanted: topics, separated by commas; if empty, those of the type with `truth` in their
+            names: others may be what a node said. Each belongs to the camera with which it shares
+            most of its name.
+
+    Raises:
+        SourceError: a topic that is not there, or cameras that share one.
+    """
+    topics = {name for name, topic in reader.topics.items() if topic.type == PEOPLE_TYPE}
+    chosen = {name.strip() for name in wanted.split(",") if name.strip()}
+    if missing := chosen - topics:
+        listed = ", ".join(sorted(topics)) or "none"
+        raise SourceError(
+            f"the truth must be a topic of {PEOPLE_TYPE} in {reader.path}, which has {listed}, "
+            f"got '{min(missing)}'; choose one of them or a .npz file"
+        )
+    if not chosen:
+        chosen = {name for name in topics if "truth" in name}
+    found: dict[str, str] = {}
+    for topic in sorted(chosen):
+        shared = {camera: _shared_parts(camera, topic) for camera in cameras}
+        best = [camera for camera in cameras if shared[camera] == max(shared.values())]
+        if len(best) != 1 or best[0] in found:
+            raise SourceError(
+                f"each topic of the truth must share its name with one camera, got {topic} beside "
+                f"{', '.join(best)}; name one topic of the truth for each camera, or evaluate the "
+                "cameras one by one"
+            )
+        found[best[0]] = topic
+    return found
+
+
+def _read(reader: BagReader, topic: str) -> Iterator[BagMessage]:
+    try:
+        yield from reader.read_messages([topic])
+    except SourceError:
+        return  # where the bag breaks off the images end, too, and that is reported
+
+
+def _shared_parts(first: str, second: str) -> int:
+    parts = zip(first.strip("/").split("/"), second.strip("/").split("/"), strict=False)
+    count = 0
+    for one, other in parts:
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def _read_fields(path: Path) -> dict[str, NDArray[np.generic]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            fields = {name: archive[name] for name in archive.files}
+    except ValueError as error:
+        raise ValueError(f"{path} must be a .npz of plain arrays, got {error}") from None
+    for name, shape in _FILE_FIELDS.items():
+        expected = (len(fields.get("stamps_ns", ())), *shape)
+        got = fields[name].shape if name in fields else "none"
+        if got != expected:
+            raise ValueError(
+                f"{path} must hold {name} of shape {expected}, one row a person an image, got "
+                f"{got}; see `evaluate_bag --help`"
+            )
+    return fields
+
+
+def _people(fields: Mapping[str, NDArray[np.generic]]) -> People:
+    n = len(fields["ids"])
+    rotations = Rotation.from_rotvec(fields["pose"].reshape(-1, 3)).as_matrix() if n else []
+    vertices = fields.get("vertices_m")
+    return People(
+        ids=fields["ids"].astype(np.int64),
+        states=np.ones(n, np.uint8),
+        scores=np.ones(n),
+        boxes_xyxy=fields["boxes_xyxy"].astype(np.float64),
+        rotations=np.asarray(rotations, np.float64).reshape(n, _J, 3, 3),
+        betas=fields["betas"].astype(np.float64),
+        translations_m=fields["translations_m"].astype(np.float64),
+        covariances_m2=np.zeros((n, 3, 3)),
+        sources=np.zeros(n, np.uint8),
+        weak_cameras=np.zeros((n, 3)),
+        joints_m=np.full((n, _J, 3), np.nan),
+        keypoints_px=np.full((n, _J, 2), np.nan),
+        vertices_m=None if vertices is None else vertices.astype(np.float32),
+    )

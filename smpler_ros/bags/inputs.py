@@ -1,0 +1,84 @@
+"""What of a bag is evaluated: its cameras, and the truth about the people before them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from smpler_model.bags.reader import BagReader, CameraTopics, SourceError
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.ground_truth import (
+    WITHOUT,
+    TopicTruth,
+    Truth,
+    find_truth_topics,
+    read_file_truths,
+)
+
+_FILE_SUFFIX = ".npz"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A bag that is open.
+
+    Attributes:
+        reader: of the bag.
+        cameras: that are evaluated.
+        truths: by image topic, for cameras that have one.
+        truth_names: topics or file, likewise.
+    """
+
+    reader: BagReader
+    cameras: tuple[CameraTopics, ...]
+    truths: Mapping[str, Truth]
+    truth_names: Mapping[str, str]
+
+    @property
+    def image_count(self) -> int:
+        """Images of all cameras."""
+        return sum(camera.count for camera in self.cameras)
+
+
+def choose_input(reader: BagReader, config: EvaluationConfig) -> Input:
+    """Choose cameras and truth.
+
+    Raises:
+        SourceError: the bag has no such topics.
+        ValueError: a file of the truth that does not fit.
+        OSError: a file that cannot be read.
+    """
+    cameras = tuple(config.cameras.apply(camera) for camera in _choose_cameras(reader, config))
+    names = [camera.image for camera in cameras]
+    truths: dict[str, Truth] = {}
+    if config.truth == WITHOUT:
+        found = {}
+    elif config.truth.endswith(_FILE_SUFFIX):
+        found = dict.fromkeys(names, config.truth)
+        truths = read_file_truths(Path(config.truth), names, reader.topics)
+    else:
+        found = find_truth_topics(reader, names, config.truth)
+        truths = {name: TopicTruth(reader, topic) for name, topic in found.items()}
+    if config.boxes == "truth" and len(truths) < len(names):
+        missing = next(name for name in names if name not in truths)
+        raise SourceError(
+            f"boxes can be taken from the truth only where there is one, got none for {missing}; "
+            "take them from the detector"
+        )
+    return Input(reader, cameras, truths, found)
+
+
+def _choose_cameras(reader: BagReader, config: EvaluationConfig) -> tuple[CameraTopics, ...]:
+    if config.images:
+        if len(config.images) > 1 and (config.info or config.depth):
+            raise SourceError(
+                "CameraInfo and depth topics can be named for one camera only, got "
+                f"{len(config.images)} cameras; evaluate them one by one"
+            )
+        return tuple(
+            reader.choose_camera(image, config.info, config.depth) for image in config.images
+        )
+    if len(reader.cameras) > 1 and not config.info and not config.depth:
+        return reader.cameras
+    return (reader.choose_camera("", config.info, config.depth),)

@@ -1,0 +1,241 @@
+"""Many bags: one after the other, or on Ray; a bag that fails costs the others nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from smpler_model.bags.files import METADATA, find_recordings, refuse_compressed
+from smpler_model.bags.reader import SourceError, is_bag
+from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_ros.bags.accuracy import FIGURES
+from smpler_ros.bags.bag_run import Progress, Summary, evaluate_bag
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.engine import Engine
+from smpler_ros.bags.run_files import STATE
+
+ATTEMPTS = 2
+"""A bag that fails is tried so often."""
+
+TABLE = "bags.csv"
+
+_LIST_MARK = "@"
+_MEANS = tuple(FIGURES)
+_COUNTS = ("pairs", "acceleration_pairs", "true_people", "missed", "false", "identity_switches")
+_COLUMNS = (
+    *("bag", "complete", "frames", "people", "tracks", "left_out", "rate_hz"),
+    *(*_MEANS, *_COUNTS, "error"),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A bag and the folder for its results."""
+
+    bag: Path
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a bag.
+
+    Attributes:
+        job: the bag.
+        summary: of the run; None where it failed.
+        error: why it failed; None where it did not.
+    """
+
+    job: Job
+    summary: Summary | None
+    error: str | None = None
+
+
+Report = Callable[[str], None]
+"""Gets a sentence about what went wrong."""
+
+
+def find_bags(names: Iterable[str]) -> list[Path]:
+    """Return the bags that are meant.
+
+    Args:
+        names: of bags, of folders that hold bags at any depth, patterns such as `*/*.mcap`, or
+            `@` and the name of a file with such names, one a line.
+
+    Raises:
+        SourceError: a name that leads to no bag.
+    """
+    found: dict[Path, None] = {}
+    for name in names:
+        if name.startswith(_LIST_MARK):
+            lines = Path(name[1:]).read_text().splitlines()
+            bags = find_bags([line.strip() for line in lines if line.strip()])
+        elif Path(name).exists() or not any(mark in name for mark in "*?["):
+            bags = _bags_below(Path(name))
+        else:
+            matches = sorted(glob(name, recursive=True))  # noqa: PTH207 (absolute ones, too)
+            bags = [bag for match in matches for bag in _bags_below(Path(match))]
+        if not bags:
+            raise SourceError(f"{name} must lead to bags, got none; check the name")
+        found |= dict.fromkeys(bags)
+    return list(found)
+
+
+def make_jobs(bags: Sequence[Path], output: Path) -> list[Job]:
+    """Return a job for each bag; folders are named as the bags, numbered where these agree."""
+    jobs = []
+    taken: set[str] = set()
+    for bag in bags:
+        stem = bag.resolve().stem
+        name, number = stem, 2
+        while name in taken:
+            name, number = f"{stem}_{number}", number + 1
+        taken.add(name)
+        jobs.append(Job(bag, output / name))
+    return jobs
+
+
+def evaluate_in_turn(
+    jobs: Sequence[Job],
+    config: EvaluationConfig,
+    *,
+    resume: bool,
+    overwrite: bool,
+    report: Report,
+    progress: Progress,
+    should_stop: Callable[[], bool],
+) -> list[Outcome]:
+    """Evaluate bags one after the other.
+
+    Args:
+        jobs: the bags.
+        config: what to do.
+        resume: whether to go on with earlier runs.
+        overwrite: whether to replace them.
+        report: gets what went wrong.
+        progress: is told how far each bag is.
+        should_stop: is asked after each batch of images; no further bag is begun then.
+
+    Raises:
+        ValueError: a model, body, detector or device that cannot be used.
+        OSError: a file of them that cannot be read.
+        DeviceMemoryError: the network does not fit into its device's memory.
+    """
+    engine = Engine(config)
+    outcomes = []
+    for job in jobs:
+        for attempt in range(ATTEMPTS):
+            try:
+                summary = evaluate_bag(
+                    job.bag,
+                    job.folder,
+                    config,
+                    engine,
+                    resume=resume or attempt > 0,
+                    overwrite=overwrite,
+                    progress=progress,
+                    should_stop=should_stop,
+                )
+                outcome = Outcome(job, summary)
+                break
+            except Exception as error:
+                outcome = Outcome(job, None, explain(error))
+                if should_stop() or not _may_help(error):
+                    break
+                report(f"{job.bag}: {outcome.error}; it is tried again")
+        if outcome.error:
+            report(f"{job.bag}: {outcome.error}")
+        outcomes.append(outcome)
+        if should_stop():
+            break
+    return outcomes
+
+
+def explain(error: BaseException) -> str:
+    """Return an error as a sentence; errors that nobody foresaw with their kind."""
+    if isinstance(error, ValueError | OSError | DeviceMemoryError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def merge(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Return a row a bag, and one over all: means over pairs, counts added up."""
+    rows = [_row(outcome) for outcome in outcomes]
+    total: dict[str, Any] = {"bag": "all", "complete": all(row.get("complete") for row in rows)}
+    for name in ("frames", "people", "tracks", "left_out", *_COUNTS):
+        counts = [row[name] for row in rows if row.get(name) is not None]
+        total[name] = sum(counts) if counts else None
+    for name in _MEANS:
+        weight = "acceleration_pairs" if name.startswith("acceleration") else "pairs"
+        known = [(row[name], row[weight]) for row in rows if row.get(name) is not None]
+        pairs = sum(count for _, count in known)
+        total[name] = sum(mean * count for mean, count in known) / pairs if pairs else None
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    total["error"] = f"{failed} of {len(outcomes)} bags failed" if failed else None
+    return [*rows, total]
+
+
+def format_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the merged table as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(_COLUMNS)
+    row |= {"bag": str(outcome.job.bag), "error": outcome.error}
+    summary = outcome.summary
+    if summary is None:
+        return row
+    row |= {name: summary[name] for name in ("complete", "frames", "people", "tracks", "rate_hz")}
+    row["left_out"] = sum(entry["count"] for entry in summary["left_out"])
+    errors = summary["accuracy"] and summary["accuracy"]["all"]
+    return row | ({name: errors[name] for name in (*_MEANS, *_COUNTS)} if errors else {})
+
+
+def _bags_below(path: Path) -> list[Path]:
+    """Return a bag, or the bags in a folder at any depth.
+
+    Files of rosbag2 without their metadata.yaml are one bag, their folder, if they are of one
+    recording and no other bag is below; otherwise each file is a bag.
+    """
+    if path.is_file() or (path / METADATA).is_file():
+        return [path]
+    if not path.is_dir():
+        raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
+    refuse_compressed(path)
+    children = sorted(path.iterdir())
+    below = [bag for child in children if child.is_dir() for bag in _bags_in(child)]
+    if is_bag(path) and not below and not any(child.suffix == ".bag" for child in children):
+        return [path]
+    _refuse_parts(path)
+    files = [child for child in children if child.is_file() and is_bag(child)]
+    return sorted([*files, *below])
+
+
+def _bags_in(folder: Path) -> list[Path]:
+    if (folder / STATE).is_file():  # an earlier run, whose bag is no recording
+        return []
+    return _bags_below(folder)
+
+
+def _refuse_parts(folder: Path) -> None:
+    for name, files in find_recordings(folder).items():
+        if len(files) > 1:
+            raise SourceError(
+                f"a recording of several files must have a folder of its own, got {len(files)} of "
+                f"{name} beside others in {folder}; move them into one"
+            )
+
+
+def _may_help(error: Exception) -> bool:
+    """Tell whether another attempt may end otherwise: what was refused in words stays refused."""
+    return not isinstance(error, ValueError)

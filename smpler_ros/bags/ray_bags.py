@@ -1,0 +1,179 @@
+"""Bags as tasks of Ray, on the cores of one machine or on a cluster that sees the same files.
+
+Ray decides where and when a task runs and runs it again when it fails or its worker dies. A task
+that runs again goes on at its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from smpler_ros.bags.bag_run import Summary, evaluate_bag
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.many_bags import ATTEMPTS, Job, Outcome, Report, explain
+from smpler_ros.bags.run_files import choose_checkpoint, lock_folder
+
+LOCAL = "local"
+
+_POLL_S = 0.5
+_ANSWER_S = 10.0
+
+
+def evaluate_on_ray(
+    jobs: Sequence[Job],
+    config: EvaluationConfig,
+    *,
+    address: str,
+    workers: int | None,
+    cpus: float,
+    gpus: float,
+    resume: bool,
+    overwrite: bool,
+    report: Report,
+    should_stop: Callable[[], bool],
+) -> list[Outcome]:
+    """Evaluate bags as tasks.
+
+    Args:
+        jobs: the bags; their paths must mean the same files everywhere.
+        config: what to do.
+        address: of a cluster, or `local` for one on this machine while this runs.
+        workers: how many bags at a time on this machine; None for one a core.
+        cpus: that a bag takes.
+        gpus: that a bag takes; a part of one is possible.
+        resume: whether to go on with earlier runs.
+        overwrite: whether to replace them.
+        report: gets what went wrong.
+        should_stop: is asked twice a second; tasks are cancelled then.
+
+    Raises:
+        ImportError: Ray is not installed.
+        ConnectionError: there is no cluster at the address.
+    """
+    ray = _import_ray()
+    outcomes: dict[int, Outcome] = {}
+    with _Cluster(ray, address, workers, cpus, gpus):
+        task = ray.remote(_evaluate).options(
+            num_cpus=cpus, num_gpus=gpus, max_retries=ATTEMPTS - 1, retry_exceptions=True
+        )
+        pending = {}
+        for index, job in enumerate(jobs):
+            try:
+                _prepare(job, config, resume=resume, overwrite=overwrite)
+            except (OSError, ValueError) as error:
+                outcomes[index] = _failed(job, explain(error), report)
+                continue
+            absolute = Job(job.bag.resolve(), job.folder.resolve())
+            pending[task.remote(absolute, config)] = index
+        while pending and not should_stop():
+            done, _ = ray.wait(list(pending), timeout=_POLL_S)
+            for reference in done:
+                index = pending.pop(reference)
+                outcomes[index] = _collect(ray, reference, jobs[index], report)
+        for reference, index in pending.items():
+            ray.cancel(reference, force=True)
+            outcomes[index] = Outcome(jobs[index], None, "interrupted; --resume goes on")
+    return [outcomes[index] for index in sorted(outcomes)]
+
+
+class _Cluster:
+    """A connection to Ray, or a cluster of its own; a context manager."""
+
+    def __init__(
+        self,
+        ray: Any,  # noqa: ANN401
+        address: str,
+        workers: int | None,
+        cpus: float,
+        gpus: float,
+    ) -> None:
+        self._ray = ray
+        self._options: dict[str, Any] = {
+            "address": address,
+            "logging_level": logging.ERROR,
+            "log_to_driver": False,
+        }
+        if address != LOCAL:
+            _require_answer(address)
+            return
+        count = workers or os.cpu_count() or 1
+        self._options |= {
+            "include_dashboard": False,
+            "num_cpus": max(round(count * cpus), 1),
+        }
+        if gpus:
+            self._options["num_gpus"] = max(round(count * gpus), 1)
+
+    def __enter__(self) -> _Cluster:
+        self._ray.init(**self._options)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ray.shutdown()
+
+
+def _import_ray() -> Any:  # noqa: ANN401
+    """Import Ray, which says nothing of its use to anybody.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError:
+        raise ImportError(
+            "--ray needs the package ray, got an installation without it; install ray or evaluate "
+            "the bags one after the other"
+        ) from None
+    return ray
+
+
+def _require_answer(address: str) -> None:
+    """Ask before Ray does, which waits for minutes.
+
+    Raises:
+        ConnectionError: nobody answers at `host:port`.
+    """
+    host, _, port = address.rpartition(":")
+    if "/" in address or not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"there must be a Ray cluster at {address}, got no answer ({error}); start one with "
+            f"`ray start --head`, or use --ray {LOCAL}"
+        ) from None
+
+
+def _prepare(job: Job, config: EvaluationConfig, *, resume: bool, overwrite: bool) -> None:
+    """Decide about an earlier run here, so that a task that runs again can always go on."""
+    if not job.bag.exists():
+        return  # the task says so
+    with lock_folder(job.folder):
+        choose_checkpoint(job.folder, config, job.bag, resume=resume, overwrite=overwrite)
+
+
+def _evaluate(job: Job, config: EvaluationConfig) -> Summary:
+    """Evaluate a bag in a worker."""
+    return evaluate_bag(job.bag, job.folder, config, resume=True)
+
+
+def _collect(ray: Any, reference: Any, job: Job, report: Report) -> Outcome:  # noqa: ANN401
+    try:
+        return Outcome(job, ray.get(reference))
+    except ray.exceptions.RayTaskError as error:
+        return _failed(job, explain(error.cause), report)
+    except ray.exceptions.RayError as error:
+        first = str(error).strip().partition("\n")[0]
+        return _failed(job, f"its worker died {ATTEMPTS} times: {first}", report)
+
+
+def _failed(job: Job, sentence: str, report: Report) -> Outcome:
+    report(f"{job.bag}: {sentence}")
+    return Outcome(job, None, sentence)

@@ -1,0 +1,196 @@
+"""What is written of each frame and of each person in it: rows of CSV files, read back alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
+from smpler_model.frames import FrameResult, People, TranslationSource
+from smpler_model.people.tracker import TrackState
+from smpler_ros.bags.accuracy import EVALUATED_NAMES, FIGURES, Pairs
+
+FRAME_COLUMNS = (
+    *("camera", "frame", "stamp_ns", "batch", "people"),
+    *("true_people", "missed_ids", "false_people", "switches"),
+)
+"""Of `frames.csv`; `batch` counts what was processed together, the last four need the truth."""
+
+_JOINT_COLUMNS = tuple(f"{name}_mm" for name in EVALUATED_NAMES)
+PERSON_COLUMNS = (
+    *("camera", "frame", "stamp_ns", "id", "state", "score"),
+    *("left_px", "top_px", "right_px", "bottom_px"),
+    *("translation_x_m", "translation_y_m", "translation_z_m", "translation_source"),
+    *("pelvis_x_m", "pelvis_y_m", "pelvis_z_m"),
+    *(f"beta_{index}" for index in range(SMPL_SHAPE_COUNT)),
+    *(f"pose_{index}" for index in range(3 * len(SMPL_JOINTS))),
+    *("true_id", "iou", "switched", *FIGURES, *_JOINT_COLUMNS),
+)
+"""Of `people.csv`: SMPL in the optical frame; from `true_id` on the truth is needed."""
+
+TIMING_COLUMNS = ("batch", "step", "ms")
+"""Of `timings.csv`."""
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """A frame.
+
+    Attributes:
+        camera: image topic.
+        frame: of the camera, from 0.
+        stamp_ns: of the image.
+        batch: that it was processed in, from 0.
+        people: how many were found.
+        true_people: how many there are; None where the image is not labelled.
+        missed_ids: of true people who were not found.
+        false_people: who were found and are not there.
+        switches: true people who were found with another id than before.
+    """
+
+    camera: str
+    frame: int
+    stamp_ns: int
+    batch: int
+    people: int
+    true_people: int | None = None
+    missed_ids: tuple[int, ...] = ()
+    false_people: int = 0
+    switches: int = 0
+
+    def row(self) -> list[object]:
+        """Return the values of `FRAME_COLUMNS`."""
+        known = [self.camera, self.frame, self.stamp_ns, self.batch, self.people]
+        if self.true_people is None:
+            return [*known, "", "", "", ""]
+        missed = " ".join(map(str, self.missed_ids))
+        return [*known, self.true_people, missed, self.false_people, self.switches]
+
+
+@dataclass(frozen=True)
+class PersonRecord:
+    """What is needed of a person to sum up.
+
+    Attributes:
+        camera: image topic.
+        frame: of the camera, from 0.
+        stamp_ns: of the image.
+        id: of the track.
+        true_id: of the true person, None where there is none.
+        figures: by the names of `FIGURES`; NaN where there is none.
+        joints_mm: distances of the 14 joints.
+        switched: whether the true person had another id before.
+    """
+
+    camera: str
+    frame: int
+    stamp_ns: int
+    id: int
+    true_id: int | None = None
+    figures: Mapping[str, float] | None = None
+    joints_mm: Sequence[float] = ()
+    switched: bool = False
+
+
+def person_rows(
+    camera: str, frame: int, result: FrameResult, pairs: Pairs | None
+) -> tuple[list[list[object]], list[PersonRecord]]:
+    """Return the values of `PERSON_COLUMNS` for everybody in a frame, and what sums them up."""
+    people, n = result.people, len(result.people)
+    poses = Rotation.from_matrix(people.rotations.reshape(-1, 3, 3)).as_rotvec() if n else []
+    numbers = np.hstack(
+        [people.betas.reshape(n, SMPL_SHAPE_COUNT), np.reshape(poses, (n, 3 * len(SMPL_JOINTS)))]
+    )
+    matched = {} if pairs is None else {row: k for k, row in enumerate(pairs.found.tolist())}
+    rows: list[list[object]] = []
+    records = []
+    for i in range(n):
+        id_ = int(people.ids[i])
+        state = TrackState(int(people.states[i])).name.lower()
+        source = TranslationSource(int(people.sources[i])).name.lower()
+        row = [
+            *(camera, frame, result.stamp_ns, id_, state, _text(people.scores[i])),
+            *map(_text, people.boxes_xyxy[i]),
+            *(*map(_text, people.translations_m[i]), source),
+            *map(_text, people.joints_m[i, 0]),
+            *map(_text, numbers[i]),
+        ]
+        record = PersonRecord(camera, frame, result.stamp_ns, id_)
+        if pairs is not None and i in matched:
+            record = _with_errors(record, pairs, matched[i])
+            errors = [*(record.figures or {}).values(), *record.joints_mm]
+            iou = _text(pairs.iou[matched[i]])
+            row += [record.true_id, iou, int(record.switched), *map(_text, errors)]
+        rows.append(row + [""] * (len(PERSON_COLUMNS) - len(row)))
+        records.append(record)
+    return rows, records
+
+
+def parse_frame(row: Mapping[str, str]) -> FrameRecord:
+    """Return the frame of a row of `frames.csv`."""
+    frame, stamp_ns, batch, people = (
+        int(row[name]) for name in ("frame", "stamp_ns", "batch", "people")
+    )
+    record = FrameRecord(row["camera"], frame, stamp_ns, batch, people)
+    if not row["true_people"]:
+        return record
+    return replace(
+        record,
+        true_people=int(row["true_people"]),
+        missed_ids=tuple(map(int, row["missed_ids"].split())),
+        false_people=int(row["false_people"]),
+        switches=int(row["switches"]),
+    )
+
+
+def parse_person(row: Mapping[str, str]) -> PersonRecord:
+    """Return the person of a row of `people.csv`."""
+    frame, stamp_ns, id_ = (int(row[name]) for name in ("frame", "stamp_ns", "id"))
+    record = PersonRecord(row["camera"], frame, stamp_ns, id_)
+    if not row["true_id"]:
+        return record
+    return replace(
+        record,
+        true_id=int(row["true_id"]),
+        figures={name: _number(row[name]) for name in FIGURES},
+        joints_mm=[_number(row[name]) for name in _JOINT_COLUMNS],
+        switched=row["switched"] == "1",
+    )
+
+
+def _with_errors(record: PersonRecord, pairs: Pairs, k: int) -> PersonRecord:
+    figures = {name: float(_text(values[k]) or "nan") for name, values in pairs.figures.items()}
+    joints = [float(_text(value)) for value in pairs.joints_mm[k]]
+    return replace(
+        record,
+        true_id=int(pairs.true_ids[k]),
+        figures=figures,
+        joints_mm=joints,
+        switched=bool(pairs.switched[k]),
+    )
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    """Return a number with seven digits; sums are of what is written, so that files agree."""
+    return "" if np.isnan(value) else f"{value:.7g}"
+
+
+def _number(text: str) -> float:
+    return float(text) if text else float("nan")
+
+
+def with_truth(record: FrameRecord, truth: People, pairs: Pairs) -> FrameRecord:
+    """Return a frame with what the truth says of it."""
+    found = set(pairs.true.tolist())
+    missed = (id_ for row, id_ in enumerate(truth.ids.tolist()) if row not in found)
+    return replace(
+        record,
+        true_people=len(truth),
+        missed_ids=tuple(missed),
+        false_people=record.people - len(pairs.found),
+        switches=int(pairs.switched.sum()),
+    )

@@ -1,0 +1,157 @@
+"""One page that shows what a run came to."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from smpler_model.commands.words import counted
+from smpler_ros.bags.plots import plot_errors
+from smpler_ros.bags.run_files import REPORT
+from smpler_ros.bags.run_statistics import Tally
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 60em; color: #222; }
+h1 { font-size: 1.5em; margin-bottom: 0; } h2 { font-size: 1.15em; margin-top: 2em; }
+table { border-collapse: collapse; margin: .6em 0; font-variant-numeric: tabular-nums; }
+th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid #ddd; }
+th:first-child, td:first-child { text-align: left; } th { font-weight: 600; }
+p.note { background: #fff3d6; padding: .5em .8em; } img { max-width: 100%; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .15em 1em; font-size: .9em; }
+dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
+"""
+_TITLES = {
+    "mpjpe_mm": "MPJPE mm",
+    "pa_mpjpe_mm": "PA-MPJPE mm",
+    "mpve_mm": "MPVE mm",
+    "acceleration_mm_s2": "acceleration mm/s²",
+    "pck": "PCK",
+    "auc": "AUC",
+    "pelvis_mm": "pelvis mm",
+    "pairs": "found",
+    "missed": "missed",
+    "false": "false",
+    "identity_switches": "switches",
+}
+
+
+def write_report(folder: Path, summary: Mapping[str, Any], tally: Tally) -> None:
+    """Write `report.html`, with plots beside and inside it.
+
+    Args:
+        folder: of the run.
+        summary: of the run.
+        tally: of the run.
+    """
+    plots = plot_errors(folder, tally)
+    sections = [_head(summary), _notes(summary), _speed(summary), _cameras(summary)]
+    if summary["accuracy"]:
+        sections += [_errors(summary["accuracy"]), *map(_image, plots)]
+        sections.append("<h2>Conventions</h2>" + _list(summary["accuracy"]["conventions"]))
+    sections.append("<h2>Configuration</h2>" + _list(_flat(summary["configuration"])))
+    sections.append("<h2>SHA-256</h2>" + _list(_flat(summary["sha256"])))
+    title = escape(Path(summary["bag"]).name)
+    body = "\n".join(sections)
+    (folder / REPORT).write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style><body>{body}</body></html>\n"
+    )
+
+
+def _head(summary: Mapping[str, Any]) -> str:
+    seconds = max(camera["duration_s"] for camera in summary["cameras"].values())
+    facts = (
+        f"{counted(summary['frames'], 'image')} over {seconds:.1f} s, "
+        f"{counted(summary['tracks'], 'track')}, {_number(summary['rate_hz'])} images/s"
+    )
+    return f"<h1>{escape(summary['bag'])}</h1><p>{facts}</p>"
+
+
+def _notes(summary: Mapping[str, Any]) -> str:
+    notes = [] if summary["complete"] else ["The run was interrupted; this is what was done."]
+    notes += [summary["damage"]] if summary["damage"] else []
+    notes += [
+        f"{entry['topic']}: left out {counted(entry['count'], 'time')}: {entry['reason']}"
+        for entry in summary["left_out"]
+    ]
+    return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
+
+
+def _speed(summary: Mapping[str, Any]) -> str:
+    rows = [
+        [step, *(values[name] for name in ("mean", "p50", "p90", "p99"))]
+        for step, values in summary["latency_ms"].items()
+    ]
+    header = ["step", "mean ms", "p50", "p90", "p99"]
+    return "<h2>Time a batch of images</h2>" + _table(header, rows)
+
+
+def _cameras(summary: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            *(name, camera["frames"], camera["image_rate_hz"], camera["left_out"]),
+            *(camera["people"], len(camera["tracks"])),
+            sum(track["drop_outs"] for track in camera["tracks"]),
+        ]
+        for name, camera in summary["cameras"].items()
+    ]
+    header = ["camera", "images", "images/s", "left out", "people", "tracks", "drop-outs"]
+    return "<h2>Cameras</h2>" + _table(header, rows)
+
+
+def _errors(accuracy: Mapping[str, Any]) -> str:
+    rows = [["all", *_figures(accuracy["all"])]]
+    for camera, sums in accuracy["cameras"].items():
+        if len(accuracy["cameras"]) > 1:
+            rows.append([camera, *_figures(sums)])
+        people = accuracy["people"].get(camera, {})
+        rows += [[f"person {id_}", *_figures(each)] for id_, each in people.items()]
+    return "<h2>Errors</h2>" + _table(["", *_TITLES.values()], rows)
+
+
+def _figures(sums: Mapping[str, Any]) -> list[Any]:
+    return [sums[name] for name in _TITLES]
+
+
+def _image(path: Path) -> str:
+    data = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{path.stem}" src="data:image/png;base64,{data}">'
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(_number(cell))}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _list(entries: Mapping[str, Any]) -> str:
+    items = (
+        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in entries.items()
+    )
+    return f"<dl>{''.join(items)}</dl>"
+
+
+def _flat(entries: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in entries.items():
+        flat |= (
+            _flat(value, f"{prefix}{name} ")
+            if isinstance(value, Mapping)
+            else {prefix + name: value}
+        )
+    return flat
+
+
+def _number(value: Any) -> str:  # noqa: ANN401
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 1 else f"{value:.1f}"
+    return str(value)

@@ -1,0 +1,194 @@
+"""The folder of a run: what it holds, who may write to it, and how far its files agree."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from smpler_model.detectors.detector import Detections, detections_from
+from smpler_ros.bags.atomic_files import write_atomically
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.records import (
+    FRAME_COLUMNS,
+    PERSON_COLUMNS,
+    TIMING_COLUMNS,
+    parse_frame,
+    parse_person,
+)
+from smpler_ros.bags.run_state import Checkpoint, load_checkpoint
+from smpler_ros.bags.run_statistics import Tally
+from smpler_ros.bags.segments import SegmentedBag
+from smpler_ros.bags.tables import GrowingFile, Table, read_rows
+
+BAG, STATE, SUMMARY, REPORT = "bag", "state.npz", "summary.json", "report.html"
+PEOPLE, FRAMES, TIMINGS, DETECTIONS = (
+    *("people.csv", "frames.csv", "timings.csv"),
+    "detections.jsonl",
+)
+LOCK = ".lock"
+
+
+class RunFiles:
+    """The files that grow during a run.
+
+    Attributes:
+        folder: that they are in.
+        bag: of the results.
+        people: table of people.
+        frames: table of frames.
+        timings: table of steps' times.
+        detections: log of what the detectors found, a line an image.
+    """
+
+    def __init__(self, folder: Path, config: EvaluationConfig, checkpoint: Checkpoint) -> None:
+        """Open them as they were at a checkpoint."""
+        self.folder = folder
+        self._lengths = checkpoint.lengths
+        self._stack = ExitStack()
+        self.people = self._table(PEOPLE, PERSON_COLUMNS)
+        self.frames = self._table(FRAMES, FRAME_COLUMNS)
+        self.timings = self._table(TIMINGS, TIMING_COLUMNS)
+        self.detections = self._stack.enter_context(
+            GrowingFile(folder / DETECTIONS, self._lengths.get(DETECTIONS, 0))
+        )
+        self.bag = SegmentedBag(folder / BAG, checkpoint.information, compress=config.compress)
+        self._stack.callback(self.bag.close)
+
+    def commit(self) -> dict[str, int]:
+        """See that everything is on the disk; return the lengths of the text files."""
+        files = (self.people, self.frames, self.timings, self.detections)
+        lengths = {file.path.name: file.commit() for file in files}
+        self.bag.commit()
+        return lengths
+
+    def close(self) -> None:
+        """Close the files; what was not committed is dropped from the bag."""
+        self._stack.close()
+
+    def log(self, found: Detections | str) -> None:
+        """Log what was found in an image, or why the detector failed."""
+        entry: str | list[Any] = found if isinstance(found, str) else _boxes_and_scores(found)
+        self.detections.write(json.dumps(entry) + "\n")
+
+    def logged(self) -> Iterator[Detections | str]:
+        """Give what was logged."""
+        with (self.folder / DETECTIONS).open() as file:
+            for line in file:
+                entry = json.loads(line)
+                yield entry if isinstance(entry, str) else detections_from(*entry)
+
+    def restore(self, tally: Tally) -> None:
+        """Let a tally take what the tables hold."""
+        for row in read_rows(self.folder / FRAMES):
+            tally.add_frame(parse_frame(row))
+        for row in read_rows(self.folder / PEOPLE):
+            tally.add_person(parse_person(row))
+        for row in read_rows(self.folder / TIMINGS):
+            tally.add_timings({row["step"]: float(row["ms"])})
+
+    def _table(self, name: str, columns: tuple[str, ...]) -> Table:
+        table = Table(self.folder / name, columns, self._lengths.get(name, 0))
+        self._stack.enter_context(table)
+        return table
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder, which is created; `.lock` holds the process' number.
+
+    Raises:
+        ValueError: another run writes to it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise ValueError(
+                f"only one run may write to {folder}, got a second one beside process "
+                f"{file.read().strip() or 'of unknown number'}; wait for it or choose another "
+                "folder"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        try:
+            yield
+        finally:
+            (folder / LOCK).unlink()
+
+
+def choose_checkpoint(
+    folder: Path, config: EvaluationConfig, bag: Path, *, resume: bool, overwrite: bool
+) -> Checkpoint:
+    """Return where to go on, and remove what is not to be gone on with.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        bag: the input.
+        resume: whether to go on with an earlier run.
+        overwrite: whether to replace it.
+
+    Raises:
+        ValueError: there is an earlier run, and neither is wanted, or it was another one; or the
+            input lies where a run writes its own bag.
+    """
+    read, written = bag.resolve(), (folder / BAG).resolve()
+    if written in (read, *read.parents):
+        raise ValueError(
+            f"the output must not be where the bag is, got {bag}, whose place the run's own bag "
+            "takes; choose another folder with --output"
+        )
+    fresh = Checkpoint(config.digest(), _sizes(bag))
+    state = folder / STATE
+    if resume and state.exists():
+        before = load_checkpoint(state)
+        if before.digest != fresh.digest or before.bag != fresh.bag:
+            what = "bag" if before.digest == fresh.digest else "configuration"
+            raise ValueError(
+                f"a run goes on with the {what} that it began with, got another {what} for "
+                f"{folder}; give the same again or use --overwrite"
+            )
+        return before
+    others = [file.name for file in folder.iterdir() if file.name != LOCK]
+    if others and not (resume or overwrite):
+        raise ValueError(
+            f"the output must be a new folder, got {folder} with {len(others)} files; use "
+            "--resume to go on, --overwrite to replace them, or --output for another folder"
+        )
+    _remove_run(folder)
+    return fresh
+
+
+def write_summary(folder: Path, summary: dict[str, Any]) -> None:
+    """Write `summary.json` as a whole."""
+    text = json.dumps(summary, indent=2) + "\n"
+    write_atomically(folder / SUMMARY, lambda file: file.write(text.encode()))
+
+
+def _boxes_and_scores(found: Detections) -> list[Any]:
+    return [found.boxes_xyxy.tolist(), found.scores.tolist()]
+
+
+def _remove_run(folder: Path) -> None:
+    """Remove the files of a run, and nothing else."""
+    shutil.rmtree(folder / BAG, ignore_errors=True)
+    names = (PEOPLE, FRAMES, TIMINGS, DETECTIONS, STATE, SUMMARY, REPORT)
+    patterns = (*names, "error_*.png", "overlay*.mp4", "contact_sheet.png")
+    for pattern in patterns:
+        for file in folder.glob(pattern):
+            file.unlink()
+
+
+def _sizes(bag: Path) -> dict[str, int]:
+    """Return the sizes of a bag's files by their names."""
+    files = [bag] if bag.is_file() else sorted(file for file in bag.iterdir() if file.is_file())
+    return {file.name: file.stat().st_size for file in files}

@@ -1,0 +1,85 @@
+"""The state of a run at a checkpoint: one file, replaced as a whole.
+
+It holds what cannot be computed again cheaply: the smoothers' filters, how far each output file is
+valid, and what connects errors over time. Trackers and detectors are not saved: their states
+belong to libraries. They are led through the detections of all frames again, which were logged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_ros.bags.atomic_files import write_atomically
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+_FACTS = "facts"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run was.
+
+    Attributes:
+        digest: of the configuration.
+        bag: name and size of the input's files.
+        frames: that were taken from the input.
+        batches: that were processed.
+        transforms: messages of the input's transforms that were copied.
+        wall_s: time that was spent.
+        finished: whether the input was at its end.
+        lengths: of the text files, bytes.
+        information: of the output bag.
+        shown: ids of the markers that are shown, by topic.
+        arrays: of smoothers and errors, by camera and purpose: `smoother/<camera>`.
+    """
+
+    digest: str
+    bag: dict[str, int]
+    frames: int = 0
+    batches: int = 0
+    transforms: int = 0
+    wall_s: float = 0.0
+    finished: bool = False
+    lengths: dict[str, int] = field(default_factory=dict)
+    information: dict[str, Any] = field(default_factory=dict)
+    shown: dict[str, list[int]] = field(default_factory=dict)
+    arrays: dict[str, Arrays] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        facts = {name: value for name, value in vars(self).items() if name != "arrays"}
+        named: dict[str, Any] = {_FACTS: np.frombuffer(json.dumps(facts).encode(), np.uint8)}
+        for purpose, arrays in self.arrays.items():
+            named |= {f"{purpose}/{name}": values for name, values in arrays.items()}
+        write_atomically(path, lambda file: np.savez(file, **named))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint's file.
+
+    Raises:
+        ValueError: the file is none.
+        OSError: it cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            facts = json.loads(archive[_FACTS].tobytes())
+            arrays: dict[str, dict[str, NDArray[np.generic]]] = {}
+            for key in archive.files:
+                purpose, _, name = key.rpartition("/")
+                if purpose:
+                    arrays.setdefault(purpose, {})[name] = archive[key]
+        return Checkpoint(**facts, arrays=dict(arrays))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} must be the state of a run of this version, got another file ({error}); "
+            "evaluate without --resume"
+        ) from None

@@ -1,0 +1,175 @@
+"""Sums over a run: how fast it was, who was there, how large the errors were."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from smpler_ros.bags.accuracy import EVALUATED_NAMES, FIGURES
+from smpler_ros.bags.records import FrameRecord, PersonRecord
+
+_PERCENTILES = (50, 90, 99)
+_LISTED_FAULTS = 50  # sentences that are told apart; the rest are counted
+_OTHERS = "others"
+
+
+@dataclass
+class Track:
+    """A person as tracked: frames of the camera from the first to the last, and those seen."""
+
+    camera: str
+    first_frame: int
+    last_frame: int
+    first_ns: int
+    last_ns: int
+    frames: int = 0
+
+
+@dataclass
+class ErrorSums:
+    """Sums of figures over pairs, and counts of people.
+
+    Attributes:
+        figures: by name: sum and count.
+        joints_mm: sums of the 14 joints' distances.
+        pairs: found people with a true one.
+        true_people: in all labelled images.
+        missed: true people who were not found.
+        false: found people who are not there; not known of single people.
+        switches: of ids.
+    """
+
+    figures: dict[str, list[float]] = field(
+        default_factory=lambda: {name: [0.0, 0] for name in FIGURES}
+    )
+    joints_mm: list[float] = field(default_factory=lambda: [0.0] * len(EVALUATED_NAMES))
+    pairs: int = 0
+    true_people: int = 0
+    missed: int = 0
+    false: int = 0
+    switches: int = 0
+
+    def add(self, person: PersonRecord) -> None:
+        """Add a pair."""
+        self.pairs += 1
+        for name, value in (person.figures or {}).items():
+            if math.isfinite(value):
+                self.figures[name][0] += value
+                self.figures[name][1] += 1
+        self.joints_mm = [
+            total + value for total, value in zip(self.joints_mm, person.joints_mm, strict=True)
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """Return means and counts for JSON; None where there is nothing to take a mean of."""
+        means = {
+            name: total / count if count else None for name, (total, count) in self.figures.items()
+        }
+        joints = {
+            name: total / self.pairs if self.pairs else None
+            for name, total in zip(EVALUATED_NAMES, self.joints_mm, strict=True)
+        }
+        counts = {
+            "pairs": self.pairs,
+            "acceleration_pairs": int(self.figures["acceleration_mm_s2"][1]),
+            "true_people": self.true_people,
+            "missed": self.missed,
+            "false": self.false,
+            "identity_switches": self.switches,
+        }
+        return means | counts | {"joints_mm": joints}
+
+
+class Tally:
+    """Takes what the tables hold, frame by frame; its size grows by some bytes a frame.
+
+    Attributes:
+        frames: by camera.
+        tracks: by id.
+        latencies_ms: of the steps; one entry a batch.
+        errors: over all, by `(camera,)`, and by `(camera, true id)`.
+        course: by camera: stamps, MPJPE and PA-MPJPE of all pairs.
+    """
+
+    def __init__(self) -> None:
+        self.frames: Counter[str] = Counter()
+        self.labelled: Counter[str] = Counter()
+        self.tracks: dict[int, Track] = {}
+        self.latencies_ms: dict[str, array[float]] = {}
+        self.errors: dict[tuple[str | int, ...], ErrorSums] = {}
+        self.course: dict[str, tuple[array[int], array[float], array[float]]] = {}
+        self.first_ns: dict[str, int] = {}
+        self.last_ns: dict[str, int] = {}
+        self.left_out: Counter[tuple[str, str]] = Counter()
+
+    def add_frame(self, frame: FrameRecord) -> None:
+        """Take a frame; its people come with `add_person`."""
+        camera = frame.camera
+        self.frames[camera] += 1
+        self.first_ns.setdefault(camera, frame.stamp_ns)
+        self.last_ns[camera] = frame.stamp_ns
+        if frame.true_people is None:
+            return
+        self.labelled[camera] += 1
+        for key in ((), (camera,)):
+            sums = self.errors.setdefault(key, ErrorSums())
+            sums.true_people += frame.true_people
+            sums.missed += len(frame.missed_ids)
+            sums.false += frame.false_people
+            sums.switches += frame.switches
+        for true_id in frame.missed_ids:
+            sums = self.errors.setdefault((camera, true_id), ErrorSums())
+            sums.true_people += 1
+            sums.missed += 1
+
+    def add_person(self, person: PersonRecord) -> None:
+        """Take a person."""
+        camera = person.camera
+        fresh = Track(camera, person.frame, person.frame, person.stamp_ns, person.stamp_ns)
+        track = self.tracks.setdefault(person.id, fresh)
+        track.last_frame, track.last_ns = person.frame, person.stamp_ns
+        track.frames += 1
+        if person.true_id is None or person.figures is None:
+            return
+        for key in ((), (camera,), (camera, person.true_id)):
+            self.errors.setdefault(key, ErrorSums()).add(person)
+        own = self.errors[camera, person.true_id]
+        own.true_people += 1
+        own.switches += person.switched
+        course = self.course.setdefault(camera, (array("q"), array("d"), array("d")))
+        figures = person.figures
+        values = (person.stamp_ns, figures["mpjpe_mm"], figures["pa_mpjpe_mm"])
+        course[0].append(values[0])
+        course[1].append(values[1])
+        course[2].append(values[2])
+
+    def add_timings(self, timings_ms: dict[str, float]) -> None:
+        """Take the steps of a batch, milliseconds."""
+        for step, milliseconds in timings_ms.items():
+            self.latencies_ms.setdefault(step, array("d")).append(milliseconds)
+
+    def leave_out(self, topic: str, sentence: str) -> None:
+        """Count a message that was not used."""
+        key = (topic, sentence)
+        if key not in self.left_out and len(self.left_out) >= _LISTED_FAULTS:
+            key = (topic, _OTHERS)
+        self.left_out[key] += 1
+
+    def latencies(self) -> dict[str, dict[str, float]]:
+        """Return mean and percentiles of each step, and of the sum of all, milliseconds."""
+        steps = {step: np.asarray(values) for step, values in self.latencies_ms.items()}
+        if steps:
+            count = max(map(len, steps.values()))
+            # Steps that are not in every batch begin late or are left out; zeros complete them.
+            whole = [np.pad(values, (0, count - len(values))) for values in steps.values()]
+            steps["together"] = np.sum(whole, axis=0)
+        return {
+            step: {"mean": float(values.mean())}
+            | {f"p{p}": float(np.percentile(values, p)) for p in _PERCENTILES}
+            for step, values in steps.items()
+        }

@@ -1,0 +1,127 @@
+"""A rosbag2 that grows file by file, and is a valid bag after each of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from smpler_ros.bags.atomic_files import write_atomically
+from smpler_ros.bags.bag_writer import BagWriter, WriterTypes
+from smpler_ros.messages.message_types import Message, MessageTypes
+
+METADATA = "metadata.yaml"
+
+_INFORMATION = "rosbag2_bagfile_information"
+
+
+class SegmentedBag:
+    """A rosbag2 of mcap files. What is written since the last `commit` is in no file yet.
+
+    Attributes:
+        folder: of the bag.
+        information: of its metadata.yaml; empty before the first commit.
+    """
+
+    def __init__(
+        self, folder: Path, information: Mapping[str, Any] | None = None, *, compress: bool = True
+    ) -> None:
+        """Begin, or go on.
+
+        Args:
+            folder: of the bag.
+            information: as it was at a commit; the bag goes back to there. None for a new bag.
+            compress: whether files are compressed with zstd.
+        """
+        self.folder = folder
+        self.information: dict[str, Any] = dict(information or {})
+        self._compress, self._types = compress, WriterTypes()
+        # Beside the bag, not in it: a file without its end is not part of it yet.
+        self._part = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(self._part, ignore_errors=True)
+        if folder.exists():
+            self._go_back()
+        self._writer = self._open()
+
+    @property
+    def types(self) -> MessageTypes:
+        """Constructors of messages for `write`."""
+        return self._types.types
+
+    def write(
+        self, topic: str, kind: str, stamp_ns: int, message: Message, *, latched: bool = False
+    ) -> None:
+        """Write a message; see `BagWriter.write`."""
+        self._writer.write(topic, kind, stamp_ns, message, latched=latched)
+
+    def commit(self) -> None:
+        """Add what was written to the bag, as its next file."""
+        if not self._writer.count:
+            return
+        self._writer.__exit__()
+        part = self._part / f"{self._part.name}.mcap"
+        name = f"{self.folder.name}_{len(self.information.get('files', ()))}.mcap"
+        added = yaml.safe_load((self._part / METADATA).read_text())[_INFORMATION]
+        added["relative_file_paths"] = [name]
+        added["files"][0]["path"] = name
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part.replace(self.folder / name)
+        self.information = _join(self.information, added) if self.information else added
+        self._write_metadata()
+        shutil.rmtree(self._part)
+        self._writer = self._open()
+
+    def close(self) -> None:
+        """Drop what was not committed."""
+        self._writer.__exit__()
+        shutil.rmtree(self._part, ignore_errors=True)
+
+    def _open(self) -> BagWriter:
+        return BagWriter(self._part, compress=self._compress, types=self._types).__enter__()
+
+    def _go_back(self) -> None:
+        """Remove what is not in `information`: of a run that was killed."""
+        kept = set(self.information.get("relative_file_paths", ()))
+        if kept:
+            self._write_metadata()
+        else:
+            (self.folder / METADATA).unlink(missing_ok=True)
+        for file in self.folder.glob("*.mcap"):
+            if file.name not in kept:
+                file.unlink()
+
+    def _write_metadata(self) -> None:
+        text = yaml.safe_dump({_INFORMATION: self.information}, sort_keys=False)
+        write_atomically(self.folder / METADATA, lambda file: file.write(text.encode()))
+
+
+def _join(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata of two parts of a bag."""
+    joined = dict(first)
+    begins = [each["starting_time"]["nanoseconds_since_epoch"] for each in (first, second)]
+    ends = [
+        begin + each["duration"]["nanoseconds"]
+        for begin, each in zip(begins, (first, second), strict=True)
+    ]
+    joined["starting_time"] = {"nanoseconds_since_epoch": min(begins)}
+    joined["duration"] = {"nanoseconds": max(ends) - min(begins)}
+    for name in ("relative_file_paths", "files"):
+        joined[name] = first[name] + second[name]
+    joined["message_count"] = first["message_count"] + second["message_count"]
+    counts: dict[str, int] = {}
+    topics: dict[str, Any] = {}
+    for entry in first["topics_with_message_count"] + second["topics_with_message_count"]:
+        name = entry["topic_metadata"]["name"]
+        topics.setdefault(name, entry["topic_metadata"])
+        counts[name] = counts.get(name, 0) + entry["message_count"]
+    joined["topics_with_message_count"] = [
+        {"topic_metadata": metadata, "message_count": counts[name]}
+        for name, metadata in topics.items()
+    ]
+    return joined

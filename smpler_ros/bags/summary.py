@@ -1,0 +1,139 @@
+"""What a run comes to, for JSON: nothing in it is typed by hand."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from smpler_model.cameras.messages import NS_PER_S
+from smpler_model.checkpoints.shipped import SHIPPED_MODELS, shipped_path
+from smpler_ros.bags.accuracy import CONVENTIONS
+from smpler_ros.bags.atomic_files import hash_file, hash_files
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.engine import Engine
+from smpler_ros.bags.evaluation import Evaluation
+from smpler_ros.bags.inputs import Input
+from smpler_ros.bags.run_statistics import Tally
+
+TIMES = ("rate_hz", "wall_s", "latency_ms", "versions")
+"""Entries that differ from run to run."""
+
+_PACKAGES = ("numpy", "rosbags", "torch", "trackers")
+
+
+def summarise(
+    evaluation: Evaluation,
+    source: Input,
+    engine: Engine,
+    config: EvaluationConfig,
+    *,
+    complete: bool,
+) -> dict[str, Any]:
+    """Return the summary of a run.
+
+    Args:
+        evaluation: the run.
+        source: its bag.
+        engine: its network.
+        config: what it did.
+        complete: whether the bag's end was reached.
+    """
+    tally, wall_s = evaluation.tally, evaluation.checkpoint.wall_s
+    frames = sum(tally.frames.values())
+    return {
+        "bag": str(source.reader.path),
+        "complete": complete,
+        "damage": evaluation.damage,
+        "frames": frames,
+        "people": sum(track.frames for track in tally.tracks.values()),
+        "tracks": len(tally.tracks),
+        "wall_s": wall_s,
+        "rate_hz": frames / wall_s if wall_s else None,
+        "latency_ms": tally.latencies(),
+        "cameras": {
+            camera.image: _camera(tally, camera.image) | _topics(camera)
+            for camera in source.cameras
+        },
+        "left_out": [
+            {"topic": topic, "reason": reason, "count": count}
+            for (topic, reason), count in tally.left_out.items()
+        ],
+        "accuracy": _accuracy(tally, source, config),
+        "configuration": describe_configuration(config),
+        "sha256": hash_inputs(engine, config)
+        | ({"bag": hash_files(source.reader.path)} if complete and config.hash_bag else {}),
+        "versions": {name: version(name) for name in _PACKAGES}
+        | {"python": platform.python_version()},
+    }
+
+
+def describe_configuration(config: EvaluationConfig) -> dict[str, Any]:
+    """Return everything that was set."""
+    return asdict(config)
+
+
+def hash_inputs(engine: Engine, config: EvaluationConfig) -> dict[str, Any]:
+    """Return the SHA-256 of the files that decide the results, and of the body's arrays."""
+    name = str(config.values["model"])
+    model = shipped_path(name) if name in SHIPPED_MODELS else Path(name)
+    hashes: dict[str, Any] = {"model": hash_file(model), "body": engine.hash_body()}
+    for purpose, path in (
+        ("detector", config.values["detector_weights"]),
+        ("truth", config.truth),
+    ):
+        if path and Path(str(path)).is_file():
+            hashes[purpose] = hash_file(Path(str(path)))
+    return hashes
+
+
+def _camera(tally: Tally, camera: str) -> dict[str, Any]:
+    tracks = {id_: track for id_, track in tally.tracks.items() if track.camera == camera}
+    frames = tally.frames[camera]
+    span_s = (tally.last_ns.get(camera, 0) - tally.first_ns.get(camera, 0)) / NS_PER_S
+    return {
+        "frames": frames,
+        "duration_s": span_s,
+        "image_rate_hz": (frames - 1) / span_s if span_s > 0 else None,
+        "labelled_frames": tally.labelled[camera],
+        "left_out": sum(n for (topic, _), n in tally.left_out.items() if topic == camera),
+        "people": sum(track.frames for track in tracks.values()),
+        "tracks": [
+            {
+                "id": id_,
+                "frames": track.frames,
+                "drop_outs": track.last_frame - track.first_frame + 1 - track.frames,
+                "first_ns": track.first_ns,
+                "last_ns": track.last_ns,
+            }
+            for id_, track in tracks.items()
+        ],
+    }
+
+
+def _topics(camera: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {"info": camera.info, "depth": camera.depth, "rectified": camera.rectified}
+
+
+def _accuracy(tally: Tally, source: Input, config: EvaluationConfig) -> dict[str, Any] | None:
+    if not tally.errors:
+        return None
+    people: dict[str, dict[str, Any]] = {}
+    for key, sums in sorted(tally.errors.items(), key=lambda item: tuple(map(str, item[0]))):
+        if len(key) == 2:
+            people.setdefault(str(key[0]), {})[str(key[1])] = sums.summary()
+    return {
+        "conventions": CONVENTIONS
+        | {
+            "boxes": f"of the {config.boxes}",
+            "least overlap of a pair": config.min_iou,
+            "truth": dict(source.truth_names),
+        },
+        "all": tally.errors[()].summary(),
+        "cameras": {
+            str(key[0]): sums.summary() for key, sums in tally.errors.items() if len(key) == 1
+        },
+        "people": people,
+    }

@@ -1,0 +1,1 @@
+"""The synthetic camera, and bags of it."""

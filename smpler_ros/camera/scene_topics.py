@@ -1,0 +1,140 @@
+"""What the synthetic camera publishes: each message is built only while somebody listens."""
+
+from typing import Any, cast
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.serialization import serialize_message
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_msgs.msg import TFMessage
+
+from smpler_model.cameras.camera import Camera
+from smpler_model.frames import Floats, FrameResult
+from smpler_model.parameters import Value
+from smpler_msgs.msg import SmplPersonArray
+from smpler_ros.camera.scene_player import Shot
+from smpler_ros.messages.convert import header_message, person_array_message, set_transform
+from smpler_ros.messages.images import (
+    camera_info_message,
+    depth_message,
+    image_message,
+    jpeg_message,
+)
+from smpler_ros.messages.message_types import Message, MessageTypes, message_types_from_ros
+from synthetic.truth import people_from_truth
+
+TRUTH_MODEL = "ground_truth"
+
+_IMAGE_DEPTH, _TRUTH_DEPTH, _TF_DEPTH = 2, 10, 100
+_LINK_FROM_OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+
+
+class CameraTopics:
+    """The publishers of a synthetic camera. They last until `close`."""
+
+    def __init__(self, node: LifecycleNode, values: dict[str, Value], camera: Camera) -> None:
+        """Create the publishers.
+
+        Args:
+            node: that publishes.
+            values: its parameters.
+            camera: of the images.
+        """
+        self._node, self._values, self._camera = node, values, camera
+        self._types: MessageTypes = message_types_from_ros(serialize_message)
+        self._frame_id = cast(str, values["frame_id"])
+
+        def create(kind: type[Any], name: str, depth: int) -> LifecyclePublisher[Any]:
+            return node.create_lifecycle_publisher(kind, name, QoSProfile(depth=depth))
+
+        self._image = create(Image, "image", _IMAGE_DEPTH)
+        self._compressed = create(CompressedImage, "image/compressed", _IMAGE_DEPTH)
+        self._info = create(CameraInfo, "camera_info", _IMAGE_DEPTH)
+        self._truth = create(SmplPersonArray, "ground_truth/people", _TRUTH_DEPTH)
+        self._depth = create(Image, "depth", _IMAGE_DEPTH) if values["publish_depth"] else None
+        self._lifecycle = [
+            publisher
+            for publisher in (self._image, self._compressed, self._info, self._truth, self._depth)
+            if publisher is not None
+        ]
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._static: Publisher[TFMessage] = node.create_publisher(
+            TFMessage, "/tf_static", latched
+        )
+        self._moving: Publisher[TFMessage] = node.create_publisher(
+            TFMessage, "/tf", QoSProfile(depth=_TF_DEPTH)
+        )
+
+    def is_watched(self) -> bool:
+        """Tell whether anybody listens to something that needs an image."""
+        return any(map(_is_heard, self._lifecycle)) or (
+            self._moves and _is_heard(self._moving) and bool(self._values["world_frame"])
+        )
+
+    def place(self, world_from_camera: Floats, stamp_ns: int) -> None:
+        """Publish the transforms that stay; `world_from_camera` (4, 4) is at the start."""
+        if not self._values["world_frame"]:
+            return
+        optical = self._transform("link_frame", "frame_id", _LINK_FROM_OPTICAL, stamp_ns)
+        transforms = [optical]
+        if not self._moves:
+            transforms.insert(0, self._link_transform(world_from_camera, stamp_ns))
+        self._static.publish(self._types.tf_message(transforms=transforms))
+
+    def publish(self, shot: Shot, stamp_ns: int) -> None:
+        """Publish an image and the truth about it, as far as somebody listens."""
+        types, frame = self._types, shot.frame
+        header = header_message(types, stamp_ns, self._frame_id)
+        # What explains the image goes before it.
+        if self._moves and self._values["world_frame"] and _is_heard(self._moving):
+            pose = self._link_transform(shot.truth.world_from_camera, stamp_ns)
+            self._moving.publish(types.tf_message(transforms=[pose]))
+        if _is_heard(self._info):
+            self._info.publish(camera_info_message(types, header, self._camera))
+        if _is_heard(self._truth):
+            people = people_from_truth(shot.truth)
+            result = FrameResult(stamp_ns, self._frame_id, self._camera, people)
+            self._truth.publish(
+                person_array_message(types, header, TRUTH_MODEL, result, vertices=False)
+            )
+        if self._depth is not None and frame.depth_m is not None and _is_heard(self._depth):
+            self._depth.publish(depth_message(types, header, frame.depth_m))
+        if _is_heard(self._image):
+            self._image.publish(image_message(types, header, frame.rgb))
+        if _is_heard(self._compressed):
+            quality = cast(int, self._values["jpeg_quality"])
+            self._compressed.publish(jpeg_message(types, header, frame.rgb, quality))
+
+    def close(self) -> None:
+        """Destroy the publishers."""
+        for publisher in self._lifecycle:
+            self._node.destroy_lifecycle_publisher(publisher)
+        for other in (self._static, self._moving):
+            self._node.destroy_publisher(other)
+
+    @property
+    def _moves(self) -> bool:
+        return self._values["camera_motion"] != "still"
+
+    def _link_transform(self, world_from_camera: Floats, stamp_ns: int) -> Message:
+        world_from_link = world_from_camera @ np.linalg.inv(_LINK_FROM_OPTICAL)
+        return self._transform("world_frame", "link_frame", world_from_link, stamp_ns)
+
+    def _transform(
+        self, parent: str, child: str, parent_from_child: Floats, stamp_ns: int
+    ) -> Message:
+        """Return a transform between frames that parameters name."""
+        header = header_message(self._types, stamp_ns, cast(str, self._values[parent]))
+        message = self._types.transform_stamped(header=header)
+        message.child_frame_id = cast(str, self._values[child])
+        turn = Rotation.from_matrix(parent_from_child[:3, :3]).as_quat()
+        place = parent_from_child[:3, 3]
+        set_transform(message.transform, [*place.tolist(), *turn.tolist()])
+        return message
+
+
+def _is_heard(publisher: Publisher[Any]) -> bool:
+    return publisher.get_subscription_count() > 0

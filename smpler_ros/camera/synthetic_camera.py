@@ -1,0 +1,150 @@
+"""A camera for those who have none: rendered people who walk through a room, and the truth."""
+
+import math
+import threading
+from typing import cast
+
+import torch
+from rclpy.clock import Clock
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.timer import Timer
+
+from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
+from smpler_ros.camera.scene_player import Film, Player, Stage
+from smpler_ros.camera.scene_topics import CameraTopics
+from smpler_ros.node.node_process import ManagedNode, run_node
+from smpler_ros.parameters.node_settings import NodeSettings
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+REPORT_PERIOD_S = 5.0
+
+
+class SyntheticCamera(ManagedNode):
+    """Publishes `image`, `image/compressed`, `camera_info`, `depth` and `ground_truth/people`.
+
+    A thread renders and publishes from activate to deactivate. Everything is reliable, so that
+    subscribers of either kind get it.
+    """
+
+    def __init__(self, node_name: str = "synthetic_camera") -> None:
+        super().__init__(node_name)
+        self._film: Film | None = None
+        self._topics: CameraTopics | None = None
+        self._settings = NodeSettings(
+            self, SYNTHETIC_CAMERA_PARAMETERS, lambda: self._topics is not None, lambda _: None
+        )
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._player: Player | None = None
+        self._reported = 0
+        self._timer: Timer = self.create_timer(REPORT_PERIOD_S, self._report, clock=Clock())
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._stop_playing()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Make the scene and the publishers; say why if that fails."""
+        values = self._settings.values
+        try:
+            self._film = make_film(values)
+            self._topics = CameraTopics(self, values, self._film.scene.camera)
+        except Exception as error:  # rclpy itself would hide it
+            self.get_logger().error(f"cannot configure: {error}")
+            return FAILURE
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Say where the camera is and start the thread."""
+        result = super().on_activate(state)
+        film, topics = self._film, self._topics
+        if film is None or topics is None:
+            return FAILURE
+        self._stop = threading.Event()
+        stage = Stage(
+            now_ns=lambda: int(self.get_clock().now().nanoseconds),
+            wait=self._stop.wait,
+            is_watched=topics.is_watched,
+            show=topics.publish,
+        )
+        duration_s = cast(float, self._settings["duration"]) or math.inf
+        self._player, self._reported = Player(film, stage, duration_s), 0
+        topics.place(film.scene.world_from_camera(0), stage.now_ns())
+        self._thread = threading.Thread(
+            target=self._play, args=(film, self._player), name="synthetic_camera"
+        )
+        self._thread.start()
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop the thread."""
+        self._stop_playing()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the scene and destroy the publishers."""
+        result = super().on_cleanup(state)
+        self._forget()
+        return result
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything."""
+        self._stop_playing()
+        result = super().on_shutdown(state)
+        self._forget()
+        return result
+
+    def _stop_playing(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _forget(self) -> None:
+        if self._topics is not None:
+            self._topics.close()
+            self._film = self._topics = None
+
+    def _play(self, film: Film, player: Player) -> None:
+        if self._settings["rendering"] == "ahead" and not self._render_ahead(film):
+            return
+        self.get_logger().info(f"publishing at {film.rate_hz:g} Hz")
+        player.play()
+        if not self._stop.is_set():
+            self.get_logger().info("the duration is over; nothing more is published")
+
+    def _render_ahead(self, film: Film) -> bool:
+        """Render the whole loop; return False when it is time to stop."""
+        log = self.get_logger()
+        log.info(f"rendering {film.length} images ahead ({film.size_mb:.0f} MB)")
+        done = 0
+        while done < film.length and not self._stop.is_set():
+            done = film.render_ahead()
+            log.info(
+                f"rendered {done} of {film.length} images",
+                throttle_duration_sec=5.0,
+                skip_first=True,
+            )
+        return not self._stop.is_set()
+
+    def _report(self) -> None:
+        """Say how many images were left out since the last report."""
+        player = self._player
+        if player is None or player.dropped == self._reported:
+            return
+        count, self._reported = player.dropped - self._reported, player.dropped
+        remedy = (
+            "set rendering to ahead, or lower rate, people or the size"
+            if self._settings["rendering"] == "live"
+            else "lower rate or the size"
+        )
+        self.get_logger().warning(
+            f"{count} images were left out in {REPORT_PERIOD_S:.0f} s because the processor could "
+            f"not keep up ({player.shown} published so far); {remedy}"
+        )
+
+
+def main() -> int:
+    """Run the node as a process."""
+    torch.set_num_threads(1)  # bodies are small, and the cores are wanted by who looks at them
+    return run_node(SyntheticCamera)

@@ -1,0 +1,1 @@
+"""What `make demo` runs, and what it shows in the end."""

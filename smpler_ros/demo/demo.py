@@ -1,0 +1,232 @@
+"""Show the whole way over real topics: camera, node, recorded bag, evaluation.
+
+`python -m smpler_ros.demo` starts the synthetic camera and the node as processes of their own,
+records what they publish, and evaluates the bag against the camera's ground truth. With `--input`
+an image, a folder, a video, a bag or a camera's number takes the synthetic camera's place. It ends
+with a table and with the paths of what it wrote.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
+from smpler_model.bags.reader import open_bag
+from smpler_model.source import Source, SourceError
+from smpler_model.sources import IMAGE_SUFFIXES, open_source
+from smpler_ros.bags.bag_writer import BagWriter
+from smpler_ros.bags.evaluate_bag import INTERRUPTED
+from smpler_ros.bags.evaluate_bag import main as evaluate_bag
+from smpler_ros.bags.run_files import BAG, REPORT, SUMMARY
+from smpler_ros.demo.contact_sheet import write_contact_sheet
+from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
+from smpler_ros.demo.playback import Playback
+from smpler_ros.demo.recorder import Recorder
+
+START_TIMEOUT_S = 120.0  # the camera renders its film first
+EMPTY_S = 1.5  # the detector of motion learns the room
+LAST_PEOPLE_S = 2.0  # after the input's last image
+# Fast DDS 3, which came with Kilted, reads the first, Fast DDS 2 the second.
+FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+FASTDDS_PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
+RECORDED, EVALUATED = "recorded", "evaluation"
+VIDEO, SHEET = "overlay.mp4", "contact_sheet.png"
+PEOPLE, TRUTH = "people", "ground_truth/people"
+TOPICS = {
+    "image": "sensor_msgs/msg/Image",
+    "camera_info": "sensor_msgs/msg/CameraInfo",
+    TRUTH: "smpler_msgs/msg/SmplPersonArray",
+    PEOPLE: "smpler_msgs/msg/SmplPersonArray",
+    "/tf": "tf2_msgs/msg/TFMessage",
+}
+
+
+@contextmanager
+def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a node of this package as a process, and stop it in the end."""
+    command = [sys.executable, "-m", module, "--ros-args", *arguments]
+    process = subprocess.Popen(command)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class Session:
+    """Recorder, playback and the processes that they need."""
+
+    def __init__(self, writer: BagWriter, source: Source | None) -> None:
+        self.recorder = Recorder(writer, TOPICS)
+        self.playback = None if source is None else Playback(source)
+        self._executor = SingleThreadedExecutor()
+        for node in (self.recorder, self.playback):
+            if node is not None:
+                self._executor.add_node(node)
+
+    def run(self, seconds: float, processes: list[subprocess.Popen[bytes]]) -> None:
+        """Record from the first people on, for some seconds or until the input ends.
+
+        Raises:
+            TimeoutError: no people messages came in time.
+            RuntimeError: a node ended.
+            SourceError: the input broke off.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        started = over = False
+        while time.monotonic() < deadline:
+            self._executor.spin_once(timeout_sec=0.05)
+            if any(process.poll() is not None for process in processes):
+                raise RuntimeError("a node ended early; its messages are above")
+            if not started and self.recorder.counts[PEOPLE]:
+                started, deadline = True, time.monotonic() + seconds
+            has_ended = self.playback is not None and self.playback.is_over
+            if started and has_ended and not over:
+                over, deadline = True, time.monotonic() + LAST_PEOPLE_S
+        if not started:
+            raise TimeoutError(
+                f"no people messages came within {START_TIMEOUT_S:.0f} s, expected one an image; "
+                "the node's log is above"
+            )
+
+    def close(self) -> None:
+        """Leave the topics."""
+        self._executor.shutdown()
+        for node in (self.recorder, self.playback):
+            if node is not None:
+                node.destroy_node()
+
+
+def record(options: argparse.Namespace, source: Source | None, detector: str) -> None:
+    """Run camera or input and node, and record them; see `Session.run`."""
+    film = {"rate": options.rate, "people": options.people, "empty": EMPTY_S}
+    camera = [word for name, value in film.items() for word in ("-p", f"{name}:={value}")]
+    with ExitStack() as stack:
+        rclpy.init()
+        stack.callback(rclpy.try_shutdown)
+        processes = [
+            stack.enter_context(running("smpler_ros.smpler_node", "-p", f"detector:={detector}"))
+        ]
+        if source is None:
+            processes.append(stack.enter_context(running("smpler_ros.synthetic_camera", *camera)))
+        session = Session(stack.enter_context(BagWriter(options.output / RECORDED)), source)
+        stack.callback(session.close)
+        ends_itself = source is not None and not options.input.isdigit()
+        session.run(float("inf") if ends_itself else options.seconds, processes)
+
+
+def evaluate(output: Path, detector: str, truth: str) -> None:
+    """Evaluate the recorded bag, and put the overlays on one page.
+
+    Raises:
+        RuntimeError: it failed; the reason was printed.
+        KeyboardInterrupt: it was interrupted.
+        ValueError: there is no overlay to show.
+    """
+    folder = output / EVALUATED
+    chosen = ["--truth", truth, "--image-topic", "/image", "--detector", detector]
+    status = evaluate_bag([str(output / RECORDED), "--output", str(folder), "--video", *chosen])
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    if status:
+        raise RuntimeError("the bag could not be evaluated; the reason is above")
+    write_contact_sheet(folder / VIDEO, folder / SHEET)
+
+
+def conclude(output: Path, detector: str) -> None:
+    """Print the table, and where everything is."""
+    folder = output / EVALUATED
+    summary = json.loads((folder / SUMMARY).read_text())
+    paths = {
+        "overlay video": folder / VIDEO,
+        "contact sheet": folder / SHEET,
+        "report": folder / REPORT,
+        "bag for RViz or Foxglove": folder / BAG,
+        "recorded topics": output / RECORDED,
+    }
+    live = measure_live(output / RECORDED, f"/{PEOPLE}")
+    print(f"\n{format_table(table_rows(live, summary))}\n\n{format_paths(paths)}")
+    if not summary["people"]:
+        say(f"nobody was found by the detector {detector}; choose another one with --detector")
+
+
+def show(options: argparse.Namespace, source: Source | None) -> int:
+    """Record, evaluate and report; return the exit status."""
+    is_image = Path(options.input).suffix.lower() in IMAGE_SUFFIXES
+    detector = options.detector or ("full_image" if is_image else "motion")
+    try:
+        record(options, source, detector)
+        evaluate(options.output, detector, "none" if options.input else f"/{TRUTH}")
+        conclude(options.output, detector)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        say(f"interrupted; {describe_kept(options.output)}")
+        return INTERRUPTED
+    except (OSError, RuntimeError, ValueError) as error:
+        say(f"{error}; {describe_kept(options.output)}")
+        return 1
+    return 0
+
+
+def describe_kept(output: Path) -> str:
+    """Return where the results of a broken demonstration are, in a clause."""
+    recorded, evaluated = output / RECORDED, output / EVALUATED
+    with suppress(SourceError), open_bag(recorded) as bag:
+        if bag.topics:
+            kept = f"what was recorded is in {recorded}"
+            return f"{kept}, what was evaluated in {evaluated}" if evaluated.exists() else kept
+    return "nothing was recorded"
+
+
+def remove_earlier(options: argparse.Namespace) -> None:
+    """Remove what an earlier demonstration wrote.
+
+    Raises:
+        ValueError: the input is among it.
+    """
+    folders = [options.output / name for name in (RECORDED, EVALUATED)]
+    for folder in folders:
+        if options.input and Path(options.input).resolve().is_relative_to(folder.resolve()):
+            raise ValueError(
+                f"the input must be outside {folder}, which is replaced, got {options.input}; "
+                "choose another --output"
+            )
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def say(sentence: str) -> None:
+    """Print what went wrong."""
+    print(f"demo: {sentence}", file=sys.stderr)
+
+
+def main() -> int:
+    """Run the demonstration; return the exit status."""
+    parser = argparse.ArgumentParser(description="Camera, node, bag and evaluation.")
+    parser.add_argument("--input", default="", help="instead of the synthetic camera")
+    parser.add_argument(
+        "--output", type=Path, default=Path("runs/demo"), help="results in it are replaced"
+    )
+    parser.add_argument("--seconds", type=float, default=12.0, help="of a camera")
+    parser.add_argument("--rate", type=float, default=10.0, help="synthetic images a second")
+    parser.add_argument("--people", type=int, default=2, help="in the synthetic room")
+    parser.add_argument("--detector", default="", help="motion, or full_image for an image")
+    options = parser.parse_args()
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    for variable in FASTDDS_VARIABLES:
+        os.environ.setdefault(variable, str(FASTDDS_PROFILE))
+    try:
+        with open_source(options.input) if options.input else nullcontext() as source:
+            remove_earlier(options)
+            return show(options, source)
+    except (OSError, ValueError) as error:
+        say(str(error))
+        return 1

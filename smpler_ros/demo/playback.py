@@ -1,0 +1,66 @@
+"""Images from a file as a camera publishes them."""
+
+from collections.abc import Iterator
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CameraInfo, Image
+
+from smpler_model.frames import Frame
+from smpler_model.source import Source
+from smpler_ros.messages.convert import header_message
+from smpler_ros.messages.images import camera_info_message, image_message
+from smpler_ros.messages.message_types import message_types_from_ros
+
+STILL_REPEATS = 10
+DEPTH = 5
+
+
+class Playback(Node):
+    """Publishes `image`, and `camera_info` where it is known, at the source's rate.
+
+    It begins when somebody listens to the image. A picture that belongs to no sequence is shown
+    several times. State is the next frame.
+
+    Attributes:
+        is_over: whether all frames were published.
+    """
+
+    def __init__(self, source: Source, frame_id: str = "camera_optical_frame") -> None:
+        """Begin.
+
+        Args:
+            source: of the frames.
+            frame_id: of frames that have none.
+        """
+        super().__init__("playback")
+        self._types = message_types_from_ros(serialize_message)
+        self._frames = repeat(source)
+        self._frame_id = frame_id
+        self.is_over = False
+        qos = QoSProfile(depth=DEPTH)
+        self._images = self.create_publisher(Image, "image", qos)
+        self._infos = self.create_publisher(CameraInfo, "camera_info", qos)
+        self.create_timer(1 / source.rate_hz, self._publish)
+
+    def _publish(self) -> None:
+        # The recorder listens, too: wait for the node besides it.
+        if self.is_over or self._images.get_subscription_count() < 2:
+            return
+        frame = next(self._frames, None)
+        if frame is None:
+            self.is_over = True
+            return
+        now = self.get_clock().now().nanoseconds
+        header = header_message(self._types, now, frame.frame_id or self._frame_id)
+        if frame.camera is not None:
+            self._infos.publish(camera_info_message(self._types, header, frame.camera))
+        self._images.publish(image_message(self._types, header, frame.rgb))
+
+
+def repeat(source: Source) -> Iterator[Frame]:
+    """Return the frames of a sequence, or each picture several times."""
+    for frame in source.frames:
+        for _ in range(1 if source.is_sequence else STILL_REPEATS):
+            yield frame

@@ -1,0 +1,76 @@
+"""Subscriptions that are as reliable as their publishers allow.
+
+A best-effort subscriber hears everybody, and loses messages: a camera's images fill the memory
+that a publisher shares, and what lies there unread, small messages too, is overwritten.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+from smpler_ros.messages.message_types import Message
+
+
+class FittingSubscription:
+    """Listens best effort, and reliably as soon as every publisher of the topic offers that.
+
+    State is the present subscription; it lasts until `close`.
+
+    Attributes:
+        topic: its full name.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        kind: type[Any],
+        store: Callable[[Message], None],
+        *,
+        depth: int = 1,
+    ) -> None:
+        """Subscribe.
+
+        Args:
+            node: that listens.
+            topic: name, relative to the node's or full.
+            kind: class of the messages.
+            store: gets every message.
+            depth: messages that may wait for their turn; the newest ones stay.
+        """
+        self.topic: str = node.resolve_topic_name(topic)
+        self._node, self._kind, self._store, self._depth = node, kind, store, depth
+        self._reliability = ReliabilityPolicy.BEST_EFFORT
+        self._subscription = self._subscribe()
+
+    def adapt(self) -> list[TopicEndpointInfo]:
+        """Look at the publishers and subscribe anew if that is better; return them."""
+        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        reliability = reliability_for(publishers)
+        if reliability != self._reliability:
+            self._reliability = reliability
+            self.close()
+            self._subscription = self._subscribe()
+        return publishers
+
+    def close(self) -> None:
+        """Leave the topic."""
+        self._node.destroy_subscription(self._subscription)
+
+    def _subscribe(self) -> Any:  # noqa: ANN401 (rclpy's subscriptions are generic in the message)
+        qos = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=self._reliability
+        )
+        return self._node.create_subscription(self._kind, self.topic, self._store, qos)
+
+
+def reliability_for(publishers: list[TopicEndpointInfo]) -> ReliabilityPolicy:
+    """Return the strictest reliability that every publisher of a topic can satisfy."""
+    if publishers and all(
+        publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE for publisher in publishers
+    ):
+        return ReliabilityPolicy.RELIABLE
+    return ReliabilityPolicy.BEST_EFFORT

@@ -1,0 +1,229 @@
+"""The topics of one camera: what arrives is stored, what does not arrive is explained."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from rclpy.clock import Clock
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from smpler_model.cameras.messages import stamp_ns_of
+from smpler_ros.inputs.adaptive_subscription import FittingSubscription
+from smpler_ros.inputs.missing_data import SILENCE_S, explain_missing_partner, explain_silence
+from smpler_ros.inputs.stamp_pairing import Found, Pairing, Partner
+from smpler_ros.messages.message_types import Message, import_message_class
+from smpler_ros.node.frame_worker import Arrival
+
+CHECK_PERIOD_S = 0.5
+PARTNER_DEPTH = 5  # one that belongs to an older image may still find it
+CALIBRATION_WAIT_S = 1.0
+DEPTH, DETECTIONS = "depth", "detections"
+CONSEQUENCES = {
+    DEPTH: "people are placed without it",
+    DETECTIONS: "images without are dropped",
+}
+DETECTIONS_TYPE = "vision_msgs/msg/Detection2DArray"
+IMAGE_TYPE, COMPRESSED_TYPE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+
+
+@dataclass(frozen=True)
+class InputConfig:
+    """Which topics a camera has.
+
+    Attributes:
+        compressed: whether images come on `image/compressed`.
+        depth: whether to wait for `depth`.
+        detections: whether to wait for `detections`.
+        tolerance_s: how far stamps of what belongs together may be apart.
+    """
+
+    compressed: bool = False
+    depth: bool = False
+    detections: bool = False
+    tolerance_s: float = 0.02
+
+    @property
+    def image_type(self) -> str:
+        """The images' type, by its name."""
+        return COMPRESSED_TYPE if self.compressed else IMAGE_TYPE
+
+    def partners(self) -> tuple[Partner, ...]:
+        """Return the topics that go with the image."""
+        wanted = (
+            (self.depth, Partner(DEPTH, False)),
+            (self.detections, Partner(DETECTIONS, True)),
+        )
+        return tuple(partner for is_wanted, partner in wanted if is_wanted)
+
+
+class CameraInput:
+    """Subscribes `image` and `camera_info` in a namespace and hands on every image.
+
+    Reliability follows the camera: reliable as soon as every publisher of the image offers that,
+    because a best-effort subscriber loses most images that are larger than Fast DDS's shared
+    memory; best effort otherwise, because a reliable subscriber gets nothing from a best-effort
+    publisher. State lasts until `close`.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        namespace: str,
+        config: InputConfig,
+        store: Callable[[Arrival], None],
+        lose: Callable[[], None],
+    ) -> None:
+        """Join the topics.
+
+        Args:
+            node: that listens.
+            namespace: of the camera, relative to the node's; empty for the node's own.
+            config: which topics there are.
+            store: gets every image, with what belongs to it.
+            lose: called for every image that is dropped because its detections did not come.
+
+        Raises:
+            ImportError: `detections` are wanted, and vision_msgs is not installed.
+        """
+        self._node = node
+        self._config = config
+        self._store = store
+        self._count_lost = lose
+        kinds = {DEPTH: Image} if config.depth else {}
+        if config.detections:
+            kinds[DETECTIONS] = cast(type[Any], import_message_class(DETECTIONS_TYPE))
+        self._camera_info: CameraInfo | None = None
+        self._first_arrival_s: float | None = None
+        self._held: Message | None = None
+        self._last_arrival_s = time.monotonic()
+        self._pairing: Pairing[Message] = Pairing(
+            config.partners(), round(config.tolerance_s * 1e9), self._emit, self._lose
+        )
+        self._calibrations = FittingSubscription(
+            node, join_names(namespace, "camera_info"), CameraInfo, self._store_camera_info
+        )
+        self._partners = {
+            name: self._subscribe_partner(namespace, name, kind) for name, kind in kinds.items()
+        }
+        self._last_fit_s = dict.fromkeys(kinds, time.monotonic())
+        image = node.resolve_topic_name(join_names(namespace, "image"))  # remapped, then extended
+        topic = compressed_topic(image) if config.compressed else image
+        kind = CompressedImage if config.compressed else Image
+        self._images = FittingSubscription(node, topic, kind, self._store_image)
+        # On a clock of its own: the node's may be a simulated one that stands still.
+        self._timer = node.create_timer(CHECK_PERIOD_S, self._check, clock=Clock())
+        node.get_logger().info(f"waiting for images on {self._images.topic}")
+
+    def close(self) -> None:
+        """Leave the topics."""
+        self._node.destroy_timer(self._timer)
+        for subscription in (self._images, self._calibrations, *self._partners.values()):
+            subscription.close()
+
+    def _subscribe_partner(
+        self, namespace: str, name: str, kind: type[Any]
+    ) -> FittingSubscription:
+        def store(message: Message) -> None:
+            self._pairing.add_partner(name, stamp_ns_of(message), message)
+
+        topic = join_names(namespace, name)
+        return FittingSubscription(self._node, topic, kind, store, depth=PARTNER_DEPTH)
+
+    def _store_camera_info(self, message: CameraInfo) -> None:
+        self._camera_info = message
+        self._release()
+
+    def _store_image(self, message: Message) -> None:
+        self._last_arrival_s = time.monotonic()
+        if self._first_arrival_s is None:
+            self._first_arrival_s = self._last_arrival_s
+            self._last_fit_s = dict.fromkeys(self._last_fit_s, self._first_arrival_s)
+        if not stamp_ns_of(message):
+            self._stamp_with_arrival(message)
+        self._held = message
+        # The calibration often comes a moment after the first image: people need not jump then.
+        if self._camera_info is not None or self._has_waited():
+            self._release()
+
+    def _stamp_with_arrival(self, message: Message) -> None:
+        """Give a time to an image that has none: without, each seems to repeat the last one."""
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._node.get_logger().warning(
+            f"images on {self._images.topic} have no stamp: the time of their arrival takes its "
+            "place; let the camera's driver stamp them",
+            once=True,
+        )
+
+    def _has_waited(self) -> bool:
+        """Tell whether images were held back for a calibration long enough."""
+        first_s = self._first_arrival_s
+        return first_s is not None and time.monotonic() - first_s >= CALIBRATION_WAIT_S
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._pairing.add_image(stamp_ns_of(held), held)
+
+    def _emit(self, image: Message, partners: Found[Message]) -> None:
+        self._note_fits(partners)
+        self._store(Arrival(image, self._camera_info, **partners))
+
+    def _lose(self, _image: Message, partners: Found[Message]) -> None:
+        self._note_fits(partners)
+        self._count_lost()
+
+    def _note_fits(self, partners: Found[Message]) -> None:
+        now = time.monotonic()
+        self._last_fit_s |= {name: now for name, found in partners.items() if found is not None}
+
+    def _check(self) -> None:
+        if self._has_waited():
+            self._release()
+        self._calibrations.adapt()
+        publishers = self._images.adapt()
+        now = time.monotonic()
+        if now - self._last_arrival_s > SILENCE_S:
+            self._last_arrival_s = now
+            # What belongs to images is not missed before they come.
+            self._last_fit_s = dict.fromkeys(self._last_fit_s, now)
+            compressed = compressed_topic(self._images.topic)
+            self._node.get_logger().warning(
+                explain_silence(
+                    self._images.topic,
+                    self._config.image_type,
+                    publishers,
+                    elsewhere=compressed if self._node.count_publishers(compressed) else None,
+                )
+            )
+        for name, subscription in self._partners.items():
+            self._check_partner(name, subscription, now)
+
+    def _check_partner(self, name: str, subscription: FittingSubscription, now: float) -> None:
+        """Say why images go without something that belongs to them."""
+        publishers = subscription.adapt()
+        if now - self._last_fit_s[name] <= SILENCE_S:
+            return
+        self._last_fit_s[name] = now
+        gap_ns = self._pairing.gap_ns(name)
+        self._node.get_logger().warning(
+            explain_missing_partner(
+                name,
+                subscription.topic,
+                IMAGE_TYPE if name == DEPTH else DETECTIONS_TYPE,
+                publishers,
+                consequence=CONSEQUENCES[name],
+                gap_s=None if gap_ns is None else gap_ns / 1e9,
+            )
+        )
+
+
+def compressed_topic(image: str) -> str:
+    """Return where image_transport publishes a topic's images compressed."""
+    return f"{image}/compressed"
+
+
+def join_names(namespace: str, name: str) -> str:
+    """Return a name in a namespace; an empty namespace is the node's own."""
+    return f"{namespace.rstrip('/')}/{name}" if namespace else name

@@ -1,0 +1,1 @@
+"""Messages from results and back, without ROS."""

@@ -1,0 +1,91 @@
+"""The message classes of a `rosbags` typestore, with default values."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from rosbags.interfaces import Nodetype
+from rosbags.typesys import get_types_from_msg
+from rosbags.typesys.store import Typestore
+
+from smpler_ros.messages.message_types import MESSAGE_NAMES, Constructor, Message, MessageTypes
+
+Default: TypeAlias = Any
+"""The value of a field that nobody sets."""
+
+_PACKAGE = "smpler_msgs"
+_BYTES = ("byte", "char", "octet")
+
+
+def message_types_from_rosbags(store: Typestore) -> MessageTypes:
+    """Return the classes of a typestore, after `register_smpler_msgs`."""
+
+    def serialize(message: Message) -> bytes:
+        return bytes(store.serialize_cdr(message, message.__msgtype__))
+
+    classes = {field: bag_constructor(store, name) for field, name in MESSAGE_NAMES.items()}
+    return MessageTypes(**classes, sequence=np.ascontiguousarray, serialize=serialize)
+
+
+def register_smpler_msgs(store: Typestore) -> None:
+    """Teach a typestore the messages of `smpler_msgs` that it does not know.
+
+    Raises:
+        FileNotFoundError: the definitions are neither beside this package nor installed.
+    """
+    for path in sorted(_definitions_folder().glob("*.msg")):
+        name = f"{_PACKAGE}/msg/{path.stem}"
+        if name not in store.types:
+            store.register(get_types_from_msg(path.read_text(), name))
+
+
+def bag_constructor(store: Typestore, name: str) -> Constructor:
+    """Return a constructor in which fields have zeros, empty texts and empty lists by default.
+
+    Args:
+        store: the typestore.
+        name: of the message, as `std_msgs/msg/Header`.
+    """
+    kind = store.types[name]
+    makers = {field: _maker(store, node) for field, node in store.fielddefs[name][1]}
+
+    def create(**given: object) -> Message:
+        missing = {field: make() for field, make in makers.items() if field not in given}
+        return kind(**given, **missing)  # type: ignore[arg-type]
+
+    return create
+
+
+def _maker(store: Typestore, node: Any) -> Callable[[], Default]:  # noqa: ANN401
+    """Return what makes the default value of a field that rosbags describes by `node`."""
+    kind, description = node
+    if kind == Nodetype.NAME:
+        return bag_constructor(store, description)
+    if kind == Nodetype.BASE:
+        numbers = {"string": str, "bool": bool, "float32": float, "float64": float}
+        return numbers.get(description[0], int)
+    item, length = description
+    count = length if kind == Nodetype.ARRAY else 0
+    if item[0] == Nodetype.BASE and item[1][0] != "string":
+        dtype = np.dtype("uint8" if item[1][0] in _BYTES else item[1][0])
+        return lambda: np.zeros(count, dtype)
+    make = _maker(store, item)
+    return lambda: [make() for _ in range(count)]
+
+
+def _definitions_folder() -> Path:
+    """Return where the definitions lie: in the source tree, or where colcon installed them."""
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    folders = [
+        Path(__file__).parents[2] / _PACKAGE / "msg",
+        *(Path(prefix) / "share" / _PACKAGE / "msg" for prefix in prefixes if prefix),
+    ]
+    for folder in folders:
+        if (folder / "SmplPersonArray.msg").exists():
+            return folder
+    raise FileNotFoundError(
+        f"the definitions of {_PACKAGE} must lie in one of {', '.join(map(str, folders))}, got "
+        "none; source the workspace in which it was built"
+    )

@@ -1,0 +1,198 @@
+"""Messages from results, and results from messages. Message classes are passed in, not imported.
+
+The node passes rclpy's classes and the bag writer those of `rosbags`, so both share this module
+and it needs no ROS installation. Images, calibration and depth are read by
+`smpler_model.cameras.messages`.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
+from smpler_model.cameras.messages import NS_PER_S
+from smpler_model.frames import FrameResult, People
+from smpler_ros.messages.message_types import Message, MessageTypes
+
+Floats = NDArray[np.float64]
+
+_JOINTS = len(SMPL_JOINTS)
+
+
+def time_message(types: MessageTypes, stamp_ns: int) -> Message:
+    """Return a `builtin_interfaces/Time` of nanoseconds."""
+    seconds, nanoseconds = divmod(stamp_ns, NS_PER_S)
+    return types.time(sec=seconds, nanosec=nanoseconds)
+
+
+def header_message(types: MessageTypes, stamp_ns: int, frame_id: str) -> Message:
+    """Return a `std_msgs/Header`."""
+    return types.header(stamp=time_message(types, stamp_ns), frame_id=frame_id)
+
+
+def person_array_message(
+    types: MessageTypes, header: Message, model: str, result: FrameResult, *, vertices: bool
+) -> Message:
+    """Return a `smpler_msgs/SmplPersonArray`.
+
+    Args:
+        types: the message classes.
+        header: the image's.
+        model: name of the model.
+        result: what was found in the image.
+        vertices: whether to send the meshes.
+
+    Raises:
+        ValueError: meshes are wanted but were not computed.
+    """
+    people = result.people
+    if vertices and people.vertices_m is None:
+        raise ValueError(
+            "people must have meshes to send them, got none; process the frame with mesh=True"
+        )
+    columns = _columns(types, people, vertices=vertices)
+    rows = zip(*columns.values(), strict=True)
+    return types.person_array(
+        header=header,
+        model=model,
+        people=[types.person(**dict(zip(columns, row, strict=True))) for row in rows],
+    )
+
+
+def people_from_message(message: Message) -> People:
+    """Return the people in a `smpler_msgs/SmplPersonArray`: of a bag, or the ground truth.
+
+    The message holds single precision except for the translation and its covariance, and neither
+    the camera nor the timings of the result; its stamp and frame are in its header. People without
+    a mesh leave everybody without one.
+    """
+    people = message.people
+    n = len(people)
+
+    def stack(name: str, *shape: int) -> Floats:
+        rows = [np.asarray(getattr(person, name), np.float64) for person in people]
+        return np.array(rows, np.float64).reshape(n, *shape)
+
+    meshes = [np.asarray(person.vertices, np.float32) for person in people]
+    return People(
+        ids=stack("id").astype(np.int64),
+        states=stack("tracking_state").astype(np.uint8),
+        scores=stack("score"),
+        boxes_xyxy=stack("box_xyxy", 4),
+        rotations=_rotations_from_vectors(stack("pose", _JOINTS, 3)),
+        betas=stack("betas", 10),
+        translations_m=stack("translation", 3),
+        covariances_m2=stack("translation_covariance", 3, 3),
+        sources=stack("translation_source").astype(np.uint8),
+        weak_cameras=stack("weak_camera", 3),
+        joints_m=stack("joints", _JOINTS, 3),
+        keypoints_px=stack("keypoints", _JOINTS, 2),
+        vertices_m=np.stack(meshes).reshape(n, -1, 3) if n and all(map(len, meshes)) else None,
+    )
+
+
+def transforms_message(
+    types: MessageTypes, header: Message, people: People, prefix: str = ""
+) -> Message:
+    """Return a `tf2_msgs/TFMessage` with the 24 joints of everybody.
+
+    Frames are `<prefix>person_<id>/<joint>` in SMPL's kinematic tree; the pelvis is a child of the
+    image's frame. Walking up the tree from a joint gives its position in `people.joints_m`.
+
+    Args:
+        types: the message classes.
+        header: the image's.
+        people: who was found.
+        prefix: of all frame names.
+    """
+    translations, rotations = parent_from_joint(people)
+    quaternions = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat()
+    values = np.concatenate([translations.reshape(-1, 3), quaternions], 1).tolist()
+    names = [f"{prefix}person_{id_}/" for id_ in people.ids.tolist()]
+    transforms = []
+    for index, numbers in enumerate(values):
+        person, joint = divmod(index, _JOINTS)
+        parent = SMPL_PARENTS[joint]
+        transform = types.transform_stamped()
+        transform.header.stamp = header.stamp
+        transform.header.frame_id = (
+            header.frame_id if parent < 0 else names[person] + SMPL_JOINTS[parent]
+        )
+        transform.child_frame_id = names[person] + SMPL_JOINTS[joint]
+        set_transform(transform.transform, numbers)
+        transforms.append(transform)
+    return types.tf_message(transforms=transforms)
+
+
+def parent_from_joint(people: People) -> tuple[Floats, NDArray[np.float64]]:
+    """Return the transforms of SMPL's kinematic tree; those of the pelvis in the optical frame.
+
+    Returns:
+        (n, 24, 3) translations in metres and (n, 24, 3, 3) rotations.
+    """
+    parents = np.array(SMPL_PARENTS[1:])
+    camera_from_parent = camera_from_joint(people.rotations)[:, parents]
+    bones = people.joints_m[:, 1:] - people.joints_m[:, parents]  # in the optical frame
+    translations = people.joints_m.copy()
+    translations[:, 1:] = np.einsum("njik,nji->njk", camera_from_parent, bones)
+    return translations, people.rotations
+
+
+def camera_from_joint(rotations: Floats) -> Floats:
+    """Multiply rotations along the kinematic tree.
+
+    Args:
+        rotations: (n, 24, 3, 3) each joint's in its parent's frame.
+
+    Returns:
+        (n, 24, 3, 3) each joint's in the optical frame.
+    """
+    above = np.array([_JOINTS if parent < 0 else parent for parent in SMPL_PARENTS] + [_JOINTS])
+    # One more joint, which never turns, stands above the pelvis. Each round doubles the levels.
+    chain = np.concatenate(
+        [rotations, np.broadcast_to(np.eye(3), (len(rotations), 1, 3, 3))], axis=1
+    )
+    while (above != _JOINTS).any():
+        chain = chain[:, above] @ chain
+        above = above[above]
+    return chain[:, :_JOINTS]
+
+
+def set_transform(transform: Message, numbers: list[float]) -> None:
+    """Set a `geometry_msgs/Transform` from x, y, z and a quaternion x, y, z, w."""
+    position, turn = transform.translation, transform.rotation
+    position.x, position.y, position.z, turn.x, turn.y, turn.z, turn.w = numbers
+
+
+def _columns(types: MessageTypes, people: People, *, vertices: bool) -> dict[str, list[object]]:
+    """Return the fields of `smpler_msgs/SmplPerson`, each with a value for every person."""
+    n = len(people)
+
+    def rows(values: NDArray[np.generic], kind: type[np.floating]) -> list[object]:
+        return list(np.ascontiguousarray(values.reshape(n, -1), kind)) if n else []
+
+    poses = Rotation.from_matrix(people.rotations.reshape(-1, 3, 3)).as_rotvec()
+    meshes = people.vertices_m if vertices else None
+    if meshes is None:
+        meshes = np.empty((n, 0), np.float32)
+    return {
+        "id": people.ids.tolist(),
+        "tracking_state": people.states.tolist(),
+        "score": people.scores.tolist(),
+        "box_xyxy": rows(people.boxes_xyxy, np.float32),
+        "betas": rows(people.betas, np.float32),
+        "pose": rows(poses, np.float32),
+        "translation": rows(people.translations_m, np.float64),
+        "translation_covariance": rows(people.covariances_m2, np.float64),
+        "translation_source": people.sources.tolist(),
+        "weak_camera": rows(people.weak_cameras, np.float32),
+        "joints": rows(people.joints_m, np.float32),
+        "keypoints": rows(people.keypoints_px, np.float32),
+        "vertices": [types.sequence(mesh.ravel()) for mesh in meshes],
+    }
+
+
+def _rotations_from_vectors(vectors: Floats) -> Floats:
+    n, k, _ = vectors.shape
+    matrices = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix()
+    return np.asarray(matrices, np.float64).reshape(n, k, 3, 3)

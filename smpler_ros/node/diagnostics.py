@@ -1,0 +1,72 @@
+"""What the node does, as `diagnostic_msgs`, once a second."""
+
+from collections.abc import Mapping
+
+import torch
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from std_msgs.msg import Header
+
+from smpler_ros.node.statistics import CameraReport
+
+MIB = 1024**2
+
+
+def diagnostic_array(
+    header: Header, node: str, reports: Mapping[str, CameraReport], fixed: Mapping[str, str]
+) -> DiagnosticArray:
+    """Return one status a camera.
+
+    Args:
+        header: with the present time.
+        node: full name of the node.
+        reports: by camera.
+        fixed: what does not change, such as model and detector, by name.
+    """
+    return DiagnosticArray(
+        header=header,
+        status=[_status(node, name, report, fixed) for name, report in reports.items()],
+    )
+
+
+def gpu_memory_mib(device: str) -> str:
+    """Return how much memory PyTorch holds on a device; empty for the CPU."""
+    if not device.startswith("cuda"):
+        return ""
+    return f"{torch.cuda.memory_reserved(device) / MIB:.0f}"
+
+
+def judge(report: CameraReport) -> tuple[bytes, str]:
+    """Return the level of a camera's status and what it says in short."""
+    if report.is_new_error:
+        return DiagnosticStatus.ERROR, report.last_error
+    if not report.received:
+        return DiagnosticStatus.STALE, "no images"
+    if report.without_detections == report.received:
+        return DiagnosticStatus.WARN, "no detections that fit an image: images are dropped"
+    return DiagnosticStatus.OK, f"{report.people} people at {report.rate_hz:.1f} Hz"
+
+
+def _status(
+    node: str, camera: str, report: CameraReport, fixed: Mapping[str, str]
+) -> DiagnosticStatus:
+    level, message = judge(report)
+    values = {
+        "rate (Hz)": f"{report.rate_hz:.2f}",
+        "images received": str(report.received),
+        "images dropped": str(report.dropped),
+        "images failed": str(report.failed),
+        "images without detections": str(report.without_detections),
+        "images without depth": str(report.without_depth),
+        "people": str(report.people),
+        "age of people (ms)": f"{report.age_ms:.1f}",
+        **{f"{step} (ms)": f"{ms:.2f}" for step, ms in report.steps_ms.items()},
+        "last error": report.last_error,
+        **fixed,
+    }
+    return DiagnosticStatus(
+        level=level,
+        name=f"{node}: {camera or 'camera'}",
+        message=message,
+        hardware_id=camera,
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )

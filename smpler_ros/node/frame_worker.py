@@ -1,0 +1,158 @@
+"""What happens to images between arrival and publication. Needs no ROS."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from smpler_model.bags.stamp_order import check_order
+from smpler_model.cameras.messages import frame_from_messages
+from smpler_model.detectors.detector import Detections, GivenBoxes, detections_from
+from smpler_model.frames import Frame, FrameResult
+from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_ros.messages.message_types import Message
+from smpler_ros.node.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An image as it came, and what came with it.
+
+    Attributes:
+        image: `sensor_msgs/Image` or `CompressedImage`.
+        camera_info: the camera's calibration; None where there is none.
+        depth: depth image of about the same stamp; None where there is none.
+        detections: `vision_msgs/Detection2DArray` of the same stamp; None where there is none.
+    """
+
+    image: Message
+    camera_info: Message | None = None
+    depth: Message | None = None
+    detections: Message | None = None
+
+
+class FrameWorker:
+    """Turns what arrived into results, and what went wrong into sentences.
+
+    State is the pipeline's. A fault costs the image in which it occurred, and no more.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        statistics: Statistics,
+        report: Callable[[str, str], None],
+        *,
+        rectified: bool,
+        person_labels: tuple[str, ...],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            pipeline: finds people.
+            statistics: counts faults.
+            report: gets a camera's name and a sentence for each fault, and for what people should
+                know of the results.
+            rectified: whether images have been rectified.
+            person_labels: which `detections` are people, besides those without a label.
+        """
+        self._pipeline = pipeline
+        self._statistics = statistics
+        self._report = report
+        self._rectified = rectified
+        self._person_labels = person_labels
+        self._lock = threading.Lock()
+
+    def reconfigure(self, config: PipelineConfig) -> None:
+        """Change the pipeline's settings between two batches."""
+        with self._lock:
+            self._pipeline.reconfigure(config)
+
+    def process(
+        self, arrivals: Mapping[str, Arrival], *, mesh: Collection[str]
+    ) -> dict[str, tuple[Frame, FrameResult]]:
+        """Find the people in the newest image of each camera.
+
+        Args:
+            arrivals: by camera.
+            mesh: cameras of whose people the surface is computed.
+
+        Returns:
+            By camera, where nothing went wrong.
+        """
+        with self._lock:
+            frames, times_ms = {}, {}
+            for name, arrival in arrivals.items():
+                began = time.perf_counter()
+                try:
+                    frames[name] = self._read(name, arrival)
+                except Exception as error:
+                    self._fail(name, error)
+                times_ms[name] = {"read": 1e3 * (time.perf_counter() - began)}
+            try:
+                results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
+            except Exception as error:
+                for name in frames:
+                    self._fail(name, error)
+                return {}
+            return {
+                name: (
+                    frames[name],
+                    replace(result, timings_ms=times_ms[name] | result.timings_ms),
+                )
+                for name, result in results.items()
+            }
+
+    def _read(self, name: str, arrival: Arrival) -> Frame:
+        frame = frame_from_messages(
+            arrival.image, arrival.camera_info, arrival.depth, rectified=self._rectified
+        )
+        check_order(frame.stamp_ns, self._pipeline.camera_state(name).last_stamp_ns)
+        if frame.camera is None:
+            self._report(name, self._explain_missing_calibration(arrival))
+        if arrival.detections is not None:
+            detector = self._pipeline.camera_state(name).detector
+            if isinstance(detector, GivenBoxes):
+                detector.give(boxes_from_message(arrival.detections, self._person_labels))
+        return frame
+
+    def _explain_missing_calibration(self, arrival: Arrival) -> str:
+        came = "none" if arrival.camera_info is None else "one without a camera matrix"
+        return (
+            f"a calibration on camera_info was expected, {came} came: a field of view of "
+            f"{self._pipeline.config.assumed_fov_deg:g} degrees is assumed and the results are "
+            "marked; calibrate the camera or set the parameter fov"
+        )
+
+    def _fail(self, name: str, error: Exception) -> None:
+        sentence = f"an image was dropped: {type(error).__name__}: {error}"
+        if isinstance(error, ValueError | DeviceMemoryError):
+            sentence = f"an image was dropped: {error}"
+        self._statistics.fail(name, sentence)
+        self._report(name, sentence)
+
+
+def boxes_from_message(message: Message, labels: Collection[str]) -> Detections:
+    """Return the people of a `vision_msgs/Detection2DArray`.
+
+    Args:
+        message: boxes by centre and size, pixels.
+        labels: of people; a box whose best label is another one is left out, a box without a label
+            or with an empty one is a person.
+    """
+    boxes, scores = [], []
+    for detection in message.detections:
+        results = detection.results
+        best = max(results, key=lambda result: result.hypothesis.score) if results else None
+        label = best.hypothesis.class_id if best is not None else ""
+        if label and label not in labels:
+            continue
+        centre, box = detection.bbox.center.position, detection.bbox
+        half = np.array([box.size_x, box.size_y]) / 2
+        middle = np.array([centre.x, centre.y])
+        boxes.append(np.concatenate([middle - half, middle + half]))
+        scores.append(1.0 if best is None else best.hypothesis.score)
+    return detections_from(boxes, scores)

@@ -1,0 +1,228 @@
+"""What a configured node holds: the pipeline and the publishers of every camera."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.expand_topic_name import expand_topic_name
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.serialization import serialize_message
+from rclpy.time import Time
+from rclpy.validate_full_topic_name import validate_full_topic_name
+from tf2_msgs.msg import TFMessage
+
+from smpler_model.assembly import build_pipeline
+from smpler_model.detectors.detector import GivenBoxes
+from smpler_model.frames import Frame, FrameResult
+from smpler_model.parameters import Value
+from smpler_model.pipeline import PipelineConfig
+from smpler_model.step_times import StepTimes
+from smpler_ros.inputs.camera_input import InputConfig, join_names
+from smpler_ros.messages.message_types import message_types_from_ros
+from smpler_ros.node.frame_worker import Arrival, FrameWorker
+from smpler_ros.node.statistics import Statistics
+from smpler_ros.outputs.camera_output import (
+    TF_DEPTH,
+    CameraOutput,
+    LiveOutput,
+    Output,
+    OutputConfig,
+)
+from smpler_ros.outputs.hri_output import HriOutput
+from smpler_ros.parameters.table import TOPIC_DETECTOR
+
+Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published of an image.
+
+    Attributes:
+        people: how many.
+        stamp_ns: the image's.
+        age_ms: time from that stamp until the people were published.
+        steps_ms: time of every step.
+    """
+
+    people: int
+    stamp_ns: int
+    age_ms: float
+    steps_ms: dict[str, float]
+
+
+class Session:
+    """Lives from configure to cleanup.
+
+    Attributes:
+        cameras: names of all cameras.
+        device: the network's.
+        statistics: of all cameras.
+    """
+
+    def __init__(
+        self, node: LifecycleNode, values: Values, report: Callable[[str, str], None]
+    ) -> None:
+        """Load what the parameters name, and create the publishers.
+
+        Args:
+            node: that publishes.
+            values: of all `node_parameters.NODE_PARAMETERS`.
+            report: gets a camera's name and a sentence.
+
+        Raises:
+            ValueError: something that cannot be used.
+            OSError: a file that cannot be read.
+            ImportError: a message package that is missing.
+        """
+        self.cameras = _camera_names(node, values)
+        self.statistics = Statistics()
+        for name in self.cameras:
+            self.statistics.add_camera(name)
+        from_topic = values["detector"] == TOPIC_DETECTOR
+        pipeline = build_pipeline(values, GivenBoxes if from_topic else None)
+        self.device = str(pipeline.estimator.device)
+        if values["device"] == "auto" and not torch.cuda.is_available():
+            report("", "no GPU that PyTorch can use: the network runs on the CPU")
+        self._worker = FrameWorker(
+            pipeline,
+            self.statistics,
+            report,
+            rectified=bool(values["rectified"]),
+            person_labels=cast(tuple[str, ...], values["person_labels"]),
+        )
+        self._live = live_output(values)
+        self._report = report
+        self._node = node
+        self._transforms: LifecyclePublisher[Any] = node.create_lifecycle_publisher(
+            TFMessage, "/tf", TF_DEPTH
+        )
+        self._outputs: dict[str, CameraOutput] = {}
+        try:
+            self._create_outputs(values, pipeline.estimator.model.body.faces.cpu().numpy())
+        except Exception:
+            self.close()
+            raise
+
+    def _create_outputs(self, values: Values, faces: NDArray[np.integer[Any]]) -> None:
+        types = message_types_from_ros(serialize_message)
+        config = OutputConfig(
+            model=Path(cast(str, values["model"])).stem,
+            faces=faces,
+            marker_lifetime_s=cast(float, values["marker_lifetime"]),
+            mesh_opacity=cast(float, values["mesh_opacity"]),
+        )
+        for name in self.cameras:
+            others: tuple[Output, ...] = ()
+            if values["publish_hri"]:
+                others = (HriOutput(self._node, name, types, self._transforms),)
+            self._outputs[name] = CameraOutput(
+                self._node, name, types, config, self._transforms, others
+            )
+
+    def process(self, arrivals: Mapping[str, Arrival]) -> Iterator[tuple[str, Published]]:
+        """Find people, publish them, and say what was done, camera by camera.
+
+        A camera whose results cannot be published is reported and left out; the others go on.
+        """
+        live = self._live
+        mesh = [name for name in arrivals if self._outputs[name].needs_mesh(live)]
+        for name, (frame, result) in self._worker.process(arrivals, mesh=mesh).items():
+            try:
+                published = self._publish(name, frame, result, live)
+            except Exception as error:
+                self._fail(name, f"results were not published: {type(error).__name__}: {error}")
+                continue
+            yield name, published
+
+    def _publish(
+        self, name: str, frame: Frame, result: FrameResult, live: LiveOutput
+    ) -> Published:
+        output = self._outputs[name]
+        times = StepTimes()
+        times.add(result.timings_ms)
+        times.frames = 1
+        with times.measure("publish"):
+            output.publish_people(result, live)
+        clock = self._node.get_clock()
+        age = clock.now() - Time(nanoseconds=result.stamp_ns, clock_type=clock.clock_type)
+        with times.measure("views"):
+            try:
+                output.publish_views(frame, result, live)
+            except Exception as error:  # people are out
+                self._fail(name, f"markers or overlay failed: {type(error).__name__}: {error}")
+        return Published(
+            len(result.people), result.stamp_ns, age.nanoseconds / 1e6, times.means_ms()
+        )
+
+    def _fail(self, name: str, sentence: str) -> None:
+        self.statistics.fail(name, sentence)
+        self._report(name, sentence)
+
+    def reconfigure(self, config: PipelineConfig, live: LiveOutput) -> None:
+        """Go on with other settings from the next image on."""
+        self._worker.reconfigure(config)
+        self._live = live
+
+    def clear(self, stamp_ns: int) -> None:
+        """Take all markers away."""
+        for output in self._outputs.values():
+            output.clear(stamp_ns)
+
+    def close(self) -> None:
+        """Destroy the publishers."""
+        for output in self._outputs.values():
+            output.close()
+        self._node.destroy_lifecycle_publisher(self._transforms)
+
+
+def input_config(values: Values) -> InputConfig:
+    """Return which topics the parameters ask for."""
+    return InputConfig(
+        compressed=values["image_transport"] == "compressed",
+        depth=bool(values["use_depth"]),
+        detections=values["detector"] == TOPIC_DETECTOR,
+        tolerance_s=cast(float, values["pairing_tolerance"]),
+    )
+
+
+def live_output(values: Values) -> LiveOutput:
+    """Return what the parameters say of the messages."""
+    return LiveOutput(
+        tf=bool(values["publish_tf"]),
+        tf_prefix=cast(str, values["tf_prefix"]),
+        vertices=bool(values["publish_vertices"]),
+        overlay_mesh=bool(values["overlay_mesh"]),
+        jpeg_quality=cast(int, values["jpeg_quality"]),
+    )
+
+
+def _camera_names(node: LifecycleNode, values: Values) -> tuple[str, ...]:
+    """Return the cameras' names.
+
+    Raises:
+        ValueError: there is none, or one twice, or one that ROS does not allow.
+    """
+    names = cast(tuple[str, ...], values["cameras"])
+    if not names or len(set(names)) != len(names):
+        raise ValueError(
+            f"cameras must name each camera once, got {list(names)}; give every camera a "
+            "namespace of its own"
+        )
+    for name in names:
+        try:
+            topic = expand_topic_name(
+                join_names(name, "image"), node.get_name(), node.get_namespace()
+            )
+            validate_full_topic_name(topic)
+        except (ValueError, InvalidTopicNameException) as error:
+            raise ValueError(
+                "cameras must be names of letters, digits, _ and /, with no digit after a /, got "
+                f"'{name}'; rename this camera"
+            ) from error
+    return names

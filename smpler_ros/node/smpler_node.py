@@ -1,0 +1,200 @@
+"""The live node: camera images in, people out. A lifecycle node that starts itself."""
+
+from collections.abc import Callable
+from typing import cast
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from rclpy.timer import Timer
+from std_msgs.msg import Header
+
+from smpler_model.assembly import pipeline_config
+from smpler_model.parameters import Value
+from smpler_ros.inputs.camera_input import CameraInput
+from smpler_ros.node.diagnostics import diagnostic_array, gpu_memory_mib
+from smpler_ros.node.frame_worker import Arrival
+from smpler_ros.node.latest_frames import Inbox, Worker
+from smpler_ros.node.node_process import ManagedNode, run_node
+from smpler_ros.node.session import Session, input_config, live_output
+from smpler_ros.node.statistics import Repetitions
+from smpler_ros.parameters.node_settings import NodeSettings
+from smpler_ros.parameters.table import NODE_PARAMETERS
+
+DIAGNOSTICS_PERIOD_S = 1.0
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class SmplerNode(ManagedNode):
+    """Subscribes images, publishes the people in them; README.md lists topics and parameters.
+
+    Callbacks only store the newest image; one worker thread does the rest. What is loaded and
+    published lives from configure to cleanup, topics that are listened to and the worker from
+    activate to deactivate.
+    """
+
+    def __init__(self, node_name: str = "smpler_node") -> None:
+        super().__init__(node_name)
+        self._session: Session | None = None
+        self._settings = NodeSettings(
+            self, NODE_PARAMETERS, lambda: self._session is not None, self._apply
+        )
+        self._repetitions = Repetitions()
+        self._inbox: Inbox[Arrival] = Inbox()
+        self._worker: Worker[Arrival] | None = None
+        self._inputs: list[CameraInput] = []
+        self._diagnostics: Publisher[DiagnosticArray] = self.create_publisher(
+            DiagnosticArray, "/diagnostics", 10
+        )
+        self._timer: Timer | None = None
+
+    def close(self) -> None:
+        """Leave the cameras, stop the worker, take all markers away."""
+        self._stop()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load model and detector and create the publishers; say why if that fails."""
+        return self._attempt("configure", self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Join the cameras and start the worker."""
+        super().on_activate(state)
+        return self._attempt("activate", self._join_cameras)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Leave the cameras, stop the worker, take all markers away."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget model, detector and publishers."""
+        result = super().on_cleanup(state)
+        self._end_session()
+        return result
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything."""
+        self._stop()
+        result = super().on_shutdown(state)
+        self._end_session()
+        return result
+
+    def _attempt(self, what: str, step: Callable[[], None]) -> TransitionCallbackReturn:
+        """Do a step of the lifecycle; rclpy itself would hide what it raises."""
+        try:
+            step()
+        except Exception as error:
+            self.get_logger().error(f"cannot {what}: {error}")
+            self._leave_cameras()
+            if what == "configure":
+                self._end_session()
+            return FAILURE
+        return SUCCESS
+
+    def _configure(self) -> None:
+        self._session = Session(self, self._settings.values, self._report)
+
+    def _join_cameras(self) -> None:
+        session = self._session
+        if session is None:
+            raise RuntimeError("the node must be configured before it is activated; configure it")
+        self._inbox = Inbox()
+        self._worker = Worker(self._inbox, self._process, self._report_publishing)
+        self._worker.start()
+        config = input_config(self._settings.values)
+        for name in session.cameras:
+            self._inputs.append(
+                CameraInput(self, name, config, self._store_for(name), self._lose_for(name))
+            )
+        self._timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=Clock())
+
+    def _store_for(self, name: str) -> Callable[[Arrival], None]:
+        def store(arrival: Arrival) -> None:
+            if self._session is not None:
+                without_depth = bool(self._settings["use_depth"]) and arrival.depth is None
+                self._session.statistics.receive(name, without_depth=without_depth)
+            self._inbox.put(name, arrival)
+
+        return store
+
+    def _lose_for(self, name: str) -> Callable[[], None]:
+        def lose() -> None:
+            if self._session is not None:
+                self._session.statistics.lose(name)
+
+        return lose
+
+    def _stop(self) -> None:
+        """Leave the cameras, stop the worker, take the markers of an active node away."""
+        was_active = self._worker is not None
+        self._leave_cameras()
+        if not was_active or self._session is None or not self.context.ok():
+            return
+        try:
+            self._session.clear(self.get_clock().now().nanoseconds)
+        except Exception as error:  # the way out goes on
+            self.get_logger().warning(f"markers may stay where they are: {error}")
+
+    def _leave_cameras(self) -> None:
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        for camera in self._inputs:
+            camera.close()
+        self._inputs = []
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _process(self, arrivals: dict[str, Arrival]) -> None:
+        session = self._session
+        if session is None:
+            return
+        for name, done in session.process(arrivals):
+            session.statistics.process(name, done.people, done.age_ms, done.steps_ms)
+
+    def _diagnose(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        reports = session.statistics.report(self._inbox.take_dropped())
+        if self._diagnostics.get_subscription_count() == 0:
+            return
+        header = Header(stamp=self.get_clock().now().to_msg())
+        fixed = {
+            "model": cast(str, self._settings["model"]),
+            "detector": cast(str, self._settings["detector"]),
+            "device": session.device,
+            "GPU memory (MiB)": gpu_memory_mib(session.device),
+        }
+        self._diagnostics.publish(
+            diagnostic_array(header, self.get_fully_qualified_name(), reports, fixed)
+        )
+
+    def _apply(self, values: dict[str, Value]) -> None:
+        """Use changed parameters from the next image on."""
+        if self._session is not None:
+            self._session.reconfigure(pipeline_config(values), live_output(values))
+
+    def _report(self, camera: str, sentence: str) -> None:
+        text = self._repetitions.word(f"{camera}: {sentence}" if camera else sentence)
+        if text:
+            self.get_logger().warning(text)
+
+    def _report_publishing(self, error: Exception) -> None:
+        sentence = f"results were not published: {type(error).__name__}: {error}"
+        if self._session is not None:
+            for name in self._session.cameras:
+                self._session.statistics.fail(name, sentence)
+        self._report("", sentence)
+
+
+def main() -> int:
+    """Run the node as a process."""
+    return run_node(SmplerNode)

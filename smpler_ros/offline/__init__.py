@@ -1,1 +1,0 @@
-"""Bags without a running ROS: written from synthetic scenes, evaluated, summarised."""

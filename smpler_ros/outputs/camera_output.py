@@ -1,0 +1,187 @@
+"""What the node says of one camera: each message is built only while somebody listens."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CompressedImage
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from smpler_model.drawing.overlay import RenderStyle, draw_result
+from smpler_model.frames import Frame, FrameResult
+from smpler_msgs.msg import SmplPersonArray
+from smpler_ros.inputs.camera_input import join_names
+from smpler_ros.messages.convert import header_message, person_array_message, transforms_message
+from smpler_ros.messages.images import jpeg_message
+from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
+from smpler_ros.messages.message_types import Message, MessageTypes
+
+CLEAR_TIMEOUT = Duration(seconds=0.5)  # for each topic of markers
+PEOPLE_DEPTH, TF_DEPTH, MARKERS_DEPTH, OVERLAY_DEPTH = 10, 100, 5, 1
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """What is published, and how.
+
+    Attributes:
+        model: name of the model, for `people`.
+        faces: (f, 3) of the body.
+        marker_lifetime_s: of the markers.
+        mesh_opacity: 0 to 1.
+    """
+
+    model: str
+    faces: NDArray[np.integer[Any]]
+    marker_lifetime_s: float
+    mesh_opacity: float
+
+
+@dataclass(frozen=True)
+class LiveOutput:
+    """What can change while the node is active.
+
+    Attributes:
+        tf: whether frames are published.
+        tf_prefix: before their names.
+        vertices: whether `people` has vertices.
+        overlay_mesh: whether the overlay shows meshes.
+        jpeg_quality: of the overlay, 1 to 100.
+    """
+
+    tf: bool
+    tf_prefix: str
+    vertices: bool
+    overlay_mesh: bool
+    jpeg_quality: int
+
+
+class Output(Protocol):
+    """Something else that is published of every frame."""
+
+    def publish(self, header: Message, result: FrameResult) -> None:
+        """Publish what a frame shows."""
+
+    def clear(self, header: Message) -> None:
+        """Say that nobody is seen any more."""
+
+    def close(self) -> None:
+        """Destroy the publishers."""
+
+
+class CameraOutput:
+    """The publishers of one camera. State is which markers are shown; it lasts until `close`."""
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        namespace: str,
+        types: MessageTypes,
+        config: OutputConfig,
+        transforms: LifecyclePublisher[TFMessage],
+        others: tuple[Output, ...] = (),
+    ) -> None:
+        """Create the publishers.
+
+        Args:
+            node: that publishes.
+            namespace: of the camera, relative to the node's; empty for the node's own.
+            types: the message classes.
+            config: what is published.
+            transforms: shared by all cameras.
+            others: what else is published of this camera.
+        """
+        self._node = node
+        self._types = types
+        self._config = config
+        self._transforms = transforms
+        self._others = others
+        self._frame_id = ""
+
+        def create(kind: type[Any], name: str, depth: int) -> LifecyclePublisher[Any]:
+            topic = join_names(namespace, name)
+            return node.create_lifecycle_publisher(kind, topic, QoSProfile(depth=depth))
+
+        self._people = create(SmplPersonArray, "people", PEOPLE_DEPTH)
+        self._meshes = create(MarkerArray, "mesh_markers", MARKERS_DEPTH)
+        self._skeletons = create(MarkerArray, "skeleton_markers", MARKERS_DEPTH)
+        self._overlay = create(CompressedImage, "overlay/compressed", OVERLAY_DEPTH)
+        lifetime_s = config.marker_lifetime_s
+        self._mesh_markers = MeshMarkers(
+            types, config.faces, lifetime_s=lifetime_s, alpha=config.mesh_opacity
+        )
+        self._skeleton_markers = SkeletonMarkers(types, lifetime_s=lifetime_s)
+
+    def needs_mesh(self, live: LiveOutput) -> bool:
+        """Tell whether anybody listens to something that shows the surface."""
+        return (
+            _is_heard(self._meshes)
+            or (live.vertices and _is_heard(self._people))
+            or (live.overlay_mesh and _is_heard(self._overlay))
+        )
+
+    def publish_people(self, result: FrameResult, live: LiveOutput) -> None:
+        """Publish people and their frames, as far as somebody listens."""
+        self._frame_id = result.frame_id
+        header = header_message(self._types, result.stamp_ns, result.frame_id)
+        if _is_heard(self._people):
+            self._people.publish(self._people_message(header, result, live))
+        if live.tf and len(result.people) and _is_heard(self._transforms):
+            self._transforms.publish(
+                transforms_message(self._types, header, result.people, live.tf_prefix)
+            )
+
+    def publish_views(self, frame: Frame, result: FrameResult, live: LiveOutput) -> None:
+        """Publish what people look at, markers and pictures, as far as somebody listens."""
+        header = header_message(self._types, result.stamp_ns, result.frame_id)
+        has_mesh = result.people.vertices_m is not None
+        if has_mesh and _is_heard(self._meshes):
+            self._meshes.publish(self._mesh_markers.serialize(header, result.people))
+        if _is_heard(self._skeletons):
+            self._skeletons.publish(self._skeleton_markers.serialize(header, result.people))
+        if _is_heard(self._overlay):
+            self._overlay.publish(self._overlay_message(header, frame, result, live))
+        for other in self._others:
+            other.publish(header, result)
+
+    def clear(self, stamp_ns: int) -> None:
+        """Take all markers away, and wait until that has arrived: the process may end next."""
+        header = header_message(self._types, stamp_ns, self._frame_id)
+        for publisher, markers in (
+            (self._meshes, self._mesh_markers),
+            (self._skeletons, self._skeleton_markers),
+        ):
+            publisher.publish(markers.serialize_clear(header))
+            publisher.wait_for_all_acked(CLEAR_TIMEOUT)
+        for other in self._others:
+            other.clear(header)
+
+    def close(self) -> None:
+        """Destroy the publishers."""
+        for publisher in (self._people, self._meshes, self._skeletons, self._overlay):
+            self._node.destroy_lifecycle_publisher(publisher)
+        for other in self._others:
+            other.close()
+
+    def _people_message(self, header: Message, result: FrameResult, live: LiveOutput) -> Message:
+        # Whoever began to listen after the frame was processed gets vertices with the next one.
+        vertices = live.vertices and result.people.vertices_m is not None
+        return person_array_message(
+            self._types, header, self._config.model, result, vertices=vertices
+        )
+
+    def _overlay_message(
+        self, header: Message, frame: Frame, result: FrameResult, live: LiveOutput
+    ) -> Message:
+        style = RenderStyle(mesh=live.overlay_mesh and result.people.vertices_m is not None)
+        image = draw_result(frame.rgb, result, self._config.faces, style)
+        return jpeg_message(self._types, header, image, live.jpeg_quality)
+
+
+def _is_heard(publisher: LifecyclePublisher[Any]) -> bool:
+    return publisher.get_subscription_count() > 0

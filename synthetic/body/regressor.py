@@ -1,0 +1,116 @@
+"""Sparse matrices that give the built-in body's joints from its vertices, for every shape."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import nnls
+
+from synthetic.body.contour import IntArray
+from synthetic.body.primitives import FloatArray, norm
+from synthetic.body.skeleton import JOINT_NAMES, MIRRORED_JOINTS
+
+_UNITS = 2**16
+_EVENNESS = 2e-3
+
+# Human3.6M's joints in the order of SMPL's 17-joint regressors.
+H36M_NAMES = (
+    "Pelvis", "R_Hip", "R_Knee", "R_Ankle", "L_Hip", "L_Knee", "L_Ankle", "Torso", "Neck", "Nose",
+    "Head", "L_Shoulder", "L_Elbow", "L_Wrist", "R_Shoulder", "R_Elbow", "R_Wrist",
+)  # fmt: skip
+H36M_MIRRORED = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13)
+
+# Human3.6M's joints as means of SMPL's; the two on the head's skin are found on the surface.
+_H36M_MEANS: dict[str, dict[str, float]] = {
+    "Pelvis": {"l_hip": 0.5, "r_hip": 0.5},
+    "Torso": {"spine1": 0.5, "spine2": 0.5},
+    "Neck": {"neck": 0.75, "spine3": 0.25},
+}
+_H36M_SKIN = {"Nose": (0.0, 0.404, 0.130), "Head": (0.0, 0.541, 0.006)}
+
+# How many of the nearest vertices may take part.
+_REACH = {
+    "pelvis": 500, "spine1": 500, "spine2": 500, "spine3": 500, "neck": 400, "head": 400,
+    "l_hip": 700, "l_knee": 160, "l_ankle": 240, "l_foot": 400, "l_collar": 500,
+    "l_shoulder": 500, "l_hand": 120,
+}  # fmt: skip
+
+
+def _row(
+    points: FloatArray, shapes: FloatArray, place: FloatArray, moves: FloatArray, reach: int
+) -> FloatArray:
+    """Weights (v,), none negative, sum 1, that give one point and its moves with the shape."""
+    near = np.argsort(norm(points - place), kind="stable")[:reach]
+    candidates = np.concatenate([points[near][:, :, None], shapes[near]], axis=2)
+    goal = np.concatenate([place[:, None], moves], axis=1)
+    design = (candidates - goal).reshape(len(near), -1).T / 1e-3
+    even = np.eye(len(near)) * (_EVENNESS * len(near))
+    system = np.concatenate([design, even, np.full((1, len(near)), 1e4)])
+    right = np.concatenate([np.zeros(len(design)), np.full(len(near), _EVENNESS), [1e4]])
+    solution, _ = nnls(system, right)
+    row = np.zeros(len(points))
+    row[near] = solution / solution.sum()
+    return row
+
+
+def _finish(rows: FloatArray, mirror: IntArray, partner: tuple[int, ...]) -> FloatArray:
+    """Symmetric rows in units of 2^-16 that sum to exactly 1."""
+    rows = (rows + rows[list(partner)][:, mirror]) / 2
+    units = np.round(rows * _UNITS / 2) * 2
+    units[units < 8] = 0
+    for number, other in enumerate(partner):
+        if number > other:
+            units[number] = units[other][mirror]
+            continue
+        missing = _UNITS - units[number].sum()
+        largest = int(np.argmax(units[number]))
+        if number == other:
+            units[number, largest] += missing / 2
+            units[number, mirror[largest]] += missing / 2
+        else:
+            units[number, largest] += missing
+    return units / _UNITS
+
+
+def joint_regressor(
+    points: FloatArray,
+    shapes: FloatArray,
+    mirror: IntArray,
+    joints: FloatArray,
+    joint_shapes: FloatArray,
+) -> FloatArray:
+    """Regressor (24, v) of the joints.
+
+    Args:
+        points: Vertices (v, 3), m.
+        shapes: Vertex displacements (v, 3, 10), m.
+        mirror: Mirror permutation (v,).
+        joints: Joint centres (24, 3), m.
+        joint_shapes: Their displacements (24, 3, 10), m.
+    """
+    rows = np.zeros((len(joints), len(points)))
+    for number, name in enumerate(JOINT_NAMES):
+        if name.startswith("r_"):
+            continue
+        rows[number] = _row(
+            points, shapes, joints[number], joint_shapes[number], _REACH.get(name, 100)
+        )
+        rows[MIRRORED_JOINTS[number]] = rows[number][mirror]
+    return _finish(rows, mirror, MIRRORED_JOINTS)
+
+
+def h36m_regressor(points: FloatArray, mirror: IntArray, regressor: FloatArray) -> FloatArray:
+    """Human3.6M regressor (17, v), built on the joint regressor (24, v)."""
+    rows = []
+    for name in H36M_NAMES:
+        if name in _H36M_SKIN:
+            near = np.argsort(norm(points - np.array(_H36M_SKIN[name])), kind="stable")[:12]
+            row = np.zeros(len(points))
+            row[near] = 1.0 / len(near)
+        else:
+            means = _H36M_MEANS.get(name, {name.lower(): 1.0})
+            row = sum(
+                (share * regressor[JOINT_NAMES.index(joint)] for joint, share in means.items()),
+                np.zeros(len(points)),
+            )
+        rows.append(row)
+    return _finish(np.stack(rows), mirror, H36M_MIRRORED)

@@ -1,0 +1,167 @@
+"""Skinning weights of the built-in body: nearest bones, diffused over the surface.
+
+As in Baran and Popovic, "Automatic rigging and animation of 3D characters", 2007, section 4, the
+weights are heat that spreads from the bones; here it spreads for a time that differs from joint to
+joint, so that the width of every transition is chosen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from synthetic.body.contour import IntArray
+from synthetic.body.primitives import FloatArray, norm
+from synthetic.body.skeleton import JOINT_NAMES, MIRRORED_JOINTS
+
+_INFLUENCES = 4
+_SMALLEST = 1.0 / 128.0
+_UNITS = 4096
+
+# Where a bone ends that has no single child, relative to its joint (left side, m).
+_TIPS = {
+    "pelvis": (0.0, 0.10, 0.0),
+    "spine3": (0.0, 0.150, 0.0),
+    "head": (0.0, 0.120, 0.0),
+    "l_foot": (0.010, -0.005, 0.050),
+    "l_hand": (0.070, 0.0, 0.0),
+}
+_CHILDREN = {
+    "l_hip": "l_knee", "spine1": "spine2", "l_knee": "l_ankle", "spine2": "spine3",
+    "l_ankle": "l_foot", "neck": "head", "l_collar": "l_shoulder", "l_shoulder": "l_elbow",
+    "l_elbow": "l_wrist", "l_wrist": "l_hand",
+}  # fmt: skip
+
+# How much farther than others a bone reaches, m: trunk bones are thick.
+_REACH = {
+    "pelvis": 0.035, "spine1": 0.035, "spine2": 0.035, "spine3": 0.035, "l_collar": 0.004,
+    "neck": 0.030, "head": 0.020,
+}  # fmt: skip
+
+# Half the width of the transition at each joint, m.
+_WIDTHS = {
+    "pelvis": 0.050, "l_hip": 0.048, "spine1": 0.050, "l_knee": 0.034, "spine2": 0.032,
+    "l_ankle": 0.022, "spine3": 0.034, "l_foot": 0.016, "neck": 0.024, "l_collar": 0.040,
+    "head": 0.024, "l_shoulder": 0.040, "l_elbow": 0.028, "l_wrist": 0.018, "l_hand": 0.009,
+}  # fmt: skip
+
+# The thigh begins below a plane through the hip joint that rises outwards, like the groin.
+_GROIN = np.array([0.45, -0.88, 0.10])
+# The head begins above a plane that falls from the nape to under the chin.
+_JAW = np.array([0.0, 0.90, 0.43])
+_JAW_LEVEL = 0.306
+
+
+def _segment_distance(points: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
+    axis = end - start
+    along = np.clip(((points - start) * axis).sum(axis=1) / (axis * axis).sum(), 0.0, 1.0)
+    return norm(points - start - along[:, None] * axis)
+
+
+def _left(name: str) -> str:
+    return name if not name.startswith("r_") else "l" + name[1:]
+
+
+def nearest_bones(points: FloatArray, joints: FloatArray) -> IntArray:
+    """The joint (n,) whose bone each vertex (n, 3) is nearest to, m."""
+    folded = np.concatenate([np.abs(points[:, :1]), points[:, 1:]], axis=1)
+    below_groin = ((folded - joints[JOINT_NAMES.index("l_hip")]) * _GROIN).sum(axis=1) > 0
+    above_jaw = (points * _JAW).sum(axis=1) > _JAW_LEVEL
+    scores = []
+    for number, name in enumerate(JOINT_NAMES):
+        left = _left(name)
+        if left in _CHILDREN:
+            child = _CHILDREN[left]
+            end = joints[JOINT_NAMES.index(child if left == name else "r" + child[1:])]
+        else:
+            side = 1.0 if left == name else -1.0
+            end = joints[number] + np.array(_TIPS[left]) * np.array([side, 1.0, 1.0])
+        distance = _segment_distance(points, joints[number], end) - _REACH.get(left, 0.0)
+        if left == "l_hip":
+            distance = np.where(below_groin, distance, np.inf)
+        elif left == "pelvis":
+            distance = np.where(below_groin, np.inf, distance)
+        elif left == "head":
+            distance = np.where(above_jaw, distance, np.inf)
+        elif left == "neck":
+            distance = np.where(above_jaw, np.inf, distance)
+        scores.append(distance)
+    nearest: IntArray = np.argmin(np.stack(scores, axis=1), axis=1)
+    return nearest
+
+
+def transition_widths(points: FloatArray, joints: FloatArray) -> FloatArray:
+    """Half width (n,), m, of skinning transitions near each vertex."""
+    widths = np.array([_WIDTHS[_left(name)] for name in JOINT_NAMES])
+    share = np.stack([1.0 / (norm(points - joint) + 0.02) ** 4 for joint in joints], axis=1)
+    mean: FloatArray = (share * widths).sum(axis=1) / share.sum(axis=1)
+    return mean
+
+
+def surface_operators(
+    points: FloatArray, faces: IntArray, conductivity: FloatArray
+) -> tuple[sparse.csc_matrix, sparse.csc_matrix]:
+    """Lumped mass (v, v) and cotangent stiffness (v, v) with conductivity (v,), m^2."""
+    rows, columns, values = [], [], []
+    area = norm(
+        np.cross(
+            points[faces[:, 1]] - points[faces[:, 0]], points[faces[:, 2]] - points[faces[:, 0]]
+        )
+    )
+    local = conductivity[faces].mean(axis=1)
+    for corner in range(3):
+        a, b, c = (faces[:, (corner + shift) % 3] for shift in range(3))
+        cotangent = ((points[b] - points[a]) * (points[c] - points[a])).sum(axis=1) / area
+        rows.append(b)
+        columns.append(c)
+        values.append(local * np.maximum(cotangent, 0.01) / 2)
+    count = len(points)
+    upper = sparse.coo_matrix(
+        (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), (count, count)
+    )
+    symmetric = (upper + upper.T).tocsc()
+    stiffness = sparse.diags(np.asarray(symmetric.sum(axis=1)).ravel()) - symmetric
+    mass = np.bincount(faces.ravel(), np.repeat(area / 6, 3), count)
+    return sparse.diags(mass).tocsc(), stiffness.tocsc()
+
+
+def diffuse(
+    points: FloatArray, faces: IntArray, values: FloatArray, width: FloatArray
+) -> FloatArray:
+    """Smooth per-vertex values (v, k) over the surface with a kernel of `width` (v,), m."""
+    steps = 3
+    mass, stiffness = surface_operators(points, faces, np.square(width) / (2 * steps))
+    solver = splu((mass + stiffness).tocsc())
+    for _ in range(steps):
+        values = solver.solve(np.asarray(mass @ values))
+    return values
+
+
+def limit_influences(weights: FloatArray) -> FloatArray:
+    """Keep the largest four weights of each row, in units of 1/4096, with sum exactly 1."""
+    ranked = -np.sort(-weights, axis=1)
+    # Strictly above the fifth: two equal weights on the seam stay or go together.
+    kept = np.where(weights > ranked[:, _INFLUENCES, None], weights, 0.0)
+    kept[kept < _SMALLEST] = 0.0
+    units = np.round(kept / kept.sum(axis=1, keepdims=True) * _UNITS)
+    units[np.arange(len(units)), units.argmax(axis=1)] += _UNITS - units.sum(axis=1)
+    limited: FloatArray = units / _UNITS
+    return limited
+
+
+def skinning_weights(
+    points: FloatArray, faces: IntArray, mirror: IntArray, joints: FloatArray
+) -> FloatArray:
+    """Weights (v, 24) for vertices (v, 3), m: symmetric, rows sum to 1, at most four each."""
+    hard = np.eye(len(JOINT_NAMES))[nearest_bones(points, joints)]
+    width = transition_widths(points, joints) * np.sqrt(2.0)
+    soft = diffuse(points, faces, hard, width)
+    soft = (soft + soft[mirror][:, list(MIRRORED_JOINTS)]) / 2
+    half = points[:, 0] >= 0
+    weights = limit_influences(soft)
+    reflected = weights[mirror][:, list(MIRRORED_JOINTS)]
+    weights = np.where(half[:, None], weights, reflected)
+    seam = points[:, 0] == 0
+    weights[seam] = (weights[seam] + weights[seam][:, list(MIRRORED_JOINTS)]) / 2
+    return weights

@@ -1,0 +1,206 @@
+"""A triangle mesh that can be edited edge by edge: collapse, split and flip.
+
+Botsch and Kobbelt, "A remeshing approach to multiresolution modeling", 2004, section 4. The mesh
+is a disc whose border, the seam, lies in the plane x = 0: seam vertices stay on it, and every edit
+keeps the mesh a manifold.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from synthetic.body.contour import IntArray
+from synthetic.body.primitives import FloatArray
+
+Vector = tuple[float, float, float]
+
+
+def _cross(a: Vector, b: Vector, c: Vector) -> Vector:
+    ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+    return uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+
+
+def _agree(first: Vector, second: Vector, cosine: float) -> bool:
+    dot = first[0] * second[0] + first[1] * second[1] + first[2] * second[2]
+    square_first = first[0] * first[0] + first[1] * first[1] + first[2] * first[2]
+    square_second = second[0] * second[0] + second[1] * second[1] + second[2] * second[2]
+    return dot > cosine * math.sqrt(square_first * square_second)
+
+
+def _distance(a: Vector, b: Vector) -> float:
+    dx, dy, dz = a[0] - b[0], a[1] - b[1], a[2] - b[2]
+    return math.sqrt(dx * dx + dy * dy + dz * dz)
+
+
+def triangle_quality(a: Vector, b: Vector, c: Vector) -> float:
+    """Area over the sum of squared sides, 1 for an equilateral triangle, 0 for a flat one."""
+    normal = _cross(a, b, c)
+    area = math.sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2])
+    sides = _distance(a, b) ** 2 + _distance(b, c) ** 2 + _distance(c, a) ** 2
+    return 2.0 * math.sqrt(3.0) * area / max(sides, 1e-30)
+
+
+class EditableMesh:
+    """Vertices, triangles and the triangles around each vertex.
+
+    `points` lists positions in m, `faces` vertex triples (None where a face was removed), `star`
+    the face numbers at each vertex (empty for a removed vertex).
+    """
+
+    def __init__(self, points: FloatArray, faces: IntArray) -> None:
+        self.points: list[Vector] = [(p[0], p[1], p[2]) for p in points.tolist()]
+        self.faces: list[tuple[int, int, int] | None] = [(a, b, c) for a, b, c in faces.tolist()]
+        self.star: list[set[int]] = [set() for _ in self.points]
+        for number, face in enumerate(faces.tolist()):
+            for vertex in face:
+                self.star[vertex].add(number)
+
+    def face(self, number: int) -> tuple[int, int, int]:
+        """The vertices of a face that exists."""
+        face = self.faces[number]
+        if face is None:
+            raise KeyError(number)
+        return face
+
+    def on_seam(self, vertex: int) -> bool:
+        """Whether the vertex lies in the plane x = 0."""
+        return self.points[vertex][0] == 0.0
+
+    def neighbours(self, vertex: int) -> set[int]:
+        """All vertices that share an edge with this one."""
+        around = {other for number in self.star[vertex] for other in self.face(number)}
+        around.discard(vertex)
+        return around
+
+    def _normal(self, face: tuple[int, ...]) -> Vector:
+        return _cross(self.points[face[0]], self.points[face[1]], self.points[face[2]])
+
+    def _survives(self, vertex: int, gone: set[int], place: Vector, longest: float) -> bool:
+        """Whether moving a vertex keeps its other faces' sides and does not stretch edges."""
+        for number in self.star[vertex] - gone:
+            face = self.face(number)
+            before = self._normal(face)
+            moved = [place if corner == vertex else self.points[corner] for corner in face]
+            quality = self._quality(face)
+            if quality > 0.05 and not _agree(before, _cross(*moved), 0.3):
+                return False
+            if any(_distance(place, corner) > longest for corner in moved):
+                return False
+            if triangle_quality(*moved) < min(0.2, quality):
+                return False
+        return True
+
+    def collapse(self, keep: int, drop: int, longest: float) -> bool:
+        """Merge two adjacent vertices if the mesh stays a manifold without folds.
+
+        Args:
+            keep: The vertex that stays, at the middle or, if only one is on the seam, there.
+            drop: The vertex that goes.
+            longest: No edge may become longer than this, m.
+
+        Returns:
+            Whether it was done.
+        """
+        shared = self.star[keep] & self.star[drop]
+        if self.on_seam(drop) and not self.on_seam(keep):
+            keep, drop = drop, keep
+        both = self.on_seam(keep) and self.on_seam(drop)
+        if len(shared) != (1 if both else 2):
+            return False
+        around_keep, around_drop = self.neighbours(keep), self.neighbours(drop)
+        if len(around_keep & around_drop) != len(shared):
+            return False
+        # An inner edge between two seam vertices would coincide with its mirror image.
+        chords = around_drop - around_keep - {keep} if self.on_seam(keep) and not both else ()
+        if any(self.on_seam(vertex) for vertex in chords):
+            return False
+        a, b = self.points[keep], self.points[drop]
+        place = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2, (a[2] + b[2]) / 2)
+        if self.on_seam(keep) and not both:
+            place = a
+        if not self._survives(keep, shared, place, longest):
+            return False
+        if not self._survives(drop, shared, place, longest):
+            return False
+        self._merge(keep, drop, shared, place)
+        return True
+
+    def _merge(self, keep: int, drop: int, shared: set[int], place: Vector) -> None:
+        for number in shared:
+            for vertex in self.face(number):
+                self.star[vertex].discard(number)
+            self.faces[number] = None
+        for number in self.star[drop]:
+            a, b, c = (keep if vertex == drop else vertex for vertex in self.face(number))
+            self.faces[number] = (a, b, c)
+            self.star[keep].add(number)
+        self.star[drop] = set()
+        self.points[keep] = place
+
+    def split(self, a: int, b: int) -> None:
+        """Put a vertex in the middle of an edge."""
+        p, q = self.points[a], self.points[b]
+        new = len(self.points)
+        self.points.append(((p[0] + q[0]) / 2, (p[1] + q[1]) / 2, (p[2] + q[2]) / 2))
+        self.star.append(set())
+        for number in sorted(self.star[a] & self.star[b]):
+            face = self.face(number)
+            first = tuple(new if vertex == b else vertex for vertex in face)
+            second = tuple(new if vertex == a else vertex for vertex in face)
+            self.faces[number] = (first[0], first[1], first[2])
+            self.faces.append((second[0], second[1], second[2]))
+            added = len(self.faces) - 1
+            self.star[b].discard(number)
+            self.star[new].update((number, added))
+            self.star[b].add(added)
+            for vertex in face:
+                if vertex not in (a, b):
+                    self.star[vertex].add(added)
+
+    def flip(self, a: int, b: int) -> bool:
+        """Turn an inner edge if that makes the worse of its two triangles better."""
+        shared = sorted(self.star[a] & self.star[b])
+        if len(shared) != 2:
+            return False
+        left = self.face(shared[0])
+        if left[(left.index(a) + 1) % 3] != b:
+            shared.reverse()
+            left = self.face(shared[0])
+        right = self.face(shared[1])
+        c = next(vertex for vertex in left if vertex not in (a, b))
+        d = next(vertex for vertex in right if vertex not in (a, b))
+        if self.star[c] & self.star[d] or min(len(self.star[a]), len(self.star[b])) < 4:
+            return False
+        if self.on_seam(c) and self.on_seam(d):
+            return False
+        new = ((a, d, c), (d, b, c))
+        before = min(self._quality(left), self._quality(right))
+        if min(map(self._quality, new)) <= before * 1.001:
+            return False
+        normal = self._normal(left)
+        if not all(_agree(normal, self._normal(face), 0.5) for face in new):
+            return False
+        self.faces[shared[0]], self.faces[shared[1]] = new
+        self.star[a].discard(shared[1])
+        self.star[b].discard(shared[0])
+        self.star[c].add(shared[1])
+        self.star[d].add(shared[0])
+        return True
+
+    def _quality(self, face: tuple[int, int, int]) -> float:
+        return triangle_quality(*(self.points[vertex] for vertex in face))
+
+    def edges(self) -> IntArray:
+        """All edges (e, 2), smaller vertex first, sorted."""
+        faces = np.array([face for face in self.faces if face is not None])
+        pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+        return np.unique(np.sort(pairs, axis=1), axis=0)
+
+    def compact(self) -> tuple[FloatArray, IntArray]:
+        """Vertices (n, 3) and faces (m, 3) without the removed ones."""
+        faces = np.array([face for face in self.faces if face is not None])
+        used, numbers = np.unique(faces, return_inverse=True)
+        return np.array(self.points)[used], numbers.reshape(faces.shape)

@@ -1,0 +1,1 @@
+"""How drawn people become images."""

@@ -1,0 +1,296 @@
+"""Square crops of synthetic people with the SMPL parameters that they show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from smpler_model.body.skeleton import SMPL_SHAPE_COUNT
+from smpler_model.body.smpl import Body
+from synthetic.camera.cameras import (
+    WORLD_FROM_BODY,
+    crop_intrinsics,
+    draw_cameras,
+    project,
+)
+from synthetic.camera.photograph import Photo, Wardrobe, photograph
+from synthetic.camera.raster_batch import rasterise_batch
+from synthetic.camera.sensor import draw_sensors, expose
+from synthetic.noise import (
+    draw_chance,
+    draw_uniform,
+    linear_from_srgb,
+    make_volume,
+    srgb_from_linear,
+)
+from synthetic.people.appearance import draw_outfits, make_atlas
+from synthetic.people.moments import draw_moments
+from synthetic.people.poses import draw_poses
+from synthetic.people.turns import turn
+from synthetic.world.abstract import draw_abstract
+from synthetic.world.background import Backdrop, render_rooms
+from synthetic.world.lighting import Lights, cast_shadows, draw_lights
+from synthetic.world.occluders import draw_occlusion
+from synthetic.world.rooms import draw_rooms
+
+BACKGROUND = 24  # label of what is not the person, in the map of parts
+PART_STRIDE = 4  # pixels of the crop to one of the map of parts
+
+
+@dataclass(frozen=True)
+class CropStyle:
+    """What people do in crops, and how hard it is to see them.
+
+    Attributes:
+        everyday: share of people who do what those of the synthetic scenes do; the others take any
+            pose of `poses.draw_poses`, which are harder.
+        companions: share of batches that show a second person.
+        abstract: share of batches without a room.
+        hidden: probability of each of three things that may stand before the person.
+        truncated: probability of each side that the crop reaches beyond the photo there.
+        cut_below: probability that the window ends above the feet.
+        cut_aside: probability that it leaves out a side.
+        sensor_strength: of the camera's faults, as for `sensor.draw_sensors`.
+        least_seen: share of the crop that shows the person; others are not kept.
+    """
+
+    everyday: float = 0.75
+    companions: float = 0.15
+    abstract: float = 0.2
+    hidden: float = 0.07
+    truncated: float = 0.04
+    cut_below: float = 0.08
+    cut_aside: float = 0.03
+    sensor_strength: float = 0.7
+    least_seen: float = 0.05
+
+
+@dataclass(frozen=True)
+class Crops:
+    """b square crops of s pixels, RGB, each around one person.
+
+    Attributes:
+        images: (b, 3, s, s) uint8.
+        parts: (b, s/4, s/4) uint8, the SMPL joint that moves what is seen most, 24 elsewhere.
+        coordinates: (b, 3, s/4, s/4) uint8, where on the resting body that is; 0 to 255 spans
+            -1.2 to 1.2 m.
+        rotations: (b, 24, 3, 3), the pelvis' in the camera's frame.
+        betas: (b, 10).
+        keypoints: (b, 24 + 17, 2) projected SMPL joints, then those of `skeleton.H36M_JOINTS`;
+            the crop spans [-1, 1], y down. They may lie outside.
+        translation_m: (b, 3) of SMPL's origin in the camera's frame.
+        intrinsics: (b, 4) fx, fy, cx, cy of the crop, pixels.
+    """
+
+    images: Tensor
+    parts: Tensor
+    coordinates: Tensor
+    rotations: Tensor
+    betas: Tensor
+    keypoints: Tensor
+    translation_m: Tensor
+    intrinsics: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows: Tensor | slice) -> Crops:
+        """Return some of the crops."""
+        return Crops(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
+@dataclass(frozen=True)
+class _People:
+    """b people with the pelvis' rotation and all points in their cameras' frames, metres."""
+
+    rotations: Tensor
+    betas: Tensor
+    translation_m: Tensor
+    vertices_m: Tensor
+    joints_m: Tensor
+
+
+class CropRenderer:
+    """Draws crops of people of one body; holds nothing that changes."""
+
+    def __init__(
+        self, body: Body, size: int = 224, *, style: CropStyle | None = None, seed: int = 0
+    ) -> None:
+        """Prepare for crops of `size` pixels, a multiple of 8; the seed is that of the noise."""
+        self.body = body
+        self.size = size
+        self.style = style or CropStyle()
+        self.volume = make_volume(torch.Generator().manual_seed(seed))
+        joints = body.J_regressor @ body.v_template
+        atlas = make_atlas(body.v_template, body.weights, joints)
+        self.wardrobe = Wardrobe(body.faces.long(), atlas, self.volume)
+
+    def draw_seen(self, b: int, generator: Generator) -> Crops:
+        """Draw crops until there are b of people who can be seen; see `CropStyle.least_seen`."""
+        kept: list[Crops] = []
+        while (missing := b - sum(map(len, kept))) > 0:
+            crops = self.draw(min(missing + 1, b), generator)
+            seen = (crops.parts != BACKGROUND).float().mean((1, 2))
+            kept.append(crops[(seen >= self.style.least_seen).nonzero()[:missing, 0]])
+        return join_crops(kept)
+
+    @torch.no_grad()
+    def draw(self, b: int, generator: Generator) -> Crops:
+        """Draw b crops from a CPU generator; the same seed gives the same crops."""
+        world_from_camera = draw_cameras(b, generator)
+        person = self._draw_people(world_from_camera, torch.zeros(b, 2), generator)
+        centre, side = draw_windows(person.vertices_m, generator, self.style)
+        intrinsics = crop_intrinsics(centre, side, self.size)
+        scene = person.vertices_m[:, None]
+        if draw_chance(self.style.companions, (1,), generator):
+            away = draw_uniform(0.35, 1.5, (b, 1), generator)
+            aside = functional.normalize(torch.randn(b, 2, generator=generator), dim=1)
+            other = self._draw_people(world_from_camera, away * aside, generator)
+            scene = torch.stack((person.vertices_m, other.vertices_m), 1)
+        photo = self._photograph(scene, world_from_camera, intrinsics, generator)
+        image, hidden = self._disturb(photo, generator)
+        parts, coordinates = self._label(person.vertices_m, intrinsics, hidden)
+        h36m = self.body.h36m_joints(person.vertices_m)
+        points = torch.cat((person.joints_m, h36m), 1)
+        pixels = project(points, intrinsics)
+        return Crops(
+            images=(image * 255 + 0.5).to(torch.uint8),
+            parts=parts,
+            coordinates=coordinates,
+            rotations=person.rotations,
+            betas=person.betas,
+            keypoints=(pixels + 0.5) * (2 / self.size) - 1,
+            translation_m=person.translation_m,
+            intrinsics=intrinsics,
+        )
+
+    def _draw_people(
+        self, world_from_camera: Tensor, place: Tensor, generator: Generator
+    ) -> _People:
+        """Put people on the floor at places (b, 2) of the world."""
+        b = len(place)
+        betas = torch.randn(b, SMPL_SHAPE_COUNT, generator=generator).clamp(-3, 3)
+        rotations = draw_poses(b, generator)
+        if self.style.everyday:
+            everyday = draw_chance(self.style.everyday, (b,), generator)
+            if everyday.any():
+                rotations[everyday] = draw_moments(int(everyday.sum()), generator)
+        heading = turn("z", draw_uniform(0, 2 * torch.pi, (b,), generator))
+        camera_from_world = world_from_camera[:, :3, :3].transpose(1, 2)
+        upright = camera_from_world @ heading @ torch.tensor(WORLD_FROM_BODY)
+        rotations[:, 0] = upright @ rotations[:, 0]
+        mesh = self.body.mesh(rotations, betas)
+        up = world_from_camera[:, 2, :3]  # the world's z axis in the camera's frame
+        lowest = torch.einsum("bvk,bk->bv", mesh.vertices, up).amin(1)
+        origin = torch.cat((place, -lowest[:, None]), 1) - world_from_camera[:, :3, 3]
+        translation = (camera_from_world @ origin[..., None])[..., 0]
+        return _People(
+            rotations,
+            betas,
+            translation,
+            mesh.vertices + translation[:, None],
+            mesh.joints + translation[:, None],
+        )
+
+    def _photograph(
+        self, scene: Tensor, world_from_camera: Tensor, intrinsics: Tensor, generator: Generator
+    ) -> Photo:
+        b, p = scene.shape[:2]
+        outfits = draw_outfits(b * p, generator)
+        up = world_from_camera[:, 2, :3].clone()
+        lights = draw_lights(up, generator)
+        square = (self.size, self.size)
+        if draw_chance(self.style.abstract, (1,), generator):
+            backdrop = draw_abstract(b, square, generator)
+            return photograph(self.wardrobe, scene, outfits, lights, intrinsics, backdrop)
+        rooms = draw_rooms(b, generator)
+        room = render_rooms(
+            rooms, lights, intrinsics, world_from_camera, square, self.volume, shrink=2
+        )
+        shade = self._shade(scene, room, lights, world_from_camera[:, 2, 3], intrinsics)
+        colour = room.colour * shade[:, None]
+        return photograph(self.wardrobe, scene, outfits, lights, intrinsics, colour, room.depth_m)
+
+    def _shade(
+        self, scene: Tensor, room: Backdrop, lights: Lights, floor_m: Tensor, intrinsics: Tensor
+    ) -> Tensor:
+        rows = torch.arange(self.size, dtype=torch.float32)
+        fx, fy, cx, cy = intrinsics.T[:, :, None, None]
+        x, y = (rows - cx) / fx, (rows[:, None] - cy) / fy
+        shape = room.depth_m.shape
+        rays = torch.stack((x.expand(shape), y.expand(shape), torch.ones(shape)), -1)
+        points = scene[:, :, ::2].flatten(1, 2)
+        return cast_shadows(points, rays * room.depth_m[..., None], lights, floor_m, intrinsics)
+
+    def _disturb(self, photo: Photo, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Hide parts and add a camera's faults; also return where the person is not seen."""
+        b, style = len(photo.image), self.style
+        occlusion = draw_occlusion(
+            b,
+            (self.size, self.size),
+            generator,
+            presence=style.hidden,
+            truncation=style.truncated,
+        )
+        covered = srgb_from_linear(occlusion.cover(linear_from_srgb(photo.image)))
+        image = expose(covered, draw_sensors(b, generator, style.sensor_strength), generator)
+        return image, occlusion.mask | (photo.person != 0)
+
+    def _label(
+        self, vertices_m: Tensor, intrinsics: Tensor, hidden: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the maps of parts and coordinates, at a quarter of the resolution."""
+        coarse = self.size // PART_STRIDE
+        half = (PART_STRIDE - 1) / 2  # from the first pixel of a cell to the cell's centre
+        shift = intrinsics.new_tensor([0.0, 0.0, half, half])
+        cells = (intrinsics - shift) / PART_STRIDE
+        faces = self.body.faces.long()
+        seen = rasterise_batch(vertices_m, faces, cells, (coarse, coarse))
+        owner = self.body.weights.argmax(1)[faces[:, 0]].float()
+        rest = (seen.interpolate(faces, self.body.v_template) + 1.2) * (255 / 2.4)
+        parts = seen.to_images(owner[seen.triangle], BACKGROUND)[:, 0]
+        start = PART_STRIDE // 2
+        out = hidden[:, start::PART_STRIDE, start::PART_STRIDE]
+        parts = torch.where(out, float(BACKGROUND), parts)
+        coordinates = seen.to_images(rest).clamp(0, 255)
+        return parts.to(torch.uint8), coordinates.to(torch.uint8)
+
+
+def join_crops(parts: Sequence[Crops]) -> Crops:
+    """Return the crops of several batches as one."""
+    names = [field.name for field in fields(Crops)]
+    return Crops(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+
+
+def draw_windows(
+    vertices_m: Tensor, generator: Generator, style: CropStyle
+) -> tuple[Tensor, Tensor]:
+    """Draw a detector's imperfect square crops around people.
+
+    Args:
+        vertices_m: (b, v, 3) in the cameras' frames.
+        generator: On the CPU.
+        style: How often they show only a part of the body.
+
+    Returns:
+        Centres (b, 2) and sides (b,), as x / z and y / z.
+    """
+    b = len(vertices_m)
+    flat = vertices_m[..., :2] / vertices_m[..., 2:].clamp(min=0.2)
+    low, high = flat.amin(1), flat.amax(1)
+    extent = high - low
+    cut = torch.rand(b, 3, generator=generator)
+    share = draw_uniform(0.0, 0.45, (b,), generator)
+    kind = 1 * (cut[:, 0] < style.cut_below) + 2 * (cut[:, 1] < style.cut_aside)
+    high = torch.stack((high[:, 0], high[:, 1] - share * (kind % 2) * extent[:, 1]), 1)
+    inward = 0.6 * share * (kind >= 2) * extent[:, 0]
+    low = torch.stack((low[:, 0] + inward * (cut[:, 2] < 0.5), low[:, 1]), 1)
+    high = torch.stack((high[:, 0] - inward * (cut[:, 2] >= 0.5), high[:, 1]), 1)
+    tight = (high - low).amax(1)
+    jitter = 0.05 * torch.randn(b, 2, generator=generator).clamp(-2.5, 2.5)
+    margin = 1.2 * (0.12 * torch.randn(b, generator=generator).clamp(-2, 2)).exp()
+    return (low + high) / 2 + jitter * tight[:, None], tight * margin

@@ -1,0 +1,1 @@
+"""What drawn people wear and do."""

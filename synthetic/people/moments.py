@@ -1,0 +1,51 @@
+"""Single poses of people who do what those of the synthetic scenes do."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Generator, Tensor
+
+from synthetic.noise import draw_choice
+from synthetic.people.gestures import JOINT
+from synthetic.people.motions import Activity, Leg, Style, perform
+
+_ACTIVITY_SHARES: dict[Activity, float] = {
+    "walk": 0.3,
+    "stand": 0.25,
+    "wave": 0.15,
+    "sit": 0.12,
+    "reach": 0.1,
+    "turn": 0.08,
+}
+_TIMES = 4  # that one person is seen
+_SWAY = 0.06  # standard deviation of what each joint adds by chance, rad
+_LEG_M = 0.8  # it decides how long a way takes, which a single pose does not show
+
+
+def draw_moments(n: int, generator: Generator) -> Tensor:
+    """Draw what people of the scenes look like at some moments: (n, 24, 3, 3) poses.
+
+    Each person comes from one pose and does one thing, in a style of their own, and is seen a few
+    times; no joint is held exactly as the activity says. The pelvis is turned as by
+    `poses.draw_poses`.
+
+    Args:
+        n: poses.
+        generator: on the CPU; the same seed gives the same poses.
+    """
+    activities, people = list(_ACTIVITY_SHARES), math.ceil(n / _TIMES)
+    kinds = draw_choice(list(_ACTIVITY_SHARES.values()), people, generator).tolist()
+    moments = []
+    for kind in kinds:
+        style = Style(_LEG_M, generator)
+        before = style.held(activities[int(draw_choice([1.0] * len(activities), 1, generator))])
+        leg = Leg(activities[kind], 2.0, (2.0, 0.0), math.pi / 2)
+        poses, _ = perform(leg, before, np.zeros(2), 0.0, style)
+        moments.append(poses[torch.randint(len(poses), (_TIMES,), generator=generator)])
+    sway = _SWAY * torch.randn(n * len(JOINT), 3, generator=generator).clamp(-2.5, 2.5)
+    swayed = torch.from_numpy(Rotation.from_rotvec(sway.numpy()).as_matrix()).float()
+    return torch.cat(moments)[:n] @ swayed.view(n, -1, 3, 3)

@@ -1,0 +1,144 @@
+"""What is true of the people in a rendered frame, and in the form that the pipeline gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.cameras.camera import Camera
+from smpler_model.frames import Floats, Frame, People, TranslationSource
+from smpler_model.people.tracker import TrackState
+
+LEAST_SEEN_PX = 40  # a person with fewer pixels in the image is not in it
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """The n people whom a frame shows, in the camera's optical frame.
+
+    Attributes:
+        ids: (n,) int64, of the same person in all frames; from 1.
+        rotations: (n, 24, 3, 3), the pelvis' in the camera's frame.
+        betas: (n, 10).
+        translations_m: (n, 3); added to SMPL's vertices and joints it places them.
+        joints_m: (n, 24, 3).
+        keypoints_px: (n, 24, 2) joints in the image, through the lens; NaN behind the camera.
+        boxes_xyxy: (n, 4) around the whole body, pixels; may reach out of the image.
+        visible_boxes_xyxy: (n, 4) around the pixels that show the person.
+        visible_px: (n,) int64, the number of these.
+        world_from_camera: (4, 4), z up, the floor at 0.
+    """
+
+    ids: NDArray[np.int64]
+    rotations: Floats
+    betas: Floats
+    translations_m: Floats
+    joints_m: Floats
+    keypoints_px: Floats
+    boxes_xyxy: Floats
+    visible_boxes_xyxy: Floats
+    visible_px: NDArray[np.int64]
+    world_from_camera: Floats
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class SceneFrame:
+    """A frame and the truth about it.
+
+    Attributes:
+        frame: image, stamp, calibration, and depth where it was asked for.
+        truth: of the people whom it shows.
+        people: (h, w) int32 id of the person that each pixel shows, 0 for none.
+    """
+
+    frame: Frame
+    truth: GroundTruth
+    people: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class PosedPeople:
+    """p people before a camera, seen or not.
+
+    Attributes:
+        ids: (p,) int64, from 1.
+        rotations: (p, 24, 3, 3), the pelvis' in the camera's frame.
+        betas: (p, 10).
+        translations_m: (p, 3).
+        joints_m: (p, 24, 3) in the camera's frame.
+        vertices_m: (p, v, 3) in the camera's frame.
+    """
+
+    ids: NDArray[np.int64]
+    rotations: Floats
+    betas: Floats
+    translations_m: Floats
+    joints_m: Floats
+    vertices_m: Floats
+
+
+def tell_truth(
+    people: PosedPeople, shown: NDArray[np.int32], camera: Camera, world_from_camera: Floats
+) -> GroundTruth:
+    """Return the truth about those of whom enough is seen.
+
+    Args:
+        people: before the camera.
+        shown: (h, w) id of the person that each pixel shows, 0 for none.
+        camera: of the image.
+        world_from_camera: (4, 4).
+    """
+    most = int(people.ids.max(initial=0))
+    counts = np.bincount(shown.reshape(-1), minlength=most + 1)[people.ids]
+    rows = np.flatnonzero(counts >= LEAST_SEEN_PX)
+    ids = people.ids[rows]
+    visible = np.array([_box_of(shown == id_) for id_ in ids], np.float64).reshape(-1, 4)
+    outlines = camera.project(people.vertices_m[rows])
+    joints = people.joints_m[rows]
+    return GroundTruth(
+        ids=ids,
+        rotations=people.rotations[rows],
+        betas=people.betas[rows],
+        translations_m=people.translations_m[rows],
+        joints_m=joints,
+        keypoints_px=camera.project(joints),
+        boxes_xyxy=np.hstack((np.nanmin(outlines, 1), np.nanmax(outlines, 1))).reshape(-1, 4),
+        visible_boxes_xyxy=visible,
+        visible_px=counts[rows],
+        world_from_camera=world_from_camera,
+    )
+
+
+def people_from_truth(truth: GroundTruth, first_id: int = 0) -> People:
+    """Return the truth as people: certain, with the boxes of what is visible and no crop.
+
+    Args:
+        truth: of a frame.
+        first_id: added to the ids.
+    """
+    n = len(truth)
+    return People(
+        ids=truth.ids + first_id,
+        states=np.full(n, TrackState.CONFIRMED, np.uint8),
+        scores=np.ones(n),
+        boxes_xyxy=truth.visible_boxes_xyxy,
+        rotations=truth.rotations,
+        betas=truth.betas,
+        translations_m=truth.translations_m,
+        covariances_m2=np.zeros((n, 3, 3)),
+        sources=np.full(n, TranslationSource.BODY_SIZE, np.uint8),
+        weak_cameras=np.zeros((n, 3)),
+        joints_m=truth.joints_m,
+        keypoints_px=truth.keypoints_px,
+    )
+
+
+def _box_of(mask: NDArray[np.bool_]) -> list[int]:
+    """Return left, top, right, bottom of the pixels of a mask, which has some."""
+    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    return [int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])]

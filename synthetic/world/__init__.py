@@ -1,0 +1,1 @@
+"""What stands around drawn people, and the light on them."""

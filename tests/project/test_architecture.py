@@ -1,0 +1,142 @@
+"""Who may import whom."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosidl", "ros2", "tf2")
+# The rooms of smpler_ros that run nodes, and what starts them; everything else works without ROS.
+NODE_ROOMS = (
+    *("camera.scene_topics", "camera.synthetic_camera", "demo", "inputs", "node", "outputs"),
+    *("parameters.node_settings", "smpler_node", "synthetic_camera"),
+)
+# What every room may name: images with the people in them, and what gives images.
+WORDS = {"smpler_model.frames", "smpler_model.source"}
+# Which rooms a room of smpler_model may import, besides its own modules and those that these may.
+ROOMS = {
+    "body": set(),
+    "network": {"body"},
+    "checkpoints": {"network"},
+    "inference": {"checkpoints"},
+    "cameras": set(),
+    "people": {"cameras", "detectors", "body"},
+    "bags": {"cameras"},
+    "detectors": {"cameras", "inference"},
+    "drawing": {"cameras", "people"},
+}
+
+
+def room_of(module: str) -> str:
+    """Return the room of a module: `cameras` of `smpler_model.cameras.depth`; empty at the top."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 2 else ""
+
+
+def rooms_below(room: str) -> set[str]:
+    """Return the rooms that a room of smpler_model may import, its own among them."""
+    return {room}.union(*map(rooms_below, ROOMS[room]))
+
+
+def runs_nodes(module: str) -> bool:
+    """Tell whether a module of smpler_ros may import ROS."""
+    name = module.removeprefix("smpler_ros.")
+    return any(name == room or name.startswith(f"{room}.") for room in NODE_ROOMS)
+
+
+def is_ros(module: str) -> bool:
+    """Tell whether a module belongs to ROS. `rosbags` is pure Python and does not."""
+    top = module.split(".")[0]
+    return top.endswith(("_msgs", "_interfaces")) or top.startswith(ROS_PREFIXES)
+
+
+def modules_of(package: str) -> dict[str, Path]:
+    """Return the modules of a package by name."""
+    files = sorted((ROOT / package).rglob("*.py"))
+    return {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in files}
+
+
+def imports_of(file: Path) -> set[str]:
+    """Return every module that a file imports, inside functions too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            found.add(node.module or "")
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def imported_packages(package: str) -> dict[str, set[str]]:
+    """Return, for every module of a package, the modules that it imports."""
+    return {name: imports_of(file) for name, file in modules_of(package).items()}
+
+
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [
+        ("smpler_model", {"smpler_ros", "synthetic", "training", "benchmarks", "tests"}),
+        ("synthetic", {"smpler_ros", "training", "benchmarks", "tests"}),
+        ("training", {"smpler_ros", "benchmarks", "tests"}),
+        ("smpler_ros", {"training", "benchmarks", "tests"}),
+    ],
+)
+def test_packages_know_only_those_below(package: str, forbidden: set[str]) -> None:
+    for name, imported in imported_packages(package).items():
+        assert not forbidden & {module.split(".")[0] for module in imported}, name
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_of_the_model_import_downwards_only(room: str) -> None:
+    graph = imported_packages("smpler_model")
+    allowed = tuple(f"smpler_model.{name}." for name in rooms_below(room))
+    for name, imported in graph.items():
+        if room_of(name) == room:
+            above = {
+                module for module in imported & graph.keys() if not module.startswith(allowed)
+            }
+            assert above <= WORDS, name
+
+
+@pytest.mark.parametrize("package", ["smpler_model", "synthetic", "training"])
+def test_no_ros_below_the_nodes(package: str) -> None:
+    for name, imported in imported_packages(package).items():
+        assert not [module for module in imported if is_ros(module)], name
+
+
+def test_only_nodes_import_ros() -> None:
+    for name, imported in imported_packages("smpler_ros").items():
+        if not runs_nodes(name):
+            assert not [module for module in imported if is_ros(module)], name
+
+
+@pytest.mark.parametrize("package", ["smpler_model", "smpler_ros", "synthetic", "training"])
+def test_modules_import_downwards_only(package: str) -> None:
+    graph = imported_packages(package)
+    TopologicalSorter(
+        {name: imported & graph.keys() for name, imported in graph.items()}
+    ).prepare()
+
+
+def test_model_imports_where_there_is_no_ros() -> None:
+    modules = [name.removesuffix(".__init__") for name in modules_of("smpler_model")]
+    modules = [name for name in modules if not name.endswith("__main__")]
+    code = f"""
+import importlib, sys
+
+class NoRos:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0].startswith(("rclpy", "sensor_msgs", "smpler_msgs", "cv_bridge")):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, NoRos())
+for module in {modules!r}:
+    importlib.import_module(module)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -1,0 +1,185 @@
+"""The launch files: as text everywhere, loaded and visited where `launch_ros` is installed."""
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from smpler_model.parameters import PARAMETERS
+from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS
+from smpler_ros.parameters.table import NODE_PARAMETERS
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "launch").glob("*.launch.py"))
+# A folder of ours is called `launch`, too, and Python takes it for a package.
+HAS_LAUNCH = importlib.util.find_spec("launch_ros") is not None
+needs_launch = pytest.mark.skipif(not HAS_LAUNCH, reason="needs launch_ros: a ROS installation")
+
+
+def strings_of(file: Path) -> set[str]:
+    """Return every string constant of a file."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+def arguments_of(file: Path) -> list[tuple[str, str]]:
+    """Return names and descriptions in a launch file's table of arguments."""
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ARGUMENTS":
+            assert isinstance(node.value, ast.Tuple)
+            rows = [row.elts for row in node.value.elts if isinstance(row, ast.Tuple)]
+            return [(ast.literal_eval(row[0]), ast.unparse(row[2])) for row in rows]
+    return []
+
+
+def keywords_of(file: Path, name: str) -> Iterator[str]:
+    """Return the constant values of a keyword argument."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.keyword) and node.arg == name:
+            for part in ast.walk(node.value):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield part.value
+
+
+def test_there_are_launch_files() -> None:
+    names = {file.name.removesuffix(".launch.py") for file in FILES}
+    assert names == {"bag", "camera", "demo", "fastdds"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_argument_is_explained_and_used(file: Path) -> None:
+    text = file.read_text()
+    for name, description in arguments_of(file):
+        assert len(description) > 15, name
+        assert text.count(f'"{name}"') > 1, name
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_what_is_started_and_read_is_there(file: Path) -> None:
+    ours = {"smpler_node", "synthetic_camera"}
+    assert set(keywords_of(file, "executable")) <= ours | {"rviz2"} | {""}
+    for name in set(keywords_of(file, "executable")) & ours:
+        assert "def main() -> int:" in (ROOT / "smpler_ros" / f"{name}.py").read_text()
+    for name in strings_of(file):
+        if name.endswith((".yaml", ".rviz", ".xml")):
+            assert (ROOT / "config" / name).is_file(), name
+        if name.endswith(".launch.py"):
+            assert (ROOT / "launch" / name).is_file(), name
+
+
+def test_what_the_arguments_override_are_parameters() -> None:
+    def overrides(name: str) -> object:
+        for node in ast.parse((ROOT / "launch" / name).read_text()).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "OVERRIDES":
+                return node.value
+        raise AssertionError(name)
+
+    names = ast.literal_eval(overrides("camera.launch.py"))
+    table = {parameter.name: parameter for parameter in NODE_PARAMETERS}
+    assert all(isinstance(table[name].default, str) for name in names)
+    kinds = overrides("demo.launch.py")
+    assert isinstance(kinds, ast.Dict)
+    table = {parameter.name: parameter for parameter in SYNTHETIC_CAMERA_PARAMETERS}
+    for key, kind in zip(kinds.keys, kinds.values, strict=True):
+        assert type(table[ast.literal_eval(key)].default).__name__ == ast.unparse(kind)
+
+
+def test_detectors_that_the_help_names_are_those_that_there_are() -> None:
+    described = dict(arguments_of(ROOT / "launch" / "camera.launch.py"))["detector"]
+    choices = next(p.choices for p in NODE_PARAMETERS if p.name == "detector")
+    assert [name for name in choices if name not in described] == []
+    assert {p.name for p in PARAMETERS} > {"model", "body", "detector", "device"}
+
+
+def test_rviz_shows_topics_of_the_node() -> None:
+    config = yaml.safe_load((ROOT / "config" / "smpler.rviz").read_text())
+    displays = config["Visualization Manager"]["Displays"]
+    topics = {d["Topic"]["Value"]: d["Class"] for d in displays if "Topic" in d}
+    assert topics == {
+        "overlay/compressed": "rviz_default_plugins/Image",
+        "mesh_markers": "rviz_default_plugins/MarkerArray",
+        "skeleton_markers": "rviz_default_plugins/MarkerArray",
+    }
+    assert all(d["Value"] == d["Enabled"] for d in displays)
+    frame = next(p.default for p in SYNTHETIC_CAMERA_PARAMETERS if p.name == "world_frame")
+    assert config["Visualization Manager"]["Global Options"]["Fixed Frame"] == frame
+
+
+def load(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(file.name.split(".")[0], file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@needs_launch
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_they_are_loaded_and_have_their_arguments(file: Path) -> None:
+    description = load(file).generate_launch_description()
+    declared = {argument.name for argument in description.get_launch_arguments()}
+    assert declared >= {name for name, _ in arguments_of(file)}
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ("smpler_node", "image_raw", "camera_info")),
+        ({"image": "/a/image"}, ("smpler_node", "/a/image", "camera_info")),
+        ({"driver": "usb_cam"}, ("usb_cam_node_exe", "image_raw", "camera_info")),
+        (
+            {"driver": "realsense2_camera", "driver_executable": "mine"},
+            ("mine", "camera/color/image_raw", "camera/color/camera_info"),
+        ),
+        ({"driver": "other", "driver_executable": "one"}, ("one", "image_raw", "camera_info")),
+    ],
+)
+def test_the_camera_s_driver_decides_the_topics(
+    given: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    from launch import LaunchContext
+
+    module, context = load(ROOT / "launch" / "camera.launch.py"), LaunchContext()
+    values = {name: default or "" for name, default, _ in module.ARGUMENTS}
+    values["params_file"] = str(ROOT / "config" / "camera.yaml")
+    context.launch_configurations.update(values | {"driver": "none"} | given)
+    started = module.camera_actions(context)
+    remapped = {str(a[0].text): str(b[0].text) for a, b in started[-1]._Node__remappings}
+    assert (started[0].node_executable, remapped["image"], remapped["camera_info"]) == expected
+
+
+@needs_launch
+def test_a_driver_that_is_not_known_must_name_its_program() -> None:
+    module = load(ROOT / "launch" / "camera.launch.py")
+    with pytest.raises(ValueError, match="got 'other'; name its program"):
+        module.find_driver("other", "")
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ("distribution", "variable"),
+    [
+        ("humble", "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        ("jazzy", "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        ("kilted", "FASTDDS_DEFAULT_PROFILES_FILE"),
+        (None, "FASTDDS_DEFAULT_PROFILES_FILE"),
+    ],
+)
+def test_fast_dds_gets_its_profile_unless_the_user_has_one(
+    distribution: str | None, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = load(ROOT / "launch" / "fastdds.launch.py")
+    for name in (module.VARIABLE_OF_2, module.VARIABLE_OF_3, "ROS_DISTRO"):
+        monkeypatch.delenv(name, raising=False)
+    if distribution is not None:
+        monkeypatch.setenv("ROS_DISTRO", distribution)
+    (action,) = module.generate_launch_description().entities
+    assert "".join(part.text for part in action.name) == variable
+    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", "/mine.xml")
+    assert module.generate_launch_description().entities == []

@@ -1,0 +1,309 @@
+"""Every command in README.md is tested, or says why it cannot be; what it names exists."""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from smpler_model.__main__ import main as smpler_model
+from smpler_ros.bags.command_line import build_parser, read_config
+from smpler_ros.camera.synthetic_bag import main as synthetic_bag
+from tests.project.test_launch import arguments_of
+from training.configuration import load_configuration
+from training.data.download import ARCHIVES
+from training.evaluate import EvaluateSettings
+from training.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PROGRAMS = ("colcon ", "docker ", "make ", "pip ", "python ", "ros2 ", "rosdep ", "torchrun ")
+
+COLCON = "--cmake-args -DPython3_EXECUTABLE=/usr/bin/python3"
+MODEL, TRAIN = "python -m smpler_model", "python -m training.train config/train"
+EVALUATE = "python -m training.evaluate config/evaluate"
+RENDER = "python -m training.data.render_crops config/train"
+TWO_PROCESSES = "torchrun --nproc-per-node 2 -m training.train config/train"
+STAGES = "tests/training/test_stages.py"
+
+# Who runs a command, and what of it that file holds. Inputs, and sizes of what is trained, differ.
+TESTED = {
+    "make demo": ("tests/ros/test_demo.py::run_demo", "smpler_ros.demo"),
+    "make demo INPUT=video.mp4": (
+        "tests/ros/test_demo.py::test_a_video_goes_through_the_node_into_bag_and_report",
+        "--input",
+    ),
+    "make test": (".ci/run", "make test"),
+    "make setup": ("tests/project/test_set_up.py::test_nothing_is_done_twice", 'make("setup"'),
+    ". .ros/environment.sh": (
+        "tests/project/test_readme.py::test_the_environment_is_put_on_the_path",
+        ".ros/environment.sh",
+    ),
+    f"{MODEL} run video.mp4 --detector motion": (
+        "tests/smpler_model/commands/test_run.py::test_a_video",
+        "smpler_model",
+    ),
+    f"{MODEL} run video.mp4 --model models/SMPLer_3dpw.pt": (
+        "tests/smpler_model/commands/test_run.py::test_a_video",
+        '"--model"',
+    ),
+    f"{MODEL} info models/SMPLer_3dpw.pt": (
+        "tests/smpler_model/test_main.py::test_info_runs_as_a_command",
+        '"info"',
+    ),
+    f"{MODEL} export --format onnx models/SMPLer_3dpw.pt": (
+        "tests/smpler_model/inference/test_export.py::test_the_command_writes_beside_the_checkpoint",
+        '"export"',
+    ),
+    f"python -m colcon build --base-paths . smpler_msgs {COLCON}": (
+        "tests/project/test_packages.py::test_colcon_builds_both_packages_and_the_result_works",
+        '"-m", "colcon"',
+    ),
+    "python -m smpler_ros.synthetic_bag example_bag --duration 5": (
+        "tests/project/test_readme.py::test_the_bag_is_written",
+        "synthetic_bag",
+    ),
+    "python -m smpler_ros.evaluate_bag example_bag --detector motion": (
+        "tests/smpler_ros/bags/test_evaluate_bag.py::test_a_killed_run_leaves_valid_files_and_goes_on",
+        "smpler_ros.evaluate_bag",
+    ),
+    "python -m training.data.render_people config/train/synthetic_backbone.yaml": (
+        f"{STAGES}::people",
+        "training.data.render_people",
+    ),
+    f"{TRAIN}/synthetic_backbone.yaml": (f"{STAGES}::trained", "training.train"),
+    f"{TRAIN}/synthetic_smpler.yaml": (f"{STAGES}::trained", "training.train"),
+    f"{TRAIN}/synthetic_finetune.yaml": (f"{STAGES}::trained", "training.train"),
+    f"{EVALUATE}/synthetic.yaml": (
+        f"{STAGES}::test_two_processes_evaluate_everybody_once",
+        "config/evaluate/synthetic.yaml",
+    ),
+    "python -m training.data.download all --root datasets": (
+        "tests/training/data/test_download.py::test_data_set_is_fetched_unpacked_and_verified",
+        "training.data.download",
+    ),
+    "python -m training.scoring.model_card config/train/nano_larger.yaml "
+    "--weights runs/nano_larger/weights.pt --card runs/nano_larger/card.md": (
+        "tests/training/scoring/test_model_card.py::test_card_of_a_trained_model",
+        "nano_report",
+    ),
+}
+
+ADMINISTRATOR = "installs packages into the system, for which a test has no right"
+INSTALLATION = (
+    "needs a ROS installation, which the wheels are not; tests/project/test_launch.py reads the "
+    "launch files, and tests/ros/test_launch_files.py starts one where there is launch_ros"
+)
+LICENSED = "needs licensed data or weights, and GPUs; its configuration is loaded here"
+HOURS = "takes hours; its configuration is loaded here, its parts have tests in tests/training"
+MINUTES = "takes half an hour; its configuration is loaded here, its parts have tests"
+DOCKER = "needs Docker and the network, or a GPU; what the Dockerfile copies is checked here"
+
+PARTS = ("_guess", "_turns", "_whole", "_everyday", "_longer", "_deeper", "", "_larger")
+DRAWN = (
+    "_guess",
+    "_everyday",
+    "_longer",
+    "_deeper",
+    "_larger",
+)  # the other parts' crops are drawn by then
+
+UNTESTABLE = {
+    "sudo apt install g++ make python3-rosdep python3-venv": ADMINISTRATOR,
+    "sudo apt install ros-$ROS_DISTRO-vision-msgs ros-$ROS_DISTRO-compressed-image-transport": (
+        ADMINISTRATOR
+    ),
+    "sudo rosdep init": ADMINISTRATOR,
+    "rosdep update": ADMINISTRATOR,
+    "rosdep install --from-paths . smpler_msgs --ignore-src -y": ADMINISTRATOR,
+    "rosdep install --from-paths src src/smpler_ros/smpler_msgs --ignore-src -y": ADMINISTRATOR,
+    ". install/setup.sh": INSTALLATION,
+    ". src/smpler_ros/.ros/environment.sh": INSTALLATION,
+    f"python -m colcon build --base-paths src src/smpler_ros/smpler_msgs {COLCON}": INSTALLATION,
+    **{f"{TWO_PROCESSES}/nano{part}.yaml": HOURS for part in PARTS},
+    **{f"{RENDER}/nano{part}.yaml": HOURS for part in DRAWN},
+    f"{RENDER}/synthetic.yaml": MINUTES,
+    f"{TWO_PROCESSES}/synthetic.yaml": MINUTES,
+    **{
+        f"{TWO_PROCESSES}/{stage}_w{n}.yaml": LICENSED
+        for stage in ("backbone", "smpler")
+        for n in (32, 48)
+    },
+    **{f"{TRAIN}/finetune_w{n}.yaml": LICENSED for n in (32, 48)},
+    **{f"{EVALUATE}/w{n}_{data}.yaml": LICENSED for n in (32, 48) for data in ("h36m", "3dpw")},
+    "docker build --tag smpler_ros .": DOCKER,
+    "docker run --rm --gpus all --network host --ipc host smpler_ros ros2 launch smpler_ros "
+    "demo.launch.py rviz:=false": DOCKER,
+}
+
+
+def commands_of(text: str) -> list[str]:
+    """Return every command in blocks, and in lines where one begins with a known program.
+
+    Comments are left out, and lines that end with a backslash are put together.
+    """
+    commands = []
+    for _, language, block in re.findall(r"^( *)```(\w*)\n(.*?)^\1```", text, re.M | re.S):
+        assert language in ("bash", "yaml"), f"a block must say bash or yaml, got '{language}'"
+        if language == "bash":
+            lines = re.sub(r"\\\n\s*", "", block).splitlines()
+            commands += [re.sub(r"\s+#.*", "", line).strip() for line in lines]
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
+    commands += [span for span in spans if span.startswith(PROGRAMS)]
+    return [command for command in commands if command and not command.startswith("#")]
+
+
+COMMANDS = commands_of(README)
+INLINE = {"make help": "prints the targets", "python -m colcon": "part of a command above"}
+
+
+def words_of(program: str) -> list[list[str]]:
+    """Return the arguments of every command of a program."""
+    found = [c.removeprefix(program) for c in COMMANDS if c.startswith(f"{program} ")]
+    return [shlex.split(rest) for rest in found]
+
+
+def test_every_command_has_a_row_and_every_row_a_command() -> None:
+    launches = {c for c in COMMANDS if c.startswith("ros2 launch smpler_ros ")}
+    rows = set(TESTED) | set(UNTESTABLE)
+    assert not set(TESTED) & set(UNTESTABLE)
+    assert set(COMMANDS) - launches - set(INLINE) == rows
+    assert launches, INSTALLATION
+
+
+@pytest.mark.parametrize("command", TESTED)
+def test_whoever_runs_a_command_is_there(command: str) -> None:
+    where, held = TESTED[command]
+    name, _, function = where.partition("::")
+    text = (ROOT / name).read_text()
+    assert held in text
+    assert not function or re.search(rf"^def {function}\(", text, re.M), where
+
+
+def test_the_demonstration_is_what_make_runs() -> None:
+    """Tests call the module with their own folder instead of the target."""
+    makefile = (ROOT / "Makefile").read_text()
+    assert 'python -m smpler_ros.demo --input "$(INPUT)"' in makefile
+    for target in ("demo", "help", "setup", "test"):
+        assert re.search(rf"^{target}:", makefile, re.M)
+
+
+def test_the_environment_is_put_on_the_path() -> None:
+    if not (ROOT / ".ros" / "environment.sh").is_file():
+        pytest.skip("needs what `make setup` makes")
+    shell = ["bash", "-c", ". .ros/environment.sh && python -c 'import torch, smpler_msgs'"]
+    subprocess.run(shell, cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("words", words_of(MODEL), ids=" ".join)
+def test_the_model_s_commands_are_understood(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Flags that are not known would exit with 2; a file that is missing is one sentence."""
+    monkeypatch.chdir(tmp_path)
+    assert smpler_model(words) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert any(Path(word).suffix in (".mp4", ".pt") and word in message for word in words)
+
+
+def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (words,) = words_of("python -m smpler_ros.synthetic_bag")
+    small = ["0.2" if word == "5" else word for word in words]
+    assert synthetic_bag([*small, "--width", "64", "--height", "48", "--quiet"]) == 0
+    assert (tmp_path / words[0] / "metadata.yaml").is_file()
+
+
+def test_the_evaluator_s_flags_are_understood() -> None:
+    for words in words_of("python -m smpler_ros.evaluate_bag"):
+        chosen = build_parser().parse_args(words)
+        assert read_config(chosen).values["detector"] == "motion"
+
+
+def test_training_commands_name_modules_and_configurations() -> None:
+    named = set()
+    for command in COMMANDS:
+        found = re.search(r"-m (training\.\w+) (.*)", command)
+        if not found or found[1] == "training.data.download":
+            continue
+        assert importlib.util.find_spec(found[1]) is not None
+        path = found[2].split()[0]
+        if found[1] == "training.evaluate":
+            load_configuration(EvaluateSettings, ROOT / path)
+        else:
+            load_settings(ROOT / path)
+        named.add(path)
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "config").glob("*/*.yaml")}
+    assert named == there, "README.md has a command for every configuration"
+    for words in words_of("python -m training.data.download"):
+        assert words[0] in (*ARCHIVES, "all")
+
+
+def test_launch_files_take_the_arguments() -> None:
+    shared = {name for name, _ in arguments_of(ROOT / "launch" / "camera.launch.py")}
+    for command in COMMANDS:
+        found = re.search(r"ros2 launch smpler_ros (\S+)(.*)", command)
+        if found:
+            file = ROOT / "launch" / found[1]
+            given = {word.split(":=")[0] for word in found[2].split() if word != "--show-args"}
+            assert given <= shared | {name for name, _ in arguments_of(file)}, command
+
+
+def test_the_dockerfile_copies_what_is_there() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    lines = re.findall(r"^COPY (.+)$", (ROOT / "Dockerfile").read_text(), re.M)
+    sources = [word for line in lines for word in line.split()[:-1]]
+    assert sources
+    for source in sources:
+        assert (ROOT / source).exists(), source
+        assert source not in ignored
+
+
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))],
+    ids=lambda page: page.name,
+)
+def test_links_lead_to_files(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    missing = [
+        target
+        for target in targets
+        if not target.startswith("http") and not (page.parent / target).exists()
+    ]
+    assert not missing
+
+
+def test_files_that_are_named_are_there() -> None:
+    folders = ("config", "docs", "launch", "smpler_model", "smpler_msgs", "smpler_ros", "tests")
+    names = set(re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]+\.\w+)`", README))
+    assert names
+    for name in names | {"Dockerfile", "package.xml"}:
+        assert (ROOT / name).exists(), name
+
+
+def test_speed_is_that_of_the_measurements() -> None:
+    """The README's figures are rows of docs/performance.md, and the fastest ones."""
+    page = (ROOT / "docs" / "performance.md").read_text()
+    machine = re.search(r"network alone, (.*?):\n", README)
+    assert machine
+    for model in ("smpler_nano", "smpler_w32", "smpler_w48"):
+        table = page.split(f"<!-- inference_{model} -->")[1].split("<!-- end -->")[0]
+        assert machine[1] in table
+        cells = [line.strip("| ").split(" | ") for line in table.splitlines()]
+        times = {row[1]: float(row[2]) for row in cells if row[0] == "1" and len(row) > 4}
+        # Lists: of two that are equally fast, the first one is named.
+        halves = [way for way in times if way.endswith(" half")]
+        floats = [way for way in times if way not in halves and way != "reference"]
+        single, half = (min(ways, key=times.__getitem__) for ways in (floats, halves))
+        plain = f"{times['plain']:g}"
+        expected = (
+            f"| `{model}` | {plain} | {times[single]:g} ({single}) | {times[half]:g} ({half}) |"
+        )
+        assert expected in README

@@ -1,0 +1,223 @@
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.checkpoints.files import (
+    load_backbone_model,
+    load_backbone_stage,
+    load_model,
+    read_checkpoint,
+    save_checkpoint,
+)
+from smpler_model.checkpoints.fit import CheckpointError
+from smpler_model.network.config import SMPLER_NANO, SMPLER_W32
+from smpler_model.network.initialisation import build_model
+from smpler_model.network.smpler import Smpler
+from tests.conftest import OfficialFile, SmallModel
+
+Content = dict[str, Any]
+
+
+class Hostile:
+    """Unpickling it creates a file; a loader that runs code would do as much."""
+
+    def __init__(self, witness: Path) -> None:
+        self.witness = witness
+
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return os.system, (f"touch {self.witness}",)
+
+
+def assert_same_weights(one: torch.nn.Module, other: torch.nn.Module) -> None:
+    expected = other.state_dict()
+    assert list(one.state_dict()) == list(expected)
+    for key, values in one.state_dict().items():
+        assert torch.equal(values, expected[key]), key
+
+
+def test_official_file_survives_a_round_trip(official_file: OfficialFile, tmp_path: Path) -> None:
+    official = read_checkpoint(official_file("w32_h36m"))
+    model = load_model(official.path)
+    assert model.config == SMPLER_W32
+    assert not model.training
+
+    saved = tmp_path / "saved.pt"
+    save_checkpoint(model, saved, other=official.other)
+    again = read_checkpoint(saved)
+
+    assert again.other == official.other == {"epoch": 0, "global_iter": 0}
+    assert set(again.state) == set(official.state)
+    for key, values in official.state.items():
+        assert again.state[key].dtype == values.dtype, key
+        assert torch.equal(again.state[key], values), key
+    assert_same_weights(load_model(saved, config=SMPLER_W32), model)
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "before PyTorch 1.6"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda state: state, id="state dict"),
+        pytest.param(lambda state: {"model": state}, id="under model"),
+        pytest.param(
+            lambda state: {
+                "model": state,
+                "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{}]},
+                "epoch": 3,
+                "global_iter": 1000,
+            },
+            id="training checkpoint",
+        ),
+    ],
+)
+def test_all_forms_of_files_load(
+    nano: Smpler, nano_file: Path, tmp_path: Path, wrap: Callable[[Content], Content], legacy: bool
+) -> None:
+    content = wrap(torch.load(nano_file, weights_only=True)["model"])
+    path = tmp_path / "form.pt"
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    assert_same_weights(load_model(path), nano)
+    assert set(read_checkpoint(path).other) == set(content) & {"optimizer", "epoch", "global_iter"}
+
+
+def test_half_precision_file_without_a_body(
+    nano: Smpler, body_arrays: BodyArrays, tmp_path: Path
+) -> None:
+    path = tmp_path / "half.pt"
+    save_checkpoint(nano, path, include_body=False, dtype=torch.float16)
+    assert path.stat().st_size < 12e6
+    with pytest.raises(CheckpointError, match="must hold a body, got none; give one"):
+        load_model(path)
+
+    model = load_model(path, body=body_arrays)
+
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+    pairs = zip(model.parameters(), nano.parameters(), strict=True)
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-6) for a, b in pairs)
+    buffers = dict(nano.named_buffers())
+    assert all(torch.equal(values, buffers[name]) for name, values in model.named_buffers())
+
+
+def test_another_body_takes_the_files_regressor(nano_file: Path, body_arrays: BodyArrays) -> None:
+    taller = replace(body_arrays, v_template=body_arrays.v_template * 2, J_regressor_h36m=None)
+    body = load_model(nano_file, body=taller).body.arrays()
+    assert np.allclose(body.v_template, taller.v_template)
+    assert body.J_regressor_h36m is not None
+    assert np.allclose(body.J_regressor_h36m, body_arrays.J_regressor_h36m)
+
+
+def test_float64_model_is_saved_as_it_is(nano: Smpler, tmp_path: Path) -> None:
+    model = build_model(SMPLER_NANO, nano.body.arrays()).double()
+    path = tmp_path / "double.pt"
+    save_checkpoint(model, path)
+    assert_same_weights(load_model(path).double(), model.float().double())
+
+
+def test_backbone_stage_loads_as_itself_and_into_the_whole(
+    nano: Smpler, stage_file: SmallModel
+) -> None:
+    assert_same_weights(load_backbone_model(stage_file.path), stage_file.model)
+
+    model = build_model(SMPLER_NANO, nano.body.arrays())
+    blocks = {key: values.clone() for key, values in model.blocks.state_dict().items()}
+    load_backbone_stage(model, stage_file.path)
+
+    assert_same_weights(model.backbone, stage_file.model.backbone)
+    assert_same_weights(model.regressor, stage_file.model.regressor)
+    assert all(torch.equal(blocks[k], v) for k, v in model.blocks.state_dict().items())
+
+
+def test_interrupted_save_leaves_the_old_file(
+    nano: Smpler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kept.pt"
+    path.write_text("old")
+
+    def fail(_state: object, partial: Path) -> None:
+        partial.write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(nano, path)
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
+
+
+# Every file below is really broken or wrong.
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"got .*nothing\.pt; check the path"):
+        load_model(tmp_path / "nothing.pt")
+
+
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
+def test_file_cut_short(nano_file: Path, tmp_path: Path, share: float) -> None:
+    whole = nano_file.read_bytes()
+    path = tmp_path / "cut.pt"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(CheckpointError, match="cut short or of another kind"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights, just text\n", bytes(range(256))])
+def test_file_of_another_kind(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other.pt"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="cut short or of another kind"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("write", "complaint"),
+    [
+        pytest.param(torch.save, "reference to [a-z]+.system; nothing of it was run", id="torch"),
+        pytest.param(
+            lambda content, path: path.write_bytes(pickle.dumps(content, protocol=2)),
+            "reference to [a-z]+.system; nothing of it was run",
+            id="pickle",
+        ),
+        pytest.param(
+            lambda content, path: path.write_bytes(pickle.dumps(content)),
+            "cannot be read",
+            id="pickle of a newer protocol",
+        ),
+    ],
+)
+@pytest.mark.parametrize("place", [lambda h: h, lambda h: {"model": h}], ids=["bare", "nested"])
+def test_file_that_would_run_code(
+    tmp_path: Path,
+    write: Callable[[object, Path], object],
+    complaint: str,
+    place: Callable[[Hostile], object],
+) -> None:
+    witness, path = tmp_path / "witness", tmp_path / "hostile.pt"
+    write(place(Hostile(witness)), path)
+    with pytest.raises(CheckpointError, match=complaint):
+        load_model(path)
+    assert not witness.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        pytest.param({"a": torch.zeros(1)}, "dictionary with 'a'", id="foreign weights"),
+        pytest.param({"a": 1, "b": "text"}, "dictionary with 'a', 'b'", id="no tensors"),
+        pytest.param({"model": {}}, "nothing in it", id="empty"),
+        pytest.param([torch.zeros(1)], "a list", id="list"),
+        pytest.param(torch.zeros(1), "a Tensor", id="tensor"),
+    ],
+)
+def test_not_a_smpler_file(tmp_path: Path, content: object, found: str) -> None:
+    path = tmp_path / "other.pt"
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=f"{found}; it is not a SMPLer checkpoint"):
+        load_model(path)

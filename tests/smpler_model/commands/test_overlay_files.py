@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from smpler_model.commands.overlay_files import OverlayImages, OverlayVideo
+
+
+def picture(level: int, width: int = 64, height: int = 48) -> np.ndarray:
+    return np.full((height, width, 3), (level, 60, 20), np.uint8)
+
+
+def read(path: Path) -> tuple[list[np.ndarray], float]:
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while (answer := capture.read())[0]:
+        frames.append(np.asarray(answer[1])[..., ::-1])
+    return frames, capture.get(cv2.CAP_PROP_FPS)
+
+
+def test_a_video_plays_what_was_written(tmp_path: Path) -> None:
+    file = OverlayVideo(tmp_path / "overlay.mp4", 12.5)
+    for index in range(10):
+        file.write(index, "", picture(100 + 10 * index))
+    file.close()
+    frames, rate_hz = read(tmp_path / "overlay.mp4")
+    assert rate_hz == pytest.approx(12.5)
+    np.testing.assert_allclose([f[..., 0].mean() for f in frames], range(100, 200, 10), atol=6)
+
+
+def test_another_size_begins_another_video(tmp_path: Path) -> None:
+    file = OverlayVideo(tmp_path / "overlay.mp4", 10)
+    for index, width in enumerate([64, 64, 80]):
+        file.write(index, "", picture(100, width))
+    file.close()
+    assert len(read(tmp_path / "overlay.mp4")[0]) == 2
+    assert read(tmp_path / "overlay_2.mp4")[0][0].shape == (48, 80, 3)
+
+
+def test_a_video_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    file = OverlayVideo(tmp_path / "missing" / "overlay.mp4", 10)
+    with pytest.raises(OSError, match="cannot write"):
+        file.write(0, "", picture(0))
+
+
+def test_images_are_called_like_the_frames(tmp_path: Path) -> None:
+    file = OverlayImages(tmp_path / "overlay")
+    file.write(0, "first", picture(9))
+    file.write(1, "", picture(8))
+    file.close()
+    names = sorted(path.name for path in (tmp_path / "overlay").iterdir())
+    assert names == ["000001.png", "first.png"]
+    image = cv2.imread(str(tmp_path / "overlay" / "first.png"))
+    np.testing.assert_array_equal(image[..., ::-1], picture(9))

@@ -1,0 +1,193 @@
+"""Settings of detectors in ONNX files, and files that are none."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smpler_model.detectors.learned import DetectorError
+from smpler_model.detectors.onnx_detector import OnnxDetector, suppress_overlaps
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from tests.smpler_model.detectors.onnx_graphs import (  # noqa: E402 - it needs onnx
+    CELLS,
+    DETR_BOXES,
+    HEIGHT,
+    SEEN,
+    WIDTH,
+    Array,
+    detr_logits,
+    seeing_yolox,
+    write,
+)
+
+
+def test_yolox_threshold_and_class(yolox: Path) -> None:
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    assert len(OnnxDetector(yolox, score_threshold=0.25).detect(image)) == 2
+    assert len(OnnxDetector(yolox, score_threshold=0.73).detect(image)) == 0
+    every = OnnxDetector(yolox, score_threshold=0.25, overlap_threshold=0.99).detect(image)
+    np.testing.assert_allclose(every.scores, [0.72, 0.63, 0.56, 0.3], rtol=1e-6)
+    other = OnnxDetector(yolox, score_threshold=0.85, person_class=1).detect(image)
+    np.testing.assert_allclose(other.scores, [0.9], rtol=1e-6)
+
+
+def test_scaling_can_be_told(tmp_path: Path) -> None:
+    path = seeing_yolox(tmp_path / "seeing.onnx", "FLOAT", "nchw")
+    detector = OnnxDetector(path, score_threshold=0.001, person_class=0, scaling="rgb_unit")
+    scores = detector.detect(np.full((HEIGHT, WIDTH, 3), SEEN, np.uint8)).scores
+    np.testing.assert_allclose(scores, [SEEN[0] / 255 / 255], rtol=1e-5)
+
+
+def test_open_sizes(tmp_path: Path) -> None:
+    inputs = [("images", "FLOAT", ["batch", 3, "height", "width"])]
+    outputs = {"dets": DETR_BOXES, "labels": detr_logits(91, 1)}
+    path = write(tmp_path / "open.onnx", {**outputs}, inputs=inputs)
+    assert OnnxDetector(path).input.size == (640, 640)
+    detector = OnnxDetector(path, open_size=(48, 80))
+    assert detector.input.size == (48, 80)
+    assert len(detector.detect(np.zeros((9, 9, 3), np.uint8))) == 1
+    with pytest.raises(DetectorError, match=r"open_size must be positive pixels, got \(0, 80\)"):
+        OnnxDetector(path, open_size=(0, 80))
+
+
+@given(seed=st.integers(0, 1000), threshold=st.floats(0.1, 0.9))
+def test_what_stays_does_not_overlap_and_what_goes_does(seed: int, threshold: float) -> None:
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, 50, (30, 2))
+    edges = np.concatenate([corners, corners + rng.uniform(5, 40, (30, 2))], 1)
+    scores = rng.uniform(0.1, 1, 30)
+    stays = suppress_overlaps(edges, scores, threshold)
+    assert (np.diff(scores[stays]) <= 0).all()
+    meet = np.minimum(edges[:, None, 2:], edges[None, :, 2:]) - np.maximum(
+        edges[:, None, :2], edges[None, :, :2]
+    )
+    shared = meet.clip(0).prod(-1)
+    areas = (edges[:, 2:] - edges[:, :2]).prod(1)
+    overlaps = shared / (areas[:, None] + areas - shared)
+    among = overlaps[np.ix_(stays, stays)] - np.eye(len(stays))
+    assert (among <= threshold + 1e-5).all()
+    for index in set(range(30)) - set(stays.tolist()):
+        better = stays[scores[stays] >= scores[index]]
+        assert overlaps[index, better].max() > threshold - 1e-5
+
+
+def test_onnxruntime_is_missing(yolox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(DetectorError, match=r"needs the package onnxruntime.*pip install"):
+        OnnxDetector(yolox)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match=r"must be an ONNX file, got .*gone.onnx; check the"):
+        OnnxDetector(tmp_path / "gone.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"\x08\x08\x12\x00" * 50])
+def test_not_an_onnx_file(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(content)
+    with pytest.raises(DetectorError, match="is not an ONNX file that ONNX Runtime") as caught:
+        OnnxDetector(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_cut_short(yolox: Path) -> None:
+    yolox.write_bytes(yolox.read_bytes()[:-100])
+    with pytest.raises(DetectorError, match="is not an ONNX file that ONNX Runtime"):
+        OnnxDetector(yolox)
+
+
+IMAGE_INPUT = ("images", "FLOAT", [1, 3, HEIGHT, WIDTH])
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [("images", "FLOAT", [1, 1, HEIGHT, WIDTH])],
+        [("images", "FLOAT", [8, 3, HEIGHT, WIDTH])],
+        [("images", "DOUBLE", [1, 3, HEIGHT, WIDTH])],
+        [("tokens", "INT64", [1, 77])],
+        [IMAGE_INPUT, ("mask", "INT64", [1, HEIGHT, WIDTH])],
+        [IMAGE_INPUT, ("scale_factor", "FLOAT", [1, 2])],
+        [IMAGE_INPUT, ("other", "FLOAT", [1, 3, HEIGHT, WIDTH])],
+    ],
+    ids=["grey", "batch", "double", "no image", "mask", "scale", "two images"],
+)
+def test_inputs_that_are_unknown(tmp_path: Path, inputs: list[Any]) -> None:
+    path = write(tmp_path / "odd.onnx", {"y": np.zeros((1, 2, 4), np.float32)}, inputs=inputs)
+    name, _, shape = inputs[-1]
+    with pytest.raises(DetectorError, match=r"must be one image .* got ") as caught:
+        OnnxDetector(path)
+    assert f"{name} {shape}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        {"output0": np.zeros((1, 84, 126), np.float32)},
+        {"output0": np.zeros((1, 378, 85), np.float32)},
+        {"output": np.zeros((1, CELLS, 5), np.float32)},
+        {"probabilities": np.zeros((1, 1000), np.float32)},
+        {"a": np.zeros((1, 5, 4), np.float32), "b": np.zeros((1, 6, 91), np.float32)},
+        {"a": np.zeros((1, 5, 4), np.float32), "b": np.zeros((1, 5, 4), np.float32)},
+        {
+            "cls_0": np.zeros((1, 80, 8, 12), np.float32),
+            "box_0": np.zeros((1, 4, 8, 12), np.float32),
+        },
+    ],
+    ids=["YOLOv8", "YOLOv5", "no class", "classifier", "queries", "no names", "raw RTMDet"],
+)
+def test_outputs_that_are_unknown(tmp_path: Path, outputs: dict[str, Array]) -> None:
+    path = write(tmp_path / "odd.onnx", {**outputs})
+    with pytest.raises(DetectorError, match=r"must be YOLOX's one .* or RTMDet's") as caught:
+        OnnxDetector(path)
+    for name, value in outputs.items():
+        assert f"{name} {value.shape} {value.dtype}" in str(caught.value)
+
+
+def test_sizes_go_in_but_no_labels_come_out(tmp_path: Path) -> None:
+    inputs = [IMAGE_INPUT, ("orig_target_sizes", "INT64", [1, 2])]
+    outputs = {"dets": DETR_BOXES, "labels": detr_logits(91, 1)}
+    path = write(tmp_path / "odd.onnx", {**outputs}, inputs=inputs)
+    with pytest.raises(DetectorError, match=r"got dets \(1, 2, 4\) float32, labels \(1, 2, 91\)"):
+        OnnxDetector(path)
+
+
+def test_a_graph_that_fails_when_it_runs(tmp_path: Path) -> None:
+    node = onnx.helper.make_node("Reshape", ["images", "shape"], ["output"])
+    path = write(
+        tmp_path / "fails.onnx",
+        {"output": "FLOAT"},
+        nodes=[node],
+        inputs=[("images", "FLOAT", [1, 3, "h", "w"])],
+        constants={"shape": np.array([1, 7, 11], np.int64)},
+    )
+    with pytest.raises(DetectorError, match="does not run on an image of 640x640") as caught:
+        OnnxDetector(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"score_threshold": 50}, "score_threshold must be between 0 and 1, got 50"),
+        ({"overlap_threshold": -1}, "overlap_threshold must be between 0 and 1, got -1"),
+        ({"person_class": 3}, "one of the 3 classes of .*, got 3"),
+        ({"person_class": -1}, "one of the 3 classes of .*, got -1"),
+        (
+            {"scaling": "bgr"},
+            "scaling must be one of bgr_bytes, bgr_imagenet, rgb_unit, rgb_imagenet, got",
+        ),
+        ({"providers": ["TpuExecutionProvider"]}, "providers must be among .*CPUExecution.* got"),
+    ],
+)
+def test_settings_that_cannot_be(yolox: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(DetectorError, match=message):
+        OnnxDetector(yolox, **settings)

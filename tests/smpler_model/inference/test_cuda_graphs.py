@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from smpler_model.inference.cuda_graphs import BUCKETS, BucketRunner, Step, call_again, find_bucket
+
+SIDE, SIZE = 4, 3
+CPU = torch.device("cpu")
+
+
+class Sums(nn.Module):
+    """Three numbers of each crop, in two tensors; notes what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        self.batches.append(len(crops))
+        flat = crops.float().flatten(1)
+        return flat.sum(1, keepdim=True), torch.stack((flat[:, 0], flat[:, -1]), 1)[:, :, None]
+
+
+def crops(people: int, seed: int = 0) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (people, SIDE, SIDE, 3), np.uint8)
+
+
+def expected(of: NDArray[np.uint8]) -> NDArray[np.float32]:
+    flat = of.reshape(len(of), -1).astype(np.float32)
+    return np.stack((flat.sum(1), flat[:, 0], flat[:, -1]), 1)
+
+
+@pytest.mark.parametrize(
+    ("people", "bucket"), [(1, 1), (2, 2), (3, 4), (4, 4), (5, 8), (9, 16), (16, 16), (17, 16)]
+)
+def test_the_smallest_that_holds_them(people: int, bucket: int) -> None:
+    assert find_bucket(people) == bucket
+
+
+@pytest.mark.parametrize("people", range(1, BUCKETS[-1] + 1))
+def test_rows_that_fill_up_are_not_returned(people: int) -> None:
+    network = Sums()
+    runner = BucketRunner(network, SIDE, SIZE, CPU, call_again)
+    found = runner.run(crops(people))
+    np.testing.assert_array_equal(found, expected(crops(people)))
+    assert set(network.batches) == {find_bucket(people)}
+
+
+def test_frames_do_not_leak_into_one_another() -> None:
+    runner = BucketRunner(Sums(), SIDE, SIZE, CPU, call_again)
+    kept = []
+    for seed, people in enumerate((4, 3, 1, 4, 2, 3)):
+        kept.append((runner.run(crops(people, seed)), expected(crops(people, seed))))
+    for found, wanted in kept:  # what was returned earlier is not written over
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_each_bucket_is_captured_once_and_replayed_for_every_frame() -> None:
+    captured: list[int] = []
+    replayed: list[int] = []
+
+    def capture(step: Step) -> Step:
+        step()
+        captured.append(1)
+
+        def replay() -> None:
+            replayed.append(1)
+            step()
+
+        return replay
+
+    runner = BucketRunner(Sums(), SIDE, SIZE, CPU, capture)
+    for people in (3, 4, 1, 3):
+        runner.run(crops(people))
+    assert runner.prepared == (1, 4)
+    assert (len(captured), len(replayed)) == (2, 4)
+
+
+def test_preparing_runs_before_the_first_frame_and_forgetting_gives_memory_back() -> None:
+    network = Sums()
+    runner = BucketRunner(network, SIDE, SIZE, CPU, call_again)
+    for people in BUCKETS:
+        runner.prepare(people)
+    assert runner.prepared == BUCKETS
+    assert network.batches == list(BUCKETS)
+    runner.forget(4)
+    assert runner.prepared == (1, 2, 4)

@@ -1,0 +1,59 @@
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
+from tests.full_memory import ask_for_too_much
+
+SENTENCE = "the network needs more memory than cpu has left; end other programs there, or wait"
+
+
+def test_memory_that_pytorch_does_not_get_is_a_sentence() -> None:
+    with (
+        pytest.raises(DeviceMemoryError) as caught,
+        explain_memory("the network", torch.device("cpu"), "wait"),
+    ):
+        ask_for_too_much()
+    assert str(caught.value) == SENTENCE
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("CUDA error: out of memory"),  # where even the driver's own does not fit
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_what_a_gpu_says_is_a_sentence(error: RuntimeError) -> None:
+    with (
+        pytest.raises(DeviceMemoryError, match=r"^the network needs more memory than cuda:0 has"),
+        explain_memory("the network", torch.device("cuda:0"), "wait"),
+    ):
+        raise error
+
+
+def test_memory_that_onnx_runtime_does_not_get_is_a_sentence() -> None:
+    zeros = helper.make_node("ConstantOfShape", ["shape"], ["zeros"])
+    shape = helper.make_tensor_value_info("shape", TensorProto.INT64, [1])
+    answer = helper.make_tensor_value_info("zeros", TensorProto.FLOAT, None)
+    graph = helper.make_graph([zeros], "zeros", [shape], [answer])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    with (
+        pytest.raises(DeviceMemoryError) as caught,
+        explain_memory("the network", "cpu", "wait"),
+    ):
+        session.run(None, {"shape": np.array([1 << 46])})
+    assert str(caught.value) == SENTENCE
+
+
+def test_other_errors_stay() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), explain_memory("the network", "cpu", "wait"):
+        raise RuntimeError("shapes do not fit")

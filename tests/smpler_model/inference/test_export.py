@@ -1,0 +1,123 @@
+import argparse
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.commands import export as command
+from smpler_model.inference import export
+from smpler_model.inference.export import ExportError, example_crops, export_model, read_metadata
+from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler
+from smpler_model.inference.runners import PlainNetwork
+from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.smpler import Smpler
+from tests.calibrated import calibrated_model
+
+SIDE = SMPLER_NANO.image_size
+PEOPLE = 5
+TOLERANCE = 2e-4
+
+
+@pytest.fixture(scope="module")
+def model(body_arrays: BodyArrays) -> Smpler:
+    return calibrated_model(SMPLER_NANO, body_arrays)
+
+
+@pytest.fixture(scope="module")
+def tensorrt_file(model: Smpler, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "nano.onnx"
+    assert "equal to the network within" in export_model(model, path, "tensorrt-ready-onnx")
+    return path
+
+
+@pytest.fixture(scope="module")
+def expected(model: Smpler) -> tuple[torch.Tensor, ...]:
+    with torch.inference_mode():
+        return PlainNetwork(model)(example_crops(SIDE, PEOPLE))
+
+
+def test_onnx_says_what_the_network_says(
+    tensorrt_file: Path, expected: tuple[torch.Tensor, ...]
+) -> None:
+    session = onnxruntime.InferenceSession(tensorrt_file, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    assert names == list(OUTPUT_SHAPES)
+    found = session.run(None, {"crops": example_crops(SIDE, PEOPLE).numpy()})
+    for values, wanted, name in zip(found, expected, names, strict=True):
+        np.testing.assert_allclose(values, wanted, atol=TOLERANCE, rtol=TOLERANCE, err_msg=name)
+
+
+def test_only_the_number_of_people_is_free(tensorrt_file: Path) -> None:
+    graph = onnx.load(tensorrt_file).graph
+    shapes = {
+        value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.output)
+    }
+    wanted = {name: ["people", *shape] for name, shape in OUTPUT_SHAPES.items()}
+    assert shapes == {"crops": ["people", SIDE, SIDE, 3], **wanted}
+
+
+def test_an_operator_that_tensorrt_lacks_is_refused(
+    model: Smpler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fewer = export.TENSORRT_OPERATORS - {"GridSample"}
+    monkeypatch.setattr(export, "TENSORRT_OPERATORS", fewer)
+    with pytest.raises(ExportError, match="must consist of operators it supports, got GridSample"):
+        export_model(model, tmp_path / "nano.onnx", "tensorrt-ready-onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_torchscript_says_what_the_network_says(
+    model: Smpler, expected: tuple[torch.Tensor, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "nano.pt"
+    export_model(model, path, "torchscript")
+    with pytest.warns(DeprecationWarning, match="torch.jit.load"):
+        loaded = torch.jit.load(path)
+    with torch.inference_mode():
+        found = loaded(example_crops(SIDE, PEOPLE))
+    for values, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(values, wanted, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+def test_a_file_that_says_something_else_is_not_written(
+    model: Smpler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "nano.onnx"
+    path.write_text("what was here before")
+    other = FastSmpler(calibrated_model(SMPLER_NANO, model.body.arrays(), seed=1))
+    written = export.onnx_bytes
+    monkeypatch.setattr(export, "onnx_bytes", lambda _network, inputs: written(other, inputs))
+    with pytest.raises(ExportError, match="must equal the network's, got a difference"):
+        export_model(model, path, "onnx")
+    assert path.read_text() == "what was here before"
+    assert [file.name for file in tmp_path.iterdir()] == ["nano.onnx"]
+
+
+def test_other_onnx_files_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "other.onnx"
+    graph = onnx.helper.make_graph([], "nothing", [], [])
+    onnx.save(onnx.helper.make_model(graph), path)
+    with pytest.raises(ExportError, match="export the checkpoint"):
+        read_metadata(path)
+    path.write_bytes(b"no protobuf at all")
+    with pytest.raises(ExportError, match="must be an ONNX file, got one that cannot be read"):
+        read_metadata(path)
+
+
+def test_the_command_writes_beside_the_checkpoint(
+    model: Smpler, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = tmp_path / "nano.pt"
+    save_checkpoint(model, checkpoint)
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    chosen = parser.parse_args(["export", str(checkpoint)])
+    assert chosen.run(chosen) == 0
+    assert read_metadata(tmp_path / "nano.onnx")["model"] == "smpler_nano"
+    assert "within" in capsys.readouterr().out

@@ -1,0 +1,141 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.checkpoints.files import load_model
+from smpler_model.inference.export import example_crops
+from smpler_model.inference.fast_network import (
+    OUTPUT_SHAPES,
+    CropsToMaps,
+    FastSmpler,
+    MapsToOutputs,
+)
+from smpler_model.inference.runners import PlainNetwork
+from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.initialisation import build_model
+from smpler_model.network.smpler import Smpler
+from tests.calibrated import calibrated_model
+from tests.conftest import OfficialFile
+
+EXACT = 1e-9
+SIDE = SMPLER_NANO.image_size
+
+
+@pytest.fixture(scope="module")
+def model(body_arrays: BodyArrays) -> Smpler:
+    return calibrated_model(SMPLER_NANO, body_arrays)
+
+
+@pytest.fixture(scope="module")
+def exact(model: Smpler) -> Smpler:
+    return build_copy(model).double()
+
+
+def build_copy(model: Smpler) -> Smpler:
+    copy = build_model(model.config, model.body.arrays())
+    copy.load_state_dict(model.state_dict())
+    return copy.eval()
+
+
+@torch.inference_mode()
+def assert_same(model: Smpler, people: int, tolerance: float) -> None:
+    crops = example_crops(model.config.image_size, people)
+    found, expected = FastSmpler(model)(crops), PlainNetwork(model)(crops)
+    for name, fast, plain in zip(OUTPUT_SHAPES, found, expected, strict=True):
+        assert fast.shape == plain.shape, name
+        torch.testing.assert_close(fast, plain, rtol=tolerance, atol=tolerance, msg=name)
+
+
+@pytest.mark.parametrize("people", [1, 3])
+def test_nano_equals_the_network(exact: Smpler, people: int) -> None:
+    assert_same(exact, people, EXACT)
+
+
+def test_w32_equals_the_network(official_file: OfficialFile) -> None:
+    assert_same(load_model(official_file("w32_h36m")).double(), 1, EXACT)
+
+
+def test_the_estimate_depends_on_the_image(model: Smpler) -> None:
+    with torch.inference_mode():
+        rotations, *_, keypoints = FastSmpler(model)(example_crops(SIDE))
+    assert (rotations[0] - rotations[1]).abs().max() > 1e-3
+    assert (keypoints.abs() < 1).float().mean() > 0.5
+
+
+def test_joints_outside_of_the_image(exact: Smpler) -> None:
+    far = build_copy(exact.float()).double()
+    exact.double()
+    far.regressor.initial_camera.copy_(torch.tensor([[3.0, 1.0, -0.5]]))
+    with torch.inference_mode():
+        keypoints = PlainNetwork(far)(example_crops(SIDE))[-1]
+    assert (keypoints.abs() > 1).any()
+    assert (keypoints.abs() < 1).any()
+    assert_same(far, 2, EXACT)
+
+
+def test_a_camera_that_is_not_finite_harms_nobody_else(model: Smpler) -> None:
+    network = FastSmpler(model)
+    crops = example_crops(SIDE)
+    with torch.inference_mode():
+        maps = network.features(crops)
+        alone = network.refine(maps)
+        maps[-1][0] = torch.nan
+        for poisoned, healthy in zip(network.refine(maps), alone, strict=True):
+            torch.testing.assert_close(poisoned[1], healthy[1])
+
+
+@pytest.mark.parametrize("people", [2, 5])
+def test_people_in_a_batch_are_as_people_alone(exact: Smpler, people: int) -> None:
+    network, crops = FastSmpler(exact), example_crops(SIDE, people)
+    with torch.inference_mode():
+        together = network(crops)
+        alone = [network(crops[i : i + 1]) for i in range(people)]
+    for index, values in enumerate(together):
+        one_by_one = torch.cat([outputs[index] for outputs in alone])
+        torch.testing.assert_close(values, one_by_one, rtol=EXACT, atol=EXACT)
+
+
+def test_float32_is_as_close_to_float64_as_the_network_is(model: Smpler, exact: Smpler) -> None:
+    crops = example_crops(SIDE, 4)
+    with torch.inference_mode():
+        truth = PlainNetwork(exact)(crops)
+        fast, plain = (
+            [(a.double() - b).norm() for a, b in zip(run(crops), truth, strict=True)]
+            for run in (FastSmpler(model), PlainNetwork(model))
+        )
+    assert sum(fast) < 2 * sum(plain)
+
+
+def test_both_parts_are_the_whole(model: Smpler) -> None:
+    network, crops = FastSmpler(model), example_crops(SIDE)
+    with torch.inference_mode():
+        parts = MapsToOutputs(network)(*CropsToMaps(network)(crops))
+        for part, whole in zip(parts, network(crops), strict=True):
+            assert torch.equal(part, whole)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_leaves_body_and_camera_whole(model: Smpler, dtype: torch.dtype) -> None:
+    network = FastSmpler(model).halve(dtype)
+    with torch.inference_mode():
+        rotations, *others = network(example_crops(SIDE))
+    assert {values.dtype for values in (rotations, *others)} == {torch.float32}
+    product = rotations @ rotations.mT
+    torch.testing.assert_close(product, torch.eye(3).expand_as(product), atol=1e-5, rtol=0)
+    halved = {name for name, v in network.state_dict().items() if v.dtype == dtype}
+    assert {name.split(".")[0] for name in halved} == {"backbone", "projections"}
+
+
+def test_the_model_stays_as_it_is(model: Smpler) -> None:
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    FastSmpler(model)
+    after = model.state_dict()
+    assert all(torch.equal(after[name], values) for name, values in before.items())
+
+
+def test_full_attention_is_refused(body_arrays: BodyArrays) -> None:
+    other = build_model(replace(SMPLER_NANO, attention="full"), body_arrays)
+    with pytest.raises(ValueError, match="needs decoupled attention, got 'full'"):
+        FastSmpler(other)

@@ -1,0 +1,86 @@
+import pytest
+import torch
+from torch import nn
+
+from smpler_model.inference.folding import RectifiedConvolution, fold_backbone
+from smpler_model.network.backbone import build_backbone
+from smpler_model.network.config import SMPLER_NANO
+
+
+@pytest.fixture(scope="module")
+def backbone() -> nn.Module:
+    """In float64, with statistics that are not those of a fresh batch norm."""
+    torch.manual_seed(0)
+    network = build_backbone(SMPLER_NANO).double()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.1)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.1)
+    return network.eval()
+
+
+def test_the_same_maps(backbone: nn.Module) -> None:
+    images = torch.randn(2, 3, 96, 96, dtype=torch.double)
+    with torch.inference_mode():
+        for folded, plain in zip(fold_backbone(backbone)(images), backbone(images), strict=True):
+            torch.testing.assert_close(folded, plain, rtol=1e-11, atol=1e-11)
+
+
+def test_nothing_is_left_between_the_convolutions(backbone: nn.Module) -> None:
+    kinds = [type(module) for module in fold_backbone(backbone).modules()]
+    assert nn.BatchNorm2d not in kinds
+    assert nn.Identity not in kinds
+    convolutions = sum(isinstance(module, nn.Conv2d) for module in backbone.modules())
+    assert kinds.count(nn.Conv2d) == convolutions
+    assert kinds.count(RectifiedConvolution) > convolutions / 2
+
+
+def test_the_backbone_stays_as_it_is(backbone: nn.Module) -> None:
+    before = {name: values.clone() for name, values in backbone.state_dict().items()}
+    fold_backbone(backbone)
+    after = backbone.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], values) for name, values in before.items())
+
+
+class Shared(nn.Module):
+    """A convolution that is read before its batch norm, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(2, 2, 1)
+        self.norm = nn.BatchNorm2d(2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        seen = self.convolution(images)
+        return self.norm(seen) + seen
+
+
+def test_a_convolution_that_others_read_is_not_folded() -> None:
+    torch.manual_seed(1)
+    shared = Shared().eval()
+    nn.init.uniform_(shared.norm.weight, 2, 3)
+    images = torch.randn(1, 2, 3, 3)
+    torch.testing.assert_close(fold_backbone(shared)(images), shared(images))
+
+
+@pytest.mark.parametrize("residual_first", [True, False])
+def test_a_residual_on_either_side(residual_first: bool) -> None:
+    class Residual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution = nn.Conv2d(2, 2, 3, padding=1)
+            self.activation = nn.ReLU()
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen = self.convolution(images)
+            return self.activation(images + seen if residual_first else seen + images)
+
+    torch.manual_seed(2)
+    module = Residual()
+    images = torch.randn(1, 2, 5, 5)
+    folded = fold_backbone(module)
+    torch.testing.assert_close(folded(images), module(images))
+    assert [node.op for node in folded.graph.nodes].count("call_module") == 1

@@ -1,0 +1,123 @@
+"""Ids that stay with people."""
+
+import numpy as np
+import pytest
+
+from smpler_model.detectors.detector import Detections, detections_from
+from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+
+RATE_HZ = 10
+WALK_PX = 6.0
+
+
+def person(x: float, y: float = 100.0) -> list[float]:
+    return [x, y, x + 60, y + 180]
+
+
+def run(tracker: Tracker, frames: list[Detections], start: int = 0) -> list[Tracks]:
+    return [
+        tracker.update((start + index) * 10**9 // RATE_HZ, detections)
+        for index, detections in enumerate(frames)
+    ]
+
+
+def walk(steps: int, x: float = 0.0, y: float = 100.0, speed: float = WALK_PX) -> list[Detections]:
+    return [detections_from([person(x + speed * step, y)], [0.9]) for step in range(steps)]
+
+
+NOBODY = detections_from([])
+
+
+def test_a_person_is_confirmed_and_keeps_the_id() -> None:
+    tracks = run(Tracker(IdSource()), walk(30))
+    assert len(tracks[0]) == 0
+    assert {tuple(frame.ids) for frame in tracks[2:]} == {(0,)}
+    np.testing.assert_allclose(tracks[-1].boxes_xyxy[0], person(29 * WALK_PX))
+    assert tracks[-1].states[0] == TrackState.CONFIRMED
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 5])
+def test_a_person_is_reported_from_the_image_on_that_the_configuration_says(images: int) -> None:
+    tracks = run(Tracker(IdSource(), TrackerConfig(confirm_frames=images)), walk(8))
+    assert [len(frame) for frame in tracks] == [0] * (images - 1) + [1] * (9 - images)
+    assert {int(track_id) for frame in tracks for track_id in frame.ids} == {0}
+
+
+def test_people_confirmed_at_once_coast_and_keep_their_ids() -> None:
+    tracker = Tracker(IdSource(), TrackerConfig(confirm_frames=1))
+    left, right = walk(6), walk(6, x=400, speed=-WALK_PX)
+    both = [
+        detections_from(np.vstack([a.boxes_xyxy, b.boxes_xyxy, [[0, 0, 9, 9]]]), [0.9, 0.8, 0.3])
+        for a, b in zip(left, right, strict=True)
+    ]
+    tracks = run(tracker, [both[0], NOBODY, *both[2:]])
+    assert [sorted(frame.ids.tolist()) for frame in tracks] == [[0, 1]] * 6
+    assert tracks[1].states.tolist() == [TrackState.COASTING] * 2
+
+
+def test_a_flicker_is_nobody() -> None:
+    tracks = run(Tracker(IdSource()), [NOBODY, *walk(1), *[NOBODY] * 5])
+    assert all(len(frame) == 0 for frame in tracks)
+
+
+def test_a_person_coasts_through_a_gap_and_is_gone_after_a_long_one() -> None:
+    tracker = Tracker(IdSource(), TrackerConfig(lost_s=1.0))
+    frames = walk(10)
+    hidden = run(tracker, [*frames, *[NOBODY] * 4])[-1]
+    assert hidden.states.tolist() == [TrackState.COASTING]
+    assert hidden.boxes_xyxy[0, 0] > frames[-1].boxes_xyxy[0, 0] + 2 * WALK_PX
+    back = run(tracker, walk(3, x=14 * WALK_PX), start=14)
+    assert back[-1].ids.tolist() == hidden.ids.tolist()
+    gone = run(tracker, [NOBODY] * 15, start=17)
+    assert len(gone[-1]) == 0
+    again = run(tracker, walk(5), start=32)
+    assert again[-1].ids.tolist() == [1]
+
+
+def test_two_people_who_cross_keep_their_ids() -> None:
+    pairs = [
+        detections_from([person(8.0 * step, 100), person(480 - 8.0 * step, 130)], [0.9, 0.9])
+        for step in range(60)
+    ]
+    tracks = run(Tracker(IdSource(), TrackerConfig()), pairs)
+    first, last = tracks[5], tracks[-1]
+    by_id = dict(zip(last.ids.tolist(), last.boxes_xyxy[:, 0], strict=True))
+    assert sorted(by_id) == sorted(first.ids.tolist())
+    right_going = first.ids[np.argmin(first.boxes_xyxy[:, 0])]
+    assert by_id[int(right_going)] > 400
+
+
+def test_ids_are_unique_over_cameras_and_after_a_reset() -> None:
+    source = IdSource()
+    left, right = Tracker(source), Tracker(source)
+    seen = [run(left, walk(4))[-1].ids, run(right, walk(4))[-1].ids]
+    left.reset()
+    seen.append(run(left, walk(4))[-1].ids)
+    assert [ids.tolist() for ids in seen] == [[0], [1], [2]]
+
+
+def test_a_rewound_clock_starts_anew() -> None:
+    tracker = Tracker(IdSource())
+    run(tracker, walk(10), start=1000)
+    tracks = run(tracker, walk(4), start=0)
+    assert len(tracks[0]) == 0
+    assert tracks[-1].ids.tolist() == [1]
+
+
+def test_a_repeated_stamp_changes_nothing() -> None:
+    tracker = Tracker(IdSource())
+    before = run(tracker, walk(5))[-1]
+    repeated = tracker.update(4 * 10**9 // RATE_HZ, walk(6)[-1])
+    assert repeated.ids.tolist() == before.ids.tolist()
+
+
+@pytest.mark.parametrize("rate_hz", [3, 30])
+def test_the_stamps_decide_how_long_a_person_is_remembered(rate_hz: int) -> None:
+    tracker = Tracker(IdSource(), TrackerConfig(lost_s=1.0))
+    frames = [*walk(5, speed=0.0), *[NOBODY] * (2 * rate_hz)]
+    alive_s = [
+        index / rate_hz
+        for index, detections in enumerate(frames)
+        if len(tracker.update(index * 10**9 // rate_hz, detections))
+    ]
+    assert alive_s[-1] - 4 / rate_hz == pytest.approx(1.0, abs=1.01 / rate_hz)

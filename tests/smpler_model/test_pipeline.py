@@ -1,0 +1,232 @@
+"""The whole way of a frame, with the small network untrained: what must hold whatever it says."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from smpler_model.cameras.camera import Camera
+from smpler_model.detectors.detector import (
+    Detections,
+    FullImageDetector,
+    GivenBoxes,
+    detections_from,
+)
+from smpler_model.frames import Frame, FrameResult, TranslationSource
+from smpler_model.inference.estimator import Estimator
+from smpler_model.network.smpler import Smpler
+from smpler_model.people.tracker import TrackerConfig
+from smpler_model.pipeline import Pipeline, PipelineConfig
+
+CAMERA = Camera(320, 240, 300.0, 302.0, 161.0, 119.0, "plumb_bob", (-0.1, 0.02, 0, 0, 0))
+BOXES = [[20, 10, 90, 200], [150, 30, 230, 220]]
+AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1))
+
+
+@pytest.fixture(scope="module")
+def estimator(nano: Smpler) -> Estimator:
+    return Estimator(nano)
+
+
+@pytest.fixture
+def create(estimator: Estimator) -> Callable[[], Pipeline]:
+    """Return a function that makes a pipeline without memories."""
+    return lambda: Pipeline(estimator, GivenBoxes, AT_ONCE)
+
+
+def frame(index: int, camera: Camera | None = CAMERA, seed: int = 0) -> Frame:
+    """A picture of nothing, 0.1 s after the one before."""
+    rng = np.random.default_rng([seed, index])
+    rgb = rng.integers(0, 255, (240, 320, 3), np.uint8)
+    return Frame(rgb, index * 10**8, "optical", camera)
+
+
+def run(pipeline: Pipeline, frames: list[Frame], camera: str = "") -> list[FrameResult]:
+    results = []
+    for one in frames:
+        give(pipeline, camera)
+        results.append(pipeline.process(one, camera=camera))
+    return results
+
+
+def give(pipeline: Pipeline, camera: str) -> None:
+    detector = pipeline.camera_state(camera).detector
+    assert isinstance(detector, GivenBoxes)
+    detector.give(detections_from(BOXES))
+
+
+def assert_same(a: FrameResult, b: FrameResult, *, ids: bool = True) -> None:
+    for name in ("rotations", "betas", "translations_m", "joints_m", "keypoints_px", "boxes_xyxy"):
+        np.testing.assert_allclose(
+            getattr(a.people, name), getattr(b.people, name), rtol=1e-4, atol=1e-4, err_msg=name
+        )
+    if ids:
+        np.testing.assert_array_equal(a.people.ids, b.people.ids)
+
+
+def test_what_comes_out_fits_together(create: Callable[[], Pipeline]) -> None:
+    pipeline = create()
+    run(pipeline, [frame(0)])
+    give(pipeline, "")
+    result = pipeline.process(frame(1), mesh=True)
+    people = result.people
+    assert (result.stamp_ns, result.frame_id, result.camera) == (10**8, "optical", CAMERA)
+    assert len(people) == 2
+    np.testing.assert_array_equal(people.boxes_xyxy, BOXES)
+    np.testing.assert_allclose(people.keypoints_px, CAMERA.project(people.joints_m))
+    identity = np.broadcast_to(np.eye(3), people.rotations.shape)
+    np.testing.assert_allclose(
+        people.rotations @ people.rotations.swapaxes(-1, -2), identity, atol=1e-5
+    )
+    assert people.sources.tolist() == [TranslationSource.BODY_SIZE] * 2
+    assert people.vertices_m is not None
+    assert people.vertices_m.shape == (2, 6890, 3)
+    assert set(result.timings_ms) == {
+        "detect", "track", "crop", "estimate", "place", "smooth", "pose", "mesh",
+    }  # fmt: skip
+
+
+def test_people_aside_are_turned_by_where_they_stand(create: Callable[[], Pipeline]) -> None:
+    """The same crop, left of the axis of one camera and right of that of another."""
+    frames = [frame(0, Camera(320, 240, 300, 300, cx, 120)) for cx in (319, 0)]
+    left, right = (run(create(), [one, replace(one, stamp_ns=1)])[-1].people for one in frames)
+    box = np.array(BOXES[0])
+    centre_x, centre_y = (box[:2] + box[2:]) / 2
+    angles = [np.arctan2(np.hypot(centre_x - cx, centre_y - 120), 300) for cx in (319, 0)]
+    apart = Rotation.from_matrix(right.rotations[0, 0] @ left.rotations[0, 0].T)
+    assert apart.magnitude() == pytest.approx(sum(angles), abs=0.03)  # both rays lie level, almost
+    assert apart.as_rotvec()[1] == pytest.approx(sum(angles), abs=0.03)  # about the way down
+    np.testing.assert_allclose(right.rotations[0, 1:], left.rotations[0, 1:], atol=1e-6)
+    np.testing.assert_allclose(right.betas, left.betas, atol=1e-6)
+
+
+def test_nobody(create: Callable[[], Pipeline]) -> None:
+    result = create().process(frame(0), mesh=True)
+    assert len(result.people) == 0
+    assert result.people.joints_m.shape == (0, 24, 3)
+
+
+def test_without_calibration_the_result_says_so(create: Callable[[], Pipeline]) -> None:
+    result = run(create(), [frame(0, None), frame(1, None)])[-1]
+    assert not result.camera.calibrated
+    assert result.people.sources.tolist() == [TranslationSource.FIELD_OF_VIEW] * 2
+
+
+def test_a_longer_lens_places_people_farther_away(create: Callable[[], Pipeline]) -> None:
+    near, far = (
+        run(create(), [frame(0, camera), frame(1, camera)])[-1].people.translations_m[:, 2]
+        # Long lenses both: near by, how deep a body is counts, too.
+        for camera in (
+            Camera(320, 240, 900, 900, 160, 120),
+            Camera(320, 240, 2700, 2700, 160, 120),
+        )
+    )
+    np.testing.assert_allclose(far / near, 3, rtol=0.15)
+
+
+def test_cameras_in_one_batch_are_as_cameras_alone(create: Callable[[], Pipeline]) -> None:
+    sequences = {name: [frame(i, seed=s) for i in range(3)] for s, name in enumerate("ab")}
+    together = create()
+    for index in range(3):
+        for name in sequences:
+            give(together, name)
+        batch = together.process_batch({name: fs[index] for name, fs in sequences.items()})
+    for name, frames in sequences.items():
+        assert_same(batch[name], run(create(), frames, camera=name)[-1], ids=False)
+    assert not set(batch["a"].people.ids) & set(batch["b"].people.ids)
+
+
+def test_meshes_are_those_of_the_cameras_that_are_watched(create: Callable[[], Pipeline]) -> None:
+    pipeline = create()
+    for index in range(2):
+        for name in "ab":
+            give(pipeline, name)
+        frames = {"a": frame(index), "b": frame(index)}
+        results = pipeline.process_batch(frames, mesh={"b"})
+    assert len(results["a"].people) == len(results["b"].people) > 0
+    assert results["a"].people.vertices_m is None
+    assert results["b"].people.vertices_m is not None
+
+
+def test_a_rewound_clock_starts_anew(create: Callable[[], Pipeline]) -> None:
+    pipeline = create()
+    frames = [frame(index) for index in range(4)]
+    first = run(pipeline, frames)
+    second = run(pipeline, frames)
+    for a, b in zip(first, second, strict=True):
+        assert_same(a, b, ids=False)
+    assert not set(first[-1].people.ids) & set(second[-1].people.ids)
+
+
+def test_the_same_frames_give_the_same_people(create: Callable[[], Pipeline]) -> None:
+    frames = [frame(index) for index in range(3)]
+    for a, b in zip(run(create(), frames), run(create(), frames), strict=True):
+        assert_same(a, b)
+
+
+class Broken(GivenBoxes):
+    """A detector that fails."""
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        raise RuntimeError("out of order")
+
+
+def test_a_failing_detector_costs_its_own_camera_only(estimator: Estimator) -> None:
+    detectors = iter([Broken(), GivenBoxes()])
+    pipeline = Pipeline(estimator, lambda: next(detectors), AT_ONCE)
+    reports: list[tuple[str, str]] = []
+    frames = {"a": frame(0), "b": frame(0)}
+    results = pipeline.process_batch(frames, report=lambda n, e: reports.append((n, str(e))))
+    assert list(results) == ["b"]
+    assert reports == [("a", "out of order")]
+    with pytest.raises(RuntimeError, match="out of order"):
+        pipeline.process_batch(frames)
+    assert pipeline.process_batch({"a": frame(1)}, report=lambda n, e: None) == {}
+
+
+def test_the_largest_people_are_kept(estimator: Estimator) -> None:
+    pipeline = Pipeline(estimator, GivenBoxes, replace(AT_ONCE, max_people=1))
+    (result,) = run(pipeline, [frame(0), frame(1)])[1:]
+    assert result.people.boxes_xyxy.tolist() == [BOXES[1]]
+
+
+def test_settings_change_between_frames(create: Callable[[], Pipeline]) -> None:
+    pipeline, plain = create(), create()
+    plain.reconfigure(replace(AT_ONCE, smoothing=None))
+    run(pipeline, [frame(0), frame(1)])
+    run(plain, [frame(0), frame(1)])
+    smooth, rough = run(pipeline, [frame(2)])[0], run(plain, [frame(2)])[0]
+    assert np.abs(smooth.people.betas - rough.people.betas).max() > 1e-6
+    pipeline.reconfigure(replace(AT_ONCE, smoothing=None, crop_margin=2.0))
+    wide = run(pipeline, [frame(3)])[0]
+    assert_same(wide, run(widened(plain, crop_margin=2.0), [frame(3)])[0])
+
+
+def widened(pipeline: Pipeline, crop_margin: float) -> Pipeline:
+    """Return the pipeline with wider crops."""
+    pipeline.reconfigure(replace(pipeline.config, crop_margin=crop_margin))
+    return pipeline
+
+
+def test_the_full_image_detector_fits_in(estimator: Estimator) -> None:
+    pipeline = Pipeline(estimator, FullImageDetector, AT_ONCE)
+    pipeline.process(frame(0))
+    assert pipeline.process(frame(1)).people.boxes_xyxy.tolist() == [[0, 0, 319, 239]]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rgb": np.zeros((240, 320), np.uint8)}, r"\(h, w, 3\) uint8"),
+        ({"rgb": np.zeros((0, 320, 3), np.uint8)}, "must have pixels"),
+        ({"rgb": np.zeros((100, 320, 3), np.uint8)}, "calibrated for 320x240"),
+        ({"depth_m": np.zeros((10, 10), np.float32)}, "as large as the image"),
+    ],
+)
+def test_frames_that_do_not_fit_are_refused(change: dict[str, object], words: str) -> None:
+    good = {"rgb": np.zeros((240, 320, 3), np.uint8), "stamp_ns": 0, "camera": CAMERA}
+    with pytest.raises(ValueError, match=words):
+        Frame(**(good | change))

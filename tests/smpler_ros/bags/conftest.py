@@ -1,0 +1,71 @@
+"""A small bag with the truth in it, and a network with seeded weights."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.initialisation import build_model
+from smpler_model.parameters import check_values
+from smpler_ros.bags.bag_writer import BagFormat
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.engine import Engine
+from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
+
+WriteBag = Callable[..., Path]
+
+SMALL = SceneBagConfig(
+    duration_s=0.8, rate_hz=10, width=160, height=120, people=2, image="raw", seed=1
+)
+
+
+@pytest.fixture(scope="session")
+def body() -> Body:
+    return Body(load_builtin_body())
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights drawn from a seed: what they find is nonsense, and always the same."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("models") / "nano.pt"
+    save_checkpoint(build_model(SMPLER_NANO, load_builtin_body()), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def config(checkpoint: Path) -> EvaluationConfig:
+    values = check_values(
+        {"model": str(checkpoint), "device": "cpu", "backend": "plain", "confirm_frames": 1}
+    )
+    return EvaluationConfig(values=values, boxes="truth")
+
+
+@pytest.fixture(scope="session")
+def engine(config: EvaluationConfig) -> Engine:
+    return Engine(config)
+
+
+@pytest.fixture(scope="session")
+def write_bag(body: Body, tmp_path_factory: pytest.TempPathFactory) -> WriteBag:
+    """Return a function that writes a bag of `SMALL` with changes."""
+    folder = tmp_path_factory.mktemp("bags")
+
+    def write(name: str, kind: BagFormat = "mcap", **changes: object) -> Path:
+        path = folder / name
+        if not path.exists():
+            write_scene_bag(path, body, replace(SMALL, **changes), kind)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def small_bag(write_bag: WriteBag) -> Path:
+    return write_bag("small")

@@ -1,0 +1,193 @@
+"""The command, killed and gone on with."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rosbags.rosbag2 import Reader
+
+from smpler_model.bags.cameras import CameraSettings
+from smpler_ros.bags.command_line import build_parser, read_config
+from smpler_ros.bags.config import USUAL_OUTPUTS, EvaluationConfig
+from smpler_ros.bags.evaluate_bag import main
+from smpler_ros.bags.run_files import STATE
+from tests.full_memory import SENTENCE, run_out_after
+from tests.smpler_ros.bags.conftest import SMALL, WriteBag
+
+
+def flags(checkpoint: Path, folder: Path) -> list[str]:
+    given = f"--output {folder} --model {checkpoint} --backend plain --device cpu --boxes truth"
+    return [*given.split(), "--confirm-frames", "1", "--quiet"]
+
+
+def test_a_killed_run_leaves_valid_files_and_goes_on(
+    small_bag: Path, write_bag: WriteBag, checkpoint: Path, tmp_path: Path
+) -> None:
+    bag = write_bag("thirty", rate_hz=40.0)
+    folder = tmp_path / "out"
+    command = [str(bag), *flags(checkpoint, folder), "--checkpoint-every", "0"]
+    process = subprocess.Popen([sys.executable, "-m", "smpler_ros.evaluate_bag", *command])
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (folder / "bag" / "bag_2.mcap").exists():
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with Reader(folder / "bag") as reader:
+        before = reader.message_count
+    assert before > 0
+    assert (folder / STATE).exists()
+    assert len((folder / "frames.csv").read_text().splitlines()) >= 3
+    assert main([*command, "--resume"]) == 0
+    assert main([str(bag), *flags(checkpoint, tmp_path / "whole")]) == 0
+    assert (folder / "frames.csv").read_text() == (tmp_path / "whole/frames.csv").read_text()
+    counts = []
+    for name in ("out", "whole"):
+        with Reader(tmp_path / name / "bag") as reader:
+            counts.append({each.topic: each.msgcount for each in reader.connections})
+            assert sum(1 for _ in reader.messages(reader.connections)) == reader.message_count
+    assert counts[0] == counts[1]
+    assert counts[0]["/camera/people"] == round(SMALL.duration_s * 40)
+
+
+def test_a_signal_ends_the_run_in_order(
+    small_bag: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from smpler_ros.bags.evaluation import Evaluation
+
+    process = Evaluation._process
+
+    def interrupt(self: Evaluation, *arguments: object) -> None:
+        process(self, *arguments)  # type: ignore[arg-type]
+        if self.checkpoint.frames == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Evaluation, "_process", interrupt)
+    command = [str(small_bag), *flags(checkpoint, tmp_path / "out")]
+    assert main(command) == 130
+    assert "interrupted; what was done is kept, --resume goes on" in capsys.readouterr().err
+    with Reader(tmp_path / "out" / "bag") as reader:
+        counts = {each.topic: each.msgcount for each in reader.connections}
+    assert counts["/camera/people"] == 3
+    assert '"complete": false' in (tmp_path / "out" / "summary.json").read_text()
+    assert main([*command, "--resume"]) == 0
+    assert f"{SMALL.frames} images" in capsys.readouterr().out
+
+
+def test_one_track_is_no_plural(
+    small_bag: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = "--boxes detector --detector full_image --truth none --no-smoothing --outputs"
+    assert main([str(small_bag), *flags(checkpoint, tmp_path / "out"), *given.split()]) == 0
+    assert capsys.readouterr().out.startswith(
+        f"{small_bag}: {SMALL.frames} images, {SMALL.frames} people, 1 track; results in "
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["/nowhere.mcap"], "the bag must be a file or a folder, got /nowhere.mcap"),
+        (["BAG", "--model", "/nowhere.pt"], "model must be smpler_nano or a checkpoint"),
+        (
+            ["BAG", "--use-depth"],
+            "use_depth needs depth images that are aligned with /camera/image",
+        ),
+        (["BAG", "--jpeg-quality", "0"], "jpeg_quality must lie between 1 and 100"),
+        (["BAG", "--match-iou", "0"], "min_iou must be above 0"),
+        (["BAG", "--image-topic", "/other"], "which has /camera/image_raw, got '/other'"),
+        (["BAG", "--truth", "/other"], "the truth must be a topic of smpler_msgs"),
+        (["BAG", "--truth", "none"], "boxes can be taken from the truth only where there is one"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(
+    arguments: list[str],
+    reason: str,
+    small_bag: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [str(small_bag) if each == "BAG" else each for each in arguments]
+    assert main([given[0], *flags(checkpoint, tmp_path / "out"), *given[1:]]) == 1
+    error = capsys.readouterr().err
+    assert reason in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("batches", [0, 4])
+def test_memory_that_runs_out_is_said_in_a_sentence(
+    batches: int,
+    small_bag: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_out_after(monkeypatch, batches)
+    assert main([str(small_bag), *flags(checkpoint, tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert SENTENCE in error
+    assert "Error" not in error
+    assert "Traceback" not in error
+    if batches:  # the first warms up
+        monkeypatch.undo()
+        assert main([str(small_bag), *flags(checkpoint, tmp_path / "out"), "--resume"]) == 0
+
+
+def test_flags_reach_the_configuration() -> None:
+    config = read_config(build_parser().parse_args(["bag"]))
+    assert config == EvaluationConfig()
+    given = "bag --video --images --fov 75 --no-smoothing --truth a,b --checkpoint-every 3"
+    config = read_config(build_parser().parse_args(given.split()))
+    assert config.outputs == (*USUAL_OUTPUTS, "overlay", "images")
+    assert (config.video, config.truth, config.checkpoint_s) == (True, "a,b", 3.0)
+    assert (config.values["fov"], config.values["smoothing"]) == (75.0, False)
+
+
+NODE_FILE = """
+/**:
+  ros__parameters:
+    rectified: true
+    use_depth: false
+    pairing_tolerance: 0.1
+    tf_prefix: robot/
+    overlay_mesh: false
+    jpeg_quality: 95
+    marker_lifetime: 2.0
+    mesh_opacity: 0.5
+    fov: 75.0
+    cameras: [left]
+"""
+
+
+def test_a_node_s_file_reaches_the_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "node.yaml"
+    path.write_text(NODE_FILE)
+    config = read_config(build_parser().parse_args(["bag", "--params", str(path)]))
+    assert config.cameras == CameraSettings(rectified=True, use_depth=False, pairing_tolerance=0.1)
+    assert (config.tf_prefix, config.overlay_mesh, config.jpeg_quality) == ("robot/", False, 95)
+    assert (config.marker_lifetime, config.mesh_opacity) == (2.0, 0.5)
+    assert config.values["fov"] == 75.0
+    flags = ["--no-rectified", "--depth-topic", "/depth", "--tf-prefix", "", "--jpeg-quality", "7"]
+    config = read_config(build_parser().parse_args(["bag", "--params", str(path), *flags]))
+    assert (config.cameras.rectified, config.cameras.use_depth) == (False, True)
+    assert (config.tf_prefix, config.jpeg_quality) == ("", 7)
+
+
+def test_the_node_s_whole_file_is_understood() -> None:
+    path = Path(__file__).parents[3] / "config" / "camera.yaml"
+    config = read_config(build_parser().parse_args(["bag", "--params", str(path)]))
+    assert config.cameras == CameraSettings(
+        rectified=False, use_depth=False, pairing_tolerance=0.02
+    )
+    assert replace(config, cameras=CameraSettings()) == EvaluationConfig()

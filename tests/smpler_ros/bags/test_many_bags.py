@@ -1,0 +1,194 @@
+import csv
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from smpler_model.bags.reader import SourceError
+from smpler_ros.bags.bag_run import Progress
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.evaluate_bag import main
+from smpler_ros.bags.many_bags import (
+    Job,
+    evaluate_in_turn,
+    find_bags,
+    make_jobs,
+    merge,
+)
+from tests.smpler_ros.bags.conftest import SMALL, WriteBag
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    """Folders and files named as bags are."""
+    for name in (
+        "b/metadata.yaml",
+        "deep/er/c/metadata.yaml",
+        "a.bag",
+        "deep/d.mcap",
+        "notes.txt",
+    ):
+        file = tmp_path / "shelf" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return tmp_path / "shelf"
+
+
+def test_bags_are_found_in_folders_patterns_and_lists(shelf: Path) -> None:
+    everything = [shelf / name for name in ("a.bag", "b", "deep/d.mcap", "deep/er/c")]
+    assert find_bags([str(shelf)]) == everything
+    earlier = shelf / "evaluations" / "b"
+    shutil.copytree(shelf / "b", earlier / "bag")
+    (earlier / "state.npz").touch()
+    assert find_bags([str(shelf)]) == everything
+    assert find_bags([str(shelf / "b")]) == [shelf / "b"]
+    assert find_bags([f"{shelf}/*.bag", f"{shelf}/b"]) == [shelf / "a.bag", shelf / "b"]
+    names = shelf / "bags.txt"
+    names.write_text(f"{shelf}/b\n\n{shelf}/a.bag\n{shelf}/b\n")
+    assert find_bags([f"@{names}"]) == [shelf / "b", shelf / "a.bag"]
+
+
+def touch(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def test_loose_files_are_bags_unless_they_are_parts_of_one(tmp_path: Path) -> None:
+    several = touch(tmp_path / "several", "run_0.mcap", "walk.db3", "walk.mcap", "walk_0.mcap")
+    assert find_bags([str(several)]) == sorted(several.iterdir())
+    parts = touch(tmp_path / "parts", "walk_0.mcap", "walk_1.mcap", "walk_10.mcap")
+    assert find_bags([str(parts)]) == [parts]
+    days = touch(tmp_path / "days", "2024-05-06_07.mcap", "2024-05-06_08.mcap")
+    assert find_bags([str(days)]) == sorted(days.iterdir())
+    mixed = touch(tmp_path / "mixed", "a.bag", "walk_0.mcap")
+    assert find_bags([str(mixed)]) == sorted(mixed.iterdir())
+    shutil.rmtree(mixed)
+    assert find_bags([str(tmp_path)]) == [
+        *sorted(days.iterdir()),
+        parts,
+        *sorted(several.iterdir()),
+    ]
+
+
+def test_compressed_files_without_metadata_are_refused_unless_undone(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "bags", "walk_0.mcap", "walk_1.mcap.zstd")
+    for path in (folder, tmp_path):
+        with pytest.raises(SourceError, match=r"says how walk_1\.mcap\.zstd is compressed"):
+            find_bags([str(path)])
+    (folder / "walk_1.mcap").touch()
+    assert find_bags([str(tmp_path)]) == [folder]
+
+
+def test_parts_beside_other_recordings_are_refused(tmp_path: Path) -> None:
+    mixed = touch(tmp_path / "mixed", "run.mcap", "walk_0.mcap", "walk_1.mcap")
+    with pytest.raises(SourceError, match=r"got 2 of walk_\*.mcap beside others"):
+        find_bags([str(mixed)])
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere/*.bag"])
+def test_names_without_bags(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere"):
+        find_bags([str(tmp_path / name)])
+
+
+def test_folders_of_bags_of_the_same_name_differ() -> None:
+    jobs = make_jobs([Path("/x/a"), Path("/y/a.bag"), Path("/z/b")], Path("out"))
+    assert [job.folder for job in jobs] == [Path("out/a"), Path("out/a_2"), Path("out/b")]
+
+
+def evaluate(
+    jobs: list[Job], config: EvaluationConfig, said: list[str], **changes: bool
+) -> list[dict[str, object]]:
+    options = {"resume": False, "overwrite": False} | changes
+    outcomes = evaluate_in_turn(
+        jobs,
+        config,
+        report=said.append,
+        progress=Progress(),
+        should_stop=lambda: False,
+        **options,
+    )
+    return merge(outcomes)
+
+
+def test_a_bag_that_fails_costs_the_others_nothing(
+    small_bag: Path, write_bag: WriteBag, config: EvaluationConfig, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.mcap"
+    bad.write_bytes(b"no bag at all")
+    jobs = make_jobs([small_bag, bad, write_bag("other", seed=5)], tmp_path / "out")
+    said: list[str] = []
+    first, failed, third, total = evaluate(jobs, replace(config, outputs=()), said)
+    assert first["frames"] == third["frames"] == SMALL.frames
+    assert failed["frames"] is None
+    assert "from which nothing can be read" in str(failed["error"])
+    assert said == [f"{bad}: {failed['error']}"]
+    assert total["error"] == "1 of 3 bags failed"
+    pairs = [first["pairs"], third["pairs"]]
+    assert total["pairs"] == sum(pairs)  # type: ignore[arg-type]
+    mean = (first["mpjpe_mm"] * pairs[0] + third["mpjpe_mm"] * pairs[1]) / sum(pairs)  # type: ignore[operator]
+    assert total["mpjpe_mm"] == pytest.approx(mean)
+
+
+def test_what_nobody_foresaw_is_tried_again(
+    small_bag: Path, config: EvaluationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smpler_model.pipeline import Pipeline
+
+    process, calls = Pipeline.process_batch, iter(range(100))
+
+    def fail_once(self: Pipeline, *arguments: object, **options: object) -> object:
+        if next(calls) == 3:
+            raise RuntimeError("a passing fault")
+        return process(self, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Pipeline, "process_batch", fail_once)
+    said: list[str] = []
+    rows = evaluate([Job(small_bag, tmp_path / "out")], replace(config, outputs=()), said)
+    assert rows[0]["frames"] == SMALL.frames
+    assert rows[0]["error"] is None
+    assert said == [f"{small_bag}: RuntimeError: a passing fault; it is tried again"]
+
+
+def test_the_command_takes_loose_files_one_by_one(
+    small_bag: Path,
+    write_bag: WriteBag,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for name, bag in (("first", small_bag), ("second", write_bag("other", seed=5))):
+        shutil.copy(next(bag.glob("*.mcap")), shelf / f"{name}.mcap")
+    flags = f"--output {tmp_path}/out --model {checkpoint} --backend plain --boxes truth --quiet"
+    assert main([str(shelf), *flags.split(), "--outputs"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        *(f"{shelf}/first.mcap", f"{shelf}/second.mcap"),
+        "all",
+    ]
+    assert lines[0].partition(": ")[2].startswith(f"{SMALL.frames} images, ")
+
+
+def test_the_command_writes_one_table(
+    small_bag: Path,
+    write_bag: WriteBag,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bags = [str(small_bag), str(write_bag("other", seed=5))]
+    flags = f"--output {tmp_path}/out --model {checkpoint} --backend plain --boxes truth --quiet"
+    assert main([*bags, *flags.split(), "--outputs", "people"]) == 0
+    with (tmp_path / "out" / "bags.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["bag"] for row in rows] == [*bags, "all"]
+    assert rows[2]["frames"] == str(2 * SMALL.frames)
+    assert f"all: {2 * SMALL.frames} images" in capsys.readouterr().out
+    # Again, into the same folders: refused, in a sentence each.
+    assert main([*bags, *flags.split()]) == 1
+    assert capsys.readouterr().err.count("use --resume to go on") == 2

@@ -1,0 +1,48 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smpler_ros.bags.matching import box_overlaps, match_boxes
+
+corners = st.tuples(*[st.floats(0, 100)] * 4)
+boxes = st.lists(
+    corners.map(lambda c: (min(c[0], c[2]), min(c[1], c[3]), max(c[0], c[2]), max(c[1], c[3]))),
+    max_size=5,
+).map(lambda rows: np.array(rows, np.float64).reshape(-1, 4))
+
+
+@given(boxes, boxes)
+def test_overlaps_are_shares_and_symmetric(first: np.ndarray, second: np.ndarray) -> None:
+    overlaps = box_overlaps(first, second)
+    assert overlaps.shape == (len(first), len(second))
+    assert ((overlaps >= 0) & (overlaps <= 1 + 1e-12)).all()
+    np.testing.assert_allclose(overlaps, box_overlaps(second, first).T)
+
+
+@given(boxes, boxes)
+def test_pairs_are_one_to_one_and_overlap_enough(first: np.ndarray, second: np.ndarray) -> None:
+    rows, columns, iou = match_boxes(first, second, 0.3)
+    assert len(set(rows.tolist())) == len(rows) == len(columns) == len(set(columns.tolist()))
+    assert (iou >= 0.3).all()
+
+
+def test_a_known_overlap() -> None:
+    iou = box_overlaps(np.array([[0, 0, 2, 2.0]]), np.array([[1, 0, 3, 2.0]]))
+    np.testing.assert_allclose(iou, [[1 / 3]])
+
+
+def test_the_sum_decides_and_not_who_comes_first() -> None:
+    # The first box fits both; the second only the first true one, which greed would give away.
+    found = np.array([[0, 0, 10, 10.0], [2, 0, 12, 10.0]])
+    true = np.array([[0.5, 0, 10.5, 10.0], [-4, 0, 6, 10.0]])
+    overlaps = box_overlaps(found, true)
+    assert overlaps[0, 0] > overlaps[1, 0] > 0.5 > overlaps[0, 1] > 0.4
+    rows, columns, _ = match_boxes(found, true, 0.4)
+    assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 1), (1, 0)]
+
+
+def test_a_pair_that_is_none_takes_nothing_from_a_good_one() -> None:
+    found = np.array([[0, 0, 10, 10.0], [9, 0, 19, 10.0]])
+    true = np.array([[0, 0, 10, 10.0]])
+    rows, columns, iou = match_boxes(found, true)
+    assert (rows.tolist(), columns.tolist(), iou.tolist()) == ([0], [0], [1.0])

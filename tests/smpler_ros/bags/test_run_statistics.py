@@ -1,0 +1,95 @@
+"""What is summed up live and what is summed up from the files is the same."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smpler_model.body.smpl import Body
+from smpler_model.frames import FrameResult
+from smpler_ros.bags.accuracy import FIGURES, CameraAccuracy
+from smpler_ros.bags.records import (
+    FRAME_COLUMNS,
+    PERSON_COLUMNS,
+    FrameRecord,
+    parse_frame,
+    parse_person,
+    person_rows,
+    with_truth,
+)
+from smpler_ros.bags.run_statistics import Tally
+from smpler_ros.bags.tables import GrowingFile, Table, read_rows
+from tests.random_people import CAMERA
+from tests.smpler_ros.bags.test_accuracy import people_of
+
+
+def test_rows_come_back_as_they_were(body: Body, tmp_path: Path) -> None:
+    live, restored = Tally(), Tally()
+    accuracy = CameraAccuracy(body, 0.5)
+    with (
+        Table(tmp_path / "people.csv", PERSON_COLUMNS) as people_file,
+        Table(tmp_path / "frames.csv", FRAME_COLUMNS) as frames_file,
+    ):
+        for index in range(4):
+            stamp = index * 40_000_000
+            people, truth = people_of(body, 2, seed=index), people_of(body, 3, seed=9)
+            pairs = accuracy.compare(stamp, people, truth) if index else None
+            record = FrameRecord("/image", index, stamp, index, len(people))
+            record = with_truth(record, truth, pairs) if pairs else record
+            result = FrameResult(stamp, "camera", CAMERA, people)
+            rows, records = person_rows("/image", index, result, pairs)
+            frames_file.write_rows([record.row()])
+            people_file.write_rows(rows)
+            live.add_frame(record)
+            for person in records:
+                live.add_person(person)
+    for row in read_rows(tmp_path / "frames.csv"):
+        restored.add_frame(parse_frame(row))
+    for row in read_rows(tmp_path / "people.csv"):
+        restored.add_person(parse_person(row))
+    assert {key: sums.summary() for key, sums in live.errors.items()} == {
+        key: sums.summary() for key, sums in restored.errors.items()
+    }
+    assert live.tracks == restored.tracks
+    assert live.labelled == restored.labelled == {"/image": 3}
+    everyone = live.errors[()]
+    assert (everyone.true_people, everyone.pairs, everyone.missed, everyone.false) == (9, 6, 3, 0)
+    assert everyone.figures["mpjpe_mm"][0] > 0
+    assert set(everyone.figures) == set(FIGURES)
+
+
+def test_percentiles_are_of_batches() -> None:
+    tally = Tally()
+    for milliseconds in range(1, 101):
+        tally.add_timings({"read": float(milliseconds), "estimate": 10.0})
+    latencies = tally.latencies()
+    assert latencies["read"]["p50"] == pytest.approx(50.5)
+    assert latencies["read"]["p99"] == pytest.approx(np.percentile(np.arange(1, 101), 99))
+    assert latencies["together"]["mean"] == pytest.approx(60.5)
+
+
+def test_faults_are_counted_without_end_but_listed_with() -> None:
+    tally = Tally()
+    for number in range(500):
+        tally.leave_out("/image", f"late by {number} ms")
+    assert len(tally.left_out) <= 51
+    assert sum(tally.left_out.values()) == 500
+
+
+def test_files_go_back_to_where_they_were(tmp_path: Path) -> None:
+    with GrowingFile(tmp_path / "log") as file:
+        file.write("one\n")
+        length = file.commit()
+        file.write("tw")
+    with GrowingFile(tmp_path / "log", length) as file:
+        file.write("two\n")
+    assert (tmp_path / "log").read_text() == "one\ntwo\n"
+    with Table(tmp_path / "table", ("a", "b")) as table:
+        table.write_rows([(1, "x, y")])
+        length = table.commit()
+        table.write_rows([(2, "z")])
+    with Table(tmp_path / "table", ("a", "b"), length) as table:
+        table.write_rows([(3, "w")])
+    with (tmp_path / "table").open() as lines:
+        assert list(csv.reader(lines)) == [["a", "b"], ["1", "x, y"], ["3", "w"]]

@@ -1,0 +1,33 @@
+"""The shipped model on a synthetic bag: errors that agree with its card."""
+
+from typing import Any
+
+import pytest
+
+from smpler_model.body.smpl import Body
+from smpler_model.parameters import check_values
+from smpler_ros.bags.bag_run import evaluate_bag
+from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
+from tests.card import COLUMNS, read_card
+
+SCENES = SceneBagConfig(duration_s=12, rate_hz=2, people=3, cameras=3, seed=11)
+PARAMETERS = {"device": "cpu", "confirm_frames": 1, "smoothing": False}
+
+
+@pytest.fixture(scope="module")
+def errors(body: Body, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("scenes")
+    write_scene_bag(folder / "bag", body, SCENES)
+    config = EvaluationConfig(
+        values=check_values(PARAMETERS), boxes="truth", outputs=("people",), hash_bag=False
+    )
+    summary = evaluate_bag(folder / "bag", folder / "out", config)
+    everybody: dict[str, Any] = summary["accuracy"]["all"]
+    return everybody
+
+
+@pytest.mark.parametrize("figure", COLUMNS)
+def test_errors_agree_with_the_card(errors: dict[str, Any], figure: str) -> None:
+    # Rooms with walking people are not the crops of the card: neither are cut off or disturbed.
+    assert errors[figure] == pytest.approx(read_card()[figure], rel=0.4)

@@ -1,0 +1,182 @@
+"""Films on clocks of their own."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.messages import NS_PER_S
+from smpler_model.parameters import default_values
+from smpler_ros.camera.scene_parameters import LENSES, SYNTHETIC_CAMERA_PARAMETERS, make_film
+from smpler_ros.camera.scene_player import JUMP_NS, Film, Player, Shot, Stage
+from synthetic.scene import SyntheticScene
+
+CAMERA = Camera(64, 48, 52.0, 52.0, 31.5, 23.5)
+START_NS = 1_000 * NS_PER_S
+RATE_HZ = 10.0
+PERIOD_NS = round(NS_PER_S / RATE_HZ)
+
+
+@pytest.fixture(scope="module")
+def scene() -> SyntheticScene:
+    body = Body(load_builtin_body())
+    return SyntheticScene(body, CAMERA, people=1, seed=1, duration_s=0.5, background="plain")
+
+
+class Audience:
+    """A clock that waiting moves, and what was shown by it."""
+
+    def __init__(self, until_ns: int = START_NS + 10 * NS_PER_S) -> None:
+        self.now_ns = START_NS
+        self.until_ns = until_ns
+        self.watches = True
+        self.seen: list[tuple[Shot, int, int]] = []
+        self.after_showing: Callable[[], None] = lambda: None
+
+    def stage(self) -> Stage:
+        return Stage(lambda: self.now_ns, self.wait, lambda: self.watches, self.show)
+
+    def wait(self, seconds: float) -> bool:
+        self.now_ns += round(seconds * NS_PER_S)
+        return self.now_ns >= self.until_ns
+
+    def show(self, shot: Shot, stamp_ns: int) -> None:
+        self.seen.append((shot, stamp_ns, self.now_ns))
+        self.after_showing()
+
+    @property
+    def stamps(self) -> list[int]:
+        return [stamp for _, stamp, _ in self.seen]
+
+
+def rendered(scene: SyntheticScene) -> Film:
+    film = Film(scene, RATE_HZ)
+    while film.render_ahead() < film.length:
+        pass
+    return film
+
+
+def test_every_image_is_shown_when_it_is_due(scene: SyntheticScene) -> None:
+    film, audience = rendered(scene), Audience()
+    player = Player(film, audience.stage(), duration_s=2.0)
+    player.play()
+    assert audience.stamps == [START_NS + i * PERIOD_NS for i in range(20)]
+    assert all(stamp == now for _, stamp, now in audience.seen)
+    assert (player.shown, player.dropped, film.length) == (20, 0, 5)
+    for index, (shot, _, _) in enumerate(audience.seen):
+        expected = scene.frame(index % 5 * PERIOD_NS)
+        np.testing.assert_array_equal(shot.frame.rgb, expected.frame.rgb)
+        np.testing.assert_array_equal(shot.truth.rotations, expected.truth.rotations)
+
+
+def test_it_stops_when_told_to(scene: SyntheticScene) -> None:
+    audience = Audience(until_ns=START_NS + round(3.5 * PERIOD_NS))
+    Player(rendered(scene), audience.stage()).play()
+    assert len(audience.seen) == 4
+
+
+def test_what_takes_too_long_to_show_costs_images(scene: SyntheticScene) -> None:
+    audience = Audience()
+
+    def take_long() -> None:
+        audience.now_ns += round(1.5 * PERIOD_NS)
+
+    audience.after_showing = take_long
+    player = Player(rendered(scene), audience.stage(), duration_s=2.0)
+    player.play()
+    assert audience.stamps == [START_NS + i * PERIOD_NS for i in range(0, 20, 2)]
+    assert (player.shown, player.dropped) == (10, 10)
+
+
+class SlowFilm(Film):
+    def shot(self, index: int) -> Shot:
+        time.sleep(1.4 / self.rate_hz)
+        return super().shot(index)
+
+
+def test_what_takes_too_long_to_render_is_left_out(scene: SyntheticScene) -> None:
+    """On a real clock: at the times of those that are shown, and all others are counted."""
+    seen: list[tuple[Shot, int]] = []
+    stage = Stage(
+        time.time_ns,
+        lambda seconds: bool(time.sleep(seconds)),
+        lambda: True,
+        lambda *shown: seen.append(shown),
+    )
+    rate_hz = 25.0
+    film = SlowFilm(scene, rate_hz)
+    player = Player(film, stage, duration_s=0.8)
+    player.play()
+    indices = [round((stamp - seen[0][1]) * rate_hz / NS_PER_S) for _, stamp in seen]
+    assert 2 < len(seen) <= 11
+    assert (np.diff(indices) >= 2)[1:].all()
+    assert player.shown == len(seen)
+    assert player.dropped >= indices[-1] + 1 - len(seen)
+    for index, (shot, stamp) in zip(indices, seen, strict=True):
+        assert stamp == seen[0][1] + film.time_ns(index)
+        assert shot.frame.stamp_ns == film.time_ns(index % film.length)
+
+
+def test_nothing_is_rendered_or_missed_while_nobody_watches(scene: SyntheticScene) -> None:
+    audience = Audience()
+    audience.watches = False
+    player = Player(Film(scene, RATE_HZ), audience.stage(), duration_s=2.0)
+    player.play()
+    assert (audience.seen, player.shown, player.dropped) == ([], 0, 0)
+    assert audience.now_ns == START_NS + 19 * PERIOD_NS
+
+
+@pytest.mark.parametrize("jump_ns", [-600 * NS_PER_S, 600 * NS_PER_S])
+def test_a_clock_that_is_set_begins_the_film_again(scene: SyntheticScene, jump_ns: int) -> None:
+    audience = Audience(until_ns=2 * START_NS)
+
+    def jump() -> None:
+        if len(audience.seen) == 3:
+            audience.now_ns += jump_ns
+
+    audience.after_showing = jump
+    player = Player(rendered(scene), audience.stage(), duration_s=1.0)
+    player.play()
+    again = START_NS + 2 * PERIOD_NS + jump_ns
+    assert audience.stamps[:3] == [START_NS + i * PERIOD_NS for i in range(3)]
+    assert audience.stamps[3:] == [again + i * PERIOD_NS for i in range(7)]
+    assert player.dropped == 0
+    assert abs(jump_ns) > JUMP_NS
+
+
+def test_a_simulated_clock_that_has_not_begun_is_waited_for(scene: SyntheticScene) -> None:
+    audience = Audience()
+    times = iter([0, 0, 0])
+    stage = Stage(lambda: next(times, audience.now_ns), audience.wait, lambda: True, audience.show)
+    Player(rendered(scene), stage, duration_s=0.5).play()
+    assert audience.stamps[0] >= START_NS
+    assert len(audience.stamps) == 5
+
+
+def test_a_loop_that_does_not_fit_into_memory_is_refused() -> None:
+    values = default_values(SYNTHETIC_CAMERA_PARAMETERS) | {"loop": 600.0, "people": 0}
+    with pytest.raises(ValueError, match="must fit 1024 MB, 9000 of them take 8294 MB"):
+        make_film(values)
+    film = make_film(values | {"rendering": "live"})
+    assert (film.length, round(film.size_mb)) == (9000, 8294)
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_every_lens_can_be_drawn(lens: str) -> None:
+    values = default_values(SYNTHETIC_CAMERA_PARAMETERS) | {
+        "lens": lens,
+        "width": 128,
+        "height": 96,
+        "people": 1,
+        "publish_depth": True,
+    }
+    film = make_film(values)
+    assert (film.scene.camera.lens, film.scene.camera.calibrated) == (lens, True)
+    frame = film.shot(0).frame
+    assert frame.rgb.shape == (96, 128, 3)
+    assert frame.depth_m is not None
+    assert np.isfinite(frame.depth_m).all()

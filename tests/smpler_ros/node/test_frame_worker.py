@@ -1,0 +1,209 @@
+"""Arrivals to results with stand-in messages of plain attributes, as rclpy and rosbags have."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from smpler_model.detectors.detector import Detections, FullImageDetector, GivenBoxes
+from smpler_model.frames import TranslationSource
+from smpler_model.inference.device_memory import explain_memory
+from smpler_model.inference.estimator import Estimates, Estimator
+from smpler_model.network.smpler import Smpler
+from smpler_model.people.tracker import TrackerConfig
+from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_ros.node.frame_worker import Arrival, FrameWorker, boxes_from_message
+from smpler_ros.node.statistics import Statistics
+from tests.full_memory import SENTENCE, ask_for_too_much
+
+AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1))
+
+
+class Bench:
+    """A worker, and what it reported."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.reports: list[tuple[str, str]] = []
+        self.statistics = Statistics()
+        for name in ("left", "right"):
+            self.statistics.add_camera(name)
+        self.worker = FrameWorker(
+            pipeline,
+            self.statistics,
+            lambda name, sentence: self.reports.append((name, sentence)),
+            rectified=False,
+            person_labels=("person",),
+        )
+
+    def failures(self, name: str) -> int:
+        return self.statistics.report({})[name].failed
+
+
+def header(seconds: int) -> SimpleNamespace:
+    stamp = SimpleNamespace(sec=seconds, nanosec=0)
+    return SimpleNamespace(stamp=stamp, frame_id="optical")
+
+
+def image(seconds: int, *, encoding: str = "rgb8", step: int = 192) -> SimpleNamespace:
+    return SimpleNamespace(
+        header=header(seconds),
+        height=48,
+        width=64,
+        encoding=encoding,
+        step=step,
+        is_bigendian=0,
+        data=np.full(48 * 192, 90, np.uint8),
+    )
+
+
+def camera_info(width: int = 64) -> SimpleNamespace:
+    return SimpleNamespace(
+        header=header(0),
+        height=48,
+        width=width,
+        distortion_model="plumb_bob",
+        d=np.zeros(5),
+        k=np.array([60.0, 0, 31.5, 0, 60.0, 23.5, 0, 0, 1]),
+        r=np.eye(3).ravel(),
+        p=np.zeros(12),
+        binning_x=0,
+        binning_y=0,
+        roi=SimpleNamespace(x_offset=0, y_offset=0, height=0, width=0, do_rectify=False),
+    )
+
+
+@pytest.fixture
+def bench(nano: Smpler) -> Bench:
+    return Bench(Pipeline(Estimator(nano, backend="eager"), FullImageDetector, AT_ONCE))
+
+
+def test_a_calibrated_image_gives_people(bench: Bench) -> None:
+    for second in (1, 2):
+        done = bench.worker.process({"left": Arrival(image(second), camera_info())}, mesh=())
+    frame, result = done["left"]
+    assert frame.frame_id == "optical"
+    assert result.people.sources.tolist() == [TranslationSource.BODY_SIZE]
+    assert bench.reports == []
+
+
+def test_a_missing_calibration_is_said(bench: Bench) -> None:
+    for second in (1, 2):
+        done = bench.worker.process({"left": Arrival(image(second))}, mesh=())
+    assert done["left"][1].people.sources.tolist() == [TranslationSource.FIELD_OF_VIEW]
+    name, sentence = bench.reports[0]
+    assert name == "left"
+    assert (
+        "a calibration on camera_info was expected, none came: a field of view of 60" in sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("arrival", "reason"),
+    [
+        (Arrival(image(1, encoding="rgb9")), "rgb9"),
+        (Arrival(image(1, step=10)), "step"),
+        (Arrival(image(1), camera_info(width=640)), "640x48"),
+    ],
+)
+def test_a_fault_costs_its_own_image_only(bench: Bench, arrival: Arrival, reason: str) -> None:
+    good = Arrival(image(1), camera_info())
+    done = bench.worker.process({"left": arrival, "right": good}, mesh=())
+    assert list(done) == ["right"]
+    assert bench.failures("left") == 1
+    assert bench.failures("right") == 0
+    ((name, sentence),) = [report for report in bench.reports if "dropped" in report[1]]
+    assert name == "left"
+    assert reason in sentence
+    assert list(bench.worker.process({"left": good}, mesh=())) == ["left"]
+
+
+def test_an_image_that_comes_late_or_twice_is_left_out_and_forgets_nobody(bench: Bench) -> None:
+    def send(seconds: int, nanoseconds: int) -> list[int]:
+        message = image(seconds)
+        message.header.stamp.nanosec = nanoseconds
+        done = bench.worker.process({"left": Arrival(message, camera_info())}, mesh=())
+        return done["left"][1].people.ids.tolist() if done else []
+
+    send(5, 0)
+    ids = send(5, 33_000_000)
+    assert ids
+    assert send(5, 20_000_000) == []
+    assert bench.reports == [
+        (
+            "left",
+            "an image was dropped: images must come nearly in the order of their stamps, got one "
+            "that is up to 1000 ms late; it is left out",
+        )
+    ]
+    assert send(5, 66_000_000) == ids
+    assert send(5, 66_000_000) == []
+    assert "images must differ in their stamps" in bench.reports[-1][1]
+    assert send(5, 99_000_000) == ids
+    assert send(1, 0) != ids  # the clock was set back
+
+
+class FullMemory(Estimator):
+    """An estimator on a device without memory for even one person."""
+
+    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+        with explain_memory("the network", self.device, "choose a smaller model"):
+            ask_for_too_much()
+        return super().estimate(crops)
+
+
+class Thrower(FullImageDetector):
+    """A detector that fails."""
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        raise RuntimeError("the network is gone")
+
+
+def test_a_full_gpu_costs_the_image(nano: Smpler) -> None:
+    bench = Bench(Pipeline(FullMemory(nano, backend="eager"), FullImageDetector, AT_ONCE))
+    assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=()) == {}
+    assert bench.failures("left") == 1
+    assert bench.reports == [("left", f"an image was dropped: {SENTENCE}")]
+
+
+def test_a_detector_that_throws_costs_the_image(nano: Smpler) -> None:
+    bench = Bench(Pipeline(Estimator(nano, backend="eager"), Thrower, AT_ONCE))
+    assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=()) == {}
+    assert bench.reports == [
+        ("left", "an image was dropped: RuntimeError: the network is gone"),
+    ]
+
+
+def box(label: str, score: float, *, x: float = 30) -> SimpleNamespace:
+    hypothesis = SimpleNamespace(class_id=label, score=score)
+    results = [SimpleNamespace(hypothesis=hypothesis)] if label else []
+    position = SimpleNamespace(x=x, y=20.0)
+    centre = SimpleNamespace(position=position, theta=0.0)
+    return SimpleNamespace(
+        results=results, bbox=SimpleNamespace(center=centre, size_x=20.0, size_y=40.0)
+    )
+
+
+def test_a_box_with_a_score_and_an_empty_label_is_a_person() -> None:
+    unlabelled = box("person", 0.75)
+    unlabelled.results[0].hypothesis.class_id = ""
+    found = boxes_from_message(SimpleNamespace(detections=[unlabelled]), ("person",))
+    assert found.scores.tolist() == [0.75]
+
+
+def test_boxes_of_people_are_taken_from_detections() -> None:
+    message = SimpleNamespace(
+        detections=[box("person", 0.75), box("dog", 0.9), box("", 0.0, x=50.0)]
+    )
+    found = boxes_from_message(message, ("person",))
+    assert found.boxes_xyxy.tolist() == [[20, 0, 40, 40], [40, 0, 60, 40]]
+    assert found.scores.tolist() == [0.75, 1.0]
+
+
+def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
+    bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
+    detections = SimpleNamespace(detections=[box("person", 0.9)])
+    for second in (1, 2):
+        arrival = Arrival(image(second), camera_info(), detections=detections)
+        done = bench.worker.process({"left": arrival}, mesh=())
+    assert done["left"][1].people.boxes_xyxy.tolist() == [[20, 0, 40, 40]]

@@ -1,0 +1,79 @@
+from smpler_ros.node.statistics import Repetitions, Statistics
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_reports_say_what_happened_since_the_last_one() -> None:
+    clock = Clock()
+    statistics = Statistics(clock)
+    statistics.add_camera("left")
+    first = statistics.report({})["left"]
+    assert (first.received, first.processed, first.rate_hz, first.last_error) == (0, 0, 0, "")
+    for index in range(6):
+        statistics.receive("left")
+        statistics.process("left", index, age_ms=10.0 * index, steps_ms={"estimate": 2.0 * index})
+    statistics.receive("left")
+    statistics.fail("left", "broken")
+    clock.now += 2
+    second = statistics.report({"left": 3})["left"]
+    assert (second.received, second.processed, second.failed, second.dropped) == (7, 6, 1, 3)
+    assert second.rate_hz == 3.0
+    assert second.people == 5
+    assert second.age_ms == 25.0
+    assert second.steps_ms == {"estimate": 5.0}
+    assert (second.last_error, second.is_new_error) == ("broken", True)
+    clock.now += 1
+    third = statistics.report({"left": 1})["left"]
+    assert (third.received, third.processed, third.failed, third.dropped) == (0, 0, 0, 1)
+    assert (third.last_error, third.is_new_error) == ("broken", False)
+
+
+def test_images_that_lack_something_are_counted() -> None:
+    statistics = Statistics(Clock())
+    statistics.add_camera("")
+    statistics.receive("", without_depth=True)
+    statistics.lose("")
+    report = statistics.report({})[""]
+    assert (report.received, report.without_depth, report.without_detections) == (2, 1, 1)
+    again = statistics.report({})[""]
+    assert (again.received, again.without_depth, again.without_detections) == (0, 0, 0)
+
+
+def test_cameras_are_apart() -> None:
+    statistics = Statistics(Clock())
+    statistics.add_camera("left")
+    statistics.add_camera("right")
+    statistics.fail("left", "broken")
+    reports = statistics.report({})
+    assert reports["right"].last_error == ""
+    assert reports["left"].failed == 1
+
+
+def test_a_step_that_some_frames_lack_counts_as_nothing_there() -> None:
+    statistics = Statistics(Clock())
+    statistics.add_camera("")
+    statistics.process("", 1, 1.0, {"mesh": 4.0})
+    statistics.process("", 1, 1.0, {})
+    assert statistics.report({})[""].steps_ms == {"mesh": 2.0}
+
+
+def test_a_fault_is_said_at_once_and_then_seldom() -> None:
+    clock = Clock()
+    repetitions = Repetitions(10.0, clock)
+    assert repetitions.word("no lens") == "no lens"
+    assert repetitions.word("no lens") == ""
+    assert repetitions.word("another") == "another"
+    clock.now += 5
+    assert repetitions.word("no lens") == ""
+    clock.now += 6
+    assert repetitions.word("no lens") == "no lens (2 more times in the last seconds)"
+    clock.now += 11
+    assert repetitions.word("no lens") == "no lens"

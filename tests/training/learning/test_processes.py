@@ -1,0 +1,162 @@
+"""Several processes compute what one would."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.initialisation import build_model
+from training.data.datasets import TsvDataset
+from training.data.labelled_people import People, collate
+from training.learning.learner import Learner
+from training.learning.objectives import PeopleObjective
+from training.learning.processes import Processes, SharedBatchNorm, choose_device, join_processes
+from training.settings import TrainSettings
+
+SHARES = ((0, 3), (3, 8))
+"""Rows of each process: unevenly many people, and labels."""
+
+SETTINGS = TrainSettings(
+    autocast="none", clip=0, ema=0, first_guess_share=0, warm_up=0, threads=1, device="cpu"
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    loss: float
+    gradients: dict[str, Tensor]
+    statistics: dict[str, Tensor]
+
+
+def learn(people: People, processes: Processes, parts: int = 1) -> Outcome:
+    """Take one step in float64 from seeded weights."""
+    torch.manual_seed(0)
+    model = build_model(SMPLER_NANO, load_builtin_body())
+    objective = PeopleObjective(model, SETTINGS).double()
+    learner = Learner(SETTINGS, objective, processes, steps=10)
+    size = -(-len(people) // parts)
+    numbers = learner.step(people.to(torch.device("cpu"), torch.float64).split(size))
+    statistics = {name: b.clone() for name, b in learner.model.backbone.named_buffers()}
+    return Outcome(numbers["total"], gradients_of(learner.objective), statistics)
+
+
+def gradients_of(module: nn.Module) -> dict[str, Tensor]:
+    return {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
+
+
+def assert_gradients_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Compare to the greatest entry of all: some gradients are zero but for rounding."""
+    assert found.keys() == expected.keys()
+    scale = max(float(gradient.abs().max()) for gradient in expected.values())
+    assert scale > 1
+    for name, gradient in expected.items():
+        assert (found[name] - gradient).abs().max() < 1e-11 * scale, name
+
+
+def learn_in_child(rank: int, folder: Path, people: People) -> None:
+    torch.set_num_threads(1)
+    store = f"file://{folder / 'store'}"
+    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=len(SHARES))
+    rows = slice(*SHARES[rank])
+    values = {name: value[rows] for name, value in vars(people).items() if name != "faults"}
+    outcome = learn(People(**values), Processes(rank, len(SHARES)))
+    copied = torch.full((2,), float(rank))
+    Processes(rank, len(SHARES)).copy_first([copied])
+    torch.save(vars(outcome) | {"copied": copied}, folder / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def people(seeded_data: Path) -> People:
+    dataset = TsvDataset(seeded_data / "eval.yaml", SMPLER_NANO.image_size)
+    return collate([dataset[row] for row in range(len(dataset))])
+
+
+@pytest.fixture(scope="module")
+def whole(people: People) -> Outcome:
+    return learn(people, Processes())
+
+
+@pytest.fixture(scope="module")
+def shared(people: People, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("processes")
+    torch.multiprocessing.spawn(learn_in_child, (folder, people), nprocs=len(SHARES))
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(len(SHARES))]
+
+
+def test_gradients_are_those_of_the_whole_batch(
+    whole: Outcome, shared: list[dict[str, Any]]
+) -> None:
+    for outcome in shared:
+        assert outcome["loss"] == pytest.approx(whole.loss, rel=1e-9)
+        assert_gradients_equal(outcome["gradients"], whole.gradients)
+
+
+def test_statistics_are_those_of_the_whole_batch(
+    whole: Outcome, shared: list[dict[str, Any]]
+) -> None:
+    for outcome in shared:
+        for name, expected in whole.statistics.items():
+            torch.testing.assert_close(outcome["statistics"][name], expected, msg=name)
+
+
+def test_all_get_what_the_first_has(shared: list[dict[str, Any]]) -> None:
+    assert [outcome["copied"].tolist() for outcome in shared] == [[0.0, 0.0]] * len(SHARES)
+
+
+def test_parts_of_a_batch_without_statistics_add_up(people: People) -> None:
+    """Where nothing depends on the batch, accumulating equal parts is the same as one batch."""
+    all_labelled = people.rows[(people.has_smpl == 1) & (people.has_joints == 1)].tolist()[:4]
+    values = {
+        name: value[all_labelled] if isinstance(value, Tensor) else ()
+        for name, value in vars(people).items()
+    }
+    batch = People(**values)
+
+    def learn_frozen(parts: int) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        model = build_model(SMPLER_NANO, load_builtin_body())
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.forward = _normalise_as_evaluated.__get__(module)  # type: ignore[method-assign]
+        objective = PeopleObjective(model, SETTINGS).double()
+        learner = Learner(SETTINGS, objective, Processes(), steps=10)
+        learner.step(batch.to(torch.device("cpu"), torch.float64).split(len(batch) // parts))
+        return gradients_of(objective)
+
+    assert_gradients_equal(learn_frozen(2), learn_frozen(1))
+
+
+def _normalise_as_evaluated(self: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    return nn.functional.batch_norm(
+        x, self.running_mean, self.running_var, self.weight, self.bias, training=False
+    )
+
+
+def test_shared_batch_norm_evaluates_as_usual() -> None:
+    torch.manual_seed(0)
+    usual, shared = nn.BatchNorm2d(3), SharedBatchNorm(3)
+    x = torch.randn(4, 3, 5, 5)
+    usual(x)
+    shared.load_state_dict(usual.state_dict())
+    assert torch.equal(shared.eval()(x), usual.eval()(x))
+
+
+def test_one_process_is_the_usual_case() -> None:
+    with join_processes("cpu") as processes:
+        assert processes.is_first
+        assert processes.gather(3) == [3]
+        assert processes.mean(torch.tensor([2.0])).tolist() == [2.0]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_missing_gpu_is_an_error() -> None:
+    with pytest.raises(ValueError, match="without a GPU"):
+        choose_device("cuda")
+    assert choose_device("auto").type == "cpu"

@@ -1,0 +1,87 @@
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.initialisation import build_model
+from smpler_model.people.metrics import Errors
+from training.configuration import write_configuration
+from training.scoring import model_card
+from training.scoring.model_card import format_gain, format_runs, format_table, write_card
+from training.settings import TrainSettings, load_settings
+from training.train import WEIGHTS, Run
+
+NANO = Path(__file__).parents[3] / "config" / "train" / "nano.yaml"
+
+
+def errors_of(mpjpe: float) -> Errors:
+    return Errors(torch.full((2,), mpjpe), torch.full((2,), 50.0), torch.full((2,), 120.0))
+
+
+def test_table_and_gain() -> None:
+    errors = {"small": errors_of(60.0), "mean pose": errors_of(100.0)}
+    assert "| small | 60.0 | 50.0 | 120.0 |" in format_table(errors)
+    assert format_gain(errors, "small") == "MPJPE is 40 percent below that of the mean pose"
+
+
+def test_card_of_a_trained_model(
+    settings: TrainSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = replace(settings, steps=2)
+    Run(settings).train()
+    write_configuration(settings, tmp_path / "run.yaml")
+    card = tmp_path / "card.md"
+    weights = settings.output / WEIGHTS
+    arguments = ["model_card", str(tmp_path / "run.yaml")]
+    arguments += ["--weights", str(weights), "--card", str(card)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert model_card.main() == 0
+    text, shown = card.read_text(), capsys.readouterr().out
+    assert f"| `run` | 0 | 2 of 2 | {settings.batch} |" in text
+    assert "percent below" in shown
+    assert "| its first guess |" in text
+    assert "any pose |" in text
+    for line in shown.splitlines()[:-1]:
+        assert line in text
+
+
+def test_card_names_the_runs_before(settings: TrainSettings, tmp_path: Path) -> None:
+    first = replace(settings, steps=2)
+    Run(first).train()
+    initial = first.output / WEIGHTS
+    second = replace(first, initial=initial, output=tmp_path / "second", seed=5)
+    record = Run(second).record | {"steps": 1}
+    lines = format_runs(record).splitlines()
+    assert [line.split(" | ")[:3] for line in lines[2:4]] == [
+        ["| `run`", "0", "2 of 2"],
+        ["| `second`", "5", "1 of 2"],
+    ]
+
+
+def test_weights_that_are_not_there_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "weights.pt"
+    card = tmp_path / "card.md"
+    monkeypatch.setattr(
+        sys, "argv", ["model_card", str(NANO), "--weights", str(missing), "--card", str(card)]
+    )
+    assert model_card.main() == 1
+    assert str(missing) in capsys.readouterr().err
+    assert not card.exists()
+
+
+def test_weights_without_a_record_are_refused(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = tmp_path / "foreign.pt"
+    save_checkpoint(build_model(SMPLER_NANO, load_builtin_body()), path)
+    with pytest.raises(ValueError, match="must hold the record of its training, got none"):
+        write_card(path, load_settings(NANO), {}, "nano.yaml")

@@ -1,0 +1,227 @@
+"""Errors with their conventions, and the tables that they come in."""
+
+import copy
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.skeleton import H36M_JOINTS, H36M_PELVIS
+from smpler_model.body.smpl import Body
+from smpler_model.body.smpl_file import save_smpl_npz
+from smpler_model.checkpoints.files import load_model
+from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.initialisation import build_model
+from smpler_model.network.smpler import Smpler
+from synthetic.crops import CropRenderer
+from synthetic.tsv_files import write_tsv_dataset
+from tests.conftest import OfficialFile
+from tests.parity.seeded_checkpoint import DATA, VARIANTS
+from training.configuration import settings_from_values
+from training.data.datasets import TsvDataset
+from training.data.labelled_people import People, collate
+from training.evaluate import EvaluateSettings, evaluate
+from training.learning.processes import Processes
+from training.scoring.scores import METRICS, Conventions, Scores, join, score, score_sequences
+
+EXACT = 1e-6
+
+
+def read_all(path: Path, side: int) -> People:
+    dataset = TsvDataset(path, side)
+    return collate([dataset[row] for row in range(len(dataset))])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_metrics_equal_the_reference(
+    variant: str, official_file: OfficialFile, seeded_data: Path
+) -> None:
+    model = load_model(official_file(variant)).double()
+    batch = read_all(seeded_data / "eval.yaml", model.config.image_size)
+    found = score(model, batch.to(torch.device("cpu"), torch.float64), Conventions())
+    expected = np.load(DATA / f"expected_eval_{variant}.npz")
+    means = found.means()
+    names = {"MPVE": "mpve_mm", "MPJPE": "mpjpe_mm", "PA-MPJPE": "pa_mpjpe_mm"}
+    for ours, theirs in names.items():
+        assert means[ours] == pytest.approx(float(expected[f"metric/{theirs}"]), rel=EXACT), ours
+    # The reference's sum over everybody, of whom two have no joints, is larger.
+    assert float(expected["metric/pa_mpjpe_reference_mm"]) > 1.3 * means["PA-MPJPE"]
+
+
+@pytest.fixture(scope="module")
+def model() -> Smpler:
+    torch.manual_seed(0)
+    return build_model(SMPLER_NANO, load_builtin_body()).eval()
+
+
+@pytest.fixture(scope="module")
+def people_path(body: Body, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("people")
+    renderer = CropRenderer(body, SMPLER_NANO.image_size)
+    return write_tsv_dataset(folder, "walk", renderer, 6, seed=0)
+
+
+@pytest.fixture(scope="module")
+def people(people_path: Path) -> People:
+    return read_all(people_path, SMPLER_NANO.image_size)
+
+
+def test_labelled_and_regressed_joints_agree(model: Smpler, people: People) -> None:
+    """Synthetic labels come from the body that the truth is posed with."""
+    labels, mesh = (
+        score(model, people, Conventions(joint_truth=truth)).errors for truth in ("labels", "mesh")
+    )
+    for name in METRICS:
+        np.testing.assert_allclose(labels[name], mesh[name], atol=0.02)
+
+
+def test_another_origin_gives_another_figure(model: Smpler, people: People) -> None:
+    """The built-in pelvis is the hips' midpoint: here it is regressed at the torso instead."""
+    arrays = model.body.arrays()
+    assert arrays.J_regressor_h36m is not None
+    regressor = arrays.J_regressor_h36m.copy()
+    regressor[H36M_PELVIS] = regressor[H36M_JOINTS.index("torso")]
+    other = copy.deepcopy(model)
+    other.body = Body(arrays.with_regressor(regressor))
+    hips, pelvis = (
+        score(other, people, Conventions(origin=origin, joint_truth="mesh")).errors
+        for origin in ("hips", "pelvis")
+    )
+    assert (np.abs(hips["MPJPE"] - pelvis["MPJPE"]) > 5).any()
+    np.testing.assert_allclose(hips["PA-MPJPE"], pelvis["PA-MPJPE"], atol=1e-3)
+    np.testing.assert_array_equal(hips["MPVE"], pelvis["MPVE"])
+
+
+def test_genders_have_bodies_of_their_own(model: Smpler, people: People) -> None:
+    arrays = load_builtin_body()
+    tall = Body(replace(arrays, v_template=1.1 * arrays.v_template))
+    batch = replace(people, genders=("m", "female", "none", "male", "f", "none"))
+    found = {
+        gender: score(model, batch, Conventions(gender=gender), {"male": tall}).errors["MPVE"]
+        for gender in ("neutral", "labelled")
+    }
+    changed = np.abs(found["neutral"] - found["labelled"]) > 1e-3
+    assert changed.tolist() == [True, False, False, True, False, False]
+
+
+def scores_of(keys: list[str], joints: np.ndarray, true_joints: np.ndarray) -> Scores:
+    zeros = np.zeros(len(keys))
+    errors = {name: zeros.copy() for name in METRICS}
+    return Scores(np.arange(len(keys)), tuple(keys), errors, joints, true_joints)
+
+
+def test_acceleration_follows_frames_and_stops_at_gaps() -> None:
+    keys = [f"walk_{frame:05d}.jpg" for frame in (30, 0, 5, 10, 25, 35)]  # two runs of three
+    truth = np.zeros((6, 14, 3))
+    joints = truth.copy()
+    seconds = np.array([30, 0, 5, 10, 25, 35]) / 5
+    joints[:, 0, 0] = seconds**2 / 1000  # an ankle; second differences are 2 mm
+    (row,) = score_sequences(scores_of(keys, joints, truth), r"^(.*)_\d+", Conventions())
+    assert (row["sequence"], row["frames"], row["Accel frames"]) == ("walk", 6, 2)
+    assert row["Accel"] == pytest.approx(2 / 14)
+
+
+def test_sequences_have_means_of_their_own() -> None:
+    scores = scores_of(["a_1", "b_1", "a_2"], np.zeros((3, 14, 3)), np.zeros((3, 14, 3)))
+    scores.errors["MPJPE"][:] = [10, 50, np.nan]
+    rows = score_sequences(scores, r"^(.*)_\d+", Conventions())
+    assert [(row["sequence"], row["frames"], row["MPJPE"]) for row in rows] == [
+        ("a", 2, 10.0),
+        ("b", 1, 50.0),
+    ]
+
+
+def test_nobody_is_counted_twice(model: Smpler, people: People) -> None:
+    part = score(model, people, Conventions())
+    with pytest.raises(ValueError, match="once"):
+        join([part, part])
+
+
+def settings_for(path: Path, checkpoint: Path, output: Path, **more: object) -> EvaluateSettings:
+    values = {
+        "model": SMPLER_NANO.name,
+        "checkpoint": str(checkpoint),
+        "root": str(path.parent),
+        "data": {"yaml": path.name},
+        "output": str(output),
+        "workers": 0,
+        "batch": 4,
+        "device": "cpu",
+        "threads": 1,
+    }
+    return settings_from_values(EvaluateSettings, values | more)
+
+
+def test_results_are_written_with_their_conventions(
+    nano_file: Path, people_path: Path, tmp_path: Path
+) -> None:
+    means = evaluate(settings_for(people_path, nano_file, tmp_path), Processes())
+    rows = list(csv.DictReader((tmp_path / "people.csv").read_text().splitlines()))
+    sequences = list(csv.DictReader((tmp_path / "sequences.csv").read_text().splitlines()))
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert [row["key"] for row in rows] == [f"walk_{i:06d}.jpg" for i in range(6)]
+    for name in METRICS:
+        mean = np.mean([float(row[name]) for row in rows])
+        assert means[name] == pytest.approx(mean)
+        assert summary["means"][name] == pytest.approx(mean)
+    assert [row["frames"] for row in sequences] == ["6"]
+    assert int(sequences[0]["Accel frames"]) == 4
+    assert summary["conventions"] == vars(Conventions())
+    assert len(summary["checkpoint_sha256"]) == 64
+
+
+def test_regressor_of_the_data_set_is_used(
+    nano_file: Path, people_path: Path, tmp_path: Path
+) -> None:
+    regressor = np.zeros((17, 6890), np.float32)
+    regressor[:, ::400] = 1 / 18
+    np.save(tmp_path / "regressor.npy", regressor)
+    plain = evaluate(settings_for(people_path, nano_file, tmp_path / "a"), Processes())
+    other = settings_for(
+        people_path, nano_file, tmp_path / "b", regressor=str(tmp_path / "regressor.npy")
+    )
+    assert evaluate(other, Processes())["MPJPE"] != pytest.approx(plain["MPJPE"], rel=1e-3)
+    hashes = [json.loads((tmp_path / n / "summary.json").read_text()) for n in ("a", "b")]
+    assert hashes[0]["regressor_sha256"] != hashes[1]["regressor_sha256"]
+
+
+def test_gendered_evaluation_reads_both_bodies(
+    nano_file: Path, people_path: Path, tmp_path: Path
+) -> None:
+    bodies = tmp_path / "bodies"
+    bodies.mkdir()
+    for gender in ("male", "female"):
+        save_smpl_npz(load_builtin_body(), bodies / f"SMPL_{gender.upper()}.npz")
+    settings = settings_for(
+        people_path,
+        nano_file,
+        tmp_path / "run",
+        bodies=str(bodies),
+        conventions={"gender": "labelled"},
+    )
+    assert np.isfinite(evaluate(settings, Processes())["MPVE"])
+    with pytest.raises(ValueError, match="needs bodies"):
+        settings_for(people_path, nano_file, tmp_path, conventions={"gender": "labelled"})
+
+
+def test_what_was_computed_is_written_before_the_error(
+    nano_file: Path, people_path: Path, tmp_path: Path
+) -> None:
+    for file in people_path.parent.glob("walk.*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    table = tmp_path / "walk.img.tsv"
+    lines = table.read_text().splitlines()
+    key, encoded = lines[2].split("\t")
+    lines[2] = f"{key}\t{'A' * len(encoded)}"
+    table.write_text("".join(f"{line}\n" for line in lines))
+    output = tmp_path / "run"
+    with pytest.raises(ValueError, match="row 2"):
+        evaluate(settings_for(tmp_path / "walk.yaml", nano_file, output), Processes())
+    summary = json.loads((output / "summary.json").read_text())
+    assert summary["people"] == 5
+    assert len(summary["unreadable"]) == 1

@@ -1,0 +1,242 @@
+"""Synthetic crops in files: rendered once, read many times, changed a little each time."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import IterableDataset
+
+from smpler_model.body.skeleton import H36M_EVALUATED
+from smpler_model.network.geometry import rotation_to_ray
+from synthetic.crops import BACKGROUND, CropRenderer, Crops, join_crops
+from synthetic.people.poses import MIRRORED_JOINTS, mirror_rotations
+
+MIRRORED_EVALUATED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
+"""The evaluated joint on the other side of the body, for each of the 14."""
+
+_RENDER_BATCH = 16
+_STORED = ("images", "parts", "coordinates", "rotations", "betas", "keypoints", "intrinsics")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """b crops to learn from.
+
+    Attributes:
+        images: (b, 3, s, s) RGB, 0 to 255, float32.
+        parts: (b, s/4, s/4) int64, as in `synthetic.crops.Crops`.
+        coordinates: (b, 3, s/4, s/4) in [0, 1].
+        rotations: (b, 24, 3, 3), the pelvis' in the camera's frame.
+        betas: (b, 10).
+        keypoints: (b, 24 + 14, 2) joints of the chain, then the evaluated ones.
+        windows: (b, 3) the crop's centre and side, as x / z and y / z in the camera's frame.
+    """
+
+    images: Tensor
+    parts: Tensor
+    coordinates: Tensor
+    rotations: Tensor
+    betas: Tensor
+    keypoints: Tensor
+    windows: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def turns(self) -> Tensor:
+        """(b, 3, 3) from the frames of cameras that look at the crops' centres to the camera's."""
+        centres = self.windows[:, :2]
+        return rotation_to_ray(torch.cat((centres, torch.ones_like(centres[:, :1])), 1))
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        return Batch(*(values.to(device, non_blocking=True) for values in vars(self).values()))
+
+
+class SyntheticCrops(IterableDataset[Batch]):
+    """An endless training set that renders as it goes; the same seed gives the same batches."""
+
+    def __init__(self, renderer: CropRenderer, batch: int, seed: int) -> None:
+        super().__init__()
+        self.renderer, self.batch, self.seed = renderer, batch, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = torch.utils.data.get_worker_info()
+        part, parts = (worker.id, worker.num_workers) if worker else (0, 1)
+        number = part
+        while True:
+            generator = Generator().manual_seed(self.seed + number)
+            yield batch_of(self.renderer.draw(self.batch, generator))
+            number += parts
+
+
+class CropFiles:
+    """The crops of some files, in memory."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        """Read files of `render_file`.
+
+        Raises:
+            FileNotFoundError: there are none of them.
+        """
+        missing = [path for path in paths if not path.is_file()]
+        if missing or not paths:
+            raise FileNotFoundError(
+                f"crops must have been rendered, got no {missing[0] if missing else 'files'}; run "
+                "python -m training.data.render_crops with the same configuration"
+            )
+        parts = []
+        for path in paths:
+            with np.load(path, allow_pickle=False) as archive:
+                parts.append([archive[name] for name in _STORED])
+        self._arrays = [torch.from_numpy(np.concatenate(a)) for a in zip(*parts, strict=True)]
+
+    def __len__(self) -> int:
+        return len(self._arrays[0])
+
+    def batch(self, rows: Tensor) -> Batch:
+        """Return some crops, rows (b,)."""
+        return _prepare(dict(zip(_STORED, (a[rows] for a in self._arrays), strict=True)))
+
+
+def batch_of(crops: Crops) -> Batch:
+    """Return rendered crops as a batch to learn from."""
+    return _prepare({name: getattr(crops, name) for name in _STORED})
+
+
+def render_file(renderer: CropRenderer, path: Path, seed: int, crops: int) -> None:
+    """Render a file of crops, all at once: a file that is there is whole."""
+    generator = Generator().manual_seed(seed)
+    sizes = [_RENDER_BATCH] * (crops // _RENDER_BATCH) + [crops % _RENDER_BATCH]
+    drawn = join_crops([renderer.draw_seen(size, generator) for size in sizes if size])
+    arrays = {field.name: getattr(drawn, field.name).numpy() for field in fields(Crops)}
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    partial.replace(path)
+
+
+def shard_path(folder: Path, seed: int) -> Path:
+    """Return the file that holds the crops of a seed."""
+    return folder / f"{seed:07d}.npz"
+
+
+def hash_files(paths: list[Path]) -> str:
+    """Return the SHA-256 of files' contents, one after another."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def augment(
+    batch: Batch, generator: Generator, *, colour: float, cutout: float, shift: int = 0
+) -> Batch:
+    """Mirror half of the crops, change their colours, blank rectangles, shift them.
+
+    Args:
+        batch: not changed.
+        generator: on the CPU.
+        colour: greatest change of each channel, as a share.
+        cutout: probability that a crop loses a rectangle.
+        shift: cells of the map of parts that a crop is moved by at most, either way.
+    """
+    b, _, _, side = batch.images.shape
+    chosen = torch.rand(b, generator=generator) < 0.5
+    gain = 1 + colour * (2 * torch.rand(b, 3, 1, 1, generator=generator) - 1)
+    images = torch.where(chosen[:, None, None, None], batch.images.flip(-1), batch.images) * gain
+    reach = torch.rand(b, 4, generator=generator) * side
+    blank = torch.rand(b, generator=generator) < cutout
+    place = torch.arange(side)
+    across, down = (
+        (place - reach[:, k, None]).abs() < 0.15 * reach[:, k + 2, None] for k in (0, 1)
+    )
+    hole = (across[:, None, :] & down[:, :, None] & blank[:, None, None])[:, None]
+    grey = 255 * torch.rand(b, 3, 1, 1, generator=generator)
+    mirrored = mirror(batch)
+
+    def choose(yes: Tensor, no: Tensor) -> Tensor:
+        return torch.where(chosen.reshape(-1, *(1,) * (no.ndim - 1)), yes, no)
+
+    changed = Batch(
+        torch.where(hole, grey, images.clamp(0, 255)),
+        choose(mirrored.parts, batch.parts),
+        choose(mirrored.coordinates, batch.coordinates),
+        choose(mirrored.rotations, batch.rotations),
+        batch.betas,
+        choose(mirrored.keypoints, batch.keypoints),
+        choose(mirrored.windows, batch.windows),
+    )
+    if not shift:
+        return changed
+    return move(changed, torch.randint(-shift, shift + 1, (b, 2), generator=generator))
+
+
+def move(batch: Batch, cells: Tensor) -> Batch:
+    """Return crops whose contents lie further right and down by (b, 2) cells of the map of parts.
+
+    What comes in at an edge is that edge's pixels.
+    """
+    number = batch.parts.shape[-1]
+    rows = torch.arange(len(cells))[:, None, None]
+    centres, sides = batch.windows[:, :2], batch.windows[:, 2:]
+
+    def take(values: Tensor) -> Tensor:
+        side = values.shape[-1]
+        from_pixel = torch.arange(side) - (side // number) * cells[..., None]  # (b, 2, side)
+        across, down = from_pixel.clamp(0, side - 1).unbind(1)
+        return values.movedim(0, -3)[..., rows, down[:, :, None], across[:, None]].movedim(-3, 0)
+
+    return replace(
+        batch,
+        images=take(batch.images),
+        parts=take(batch.parts),
+        coordinates=take(batch.coordinates),
+        keypoints=batch.keypoints + (2 / number) * cells[:, None],
+        windows=torch.cat((centres - cells * (sides / number), sides), 1),
+    )
+
+
+def mirror(batch: Batch) -> Batch:
+    """Return crops as a mirror shows them: left limbs become right ones."""
+    k = len(MIRRORED_JOINTS)
+    part_rows = torch.tensor([*MIRRORED_JOINTS, BACKGROUND])
+    keypoint_rows = [*MIRRORED_JOINTS, *(k + row for row in MIRRORED_EVALUATED)]
+    flipped = batch.coordinates.flip(-1)
+    return Batch(
+        batch.images.flip(-1),
+        part_rows[batch.parts].flip(-1),
+        torch.cat((1 - flipped[:, :1], flipped[:, 1:]), 1),
+        mirror_rotations(batch.rotations),
+        batch.betas,
+        batch.keypoints[:, keypoint_rows] * torch.tensor([-1.0, 1.0]),
+        batch.windows * torch.tensor([-1.0, 1.0, 1.0]),
+    )
+
+
+def _prepare(stored: dict[str, Tensor]) -> Batch:
+    k = len(MIRRORED_JOINTS)
+    chain, h36m = stored["keypoints"][:, :k], stored["keypoints"][:, k:]
+    return Batch(
+        stored["images"].float(),
+        stored["parts"].long(),
+        stored["coordinates"].float() / 255,
+        stored["rotations"],
+        stored["betas"],
+        torch.cat((chain, h36m[:, H36M_EVALUATED]), 1),
+        _windows(stored["intrinsics"], stored["images"].shape[-1]),
+    )
+
+
+def _windows(intrinsics: Tensor, side: int) -> Tensor:
+    """Return what (b, 4) fx, fy, cx, cy of crops say of their `Batch.windows`."""
+    focal, principal = intrinsics[:, :1], intrinsics[:, 2:]
+    return torch.cat(((side - 1) / 2 - principal, torch.full_like(focal, side)), 1) / focal

@@ -1,0 +1,81 @@
+"""Synthetic crops as a run's examples."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Generator
+
+from smpler_model.network.smpler import BackboneModel
+from smpler_model.people.metrics import Errors
+from training.data.crop_files import Batch, CropFiles, augment, hash_files, shard_path
+from training.data.data_settings import CropData
+from training.data.render_crops import shard_seeds
+from training.data.source import Source, Validation
+from training.learning.processes import Processes
+from training.scoring.crop_errors import evaluate_model
+from training.settings import TrainSettings
+
+
+class CropSource(Source[Batch]):
+    """Synthetic crops in memory."""
+
+    def __init__(self, settings: TrainSettings, processes: Processes, data: CropData) -> None:
+        """Load all files.
+
+        Raises:
+            FileNotFoundError: the crops were not rendered.
+        """
+        super().__init__(settings, processes)
+        self.data = data
+        training, validation, held_out = (
+            [shard_path(data.folder, seed) for seed in seeds] for seeds in shard_seeds(data)
+        )
+        self.crops = CropFiles(training)
+        self.chooses = bool(validation)
+        self.compared = CropFiles(validation or held_out)
+        self.facts = {
+            "data_sha256": hash_files(training),
+            "held_out_sha256": hash_files(held_out),
+        }
+
+    @property
+    def examples(self) -> int:
+        """Crops to train on."""
+        return len(self.crops)
+
+    def batches(self, first: int, last: int) -> Iterator[list[Batch]]:
+        """Give the batches of the steps; see the base class."""
+        seed = self.settings.seed
+        for step in range(first, last):
+            epoch, rows = self.rows_of(step)
+            order = torch.randperm(
+                self.examples, generator=Generator().manual_seed(_mix(seed, 1, epoch))
+            )
+            number = step * self.processes.count + self.processes.rank
+            generator = Generator().manual_seed(_mix(seed, 2, number))
+            yield [
+                augment(
+                    self.crops.batch(part),
+                    generator,
+                    colour=self.data.colour,
+                    cutout=self.data.cutout,
+                    shift=self.data.shift,
+                ).to(self.processes.device)
+                for part in torch.split(order[rows], self.settings.batch)
+            ]
+
+    def validate(self, model: BackboneModel) -> Validation:
+        """Return the errors on the validation crops, the held-out ones if there are none."""
+        rows = torch.arange(self.processes.rank, len(self.compared), self.processes.count)
+        parts = self.processes.gather(evaluate_model(model, self.compared, rows))
+        columns = zip(*((e.mpjpe, e.pa_mpjpe, e.mpve) for e in parts), strict=True)
+        return Validation(Errors(*map(torch.cat, columns)).means(), self.chooses)
+
+    def show(self) -> Batch:
+        """Return crops of the validation."""
+        return self.compared.batch(torch.arange(min(8, len(self.compared))))
+
+
+def _mix(seed: int, purpose: int, number: int) -> int:
+    """Return a seed of its own for each purpose and number."""
+    return (seed * 4 + purpose) * 1_000_003_000 + number

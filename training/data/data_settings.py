@@ -1,0 +1,139 @@
+"""What a training run learns from."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from training.data.sequences import check_pattern
+
+
+@dataclass(frozen=True)
+class CropData:
+    """Synthetic crops, rendered once into a folder.
+
+    Attributes:
+        kind: `crops`.
+        folder: where the rendered crops lie, outside the repository.
+        shards: files of crops to train on; the seed of each is its number.
+        seed_step: from one of these numbers to the next; the first is 0.
+        validation_shards: files to choose the best weights by; no best is kept if 0.
+        validation_seed: number of the first of these.
+        held_out_shards: files to evaluate on; nothing is ever chosen by them.
+        held_out_seed: number of the first of these; training has fewer files than that.
+        crops: in a file.
+        everyday: share of people to train on who do what those of the scenes do, as for
+            `crops.CropStyle`; all of the others do.
+        colour: greatest change of each colour channel, as a share, while training.
+        cutout: probability that a rectangle is blanked while training.
+        shift: cells of 4 pixels that a crop is moved by at most, either way, while training.
+    """
+
+    kind: Literal["crops"] = "crops"
+    folder: Path = Path("runs/crops")
+    shards: int = 60
+    seed_step: int = 1
+    validation_shards: int = 0
+    validation_seed: int = 2_000_000
+    held_out_shards: int = 2
+    held_out_seed: int = 1_000_000
+    crops: int = 1024
+    colour: float = 0.2
+    cutout: float = 0.3
+    shift: int = 0
+    everyday: float = 0.75
+
+    def __post_init__(self) -> None:
+        if self.seed_step < 1:
+            raise ValueError(f"seed_step must be positive, got {self.seed_step}; set it to 1")
+        if self.shift < 0:
+            raise ValueError(f"shift must not be negative, got {self.shift}; set it to 0")
+        if not 0 <= self.everyday <= 1:
+            raise ValueError(f"everyday must be from 0 to 1, got {self.everyday}; change it")
+        if self.shards * self.seed_step > self.held_out_seed:
+            raise ValueError(
+                f"shards must stay below held_out_seed {self.held_out_seed}, got "
+                f"{self.shards}; training must not see the held-out seeds"
+            )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training images are changed; the defaults are SMPLer's.
+
+    Attributes:
+        flip: probability of a mirror image.
+        colour: greatest change of each colour channel, as a share.
+        rotation_deg: standard deviation of the turn in the image plane; clipped at twice that.
+        rotation_share: probability of a turn.
+        scale: standard deviation of the crop's relative size; clipped at once that.
+    """
+
+    flip: float = 0.5
+    colour: float = 0.4
+    rotation_deg: float = 30.0
+    rotation_share: float = 0.4
+    scale: float = 0.25
+
+
+@dataclass(frozen=True)
+class TsvSet:
+    """One data set in the released layout.
+
+    Attributes:
+        yaml: file that names the parts, relative to the data's root.
+        weight: how often a row is seen in an epoch, on the mean; 0.5 is half of the rows.
+        sequence: regular expression whose first group, found in a row's key, names what must not
+            be split between training and validation: by default all up to the last number.
+    """
+
+    yaml: Path
+    weight: float = 1.0
+    sequence: str = r"^(.*?)\d*\D*$"
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise ValueError(
+                f"weight must be positive, got {self.weight} for {self.yaml}; leave the set out"
+            )
+        check_pattern(self.sequence)
+
+
+@dataclass(frozen=True)
+class TsvData:
+    """Data sets in the released layout, mixed.
+
+    Attributes:
+        kind: `tsv`.
+        sets: the data sets.
+        root: folder that the sets' paths are relative to.
+        test: data sets that are evaluated later: training on them is refused.
+        validation_share: share of the sequences that are kept from training, to choose the best
+            weights by; no best is kept if 0.
+        augmentation: of training images.
+        workers: processes that read, for each training process; 0 reads in that process.
+        bad_rows: rows that may be unreadable before training stops.
+    """
+
+    sets: tuple[TsvSet, ...]
+    kind: Literal["tsv"] = "tsv"
+    root: Path = Path("datasets")
+    test: tuple[Path, ...] = ()
+    validation_share: float = 0.02
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    workers: int = 4
+    bad_rows: int = 100
+
+    def __post_init__(self) -> None:
+        if not self.sets:
+            raise ValueError("data.sets must name a data set, got none; add one")
+        if not 0 <= self.validation_share < 1:
+            raise ValueError(
+                f"validation_share must be from 0 to below 1, got {self.validation_share}; "
+                "change it"
+            )
+        both = {s.yaml for s in self.sets} & set(self.test)
+        if both:
+            raise ValueError(
+                f"test data must not be trained on, got {sorted(both)[0]} in both lists; remove "
+                "one of them"
+            )

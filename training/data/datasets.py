@@ -1,0 +1,241 @@
+"""Data sets in the layout of the releases that SMPLer trains on.
+
+A YAML file names the tables: `img` (a key and an image in base64 a row), `label` (the key and
+labels in JSON), `hw` (the key and the image's size; it may be missing) and `linelist`, the rows to
+use. A composite set has a list of tables for each, or the name of a file that lists them, and its
+linelist holds the table and the row in it.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from smpler_model.body.skeleton import LABELLED_JOINTS, SMPL_JOINTS, SMPL_SHAPE_COUNT
+from training.data.augmentation import (
+    NO_CHANGE,
+    Window,
+    change_image,
+    change_joints,
+    change_keypoints,
+    change_pose,
+    draw_change,
+)
+from training.data.data_settings import Augmentation
+from training.data.labelled_people import Fault, Person
+from training.data.tsv import TsvFile
+
+PELVIS = LABELLED_JOINTS.index("pelvis")
+_COLUMNS = ("img", "label")
+_FIELDS = (
+    *("center", "scale", "has_2d_joints", "has_3d_joints", "has_smpl"),
+    *("2d_joints", "3d_joints", "pose", "betas"),
+)
+
+
+class RowError(ValueError):
+    """A row that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One place to read: the row, and the number that its augmentation is drawn from."""
+
+    row: int
+    number: int
+
+
+class TsvDataset(Dataset[Person | Fault]):
+    """People of a YAML file; rows that cannot be read come as faults.
+
+    Rows are numbered as in the linelist. Reading is safe in worker processes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        side: int,
+        augmentation: Augmentation | None = None,
+        *,
+        seed: int = 0,
+        root: Path | None = None,
+    ) -> None:
+        """Open all tables.
+
+        Args:
+            path: of the YAML file.
+            side: of the crops, pixels.
+            augmentation: how images are changed; not at all if None.
+            seed: of these changes.
+            root: folder that the tables' paths are relative to; the YAML file's if None.
+
+        Raises:
+            FileNotFoundError: a file is missing.
+            ValueError: the files do not fit one another.
+        """
+        self.path, self.side = path, side
+        self.augmentation, self.seed = augmentation, seed
+        names = _read_yaml(path)
+        self._root = root or path.parent
+        self._composite = bool(names.get("composite", False))
+        self._tables = {column: self._open(names, column) for column in _COLUMNS}
+        self._places = self._list_places(names.get("linelist"))
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, sample: Sample | int) -> Person | Fault:
+        row, number = (sample.row, sample.number) if isinstance(sample, Sample) else (sample, 0)
+        try:
+            return self.read(row, number)
+        except RowError as error:
+            return Fault(row, str(error))
+
+    def read(self, row: int, number: int = 0) -> Person:
+        """Read one person.
+
+        Args:
+            row: of the linelist.
+            number: the change of the image is drawn from it.
+
+        Raises:
+            RowError: image or label cannot be read. The message names the row.
+        """
+        part, line = (int(v) for v in self._places[row])
+        where = f"row {line} of {self._tables['img'][part].path}"
+        try:
+            key, image, label = self._decode(part, line)
+            return self._make(key, row, number, image, label)
+        except (ValueError, IndexError, KeyError, TypeError, cv2.error) as error:
+            reason = f"no '{error.args[0]}'" if isinstance(error, KeyError) else str(error)
+            raise RowError(f"{where} cannot be read: {reason}") from error
+
+    def key(self, row: int) -> str:
+        """Return the key of a row of the linelist."""
+        part, line = (int(v) for v in self._places[row])
+        return self._tables["label"][part].key(line)
+
+    def _decode(self, part: int, line: int) -> tuple[str, NDArray[np.uint8], dict[str, Any]]:
+        key, *_, encoded = self._tables["img"][part].row(line)
+        other, text, *_ = self._tables["label"][part].row(line)
+        if key != other:
+            raise ValueError(f"its image is of '{key}', its label of '{other}'")
+        try:
+            data = np.frombuffer(base64.b64decode(encoded, validate=True), np.uint8)
+        except binascii.Error as error:
+            raise ValueError(f"the image is not base64 ({error})") from error
+        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        if bgr is None:
+            raise ValueError("the image cannot be decoded")
+        label = json.loads(text)[0]
+        missing = [name for name in _FIELDS if name not in label]
+        if missing:
+            raise ValueError(f"the label has no '{missing[0]}'")
+        return key, np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8), label
+
+    def _make(
+        self, key: str, row: int, number: int, rgb: NDArray[np.uint8], label: dict[str, Any]
+    ) -> Person:
+        change = NO_CHANGE
+        if self.augmentation is not None:
+            change = draw_change(self.augmentation, np.random.default_rng((self.seed, number)))
+        x, y = label["center"]
+        scale = change.scale * float(label["scale"])
+        if not 0 < scale < np.inf:
+            raise ValueError(f"the label's scale must be positive, got {label['scale']}")
+        window = Window((float(x), float(y)), scale, self.side, change.rotation_deg)
+        keypoints = _shaped(label, "2d_joints", (len(LABELLED_JOINTS), 3))
+        keypoints[:, :2] = window.crop_from_image(keypoints[:, :2])
+        keypoints[:, 2] *= float(label["has_2d_joints"])
+        joints = _shaped(label, "3d_joints", (len(LABELLED_JOINTS), 4))
+        joints[:, :3] -= joints[PELVIS, :3].copy()
+        crop = change_image(window.cut(rgb), change)
+        return Person(
+            key=key,
+            row=row,
+            gender=str(label.get("gender", "none")),
+            image=np.ascontiguousarray(crop.transpose(2, 0, 1)),
+            keypoints=change_keypoints(keypoints, change),
+            joints=change_joints(joints, change),
+            pose=change_pose(_shaped(label, "pose", (3 * len(SMPL_JOINTS),)), change),
+            betas=_shaped(label, "betas", (SMPL_SHAPE_COUNT,)),
+            has_smpl=float(label["has_smpl"]),
+            has_joints=float(label["has_3d_joints"]),
+        )
+
+    def _open(self, names: dict[str, Any], column: str) -> list[TsvFile]:
+        entry = names.get(column)
+        if entry is None:
+            raise ValueError(f"{self.path} must name the table '{column}', got none; add it")
+        if isinstance(entry, str) and self._composite:
+            entry = [line for line in (self._root / entry).read_text().split("\n") if line]
+        entries = entry if isinstance(entry, list) else [entry]
+        return [TsvFile(self._root / str(name)) for name in entries]
+
+    def _list_places(self, name: str | None) -> NDArray[np.int64]:
+        """Return (n, 2) table and row of each person."""
+        if name is None:
+            if self._composite:
+                raise ValueError(f"{self.path} is composite and must name a linelist, got none")
+            rows = np.arange(len(self._tables["img"][0]))
+            return np.stack((np.zeros_like(rows), rows), 1)
+        file = self._root / name
+        if not file.is_file():
+            raise FileNotFoundError(f"the linelist must be a file, got {file}; check {self.path}")
+        columns = 2 if self._composite else 1
+        numbers = np.array(file.read_text().split(), np.int64).reshape(-1, columns)
+        if self._composite:
+            return numbers
+        return np.concatenate((np.zeros_like(numbers), numbers), 1)
+
+    def _check(self) -> None:
+        images, labels = (self._tables[column] for column in _COLUMNS)
+        if len(images) != len(labels):
+            raise ValueError(
+                f"{self.path} must name a table of labels for each of images, got {len(labels)} "
+                f"for {len(images)}; get the data again"
+            )
+        lengths = np.array([min(len(i), len(la)) for i, la in zip(images, labels, strict=True)])
+        parts, lines = self._places.T
+        inside = (parts >= 0) & (parts < len(lengths)) & (lines >= 0)
+        inside &= lines < lengths[np.clip(parts, 0, len(lengths) - 1)]
+        if not inside.all():
+            row = int(np.flatnonzero(~inside)[0])
+            raise ValueError(
+                f"the linelist of {self.path} must name rows that are there, got "
+                f"{self._places[row].tolist()}; get the data again"
+            )
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"a data set must be a YAML file, got {path}; fetch it with "
+            "python -m training.data.download, or correct the path"
+        )
+    names = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(names, dict):
+        raise ValueError(f"{path} must name tables, got {names!r}; get the data set again")
+    return names
+
+
+def _shaped(label: dict[str, Any], name: str, shape: Sequence[int]) -> NDArray[np.float64]:
+    """Return a label's numbers; some releases put people in front, one each."""
+    values = np.array(label[name], np.float64)
+    if values.ndim == len(shape) + 1:
+        values = values[0]
+    if name == "betas":
+        values = values[:SMPL_SHAPE_COUNT]
+    if values.shape != tuple(shape) or not np.isfinite(values).all():
+        raise ValueError(f"'{name}' must be {tuple(shape)} finite numbers, got {values.shape}")
+    return values

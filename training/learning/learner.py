@@ -1,0 +1,230 @@
+"""A network with all that training changes: one step, and its state to stop and go on with."""
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, Generic
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from smpler_model.network.smpler import BackboneModel
+from training.learning.losses import Counts
+from training.learning.muon import Muon
+from training.learning.objectives import Examples, Objective, ObjectiveModule, Phase
+from training.learning.processes import Processes, share_batch_norms
+from training.settings import TrainSettings
+
+
+class Learner(Generic[Examples]):
+    """Objective, optimiser and the running mean of the network's weights."""
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        objective: ObjectiveModule[Examples],
+        processes: Processes,
+        steps: int,
+    ) -> None:
+        """Take an objective, on the CPU, to its device.
+
+        Args:
+            settings: of the run.
+            objective: with the weights to begin with.
+            processes: that learn together.
+            steps: updates in all, for the course of the learning rate.
+        """
+        self.settings: TrainSettings = settings
+        self.processes: Processes = processes
+        self.steps: int = steps
+        self.objective: ObjectiveModule[Examples] = objective.to(processes.device)
+        if settings.channels_last:
+            objective.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.mean_model: BackboneModel = self._copy_model() if settings.ema else objective.model
+        if processes.count > 1 and settings.sync_batch_norm:
+            share_batch_norms(objective, processes.device)
+        if settings.compile:
+            objective.model.backbone.compile()
+        self._callable: nn.Module = self._distribute()
+        named = [pair for pair in self.objective.named_parameters() if pair[1].requires_grad]
+        self.trained: list[nn.Parameter] = [weights for _, weights in named]
+        self.optimisers: list[torch.optim.Optimizer] = make_optimisers(settings, named)
+        half = settings.autocast != "none" and settings.autocast_type == "float16"
+        self.scaler = torch.amp.GradScaler(processes.device.type, enabled=half)
+        self.step_count = 0
+
+    @property
+    def model(self) -> BackboneModel:
+        """The network that learns."""
+        model: BackboneModel = self.objective.model
+        return model
+
+    def step(self, batches: Sequence[Examples]) -> dict[str, float]:
+        """Learn from this process' batches; return the loss' terms before that.
+
+        Args:
+            batches: one for each forward pass; the weights change once.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
+        factor = self.learning_rate_factor()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * factor
+        # Dropout depends on seed, step and process alone, so that a resumed run draws the same.
+        torch.manual_seed(
+            (self.settings.seed * 8191 + self.step_count) * 4096 + self.processes.rank
+        )
+        self.objective.train()
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for number, batch in enumerate(batches):
+            found = self._backward(batch, len(batches), is_last=number == len(batches) - 1)
+            for name, value in found.terms.items():
+                sums[name] = sums.get(name, torch.zeros_like(value)) + value / len(batches)
+        numbers = self._numbers(sums)
+        self._update()
+        self.step_count += 1
+        self._follow()
+        return numbers
+
+    def learning_rate_factor(self) -> float:
+        """Rise over the warm-up; then stay, or fall as half a cosine."""
+        s = self.settings
+        rise = min(1.0, (self.step_count + 1) / max(s.warm_up, 1))
+        if s.schedule == "constant":
+            return rise
+        fall = 0.5 * (1 + math.cos(math.pi * self.step_count / self.steps))
+        return rise * (0.01 + 0.99 * fall)
+
+    def phase(self) -> Phase:
+        """Return what learns in the present step."""
+        done = self.step_count / self.steps
+        if done < self.settings.dense_share:
+            return "dense"
+        if done < self.settings.dense_share + self.settings.first_guess_share:
+            return "guess"
+        return "all"
+
+    def state(self) -> dict[str, Any]:
+        """Return what `load_state` needs to go on as if there had been no stop."""
+        return {
+            "objective": self.objective.state_dict(),
+            "mean_model": self.mean_model.state_dict() if self.settings.ema else {},
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "scaler": self.scaler.state_dict(),
+            "step": self.step_count,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        self.objective.load_state_dict(state["objective"])
+        if self.settings.ema:
+            self.mean_model.load_state_dict(state["mean_model"])
+        for optimiser, content in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(content)
+        self.scaler.load_state_dict(state["scaler"])
+        self.step_count = state["step"]
+
+    def _copy_model(self) -> BackboneModel:
+        copied: BackboneModel = copy.deepcopy(self.model).eval().requires_grad_(False)
+        return copied
+
+    def _distribute(self) -> nn.Module:
+        if self.processes.count == 1:
+            whole: nn.Module = self.objective
+            return whole
+        return DistributedDataParallel(
+            self.objective,
+            broadcast_buffers=False,
+            find_unused_parameters=self.settings.dense_share + self.settings.first_guess_share > 0,
+        )
+
+    def _backward(self, batch: Examples, parts: int, *, is_last: bool) -> Objective:
+        """Add the gradient of one batch; processes share it with the last batch of a step."""
+        counts = self._count(batch)
+        if isinstance(self._callable, DistributedDataParallel):
+            self._callable.require_backward_grad_sync = is_last
+        found: Objective = self._callable(batch, counts, self.phase())
+        self.scaler.scale(found.loss / parts).backward()  # type: ignore[no-untyped-call]
+        return found
+
+    def _count(self, batch: Examples) -> Counts:
+        own = self.objective.count(batch)
+        values = torch.stack([getattr(own, field.name).float() for field in fields(Counts)])
+        return Counts(*self.processes.mean(values).to(own.people.dtype).unbind())
+
+    def _numbers(self, sums: dict[str, Tensor]) -> dict[str, float]:
+        means = self.processes.mean(torch.stack(list(sums.values())))
+        numbers = dict(zip(sums, means.tolist(), strict=True))
+        broken = [name for name, value in numbers.items() if not math.isfinite(value)]
+        if broken:
+            raise FloatingPointError(
+                f"the loss must be finite, got {numbers} in step {self.step_count}; lower the "
+                "learning rate, or look for labels that are out of range"
+            )
+        return numbers
+
+    def _update(self) -> None:
+        if self.settings.clip:
+            for optimiser in self.optimisers:
+                self.scaler.unscale_(optimiser)
+            nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
+        for optimiser in self.optimisers:
+            self.scaler.step(optimiser)
+        self.scaler.update()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the mean weights towards the present ones, quickly while there are few steps."""
+        if not self.settings.ema:
+            return
+        decay = min(self.settings.ema, (1 + self.step_count) / (10 + self.step_count))
+        mean, present = self.mean_model.state_dict(), self.model.state_dict()
+        moving = [name for name, values in mean.items() if values.is_floating_point()]
+        # One call for all: there are hundreds of small tensors.
+        torch._foreach_lerp_([mean[n] for n in moving], [present[n] for n in moving], 1 - decay)
+        for name in mean.keys() - set(moving):
+            mean[name].copy_(present[name])
+
+
+def make_optimisers(
+    settings: TrainSettings, named: Sequence[tuple[str, nn.Parameter]]
+) -> list[torch.optim.Optimizer]:
+    """Share an objective's weights, by name, among optimisers; groups hold their peak rates."""
+    chosen = settings.optimiser == "muon"
+    filters = [w for name, w in named if chosen and _is_matrix(name, w)]
+    ids = {id(weights) for weights in filters}
+    reading = [w for name, w in named if _is_head(name) and id(w) not in ids]
+    seeing = [w for name, w in named if not _is_head(name) and id(w) not in ids]
+    head_rate = settings.head_learning_rate or settings.learning_rate
+    peaks = ((seeing, settings.learning_rate), (reading, head_rate))
+    groups = [{"params": params, "peak": peak} for params, peak in peaks if params]
+    optimisers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(
+            groups, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+    ]
+    if filters:
+        optimisers.append(Muon(filters, settings.muon_rate, weight_decay=settings.weight_decay))
+        optimisers[-1].param_groups[0]["peak"] = settings.muon_rate
+    return optimisers
+
+
+def _is_matrix(name: str, weights: nn.Parameter) -> bool:
+    """Tell whether Muon takes weights: the Transformer's queries lose their scale by it."""
+    return name.startswith("model.backbone.") and weights.ndim == 4
+
+
+def _is_head(name: str) -> bool:
+    return not name.startswith(("model.backbone.", "dense."))
+
+
+def mix_seed(*numbers: int) -> int:
+    """Return one seed for some numbers; other numbers give another."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

@@ -1,0 +1,180 @@
+"""What training minimises.
+
+SMPLer's four terms and their weighted sum: vertices and rotations by absolute, joints in space and
+in the image by squared differences; and the joints' distances, which are what MPJPE measures.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from smpler_model.people.metrics import centre_on_hips
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Factors of the terms; the defaults are SMPLer's.
+
+    Attributes:
+        vertices: of the surface, its regressed pelvis as origin, per metre.
+        keypoints: of joints in the image, per square of half a crop's side.
+        joints: of joints in space, the hips' midpoint as origin, per square metre.
+        rotations: of the 24 rotation matrices' entries.
+        distances: of the same joints as `joints`, not squared, per metre. Of the squares, a few
+            people who are hard to see make up most.
+    """
+
+    vertices: float = 100.0
+    keypoints: float = 100.0
+    joints: float = 1000.0
+    rotations: float = 50.0
+    distances: float = 0.0
+
+
+@dataclass(frozen=True)
+class Posed:
+    """b people as a loss compares them, predicted or labelled.
+
+    Attributes:
+        rotations: (b, 24, 3, 3).
+        vertices: (b, v, 3) metres, all or some of the surface.
+        pelvis: (b, 3) metres, regressed from the surface.
+        joints: (b, 14, 3) metres, in the order of `skeleton.H36M_EVALUATED`.
+        keypoints: (b, n, 2); the crop spans [-1, 1].
+    """
+
+    rotations: Tensor
+    vertices: Tensor
+    pelvis: Tensor
+    joints: Tensor
+    keypoints: Tensor
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Which labels b people have, and how much each joint counts.
+
+    Attributes:
+        has_smpl: (b,) 1 where rotations and surface are labelled, else 0.
+        has_joints: (b,) 1 where joints in space are labelled, else 0.
+        joint_confidence: (b, 14).
+        keypoint_confidence: (b, n).
+    """
+
+    has_smpl: Tensor
+    has_joints: Tensor
+    joint_confidence: Tensor
+    keypoint_confidence: Tensor
+
+    def to(self, like: Tensor) -> "Labels":
+        """Return the labels with a tensor's type, on its device."""
+        return Labels(*(values.to(like) for values in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many people the means run over; scalars.
+
+    Several processes share a batch: with the mean counts of all of them instead of its own, the
+    mean of the processes' gradients is the gradient of the whole batch, however unevenly the
+    labels are spread.
+
+    Attributes:
+        people: all of them.
+        with_smpl: those whose rotations and surface are labelled.
+        with_joints: those whose joints in space are labelled.
+    """
+
+    people: Tensor
+    with_smpl: Tensor
+    with_joints: Tensor
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The weighted terms, scalars."""
+
+    vertices: Tensor
+    keypoints: Tensor
+    joints: Tensor
+    rotations: Tensor
+    distances: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """Their sum."""
+        return self.vertices + self.keypoints + self.joints + self.rotations + self.distances
+
+    def terms(self) -> dict[str, Tensor]:
+        """Return the terms and their sum by name, without gradient."""
+        names = (*LossWeights.__annotations__, "total")
+        return {name: getattr(self, name).detach() for name in names}
+
+
+def full_labels(people: int, keypoints: int, joints: int = 14) -> Labels:
+    """Return labels of people for whom everything is known."""
+    return Labels(
+        torch.ones(people),
+        torch.ones(people),
+        torch.ones(people, joints),
+        torch.ones(people, keypoints),
+    )
+
+
+def count_labels(labels: Labels) -> Counts:
+    """Count the people who have labels."""
+    return Counts(
+        labels.has_smpl.new_tensor(len(labels.has_smpl)),
+        labels.has_smpl.sum(),
+        labels.has_joints.sum(),
+    )
+
+
+def compare(
+    predicted: Posed,
+    target: Posed,
+    labels: Labels,
+    weights: LossWeights | None = None,
+    counts: Counts | None = None,
+) -> Losses:
+    """Compute the losses of b people; a term for which nobody is labelled is 0.
+
+    Means run over the people who have the label, and over all their entries, those of no
+    confidence too.
+
+    Args:
+        predicted: what the network says.
+        target: what the labels say; of any value where there is no label.
+        labels: which there are.
+        weights: of the terms; SMPLer's if None.
+        counts: of the people that means run over; those of `labels` if None.
+
+    Source: SMPLer, section 3.4; weights and choices of norms as released.
+    """
+    weights = weights or LossWeights()
+    counts = counts or count_labels(labels)
+    surface = (predicted.vertices - predicted.pelvis[:, None]) - (
+        target.vertices - target.pelvis[:, None]
+    )
+    turn = predicted.rotations - target.rotations
+    apart = centre_on_hips(predicted.joints) - centre_on_hips(target.joints)
+    shift = predicted.keypoints - target.keypoints
+    weighted_joints = labels.joint_confidence[..., None] * apart.square()
+    distances = labels.joint_confidence * torch.linalg.vector_norm(apart, dim=-1)
+    weighted_keypoints = labels.keypoint_confidence[..., None] * shift.square()
+    everybody = torch.ones_like(labels.has_smpl)
+    return Losses(
+        weights.vertices * _mean_over(surface.abs(), labels.has_smpl, counts.with_smpl),
+        weights.keypoints * _mean_over(weighted_keypoints, everybody, counts.people),
+        weights.joints * _mean_over(weighted_joints, labels.has_joints, counts.with_joints),
+        weights.rotations * _mean_over(turn.abs(), labels.has_smpl, counts.with_smpl),
+        weights.distances * _mean_over(distances, labels.has_joints, counts.with_joints),
+    )
+
+
+def _mean_over(values: Tensor, present: Tensor, count: Tensor) -> Tensor:
+    """Return the sum of (b, ...) values' means over those present, over a count; 0 for nobody."""
+    each = values.flatten(1).mean(1)
+    nobody = count == 0
+    return (each * present).sum() / torch.where(nobody, torch.ones_like(count), count)

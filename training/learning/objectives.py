@@ -1,0 +1,287 @@
+"""What is minimised: a network and the losses of its estimates, as one module.
+
+Distributed training wraps the module, so that everything with weights runs inside it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from smpler_model.body.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
+from smpler_model.body.smpl import Mesh
+from smpler_model.network.estimates import Stage
+from smpler_model.network.geometry import (
+    project_weak_perspective,
+    rotation_from_axis_angle,
+    turn_pelvis,
+)
+from smpler_model.network.smpler import BackboneModel, RefinementBlock, Smpler
+from training.data.crop_files import Batch
+from training.data.labelled_people import People
+from training.learning.dense import DenseHead, shrink
+from training.learning.losses import (
+    Counts,
+    Labels,
+    Losses,
+    Posed,
+    compare,
+    count_labels,
+    full_labels,
+)
+from training.learning.surface import SampledSurface
+from training.settings import TrainSettings
+
+BYTES = 255.0
+
+Phase = Literal["dense", "guess", "all"]
+"""What learns: dense maps alone; with them the first guess; everything."""
+
+Examples = TypeVar("Examples", Batch, People)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The loss to minimise and its parts, for the log.
+
+    Attributes:
+        loss: scalar.
+        terms: scalars by name, without gradient.
+    """
+
+    loss: Tensor
+    terms: dict[str, Tensor]
+
+
+class ObjectiveModule(nn.Module, Generic[Examples]):
+    """A network with the losses of its estimates."""
+
+    def __init__(self, model: BackboneModel, settings: TrainSettings) -> None:
+        super().__init__()
+        self.model = model
+        self.settings = settings
+
+    def count(self, batch: Examples) -> Counts:
+        """Return how many people of a batch have labels."""
+        raise NotImplementedError
+
+    def forward(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
+        """Compute the loss.
+
+        Args:
+            batch: examples on the module's device.
+            counts: of all processes' people, as `losses.Counts` explains.
+            phase: what learns.
+        """
+        raise NotImplementedError
+
+    def estimate(
+        self, images: Tensor, phase: Phase, refined: int = 0
+    ) -> tuple[list[Stage], Sequence[Tensor]]:
+        """Look at images of values 0 to 255.
+
+        Args:
+            images: (b, 3, s, s).
+            phase: what learns.
+            refined: images that the Transformer sees, the first ones; all if 0.
+
+        Returns:
+            The stages that learn, in float32, those after the first guess with as many people as
+            are refined; and the features.
+        """
+        model = self.model
+        normalised = normalise(images, model, channels_last=self.settings.channels_last)
+        with self._fewer_bits("backbone", "network"):
+            features: Sequence[Tensor] = model.backbone(normalised)
+        if self.settings.autocast == "backbone":
+            features = [feature.to(images.dtype) for feature in features]
+        with self._fewer_bits("network"):
+            if phase == "dense":
+                return [], features
+            if phase == "guess" or not isinstance(model, Smpler):
+                return [model.guess(features)], features
+            return refine_some(model, features, refined), features
+
+    def _fewer_bits(self, *parts: str) -> AbstractContextManager[object]:
+        if self.settings.autocast not in parts:
+            return nullcontext()
+        device = next(self.parameters()).device.type
+        return torch.autocast(device, getattr(torch, self.settings.autocast_type))
+
+
+class CropObjective(ObjectiveModule[Batch]):
+    """Every stage's losses on synthetic crops, where all is labelled, and maps of the body."""
+
+    def __init__(self, model: BackboneModel, settings: TrainSettings) -> None:
+        super().__init__(model, settings)
+        self.dense = DenseHead(model.config.channels)
+        self.surface = SampledSurface(model.body, settings.vertex_step)
+        if settings.refine_only:
+            for part in (model.backbone, model.regressor, self.dense):
+                part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "CropObjective":
+        """Enter training or leave it; what does not learn stays out of it."""
+        super().train(mode)
+        if self.settings.refine_only:
+            self.model.backbone.eval()
+            self.model.regressor.eval()
+        return self
+
+    def count(self, batch: Batch) -> Counts:
+        """Return the number of crops: each has every label."""
+        people = batch.images.new_tensor(len(batch))
+        return Counts(people, people, people)
+
+    def forward(self, batch: Batch, counts: Counts, phase: Phase) -> Objective:
+        """Compute the loss; see the base class."""
+        if self.settings.early_size and phase != "all":
+            batch = shrink(batch, self.settings.early_size)
+        with kept_corrections(self.model) as corrections:
+            stages, features = self.estimate(batch.images, phase, self.settings.refined_crops)
+        whole = [feature.to(batch.images.dtype) for feature in features]
+        rotations = turn_pelvis(batch.rotations, batch.turns.mT)  # as the crop shows them
+        frames = self.surface.frames(rotations, batch.betas)
+        dense = self.settings.dense_weight * self._compare_maps(whole, batch, frames)
+        terms = {"dense": dense.detach()}
+        if not stages:
+            return Objective(dense, terms)
+        with torch.no_grad():
+            target = self.surface.compared(rotations, batch.betas, None, batch.keypoints)
+        each, totals = [], []
+        for stage in stages:
+            each.append(self._compare(stage, target, counts))
+            totals.append(each[-1].total + self._compare_frames(stage, frames))
+        total = self._weigh(totals) + dense
+        if corrections and self.settings.length_weight:
+            length = self.settings.length_weight * compare_lengths(corrections)
+            total, terms = total + length, terms | {"length": length.detach()}
+        return Objective(total, each[-1].terms() | terms)
+
+    def _compare_maps(self, features: Sequence[Tensor], batch: Batch, frames: Tensor) -> Tensor:
+        """Return the dense maps' loss, on the first crops if only some are asked for."""
+        if not self.settings.dense_weight:
+            return frames.new_zeros(())
+        first = slice(self.settings.dense_crops or None)
+        some = Batch(*(values[first] for values in vars(batch).values()))
+        found: Tensor = self.dense([feature[first] for feature in features], some, frames[first])
+        return found
+
+    def _compare(self, stage: Stage, target: Posed, counts: Counts) -> Losses:
+        """Return the losses of a stage that may have only the first of the people."""
+        people, total = len(stage.betas), len(target.rotations)
+        posed = self.surface.compared(stage.rotations, stage.betas, stage.camera, None)
+        wanted = Posed(*(values[:people] for values in vars(target).values()))
+        labels = full_labels(people, target.keypoints.shape[1]).to(stage.betas)
+        seen = Counts(*(count * (people / total) for count in vars(counts).values()))
+        return compare(posed, wanted, labels, self.settings.weights, seen)
+
+    def _compare_frames(self, stage: Stage, frames: Tensor) -> Tensor:
+        """Return the weighted error of the joints' rotations in the camera's frame."""
+        if not self.settings.frame_weight:
+            return frames.new_zeros(())
+        found = self.surface.frames(stage.rotations, stage.betas)
+        apart = found[..., :3, :3] - frames[: len(found), ..., :3, :3]
+        return self.settings.frame_weight * apart.abs().mean()
+
+    def _weigh(self, totals: list[Tensor]) -> Tensor:
+        """Return the mean of the stages' losses, the last of weight one."""
+        weights = [self.settings.stage_weight] * (len(totals) - 1) + [1.0]
+        weighed = [w * total for w, total in zip(weights, totals, strict=True)]
+        return torch.stack(weighed).sum() / sum(weights)
+
+
+class PeopleObjective(ObjectiveModule[People]):
+    """SMPLer's losses of the last stage on labelled photos."""
+
+    def count(self, batch: People) -> Counts:
+        """Return how many people of a batch have labels."""
+        return count_labels(labels_of(batch))
+
+    def forward(self, batch: People, counts: Counts, phase: Phase) -> Objective:
+        """Compute the loss; see the base class."""
+        stages, _ = self.estimate(batch.images, phase)
+        final, body = stages[-1], self.model.body
+        with torch.autocast(final.rotations.device.type, enabled=False):
+            mesh = body.mesh(final.rotations, final.betas)
+            with torch.no_grad():
+                rotations = rotation_from_axis_angle(batch.pose.reshape(len(batch), -1, 3))
+                true_mesh = body.mesh(rotations, batch.betas)
+            losses = compare(
+                posed_estimate(self.model, final, mesh),
+                posed_labels(self.model, batch, rotations, true_mesh),
+                labels_of(batch),
+                self.settings.weights,
+                counts,
+            )
+        return Objective(losses.total, losses.terms())
+
+
+def refine_some(model: Smpler, features: Sequence[Tensor], people: int) -> list[Stage]:
+    """Return the first guess of all, and the refinements of the first people; of all if 0."""
+    if not 0 < people < len(features[0]):
+        return model.refine(features)
+    return [model.guess(features), *model.refine([m[:people] for m in features])[1:]]
+
+
+@contextmanager
+def kept_corrections(model: BackboneModel) -> Iterator[list[Tensor]]:
+    """Collect the (b, 24, 6) corrections of rotations that a model's blocks give meanwhile."""
+    kept: list[Tensor] = []
+
+    def keep(_layer: nn.Module, _inputs: tuple[Tensor, ...], six: Tensor) -> None:
+        kept.append(six)
+
+    layers = [m.rotation_delta for m in model.modules() if isinstance(m, RefinementBlock)]
+    hooks = [layer.register_forward_hook(keep) for layer in layers]
+    try:
+        yield kept
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def compare_lengths(corrections: Sequence[Tensor]) -> Tensor:
+    """Return the mean squared difference from one of the columns' lengths of (..., 6) numbers."""
+    six = torch.stack(list(corrections)).float()
+    lengths = torch.linalg.vector_norm(six.reshape(*six.shape[:-1], 3, 2), dim=-2)
+    apart: Tensor = (lengths - 1).square().mean()
+    return apart
+
+
+def posed_estimate(model: BackboneModel, stage: Stage, mesh: Mesh) -> Posed:
+    """Return what the losses compare of an estimate and its surface."""
+    h36m = model.body.h36m_joints(mesh.vertices)
+    joints = h36m[:, H36M_EVALUATED]
+    keypoints = project_weak_perspective(joints, stage.camera)
+    return Posed(stage.rotations, mesh.vertices, h36m[:, H36M_PELVIS], joints, keypoints)
+
+
+def posed_labels(model: BackboneModel, batch: People, rotations: Tensor, mesh: Mesh) -> Posed:
+    """Return what the losses compare of labels, their surface that of the neutral body."""
+    pelvis = model.body.h36m_joints(mesh.vertices)[:, H36M_PELVIS]
+    rows = list(LABELLED_EVALUATED)
+    return Posed(
+        rotations, mesh.vertices, pelvis, batch.joints[:, rows, :3], batch.keypoints[:, rows, :2]
+    )
+
+
+def labels_of(batch: People) -> Labels:
+    """Return which labels people have; joints are the 14 that are evaluated."""
+    rows = list(LABELLED_EVALUATED)
+    return Labels(
+        batch.has_smpl, batch.has_joints, batch.joints[:, rows, 3], batch.keypoints[:, rows, 2]
+    )
+
+
+def normalise(images: Tensor, model: BackboneModel, *, channels_last: bool = True) -> Tensor:
+    """Return (b, 3, s, s) RGB from 0 to 255 as the network wants it."""
+    whole = images.float()  # in this order and with these bits, as everybody does
+    mean, std = (
+        whole.new_tensor(values)[:, None, None] for values in (model.config.mean, model.config.std)
+    )
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return ((whole / BYTES - mean) / std).to(images.dtype).contiguous(memory_format=layout)

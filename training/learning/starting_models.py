@@ -1,0 +1,163 @@
+"""The network that a run begins with."""
+
+import copy
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smpler_model.body.arrays import ARRAY_SHAPES, BodyArrays, Floats
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl_file import Gender, load_smpl_file
+from smpler_model.checkpoints.files import (
+    Checkpoint,
+    load_backbone_model,
+    load_backbone_stage,
+    load_model,
+    read_checkpoint,
+    read_data,
+)
+from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, check_fit
+from smpler_model.checkpoints.official_layout import BODY_PREFIX
+from smpler_model.network.initialisation import build_backbone_model, build_model
+from smpler_model.network.mean_parameters import load_mean_parameters
+from smpler_model.network.smpler import BackboneModel
+from training.learning.growing import configure_initial, configure_model, grow
+from training.settings import TrainSettings
+
+logger = logging.getLogger(__name__)
+
+_PREFIXES = ("module.", "backbone.")
+_HEADS = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.", "head.")
+"""Parts of networks for classification and for 2D joints that the backbone is without."""
+
+
+def build_starting_model(settings: TrainSettings) -> BackboneModel:
+    """Build a run's network from its seed, and load what it is to begin with.
+
+    Raises:
+        ValueError: a file does not fit.
+        FileNotFoundError: a file is missing.
+    """
+    torch.manual_seed(settings.seed)
+    config = configure_model(settings)
+    initial = read_checkpoint(settings.initial) if settings.initial else None
+    arrays = _choose_body(settings, initial)
+    mean = load_mean_parameters(settings.mean_parameters) if settings.mean_parameters else None
+    if settings.stage == "backbone":
+        model = build_backbone_model(config, arrays, mean)
+        if initial:
+            fitting = configure_initial(initial, config)
+            loaded_first = load_backbone_model(initial.path, config=fitting, body=arrays)
+            model = grow(loaded_first, model)
+    else:
+        whole = build_model(config, arrays, mean)
+        if initial and _has_transformer(initial):
+            fitting = configure_initial(initial, config)
+            fresh = copy.deepcopy((whole.embedding, whole.blocks))  # growing overwrites them
+            loaded = grow(load_model(initial.path, config=fitting, body=arrays), whole)
+            if settings.new_transformer:
+                loaded.embedding, loaded.blocks = fresh
+            whole = loaded
+        elif initial:
+            load_backbone_stage(whole, initial.path)
+        model = whole
+    if settings.backbone_weights:
+        load_backbone_weights(model, settings.backbone_weights)
+    return model
+
+
+def load_arrays(
+    body: Path | None, regressor: Path | None, gender: Gender = "neutral"
+) -> BodyArrays:
+    """Read a body, the built-in one if None, and a joint regressor, the body's own if None.
+
+    Raises:
+        ValueError: a file does not fit, or there is no regressor.
+        FileNotFoundError: a file is missing.
+    """
+    arrays = load_smpl_file(body, gender=gender) if body else load_builtin_body()
+    if regressor:
+        arrays = arrays.with_regressor(load_regressor(regressor))
+    if arrays.J_regressor_h36m is None:
+        raise ValueError(
+            f"{body} must come with a 17-joint regressor, got none; set regressor to such a file, "
+            "J_regressor_h36m_correct.npy for instance"
+        )
+    return arrays
+
+
+def load_regressor(path: Path) -> Floats:
+    """Read a (17, 6890) joint regressor from a `.npy` file.
+
+    Raises:
+        ValueError: it is none.
+        FileNotFoundError: there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"the regressor must be a file, got {path}; check the path")
+    values: Floats = np.load(path, allow_pickle=False)
+    if values.shape != ARRAY_SHAPES["J_regressor_h36m"]:
+        raise ValueError(
+            f"{path} must be {ARRAY_SHAPES['J_regressor_h36m']}, got {values.shape}; give a "
+            "regressor of the 17 joints of Human3.6M"
+        )
+    return values
+
+
+def load_backbone_weights(model: BackboneModel, path: Path) -> None:
+    """Load a high-resolution network that was trained on photos into a model's backbone.
+
+    Heads for classes and 2D joints are left out. Networks for 2D joints end in the finest map
+    alone: the layers that mix the coarser ones in the last module may be missing, and then stay as
+    they are. Everything else must fit.
+
+    Raises:
+        CheckpointError: keys or shapes differ, or the file cannot be read.
+        FileNotFoundError: there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"backbone_weights must be a file, got {path}; check the configuration"
+        )
+    content = read_data(path)
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
+    found: dict[str, Tensor] = {}
+    for key, values in state.items():
+        for prefix in _PREFIXES:
+            key = key.removeprefix(prefix)
+        if isinstance(values, Tensor) and not key.startswith(_HEADS):
+            found[key] = values
+    own = model.backbone.state_dict()
+    last = max(int(key.split(".")[1]) for key in own if key.startswith("stage4."))
+    coarser = tuple(f"stage4.{last}.fuse_layers.{scale}." for scale in (1, 2, 3))
+    if not any(key.startswith(coarser) for key in found):
+        kept = {key: values for key, values in own.items() if key.startswith(coarser)}
+        logger.info("%s has no %s: these layers start from nothing", path, ", ".join(coarser))
+        found |= kept
+    check_fit(
+        {key: values.shape for key, values in own.items()},
+        found,
+        source=f"{path} for the backbone of {model.config.name}",
+        cause="give the weights of that backbone, from ImageNet or COCO",
+    )
+    model.backbone.load_state_dict(found)
+
+
+def _choose_body(settings: TrainSettings, initial: Checkpoint | None) -> BodyArrays:
+    has_body = initial and any(key.startswith(BODY_PREFIX) for key in initial.state)
+    if settings.body or not initial or not has_body:
+        return load_arrays(settings.body, settings.regressor)
+    read = load_model if _has_transformer(initial) else load_backbone_model
+    config = configure_initial(initial, configure_model(settings))
+    arrays = read(initial.path, config=config).body.arrays()
+    return (
+        arrays.with_regressor(load_regressor(settings.regressor)) if settings.regressor else arrays
+    )
+
+
+def _has_transformer(checkpoint: Checkpoint) -> bool:
+    return any(key.startswith(TRANSFORMER_PREFIX) for key in checkpoint.state)

@@ -1,0 +1,115 @@
+"""Held-out errors of networks, and of answers that do not look at the image."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from smpler_model.body.skeleton import H36M_EVALUATED, H36M_PELVIS
+from smpler_model.body.smpl import Body
+from smpler_model.network.estimates import Estimate
+from smpler_model.network.geometry import rotation_from_6d, turn_pelvis
+from smpler_model.network.mean_parameters import upright_parameters
+from smpler_model.network.smpler import BackboneModel
+from smpler_model.people.metrics import Errors, aligned_joint_error, joint_error, vertex_error
+from training.data.crop_files import Batch, CropFiles
+from training.learning.objectives import normalise
+
+Answer = Callable[[Batch], Estimate]
+_BATCH = 64
+
+
+@torch.no_grad()
+def evaluate(answer: Answer, body: Body, crops: CropFiles, chosen: Tensor | None = None) -> Errors:
+    """Compare an answer's people with those that the crops show, on the whole surface.
+
+    Args:
+        answer: gives estimates.
+        body: that all have.
+        crops: to look at.
+        chosen: rows of these; all if None.
+    """
+    each = []
+    device = body.v_template.device
+    chosen = torch.arange(len(crops)) if chosen is None else chosen
+    for rows in torch.split(chosen, _BATCH):
+        batch = crops.batch(rows)
+        estimate = answer(batch)
+        each.append(
+            _compare(
+                *_surface(body, estimate.rotations, estimate.betas),
+                *_surface(body, batch.rotations.to(device), batch.betas.to(device)),
+            )
+        )
+    columns = zip(*((e.mpjpe, e.pa_mpjpe, e.mpve) for e in each), strict=True)
+    return Errors(*(torch.cat(column).cpu() for column in columns))
+
+
+def evaluate_model(
+    model: BackboneModel, crops: CropFiles, chosen: Tensor | None = None, *, stage: int = -1
+) -> Errors:
+    """Evaluate a network, on its device, on all or some crops, in the camera's frame.
+
+    Args:
+        model: of any size.
+        crops: to look at.
+        chosen: rows of these; all if None.
+        stage: which of the network's estimates; 0 is the first guess, -1 the last refinement.
+    """
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+
+    def answer(batch: Batch) -> Estimate:
+        found = model(normalise(batch.images.to(device), model), mesh=False).stages[stage]
+        turns = batch.turns.to(device)
+        return Estimate(turn_pelvis(found.rotations, turns), found.betas, found.camera)
+
+    errors = evaluate(answer, model.body, crops, chosen)
+    model.train(was_training)
+    return errors
+
+
+def constant_answer(rotations: Tensor, betas: Tensor) -> Answer:
+    """Return the answer that is always the same: rotations (24, 3, 3), betas (10,)."""
+
+    def answer(batch: Batch) -> Estimate:
+        b = len(batch)
+        camera = torch.tensor([1.0, 0.0, 0.0]).expand(b, 3)
+        return Estimate(rotations.expand(b, -1, -1, -1), betas.expand(b, -1), camera)
+
+    return answer
+
+
+def rest_answer() -> Answer:
+    """Return the answer of the rest pose, upright before the camera."""
+    mean = upright_parameters()
+    return constant_answer(
+        rotation_from_6d(torch.tensor(mean.pose_6d).reshape(24, 6)), torch.tensor(mean.betas)
+    )
+
+
+def mean_answer(crops: CropFiles) -> Answer:
+    """Return the answer of the mean rotations and betas of crops.
+
+    The mean of rotations is the one nearest to their arithmetic mean.
+    """
+    batch = crops.batch(torch.arange(len(crops)))
+    u, _, vh = torch.linalg.svd(batch.rotations.mean(0))
+    sign = torch.linalg.det(u @ vh)
+    last = torch.stack((torch.ones_like(sign), torch.ones_like(sign), sign), -1)
+    return constant_answer((u * last[:, None]) @ vh, batch.betas.mean(0))
+
+
+def _surface(body: Body, rotations: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
+    vertices = body.mesh(rotations, betas).vertices
+    return vertices, body.h36m_joints(vertices)
+
+
+def _compare(vertices: Tensor, h36m: Tensor, true_vertices: Tensor, true_h36m: Tensor) -> Errors:
+    joints, true_joints = h36m[:, H36M_EVALUATED], true_h36m[:, H36M_EVALUATED]
+    return Errors(
+        joint_error(joints, true_joints),
+        aligned_joint_error(joints, true_joints),
+        vertex_error(vertices, true_vertices, h36m[:, H36M_PELVIS], true_h36m[:, H36M_PELVIS]),
+    )
