@@ -17,7 +17,7 @@ from smpler_ros.bags.config import USUAL_OUTPUTS, EvaluationConfig
 from smpler_ros.bags.evaluate_bag import main
 from smpler_ros.bags.run_files import STATE
 from tests.full_memory import SENTENCE, run_out_after
-from tests.smpler_ros.bags.conftest import SMALL, WriteBag
+from tests.smpler_ros.conftest import SMALL, WriteBag
 
 
 def flags(checkpoint: Path, folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ from smpler_ros.bags.ground_truth import (
 )
 from smpler_ros.camera.scene_bag import START_NS
 from smpler_ros.messages.convert import people_from_message
-from tests.smpler_ros.bags.conftest import SMALL, WriteBag
+from tests.smpler_ros.conftest import SMALL, WriteBag
 
 TOPIC = "/camera/ground_truth/people"
 STEP_NS = 100_000_000

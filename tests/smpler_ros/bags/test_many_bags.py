@@ -16,7 +16,7 @@ from smpler_ros.bags.many_bags import (
     make_jobs,
     merge,
 )
-from tests.smpler_ros.bags.conftest import SMALL, WriteBag
+from tests.smpler_ros.conftest import SMALL, WriteBag
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.many_bags import Job, Outcome, evaluate_in_turn, make_jobs, merge
 from smpler_ros.bags.ray_bags import evaluate_on_ray
 from smpler_ros.bags.run_files import LOCK, STATE
-from tests.smpler_ros.bags.conftest import WriteBag
+from tests.smpler_ros.conftest import WriteBag
 
 # Ray's own: a child that outlives its parent's handle, and sockets that it leaves to the system.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")

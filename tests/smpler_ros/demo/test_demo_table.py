@@ -21,7 +21,7 @@ from smpler_ros.demo.demo_table import (
 )
 from smpler_ros.messages.convert import header_message, person_array_message
 from tests.results import make_people, make_result
-from tests.smpler_ros.bags.conftest import SMALL
+from tests.smpler_ros.conftest import SMALL
 
 PEOPLE, KIND = "/people", "smpler_msgs/msg/SmplPersonArray"
 MS_NS = 1_000_000
