@@ -20,6 +20,7 @@ from smpler_model.parameters import PARAMETERS, Value
 from smpler_model.ros_parameters import BAG_PARAMETERS, choose
 
 if TYPE_CHECKING:
+    from smpler_model.commands.runner import FileOutputs
     from smpler_model.frames import Frame
     from smpler_model.source import Source
 
