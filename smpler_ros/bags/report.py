@@ -13,7 +13,7 @@ from smpler_model.atomic_files import write_text_atomically
 from smpler_model.commands.words import counted
 from smpler_ros.bags.plots import plot_errors
 from smpler_ros.bags.run_files import REPORT
-from smpler_ros.bags.run_statistics import Tally
+from smpler_ros.bags.run_statistics import RunStatistics
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 60em; color: #222; }
@@ -40,7 +40,7 @@ _TITLES = {
 }
 
 
-def write_report(folder: Path, summary: Mapping[str, Any], tally: Tally) -> None:
+def write_report(folder: Path, summary: Mapping[str, Any], tally: RunStatistics) -> None:
     """Write `report.html`, with plots beside and inside it.
 
     Args:

@@ -16,7 +16,7 @@ from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import Evaluation
 from smpler_ros.bags.inputs import Input
-from smpler_ros.bags.run_statistics import Tally
+from smpler_ros.bags.run_statistics import RunStatistics
 
 TIMES = ("rate_hz", "wall_s", "latency_ms", "versions")
 """Entries that differ from run to run."""
@@ -89,7 +89,7 @@ def hash_inputs(engine: Engine, config: EvaluationConfig) -> dict[str, Any]:
     return hashes
 
 
-def _camera(tally: Tally, camera: str) -> dict[str, Any]:
+def _camera(tally: RunStatistics, camera: str) -> dict[str, Any]:
     tracks = {id_: track for id_, track in tally.tracks.items() if track.camera == camera}
     frames = tally.frames[camera]
     span_s = (tally.last_ns.get(camera, 0) - tally.first_ns.get(camera, 0)) / NS_PER_S
@@ -117,7 +117,9 @@ def _topics(camera: Any) -> dict[str, Any]:  # noqa: ANN401
     return {"info": camera.info, "depth": camera.depth, "rectified": camera.rectified}
 
 
-def _accuracy(tally: Tally, source: Input, config: EvaluationConfig) -> dict[str, Any] | None:
+def _accuracy(
+    tally: RunStatistics, source: Input, config: EvaluationConfig
+) -> dict[str, Any] | None:
     if not tally.errors:
         return None
     people: dict[str, dict[str, Any]] = {}

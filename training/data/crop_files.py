@@ -12,7 +12,7 @@ from torch.utils.data import IterableDataset
 from smpler_model.atomic_files import write_atomically
 from smpler_model.body.skeleton import H36M_EVALUATED
 from smpler_model.network.geometry import rotation_to_ray
-from synthetic.crops import BACKGROUND, CropRenderer, Crops, join_crops
+from synthetic.crops import BACKGROUND, CropRenderer, DrawnCrops, join_crops
 from synthetic.people.poses import MIRRORED_JOINTS, mirror_rotations
 
 MIRRORED_EVALUATED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
@@ -104,7 +104,7 @@ class CropFiles:
         return _prepare(dict(zip(_STORED, (a[rows] for a in self._arrays), strict=True)))
 
 
-def batch_of(crops: Crops) -> Batch:
+def batch_of(crops: DrawnCrops) -> Batch:
     """Return rendered crops as a batch to learn from."""
     return _prepare({name: getattr(crops, name) for name in _STORED})
 
@@ -114,7 +114,7 @@ def render_file(renderer: CropRenderer, path: Path, seed: int, crops: int) -> No
     generator = Generator().manual_seed(seed)
     sizes = [_RENDER_BATCH] * (crops // _RENDER_BATCH) + [crops % _RENDER_BATCH]
     drawn = join_crops([renderer.draw_seen(size, generator) for size in sizes if size])
-    arrays = {field.name: getattr(drawn, field.name).numpy() for field in fields(Crops)}
+    arrays = {field.name: getattr(drawn, field.name).numpy() for field in fields(DrawnCrops)}
     write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.body.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
 from smpler_model.body.smpl import Body
@@ -26,11 +27,9 @@ from smpler_model.people.metrics import (
     pck,
     vertex_error,
 )
-from training.data.labelled_people import People
+from training.data.labelled_people import LabelledPeople
 from training.data.sequences import sequence_of
 from training.learning.objectives import normalise
-
-Floats = NDArray[np.float64]
 
 METRICS = ("MPJPE", "PA-MPJPE", "MPVE", "PCK", "AUC")
 ACCELERATION = "Accel"
@@ -82,7 +81,7 @@ class Scores:
 
 def score(
     model: BackboneModel,
-    batch: People,
+    batch: LabelledPeople,
     conventions: Conventions,
     bodies: Mapping[str, Body] | None = None,
 ) -> Scores:
