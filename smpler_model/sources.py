@@ -17,7 +17,8 @@ from smpler_model.bags.reader import is_bag, open_bag
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.encodings import decode_picture
 from smpler_model.frames import Frame
-from smpler_model.source import Report, Source, SourceError
+from smpler_model.native_paths import native_path
+from smpler_model.source import Report, Source, SourceError, camera_number
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -74,14 +75,16 @@ def open_source(
     Raises:
         SourceError: there is no such input, or nothing that can be read.
     """
-    path, report = Path(name), report or logging.getLogger(__name__).warning
-    if topics and (name.isdigit() or (path.exists() and not is_bag(path))):
+    path, report = Path(native_path(name)), report or logging.getLogger(__name__).warning
+    number = camera_number(name)
+    if topics and (number is not None or (path.exists() and not is_bag(path))):
         topics.check_unneeded(name)
-    if name.isdigit():
-        yield from _open_video(int(name), f"camera {name}", camera)
-    elif not path.exists():
+    if number is not None:
+        yield from _open_video(number, f"camera {name}", camera)
+    elif not name or not path.exists():
         raise SourceError(
-            f"the input must be a file, a folder or a camera number, got {name}; check the path"
+            f"the input must be a file, a folder or a camera number, got {name or 'nothing'}; "
+            "check the path"
         )
     elif is_bag(path):
         yield from _open_bag(path, camera, topics or TopicNames(), report)
@@ -167,6 +170,11 @@ def _open_bag(
 def _open_video(name: str | int, title: str, camera: Camera | None) -> Iterator[Source]:
     capture = cv2.VideoCapture(name)
     try:
+        if not capture.isOpened() and isinstance(name, int):
+            raise SourceError(
+                f"{title} must be one that OpenCV can open, got none of this number; see whether "
+                "it is connected and free, or give a path"
+            )
         if not capture.isOpened():
             raise SourceError(
                 f"{title} must be a video that OpenCV can decode, got something else; convert it, "

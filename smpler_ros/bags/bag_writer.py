@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -112,7 +115,8 @@ class BagWriter:
 
     def __exit__(self, *error: object) -> None:
         # A bag that an error interrupts is complete up to there.
-        self._writer.close()
+        with self._faults_named():
+            self._writer.close()
 
     def write(
         self, topic: str, kind: str, stamp_ns: int, message: Message, *, latched: bool = False
@@ -125,11 +129,28 @@ class BagWriter:
             stamp_ns: when it was recorded, nanoseconds.
             message: of `types`, or its CDR bytes (rosbag2 only).
             latched: whether late subscribers get it, too; of the topic's first message.
+
+        Raises:
+            OSError: it cannot be written, as the disk is full.
         """
-        if topic not in self._connections:
-            self._connections[topic] = self._add(topic, kind, latched=latched)
-        self._writer.write(self._connections[topic], stamp_ns, self._serialize(kind, message))
+        with self._faults_named():
+            if topic not in self._connections:
+                self._connections[topic] = self._add(topic, kind, latched=latched)
+            content = self._serialize(kind, message)
+            self._writer.write(self._connections[topic], stamp_ns, content)
         self.count += 1
+
+    @contextmanager
+    def _faults_named(self) -> Iterator[None]:
+        """Say which bag it is that cannot be written."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise OSError(f"{self.path} cannot be written: {error}") from error
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def _serialize(self, kind: str, message: Message) -> bytes:
         if isinstance(message, bytes):

@@ -57,6 +57,7 @@ def summarise(
             camera.image: _camera(tally, camera.image) | _topics(camera)
             for camera in source.cameras
         },
+        "videos": {},
         "left_out": [
             {"topic": topic, "reason": reason, "count": count}
             for (topic, reason), count in tally.left_out.items()

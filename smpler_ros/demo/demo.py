@@ -21,7 +21,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from smpler_model.bags.reader import open_bag
-from smpler_model.source import Source, SourceError
+from smpler_model.source import Source, SourceError, camera_number
 from smpler_model.sources import IMAGE_SUFFIXES, open_source
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.bags.evaluate_bag import INTERRUPTED
@@ -120,7 +120,7 @@ def record(options: argparse.Namespace, source: Source | None, detector: str) ->
             processes.append(stack.enter_context(running("smpler_ros.synthetic_camera", *camera)))
         session = DemoRun(stack.enter_context(BagWriter(options.output / RECORDED)), source)
         stack.callback(session.close)
-        ends_itself = source is not None and not options.input.isdigit()
+        ends_itself = source is not None and camera_number(options.input) is None
         session.run(float("inf") if ends_itself else options.seconds, processes)
 
 
