@@ -1,7 +1,8 @@
 """Flags of the command line for parameters, and YAML files of them."""
 
 import argparse
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,27 @@ from smpler_model.ros_parameters import ANY_NODES, ROS_PARAMETERS
 _PREFIX = "parameter:"
 _ROS_KEY = "ros__parameters"
 _NODE, _EVERY_NODE = "smpler_node", ("**", "*")  # what a file with several nodes calls ours
+
+
+def at_least(least: float) -> Callable[[str], float]:
+    """Return what reads a finite number of a flag, of the kind of its least value.
+
+    Args:
+        least: value allowed; an int for whole numbers.
+    """
+    kind = type(least)
+
+    def read(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = math.nan
+        if not least <= number < math.inf:
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"must be {what} from {least} on, got {text!r}")
+        return number
+
+    return read
 
 
 def add_flags(

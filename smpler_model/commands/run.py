@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from smpler_model.commands.command import INTERRUPTED, Commands
-from smpler_model.commands.flags import add_flag, add_flags, fill_values, read_given
+from smpler_model.commands.flags import add_flag, add_flags, at_least, fill_values, read_given
 from smpler_model.commands.result_folders import base_name
 from smpler_model.commands.words import counted
 from smpler_model.native_paths import native_path
@@ -38,7 +38,9 @@ def add_parser(commands: Commands) -> None:
         "run", help="find people in an image, folder, video, bag, or before a camera"
     )
     parser.add_argument("input", help="a file, a folder of images, a bag, or a camera's number")
-    parser.add_argument("--frames", type=_count, metavar="N", help="stop after so many frames")
+    parser.add_argument(
+        "--frames", type=at_least(1), metavar="N", help="stop after so many frames"
+    )
     _add_output_flags(parser)
     calibration = parser.add_argument_group("calibration")
     calibration.add_argument(
@@ -83,7 +85,7 @@ def _add_output_flags(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--mesh", choices=("glb", "obj"), default="", help="also write meshes")
     output.add_argument(
         "--mesh-frame",
-        type=int,
+        type=at_least(0),
         action="append",
         metavar="N",
         help="only of this frame, counted from 0; may be repeated",
@@ -258,13 +260,6 @@ def _first(frames: "Iterator[Frame]", count: int) -> "Iterator[Frame]":
         yield frame
         if index + 1 == count:
             return
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
-    return number
 
 
 def _warn(text: str) -> None:

@@ -32,6 +32,7 @@ BagFormat = Literal["mcap", "sqlite3", "rosbag1"]
 BAG_FORMATS: tuple[BagFormat, ...] = ("mcap", "sqlite3", "rosbag1")
 
 _VERSION: Literal[8] = 8  # of rosbag2's metadata; distributions from Iron on read it
+_URI_MARKS = frozenset("?#%")  # `rosbags` puts the path into a URI as it is
 _ENDLESS = QosTime(2147483647, 4294967295)
 
 
@@ -84,10 +85,16 @@ class BagWriter:
 
         Raises:
             FileExistsError: there is something already.
+            ValueError: a path that the storage would read otherwise.
         """
         if path.exists():
             raise FileExistsError(
                 f"the bag must be new, got {path}, which exists; remove it or choose another name"
+            )
+        if kind == "sqlite3" and set(str(path)) & _URI_MARKS:
+            raise ValueError(
+                f"the path of a sqlite3 bag must have no ?, # or %, got {path}; choose another "
+                "name, or mcap"
             )
         self.path, self.count = path, 0
         self._known = types or WriterTypes()
@@ -110,7 +117,8 @@ class BagWriter:
 
     def __enter__(self) -> BagWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer.open()
+        with self._faults_named():
+            self._writer.open()
         return self
 
     def __exit__(self, *error: object) -> None:

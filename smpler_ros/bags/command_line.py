@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smpler_model.bags.cameras import camera_settings
-from smpler_model.commands.flags import add_flag, add_flags, fill_values, read_given
+from smpler_model.commands.flags import add_flag, add_flags, at_least, fill_values, read_given
 from smpler_model.parameters import PARAMETERS
 from smpler_model.ros_parameters import BAG_PARAMETERS, choose
 from smpler_ros.bags.config import OUTPUTS, USUAL_OUTPUTS, EvaluationConfig
@@ -53,10 +53,15 @@ def build_parser() -> argparse.ArgumentParser:
         help="one bag a task on the Ray cluster of this address, or of this machine: local",
     )
     cluster.add_argument(
-        "--workers", type=int, metavar="N", help="bags at a time on this machine, with --ray local"
+        "--workers",
+        type=at_least(1),
+        metavar="N",
+        help="bags at a time on this machine, with --ray local",
     )
-    cluster.add_argument("--cpus-per-bag", type=float, default=1, metavar="X", help="default: 1")
-    cluster.add_argument("--gpus-per-bag", type=float, default=0, metavar="X", help="default: 0")
+    for name, usual in (("--cpus-per-bag", 1.0), ("--gpus-per-bag", 0.0)):
+        cluster.add_argument(
+            name, type=at_least(0.0), default=usual, metavar="X", help=f"default: {usual:g}"
+        )
     add_flags(parser)
     return parser
 
@@ -137,7 +142,7 @@ def _add_people_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--match-iou",
-        type=float,
+        type=at_least(0.0),
         default=usual.min_iou,
         metavar="X",
         help=f"least overlap of a found and a true box. Default: {usual.min_iou}.",
@@ -174,7 +179,7 @@ def _add_output_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--checkpoint-every",
-        type=float,
+        type=at_least(0.0),
         default=usual.checkpoint_s,
         metavar="SECONDS",
         help="a run that is killed loses at most so much work; each checkpoint begins another "

@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from smpler_model.atomic_files import write_text_atomically
+from smpler_model.commands.command import INTERRUPTED, read_arguments
 from smpler_model.commands.result_folders import base_name
 from smpler_model.commands.words import counted
 from smpler_model.inference.device_memory import DeviceMemoryError
@@ -32,14 +33,12 @@ from smpler_ros.bags.many_bags import (
 from smpler_ros.bags.ray_bags import evaluate_on_ray
 from smpler_ros.bags.run_files import check_place
 
-INTERRUPTED = 130  # as shells have it for Ctrl-C
-
 _FOLDER_SUFFIX = "_evaluation"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate the bags that the command line names; return the exit status."""
-    chosen = build_parser().parse_args(arguments)
+    chosen = read_arguments(build_parser(), arguments)
     with _stop_on_signals() as stop:
         try:
             return run(chosen, stop)
