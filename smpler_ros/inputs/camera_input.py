@@ -19,6 +19,7 @@ from smpler_ros.node.frame_worker import Arrival
 CHECK_PERIOD_S = 0.5
 PARTNER_DEPTH = 5  # one that belongs to an older image may still find it
 CALIBRATION_WAIT_S = 1.0
+DEPTH_WAIT_NS, DETECTIONS_WAIT_NS = 200_000_000, 1_000_000_000
 DEPTH, DETECTIONS = "depth", "detections"
 CONSEQUENCES = {
     DEPTH: "people are placed without it",
@@ -52,8 +53,8 @@ class InputConfig:
     def partners(self) -> tuple[Partner, ...]:
         """Return the topics that go with the image."""
         wanted = (
-            (self.depth, Partner(DEPTH, False)),
-            (self.detections, Partner(DETECTIONS, True)),
+            (self.depth, Partner(DEPTH, required=False, wait_ns=DEPTH_WAIT_NS)),
+            (self.detections, Partner(DETECTIONS, required=True, wait_ns=DETECTIONS_WAIT_NS)),
         )
         return tuple(partner for is_wanted, partner in wanted if is_wanted)
 
@@ -181,6 +182,7 @@ class CameraInput:
     def _check(self) -> None:
         if self._has_waited():
             self._release()
+        self._pairing.release()
         self._calibrations.adapt()
         publishers = self._images.adapt()
         now = time.monotonic()
