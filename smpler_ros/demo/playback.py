@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
@@ -42,7 +43,8 @@ class Playback(Node):
         qos = QoSProfile(depth=DEPTH)
         self._images = self.create_publisher(Image, "image", qos)
         self._infos = self.create_publisher(CameraInfo, "camera_info", qos)
-        self.create_timer(1 / source.rate_hz, self._publish)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1 / source.rate_hz, self._publish, clock=steady)
 
     def _publish(self) -> None:
         # The recorder listens, too: wait for the node besides it.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from rclpy.clock import Clock
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -113,8 +113,10 @@ class CameraInput:
         topic = compressed_topic(image) if config.compressed else image
         kind = CompressedImage if config.compressed else Image
         self._images = FittingSubscription(node, topic, kind, self._store_image)
-        # On a clock of its own: the node's may be a simulated one that stands still.
-        self._timer = node.create_timer(CHECK_PERIOD_S, self._check, clock=Clock())
+        # The node's clock may be a simulated one that stands still, and the system's may be set.
+        self._timer = node.create_timer(
+            CHECK_PERIOD_S, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
         node.get_logger().info(f"waiting for images on {self._images.topic}")
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import cast
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import Clock
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.timer import Timer
@@ -107,7 +107,9 @@ class SmplerNode(ManagedNode):
             self._inputs.append(
                 CameraInput(self, name, config, self._store_for(name), self._lose_for(name))
             )
-        self._timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=Clock())
+        self._timer = self.create_timer(
+            DIAGNOSTICS_PERIOD_S, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
 
     def _store_for(self, name: str) -> Callable[[Arrival], None]:
         def store(arrival: Arrival) -> None:
