@@ -5,13 +5,13 @@ import threading
 from typing import cast
 
 import torch
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import ROSClock
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.timer import Timer
 
 from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
 from smpler_ros.camera.scene_player import ClockWatch, Film, Player, PlayerHost
 from smpler_ros.camera.scene_topics import SceneTopics
+from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.node.node_process import ManagedNode, run_node
 from smpler_ros.parameters.node_settings import NodeSettings
 
@@ -37,9 +37,7 @@ class SyntheticCamera(ManagedNode):
         self._thread: threading.Thread | None = None
         self._player: Player | None = None
         self._reported = 0
-        self._timer: Timer = self.create_timer(
-            REPORT_PERIOD_S, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
+        self._timer = create_steady_timer(self, REPORT_PERIOD_S, self._report)
 
     def close(self) -> None:
         """Stop the thread."""
@@ -63,7 +61,7 @@ class SyntheticCamera(ManagedNode):
         if film is None or topics is None:
             return FAILURE
         self._stop = threading.Event()
-        clock = self.get_clock()
+        clock = cast(ROSClock, self.get_clock())
 
         def now_ns() -> int:
             return int(clock.now().nanoseconds)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
@@ -10,6 +9,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from smpler_model.frames import Frame
 from smpler_model.source import Source
+from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import message_types_from_ros
@@ -43,8 +43,7 @@ class Playback(Node):
         qos = QoSProfile(depth=DEPTH)
         self._images = self.create_publisher(Image, "image", qos)
         self._infos = self.create_publisher(CameraInfo, "camera_info", qos)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(1 / source.rate_hz, self._publish, clock=steady)
+        create_steady_timer(self, 1 / source.rate_hz, self._publish)
 
     def _publish(self) -> None:
         # The recorder listens, too: wait for the node besides it.

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -13,6 +12,7 @@ from smpler_model.cameras.messages import stamp_ns_of
 from smpler_ros.inputs.adaptive_subscription import FittingSubscription
 from smpler_ros.inputs.missing_data import SILENCE_S, explain_missing_partner, explain_silence
 from smpler_ros.inputs.stamp_pairing import Found, Pairing, Partner
+from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.message_types import Message, import_message_class
 from smpler_ros.node.frame_worker import Arrival
 
@@ -113,10 +113,7 @@ class CameraInput:
         topic = compressed_topic(image) if config.compressed else image
         kind = CompressedImage if config.compressed else Image
         self._images = FittingSubscription(node, topic, kind, self._store_image)
-        # The node's clock may be a simulated one that stands still, and the system's may be set.
-        self._timer = node.create_timer(
-            CHECK_PERIOD_S, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
+        self._timer = create_steady_timer(node, CHECK_PERIOD_S, self._check)
         node.get_logger().info(f"waiting for images on {self._images.topic}")
 
     def close(self) -> None:
