@@ -76,6 +76,44 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class PhotoAugmentation:
+    """How photos of people are changed.
+
+    Attributes:
+        flip: probability of a mirror image.
+        colour: greatest change of each colour channel, as a share.
+        rotation_deg: standard deviation of the turn in the image plane; clipped at twice that.
+        rotation_share: probability of a turn.
+        scale: greatest change of the crop's size, as a share.
+        shift: greatest move of the crop, as a share of half its side.
+        cutout: probability that a rectangle is blanked.
+    """
+
+    flip: float = 0.5
+    colour: float = 0.2
+    rotation_deg: float = 25.0
+    rotation_share: float = 0.5
+    scale: float = 0.2
+    shift: float = 0.1
+    cutout: float = 0.3
+
+
+@dataclass(frozen=True)
+class PhotoData:
+    """Photos of people with labelled joints, prepared once by `prepare_photos`.
+
+    Attributes:
+        kind: `photos`.
+        folder: where the prepared files lie, outside the repository.
+        augmentation: of training images.
+    """
+
+    kind: Literal["photos"] = "photos"
+    folder: Path = Path("datasets/photos")
+    augmentation: PhotoAugmentation = field(default_factory=PhotoAugmentation)
+
+
+@dataclass(frozen=True)
 class TsvSet:
     """One data set in the released layout.
 
