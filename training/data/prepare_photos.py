@@ -19,12 +19,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from smpler_model.atomic_files import write_atomically
 from smpler_model.cameras.crops import cut_crops
 from smpler_model.sources import read_image
 from training.data.photo_files import PHOTO_JOINTS, SPLITS, STORED_MARGIN, split_paths
@@ -67,7 +68,7 @@ def read_labels(path: Path) -> list[LabelledPhoto]:
         raise FileNotFoundError(f"labels must be a JSON file, got {path}; check the path")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        rows = [PHOTO_JOINTS.index(name) for name in content["joints"]]
+        rows = _rows_of(content["joints"])
         return [
             LabelledPhoto(
                 path.parent / photo["image"],
@@ -124,6 +125,13 @@ def split_of(name: str, validation_share: float) -> str:
     return SPLITS[in_validation]
 
 
+def _rows_of(names: Sequence[str]) -> list[int]:
+    unknown = [name for name in names if name not in PHOTO_JOINTS]
+    if unknown:
+        raise ValueError(f"the joint '{unknown[0]}' that is none of {', '.join(PHOTO_JOINTS)}")
+    return [PHOTO_JOINTS.index(name) for name in names]
+
+
 def _person_from(content: dict[str, Any], rows: list[int]) -> PhotoPerson:
     keypoints = np.zeros((len(PHOTO_JOINTS), 3))
     joints = np.zeros((len(PHOTO_JOINTS), 4))
@@ -143,27 +151,25 @@ def _write_split(
     photos: Sequence[LabelledPhoto], count: int, folder: Path, split: str, side: int
 ) -> None:
     images_path, labels_path = split_paths(folder, split)
-    partial = images_path.with_name(f".{images_path.name}")
-    stored = np.lib.format.open_memmap(
-        partial, mode="w+", dtype=np.uint8, shape=(count, side, side, 3)
-    )
     keypoints, joints, names = [], [], []
-    for row, (name, person, pixels, points) in enumerate(_cut_people(photos, side, split)):
-        stored[row] = pixels
-        keypoints.append(np.column_stack((points, person.keypoints[:, 2])))
-        joints.append(person.joints)
-        names.append(name)
-    stored.flush()
-    del stored
+
+    def write_images(file: IO[bytes]) -> None:
+        shape = (count, side, side, 3)
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for name, person, pixels, points in _cut_people(photos, side, split):
+            file.write(pixels.tobytes())
+            keypoints.append(np.column_stack((points, person.keypoints[:, 2])))
+            joints.append(person.joints)
+            names.append(name)
+
+    write_atomically(images_path, write_images)
     labels = {
         "keypoints": np.array(keypoints, np.float32),
         "joints": np.array(joints, np.float32),
         "names": np.array(names),
     }
-    partial_labels = labels_path.with_name(f".{labels_path.name}")
-    np.savez(partial_labels, **labels)
-    partial.replace(images_path)
-    partial_labels.replace(labels_path)
+    write_atomically(labels_path, lambda file: np.savez(file, **labels))
 
 
 def _cut_people(
