@@ -20,13 +20,15 @@ from training.settings import TrainSettings
 class CropSource(ExampleSource[Batch]):
     """Synthetic crops in memory."""
 
-    def __init__(self, settings: TrainSettings, processes: Processes, data: CropData) -> None:
-        """Load all files.
+    def __init__(
+        self, settings: TrainSettings, processes: Processes, data: CropData, batch: int = 0
+    ) -> None:
+        """Load all files; see the base class.
 
         Raises:
             FileNotFoundError: the crops were not rendered.
         """
-        super().__init__(settings, processes)
+        super().__init__(settings, processes, batch)
         self.data = data
         training, validation, held_out = (
             [shard_path(data.folder, seed) for seed in seeds] for seeds in shard_seeds(data)
@@ -62,7 +64,7 @@ class CropSource(ExampleSource[Batch]):
                     cutout=self.data.cutout,
                     shift=self.data.shift,
                 ).to(self.processes.device)
-                for part in torch.split(order[rows], self.settings.batch)
+                for part in torch.split(order[rows], self.batch)
             ]
 
     def validate(self, model: BackboneModel) -> Validation:
