@@ -9,8 +9,7 @@ from smpler_model.file_hashes import hash_files
 from smpler_model.network.smpler import BackboneModel
 from training.data.data_settings import PhotoData
 from training.data.photo_files import PhotoFiles, Photos
-from training.data.source import ExampleSource, Validation
-from training.learning.learner import mix_seed
+from training.data.source import ExampleSource, Validation, mix_seed
 from training.learning.processes import Processes
 from training.scoring.photo_errors import PhotoErrors, evaluate_on_photos
 from training.settings import TrainSettings

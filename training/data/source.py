@@ -87,3 +87,8 @@ class ExampleSource(ABC, Generic[Examples]):
     @abstractmethod
     def show(self) -> Examples:
         """Return a few examples to draw, always the same."""
+
+
+def mix_seed(seed: int, purpose: int, number: int) -> int:
+    """Return a seed of its own for each purpose, up to 3, and number."""
+    return (seed * 4 + purpose) * 1_000_003_000 + number
