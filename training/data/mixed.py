@@ -1,0 +1,27 @@
+"""Batches of people from several sources."""
+
+from dataclasses import dataclass
+
+import torch
+
+from training.data.crop_files import Batch
+from training.data.labelled_people import LabelledPeople
+from training.data.photo_files import Photos
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """People of several sources who are learnt from at once.
+
+    Attributes:
+        parts: a batch of each source, in the order of the sources.
+    """
+
+    parts: tuple[Batch | LabelledPeople | Photos, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def to(self, device: torch.device) -> "Mixed":
+        """Return the batch on a device."""
+        return Mixed(tuple(part.to(device) for part in self.parts))
