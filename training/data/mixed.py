@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from training.data.crop_files import Batch
 from training.data.labelled_people import LabelledPeople
@@ -18,6 +19,11 @@ class Mixed:
     """
 
     parts: tuple[Batch | LabelledPeople | Photos, ...]
+
+    @property
+    def images(self) -> Tensor:
+        """(b, 3, s, s) RGB of all sources, one after the other, 0 to 255."""
+        return torch.cat([part.images for part in self.parts])
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))

@@ -164,12 +164,15 @@ def _write_split(
             names.append(name)
 
     write_atomically(images_path, write_images)
-    labels = {
-        "keypoints": np.array(keypoints, np.float32),
-        "joints": np.array(joints, np.float32),
-        "names": np.array(names),
-    }
-    write_atomically(labels_path, lambda file: np.savez(file, **labels))
+    write_atomically(
+        labels_path,
+        lambda file: np.savez(
+            file,
+            keypoints=np.array(keypoints, np.float32),
+            joints=np.array(joints, np.float32),
+            names=np.array(names),
+        ),
+    )
 
 
 def _cut_people(

@@ -77,16 +77,16 @@ class MixedObjective(ObjectiveModule[Mixed]):
 
     def look(self, batch: Mixed, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss; see the base class."""
-        seen = [
-            part.prepare(some, phase) for part, some in zip(self._parts, batch.parts, strict=True)
-        ]
-        sizes = [len(some) for some in seen]
+        pairs = zip(self._parts, batch.parts, strict=True)
+        seen = Mixed(tuple(part.prepare(some, phase) for part, some in pairs))
+        sizes = [len(some) for some in seen.parts]
         places = find_places(sizes, self.settings.refined_crops)
-        images = torch.cat([some.images for some in seen])
         order = torch.cat([found.rows for found in places]).argsort()
-        stages, features = self.estimate(images[order], phase, self.settings.refined_crops)
-        total, terms = images.new_zeros(()), {}
-        for number, (part, some) in enumerate(zip(self._parts, seen, strict=True)):
+        images = seen.images[order]
+        stages, features = self.estimate(images, phase, self.settings.refined_crops)
+        total = images.new_zeros(())
+        terms: dict[str, Tensor] = {}
+        for number, (part, some) in enumerate(zip(self._parts, seen.parts, strict=True)):
             own = Counts(*(count[number] for count in vars(counts).values()))
             found = part.compare(*_of_source(stages, features, places[number]), some, own)
             total = total + found.loss * (sizes[number] / sum(sizes))
