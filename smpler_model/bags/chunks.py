@@ -120,6 +120,8 @@ class ChunkedFile:
         self._file = path.open("rb")
         try:
             self._contents = form.inventory(self._file)
+            if self._contents.damage and not self._contents.channels:
+                raise DamageError(self._contents.damage)
         except BaseException:
             self._file.close()
             raise

@@ -159,8 +159,6 @@ def _open_file(path: Path, stack: ExitStack) -> BagFile:
             f"({brief(error)}); make space there, or name another folder in TMPDIR"
         ) from error
     stack.callback(file.close)
-    if not file.topics and file.damage:
-        raise SourceError(_describe_loss(path, file.damage))
     return file
 
 

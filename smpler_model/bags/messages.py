@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from rosbags.interfaces import Nodetype
@@ -49,7 +50,7 @@ class MessageDecoder:
         Args:
             definitions: of the bag.
         """
-        self._types = {is_ros1: _Types(definitions, is_ros1) for is_ros1 in (False, True)}
+        self._definitions = definitions
 
     def decode(self, raw: RawMessage) -> Message:
         """Return the message.
@@ -57,7 +58,14 @@ class MessageDecoder:
         Raises:
             MessageError: its type is unknown, or its bytes do not fit.
         """
-        store = self._types[raw.is_ros1].learn(raw.type)
+        store = _typestore(
+            raw.type, self._definitions.get((raw.type, raw.is_ros1)), is_ros1=raw.is_ros1
+        )
+        if isinstance(store, str):
+            raise MessageError(
+                f"messages must be of a known type, got {raw.type}: {store}; record the bag with "
+                "its definitions, as mcap does"
+            )
         data = raw.data
         try:
             if raw.is_ros1:
@@ -74,84 +82,68 @@ class MessageDecoder:
             ) from error
 
 
-class _Types:
-    """Message types of ROS 1 or 2, as a bag defines them."""
+@lru_cache(maxsize=256)
+def _typestore(name: str, definition: Definition | None, *, is_ros1: bool) -> Typestore | str:
+    """Return a store that holds a type, or why there is none."""
+    usual = get_typestore(Stores.ROS1_NOETIC if is_ros1 else Stores.LATEST).fielddefs
+    store = get_typestore(Stores.EMPTY)
+    try:
+        types = _choose(name, definition, usual)
+        _check_fields(types, usual)
+        store.register(_with_parts(types, usual, store.fielddefs))
+    except Exception as error:  # rosbags raises errors of its parser, too
+        return brief(error)
+    return store
 
-    def __init__(self, definitions: Mapping[TypeKey, Definition], is_ros1: bool) -> None:
-        self._definitions, self._is_ros1 = definitions, is_ros1
-        self._store = get_typestore(Stores.EMPTY)
-        self._usual = get_typestore(Stores.ROS1_NOETIC if is_ros1 else Stores.LATEST).fielddefs
-        self._refused: dict[str, str] = {}
 
-    def learn(self, name: str) -> Typestore:
-        """Return the types once they hold one.
+def _choose(name: str, definition: Definition | None, usual: Typesdict) -> Typesdict:
+    """Return a type and those that came with it, from the bag or from ROS.
 
-        Raises:
-            MessageError: nobody defines it, or not so that it can be used.
-        """
-        if name not in self._store.fielddefs and name not in self._refused:
-            try:
-                self._store.register(self._with_parts(self._choose(name)))
-            except Exception as error:  # rosbags raises errors of its parser, too
-                self._refused[name] = brief(error)
-        if name not in self._store.fielddefs:
-            reason = self._refused.get(name, "it is not defined")
+    Raises:
+        MessageError: neither has it.
+    """
+    reason = "the bag does not define it"
+    if definition is not None:
+        try:
+            types = _parse(name, definition)
+        except Exception as error:  # rosbags raises errors of its parser, too
+            reason = f"its definition cannot be used ({brief(error)})"
+        else:
+            if name in types and (types[name][1] or name not in usual):
+                return types
+    if name not in usual:
+        raise MessageError(reason)
+    return {name: usual[name]}
+
+
+def _check_fields(types: Typesdict, usual: Typesdict) -> None:
+    """Refuse types whose fields are other than this program reads.
+
+    Raises:
+        MessageError: there is one.
+    """
+    for name in _READ.intersection(types, usual):
+        expected = [(field.lower(), form) for field, form in usual[name][1]]
+        fields = [(field.lower(), form) for field, form in types[name][1]]
+        if fields != expected:
+            other = next((field for field, form in expected if (field, form) not in fields), "")
             raise MessageError(
-                f"messages must be of a known type, got {name}: {reason}; record the bag with "
-                "its definitions, as mcap does"
+                f"its definition has other fields in {name} than ROS"
+                + (f", where there is '{other}'" if other else "")
             )
-        return self._store
 
-    def _choose(self, name: str) -> Typesdict:
-        """Return a type and those that came with it, from the bag or from ROS.
 
-        Raises:
-            Exception: of any kind: neither has it, or the bag's has other fields.
-        """
-        definition = self._definitions.get((name, self._is_ros1))
-        if definition is not None:
-            try:
-                types = _parse(name, definition)
-            except Exception as error:
-                if name not in self._usual:
-                    reason = f"its definition cannot be used ({brief(error)})"
-                    raise MessageError(reason) from error
-            else:
-                if types.get(name, ([], []))[1]:
-                    self._check_fields(types)
-                    return types
-        if name not in self._usual:
-            raise MessageError("the bag does not define it")
-        return {name: self._usual[name]}
-
-    def _check_fields(self, types: Typesdict) -> None:
-        """Refuse types whose fields are other than this program reads.
-
-        Raises:
-            MessageError: there is one.
-        """
-        for name in _READ.intersection(types, self._usual):
-            usual = [(field.lower(), form) for field, form in self._usual[name][1]]
-            fields = [(field.lower(), form) for field, form in types[name][1]]
-            if fields != usual:
-                other = next((field for field, form in usual if (field, form) not in fields), "")
-                raise MessageError(
-                    f"its definition has other fields in {name} than ROS"
-                    + (f", where there is '{other}'" if other else "")
-                )
-
-    def _with_parts(self, types: Typesdict) -> Typesdict:
-        """Return types with those that they are made of, without what is known."""
-        known = self._store.fielddefs
-        needed: Typesdict = {}
-        names = list(types)
-        while names:
-            name = names.pop()
-            definition = types.get(name) or self._usual.get(name)
-            if name not in known and name not in needed and definition is not None:
-                needed[name] = definition
-                names += (part for _, form in definition[1] for part in _names_in(form))
-        return needed
+def _with_parts(types: Typesdict, usual: Typesdict, known: Typesdict) -> Typesdict:
+    """Return types with those that they are made of, without what is known."""
+    needed: Typesdict = {}
+    names = list(types)
+    while names:
+        name = names.pop()
+        definition = types.get(name) or usual.get(name)
+        if name not in known and name not in needed and definition is not None:
+            needed[name] = definition
+            names += (part for _, form in definition[1] for part in _names_in(form))
+    return needed
 
 
 def _names_in(form: object) -> Iterator[str]:

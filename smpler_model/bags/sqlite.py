@@ -51,12 +51,15 @@ class SqliteFile:
         with ExitStack() as stack:
             try:
                 self._database = _connect(path, stack)
+                self._check_tables()
                 self._channels = self._read_channels()
                 self._read_definitions()
             except (sqlite3.Error, TypeError, ValueError) as error:
                 raise DamageError(brief(error)) from error
             self._reason, self._order = "", "timestamp, id"
             counts, times = self._count()
+            if self._reason and not self._channels:
+                raise DamageError(self._reason)
             self._stack = stack.pop_all()
         self.topics: Mapping[str, Topic] = {
             name: Topic(name, kind, counts.get(number, 0))
@@ -92,6 +95,21 @@ class SqliteFile:
     def close(self) -> None:
         """Close the file, and remove its copy."""
         self._stack.close()
+
+    def _check_tables(self) -> None:
+        """Refuse tables whose content is computed, which may have no end.
+
+        Raises:
+            DamageError: there is one, or a table is missing.
+        """
+        query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
+        for name in ("topics", "messages"):
+            (sql,) = self._database.execute(query, (name,)).fetchone() or (None,)
+            if not isinstance(sql, str) or sql.upper().split()[:2] != ["CREATE", "TABLE"]:
+                raise DamageError(f"it has no table '{name}'")
+            columns = self._database.execute(f"PRAGMA table_xinfo({name})").fetchall()
+            if any(column[6] for column in columns):
+                raise DamageError(f"columns of its table '{name}' are computed")
 
     def _read_channels(self) -> dict[int, tuple[str, str]]:
         """Return name and type of topics by their numbers."""
