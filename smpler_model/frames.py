@@ -6,9 +6,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
-
-Floats = NDArray[np.float64]
 
 
 class TranslationSource(IntEnum):

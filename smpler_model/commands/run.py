@@ -20,7 +20,7 @@ from smpler_model.parameters import PARAMETERS, Value
 from smpler_model.ros_parameters import BAG_PARAMETERS, choose
 
 if TYPE_CHECKING:
-    from smpler_model.commands.runner import OutputConfig
+    from smpler_model.commands.runner import FileOutputs
     from smpler_model.frames import Frame
     from smpler_model.source import Source
 
@@ -145,7 +145,7 @@ class _LeftOut:
                 _warn(f"{count} times in all: {text}")
 
 
-def _process(source: "Source", values: dict[str, Value], config: "OutputConfig") -> int:
+def _process(source: "Source", values: dict[str, Value], config: "FileOutputs") -> int:
     from smpler_model.assembly import build_pipeline
     from smpler_model.commands.runner import Outputs, run_source
     from smpler_model.step_times import StepTimes
@@ -228,13 +228,13 @@ def _check_input_stays(given: str, folder: Path) -> None:
 
 def _output_config(
     chosen: argparse.Namespace, folder: Path, *, overlay_mesh: bool
-) -> "OutputConfig":
-    from smpler_model.commands.runner import OutputConfig
+) -> "FileOutputs":
+    from smpler_model.commands.runner import FileOutputs
     from smpler_model.drawing.overlay import RenderStyle
 
     style = RenderStyle(mesh=overlay_mesh) if chosen.overlay else None
     frames = frozenset(chosen.mesh_frame or ())
-    return OutputConfig(folder, chosen.results, style, chosen.mesh, frames)
+    return FileOutputs(folder, chosen.results, style, chosen.mesh, frames)
 
 
 def _shorten(source: "Source", frames: int) -> "Source":

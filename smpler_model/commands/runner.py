@@ -28,7 +28,7 @@ Progress = Callable[[Iterable[Frame]], Iterable[Frame]]
 
 
 @dataclass(frozen=True)
-class OutputConfig:
+class FileOutputs:
     """What is written.
 
     Attributes:
@@ -50,7 +50,7 @@ class Outputs:
     """The files of one run."""
 
     def __init__(
-        self, config: OutputConfig, source: Source, faces: NDArray[np.int64], times: StepTimes
+        self, config: FileOutputs, source: Source, faces: NDArray[np.int64], times: StepTimes
     ) -> None:
         """Make the folder and open the files.
 
@@ -161,7 +161,7 @@ def _measured(frames: Iterator[Frame], times: StepTimes) -> Iterator[Frame]:
         yield frame
 
 
-def _open_overlay(config: OutputConfig, source: Source) -> OverlayFile | None:
+def _open_overlay(config: FileOutputs, source: Source) -> OverlayFile | None:
     if config.overlay is None:
         return None
     if not source.is_sequence:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-Floats = NDArray[np.float64]
+from smpler_model.array_types import Floats
+
 Ids = NDArray[np.int64]
 
 

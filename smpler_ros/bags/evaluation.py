@@ -17,14 +17,14 @@ from smpler_model.bags.reader import SourceError
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame, FrameResult, People
 from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
-from smpler_ros.bags.camera_messages import CameraTopics, find_namespaces
+from smpler_ros.bags.camera_messages import CameraMessages, find_namespaces
 from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine, RecordingDetector
 from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.records import FrameRecord, person_rows, with_truth
 from smpler_ros.bags.run_files import STATE, RunFiles
-from smpler_ros.bags.run_state import Arrays, Checkpoint
-from smpler_ros.bags.run_statistics import Tally
+from smpler_ros.bags.run_state import Arrays, RunState
+from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.transforms import TransformCopy
 
 Frames = Iterator[tuple[str, Frame]]
@@ -46,7 +46,7 @@ class Evaluation:
         engine: Engine,
         config: EvaluationConfig,
         files: RunFiles,
-        checkpoint: Checkpoint,
+        checkpoint: RunState,
     ) -> None:
         """Prepare.
 
@@ -66,13 +66,17 @@ class Evaluation:
         faces = engine.body.faces.cpu().numpy()
         namespaces = find_namespaces(self._names)
         self._topics = {
-            name: CameraTopics(name, namespaces[name], files.bag, config, engine.model, faces)
+            name: CameraMessages(name, namespaces[name], files.bag, config, engine.model, faces)
             for name in self._names
         }
         self._accuracy = {
             name: CameraAccuracy(engine.body, config.min_iou) for name in source.truths
         }
-        self.tally, self.damage, self.checkpoint = Tally(), source.reader.damage, checkpoint
+        self.tally, self.damage, self.checkpoint = (
+            RunStatistics(),
+            source.reader.damage,
+            checkpoint,
+        )
         self._transforms = TransformCopy(
             source.reader, checkpoint.transforms, static=not checkpoint.information
         )

@@ -85,7 +85,7 @@ class ErrorSums:
         return means | counts | {"joints_mm": joints}
 
 
-class Tally:
+class RunStatistics:
     """Takes what the tables hold, frame by frame; its size grows by some bytes a frame.
 
     Attributes:

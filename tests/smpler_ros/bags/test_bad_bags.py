@@ -20,8 +20,8 @@ from smpler_ros.bags.evaluation import gather
 from smpler_ros.bags.run_files import lock_folder
 from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.images import image_message
-from tests.smpler_ros.conftest import SMALL, WriteBag
 from tests.smpler_ros.bags.test_evaluation import stop_after
+from tests.smpler_ros.conftest import SMALL, WriteBag
 
 STEP_NS = 100_000_000
 
