@@ -29,6 +29,7 @@ _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK = 2, 3, 4, 5, 6
 _CHUNK_INDEX, _STATISTICS, _DATA_END = 8, 11, 15
 _HEAD = struct.Struct("<BQ")  # of a record: kind, size of its content
 _MESSAGE_HEAD = struct.Struct("<HIQQ")  # channel, number, recorded, published
+_PAIR = struct.Struct("<HQ")  # a channel's number, and a value
 _FOOTER_SIZE = _HEAD.size + 20 + len(MAGIC)
 _REGION = 1024**2  # bytes of messages outside chunks that are taken for one chunk
 _ENCODINGS = {"cdr": False, "ros1": True}
@@ -191,11 +192,10 @@ def _usual_encoding(schema_encoding: str) -> str:
 def _indexed_chunk(file: BinaryIO, fields: "_Fields") -> Chunk:
     start_ns, end_ns = valid_time(fields.number("<Q")), valid_time(fields.number("<Q"))
     position, length = fields.number("<Q"), fields.number("<Q")
-    offsets = fields.take(fields.number("<I"))
+    channels = frozenset(number for number, _ in fields.pairs())
     file.seek(min(position, 2**62))
     if file.read(_HEAD.size) != _HEAD.pack(_CHUNK, max(length - _HEAD.size, 0)):
         raise DamageError("the index does not fit")
-    channels = frozenset(number for number, _ in struct.iter_unpack("<HQ", offsets))
     position, length = position + _HEAD.size, length - _HEAD.size
     return Chunk(position, length, True, start_ns, end_ns, channels or None)
 
@@ -204,8 +204,7 @@ def _statistics(fields: "_Fields") -> tuple[int, int, dict[int, int]]:
     """Return how many messages and chunks there are, and messages by channel."""
     messages, *_, chunks = (fields.number(form) for form in ("<Q", "<H", "<I", "<I", "<I", "<I"))
     fields.take(16)  # times, which need not be true
-    counts = fields.take(fields.number("<I"))
-    return messages, chunks, dict(struct.iter_unpack("<HQ", counts))
+    return messages, chunks, dict(fields.pairs())
 
 
 def _unpack_chunk(record: bytes) -> tuple[bytes, str]:
@@ -231,6 +230,13 @@ class _Fields:
 
     def text(self) -> str:
         return self.take(self.number("<I")).decode(errors="replace")
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Give a map of channels' numbers."""
+        content = self.take(self.number("<I"))
+        if len(content) % _PAIR.size:
+            raise DamageError("a map is cut off")
+        yield from _PAIR.iter_unpack(content)
 
     def take(self, size: int) -> bytes:
         taken = self._record[self._place : self._place + size]

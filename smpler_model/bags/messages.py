@@ -123,14 +123,19 @@ def _check_fields(types: Typesdict, usual: Typesdict) -> None:
         MessageError: there is one.
     """
     for name in _READ.intersection(types, usual):
-        expected = [(field.lower(), form) for field, form in usual[name][1]]
-        fields = [(field.lower(), form) for field, form in types[name][1]]
+        expected, fields = _fields(usual, name), _fields(types, name)
         if fields != expected:
             other = next((field for field, form in expected if (field, form) not in fields), "")
             raise MessageError(
                 f"its definition has other fields in {name} than ROS"
                 + (f", where there is '{other}'" if other else "")
             )
+
+
+def _fields(types: Typesdict, name: str) -> list[tuple[str, object]]:
+    """Return names and forms of fields; ROS 1 writes matrices in capitals."""
+    fields = types[name][1]
+    return [(field.lower() if len(field) == 1 else field, form) for field, form in fields]
 
 
 def _with_parts(types: Typesdict, usual: Typesdict, known: Typesdict) -> Typesdict:
