@@ -9,7 +9,7 @@ from rclpy.clock import Clock
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from smpler_model.cameras.messages import stamp_ns_of
+from smpler_model.cameras.messages import CameraInfos, stamp_ns_of
 from smpler_ros.inputs.adaptive_subscription import FittingSubscription
 from smpler_ros.inputs.missing_data import SILENCE_S, explain_missing_partner, explain_silence
 from smpler_ros.inputs.stamp_pairing import Found, Pairing, Partner
@@ -94,7 +94,7 @@ class CameraInput:
         kinds = {DEPTH: Image} if config.depth else {}
         if config.detections:
             kinds[DETECTIONS] = cast(type[Any], import_message_class(DETECTIONS_TYPE))
-        self._camera_info: CameraInfo | None = None
+        self._camera_infos = CameraInfos()
         self._first_arrival_s: float | None = None
         self._held: Message | None = None
         self._last_arrival_s = time.monotonic()
@@ -132,7 +132,7 @@ class CameraInput:
         return FittingSubscription(self._node, topic, kind, store, depth=PARTNER_DEPTH)
 
     def _store_camera_info(self, message: CameraInfo) -> None:
-        self._camera_info = message
+        self._camera_infos.add(message)
         self._release()
 
     def _store_image(self, message: Message) -> None:
@@ -144,7 +144,7 @@ class CameraInput:
             self._stamp_with_arrival(message)
         self._held = message
         # The calibration often comes a moment after the first image: people need not jump then.
-        if self._camera_info is not None or self._has_waited():
+        if self._camera_infos.all() or self._has_waited():
             self._release()
 
     def _stamp_with_arrival(self, message: Message) -> None:
@@ -168,7 +168,7 @@ class CameraInput:
 
     def _emit(self, image: Message, partners: Found[Message]) -> None:
         self._note_fits(partners)
-        self._store(Arrival(image, self._camera_info, **partners))
+        self._store(Arrival(image, self._camera_infos.all(), **partners))
 
     def _lose(self, _image: Message, partners: Found[Message]) -> None:
         self._note_fits(partners)
