@@ -149,10 +149,15 @@ class CameraInput:
 
     def _stamp_with_arrival(self, message: Message) -> None:
         """Give a time to an image that has none: without, each seems to repeat the last one."""
-        message.header.stamp = self._node.get_clock().now().to_msg()
+        now = self._node.get_clock().now()
+        clock, remedy = "the time", ""
+        if now.nanoseconds == 0:  # a simulated clock that nobody has set yet
+            now, clock = Clock().now(), "the wall clock's time"
+            remedy = ", and publish /clock or leave use_sim_time false"
+        message.header.stamp = now.to_msg()
         self._node.get_logger().warning(
-            f"images on {self._images.topic} have no stamp: the time of their arrival takes its "
-            "place; let the camera's driver stamp them",
+            f"images on {self._images.topic} have no stamp: {clock} of their arrival takes its "
+            f"place; let the camera's driver stamp them{remedy}",
             once=True,
         )
 
