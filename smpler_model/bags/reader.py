@@ -268,7 +268,9 @@ class _CameraReader:
             self._infos.add(first)
         settings = ImageSettings(rectified=topics.rectified, yuv422=topics.yuv422)
         self._reader = FrameReader(settings, say, name=namespace_of(topics.image))
-        self._depths = Companions(topics.depth or "", topics.depth_tolerance_ns, order)
+        self._depths = Companions(
+            topics.depth or "", topics.image, topics.depth_tolerance_ns, order
+        )
         self._last_ns: int | None = None
 
     def take(self, stamped: StampedMessage) -> Frame | None:
@@ -279,8 +281,7 @@ class _CameraReader:
         """
         if stamped.topic == self.topics.info:
             self._infos.add(stamped.message)
-        if stamped.topic == self.topics.depth:
-            self._depths.add(stamped)
+        self._depths.add(stamped)
         if stamped.topic != self.topics.image:
             return None
         check_order(stamped.stamp_ns, self._last_ns)
