@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from smpler_model.bags.files import Topic
+from smpler_model.bags.storage import Topic
 from smpler_model.cameras.encodings import DEFAULT_YUV422, DEPTH_ENCODINGS, Yuv422
 from smpler_model.cameras.messages import NS_PER_S, Message, is_compressed
 from smpler_model.source import SourceError
