@@ -215,9 +215,8 @@ def _open_video(
         promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         is_live = isinstance(name, int)
         count = promised if promised > 0 and not is_live else None
-        film = _Film(
-            title, None if is_live else Path(str(name)), count, None if is_live else rate_hz
-        )
+        path = None if is_live else Path(str(name))
+        film = _Film(title, path, count, None if is_live else rate_hz)
         frames = _video_frames(capture, film, camera, report)
         yield Source(frames, count, rate_hz, is_sequence=True)
     finally:
