@@ -68,8 +68,8 @@ def open_source(
         name: of an image, a folder of images, a video file, a bag, or the number of a camera.
         camera: calibration of what took the images, if known; it goes before a bag's.
         topics: of a bag.
-        report: gets a sentence for each image that is left out because it cannot be read; they
-            are logged as warnings if None.
+        report: gets a sentence for each image that is left out because it cannot be read, and on
+            what is doubtful; they are logged as warnings if None.
 
     Raises:
         SourceError: there is no such input, or nothing that can be read.
@@ -157,7 +157,11 @@ def _open_bag(
         rate_hz = chosen.count / duration_s if duration_s > 0 else _FOLDER_RATE_HZ
         if camera is not None:
             chosen = replace(chosen, info=None)
-        frames = bag.read_frames([chosen], report=lambda topic, text: report(f"{topic}: {text}"))
+
+        def tell(topic: str, sentence: str) -> None:
+            report(f"{topic}: {sentence}")
+
+        frames = bag.read_frames([chosen], report=tell, note=tell)
         placed = (
             frame if camera is None else replace(frame, camera=camera) for _, frame in frames
         )

@@ -221,4 +221,4 @@ def _is_matrix(name: str, weights: nn.Parameter) -> bool:
 
 
 def _is_head(name: str) -> bool:
-    return not name.startswith(("model.backbone.", "dense."))
+    return not name.startswith("model.backbone.") and "dense" not in name.split(".")
