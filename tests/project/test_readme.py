@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smpler_model.__main__ import main as smpler_model
+from smpler_model.commands.command_line import main as smpler_model
 from smpler_ros.bags.command_line import build_parser, read_config
 from smpler_ros.camera.synthetic_bag import main as synthetic_bag
 from tests.project.test_launch import arguments_of

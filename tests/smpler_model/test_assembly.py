@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from smpler_model.__main__ import main
 from smpler_model.assembly import (
     build_pipeline,
     choose_device,
@@ -14,6 +13,7 @@ from smpler_model.assembly import (
 )
 from smpler_model.body.builtin import BUILTIN_BODY_PATH, load_builtin_body
 from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.commands.command_line import main
 from smpler_model.detectors.detector import detections_from
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.frames import Frame
