@@ -13,7 +13,6 @@ from smpler_model.bags.cameras import (
     CAMERA_INFO,
     COMPRESSED,
     IMAGE,
-    WITHOUT,
     CameraTopics,
     find_cameras,
     find_depth,
@@ -25,6 +24,7 @@ from smpler_model.bags.recovery import Definition
 from smpler_model.bags.stamp_order import Companions, StampedMessage, StampOrder, check_order
 from smpler_model.cameras.messages import Message, frame_from_messages, stamp_ns_of
 from smpler_model.frames import Frame
+from smpler_model.settings.bag import WITHOUT
 from smpler_model.source import SourceError
 
 __all__ = ["BagMessage", "BagReader", "CameraTopics", "SourceError", "Topic", "is_bag", "open_bag"]

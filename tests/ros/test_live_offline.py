@@ -12,9 +12,8 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.messages import stamp_ns_of
 from smpler_model.frames import Frame, People
-from smpler_model.parameters import check_values
 from smpler_ros.bags.bag_run import evaluate_bag
-from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
 from smpler_ros.messages.convert import header_message, people_from_message
 from smpler_ros.messages.images import camera_info_message, image_message
@@ -62,8 +61,8 @@ def play(bag: Path, peer: Peer, start_node: StartNode) -> dict[int, People]:
 
 
 def evaluate(bag: Path, checkpoint: Path, folder: Path) -> dict[int, People]:
-    values = check_values({"model": str(checkpoint), **PARAMETERS})
-    evaluate_bag(bag, folder, EvaluationConfig(values=values, outputs=("people",)))
+    values = {"model": str(checkpoint), "outputs": ("people",), **PARAMETERS}
+    evaluate_bag(bag, folder, EvaluationSettings.from_values(values))
     with open_bag(folder / "bag") as reader:
         return {
             each.time_ns: people_from_message(each.message)
