@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.commands.words import counted
 from smpler_ros.bags.plots import plot_errors
 from smpler_ros.bags.run_files import REPORT
@@ -56,9 +57,10 @@ def write_report(folder: Path, summary: Mapping[str, Any], tally: RunStatistics)
     sections.append("<h2>SHA-256</h2>" + _list(_flat(summary["sha256"])))
     title = escape(Path(summary["bag"]).name)
     body = "\n".join(sections)
-    (folder / REPORT).write_text(
+    write_text_atomically(
+        folder / REPORT,
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style><body>{body}</body></html>\n"
+        f"<style>{_STYLE}</style><body>{body}</body></html>\n",
     )
 
 

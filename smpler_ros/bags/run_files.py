@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.detectors.detector import Detections, detections_from
-from smpler_ros.bags.atomic_files import write_atomically
 from smpler_ros.bags.records import (
     FRAME_COLUMNS,
     PERSON_COLUMNS,
@@ -170,8 +170,7 @@ def choose_checkpoint(
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     """Write `summary.json` as a whole."""
-    text = json.dumps(summary, indent=2) + "\n"
-    write_atomically(folder / SUMMARY, lambda file: file.write(text.encode()))
+    write_text_atomically(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
 
 
 def _boxes_and_scores(found: Detections) -> list[Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_ros.bags.atomic_files import write_atomically
+from smpler_model.atomic_files import write_atomically
 
 Arrays = Mapping[str, NDArray[np.generic]]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, shipped_path
+from smpler_model.file_hashes import hash_each, hash_files
 from smpler_ros.bags.accuracy import CONVENTIONS
-from smpler_ros.bags.atomic_files import hash_file, hash_files
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import Evaluation
 from smpler_ros.bags.inputs import Input
@@ -64,7 +64,7 @@ def summarise(
         "accuracy": _accuracy(tally, source, config),
         "configuration": describe_configuration(config),
         "sha256": hash_inputs(engine, config)
-        | ({"bag": hash_files(source.reader.path)} if complete and config.hash_bag else {}),
+        | ({"bag": hash_each(source.reader.path)} if complete and config.hash_bag else {}),
         "versions": {name: version(name) for name in _PACKAGES}
         | {"python": platform.python_version()},
     }
@@ -79,13 +79,13 @@ def hash_inputs(engine: Engine, config: EvaluationSettings) -> dict[str, Any]:
     """Return the SHA-256 of the files that decide the results, and of the body's arrays."""
     name = config.model
     model = shipped_path(name) if name in SHIPPED_MODELS else Path(name)
-    hashes: dict[str, Any] = {"model": hash_file(model), "body": engine.hash_body()}
+    hashes: dict[str, Any] = {"model": hash_files([model]), "body": engine.hash_body()}
     for purpose, path in (
         ("detector", config.detector_weights),
         ("truth", config.truth),
     ):
         if path and Path(str(path)).is_file():
-            hashes[purpose] = hash_file(Path(str(path)))
+            hashes[purpose] = hash_files([Path(str(path))])
     return hashes
 
 

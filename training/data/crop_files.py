@@ -1,7 +1,5 @@
 """Synthetic crops in files: rendered once, read many times, changed a little each time."""
 
-import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -11,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import IterableDataset
 
+from smpler_model.atomic_files import write_atomically
 from smpler_model.body.skeleton import H36M_EVALUATED
 from smpler_model.network.geometry import rotation_to_ray
 from synthetic.crops import BACKGROUND, CropRenderer, DrawnCrops, join_crops
@@ -116,25 +115,12 @@ def render_file(renderer: CropRenderer, path: Path, seed: int, crops: int) -> No
     sizes = [_RENDER_BATCH] * (crops // _RENDER_BATCH) + [crops % _RENDER_BATCH]
     drawn = join_crops([renderer.draw_seen(size, generator) for size in sizes if size])
     arrays = {field.name: getattr(drawn, field.name).numpy() for field in fields(DrawnCrops)}
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    partial.replace(path)
+    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def shard_path(folder: Path, seed: int) -> Path:
     """Return the file that holds the crops of a seed."""
     return folder / f"{seed:07d}.npz"
-
-
-def hash_files(paths: list[Path]) -> str:
-    """Return the SHA-256 of files' contents, one after another."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def augment(
