@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import Literal
 
 from training.configuration import load_configuration
-from training.data.data_settings import CropData, TsvData
+from training.data.data_settings import (
+    CropData,
+    MixedData,
+    PhotoData,
+    TsvData,
+    find_crops,
+)
 from training.learning.losses import LossWeights
 
 Device = Literal["auto", "cpu", "cuda"]
 
 _OF_CROPS = (
     *("dense_share", "dense_weight", "dense_crops", "frame_weight", "length_weight"),
-    *("refine_only", "refined_crops", "early_size", "stage_weight", "vertex_step"),
+    *("refine_only", "vertex_step"),
 )
+_OF_CROPS_OR_PHOTOS = ("refined_crops", "early_size", "stage_weight")
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class TrainSettings:
     crop_side: int = 0
     stage: Literal["backbone", "smpler"] = "smpler"
     output: Path = Path("runs/nano")
-    data: CropData | TsvData = field(default_factory=CropData)
+    data: CropData | TsvData | PhotoData | MixedData = field(default_factory=CropData)
     initial: Path | None = None
     new_transformer: bool = False
     backbone_weights: Path | None = None
@@ -165,10 +172,7 @@ class TrainSettings:
                 raise ValueError(
                     f"{name} must not be negative, got {getattr(self, name)}; change it"
                 )
-        for name in _OF_CROPS:
-            given = getattr(self, name) not in (0, getattr(TrainSettings, name))
-            if given and not isinstance(self.data, CropData):
-                raise ValueError(f"{name} needs crops, got {self.data.kind}; leave it out")
+        self._check_data()
         self._check_what_learns()
         if self.early_size % 32:
             raise ValueError(
@@ -177,6 +181,14 @@ class TrainSettings:
             )
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; change it")
+
+    def _check_data(self) -> None:
+        needs = {name: "crops" for name in _OF_CROPS if find_crops(self.data) is None}
+        if isinstance(self.data, TsvData):
+            needs |= dict.fromkeys(_OF_CROPS_OR_PHOTOS, "crops or photos")
+        for name, needed in needs.items():
+            if getattr(self, name) not in (0, getattr(TrainSettings, name)):
+                raise ValueError(f"{name} needs {needed}, got {self.data.kind}; leave it out")
 
     def _check_what_learns(self) -> None:
         others = self.dense_share + self.first_guess_share + self.dense_weight
@@ -208,6 +220,7 @@ def crop_data(settings: TrainSettings) -> CropData:
     Raises:
         ValueError: it learns from other data.
     """
-    if not isinstance(settings.data, CropData):
+    crops = find_crops(settings.data)
+    if crops is None:
         raise ValueError(f"data must be crops, got {settings.data.kind}; give such a run")
-    return settings.data
+    return crops
