@@ -41,8 +41,8 @@ def open_source(
         camera: calibration of what took the images, if known; it goes before a bag's.
         image_topic: of a bag; if empty, the only one.
         settings: how a bag is read.
-        report: gets a sentence for each image that is left out because it cannot be read; they
-            are logged as warnings if None.
+        report: gets a sentence for each image that is left out because it cannot be read, and on
+            what is doubtful; they are logged as warnings if None.
 
     Raises:
         SourceError: there is no such input, or nothing that can be read.
@@ -141,7 +141,11 @@ def _open_bag(
         rate_hz = chosen.count / duration_s if duration_s > 0 else _FOLDER_RATE_HZ
         if camera is not None:
             chosen = replace(chosen, info=None)
-        frames = bag.read_frames([chosen], report=lambda topic, text: report(f"{topic}: {text}"))
+
+        def tell(topic: str, sentence: str) -> None:
+            report(f"{topic}: {sentence}")
+
+        frames = bag.read_frames([chosen], report=tell, note=tell)
         placed = (
             frame if camera is None else replace(frame, camera=camera) for _, frame in frames
         )

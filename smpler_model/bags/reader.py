@@ -7,6 +7,7 @@ of a few images, however large the bag is.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from smpler_model.bags.cameras import (
@@ -17,12 +18,14 @@ from smpler_model.bags.cameras import (
     find_cameras,
     find_depth,
     find_info,
+    namespace_of,
 )
 from smpler_model.bags.files import BagFile, Topic, is_bag, is_rosbag1, open_bag_files
 from smpler_model.bags.messages import MessageDecoder, MessageError
 from smpler_model.bags.recovery import Definition
 from smpler_model.bags.stamp_order import Companions, StampedMessage, StampOrder, check_order
-from smpler_model.cameras.messages import Message, frame_from_messages, stamp_ns_of
+from smpler_model.cameras.frame_reader import FrameReader, ImageSettings, Say
+from smpler_model.cameras.messages import CameraInfos, Message, stamp_ns_of
 from smpler_model.frames import Frame
 from smpler_model.settings.bag import WITHOUT
 from smpler_model.source import SourceError
@@ -139,10 +142,12 @@ class BagReader:
         report: TopicReport | None = None,
         start_ns: int | None = None,
         end_ns: int | None = None,
+        note: TopicReport | None = None,
     ) -> Iterator[tuple[str, Frame]]:
         """Give image topic and frame in the order of the images' stamps.
 
-        The calibration is the last before the image, or the first of the bag. Depth is that of the
+        The calibration is the last before the image that fits its size, or the first of the bag.
+        Depth is that of the
         nearest stamp. Images that come much too late to be put in order, or again with the stamp
         of the last, are left out; where a stamp is missing, the recording time takes its place.
 
@@ -151,13 +156,19 @@ class BagReader:
             report: gets what is left out and why.
             start_ns: the first recording time; None for the bag's.
             end_ns: the recording time to stop before; None for the bag's end.
+            note: gets what is doubtful of a camera's images, once.
 
         Raises:
             SourceError: the bag breaks off, or no image can be read; all before was given.
         """
         topics = {name for each in cameras for name in (each.image, each.info, each.depth) if name}
         order = StampOrder(len(topics), last=[each.image for each in cameras])
-        readers = [_CameraReader(each, order, self.first_message) for each in cameras]
+        readers = [
+            _CameraReader(
+                each, order, self.first_message, partial(note, each.image) if note else None
+            )
+            for each in cameras
+        ]
         given = 0
         reasons: list[str] = []
 
@@ -248,9 +259,15 @@ class _CameraReader:
         topics: CameraTopics,
         order: StampOrder,
         first_message: Callable[[str], Message | None],
+        say: Say | None,
     ) -> None:
         self.topics = topics
-        self._info = first_message(topics.info) if topics.info else None
+        self._infos = CameraInfos()
+        first = first_message(topics.info) if topics.info else None
+        if first is not None:
+            self._infos.add(first)
+        settings = ImageSettings(rectified=topics.rectified, yuv422=topics.yuv422)
+        self._reader = FrameReader(settings, say, name=namespace_of(topics.image))
         self._depths = Companions(
             topics.depth or "", topics.image, topics.depth_tolerance_ns, order
         )
@@ -263,16 +280,14 @@ class _CameraReader:
             ValueError: a frame that cannot be made of it.
         """
         if stamped.topic == self.topics.info:
-            self._info = stamped.message
+            self._infos.add(stamped.message)
         self._depths.add(stamped)
         if stamped.topic != self.topics.image:
             return None
         check_order(stamped.stamp_ns, self._last_ns)
         self._last_ns = stamped.stamp_ns
         depth = self._depths.nearest(stamped.stamp_ns) if self.topics.depth else None
-        frame = frame_from_messages(
-            stamped.message, self._info, depth, rectified=self.topics.rectified
-        )
+        frame = self._reader.read(stamped.message, self._infos.all(), depth)
         return replace(frame, stamp_ns=stamped.stamp_ns)
 
 

@@ -13,14 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from smpler_model.array_types import Floats
-
-COEFFICIENT_COUNTS = {
-    "none": (0,),
-    "plumb_bob": (4, 5),
-    "rational_polynomial": (8, 12, 14),
-    "equidistant": (4,),
-}
-"""Lens models, and how many coefficients each may have."""
+from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
 
 _UNDISTORT_CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-12)
 _NEAREST_DEPTH_M = 1e-3
@@ -37,7 +30,7 @@ class Camera:
         fy: vertical focal length, pixels.
         cx: horizontal principal point, pixels.
         cy: vertical principal point, pixels.
-        lens: a key of `COEFFICIENT_COUNTS`.
+        lens: a key of `lenses.COEFFICIENT_COUNTS`.
         coefficients: of the lens, in OpenCV's order.
         calibrated: False where the focal length was assumed from a field of view.
 
@@ -165,54 +158,3 @@ def camera_from_field_of_view(width: int, height: int, horizontal_fov_deg: float
         )
     focal = width / (2 * math.tan(math.radians(horizontal_fov_deg) / 2))
     return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, calibrated=False)
-
-
-def camera_from_camera_info(
-    *,
-    width: int,
-    height: int,
-    lens: str,
-    coefficients: ArrayLike,
-    k: ArrayLike,
-    p: ArrayLike,
-    rectified: bool,
-    binning: tuple[int, int] = (1, 1),
-    offset: tuple[int, int] = (0, 0),
-) -> Camera | None:
-    """Return the camera that the fields of a `sensor_msgs/CameraInfo` describe.
-
-    Args:
-        width: of the full calibrated image, pixels.
-        height: of the full calibrated image, pixels.
-        lens: `distortion_model`; empty for none.
-        coefficients: `d`.
-        k: (9) intrinsics of the raw image, row by row.
-        p: (12) projection of the rectified image, row by row.
-        rectified: the image is the rectified one, so `p` holds and the lens is undone.
-        binning: horizontal and vertical; 0 means 1, as in the message.
-        offset: left and top of the region of interest, full pixels.
-
-    Returns:
-        The camera, or None for an uncalibrated one, which by ROS's convention has k[0] = 0.
-
-    Raises:
-        ValueError: the values describe no camera.
-    """
-    k_matrix = np.asarray(k, np.float64).reshape(3, 3)
-    if k_matrix[0, 0] == 0:
-        return None
-    matrix = np.asarray(p, np.float64).reshape(3, 4)[:, :3] if rectified else k_matrix
-    d = tuple(float(value) for value in np.asarray(coefficients).ravel())
-    bent = not rectified and any(value != 0 for value in d)
-    x, y = (max(step, 1) for step in binning)
-    # Pixel centres are at whole numbers: the centre of a block of n pixels lies (n - 1) / 2 in.
-    return Camera(
-        width=width // x,
-        height=height // y,
-        fx=float(matrix[0, 0]) / x,
-        fy=float(matrix[1, 1]) / y,
-        cx=(float(matrix[0, 2]) - offset[0] - (x - 1) / 2) / x,
-        cy=(float(matrix[1, 2]) - offset[1] - (y - 1) / 2) / y,
-        lens=lens if bent else "none",
-        coefficients=d if bent else (),
-    )

@@ -10,6 +10,7 @@ from smpler_model.settings.setting import Settings, setting
 Gender = Literal["neutral", "male", "female"]
 Backend = Literal["auto", "plain", "eager", "compiled", "onnxruntime", "openvino", "cuda_graph"]
 Precision = Literal["auto", "float32", "half"]
+Yuv422 = Literal["uyvy", "yuyv"]
 
 DETECTORS = ("torchvision", "onnx", "motion", "full_image")
 DETECTOR_DESCRIPTION = (
@@ -31,6 +32,11 @@ class CameraSettings(Settings):
         minimum=1.0,
         maximum=179.0,
         live=True,
+    )
+    yuv422: Yuv422 = setting(
+        "uyvy",
+        "Byte order of images labelled yuv422: uyvy as ROS defines it, or yuyv, which older "
+        "drivers send under this name.",
     )
 
 

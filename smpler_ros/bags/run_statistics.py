@@ -94,6 +94,8 @@ class RunStatistics:
         latencies_ms: of the steps; one entry a batch.
         errors: over all, by `(camera,)`, and by `(camera, true id)`.
         course: by camera: stamps, MPJPE and PA-MPJPE of all pairs.
+        left_out: how often a topic's messages were not used, by topic and reason.
+        notes: topics, and sentences on what is doubtful of their images.
     """
 
     def __init__(self) -> None:
@@ -106,6 +108,7 @@ class RunStatistics:
         self.first_ns: dict[str, int] = {}
         self.last_ns: dict[str, int] = {}
         self.left_out: Counter[tuple[str, str]] = Counter()
+        self.notes: list[tuple[str, str]] = []
 
     def add_frame(self, frame: FrameRecord) -> None:
         """Take a frame; its people come with `add_person`."""
@@ -159,6 +162,10 @@ class RunStatistics:
         if key not in self.left_out and len(self.left_out) >= _LISTED_FAULTS:
             key = (topic, _OTHERS)
         self.left_out[key] += 1
+
+    def note(self, topic: str, sentence: str) -> None:
+        """Keep what is doubtful of a camera's images."""
+        self.notes.append((topic, sentence))
 
     def latencies(self) -> dict[str, dict[str, float]]:
         """Return mean and percentiles of each step, and of the sum of all, milliseconds."""

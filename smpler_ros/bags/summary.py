@@ -61,6 +61,7 @@ def summarise(
             {"topic": topic, "reason": reason, "count": count}
             for (topic, reason), count in tally.left_out.items()
         ],
+        "notes": [{"topic": topic, "note": note} for topic, note in tally.notes],
         "accuracy": _accuracy(tally, source, config),
         "configuration": describe_configuration(config),
         "sha256": hash_inputs(engine, config)

@@ -17,6 +17,7 @@ from rclpy.validate_full_topic_name import validate_full_topic_name
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import build_pipeline
+from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.pipeline import PipelineConfig
 from smpler_model.step_times import StepTimes
@@ -88,7 +89,7 @@ class Session:
             pipeline,
             self.statistics,
             report,
-            rectified=settings.rectified,
+            images=ImageSettings(rectified=settings.rectified, yuv422=settings.yuv422),
             person_labels=settings.person_labels,
         )
         self._live = live_output(settings)
