@@ -137,8 +137,10 @@ def _open_bag(
     with open_bag(path) as bag:
         topics = bag.choose_camera(image_topic, settings.info_topic, settings.depth_topic)
         chosen = with_settings(topics, settings)
-        duration_s = (bag.end_ns - bag.start_ns) / 1e9
-        rate_hz = chosen.count / duration_s if duration_s > 0 else _FOLDER_RATE_HZ
+        rate_hz = bag.rate_hz(chosen) or _FOLDER_RATE_HZ
+        if bag.foreign:
+            named = ", ".join(f"{topic} ({kind})" for topic, kind in bag.foreign.items())
+            report(f"topics without messages of ROS are left out: {named}")
         if camera is not None:
             chosen = replace(chosen, info=None)
 

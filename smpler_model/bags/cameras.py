@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from smpler_model.bags.files import Topic
+from smpler_model.bags.storage import Topic
 from smpler_model.cameras.encodings import DEFAULT_YUV422, DEPTH_ENCODINGS, Yuv422
 from smpler_model.cameras.messages import NS_PER_S, Message, is_compressed
 from smpler_model.settings.bag import BagSettings
