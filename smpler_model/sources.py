@@ -4,14 +4,14 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.bags.cameras import WITHOUT, CameraSettings
+from smpler_model.bags.cameras import with_settings
 from smpler_model.bags.files import check_one_recording
 from smpler_model.bags.reader import is_bag, open_bag
 from smpler_model.cameras.camera import Camera
@@ -19,6 +19,7 @@ from smpler_model.cameras.encodings import ImageError, Rgb, decode_picture
 from smpler_model.cameras.picture_header import PictureHeader, read_header
 from smpler_model.cameras.turning import turn_camera, turn_image
 from smpler_model.frames import Frame
+from smpler_model.settings.bag import WITHOUT, BagSettings
 from smpler_model.source import Report, Source, SourceError
 from smpler_model.video_files import is_cut
 
@@ -28,42 +29,13 @@ _FOLDER_RATE_HZ = 30.0
 _NEARLY = 0.9  # of the frames that a video promises: it may round
 
 
-@dataclass(frozen=True)
-class TopicNames:
-    """Which topics of a bag to read; empty names are found, `none` means without.
-
-    Attributes:
-        image: of the images.
-        info: of their CameraInfo.
-        depth: of the aligned depth images.
-        settings: what is known of the camera besides.
-    """
-
-    image: str = ""
-    info: str = ""
-    depth: str = ""
-    settings: CameraSettings = field(default_factory=CameraSettings)
-
-    def check_unneeded(self, name: str) -> None:
-        """Refuse names, and depth, for an input that has no topics.
-
-        Raises:
-            SourceError: something was asked for that only a bag has.
-        """
-        named = {self.image, self.info, self.depth} - {"", WITHOUT}
-        if named or self.settings.use_depth:
-            raise SourceError(
-                f"{name} must be a bag to have topics and depth images, and is none; give a bag, "
-                "or leave topics and use_depth out"
-            )
-
-
 @contextmanager
 def open_source(
     name: str,
     camera: Camera | None = None,
     *,
-    topics: TopicNames | None = None,
+    image_topic: str = "",
+    settings: BagSettings | None = None,
     report: Report | None = None,
 ) -> Iterator[Source]:
     """Open an input, and close it in the end.
@@ -71,7 +43,8 @@ def open_source(
     Args:
         name: of an image, a folder of images, a video file, a bag, or the number of a camera.
         camera: calibration of what took the images, if known; it goes before a bag's.
-        topics: of a bag.
+        image_topic: of a bag; if empty, the only one.
+        settings: how a bag is read.
         report: gets a sentence for each image that is left out because it cannot be read, and on
             what is doubtful; they are logged as warnings if None.
 
@@ -79,8 +52,9 @@ def open_source(
         SourceError: there is no such input, or nothing that can be read.
     """
     path, report = Path(name), report or logging.getLogger(__name__).warning
-    if topics and (name.isdigit() or (path.exists() and not is_bag(path))):
-        topics.check_unneeded(name)
+    settings = settings or BagSettings()
+    if name.isdigit() or (path.exists() and not is_bag(path)):
+        _check_unneeded(name, image_topic, settings)
     if name.isdigit():
         yield from _open_video(int(name), f"camera {name}", camera, report)
     elif not path.exists():
@@ -88,7 +62,7 @@ def open_source(
             f"the input must be a file, a folder or a camera number, got {name}; check the path"
         )
     elif is_bag(path):
-        yield from _open_bag(path, camera, topics or TopicNames(), report)
+        yield from _open_bag(path, camera, image_topic, settings, report)
     elif path.is_dir():
         yield _folder(path, camera, report)
     elif path.suffix.lower() in IMAGE_SUFFIXES:
@@ -140,6 +114,16 @@ def _read_stored(path: Path) -> tuple[Rgb, PictureHeader]:
     return turn_image(rgb, header.orientation), header
 
 
+def _check_unneeded(name: str, image_topic: str, settings: BagSettings) -> None:
+    """Refuse topics, and depth, for an input that has no topics."""
+    named = {image_topic, settings.info_topic, settings.depth_topic} - {"", WITHOUT}
+    if named or settings.use_depth:
+        raise SourceError(
+            f"{name} must be a bag to have topics and depth images, and is none; give a bag, "
+            "or leave topics and use_depth out"
+        )
+
+
 def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
@@ -178,11 +162,11 @@ def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> It
 
 
 def _open_bag(
-    path: Path, camera: Camera | None, topics: TopicNames, report: Report
+    path: Path, camera: Camera | None, image_topic: str, settings: BagSettings, report: Report
 ) -> Iterator[Source]:
     with open_bag(path) as bag:
-        camera_topics = bag.choose_camera(topics.image, topics.info, topics.depth)
-        chosen = topics.settings.apply(camera_topics)
+        topics = bag.choose_camera(image_topic, settings.info_topic, settings.depth_topic)
+        chosen = with_settings(topics, settings)
         rate_hz = bag.rate_hz(chosen) or _FOLDER_RATE_HZ
         if bag.foreign:
             named = ", ".join(f"{topic} ({kind})" for topic, kind in bag.foreign.items())
