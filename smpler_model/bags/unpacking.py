@@ -23,7 +23,9 @@ class DamageError(Exception):
     """Something in a bag's file is not whole; the message says what, in a few words."""
 
 
-def unpack(compression: str, data: bytes, size: int | None = None) -> tuple[bytes, str]:
+def unpack(
+    compression: str, data: bytes | memoryview, size: int | None = None
+) -> tuple[memoryview, str]:
     """Unpack what can be unpacked.
 
     Args:
@@ -36,10 +38,10 @@ def unpack(compression: str, data: bytes, size: int | None = None) -> tuple[byte
         where nothing is.
     """
     if size is not None and size > MAX_UNPACKED:
-        return b"", f"{size} bytes are said to be in one chunk"
+        return memoryview(b""), f"{size} bytes are said to be in one chunk"
     limit = MAX_UNPACKED if size is None else size
     if compression in ("", "none"):
-        content, reason = data[: limit + 1], ""
+        content, reason = memoryview(data)[: limit + 1], ""
     else:
         content, reason = _unpack(compression, data, limit + 1)
     if len(content) > limit:
@@ -79,7 +81,7 @@ def copy_files(paths: list[Path], folder: Path) -> Path:
     return folder / paths[0].name
 
 
-def _unpack(compression: str, data: bytes, limit: int) -> tuple[bytes, str]:
+def _unpack(compression: str, data: bytes | memoryview, limit: int) -> tuple[memoryview, str]:
     """Return at most `limit` bytes, and what is wrong with them."""
     unpacked = bytearray()
     pieces = (data[place : place + _PIECE] for place in range(0, len(data), _PIECE))
@@ -89,11 +91,11 @@ def _unpack(compression: str, data: bytes, limit: int) -> tuple[bytes, str]:
             if len(unpacked) >= limit:
                 break
     except DamageError as error:
-        return bytes(unpacked[:limit]), str(error)
-    return bytes(unpacked[:limit]), ""
+        return memoryview(unpacked)[:limit], str(error)
+    return memoryview(unpacked)[:limit], ""
 
 
-def _inflate(compression: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _inflate(compression: str, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     """Give unpacked bytes in parts of at most `_PART`.
 
     Raises:

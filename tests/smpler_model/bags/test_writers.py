@@ -50,6 +50,7 @@ STYLES = {
     "empty profile": Style(profile=""),
     "empty profile, no chunks": Style(profile="", chunk_messages=0),
     "no index": Style(has_index=False),
+    "no index of messages": Style(has_message_index=False),
     "no chunks": Style(chunk_messages=0, has_index=False),
     "lz4": Style(compression="lz4"),
     "one message a chunk": Style(chunk_messages=1),
@@ -150,6 +151,7 @@ CHANGES = {
         compression_format="lzma", compression_mode="FILE"
     ),
     "another storage": lambda about: about.update(storage_identifier="parquet"),
+    "no storage": lambda about: about.update(storage_identifier=""),
     "a version to come": lambda about: about.update(version=12),
     "no topics": lambda about: about.update(topics_with_message_count=[]),
     "another file's name": lambda about: about.update(relative_file_paths=["old_0.mcap"]),
