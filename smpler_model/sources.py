@@ -154,9 +154,6 @@ def _open_bag(
         camera_topics = bag.choose_camera(topics.image, topics.info, topics.depth)
         chosen = topics.settings.apply(camera_topics)
         rate_hz = bag.rate_hz(chosen) or _FOLDER_RATE_HZ
-        if bag.foreign:
-            named = ", ".join(f"{topic} ({kind})" for topic, kind in bag.foreign.items())
-            report(f"topics without messages of ROS are left out: {named}")
         if camera is not None:
             chosen = replace(chosen, info=None)
 
