@@ -1,6 +1,8 @@
 """Compressed bytes, unpacked within bounds: a few kB can stand for gigabytes."""
 
+import errno
 import importlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 MAX_UNPACKED = 256 * 1024**2
 """Bytes of one chunk or message; recorders write chunks of a few MB."""
 
+_LEFT_FREE = 512 * 1024**2  # bytes of a disk
 _PIECE, _PART = 64 * 1024, 1024 * 1024  # fed and taken at once; all before damage is kept
 _CODECS = {
     "bz2": (("bz2", "BZ2Decompressor"),),
@@ -62,20 +65,38 @@ def unpack_file(path: Path, folder: Path) -> tuple[Path, str]:
         The file there, `walk_0.mcap`, as far as it unpacks, and what is wrong, empty for nothing.
 
     Raises:
-        OSError: it cannot be read, or not be written.
+        OSError: it cannot be read, or the disk is nearly full.
     """
     target = folder / path.stem
     with path.open("rb") as packed, target.open("wb") as file:
         try:
-            for part in _inflate("zstd", iter(lambda: packed.read(_PIECE), b"")):
+            for number, part in enumerate(
+                _inflate("zstd", iter(lambda: packed.read(_PIECE), b""))
+            ):
+                if number % 64 == 0:
+                    _check_space(folder)
                 file.write(part)
         except DamageError as error:
             return target, str(error)
     return target, ""
 
 
+def _check_space(folder: Path) -> None:
+    """Leave some space for others: a few MB can stand for a whole disk of zeros.
+
+    Raises:
+        OSError: there is not more.
+    """
+    if shutil.disk_usage(folder).free < _LEFT_FREE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
 def copy_files(paths: list[Path], folder: Path) -> Path:
-    """Copy files into a folder, and return the first's copy."""
+    """Copy files into a folder, and return the first's copy.
+
+    Raises:
+        OSError: they cannot be read, or the disk is full.
+    """
     for path in paths:
         shutil.copyfile(path, folder / path.name)
     return folder / paths[0].name
