@@ -4,19 +4,20 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.bags.cameras import WITHOUT, CameraSettings
+from smpler_model.bags.cameras import with_settings
 from smpler_model.bags.files import check_one_recording
 from smpler_model.bags.reader import is_bag, open_bag
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.encodings import decode_picture
 from smpler_model.frames import Frame
+from smpler_model.settings.bag import WITHOUT, BagSettings
 from smpler_model.source import Report, Source, SourceError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -24,42 +25,13 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 _FOLDER_RATE_HZ = 30.0
 
 
-@dataclass(frozen=True)
-class TopicNames:
-    """Which topics of a bag to read; empty names are found, `none` means without.
-
-    Attributes:
-        image: of the images.
-        info: of their CameraInfo.
-        depth: of the aligned depth images.
-        settings: what is known of the camera besides.
-    """
-
-    image: str = ""
-    info: str = ""
-    depth: str = ""
-    settings: CameraSettings = field(default_factory=CameraSettings)
-
-    def check_unneeded(self, name: str) -> None:
-        """Refuse names, and depth, for an input that has no topics.
-
-        Raises:
-            SourceError: something was asked for that only a bag has.
-        """
-        named = {self.image, self.info, self.depth} - {"", WITHOUT}
-        if named or self.settings.use_depth:
-            raise SourceError(
-                f"{name} must be a bag to have topics and depth images, and is none; give a bag, "
-                "or leave topics and use_depth out"
-            )
-
-
 @contextmanager
 def open_source(
     name: str,
     camera: Camera | None = None,
     *,
-    topics: TopicNames | None = None,
+    image_topic: str = "",
+    settings: BagSettings | None = None,
     report: Report | None = None,
 ) -> Iterator[Source]:
     """Open an input, and close it in the end.
@@ -67,7 +39,8 @@ def open_source(
     Args:
         name: of an image, a folder of images, a video file, a bag, or the number of a camera.
         camera: calibration of what took the images, if known; it goes before a bag's.
-        topics: of a bag.
+        image_topic: of a bag; if empty, the only one.
+        settings: how a bag is read.
         report: gets a sentence for each image that is left out because it cannot be read, and on
             what is doubtful; they are logged as warnings if None.
 
@@ -75,8 +48,9 @@ def open_source(
         SourceError: there is no such input, or nothing that can be read.
     """
     path, report = Path(name), report or logging.getLogger(__name__).warning
-    if topics and (name.isdigit() or (path.exists() and not is_bag(path))):
-        topics.check_unneeded(name)
+    settings = settings or BagSettings()
+    if name.isdigit() or (path.exists() and not is_bag(path)):
+        _check_unneeded(name, image_topic, settings)
     if name.isdigit():
         yield from _open_video(int(name), f"camera {name}", camera)
     elif not path.exists():
@@ -84,7 +58,7 @@ def open_source(
             f"the input must be a file, a folder or a camera number, got {name}; check the path"
         )
     elif is_bag(path):
-        yield from _open_bag(path, camera, topics or TopicNames(), report)
+        yield from _open_bag(path, camera, image_topic, settings, report)
     elif path.is_dir():
         yield _folder(path, camera, report)
     elif path.suffix.lower() in IMAGE_SUFFIXES:
@@ -108,6 +82,16 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         got = "something else" if len(content) else "an empty one"
         raise SourceError(f"{path} must be an image file, got {got}; remove or repair it")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _check_unneeded(name: str, image_topic: str, settings: BagSettings) -> None:
+    """Refuse topics, and depth, for an input that has no topics."""
+    named = {image_topic, settings.info_topic, settings.depth_topic} - {"", WITHOUT}
+    if named or settings.use_depth:
+        raise SourceError(
+            f"{name} must be a bag to have topics and depth images, and is none; give a bag, "
+            "or leave topics and use_depth out"
+        )
 
 
 def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
@@ -148,11 +132,11 @@ def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> It
 
 
 def _open_bag(
-    path: Path, camera: Camera | None, topics: TopicNames, report: Report
+    path: Path, camera: Camera | None, image_topic: str, settings: BagSettings, report: Report
 ) -> Iterator[Source]:
     with open_bag(path) as bag:
-        camera_topics = bag.choose_camera(topics.image, topics.info, topics.depth)
-        chosen = topics.settings.apply(camera_topics)
+        topics = bag.choose_camera(image_topic, settings.info_topic, settings.depth_topic)
+        chosen = with_settings(topics, settings)
         rate_hz = bag.rate_hz(chosen) or _FOLDER_RATE_HZ
         if camera is not None:
             chosen = replace(chosen, info=None)

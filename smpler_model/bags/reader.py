@@ -16,7 +16,6 @@ from smpler_model.bags.cameras import (
     CAMERA_INFO,
     COMPRESSED,
     IMAGE,
-    WITHOUT,
     CameraTopics,
     find_cameras,
     find_depth,
@@ -31,6 +30,7 @@ from smpler_model.bags.storage import BagFile, Definitions, Topic
 from smpler_model.cameras.frame_reader import FrameReader, ImageSettings, Say
 from smpler_model.cameras.messages import NS_PER_S, CameraInfos, Message
 from smpler_model.frames import Frame
+from smpler_model.settings.bag import WITHOUT
 from smpler_model.source import SourceError
 
 __all__ = ["BagMessage", "BagReader", "CameraTopics", "SourceError", "Topic", "is_bag", "open_bag"]

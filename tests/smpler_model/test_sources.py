@@ -8,8 +8,9 @@ import pytest
 
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import Frame
+from smpler_model.settings.bag import BagSettings
 from smpler_model.source import SourceError
-from smpler_model.sources import TopicNames, open_source
+from smpler_model.sources import open_source
 from tests.bag_writer import camera_messages, write_bag
 
 HEIGHT, WIDTH, COUNT, RATE_HZ = 48, 64, 20, 10
@@ -136,5 +137,5 @@ def test_a_bag_is_a_source_too(tmp_path: Path, form: str) -> None:
     mine = Camera(32, 24, 70, 70, 16, 12)
     with open_source(str(path), mine) as source:
         assert next(source.frames).camera == mine
-    with open_source(str(path), topics=TopicNames(info="none")) as source:
+    with open_source(str(path), settings=BagSettings(info_topic="none")) as source:
         assert next(source.frames).camera is None
