@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from smpler_ros.bags.bag_run import evaluate_bag
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
+from smpler_ros.bags.settings import EvaluationSettings
 from tests.smpler_ros.bags.test_evaluation import stop_after
 from tests.smpler_ros.bags.test_ground_truth import write_npz
 from tests.smpler_ros.conftest import SMALL
 
 
 def test_a_row_without_numbers_is_named_and_the_rest_measured(
-    small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     poses = np.zeros((8, 72))
     path = write_npz(tmp_path / "whole.npz", small_bag, pose=poses)
@@ -44,7 +44,7 @@ def test_a_row_without_numbers_is_named_and_the_rest_measured(
 
 
 def test_a_truth_of_another_time_is_said(
-    small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     path = write_npz(tmp_path / "truth.npz", small_bag)
     with np.load(path) as truth:
