@@ -168,9 +168,6 @@ def _open_bag(
         topics = bag.choose_camera(image_topic, settings.info_topic, settings.depth_topic)
         chosen = with_settings(topics, settings)
         rate_hz = bag.rate_hz(chosen) or _FOLDER_RATE_HZ
-        if bag.foreign:
-            named = ", ".join(f"{topic} ({kind})" for topic, kind in bag.foreign.items())
-            report(f"topics without messages of ROS are left out: {named}")
         if camera is not None:
             chosen = replace(chosen, info=None)
 

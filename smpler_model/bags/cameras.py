@@ -100,13 +100,17 @@ def find_cameras(
 def find_info(image: str, topics: Mapping[str, Topic], *, alone: bool) -> tuple[str | None, bool]:
     """Return the CameraInfo topic of an image topic, and whether the images are rectified.
 
-    By ROS's convention it is called `camera_info` and lies beside the images. An only camera may
-    have an only CameraInfo elsewhere.
+    By ROS's convention it is called `camera_info` and lies beside the images. librealsense records
+    `image/data` and `info/camera_info`. An only camera may have an only CameraInfo elsewhere.
     """
     base = _without_transport(image)
     infos = [name for name, topic in topics.items() if topic.type == CAMERA_INFO and topic.count]
     rectified = is_rectified(base)
-    for name in (f"{base.rpartition('/')[0]}/camera_info", f"{base}/camera_info"):
+    beside = base.rpartition("/")[0]
+    for name in (
+        *(f"{beside}/camera_info", f"{base}/camera_info"),
+        f"{beside.rpartition('/')[0]}/info/camera_info",
+    ):
         if name in infos:
             return name, rectified
     return (infos[0] if alone and len(infos) == 1 else None), rectified
