@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -123,8 +123,12 @@ class BagWriter:
 
     def __exit__(self, *error: object) -> None:
         # A bag that an error interrupts is complete up to there.
-        with self._faults_named():
-            self._writer.close()
+        try:
+            with self._faults_named():
+                self._writer.close()
+        except OSError:
+            self._release()
+            raise
 
     def write(
         self, topic: str, kind: str, stamp_ns: int, message: Message, *, latched: bool = False
@@ -147,6 +151,15 @@ class BagWriter:
             content = self._serialize(kind, message)
             self._writer.write(self._connections[topic], stamp_ns, content)
         self.count += 1
+
+    def _release(self) -> None:
+        """Close the file that the writers of `rosbags` leave open where it cannot be finished."""
+        for owner in (self._writer, getattr(self._writer, "storage", None)):
+            for name in ("bio", "conn"):
+                file = getattr(owner, name, None)
+                with suppress(OSError, sqlite3.Error):  # said already
+                    if file is not None:
+                        file.close()
 
     @contextmanager
     def _faults_named(self) -> Iterator[None]:

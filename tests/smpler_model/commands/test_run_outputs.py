@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from smpler_model.__main__ import main
+from smpler_model.commands.command_line import main
 from smpler_model.drawing.video import count_images
 from tests.bag_writer import camera_messages, write_bag
 from tests.full_disk import room_for

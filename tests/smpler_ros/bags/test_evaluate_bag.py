@@ -232,8 +232,6 @@ def test_results_stay_out_of_the_bag_s_folder(
         assert sorted(bag.iterdir()) == before
 
 
-# The writers of `rosbags` leave a file that cannot be finished to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_a_failure_and_the_run_goes_on_later(
     small_bag: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -139,8 +139,6 @@ def test_names_that_sqlite_reads_otherwise_are_refused(
     assert not list(tmp_path.iterdir())
 
 
-# The writers of `rosbags` leave a file that cannot be finished to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", BAG_FORMATS)
 def test_a_full_disk_is_a_failure(
     kind: BagFormat, tmp_path: Path, capsys: pytest.CaptureFixture[str]
