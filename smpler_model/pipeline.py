@@ -250,7 +250,7 @@ def turns_to_camera(camera: Camera, crops: Crops) -> NDArray[np.float64]:
     A person at the edge of a wide image who looks into the camera looks past its axis; a crop does
     not show that.
     """
-    rays = torch.from_numpy(camera.unproject(crops.centres_px))
+    rays = torch.from_numpy(camera.unproject_inwards(crops.centres_px))
     return np.asarray(rotation_to_ray(rays).numpy())
 
 
