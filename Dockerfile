@@ -26,20 +26,21 @@ RUN apt-get update \
     && rosdep install --from-paths . smpler_msgs --ignore-src --skip-keys rviz2 -y \
     && rm -rf /var/lib/apt/lists/*
 
-# .venv with --system-site-packages on top of the installation: PyTorch for CUDA, and the rest.
-COPY Makefile pyproject.toml constraints.txt ./
+# .venv with --system-site-packages on top of the installation: PyTorch for CUDA, the rest, and
+# this package's commands.
+COPY Makefile pyproject.toml constraints.txt setup.py setup.cfg LICENSE ./
 COPY tools tools
-RUN . "/opt/ros/$ROS_DISTRO/setup.bash" \
-    && { make setup PYTHON=/usr/bin/python3 || { cat .ros/set_up.log; exit 1; }; }
-
-# Messages by the distribution's Python, whose generators fit; programs get .venv's.
-COPY setup.py setup.cfg LICENSE ./
 COPY resource resource
 COPY launch launch
 COPY config config
 COPY smpler_model smpler_model
 COPY smpler_ros smpler_ros
+COPY synthetic synthetic
 COPY training training
+RUN . "/opt/ros/$ROS_DISTRO/setup.bash" \
+    && { make setup PYTHON=/usr/bin/python3 || { cat .ros/set_up.log; exit 1; }; }
+
+# Messages by the distribution's Python, whose generators fit; programs get .venv's.
 RUN . "/opt/ros/$ROS_DISTRO/setup.bash" \
     && . .ros/environment.sh \
     && python -m colcon build --base-paths . smpler_msgs \

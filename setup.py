@@ -1,12 +1,18 @@
 """Packaging of smpler_ros; its dependencies are in package.xml and pyproject.toml."""
 
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 
 def share_files() -> list[tuple[str, list[str]]]:
-    """Return the files that ROS looks up in the package's share folder."""
+    """Return the files that ROS looks up in the package's share folder.
+
+    None for an editable install: copies of them would grow old beside the clone's own.
+    """
+    if "editable_wheel" in sys.argv:
+        return []
     share = "share/smpler_ros"
     folders = [
         (f"{share}/{name}", sorted(str(file) for file in Path(name).glob("*.*")))
@@ -35,6 +41,7 @@ setup(
     entry_points={
         "console_scripts": [
             "evaluate_bag = smpler_ros.evaluate_bag:main",
+            "smpler = smpler_model.__main__:main",
             "smpler_node = smpler_ros.smpler_node:main",
             "synthetic_bag = smpler_ros.synthetic_bag:main",
             "synthetic_camera = smpler_ros.synthetic_camera:main",

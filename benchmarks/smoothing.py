@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Generator
 
 from benchmarks.timing import format_table, write_results
+from smpler_model.array_types import Floats
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
@@ -39,8 +39,6 @@ from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
 from synthetic.people.motions import RATE_HZ, Leg, Motion, make_motion
 from synthetic.scene import SyntheticScene
-
-Floats = NDArray[np.float64]
 
 CAMERA_FROM_WORLD = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
 CAMERA_M = np.array([-3.6, 0.0, 1.3])  # in the world, looking along x

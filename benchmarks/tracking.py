@@ -24,11 +24,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Generator
 
 from benchmarks.timing import format_table, write_results
+from smpler_model.array_types import Floats
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
@@ -47,12 +47,11 @@ _EMPTY_S = 2.0  # before anybody comes, for `motion` to learn the room
 _WINGS_M = 4.2
 _LANES_M = (0.0, 1.0)  # behind the room's middle, so that one hides the other
 
-Floats = NDArray[np.float64]
 FindBoxes = Callable[[SceneFrame], Detections]
 
 
 @dataclass
-class Tally:
+class TrackingCounts:
     """Counts over sequences.
 
     Attributes:
@@ -161,10 +160,12 @@ def find_motion(detector: MotionDetector, shown: SceneFrame) -> Detections:
     return detector.detect(shown.frame.rgb)
 
 
-def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, Tally]:
+def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, TrackingCounts]:
     """Count over sequences, for each way of finding boxes."""
     body = Body(load_builtin_body())
-    tallies = {name: Tally() for name in ("people in view", "every pixel", "faulty", "motion")}
+    tallies = {
+        name: TrackingCounts() for name in ("people in view", "every pixel", "faulty", "motion")
+    }
     for seed in range(sequences):
         scene = make_crossing(body, seed)
         motion = MotionDetector()
@@ -193,7 +194,7 @@ def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, Ta
     return tallies
 
 
-def tabulate(tallies: dict[str, Tally], sequences: int) -> str:
+def tabulate(tallies: dict[str, TrackingCounts], sequences: int) -> str:
     """Return a table, detectors down."""
     rows = [
         [name, tally.switches, f"{tally.missed / max(tally.people, 1):.1%}", tally.false]

@@ -21,7 +21,7 @@ from smpler_model.network.config import find_model
 from synthetic.crops import CropRenderer
 from synthetic.tsv_files import write_tsv_dataset
 from training.data.data_settings import TsvData, TsvSet
-from training.data.labelled_people import People
+from training.data.labelled_people import LabelledPeople
 from training.data.tsv_source import TsvSource
 from training.learning.learner import Learner
 from training.learning.objectives import PeopleObjective
@@ -58,7 +58,7 @@ def forms(device: torch.device) -> dict[str, dict[str, Any]]:
 
 
 def measure_steps(
-    settings: TrainSettings, batch: People, seconds: float, processes: Processes
+    settings: TrainSettings, batch: LabelledPeople, seconds: float, processes: Processes
 ) -> list[Row]:
     """Time whole steps: forward, backward and update."""
     rows: list[Row] = []
@@ -72,7 +72,7 @@ def measure_steps(
     return rows
 
 
-def time_steps(learner: Learner[People], batch: People, seconds: float) -> float:
+def time_steps(learner: Learner[LabelledPeople], batch: LabelledPeople, seconds: float) -> float:
     """Return the median time of a step, seconds; a step ends when its losses are known."""
     learner.step([batch])
     times: list[float] = []

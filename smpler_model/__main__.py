@@ -1,4 +1,4 @@
-"""The command line: `python -m smpler_model COMMAND`."""
+"""The command line: `smpler COMMAND`, or `python -m smpler_model COMMAND`."""
 
 import argparse
 import logging
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m smpler_model", description="SMPL bodies from single images."
+        prog="smpler", description="SMPL bodies from images, videos and bags."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (info, run, export):

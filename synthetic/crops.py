@@ -70,7 +70,7 @@ class CropStyle:
 
 
 @dataclass(frozen=True)
-class Crops:
+class DrawnCrops:
     """b square crops of s pixels, RGB, each around one person.
 
     Attributes:
@@ -98,9 +98,11 @@ class Crops:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, rows: Tensor | slice) -> Crops:
+    def __getitem__(self, rows: Tensor | slice) -> DrawnCrops:
         """Return some of the crops."""
-        return Crops(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return DrawnCrops(
+            **{field.name: getattr(self, field.name)[rows] for field in fields(self)}
+        )
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,9 @@ class CropRenderer:
         atlas = make_atlas(body.v_template, body.weights, joints)
         self.wardrobe = Wardrobe(body.faces.long(), atlas, self.volume)
 
-    def draw_seen(self, b: int, generator: Generator) -> Crops:
+    def draw_seen(self, b: int, generator: Generator) -> DrawnCrops:
         """Draw crops until there are b of people who can be seen; see `CropStyle.least_seen`."""
-        kept: list[Crops] = []
+        kept: list[DrawnCrops] = []
         while (missing := b - sum(map(len, kept))) > 0:
             crops = self.draw(min(missing + 1, b), generator)
             seen = (crops.parts != BACKGROUND).float().mean((1, 2))
@@ -139,7 +141,7 @@ class CropRenderer:
         return join_crops(kept)
 
     @torch.no_grad()
-    def draw(self, b: int, generator: Generator) -> Crops:
+    def draw(self, b: int, generator: Generator) -> DrawnCrops:
         """Draw b crops from a CPU generator; the same seed gives the same crops."""
         world_from_camera = draw_cameras(b, generator)
         person = self._draw_people(world_from_camera, torch.zeros(b, 2), generator)
@@ -157,7 +159,7 @@ class CropRenderer:
         h36m = self.body.h36m_joints(person.vertices_m)
         points = torch.cat((person.joints_m, h36m), 1)
         pixels = project(points, intrinsics)
-        return Crops(
+        return DrawnCrops(
             images=(image * 255 + 0.5).to(torch.uint8),
             parts=parts,
             coordinates=coordinates,
@@ -260,10 +262,12 @@ class CropRenderer:
         return parts.to(torch.uint8), coordinates.to(torch.uint8)
 
 
-def join_crops(parts: Sequence[Crops]) -> Crops:
+def join_crops(parts: Sequence[DrawnCrops]) -> DrawnCrops:
     """Return the crops of several batches as one."""
-    names = [field.name for field in fields(Crops)]
-    return Crops(**{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+    names = [field.name for field in fields(DrawnCrops)]
+    return DrawnCrops(
+        **{name: torch.cat([getattr(part, name) for part in parts]) for name in names}
+    )
 
 
 def draw_windows(

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator
 
+from smpler_model.array_types import Floats
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.drawing.raster import Raster, rasterise
@@ -34,7 +35,6 @@ from synthetic.world.lighting import draw_lights
 from synthetic.world.painting import paint, thicken
 from synthetic.world.rooms import draw_rooms
 
-Floats = NDArray[np.float64]
 CameraMotion = Literal["still", "pan", "drive"]
 Background = Literal["room", "plain"]
 

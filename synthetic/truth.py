@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
-from smpler_model.frames import Floats, Frame, People, TranslationSource
+from smpler_model.frames import Frame, People, TranslationSource
 from smpler_model.people.tracker import TrackState
 
 LEAST_SEEN_PX = 40  # a person with fewer pixels in the image is not in it

@@ -22,7 +22,7 @@ from torch import Generator
 from smpler_model.body.skeleton import H36M_EVALUATED, LABELLED_EVALUATED, LABELLED_JOINTS
 from smpler_model.body.smpl import Body
 from synthetic.camera.cameras import project
-from synthetic.crops import CropRenderer, Crops
+from synthetic.crops import CropRenderer, DrawnCrops
 
 _BATCH = 16
 _JPEG_QUALITY = 95
@@ -73,7 +73,7 @@ def write_tsv_dataset(
 
 
 @torch.no_grad()
-def make_labels(body: Body, crops: Crops) -> list[dict[str, Any]]:
+def make_labels(body: Body, crops: DrawnCrops) -> list[dict[str, Any]]:
     """Return the labels of crops, one dictionary each, under the released fields' names.
 
     Joints in the image are in pixels; those in space are in metres, in the camera's axes, with the

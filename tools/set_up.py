@@ -47,6 +47,7 @@ def main() -> int:
         ros = find_ros_installation(BASE_PYTHON)
         changed = set_up_environment(ros)
         changed = set_up_interfaces(ros, changed) or changed
+        changed = set_up_commands() or changed
     except SetUpError as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
@@ -118,6 +119,23 @@ def set_up_interfaces(ros: RosInstallation | None, environment_changed: bool) ->
     return True
 
 
+def set_up_commands() -> bool:
+    """Install the project into `.venv`, editable, with its commands; return whether it was needed.
+
+    Raises:
+        SetUpError: pip fails.
+    """
+    texts = [(ROOT / name).read_text() for name in ("setup.py", "setup.cfg")]
+    wanted = fingerprint(texts, [str(ROOT), (VENV / "set_up.stamp").read_text()])
+    stamp = Stamp(VENV / "commands.stamp")
+    if stamp.matches(wanted):
+        return False
+    options = ["--no-deps", "--no-build-isolation", "--quiet", "--editable"]
+    run_pip([*options, str(ROOT)], "the project")
+    stamp.write(wanted)
+    return True
+
+
 def dependency_groups() -> str:
     """Return the text of pyproject.toml's dependency groups."""
     text = (ROOT / "pyproject.toml").read_text()
@@ -153,7 +171,20 @@ def pip_install(*groups: str, options: tuple[str, ...] = ()) -> None:
         wanted = ["--upgrade", "pip"]  # the pip that comes with Python may not know groups
     else:
         wanted = [word for group in groups for word in ("--group", group)]
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", *arguments, *wanted]
+    run_pip([*arguments, *wanted], "the pinned packages")
+
+
+def run_pip(arguments: list[str], what: str) -> None:
+    """Run pip's command `install` in `.venv`.
+
+    Args:
+        arguments: of the command.
+        what: is installed, for the error.
+
+    Raises:
+        SetUpError: pip fails.
+    """
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", *arguments]
     result = run_logged(command, LOG, cwd=ROOT)
     if result.returncode == 0:
         return
@@ -165,7 +196,7 @@ def pip_install(*groups: str, options: tuple[str, ...] = ()) -> None:
     lines = result.stdout.strip().splitlines() or ["it printed nothing"]
     reason = next((line for line in lines if line.startswith("ERROR")), lines[-1])
     raise SetUpError(
-        f"pip could not install the pinned packages ({reason}); the log is {LOG.relative_to(ROOT)}"
+        f"pip could not install {what} ({reason}); the log is {LOG.relative_to(ROOT)}"
     )
 
 

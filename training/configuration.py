@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar
 
 import yaml
 
+from smpler_model.atomic_files import write_text_atomically
+
 Settings = TypeVar("Settings")
 
 _POWER_OF_TEN = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # YAML 1.1 reads 2e-4 as text
@@ -90,7 +92,7 @@ def plain_values(settings: Any) -> dict[str, Any]:  # noqa: ANN401 - any setting
 
 def write_configuration(settings: Any, path: Path) -> None:  # noqa: ANN401 - any dataclass
     """Write settings with every default resolved, so that they can be run again."""
-    path.write_text(yaml.safe_dump(plain_values(settings), sort_keys=False), encoding="utf-8")
+    write_text_atomically(path, yaml.safe_dump(plain_values(settings), sort_keys=False))
 
 
 def _place(content: Any, names: Sequence[str], value: object) -> None:  # noqa: ANN401 - YAML

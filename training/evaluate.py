@@ -30,11 +30,11 @@ from smpler_model.body.smpl_file import Gender, load_smpl_file
 from smpler_model.checkpoints.files import load_backbone_model, load_model, read_checkpoint
 from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX
 from smpler_model.checkpoints.official_layout import BODY_PREFIX
+from smpler_model.file_hashes import hash_files
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
 from smpler_model.network.config import find_model
 from smpler_model.network.smpler import BackboneModel
 from training.configuration import load_configuration, plain_values, write_configuration
-from training.data.crop_files import hash_files
 from training.data.data_settings import TsvSet
 from training.data.datasets import TsvDataset
 from training.data.labelled_people import Fault, collate

@@ -7,7 +7,6 @@ it goes on from the last checkpoint as if it had not stopped.
 import argparse
 import json
 import logging
-import os
 import shutil
 import sys
 import time
@@ -18,6 +17,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from smpler_model.atomic_files import write_atomically, write_text_atomically
 from smpler_model.checkpoints.files import read_checkpoint, save_checkpoint
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
 from training.configuration import plain_values, write_configuration
@@ -139,7 +139,7 @@ class Run:
         """Write the checkpoint, and the weights to evaluate and ship; each is whole."""
         if self.processes.is_first:
             content = {"learner": self.learner.state(), "record": self.record, "best": self.best}
-            save_whole(content, self.checkpoint)
+            write_atomically(self.checkpoint, lambda file: torch.save(content, file))
             self.export(self.settings.output / WEIGHTS)
         self.processes.wait()
 
@@ -207,9 +207,7 @@ class Run:
                 continue
             if is_kept:
                 kept.append(f"{line}\n")
-        partial = self.log.with_name(f".{self.log.name}.{os.getpid()}")
-        partial.write_text("".join(kept), encoding="utf-8")
-        partial.replace(self.log)
+        write_text_atomically(self.log, "".join(kept))
 
 
 def read_record(initial: Path | None) -> dict[str, Any] | None:
@@ -236,19 +234,6 @@ def check_room(folder: Path, learner: Learner[Any]) -> None:
             f"checkpoints need {needed / 1e9:.1f} GB, got {free / 1e9:.1f} GB free in {folder}; "
             "make room or give another output folder"
         )
-
-
-def save_whole(content: dict[str, Any], path: Path) -> None:
-    """Write a file that is there as a whole or not at all, even if the power fails."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_scalars(board: SummaryWriter, numbers: dict[str, float], step: int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from smpler_model.atomic_files import write_atomically
 from smpler_model.body.archives import read_npz
 from smpler_model.body.arrays import BodyArrays, Floats
 from smpler_model.body.safe_pickle import array_from_pickled, load_pickle
@@ -151,14 +152,14 @@ def arrays_from_smplx(model: nn.Module, regressor: Floats | None = None) -> Body
 
 def save_smpl_npz(arrays: BodyArrays, path: str | Path) -> None:
     """Write a body in SMPL's layout, compressed, which `load_smpl_file` reads."""
-    with Path(path).open("wb") as file:
-        np.savez_compressed(file, **_layout_from_arrays(arrays))
+    layout = _layout_from_arrays(arrays)
+    write_atomically(Path(path), lambda file: np.savez_compressed(file, **layout))
 
 
 def save_smpl_pickle(arrays: BodyArrays, path: str | Path) -> None:
     """Write a body in SMPL's layout as a pickle of plain arrays, which `smplx` reads as well."""
-    with Path(path).open("wb") as file:
-        pickle.dump(_layout_from_arrays(arrays), file, protocol=2)
+    layout = _layout_from_arrays(arrays)
+    write_atomically(Path(path), lambda file: pickle.dump(layout, file, protocol=2))
 
 
 _READERS = {".npz": read_npz, ".pkl": load_pickle}

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from smpler_model.cameras.camera import Camera, camera_from_camera_info
 
 _REMEDY = "use a file as ROS's camera_calibration writes it"
+_LENS = "plumb_bob"  # of files that name none
 _IDENTITY_P = (1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0, 0)
+_MOST_LETTERS = 60
 
 
 def read_camera_info(path: Path, *, rectified: bool = False) -> Camera:
@@ -23,19 +24,11 @@ def read_camera_info(path: Path, *, rectified: bool = False) -> Camera:
         ValueError: the file is no calibration, or one that no camera has.
         OSError: it cannot be read.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError):
-        content = None
+    content = _read_yaml(path)
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} must be a calibration in YAML, got something else; {_REMEDY}")
     try:
         camera = _camera_from(content, rectified)
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path} must be a calibration with image_width, image_height, camera_matrix and "
-            f"distortion_coefficients, got none that is complete ({error}); {_REMEDY}"
-        ) from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if camera is None:
@@ -43,17 +36,79 @@ def read_camera_info(path: Path, *, rectified: bool = False) -> Camera:
     return camera
 
 
-def _camera_from(content: Mapping[str, Any], rectified: bool) -> Camera | None:
-    coefficients = content.get("distortion_coefficients", {"data": ()})
-    projection = content.get("projection_matrix")
-    if rectified and projection is None:
-        raise KeyError("projection_matrix")
+def _read_yaml(path: Path) -> object:
+    """Return what a YAML file holds, None where it is no YAML."""
+    try:
+        return yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, ValueError, RecursionError):  # its dates and numbers raise ValueError
+        return None
+
+
+def _camera_from(content: Mapping[object, object], rectified: bool) -> Camera | None:
+    has_projection = rectified or "projection_matrix" in content
+    has_lens = "distortion_coefficients" in content
+    lens = content.get("distortion_model", _LENS)
+    if not isinstance(lens, str):
+        raise ValueError(f"distortion_model must be a name, got {_show(lens)}; {_REMEDY}")
     return camera_from_camera_info(
-        width=int(content["image_width"]),
-        height=int(content["image_height"]),
-        lens=str(content.get("distortion_model", "plumb_bob")),
-        coefficients=coefficients["data"],
-        k=content["camera_matrix"]["data"],
-        p=projection["data"] if projection is not None else _IDENTITY_P,
+        width=_read_size(content, "image_width"),
+        height=_read_size(content, "image_height"),
+        lens=lens,
+        coefficients=_read_matrix(content, "distortion_coefficients") if has_lens else (),
+        k=_read_matrix(content, "camera_matrix", 9),
+        p=_read_matrix(content, "projection_matrix", 12) if has_projection else _IDENTITY_P,
         rectified=rectified,
     )
+
+
+def _read_size(content: Mapping[object, object], name: str) -> int:
+    value = _read_number(_find(content, name))
+    if value is None or not value.is_integer():
+        raise ValueError(
+            f"{name} must be a number of pixels, got {_show(content[name])}; {_REMEDY}"
+        )
+    return int(value)
+
+
+def _read_matrix(content: Mapping[object, object], name: str, count: int = 0) -> list[float]:
+    """Return the numbers below a name, row by row: of a list, or of a list of rows."""
+    matrix = _find(content, name)
+    data = matrix.get("data") if isinstance(matrix, Mapping) else matrix
+    rows = data if isinstance(data, list) else [None]
+    values = [value for row in rows for value in (row if isinstance(row, list) else [row])]
+    numbers = [number for number in map(_read_number, values) if number is not None]
+    if len(numbers) < len(values) or count not in (0, len(values)):
+        expected = f"{count} numbers" if count else "a list of numbers"
+        got = f"{len(values)} values" if isinstance(data, list) else _show(data)
+        raise ValueError(f"{name} must have {expected} as its data, got {got}; {_REMEDY}")
+    return numbers
+
+
+def _find(content: Mapping[object, object], name: str) -> object:
+    if name not in content:
+        raise ValueError(
+            "a calibration must have image_width, image_height, camera_matrix and "
+            f"distortion_coefficients, got none that is complete ('{name}' is missing); {_REMEDY}"
+        )
+    return content[name]
+
+
+def _read_number(value: object) -> float | None:
+    """Return a number, also one that YAML takes for a text (1e-3), None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _show(value: object) -> str:
+    """Return a value in short; of a list or mapping, which may hold itself, its kind."""
+    if not isinstance(value, int | float | str):
+        return "nothing" if value is None else f"a {type(value).__name__}"
+    try:
+        text = repr(value)
+    except ValueError:  # more digits than Python writes
+        return "a number of many digits"
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."

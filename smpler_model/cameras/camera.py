@@ -8,11 +8,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from smpler_model.array_types import Floats
 from smpler_model.cameras.lenses import COEFFICIENT_COUNTS, Lens, lens_of
-
-Floats = NDArray[np.float64]
 
 _NEAREST_DEPTH_M = 1e-3
 _INWARD_STEPS = 30

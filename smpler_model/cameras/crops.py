@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from smpler_model.array_types import Floats
+
 Bytes = NDArray[np.uint8]
 
 CROP_MARGIN = 1.2

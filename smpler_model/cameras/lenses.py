@@ -25,7 +25,7 @@ from numpy.polynomial.polynomial import (
 )
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from smpler_model.array_types import Floats
 
 COEFFICIENT_COUNTS = {
     "none": (0,),

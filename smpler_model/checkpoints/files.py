@@ -3,7 +3,6 @@
 Files are read with PyTorch's restricted unpickler, which runs no code of theirs.
 """
 
-import os
 import pickle
 import re
 import warnings
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from smpler_model.atomic_files import write_atomically
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.fit import (
     CheckpointError,
@@ -139,6 +139,7 @@ def save_checkpoint(
 
     Raises:
         ValueError: the body has no 17-joint regressor, which the layout asks for.
+        OSError: the file cannot be written; one that was there is as it was.
     """
     path = Path(path)
     state = {_official_key(key): values for key, values in model.state_dict().items()}
@@ -147,12 +148,8 @@ def save_checkpoint(
         state = {key: v.to(dtype) if key in learned else v for key, v in state.items()}
     if include_body:
         state |= official_from_body(model.body.arrays())
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save({"model": state, **(other or {})}, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    content = {"model": state, **(other or {})}
+    write_atomically(path, lambda file: torch.save(content, file))
 
 
 def read_data(path: Path) -> Any:  # noqa: ANN401 - a file holds what it holds

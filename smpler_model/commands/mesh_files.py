@@ -6,6 +6,7 @@ import numpy as np
 import trimesh
 from numpy.typing import ArrayLike
 
+from smpler_model.atomic_files import write_atomically
 from smpler_model.drawing.overlay import colour_of
 from smpler_model.frames import FrameResult
 
@@ -39,7 +40,8 @@ def write_meshes(path: Path, result: FrameResult, faces: ArrayLike) -> None:
     for track_id, vertices in zip(people.ids.tolist(), people.vertices_m, strict=True):
         scene.add_geometry(_mesh(vertices, faces, track_id), geom_name=f"person_{track_id}")
     exported = scene.export(file_type=kind)  # type: ignore[no-untyped-call]
-    path.write_bytes(exported.encode() if isinstance(exported, str) else exported)
+    content = exported.encode() if isinstance(exported, str) else exported
+    write_atomically(path, lambda file: file.write(content), sync=False)
 
 
 def _mesh(vertices: ArrayLike, faces: ArrayLike, track_id: int) -> trimesh.Trimesh:

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.atomic_files import write_atomically
+
 Image = NDArray[np.uint8]
 
 _CODEC = "mp4v"  # MPEG-4 part 2: of what OpenCV's wheels can write, what most players show
@@ -82,7 +84,7 @@ class OverlayImages:
         done, content = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
         if not done:
             raise OSError(f"OpenCV cannot write {path} ({rgb.shape[1]}x{rgb.shape[0]})")
-        path.write_bytes(content.tobytes())
+        write_atomically(path, lambda file: file.write(content.tobytes()), sync=False)
 
     def close(self) -> None:
         """Nothing is left to do."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
+from smpler_model.atomic_files import write_atomically
 from smpler_model.frames import FrameResult, People, TranslationSource
 from smpler_model.people.tracker import TrackState
 
@@ -109,10 +110,7 @@ class ArraysFile:
             key: np.concatenate([part[key] for part in self._people])
             for key in (self._people[0] if self._people else ())
         }
-        part = self._path.with_suffix(".part")
-        with part.open("wb") as file:
-            np.savez_compressed(file, **frames, **people)
-        part.replace(self._path)
+        write_atomically(self._path, lambda file: np.savez_compressed(file, **frames, **people))
 
 
 RESULT_FILES: dict[str, Callable[[Path], ResultFile]] = {

@@ -20,7 +20,7 @@ from smpler_model.parameters import PARAMETERS, Value
 from smpler_model.ros_parameters import BAG_PARAMETERS, choose
 
 if TYPE_CHECKING:
-    from smpler_model.commands.runner import OutputConfig
+    from smpler_model.commands.runner import FileOutputs
     from smpler_model.frames import Frame
     from smpler_model.source import Source
 
@@ -91,7 +91,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Find people and write files.
 
     Returns:
-        0, or 130 where Ctrl-C ended it; what was computed is kept.
+        0; 1 where not a single frame has a result; 130 where Ctrl-C ended it. What was computed is
+        kept.
 
     Raises:
         ValueError: an input, model, body or parameter that does not fit.
@@ -125,7 +126,7 @@ def run(chosen: argparse.Namespace) -> int:
             source = _shorten(source, chosen.frames)
         overlay_mesh = bool(given.get(_OVERLAY_MESH.name, _OVERLAY_MESH.default))
         config = _output_config(chosen, folder, overlay_mesh=overlay_mesh)
-        return _process(source, values, config)
+        return _process(source, values, config, left_out)
 
 
 class _LeftOut:
@@ -145,7 +146,9 @@ class _LeftOut:
                 _warn(f"{count} times in all: {text}")
 
 
-def _process(source: "Source", values: dict[str, Value], config: "OutputConfig") -> int:
+def _process(
+    source: "Source", values: dict[str, Value], config: "FileOutputs", left_out: _LeftOut
+) -> int:
     from smpler_model.assembly import build_pipeline
     from smpler_model.commands.runner import Outputs, run_source
     from smpler_model.step_times import StepTimes
@@ -157,7 +160,10 @@ def _process(source: "Source", values: dict[str, Value], config: "OutputConfig")
     progress = partial(tqdm, total=source.count, unit="frame", dynamic_ncols=True)
     status, people = 0, 0
     try:
-        _, people = run_source(source, pipeline, outputs, times, progress)
+        done = run_source(source, pipeline, outputs, times, progress, left_out)
+        people = done.people
+        if done.frames and done.failed == done.frames:
+            return 1
     except KeyboardInterrupt:
         status = INTERRUPTED
         _warn(f"interrupted after {counted(times.frames, 'frame')}; what was computed is kept")
@@ -228,13 +234,13 @@ def _check_input_stays(given: str, folder: Path) -> None:
 
 def _output_config(
     chosen: argparse.Namespace, folder: Path, *, overlay_mesh: bool
-) -> "OutputConfig":
-    from smpler_model.commands.runner import OutputConfig
+) -> "FileOutputs":
+    from smpler_model.commands.runner import FileOutputs
     from smpler_model.drawing.overlay import RenderStyle
 
     style = RenderStyle(mesh=overlay_mesh) if chosen.overlay else None
     frames = frozenset(chosen.mesh_frame or ())
-    return OutputConfig(folder, chosen.results, style, chosen.mesh, frames)
+    return FileOutputs(folder, chosen.results, style, chosen.mesh, frames)
 
 
 def _shorten(source: "Source", frames: int) -> "Source":

@@ -1,11 +1,9 @@
 """What the detectors with a network share: their error, and how their boxes become detections."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.detectors.detector import Detections
-
-Floats = NDArray[np.float64]
 
 WITHOUT_WEIGHTS = "the detectors 'motion' and 'full_image' need no file"
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.detectors.onnx_forms import (
     DetrForm,
-    Floats,
     Form,
     Outputs,
     RtDetrForm,

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.detectors.detector import Detections
 from smpler_model.detectors.learned import (
     WITHOUT_WEIGHTS,
@@ -26,7 +27,6 @@ from smpler_model.detectors.learned import (
 from smpler_model.detectors.onnx_answers import SUPPORTED, identify_form
 from smpler_model.detectors.onnx_forms import (
     Bytes,
-    Floats,
     Form,
     Outputs,
     Scaling,

@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.network.config import IMAGENET_MEAN, IMAGENET_STD
 
-Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 Outputs = Mapping[str, NDArray[Any]]
 Scaling = Literal["bgr_bytes", "bgr_imagenet", "rgb_unit", "rgb_imagenet"]

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_PARENTS
 from smpler_model.cameras.camera import Camera
 from smpler_model.drawing.palette import colours_of
@@ -20,7 +21,6 @@ from smpler_model.frames import FrameResult, People, TranslationSource
 from smpler_model.people.tracker import TrackState
 
 Image = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 Colour = tuple[int, int, int]
 
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])

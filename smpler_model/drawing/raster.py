@@ -22,7 +22,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from smpler_model.array_types import Floats
+
 Ints = NDArray[np.int64]
 Value = TypeVar("Value", bound=np.generic)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_VERTEX_COUNT
 from smpler_model.inference.backends import Backend, Precision, build_runner, choose
 from smpler_model.inference.cuda_graphs import BUCKETS
@@ -18,8 +19,6 @@ from smpler_model.inference.runners import OUTPUT_SIZE
 from smpler_model.network.smpler import JOINT_COUNT, Smpler
 
 logger = logging.getLogger(__name__)
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Estimates:
     def __len__(self) -> int:
         return len(self.betas)
 
-    def __getitem__(self, rows: slice) -> "Estimates":
+    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> "Estimates":
         """Return some of the rows."""
         return Estimates(*(getattr(self, field.name)[rows] for field in fields(self)))
 

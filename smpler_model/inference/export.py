@@ -7,7 +7,6 @@ names. A file is written only after what it says has been compared with the netw
 import hashlib
 import io
 import json
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from smpler_model.atomic_files import replacing
 from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler
 from smpler_model.inference.optional_packages import import_optional
 from smpler_model.network.smpler import Smpler
@@ -113,8 +113,7 @@ def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
     """
     network = FastSmpler(model)
     metadata = {"model": model.config.name, "weights": fingerprint(model)}
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as partial:
         if form == "torchscript":
             _write_torchscript(network, partial, metadata)
             run = _load_torchscript(partial)
@@ -122,9 +121,6 @@ def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
             _write_onnx(network, partial, metadata, for_tensorrt=form == "tensorrt-ready-onnx")
             run = _load_onnx(partial)
         gap = _compare(network, run)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     people = " and ".join(map(str, _PEOPLE_TRIED))
     return f"{path}: {form}, equal to the network within {gap:.1e} for {people} people"
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
-
-Floats = NDArray[np.float64]
 
 HEIGHT_SPREAD = 0.06
 """Standard deviation of adults' heights over their mean: how wrong an estimated size may be."""

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-Floats = NDArray[np.float64]
+from smpler_model.array_types import Floats
+
 Ids = NDArray[np.int64]
 
 _ROTATION_TOLERANCE = 0.5  # of a determinant, which is 1 but for rounding

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import H36M_EVALUATED, H36M_JOINTS, H36M_PELVIS
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.messages import NS_PER_S
@@ -25,8 +26,6 @@ from smpler_model.people.metrics import (
     vertex_error,
 )
 from smpler_ros.bags.matching import match_boxes
-
-Floats = NDArray[np.float64]
 
 EVALUATED_NAMES = tuple(H36M_JOINTS[row] for row in H36M_EVALUATED)
 """The 14 joints, in the order of the columns."""

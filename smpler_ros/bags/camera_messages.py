@@ -22,7 +22,7 @@ OVERLAY = "overlay/compressed"
 _COMPRESSED = "/compressed"
 
 
-class CameraTopics:
+class CameraMessages:
     """The topics of one camera in the output bag."""
 
     def __init__(

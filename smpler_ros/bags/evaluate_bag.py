@@ -13,9 +13,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.commands.words import counted
 from smpler_model.inference.device_memory import DeviceMemoryError
-from smpler_ros.bags.atomic_files import write_atomically
 from smpler_ros.bags.bag_run import Progress
 from smpler_ros.bags.command_line import build_parser, read_config
 from smpler_ros.bags.many_bags import (
@@ -137,8 +137,7 @@ def _conclude(outcomes: list[Outcome], table_folder: Path | None, stop: StopRequ
             sys.stdout.write(f"{outcome.job.bag}: {_line(row)}; results in {outcome.job.folder}\n")
     if table_folder is not None:
         table_folder.mkdir(parents=True, exist_ok=True)
-        text = format_csv(rows).encode()
-        write_atomically(table_folder / TABLE, lambda file: file.write(text))
+        write_text_atomically(table_folder / TABLE, format_csv(rows))
         sys.stdout.write(f"all: {_line(rows[-1])}; table in {table_folder / TABLE}\n")
     if stop.came:
         _say("interrupted; what was done is kept, --resume goes on")
@@ -150,7 +149,7 @@ def _report_damage(outcome: Outcome) -> None:
     summary = outcome.summary or {}
     if summary["damage"]:
         _say(summary["damage"])
-    for entry in summary["left_out"]:
+    for entry in (*summary["left_out"], *summary["people_left_out"]):
         _say(f"{entry['topic']}: {counted(entry['count'], 'time')}: {entry['reason']}")
 
 

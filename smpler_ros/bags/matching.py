@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-Floats = NDArray[np.float64]
+from smpler_model.array_types import Floats
+
 Rows = NDArray[np.intp]
 
 USUAL_IOU = 0.5

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_ros.bags.accuracy import EVALUATED_NAMES
-from smpler_ros.bags.run_statistics import Tally
+from smpler_ros.bags.run_statistics import RunStatistics
 
 OVER_TIME, BY_JOINT = "error_over_time.png", "error_by_joint.png"
 
@@ -18,7 +18,7 @@ _MOST_BINS = 300  # of the line over time; more cannot be told apart
 _COLOURS = ("#2a6fbb", "#d1762d", "#3a9150", "#8a55a8", "#b8434e", "#6b6b6b")
 
 
-def plot_errors(folder: Path, tally: Tally) -> list[Path]:
+def plot_errors(folder: Path, tally: RunStatistics) -> list[Path]:
     """Write the plots, if there are errors.
 
     Args:
@@ -36,7 +36,7 @@ def plot_errors(folder: Path, tally: Tally) -> list[Path]:
     return files
 
 
-def _plot_over_time(path: Path, tally: Tally) -> None:
+def _plot_over_time(path: Path, tally: RunStatistics) -> None:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.add_subplot()
     start = min(course[0][0] for course in tally.course.values())
@@ -55,7 +55,7 @@ def _plot_over_time(path: Path, tally: Tally) -> None:
     _finish(figure, path)
 
 
-def _plot_by_joint(path: Path, tally: Tally) -> None:
+def _plot_by_joint(path: Path, tally: RunStatistics) -> None:
     sums = tally.errors[()]
     means = np.array(sums.joints_mm) / max(sums.pairs, 1)
     figure = Figure(figsize=(9, 3.8), layout="constrained")

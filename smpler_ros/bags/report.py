@@ -9,10 +9,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.commands.words import counted
 from smpler_ros.bags.plots import plot_errors
 from smpler_ros.bags.run_files import REPORT
-from smpler_ros.bags.run_statistics import Tally
+from smpler_ros.bags.run_statistics import RunStatistics
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 60em; color: #222; }
@@ -39,7 +40,7 @@ _TITLES = {
 }
 
 
-def write_report(folder: Path, summary: Mapping[str, Any], tally: Tally) -> None:
+def write_report(folder: Path, summary: Mapping[str, Any], tally: RunStatistics) -> None:
     """Write `report.html`, with plots beside and inside it.
 
     Args:
@@ -56,9 +57,10 @@ def write_report(folder: Path, summary: Mapping[str, Any], tally: Tally) -> None
     sections.append("<h2>SHA-256</h2>" + _list(_flat(summary["sha256"])))
     title = escape(Path(summary["bag"]).name)
     body = "\n".join(sections)
-    (folder / REPORT).write_text(
+    write_text_atomically(
+        folder / REPORT,
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style><body>{body}</body></html>\n"
+        f"<style>{_STYLE}</style><body>{body}</body></html>\n",
     )
 
 
@@ -77,6 +79,10 @@ def _notes(summary: Mapping[str, Any]) -> str:
     notes += [
         f"{entry['topic']}: left out {counted(entry['count'], 'time')}: {entry['reason']}"
         for entry in summary["left_out"]
+    ]
+    notes += [
+        f"{entry['topic']}: {counted(entry['count'], 'time')}: {entry['reason']}"
+        for entry in summary["people_left_out"]
     ]
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 

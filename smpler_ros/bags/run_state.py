@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_ros.bags.atomic_files import write_atomically
+from smpler_model.atomic_files import write_atomically
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -24,7 +24,7 @@ _FACTS = "facts"
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class RunState:
     """Where a run was.
 
     Attributes:
@@ -62,7 +62,7 @@ class Checkpoint:
         write_atomically(path, lambda file: np.savez(file, **named))
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> RunState:
     """Read a checkpoint's file.
 
     Raises:
@@ -77,7 +77,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
                 purpose, _, name = key.rpartition("/")
                 if purpose:
                     arrays.setdefault(purpose, {})[name] = archive[key]
-        return Checkpoint(**facts, arrays=dict(arrays))
+        return RunState(**facts, arrays=dict(arrays))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} must be the state of a run of this version, got another file ({error}); "

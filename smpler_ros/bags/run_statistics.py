@@ -85,7 +85,7 @@ class ErrorSums:
         return means | counts | {"joints_mm": joints}
 
 
-class Tally:
+class RunStatistics:
     """Takes what the tables hold, frame by frame; its size grows by some bytes a frame.
 
     Attributes:
@@ -93,6 +93,8 @@ class Tally:
         tracks: by id.
         latencies_ms: of the steps; one entry a batch.
         errors: over all, by `(camera,)`, and by `(camera, true id)`.
+        left_out: messages that were not used, by topic and sentence.
+        people_left_out: people who were seen and are in no result, likewise.
         course: by camera: stamps, MPJPE and PA-MPJPE of all pairs.
     """
 
@@ -106,6 +108,7 @@ class Tally:
         self.first_ns: dict[str, int] = {}
         self.last_ns: dict[str, int] = {}
         self.left_out: Counter[tuple[str, str]] = Counter()
+        self.people_left_out: Counter[tuple[str, str]] = Counter()
 
     def add_frame(self, frame: FrameRecord) -> None:
         """Take a frame; its people come with `add_person`."""
@@ -155,10 +158,11 @@ class Tally:
 
     def leave_out(self, topic: str, sentence: str) -> None:
         """Count a message that was not used."""
-        key = (topic, sentence)
-        if key not in self.left_out and len(self.left_out) >= _LISTED_FAULTS:
-            key = (topic, _OTHERS)
-        self.left_out[key] += 1
+        _count(self.left_out, topic, sentence)
+
+    def leave_out_person(self, topic: str, sentence: str) -> None:
+        """Count a person who was seen in an image and is not in its result."""
+        _count(self.people_left_out, topic, sentence)
 
     def latencies(self) -> dict[str, dict[str, float]]:
         """Return mean and percentiles of each step, and of the sum of all, milliseconds."""
@@ -173,3 +177,10 @@ class Tally:
             | {f"p{p}": float(np.percentile(values, p)) for p in _PERCENTILES}
             for step, values in steps.items()
         }
+
+
+def _count(faults: Counter[tuple[str, str]], topic: str, sentence: str) -> None:
+    key = (topic, sentence)
+    if key not in faults and len(faults) >= _LISTED_FAULTS:
+        key = (topic, _OTHERS)
+    faults[key] += 1

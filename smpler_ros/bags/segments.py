@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from smpler_ros.bags.atomic_files import write_atomically
+from smpler_model.atomic_files import put_in_place, write_text_atomically
 from smpler_ros.bags.bag_writer import BagWriter, WriterTypes
 from smpler_ros.messages.message_types import Message, MessageTypes
 
@@ -68,10 +67,8 @@ class SegmentedBag:
         added = yaml.safe_load((self._part / METADATA).read_text())[_INFORMATION]
         added["relative_file_paths"] = [name]
         added["files"][0]["path"] = name
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
         self.folder.mkdir(parents=True, exist_ok=True)
-        part.replace(self.folder / name)
+        put_in_place(part, self.folder / name)
         self.information = _join(self.information, added) if self.information else added
         self._write_metadata()
         shutil.rmtree(self._part)
@@ -98,7 +95,7 @@ class SegmentedBag:
 
     def _write_metadata(self) -> None:
         text = yaml.safe_dump({_INFORMATION: self.information}, sort_keys=False)
-        write_atomically(self.folder / METADATA, lambda file: file.write(text.encode()))
+        write_text_atomically(self.folder / METADATA, text)
 
 
 def _join(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import Any
 
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, shipped_path
+from smpler_model.file_hashes import hash_each, hash_files
 from smpler_ros.bags.accuracy import CONVENTIONS
-from smpler_ros.bags.atomic_files import hash_file, hash_files
 from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import Evaluation
 from smpler_ros.bags.inputs import Input
-from smpler_ros.bags.run_statistics import Tally
+from smpler_ros.bags.run_statistics import RunStatistics
 
 TIMES = ("rate_hz", "wall_s", "latency_ms", "versions")
 """Entries that differ from run to run."""
@@ -57,14 +58,12 @@ def summarise(
             camera.image: _camera(tally, camera.image) | _topics(camera)
             for camera in source.cameras
         },
-        "left_out": [
-            {"topic": topic, "reason": reason, "count": count}
-            for (topic, reason), count in tally.left_out.items()
-        ],
+        "left_out": _list_faults(tally.left_out),
+        "people_left_out": _list_faults(tally.people_left_out),
         "accuracy": _accuracy(tally, source, config),
         "configuration": describe_configuration(config),
         "sha256": hash_inputs(engine, config)
-        | ({"bag": hash_files(source.reader.path)} if complete and config.hash_bag else {}),
+        | ({"bag": hash_each(source.reader.path)} if complete and config.hash_bag else {}),
         "versions": {name: version(name) for name in _PACKAGES}
         | {"python": platform.python_version()},
     }
@@ -79,17 +78,17 @@ def hash_inputs(engine: Engine, config: EvaluationConfig) -> dict[str, Any]:
     """Return the SHA-256 of the files that decide the results, and of the body's arrays."""
     name = str(config.values["model"])
     model = shipped_path(name) if name in SHIPPED_MODELS else Path(name)
-    hashes: dict[str, Any] = {"model": hash_file(model), "body": engine.hash_body()}
+    hashes: dict[str, Any] = {"model": hash_files([model]), "body": engine.hash_body()}
     for purpose, path in (
         ("detector", config.values["detector_weights"]),
         ("truth", config.truth),
     ):
         if path and Path(str(path)).is_file():
-            hashes[purpose] = hash_file(Path(str(path)))
+            hashes[purpose] = hash_files([Path(str(path))])
     return hashes
 
 
-def _camera(tally: Tally, camera: str) -> dict[str, Any]:
+def _camera(tally: RunStatistics, camera: str) -> dict[str, Any]:
     tracks = {id_: track for id_, track in tally.tracks.items() if track.camera == camera}
     frames = tally.frames[camera]
     span_s = (tally.last_ns.get(camera, 0) - tally.first_ns.get(camera, 0)) / NS_PER_S
@@ -113,11 +112,20 @@ def _camera(tally: Tally, camera: str) -> dict[str, Any]:
     }
 
 
+def _list_faults(faults: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    return [
+        {"topic": topic, "reason": reason, "count": count}
+        for (topic, reason), count in faults.items()
+    ]
+
+
 def _topics(camera: Any) -> dict[str, Any]:  # noqa: ANN401
     return {"info": camera.info, "depth": camera.depth, "rectified": camera.rectified}
 
 
-def _accuracy(tally: Tally, source: Input, config: EvaluationConfig) -> dict[str, Any] | None:
+def _accuracy(
+    tally: RunStatistics, source: Input, config: EvaluationConfig
+) -> dict[str, Any] | None:
     if not tally.errors:
         return None
     people: dict[str, dict[str, Any]] = {}

@@ -77,7 +77,7 @@ def film_size_mb(length: float, pixels: float, *, depth: bool) -> float:
 
 
 @dataclass(frozen=True)
-class Stage:
+class PlayerHost:
     """Where a film is played.
 
     Attributes:
@@ -101,15 +101,15 @@ class Player:
         dropped: how many images somebody missed.
     """
 
-    def __init__(self, film: Film, stage: Stage, duration_s: float = math.inf) -> None:
+    def __init__(self, film: Film, host: PlayerHost, duration_s: float = math.inf) -> None:
         """Prepare.
 
         Args:
             film: to play.
-            stage: where.
+            host: what it plays for.
             duration_s: when to stop, seconds.
         """
-        self._film, self._stage = film, stage
+        self._film, self._host = film, host
         self._end_ns = duration_s * NS_PER_S
         self.shown = 0
         self.dropped = 0
@@ -122,23 +122,23 @@ class Player:
         self._film.shot(0)  # the room is drawn with the first image
         start_ns = played_ns = index = 0
         while played_ns < self._end_ns:
-            now = self._stage.now_ns()
+            now = self._host.now_ns()
             if now == 0:
-                if self._stage.wait(_POLL_S):
+                if self._host.wait(_POLL_S):
                     return
                 continue
             if abs(start_ns + self._film.time_ns(index) - now) > JUMP_NS:
                 start_ns, index = now, 0
             begin = time.monotonic()
-            shot = self._film.shot(index) if self._stage.is_watched() else None
+            shot = self._film.shot(index) if self._host.is_watched() else None
             took_ns = round((time.monotonic() - begin) * NS_PER_S)
             stamp_ns = start_ns + self._film.time_ns(index)
             if not self._wait_until(stamp_ns):
                 return
             if shot is not None:
-                self._stage.show(shot, stamp_ns)
+                self._host.show(shot, stamp_ns)
                 self.shown += 1
-            following = self._next(index, self._stage.now_ns() + took_ns - start_ns)
+            following = self._next(index, self._host.now_ns() + took_ns - start_ns)
             if shot is not None:
                 self.dropped += following - index - 1
             played_ns += self._film.time_ns(following) - self._film.time_ns(index)
@@ -155,7 +155,7 @@ class Player:
 
     def _wait_until(self, due_ns: int) -> bool:
         """Wait until the clock shows a time or was set; return False to stop."""
-        while 0 < (left_ns := due_ns - self._stage.now_ns()) < JUMP_NS:
-            if self._stage.wait(min(left_ns / NS_PER_S, _POLL_S)):
+        while 0 < (left_ns := due_ns - self._host.now_ns()) < JUMP_NS:
+            if self._host.wait(min(left_ns / NS_PER_S, _POLL_S)):
                 return False
-        return not self._stage.wait(0.0)
+        return not self._host.wait(0.0)

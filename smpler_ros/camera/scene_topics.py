@@ -11,8 +11,9 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
+from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
-from smpler_model.frames import Floats, FrameResult
+from smpler_model.frames import FrameResult
 from smpler_model.parameters import Value
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_player import Shot
@@ -32,7 +33,7 @@ _IMAGE_DEPTH, _TRUTH_DEPTH, _TF_DEPTH = 2, 10, 100
 _LINK_FROM_OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
 
-class CameraTopics:
+class SceneTopics:
     """The publishers of a synthetic camera. They last until `close`."""
 
     def __init__(self, node: LifecycleNode, values: dict[str, Value], camera: Camera) -> None:

@@ -10,8 +10,8 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.timer import Timer
 
 from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
-from smpler_ros.camera.scene_player import Film, Player, Stage
-from smpler_ros.camera.scene_topics import CameraTopics
+from smpler_ros.camera.scene_player import Film, Player, PlayerHost
+from smpler_ros.camera.scene_topics import SceneTopics
 from smpler_ros.node.node_process import ManagedNode, run_node
 from smpler_ros.parameters.node_settings import NodeSettings
 
@@ -29,7 +29,7 @@ class SyntheticCamera(ManagedNode):
     def __init__(self, node_name: str = "synthetic_camera") -> None:
         super().__init__(node_name)
         self._film: Film | None = None
-        self._topics: CameraTopics | None = None
+        self._topics: SceneTopics | None = None
         self._settings = NodeSettings(
             self, SYNTHETIC_CAMERA_PARAMETERS, lambda: self._topics is not None, lambda _: None
         )
@@ -48,7 +48,7 @@ class SyntheticCamera(ManagedNode):
         values = self._settings.values
         try:
             self._film = make_film(values)
-            self._topics = CameraTopics(self, values, self._film.scene.camera)
+            self._topics = SceneTopics(self, values, self._film.scene.camera)
         except Exception as error:  # rclpy itself would hide it
             self.get_logger().error(f"cannot configure: {error}")
             return FAILURE
@@ -61,7 +61,7 @@ class SyntheticCamera(ManagedNode):
         if film is None or topics is None:
             return FAILURE
         self._stop = threading.Event()
-        stage = Stage(
+        stage = PlayerHost(
             now_ns=lambda: int(self.get_clock().now().nanoseconds),
             wait=self._stop.wait,
             is_watched=topics.is_watched,

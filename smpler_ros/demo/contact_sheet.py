@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_ros.bags.atomic_files import write_atomically
+from smpler_model.atomic_files import write_atomically
 
 Image = NDArray[np.uint8]
 

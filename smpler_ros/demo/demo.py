@@ -62,7 +62,7 @@ def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-class Session:
+class DemoRun:
     """Recorder, playback and the processes that they need."""
 
     def __init__(self, writer: BagWriter, source: Source | None) -> None:
@@ -107,7 +107,7 @@ class Session:
 
 
 def record(options: argparse.Namespace, source: Source | None, detector: str) -> None:
-    """Run camera or input and node, and record them; see `Session.run`."""
+    """Run camera or input and node, and record them; see `DemoRun.run`."""
     film = {"rate": options.rate, "people": options.people, "empty": EMPTY_S}
     camera = [word for name, value in film.items() for word in ("-p", f"{name}:={value}")]
     with ExitStack() as stack:
@@ -118,7 +118,7 @@ def record(options: argparse.Namespace, source: Source | None, detector: str) ->
         ]
         if source is None:
             processes.append(stack.enter_context(running("smpler_ros.synthetic_camera", *camera)))
-        session = Session(stack.enter_context(BagWriter(options.output / RECORDED)), source)
+        session = DemoRun(stack.enter_context(BagWriter(options.output / RECORDED)), source)
         stack.callback(session.close)
         ends_itself = source is not None and not options.input.isdigit()
         session.run(float("inf") if ends_itself else options.seconds, processes)

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import FrameResult, People
 from smpler_ros.messages.message_types import Message, MessageTypes
-
-Floats = NDArray[np.float64]
 
 _JOINTS = len(SMPL_JOINTS)
 

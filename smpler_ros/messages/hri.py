@@ -12,16 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import People
 from smpler_ros.messages.convert import set_transform
 from smpler_ros.messages.message_types import Constructor, Message, MessageTypes
-
-Floats = NDArray[np.float64]
 
 SKELETON_JOINTS = (
     *(None, "neck", "right_shoulder", "right_elbow", "right_wrist"),

@@ -1,6 +1,5 @@
 """What happens to images between arrival and publication. Needs no ROS."""
 
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +36,8 @@ class Arrival:
 class FrameWorker:
     """Turns what arrived into results, and what went wrong into sentences.
 
-    State is the pipeline's. A fault costs the image in which it occurred, and no more.
+    State is the pipeline's, and the settings that are wanted next. A fault costs the image in
+    which it occurred, and no more.
     """
 
     def __init__(
@@ -64,12 +64,11 @@ class FrameWorker:
         self._report = report
         self._rectified = rectified
         self._person_labels = person_labels
-        self._lock = threading.Lock()
+        self._wanted = pipeline.config
 
     def reconfigure(self, config: PipelineConfig) -> None:
-        """Change the pipeline's settings between two batches."""
-        with self._lock:
-            self._pipeline.reconfigure(config)
+        """Use other settings from the next images on. Returns at once, in any thread."""
+        self._wanted = config
 
     def process(
         self, arrivals: Mapping[str, Arrival], *, mesh: Collection[str]
@@ -83,28 +82,29 @@ class FrameWorker:
         Returns:
             By camera, where nothing went wrong.
         """
-        with self._lock:
-            frames, times_ms = {}, {}
-            for name, arrival in arrivals.items():
-                began = time.perf_counter()
-                try:
-                    frames[name] = self._read(name, arrival)
-                except Exception as error:
-                    self._fail(name, error)
-                times_ms[name] = {"read": 1e3 * (time.perf_counter() - began)}
+        wanted = self._wanted  # read once: another thread may replace it meanwhile
+        if wanted is not self._pipeline.config:
+            self._pipeline.reconfigure(wanted)
+        frames, times_ms = {}, {}
+        for name, arrival in arrivals.items():
+            began = time.perf_counter()
             try:
-                results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
+                frames[name] = self._read(name, arrival)
             except Exception as error:
-                for name in frames:
-                    self._fail(name, error)
-                return {}
-            return {
-                name: (
-                    frames[name],
-                    replace(result, timings_ms=times_ms[name] | result.timings_ms),
-                )
-                for name, result in results.items()
-            }
+                self._fail(name, error)
+            times_ms[name] = {"read": 1e3 * (time.perf_counter() - began)}
+        results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
+        for name, result in results.items():
+            self._statistics.leave_out(name, len(result.left_out))
+            for sentence in dict.fromkeys(result.left_out):
+                self._report(name, sentence)
+        return {
+            name: (
+                frames[name],
+                replace(result, timings_ms=times_ms[name] | result.timings_ms),
+            )
+            for name, result in results.items()
+        }
 
     def _read(self, name: str, arrival: Arrival) -> Frame:
         frame = frame_from_messages(

@@ -31,7 +31,7 @@ from smpler_ros.outputs.camera_output import (
     CameraOutput,
     LiveOutput,
     Output,
-    OutputConfig,
+    TopicOutputs,
 )
 from smpler_ros.outputs.hri_output import HriOutput
 from smpler_ros.parameters.table import TOPIC_DETECTOR
@@ -111,7 +111,7 @@ class Session:
 
     def _create_outputs(self, values: Values, faces: NDArray[np.integer[Any]]) -> None:
         types = message_types_from_ros(serialize_message)
-        config = OutputConfig(
+        config = TopicOutputs(
             model=Path(cast(str, values["model"])).stem,
             faces=faces,
             marker_lifetime_s=cast(float, values["marker_lifetime"]),

@@ -22,6 +22,7 @@ class CameraReport:
         failed: images that could not be processed.
         without_detections: images that were dropped because their detections did not come.
         without_depth: images that went without the depth that was asked for.
+        people_left_out: people who were seen in processed images and are not in the results.
         rate_hz: of processed images.
         people: in the last image.
         age_ms: mean time from an image's stamp until its people were published.
@@ -36,6 +37,7 @@ class CameraReport:
     failed: int
     without_detections: int
     without_depth: int
+    people_left_out: int
     rate_hz: float
     people: int
     age_ms: float
@@ -51,6 +53,7 @@ class _Counts:
     failed: int = 0
     without_detections: int = 0
     without_depth: int = 0
+    people_left_out: int = 0
     people: int = 0
     last_error: str = ""
     ages_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
@@ -94,6 +97,11 @@ class Statistics:
             counts.ages_ms.append(age_ms)
             counts.steps_ms.append(dict(steps_ms))
 
+    def leave_out(self, name: str, people: int) -> None:
+        """Count people who were seen in an image and are not in its results."""
+        with self._lock:
+            self._counts[name].people_left_out += people
+
     def fail(self, name: str, error: str) -> None:
         """Count an image that could not be processed."""
         with self._lock:
@@ -123,6 +131,7 @@ class Statistics:
             failed=counts.failed - before.failed,
             without_detections=counts.without_detections - before.without_detections,
             without_depth=counts.without_depth - before.without_depth,
+            people_left_out=counts.people_left_out - before.people_left_out,
             rate_hz=processed / elapsed if elapsed > 0 else 0.0,
             people=counts.people,
             age_ms=_mean(counts.ages_ms),

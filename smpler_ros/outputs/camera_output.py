@@ -26,7 +26,7 @@ PEOPLE_DEPTH, TF_DEPTH, MARKERS_DEPTH, OVERLAY_DEPTH = 10, 100, 5, 1
 
 
 @dataclass(frozen=True)
-class OutputConfig:
+class TopicOutputs:
     """What is published, and how.
 
     Attributes:
@@ -82,7 +82,7 @@ class CameraOutput:
         node: LifecycleNode,
         namespace: str,
         types: MessageTypes,
-        config: OutputConfig,
+        config: TopicOutputs,
         transforms: LifecyclePublisher[TFMessage],
         others: tuple[Output, ...] = (),
     ) -> None:

@@ -12,10 +12,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Generator, Tensor
 
+from smpler_model.array_types import Floats
 from smpler_model.body.smpl import Body, rigid_transforms, skin
 from synthetic.camera.cameras import WORLD_FROM_BODY
 from synthetic.people.gestures import JOINT, draw_left_arms, put_arm
@@ -23,7 +23,6 @@ from synthetic.people.poses import STANDING_SHARE, draw_gait
 from synthetic.people.turns import turn
 
 Activity = Literal["walk", "stand", "wave", "sit", "reach", "turn"]
-Floats = NDArray[np.float64]
 
 RATE_HZ = 30.0
 _STEP_HZ = 0.9  # pairs of steps a second

@@ -1,24 +1,15 @@
 """People are placed where they are, whatever camera sees them, by a pipeline that asks it."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from benchmarks.oracle import Oracle
 from benchmarks.placement import CAMERAS, DISTANCES_M, Placed, Placer, tabulate
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
-from smpler_model.cameras.camera import Camera
-from smpler_model.drawing.overlay import bend
-from smpler_model.drawing.raster import rasterise
-from smpler_model.frames import Frame
-from synthetic.truth import GroundTruth, PosedPeople, tell_truth
-
-TALL = np.array([2.0, *np.zeros(9)])
-"""A shape that the built-in body shows in its height."""
+from tests.benchmarks.seen_person import see
 
 every_camera = pytest.mark.parametrize("title", CAMERAS)
 every_distance = pytest.mark.parametrize("distance_m", DISTANCES_M)
@@ -27,34 +18,6 @@ every_distance = pytest.mark.parametrize("distance_m", DISTANCES_M)
 @pytest.fixture(scope="module")
 def body() -> Body:
     return Body(load_builtin_body())
-
-
-def see(body: Body, camera: Camera, distance_m: float) -> tuple[Frame, GroundTruth]:
-    """One tall person a little aside and turned, with depth."""
-    turned = math.radians(150)
-    facing = np.array(
-        [
-            [math.cos(turned), 0, math.sin(turned)],
-            [0, -1, 0],
-            [math.sin(turned), 0, -math.cos(turned)],
-        ]
-    )
-    rotations = np.broadcast_to(np.eye(3), (1, 24, 3, 3)).copy()
-    rotations[0, 0] = facing
-    place = np.array([[0.2, 0.1, distance_m]])
-    betas = TALL[None]
-    with torch.inference_mode():
-        mesh = body.mesh(torch.from_numpy(rotations).float(), torch.from_numpy(betas).float())
-    vertices = mesh.vertices.double().numpy() + place[:, None]
-    joints = mesh.joints.double().numpy() + place[:, None]
-    intrinsics = (camera.fx, camera.fy, camera.cx, camera.cy)
-    size = (camera.width, camera.height)
-    raster = rasterise(bend(vertices[0], camera), body.faces.numpy(), intrinsics, size)
-    shown = raster.mask().astype(np.int32)
-    people = PosedPeople(np.array([1]), rotations, betas, place, joints, vertices)
-    truth = tell_truth(people, shown, camera, np.eye(4))
-    rgb = np.zeros((camera.height, camera.width, 3), np.uint8)
-    return Frame(rgb, 0, "optical", camera, raster.depth_map()), truth
 
 
 @every_camera

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.tracking import Tally, match
+from benchmarks.tracking import TrackingCounts, match
 
 LEFT, RIGHT = [0.0, 0, 40, 100], [200.0, 0, 240, 100]
 
@@ -29,7 +29,7 @@ def test_boxes_that_overlap_by_half_belong_together() -> None:
 def test_switches_are_changes_of_a_person_s_id(
     frames: list[list[int]], switches: int, missed: int, false: int
 ) -> None:
-    tally = Tally()
+    tally = TrackingCounts()
     tally.begin()
     for ids in frames:
         tally.add([1, 2], boxes(LEFT, RIGHT), ids, boxes(LEFT, RIGHT))
@@ -38,7 +38,7 @@ def test_switches_are_changes_of_a_person_s_id(
 
 
 def test_a_gap_with_another_id_behind_it_is_a_switch_and_another_sequence_is_not() -> None:
-    tally = Tally()
+    tally = TrackingCounts()
     for ids in ([5], [], [7]):
         tally.add([1], boxes(LEFT), ids, boxes(*[LEFT] * len(ids)))
     assert (tally.switches, tally.missed) == (1, 1)

@@ -15,8 +15,11 @@ NODE_ROOMS = (
     *("camera.scene_topics", "camera.synthetic_camera", "demo", "inputs", "node", "outputs"),
     *("parameters.node_settings", "smpler_node", "synthetic_camera"),
 )
-# What every room may name: images with the people in them, and what gives images.
-WORDS = {"smpler_model.frames", "smpler_model.source"}
+# What every room may name: arrays, images with the people in them, what gives images, and files.
+WORDS = {
+    *("smpler_model.array_types", "smpler_model.frames", "smpler_model.source"),
+    *("smpler_model.atomic_files", "smpler_model.file_hashes", "smpler_model.native_paths"),
+}
 # Which rooms a room of smpler_model may import, besides its own modules and those that these may.
 ROOMS = {
     "body": set(),

@@ -52,6 +52,16 @@ def test_nothing_is_done_twice() -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
+@pytest.mark.parametrize("command", ["smpler info", "evaluate_bag", "synthetic_bag"])
+def test_commands_work_from_any_folder(command: str, tmp_path: Path) -> None:
+    program, *words = command.split()
+    path = Path(sys.prefix) / "bin" / program
+    result = subprocess.run(
+        [path, *words, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.startswith(f"usage: {command}")
+
+
 def test_no_compiler(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     programs = tmp_path_factory.mktemp("programs")
     for name in ("make", "bash", "sh", "env"):

@@ -7,7 +7,7 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.skeleton import H36M_JOINTS, SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from synthetic.camera.cameras import draw_cameras, look_at, project
-from synthetic.crops import BACKGROUND, PART_STRIDE, CropRenderer, Crops
+from synthetic.crops import BACKGROUND, PART_STRIDE, CropRenderer, DrawnCrops
 
 SIZE = 96
 
@@ -18,26 +18,26 @@ def renderer() -> CropRenderer:
 
 
 @pytest.fixture(scope="module")
-def crops(renderer: CropRenderer) -> Crops:
+def crops(renderer: CropRenderer) -> DrawnCrops:
     return renderer.draw(16, torch.Generator().manual_seed(3))
 
 
-def test_shapes(crops: Crops) -> None:
+def test_shapes(crops: DrawnCrops) -> None:
     cells = SIZE // PART_STRIDE
     assert crops.images.shape == (16, 3, SIZE, SIZE)
     assert crops.parts.shape == (16, cells, cells)
     assert crops.keypoints.shape == (16, len(SMPL_JOINTS) + len(H36M_JOINTS), 2)
 
 
-def test_seeded(renderer: CropRenderer, crops: Crops) -> None:
+def test_seeded(renderer: CropRenderer, crops: DrawnCrops) -> None:
     again = renderer.draw(16, torch.Generator().manual_seed(3))
     other = renderer.draw(16, torch.Generator().manual_seed(4))
-    for field in fields(Crops):
+    for field in fields(DrawnCrops):
         assert torch.equal(getattr(again, field.name), getattr(crops, field.name)), field.name
     assert not torch.equal(other.images, crops.images)
 
 
-def test_keypoints_are_the_body_s_joints(renderer: CropRenderer, crops: Crops) -> None:
+def test_keypoints_are_the_body_s_joints(renderer: CropRenderer, crops: DrawnCrops) -> None:
     """From the parameters alone, in the estimator's conventions."""
     joints = renderer.body.joints(crops.rotations, crops.betas) + crops.translation_m[:, None]
     pixels = project(joints, crops.intrinsics)
@@ -45,7 +45,7 @@ def test_keypoints_are_the_body_s_joints(renderer: CropRenderer, crops: Crops) -
     torch.testing.assert_close(crops.keypoints[:, :24], span, atol=1e-3, rtol=0)
 
 
-def test_parts_lie_under_their_joints(crops: Crops) -> None:
+def test_parts_lie_under_their_joints(crops: DrawnCrops) -> None:
     """The trunk's cells surround the trunk's joints wherever these are seen."""
     cells = crops.parts.shape[-1]
     place = ((crops.keypoints[:, 3] + 1) / 2 * cells).long()  # spine1

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import LABELLED_JOINTS
 from synthetic.people.poses import MIRRORED_JOINTS
 from training.data.data_settings import Augmentation
-
-Floats = NDArray[np.float64]
 
 SCALE_PX = 200.0
 """Pixels of a square of scale 1."""

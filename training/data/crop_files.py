@@ -1,7 +1,5 @@
 """Synthetic crops in files: rendered once, read many times, changed a little each time."""
 
-import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -11,9 +9,10 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import IterableDataset
 
+from smpler_model.atomic_files import write_atomically
 from smpler_model.body.skeleton import H36M_EVALUATED
 from smpler_model.network.geometry import rotation_to_ray
-from synthetic.crops import BACKGROUND, CropRenderer, Crops, join_crops
+from synthetic.crops import BACKGROUND, CropRenderer, DrawnCrops, join_crops
 from synthetic.people.poses import MIRRORED_JOINTS, mirror_rotations
 
 MIRRORED_EVALUATED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
@@ -105,7 +104,7 @@ class CropFiles:
         return _prepare(dict(zip(_STORED, (a[rows] for a in self._arrays), strict=True)))
 
 
-def batch_of(crops: Crops) -> Batch:
+def batch_of(crops: DrawnCrops) -> Batch:
     """Return rendered crops as a batch to learn from."""
     return _prepare({name: getattr(crops, name) for name in _STORED})
 
@@ -115,26 +114,13 @@ def render_file(renderer: CropRenderer, path: Path, seed: int, crops: int) -> No
     generator = Generator().manual_seed(seed)
     sizes = [_RENDER_BATCH] * (crops // _RENDER_BATCH) + [crops % _RENDER_BATCH]
     drawn = join_crops([renderer.draw_seen(size, generator) for size in sizes if size])
-    arrays = {field.name: getattr(drawn, field.name).numpy() for field in fields(Crops)}
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    partial.replace(path)
+    arrays = {field.name: getattr(drawn, field.name).numpy() for field in fields(DrawnCrops)}
+    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def shard_path(folder: Path, seed: int) -> Path:
     """Return the file that holds the crops of a seed."""
     return folder / f"{seed:07d}.npz"
-
-
-def hash_files(paths: list[Path]) -> str:
-    """Return the SHA-256 of files' contents, one after another."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def augment(

@@ -5,18 +5,19 @@ from collections.abc import Iterator
 import torch
 from torch import Generator
 
+from smpler_model.file_hashes import hash_files
 from smpler_model.network.smpler import BackboneModel
 from smpler_model.people.metrics import Errors
-from training.data.crop_files import Batch, CropFiles, augment, hash_files, shard_path
+from training.data.crop_files import Batch, CropFiles, augment, shard_path
 from training.data.data_settings import CropData
 from training.data.render_crops import shard_seeds
-from training.data.source import Source, Validation
+from training.data.source import ExampleSource, Validation
 from training.learning.processes import Processes
 from training.scoring.crop_errors import evaluate_model
 from training.settings import TrainSettings
 
 
-class CropSource(Source[Batch]):
+class CropSource(ExampleSource[Batch]):
     """Synthetic crops in memory."""
 
     def __init__(self, settings: TrainSettings, processes: Processes, data: CropData) -> None:

@@ -31,7 +31,7 @@ from training.data.augmentation import (
     draw_change,
 )
 from training.data.data_settings import Augmentation
-from training.data.labelled_people import Fault, Person
+from training.data.labelled_people import Fault, LabelledPerson
 from training.data.tsv import TsvFile
 
 PELVIS = LABELLED_JOINTS.index("pelvis")
@@ -54,7 +54,7 @@ class Sample:
     number: int
 
 
-class TsvDataset(Dataset[Person | Fault]):
+class TsvDataset(Dataset[LabelledPerson | Fault]):
     """People of a YAML file; rows that cannot be read come as faults.
 
     Rows are numbered as in the linelist. Reading is safe in worker processes.
@@ -94,14 +94,14 @@ class TsvDataset(Dataset[Person | Fault]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def __getitem__(self, sample: Sample | int) -> Person | Fault:
+    def __getitem__(self, sample: Sample | int) -> LabelledPerson | Fault:
         row, number = (sample.row, sample.number) if isinstance(sample, Sample) else (sample, 0)
         try:
             return self.read(row, number)
         except RowError as error:
             return Fault(row, str(error))
 
-    def read(self, row: int, number: int = 0) -> Person:
+    def read(self, row: int, number: int = 0) -> LabelledPerson:
         """Read one person.
 
         Args:
@@ -145,7 +145,7 @@ class TsvDataset(Dataset[Person | Fault]):
 
     def _make(
         self, key: str, row: int, number: int, rgb: NDArray[np.uint8], label: dict[str, Any]
-    ) -> Person:
+    ) -> LabelledPerson:
         change = NO_CHANGE
         if self.augmentation is not None:
             change = draw_change(self.augmentation, np.random.default_rng((self.seed, number)))
@@ -160,7 +160,7 @@ class TsvDataset(Dataset[Person | Fault]):
         joints = _shaped(label, "3d_joints", (len(LABELLED_JOINTS), 4))
         joints[:, :3] -= joints[PELVIS, :3].copy()
         crop = change_image(window.cut(rgb), change)
-        return Person(
+        return LabelledPerson(
             key=key,
             row=row,
             gender=str(label.get("gender", "none")),

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from smpler_model.atomic_files import put_in_place
 from training.data.tsv import TsvFile
 
 SERVER = "https://datarelease.blob.core.windows.net/metro/datasets"
@@ -89,7 +90,7 @@ def fetch_by_https(address: str, target: Path) -> None:
             f"{address} must be reachable, got {error.reason}; check the network, and start again "
             "to go on"
         ) from error
-    partial.replace(target)
+    put_in_place(partial, target)
 
 
 def fetch_by_azcopy(address: str, target: Path) -> None:
@@ -105,7 +106,7 @@ def fetch_by_azcopy(address: str, target: Path) -> None:
             f"azcopy must fetch {address}, got exit status {done.returncode}; see its log, and "
             "start again to go on"
         )
-    partial.replace(target)
+    put_in_place(partial, target)
 
 
 def unpack(archive: Path, root: Path) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Person:
+class LabelledPerson:
     """One labelled person, as a data set gives it.
 
     Attributes:
@@ -48,8 +48,8 @@ class Fault:
 
 
 @dataclass(frozen=True, eq=False)
-class People:
-    """b labelled people; the fields of `Person` with b in front, and the rows that failed.
+class LabelledPeople:
+    """b labelled people; the fields of `LabelledPerson` with b in front, and the rows that failed.
 
     Attributes:
         faults: rows that could not be read; they are not among the b.
@@ -70,7 +70,7 @@ class People:
     def __len__(self) -> int:
         return len(self.images)
 
-    def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> "People":
+    def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> "LabelledPeople":
         """Return the batch on a device, its numbers of a type."""
         moved: dict[str, Any] = {}
         for field in fields(self):
@@ -80,24 +80,24 @@ class People:
                 moved[field.name] = values.to(device, kind, non_blocking=True)
         return replace(self, **moved)
 
-    def split(self, size: int) -> list["People"]:
+    def split(self, size: int) -> list["LabelledPeople"]:
         """Return parts of at most `size` people, in order; the faults are with the first."""
         parts = []
         for start in range(0, len(self), size):
             cut = slice(start, start + size)
             values = {field.name: getattr(self, field.name)[cut] for field in fields(self)[:-1]}
-            parts.append(People(**values, faults=self.faults if start == 0 else ()))
+            parts.append(LabelledPeople(**values, faults=self.faults if start == 0 else ()))
         return parts
 
 
-def collate(items: Sequence[Person | Fault], size: int = 0) -> People:
+def collate(items: Sequence[LabelledPerson | Fault], size: int = 0) -> LabelledPeople:
     """Stack people; faults are kept apart.
 
     Args:
         items: what a data set gave.
         size: side of the images, for a batch of nobody.
     """
-    people = [item for item in items if isinstance(item, Person)]
+    people = [item for item in items if isinstance(item, LabelledPerson)]
 
     def stack(name: str, *empty: int) -> Tensor:
         if not people:
@@ -105,7 +105,7 @@ def collate(items: Sequence[Person | Fault], size: int = 0) -> People:
         arrays = np.stack([getattr(person, name) for person in people])
         return torch.from_numpy(arrays.astype(np.float32))
 
-    return People(
+    return LabelledPeople(
         keys=tuple(person.key for person in people),
         genders=tuple(person.gender for person in people),
         rows=torch.tensor([person.row for person in people], dtype=torch.int64),

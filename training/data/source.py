@@ -28,7 +28,7 @@ class Validation:
     chooses: bool
 
 
-class Source(ABC, Generic[Examples]):
+class ExampleSource(ABC, Generic[Examples]):
     """Examples for every step."""
 
     facts: dict[str, Any]

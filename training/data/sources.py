@@ -4,13 +4,13 @@ from typing import Any
 
 from training.data.crop_source import CropSource
 from training.data.data_settings import CropData
-from training.data.source import Source
+from training.data.source import ExampleSource
 from training.data.tsv_source import TsvSource
 from training.learning.processes import Processes
 from training.settings import TrainSettings
 
 
-def make_source(settings: TrainSettings, processes: Processes, side: int) -> Source[Any]:
+def make_source(settings: TrainSettings, processes: Processes, side: int) -> ExampleSource[Any]:
     """Open a run's data.
 
     Args:

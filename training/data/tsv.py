@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.atomic_files import write_text_atomically
+
 logger = logging.getLogger(__name__)
 
 _BLOCK = 1 << 24
@@ -114,9 +116,7 @@ def _belongs(path: Path, starts: NDArray[np.int64]) -> bool:
 
 def _save_index(index: Path, starts: NDArray[np.int64]) -> None:
     """Keep an index beside its file; several processes may do so at once."""
-    partial = index.with_name(f".{index.name}.{os.getpid()}")
     try:
-        partial.write_text("".join(f"{start}\n" for start in starts))
-        partial.replace(index)
+        write_text_atomically(index, "".join(f"{start}\n" for start in starts))
     except OSError as error:
         logger.warning("%s could not be kept (%s) and is made again every time", index, error)

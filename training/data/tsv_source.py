@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 from smpler_model.network.smpler import BackboneModel
 from training.data.data_settings import TsvData
 from training.data.datasets import RowError, Sample, TsvDataset
-from training.data.labelled_people import Fault, People, Person, collate
+from training.data.labelled_people import Fault, LabelledPeople, LabelledPerson, collate
 from training.data.sequences import sequence_of
-from training.data.source import Source, Validation
+from training.data.source import ExampleSource, Validation
 from training.learning.processes import Processes
 from training.scoring.scores import Conventions, score
 from training.settings import TrainSettings
@@ -35,7 +35,7 @@ class MixedSample:
     sample: Sample
 
 
-class MixedDataset(Dataset[list[Person | Fault]]):
+class MixedDataset(Dataset[list[LabelledPerson | Fault]]):
     """Several data sets as one, each place a list: where a row fails, the next stands in for it.
 
     So processes have batches of one size, and a fault is still told.
@@ -52,7 +52,7 @@ class MixedDataset(Dataset[list[Person | Fault]]):
         """
         self.parts, self.stand_ins = parts, stand_ins
 
-    def __getitem__(self, place: MixedSample) -> list[Person | Fault]:
+    def __getitem__(self, place: MixedSample) -> list[LabelledPerson | Fault]:
         dataset, sample = self.parts[place.part], place.sample
         items = [dataset[sample]]
         if self.stand_ins is None:
@@ -65,7 +65,7 @@ class MixedDataset(Dataset[list[Person | Fault]]):
         return items
 
 
-class TsvSource(Source[People]):
+class TsvSource(ExampleSource[LabelledPeople]):
     """Mixed data sets in the released layout, some sequences kept for validation."""
 
     def __init__(
@@ -121,7 +121,7 @@ class TsvSource(Source[People]):
             places.append(np.stack((np.full(count, number), chosen), 1))
         return rng.permutation(np.concatenate(places))
 
-    def batches(self, first: int, last: int) -> Iterator[list[People]]:
+    def batches(self, first: int, last: int) -> Iterator[list[LabelledPeople]]:
         """Give the batches of the steps; see the base class.
 
         Raises:
@@ -160,7 +160,7 @@ class TsvSource(Source[People]):
         errors = {name: float(np.nanmean(np.concatenate(v))) for name, v in totals.items()}
         return Validation(errors, chooses=True)
 
-    def show(self) -> People:
+    def show(self) -> LabelledPeople:
         """Return people of the validation, of the training if there are none."""
         rows = self.rows[0][:8]
         samples = self.validation[:8] or [MixedSample(0, Sample(int(row), 0)) for row in rows]
@@ -178,7 +178,7 @@ class TsvSource(Source[People]):
                 for place, (part, row) in enumerate(order[rows])
             ]
 
-    def _load(self, dataset: MixedDataset, groups: Any) -> Iterator[People]:  # noqa: ANN401
+    def _load(self, dataset: MixedDataset, groups: Any) -> Iterator[LabelledPeople]:  # noqa: ANN401
         side = self.side
         return iter(
             DataLoader(
@@ -206,7 +206,7 @@ class TsvSource(Source[People]):
             mask[row] = chosen[name]
         return mask
 
-    def _note_faults(self, batch: People) -> None:
+    def _note_faults(self, batch: LabelledPeople) -> None:
         for fault in batch.faults:
             if fault.reason not in self.bad:
                 self.bad.append(fault.reason)
@@ -224,7 +224,7 @@ class TsvSource(Source[People]):
 class _Collate:
     side: int
 
-    def __call__(self, places: list[list[Person | Fault]]) -> People:
+    def __call__(self, places: list[list[LabelledPerson | Fault]]) -> LabelledPeople:
         return collate([item for items in places for item in items], self.side)
 
 

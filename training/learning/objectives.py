@@ -21,7 +21,7 @@ from smpler_model.network.geometry import (
 )
 from smpler_model.network.smpler import BackboneModel, RefinementBlock, Smpler
 from training.data.crop_files import Batch
-from training.data.labelled_people import People
+from training.data.labelled_people import LabelledPeople
 from training.learning.dense import DenseHead, shrink
 from training.learning.losses import (
     Counts,
@@ -40,7 +40,7 @@ BYTES = 255.0
 Phase = Literal["dense", "guess", "all"]
 """What learns: dense maps alone; with them the first guess; everything."""
 
-Examples = TypeVar("Examples", Batch, People)
+Examples = TypeVar("Examples", Batch, LabelledPeople)
 
 
 @dataclass(frozen=True)
@@ -194,14 +194,14 @@ class CropObjective(ObjectiveModule[Batch]):
         return torch.stack(weighed).sum() / sum(weights)
 
 
-class PeopleObjective(ObjectiveModule[People]):
+class PeopleObjective(ObjectiveModule[LabelledPeople]):
     """SMPLer's losses of the last stage on labelled photos."""
 
-    def count(self, batch: People) -> Counts:
+    def count(self, batch: LabelledPeople) -> Counts:
         """Return how many people of a batch have labels."""
         return count_labels(labels_of(batch))
 
-    def forward(self, batch: People, counts: Counts, phase: Phase) -> Objective:
+    def forward(self, batch: LabelledPeople, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss; see the base class."""
         stages, _ = self.estimate(batch.images, phase)
         final, body = stages[-1], self.model.body
@@ -260,7 +260,9 @@ def posed_estimate(model: BackboneModel, stage: Stage, mesh: Mesh) -> Posed:
     return Posed(stage.rotations, mesh.vertices, h36m[:, H36M_PELVIS], joints, keypoints)
 
 
-def posed_labels(model: BackboneModel, batch: People, rotations: Tensor, mesh: Mesh) -> Posed:
+def posed_labels(
+    model: BackboneModel, batch: LabelledPeople, rotations: Tensor, mesh: Mesh
+) -> Posed:
     """Return what the losses compare of labels, their surface that of the neutral body."""
     pelvis = model.body.h36m_joints(mesh.vertices)[:, H36M_PELVIS]
     rows = list(LABELLED_EVALUATED)
@@ -269,7 +271,7 @@ def posed_labels(model: BackboneModel, batch: People, rotations: Tensor, mesh: M
     )
 
 
-def labels_of(batch: People) -> Labels:
+def labels_of(batch: LabelledPeople) -> Labels:
     """Return which labels people have; joints are the 14 that are evaluated."""
     rows = list(LABELLED_EVALUATED)
     return Labels(

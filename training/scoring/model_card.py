@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.checkpoints.files import load_model, read_checkpoint
 from smpler_model.checkpoints.shipped import shipped_path
+from smpler_model.file_hashes import hash_files
 from smpler_model.people.metrics import Errors
-from training.data.crop_files import CropFiles, hash_files, render_file, shard_path
+from training.data.crop_files import CropFiles, render_file, shard_path
 from training.data.render_crops import make_renderer, shard_seeds
 from training.learning.growing import configure_model
 from training.scoring.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer
@@ -154,7 +156,8 @@ def main() -> int:
         settings = load_settings(arguments.config, arguments.overrides)
         weights = arguments.weights or shipped_path(settings.model)
         errors = measure(weights, settings)
-        arguments.card.write_text(write_card(weights, settings, errors, arguments.config))
+        card = write_card(weights, settings, errors, arguments.config)
+        write_text_atomically(arguments.card, card)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -1,6 +1,7 @@
 """Errors of a network's people, one row a person, with the conventions that they were made by."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.body.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
 from smpler_model.body.smpl import Body
 from smpler_model.network.geometry import rotation_from_axis_angle
@@ -24,11 +27,9 @@ from smpler_model.people.metrics import (
     pck,
     vertex_error,
 )
-from training.data.labelled_people import People
+from training.data.labelled_people import LabelledPeople
 from training.data.sequences import sequence_of
 from training.learning.objectives import normalise
-
-Floats = NDArray[np.float64]
 
 METRICS = ("MPJPE", "PA-MPJPE", "MPVE", "PCK", "AUC")
 ACCELERATION = "Accel"
@@ -80,7 +81,7 @@ class Scores:
 
 def score(
     model: BackboneModel,
-    batch: People,
+    batch: LabelledPeople,
     conventions: Conventions,
     bodies: Mapping[str, Body] | None = None,
 ) -> Scores:
@@ -218,7 +219,7 @@ def write_scores(
         "conventions": asdict(conventions),
         **facts,
     }
-    _replace(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
+    write_text_atomically(folder / "summary.json", json.dumps(summary, indent=2) + "\n")
     return means
 
 
@@ -254,15 +255,8 @@ def _mean(values: Floats) -> float:
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text_atomically(path, text.getvalue())

@@ -36,7 +36,18 @@ def test_raw_and_rectified(path: Path) -> None:
         ("500.0", ".nan", "finite numbers with positive focal lengths"),
         ("500.0", "nan", "finite numbers with positive focal lengths"),
         ("500.0", "0", "got a focal length of 0"),
-        ("500.0, 0,", "500.0,", "head.yaml: "),
+        ("500.0, 0,", "500.0,", "camera_matrix must have 9 numbers as its data, got 8 values"),
+        ("500.0", "[]", "camera_matrix must have 9 numbers"),
+        ("500.0", "9" * 400, "camera_matrix must have 9 numbers"),
+        ("[500.0", "&a [*a", "camera_matrix must have 9 numbers"),
+        ("{rows: 3, cols: 3, data:", "&a {data: *a, b:", "as its data, got a dict"),
+        ("image_width: 640", "image_width: .inf", "must be a number of pixels, got inf"),
+        ("image_width: 640", "image_width: 640.5", "image_width must be a number of pixels"),
+        ("image_width: 640", "image_width: " + "9" * 5000, "must be a calibration in YAML"),
+        ("image_width: 640", "image_width: 0x" + "f" * 5000, "got a number of many digits"),
+        ("image_width: 640", "image_width: [" + "[" * 2000, "must be a calibration in YAML"),
+        ("image_width: 640", "image_width: 2001-02-31", "must be a calibration in YAML"),
+        ("plumb_bob", "[a, b]", "distortion_model must be a name, got a list"),
         ("plumb_bob", "pinhole5", "lens model must be one of"),
         ("image_width", "width", "'image_width'"),
         (CALIBRATION, "just text", "must be a calibration in YAML"),
@@ -48,3 +59,9 @@ def test_calibrations_of_no_camera(path: Path, old: str, new: str, words: str) -
     with pytest.raises(ValueError, match=words) as caught:
         read_camera_info(path)
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_that_yaml_takes_for_text(path: Path) -> None:
+    path.write_text(CALIBRATION.replace("0.001", "1e-3").replace("640", "640.0"))
+    assert read_camera_info(path).coefficients == (-0.2, 0.05, 0.001, 0.0, 0.0)
+    assert read_camera_info(path).width == 640

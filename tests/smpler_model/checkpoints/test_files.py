@@ -3,7 +3,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -141,8 +141,8 @@ def test_interrupted_save_leaves_the_old_file(
     path = tmp_path / "kept.pt"
     path.write_text("old")
 
-    def fail(_state: object, partial: Path) -> None:
-        partial.write_text("half")
+    def fail(_state: object, file: IO[bytes]) -> None:
+        file.write(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(torch, "save", fail)

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from smpler_model.array_types import Floats
 from smpler_model.people.smoothing import Bodies, OneEuro, Smoother, SmoothingConfig
 
 RATE_HZ = 30
-Floats = NDArray[np.float64]
 
 
 def bodies(rotations: Rotation, translation: Floats, betas: Floats | None = None) -> Bodies:

@@ -22,8 +22,8 @@ from smpler_ros.bags.config import OUTPUTS, EvaluationConfig
 from smpler_ros.bags.engine import Engine, RecordingDetector
 from smpler_ros.bags.summary import TIMES
 from smpler_ros.messages.convert import people_from_message
-from tests.smpler_ros.conftest import SMALL, WriteBag
 from tests.smpler_ros.bags.test_ground_truth import truths_in
+from tests.smpler_ros.conftest import SMALL, WriteBag
 
 IMAGE = "/camera/image_raw"
 

@@ -18,14 +18,14 @@ from smpler_ros.bags.records import (
     person_rows,
     with_truth,
 )
-from smpler_ros.bags.run_statistics import Tally
+from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.tables import GrowingFile, Table, read_rows
 from tests.random_people import CAMERA
 from tests.smpler_ros.bags.test_accuracy import people_of
 
 
 def test_rows_come_back_as_they_were(body: Body, tmp_path: Path) -> None:
-    live, restored = Tally(), Tally()
+    live, restored = RunStatistics(), RunStatistics()
     accuracy = CameraAccuracy(body, 0.5)
     with (
         Table(tmp_path / "people.csv", PERSON_COLUMNS) as people_file,
@@ -60,7 +60,7 @@ def test_rows_come_back_as_they_were(body: Body, tmp_path: Path) -> None:
 
 
 def test_percentiles_are_of_batches() -> None:
-    tally = Tally()
+    tally = RunStatistics()
     for milliseconds in range(1, 101):
         tally.add_timings({"read": float(milliseconds), "estimate": 10.0})
     latencies = tally.latencies()
@@ -70,7 +70,7 @@ def test_percentiles_are_of_batches() -> None:
 
 
 def test_faults_are_counted_without_end_but_listed_with() -> None:
-    tally = Tally()
+    tally = RunStatistics()
     for number in range(500):
         tally.leave_out("/image", f"late by {number} ms")
     assert len(tally.left_out) <= 51

@@ -12,7 +12,7 @@ from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.parameters import default_values
 from smpler_ros.camera.scene_parameters import LENSES, SYNTHETIC_CAMERA_PARAMETERS, make_film
-from smpler_ros.camera.scene_player import JUMP_NS, Film, Player, Shot, Stage
+from smpler_ros.camera.scene_player import JUMP_NS, Film, Player, PlayerHost, Shot
 from synthetic.scene import SyntheticScene
 
 CAMERA = Camera(64, 48, 52.0, 52.0, 31.5, 23.5)
@@ -37,8 +37,8 @@ class Audience:
         self.seen: list[tuple[Shot, int, int]] = []
         self.after_showing: Callable[[], None] = lambda: None
 
-    def stage(self) -> Stage:
-        return Stage(lambda: self.now_ns, self.wait, lambda: self.watches, self.show)
+    def stage(self) -> PlayerHost:
+        return PlayerHost(lambda: self.now_ns, self.wait, lambda: self.watches, self.show)
 
     def wait(self, seconds: float) -> bool:
         self.now_ns += round(seconds * NS_PER_S)
@@ -101,7 +101,7 @@ class SlowFilm(Film):
 def test_what_takes_too_long_to_render_is_left_out(scene: SyntheticScene) -> None:
     """On a real clock: at the times of those that are shown, and all others are counted."""
     seen: list[tuple[Shot, int]] = []
-    stage = Stage(
+    stage = PlayerHost(
         time.time_ns,
         lambda seconds: bool(time.sleep(seconds)),
         lambda: True,
@@ -151,7 +151,9 @@ def test_a_clock_that_is_set_begins_the_film_again(scene: SyntheticScene, jump_n
 def test_a_simulated_clock_that_has_not_begun_is_waited_for(scene: SyntheticScene) -> None:
     audience = Audience()
     times = iter([0, 0, 0])
-    stage = Stage(lambda: next(times, audience.now_ns), audience.wait, lambda: True, audience.show)
+    stage = PlayerHost(
+        lambda: next(times, audience.now_ns), audience.wait, lambda: True, audience.show
+    )
     Player(rendered(scene), stage, duration_s=0.5).play()
     assert audience.stamps[0] >= START_NS
     assert len(audience.stamps) == 5

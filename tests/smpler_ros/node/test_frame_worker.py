@@ -1,5 +1,7 @@
 """Arrivals to results with stand-in messages of plain attributes, as rclpy and rosbags have."""
 
+import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from smpler_model.detectors.detector import Detections, FullImageDetector, GivenBoxes
-from smpler_model.frames import TranslationSource
+from smpler_model.frames import FrameResult, TranslationSource
 from smpler_model.inference.device_memory import explain_memory
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
@@ -152,6 +154,46 @@ class FullMemory(Estimator):
         return super().estimate(crops)
 
 
+class Slow(FullImageDetector):
+    """A detector that is at work until it may go on."""
+
+    def __init__(self) -> None:
+        self.began, self.may_go_on = threading.Event(), threading.Event()
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        self.began.set()
+        assert self.may_go_on.wait(20)
+        return super().detect(rgb)
+
+
+def test_settings_change_without_waiting_for_an_image_in_work(nano: Smpler) -> None:
+    detector = Slow()
+    pipeline = Pipeline(Estimator(nano, backend="eager"), lambda: detector, AT_ONCE)
+    worker = Bench(pipeline).worker
+    done: list[FrameResult] = []
+
+    def work(second: int) -> None:
+        done.append(worker.process({"left": Arrival(image(second))}, mesh=())["left"][1])
+
+    at_work = threading.Thread(target=work, args=(1,))
+    at_work.start()
+    assert detector.began.wait(20)
+    changing = threading.Thread(
+        target=worker.reconfigure, args=(replace(AT_ONCE, assumed_fov_deg=90.0),)
+    )
+    changing.start()
+    changing.join(5)
+    waits = changing.is_alive()
+    detector.may_go_on.set()
+    at_work.join()
+    changing.join()
+    work(2)
+    assert not waits
+    # Of an image of 64 pixels; the image in work keeps the 60 degrees with which it began.
+    focal_px = [result.camera.fx for result in done]
+    assert focal_px == pytest.approx([32 / np.tan(np.radians(30)), 32])
+
+
 class Thrower(FullImageDetector):
     """A detector that fails."""
 
@@ -164,6 +206,26 @@ def test_a_full_gpu_costs_the_image(nano: Smpler) -> None:
     assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=()) == {}
     assert bench.failures("left") == 1
     assert bench.reports == [("left", f"an image was dropped: {SENTENCE}")]
+
+
+class NothingFinite(Estimator):
+    """An estimator that says nothing that is finite."""
+
+    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+        estimates = super().estimate(crops)
+        estimates.betas[:] = np.nan
+        return estimates
+
+
+def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
+    bench = Bench(Pipeline(NothingFinite(nano, backend="eager"), FullImageDetector, AT_ONCE))
+    done = bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=())
+    assert len(done["left"][1].people) == 0
+    report = bench.statistics.report({})["left"]
+    assert (report.failed, report.people_left_out) == (0, 1)
+    ((name, sentence),) = bench.reports
+    assert name == "left"
+    assert "a person was left out: what the network says of them is not finite" in sentence
 
 
 def test_a_detector_that_throws_costs_the_image(nano: Smpler) -> None:

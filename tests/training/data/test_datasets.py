@@ -11,19 +11,19 @@ from tests.parity.seeded_checkpoint import DATA, VARIANTS
 from tests.parity.seeded_dataset import ROWS, write_table
 from training.data.data_settings import Augmentation
 from training.data.datasets import RowError, Sample, TsvDataset
-from training.data.labelled_people import Fault, Person, collate
+from training.data.labelled_people import Fault, LabelledPerson, collate
 
 CLOSE = 1e-4
 
 
 @pytest.fixture(scope="module")
-def people(seeded_data: Path) -> list[Person]:
+def people(seeded_data: Path) -> list[LabelledPerson]:
     dataset = TsvDataset(seeded_data / "eval.yaml", 224)
     return [dataset.read(row) for row in range(len(dataset))]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_items_equal_the_reference(people: list[Person], variant: str) -> None:
+def test_items_equal_the_reference(people: list[LabelledPerson], variant: str) -> None:
     expected = np.load(DATA / f"expected_eval_{variant}.npz")
     assert [person.key for person in people] == expected["keys"].tolist()
     mean, std = (np.array(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
@@ -36,7 +36,9 @@ def test_items_equal_the_reference(people: list[Person], variant: str) -> None:
         assert np.abs(values - expected[theirs]).max() < CLOSE, ours
 
 
-def test_composite_rows_come_in_their_order(seeded_data: Path, people: list[Person]) -> None:
+def test_composite_rows_come_in_their_order(
+    seeded_data: Path, people: list[LabelledPerson]
+) -> None:
     dataset = TsvDataset(seeded_data / "train.yaml", 224)
     expected = np.load(DATA / f"expected_eval_{VARIANTS[0]}.npz")["composite_keys"].tolist()
     assert [dataset.key(row) for row in range(len(dataset))] == expected

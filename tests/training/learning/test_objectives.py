@@ -13,7 +13,7 @@ from smpler_model.network.smpler import Smpler
 from tests.conftest import OfficialFile
 from tests.parity.seeded_checkpoint import DATA, VARIANTS
 from training.data.datasets import TsvDataset
-from training.data.labelled_people import People, collate
+from training.data.labelled_people import LabelledPeople, collate
 from training.learning.objectives import PeopleObjective
 from training.settings import TrainSettings
 
@@ -23,7 +23,7 @@ EXACT = 1e-6
 @dataclass(frozen=True)
 class Evaluated:
     model: Smpler
-    batch: People
+    batch: LabelledPeople
     expected: dict[str, NDArray[np.float64]]
 
 

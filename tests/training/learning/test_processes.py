@@ -13,7 +13,7 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
 from training.data.datasets import TsvDataset
-from training.data.labelled_people import People, collate
+from training.data.labelled_people import LabelledPeople, collate
 from training.learning.learner import Learner
 from training.learning.objectives import PeopleObjective
 from training.learning.processes import Processes, SharedBatchNorm, choose_device, join_processes
@@ -34,7 +34,7 @@ class Outcome:
     statistics: dict[str, Tensor]
 
 
-def learn(people: People, processes: Processes, parts: int = 1) -> Outcome:
+def learn(people: LabelledPeople, processes: Processes, parts: int = 1) -> Outcome:
     """Take one step in float64 from seeded weights."""
     torch.manual_seed(0)
     model = build_model(SMPLER_NANO, load_builtin_body())
@@ -59,13 +59,13 @@ def assert_gradients_equal(found: dict[str, Tensor], expected: dict[str, Tensor]
         assert (found[name] - gradient).abs().max() < 1e-11 * scale, name
 
 
-def learn_in_child(rank: int, folder: Path, people: People) -> None:
+def learn_in_child(rank: int, folder: Path, people: LabelledPeople) -> None:
     torch.set_num_threads(1)
     store = f"file://{folder / 'store'}"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=len(SHARES))
     rows = slice(*SHARES[rank])
     values = {name: value[rows] for name, value in vars(people).items() if name != "faults"}
-    outcome = learn(People(**values), Processes(rank, len(SHARES)))
+    outcome = learn(LabelledPeople(**values), Processes(rank, len(SHARES)))
     copied = torch.full((2,), float(rank))
     Processes(rank, len(SHARES)).copy_first([copied])
     torch.save(vars(outcome) | {"copied": copied}, folder / f"{rank}.pt")
@@ -73,18 +73,20 @@ def learn_in_child(rank: int, folder: Path, people: People) -> None:
 
 
 @pytest.fixture(scope="module")
-def people(seeded_data: Path) -> People:
+def people(seeded_data: Path) -> LabelledPeople:
     dataset = TsvDataset(seeded_data / "eval.yaml", SMPLER_NANO.image_size)
     return collate([dataset[row] for row in range(len(dataset))])
 
 
 @pytest.fixture(scope="module")
-def whole(people: People) -> Outcome:
+def whole(people: LabelledPeople) -> Outcome:
     return learn(people, Processes())
 
 
 @pytest.fixture(scope="module")
-def shared(people: People, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def shared(
+    people: LabelledPeople, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("processes")
     torch.multiprocessing.spawn(learn_in_child, (folder, people), nprocs=len(SHARES))
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(len(SHARES))]
@@ -110,14 +112,14 @@ def test_all_get_what_the_first_has(shared: list[dict[str, Any]]) -> None:
     assert [outcome["copied"].tolist() for outcome in shared] == [[0.0, 0.0]] * len(SHARES)
 
 
-def test_parts_of_a_batch_without_statistics_add_up(people: People) -> None:
+def test_parts_of_a_batch_without_statistics_add_up(people: LabelledPeople) -> None:
     """Where nothing depends on the batch, accumulating equal parts is the same as one batch."""
     all_labelled = people.rows[(people.has_smpl == 1) & (people.has_joints == 1)].tolist()[:4]
     values = {
         name: value[all_labelled] if isinstance(value, Tensor) else ()
         for name, value in vars(people).items()
     }
-    batch = People(**values)
+    batch = LabelledPeople(**values)
 
     def learn_frozen(parts: int) -> dict[str, Tensor]:
         torch.manual_seed(0)

@@ -24,7 +24,7 @@ from tests.conftest import OfficialFile
 from tests.parity.seeded_checkpoint import DATA, VARIANTS
 from training.configuration import settings_from_values
 from training.data.datasets import TsvDataset
-from training.data.labelled_people import People, collate
+from training.data.labelled_people import LabelledPeople, collate
 from training.evaluate import EvaluateSettings, evaluate
 from training.learning.processes import Processes
 from training.scoring.scores import METRICS, Conventions, Scores, join, score, score_sequences
@@ -32,7 +32,7 @@ from training.scoring.scores import METRICS, Conventions, Scores, join, score, s
 EXACT = 1e-6
 
 
-def read_all(path: Path, side: int) -> People:
+def read_all(path: Path, side: int) -> LabelledPeople:
     dataset = TsvDataset(path, side)
     return collate([dataset[row] for row in range(len(dataset))])
 
@@ -67,11 +67,11 @@ def people_path(body: Body, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def people(people_path: Path) -> People:
+def people(people_path: Path) -> LabelledPeople:
     return read_all(people_path, SMPLER_NANO.image_size)
 
 
-def test_labelled_and_regressed_joints_agree(model: Smpler, people: People) -> None:
+def test_labelled_and_regressed_joints_agree(model: Smpler, people: LabelledPeople) -> None:
     """Synthetic labels come from the body that the truth is posed with."""
     labels, mesh = (
         score(model, people, Conventions(joint_truth=truth)).errors for truth in ("labels", "mesh")
@@ -80,7 +80,7 @@ def test_labelled_and_regressed_joints_agree(model: Smpler, people: People) -> N
         np.testing.assert_allclose(labels[name], mesh[name], atol=0.02)
 
 
-def test_another_origin_gives_another_figure(model: Smpler, people: People) -> None:
+def test_another_origin_gives_another_figure(model: Smpler, people: LabelledPeople) -> None:
     """The built-in pelvis is the hips' midpoint: here it is regressed at the torso instead."""
     arrays = model.body.arrays()
     assert arrays.J_regressor_h36m is not None
@@ -97,7 +97,7 @@ def test_another_origin_gives_another_figure(model: Smpler, people: People) -> N
     np.testing.assert_array_equal(hips["MPVE"], pelvis["MPVE"])
 
 
-def test_genders_have_bodies_of_their_own(model: Smpler, people: People) -> None:
+def test_genders_have_bodies_of_their_own(model: Smpler, people: LabelledPeople) -> None:
     arrays = load_builtin_body()
     tall = Body(replace(arrays, v_template=1.1 * arrays.v_template))
     batch = replace(people, genders=("m", "female", "none", "male", "f", "none"))
@@ -136,7 +136,7 @@ def test_sequences_have_means_of_their_own() -> None:
     ]
 
 
-def test_nobody_is_counted_twice(model: Smpler, people: People) -> None:
+def test_nobody_is_counted_twice(model: Smpler, people: LabelledPeople) -> None:
     part = score(model, people, Conventions())
     with pytest.raises(ValueError, match="once"):
         join([part, part])

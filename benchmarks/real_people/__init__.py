@@ -1,0 +1,1 @@
+"""How well real people are found, in labelled photos and in calibrated video."""

@@ -1,0 +1,148 @@
+"""How well real people are found: `python -m benchmarks.real_people FOLDER [--model M]`.
+
+FOLDER holds photos and videos with the answers in `people.json`, see `folder`. The model gets the
+labelled boxes and goes through the pipeline of the robots; videos are placed in metres by their
+calibration. Printed are, over all labelled joints of the photos, the share that is closer than a
+part of the person's box, and for videos the errors of 12 joints in space. OUT gets
+`predictions.json`, `figures.json`, and `sheet.png`, which shows each person with the joints, true
+ones in white, found ones in colours (the left limbs orange, the right ones blue).
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.real_people.estimation import (
+    Observer,
+    Seen,
+    load_observer,
+    look_at_photos,
+    look_at_video,
+)
+from benchmarks.real_people.folder import (
+    JOINTS,
+    LabelledFolder,
+    LabelledPerson,
+    LabelledVideo,
+    read_folder,
+)
+from benchmarks.real_people.scoring import average, hips_of, score_photos, score_video
+from benchmarks.real_people.sheet import Image, show_from_side, show_in_image, write_sheet
+from smpler_model.frames import Frame
+
+_PX_DECIMALS, _M_DECIMALS = 2, 4
+_SHOWN_FRAMES = 6  # of a video
+
+
+class Report:
+    """What is found, as predictions, figures and tiles of the page."""
+
+    def __init__(self, folder: LabelledFolder) -> None:
+        self.folder = folder
+        self.predictions: dict[str, dict[str, Any]] = {"photos": {}, "videos": {}}
+        self.figures: dict[str, Any] = {}
+        self.lines: list[str] = []
+        self.tiles: list[Image] = []
+
+    def take_photos(self, observer: Observer) -> None:
+        """Look at all photos."""
+        found = {}
+        for photo, frame, seen in look_at_photos(observer, self.folder):
+            found[photo.image] = seen.joints_px
+            self.predictions["photos"][photo.image] = seen.joints_px.round(_PX_DECIMALS).tolist()
+            self.tiles += [
+                show_in_image(frame.rgb, person, joints_px, _caption_photo(person, joints_px))
+                for person, joints_px in zip(photo.people, seen.joints_px, strict=True)
+            ]
+        scores = score_photos(self.folder.photos, found)
+        if scores:
+            self.figures["photos"] = asdict(scores)
+            self.lines.append(scores.line())
+
+    def take_videos(self, observer: Observer) -> None:
+        """Look at all videos."""
+        every = []
+        for video in self.folder.videos:
+            found, predictions = {}, {}
+            shown = np.linspace(0, len(video.scored_frames) - 1, _SHOWN_FRAMES).astype(int)
+            numbers = {video.scored_frames[place] for place in shown}
+            for number, frame, seen in look_at_video(observer, self.folder, video):
+                found[number] = seen.joints_m[0]
+                predictions[str(number)] = {
+                    "joints_m": seen.joints_m[0].round(_M_DECIMALS).tolist(),
+                    "joints_px": seen.joints_px[0].round(_PX_DECIMALS).tolist(),
+                }
+                if number in numbers:
+                    self.tiles += _show_frame(video, number, frame, seen)
+            self.predictions["videos"][video.video] = predictions
+            every.append(score_video(video, found))
+            self.figures[video.video] = asdict(every[-1])
+            self.lines.append(every[-1].line(video.video))
+        if every:
+            self.figures["videos"] = asdict(average(every))
+            self.lines.append(average(every).line("videos"))
+
+    def write(self, output: Path) -> None:
+        """Write predictions, figures and the page.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "predictions.json").write_text(json.dumps(self.predictions) + "\n")
+        (output / "figures.json").write_text(json.dumps(self.figures, indent=1) + "\n")
+        if self.tiles:
+            write_sheet(self.tiles, output / "sheet.png")
+
+
+def _caption_photo(person: LabelledPerson, joints_px: np.ndarray) -> str:
+    if not person.labelled.any():
+        return "no joints are labelled"
+    apart = np.linalg.norm(joints_px - person.joints_px, axis=1)[person.labelled]
+    note = "" if person.is_scored else ", not scored"
+    return f"{(apart / person.size_px).mean():.3f} of the box{note}"
+
+
+def _show_frame(video: LabelledVideo, number: int, frame: Frame, seen: Seen) -> list[Image]:
+    true_m, found_m = video.joints_m[number], seen.joints_m[0]
+    person = LabelledPerson(
+        video.boxes_xyxy[number],
+        video.camera.project(true_m),
+        np.ones(len(JOINTS), np.bool_),
+        is_scored=True,
+    )
+    hips, true_hips = hips_of(found_m), hips_of(true_m)
+    error_mm = 1e3 * np.linalg.norm((found_m - hips) - (true_m - true_hips), axis=1).mean()
+    return [
+        show_in_image(frame.rgb, person, seen.joints_px[0], f"{video.video} {number}"),
+        show_from_side(true_m - true_hips, found_m - hips, f"from the side, {error_mm:.0f} mm"),
+    ]
+
+
+def main() -> int:
+    """Read the command line and measure; return 1 after an error, which is one sentence."""
+    parser = argparse.ArgumentParser(description="How well real people are found.")
+    parser.add_argument("folder", type=Path, help="with people.json, photos and videos")
+    parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
+    parser.add_argument("--output", type=Path, default=Path("runs/real_people"))
+    chosen = parser.parse_args()
+    try:
+        report = Report(read_folder(chosen.folder))
+        observer = load_observer(chosen.model)
+        report.take_photos(observer)
+        report.take_videos(observer)
+        report.write(chosen.output)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    sys.stdout.write("\n".join(report.lines) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""Whom a model sees in the given boxes, by the pipeline that robots run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.real_people.folder import JOINTS, LabelledFolder, LabelledPhoto, LabelledVideo
+from smpler_model.assembly import build_pipeline
+from smpler_model.body.skeleton import SMPL_JOINTS
+from smpler_model.detectors.detector import GivenBoxes, detections_from
+from smpler_model.frames import Frame
+from smpler_model.inference.estimator import Estimator
+from smpler_model.parameters import check_values
+from smpler_model.people.tracker import TrackerConfig
+from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.sources import open_source, read_image
+
+Floats = NDArray[np.float64]
+
+BODY_JOINTS = [SMPL_JOINTS.index(name) for name in JOINTS]
+"""Of SMPL's joints, those that `JOINTS` names."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """n people of one image, in the order of their boxes.
+
+    Attributes:
+        joints_m: (n, 12, 3) in the optical frame of the camera, an assumed one for photos.
+        joints_px: (n, 12, 2) in the image, through the camera's lens.
+    """
+
+    joints_m: Floats
+    joints_px: Floats
+
+
+ONE_IMAGE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1), smoothing=None)
+"""People are reported at once, as their image alone shows them."""
+
+
+class Observer:
+    """A model that looks at one image after the other and remembers none."""
+
+    def __init__(self, estimator: Estimator) -> None:
+        self._estimator = estimator
+
+    def look(self, frame: Frame, boxes_xyxy: Floats) -> Seen:
+        """Return the people in boxes (n, 4) of an image."""
+        people = [self._look(frame, box) for box in boxes_xyxy]
+        joints = len(JOINTS)
+        return Seen(
+            np.array([m for m, _ in people]).reshape(-1, joints, 3),
+            np.array([px for _, px in people]).reshape(-1, joints, 2),
+        )
+
+    def _look(self, frame: Frame, box_xyxy: Floats) -> tuple[Floats, Floats]:
+        detector = GivenBoxes()
+        detector.give(detections_from([box_xyxy]))
+        # A pipeline of its own, so that nobody is taken for somebody of another box or image.
+        pipeline = Pipeline(self._estimator, lambda: detector, ONE_IMAGE)
+        people = pipeline.process(frame).people
+        return people.joints_m[0, BODY_JOINTS], people.keypoints_px[0, BODY_JOINTS]
+
+
+def load_observer(model: str) -> Observer:
+    """Load a model.
+
+    Args:
+        model: a shipped one's name, or the path of a checkpoint.
+
+    Raises:
+        ValueError: a model that cannot be used.
+        OSError: a file that cannot be read.
+    """
+    return Observer(build_pipeline(check_values({"model": model}), GivenBoxes).estimator)
+
+
+def look_at_photos(
+    observer: Observer, folder: LabelledFolder
+) -> Iterator[tuple[LabelledPhoto, Frame, Seen]]:
+    """Give each photo with whom the model sees in it."""
+    for photo in folder.photos:
+        frame = Frame(read_image(folder.path / photo.image), 0)
+        yield photo, frame, observer.look(frame, photo.boxes_xyxy)
+
+
+def look_at_video(
+    observer: Observer, folder: LabelledFolder, video: LabelledVideo
+) -> Iterator[tuple[int, Frame, Seen]]:
+    """Give each frame that is scored, by its number, with whom the model sees in it.
+
+    Raises:
+        ValueError: the video has fewer frames than are labelled, or of another size.
+    """
+    wanted = video.scored_frames
+    read = 0
+    with open_source(str(folder.path / video.video), video.camera) as source:
+        for read, frame in enumerate(source.frames, 1):
+            number = read - 1
+            if number >= wanted.stop:
+                break
+            if number in wanted:
+                yield number, frame, observer.look(frame, video.boxes_xyxy[number, None])
+    if read < wanted.stop:
+        raise ValueError(
+            f"{video.video} must have the {wanted.stop} frames that are labelled, got {read}; "
+            "restore the file"
+        )

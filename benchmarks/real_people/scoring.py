@@ -1,0 +1,138 @@
+"""What is told of real people: how close joints are in photos, and bodies in space in videos."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.real_people.folder import JOINTS, LabelledPhoto, LabelledVideo
+from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
+
+Floats = NDArray[np.float64]
+
+PCK_SHARES = (0.1, 0.05)
+"""A joint is found when it is closer than so much of the longer side of the person's box."""
+
+_SHOULDERS, _HIPS = (
+    [JOINTS.index(f"left_{name}"), JOINTS.index(f"right_{name}")] for name in ("shoulder", "hip")
+)
+
+
+@dataclass(frozen=True)
+class PhotoScores:
+    """How close the joints of the people in photos are.
+
+    Attributes:
+        people: who were looked for.
+        pck: share of the labelled joints that are found, for each of `PCK_SHARES`.
+        mean_error: mean over people of their joints' mean distance, as a share of the box.
+    """
+
+    people: int
+    pck: tuple[float, ...]
+    mean_error: float
+
+    def line(self) -> str:
+        """Return the figures as a line to print."""
+        found = "   ".join(
+            f"PCK@{share:g} of the box {value:.3f}"
+            for share, value in zip(PCK_SHARES, self.pck, strict=True)
+        )
+        return f"photos: {self.people} people   {found}   mean error {self.mean_error:.3f}"
+
+
+@dataclass(frozen=True)
+class VideoScores:
+    """How close a person's joints are in space; means or medians over frames.
+
+    Attributes:
+        frames: that were compared.
+        mpjpe_mm: mean distance of the 12 joints, the hips' midpoints aligned.
+        pa_mpjpe_mm: the same after the best similarity transform.
+        hips_m: median distance of the hips' midpoint, in the camera's frame.
+        turn_deg: median angle between where the torsos face.
+    """
+
+    frames: int
+    mpjpe_mm: float
+    pa_mpjpe_mm: float
+    hips_m: float
+    turn_deg: float
+
+    def line(self, title: str) -> str:
+        """Return the figures as a line to print."""
+        return (
+            f"{title}: {self.frames} frames   MPJPE {self.mpjpe_mm:.0f} mm   "
+            f"PA-MPJPE {self.pa_mpjpe_mm:.0f} mm   hips off {self.hips_m:.2f} m   "
+            f"torso turned {self.turn_deg:.0f} deg"
+        )
+
+
+def score_photos(
+    photos: Sequence[LabelledPhoto], found_px: Mapping[str, Floats]
+) -> PhotoScores | None:
+    """Compare people with their labels; those who are not scored are left out.
+
+    Args:
+        photos: with the answers.
+        found_px: (n, 12, 2) joints of all people of each photo, by its name.
+
+    Returns:
+        The figures; None where nobody is scored.
+    """
+    errors = [
+        np.linalg.norm(joints_px - person.joints_px, axis=-1)[person.labelled] / person.size_px
+        for photo in photos
+        for person, joints_px in zip(photo.people, found_px[photo.image], strict=True)
+        if person.is_scored and person.labelled.any()
+    ]
+    if not errors:
+        return None
+    every_joint = np.concatenate(errors)
+    return PhotoScores(
+        len(errors),
+        tuple(float((every_joint < share).mean()) for share in PCK_SHARES),
+        float(np.mean([each.mean() for each in errors])),
+    )
+
+
+def score_video(video: LabelledVideo, found_m: Mapping[int, Floats]) -> VideoScores:
+    """Compare a person with the truth.
+
+    Args:
+        video: with the answers.
+        found_m: (12, 3) joints of its scored frames, by their numbers.
+    """
+    found = np.array([found_m[number] for number in video.scored_frames])
+    truth = video.joints_m[list(video.scored_frames)]
+    hips, true_hips = hips_of(found), hips_of(truth)
+    apart = (found - hips[:, None]) - (truth - true_hips[:, None])
+    cosines = (facing_of(found) * facing_of(truth)).sum(-1)
+    return VideoScores(
+        len(found),
+        MM_FROM_M * float(np.linalg.norm(apart, axis=-1).mean()),
+        float(aligned_joint_error(found, truth).mean()),
+        float(np.median(np.linalg.norm(hips - true_hips, axis=-1))),
+        float(np.median(np.rad2deg(np.arccos(cosines.clip(-1, 1))))),
+    )
+
+
+def average(scores: Sequence[VideoScores]) -> VideoScores:
+    """Return the means over videos, however many frames each has."""
+    names = ("mpjpe_mm", "pa_mpjpe_mm", "hips_m", "turn_deg")
+    means = (float(np.mean([getattr(each, name) for each in scores])) for name in names)
+    return VideoScores(sum(each.frames for each in scores), *means)
+
+
+def hips_of(joints: Floats) -> Floats:
+    """Return the midpoints (..., d) of the hips of joints (..., 12, d)."""
+    return np.asarray(joints[..., _HIPS, :].mean(-2))
+
+
+def facing_of(joints_m: Floats) -> Floats:
+    """Return the unit normals (..., 3) of torsos, out of the chest, of joints (..., 12, 3)."""
+    across = joints_m[..., _HIPS[0], :] - joints_m[..., _HIPS[1], :]
+    up = joints_m[..., _SHOULDERS, :].mean(-2) - hips_of(joints_m)
+    normals = np.cross(across, up)
+    return np.asarray(normals / np.linalg.norm(normals, axis=-1, keepdims=True))
