@@ -34,6 +34,17 @@ SMPL_PARENTS = (
 )
 """Parent of each SMPL joint; -1 for the pelvis."""
 
+
+def other_side(name: str) -> str:
+    """Return the name of a joint on the other side of the body: right_knee of left_knee."""
+    side, _, part = name.partition("_")
+    swapped = {"left": "right", "right": "left"}
+    return f"{swapped[side]}_{part}" if side in swapped else name
+
+
+MIRRORED_JOINTS = tuple(SMPL_JOINTS.index(other_side(name)) for name in SMPL_JOINTS)
+"""The joint on the other side of the body, for each SMPL joint."""
+
 SMPL_VERTEX_COUNT = 6890
 SMPL_FACE_COUNT = 13776
 SMPL_SHAPE_COUNT = 10

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-_SUFFIXES = {"onnx": ".onnx", "torchscript": ".torchscript.pt", "tensorrt-ready-onnx": ".trt.onnx"}
+_SUFFIXES = {"onnx": ".onnx", "tensorrt-ready-onnx": ".trt.onnx"}
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -2,7 +2,7 @@
 
 | name | what runs |
 |---|---|
-| `plain` | `network.Smpler` as it is: the reference for all others |
+| `plain` | `smpler.Smpler` as it is: the reference for all others |
 | `eager` | the fast network, operation by operation |
 | `compiled` | the fast network through torch.compile; needs a C++ compiler, starts slowly |
 | `onnxruntime` | the fast network in ONNX Runtime, on a CPU |

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Estimates:
-    """What the network says of n crops; see `types.Stage` for the frames.
+    """What the network says of n crops; see `estimates.Stage` for the frames.
 
     The network takes every crop for the middle of an image: its camera looks at the crop's centre.
 

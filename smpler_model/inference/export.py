@@ -1,6 +1,6 @@
-"""The network as a file for other programs: ONNX and TorchScript.
+"""The network as an ONNX file for other programs.
 
-Both take (b, s, s, 3) uint8 RGB crops, for any b, and return what `fast_network.OUTPUT_SHAPES`
+It takes (b, s, s, 3) uint8 RGB crops, for any b, and returns what `fast_network.OUTPUT_SHAPES`
 names. A file is written only after what it says has been compared with the network.
 """
 
@@ -23,8 +23,8 @@ from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler
 from smpler_model.inference.optional_packages import import_optional
 from smpler_model.network.smpler import Smpler
 
-ExportFormat = Literal["onnx", "torchscript", "tensorrt-ready-onnx"]
-EXPORT_FORMATS: tuple[ExportFormat, ...] = ("onnx", "torchscript", "tensorrt-ready-onnx")
+ExportFormat = Literal["onnx", "tensorrt-ready-onnx"]
+EXPORT_FORMATS: tuple[ExportFormat, ...] = ("onnx", "tensorrt-ready-onnx")
 
 ONNX_OPSET = 17
 """The first with LayerNormalization; reading maps at positions needs 16."""
@@ -32,11 +32,11 @@ ONNX_OPSET = 17
 TENSORRT_OPERATORS = frozenset(
     (
         *("Abs", "Add", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "Div"),
-        *("Einsum", "Equal", "Erf", "Expand", "Floor", "Gather", "Gelu", "Gemm", "GridSample"),
-        *("Identity", "LayerNormalization", "MatMul", "Mul", "Neg", "Pad", "Pow", "Range"),
-        *("ReduceL2", "ReduceMean", "ReduceProd", "ReduceSum", "Relu", "Reshape", "Resize"),
-        *("Shape", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Transpose"),
-        *("Unsqueeze", "Where"),
+        *("Einsum", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "Gelu", "Gemm"),
+        *("GridSample", "Identity", "LayerNormalization", "Log", "MatMul", "Mul", "Neg", "Pad"),
+        *("Pow", "Range", "Reciprocal", "ReduceL2", "ReduceMean", "ReduceProd", "ReduceSum"),
+        *("Relu", "Reshape", "Resize", "Shape", "Sigmoid", "Slice", "Softmax", "Softplus"),
+        *("Split", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
     )
 )
 """Operators of ours that TensorRT's parser reads.
@@ -102,8 +102,8 @@ def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
     Args:
         model: with decoupled attention.
         path: of the file; one that exists is replaced.
-        form: `onnx`; `tensorrt-ready-onnx`, which besides has only operators that TensorRT reads
-            and no dimension free but the batch; or `torchscript`.
+        form: `onnx`, or `tensorrt-ready-onnx`, which has only operators that TensorRT reads and no
+            free dimension but the batch.
 
     Returns:
         What was compared and how far it was apart, one sentence.
@@ -114,13 +114,8 @@ def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
     network = FastSmpler(model)
     metadata = {"model": model.config.name, "weights": fingerprint(model)}
     with replacing(path) as partial:
-        if form == "torchscript":
-            _write_torchscript(network, partial, metadata)
-            run = _load_torchscript(partial)
-        else:
-            _write_onnx(network, partial, metadata, for_tensorrt=form == "tensorrt-ready-onnx")
-            run = _load_onnx(partial)
-        gap = _compare(network, run)
+        _write_onnx(network, partial, metadata, for_tensorrt=form == "tensorrt-ready-onnx")
+        gap = _compare(network, _load_onnx(partial))
     people = " and ".join(map(str, _PEOPLE_TRIED))
     return f"{path}: {form}, equal to the network within {gap:.1e} for {people} people"
 
@@ -186,20 +181,6 @@ def _check_for_tensorrt(model: Any) -> None:  # noqa: ANN401 - onnx has no types
         )
 
 
-def _write_torchscript(network: FastSmpler, path: Path, metadata: dict[str, str]) -> None:
-    with torch.no_grad(), _quiet_exporter():
-        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
-            network, example_crops(network.config.image_size), check_trace=False
-        )
-        torch.jit.save(traced, path, _extra_files={_METADATA: json.dumps(metadata)})
-
-
-def _load_torchscript(path: Path) -> nn.Module:
-    with _quiet_exporter():
-        loaded: nn.Module = torch.jit.load(path)  # type: ignore[no-untyped-call]
-    return loaded
-
-
 def _load_onnx(path: Path) -> Any:  # noqa: ANN401 - as callable as a module
     onnxruntime = import_optional("onnxruntime", "verifying an ONNX file")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -249,4 +230,7 @@ def _quiet_exporter() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        warnings.filterwarnings(
+            "ignore", "Constant folding", UserWarning
+        )  # of how maps are padded
         yield

@@ -1,4 +1,4 @@
-"""The network for inference: the same function as `network.Smpler` in fewer and larger products.
+"""The network for inference: the same function as `smpler.Smpler` in fewer and larger products.
 
 Batch norm is folded into the convolutions, normalisation of the crops is part of the graph, all
 blocks' projections of a map are one product, and attention is that of `fused_attention`. Only
@@ -8,7 +8,7 @@ people, so that one graph serves every batch.
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,13 +16,38 @@ from torch import Tensor, nn
 
 from smpler_model.body.skeleton import SMPL_SHAPE_COUNT
 from smpler_model.inference.folding import fold_backbone
-from smpler_model.inference.fused_attention import linear_from
-from smpler_model.inference.fused_block import FusedBlock, FusedProjection
+from smpler_model.inference.fused_attention import FusedUnit, linear_from, plain_norm
+from smpler_model.network.backbone import name_stem
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
-from smpler_model.network.smpler import JOINT_COUNT, RefinementBlock, Regressor, Smpler
+from smpler_model.network.sampling import PATCH_RADIUS
+from smpler_model.network.smpler import (
+    CAMERA_QUERY,
+    JOINT_COUNT,
+    QUERY_COUNT,
+    SHAPE_QUERY,
+    RefinementBlock,
+    Regressor,
+    Smpler,
+)
 
-Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+
+class Outputs(NamedTuple):
+    """What the network returns of b people; see `estimates.Stage` for shapes and units."""
+
+    rotations: Tensor
+    betas: Tensor
+    camera: Tensor
+    joints: Tensor
+    keypoints: Tensor
+
+
+class ProjectedMap(NamedTuple):
+    """A map at the Transformer's width, (b, h * w, blocks, c), before and after gain and shift."""
+
+    normalised: Tensor
+    tokens: Tensor
+
 
 OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
     "rotations": (JOINT_COUNT, 3, 3),
@@ -31,7 +56,7 @@ OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
     "joints": (JOINT_COUNT, 3),
     "keypoints": (JOINT_COUNT, 2),
 }
-"""What the network returns of each person, in this order; see `types.Stage`."""
+"""What the network returns of each person, in this order; see `estimates.Stage`."""
 
 
 class FastSmpler(nn.Module):
@@ -58,6 +83,7 @@ class FastSmpler(nn.Module):
         dtype = model.embedding.rotation.weight.dtype
         exact = copy.deepcopy(model).cpu().double().eval()  # products are rounded once, at the end
         self.config = model.config
+        self.stem = name_stem(model.config)
         self.backbone = fold_backbone(exact.backbone)
         self.regressor = FastRegressor(exact.regressor)
         self.embedding = exact.embedding
@@ -78,16 +104,18 @@ class FastSmpler(nn.Module):
         """Store and compute maps and image tokens in half precision.
 
         Queries, rotations, body and camera keep theirs: they are few, and half of it cannot hold
-        a rotation. So do the two convolutions that bring the pixels to a quarter of their number:
-        they are a few in a hundred operations, and what they round turns people more than what
-        all others do.
+        a rotation. So do the first convolutions, which make the pixels fewer: they are a few in a
+        hundred operations, and what they round turns people more than what all others do.
 
         Args:
             dtype: float16 or bfloat16.
         """
-        first, second = (copy.deepcopy(self.backbone.get_submodule(f"conv{n}")) for n in (1, 2))
+        stem = {name: copy.deepcopy(self.backbone.get_submodule(name)) for name in self.stem}
         self.backbone.to(dtype)
-        self.backbone.conv1, self.backbone.conv2 = first, RoundedAfter(second, dtype)
+        last = self.stem[-1]
+        for name, layer in stem.items():
+            whole = RoundedAfter(layer, dtype) if name == last else layer
+            self.backbone.set_submodule(name, whole)
         self.projections.to(dtype)
         return self
 
@@ -99,7 +127,7 @@ class FastSmpler(nn.Module):
 
         Returns:
             rotations (b, 24, 3, 3), betas (b, 10), camera (b, 3), joints (b, 24, 3) in metres and
-            keypoints (b, 24, 2); see `types.Stage`.
+            keypoints (b, 24, 2); see `estimates.Stage`.
         """
         return self.refine(self.features(crops))
 
@@ -115,13 +143,13 @@ class FastSmpler(nn.Module):
         stage = self._observe(self.regressor(pooled))
         queries = self.embedding(stage, pooled)
         projected = [project(m) for project, m in zip(self.projections, features, strict=True)]
-        finest = projected[0][0]
-        tokens = [t.unbind(2) for _, t in projected]  # one (b, h * w, c) for each block
+        finest = projected[0].normalised
+        tokens = [of_map.tokens.unbind(2) for of_map in projected]  # (b, h * w, c) for each block
         for index, block in enumerate(self.blocks):
             maps = [of_map[index] for of_map in tokens]
             queries, estimate = block(queries, stage, finest[:, :, index], maps)
             stage = self._observe(estimate)
-        return stage.rotations, stage.betas, stage.camera, stage.joints, stage.keypoints
+        return Outputs(stage.rotations, stage.betas, stage.camera, stage.joints, stage.keypoints)
 
     def _observe(self, estimate: Estimate) -> Stage:
         joints = self.body.joints(estimate.rotations, estimate.betas)
@@ -202,3 +230,167 @@ class FastRegressor(nn.Module):
             values = values + self.delta(F.relu(self.hidden(hidden)))
         pose, shape, camera = torch.split(values, self.sizes, 1)
         return Estimate(rotation_from_6d(pose.reshape(-1, JOINT_COUNT, 6)), shape, camera)
+
+
+class FusedProjection(nn.Module):
+    """Bring one feature map to the Transformer's width, for all blocks at once."""
+
+    gain: Tensor
+    shift: Tensor
+
+    def __init__(self, blocks: Sequence[RefinementBlock], scale: int) -> None:
+        super().__init__()
+        projections: list[Any] = [block.projections[scale] for block in blocks]
+        convolutions = [projection.convolution for projection in projections]
+        self.blocks = len(blocks)
+        self.normalise = plain_norm(convolutions[0].out_channels)
+        self.linear = linear_from(
+            torch.cat([conv.weight.flatten(1) for conv in convolutions]),
+            torch.cat([conv.bias for conv in convolutions]),
+        )
+        gain = torch.stack([projection.norm.weight for projection in projections])
+        shift = torch.stack(
+            [
+                projection.norm.bias + _pool_positions(block.map_positions, scale)
+                for projection, block in zip(projections, blocks, strict=True)
+            ],
+            1,
+        )
+        self.register_buffer("gain", gain.detach())  # (blocks, c)
+        self.register_buffer("shift", shift.detach())  # (h * w, blocks, c)
+
+    def forward(self, feature_map: Tensor) -> ProjectedMap:
+        """Project a map.
+
+        Args:
+            feature_map: (b, n, h, w).
+
+        Returns:
+            The map as the joints sample it, and as the tokens that are attended to.
+        """
+        pixels = feature_map.permute(0, 2, 3, 1).flatten(1, 2)  # (b, h * w, n)
+        b, n, _ = pixels.shape  # people, pixels
+        projected = self.linear(pixels).reshape(b, n, self.blocks, -1)
+        normalised = self.normalise(projected)
+        return ProjectedMap(normalised, torch.addcmul(self.shift, normalised, self.gain))
+
+
+class FusedBlock(nn.Module):
+    """A `RefinementBlock` with what can be is multiplied out.
+
+    The bilinear sample at a joint and the pixels around it are one gather: the four pixels that
+    it interpolates are among the 64.
+    """
+
+    map_gain: Tensor
+    map_shift: Tensor
+    window: Tensor
+    spread: Tensor
+    bias_tables: Tensor
+
+    def __init__(self, block: RefinementBlock) -> None:
+        super().__init__()
+        units: list[Any] = list(block.units)
+        self.heads = units[0].joint_aware.layer.heads
+        projection: Any = block.projections[0]
+        finest = projection.norm
+        self.side = block.map_positions.shape[-1]
+        self.joint_projection = block.joint_projection
+        self.query_projection = block.query_projection
+        self.query_positions = block.query_positions
+        self.units = nn.ModuleList(FusedUnit(u, QUERY_COUNT, JOINT_COUNT) for u in units)
+        self.output = linear_from(
+            torch.cat((block.head.weight, block.residual.weight), 1),
+            block.head.bias + block.residual.bias,
+        )
+        self.rotation_delta = block.rotation_delta
+        self.shape_delta = block.shape_delta
+        self.camera_delta = block.camera_delta
+        tables = [unit.joint_aware.bias_table for unit in units]
+        self.register_buffer("map_gain", finest.weight.detach())
+        self.register_buffer("map_shift", finest.bias.detach())
+        self.register_buffer("bias_tables", torch.cat(tables, 1).detach())
+        self.register_buffer("window", _window().to(finest.weight))
+        self.register_buffer("spread", _spread().to(finest.weight))
+
+    def forward(
+        self, queries: Tensor, stage: Stage, finest: Tensor, tokens: list[Tensor]
+    ) -> tuple[Tensor, Estimate]:
+        """Refine a stage.
+
+        Args:
+            queries: (b, 26, c).
+            stage: the estimate so far.
+            finest: (b, h * w, c) finest map, normalised only.
+            tokens: (b, h * w, c) for each map.
+
+        Returns:
+            The queries for the next block and the new estimate.
+        """
+        pixels = (stage.keypoints + 1) / 2 * (self.side - 1)  # (b, 24, 2)
+        wanted = pixels.floor()[:, :, None] + self.window  # (b, 24, 64, 2)
+        near = wanted.clamp(0, self.side - 1)
+        patches = self._gather(finest, near)
+        seen = self._interpolate(patches, pixels, wanted, near)
+        queries = queries + self.spread @ self.joint_projection(seen)
+        updated = self.query_projection(queries) + self.query_positions
+        biases = self._look_up_biases((near - pixels[:, :, None]) / PATCH_RADIUS)
+        patches = patches.to(finest.dtype)
+        for unit, bias in zip(self.units, biases, strict=True):
+            updated = unit(updated, tokens, patches, bias.to(finest.dtype))
+        queries = self.output(torch.cat((updated, queries), -1))
+        return queries, self._correct(stage, queries)
+
+    def _gather(self, finest: Tensor, near: Tensor) -> Tensor:
+        """Return the map's pixels at whole positions, (b, 24, 64, c), in the queries' type."""
+        b, k, n, _ = near.shape  # people, joints, pixels of a patch
+        size, c = self.side**2, self.map_gain.shape[0]  # pixels of the map, channels
+        position = near.to(torch.int64)  # what is not finite becomes out of range, and is clamped
+        index = (position[..., 1] * self.side + position[..., 0]).clamp(0, size - 1)
+        people = torch.arange(b, device=finest.device)[:, None, None]
+        rows = finest.reshape(-1, c).index_select(0, (people * size + index).flatten())
+        features = rows.to(self.map_gain.dtype) * self.map_gain + self.map_shift
+        return features.reshape(-1, k, n, c)
+
+    def _interpolate(
+        self, patches: Tensor, pixels: Tensor, wanted: Tensor, near: Tensor
+    ) -> Tensor:
+        """Interpolate bilinearly at the joints, zero outside the map: (b, 24, c)."""
+        distance = (wanted - pixels[:, :, None]).abs()
+        weights = (1 - distance).clamp(min=0) * (wanted == near).to(pixels.dtype)
+        return (weights.prod(-1)[:, :, None] @ patches).squeeze(2)
+
+    def _look_up_biases(self, offsets: Tensor) -> Sequence[Tensor]:
+        """(b, 24, 64, 2) offsets in [-1, 1] -> (b, 24, heads, 64) for each unit."""
+        tables = self.bias_tables.expand(offsets.shape[0], -1, -1, -1)
+        biases = F.grid_sample(tables, offsets, align_corners=True).transpose(1, 2)
+        return torch.split(biases, self.heads, 2)
+
+    def _correct(self, stage: Stage, queries: Tensor) -> Estimate:
+        turn = rotation_from_6d(self.rotation_delta(queries[:, :JOINT_COUNT]))
+        return Estimate(
+            stage.rotations @ turn,
+            stage.betas + self.shape_delta(queries[:, SHAPE_QUERY]),
+            stage.camera + self.camera_delta(queries[:, CAMERA_QUERY]),
+        )
+
+
+def _pool_positions(positions: Tensor, scale: int) -> Tensor:
+    """Return the finest map's (1, c, s, s) position embedding at a scale, (h * w, c)."""
+    for _ in range(scale):
+        positions = F.avg_pool2d(positions, 2)
+    return positions.flatten(2).squeeze(0).T
+
+
+def _window() -> Tensor:
+    """Return the 64 offsets of a patch's pixels, row by row, x then y."""
+    steps = torch.arange(1 - PATCH_RADIUS, PATCH_RADIUS + 1)
+    return torch.cartesian_prod(steps, steps).flip(-1)
+
+
+def _spread() -> Tensor:
+    """Return what gives each joint its own row, and shape and camera the mean of all: (26, 24)."""
+    mean = torch.full(
+        (QUERY_COUNT - JOINT_COUNT, JOINT_COUNT), 1 / JOINT_COUNT, dtype=torch.double
+    )
+    return torch.cat((torch.eye(JOINT_COUNT, dtype=torch.double), mean))

@@ -30,9 +30,6 @@ _MAP_NAMES = ("stride_4", "stride_8", "stride_16", "stride_32")
 class Runner(Protocol):
     """What runs a network."""
 
-    def prepare(self, people: int) -> None:
-        """Do now what the first run with so many people would have to do."""
-
     def forget(self, people: int) -> None:
         """Give back what is kept for more than so many people."""
 
@@ -41,7 +38,7 @@ class Runner(Protocol):
 
 
 class PlainNetwork(nn.Module):
-    """`network.Smpler` behind the fast network's interface."""
+    """`smpler.Smpler` behind the fast network's interface."""
 
     mean: Tensor
     scale: Tensor
@@ -60,7 +57,7 @@ class PlainNetwork(nn.Module):
         """As `FastSmpler.forward`."""
         images = (crops.permute(0, 3, 1, 2) - self.mean) * self.scale
         stage = self.model(images, mesh=False).final
-        return stage.rotations, stage.betas, stage.camera, stage.joints, stage.keypoints
+        return Outputs(stage.rotations, stage.betas, stage.camera, stage.joints, stage.keypoints)
 
 
 class TorchRunner:
@@ -68,10 +65,6 @@ class TorchRunner:
 
     def __init__(self, network: nn.Module, side: int, device: torch.device) -> None:
         self._network, self._side, self._device = network.to(device), side, device
-
-    def prepare(self, people: int) -> None:
-        """Run once on nothing."""
-        self.run(np.zeros((people, self._side, self._side, 3), np.uint8))
 
     def forget(self, people: int) -> None:
         """Keep nothing, so there is nothing to give back."""
@@ -95,10 +88,6 @@ class OnnxRuntimeRunner:
         )
         self._shape = self._session.get_inputs()[0].shape[1:]
 
-    def prepare(self, people: int) -> None:
-        """Run once on nothing."""
-        self.run(np.zeros((people, *self._shape), np.uint8))
-
     def forget(self, people: int) -> None:
         """Keep nothing, so there is nothing to give back."""
 
@@ -121,10 +110,6 @@ class OpenVinoRunner:
             onnx_bytes(backbone, {"crops": crops}, _MAP_NAMES), "bf16" if half else "f32"
         )
         self._refinement = _compile_openvino(onnx_bytes(MapsToOutputs(network), maps), "f32")
-
-    def prepare(self, people: int) -> None:
-        """Run once on nothing."""
-        self.run(np.zeros((people, *self._shape), np.uint8))
 
     def forget(self, people: int) -> None:
         """Keep nothing, so there is nothing to give back."""

@@ -14,8 +14,8 @@ import itertools
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from synthetic.body.primitives import FloatArray
-from synthetic.body.skeleton import JOINT_NAMES, PARENTS
 
 _ANGLES_DEGREES = (20.0, 45.0, 70.0, 95.0, 115.0)
 _LEVELS = 128
@@ -63,7 +63,7 @@ def fit_responses(shares: FloatArray) -> FloatArray:
 def _moving_share(weights: FloatArray, joint: int) -> FloatArray:
     """The part of each vertex (v,) that moves with a joint or with those below it."""
     below = {joint}
-    for child, parent in enumerate(PARENTS):
+    for child, parent in enumerate(SMPL_PARENTS):
         if parent in below:
             below.add(child)
     share: FloatArray = weights[:, sorted(below)].sum(axis=1)
@@ -81,7 +81,7 @@ def pose_correctives(points: FloatArray, weights: FloatArray, joints: FloatArray
     levels = np.arange(_LEVELS + 1) / _LEVELS
     responses = fit_responses(levels)
     directions = np.zeros((len(points), 3, 9 * (len(joints) - 1)))
-    for joint, name in enumerate(JOINT_NAMES):
+    for joint, name in enumerate(SMPL_JOINTS):
         strength = _STRENGTHS.get(name.split("_")[-1], 0.0)
         if strength == 0.0:
             continue

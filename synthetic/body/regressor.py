@@ -5,33 +5,28 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import nnls
 
+from smpler_model.body.skeleton import H36M_JOINTS, MIRRORED_JOINTS, SMPL_JOINTS, other_side
 from synthetic.body.contour import IntArray
 from synthetic.body.primitives import FloatArray, norm
-from synthetic.body.skeleton import JOINT_NAMES, MIRRORED_JOINTS
 
 _UNITS = 2**16
 _EVENNESS = 2e-3
 
-# Human3.6M's joints in the order of SMPL's 17-joint regressors.
-H36M_NAMES = (
-    "Pelvis", "R_Hip", "R_Knee", "R_Ankle", "L_Hip", "L_Knee", "L_Ankle", "Torso", "Neck", "Nose",
-    "Head", "L_Shoulder", "L_Elbow", "L_Wrist", "R_Shoulder", "R_Elbow", "R_Wrist",
-)  # fmt: skip
-H36M_MIRRORED = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13)
+_H36M_MIRRORED = tuple(H36M_JOINTS.index(other_side(name)) for name in H36M_JOINTS)
 
 # Human3.6M's joints as means of SMPL's; the two on the head's skin are found on the surface.
 _H36M_MEANS: dict[str, dict[str, float]] = {
-    "Pelvis": {"l_hip": 0.5, "r_hip": 0.5},
-    "Torso": {"spine1": 0.5, "spine2": 0.5},
-    "Neck": {"neck": 0.75, "spine3": 0.25},
+    "pelvis": {"left_hip": 0.5, "right_hip": 0.5},
+    "torso": {"spine1": 0.5, "spine2": 0.5},
+    "neck": {"neck": 0.75, "spine3": 0.25},
 }
-_H36M_SKIN = {"Nose": (0.0, 0.404, 0.130), "Head": (0.0, 0.541, 0.006)}
+_H36M_SKIN = {"nose": (0.0, 0.404, 0.130), "head": (0.0, 0.541, 0.006)}
 
 # How many of the nearest vertices may take part.
 _REACH = {
     "pelvis": 500, "spine1": 500, "spine2": 500, "spine3": 500, "neck": 400, "head": 400,
-    "l_hip": 700, "l_knee": 160, "l_ankle": 240, "l_foot": 400, "l_collar": 500,
-    "l_shoulder": 500, "l_hand": 120,
+    "left_hip": 700, "left_knee": 160, "left_ankle": 240, "left_foot": 400, "left_collar": 500,
+    "left_shoulder": 500, "left_hand": 120,
 }  # fmt: skip
 
 
@@ -88,8 +83,8 @@ def joint_regressor(
         joint_shapes: Their displacements (24, 3, 10), m.
     """
     rows = np.zeros((len(joints), len(points)))
-    for number, name in enumerate(JOINT_NAMES):
-        if name.startswith("r_"):
+    for number, name in enumerate(SMPL_JOINTS):
+        if name.startswith("right_"):
             continue
         rows[number] = _row(
             points, shapes, joints[number], joint_shapes[number], _REACH.get(name, 100)
@@ -101,16 +96,16 @@ def joint_regressor(
 def h36m_regressor(points: FloatArray, mirror: IntArray, regressor: FloatArray) -> FloatArray:
     """Human3.6M regressor (17, v), built on the joint regressor (24, v)."""
     rows = []
-    for name in H36M_NAMES:
+    for name in H36M_JOINTS:
         if name in _H36M_SKIN:
             near = np.argsort(norm(points - np.array(_H36M_SKIN[name])), kind="stable")[:12]
             row = np.zeros(len(points))
             row[near] = 1.0 / len(near)
         else:
-            means = _H36M_MEANS.get(name, {name.lower(): 1.0})
+            means = _H36M_MEANS.get(name, {name: 1.0})
             row = sum(
-                (share * regressor[JOINT_NAMES.index(joint)] for joint, share in means.items()),
+                (share * regressor[SMPL_JOINTS.index(joint)] for joint, share in means.items()),
                 np.zeros(len(points)),
             )
         rows.append(row)
-    return _finish(np.stack(rows), mirror, H36M_MIRRORED)
+    return _finish(np.stack(rows), mirror, _H36M_MIRRORED)

@@ -10,24 +10,24 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS, other_side
 from synthetic.body.contour import IntArray
 from synthetic.body.primitives import FloatArray, norm
-from synthetic.body.skeleton import JOINT_NAMES, PARENTS
 
 Triple = tuple[float, float, float]
 
 _TRUNK = ("pelvis", "spine1", "spine2", "spine3")
 _NECK = ("neck",)
 _HEAD = ("head",)
-_COLLARS = ("l_collar",)
-_UPPER_ARMS = ("l_shoulder",)
-_FOREARMS = ("l_elbow",)
-_HANDS = ("l_wrist", "l_hand")
+_COLLARS = ("left_collar",)
+_UPPER_ARMS = ("left_shoulder",)
+_FOREARMS = ("left_elbow",)
+_HANDS = ("left_wrist", "left_hand")
 _ARMS = (*_UPPER_ARMS, *_FOREARMS)
-_THIGHS = ("l_hip",)
-_SHANKS = ("l_knee",)
+_THIGHS = ("left_hip",)
+_SHANKS = ("left_knee",)
 _LEGS = (*_THIGHS, *_SHANKS)
-_FEET = ("l_ankle", "l_foot")
+_FEET = ("left_ankle", "left_foot")
 
 
 @dataclass(frozen=True)
@@ -143,18 +143,18 @@ SHAPE_DIRECTIONS = (
 
 def bone_strains(direction: ShapeDirection) -> FloatArray:
     """Strain of every bone along x, y and z per unit, (24, 3)."""
-    strains = np.zeros((len(JOINT_NAMES), 3))
+    strains = np.zeros((len(SMPL_JOINTS), 3))
     for bones, strain in direction.stretch:
         for bone in bones:
-            for name in {bone, "r" + bone[1:] if bone.startswith("l_") else bone}:
-                strains[JOINT_NAMES.index(name)] += strain
+            for name in {bone, other_side(bone)}:
+                strains[SMPL_JOINTS.index(name)] += strain
     return strains
 
 
 def joint_displacements(joints: FloatArray, strains: FloatArray) -> FloatArray:
     """How strained bones move the joints (24, 3), m; the pelvis stays."""
     moved = np.zeros_like(joints)
-    for joint, parent in enumerate(PARENTS[1:], start=1):
+    for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
         moved[joint] = moved[parent] + strains[parent] * (joints[joint] - joints[parent])
     return moved
 

@@ -11,9 +11,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from smpler_model.body.skeleton import MIRRORED_JOINTS, SMPL_JOINTS, other_side
 from synthetic.body.contour import IntArray
 from synthetic.body.primitives import FloatArray, norm
-from synthetic.body.skeleton import JOINT_NAMES, MIRRORED_JOINTS
 
 _INFLUENCES = 4
 _SMALLEST = 1.0 / 128.0
@@ -24,26 +24,28 @@ _TIPS = {
     "pelvis": (0.0, 0.10, 0.0),
     "spine3": (0.0, 0.150, 0.0),
     "head": (0.0, 0.120, 0.0),
-    "l_foot": (0.010, -0.005, 0.050),
-    "l_hand": (0.070, 0.0, 0.0),
+    "left_foot": (0.010, -0.005, 0.050),
+    "left_hand": (0.070, 0.0, 0.0),
 }
 _CHILDREN = {
-    "l_hip": "l_knee", "spine1": "spine2", "l_knee": "l_ankle", "spine2": "spine3",
-    "l_ankle": "l_foot", "neck": "head", "l_collar": "l_shoulder", "l_shoulder": "l_elbow",
-    "l_elbow": "l_wrist", "l_wrist": "l_hand",
+    "left_hip": "left_knee", "spine1": "spine2", "left_knee": "left_ankle", "spine2": "spine3",
+    "left_ankle": "left_foot", "neck": "head", "left_collar": "left_shoulder",
+    "left_shoulder": "left_elbow",
+    "left_elbow": "left_wrist", "left_wrist": "left_hand",
 }  # fmt: skip
 
 # How much farther than others a bone reaches, m: trunk bones are thick.
 _REACH = {
-    "pelvis": 0.035, "spine1": 0.035, "spine2": 0.035, "spine3": 0.035, "l_collar": 0.004,
+    "pelvis": 0.035, "spine1": 0.035, "spine2": 0.035, "spine3": 0.035, "left_collar": 0.004,
     "neck": 0.030, "head": 0.020,
 }  # fmt: skip
 
 # Half the width of the transition at each joint, m.
 _WIDTHS = {
-    "pelvis": 0.050, "l_hip": 0.048, "spine1": 0.050, "l_knee": 0.034, "spine2": 0.032,
-    "l_ankle": 0.022, "spine3": 0.034, "l_foot": 0.016, "neck": 0.024, "l_collar": 0.040,
-    "head": 0.024, "l_shoulder": 0.040, "l_elbow": 0.028, "l_wrist": 0.018, "l_hand": 0.009,
+    "pelvis": 0.050, "left_hip": 0.048, "spine1": 0.050, "left_knee": 0.034, "spine2": 0.032,
+    "left_ankle": 0.022, "spine3": 0.034, "left_foot": 0.016, "neck": 0.024, "left_collar": 0.040,
+    "head": 0.024, "left_shoulder": 0.040, "left_elbow": 0.028, "left_wrist": 0.018,
+    "left_hand": 0.009,
 }  # fmt: skip
 
 # The thigh begins below a plane through the hip joint that rises outwards, like the groin.
@@ -60,25 +62,25 @@ def _segment_distance(points: FloatArray, start: FloatArray, end: FloatArray) ->
 
 
 def _left(name: str) -> str:
-    return name if not name.startswith("r_") else "l" + name[1:]
+    return other_side(name) if name.startswith("right_") else name
 
 
 def nearest_bones(points: FloatArray, joints: FloatArray) -> IntArray:
     """The joint (n,) whose bone each vertex (n, 3) is nearest to, m."""
     folded = np.concatenate([np.abs(points[:, :1]), points[:, 1:]], axis=1)
-    below_groin = ((folded - joints[JOINT_NAMES.index("l_hip")]) * _GROIN).sum(axis=1) > 0
+    below_groin = ((folded - joints[SMPL_JOINTS.index("left_hip")]) * _GROIN).sum(axis=1) > 0
     above_jaw = (points * _JAW).sum(axis=1) > _JAW_LEVEL
     scores = []
-    for number, name in enumerate(JOINT_NAMES):
+    for number, name in enumerate(SMPL_JOINTS):
         left = _left(name)
         if left in _CHILDREN:
             child = _CHILDREN[left]
-            end = joints[JOINT_NAMES.index(child if left == name else "r" + child[1:])]
+            end = joints[SMPL_JOINTS.index(child if left == name else other_side(child))]
         else:
             side = 1.0 if left == name else -1.0
             end = joints[number] + np.array(_TIPS[left]) * np.array([side, 1.0, 1.0])
         distance = _segment_distance(points, joints[number], end) - _REACH.get(left, 0.0)
-        if left == "l_hip":
+        if left == "left_hip":
             distance = np.where(below_groin, distance, np.inf)
         elif left == "pelvis":
             distance = np.where(below_groin, np.inf, distance)
@@ -93,7 +95,7 @@ def nearest_bones(points: FloatArray, joints: FloatArray) -> IntArray:
 
 def transition_widths(points: FloatArray, joints: FloatArray) -> FloatArray:
     """Half width (n,), m, of skinning transitions near each vertex."""
-    widths = np.array([_WIDTHS[_left(name)] for name in JOINT_NAMES])
+    widths = np.array([_WIDTHS[_left(name)] for name in SMPL_JOINTS])
     share = np.stack([1.0 / (norm(points - joint) + 0.02) ** 4 for joint in joints], axis=1)
     mean: FloatArray = (share * widths).sum(axis=1) / share.sum(axis=1)
     return mean
@@ -154,7 +156,7 @@ def skinning_weights(
     points: FloatArray, faces: IntArray, mirror: IntArray, joints: FloatArray
 ) -> FloatArray:
     """Weights (v, 24) for vertices (v, 3), m: symmetric, rows sum to 1, at most four each."""
-    hard = np.eye(len(JOINT_NAMES))[nearest_bones(points, joints)]
+    hard = np.eye(len(SMPL_JOINTS))[nearest_bones(points, joints)]
     width = transition_widths(points, joints) * np.sqrt(2.0)
     soft = diffuse(points, faces, hard, width)
     soft = (soft + soft[mirror][:, list(MIRRORED_JOINTS)]) / 2

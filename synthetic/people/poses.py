@@ -12,18 +12,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from smpler_model.body.skeleton import SMPL_JOINTS
+from smpler_model.body.skeleton import MIRRORED_JOINTS, SMPL_JOINTS
 from synthetic.noise import draw_chance, draw_choice, draw_uniform
 from synthetic.people.gestures import JOINT, draw_arms
 from synthetic.people.turns import turn, turn_towards
-
-MIRRORED_JOINTS = tuple(
-    JOINT[
-        name.replace("left", "right") if name.startswith("left") else name.replace("right", "left")
-    ]
-    for name in SMPL_JOINTS
-)
-"""The joint on the other side of the body, for each SMPL joint."""
 
 _DEGREES = {
     "pelvis": 180,

@@ -14,21 +14,14 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
-from smpler_model.body.skeleton import LABELLED_JOINTS
-from synthetic.people.poses import MIRRORED_JOINTS
+from smpler_model.body.skeleton import LABELLED_JOINTS, MIRRORED_JOINTS, other_side
 from training.data.data_settings import Augmentation
 
 SCALE_PX = 200.0
 """Pixels of a square of scale 1."""
 
 
-def _other_side(name: str) -> str:
-    side, _, part = name.partition("_")
-    swapped = {"left": "right", "right": "left"}
-    return f"{swapped[side]}_{part}" if side in swapped else name
-
-
-MIRRORED_LABELS = tuple(LABELLED_JOINTS.index(_other_side(name)) for name in LABELLED_JOINTS)
+MIRRORED_LABELS = tuple(LABELLED_JOINTS.index(other_side(name)) for name in LABELLED_JOINTS)
 """The labelled joint on the other side of the body, for each of the 24."""
 
 

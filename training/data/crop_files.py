@@ -10,10 +10,10 @@ from torch import Generator, Tensor
 from torch.utils.data import IterableDataset
 
 from smpler_model.atomic_files import write_atomically
-from smpler_model.body.skeleton import H36M_EVALUATED
+from smpler_model.body.skeleton import H36M_EVALUATED, MIRRORED_JOINTS
 from smpler_model.network.geometry import rotation_to_ray
 from synthetic.crops import BACKGROUND, CropRenderer, DrawnCrops, join_crops
-from synthetic.people.poses import MIRRORED_JOINTS, mirror_rotations
+from synthetic.people.poses import mirror_rotations
 
 MIRRORED_EVALUATED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
 """The evaluated joint on the other side of the body, for each of the 14."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Generic
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -223,8 +222,3 @@ def _is_matrix(name: str, weights: nn.Parameter) -> bool:
 
 def _is_head(name: str) -> bool:
     return not name.startswith(("model.backbone.", "dense."))
-
-
-def mix_seed(*numbers: int) -> int:
-    """Return one seed for some numbers; other numbers give another."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

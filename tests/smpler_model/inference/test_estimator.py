@@ -160,8 +160,6 @@ class Memory:
     def __init__(self, room: int) -> None:
         self.room, self.tried, self.kept = room, [], 100
 
-    def prepare(self, people: int) -> None: ...
-
     def forget(self, people: int) -> None:
         self.kept = people
 

@@ -72,19 +72,6 @@ def test_an_operator_that_tensorrt_lacks_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_torchscript_says_what_the_network_says(
-    model: Smpler, expected: tuple[torch.Tensor, ...], tmp_path: Path
-) -> None:
-    path = tmp_path / "nano.pt"
-    export_model(model, path, "torchscript")
-    with pytest.warns(DeprecationWarning, match="torch.jit.load"):
-        loaded = torch.jit.load(path)
-    with torch.inference_mode():
-        found = loaded(example_crops(SIDE, PEOPLE))
-    for values, wanted in zip(found, expected, strict=True):
-        torch.testing.assert_close(values, wanted, atol=TOLERANCE, rtol=TOLERANCE)
-
-
 def test_a_file_that_says_something_else_is_not_written(
     model: Smpler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

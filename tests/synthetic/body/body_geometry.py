@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from synthetic.body.skeleton import JOINT_NAMES
+from smpler_model.body.skeleton import SMPL_JOINTS
 
 Arrays = dict[str, np.ndarray]
 
@@ -70,5 +70,5 @@ def find_intersections(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def find_joint(arrays: Arrays, vertices: np.ndarray, name: str) -> np.ndarray:
-    row: np.ndarray = arrays["J_regressor"][JOINT_NAMES.index(name)] @ vertices
+    row: np.ndarray = arrays["J_regressor"][SMPL_JOINTS.index(name)] @ vertices
     return row

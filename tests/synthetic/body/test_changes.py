@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from smpler_model.body.builtin import BUILTIN_BODY_PATH
+from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from smpler_model.body.smpl_file import load_smpl_file
 from smpler_model.network.geometry import rotation_from_axis_angle
 from synthetic.body.poses import POSES
 from synthetic.body.shapes import SHAPE_DIRECTIONS
 from synthetic.body.sheet import posed_vertices
-from synthetic.body.skeleton import JOINT_NAMES
 from tests.synthetic.body.body_geometry import (
     Arrays,
     find_edges,
@@ -65,11 +65,11 @@ def test_directions_do_what_they_are_called(arrays: Arrays, faces: np.ndarray) -
 
     measures = {
         "volume": lambda v: find_volume(v, faces),
-        "leg": lambda v: length(v, "l_hip", "l_ankle"),
+        "leg": lambda v: length(v, "left_hip", "left_ankle"),
         "trunk": lambda v: length(v, "pelvis", "neck"),
-        "shoulders": lambda v: length(v, "l_shoulder", "r_shoulder"),
+        "shoulders": lambda v: length(v, "left_shoulder", "right_shoulder"),
         "hips": lambda v: float(np.ptp(v[np.abs(arrays["v_template"][:, 1] + 0.3) < 0.02, 0])),
-        "arm": lambda v: length(v, "l_shoulder", "l_wrist"),
+        "arm": lambda v: length(v, "left_shoulder", "left_wrist"),
         "belly": lambda v: depth(v, -0.12),
         "chest": lambda v: depth(v, 0.08),
         "head": lambda v: float(np.ptp(v[arrays["v_template"][:, 1] > 0.40, 1])),
@@ -103,15 +103,15 @@ def test_poses_do_not_explode(
 def test_correctives_keep_a_bent_knee_thick(body: Body, template: np.ndarray) -> None:
     rotations = torch.eye(3).repeat(1, 24, 1, 1)
     turn = torch.tensor([[np.pi / 2, 0.0, 0.0]], dtype=torch.float32)
-    rotations[:, JOINT_NAMES.index("l_knee")] = rotation_from_axis_angle(turn)
-    rest_knee = body.rest_joints[JOINT_NAMES.index("l_knee")].numpy()
+    rotations[:, SMPL_JOINTS.index("left_knee")] = rotation_from_axis_angle(turn)
+    rest_knee = body.rest_joints[SMPL_JOINTS.index("left_knee")].numpy()
     kneecap = np.argmin(np.linalg.norm(template - rest_knee - np.array([0.0, 0.0, 0.07]), axis=1))
     with torch.no_grad():
         mesh = body.mesh(rotations, torch.zeros(1, 10))
         plain = Body(load_smpl_file(BUILTIN_BODY_PATH))
         plain.posedirs.zero_()
         without = plain.mesh(rotations, torch.zeros(1, 10))
-    knee = mesh.joints[0, JOINT_NAMES.index("l_knee")]
+    knee = mesh.joints[0, SMPL_JOINTS.index("left_knee")]
     thick = float(torch.linalg.norm(mesh.vertices[0, kneecap] - knee))
     thin = float(torch.linalg.norm(without.vertices[0, kneecap] - knee))
     rest = float(np.linalg.norm(template[kneecap] - rest_knee))

@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 
 from smpler_model.body.builtin import BUILTIN_BODY_PATH
+from smpler_model.body.skeleton import (
+    H36M_JOINTS,
+    MIRRORED_JOINTS,
+    SMPL_JOINTS,
+    SMPL_PARENTS,
+    other_side,
+)
 from synthetic.body.generator import build_body, build_mesh
-from synthetic.body.regressor import H36M_MIRRORED, H36M_NAMES
-from synthetic.body.skeleton import JOINT_NAMES, MIRRORED_JOINTS, PARENTS
 from synthetic.body.surface import BodySurface
 from tests.synthetic.body.body_geometry import (
     Arrays,
@@ -48,7 +53,7 @@ def test_file_is_small_and_in_smpls_layout(arrays: Arrays) -> None:
     assert arrays["f"].dtype == np.uint32
     root, *others = arrays["kintree_table"][0].tolist()
     assert root == 2**32 - 1
-    assert others == list(PARENTS[1:])
+    assert others == list(SMPL_PARENTS[1:])
 
 
 def test_surface_is_one_closed_sphere_with_outward_normals(
@@ -100,7 +105,8 @@ def test_left_and_right_are_mirror_images(arrays: Arrays, template: np.ndarray) 
     assert np.abs(template[mirror] * REFLECTION - template).max() < 1e-7
     np.testing.assert_array_equal(arrays["weights"][mirror][:, joints], arrays["weights"])
     np.testing.assert_array_equal(arrays["J_regressor"][joints][:, mirror], arrays["J_regressor"])
-    swapped = arrays["J_regressor_h36m"][list(H36M_MIRRORED)][:, mirror]
+    sides = [H36M_JOINTS.index(other_side(name)) for name in H36M_JOINTS]
+    swapped = arrays["J_regressor_h36m"][sides][:, mirror]
     np.testing.assert_array_equal(swapped, arrays["J_regressor_h36m"])
     moved = arrays["shapedirs"][mirror] * REFLECTION[:, None]
     assert np.abs(moved - arrays["shapedirs"]).max() < 1e-7
@@ -111,19 +117,19 @@ def test_left_and_right_are_mirror_images(arrays: Arrays, template: np.ndarray) 
 def test_height_and_joints_are_those_of_an_adult(arrays: Arrays, template: np.ndarray) -> None:
     assert 1.65 < np.ptp(template[:, 1]) < 1.75
     expected = {
-        "pelvis": (0, -0.23, 0.0), "l_hip": (0.07, -0.32, 0.01), "l_knee": (0.1, -0.7, 0.01),
-        "l_ankle": (0.09, -1.1, -0.03), "neck": (0, 0.29, -0.01), "head": (0, 0.36, 0.03),
-        "l_shoulder": (0.17, 0.22, -0.01), "l_elbow": (0.43, 0.21, -0.04),
-        "l_wrist": (0.69, 0.22, -0.04), "l_hand": (0.77, 0.21, -0.05),
+        "pelvis": (0, -0.23, 0.0), "left_hip": (0.07, -0.32, 0.01), "left_knee": (0.1, -0.7, 0.01),
+        "left_ankle": (0.09, -1.1, -0.03), "neck": (0, 0.29, -0.01), "head": (0, 0.36, 0.03),
+        "left_shoulder": (0.17, 0.22, -0.01), "left_elbow": (0.43, 0.21, -0.04),
+        "left_wrist": (0.69, 0.22, -0.04), "left_hand": (0.77, 0.21, -0.05),
     }  # fmt: skip
     for name, place in expected.items():
         assert np.linalg.norm(find_joint(arrays, template, name) - place) < 0.04, name
 
 
 def test_face_looks_forward_and_palms_down(arrays: Arrays, template: np.ndarray) -> None:
-    points = dict(zip(H36M_NAMES, arrays["J_regressor_h36m"] @ template, strict=True))
-    assert points["Nose"][2] > points["Head"][2] + 0.08
-    assert points["Head"][1] > 0.53
+    points = dict(zip(H36M_JOINTS, arrays["J_regressor_h36m"] @ template, strict=True))
+    assert points["nose"][2] > points["head"][2] + 0.08
+    assert points["head"][1] > 0.53
     toes = template[template[:, 1] < -1.12]
     assert toes[:, 2].max() > 0.15
     hand = template[template[:, 0] > 0.75]
@@ -144,14 +150,17 @@ def test_weights_are_few_smooth_and_sum_to_one(arrays: Arrays, faces: np.ndarray
 
 def test_weights_belong_to_their_own_limb(arrays: Arrays, template: np.ndarray) -> None:
     owner = arrays["weights"].argmax(axis=1)
-    names = np.array(JOINT_NAMES)[owner]
-    left = np.char.startswith(names, "l_")
-    right = np.char.startswith(names, "r_")
+    names = np.array(SMPL_JOINTS)[owner]
+    left = np.char.startswith(names, "left_")
+    right = np.char.startswith(names, "right_")
     assert (template[left, 0] >= 0).all()
     assert (template[right, 0] <= 0).all()
-    assert set(names[template[:, 0] > 0.80]) == {"l_hand"}
+    assert set(names[template[:, 0] > 0.80]) == {"left_hand"}
     assert set(names[template[:, 1] > 0.42]) == {"head"}
-    assert set(names[(template[:, 1] < -0.75) & (template[:, 1] > -1.0)]) == {"l_knee", "r_knee"}
+    assert set(names[(template[:, 1] < -0.75) & (template[:, 1] > -1.0)]) == {
+        "left_knee",
+        "right_knee",
+    }
 
 
 def test_regressor_follows_the_joints_for_random_shapes(arrays: Arrays) -> None:
@@ -168,10 +177,10 @@ def test_regressor_follows_the_joints_for_random_shapes(arrays: Arrays) -> None:
 def test_h36m_joints_are_where_their_names_say(arrays: Arrays, template: np.ndarray) -> None:
     regressor = arrays["J_regressor_h36m"]
     np.testing.assert_allclose(regressor.sum(axis=1), 1.0, atol=1e-6)
-    points = dict(zip(H36M_NAMES, regressor @ template, strict=True))
-    for name in H36M_NAMES:
-        if name.lower() in JOINT_NAMES and name != "Head" and name not in ("Pelvis", "Neck"):
-            own = find_joint(arrays, template, name.lower())
+    points = dict(zip(H36M_JOINTS, regressor @ template, strict=True))
+    for name in H36M_JOINTS:
+        if name in SMPL_JOINTS and name not in ("head", "pelvis", "neck"):
+            own = find_joint(arrays, template, name)
             assert np.linalg.norm(points[name] - own) < 0.002, name
-    hips = (points["L_Hip"] + points["R_Hip"]) / 2
-    assert np.linalg.norm(points["Pelvis"] - hips) < 0.002
+    hips = (points["left_hip"] + points["right_hip"]) / 2
+    assert np.linalg.norm(points["pelvis"] - hips) < 0.002

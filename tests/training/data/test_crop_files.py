@@ -3,10 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from smpler_model.body.skeleton import H36M_EVALUATED, H36M_JOINTS
+from smpler_model.body.skeleton import H36M_EVALUATED, H36M_JOINTS, MIRRORED_JOINTS
 from smpler_model.body.smpl import Body
 from synthetic.crops import CropRenderer
-from synthetic.people.poses import MIRRORED_JOINTS
 from training.data.crop_files import (
     MIRRORED_EVALUATED,
     Batch,
