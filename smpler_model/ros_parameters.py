@@ -23,6 +23,13 @@ ROS_PARAMETERS = (
         "Whether the images are rectified already: then the calibration's P holds, without lens.",
     ),
     Parameter(
+        "yuv422",
+        "uyvy",
+        "Order of the bytes in images that are labelled yuv422: uyvy as ROS defines it, or yuyv, "
+        "which older drivers send under that name.",
+        choices=("uyvy", "yuyv"),
+    ),
+    Parameter(
         "use_depth",
         False,
         "Take people's distance from `depth`, a depth image that is aligned with the image.",
@@ -97,7 +104,9 @@ def choose(*names: str) -> tuple[Parameter, ...]:
     return tuple(table[name] for name in names)
 
 
-_RECTIFIED, _USE_DEPTH, _TOLERANCE = choose("rectified", "use_depth", "pairing_tolerance")
+_RECTIFIED, _USE_DEPTH, _TOLERANCE, _YUV422 = choose(
+    "rectified", "use_depth", "pairing_tolerance", "yuv422"
+)
 
 BAG_PARAMETERS = (
     _RECTIFIED,
@@ -105,5 +114,6 @@ BAG_PARAMETERS = (
     replace(
         _TOLERANCE, description="How far the stamps of an image and of its depth may be apart."
     ),
+    _YUV422,
 )
 """Those that decide how a bag is read. Their defaults hold where a bag does not tell."""

@@ -68,8 +68,8 @@ def open_source(
         name: of an image, a folder of images, a video file, a bag, or the number of a camera.
         camera: calibration of what took the images, if known; it goes before a bag's.
         topics: of a bag.
-        report: gets a sentence for each image that is left out because it cannot be read; they
-            are logged as warnings if None.
+        report: gets a sentence for each image that is left out because it cannot be read, and on
+            what is doubtful; they are logged as warnings if None.
 
     Raises:
         SourceError: there is no such input, or nothing that can be read.
@@ -153,11 +153,17 @@ def _open_bag(
     with open_bag(path) as bag:
         camera_topics = bag.choose_camera(topics.image, topics.info, topics.depth)
         chosen = topics.settings.apply(camera_topics)
-        duration_s = (bag.end_ns - bag.start_ns) / 1e9
-        rate_hz = chosen.count / duration_s if duration_s > 0 else _FOLDER_RATE_HZ
+        rate_hz = bag.rate_hz(chosen) or _FOLDER_RATE_HZ
+        if bag.foreign:
+            named = ", ".join(f"{topic} ({kind})" for topic, kind in bag.foreign.items())
+            report(f"topics without messages of ROS are left out: {named}")
         if camera is not None:
             chosen = replace(chosen, info=None)
-        frames = bag.read_frames([chosen], report=lambda topic, text: report(f"{topic}: {text}"))
+
+        def tell(topic: str, sentence: str) -> None:
+            report(f"{topic}: {sentence}")
+
+        frames = bag.read_frames([chosen], report=tell, note=tell)
         placed = (
             frame if camera is None else replace(frame, camera=camera) for _, frame in frames
         )

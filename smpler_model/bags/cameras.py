@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from smpler_model.bags.files import Topic
+from smpler_model.bags.storage import Topic
+from smpler_model.cameras.encodings import DEFAULT_YUV422, DEPTH_ENCODINGS, Yuv422
 from smpler_model.cameras.messages import NS_PER_S, Message, is_compressed
 from smpler_model.source import SourceError
 
@@ -17,7 +18,6 @@ WITHOUT = "none"
 DEPTH_TOLERANCE_NS = 20_000_000
 """A depth image belongs to an image that was taken within this time, unless told otherwise."""
 
-_DEPTH_ENCODINGS = ("16UC1", "32FC1", "mono16")
 _TRANSPORTS = ("compressed", "compressedDepth")
 _ALIGNED = ("aligned", "registered")
 
@@ -36,6 +36,7 @@ class CameraTopics:
         depth: of depth images that are aligned with the images, None for none.
         rectified: whether the images are rectified.
         depth_tolerance_ns: how far the stamps of an image and of its depth may be apart.
+        yuv422: the order of the bytes in images that are labelled `yuv422`.
     """
 
     image: str
@@ -45,6 +46,7 @@ class CameraTopics:
     depth: str | None = None
     rectified: bool = False
     depth_tolerance_ns: int = DEPTH_TOLERANCE_NS
+    yuv422: Yuv422 = DEFAULT_YUV422
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,13 @@ class CameraSettings:
         rectified: whether the images are rectified; by default their name tells.
         use_depth: whether to take distances from depth images; by default where there are any.
         pairing_tolerance: how far the stamps of an image and of its depth may be apart, seconds.
+        yuv422: the order of the bytes in images that are labelled `yuv422`.
     """
 
     rectified: bool | None = None
     use_depth: bool | None = None
     pairing_tolerance: float = DEPTH_TOLERANCE_NS / NS_PER_S
+    yuv422: Yuv422 = DEFAULT_YUV422
 
     def apply(self, camera: CameraTopics) -> CameraTopics:
         """Return a camera as the user says it is.
@@ -77,6 +81,7 @@ class CameraSettings:
             depth=None if self.use_depth is False else camera.depth,
             rectified=camera.rectified if self.rectified is None else self.rectified,
             depth_tolerance_ns=round(self.pairing_tolerance * NS_PER_S),
+            yuv422=self.yuv422,
         )
 
 
@@ -131,7 +136,7 @@ def find_info(image: str, topics: Mapping[str, Topic], *, alone: bool) -> tuple[
     """
     base = _without_transport(image)
     infos = [name for name, topic in topics.items() if topic.type == CAMERA_INFO and topic.count]
-    rectified = "rect" in base.rpartition("/")[2]
+    rectified = is_rectified(base)
     for name in (f"{base.rpartition('/')[0]}/camera_info", f"{base}/camera_info"):
         if name in infos:
             return name, rectified
@@ -160,8 +165,11 @@ def _is_depth(name: str, message: Message | None) -> bool:
     if message is None:
         return "depth" in name.lower()
     if is_compressed(message):
-        return "compressedDepth" in message.format
-    return message.encoding in _DEPTH_ENCODINGS
+        original = message.format.partition(";")[0].strip()
+        return "compressedDepth" in message.format or original in DEPTH_ENCODINGS
+    if message.encoding == "mono16":  # depth of older drivers, or the image of a thermal camera
+        return "depth" in name.lower()
+    return message.encoding in DEPTH_ENCODINGS
 
 
 def _same_size(depth: Message, image: Message | None) -> bool:
@@ -169,6 +177,20 @@ def _same_size(depth: Message, image: Message | None) -> bool:
     if image is None or is_compressed(image):
         return True
     return bool((depth.width, depth.height) == (image.width, image.height))
+
+
+def is_rectified(image: str) -> bool:
+    """Tell whether a topic of images is one of rectified ones, by the parts of its name.
+
+    `image_proc` calls them image_rect and image_rect_color; some drivers have a namespace `rect`.
+    """
+    parts = image.split("/")
+    return any(part == "rect" or part.startswith("image_rect") for part in parts)
+
+
+def namespace_of(image: str) -> str:
+    """Return where the images of a topic lie: `/front` of `/front/image_raw/compressed`."""
+    return _without_transport(image).rpartition("/")[0]
 
 
 def _without_transport(name: str) -> str:

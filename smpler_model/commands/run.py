@@ -57,7 +57,7 @@ def add_parser(commands: Commands) -> None:
         metavar="NAME",
         help="aligned depth images; default: found by name; or none",
     )
-    for parameter, usual in zip(depth, ("where a bag has them", ""), strict=True):
+    for parameter, usual in zip(depth, ("where a bag has them", "", ""), strict=True):
         add_flag(bag, parameter, usual)
     add_flags(parser)
     parser.set_defaults(run=run)

@@ -16,7 +16,7 @@ from smpler_ros.bags.ground_truth import FileTruth
 _OUTPUT_PARAMETERS = choose(
     "tf_prefix", "overlay_mesh", "jpeg_quality", "marker_lifetime", "mesh_opacity"
 )
-_USUAL = ("as the topic's name says", "where a bag has them", "")  # of `BAG_PARAMETERS`
+_USUAL = ("as the topic's name says", "where a bag has them", "", "")  # of `BAG_PARAMETERS`
 
 
 def build_parser() -> argparse.ArgumentParser:

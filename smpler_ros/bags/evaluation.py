@@ -96,7 +96,9 @@ class Evaluation:
         Raises:
             SourceError: not a single image can be read.
         """
-        frames = self._source.reader.read_frames(self._source.cameras, self.tally.leave_out)
+        frames = self._source.reader.read_frames(
+            self._source.cameras, self.tally.leave_out, note=self.tally.note
+        )
         reached = False
         try:
             self._go_on(frames)

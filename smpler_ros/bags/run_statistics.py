@@ -93,9 +93,10 @@ class RunStatistics:
         tracks: by id.
         latencies_ms: of the steps; one entry a batch.
         errors: over all, by `(camera,)`, and by `(camera, true id)`.
-        left_out: messages that were not used, by topic and sentence.
-        people_left_out: people who were seen and are in no result, likewise.
         course: by camera: stamps, MPJPE and PA-MPJPE of all pairs.
+        left_out: how often a topic's messages were not used, by topic and reason.
+        people_left_out: how often people were seen and are in no result, likewise.
+        notes: topics, and sentences on what is doubtful of their images.
     """
 
     def __init__(self) -> None:
@@ -109,6 +110,7 @@ class RunStatistics:
         self.last_ns: dict[str, int] = {}
         self.left_out: Counter[tuple[str, str]] = Counter()
         self.people_left_out: Counter[tuple[str, str]] = Counter()
+        self.notes: list[tuple[str, str]] = []
 
     def add_frame(self, frame: FrameRecord) -> None:
         """Take a frame; its people come with `add_person`."""
@@ -163,6 +165,10 @@ class RunStatistics:
     def leave_out_person(self, topic: str, sentence: str) -> None:
         """Count a person who was seen in an image and is not in its result."""
         _count(self.people_left_out, topic, sentence)
+
+    def note(self, topic: str, sentence: str) -> None:
+        """Keep what is doubtful of a camera's images."""
+        self.notes.append((topic, sentence))
 
     def latencies(self) -> dict[str, dict[str, float]]:
         """Return mean and percentiles of each step, and of the sum of all, milliseconds."""

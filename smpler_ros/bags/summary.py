@@ -60,6 +60,7 @@ def summarise(
         },
         "left_out": _list_faults(tally.left_out),
         "people_left_out": _list_faults(tally.people_left_out),
+        "notes": [{"topic": topic, "note": note} for topic, note in tally.notes],
         "accuracy": _accuracy(tally, source, config),
         "configuration": describe_configuration(config),
         "sha256": hash_inputs(engine, config)

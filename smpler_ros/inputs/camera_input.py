@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from rclpy.clock import Clock
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from smpler_model.cameras.messages import stamp_ns_of
+from smpler_model.cameras.messages import CameraInfos, stamp_ns_of
 from smpler_ros.inputs.adaptive_subscription import FittingSubscription
 from smpler_ros.inputs.missing_data import SILENCE_S, explain_missing_partner, explain_silence
 from smpler_ros.inputs.stamp_pairing import Found, Pairing, Partner
@@ -95,7 +96,7 @@ class CameraInput:
         kinds = {DEPTH: Image} if config.depth else {}
         if config.detections:
             kinds[DETECTIONS] = cast(type[Any], import_message_class(DETECTIONS_TYPE))
-        self._camera_info: CameraInfo | None = None
+        self._camera_infos = CameraInfos()
         self._first_arrival_s: float | None = None
         self._held: Message | None = None
         self._last_arrival_s = time.monotonic()
@@ -132,7 +133,7 @@ class CameraInput:
         return FittingSubscription(self._node, topic, kind, store, depth=PARTNER_DEPTH)
 
     def _store_camera_info(self, message: CameraInfo) -> None:
-        self._camera_info = message
+        self._camera_infos.add(message)
         self._release()
 
     def _store_image(self, message: Message) -> None:
@@ -144,15 +145,20 @@ class CameraInput:
             self._stamp_with_arrival(message)
         self._held = message
         # The calibration often comes a moment after the first image: people need not jump then.
-        if self._camera_info is not None or self._has_waited():
+        if self._camera_infos.all() or self._has_waited():
             self._release()
 
     def _stamp_with_arrival(self, message: Message) -> None:
         """Give a time to an image that has none: without, each seems to repeat the last one."""
-        message.header.stamp = self._node.get_clock().now().to_msg()
+        now = self._node.get_clock().now()
+        clock, remedy = "the time", ""
+        if now.nanoseconds == 0:  # a simulated clock that nobody has set yet
+            now, clock = Clock().now(), "the wall clock's time"
+            remedy = ", and publish /clock or leave use_sim_time false"
+        message.header.stamp = now.to_msg()
         self._node.get_logger().warning(
-            f"images on {self._images.topic} have no stamp: the time of their arrival takes its "
-            "place; let the camera's driver stamp them",
+            f"images on {self._images.topic} have no stamp: {clock} of their arrival takes its "
+            f"place; let the camera's driver stamp them{remedy}",
             once=True,
         )
 
@@ -168,7 +174,7 @@ class CameraInput:
 
     def _emit(self, image: Message, partners: Found[Message]) -> None:
         self._note_fits(partners)
-        self._store(Arrival(image, self._camera_info, **partners))
+        self._store(Arrival(image, self._camera_infos.all(), **partners))
 
     def _lose(self, _image: Message, partners: Found[Message]) -> None:
         self._note_fits(partners)

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from smpler_model.bags.stamp_order import check_order
-from smpler_model.cameras.messages import frame_from_messages
+from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
 from smpler_model.detectors.detector import Detections, GivenBoxes, detections_from
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
@@ -22,13 +23,13 @@ class Arrival:
 
     Attributes:
         image: `sensor_msgs/Image` or `CompressedImage`.
-        camera_info: the camera's calibration; None where there is none.
+        camera_infos: the camera's calibrations, the newest last.
         depth: depth image of about the same stamp; None where there is none.
         detections: `vision_msgs/Detection2DArray` of the same stamp; None where there is none.
     """
 
     image: Message
-    camera_info: Message | None = None
+    camera_infos: tuple[Message, ...] = ()
     depth: Message | None = None
     detections: Message | None = None
 
@@ -46,7 +47,7 @@ class FrameWorker:
         statistics: Statistics,
         report: Callable[[str, str], None],
         *,
-        rectified: bool,
+        images: ImageSettings,
         person_labels: tuple[str, ...],
     ) -> None:
         """Prepare.
@@ -56,13 +57,14 @@ class FrameWorker:
             statistics: counts faults.
             report: gets a camera's name and a sentence for each fault, and for what people should
                 know of the results.
-            rectified: whether images have been rectified.
+            images: what is known of the cameras' images.
             person_labels: which `detections` are people, besides those without a label.
         """
         self._pipeline = pipeline
         self._statistics = statistics
         self._report = report
-        self._rectified = rectified
+        self._images = images
+        self._readers: dict[str, FrameReader] = {}
         self._person_labels = person_labels
         self._wanted = pipeline.config
 
@@ -107,9 +109,7 @@ class FrameWorker:
         }
 
     def _read(self, name: str, arrival: Arrival) -> Frame:
-        frame = frame_from_messages(
-            arrival.image, arrival.camera_info, arrival.depth, rectified=self._rectified
-        )
+        frame = self._reader_of(name).read(arrival.image, arrival.camera_infos, arrival.depth)
         check_order(frame.stamp_ns, self._pipeline.camera_state(name).last_stamp_ns)
         if frame.camera is None:
             self._report(name, self._explain_missing_calibration(arrival))
@@ -119,8 +119,14 @@ class FrameWorker:
                 detector.give(boxes_from_message(arrival.detections, self._person_labels))
         return frame
 
+    def _reader_of(self, name: str) -> FrameReader:
+        if name not in self._readers:
+            say = partial(self._report, name)
+            self._readers[name] = FrameReader(self._images, say, name=name)
+        return self._readers[name]
+
     def _explain_missing_calibration(self, arrival: Arrival) -> str:
-        came = "none" if arrival.camera_info is None else "one without a camera matrix"
+        came = "one without a camera matrix" if arrival.camera_infos else "none"
         return (
             f"a calibration on camera_info was expected, {came} came: a field of view of "
             f"{self._pipeline.config.assumed_fov_deg:g} degrees is assumed and the results are "

@@ -17,6 +17,8 @@ from rclpy.validate_full_topic_name import validate_full_topic_name
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import build_pipeline
+from smpler_model.cameras.encodings import Yuv422
+from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.detectors.detector import GivenBoxes
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.parameters import Value
@@ -93,7 +95,9 @@ class Session:
             pipeline,
             self.statistics,
             report,
-            rectified=bool(values["rectified"]),
+            images=ImageSettings(
+                rectified=bool(values["rectified"]), yuv422=cast(Yuv422, values["yuv422"])
+            ),
             person_labels=cast(tuple[str, ...], values["person_labels"]),
         )
         self._live = live_output(values)

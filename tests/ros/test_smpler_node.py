@@ -155,6 +155,25 @@ def test_images_without_a_stamp_get_that_of_their_arrival(
     assert all(people.header.stamp.sec > 1_700_000_000 for people in peer.people)
 
 
+def test_images_without_a_stamp_while_nobody_sets_the_simulated_clock(
+    peer: Peer, start_node: StartNode
+) -> None:
+    image = Image(height=48, width=64, encoding="rgb8", step=192, data=bytes(48 * 64 * 3))
+
+    def have_three_come() -> bool:
+        peer.images.publish(image)
+        return sum(bool(people.people) for people in peer.people) >= 3
+
+    with start_node(use_sim_time=True) as node:
+        peer.wait_for_node()
+        peer.spin_until(have_three_come)
+        node.wait_for("the wall clock's time of their arrival takes its place")
+        node.wait_for("publish /clock or leave use_sim_time false")
+        node.wait_for("got an empty frame_id: results are in 'camera'")
+    assert all(people.header.stamp.sec > 1_700_000_000 for people in peer.people)
+    assert {people.header.frame_id for people in peer.people} == {"camera"}
+
+
 def test_explains_that_nobody_publishes(peer: Peer, start_node: StartNode) -> None:
     with start_node("-r", "image:=elsewhere") as node:
         node.wait_for("no image on /elsewhere for 5 s and nobody publishes it")

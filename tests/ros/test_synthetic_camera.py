@@ -17,7 +17,8 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
-from smpler_model.cameras.messages import NS_PER_S, decode_image, frame_from_messages, stamp_ns_of
+from smpler_model.cameras.frame_reader import FrameReader
+from smpler_model.cameras.messages import NS_PER_S, decode_image, stamp_ns_of
 from smpler_model.parameters import Value, default_values
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
@@ -100,7 +101,8 @@ def test_messages_of_an_image_agree_with_the_scene(viewer: Viewer, film: Film) -
         assert rest == 0
         expected = film.shot(phases[0] + steps)
         messages = [viewer.got[name][stamp] for name in ("image", "camera_info", "depth")]
-        frame = frame_from_messages(*messages)
+        image, info, depth = messages
+        frame = FrameReader().read(image, [info], depth)
         np.testing.assert_array_equal(frame.rgb, expected.frame.rgb)
         np.testing.assert_array_equal(frame.depth_m, expected.frame.depth_m)
         assert frame.camera == expected.frame.camera
@@ -118,7 +120,7 @@ def test_joints_are_projected_into_the_box_of_who_is_seen(viewer: Viewer) -> Non
     stamps = viewer.wait_for(5)
     for stamp in stamps:
         info = viewer.got["camera_info"][stamp]
-        camera = frame_from_messages(viewer.got["image"][stamp], info).camera
+        camera = FrameReader().read(viewer.got["image"][stamp], [info]).camera
         assert camera is not None
         people = people_from_message(viewer.got["ground_truth/people"][stamp])
         assert len(people) == 1

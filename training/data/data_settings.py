@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from training.data.sequences import check_pattern
+from training.data.shares import share_out
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,56 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class PhotoAugmentation:
+    """How photos of people are changed.
+
+    Attributes:
+        flip: probability of a mirror image.
+        colour: greatest change of each colour channel, as a share.
+        rotation_deg: standard deviation of the turn in the image plane; clipped at twice that.
+        rotation_share: probability of a turn.
+        scale: greatest change of the crop's size, as a share.
+        shift: greatest move of the crop, as a share of half its side.
+        cutout: probability that a rectangle is blanked.
+    """
+
+    flip: float = 0.5
+    colour: float = 0.2
+    rotation_deg: float = 25.0
+    rotation_share: float = 0.5
+    scale: float = 0.2
+    shift: float = 0.1
+    cutout: float = 0.3
+
+
+@dataclass(frozen=True)
+class PhotoData:
+    """Photos of people with labelled joints, prepared once by `prepare_photos`.
+
+    Their labels may be wrong, and so count robustly: beyond a scale, an error is taken for what it
+    is and no longer for its square.
+
+    Attributes:
+        kind: `photos`.
+        folder: where the prepared files lie, outside the repository.
+        augmentation: of training images.
+        keypoint_scale: of errors in the image, half a crop's side is 1.
+        joint_scale_m: of errors in space, metres.
+    """
+
+    kind: Literal["photos"] = "photos"
+    folder: Path = Path("datasets/photos")
+    augmentation: PhotoAugmentation = field(default_factory=PhotoAugmentation)
+    keypoint_scale: float = 0.1
+    joint_scale_m: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("keypoint_scale", "joint_scale_m"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}; change it")
+
+
+@dataclass(frozen=True)
 class TsvSet:
     """One data set in the released layout.
 
@@ -137,3 +188,62 @@ class TsvData:
                 f"test data must not be trained on, got {sorted(both)[0]} in both lists; remove "
                 "one of them"
             )
+
+
+@dataclass(frozen=True)
+class DataPart:
+    """One source of several.
+
+    Attributes:
+        data: the source.
+        weight: its people in a batch, to those of the other sources.
+    """
+
+    data: CropData | PhotoData | TsvData
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise ValueError(
+                f"weight must be positive, got {self.weight} for {self.data.kind}; leave it out"
+            )
+
+
+@dataclass(frozen=True)
+class MixedData:
+    """Several sources of people: every batch has some of each.
+
+    An epoch is one of the first source, and the best weights are chosen by its validation.
+
+    Attributes:
+        kind: `mixed`.
+        parts: the sources.
+    """
+
+    parts: tuple[DataPart, ...]
+    kind: Literal["mixed"] = "mixed"
+
+    def __post_init__(self) -> None:
+        if len(self.parts) < 2:
+            raise ValueError(
+                f"data.parts must name several sources, got {len(self.parts)}; give the only one "
+                "as data"
+            )
+
+    def shares(self, batch: int) -> tuple[int, ...]:
+        """Return how many people of a batch each source gives.
+
+        Raises:
+            ValueError: there are fewer people than sources.
+        """
+        return share_out(batch, [part.weight for part in self.parts])
+
+
+Data = CropData | TsvData | PhotoData | MixedData
+"""What a run may learn from."""
+
+
+def find_crops(data: Data) -> CropData | None:
+    """Return the synthetic crops of a run's data; None where there are none."""
+    sources = [part.data for part in data.parts] if isinstance(data, MixedData) else [data]
+    return next((source for source in sources if isinstance(source, CropData)), None)

@@ -1,5 +1,6 @@
 """Bags with faults: a sentence each, and what can be read is evaluated."""
 
+import gzip
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -92,8 +93,10 @@ def test_unknown_compression(small_bag: Path, plain: EvaluationConfig, tmp_path:
         "relative_file_paths": ["bag_0.mcap.lz99"],
     }
     file.write_text(yaml.safe_dump(content))
-    next(bag.glob("*.mcap")).rename(bag / "bag_0.mcap.lz99")
-    with pytest.raises(SourceError, match="lz99"):
+    whole = next(bag.glob("*.mcap"))
+    (bag / "bag_0.mcap.lz99").write_bytes(gzip.compress(whole.read_bytes()))
+    whole.unlink()
+    with pytest.raises(SourceError, match=r"lz99 must be a bag, .* begins as no bag does"):
         evaluate_bag(bag, tmp_path / "out", plain)
 
 

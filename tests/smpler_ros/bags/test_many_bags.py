@@ -73,13 +73,14 @@ def test_loose_files_are_bags_unless_they_are_parts_of_one(tmp_path: Path) -> No
     ]
 
 
-def test_compressed_files_without_metadata_are_refused_unless_undone(tmp_path: Path) -> None:
+def test_compressed_files_are_bags_unless_they_lie_there_unpacked_too(tmp_path: Path) -> None:
     folder = touch(tmp_path / "bags", "walk_0.mcap", "walk_1.mcap.zstd")
-    for path in (folder, tmp_path):
-        with pytest.raises(SourceError, match=r"says how walk_1\.mcap\.zstd is compressed"):
-            find_bags([str(path)])
-    (folder / "walk_1.mcap").touch()
     assert find_bags([str(tmp_path)]) == [folder]
+    (folder / "walk_0.mcap").unlink()
+    for name in ("run.bag.active", "stroll.db3", "stroll.db3.zstd"):
+        (folder / name).touch()
+    names = ["run.bag.active", "stroll.db3", "walk_1.mcap.zstd"]
+    assert find_bags([str(tmp_path)]) == [folder / name for name in names]
 
 
 def test_parts_beside_other_recordings_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.detectors.detector import Detections, FullImageDetector, GivenBoxes
 from smpler_model.frames import FrameResult, TranslationSource
 from smpler_model.inference.device_memory import explain_memory
@@ -34,7 +35,7 @@ class Bench:
             pipeline,
             self.statistics,
             lambda name, sentence: self.reports.append((name, sentence)),
-            rectified=False,
+            images=ImageSettings(),
             person_labels=("person",),
         )
 
@@ -82,7 +83,7 @@ def bench(nano: Smpler) -> Bench:
 
 def test_a_calibrated_image_gives_people(bench: Bench) -> None:
     for second in (1, 2):
-        done = bench.worker.process({"left": Arrival(image(second), camera_info())}, mesh=())
+        done = bench.worker.process({"left": Arrival(image(second), (camera_info(),))}, mesh=())
     frame, result = done["left"]
     assert frame.frame_id == "optical"
     assert result.people.sources.tolist() == [TranslationSource.BODY_SIZE]
@@ -105,11 +106,11 @@ def test_a_missing_calibration_is_said(bench: Bench) -> None:
     [
         (Arrival(image(1, encoding="rgb9")), "rgb9"),
         (Arrival(image(1, step=10)), "step"),
-        (Arrival(image(1), camera_info(width=640)), "640x48"),
+        (Arrival(image(1), (camera_info(width=640),)), "640x48"),
     ],
 )
 def test_a_fault_costs_its_own_image_only(bench: Bench, arrival: Arrival, reason: str) -> None:
-    good = Arrival(image(1), camera_info())
+    good = Arrival(image(1), (camera_info(),))
     done = bench.worker.process({"left": arrival, "right": good}, mesh=())
     assert list(done) == ["right"]
     assert bench.failures("left") == 1
@@ -124,7 +125,7 @@ def test_an_image_that_comes_late_or_twice_is_left_out_and_forgets_nobody(bench:
     def send(seconds: int, nanoseconds: int) -> list[int]:
         message = image(seconds)
         message.header.stamp.nanosec = nanoseconds
-        done = bench.worker.process({"left": Arrival(message, camera_info())}, mesh=())
+        done = bench.worker.process({"left": Arrival(message, (camera_info(),))}, mesh=())
         return done["left"][1].people.ids.tolist() if done else []
 
     send(5, 0)
@@ -203,7 +204,7 @@ class Thrower(FullImageDetector):
 
 def test_a_full_gpu_costs_the_image(nano: Smpler) -> None:
     bench = Bench(Pipeline(FullMemory(nano, backend="eager"), FullImageDetector, AT_ONCE))
-    assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=()) == {}
+    assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
     assert bench.failures("left") == 1
     assert bench.reports == [("left", f"an image was dropped: {SENTENCE}")]
 
@@ -230,7 +231,7 @@ def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
 
 def test_a_detector_that_throws_costs_the_image(nano: Smpler) -> None:
     bench = Bench(Pipeline(Estimator(nano, backend="eager"), Thrower, AT_ONCE))
-    assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=()) == {}
+    assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
     assert bench.reports == [
         ("left", "an image was dropped: RuntimeError: the network is gone"),
     ]
@@ -266,6 +267,6 @@ def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
     bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
     detections = SimpleNamespace(detections=[box("person", 0.9)])
     for second in (1, 2):
-        arrival = Arrival(image(second), camera_info(), detections=detections)
+        arrival = Arrival(image(second), (camera_info(),), detections=detections)
         done = bench.worker.process({"left": arrival}, mesh=())
     assert done["left"][1].people.boxes_xyxy.tolist() == [[20, 0, 40, 40]]

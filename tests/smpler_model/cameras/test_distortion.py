@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from smpler_model.cameras.camera import Camera
-from smpler_model.cameras.lenses import COEFFICIENT_COUNTS, Lens, lens_of
+from smpler_model.cameras.distortion import Distortion, distortion_of
+from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
 
 Floats = NDArray[np.float64]
 LARGEST = {
@@ -28,9 +29,9 @@ every_kind = pytest.mark.parametrize(
 )
 
 
-def draw_lens(model: str, count: int, seed: int) -> Lens:
+def draw_lens(model: str, count: int, seed: int) -> Distortion:
     """Return a lens with random coefficients."""
-    return lens_of(model, draw_coefficients(model, count, seed))
+    return distortion_of(model, draw_coefficients(model, count, seed))
 
 
 def draw_coefficients(model: str, count: int, seed: int) -> tuple[float, ...]:
@@ -48,7 +49,7 @@ def in_directions(angles_rad: Floats, seed: int) -> Floats:
 @given(seed=st.integers(0, 10**6))
 def test_bends_as_opencv_does(model: str, count: int, seed: int) -> None:
     coefficients = draw_coefficients(model, count, seed)
-    lens = lens_of(model, coefficients)
+    lens = distortion_of(model, coefficients)
     plane = in_directions(np.linspace(0, min(0.999 * lens.reach_rad, 1.5), 50), seed)
     points = np.column_stack([plane, np.ones(len(plane))])[:, None]
     project = cv2.fisheye.projectPoints if model == "equidistant" else cv2.projectPoints

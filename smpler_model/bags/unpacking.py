@@ -1,0 +1,125 @@
+"""Compressed bytes, unpacked within bounds: a few kB can stand for gigabytes."""
+
+import importlib
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+MAX_UNPACKED = 256 * 1024**2
+"""Bytes of one chunk or message; recorders write chunks of a few MB."""
+
+_PIECE, _PART = 64 * 1024, 1024 * 1024  # fed and taken at once; all before damage is kept
+_CODECS = {
+    "bz2": (("bz2", "BZ2Decompressor"),),
+    "lz4": (("lz4.frame", "LZ4FrameDecompressor"),),
+    "zstd": (("compression.zstd", "ZstdDecompressor"), ("backports.zstd", "ZstdDecompressor")),
+}
+
+
+class DamageError(Exception):
+    """Something in a bag's file is not whole; the message says what, in a few words."""
+
+
+def unpack(compression: str, data: bytes, size: int | None = None) -> tuple[bytes, str]:
+    """Unpack what can be unpacked.
+
+    Args:
+        compression: `zstd`, `lz4`, `bz2`, or empty or `none` for none.
+        data: packed.
+        size: that is stated; None where nobody knows.
+
+    Returns:
+        At most that many bytes and at most `MAX_UNPACKED`, and what is wrong with them, empty
+        where nothing is.
+    """
+    if size is not None and size > MAX_UNPACKED:
+        return b"", f"{size} bytes are said to be in one chunk"
+    limit = MAX_UNPACKED if size is None else size
+    if compression in ("", "none"):
+        content, reason = data[: limit + 1], ""
+    else:
+        content, reason = _unpack(compression, data, limit + 1)
+    if len(content) > limit:
+        return content[:limit], "more bytes are in a chunk than it says"
+    if size is not None and len(content) < size:
+        reason = reason or "fewer bytes are in a chunk than it says"
+    return content, reason
+
+
+def unpack_file(path: Path, folder: Path) -> tuple[Path, str]:
+    """Unpack a file that is compressed by zstd as a whole.
+
+    Args:
+        path: of the file, `walk_0.mcap.zstd`.
+        folder: to write to.
+
+    Returns:
+        The file there, `walk_0.mcap`, as far as it unpacks, and what is wrong, empty for nothing.
+
+    Raises:
+        OSError: it cannot be read, or not be written.
+    """
+    target = folder / path.stem
+    with path.open("rb") as packed, target.open("wb") as file:
+        try:
+            for part in _inflate("zstd", iter(lambda: packed.read(_PIECE), b"")):
+                file.write(part)
+        except DamageError as error:
+            return target, str(error)
+    return target, ""
+
+
+def copy_files(paths: list[Path], folder: Path) -> Path:
+    """Copy files into a folder, and return the first's copy."""
+    for path in paths:
+        shutil.copyfile(path, folder / path.name)
+    return folder / paths[0].name
+
+
+def _unpack(compression: str, data: bytes, limit: int) -> tuple[bytes, str]:
+    """Return at most `limit` bytes, and what is wrong with them."""
+    unpacked = bytearray()
+    pieces = (data[place : place + _PIECE] for place in range(0, len(data), _PIECE))
+    try:
+        for part in _inflate(compression, pieces):
+            unpacked += part
+            if len(unpacked) >= limit:
+                break
+    except DamageError as error:
+        return bytes(unpacked[:limit]), str(error)
+    return bytes(unpacked[:limit]), ""
+
+
+def _inflate(compression: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Give unpacked bytes in parts of at most `_PART`.
+
+    Raises:
+        DamageError: the bytes are damaged or cut off; all before was given.
+    """
+    decompressor = None
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if decompressor is None or decompressor.eof:  # frames may follow each other
+                decompressor = _decompressor(compression)
+            try:
+                yield decompressor.decompress(rest, _PART)
+                while not decompressor.eof and not decompressor.needs_input:
+                    yield decompressor.decompress(b"", _PART)
+            except Exception as error:  # each decompressor raises errors of its own
+                raise DamageError("compressed bytes are damaged") from error
+            rest = decompressor.unused_data if decompressor.eof else b""
+    if decompressor is None or not decompressor.eof:
+        raise DamageError("compressed bytes are cut off")
+
+
+def _decompressor(compression: str) -> Any:  # noqa: ANN401 - one of several classes
+    for module, name in _CODECS.get(compression, ()):
+        try:
+            return getattr(importlib.import_module(module), name)()
+        except ImportError:
+            continue
+    raise DamageError(f"a chunk is compressed by '{compression[:20]}', which cannot be undone")
