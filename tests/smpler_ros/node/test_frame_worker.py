@@ -220,7 +220,7 @@ class NothingFinite(Estimator):
 
 def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
     bench = Bench(Pipeline(NothingFinite(nano, backend="eager"), FullImageDetector, AT_ONCE))
-    done = bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=())
+    done = bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=())
     assert len(done["left"][1].people) == 0
     report = bench.statistics.report({})["left"]
     assert (report.failed, report.people_left_out) == (0, 1)
