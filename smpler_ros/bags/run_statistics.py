@@ -167,7 +167,7 @@ class RunStatistics:
         _count(self.people_left_out, topic, sentence)
 
     def note(self, topic: str, sentence: str) -> None:
-        """Keep what is doubtful of a camera's images."""
+        """Keep what is doubtful of a camera's images, or of the bag."""
         self.notes.append((topic, sentence))
 
     def latencies(self) -> dict[str, dict[str, float]]:

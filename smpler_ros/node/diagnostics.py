@@ -60,6 +60,7 @@ def _status(
         "images failed": str(report.failed),
         "images without detections": str(report.without_detections),
         "images without depth": str(report.without_depth),
+        "boxes left out": str(report.boxes_left_out),
         "people": str(report.people),
         "people left out": str(report.people_left_out),
         "age of people (ms)": f"{report.age_ms:.1f}",
