@@ -18,13 +18,13 @@ from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame, FrameResult, People
 from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
 from smpler_ros.bags.camera_messages import CameraMessages, find_namespaces
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine, RecordingDetector
 from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.records import FrameRecord, person_rows, with_truth
 from smpler_ros.bags.run_files import STATE, RunFiles
 from smpler_ros.bags.run_state import Arrays, RunState
 from smpler_ros.bags.run_statistics import RunStatistics
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.transforms import TransformCopy
 
 Frames = Iterator[tuple[str, Frame]]
@@ -44,7 +44,7 @@ class Evaluation:
         self,
         source: Input,
         engine: Engine,
-        config: EvaluationConfig,
+        config: EvaluationSettings,
         files: RunFiles,
         checkpoint: RunState,
     ) -> None:
@@ -70,7 +70,7 @@ class Evaluation:
             for name in self._names
         }
         self._accuracy = {
-            name: CameraAccuracy(engine.body, config.min_iou) for name in source.truths
+            name: CameraAccuracy(engine.body, config.match_iou) for name in source.truths
         }
         self.tally, self.damage, self.checkpoint = (
             RunStatistics(),
@@ -146,7 +146,7 @@ class Evaluation:
             advance(len(batch))
             if should_stop():
                 return False
-            if time.monotonic() - self._saved >= self._config.checkpoint_s:
+            if time.monotonic() - self._saved >= self._config.checkpoint_every:
                 self.save()
 
     def _process(self, batch: Batch, timings_ms: dict[str, float]) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.detectors.detector import Detections, detections_from
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.records import (
     FRAME_COLUMNS,
     PERSON_COLUMNS,
@@ -24,6 +23,7 @@ from smpler_ros.bags.records import (
 from smpler_ros.bags.run_state import RunState, load_checkpoint
 from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.segments import SegmentedBag
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.tables import GrowingFile, Table, read_rows
 
 BAG, STATE, SUMMARY, REPORT = "bag", "state.npz", "summary.json", "report.html"
@@ -46,7 +46,7 @@ class RunFiles:
         detections: log of what the detectors found, a line an image.
     """
 
-    def __init__(self, folder: Path, config: EvaluationConfig, checkpoint: RunState) -> None:
+    def __init__(self, folder: Path, config: EvaluationSettings, checkpoint: RunState) -> None:
         """Open them as they were at a checkpoint."""
         self.folder = folder
         self._lengths = checkpoint.lengths
@@ -126,7 +126,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def choose_checkpoint(
-    folder: Path, config: EvaluationConfig, bag: Path, *, resume: bool, overwrite: bool
+    folder: Path, config: EvaluationSettings, bag: Path, *, resume: bool, overwrite: bool
 ) -> RunState:
     """Return where to go on, and remove what is not to be gone on with.
 

@@ -164,7 +164,7 @@ class RunStatistics:
         self.left_out[key] += 1
 
     def note(self, topic: str, sentence: str) -> None:
-        """Keep what is doubtful of a camera's images."""
+        """Keep what is doubtful of a camera's images, or of the bag."""
         self.notes.append((topic, sentence))
 
     def latencies(self) -> dict[str, dict[str, float]]:

@@ -12,11 +12,11 @@ from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, shipped_path
 from smpler_model.file_hashes import hash_each, hash_files
 from smpler_ros.bags.accuracy import CONVENTIONS
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import Evaluation
 from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.run_statistics import RunStatistics
+from smpler_ros.bags.settings import EvaluationSettings
 
 TIMES = ("rate_hz", "wall_s", "latency_ms", "versions")
 """Entries that differ from run to run."""
@@ -28,7 +28,7 @@ def summarise(
     evaluation: Evaluation,
     source: Input,
     engine: Engine,
-    config: EvaluationConfig,
+    config: EvaluationSettings,
     *,
     complete: bool,
 ) -> dict[str, Any]:
@@ -71,18 +71,18 @@ def summarise(
     }
 
 
-def describe_configuration(config: EvaluationConfig) -> dict[str, Any]:
+def describe_configuration(config: EvaluationSettings) -> dict[str, Any]:
     """Return everything that was set."""
     return asdict(config)
 
 
-def hash_inputs(engine: Engine, config: EvaluationConfig) -> dict[str, Any]:
+def hash_inputs(engine: Engine, config: EvaluationSettings) -> dict[str, Any]:
     """Return the SHA-256 of the files that decide the results, and of the body's arrays."""
-    name = str(config.values["model"])
+    name = config.model
     model = shipped_path(name) if name in SHIPPED_MODELS else Path(name)
     hashes: dict[str, Any] = {"model": hash_files([model]), "body": engine.hash_body()}
     for purpose, path in (
-        ("detector", config.values["detector_weights"]),
+        ("detector", config.detector_weights),
         ("truth", config.truth),
     ):
         if path and Path(str(path)).is_file():
@@ -119,7 +119,7 @@ def _topics(camera: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _accuracy(
-    tally: RunStatistics, source: Input, config: EvaluationConfig
+    tally: RunStatistics, source: Input, config: EvaluationSettings
 ) -> dict[str, Any] | None:
     if not tally.errors:
         return None
@@ -131,7 +131,7 @@ def _accuracy(
         "conventions": CONVENTIONS
         | {
             "boxes": f"of the {config.boxes}",
-            "least overlap of a pair": config.min_iou,
+            "least overlap of a pair": config.match_iou,
             "truth": dict(source.truth_names),
         },
         "all": tally.errors[()].summary(),

@@ -57,6 +57,7 @@ def _status(
         "images failed": str(report.failed),
         "images without detections": str(report.without_detections),
         "images without depth": str(report.without_depth),
+        "boxes left out": str(report.boxes_left_out),
         "people": str(report.people),
         "age of people (ms)": f"{report.age_ms:.1f}",
         **{f"{step} (ms)": f"{ms:.2f}" for step, ms in report.steps_ms.items()},

@@ -22,6 +22,7 @@ class CameraReport:
         failed: images that could not be processed.
         without_detections: images that were dropped because their detections did not come.
         without_depth: images that went without the depth that was asked for.
+        boxes_left_out: of `detections`, because they are not finite or have no area.
         rate_hz: of processed images.
         people: in the last image.
         age_ms: mean time from an image's stamp until its people were published.
@@ -36,6 +37,7 @@ class CameraReport:
     failed: int
     without_detections: int
     without_depth: int
+    boxes_left_out: int
     rate_hz: float
     people: int
     age_ms: float
@@ -51,6 +53,7 @@ class _Counts:
     failed: int = 0
     without_detections: int = 0
     without_depth: int = 0
+    boxes_left_out: int = 0
     people: int = 0
     last_error: str = ""
     ages_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
@@ -82,6 +85,11 @@ class Statistics:
         with self._lock:
             self._counts[name].received += 1
             self._counts[name].without_detections += 1
+
+    def leave_out_boxes(self, name: str, count: int) -> None:
+        """Count boxes of `detections` that are none."""
+        with self._lock:
+            self._counts[name].boxes_left_out += count
 
     def process(
         self, name: str, people: int, age_ms: float, steps_ms: Mapping[str, float]
@@ -123,6 +131,7 @@ class Statistics:
             failed=counts.failed - before.failed,
             without_detections=counts.without_detections - before.without_detections,
             without_depth=counts.without_depth - before.without_depth,
+            boxes_left_out=counts.boxes_left_out - before.boxes_left_out,
             rate_hz=processed / elapsed if elapsed > 0 else 0.0,
             people=counts.people,
             age_ms=_mean(counts.ages_ms),

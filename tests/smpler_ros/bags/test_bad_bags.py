@@ -14,10 +14,10 @@ from smpler_model.bags.reader import SourceError
 from smpler_model.frames import People
 from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.bag_writer import BagWriter
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import gather
 from smpler_ros.bags.run_files import lock_folder
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.images import image_message
 from tests.smpler_ros.bags.test_evaluation import stop_after
@@ -27,13 +27,12 @@ STEP_NS = 100_000_000
 
 
 @pytest.fixture(scope="module")
-def plain(config: EvaluationConfig) -> EvaluationConfig:
-    values = {**config.values, "detector": "full_image"}
-    return replace(config, boxes="detector", values=values, outputs=("people",))
+def plain(config: EvaluationSettings) -> EvaluationSettings:
+    return replace(config, boxes="detector", detector="full_image", outputs=("people",))
 
 
 @pytest.fixture(scope="module")
-def plain_engine(plain: EvaluationConfig) -> Engine:
+def plain_engine(plain: EvaluationSettings) -> Engine:
     return Engine(plain)
 
 
@@ -49,7 +48,7 @@ def write_images(path: Path, stamps: list[int], sizes: list[tuple[int, int]]) ->
 
 
 def test_without_its_metadata(
-    small_bag: Path, plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+    small_bag: Path, plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
     bag = tmp_path / "bag"
     shutil.copytree(small_bag, bag)
@@ -63,7 +62,7 @@ def test_without_its_metadata(
 def test_cut_off(
     kind: str,
     write_bag: WriteBag,
-    plain: EvaluationConfig,
+    plain: EvaluationSettings,
     plain_engine: Engine,
     tmp_path: Path,
 ) -> None:
@@ -80,7 +79,7 @@ def test_cut_off(
     assert len((tmp_path / "out" / "frames.csv").read_text().splitlines()) == 1 + summary["frames"]
 
 
-def test_unknown_compression(small_bag: Path, plain: EvaluationConfig, tmp_path: Path) -> None:
+def test_unknown_compression(small_bag: Path, plain: EvaluationSettings, tmp_path: Path) -> None:
     bag = tmp_path / "bag"
     shutil.copytree(small_bag, bag)
     file = bag / "metadata.yaml"
@@ -98,7 +97,7 @@ def test_unknown_compression(small_bag: Path, plain: EvaluationConfig, tmp_path:
         evaluate_bag(bag, tmp_path / "out", plain)
 
 
-def test_without_images(plain: EvaluationConfig, tmp_path: Path) -> None:
+def test_without_images(plain: EvaluationSettings, tmp_path: Path) -> None:
     with BagWriter(tmp_path / "bag") as writer:
         header = header_message(writer.types, 0, "frame")
         writer.write("/other", "std_msgs/msg/Header", 0, header)
@@ -106,7 +105,7 @@ def test_without_images(plain: EvaluationConfig, tmp_path: Path) -> None:
         evaluate_bag(tmp_path / "bag", tmp_path / "out", plain)
 
 
-def test_mixed_sizes(plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path) -> None:
+def test_mixed_sizes(plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path) -> None:
     sizes = [(96, 64), (64, 48), (96, 64), (96, 64)]
     bag = write_images(tmp_path / "bag", [k * STEP_NS for k in range(1, 5)], sizes)
     config = replace(plain, outputs=("people", "overlay"), video=True)
@@ -116,7 +115,7 @@ def test_mixed_sizes(plain: EvaluationConfig, plain_engine: Engine, tmp_path: Pa
 
 
 def test_sizes_that_do_not_fit_the_calibration(
-    write_bag: WriteBag, plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+    write_bag: WriteBag, plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
     bag = tmp_path / "bag"
     with BagWriter(bag) as writer:
@@ -139,7 +138,7 @@ def test_sizes_that_do_not_fit_the_calibration(
 
 
 def test_stamps_out_of_order(
-    plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+    plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
     stamps = [k * STEP_NS for k in (1, 3, 2, 4, 5)]
     bag = write_images(tmp_path / "bag", stamps, [(64, 48)] * 5)
@@ -150,7 +149,7 @@ def test_stamps_out_of_order(
 
 
 def test_late_and_repeated_images_are_counted(
-    plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+    plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
     order = [*range(2, 30), 1, 1, 29, *range(30, 40), 3]
     stamps = [k * STEP_NS // 10 for k in order]
@@ -165,7 +164,7 @@ def test_late_and_repeated_images_are_counted(
 
 
 def test_a_clock_that_was_set_back(
-    plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+    plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
     stamps = [k * STEP_NS for k in (50, 51, 52, 1, 2, 3)]
     bag = write_images(tmp_path / "bag", stamps, [(64, 48)] * 6)
@@ -188,7 +187,7 @@ def fail_at(engine: Engine, images: tuple[int, ...]) -> None:
 
 
 def test_a_detector_that_fails_costs_one_image(
-    small_bag: Path, config: EvaluationConfig, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path
 ) -> None:
     engine = Engine(config)
     whole = evaluate_bag(small_bag, tmp_path / "whole", config, engine)
@@ -200,7 +199,7 @@ def test_a_detector_that_fails_costs_one_image(
 
 
 def test_a_run_that_goes_on_counts_the_faults_before(
-    small_bag: Path, config: EvaluationConfig, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path
 ) -> None:
     engine, folder = Engine(config), tmp_path / "out"
     fail_at(engine, (1, 2, 5))
@@ -212,7 +211,7 @@ def test_a_run_that_goes_on_counts_the_faults_before(
 
 
 def test_a_fault_keeps_what_was_done_before(
-    small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     whole = evaluate_bag(small_bag, tmp_path / "whole", config, engine)
     failing = Engine(config)
@@ -235,7 +234,7 @@ def test_a_fault_keeps_what_was_done_before(
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_the_bag_that_is_read_is_never_replaced(
-    small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path, *, resume: bool
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path, *, resume: bool
 ) -> None:
     bag = tmp_path / "walk" / "bag"
     shutil.copytree(small_bag, bag)
@@ -245,7 +244,7 @@ def test_the_bag_that_is_read_is_never_replaced(
 
 
 def test_folders_are_not_written_over(
-    small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
@@ -254,7 +253,7 @@ def test_folders_are_not_written_over(
         evaluate_bag(small_bag, folder, config, engine)
     evaluate_bag(small_bag, folder, config, engine, overwrite=True)
     assert (folder / "mine.txt").read_text() == "keep"
-    other = replace(config, min_iou=0.4)
+    other = replace(config, match_iou=0.4)
     with pytest.raises(ValueError, match="goes on with the configuration that it began with"):
         evaluate_bag(small_bag, folder, other, engine, resume=True)
     with lock_folder(folder), pytest.raises(ValueError, match="only one run may write to"):
