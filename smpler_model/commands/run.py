@@ -44,7 +44,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Find people and write files.
 
     Returns:
-        0, or 130 where Ctrl-C ended it; what was computed is kept.
+        0; 1 where not a single frame has a result; 130 where Ctrl-C ended it. What was computed is
+        kept.
 
     Raises:
         ValueError: an input, model, body or parameter that does not fit.
@@ -77,7 +78,7 @@ def run(chosen: argparse.Namespace) -> int:
     ):
         if settings.frames:
             source = _shorten(source, settings.frames)
-        return _process(source, settings, _file_outputs(settings, folder))
+        return _process(source, settings, _file_outputs(settings, folder), left_out)
 
 
 class _LeftOut:
@@ -97,7 +98,9 @@ class _LeftOut:
                 _warn(f"{count} times in all: {text}")
 
 
-def _process(source: "Source", settings: RunSettings, config: "FileOutputs") -> int:
+def _process(
+    source: "Source", settings: RunSettings, config: "FileOutputs", left_out: _LeftOut
+) -> int:
     from smpler_model.assembly import build_pipeline
     from smpler_model.commands.runner import Outputs, run_source
     from smpler_model.step_times import StepTimes
@@ -109,7 +112,10 @@ def _process(source: "Source", settings: RunSettings, config: "FileOutputs") -> 
     progress = partial(tqdm, total=source.count, unit="frame", dynamic_ncols=True)
     status, people = 0, 0
     try:
-        _, people = run_source(source, pipeline, outputs, times, progress)
+        done = run_source(source, pipeline, outputs, times, progress, left_out)
+        people = done.people
+        if done.frames and done.failed == done.frames:
+            return 1
     except KeyboardInterrupt:
         status = INTERRUPTED
         _warn(f"interrupted after {counted(times.frames, 'frame')}; what was computed is kept")

@@ -43,6 +43,9 @@ def judge(report: CameraReport) -> tuple[bytes, str]:
         return DiagnosticStatus.STALE, "no images"
     if report.without_detections == report.received:
         return DiagnosticStatus.WARN, "no detections that fit an image: images are dropped"
+    if report.people_left_out:
+        left_out = f"{report.people_left_out} people were seen and left out; the log says why"
+        return DiagnosticStatus.WARN, left_out
     return DiagnosticStatus.OK, f"{report.people} people at {report.rate_hz:.1f} Hz"
 
 
@@ -59,6 +62,7 @@ def _status(
         "images without depth": str(report.without_depth),
         "boxes left out": str(report.boxes_left_out),
         "people": str(report.people),
+        "people left out": str(report.people_left_out),
         "age of people (ms)": f"{report.age_ms:.1f}",
         **{f"{step} (ms)": f"{ms:.2f}" for step, ms in report.steps_ms.items()},
         "last error": report.last_error,

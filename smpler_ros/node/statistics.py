@@ -22,6 +22,7 @@ class CameraReport:
         failed: images that could not be processed.
         without_detections: images that were dropped because their detections did not come.
         without_depth: images that went without the depth that was asked for.
+        people_left_out: people who were seen in processed images and are not in the results.
         boxes_left_out: of `detections`, because they are not finite or have no area.
         rate_hz: of processed images.
         people: in the last image.
@@ -37,6 +38,7 @@ class CameraReport:
     failed: int
     without_detections: int
     without_depth: int
+    people_left_out: int
     boxes_left_out: int
     rate_hz: float
     people: int
@@ -53,6 +55,7 @@ class _Counts:
     failed: int = 0
     without_detections: int = 0
     without_depth: int = 0
+    people_left_out: int = 0
     boxes_left_out: int = 0
     people: int = 0
     last_error: str = ""
@@ -102,6 +105,11 @@ class Statistics:
             counts.ages_ms.append(age_ms)
             counts.steps_ms.append(dict(steps_ms))
 
+    def leave_out(self, name: str, people: int) -> None:
+        """Count people who were seen in an image and are not in its results."""
+        with self._lock:
+            self._counts[name].people_left_out += people
+
     def fail(self, name: str, error: str) -> None:
         """Count an image that could not be processed."""
         with self._lock:
@@ -131,6 +139,7 @@ class Statistics:
             failed=counts.failed - before.failed,
             without_detections=counts.without_detections - before.without_detections,
             without_depth=counts.without_depth - before.without_depth,
+            people_left_out=counts.people_left_out - before.people_left_out,
             boxes_left_out=counts.boxes_left_out - before.boxes_left_out,
             rate_hz=processed / elapsed if elapsed > 0 else 0.0,
             people=counts.people,
