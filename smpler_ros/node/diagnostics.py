@@ -47,6 +47,9 @@ def judge(report: CameraReport) -> tuple[bytes, str]:
     if report.depth_share is not None and report.depth_share < LEAST_SHARE:
         share = f"{100 * report.depth_share:.0f} % of images"
         return DiagnosticStatus.WARN, f"depth came with {share}: distances jump"
+    if report.people_left_out:
+        left_out = f"{report.people_left_out} people were seen and left out; the log says why"
+        return DiagnosticStatus.WARN, left_out
     return DiagnosticStatus.OK, f"{report.people} people at {report.rate_hz:.1f} Hz"
 
 
@@ -64,7 +67,9 @@ def _status(
         "images with depth (%)": (
             "" if report.depth_share is None else f"{100 * report.depth_share:.0f}"
         ),
+        "boxes left out": str(report.boxes_left_out),
         "people": str(report.people),
+        "people left out": str(report.people_left_out),
         "age of people (ms)": f"{report.age_ms:.1f}",
         **{f"{step} (ms)": f"{ms:.2f}" for step, ms in report.steps_ms.items()},
         "last error": report.last_error,

@@ -24,6 +24,8 @@ class CameraReport:
         without_depth: images that went without the depth that was asked for.
         depth_share: of the last hundred images, those with depth, 0 to 1; None where it is not
             asked for or none came.
+        people_left_out: people who were seen in processed images and are not in the results.
+        boxes_left_out: of `detections`, because they are not finite or have no area.
         rate_hz: of processed images.
         people: in the last image; none while no image comes.
         age_ms: mean time from an image's stamp until its people were published.
@@ -39,6 +41,8 @@ class CameraReport:
     without_detections: int
     without_depth: int
     depth_share: float | None
+    people_left_out: int
+    boxes_left_out: int
     rate_hz: float
     people: int
     age_ms: float
@@ -54,6 +58,8 @@ class _Counts:
     failed: int = 0
     without_detections: int = 0
     without_depth: int = 0
+    people_left_out: int = 0
+    boxes_left_out: int = 0
     people: int = 0
     last_error: str = ""
     depths: deque[bool] = field(default_factory=lambda: deque(maxlen=_WINDOW))
@@ -90,6 +96,11 @@ class Statistics:
             self._counts[name].received += 1
             self._counts[name].without_detections += 1
 
+    def leave_out_boxes(self, name: str, count: int) -> None:
+        """Count boxes of `detections` that are none."""
+        with self._lock:
+            self._counts[name].boxes_left_out += count
+
     def process(
         self, name: str, people: int, age_ms: float, steps_ms: Mapping[str, float]
     ) -> None:
@@ -100,6 +111,11 @@ class Statistics:
             counts.people = people
             counts.ages_ms.append(age_ms)
             counts.steps_ms.append(dict(steps_ms))
+
+    def leave_out(self, name: str, people: int) -> None:
+        """Count people who were seen in an image and are not in its results."""
+        with self._lock:
+            self._counts[name].people_left_out += people
 
     def fail(self, name: str, error: str) -> None:
         """Count an image that could not be processed."""
@@ -132,6 +148,8 @@ class Statistics:
             without_detections=counts.without_detections - before.without_detections,
             without_depth=counts.without_depth - before.without_depth,
             depth_share=sum(counts.depths) / len(counts.depths) if counts.depths else None,
+            people_left_out=counts.people_left_out - before.people_left_out,
+            boxes_left_out=counts.boxes_left_out - before.boxes_left_out,
             rate_hz=processed / elapsed if elapsed > 0 else 0.0,
             people=counts.people if received or processed else 0,
             age_ms=_mean(counts.ages_ms),

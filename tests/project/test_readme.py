@@ -223,7 +223,7 @@ def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_evaluator_s_flags_are_understood() -> None:
     for words in words_of("python -m smpler_ros.evaluate_bag"):
         chosen = build_parser().parse_args(words)
-        assert read_config(chosen).values["detector"] == "motion"
+        assert read_config(chosen).detector == "motion"
 
 
 def test_training_commands_name_modules_and_configurations() -> None:

@@ -60,7 +60,8 @@ def places() -> torch.Tensor:
 
 
 def read(heads: dict[str, torch.Tensor]) -> torch.Tensor:
-    return KeypointReader()(**heads)[0]
+    numbers: torch.Tensor = KeypointReader()(**heads)[0]
+    return numbers
 
 
 def pixels(numbers: torch.Tensor) -> torch.Tensor:
@@ -101,7 +102,7 @@ def test_keypoints_can_be_taught(places: torch.Tensor) -> None:
         name: torch.randn(maps.shape, generator=generator).requires_grad_()
         for name, maps in draw_heads(places).items()
     }
-    read(heads).sum().backward()
+    read(heads).sum().backward()  # type: ignore[no-untyped-call]
     assert all(maps.grad is not None and maps.grad.any() for maps in heads.values())
 
 
