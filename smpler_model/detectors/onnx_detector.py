@@ -12,11 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
-import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
 from smpler_model.detectors.detector import Detections
 from smpler_model.detectors.learned import (
     WITHOUT_WEIGHTS,
@@ -33,6 +32,9 @@ from smpler_model.detectors.onnx_forms import (
     fit_image,
     scale_pixels,
 )
+from smpler_model.network.torchvision_operators import suppress_overlaps
+
+_MOST_CANDIDATES = 1000  # boxes that suppression looks at, the most certain ones
 
 _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
@@ -119,11 +121,13 @@ class OnnxDetector:
         outputs = self._run(fitted, self._scaling)
         scores = self.form.score(outputs, self._person_class)
         chosen = np.flatnonzero(scores >= self._score_threshold)
-        chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
+        chosen = chosen[np.argsort(-scores[chosen], kind="stable")][:_MOST_CANDIDATES]
         edges = self.form.locate(outputs, chosen) / np.tile(factors, 2)
         scores = scores[chosen].clip(0, 1)
         if self.form.overlapping:
-            stays = suppress_overlaps(edges, scores, self._overlap_threshold)
+            stays = suppress_overlaps(
+                torch.from_numpy(edges), torch.from_numpy(scores), self._overlap_threshold
+            ).numpy()
             edges, scores = edges[stays], scores[stays]
         return detections_from_edges(edges, scores, width, height)
 
@@ -219,19 +223,6 @@ def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInpu
     sizes = (others[0].name, _INTEGERS[others[0].type]) if others else None
     dtype = _DTYPES[images[0].type]
     return OnnxInput(images[0].name, (height, width), channels_first, dtype, sizes)
-
-
-def suppress_overlaps(edges: Floats, scores: Floats, overlap_threshold: float) -> NDArray[np.intp]:
-    """Return indices of the boxes that overlap no better one, the best first.
-
-    Args:
-        edges: (n, 4) left, top, right, bottom.
-        scores: (n).
-        overlap_threshold: intersection over union above which the lesser box goes.
-    """
-    corners_sizes = np.concatenate([edges[:, :2], edges[:, 2:] - edges[:, :2]], 1)
-    stays = cv2.dnn.NMSBoxes(corners_sizes.tolist(), scores.tolist(), 0.0, overlap_threshold)
-    return np.asarray(stays, np.intp).reshape(-1)
 
 
 def _open_session(path: Path, providers: Sequence[str], threads: int) -> Any:  # noqa: ANN401

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smpler_model.detectors.learned import DetectorError
-from smpler_model.detectors.onnx_detector import OnnxDetector, suppress_overlaps
+from smpler_model.detectors.onnx_detector import OnnxDetector
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -55,27 +53,6 @@ def test_open_sizes(tmp_path: Path) -> None:
     assert len(detector.detect(np.zeros((9, 9, 3), np.uint8))) == 1
     with pytest.raises(DetectorError, match=r"open_size must be positive pixels, got \(0, 80\)"):
         OnnxDetector(path, open_size=(0, 80))
-
-
-@given(seed=st.integers(0, 1000), threshold=st.floats(0.1, 0.9))
-def test_what_stays_does_not_overlap_and_what_goes_does(seed: int, threshold: float) -> None:
-    rng = np.random.default_rng(seed)
-    corners = rng.uniform(0, 50, (30, 2))
-    edges = np.concatenate([corners, corners + rng.uniform(5, 40, (30, 2))], 1)
-    scores = rng.uniform(0.1, 1, 30)
-    stays = suppress_overlaps(edges, scores, threshold)
-    assert (np.diff(scores[stays]) <= 0).all()
-    meet = np.minimum(edges[:, None, 2:], edges[None, :, 2:]) - np.maximum(
-        edges[:, None, :2], edges[None, :, :2]
-    )
-    shared = meet.clip(0).prod(-1)
-    areas = (edges[:, 2:] - edges[:, :2]).prod(1)
-    overlaps = shared / (areas[:, None] + areas - shared)
-    among = overlaps[np.ix_(stays, stays)] - np.eye(len(stays))
-    assert (among <= threshold + 1e-5).all()
-    for index in set(range(30)) - set(stays.tolist()):
-        better = stays[scores[stays] >= scores[index]]
-        assert overlaps[index, better].max() > threshold - 1e-5
 
 
 def test_onnxruntime_is_missing(yolox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
