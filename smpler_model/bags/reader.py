@@ -251,7 +251,9 @@ class _CameraReader:
     ) -> None:
         self.topics = topics
         self._info = first_message(topics.info) if topics.info else None
-        self._depths = Companions(topics.depth or "", topics.depth_tolerance_ns, order)
+        self._depths = Companions(
+            topics.depth or "", topics.image, topics.depth_tolerance_ns, order
+        )
         self._last_ns: int | None = None
 
     def take(self, stamped: StampedMessage) -> Frame | None:
@@ -262,8 +264,7 @@ class _CameraReader:
         """
         if stamped.topic == self.topics.info:
             self._info = stamped.message
-        if stamped.topic == self.topics.depth:
-            self._depths.add(stamped)
+        self._depths.add(stamped)
         if stamped.topic != self.topics.image:
             return None
         check_order(stamped.stamp_ns, self._last_ns)

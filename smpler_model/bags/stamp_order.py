@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from smpler_model.cameras.messages import Message
+from smpler_model.cameras.stamp_matching import partner_of
 
 WINDOW = 8
 """Messages a topic that are held back for those that are stamped earlier and come later."""
@@ -115,20 +116,37 @@ class StampOrder:
 
 
 class Companions:
-    """The last messages of a topic, to find the one that belongs to an image."""
+    """What goes with the images of a topic, to find the one that belongs to an image."""
 
-    def __init__(self, topic: str, tolerance_ns: int, order: StampOrder) -> None:
-        self._topic, self._tolerance_ns, self._order = topic, tolerance_ns, order
+    def __init__(self, topic: str, image: str, tolerance_ns: int, order: StampOrder) -> None:
+        """Prepare.
+
+        Args:
+            topic: of what goes with the images.
+            image: topic of the images.
+            tolerance_ns: how far stamps of what belongs together may be apart.
+            order: which holds back what comes next.
+        """
+        self._topic, self._image = topic, image
+        self._tolerance_ns, self._order = tolerance_ns, order
         self._past: deque[StampedMessage] = deque(maxlen=WINDOW)
+        self._images_ns: deque[int] = deque(maxlen=WINDOW)
 
     def add(self, stamped: StampedMessage) -> None:
-        """Remember a message that has been given."""
-        self._past.append(stamped)
+        """Remember a message that has been given, of either topic."""
+        if stamped.topic == self._topic:
+            self._past.append(stamped)
+        elif stamped.topic == self._image:
+            self._images_ns.append(stamped.stamp_ns)
 
     def nearest(self, stamp_ns: int) -> Message | None:
-        """Return the message nearest to a stamp, None where none is near enough."""
+        """Return the message that belongs to the image of a stamp, None where none does."""
         near = [*self._past, *self._order.waiting(self._topic)]
-        best = min(near, key=lambda each: abs(each.stamp_ns - stamp_ns), default=None)
-        if best is None or abs(best.stamp_ns - stamp_ns) > self._tolerance_ns:
-            return None
-        return best.message
+        images = (each.stamp_ns for each in self._order.waiting(self._image))
+        place = partner_of(
+            stamp_ns,
+            [each.stamp_ns for each in near],
+            [*self._images_ns, *images],
+            self._tolerance_ns,
+        )
+        return None if place is None else near[place].message

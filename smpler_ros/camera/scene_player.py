@@ -10,7 +10,8 @@ from smpler_model.frames import Frame
 from synthetic.scene import SyntheticScene
 from synthetic.truth import GroundTruth
 
-JUMP_NS = 5 * NS_PER_S  # a clock that is farther off than this was set
+JUMP_NS = 5 * NS_PER_S  # a simulated clock that is farther off than this was set
+_SET_NS = NS_PER_S // 10  # more is no correction that a time server makes while the clock runs
 _POLL_S = 0.05  # the clock may be a simulated one, of which the system's sleep knows nothing
 _PIXEL_BYTES, _DEPTH_BYTES, _BYTES_PER_MB = 3, 4, 1_000_000
 
@@ -84,13 +85,43 @@ class PlayerHost:
         now_ns: returns the time.
         wait: waits for seconds; returns True as soon as it is time to stop.
         is_watched: whether anybody would see an image.
-        show: gets an image, its index in the loop and its stamp when it is due.
+        show: gets an image and its stamp when it is due.
+        was_set: tells whether somebody set the clock since it was asked last.
     """
 
     now_ns: Callable[[], int]
     wait: Callable[[float], bool]
     is_watched: Callable[[], bool]
     show: Callable[[Shot, int], None]
+    was_set: Callable[[], bool] = lambda: False
+
+
+class ClockWatch:
+    """Tells whether a clock was set, by one that nobody can set."""
+
+    def __init__(
+        self, now_ns: Callable[[], int], steady_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        """Begin.
+
+        Args:
+            now_ns: the clock.
+            steady_ns: the other one.
+        """
+        self._now_ns, self._steady_ns = now_ns, steady_ns
+        self._ahead_ns = self._read()
+
+    def was_set(self) -> bool:
+        """Tell whether the clock was set since the last call."""
+        before_ns, self._ahead_ns = self._ahead_ns, self._read()
+        return abs(self._ahead_ns - before_ns) > _SET_NS
+
+    def _read(self) -> int:
+        """Return how far the clock is ahead, read without a long pause between the two."""
+        while True:
+            before_ns, now_ns, after_ns = self._steady_ns(), self._now_ns(), self._steady_ns()
+            if after_ns - before_ns < _SET_NS / 10:
+                return now_ns - after_ns
 
 
 class Player:
@@ -111,30 +142,33 @@ class Player:
         """
         self._film, self._host = film, host
         self._end_ns = duration_s * NS_PER_S
+        self._is_set = False
         self.shown = 0
         self.dropped = 0
 
     def play(self) -> None:
         """Play until it is time to stop or the duration is over.
 
-        When the clock jumps, the film begins again. A clock at 0 has not begun yet.
+        When the clock is set, the film begins again. A clock at 0 has not begun yet.
         """
         self._film.shot(0)  # the room is drawn with the first image
         start_ns = played_ns = index = 0
         while played_ns < self._end_ns:
-            now = self._host.now_ns()
+            was_set, now = self._was_set(), self._host.now_ns()
             if now == 0:
                 if self._host.wait(_POLL_S):
                     return
                 continue
-            if abs(start_ns + self._film.time_ns(index) - now) > JUMP_NS:
-                start_ns, index = now, 0
+            if was_set or abs(start_ns + self._film.time_ns(index) - now) > JUMP_NS:
+                start_ns, index, self._is_set = now, 0, False
             begin = time.monotonic()
             shot = self._film.shot(index) if self._host.is_watched() else None
             took_ns = round((time.monotonic() - begin) * NS_PER_S)
             stamp_ns = start_ns + self._film.time_ns(index)
             if not self._wait_until(stamp_ns):
                 return
+            if self._was_set():
+                continue
             if shot is not None:
                 self._host.show(shot, stamp_ns)
                 self.shown += 1
@@ -149,13 +183,18 @@ class Player:
         first = math.ceil(ready_ns * self._film.rate_hz / NS_PER_S)
         late = first - index - 1
         # A clock that jumped is none of the film's business.
-        return (
-            index + 1 if late < 0 or self._film.time_ns(late) > JUMP_NS else max(first, index + 1)
-        )
+        if late < 0 or self._film.time_ns(late) > JUMP_NS or self._was_set():
+            return index + 1
+        return max(first, index + 1)
+
+    def _was_set(self) -> bool:
+        """Tell whether somebody set the clock since the film began."""
+        self._is_set = self._host.was_set() or self._is_set
+        return self._is_set
 
     def _wait_until(self, due_ns: int) -> bool:
         """Wait until the clock shows a time or was set; return False to stop."""
-        while 0 < (left_ns := due_ns - self._host.now_ns()) < JUMP_NS:
+        while not self._was_set() and 0 < (left_ns := due_ns - self._host.now_ns()) < JUMP_NS:
             if self._host.wait(min(left_ns / NS_PER_S, _POLL_S)):
                 return False
         return not self._host.wait(0.0)

@@ -5,13 +5,13 @@ import threading
 from typing import cast
 
 import torch
-from rclpy.clock import Clock
+from rclpy.clock import ROSClock
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.timer import Timer
 
 from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
-from smpler_ros.camera.scene_player import Film, Player, PlayerHost
+from smpler_ros.camera.scene_player import ClockWatch, Film, Player, PlayerHost
 from smpler_ros.camera.scene_topics import SceneTopics
+from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.node.node_process import ManagedNode, run_node
 from smpler_ros.parameters.node_settings import NodeSettings
 
@@ -37,7 +37,7 @@ class SyntheticCamera(ManagedNode):
         self._thread: threading.Thread | None = None
         self._player: Player | None = None
         self._reported = 0
-        self._timer: Timer = self.create_timer(REPORT_PERIOD_S, self._report, clock=Clock())
+        self._timer = create_steady_timer(self, REPORT_PERIOD_S, self._report)
 
     def close(self) -> None:
         """Stop the thread."""
@@ -61,11 +61,18 @@ class SyntheticCamera(ManagedNode):
         if film is None or topics is None:
             return FAILURE
         self._stop = threading.Event()
+        clock = cast(ROSClock, self.get_clock())
+
+        def now_ns() -> int:
+            return int(clock.now().nanoseconds)
+
+        watch = ClockWatch(now_ns)
         stage = PlayerHost(
-            now_ns=lambda: int(self.get_clock().now().nanoseconds),
+            now_ns=now_ns,
             wait=self._stop.wait,
             is_watched=topics.is_watched,
             show=topics.publish,
+            was_set=lambda: watch.was_set() and not clock.ros_time_is_active,
         )
         duration_s = cast(float, self._settings["duration"]) or math.inf
         self._player, self._reported = Player(film, stage, duration_s), 0

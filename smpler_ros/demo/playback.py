@@ -9,6 +9,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from smpler_model.frames import Frame
 from smpler_model.source import Source
+from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import message_types_from_ros
@@ -42,7 +43,7 @@ class Playback(Node):
         qos = QoSProfile(depth=DEPTH)
         self._images = self.create_publisher(Image, "image", qos)
         self._infos = self.create_publisher(CameraInfo, "camera_info", qos)
-        self.create_timer(1 / source.rate_hz, self._publish)
+        create_steady_timer(self, 1 / source.rate_hz, self._publish)
 
     def _publish(self) -> None:
         # The recorder listens, too: wait for the node besides it.

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from rclpy.clock import Clock
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -13,12 +12,14 @@ from smpler_model.cameras.messages import stamp_ns_of
 from smpler_ros.inputs.adaptive_subscription import FittingSubscription
 from smpler_ros.inputs.missing_data import SILENCE_S, explain_missing_partner, explain_silence
 from smpler_ros.inputs.stamp_pairing import Found, Pairing, Partner
+from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.message_types import Message, import_message_class
 from smpler_ros.node.frame_worker import Arrival
 
 CHECK_PERIOD_S = 0.5
 PARTNER_DEPTH = 5  # one that belongs to an older image may still find it
 CALIBRATION_WAIT_S = 1.0
+DEPTH_WAIT_NS, DETECTIONS_WAIT_NS = 200_000_000, 1_000_000_000
 DEPTH, DETECTIONS = "depth", "detections"
 CONSEQUENCES = {
     DEPTH: "people are placed without it",
@@ -52,8 +53,8 @@ class InputConfig:
     def partners(self) -> tuple[Partner, ...]:
         """Return the topics that go with the image."""
         wanted = (
-            (self.depth, Partner(DEPTH, False)),
-            (self.detections, Partner(DETECTIONS, True)),
+            (self.depth, Partner(DEPTH, required=False, wait_ns=DEPTH_WAIT_NS)),
+            (self.detections, Partner(DETECTIONS, required=True, wait_ns=DETECTIONS_WAIT_NS)),
         )
         return tuple(partner for is_wanted, partner in wanted if is_wanted)
 
@@ -112,8 +113,7 @@ class CameraInput:
         topic = compressed_topic(image) if config.compressed else image
         kind = CompressedImage if config.compressed else Image
         self._images = FittingSubscription(node, topic, kind, self._store_image)
-        # On a clock of its own: the node's may be a simulated one that stands still.
-        self._timer = node.create_timer(CHECK_PERIOD_S, self._check, clock=Clock())
+        self._timer = create_steady_timer(node, CHECK_PERIOD_S, self._check)
         node.get_logger().info(f"waiting for images on {self._images.topic}")
 
     def close(self) -> None:
@@ -181,6 +181,7 @@ class CameraInput:
     def _check(self) -> None:
         if self._has_waited():
             self._release()
+        self._pairing.release()
         self._calibrations.adapt()
         publishers = self._images.adapt()
         now = time.monotonic()

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import cast
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import Clock
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.timer import Timer
@@ -13,6 +12,7 @@ from std_msgs.msg import Header
 from smpler_model.assembly import pipeline_config
 from smpler_model.parameters import Value
 from smpler_ros.inputs.camera_input import CameraInput
+from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.node.diagnostics import diagnostic_array, gpu_memory_mib
 from smpler_ros.node.frame_worker import Arrival
 from smpler_ros.node.latest_frames import Inbox, Worker
@@ -107,7 +107,7 @@ class SmplerNode(ManagedNode):
             self._inputs.append(
                 CameraInput(self, name, config, self._store_for(name), self._lose_for(name))
             )
-        self._timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=Clock())
+        self._timer = create_steady_timer(self, DIAGNOSTICS_PERIOD_S, self._diagnose)
 
     def _store_for(self, name: str) -> Callable[[Arrival], None]:
         def store(arrival: Arrival) -> None:

@@ -134,11 +134,11 @@ class Peer:
             )
         )
 
-    def wait_for_reliable_node(self) -> None:
-        """Wait until the node subscribes the image reliably."""
+    def wait_for_reliable_node(self, topic: str = "/image") -> None:
+        """Wait until the node subscribes a topic, the image's by default, reliably."""
 
         def is_reliable() -> bool:
-            subscriptions = self.node.get_subscriptions_info_by_topic("/image")
+            subscriptions = self.node.get_subscriptions_info_by_topic(topic)
             return [s.qos_profile.reliability for s in subscriptions] == [
                 ReliabilityPolicy.RELIABLE
             ]

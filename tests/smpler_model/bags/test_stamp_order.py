@@ -61,9 +61,20 @@ def test_images_come_after_what_belongs_to_them() -> None:
 
 def test_a_companion_is_the_nearest_within_the_tolerance() -> None:
     order = StampOrder(1)
-    companions = Companions("depth", 10, order)
+    companions = Companions("depth", "image", 10, order)
     for each in stamped([0, 30, 60], "depth"):
         companions.add(each)
     assert companions.nearest(33) == 1
     assert companions.nearest(52) == 2
     assert companions.nearest(45) is None
+
+
+def test_a_companion_belongs_to_one_image() -> None:
+    order = StampOrder(2, last=["image"])
+    companions = Companions("depth", "image", 20, order)
+    found: dict[int, int | None] = {}
+    for each in order.sort([*stamped([0, 33, 66], "image"), *stamped([16, 50], "depth")]):
+        companions.add(each)
+        if each.topic == "image":
+            found[each.stamp_ns] = companions.nearest(each.stamp_ns)
+    assert found == {0: 0, 33: None, 66: 1}

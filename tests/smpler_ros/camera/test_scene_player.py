@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,14 @@ from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.parameters import default_values
 from smpler_ros.camera.scene_parameters import LENSES, SYNTHETIC_CAMERA_PARAMETERS, make_film
-from smpler_ros.camera.scene_player import JUMP_NS, Film, Player, PlayerHost, Shot
+from smpler_ros.camera.scene_player import (
+    JUMP_NS,
+    ClockWatch,
+    Film,
+    Player,
+    PlayerHost,
+    Shot,
+)
 from synthetic.scene import SyntheticScene
 
 CAMERA = Camera(64, 48, 52.0, 52.0, 31.5, 23.5)
@@ -28,17 +36,25 @@ def scene() -> SyntheticScene:
 
 
 class Audience:
-    """A clock that waiting moves, and what was shown by it."""
+    """A clock that waiting moves and that can be set, and what was shown by it."""
 
     def __init__(self, until_ns: int = START_NS + 10 * NS_PER_S) -> None:
         self.now_ns = START_NS
+        self.set_by_ns = 0
         self.until_ns = until_ns
         self.watches = True
         self.seen: list[tuple[Shot, int, int]] = []
         self.after_showing: Callable[[], None] = lambda: None
 
     def stage(self) -> PlayerHost:
-        return PlayerHost(lambda: self.now_ns, self.wait, lambda: self.watches, self.show)
+        watch = ClockWatch(lambda: self.now_ns, lambda: self.now_ns - self.set_by_ns)
+        return PlayerHost(
+            lambda: self.now_ns, self.wait, lambda: self.watches, self.show, watch.was_set
+        )
+
+    def set_clock(self, by_ns: int) -> None:
+        self.now_ns += by_ns
+        self.set_by_ns += by_ns
 
     def wait(self, seconds: float) -> bool:
         self.now_ns += round(seconds * NS_PER_S)
@@ -130,13 +146,14 @@ def test_nothing_is_rendered_or_missed_while_nobody_watches(scene: SyntheticScen
     assert audience.now_ns == START_NS + 19 * PERIOD_NS
 
 
-@pytest.mark.parametrize("jump_ns", [-600 * NS_PER_S, 600 * NS_PER_S])
-def test_a_clock_that_is_set_begins_the_film_again(scene: SyntheticScene, jump_ns: int) -> None:
+@pytest.mark.parametrize("jump_s", [-600, -3, -1, 1, 3, 600])
+def test_a_clock_that_is_set_begins_the_film_again(scene: SyntheticScene, jump_s: int) -> None:
+    jump_ns = jump_s * NS_PER_S
     audience = Audience(until_ns=2 * START_NS)
 
     def jump() -> None:
         if len(audience.seen) == 3:
-            audience.now_ns += jump_ns
+            audience.set_clock(jump_ns)
 
     audience.after_showing = jump
     player = Player(rendered(scene), audience.stage(), duration_s=1.0)
@@ -145,7 +162,43 @@ def test_a_clock_that_is_set_begins_the_film_again(scene: SyntheticScene, jump_n
     assert audience.stamps[:3] == [START_NS + i * PERIOD_NS for i in range(3)]
     assert audience.stamps[3:] == [again + i * PERIOD_NS for i in range(7)]
     assert player.dropped == 0
-    assert abs(jump_ns) > JUMP_NS
+
+
+def test_a_clock_that_is_set_back_while_it_waits_does_not_stop_the_film(
+    scene: SyntheticScene,
+) -> None:
+    audience = Audience()
+    host, waits = audience.stage(), 0
+
+    def wait(seconds: float) -> bool:
+        nonlocal waits
+        waits += 1
+        if waits == 6:
+            audience.set_clock(-3 * NS_PER_S)
+        return audience.wait(seconds)
+
+    Player(rendered(scene), replace(host, wait=wait), duration_s=1.0).play()
+    assert np.diff(audience.stamps).max() == PERIOD_NS
+    assert np.diff(audience.stamps).min() < -2 * NS_PER_S
+    assert len(audience.stamps) == 10
+
+
+@pytest.mark.parametrize("jump_s", [-600, 600])
+def test_a_simulated_clock_that_jumps_far_begins_the_film_again(
+    scene: SyntheticScene, jump_s: int
+) -> None:
+    audience = Audience(until_ns=2 * START_NS)
+
+    def jump() -> None:
+        if len(audience.seen) == 3:
+            audience.now_ns += jump_s * NS_PER_S
+
+    audience.after_showing = jump
+    host = replace(audience.stage(), was_set=lambda: False)
+    Player(rendered(scene), host, duration_s=1.0).play()
+    again = START_NS + 2 * PERIOD_NS + jump_s * NS_PER_S
+    assert audience.stamps[3:] == [again + i * PERIOD_NS for i in range(7)]
+    assert abs(jump_s) * NS_PER_S > JUMP_NS
 
 
 def test_a_simulated_clock_that_has_not_begun_is_waited_for(scene: SyntheticScene) -> None:

@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smpler_ros.inputs.stamp_pairing import Found, Pairing, Partner
+from smpler_model.bags.stamp_order import Companions, StampedMessage, StampOrder
+from smpler_ros.inputs.stamp_pairing import ALONE_AFTER_S, Found, Pairing, Partner
 
-DEPTH = Partner("depth", required=False)
-BOXES = Partner("detections", required=True)
+DEPTH = Partner("depth", required=False, wait_ns=300)
+BOXES = Partner("detections", required=True, wait_ns=1000)
 
 
 def collect(*partners: Partner) -> tuple[Pairing[str], list[tuple[str, Found[str]]]]:
@@ -24,8 +25,8 @@ def collect_all(
         10,
         lambda image, found: out.append((image, found)),
         lambda image, _found: lost.append(image),
-        wait_ns=1000,
         depth=16,
+        rewind_ns=1000,
     )
     return pairing, out, lost
 
@@ -51,12 +52,113 @@ def test_depth_may_come_first() -> None:
     assert out == [("a", {"depth": "d"})]
 
 
-def test_without_depth_an_image_goes_on_when_the_next_one_comes() -> None:
+def test_depth_may_come_some_images_late() -> None:
+    pairing, out = collect(DEPTH)
+    for stamp in range(0, 1000, 100):
+        pairing.add_image(stamp, str(stamp))
+        if stamp >= 300:
+            pairing.add_partner("depth", stamp - 300, f"of {stamp - 300}")
+    assert out == [(str(t), {"depth": f"of {t}"}) for t in range(0, 700, 100)]
+
+
+def test_an_image_goes_on_without_its_depth_when_later_depth_comes() -> None:
     pairing, out = collect(DEPTH)
     pairing.add_image(100, "a")
-    pairing.add_partner("depth", 80, "old")
     pairing.add_image(200, "b")
+    assert out == []
+    pairing.add_partner("depth", 200, "of b")
+    assert out == [("a", {"depth": None}), ("b", {"depth": "of b"})]
+
+
+def test_depth_that_one_image_has_waited_for_in_vain_is_not_waited_for_until_it_comes() -> None:
+    pairing, out = collect(DEPTH)
+    pairing.add_image(0, "0")
+    for stamp in (100, 200, 300):
+        pairing.add_image(stamp, str(stamp))
+        assert out == []
+    for stamp in (400, 500, 600):
+        pairing.add_image(stamp, str(stamp))
+        assert [image for image, _ in out] == [str(t) for t in range(0, stamp + 1, 100)]
+    pairing.add_partner("depth", 600, "too late for 600, which has gone")
+    pairing.add_image(700, "700")
+    assert out[-1][0] == "600"
+    pairing.add_image(800, "800")
+    assert out[-1] == ("700", {"depth": None})
+
+
+def test_depth_that_comes_again_is_waited_for_again() -> None:
+    pairing, out = collect(DEPTH)
+    for stamp in range(0, 500, 100):
+        pairing.add_image(stamp, str(stamp))
+    for stamp in range(500, 3000, 100):
+        pairing.add_image(stamp, str(stamp))
+        if stamp >= 700:
+            pairing.add_partner("depth", stamp - 200, f"of {stamp - 200}")
+    found = {image: mine["depth"] for image, mine in out}
+    assert found["500"] is None
+    assert [found[str(t)] for t in range(2000, 2800, 100)] == [
+        f"of {t}" for t in range(2000, 2800, 100)
+    ]
+
+
+def test_an_image_that_no_other_follows_goes_on_without_depth_after_a_while() -> None:
+    now_s = 10.0
+    out: list[tuple[str, Found[str]]] = []
+    pairing = Pairing[str](
+        (DEPTH,),
+        10,
+        lambda image, found: out.append((image, found)),
+        lambda *_: None,
+        clock=lambda: now_s,
+    )
+    pairing.add_image(100, "a")
+    now_s += ALONE_AFTER_S / 2
+    pairing.release()
+    assert out == []
+    now_s += ALONE_AFTER_S / 2
+    pairing.release()
     assert out == [("a", {"depth": None})]
+
+
+def test_an_image_that_no_other_follows_waits_for_its_boxes() -> None:
+    now_s = 10.0
+    lost: list[str] = []
+    pairing = Pairing[str](
+        (BOXES,),
+        10,
+        lambda *_: None,
+        lambda image, _: lost.append(image),
+        clock=lambda: now_s,
+    )
+    pairing.add_image(100, "a")
+    now_s += 10 * ALONE_AFTER_S
+    pairing.release()
+    assert lost == []
+
+
+@pytest.mark.parametrize("partner", [DEPTH, BOXES])
+def test_of_two_images_equally_far_from_a_partner_one_gets_it(partner: Partner) -> None:
+    pairing, out, lost = collect_all(partner)
+    pairing.add_image(100, "a")
+    pairing.add_image(116, "b")
+    pairing.add_partner(partner.name, 108, "between")
+    pairing.add_image(3000, "end")
+    assert out[0] == ("a", {partner.name: "between"})
+    assert out[1:2] == ([("b", {"depth": None})] if partner is DEPTH else [])
+    assert lost == ([] if partner is DEPTH else ["b"])
+
+
+def test_a_partner_is_held_back_for_the_next_image_if_that_will_be_nearer() -> None:
+    pairing, out = collect(DEPTH)
+    for stamp in (0, 16):
+        pairing.add_image(stamp, str(stamp))
+        pairing.add_partner("depth", stamp, f"of {stamp}")
+    pairing.add_image(32, "32")
+    pairing.add_partner("depth", 41, "nearer to 48")
+    assert len(out) == 2
+    pairing.add_image(48, "48")
+    pairing.add_partner("depth", 64, "of 64")
+    assert out[2:] == [("32", {"depth": None}), ("48", {"depth": "nearer to 48"})]
 
 
 def test_an_image_without_boxes_is_dropped() -> None:
@@ -112,7 +214,7 @@ def test_a_clock_that_is_set_back_is_noticed_when_nothing_waits() -> None:
     pairing.add_image(100, "100")
     pairing.add_image(200, "200")
     pairing.add_image(5100, "5100 again")
-    assert out[2:] == [("100", {"depth": "depth of the new 100"}), ("200", {"depth": None})]
+    assert out[2:4] == [("100", {"depth": "depth of the new 100"}), ("200", {"depth": None})]
     assert lost == []
 
 
@@ -175,7 +277,7 @@ def test_images_closer_together_than_the_tolerance_get_their_own(
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 30)), max_size=60))
-def test_images_come_once_and_in_order(events: list[tuple[bool, int]]) -> None:
+def test_images_come_once_in_order_and_in_time(events: list[tuple[bool, int]]) -> None:
     pairing, out = collect(DEPTH)
     count = 0
     for is_image, jitter in events:
@@ -185,5 +287,67 @@ def test_images_come_once_and_in_order(events: list[tuple[bool, int]]) -> None:
         else:
             pairing.add_partner("depth", 100 * count + jitter - 15, "d")
     numbers = [int(image) for image, _ in out]
-    assert numbers == sorted(set(numbers))
-    assert numbers[: max(count - 1, 0)] == list(range(max(count - 1, 0)))
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= count - 1 - DEPTH.wait_ns // 100
+    depths = [found["depth"] for _, found in out]
+    assert len([depth for depth in depths if depth]) <= len(events) - count
+
+
+PERIOD, TOLERANCE = 33, 20
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
+    """Stamps of images at a steady rate, of depth at a steady rate, and how late depth comes."""
+    images = [1000 + index * PERIOD for index in range(20)]
+    step = draw(st.sampled_from([11, 16, 33, 66, 99]))
+    offset = draw(st.integers(-step, step))
+    depths = [1000 + offset + index * step for index in range(20 * PERIOD // step)]
+    lost = draw(st.sets(st.sampled_from(depths[2:]), max_size=3))
+    return images, [stamp for stamp in depths if stamp not in lost], draw(st.integers(0, 200))
+
+
+@given(streams())
+def test_live_pairs_are_those_of_a_bag(stream: tuple[list[int], list[int], int]) -> None:
+    images, depths, late = stream
+    arrivals = [(stamp, "image", stamp) for stamp in images]
+    arrivals += [(stamp + late, "depth", stamp) for stamp in depths]
+    arrivals.sort()
+
+    live: dict[int, int | None] = {}
+    pairing = Pairing[int](
+        (Partner("depth", required=False, wait_ns=600),),
+        TOLERANCE,
+        lambda image, found: live.update({image: found["depth"]}),
+        lambda *_: None,
+    )
+    for _, topic, stamp in arrivals:
+        if topic == "image":
+            pairing.add_image(stamp, stamp)
+        else:
+            pairing.add_partner(topic, stamp, stamp)
+
+    order = StampOrder(2, last=["image"])
+    companions = Companions("depth", "image", TOLERANCE, order)
+    bag: dict[int, int | None] = {}
+    for each in order.sort(StampedMessage(topic, s, s) for _, topic, s in arrivals):
+        companions.add(each)
+        if each.topic == "image":
+            bag[each.stamp_ns] = companions.nearest(each.stamp_ns)
+
+    # Some must have come to tell when the next ones are expected.
+    known_ns = images[6]
+    assert {i: mine for i, mine in live.items() if i > known_ns} == {
+        i: mine for i, mine in bag.items() if i > known_ns and i in live
+    }
+    assert {image for image in images if image < depths[-1] - TOLERANCE} <= live.keys()
+
+
+def test_a_stamp_that_comes_twice_gets_the_same_boxes() -> None:
+    """The worker refuses it then and says so; it does not wait for boxes of its own."""
+    pairing, out, lost = collect_all(BOXES)
+    pairing.add_image(100, "a")
+    pairing.add_partner("detections", 100, "boxes")
+    pairing.add_image(100, "a again")
+    assert out == [("a", {"detections": "boxes"}), ("a again", {"detections": "boxes"})]
+    assert lost == []
