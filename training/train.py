@@ -21,11 +21,11 @@ from smpler_model.atomic_files import write_atomically, write_text_atomically
 from smpler_model.checkpoints.files import read_checkpoint, save_checkpoint
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
 from training.configuration import plain_values, write_configuration
-from training.data.data_settings import CropData
+from training.data.data_settings import find_crops
 from training.data.source import Validation
 from training.data.sources import make_source
 from training.learning.learner import Learner
-from training.learning.objectives import CropObjective, ObjectiveModule, PeopleObjective
+from training.learning.mixed_objective import make_objective
 from training.learning.processes import Processes, join_processes
 from training.learning.starting_models import build_starting_model
 from training.scoring.overlays import draw_overlays
@@ -62,11 +62,7 @@ class Run:
         model = build_starting_model(settings)
         self.source = make_source(settings, self.processes, model.config.image_size)
         self.steps = settings.epochs * self.source.steps_per_epoch or settings.steps
-        objective: ObjectiveModule[Any]
-        if isinstance(settings.data, CropData):
-            objective = CropObjective(model, settings)
-        else:
-            objective = PeopleObjective(model, settings)
+        objective = make_objective(model, settings, settings.data)
         self.learner: Learner[Any] = Learner(settings, objective, self.processes, self.steps)
         self.best: dict[str, float] = {}
         self.record: dict[str, Any] = {
@@ -150,7 +146,7 @@ class Run:
         body, others in full and with it.
         """
         record = self.record | {"steps": self.learner.step_count}
-        small = isinstance(self.settings.data, CropData)
+        small = find_crops(self.settings.data) is not None
         save_checkpoint(
             self.learner.mean_model,
             path,
@@ -253,7 +249,14 @@ def _decisive(value: object) -> object:
     if not isinstance(value, dict):
         return value
     kept = {name: inner for name, inner in value.items() if name not in _FREE_FIELDS}
-    kept["data"] = {n: v for n, v in kept["data"].items() if n not in ("workers", "root")}
+    return kept | {"data": _decisive_data(kept["data"])}
+
+
+def _decisive_data(data: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in data.items() if name not in ("workers", "root")}
+    if "parts" in kept:
+        parts = [part | {"data": _decisive_data(part["data"])} for part in kept["parts"]]
+        kept["parts"] = parts
     return kept
 
 

@@ -33,6 +33,7 @@ from benchmarks.real_people.folder import (
 )
 from benchmarks.real_people.scoring import average, hips_of, score_photos, score_video
 from benchmarks.real_people.sheet import Image, show_from_side, show_in_image, write_sheet
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.frames import Frame
 
 _PX_DECIMALS, _M_DECIMALS = 2, 4
@@ -94,8 +95,8 @@ class Report:
             OSError: they cannot be written.
         """
         output.mkdir(parents=True, exist_ok=True)
-        (output / "predictions.json").write_text(json.dumps(self.predictions) + "\n")
-        (output / "figures.json").write_text(json.dumps(self.figures, indent=1) + "\n")
+        for name, content in (("predictions", self.predictions), ("figures", self.figures)):
+            write_text_atomically(output / f"{name}.json", json.dumps(content, indent=1) + "\n")
         if self.tiles:
             write_sheet(self.tiles, output / "sheet.png")
 

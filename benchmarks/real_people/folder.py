@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.cameras.camera import Camera, camera_from_camera_info
+from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.camera_info import camera_from_camera_info
 
 Floats = NDArray[np.float64]
 

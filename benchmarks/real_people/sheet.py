@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.real_people.folder import JOINTS, LabelledPerson
+from smpler_model.atomic_files import write_atomically
 from smpler_model.cameras.crops import cut_crops
 
 Image = NDArray[np.uint8]
@@ -84,7 +85,7 @@ def write_sheet(tiles: Sequence[Image], path: Path) -> None:
     full = [*tiles, *[blank] * (-len(tiles) % _COLUMNS)]
     rows = [np.hstack(full[k : k + _COLUMNS]) for k in range(0, len(full), _COLUMNS)]
     _, content = cv2.imencode(".png", cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
-    path.write_bytes(content.tobytes())
+    write_atomically(path, lambda file: file.write(content.tobytes()))
 
 
 def _draw(tile: Image, joints: Floats, known: NDArray[np.bool_], *, is_true: bool) -> None:

@@ -1,101 +1,68 @@
-"""The files of a bag: serialised messages of rosbag2 (sqlite3, mcap) and rosbag1, whole or cut."""
+"""Which files make a bag: rosbag2 (sqlite3, mcap) and rosbag1, whole or not, compressed or not.
+
+`rosbags` decodes messages, but its readers of files are not used: they refuse profiles, encodings
+and qualities of service that they do not know, believe metadata.yaml rather than the files,
+overlook SQLite's log, and unpack whatever size a chunk has.
+"""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from pathlib import Path, PurePosixPath
 
-from rosbags.interfaces import MessageDefinitionFormat
-from rosbags.rosbag1 import Reader as Reader1
-from rosbags.rosbag2 import Reader as Reader2
+import yaml
 
-from smpler_model.bags.recovery import Definition, RawMessage, find_scan
+from smpler_model.bags.chunks import ChunkedFile
+from smpler_model.bags.mcap import MAGIC as MCAP_MAGIC
+from smpler_model.bags.mcap import Mcap
+from smpler_model.bags.rosbag1 import MAGIC as ROSBAG1_MAGIC
+from smpler_model.bags.rosbag1 import Rosbag1
+from smpler_model.bags.sqlite import MAGIC as SQLITE_MAGIC
+from smpler_model.bags.sqlite import SqliteFile
+from smpler_model.bags.storage import BagFile, Definitions, RawMessage, Topic, brief
+from smpler_model.bags.unpacking import DamageError, unpack_file
 from smpler_model.source import SourceError
 
-ROS1_SUFFIX = ".bag"
+ROS1_SUFFIXES = (".bag", ".bag.active")
 ROS2_SUFFIXES = (".mcap", ".db3")
+ALL_SUFFIXES = (*ROS1_SUFFIXES, *ROS2_SUFFIXES)
 METADATA = "metadata.yaml"
 
-_NO_METADATA = f"there is no {METADATA}"
-_COMPRESSED = ".zstd"
+_COMPRESSED = (".zstd", ".zst")
 _PART = re.compile(r"_(0|[1-9]\d*)$")  # what rosbag2 adds to the names of a bag's files
-
-
-@dataclass(frozen=True)
-class Topic:
-    """A topic in a bag.
-
-    Attributes:
-        name: of the topic.
-        type: of its messages, as in ROS 2 (`sensor_msgs/msg/Image`).
-        count: messages that can be read.
-    """
-
-    name: str
-    type: str
-    count: int
-
-
-class BagFile(Protocol):
-    """Serialised messages of one recording or of one file of it."""
-
-    @property
-    def topics(self) -> Mapping[str, Topic]:
-        """Topics by name."""
-
-    @property
-    def definitions(self) -> Mapping[str, Definition]:
-        """Definitions of message types, as far as the file has them."""
-
-    @property
-    def start_ns(self) -> int:
-        """Recording time of the first message, 0 where there is none."""
-
-    @property
-    def end_ns(self) -> int:
-        """Recording time of the last message."""
-
-    @property
-    def damage(self) -> str | None:
-        """What is wrong with the file, in a sentence; None for a whole one."""
-
-    def messages(
-        self, topics: Collection[str], start_ns: int | None = None, end_ns: int | None = None
-    ) -> Iterator[RawMessage]:
-        """Give messages in recording order, from a time up to and without another.
-
-        Raises:
-            SourceError: the file breaks off; all before was given.
-        """
-
-    def close(self) -> None:
-        """Close the file."""
+_MAX_METADATA = 16 * 1024**2
 
 
 def is_bag(path: Path) -> bool:
     """Tell whether a path is a bag, by names alone."""
     if path.is_dir():
         return (path / METADATA).is_file() or len(find_recordings(path)) == 1
-    return path.suffix in (ROS1_SUFFIX, *ROS2_SUFFIXES)
-
-
-def is_rosbag1(path: Path) -> bool:
-    """Tell whether a path is a rosbag1: a file; a folder of such a name is a rosbag2."""
-    return path.suffix == ROS1_SUFFIX and not path.is_dir()
+    return bool(_suffix(path, ALL_SUFFIXES))
 
 
 def find_recordings(folder: Path) -> dict[str, list[Path]]:
     """Return the files of rosbag2 that lie in a folder, by a pattern of the recording's names.
 
     Files are of one recording if their names differ in the number alone that rosbag2 adds:
-    `walk_0.mcap` and `walk_1.mcap` are `walk_*.mcap`.
+    `walk_0.mcap` and `walk_1.mcap.zstd` are `walk_*.mcap`. Of a file that lies there compressed
+    and unpacked, the latter is taken.
     """
     found: dict[str, list[Path]] = {}
-    for file in _storage_files(folder):
-        found.setdefault(_PART.sub("_*", file.stem) + file.suffix, []).append(file)
+    for file in find_bag_files(folder, ROS2_SUFFIXES):
+        found.setdefault(_pattern(file), []).append(file)
     return found
+
+
+def find_bag_files(folder: Path, suffixes: Sequence[str] = ALL_SUFFIXES) -> list[Path]:
+    """Return the files in a folder whose names end so; unpacked ones go before compressed ones."""
+    files = [file for file in sorted(folder.iterdir()) if _suffix(file, suffixes)]
+    names = {file.name for file in files}
+    return [
+        file
+        for file in files
+        if file.is_file() and (file.name == _bare(file.name) or _bare(file.name) not in names)
+    ]
 
 
 def check_one_recording(folder: Path) -> None:
@@ -107,34 +74,18 @@ def check_one_recording(folder: Path) -> None:
     names = list(find_recordings(folder))
     if len(names) > 1:
         raise SourceError(
-            f"{folder} must hold one recording unless it has a {METADATA}, got {len(names)}, "
-            f"{names[0]} and {names[1]} among them; choose a file, or give each recording a folder"
+            f"{folder} must hold one recording unless it has a {METADATA} that can be read, got "
+            f"{len(names)}, {names[0]} and {names[1]} among them; choose a file, or give each "
+            "recording a folder"
         )
 
 
-def refuse_compressed(folder: Path, reason: str = _NO_METADATA) -> None:
-    """Refuse a folder without metadata, for a reason, where files compressed as a whole lie.
-
-    Those that lie there decompressed, too, do no harm.
-
-    Raises:
-        SourceError: there are such files.
-    """
-    files = _storage_files(folder, _COMPRESSED)
-    files = [file for file in files if not file.with_suffix("").exists()]
-    if files:
-        raise SourceError(
-            f"{folder} must have a {METADATA} that says how {files[0].name} is compressed, got "
-            f"none that can be used ({reason}); run `ros2 bag reindex` or decompress such files "
-            "with zstd"
-        )
-
-
-def open_bag_files(path: Path) -> list[BagFile]:
+def open_bag_files(path: Path, stack: ExitStack) -> list[BagFile]:
     """Open a bag's files, the earliest first.
 
     Args:
         path: folder of a rosbag2 with or without metadata.yaml, one file of it, or a rosbag1.
+        stack: closes the files, and removes what had to be unpacked.
 
     Raises:
         SourceError: there is no bag that can be read.
@@ -142,147 +93,149 @@ def open_bag_files(path: Path) -> list[BagFile]:
     if not path.exists():
         raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
     if path.is_file():
-        if path.suffix not in (ROS1_SUFFIX, *ROS2_SUFFIXES):
+        if not is_bag(path):
             raise SourceError(
-                f"a bag must be a folder or end on {ROS1_SUFFIX}, {' or '.join(ROS2_SUFFIXES)}, "
-                f"got {path}; rename it or choose another"
+                f"a bag must be a folder or end on {ROS1_SUFFIXES[0]}, "
+                f"{' or '.join(ROS2_SUFFIXES)}, got {path}; rename it or choose another"
             )
-        return [_open_file(path)]
-    if (path / METADATA).is_file():
+        return [_open_file(path, stack)]
+    parts, missing = _find_parts(path)
+    files: list[BagFile] = [
+        LostFile(_describe_loss(path / name, "it is not there")) for name in missing
+    ]
+    errors: list[SourceError] = []
+    for part in parts:
         try:
-            return [WholeBag(path)]
-        except Exception as error:  # rosbags raises what the broken bytes lead to
-            return _open_parts(path, f"{METADATA} does not help: {brief(error)}")
-    check_one_recording(path)
-    return _open_parts(path, _NO_METADATA)
+            files.append(_open_file(part, stack))
+        except SourceError as error:  # the others may be whole
+            files.append(LostFile(str(error)))
+            errors.append(error)
+    if errors and len(errors) == len(parts):
+        raise errors[0]
+    return sorted(files, key=lambda file: file.start_ns)
 
 
-class WholeBag:
-    """A recording that rosbags reads."""
+class LostFile:
+    """A part of a recording of which nothing can be read; see `storage.BagFile`."""
 
-    damage: str | None = None
+    start_ns = end_ns = 0
 
-    def __init__(self, path: Path) -> None:
-        """Open it.
-
-        Raises:
-            Exception: of any kind: it is damaged.
-        """
-        self.path = path
-        self._reader: Any = Reader1(path) if is_rosbag1(path) else Reader2(path)
-        self._stack = ExitStack()
-        self._stack.enter_context(self._reader)
-        counts: dict[tuple[str, str], int] = {}
-        self.definitions: dict[str, Definition] = {}
-        for connection in self._reader.connections:
-            key = (connection.topic, connection.msgtype)
-            counts[key] = counts.get(key, 0) + connection.msgcount
-            if connection.msgdef.format != MessageDefinitionFormat.NONE:
-                is_idl = connection.msgdef.format == MessageDefinitionFormat.IDL
-                self.definitions[connection.msgtype] = Definition(connection.msgdef.data, is_idl)
-        self.topics = {
-            name: Topic(name, kind, count) for (name, kind), count in sorted(counts.items())
-        }
-        some = self._reader.message_count > 0
-        self.start_ns = int(self._reader.start_time) if some else 0
-        self.end_ns = int(self._reader.end_time) - 1 if some else 0
+    def __init__(self, damage: str) -> None:
+        self.damage: str | None = damage
+        self.topics: Mapping[str, Topic] = {}
+        self.definitions: Definitions = {}
+        self.foreign: Mapping[str, str] = {}
 
     def messages(
         self, topics: Collection[str], start_ns: int | None = None, end_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Give messages in recording order; see `BagFile`."""
-        wanted = [each for each in self._reader.connections if each.topic in topics]
-        if not wanted:
-            return
-        given = 0
-        try:
-            for connection, time_ns, data in self._reader.messages(wanted, start_ns, end_ns):
-                yield RawMessage(connection.topic, connection.msgtype, time_ns, data)
-                given += 1
-        except GeneratorExit:
-            raise
-        except Exception as error:  # rosbags raises what the broken bytes lead to
-            raise SourceError(describe_damage(self.path, given, brief(error))) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stack.close()
-
-
-class CutBag:
-    """A file without its end, read from its beginning as far as it goes."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        """Read it once to see what is there.
-
-        Raises:
-            SourceError: nothing can be read.
-        """
-        self.path = path
-        self._scan = find_scan(path)
-        self.definitions: dict[str, Definition] = {}
-        counts: dict[tuple[str, str], int] = {}
-        times: list[int] = []
-        for raw in self._scan(path, self.definitions):
-            key = (raw.topic, raw.type)
-            counts[key] = counts.get(key, 0) + 1
-            times = [min([*times[:1], raw.time_ns]), max([*times[1:], raw.time_ns])]
-        if not counts:
-            raise SourceError(
-                f"{path} must be a bag, got one from which nothing can be read ({reason}); record "
-                "it again"
-            )
-        self.topics = {
-            name: Topic(name, kind, count) for (name, kind), count in sorted(counts.items())
-        }
-        self.start_ns, self.end_ns = times
-        self.damage: str | None = describe_damage(path, sum(counts.values()), reason)
-
-    def messages(
-        self, topics: Collection[str], start_ns: int | None = None, end_ns: int | None = None
-    ) -> Iterator[RawMessage]:
-        """Give messages in the order of the file; see `BagFile`."""
-        for raw in self._scan(self.path, self.definitions):
-            early = start_ns is not None and raw.time_ns < start_ns
-            late = end_ns is not None and raw.time_ns >= end_ns
-            if raw.topic in topics and not early and not late:
-                yield raw
+        """Give no messages but the error."""
+        del topics, start_ns, end_ns
         raise SourceError(self.damage)
+        yield
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is open."""
 
 
-def describe_damage(path: Path, count: int, reason: str) -> str:
-    """Say that a file breaks off."""
+def _open_file(path: Path, stack: ExitStack) -> BagFile:
+    """Open a file by what it begins with.
+
+    Raises:
+        SourceError: nothing can be read.
+    """
+    try:
+        unpacked, reason = path, ""
+        if _suffix(path, _COMPRESSED):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="smpler_bag_"))
+            unpacked, reason = unpack_file(path, Path(folder))
+        file = _open_unpacked(path, unpacked)
+    except DamageError as error:
+        raise SourceError(_describe_loss(path, reason or str(error))) from error
+    except OSError as error:
+        raise SourceError(
+            f"{path} must be a file that can be read, with space for a copy in "
+            f"{tempfile.gettempdir()} if it is compressed or was never closed, got an error "
+            f"({brief(error)}); make space there, or name another folder in TMPDIR"
+        ) from error
+    stack.callback(file.close)
+    return file
+
+
+def _open_unpacked(path: Path, unpacked: Path) -> BagFile:
+    with unpacked.open("rb") as file:
+        start = file.read(16)
+    if start.startswith(MCAP_MAGIC):
+        return ChunkedFile(unpacked, Mcap(), shown=path)
+    if start.startswith(ROSBAG1_MAGIC):
+        return ChunkedFile(unpacked, Rosbag1(), shown=path)
+    if start == SQLITE_MAGIC:
+        return SqliteFile(unpacked, shown=path)
+    raise DamageError("it is empty" if not start else "it begins as no bag does")
+
+
+def _describe_loss(path: Path, reason: str) -> str:
     return (
-        f"{path} must be a whole bag, got one that breaks off after {count} messages ({reason}); "
-        "what was read so far is kept"
+        f"{path} must be a bag, got one from which nothing can be read ({reason}); record it again"
     )
 
 
-def brief(error: Exception) -> str:
-    """Return an error in one line, without the full stop."""
-    return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
+def _find_parts(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the files of a recording, and the names of those that are not there.
 
+    Files that metadata.yaml does not name are taken, too, if their names are like those that it
+    does: a recorder that is killed does not name its last ones.
 
-def _storage_files(folder: Path, suffix: str = "") -> list[Path]:
-    return sorted(file for ending in ROS2_SUFFIXES for file in folder.glob(f"*{ending}{suffix}"))
-
-
-def _open_parts(folder: Path, reason: str) -> list[BagFile]:
-    refuse_compressed(folder, reason)
-    files = _storage_files(folder)
+    Raises:
+        SourceError: there are none, or those of several recordings.
+    """
+    there, named = find_bag_files(folder, ROS2_SUFFIXES), _named_files(folder)
+    found = [file for name in named if (file := _find(folder, name)) is not None]
+    if not found:
+        check_one_recording(folder)
+    patterns = {_pattern(file) for file in found}
+    files = [*found, *(file for file in there if not found or _pattern(file) in patterns)]
+    files = list(dict.fromkeys(files))
     if not files:
         raise SourceError(
-            f"{folder} must hold a bag's files ({', '.join(ROS2_SUFFIXES)}), got none ({reason}); "
-            "check the path"
+            f"{folder} must hold a bag's files ({', '.join(ROS2_SUFFIXES)}), got none; check the "
+            "path"
         )
-    return sorted(map(_open_file, files), key=lambda file: file.start_ns)
+    missing = [name for name in named if _find(folder, name) is None]
+    return files, missing if len(files) < len(named) else []  # as many: they were renamed
 
 
-def _open_file(path: Path) -> BagFile:
+def _named_files(folder: Path) -> list[str]:
+    """Return the names of files in metadata.yaml, none where it is missing or damaged."""
+    path = folder / METADATA
+    if not path.is_file() or path.stat().st_size > _MAX_METADATA:
+        return []
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return WholeBag(path)
-    except Exception as error:  # rosbags raises what the broken bytes lead to
-        return CutBag(path, brief(error))
+        about = yaml.load(path.read_bytes(), Loader=loader)["rosbag2_bagfile_information"]
+        return [PurePosixPath(str(name)).name for name in about["relative_file_paths"]]
+    except (yaml.YAMLError, LookupError, TypeError, ValueError, RecursionError, OSError):
+        return []  # the files tell as much
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """Return a file that metadata.yaml names, compressed or not."""
+    bare = _bare(name)
+    names = (name, bare, *(bare + suffix for suffix in _COMPRESSED))
+    return next((folder / each for each in names if each and (folder / each).is_file()), None)
+
+
+def _pattern(file: Path) -> str:
+    name = PurePosixPath(_bare(file.name))
+    return _PART.sub("_*", name.stem) + name.suffix
+
+
+def _bare(name: str) -> str:
+    """Return a name without the suffix of a compression."""
+    return next((name.removesuffix(each) for each in _COMPRESSED if name.endswith(each)), name)
+
+
+def _suffix(path: Path, suffixes: Sequence[str]) -> str:
+    """Return which suffix a file has, whether it is compressed or not; empty for none."""
+    name = path.name.lower() if suffixes is _COMPRESSED else _bare(path.name.lower())
+    return next((suffix for suffix in suffixes if name.endswith(suffix)), "")

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
+from rosbags.interfaces import Nodetype
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
-from smpler_model.bags.files import brief
-from smpler_model.bags.recovery import Definition, RawMessage
+from smpler_model.bags.storage import Definition, RawMessage, TypeKey, brief
+from smpler_model.bags.unpacking import ZSTD_MAGIC, DamageError, unpack
 from smpler_model.cameras.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from rosbags.interfaces.typing import Typesdict
+    from rosbags.typesys.store import Typestore
 
 _IDL_RULE = "=" * 80 + "\n"  # between the parts of an IDL definition in a bag
+_MAX_DEFINITION = 256 * 1024  # characters; those of ROS have some thousands
+_READ = frozenset(
+    {
+        *("std_msgs/msg/Header", "builtin_interfaces/msg/Time", "tf2_msgs/msg/TFMessage"),
+        *(f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo")),
+        "sensor_msgs/msg/RegionOfInterest",
+        *("geometry_msgs/msg/TransformStamped", "geometry_msgs/msg/Transform"),
+        *("geometry_msgs/msg/Vector3", "geometry_msgs/msg/Quaternion"),
+    }
+)
+"""Types of ROS whose fields this program reads; they are the same in all its versions."""
 
 
 class MessageError(ValueError):
@@ -25,21 +39,18 @@ class MessageError(ValueError):
 class MessageDecoder:
     """Deserialises messages. Types are looked up at their first use.
 
-    A bag's own definition decides; where it has none (rosbag2 before Iron wrote none into SQLite),
-    that of the common packages of ROS does.
+    A bag's own definition decides; where it has none (rosbag2 before Iron wrote none into SQLite)
+    or none that can be parsed, that of the common packages of ROS does. Of the types that this
+    program reads, the fields must be those of ROS.
     """
 
-    def __init__(self, definitions: Mapping[str, Definition], *, is_ros1: bool) -> None:
+    def __init__(self, definitions: Mapping[TypeKey, Definition]) -> None:
         """Prepare.
 
         Args:
             definitions: of the bag.
-            is_ros1: messages are in ROS 1's form, not in CDR.
         """
-        self._definitions, self._is_ros1 = definitions, is_ros1
-        self._store = get_typestore(Stores.EMPTY)
-        self._usual = get_typestore(Stores.ROS1_NOETIC if is_ros1 else Stores.LATEST)
-        self._refused: dict[str, str] = {}
+        self._definitions = definitions
 
     def decode(self, raw: RawMessage) -> Message:
         """Return the message.
@@ -47,38 +58,112 @@ class MessageDecoder:
         Raises:
             MessageError: its type is unknown, or its bytes do not fit.
         """
-        self._learn(raw.type)
+        store = _typestore(
+            raw.type, self._definitions.get((raw.type, raw.is_ros1)), is_ros1=raw.is_ros1
+        )
+        if isinstance(store, str):
+            raise MessageError(
+                f"messages must be of a known type, got {raw.type}: {store}; record the bag with "
+                "its definitions, as mcap does"
+            )
+        data = raw.data
         try:
-            if self._is_ros1:
-                return self._store.deserialize_ros1(raw.data, raw.type)
-            return self._store.deserialize_cdr(raw.data, raw.type)
+            if raw.is_ros1:
+                return store.deserialize_ros1(data, raw.type)
+            if data.startswith(ZSTD_MAGIC):  # no CDR begins so: each message is compressed
+                unpacked, damage = unpack("zstd", data)
+                if damage:
+                    raise DamageError(damage)
+                return store.deserialize_cdr(unpacked, raw.type)
+            return store.deserialize_cdr(data, raw.type)
         except Exception as error:  # rosbags raises what the wrong bytes lead to
             raise MessageError(
                 f"a message must hold a {raw.type}, got {len(raw.data)} bytes of something else "
                 f"({brief(error)}); check what recorded it"
             ) from error
 
-    def _learn(self, name: str) -> None:
-        """Add a type and those that it is made of."""
-        if name in self._store.fielddefs:
-            return
-        if name not in self._refused:
-            definition = self._definitions.get(name)
-            try:
-                types = _parse(name, definition) if definition else self._usual.fielddefs
-                known = self._store.fielddefs
-                self._store.register({key: types[key] for key in types if key not in known})
-            except Exception as error:  # rosbags raises errors of its parser, too
-                self._refused[name] = f"its definition cannot be used ({brief(error)})"
-        if name not in self._store.fielddefs:
-            reason = self._refused.setdefault(name, "the bag does not define it")
+
+@lru_cache(maxsize=256)
+def _typestore(name: str, definition: Definition | None, *, is_ros1: bool) -> Typestore | str:
+    """Return a store that holds a type, or why there is none."""
+    usual = get_typestore(Stores.ROS1_NOETIC if is_ros1 else Stores.LATEST).fielddefs
+    store = get_typestore(Stores.EMPTY)
+    try:
+        types = _choose(name, definition, usual)
+        _check_fields(types, usual)
+        store.register(_with_parts(types, usual, store.fielddefs))
+    except Exception as error:  # rosbags raises errors of its parser, too
+        return brief(error)
+    return store
+
+
+def _choose(name: str, definition: Definition | None, usual: Typesdict) -> Typesdict:
+    """Return a type and those that came with it, from the bag or from ROS.
+
+    Raises:
+        MessageError: neither has it.
+    """
+    reason = "the bag does not define it"
+    if definition is not None:
+        try:
+            types = _parse(name, definition)
+        except Exception as error:  # rosbags raises errors of its parser, too
+            reason = f"its definition cannot be used ({brief(error)})"
+        else:
+            if name in types and (types[name][1] or name not in usual):
+                return types
+    if name not in usual:
+        raise MessageError(reason)
+    return {name: usual[name]}
+
+
+def _check_fields(types: Typesdict, usual: Typesdict) -> None:
+    """Refuse types whose fields are other than this program reads.
+
+    Raises:
+        MessageError: there is one.
+    """
+    for name in _READ.intersection(types, usual):
+        expected, fields = _fields(usual, name), _fields(types, name)
+        if fields != expected:
+            other = next((field for field, form in expected if (field, form) not in fields), "")
             raise MessageError(
-                f"messages must be of a known type, got {name}: {reason}; record the bag with "
-                "its definitions, as mcap does"
+                f"its definition has other fields in {name} than ROS"
+                + (f", where there is '{other}'" if other else "")
             )
 
 
+def _fields(types: Typesdict, name: str) -> list[tuple[str, object]]:
+    """Return names and forms of fields; ROS 1 writes matrices in capitals."""
+    fields = types[name][1]
+    return [(field.lower() if len(field) == 1 else field, form) for field, form in fields]
+
+
+def _with_parts(types: Typesdict, usual: Typesdict, known: Typesdict) -> Typesdict:
+    """Return types with those that they are made of, without what is known."""
+    needed: Typesdict = {}
+    names = list(types)
+    while names:
+        name = names.pop()
+        definition = types.get(name) or usual.get(name)
+        if name not in known and name not in needed and definition is not None:
+            needed[name] = definition
+            names += (part for _, form in definition[1] for part in _names_in(form))
+    return needed
+
+
+def _names_in(form: object) -> Iterator[str]:
+    """Give the names of types in a field's form as rosbags parses it."""
+    kind, content = cast("tuple[Nodetype, Any]", form)
+    if kind == Nodetype.NAME:
+        yield content
+    elif kind in (Nodetype.ARRAY, Nodetype.SEQUENCE):
+        yield from _names_in(content[0])
+
+
 def _parse(name: str, definition: Definition) -> Typesdict:
+    if len(definition.text) > _MAX_DEFINITION:
+        raise MessageError(f"it has {len(definition.text)} characters")
     if not definition.is_idl:
         return get_types_from_msg(definition.text, name)
     if not definition.text.startswith(_IDL_RULE):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from smpler_model.cameras.camera import Camera, camera_from_camera_info
+from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.camera_info import camera_from_camera_info
 
 _REMEDY = "use a file as ROS's camera_calibration writes it"
 _LENS = "plumb_bob"  # of files that name none

@@ -8,20 +8,37 @@ distributions, the second ignores `step` and cannot read the planes of NV12.
 Images without a colour order in their encoding (8UC3, 8UC4) are BGR, as RViz shows them.
 """
 
+import math
 from array import array
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from smpler_model.cameras.camera_info import Note
+from smpler_model.cameras.picture_header import read_header
 
 Rgb = NDArray[np.uint8]
 Bytes = NDArray[np.uint8]
 Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]"
 """The data of a message: rclpy has `array.array`, rosbags NumPy's."""
 
+Yuv422 = Literal["uyvy", "yuyv"]
+"""Orders of the bytes of two neighbouring pixels: colours first, or brightness first."""
+
 DEFAULT_JPEG_QUALITY = 85
+DEFAULT_YUV422: Yuv422 = "uyvy"  # as sensor_msgs/image_encodings defines yuv422
+YUV422 = "yuv422"
+DEPTH_ENCODINGS = frozenset({"16UC1", "32FC1"})
+"""Encodings of depth images by REP 118."""
+
+MOST_LETTERS = 60
+"""Of a message's text, which may be of any length, that a sentence repeats."""
+
+MOST_PIXELS = 1 << 26
+"""Of an image: 67 million. A picture of a megabyte can claim a thousand times as many."""
 
 
 class ImageError(ValueError):
@@ -71,11 +88,10 @@ _PACKINGS = {
     "8UC1": _Packing(1, 8, cv2.COLOR_GRAY2RGB),
     "8UC3": _Packing(3, 8, cv2.COLOR_BGR2RGB),
     "8UC4": _Packing(4, 8, cv2.COLOR_BGRA2RGB),
-    "16UC1": _Packing(1, 16, cv2.COLOR_GRAY2RGB),
     "16UC3": _Packing(3, 16, cv2.COLOR_BGR2RGB),
     "16UC4": _Packing(4, 16, cv2.COLOR_BGRA2RGB),
     "uyvy": _Packing(2, 8, cv2.COLOR_YUV2RGB_UYVY, (2, 1)),
-    "yuv422": _Packing(2, 8, cv2.COLOR_YUV2RGB_UYVY, (2, 1)),
+    YUV422: _Packing(2, 8, cv2.COLOR_YUV2RGB_UYVY, (2, 1)),
     "yuyv": _Packing(2, 8, cv2.COLOR_YUV2RGB_YUYV, (2, 1)),
     "yuv422_yuy2": _Packing(2, 8, cv2.COLOR_YUV2RGB_YUYV, (2, 1)),
 }
@@ -93,14 +109,27 @@ BAYER_ENCODINGS = frozenset(name for name in _PACKINGS if name.startswith("bayer
 ENCODINGS = frozenset(_PACKINGS) | frozenset(_HALF_PLANES) | {_FULL_PLANES}
 """Encodings that `decode_raw` reads."""
 
-# 8 bits, grey or BGR, and not turned by EXIF, which would part image and calibration.
-_PICTURE = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
+# Grey or BGR, and not turned by EXIF, which would part image and calibration.
+_PICTURE = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+_FULL_RANGE = 65535
+_SENSOR_BITS = (10, 12, 14)
+_STRETCH_PERCENT = (0.5, 99.5)
+_SAMPLE_PIXELS = 1 << 16  # that are looked at for the stretch
+_MOST_ROW_SURPLUS = 255  # bytes: rows are aligned to 256 at the most
 _JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _LONGEST_TAIL = 4096  # cameras fill up the last block they send
 
 
 def decode_raw(
-    *, encoding: str, height: int, width: int, step: int, data: Buffer, is_bigendian: bool
+    *,
+    encoding: str,
+    height: int,
+    width: int,
+    step: int,
+    data: Buffer,
+    is_bigendian: bool,
+    yuv422: Yuv422 = DEFAULT_YUV422,
+    note: Note | None = None,
 ) -> Rgb:
     """Return the pixels of a `sensor_msgs/Image` as RGB.
 
@@ -111,29 +140,38 @@ def decode_raw(
         step: bytes in a row, padding included.
         data: the bytes.
         is_bigendian: the order of the bytes in 16-bit numbers.
+        yuv422: what the encoding `yuv422` means: drivers that are older than the name
+            `yuv422_yuy2` give it to both orders.
+        note: gets what was doubtful.
 
     Returns:
         (h, w, 3) uint8 RGB. For rgb8 it is a view of `data`, padded rows included: copy it before
-        writing to it. 16-bit images are scaled by 255 / 65535.
+        writing to it. 16-bit images are scaled, see `_eight_bits`.
 
     Raises:
-        ImageError: an unknown encoding, no pixels, a wrong step, too few bytes.
+        ImageError: an unknown encoding, no pixels or too many, a wrong step, too few bytes.
     """
     content = np.frombuffer(data, np.uint8)
+    if encoding not in ENCODINGS and (plain := encoding.lower().replace("-", "_")) in ENCODINGS:
+        encoding = plain  # RGB8 and YUV422-YUY2 are about, too
     if encoding in _HALF_PLANES:
-        return _decode_half_planes(encoding, height, width, step, content)
+        return _decode_half_planes(encoding, height, width, step, content, note)
     if encoding == _FULL_PLANES:
         return _decode_full_planes(height, width, step, content)
+    _check_colour(encoding)
     if encoding not in _PACKINGS:
         raise ImageError(
             f"the image's encoding must be one of {', '.join(sorted(ENCODINGS))}, got "
-            f"'{encoding}'; convert it or choose another topic"
+            f"'{encoding[:MOST_LETTERS]}'; convert it or choose another topic"
         )
+    if encoding == YUV422:
+        encoding = _choose_yuv422(yuv422, note)
     packing = _PACKINGS[encoding]
     _check_blocks(encoding, height, width, packing.block)
     kind = np.dtype(f"u{packing.bits // 8}").newbyteorder(">" if is_bigendian else "<")
-    pixels = lay_over(content, encoding, height, width, step, packing.channels, kind)
-    return _rgb_from(_eight_bits(pixels), packing.to_rgb)
+    pixels = lay_over(content, encoding, height, width, step, packing.channels, kind, note)
+    is_grey = packing.to_rgb == cv2.COLOR_GRAY2RGB
+    return _rgb_from(_eight_bits(pixels, grey=is_grey), packing.to_rgb)
 
 
 def decode_compressed(image_format: str, data: Buffer) -> Rgb:
@@ -153,29 +191,40 @@ def decode_compressed(image_format: str, data: Buffer) -> Rgb:
     original = image_format.partition(";")[0].strip()
     if "compressedDepth" in image_format:
         raise ImageError(
-            f"the image must be a colour image, got a depth image ('{image_format}'); subscribe "
-            "to the camera's colour topic"
+            "the image must be a colour image, got a depth image "
+            f"('{image_format[:MOST_LETTERS]}'); name the camera's colour topic"
         )
+    _check_colour(original)
     content = np.frombuffer(data, np.uint8)
     is_complete = len(content) > 0 and not _breaks_off(content)
     picture = decode_picture(content, _PICTURE) if is_complete else None
-    if picture is None:
+    if picture is None or picture.dtype not in (np.uint8, np.uint16):
         raise ImageError(
             f"a compressed image must hold a whole JPEG or PNG picture, got {len(content)} bytes "
-            f"of something else (format '{image_format}'); check what sends it"
+            f"of something else (format '{image_format[:MOST_LETTERS]}'); check what sends it"
         )
+    is_mosaic = original in BAYER_ENCODINGS
+    pixels = _eight_bits(picture, grey=picture.ndim == 2 and not is_mosaic)
     if picture.ndim == 3:
-        return _rgb_from(np.asarray(picture, np.uint8), cv2.COLOR_BGR2RGB)
+        return _rgb_from(pixels, cv2.COLOR_BGR2RGB)
     # The transport stores the raw mosaic of a Bayer sensor as a grey picture.
-    grey = _PACKINGS[original] if original in BAYER_ENCODINGS else _PACKINGS["mono8"]
-    return _rgb_from(np.asarray(picture, np.uint8), grey.to_rgb)
+    grey = _PACKINGS[original if is_mosaic else "mono8"]
+    return _rgb_from(pixels, grey.to_rgb)
 
 
 def decode_picture(content: NDArray[np.uint8], flags: int) -> NDArray[Any] | None:
-    """Return the picture in the bytes of a file as OpenCV reads it, None where there is none."""
+    """Return the picture in the bytes of a file as OpenCV reads it, None where there is none.
+
+    Raises:
+        ImageError: it says that it has more than `MOST_PIXELS`.
+    """
+    header = read_header(content)
+    if header is None:
+        return None
+    _check_pixels(header.width, header.height)
     try:
-        return cv2.imdecode(content, flags) if len(content) else None
-    except cv2.error:  # more pixels, by what the file says, than OpenCV takes
+        return cv2.imdecode(content, flags)
+    except cv2.error:  # what OpenCV cannot decode, and what it has no memory for
         return None
 
 
@@ -201,6 +250,7 @@ def lay_over(
     step: int,
     channels: int,
     kind: DTypeLike,
+    note: Note | None = None,
 ) -> NDArray[np.generic]:
     """Lay an array over a message's bytes, without a copy.
 
@@ -212,22 +262,25 @@ def lay_over(
         step: bytes in a row, padding included; the last row needs no padding.
         channels: numbers in a pixel.
         kind: of the numbers.
+        note: gets what was doubtful: more bytes than `step` says.
 
     Returns:
         (h, w, channels) view.
 
     Raises:
-        ImageError: no pixels, a wrong step, too few bytes.
+        ImageError: no pixels or too many, a wrong step, too few bytes.
     """
     size = np.dtype(kind).itemsize
     row = width * channels * size
     if height < 1 or width < 1:
         raise ImageError(f"an image must have pixels, got {width}x{height}; check what sends it")
+    _check_pixels(width, height)
     if step < row:
         raise ImageError(
             f"the step of a {encoding} image {width} pixels wide must be at least {row} bytes, "
             f"got {step}; correct what sends it"
         )
+    step = _true_step(height, step, len(content), note)
     needed = step * (height - 1) + row
     if len(content) < needed:
         raise ImageError(
@@ -238,32 +291,55 @@ def lay_over(
     return np.ndarray(shape, kind, content, strides=strides)
 
 
-def _decode_half_planes(encoding: str, height: int, width: int, step: int, content: Bytes) -> Rgb:
+def _decode_half_planes(
+    encoding: str, height: int, width: int, step: int, content: Bytes, note: Note | None
+) -> Rgb:
     """Return the RGB of a brightness plane over one of colours at half the resolution."""
     _check_blocks(encoding, height, width, (2, 2))
     # Some drivers put the bytes of all planes of a row into `step` although rows are not padded.
     step = width if len(content) == height * width * 3 // 2 else step
-    planes = lay_over(content, encoding, height * 3 // 2, width, step, 1, np.uint8)
+    planes = lay_over(content, encoding, height * 3 // 2, width, step, 1, np.uint8, note)
     return _rgb_from(np.ascontiguousarray(planes, np.uint8), _HALF_PLANES[encoding])
 
 
 def _decode_full_planes(height: int, width: int, step: int, content: Bytes) -> Rgb:
     """Return the RGB of a brightness plane over one of colours at full resolution."""
     step = width if len(content) == height * width * 3 else step
-    y = lay_over(content, _FULL_PLANES, height, width, step, 1, np.uint8)
+    y = lay_over(content[: height * step], _FULL_PLANES, height, width, step, 1, np.uint8)
     rest = content[height * step :]
     uv = lay_over(rest, _FULL_PLANES, height, width, 2 * step, 2, np.uint8)
     yuv = np.concatenate([y, uv], axis=2)
     return np.asarray(cv2.transform(yuv, _RGB_FROM_YUV1), np.uint8)
 
 
-def _eight_bits(pixels: NDArray[np.generic]) -> Rgb:
+def _eight_bits(pixels: NDArray[np.generic], *, grey: bool) -> Rgb:
+    """Return 8-bit numbers of 8 or 16-bit ones, as bright as these can be shown.
+
+    Sensors of 10 to 14 bits leave the upper ones empty, and grey images of thermal cameras use a
+    small part of the range: grey is stretched between the values that are there, but for half a
+    percent at each end, unless they are half the range apart. Colours keep their proportions.
+    """
     if pixels.dtype.itemsize == 1:
         return pixels.view(np.uint8)
     native = np.require(pixels, np.uint16, ["A", "C"])
-    return np.asarray(cv2.convertScaleAbs(native, alpha=255 / 65535), np.uint8).reshape(
-        pixels.shape
-    )
+    low, high = 0.0, float(_FULL_RANGE)
+    if grey:
+        stride = max(1, math.isqrt(native.size // _SAMPLE_PIXELS))
+        low, high = np.percentile(native[::stride, ::stride], _STRETCH_PERCENT)
+    if high - low > _FULL_RANGE / 2:
+        low = 0.0
+        high = _FULL_RANGE if grey else _range_of(int(native.max()))
+    scale = 255 / max(high - low, 1.0)
+    offset = -low * scale
+    if low == 0:
+        return np.asarray(cv2.convertScaleAbs(native, alpha=scale), np.uint8).reshape(pixels.shape)
+    stretched = native.astype(np.float32) * np.float32(scale) + np.float32(offset)
+    return np.asarray(np.rint(stretched.clip(0, 255)), np.uint8)
+
+
+def _range_of(largest: int) -> int:
+    """Return the largest number of the sensor that numbers come from, by the bits in use."""
+    return next((2**bits - 1 for bits in _SENSOR_BITS if largest < 2**bits), _FULL_RANGE)
 
 
 def _rgb_from(pixels: Rgb, to_rgb: int | None) -> Rgb:
@@ -274,6 +350,55 @@ def _breaks_off(content: Bytes) -> bool:
     """Tell whether a JPEG has no end, which some versions of OpenCV fill up with grey."""
     is_jpeg = content[:2].tobytes() == _JPEG_BEGIN
     return is_jpeg and _JPEG_END not in content[-_LONGEST_TAIL:].tobytes()
+
+
+def _check_colour(encoding: str) -> None:
+    if encoding in DEPTH_ENCODINGS:
+        raise ImageError(
+            f"the image must be a colour image, got a depth image ('{encoding}'); name the "
+            "camera's colour topic"
+        )
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise ImageError(
+            f"an image may have up to {MOST_PIXELS / 1e6:.0f} million pixels, got one of "
+            f"{width}x{height}; scale it down, or check what sends it"
+        )
+
+
+def _choose_yuv422(order: Yuv422, note: Note | None) -> str:
+    if order == "uyvy" and note:
+        note(
+            "images are labelled yuv422, which is UYVY, and older drivers use it for YUYV too: if "
+            "people look green or violet, set yuv422 to yuyv"
+        )
+    return "yuv422_yuy2" if order == "yuyv" else "uyvy"
+
+
+def _true_step(height: int, step: int, got: int, note: Note | None) -> int:
+    """Return how far rows are apart where more bytes came than `step` says.
+
+    Drivers that align rows forget to say so: the surplus is the same for every row, and small.
+    """
+    surplus = got - step * height
+    if surplus <= 0:
+        return step
+    each, rest = divmod(surplus, height)
+    if rest == 0 and each <= _MOST_ROW_SURPLUS:
+        if note:
+            note(
+                f"images have {got // height} bytes a row and say {step}: the rows are taken as "
+                "they are; correct the step in what sends them"
+            )
+        return step + each
+    if note:
+        note(
+            f"images have {surplus} bytes more than their {height} rows of {step}: these are left "
+            "out; check what sends them"
+        )
+    return step
 
 
 def _check_blocks(encoding: str, height: int, width: int, block: tuple[int, int]) -> None:

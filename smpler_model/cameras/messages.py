@@ -1,18 +1,26 @@
-"""Frames from image messages, of rclpy or of `rosbags` alike: only their fields are looked at."""
+"""What image messages hold, of rclpy or of `rosbags` alike: only their fields are looked at."""
 
 from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike
 
-from smpler_model.cameras.camera import Camera, camera_from_camera_info
+from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.camera_info import Note, Size, camera_from_camera_info
 from smpler_model.cameras.depth import Metres, decode_compressed_depth, decode_raw_depth
-from smpler_model.cameras.encodings import Rgb, decode_compressed, decode_raw
-from smpler_model.frames import Frame
+from smpler_model.cameras.encodings import (
+    DEFAULT_YUV422,
+    Rgb,
+    Yuv422,
+    decode_compressed,
+    decode_raw,
+)
 
 Message: TypeAlias = Any
 """A message of rclpy or of a `rosbags` typestore."""
 
 NS_PER_S = 1_000_000_000
+
+_MOST_SIZES = 8
 
 
 def stamp_ns_of(message: Message) -> int:
@@ -26,8 +34,15 @@ def is_compressed(message: Message) -> bool:
     return hasattr(message, "format")
 
 
-def decode_image(message: Message) -> Rgb:
+def decode_image(
+    message: Message, *, yuv422: Yuv422 = DEFAULT_YUV422, note: Note | None = None
+) -> Rgb:
     """Return the pixels of a `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
+
+    Args:
+        message: the message.
+        yuv422: see `encodings.decode_raw`.
+        note: gets what was doubtful.
 
     Returns:
         (h, w, 3) uint8 RGB; for rgb8 a view of the message's data, see `encodings.decode_raw`.
@@ -37,7 +52,7 @@ def decode_image(message: Message) -> Rgb:
     """
     if is_compressed(message):
         return decode_compressed(message.format, message.data)
-    return decode_raw(**_raw_fields(message))
+    return decode_raw(**_raw_fields(message), yuv422=yuv422, note=note)
 
 
 def decode_depth(message: Message) -> Metres:
@@ -54,13 +69,21 @@ def decode_depth(message: Message) -> Metres:
     return decode_raw_depth(**_raw_fields(message))
 
 
-def camera_from_info(message: Message, *, rectified: bool = False) -> Camera | None:
+def camera_from_info(
+    message: Message,
+    *,
+    rectified: bool = False,
+    image_size: Size | None = None,
+    note: Note | None = None,
+) -> Camera | None:
     """Return the camera that a `sensor_msgs/CameraInfo` of ROS 1 or 2 describes.
 
     Args:
         message: the message.
         rectified: the images are the rectified ones (topics that end on `image_rect` and the
             like), which the message does not say.
+        image_size: width and height of the image, where they are known.
+        note: gets what was doubtful; without it, a lens that is not known is an error.
 
     Returns:
         The camera for images as they are sent, after binning and region of interest; None where
@@ -71,8 +94,8 @@ def camera_from_info(message: Message, *, rectified: bool = False) -> Camera | N
     """
     region = message.roi
     return camera_from_camera_info(
-        width=int(region.width or message.width),
-        height=int(region.height or message.height),
+        width=int(message.width),
+        height=int(message.height),
         lens=message.distortion_model,
         coefficients=_matrix(message, "d"),
         k=_matrix(message, "k"),
@@ -80,34 +103,31 @@ def camera_from_info(message: Message, *, rectified: bool = False) -> Camera | N
         rectified=rectified,
         binning=(int(message.binning_x), int(message.binning_y)),
         offset=(int(region.x_offset), int(region.y_offset)),
+        region=(int(region.width), int(region.height)),
+        image_size=image_size,
+        note=note,
     )
 
 
-def frame_from_messages(
-    image: Message,
-    info: Message = None,
-    depth: Message = None,
-    *,
-    rectified: bool = False,
-) -> Frame:
-    """Return the frame for the pipeline, stamped and named as the image.
+class CameraInfos:
+    """The newest `sensor_msgs/CameraInfo` of each size of image, of those that came last."""
 
-    Args:
-        image: a `sensor_msgs/Image` or `CompressedImage`.
-        info: the camera's `sensor_msgs/CameraInfo`; None where there is none.
-        depth: an aligned depth image, raw or compressed; None where there is none.
-        rectified: see `camera_from_info`.
+    def __init__(self) -> None:
+        self._by_size: dict[tuple[int, ...], Message] = {}
 
-    Raises:
-        ValueError: one of them cannot be read, or their sizes differ.
-    """
-    return Frame(
-        rgb=decode_image(image),
-        stamp_ns=stamp_ns_of(image),
-        frame_id=image.header.frame_id,
-        camera=None if info is None else camera_from_info(info, rectified=rectified),
-        depth_m=None if depth is None else decode_depth(depth),
-    )
+    def add(self, message: Message) -> None:
+        """Take a message in the place of an earlier one for images of its size."""
+        region = message.roi
+        binning = message.binning_x, message.binning_y
+        key = (message.width, message.height, region.width, region.height, *binning)
+        self._by_size.pop(key, None)
+        self._by_size[key] = message
+        if len(self._by_size) > _MOST_SIZES:
+            del self._by_size[next(iter(self._by_size))]
+
+    def all(self) -> tuple[Message, ...]:
+        """Return them, the newest last."""
+        return tuple(self._by_size.values())
 
 
 def _raw_fields(message: Message) -> dict[str, Any]:

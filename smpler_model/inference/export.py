@@ -32,11 +32,11 @@ ONNX_OPSET = 17
 TENSORRT_OPERATORS = frozenset(
     (
         *("Abs", "Add", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "Div"),
-        *("Einsum", "Equal", "Erf", "Expand", "Floor", "Gather", "Gelu", "Gemm", "GridSample"),
-        *("Identity", "LayerNormalization", "MatMul", "Mul", "Neg", "Pad", "Pow", "Range"),
-        *("ReduceL2", "ReduceMean", "ReduceProd", "ReduceSum", "Relu", "Reshape", "Resize"),
-        *("Shape", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Transpose"),
-        *("Unsqueeze", "Where"),
+        *("Einsum", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "Gelu", "Gemm"),
+        *("GridSample", "Identity", "LayerNormalization", "Log", "MatMul", "Mul", "Neg", "Pad"),
+        *("Pow", "Range", "Reciprocal", "ReduceL2", "ReduceMean", "ReduceProd", "ReduceSum"),
+        *("Relu", "Reshape", "Resize", "Shape", "Sigmoid", "Slice", "Softmax", "Softplus"),
+        *("Split", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
     )
 )
 """Operators of ours that TensorRT's parser reads.
@@ -230,4 +230,7 @@ def _quiet_exporter() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        warnings.filterwarnings(
+            "ignore", "Constant folding", UserWarning
+        )  # of how maps are padded
         yield

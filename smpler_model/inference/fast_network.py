@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from smpler_model.body.skeleton import SMPL_SHAPE_COUNT
 from smpler_model.inference.folding import fold_backbone
 from smpler_model.inference.fused_attention import FusedUnit, linear_from, plain_norm
+from smpler_model.network.backbone import name_stem
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
 from smpler_model.network.sampling import PATCH_RADIUS
@@ -82,6 +83,7 @@ class FastSmpler(nn.Module):
         dtype = model.embedding.rotation.weight.dtype
         exact = copy.deepcopy(model).cpu().double().eval()  # products are rounded once, at the end
         self.config = model.config
+        self.stem = name_stem(model.config)
         self.backbone = fold_backbone(exact.backbone)
         self.regressor = FastRegressor(exact.regressor)
         self.embedding = exact.embedding
@@ -102,16 +104,18 @@ class FastSmpler(nn.Module):
         """Store and compute maps and image tokens in half precision.
 
         Queries, rotations, body and camera keep theirs: they are few, and half of it cannot hold
-        a rotation. So do the two convolutions that bring the pixels to a quarter of their number:
-        they are a few in a hundred operations, and what they round turns people more than what
-        all others do.
+        a rotation. So do the first convolutions, which make the pixels fewer: they are a few in a
+        hundred operations, and what they round turns people more than what all others do.
 
         Args:
             dtype: float16 or bfloat16.
         """
-        first, second = (copy.deepcopy(self.backbone.get_submodule(f"conv{n}")) for n in (1, 2))
+        stem = {name: copy.deepcopy(self.backbone.get_submodule(name)) for name in self.stem}
         self.backbone.to(dtype)
-        self.backbone.conv1, self.backbone.conv2 = first, RoundedAfter(second, dtype)
+        last = self.stem[-1]
+        for name, layer in stem.items():
+            whole = RoundedAfter(layer, dtype) if name == last else layer
+            self.backbone.set_submodule(name, whole)
         self.projections.to(dtype)
         return self
 

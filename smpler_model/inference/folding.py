@@ -47,10 +47,11 @@ def fold_backbone(backbone: nn.Module) -> fx.GraphModule:
     and cast after.
 
     Args:
-        backbone: convolutions, batch norms and activations that `torch.fx` can trace. It is left
-            as it is.
+        backbone: convolutions, batch norms and activations that `torch.fx` can trace; modules of
+            it that hold none of these stay as they are. It is left as it is.
     """
-    traced = fx.symbolic_trace(copy.deepcopy(backbone).eval())
+    whole = copy.deepcopy(backbone).eval()
+    traced = fx.GraphModule(whole, _ConvolutionTracer().trace(whole))
     _remove_identities(traced)
     _fold_batch_norms(traced)
     _join_activations(traced)
@@ -58,6 +59,15 @@ def fold_backbone(backbone: nn.Module) -> fx.GraphModule:
     traced.delete_all_unused_submodules()
     traced.recompile()
     return traced
+
+
+class _ConvolutionTracer(fx.Tracer):
+    """Looks only into modules in which there is something to fold."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Tell whether a module stays a call."""
+        inside = any(isinstance(part, nn.Conv2d) for part in m.modules())
+        return not inside or super().is_leaf_module(m, module_qualified_name)
 
 
 def _remove_identities(traced: fx.GraphModule) -> None:

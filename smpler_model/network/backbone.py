@@ -1,4 +1,4 @@
-"""The convolutional backbone: a high-resolution network from timm.
+"""The convolutional backbone: a high-resolution network from timm, or one of our own.
 
 Source: Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition",
 TPAMI 2020.
@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from smpler_model.network.config import HrnetLayout, ModelConfig
+from smpler_model.network.config import HrnetLayout, MobileLayout, ModelConfig
+from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.torchvision_operators import import_torchvision
 
 _BRANCH_MAPS = (1, 2, 3, 4)
@@ -18,12 +19,14 @@ _BRANCH_MAPS = (1, 2, 3, 4)
 def build_backbone(config: ModelConfig) -> nn.Module:
     """Build the network that turns (b, 3, s, s) images into four maps.
 
-    Its state keys are those of the official checkpoints' `backbone.` part.
+    The state keys of timm's are those of the official checkpoints' `backbone.` part.
 
     Returns:
         A module that returns a list of four maps (b, c_i, s / 2^(i+2), s / 2^(i+2)), with the
         config's channels c_i, finest first.
     """
+    if isinstance(config.backbone, MobileLayout):
+        return MobileBackbone(config.backbone)
     import_torchvision()  # timm imports it, and would fail where its build does not fit torch's
     import timm
     import timm.models.hrnet
@@ -36,6 +39,11 @@ def build_backbone(config: ModelConfig) -> nn.Module:
         table = _stage_table(config.backbone)
         network = hrnet.HighResolutionNetFeatures(table, **maps)
     return network
+
+
+def name_stem(config: ModelConfig) -> tuple[str, ...]:
+    """Return the names of a backbone's first convolutions, which see the most pixels."""
+    return ("stem",) if isinstance(config.backbone, MobileLayout) else ("conv1", "conv2")
 
 
 def _stage_table(layout: HrnetLayout) -> dict[str, Any]:

@@ -30,6 +30,44 @@ class HrnetLayout:
     blocks: int
 
 
+MOBILE_KEYPOINTS = 17
+"""COCO's: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, left before right."""
+
+
+@dataclass(frozen=True)
+class MobileLayout:
+    """A MobileNetV2 with a feature pyramid and keypoints; the depth is MobileNetV2's.
+
+    The defaults are those of MoveNet Lightning.
+
+    Attributes:
+        stem: channels of the first convolution.
+        widths: of the seven groups of blocks, finest first.
+        last: channels of the coarsest features.
+        pyramid: channels of the pyramid at strides 32, 16, 8 and 4.
+    """
+
+    stem: int = 32
+    widths: tuple[int, int, int, int, int, int, int] = (16, 24, 32, 64, 96, 160, 320)
+    last: int = 1280
+    pyramid: tuple[int, int, int, int] = (64, 32, 24, 24)
+
+    @property
+    def channels(self) -> tuple[int, int, int, int]:
+        """Channels of the four maps, finest first.
+
+        The finest has besides a map for each keypoint and the pixels' x and y, the coarsest x, y
+        and visibility of each keypoint.
+        """
+        _, coarse, middle, fine = self.pyramid
+        return (
+            fine + MOBILE_KEYPOINTS + 2,
+            middle,
+            coarse,
+            self.last + 3 * MOBILE_KEYPOINTS,
+        )
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Everything that decides a SMPLer network's shape.
@@ -54,7 +92,7 @@ class ModelConfig:
     """
 
     name: str
-    backbone: str | HrnetLayout
+    backbone: str | HrnetLayout | MobileLayout
     channels: tuple[int, int, int, int]
     width: int = 128
     heads: int = 4
@@ -118,7 +156,23 @@ SMPLER_NANO = ModelConfig(
 )
 """The same network for two CPU cores. It trains on many synthetic images: no dropout."""
 
-MODELS = {config.name: config for config in (SMPLER_W32, SMPLER_W48, SMPLER_NANO)}
+SMPLER_MOBILE = ModelConfig(
+    "smpler_mobile",
+    MobileLayout(),
+    MobileLayout().channels,
+    width=64,
+    blocks=2,
+    units=1,
+    dropout=0.0,
+    regressor_width=512,
+    regressor_dropout=0.0,
+    image_size=160,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+)
+"""For two CPU cores, too; its backbone can begin with weights that have seen many people."""
+
+MODELS = {config.name: config for config in (SMPLER_W32, SMPLER_W48, SMPLER_NANO, SMPLER_MOBILE)}
 """The models that can be named."""
 
 

@@ -10,14 +10,14 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from smpler_model.bags.files import METADATA, find_recordings, refuse_compressed
+from smpler_model.bags.files import METADATA, ROS1_SUFFIXES, find_bag_files, find_recordings
 from smpler_model.bags.reader import SourceError, is_bag
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_ros.bags.accuracy import FIGURES
 from smpler_ros.bags.bag_run import Progress, Summary, evaluate_bag
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.run_files import STATE
+from smpler_ros.bags.settings import EvaluationSettings
 
 ATTEMPTS = 2
 """A bag that fails is tried so often."""
@@ -102,7 +102,7 @@ def make_jobs(bags: Sequence[Path], output: Path) -> list[Job]:
 
 def evaluate_in_turn(
     jobs: Sequence[Job],
-    config: EvaluationConfig,
+    config: EvaluationSettings,
     *,
     resume: bool,
     overwrite: bool,
@@ -211,14 +211,12 @@ def _bags_below(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
-    refuse_compressed(path)
     children = sorted(path.iterdir())
     below = [bag for child in children if child.is_dir() for bag in _bags_in(child)]
-    if is_bag(path) and not below and not any(child.suffix == ".bag" for child in children):
+    if is_bag(path) and not below and not find_bag_files(path, ROS1_SUFFIXES):
         return [path]
     _refuse_parts(path)
-    files = [child for child in children if child.is_file() and is_bag(child)]
-    return sorted([*files, *below])
+    return sorted([*find_bag_files(path), *below])
 
 
 def _bags_in(folder: Path) -> list[Path]:

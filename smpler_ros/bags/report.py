@@ -76,9 +76,14 @@ def _head(summary: Mapping[str, Any]) -> str:
 def _notes(summary: Mapping[str, Any]) -> str:
     notes = [] if summary["complete"] else ["The run was interrupted; this is what was done."]
     notes += [summary["damage"]] if summary["damage"] else []
+    notes += [f"{entry['topic']}: {entry['note']}" for entry in summary["notes"]]
     notes += [
         f"{entry['topic']}: left out {counted(entry['count'], 'time')}: {entry['reason']}"
         for entry in summary["left_out"]
+    ]
+    notes += [
+        f"{entry['topic']}: {counted(entry['count'], 'time')}: {entry['reason']}"
+        for entry in summary["people_left_out"]
     ]
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
-from smpler_model.cameras.camera import COEFFICIENT_COUNTS
+from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
 from smpler_ros.bags.bag_writer import BAG_FORMATS
 from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
 

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from rclpy.clock import Clock
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from smpler_model.cameras.messages import stamp_ns_of
+from smpler_model.cameras.messages import CameraInfos, stamp_ns_of
 from smpler_ros.inputs.adaptive_subscription import FittingSubscription
-from smpler_ros.inputs.missing_data import SILENCE_S, explain_missing_partner, explain_silence
+from smpler_ros.inputs.missing_data import explain_missing_partner, explain_silence
+from smpler_ros.inputs.reception import SILENCE_S, Reception, Share
 from smpler_ros.inputs.stamp_pairing import Found, Pairing, Partner
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.message_types import Message, import_message_class
@@ -95,10 +97,9 @@ class CameraInput:
         kinds = {DEPTH: Image} if config.depth else {}
         if config.detections:
             kinds[DETECTIONS] = cast(type[Any], import_message_class(DETECTIONS_TYPE))
-        self._camera_info: CameraInfo | None = None
+        self._camera_infos = CameraInfos()
         self._first_arrival_s: float | None = None
         self._held: Message | None = None
-        self._last_arrival_s = time.monotonic()
         self._pairing: Pairing[Message] = Pairing(
             config.partners(), round(config.tolerance_s * 1e9), self._emit, self._lose
         )
@@ -112,6 +113,8 @@ class CameraInput:
         image = node.resolve_topic_name(join_names(namespace, "image"))  # remapped, then extended
         topic = compressed_topic(image) if config.compressed else image
         kind = CompressedImage if config.compressed else Image
+        self._reception = Reception(node.resolve_topic_name(topic))
+        self._shares = {name: Share() for name in kinds}
         self._images = FittingSubscription(node, topic, kind, self._store_image)
         self._timer = create_steady_timer(node, CHECK_PERIOD_S, self._check)
         node.get_logger().info(f"waiting for images on {self._images.topic}")
@@ -132,27 +135,32 @@ class CameraInput:
         return FittingSubscription(self._node, topic, kind, store, depth=PARTNER_DEPTH)
 
     def _store_camera_info(self, message: CameraInfo) -> None:
-        self._camera_info = message
+        self._camera_infos.add(message)
         self._release()
 
     def _store_image(self, message: Message) -> None:
-        self._last_arrival_s = time.monotonic()
+        self._reception.take(getattr(message, "width", 0), getattr(message, "height", 0))
         if self._first_arrival_s is None:
-            self._first_arrival_s = self._last_arrival_s
+            self._first_arrival_s = time.monotonic()
             self._last_fit_s = dict.fromkeys(self._last_fit_s, self._first_arrival_s)
         if not stamp_ns_of(message):
             self._stamp_with_arrival(message)
         self._held = message
         # The calibration often comes a moment after the first image: people need not jump then.
-        if self._camera_info is not None or self._has_waited():
+        if self._camera_infos.all() or self._has_waited():
             self._release()
 
     def _stamp_with_arrival(self, message: Message) -> None:
         """Give a time to an image that has none: without, each seems to repeat the last one."""
-        message.header.stamp = self._node.get_clock().now().to_msg()
+        now = self._node.get_clock().now()
+        clock, remedy = "the time", ""
+        if now.nanoseconds == 0:  # a simulated clock that nobody has set yet
+            now, clock = Clock().now(), "the wall clock's time"
+            remedy = ", and publish /clock or leave use_sim_time false"
+        message.header.stamp = now.to_msg()
         self._node.get_logger().warning(
-            f"images on {self._images.topic} have no stamp: the time of their arrival takes its "
-            "place; let the camera's driver stamp them",
+            f"images on {self._images.topic} have no stamp: {clock} of their arrival takes its "
+            f"place; let the camera's driver stamp them{remedy}",
             once=True,
         )
 
@@ -168,7 +176,7 @@ class CameraInput:
 
     def _emit(self, image: Message, partners: Found[Message]) -> None:
         self._note_fits(partners)
-        self._store(Arrival(image, self._camera_info, **partners))
+        self._store(Arrival(image, self._camera_infos.all(), **partners))
 
     def _lose(self, _image: Message, partners: Found[Message]) -> None:
         self._note_fits(partners)
@@ -177,6 +185,8 @@ class CameraInput:
     def _note_fits(self, partners: Found[Message]) -> None:
         now = time.monotonic()
         self._last_fit_s |= {name: now for name, found in partners.items() if found is not None}
+        for name, found in partners.items():
+            self._shares[name].take(fits=found is not None)
 
     def _check(self) -> None:
         if self._has_waited():
@@ -185,8 +195,9 @@ class CameraInput:
         self._calibrations.adapt()
         publishers = self._images.adapt()
         now = time.monotonic()
-        if now - self._last_arrival_s > SILENCE_S:
-            self._last_arrival_s = now
+        if news := self._reception.news():
+            self._node.get_logger().info(news)
+        if self._reception.is_silent():
             # What belongs to images is not missed before they come.
             self._last_fit_s = dict.fromkeys(self._last_fit_s, now)
             compressed = compressed_topic(self._images.topic)
@@ -204,9 +215,13 @@ class CameraInput:
     def _check_partner(self, name: str, subscription: FittingSubscription, now: float) -> None:
         """Say why images go without something that belongs to them."""
         publishers = subscription.adapt()
+        share = self._shares[name]
+        if share.changed():
+            self._say_share(name, *share.counts())
         if now - self._last_fit_s[name] <= SILENCE_S:
             return
         self._last_fit_s[name] = now
+        share.miss()
         gap_ns = self._pairing.gap_ns(name)
         self._node.get_logger().warning(
             explain_missing_partner(
@@ -218,6 +233,17 @@ class CameraInput:
                 gap_s=None if gap_ns is None else gap_ns / 1e9,
             )
         )
+
+    def _say_share(self, name: str, having: int, images: int) -> None:
+        log = self._node.get_logger()
+        if not self._shares[name].is_low:
+            log.info(f"{name} is back: {having} of the last {images} images have it")
+        else:
+            log.warning(
+                f"only {having} of the last {images} images came with {name}, "
+                f"{CONSEQUENCES[name]}: large messages are lost on their way where they are sent "
+                "best effort; send it reliably, or give its sender config/fastdds.xml"
+            )
 
 
 def compressed_topic(image: str) -> str:

@@ -3,15 +3,15 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-
-import numpy as np
+from functools import partial
 
 from smpler_model.bags.stamp_order import check_order
-from smpler_model.cameras.messages import frame_from_messages
-from smpler_model.detectors.detector import Detections, GivenBoxes, detections_from
+from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
+from smpler_model.detectors.detector import Detections, GivenBoxes
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_ros.messages.boxes import BoxReader
 from smpler_ros.messages.message_types import Message
 from smpler_ros.node.statistics import Statistics
 
@@ -22,13 +22,13 @@ class Arrival:
 
     Attributes:
         image: `sensor_msgs/Image` or `CompressedImage`.
-        camera_info: the camera's calibration; None where there is none.
+        camera_infos: the camera's calibrations, the newest last.
         depth: depth image of about the same stamp; None where there is none.
         detections: `vision_msgs/Detection2DArray` of the same stamp; None where there is none.
     """
 
     image: Message
-    camera_info: Message | None = None
+    camera_infos: tuple[Message, ...] = ()
     depth: Message | None = None
     detections: Message | None = None
 
@@ -46,7 +46,7 @@ class FrameWorker:
         statistics: Statistics,
         report: Callable[[str, str], None],
         *,
-        rectified: bool,
+        images: ImageSettings,
         person_labels: tuple[str, ...],
     ) -> None:
         """Prepare.
@@ -56,13 +56,15 @@ class FrameWorker:
             statistics: counts faults.
             report: gets a camera's name and a sentence for each fault, and for what people should
                 know of the results.
-            rectified: whether images have been rectified.
+            images: what is known of the cameras' images.
             person_labels: which `detections` are people, besides those without a label.
         """
         self._pipeline = pipeline
         self._statistics = statistics
         self._report = report
-        self._rectified = rectified
+        self._images = images
+        self._readers: dict[str, FrameReader] = {}
+        self._box_readers: dict[str, BoxReader] = {}
         self._person_labels = person_labels
         self._wanted = pipeline.config
 
@@ -93,12 +95,11 @@ class FrameWorker:
             except Exception as error:
                 self._fail(name, error)
             times_ms[name] = {"read": 1e3 * (time.perf_counter() - began)}
-        try:
-            results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
-        except Exception as error:
-            for name in frames:
-                self._fail(name, error)
-            return {}
+        results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
+        for name, result in results.items():
+            self._statistics.leave_out(name, len(result.left_out))
+            for sentence in dict.fromkeys(result.left_out):
+                self._report(name, sentence)
         return {
             name: (
                 frames[name],
@@ -108,20 +109,35 @@ class FrameWorker:
         }
 
     def _read(self, name: str, arrival: Arrival) -> Frame:
-        frame = frame_from_messages(
-            arrival.image, arrival.camera_info, arrival.depth, rectified=self._rectified
-        )
+        frame = self._reader_of(name).read(arrival.image, arrival.camera_infos, arrival.depth)
         check_order(frame.stamp_ns, self._pipeline.camera_state(name).last_stamp_ns)
         if frame.camera is None:
             self._report(name, self._explain_missing_calibration(arrival))
         if arrival.detections is not None:
             detector = self._pipeline.camera_state(name).detector
             if isinstance(detector, GivenBoxes):
-                detector.give(boxes_from_message(arrival.detections, self._person_labels))
+                size = frame.rgb.shape[1], frame.rgb.shape[0]
+                detector.give(self._read_boxes(name, arrival.detections, size))
         return frame
 
+    def _reader_of(self, name: str) -> FrameReader:
+        if name not in self._readers:
+            say = partial(self._report, name)
+            self._readers[name] = FrameReader(self._images, say, name=name)
+        return self._readers[name]
+
+    def _read_boxes(self, name: str, message: Message, size: tuple[int, int]) -> Detections:
+        if name not in self._box_readers:
+            say = partial(self._report, name)
+            self._box_readers[name] = BoxReader(self._person_labels, say)
+        reader = self._box_readers[name]
+        before = reader.left_out
+        people = reader.read(message, size)
+        self._statistics.leave_out_boxes(name, reader.left_out - before)
+        return people
+
     def _explain_missing_calibration(self, arrival: Arrival) -> str:
-        came = "none" if arrival.camera_info is None else "one without a camera matrix"
+        came = "one without a camera matrix" if arrival.camera_infos else "none"
         return (
             f"a calibration on camera_info was expected, {came} came: a field of view of "
             f"{self._pipeline.config.assumed_fov_deg:g} degrees is assumed and the results are "
@@ -134,26 +150,3 @@ class FrameWorker:
             sentence = f"an image was dropped: {error}"
         self._statistics.fail(name, sentence)
         self._report(name, sentence)
-
-
-def boxes_from_message(message: Message, labels: Collection[str]) -> Detections:
-    """Return the people of a `vision_msgs/Detection2DArray`.
-
-    Args:
-        message: boxes by centre and size, pixels.
-        labels: of people; a box whose best label is another one is left out, a box without a label
-            or with an empty one is a person.
-    """
-    boxes, scores = [], []
-    for detection in message.detections:
-        results = detection.results
-        best = max(results, key=lambda result: result.hypothesis.score) if results else None
-        label = best.hypothesis.class_id if best is not None else ""
-        if label and label not in labels:
-            continue
-        centre, box = detection.bbox.center.position, detection.bbox
-        half = np.array([box.size_x, box.size_y]) / 2
-        middle = np.array([centre.x, centre.y])
-        boxes.append(np.concatenate([middle - half, middle + half]))
-        scores.append(1.0 if best is None else best.hypothesis.score)
-    return detections_from(boxes, scores)

@@ -18,7 +18,8 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from smpler_model.cameras.camera import Camera
-from smpler_model.cameras.messages import decode_depth, decode_image, frame_from_messages
+from smpler_model.cameras.frame_reader import FrameReader
+from smpler_model.cameras.messages import decode_depth, decode_image
 from smpler_model.frames import TranslationSource
 from smpler_model.people.tracker import TrackState
 from smpler_msgs.msg import SmplPerson, SmplPersonArray
@@ -125,7 +126,7 @@ def test_images_are_equal_bytes_with_either_classes() -> None:
         image = image_message(types, header(types), RGB)
         info = camera_info_message(types, header(types), camera)
         depth = depth_message(types, header(types), depth_m)
-        frame = frame_from_messages(image, info, depth)
+        frame = FrameReader().read(image, [info], depth)
         np.testing.assert_array_equal(frame.rgb, RGB)
         assert (frame.camera, frame.stamp_ns, frame.frame_id) == (camera, 17_000_000_005, "camera")
         np.testing.assert_array_equal(frame.depth_m, depth_m)

@@ -62,6 +62,26 @@ def test_stops_cleanly_on_a_signal(
     assert seconds < 5.0
 
 
+def test_stops_while_it_loads(ros_domain: int, start_node: StartNode) -> None:
+    with start_node() as node:
+        node.wait_for("loading the model")
+        status, output, seconds = node.stop()
+    assert (status, "Traceback" in output, "waiting for images" in output) == (0, False, False)
+    assert seconds < 5.0
+
+
+def test_stops_while_a_lifecycle_manager_has_it_load(peer: Peer, start_node: StartNode) -> None:
+    with start_node(autostart=False) as node:
+        client = peer.node.create_client(ChangeState, "/smpler_node/change_state")
+        peer.spin_until(client.service_is_ready)
+        transition = Transition(id=Transition.TRANSITION_CONFIGURE)
+        client.call_async(ChangeState.Request(transition=transition))
+        peer.spin_until(lambda: "loading the model" in node.output)
+        status, output, seconds = node.stop()
+    assert (status, "Traceback" in output) == (0, False)
+    assert seconds < 5.0
+
+
 def test_stops_cleanly_while_images_stream(peer: Peer, start_node: StartNode) -> None:
     with start_node() as node:
         peer.wait_for_node()
@@ -153,6 +173,25 @@ def test_images_without_a_stamp_get_that_of_their_arrival(
         peer.spin_until(have_three_come)
         node.wait_for("images on /image have no stamp")
     assert all(people.header.stamp.sec > 1_700_000_000 for people in peer.people)
+
+
+def test_images_without_a_stamp_while_nobody_sets_the_simulated_clock(
+    peer: Peer, start_node: StartNode
+) -> None:
+    image = Image(height=48, width=64, encoding="rgb8", step=192, data=bytes(48 * 64 * 3))
+
+    def have_three_come() -> bool:
+        peer.images.publish(image)
+        return sum(bool(people.people) for people in peer.people) >= 3
+
+    with start_node(use_sim_time=True) as node:
+        peer.wait_for_node()
+        peer.spin_until(have_three_come)
+        node.wait_for("the wall clock's time of their arrival takes its place")
+        node.wait_for("publish /clock or leave use_sim_time false")
+        node.wait_for("got an empty frame_id: results are in 'camera'")
+    assert all(people.header.stamp.sec > 1_700_000_000 for people in peer.people)
+    assert {people.header.frame_id for people in peer.people} == {"camera"}
 
 
 def test_explains_that_nobody_publishes(peer: Peer, start_node: StartNode) -> None:

@@ -17,17 +17,17 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
-from smpler_model.cameras.messages import NS_PER_S, decode_image, frame_from_messages, stamp_ns_of
-from smpler_model.parameters import Value, default_values
+from smpler_model.cameras.frame_reader import FrameReader
+from smpler_model.cameras.messages import NS_PER_S, decode_image, stamp_ns_of
 from smpler_msgs.msg import SmplPersonArray
-from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
 from smpler_ros.camera.scene_player import Film
+from smpler_ros.camera.scene_settings import SceneSettings, make_film
 from smpler_ros.messages.convert import people_from_message
 from tests.ros.peer import STARTUP_S, NodeProcess, Peer
 
 MODULE = "smpler_ros.synthetic_camera"
 RATE_HZ, PERIOD_NS = 10.0, NS_PER_S // 10
-SETTINGS: dict[str, Value] = {
+SETTINGS: dict[str, object] = {
     "width": 160,
     "height": 120,
     "people": 1,
@@ -40,16 +40,15 @@ SETTINGS: dict[str, Value] = {
 }
 
 
-def start(**others: Value) -> NodeProcess:
+def start(**others: object) -> NodeProcess:
     values = SETTINGS | others
     given = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
     return NodeProcess(MODULE, *given)
 
 
-def local_film(**others: Value) -> Film:
+def local_film(**others: object) -> Film:
     """The same film, rendered here."""
-    values = default_values(SYNTHETIC_CAMERA_PARAMETERS) | SETTINGS | others
-    return make_film(values)
+    return make_film(SceneSettings.from_values(SETTINGS | others))
 
 
 class Viewer:
@@ -100,7 +99,8 @@ def test_messages_of_an_image_agree_with_the_scene(viewer: Viewer, film: Film) -
         assert rest == 0
         expected = film.shot(phases[0] + steps)
         messages = [viewer.got[name][stamp] for name in ("image", "camera_info", "depth")]
-        frame = frame_from_messages(*messages)
+        image, info, depth = messages
+        frame = FrameReader().read(image, [info], depth)
         np.testing.assert_array_equal(frame.rgb, expected.frame.rgb)
         np.testing.assert_array_equal(frame.depth_m, expected.frame.depth_m)
         assert frame.camera == expected.frame.camera
@@ -118,7 +118,7 @@ def test_joints_are_projected_into_the_box_of_who_is_seen(viewer: Viewer) -> Non
     stamps = viewer.wait_for(5)
     for stamp in stamps:
         info = viewer.got["camera_info"][stamp]
-        camera = frame_from_messages(viewer.got["image"][stamp], info).camera
+        camera = FrameReader().read(viewer.got["image"][stamp], [info]).camera
         assert camera is not None
         people = people_from_message(viewer.got["ground_truth/people"][stamp])
         assert len(people) == 1

@@ -14,6 +14,7 @@ from smpler_model.body.skeleton import H36M_EVALUATED, MIRRORED_JOINTS
 from smpler_model.network.geometry import rotation_to_ray
 from synthetic.crops import BACKGROUND, CropRenderer, DrawnCrops, join_crops
 from synthetic.people.poses import mirror_rotations
+from training.data.image_changes import blank, tint
 
 MIRRORED_EVALUATED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
 """The evaluated joint on the other side of the body, for each of the 14."""
@@ -135,25 +136,16 @@ def augment(
         cutout: probability that a crop loses a rectangle.
         shift: cells of the map of parts that a crop is moved by at most, either way.
     """
-    b, _, _, side = batch.images.shape
-    chosen = torch.rand(b, generator=generator) < 0.5
-    gain = 1 + colour * (2 * torch.rand(b, 3, 1, 1, generator=generator) - 1)
-    images = torch.where(chosen[:, None, None, None], batch.images.flip(-1), batch.images) * gain
-    reach = torch.rand(b, 4, generator=generator) * side
-    blank = torch.rand(b, generator=generator) < cutout
-    place = torch.arange(side)
-    across, down = (
-        (place - reach[:, k, None]).abs() < 0.15 * reach[:, k + 2, None] for k in (0, 1)
-    )
-    hole = (across[:, None, :] & down[:, :, None] & blank[:, None, None])[:, None]
-    grey = 255 * torch.rand(b, 3, 1, 1, generator=generator)
+    chosen = torch.rand(len(batch), generator=generator) < 0.5
+    images = torch.where(chosen[:, None, None, None], batch.images.flip(-1), batch.images)
+    images = blank(tint(images, generator, colour), generator, cutout)
     mirrored = mirror(batch)
 
     def choose(yes: Tensor, no: Tensor) -> Tensor:
         return torch.where(chosen.reshape(-1, *(1,) * (no.ndim - 1)), yes, no)
 
     changed = Batch(
-        torch.where(hole, grey, images.clamp(0, 255)),
+        images,
         choose(mirrored.parts, batch.parts),
         choose(mirrored.coordinates, batch.coordinates),
         choose(mirrored.rotations, batch.rotations),
@@ -163,7 +155,7 @@ def augment(
     )
     if not shift:
         return changed
-    return move(changed, torch.randint(-shift, shift + 1, (b, 2), generator=generator))
+    return move(changed, torch.randint(-shift, shift + 1, (len(batch), 2), generator=generator))
 
 
 def move(batch: Batch, cells: Tensor) -> Batch:

@@ -11,7 +11,7 @@ from smpler_model.people.metrics import Errors
 from training.data.crop_files import Batch, CropFiles, augment, shard_path
 from training.data.data_settings import CropData
 from training.data.render_crops import shard_seeds
-from training.data.source import ExampleSource, Validation
+from training.data.source import ExampleSource, Validation, mix_seed
 from training.learning.processes import Processes
 from training.scoring.crop_errors import evaluate_model
 from training.settings import TrainSettings
@@ -20,13 +20,15 @@ from training.settings import TrainSettings
 class CropSource(ExampleSource[Batch]):
     """Synthetic crops in memory."""
 
-    def __init__(self, settings: TrainSettings, processes: Processes, data: CropData) -> None:
-        """Load all files.
+    def __init__(
+        self, settings: TrainSettings, processes: Processes, data: CropData, batch: int = 0
+    ) -> None:
+        """Load all files; see the base class.
 
         Raises:
             FileNotFoundError: the crops were not rendered.
         """
-        super().__init__(settings, processes)
+        super().__init__(settings, processes, batch)
         self.data = data
         training, validation, held_out = (
             [shard_path(data.folder, seed) for seed in seeds] for seeds in shard_seeds(data)
@@ -50,10 +52,10 @@ class CropSource(ExampleSource[Batch]):
         for step in range(first, last):
             epoch, rows = self.rows_of(step)
             order = torch.randperm(
-                self.examples, generator=Generator().manual_seed(_mix(seed, 1, epoch))
+                self.examples, generator=Generator().manual_seed(mix_seed(seed, 1, epoch))
             )
             number = step * self.processes.count + self.processes.rank
-            generator = Generator().manual_seed(_mix(seed, 2, number))
+            generator = Generator().manual_seed(mix_seed(seed, 2, number))
             yield [
                 augment(
                     self.crops.batch(part),
@@ -62,7 +64,7 @@ class CropSource(ExampleSource[Batch]):
                     cutout=self.data.cutout,
                     shift=self.data.shift,
                 ).to(self.processes.device)
-                for part in torch.split(order[rows], self.settings.batch)
+                for part in torch.split(order[rows], self.batch)
             ]
 
     def validate(self, model: BackboneModel) -> Validation:
@@ -75,8 +77,3 @@ class CropSource(ExampleSource[Batch]):
     def show(self) -> Batch:
         """Return crops of the validation."""
         return self.compared.batch(torch.arange(min(8, len(self.compared))))
-
-
-def _mix(seed: int, purpose: int, number: int) -> int:
-    """Return a seed of its own for each purpose and number."""
-    return (seed * 4 + purpose) * 1_000_003_000 + number

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from training.data.sequences import check_pattern
+from training.data.shares import share_out
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class CropData:
         crops: in a file.
         everyday: share of people to train on who do what those of the scenes do, as for
             `crops.CropStyle`; all of the others do.
+        close: share of cameras to train on that are close, look down and are rolled, as for
+            `crops.CropStyle`; none of the others do.
+        cut_below: probability that a crop to train on ends above the feet; 0.08 for the others.
         colour: greatest change of each colour channel, as a share, while training.
         cutout: probability that a rectangle is blanked while training.
         shift: cells of 4 pixels that a crop is moved by at most, either way, while training.
@@ -41,14 +45,19 @@ class CropData:
     cutout: float = 0.3
     shift: int = 0
     everyday: float = 0.75
+    close: float = 0.0
+    cut_below: float = 0.08
 
     def __post_init__(self) -> None:
         if self.seed_step < 1:
             raise ValueError(f"seed_step must be positive, got {self.seed_step}; set it to 1")
         if self.shift < 0:
             raise ValueError(f"shift must not be negative, got {self.shift}; set it to 0")
-        if not 0 <= self.everyday <= 1:
-            raise ValueError(f"everyday must be from 0 to 1, got {self.everyday}; change it")
+        for name in ("everyday", "close", "cut_below"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"{name} must be from 0 to 1, got {getattr(self, name)}; change it"
+                )
         if self.shards * self.seed_step > self.held_out_seed:
             raise ValueError(
                 f"shards must stay below held_out_seed {self.held_out_seed}, got "
@@ -73,6 +82,60 @@ class Augmentation:
     rotation_deg: float = 30.0
     rotation_share: float = 0.4
     scale: float = 0.25
+
+
+@dataclass(frozen=True)
+class PhotoAugmentation:
+    """How photos of people are changed.
+
+    Attributes:
+        flip: probability of a mirror image.
+        colour: greatest change of each colour channel, as a share.
+        rotation_deg: standard deviation of the turn in the image plane; clipped at twice that.
+        rotation_share: probability of a turn.
+        scale: greatest change of the crop's size, as a share.
+        shift: greatest move of the crop, as a share of half its side.
+        cutout: probability that a rectangle is blanked.
+        grey: probability that an image loses its colours.
+        coarse: probability that it is enlarged from fewer pixels, down to a quarter of its side.
+    """
+
+    flip: float = 0.5
+    colour: float = 0.2
+    rotation_deg: float = 25.0
+    rotation_share: float = 0.5
+    scale: float = 0.2
+    shift: float = 0.1
+    cutout: float = 0.3
+    grey: float = 0.1
+    coarse: float = 0.25
+
+
+@dataclass(frozen=True)
+class PhotoData:
+    """Photos of people with labelled joints, prepared once by `prepare_photos`.
+
+    Their labels may be wrong, and so count robustly: beyond a scale, an error is taken for what it
+    is and no longer for its square.
+
+    Attributes:
+        kind: `photos`.
+        folder: where the prepared files lie, outside the repository.
+        augmentation: of training images.
+        keypoint_scale: of errors in the image, half a crop's side is 1.
+        joint_scale_m: of errors in space, metres.
+    """
+
+    kind: Literal["photos"] = "photos"
+    folder: Path = Path("datasets/photos")
+    augmentation: PhotoAugmentation = field(default_factory=PhotoAugmentation)
+    keypoint_scale: float = 0.1
+    joint_scale_m: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("keypoint_scale", "joint_scale_m"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}; change it")
 
 
 @dataclass(frozen=True)
@@ -137,3 +200,62 @@ class TsvData:
                 f"test data must not be trained on, got {sorted(both)[0]} in both lists; remove "
                 "one of them"
             )
+
+
+@dataclass(frozen=True)
+class DataPart:
+    """One source of several.
+
+    Attributes:
+        data: the source.
+        weight: its people in a batch, to those of the other sources.
+    """
+
+    data: CropData | PhotoData | TsvData
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise ValueError(
+                f"weight must be positive, got {self.weight} for {self.data.kind}; leave it out"
+            )
+
+
+@dataclass(frozen=True)
+class MixedData:
+    """Several sources of people: every batch has some of each.
+
+    An epoch is one of the first source, and the best weights are chosen by its validation.
+
+    Attributes:
+        kind: `mixed`.
+        parts: the sources.
+    """
+
+    parts: tuple[DataPart, ...]
+    kind: Literal["mixed"] = "mixed"
+
+    def __post_init__(self) -> None:
+        if len(self.parts) < 2:
+            raise ValueError(
+                f"data.parts must name several sources, got {len(self.parts)}; give the only one "
+                "as data"
+            )
+
+    def shares(self, batch: int) -> tuple[int, ...]:
+        """Return how many people of a batch each source gives.
+
+        Raises:
+            ValueError: there are fewer people than sources.
+        """
+        return share_out(batch, [part.weight for part in self.parts])
+
+
+Data = CropData | TsvData | PhotoData | MixedData
+"""What a run may learn from."""
+
+
+def find_crops(data: Data) -> CropData | None:
+    """Return the synthetic crops of a run's data; None where there are none."""
+    sources = [part.data for part in data.parts] if isinstance(data, MixedData) else [data]
+    return next((source for source in sources if isinstance(source, CropData)), None)

@@ -34,13 +34,21 @@ class ExampleSource(ABC, Generic[Examples]):
     facts: dict[str, Any]
     """Hashes and numbers of the data; a run goes on only with the same."""
 
-    def __init__(self, settings: TrainSettings, processes: Processes) -> None:
+    def __init__(self, settings: TrainSettings, processes: Processes, batch: int = 0) -> None:
+        """Take the settings of a run.
+
+        Args:
+            settings: of the run.
+            processes: that learn together.
+            batch: people of this source in a batch; all of it if 0.
+        """
         self.settings, self.processes = settings, processes
+        self.batch = batch or settings.batch
 
     @property
     def share(self) -> int:
         """Examples of one step in this process."""
-        return self.settings.batch * self.settings.accumulate
+        return self.batch * self.settings.accumulate
 
     @property
     @abstractmethod
@@ -79,3 +87,8 @@ class ExampleSource(ABC, Generic[Examples]):
     @abstractmethod
     def show(self) -> Examples:
         """Return a few examples to draw, always the same."""
+
+
+def mix_seed(seed: int, purpose: int, number: int) -> int:
+    """Return a seed of its own for each purpose, up to 3, and number."""
+    return (seed * 4 + purpose) * 1_000_003_000 + number

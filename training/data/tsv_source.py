@@ -69,7 +69,12 @@ class TsvSource(ExampleSource[LabelledPeople]):
     """Mixed data sets in the released layout, some sequences kept for validation."""
 
     def __init__(
-        self, settings: TrainSettings, processes: Processes, data: TsvData, side: int
+        self,
+        settings: TrainSettings,
+        processes: Processes,
+        data: TsvData,
+        side: int,
+        batch: int = 0,
     ) -> None:
         """Open all data sets and read one row of each.
 
@@ -77,7 +82,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
             FileNotFoundError: a file is missing.
             ValueError: a data set cannot be read, or nothing is left to train or validate on.
         """
-        super().__init__(settings, processes)
+        super().__init__(settings, processes, batch)
         self.data, self.side = data, side
         paths = [data.root / part.yaml for part in data.sets]
         training, plain = (
@@ -135,7 +140,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
                     f"last: {self.bad[-1]}; get the data again"
                 )
             moved = batch.to(self.processes.device)
-            yield moved.split(self.settings.batch)
+            yield moved.split(self.batch)
 
     def validate(self, model: BackboneModel) -> Validation:
         """Return the errors on the sequences that were kept, if any were."""
@@ -144,7 +149,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
         was_training = model.training
         model.eval()
         mine = self.validation[self.processes.rank :: self.processes.count]
-        size = self.settings.batch
+        size = self.batch
         groups = [mine[k : k + size] for k in range(0, len(mine), size)]
         scores = [
             score(model, batch.to(self.processes.device), Conventions())

@@ -38,12 +38,12 @@ def configure_model(settings: TrainSettings) -> ModelConfig:
     config = replace(config, image_size=settings.crop_side or config.image_size)
     asked = {name: getattr(settings, name) for name in ("last_modules", "backbone_width")}
     for name, value in asked.items():
-        if value and isinstance(config.backbone, str):
+        if value and not isinstance(config.backbone, HrnetLayout):
             raise ValueError(
                 f"{name} must be 0 for {config.name}, got {value}; its backbone is "
                 f"{config.backbone} as it is"
             )
-    if isinstance(config.backbone, str):
+    if not isinstance(config.backbone, HrnetLayout):
         return config
     layout = config.backbone
     modules = settings.last_modules or layout.modules[-1]
@@ -62,7 +62,7 @@ def configure_initial(initial: Checkpoint, config: ModelConfig) -> ModelConfig:
         for key in initial.state
         if key.startswith(_LAST_STAGE)
     }
-    if isinstance(config.backbone, str) or _FINEST not in initial.state:
+    if not isinstance(config.backbone, HrnetLayout) or _FINEST not in initial.state:
         return config
     modules = min(len(numbers), config.backbone.modules[-1])
     width = min(len(initial.state[_FINEST]), config.backbone.width)

@@ -5,10 +5,11 @@ Distributed training wraps the module, so that everything with weights runs insi
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smpler_model.body.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
@@ -22,6 +23,8 @@ from smpler_model.network.geometry import (
 from smpler_model.network.smpler import BackboneModel, RefinementBlock, Smpler
 from training.data.crop_files import Batch
 from training.data.labelled_people import LabelledPeople
+from training.data.mixed import Mixed
+from training.data.photo_files import Photos
 from training.learning.dense import DenseHead, shrink
 from training.learning.losses import (
     Counts,
@@ -40,7 +43,7 @@ BYTES = 255.0
 Phase = Literal["dense", "guess", "all"]
 """What learns: dense maps alone; with them the first guess; everything."""
 
-Examples = TypeVar("Examples", Batch, LabelledPeople)
+Examples = TypeVar("Examples", Batch, LabelledPeople, Photos, Mixed)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,27 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
             counts: of all processes' people, as `losses.Counts` explains.
             phase: what learns.
         """
+        with kept_corrections(self.model) as corrections:
+            found = self.look(batch, counts, phase)
+        if not corrections or not self.settings.length_weight:
+            return found
+        length = self.settings.length_weight * compare_lengths(corrections)
+        return Objective(found.loss + length, found.terms | {"length": length.detach()})
+
+    def look(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
+        """Compute the loss but for what depends on the corrections alone."""
+        seen = self.prepare(batch, phase)
+        stages, features = self.estimate(seen.images, phase, self.settings.refined_crops)
+        return self.compare(stages, features, seen, counts)
+
+    def prepare(self, batch: Examples, phase: Phase) -> Examples:
+        """Return a batch as it is looked at in a phase."""
+        return batch
+
+    def compare(
+        self, stages: Sequence[Stage], features: Sequence[Tensor], batch: Examples, counts: Counts
+    ) -> Objective:
+        """Compute the loss of what `estimate` returns for a batch that was prepared."""
         raise NotImplementedError
 
     def estimate(
@@ -104,6 +128,12 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
             if phase == "guess" or not isinstance(model, Smpler):
                 return [model.guess(features)], features
             return refine_some(model, features, refined), features
+
+    def weigh(self, totals: list[Tensor]) -> Tensor:
+        """Return the mean of the stages' losses, the last of weight one."""
+        weights = [self.settings.stage_weight] * (len(totals) - 1) + [1.0]
+        weighed = [w * total for w, total in zip(weights, totals, strict=True)]
+        return torch.stack(weighed).sum() / sum(weights)
 
     def _fewer_bits(self, *parts: str) -> AbstractContextManager[object]:
         if self.settings.autocast not in parts:
@@ -136,12 +166,16 @@ class CropObjective(ObjectiveModule[Batch]):
         people = batch.images.new_tensor(len(batch))
         return Counts(people, people, people)
 
-    def forward(self, batch: Batch, counts: Counts, phase: Phase) -> Objective:
-        """Compute the loss; see the base class."""
+    def prepare(self, batch: Batch, phase: Phase) -> Batch:
+        """Shrink the crops while the Transformer does not learn, if that is asked for."""
         if self.settings.early_size and phase != "all":
-            batch = shrink(batch, self.settings.early_size)
-        with kept_corrections(self.model) as corrections:
-            stages, features = self.estimate(batch.images, phase, self.settings.refined_crops)
+            return shrink(batch, self.settings.early_size)
+        return batch
+
+    def compare(
+        self, stages: Sequence[Stage], features: Sequence[Tensor], batch: Batch, counts: Counts
+    ) -> Objective:
+        """Compute the loss; see the base class."""
         whole = [feature.to(batch.images.dtype) for feature in features]
         rotations = turn_pelvis(batch.rotations, batch.turns.mT)  # as the crop shows them
         frames = self.surface.frames(rotations, batch.betas)
@@ -155,11 +189,7 @@ class CropObjective(ObjectiveModule[Batch]):
         for stage in stages:
             each.append(self._compare(stage, target, counts))
             totals.append(each[-1].total + self._compare_frames(stage, frames))
-        total = self._weigh(totals) + dense
-        if corrections and self.settings.length_weight:
-            length = self.settings.length_weight * compare_lengths(corrections)
-            total, terms = total + length, terms | {"length": length.detach()}
-        return Objective(total, each[-1].terms() | terms)
+        return Objective(self.weigh(totals) + dense, each[-1].terms() | terms)
 
     def _compare_maps(self, features: Sequence[Tensor], batch: Batch, frames: Tensor) -> Tensor:
         """Return the dense maps' loss, on the first crops if only some are asked for."""
@@ -187,12 +217,6 @@ class CropObjective(ObjectiveModule[Batch]):
         apart = found[..., :3, :3] - frames[: len(found), ..., :3, :3]
         return self.settings.frame_weight * apart.abs().mean()
 
-    def _weigh(self, totals: list[Tensor]) -> Tensor:
-        """Return the mean of the stages' losses, the last of weight one."""
-        weights = [self.settings.stage_weight] * (len(totals) - 1) + [1.0]
-        weighed = [w * total for w, total in zip(weights, totals, strict=True)]
-        return torch.stack(weighed).sum() / sum(weights)
-
 
 class PeopleObjective(ObjectiveModule[LabelledPeople]):
     """SMPLer's losses of the last stage on labelled photos."""
@@ -201,23 +225,44 @@ class PeopleObjective(ObjectiveModule[LabelledPeople]):
         """Return how many people of a batch have labels."""
         return count_labels(labels_of(batch))
 
-    def forward(self, batch: LabelledPeople, counts: Counts, phase: Phase) -> Objective:
-        """Compute the loss; see the base class."""
-        stages, _ = self.estimate(batch.images, phase)
+    def prepare(self, batch: LabelledPeople, phase: Phase) -> LabelledPeople:
+        """Return a batch as it is looked at in a phase: shrunk as crops are."""
+        return replace(batch, images=shrunk_images(batch.images, self.settings, phase))
+
+    def compare(
+        self,
+        stages: Sequence[Stage],
+        features: Sequence[Tensor],
+        batch: LabelledPeople,
+        counts: Counts,
+    ) -> Objective:
+        """Compute the loss of the last stage, of the people whom it has; see the base class."""
+        if not stages:
+            return Objective(batch.images.new_zeros(()), {})
         final, body = stages[-1], self.model.body
+        people, total = len(final.betas), len(batch)
+        some = batch.split(people)[0] if people < total else batch
         with torch.autocast(final.rotations.device.type, enabled=False):
             mesh = body.mesh(final.rotations, final.betas)
             with torch.no_grad():
-                rotations = rotation_from_axis_angle(batch.pose.reshape(len(batch), -1, 3))
-                true_mesh = body.mesh(rotations, batch.betas)
+                rotations = rotation_from_axis_angle(some.pose.reshape(people, -1, 3))
+                true_mesh = body.mesh(rotations, some.betas)
             losses = compare(
                 posed_estimate(self.model, final, mesh),
-                posed_labels(self.model, batch, rotations, true_mesh),
-                labels_of(batch),
+                posed_labels(self.model, some, rotations, true_mesh),
+                labels_of(some),
                 self.settings.weights,
-                counts,
+                Counts(*(count * (people / total) for count in vars(counts).values())),
             )
         return Objective(losses.total, losses.terms())
+
+
+def shrunk_images(images: Tensor, settings: TrainSettings, phase: Phase) -> Tensor:
+    """Return (b, 3, s, s) images, of `early_size` while the Transformer does not learn."""
+    side = settings.early_size
+    if not side or phase == "all":
+        return images
+    return F.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
 
 
 def refine_some(model: Smpler, features: Sequence[Tensor], people: int) -> list[Stage]:

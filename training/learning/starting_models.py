@@ -24,8 +24,10 @@ from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, check_fit
 from smpler_model.checkpoints.official_layout import BODY_PREFIX
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.mean_parameters import load_mean_parameters
+from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel
 from training.learning.growing import configure_initial, configure_model, grow
+from training.learning.movenet_weights import read_movenet
 from training.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -109,16 +111,20 @@ def load_regressor(path: Path) -> Floats:
 
 
 def load_backbone_weights(model: BackboneModel, path: Path) -> None:
-    """Load a high-resolution network that was trained on photos into a model's backbone.
+    """Load a network that was trained on photos into a model's backbone.
 
-    Heads for classes and 2D joints are left out. Networks for 2D joints end in the finest map
-    alone: the layers that mix the coarser ones in the last module may be missing, and then stay as
-    they are. Everything else must fit.
+    A mobile backbone takes MoveNet's graph, see `movenet_weights`, a high-resolution network a
+    file of `torch.save`. Of that, heads for classes and 2D joints are left out. Networks for 2D
+    joints end in the finest map alone: the layers that mix the coarser ones in the last module may
+    be missing, and then stay as they are. Everything else must fit.
 
     Raises:
-        CheckpointError: keys or shapes differ, or the file cannot be read.
+        ValueError: keys or shapes differ, or the file cannot be read.
         FileNotFoundError: there is no such file.
     """
+    if isinstance(model.backbone, MobileBackbone):
+        model.backbone.load_state_dict(read_movenet(path, model.backbone))
+        return
     if not path.is_file():
         raise FileNotFoundError(
             f"backbone_weights must be a file, got {path}; check the configuration"

@@ -71,3 +71,86 @@ def test_only_images_can_be_named_as_images(tmp_path: Path) -> None:
         pytest.raises(SourceError, match="has /cam/image_raw, got '/stereo/disparity'; choose"),
     ):
         bag.choose_camera("/stereo/disparity")
+
+
+@pytest.mark.parametrize(
+    ("topic", "rectified"),
+    [
+        ("/cam/image_rect", True),
+        ("/cam/image_rect_color", True),
+        ("/cam/image_rect/compressed", True),
+        ("/cam/rgb/color/rect/image", True),
+        ("/cam/image_direct", False),
+        ("/cam/corrected", False),
+        ("/rectangle/image_raw", False),
+        ("/cam/image_raw", False),
+    ],
+)
+def test_what_is_rectified_by_the_parts_of_its_name(
+    tmp_path: Path, topic: str, rectified: bool
+) -> None:
+    make_image = make.compressed if topic.endswith("compressed") else make.image
+    sent = [Sent(topic, make_image(START_NS, picture(0)), START_NS)]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        assert bag.choose_camera().rectified == rectified
+
+
+def test_a_thermal_camera_is_a_camera_and_depth_by_its_name_is_none(tmp_path: Path) -> None:
+    values = np.tile(np.linspace(7000, 8200, 32).astype(np.uint16), (24, 1))
+    sent = [
+        Sent("/thermal/image_raw", make.image(START_NS, values, "mono16"), START_NS),
+        Sent("/cam/depth/image_raw", make.image(START_NS, values, "mono16"), START_NS),
+        Sent("/other/image_raw", make.image(START_NS, values, "16UC1"), START_NS),
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        (camera,) = bag.cameras
+        assert camera.image == "/thermal/image_raw"
+        ((_, frame),) = bag.read_frames([camera])
+        named = bag.choose_camera("/other/image_raw")
+        with pytest.raises(SourceError, match=r"got a depth image .'16UC1'.; name the camera's"):
+            list(bag.read_frames([named]))
+    assert frame.rgb.min() == 0
+    assert frame.rgb.max() == 255
+
+
+def test_what_is_doubtful_is_noted_once_and_costs_no_image(tmp_path: Path) -> None:
+    sent = camera_messages()
+    small = np.full((12, 16), 1500, np.uint16)
+    for each in sent:
+        each.message.header.frame_id = "/optical"
+    sent += [
+        Sent("/cam/depth", make.image(each.time_ns, small, "16UC1"), each.time_ns)
+        for each in sent[::2]
+    ]
+    sent.sort(key=lambda each: each.time_ns)
+    notes: list[tuple[str, str]] = []
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        camera = bag.choose_camera(depth="/cam/depth")
+        frames = list(
+            bag.read_frames([camera], note=lambda topic, note: notes.append((topic, note)))
+        )
+    assert len(frames) == 10
+    assert {frame.frame_id for _, frame in frames} == {"optical"}
+    assert [topic for topic, _ in notes] == ["/cam/image_raw"] * 2
+    assert sorted(note[:24] for _, note in notes) == [
+        "images go on without dep",
+        "names of frames begin wi",
+    ]
+
+
+def test_the_topics_of_librealsense(tmp_path: Path) -> None:
+    depth = np.full((24, 32), 1500, np.uint16)
+    device = "/device_0/sensor_{}/{}_0/{}"
+    sent = [
+        Sent(device.format(1, "Color", "info/camera_info"), make.info(0), 1),
+        Sent(device.format(0, "Depth", "info/camera_info"), make.info(0, focal=99.0), 1),
+        Sent(device.format(1, "Color", "image/data"), make.image(START_NS, picture(0)), START_NS),
+        Sent(
+            device.format(0, "Depth", "image/data"), make.image(START_NS, depth, "16UC1"), START_NS
+        ),
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        ((_, frame),) = bag.read_frames([bag.choose_camera()])
+    assert frame.camera is not None
+    assert frame.camera.fx == 40
+    assert frame.stamp_ns == START_NS

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smpler_model.cameras.camera import Camera, camera_from_camera_info, camera_from_field_of_view
+from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 
 LENSES = {
     "none": (),
@@ -67,34 +67,6 @@ def test_field_of_view_reaches_the_edges() -> None:
     angle = np.arctan2(right[0], 1) - np.arctan2(left[0], 1)
     assert np.degrees(angle) == pytest.approx(60)
     assert not camera.calibrated
-
-
-INFO = {
-    "width": 640,
-    "height": 480,
-    "lens": "plumb_bob",
-    "coefficients": LENSES["plumb_bob"],
-    "k": [500, 0, 320, 0, 510, 240, 0, 0, 1],
-    "p": [450, 0, 315, 0, 0, 455, 236, 0, 0, 0, 1, 0],
-}
-
-
-def test_camera_info_raw_rectified_and_uncalibrated() -> None:
-    raw = camera_from_camera_info(**INFO, rectified=False)
-    assert raw == Camera(640, 480, 500, 510, 320, 240, "plumb_bob", LENSES["plumb_bob"])
-    assert camera_from_camera_info(**INFO, rectified=True) == Camera(640, 480, 450, 455, 315, 236)
-    assert camera_from_camera_info(**{**INFO, "k": [0] * 9}, rectified=False) is None
-    straight = camera_from_camera_info(**{**INFO, "coefficients": [0.0] * 5}, rectified=False)
-    assert straight == Camera(640, 480, 500, 510, 320, 240)
-
-
-def test_binned_camera_sees_the_same_ray_in_the_block_of_a_pixel() -> None:
-    full = camera_from_camera_info(**INFO, rectified=True)
-    binned = camera_from_camera_info(**INFO, rectified=True, binning=(2, 2), offset=(10, 20))
-    assert full is not None
-    assert binned is not None
-    # Binned pixel (7, 9) of the region covers the full pixels 24..25 and 38..39.
-    np.testing.assert_allclose(binned.unproject([7, 9]), full.unproject([24.5, 38.5]))
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,6 @@ CASES: dict[str, tuple[Callable[[Bytes], Bytes], Callable[[Bytes], Bytes], int]]
     "rgba16": (lambda rgb: rgb, lambda rgb: deep(flat(alpha(rgb))), 0),
     "bgra16": (lambda rgb: rgb, lambda rgb: deep(flat(alpha(rgb[..., ::-1]))), 0),
     "mono16": (grey, lambda rgb: deep(np.ascontiguousarray(rgb[..., 1])), 0),
-    "16UC1": (grey, lambda rgb: deep(np.ascontiguousarray(rgb[..., 1])), 0),
     "16UC3": (lambda rgb: rgb, lambda rgb: deep(flat(rgb[..., ::-1])), 0),
     "16UC4": (lambda rgb: rgb, lambda rgb: deep(flat(alpha(rgb[..., ::-1]))), 0),
     "uyvy": (in_pairs, lambda rgb: packed_uyvy(rgb, "uyvY"), YUV_TOLERANCE),
@@ -161,6 +160,56 @@ def test_big_endian_numbers(encoding: str) -> None:
     )
     got = decode(encoding, dim, 24, 32, is_bigendian=True)
     np.testing.assert_allclose(got.astype(int), expected.astype(int), atol=1)
+
+
+@pytest.mark.parametrize("encoding", ["RGB8", "Bgr8", "MONO8", "YUV422-YUY2"])
+def test_names_in_other_letters(encoding: str) -> None:
+    known = {name.lower(): name for name in CASES}[encoding.lower().replace("-", "_")]
+    see, pack, tolerance = CASES[known]
+    got = decode(encoding, pack(see(picture())), 24, 32)
+    np.testing.assert_allclose(got.astype(int), see(picture()).astype(int), atol=tolerance)
+
+
+def thermal(low: int, high: int) -> NDArray[np.uint16]:
+    """Numbers that rise from left to right, with a dead pixel and a hot one."""
+    values = np.tile(np.linspace(low, high, 320).astype(np.uint16), (240, 1))
+    values[0, 0], values[10, 10] = 0, 65535
+    return values
+
+
+@pytest.mark.parametrize(("low", "high"), [(7000, 8200), (29_000, 31_000), (0, 4095)])
+def test_a_thermal_camera_is_seen_by_the_values_that_are_there(low: int, high: int) -> None:
+    rows = thermal(low, high).astype("<u2").view(np.uint8)
+    got = decode("mono16", rows, 240, 320)[120, :, 0].astype(int)
+    assert got[0] == 0
+    assert got[-1] == 255
+    assert (np.diff(got) >= 0).all()
+    np.testing.assert_allclose(got, np.linspace(0, 255, 320), atol=3)
+
+
+def test_a_thermal_image_of_one_value() -> None:
+    rows = np.full((24, 32), 7000, "<u2").view(np.uint8)
+    assert len(np.unique(decode("mono16", rows, 24, 32))) == 1
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("encoding", ["rgb16", "bayer_rggb16"])
+def test_colours_of_sensors_with_fewer_bits(encoding: str, bits: int) -> None:
+    rows = np.full((24, 32 * (3 if encoding == "rgb16" else 1)), 2**bits // 4, "<u2")
+    rows[0, 0] = 2**bits - 1
+    got = decode(encoding, rows.view(np.uint8), 24, 32)
+    np.testing.assert_array_equal(got[5:], 64)
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
+def test_depth_is_no_colour_image(encoding: str) -> None:
+    with pytest.raises(ImageError, match=f"got a depth image .'{encoding}'.; name the camera's"):
+        decode(encoding, np.zeros((24, 128), np.uint8), 24, 32)
+
+
+def test_more_pixels_than_any_camera_has_are_refused() -> None:
+    with pytest.raises(ImageError, match="up to 67 million pixels, got one of 70000x1000; scale"):
+        decode("mono8", np.zeros((1000, 70_000), np.uint8), 1000, 70_000)
 
 
 @pytest.mark.parametrize("encoding", sorted(BAYER_ENCODINGS))

@@ -6,12 +6,12 @@ from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
 from smpler_model.cameras.encodings import ImageError, encode_jpeg
+from smpler_model.cameras.frame_reader import FrameReader
 from smpler_model.cameras.messages import (
     Message,
     camera_from_info,
     decode_depth,
     decode_image,
-    frame_from_messages,
     stamp_ns_of,
 )
 
@@ -73,7 +73,7 @@ def info_of(store: Typestore, **changes: object) -> Message:
 
 def test_frame_of_all_three(store: Typestore) -> None:
     depth = image_of(store, "16UC1", np.full((48, 64), 1500, np.uint16))
-    frame = frame_from_messages(image_of(store, "rgb8", RGB), info_of(store), depth)
+    frame = FrameReader().read(image_of(store, "rgb8", RGB), [info_of(store)], depth)
     np.testing.assert_array_equal(frame.rgb, RGB)
     assert frame.stamp_ns == 17_999_999_999
     assert frame.frame_id == "camera"
@@ -86,7 +86,7 @@ def test_frame_of_all_three(store: Typestore) -> None:
 
 
 def test_frame_of_an_image_alone(store: Typestore) -> None:
-    frame = frame_from_messages(compressed_of(store, "jpeg", encode_jpeg(RGB)))
+    frame = FrameReader().read(compressed_of(store, "jpeg", encode_jpeg(RGB)))
     assert frame.rgb.shape == RGB.shape
     assert frame.camera is None
     assert frame.depth_m is None
@@ -129,9 +129,9 @@ def test_binning_and_region(store: Typestore) -> None:
 
 
 def test_uncalibrated_camera(store: Typestore) -> None:
-    assert camera_from_info(info_of(store, k=np.zeros(9))) is None
+    assert camera_from_info(info_of(store, k=np.zeros(9), p=np.zeros(12))) is None
 
 
 def test_another_size_is_refused(store: Typestore) -> None:
     with pytest.raises(ValueError, match="calibrated for 32x48, the image is 64x48"):
-        frame_from_messages(image_of(store, "rgb8", RGB), info_of(store, width=32))
+        FrameReader().read(image_of(store, "rgb8", RGB), [info_of(store, width=32)])

@@ -13,19 +13,24 @@ from smpler_model.inference.fast_network import (
     MapsToOutputs,
 )
 from smpler_model.inference.runners import PlainNetwork
-from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.config import SMPLER_MOBILE, SMPLER_NANO, ModelConfig
 from smpler_model.network.initialisation import build_model
 from smpler_model.network.smpler import Smpler
 from tests.calibrated import calibrated_model
 from tests.conftest import OfficialFile
 
 EXACT = 1e-9
-SIDE = SMPLER_NANO.image_size
+SMALL = (SMPLER_NANO, SMPLER_MOBILE)
+
+
+@pytest.fixture(scope="module", params=SMALL, ids=lambda config: config.name)
+def config(request: pytest.FixtureRequest) -> ModelConfig:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def model(body_arrays: BodyArrays) -> Smpler:
-    return calibrated_model(SMPLER_NANO, body_arrays)
+def model(config: ModelConfig, body_arrays: BodyArrays) -> Smpler:
+    return calibrated_model(config, body_arrays)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +54,7 @@ def assert_same(model: Smpler, people: int, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("people", [1, 3])
-def test_nano_equals_the_network(exact: Smpler, people: int) -> None:
+def test_small_models_equal_the_network(exact: Smpler, people: int) -> None:
     assert_same(exact, people, EXACT)
 
 
@@ -59,7 +64,7 @@ def test_w32_equals_the_network(official_file: OfficialFile) -> None:
 
 def test_the_estimate_depends_on_the_image(model: Smpler) -> None:
     with torch.inference_mode():
-        rotations, *_, keypoints = FastSmpler(model)(example_crops(SIDE))
+        rotations, *_, keypoints = FastSmpler(model)(example_crops(model.config.image_size))
     assert (rotations[0] - rotations[1]).abs().max() > 1e-3
     assert (keypoints.abs() < 1).float().mean() > 0.5
 
@@ -69,7 +74,7 @@ def test_joints_outside_of_the_image(exact: Smpler) -> None:
     exact.double()
     far.regressor.initial_camera.copy_(torch.tensor([[3.0, 1.0, -0.5]]))
     with torch.inference_mode():
-        keypoints = PlainNetwork(far)(example_crops(SIDE))[-1]
+        keypoints = PlainNetwork(far)(example_crops(far.config.image_size))[-1]
     assert (keypoints.abs() > 1).any()
     assert (keypoints.abs() < 1).any()
     assert_same(far, 2, EXACT)
@@ -77,7 +82,7 @@ def test_joints_outside_of_the_image(exact: Smpler) -> None:
 
 def test_a_camera_that_is_not_finite_harms_nobody_else(model: Smpler) -> None:
     network = FastSmpler(model)
-    crops = example_crops(SIDE)
+    crops = example_crops(model.config.image_size)
     with torch.inference_mode():
         maps = network.features(crops)
         alone = network.refine(maps)
@@ -88,7 +93,7 @@ def test_a_camera_that_is_not_finite_harms_nobody_else(model: Smpler) -> None:
 
 @pytest.mark.parametrize("people", [2, 5])
 def test_people_in_a_batch_are_as_people_alone(exact: Smpler, people: int) -> None:
-    network, crops = FastSmpler(exact), example_crops(SIDE, people)
+    network, crops = FastSmpler(exact), example_crops(exact.config.image_size, people)
     with torch.inference_mode():
         together = network(crops)
         alone = [network(crops[i : i + 1]) for i in range(people)]
@@ -98,7 +103,7 @@ def test_people_in_a_batch_are_as_people_alone(exact: Smpler, people: int) -> No
 
 
 def test_float32_is_as_close_to_float64_as_the_network_is(model: Smpler, exact: Smpler) -> None:
-    crops = example_crops(SIDE, 4)
+    crops = example_crops(model.config.image_size, 4)
     with torch.inference_mode():
         truth = PlainNetwork(exact)(crops)
         fast, plain = (
@@ -109,7 +114,7 @@ def test_float32_is_as_close_to_float64_as_the_network_is(model: Smpler, exact: 
 
 
 def test_both_parts_are_the_whole(model: Smpler) -> None:
-    network, crops = FastSmpler(model), example_crops(SIDE)
+    network, crops = FastSmpler(model), example_crops(model.config.image_size)
     with torch.inference_mode():
         parts = MapsToOutputs(network)(*CropsToMaps(network)(crops))
         for part, whole in zip(parts, network(crops), strict=True):
@@ -120,7 +125,7 @@ def test_both_parts_are_the_whole(model: Smpler) -> None:
 def test_half_precision_leaves_body_and_camera_whole(model: Smpler, dtype: torch.dtype) -> None:
     network = FastSmpler(model).halve(dtype)
     with torch.inference_mode():
-        rotations, *others = network(example_crops(SIDE))
+        rotations, *others = network(example_crops(model.config.image_size))
     assert {values.dtype for values in (rotations, *others)} == {torch.float32}
     product = rotations @ rotations.mT
     torch.testing.assert_close(product, torch.eye(3).expand_as(product), atol=1e-5, rtol=0)

@@ -4,7 +4,7 @@ from torch import nn
 
 from smpler_model.inference.folding import RectifiedConvolution, fold_backbone
 from smpler_model.network.backbone import build_backbone
-from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.config import SMPLER_MOBILE, SMPLER_NANO
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,17 @@ def test_nothing_is_left_between_the_convolutions(backbone: nn.Module) -> None:
     convolutions = sum(isinstance(module, nn.Conv2d) for module in backbone.modules())
     assert kinds.count(nn.Conv2d) == convolutions
     assert kinds.count(RectifiedConvolution) > convolutions / 2
+
+
+def test_a_backbone_without_batch_norms_gives_the_same_maps() -> None:
+    torch.manual_seed(3)
+    mobile = build_backbone(SMPLER_MOBILE).double()
+    images = torch.randn(2, 3, 96, 96, dtype=torch.double)
+    folded = fold_backbone(mobile)
+    assert nn.Identity not in map(type, folded.modules())
+    with torch.inference_mode():
+        for found, plain in zip(folded(images), mobile(images), strict=True):
+            torch.testing.assert_close(found, plain, rtol=1e-11, atol=1e-11)
 
 
 def test_the_backbone_stays_as_it_is(backbone: nn.Module) -> None:

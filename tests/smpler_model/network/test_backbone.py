@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from smpler_model.network.backbone import build_backbone
-from smpler_model.network.config import MODELS, SMPLER_NANO
+from smpler_model.network.config import MODELS, SMPLER_MOBILE, SMPLER_NANO, ModelConfig
 from smpler_model.network.torchvision_operators import import_torchvision
 from tests.parity.seeded_checkpoint import DATA
 
@@ -21,8 +21,8 @@ def test_state_keys_and_shapes_are_the_official_ones(variant: str) -> None:
     assert ours == official
 
 
-def test_narrow_layout_gives_the_promised_maps() -> None:
-    config = SMPLER_NANO
+@pytest.mark.parametrize("config", [SMPLER_NANO, SMPLER_MOBILE], ids=lambda config: config.name)
+def test_our_layouts_give_the_promised_maps(config: ModelConfig) -> None:
     with torch.inference_mode():
         maps = build_backbone(config).eval()(torch.zeros(1, 3, *[config.image_size] * 2))
     expected = zip(config.channels, config.feature_sizes, strict=True)

@@ -7,7 +7,6 @@ import pytest
 
 from smpler_model.bags.reader import SourceError
 from smpler_ros.bags.bag_run import Progress
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.evaluate_bag import main
 from smpler_ros.bags.many_bags import (
     Job,
@@ -16,6 +15,7 @@ from smpler_ros.bags.many_bags import (
     make_jobs,
     merge,
 )
+from smpler_ros.bags.settings import EvaluationSettings
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
 
@@ -73,13 +73,14 @@ def test_loose_files_are_bags_unless_they_are_parts_of_one(tmp_path: Path) -> No
     ]
 
 
-def test_compressed_files_without_metadata_are_refused_unless_undone(tmp_path: Path) -> None:
+def test_compressed_files_are_bags_unless_they_lie_there_unpacked_too(tmp_path: Path) -> None:
     folder = touch(tmp_path / "bags", "walk_0.mcap", "walk_1.mcap.zstd")
-    for path in (folder, tmp_path):
-        with pytest.raises(SourceError, match=r"says how walk_1\.mcap\.zstd is compressed"):
-            find_bags([str(path)])
-    (folder / "walk_1.mcap").touch()
     assert find_bags([str(tmp_path)]) == [folder]
+    (folder / "walk_0.mcap").unlink()
+    for name in ("run.bag.active", "stroll.db3", "stroll.db3.zstd"):
+        (folder / name).touch()
+    names = ["run.bag.active", "stroll.db3", "walk_1.mcap.zstd"]
+    assert find_bags([str(tmp_path)]) == [folder / name for name in names]
 
 
 def test_parts_beside_other_recordings_are_refused(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_folders_of_bags_of_the_same_name_differ() -> None:
 
 
 def evaluate(
-    jobs: list[Job], config: EvaluationConfig, said: list[str], **changes: bool
+    jobs: list[Job], config: EvaluationSettings, said: list[str], **changes: bool
 ) -> list[dict[str, object]]:
     options = {"resume": False, "overwrite": False} | changes
     outcomes = evaluate_in_turn(
@@ -115,7 +116,7 @@ def evaluate(
 
 
 def test_a_bag_that_fails_costs_the_others_nothing(
-    small_bag: Path, write_bag: WriteBag, config: EvaluationConfig, tmp_path: Path
+    small_bag: Path, write_bag: WriteBag, config: EvaluationSettings, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.mcap"
     bad.write_bytes(b"no bag at all")
@@ -134,7 +135,7 @@ def test_a_bag_that_fails_costs_the_others_nothing(
 
 
 def test_what_nobody_foresaw_is_tried_again(
-    small_bag: Path, config: EvaluationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from smpler_model.pipeline import Pipeline
 

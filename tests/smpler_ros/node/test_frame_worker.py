@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.detectors.detector import Detections, FullImageDetector, GivenBoxes
 from smpler_model.frames import FrameResult, TranslationSource
 from smpler_model.inference.device_memory import explain_memory
@@ -15,7 +16,7 @@ from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_ros.node.frame_worker import Arrival, FrameWorker, boxes_from_message
+from smpler_ros.node.frame_worker import Arrival, FrameWorker
 from smpler_ros.node.statistics import Statistics
 from tests.full_memory import SENTENCE, ask_for_too_much
 
@@ -34,7 +35,7 @@ class Bench:
             pipeline,
             self.statistics,
             lambda name, sentence: self.reports.append((name, sentence)),
-            rectified=False,
+            images=ImageSettings(),
             person_labels=("person",),
         )
 
@@ -82,7 +83,7 @@ def bench(nano: Smpler) -> Bench:
 
 def test_a_calibrated_image_gives_people(bench: Bench) -> None:
     for second in (1, 2):
-        done = bench.worker.process({"left": Arrival(image(second), camera_info())}, mesh=())
+        done = bench.worker.process({"left": Arrival(image(second), (camera_info(),))}, mesh=())
     frame, result = done["left"]
     assert frame.frame_id == "optical"
     assert result.people.sources.tolist() == [TranslationSource.BODY_SIZE]
@@ -105,11 +106,11 @@ def test_a_missing_calibration_is_said(bench: Bench) -> None:
     [
         (Arrival(image(1, encoding="rgb9")), "rgb9"),
         (Arrival(image(1, step=10)), "step"),
-        (Arrival(image(1), camera_info(width=640)), "640x48"),
+        (Arrival(image(1), (camera_info(width=640),)), "640x48"),
     ],
 )
 def test_a_fault_costs_its_own_image_only(bench: Bench, arrival: Arrival, reason: str) -> None:
-    good = Arrival(image(1), camera_info())
+    good = Arrival(image(1), (camera_info(),))
     done = bench.worker.process({"left": arrival, "right": good}, mesh=())
     assert list(done) == ["right"]
     assert bench.failures("left") == 1
@@ -124,7 +125,7 @@ def test_an_image_that_comes_late_or_twice_is_left_out_and_forgets_nobody(bench:
     def send(seconds: int, nanoseconds: int) -> list[int]:
         message = image(seconds)
         message.header.stamp.nanosec = nanoseconds
-        done = bench.worker.process({"left": Arrival(message, camera_info())}, mesh=())
+        done = bench.worker.process({"left": Arrival(message, (camera_info(),))}, mesh=())
         return done["left"][1].people.ids.tolist() if done else []
 
     send(5, 0)
@@ -203,14 +204,34 @@ class Thrower(FullImageDetector):
 
 def test_a_full_gpu_costs_the_image(nano: Smpler) -> None:
     bench = Bench(Pipeline(FullMemory(nano, backend="eager"), FullImageDetector, AT_ONCE))
-    assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=()) == {}
+    assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
     assert bench.failures("left") == 1
     assert bench.reports == [("left", f"an image was dropped: {SENTENCE}")]
 
 
+class NothingFinite(Estimator):
+    """An estimator that says nothing that is finite."""
+
+    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+        estimates = super().estimate(crops)
+        estimates.betas[:] = np.nan
+        return estimates
+
+
+def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
+    bench = Bench(Pipeline(NothingFinite(nano, backend="eager"), FullImageDetector, AT_ONCE))
+    done = bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=())
+    assert len(done["left"][1].people) == 0
+    report = bench.statistics.report({})["left"]
+    assert (report.failed, report.people_left_out) == (0, 1)
+    ((name, sentence),) = bench.reports
+    assert name == "left"
+    assert "a person was left out: what the network says of them is not finite" in sentence
+
+
 def test_a_detector_that_throws_costs_the_image(nano: Smpler) -> None:
     bench = Bench(Pipeline(Estimator(nano, backend="eager"), Thrower, AT_ONCE))
-    assert bench.worker.process({"left": Arrival(image(1), camera_info())}, mesh=()) == {}
+    assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
     assert bench.reports == [
         ("left", "an image was dropped: RuntimeError: the network is gone"),
     ]
@@ -226,26 +247,22 @@ def box(label: str, score: float, *, x: float = 30) -> SimpleNamespace:
     )
 
 
-def test_a_box_with_a_score_and_an_empty_label_is_a_person() -> None:
-    unlabelled = box("person", 0.75)
-    unlabelled.results[0].hypothesis.class_id = ""
-    found = boxes_from_message(SimpleNamespace(detections=[unlabelled]), ("person",))
-    assert found.scores.tolist() == [0.75]
-
-
-def test_boxes_of_people_are_taken_from_detections() -> None:
-    message = SimpleNamespace(
-        detections=[box("person", 0.75), box("dog", 0.9), box("", 0.0, x=50.0)]
-    )
-    found = boxes_from_message(message, ("person",))
-    assert found.boxes_xyxy.tolist() == [[20, 0, 40, 40], [40, 0, 60, 40]]
-    assert found.scores.tolist() == [0.75, 1.0]
-
-
 def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
     bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
     detections = SimpleNamespace(detections=[box("person", 0.9)])
     for second in (1, 2):
-        arrival = Arrival(image(second), camera_info(), detections=detections)
+        arrival = Arrival(image(second), (camera_info(),), detections=detections)
         done = bench.worker.process({"left": arrival}, mesh=())
     assert done["left"][1].people.boxes_xyxy.tolist() == [[20, 0, 40, 40]]
+
+
+def test_a_box_that_is_none_costs_itself_alone_and_is_counted(nano: Smpler) -> None:
+    bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
+    detections = SimpleNamespace(detections=[box("person", 0.9, x=np.nan), box("person", 0.9)])
+    for second in (1, 2):
+        arrival = Arrival(image(second), (camera_info(),), detections=detections)
+        done = bench.worker.process({"left": arrival}, mesh=())
+    assert done["left"][1].people.boxes_xyxy.tolist() == [[20, 0, 40, 40]]
+    assert bench.statistics.report({})["left"].boxes_left_out == 2
+    ((_, sentence),) = bench.reports
+    assert "boxes of people must be finite" in sentence

@@ -1,0 +1,142 @@
+"""Frames of one camera from its messages, and what is doubtful of them, said once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.camera_info import Size
+from smpler_model.cameras.depth import Metres
+from smpler_model.cameras.encodings import DEFAULT_YUV422, Yuv422
+from smpler_model.cameras.messages import (
+    Message,
+    camera_from_info,
+    decode_depth,
+    decode_image,
+    stamp_ns_of,
+)
+from smpler_model.frames import Frame
+
+Say = Callable[[str], None]
+"""Gets a sentence for the user."""
+
+_NAMELESS = "camera"
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """What a user says of a camera's images.
+
+    Attributes:
+        rectified: whether they are rectified, which no message says.
+        yuv422: the order of the bytes in images that are labelled `yuv422`.
+    """
+
+    rectified: bool = False
+    yuv422: Yuv422 = DEFAULT_YUV422
+
+
+class FrameReader:
+    """Makes frames of messages, the same for the live node, bags and the command line.
+
+    What costs an image is raised. What does not is said at its first time: depth that cannot be
+    used, a lens that is not known, a frame without a name. State is what has been said.
+    """
+
+    def __init__(
+        self,
+        settings: ImageSettings | None = None,
+        say: Say | None = None,
+        *,
+        name: str = "",
+    ) -> None:
+        """Prepare.
+
+        Args:
+            settings: what is known of the images.
+            say: gets what is doubtful.
+            name: of the camera, for the frame of images that name none.
+        """
+        self._settings = settings or ImageSettings()
+        self._say = say
+        self._name = name.strip("/").replace("/", "_") or _NAMELESS
+        self._said: set[str] = set()
+
+    def read(
+        self, image: Message, infos: Sequence[Message] = (), depth: Message | None = None
+    ) -> Frame:
+        """Return the frame for the pipeline, stamped and named as the image.
+
+        Args:
+            image: a `sensor_msgs/Image` or `CompressedImage`.
+            infos: the camera's `sensor_msgs/CameraInfo`s, the newest last; that which fits the
+                image's size is taken.
+            depth: an aligned depth image, raw or compressed; None where there is none.
+
+        Raises:
+            ValueError: the image cannot be read, or no calibration fits it.
+        """
+        rgb = decode_image(image, yuv422=self._settings.yuv422, note=self._note)
+        size = rgb.shape[1], rgb.shape[0]
+        return Frame(
+            rgb=rgb,
+            stamp_ns=stamp_ns_of(image),
+            frame_id=self._frame_id(image.header.frame_id),
+            camera=self._find_camera(infos, size),
+            depth_m=None if depth is None else self._read_depth(depth, size),
+        )
+
+    def _find_camera(self, infos: Sequence[Message], size: Size) -> Camera | None:
+        """Return the newest camera for images of a size; where none is, the newest."""
+        newest: Camera | None = None
+        for index, info in enumerate(reversed(infos)):
+            notes: list[str] = []
+            rectified = self._settings.rectified
+            camera = camera_from_info(
+                info, rectified=rectified, image_size=size, note=notes.append
+            )
+            if camera is not None and (camera.width, camera.height) == size:
+                for sentence in notes:
+                    self._note(sentence)
+                return camera
+            newest = camera if index == 0 else newest
+        return newest
+
+    def _read_depth(self, message: Message, size: Size) -> Metres | None:
+        try:
+            depth_m = decode_depth(message)
+        except ValueError as error:
+            self._note(f"images go on without depth: {error}", kind="depth")
+            return None
+        if depth_m.shape != size[::-1]:
+            self._note(
+                f"images go on without depth: it must be as large as the image, "
+                f"{size[0]}x{size[1]}, got {depth_m.shape[1]}x{depth_m.shape[0]}; register it to "
+                "the image",
+                kind="depth",
+            )
+            return None
+        return depth_m
+
+    def _frame_id(self, given: str) -> str:
+        """Return the name of the image's frame as TF has it: neither empty nor with a slash."""
+        frame_id = given.lstrip("/")
+        if not frame_id:
+            self._note(
+                f"images must name their frame, got an empty frame_id: results are in "
+                f"'{self._name}'; let the camera's driver set frame_id"
+            )
+            return self._name
+        if frame_id != given:
+            self._note(
+                f"names of frames begin with no slash in ROS 2, got '{given}': results are in "
+                f"'{frame_id}'; correct the driver's frame_id"
+            )
+        return frame_id
+
+    def _note(self, sentence: str, kind: str = "") -> None:
+        """Say something at its first time; of a kind, whatever came first."""
+        if (kind or sentence) in self._said:
+            return
+        self._said.add(kind or sentence)
+        if self._say:
+            self._say(sentence)

@@ -1,0 +1,58 @@
+"""Several sources as a run's examples."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from smpler_model.network.smpler import BackboneModel
+from training.data.mixed import Mixed
+from training.data.source import ExampleSource, Validation
+from training.learning.processes import Processes
+from training.settings import TrainSettings
+
+
+class MixedSource(ExampleSource[Mixed]):
+    """Some people of each source in every batch.
+
+    Each source goes through its own people at its own pace; a run's epoch is one of the first.
+    """
+
+    def __init__(
+        self, settings: TrainSettings, processes: Processes, sources: Sequence[ExampleSource[Any]]
+    ) -> None:
+        """Join sources.
+
+        Args:
+            settings: of the run.
+            processes: that learn together.
+            sources: with the number of people that they give a batch as theirs.
+        """
+        super().__init__(settings, processes)
+        self.sources = sources
+        self.facts = {
+            f"{name} {number}": value
+            for number, source in enumerate(sources)
+            for name, value in source.facts.items()
+        }
+
+    @property
+    def examples(self) -> int:
+        """People of an epoch, of all sources."""
+        return self.sources[0].steps_per_epoch * self.share * self.processes.count
+
+    def batches(self, first: int, last: int) -> Iterator[list[Mixed]]:
+        """Give the batches of the steps; see the base class."""
+        each = [source.batches(first, last) for source in self.sources]
+        for batches in zip(*each, strict=True):
+            yield [Mixed(tuple(parts)) for parts in zip(*batches, strict=True)]
+
+    def validate(self, model: BackboneModel) -> Validation:
+        """Return the errors on all sources, those after the first under names with a number."""
+        found = [source.validate(model) for source in self.sources]
+        errors = dict(found[0].errors)
+        for number, other in enumerate(found[1:], 1):
+            errors |= {f"{name}-{number}": value for name, value in other.errors.items()}
+        return Validation(errors, found[0].chooses)
+
+    def show(self) -> Any:  # noqa: ANN401 - what the first source shows
+        """Return people of the first source's validation."""
+        return self.sources[0].show()

