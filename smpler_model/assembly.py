@@ -113,7 +113,9 @@ def detector_factory(values: Values, device: torch.device) -> CreateDetector:
             raise ValueError(
                 "the detector onnx needs a file, got none; set detector_weights to its path"
             )
-        shared = OnnxDetector(weights, score_threshold=score, threads=_int(values, "threads"))
+        shared = OnnxDetector(
+            weights, score_threshold=score, device=device, threads=_int(values, "threads")
+        )
     else:
         shared = TorchvisionDetector(weights or None, device=device, score_threshold=score)
     return lambda: shared
