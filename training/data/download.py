@@ -87,8 +87,8 @@ def fetch_by_https(address: str, target: Path) -> None:
         if error.code in _REFUSED:
             raise OSError(
                 f"{address} must be readable by everybody, got {error}; the storage does not "
-                "allow it now: fetch it with the azcopy command of the data's authors, or give another "
-                "copy with --server"
+                "allow it now: fetch it with the azcopy command of the data's authors, or give "
+                "another copy with --server"
             ) from error
         if error.code != _NOTHING_LEFT:
             raise OSError(f"{address} must be there, got {error}; check the name") from error
