@@ -25,8 +25,6 @@ StartNode = Callable[..., NodeProcess]
 DOMAINS = range(1, 102)  # their ports keep clear of those that Linux gives to other programs
 
 
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what runs over live ROS as slow."""
     for item in items:

@@ -6,9 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from smpler_model.detectors.learned import DetectorError
-from smpler_model.detectors.onnx_detector import OnnxDetector
+from smpler_model.detectors.onnx_detector import (
+    CPU_PROVIDER,
+    CUDA_PROVIDER,
+    OnnxDetector,
+    choose_providers,
+)
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -162,9 +168,19 @@ def test_a_graph_that_fails_when_it_runs(tmp_path: Path) -> None:
             {"scaling": "bgr"},
             "scaling must be one of bgr_bytes, bgr_imagenet, rgb_unit, rgb_imagenet, got",
         ),
-        ({"providers": ["TpuExecutionProvider"]}, "providers must be among .*CPUExecution.* got"),
     ],
 )
 def test_settings_that_cannot_be(yolox: Path, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DetectorError, match=message):
         OnnxDetector(yolox, **settings)
+
+
+def test_the_detector_runs_where_the_network_does(caplog: pytest.LogCaptureFixture) -> None:
+    both = (CUDA_PROVIDER, CPU_PROVIDER)
+    assert choose_providers(torch.device("cpu"), both) == [CPU_PROVIDER]
+    expected = [(CUDA_PROVIDER, {"device_id": 1}), CPU_PROVIDER]
+    assert choose_providers(torch.device("cuda", 1), both) == expected
+    assert not caplog.records
+    assert choose_providers(torch.device("cuda"), (CPU_PROVIDER,)) == [CPU_PROVIDER]
+    (record,) = caplog.records
+    assert "install onnxruntime-gpu" in record.message
