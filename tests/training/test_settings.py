@@ -52,9 +52,7 @@ def test_mistakes_are_explained(override: str, message: str) -> None:
     ],
 )
 def test_what_needs_crops_is_not_ignored_with_photos(name: str) -> None:
-    with pytest.raises(
-        ValueError, match=rf"{name} needs crops.*, got tsv; leave it out"
-    ):
+    with pytest.raises(ValueError, match=rf"{name} needs crops.*, got tsv; leave it out"):
         load_settings(PHOTOS, [f"{name}=32"])
 
 
