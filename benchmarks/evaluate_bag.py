@@ -21,10 +21,9 @@ from smpler_model.body.smpl import Body
 from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
-from smpler_model.parameters import check_values
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
-from smpler_ros.bags.config import USUAL_OUTPUTS, EvaluationConfig
 from smpler_ros.bags.engine import Engine
+from smpler_ros.bags.settings import USUAL_OUTPUTS, EvaluationSettings
 from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
 
 
@@ -46,7 +45,7 @@ class Result:
         return f"| {' | '.join(numbers)} |"
 
 
-def measure(bag: Path, short: Path, folder: Path, config: EvaluationConfig) -> Result:
+def measure(bag: Path, short: Path, folder: Path, config: EvaluationSettings) -> Result:
     """Evaluate a bag after a short one, with everything loaded."""
     engine = Engine(config)
     evaluate_bag(short, folder / "warm_up", config, engine)
@@ -83,15 +82,13 @@ def main() -> None:
         else:
             scene = SceneBagConfig(duration_s=arguments.seconds, rate_hz=10)
             write_scene_bag(bag, Body(body), scene)
-        values = check_values(
-            {
-                "model": str(checkpoint),
-                "threads": arguments.threads,
-                "backend": arguments.backend,
-                "device": "cpu",
-            }
+        usual = EvaluationSettings(
+            model=str(checkpoint),
+            threads=arguments.threads,
+            backend=arguments.backend,
+            device="cpu",
+            boxes="truth",
         )
-        usual = EvaluationConfig(values=values, boxes="truth")
         cases = {
             "people, tf": replace(usual, outputs=("people", "tf")),
             "usual (meshes, skeletons)": replace(usual, outputs=USUAL_OUTPUTS),

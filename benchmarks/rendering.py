@@ -10,7 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,8 @@ from torch import Generator, Tensor
 from smpler_model.body.builtin import BUILTIN_BODY_PATH
 from smpler_model.drawing.raster import rasterise
 from smpler_model.drawing.shading import draw_people
-from smpler_model.parameters import default_values
-from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
 from smpler_ros.camera.scene_player import Film
+from smpler_ros.camera.scene_settings import SceneSettings, make_film
 from synthetic.camera.photograph import Wardrobe, photograph
 from synthetic.camera.raster_batch import Fragments, rasterise_batch
 from synthetic.camera.sensor import draw_sensors, expose
@@ -169,12 +168,12 @@ def measure_batches(scene: Scene, seconds: float) -> list[Row]:
 
 def measure_camera(seconds: float) -> list[Row]:
     """Time the synthetic camera's images: all that it renders, truth and depth included."""
-    values = default_values(SYNTHETIC_CAMERA_PARAMETERS) | {"loop": 30.0, "rendering": "live"}
+    settings = SceneSettings(loop=30.0, rendering="live")
     rows = []
     for size in (FRAME, (1280, 720)):
         for motion in ("still", "pan"):
             film = make_film(
-                values | {"width": size[0], "height": size[1], "camera_motion": motion}
+                replace(settings, width=size[0], height=size[1], camera_motion=motion)
             )
             # Over the whole loop: people come and go.
             places = itertools.cycle(range(0, film.length, 15))

@@ -1,56 +1,54 @@
-"""Pipelines from parameters: the same for node, bag evaluator and command line."""
+"""Pipelines from settings: the same for node, bag evaluator and command line."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import torch
 
-from smpler_model.body.smpl_file import Gender, load_chosen_body
+from smpler_model.body.smpl_file import load_chosen_body
 from smpler_model.checkpoints.files import load_model
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model
-from smpler_model.detectors.detector import Detector, FullImageDetector
+from smpler_model.detectors.detector import Detector, FullImageDetector, GivenBoxes
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.onnx_detector import OnnxDetector
 from smpler_model.detectors.torchvision_detector import TorchvisionDetector
-from smpler_model.inference.backends import Backend, Precision
 from smpler_model.inference.estimator import Estimator
 from smpler_model.network.smpler import Smpler
-from smpler_model.parameters import Values
 from smpler_model.people.smoothing import OneEuro, SmoothingConfig
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.settings.pipeline import ModelSettings, PipelineSettings
 
 CreateDetector = Callable[[], Detector]
 
 
-def build_pipeline(values: Values, create_detector: CreateDetector | None = None) -> Pipeline:
-    """Load everything that the parameters name.
+def build_pipeline(
+    settings: PipelineSettings, create_detector: CreateDetector | None = None
+) -> Pipeline:
+    """Load everything that the settings name.
 
     Args:
-        values: of all `parameters.PARAMETERS`, as `parameters.check_values` returns them; others
-            are ignored.
+        settings: of the pipeline.
         create_detector: gives each camera its detector instead of the one that is named.
 
     Raises:
         ValueError: a model, body, detector or device that cannot be used; the message says why.
         OSError: a file that cannot be read.
     """
-    if _int(values, "threads"):
-        torch.set_num_threads(_int(values, "threads"))
-    device = choose_device(_str(values, "device"))
-    detector = create_detector or detector_factory(values, device)
-    exported = _str(values, "exported")
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    device = choose_device(settings.device)
+    detector = create_detector or detector_factory(settings, device)
     estimator = Estimator(
-        load_named_model(values),
+        load_named_model(settings),
         device,
-        backend=cast(Backend, values["backend"]),
-        precision=cast(Precision, values["precision"]),
-        exported=Path(exported) if exported else None,
+        backend=settings.backend,
+        precision=settings.precision,
+        exported=Path(settings.exported) if settings.exported else None,
     )
     # A GPU prepares each size of batch; the CPU only has to touch its memory once.
-    estimator.warm_up(_int(values, "max_people") if device.type == "cuda" else 1)
-    return Pipeline(estimator, detector, pipeline_config(values))
+    estimator.warm_up(settings.max_people if device.type == "cuda" else 1)
+    return Pipeline(estimator, detector, pipeline_config(settings))
 
 
 def choose_device(name: str) -> torch.device:
@@ -66,7 +64,7 @@ def choose_device(name: str) -> torch.device:
     except RuntimeError:
         device = None
     if device is None or device.type not in ("cpu", "cuda"):
-        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got '{name}'; choose one")
+        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, got '{name}'")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ValueError(
@@ -76,15 +74,15 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def load_named_model(values: Values) -> Smpler:
-    """Load the model and the body that the parameters name.
+def load_named_model(settings: ModelSettings) -> Smpler:
+    """Load the model and the body that the settings name.
 
     Raises:
         ValueError: a file that does not fit.
         OSError: a file that cannot be read.
     """
-    name = _str(values, "model")
-    body = load_chosen_body(_str(values, "body"), cast(Gender, _str(values, "gender")))
+    name = settings.model
+    body = load_chosen_body(settings.body, settings.gender)
     if name in SHIPPED_MODELS:
         return load_shipped_model(name, body)
     if not Path(name).is_file():
@@ -95,14 +93,16 @@ def load_named_model(values: Values) -> Smpler:
     return load_model(name, body=body)
 
 
-def detector_factory(values: Values, device: torch.device) -> CreateDetector:
+def detector_factory(settings: PipelineSettings, device: torch.device) -> CreateDetector:
     """Return what gives each camera its detector; those that remember nothing are shared.
 
     Raises:
         ValueError: weights that are missing or do not fit.
     """
-    kind, weights = _str(values, "detector"), _str(values, "detector_weights")
-    score = _float(values, "detection_score")
+    if settings.boxes_are_given:
+        return GivenBoxes
+    kind, weights = settings.detector, settings.detector_weights
+    score = settings.detection_score
     if kind == "motion":
         return MotionDetector
     if kind == "full_image":
@@ -113,47 +113,35 @@ def detector_factory(values: Values, device: torch.device) -> CreateDetector:
             raise ValueError(
                 "the detector onnx needs a file, got none; set detector_weights to its path"
             )
-        shared = OnnxDetector(weights, score_threshold=score, threads=_int(values, "threads"))
+        shared = OnnxDetector(weights, score_threshold=score, threads=settings.threads)
     else:
         shared = TorchvisionDetector(weights or None, device=device, score_threshold=score)
     return lambda: shared
 
 
-def pipeline_config(values: Values) -> PipelineConfig:
-    """Return the pipeline's settings."""
+def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
+    """Return what the settings say of the pipeline's steps."""
     usual = SmoothingConfig()
     smoothing = SmoothingConfig(
-        rotations=OneEuro(_float(values, "rotation_cutoff"), usual.rotations.speed_gain),
-        bearing=OneEuro(_float(values, "bearing_cutoff"), usual.bearing.speed_gain),
-        depth=OneEuro(_float(values, "depth_cutoff"), usual.depth.speed_gain),
-        shape_time_s=_float(values, "shape_time"),
+        rotations=OneEuro(settings.rotation_cutoff, usual.rotations.speed_gain),
+        bearing=OneEuro(settings.bearing_cutoff, usual.bearing.speed_gain),
+        depth=OneEuro(settings.depth_cutoff, usual.depth.speed_gain),
+        shape_time_s=settings.shape_time,
     )
-    least_score = min(TrackerConfig.start_score, _float(values, "detection_score"))
-    if values["detector"] == "topic":  # whoever sends boxes has chosen them
+    least_score = min(TrackerConfig.start_score, settings.detection_score)
+    if settings.boxes_are_given:  # whoever gives them has chosen them
         least_score = 0.0
     return PipelineConfig(
         tracker=TrackerConfig(
             start_score=least_score,
             sure_score=least_score,
-            confirm_frames=_int(values, "confirm_frames"),
-            lost_s=_float(values, "lost_after"),
-            min_iou=_float(values, "min_iou"),
+            confirm_frames=settings.confirm_frames,
+            lost_s=settings.lost_after,
+            min_iou=settings.min_iou,
         ),
-        smoothing=smoothing if values["smoothing"] else None,
-        crop_margin=_float(values, "crop_margin"),
-        assumed_fov_deg=_float(values, "fov"),
-        max_people=_int(values, "max_people"),
-        coast=bool(values["coast"]),
+        smoothing=smoothing if settings.smoothing else None,
+        crop_margin=settings.crop_margin,
+        assumed_fov_deg=settings.fov,
+        max_people=settings.max_people,
+        coast=settings.coast,
     )
-
-
-def _str(values: Values, name: str) -> str:
-    return cast(str, values[name])
-
-
-def _float(values: Values, name: str) -> float:
-    return cast(float, values[name])
-
-
-def _int(values: Values, name: str) -> int:
-    return cast(int, values[name])

@@ -109,6 +109,8 @@ class FrameResult:
         camera: that the people were placed with; not `calibrated` where it was assumed.
         people: who was found.
         timings_ms: what each step took; of the batch, where several cameras shared it.
+        left_out: a sentence for each person who was detected or tracked and is not among `people`,
+            because something of them is not finite or cannot be placed.
     """
 
     stamp_ns: int
@@ -116,3 +118,4 @@ class FrameResult:
     camera: Camera
     people: People
     timings_ms: dict[str, float] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()

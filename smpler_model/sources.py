@@ -4,54 +4,29 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.bags.cameras import WITHOUT, CameraSettings
+from smpler_model.bags.cameras import with_settings
 from smpler_model.bags.files import check_one_recording
 from smpler_model.bags.reader import is_bag, open_bag
 from smpler_model.cameras.camera import Camera
-from smpler_model.cameras.encodings import decode_picture
+from smpler_model.cameras.encodings import ImageError, Rgb, decode_picture
+from smpler_model.cameras.picture_header import PictureHeader, read_header
+from smpler_model.cameras.turning import turn_camera, turn_image
 from smpler_model.frames import Frame
+from smpler_model.settings.bag import WITHOUT, BagSettings
 from smpler_model.source import Report, Source, SourceError
+from smpler_model.video_files import is_cut
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 _FOLDER_RATE_HZ = 30.0
-
-
-@dataclass(frozen=True)
-class TopicNames:
-    """Which topics of a bag to read; empty names are found, `none` means without.
-
-    Attributes:
-        image: of the images.
-        info: of their CameraInfo.
-        depth: of the aligned depth images.
-        settings: what is known of the camera besides.
-    """
-
-    image: str = ""
-    info: str = ""
-    depth: str = ""
-    settings: CameraSettings = field(default_factory=CameraSettings)
-
-    def check_unneeded(self, name: str) -> None:
-        """Refuse names, and depth, for an input that has no topics.
-
-        Raises:
-            SourceError: something was asked for that only a bag has.
-        """
-        named = {self.image, self.info, self.depth} - {"", WITHOUT}
-        if named or self.settings.use_depth:
-            raise SourceError(
-                f"{name} must be a bag to have topics and depth images, and is none; give a bag, "
-                "or leave topics and use_depth out"
-            )
+_NEARLY = 0.9  # of the frames that a video promises: it may round
 
 
 @contextmanager
@@ -59,7 +34,8 @@ def open_source(
     name: str,
     camera: Camera | None = None,
     *,
-    topics: TopicNames | None = None,
+    image_topic: str = "",
+    settings: BagSettings | None = None,
     report: Report | None = None,
 ) -> Iterator[Source]:
     """Open an input, and close it in the end.
@@ -67,7 +43,8 @@ def open_source(
     Args:
         name: of an image, a folder of images, a video file, a bag, or the number of a camera.
         camera: calibration of what took the images, if known; it goes before a bag's.
-        topics: of a bag.
+        image_topic: of a bag; if empty, the only one.
+        settings: how a bag is read.
         report: gets a sentence for each image that is left out because it cannot be read, and on
             what is doubtful; they are logged as warnings if None.
 
@@ -75,39 +52,76 @@ def open_source(
         SourceError: there is no such input, or nothing that can be read.
     """
     path, report = Path(name), report or logging.getLogger(__name__).warning
-    if topics and (name.isdigit() or (path.exists() and not is_bag(path))):
-        topics.check_unneeded(name)
+    settings = settings or BagSettings()
+    if name.isdigit() or (path.exists() and not is_bag(path)):
+        _check_unneeded(name, image_topic, settings)
     if name.isdigit():
-        yield from _open_video(int(name), f"camera {name}", camera)
+        yield from _open_video(int(name), f"camera {name}", camera, report)
     elif not path.exists():
         raise SourceError(
             f"the input must be a file, a folder or a camera number, got {name}; check the path"
         )
     elif is_bag(path):
-        yield from _open_bag(path, camera, topics or TopicNames(), report)
+        yield from _open_bag(path, camera, image_topic, settings, report)
     elif path.is_dir():
         yield _folder(path, camera, report)
     elif path.suffix.lower() in IMAGE_SUFFIXES:
-        frame = Frame(read_image(path), 0, camera=camera)
+        frame = _read_frame(path, 0, camera)
         names = {frame.stamp_ns: path.stem}
         yield Source(iter([frame]), 1, _FOLDER_RATE_HZ, is_sequence=False, names=names)
     else:
-        yield from _open_video(name, name, camera)
+        yield from _open_video(name, name, camera, report)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image file as (h, w, 3) uint8 RGB.
+    """Read an image file as (h, w, 3) uint8 RGB, turned as EXIF says.
 
     Raises:
         SourceError: the file is no image.
         OSError: it cannot be read.
     """
+    return _read_stored(path)[0]
+
+
+def _read_frame(path: Path, stamp_ns: int, camera: Camera | None) -> Frame:
+    """Return the frame of an image file, as EXIF turns it, and the calibration with it.
+
+    Calibrations are of sensors, which know nothing of EXIF. One that has the size of the turned
+    image alone was made with turned images.
+
+    Raises:
+        ValueError: the file is no image, or not of the calibration's size.
+        OSError: it cannot be read.
+    """
+    rgb, header = _read_stored(path)
+    if camera is not None and (camera.width, camera.height) == (header.width, header.height):
+        camera = turn_camera(camera, header.orientation)
+    return Frame(rgb, stamp_ns, camera=camera)
+
+
+def _read_stored(path: Path) -> tuple[Rgb, PictureHeader]:
+    """Return the image in a file, as EXIF turns it, and what its head says."""
     content = np.fromfile(path, np.uint8)
-    image = decode_picture(content, cv2.IMREAD_COLOR)
-    if image is None:
+    try:
+        image = decode_picture(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except ImageError as error:
+        raise SourceError(f"{path}: {error}") from None
+    header = read_header(content)
+    if image is None or header is None:
         got = "something else" if len(content) else "an empty one"
         raise SourceError(f"{path} must be an image file, got {got}; remove or repair it")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    return turn_image(rgb, header.orientation), header
+
+
+def _check_unneeded(name: str, image_topic: str, settings: BagSettings) -> None:
+    """Refuse topics, and depth, for an input that has no topics."""
+    named = {image_topic, settings.info_topic, settings.depth_topic} - {"", WITHOUT}
+    if named or settings.use_depth:
+        raise SourceError(
+            f"{name} must be a bag to have topics and depth images, and is none; give a bag, "
+            "or leave topics and use_depth out"
+        )
 
 
 def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
@@ -134,7 +148,7 @@ def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> It
     read = 0
     for stamp_ns, path in paths.items():
         try:
-            frame = Frame(read_image(path), stamp_ns, camera=camera)
+            frame = _read_frame(path, stamp_ns, camera)
         except (ValueError, OSError) as error:
             report(f"an image is left out: {error}")
             continue
@@ -148,15 +162,12 @@ def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> It
 
 
 def _open_bag(
-    path: Path, camera: Camera | None, topics: TopicNames, report: Report
+    path: Path, camera: Camera | None, image_topic: str, settings: BagSettings, report: Report
 ) -> Iterator[Source]:
     with open_bag(path) as bag:
-        camera_topics = bag.choose_camera(topics.image, topics.info, topics.depth)
-        chosen = topics.settings.apply(camera_topics)
+        topics = bag.choose_camera(image_topic, settings.info_topic, settings.depth_topic)
+        chosen = with_settings(topics, settings)
         rate_hz = bag.rate_hz(chosen) or _FOLDER_RATE_HZ
-        if bag.foreign:
-            named = ", ".join(f"{topic} ({kind})" for topic, kind in bag.foreign.items())
-            report(f"topics without messages of ROS are left out: {named}")
         if camera is not None:
             chosen = replace(chosen, info=None)
 
@@ -170,7 +181,9 @@ def _open_bag(
         yield Source(placed, chosen.count, min(max(rate_hz, 0.1), 1000.0), is_sequence=True)
 
 
-def _open_video(name: str | int, title: str, camera: Camera | None) -> Iterator[Source]:
+def _open_video(
+    name: str | int, title: str, camera: Camera | None, report: Report
+) -> Iterator[Source]:
     capture = cv2.VideoCapture(name)
     try:
         if not capture.isOpened():
@@ -183,18 +196,33 @@ def _open_video(name: str | int, title: str, camera: Camera | None) -> Iterator[
         promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         is_live = isinstance(name, int)
         count = promised if promised > 0 and not is_live else None
-        frames = _video_frames(capture, title, count, None if is_live else rate_hz, camera)
+        path = None if is_live else Path(str(name))
+        film = _Film(title, path, count, None if is_live else rate_hz)
+        frames = _video_frames(capture, film, camera, report)
         yield Source(frames, count, rate_hz, is_sequence=True)
     finally:
         capture.release()
 
 
+@dataclass(frozen=True)
+class _Film:
+    """A video, or what a camera sends.
+
+    Attributes:
+        title: its name in sentences.
+        path: of its file; None for a camera.
+        count: of the frames that the file promises; None where nobody knows.
+        rate_hz: of the file; None for a camera.
+    """
+
+    title: str
+    path: Path | None
+    count: int | None
+    rate_hz: float | None
+
+
 def _video_frames(
-    capture: cv2.VideoCapture,
-    title: str,
-    count: int | None,
-    rate_hz: float | None,
-    camera: Camera | None,
+    capture: cv2.VideoCapture, film: _Film, camera: Camera | None, report: Report
 ) -> Iterator[Frame]:
     """Give frames at the file's steady rate, which is what its players show; a camera's as now."""
     index = 0
@@ -202,12 +230,31 @@ def _video_frames(
         arrived, bgr = capture.read()
         if not arrived:
             break
-        stamp_ns = time.time_ns() if rate_hz is None else round(index * 1e9 / rate_hz)
+        stamp_ns = time.time_ns() if film.rate_hz is None else round(index * 1e9 / film.rate_hz)
         rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
         yield Frame(rgb, stamp_ns, camera=camera)
         index += 1
-    if index == 0 or (count is not None and index < 0.9 * count):
+    _check_end(film, index, report)
+
+
+def _check_end(film: _Film, got: int, report: Report) -> None:
+    """Tell a video that broke off from one that has fewer frames than it promises.
+
+    The promise is duration times rate where images do not come at a steady one.
+
+    Raises:
+        SourceError: it broke off: its file is shorter than it should be, half of the frames are
+            missing, or all.
+    """
+    if got and (film.count is None or got >= _NEARLY * film.count):
+        return
+    is_half = film.path is not None and film.count is not None and 2 * got >= film.count
+    if not is_half or film.path is None or is_cut(film.path):
         raise SourceError(
-            f"{title} must have {count or 'some'} frames, got {index} before it broke off; what "
-            "was read so far is kept"
+            f"{film.title} must have {film.count or 'some'} frames, got {got} before it broke "
+            "off; what was read so far is kept"
         )
+    report(
+        f"{film.title} promises {film.count} frames and holds {got}, as videos of a variable rate "
+        "do; all of them were read"
+    )

@@ -49,6 +49,8 @@ class CropStyle:
         everyday: share of people who do what those of the synthetic scenes do; the others take any
             pose of `poses.draw_poses`, which are harder.
         companions: share of batches that show a second person.
+        close: share of cameras that are close, look down and are rolled, as for
+            `cameras.draw_cameras`.
         abstract: share of batches without a room.
         hidden: probability of each of three things that may stand before the person.
         truncated: probability of each side that the crop reaches beyond the photo there.
@@ -60,6 +62,7 @@ class CropStyle:
 
     everyday: float = 0.75
     companions: float = 0.15
+    close: float = 0.0
     abstract: float = 0.2
     hidden: float = 0.07
     truncated: float = 0.04
@@ -143,7 +146,7 @@ class CropRenderer:
     @torch.no_grad()
     def draw(self, b: int, generator: Generator) -> DrawnCrops:
         """Draw b crops from a CPU generator; the same seed gives the same crops."""
-        world_from_camera = draw_cameras(b, generator)
+        world_from_camera = draw_cameras(b, generator, self.style.close)
         person = self._draw_people(world_from_camera, torch.zeros(b, 2), generator)
         centre, side = draw_windows(person.vertices_m, generator, self.style)
         intrinsics = crop_intrinsics(centre, side, self.size)

@@ -22,6 +22,7 @@ class Style:
         chunk_messages: messages a chunk; 0 for none in chunks.
         compression: of chunks: `lz4` or empty.
         has_index: there is an index at the end.
+        has_message_index: the index tells which channels are in a chunk.
         definition: text of every schema; None for the right one.
         others: channels of other encodings beside, with a message each, by their encodings.
     """
@@ -31,6 +32,7 @@ class Style:
     chunk_messages: int = 8
     compression: str = ""
     has_index: bool = True
+    has_message_index: bool = True
     definition: str | None = None
     others: Sequence[str] = ()
 
@@ -101,7 +103,8 @@ def write_mcap(path: Path, sent: Sequence[Sent], style: Style = Style()) -> Path
             packed = chunk(inner, style.compression)
             times = [time_ns for _, time_ns, _ in part]
             head = struct.pack("<QQQQ", min(times), max(times), len(content), len(packed))
-            offsets = b"".join(struct.pack("<HQ", number, 0) for number, _, _ in part)
+            listed = part if style.has_message_index else []
+            offsets = b"".join(struct.pack("<HQ", number, 0) for number, _, _ in listed)
             sizes = struct.pack("<QQ", len(packed), len(inner))
             tail = text(offsets) + struct.pack("<Q", 0) + text(style.compression) + sizes
             indices.append(record(8, head + tail))

@@ -18,7 +18,7 @@ from training.learning.losses import LossWeights
 Device = Literal["auto", "cpu", "cuda"]
 
 _OF_CROPS = (
-    *("dense_share", "dense_weight", "dense_crops", "frame_weight", "length_weight"),
+    *("dense_share", "dense_weight", "dense_crops", "frame_weight"),
     *("refine_only", "vertex_step"),
 )
 _OF_CROPS_OR_PHOTOS = ("refined_crops", "early_size", "stage_weight")
@@ -57,6 +57,11 @@ class TrainSettings:
         learning_rate: at its highest.
         head_learning_rate: of all but the backbone, at its highest; as the backbone's if 0. A head
             that averages over hundreds of inputs leaves its place at a high rate.
+        correction_rate: of the layers that change an estimate, relative to that of their heads.
+            Each of their outputs is a sum over all of a head's channels, so that Adam's step,
+            which is as large for every weight, moves an estimate much further than others do.
+        still_share: share of the steps, the first, in which the backbone stays as it is: heads
+            that know nothing yet do not disturb what it learnt on photos. They are quicker, too.
         refine_only: whether backbone and first guess stay as `initial` has them, and the
             Transformer alone learns, which is quicker. For crops; their maps are not compared.
         optimiser: `adam` for all weights; `muon` for the backbone's convolutions, Adam for the
@@ -79,8 +84,8 @@ class TrainSettings:
             crops. The model's own rotations are relative to their parents: without it a wrong
             pelvis is made up for by a twisted spine.
         length_weight: weight of how far the columns of the blocks' corrections of rotations are
-            from unit length, while training on crops. The rotation that they stand for does not
-            depend on it, so nothing else holds it; the longer they are, the less a step turns.
+            from unit length. The rotation that they stand for does not depend on it, so nothing
+            else holds it; the longer they are, the less a step turns.
         refined_crops: crops of a process' batch that the Transformer sees, the first; all if 0.
         dense_crops: crops of a process' batch whose maps are compared, the first; all if 0.
         early_size: side in pixels that crops are shrunk to while the Transformer does not learn,
@@ -121,6 +126,8 @@ class TrainSettings:
     accumulate: int = 1
     learning_rate: float = 1e-3
     head_learning_rate: float = 0.0
+    correction_rate: float = 1.0
+    still_share: float = 0.0
     refine_only: bool = False
     optimiser: Literal["adam", "muon"] = "adam"
     muon_rate: float = 0.02
@@ -151,7 +158,8 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         counts = ("steps", "batch", "accumulate", "checkpoint_every", "evaluate_every", "threads")
-        for name in (*counts, "learning_rate", "muon_rate", "log_every", "vertex_step"):
+        rates = ("learning_rate", "muon_rate", "correction_rate")
+        for name in (*counts, *rates, "log_every", "vertex_step"):
             if getattr(self, name) <= 0:
                 raise ValueError(
                     f"{name} must be positive, got {getattr(self, name)}; change the configuration"
@@ -167,7 +175,8 @@ class TrainSettings:
             "stage_weight",
         ]
         not_negative += ["dense_weight", "frame_weight", "refined_crops", "dense_crops"]
-        for name in (*not_negative, "head_learning_rate", "dense_share", "first_guess_share"):
+        not_negative += ["head_learning_rate", "dense_share", "first_guess_share", "still_share"]
+        for name in not_negative:
             if getattr(self, name) < 0:
                 raise ValueError(
                     f"{name} must not be negative, got {getattr(self, name)}; change it"

@@ -12,9 +12,9 @@ from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame
 from smpler_model.inference.estimator import Estimator
-from smpler_model.parameters import check_values
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.sources import open_source, read_image
 
 Floats = NDArray[np.float64]
@@ -74,7 +74,7 @@ def load_observer(model: str) -> Observer:
         ValueError: a model that cannot be used.
         OSError: a file that cannot be read.
     """
-    return Observer(build_pipeline(check_values({"model": model}), GivenBoxes).estimator)
+    return Observer(build_pipeline(PipelineSettings(model=model), GivenBoxes).estimator)
 
 
 def look_at_photos(

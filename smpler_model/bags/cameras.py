@@ -1,19 +1,16 @@
 """Which topics of a bag belong to a camera, by type, name and content."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from smpler_model.bags.storage import Topic
 from smpler_model.cameras.encodings import DEFAULT_YUV422, DEPTH_ENCODINGS, Yuv422
 from smpler_model.cameras.messages import NS_PER_S, Message, is_compressed
+from smpler_model.settings.bag import BagSettings
 from smpler_model.source import SourceError
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-
-WITHOUT = "none"
-"""Name of a topic that is not to be read."""
 
 DEPTH_TOLERANCE_NS = 20_000_000
 """A depth image belongs to an image that was taken within this time, unless told otherwise."""
@@ -49,53 +46,25 @@ class CameraTopics:
     yuv422: Yuv422 = DEFAULT_YUV422
 
 
-@dataclass(frozen=True)
-class CameraSettings:
-    """What a user says of the cameras of a bag; None where the bag speaks for itself.
+def with_settings(camera: CameraTopics, settings: BagSettings) -> CameraTopics:
+    """Return a camera as the user says it is.
 
-    Attributes:
-        rectified: whether the images are rectified; by default their name tells.
-        use_depth: whether to take distances from depth images; by default where there are any.
-        pairing_tolerance: how far the stamps of an image and of its depth may be apart, seconds.
-        yuv422: the order of the bytes in images that are labelled `yuv422`.
+    Raises:
+        SourceError: depth is wanted where there is none.
     """
-
-    rectified: bool | None = None
-    use_depth: bool | None = None
-    pairing_tolerance: float = DEPTH_TOLERANCE_NS / NS_PER_S
-    yuv422: Yuv422 = DEFAULT_YUV422
-
-    def apply(self, camera: CameraTopics) -> CameraTopics:
-        """Return a camera as the user says it is.
-
-        Raises:
-            SourceError: depth is wanted where there is none.
-        """
-        if self.use_depth and camera.depth is None:
-            raise SourceError(
-                f"use_depth needs depth images that are aligned with {camera.image}, got none; "
-                "name their topic, or leave use_depth out"
-            )
-        return replace(
-            camera,
-            depth=None if self.use_depth is False else camera.depth,
-            rectified=camera.rectified if self.rectified is None else self.rectified,
-            depth_tolerance_ns=round(self.pairing_tolerance * NS_PER_S),
-            yuv422=self.yuv422,
+    wants_depth = settings.wants_depth
+    if wants_depth and camera.depth is None:
+        raise SourceError(
+            f"use_depth needs depth images that are aligned with {camera.image}, got none; "
+            "name their topic, or leave use_depth out"
         )
-
-
-def camera_settings(said: Mapping[str, Any], depth_topic: str = "") -> CameraSettings:
-    """Return what flags and files say of cameras.
-
-    Args:
-        said: values by the parameters' names, as far as there are any.
-        depth_topic: a name goes before `use_depth`; so does `none`.
-    """
-    settings = CameraSettings(
-        **{f.name: said[f.name] for f in fields(CameraSettings) if f.name in said}
+    return replace(
+        camera,
+        depth=None if wants_depth is False else camera.depth,
+        rectified=camera.rectified if settings.rectified is None else settings.rectified,
+        depth_tolerance_ns=round(settings.pairing_tolerance * NS_PER_S),
+        yuv422=settings.yuv422,
     )
-    return replace(settings, use_depth=depth_topic != WITHOUT) if depth_topic else settings
 
 
 def find_cameras(
@@ -131,13 +100,17 @@ def find_cameras(
 def find_info(image: str, topics: Mapping[str, Topic], *, alone: bool) -> tuple[str | None, bool]:
     """Return the CameraInfo topic of an image topic, and whether the images are rectified.
 
-    By ROS's convention it is called `camera_info` and lies beside the images. An only camera may
-    have an only CameraInfo elsewhere.
+    By ROS's convention it is called `camera_info` and lies beside the images. librealsense records
+    `image/data` and `info/camera_info`. An only camera may have an only CameraInfo elsewhere.
     """
     base = _without_transport(image)
     infos = [name for name, topic in topics.items() if topic.type == CAMERA_INFO and topic.count]
     rectified = is_rectified(base)
-    for name in (f"{base.rpartition('/')[0]}/camera_info", f"{base}/camera_info"):
+    beside = base.rpartition("/")[0]
+    for name in (
+        *(f"{beside}/camera_info", f"{base}/camera_info"),
+        f"{beside.rpartition('/')[0]}/info/camera_info",
+    ):
         if name in infos:
             return name, rectified
     return (infos[0] if alone and len(infos) == 1 else None), rectified

@@ -20,7 +20,7 @@ from smpler_model.bags.chunks import (
     size_of,
     valid_time,
 )
-from smpler_model.bags.storage import Definition, ros2_type
+from smpler_model.bags.storage import Definition, printable, ros2_type
 from smpler_model.bags.unpacking import MAX_UNPACKED, DamageError, unpack
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -61,7 +61,7 @@ class Mcap:
         if chunk.size > MAX_UNPACKED:
             raise DamageError(f"{chunk.size} bytes are in one record")
         file.seek(chunk.position)
-        content, reason = file.read(chunk.size), ""
+        content, reason = memoryview(file.read(chunk.size)), ""
         if chunk.is_packed:
             content, reason = _unpack_chunk(content)
         count = 0
@@ -71,7 +71,7 @@ class Mcap:
                 if (count := count + 1) > MAX_MESSAGES:
                     raise DamageError(f"more than {MAX_MESSAGES} messages are in one chunk")
                 if number in self._contents.channels:
-                    data = content[start + _MESSAGE_HEAD.size : end]
+                    data = bytes(content[start + _MESSAGE_HEAD.size : end])
                     yield number, valid_time(time_ns), data
                 elif number not in self._numbers:
                     reason = reason or "a message's channel is not there"
@@ -80,7 +80,7 @@ class Mcap:
         if reason:
             raise DamageError(reason)
 
-    def _learn(self, kind: int, record: bytes) -> None:
+    def _learn(self, kind: int, record: memoryview) -> None:
         fields = _Fields(record)
         number = fields.number("<H")
         if kind == _SCHEMA:
@@ -88,13 +88,14 @@ class Mcap:
             self._schemas.setdefault(number, (ros2_type(name), encoding, text))
             return
         name, schema_encoding, text = self._schemas.get(fields.number("<H"), ("", "", ""))
-        topic, encoding = fields.text(), fields.text() or _usual_encoding(schema_encoding)
+        topic = printable(fields.text())
+        encoding = printable(fields.text()) or _usual_encoding(schema_encoding)
         if number in self._numbers:
             return
         self._numbers.add(number)
         contents = self._contents
         if encoding not in _ENCODINGS or not name:
-            contents.foreign[topic] = encoding or "an unknown encoding"
+            contents.foreign[topic] = (encoding or "unknown") + ("" if name else " without a type")
             return
         channel = Channel(topic, name, _ENCODINGS[encoding])
         contents.channels[number] = channel
@@ -110,13 +111,13 @@ class Mcap:
         """
         end = size - _FOOTER_SIZE
         file.seek(max(end, 0))
-        footer = _Fields(file.read(_FOOTER_SIZE))
+        footer = _Fields(memoryview(file.read(_FOOTER_SIZE)))
         is_footer = (footer.number("<B"), footer.number("<Q")) == (_FOOTER, 20)
         start = footer.number("<Q")
         if not is_footer or not len(MAGIC) <= start < end or end - start > MAX_UNPACKED:
             raise DamageError("there is no index")
         file.seek(start)
-        content, chunks, messages = file.read(end - start), 0, -1
+        content, chunks, messages = memoryview(file.read(end - start)), 0, -1
         for kind, begin, finish in _records_in(content, "the index is damaged"):
             record = content[begin:finish]
             if kind in (_SCHEMA, _CHANNEL):
@@ -166,7 +167,7 @@ class Mcap:
             inventory.damaged(damage)
 
 
-def _records_in(content: bytes, reason: str) -> Iterator[tuple[int, int, int]]:
+def _records_in(content: memoryview, reason: str) -> Iterator[tuple[int, int, int]]:
     """Give kind, beginning and end of the records that follow each other.
 
     Raises:
@@ -207,7 +208,7 @@ def _statistics(fields: "_Fields") -> tuple[int, int, dict[int, int]]:
     return messages, chunks, dict(fields.pairs())
 
 
-def _unpack_chunk(record: bytes) -> tuple[bytes, str]:
+def _unpack_chunk(record: memoryview) -> tuple[memoryview, str]:
     """Return the records of a chunk, and what is wrong with it, empty for nothing."""
     fields = _Fields(record)
     fields.take(16)  # times
@@ -222,14 +223,14 @@ def _unpack_chunk(record: bytes) -> tuple[bytes, str]:
 class _Fields:
     """Reads the fields of a record one after the other."""
 
-    def __init__(self, record: bytes) -> None:
+    def __init__(self, record: memoryview) -> None:
         self._record, self._place = record, 0
 
     def number(self, form: str) -> int:
         return int(struct.unpack(form, self.take(struct.calcsize(form)))[0])
 
     def text(self) -> str:
-        return self.take(self.number("<I")).decode(errors="replace")
+        return bytes(self.take(self.number("<I"))).decode(errors="replace")
 
     def pairs(self) -> Iterator[tuple[int, int]]:
         """Give a map of channels' numbers."""
@@ -238,12 +239,12 @@ class _Fields:
             raise DamageError("a map is cut off")
         yield from _PAIR.iter_unpack(content)
 
-    def take(self, size: int) -> bytes:
+    def take(self, size: int) -> memoryview:
         taken = self._record[self._place : self._place + size]
         if len(taken) < size:
             raise DamageError("a record is cut off")
         self._place += size
         return taken
 
-    def rest(self) -> bytes:
+    def rest(self) -> memoryview:
         return self._record[self._place :]

@@ -71,9 +71,10 @@ class MessageDecoder:
             if raw.is_ros1:
                 return store.deserialize_ros1(data, raw.type)
             if data.startswith(ZSTD_MAGIC):  # no CDR begins so: each message is compressed
-                data, damage = unpack("zstd", data)
+                unpacked, damage = unpack("zstd", data)
                 if damage:
                     raise DamageError(damage)
+                return store.deserialize_cdr(unpacked, raw.type)
             return store.deserialize_cdr(data, raw.type)
         except Exception as error:  # rosbags raises what the wrong bytes lead to
             raise MessageError(

@@ -16,7 +16,6 @@ from smpler_model.bags.cameras import (
     CAMERA_INFO,
     COMPRESSED,
     IMAGE,
-    WITHOUT,
     CameraTopics,
     find_cameras,
     find_depth,
@@ -31,6 +30,7 @@ from smpler_model.bags.storage import BagFile, Definitions, Topic
 from smpler_model.cameras.frame_reader import FrameReader, ImageSettings, Say
 from smpler_model.cameras.messages import NS_PER_S, CameraInfos, Message
 from smpler_model.frames import Frame
+from smpler_model.settings.bag import WITHOUT
 from smpler_model.source import SourceError
 
 __all__ = ["BagMessage", "BagReader", "CameraTopics", "SourceError", "Topic", "is_bag", "open_bag"]
@@ -183,11 +183,14 @@ class BagReader:
             report: gets what is left out and why.
             start_ns: the first recording time; None for the bag's.
             end_ns: the recording time to stop before; None for the bag's end.
-            note: gets what is doubtful of a camera's images, once.
+            note: gets what is doubtful of a camera's images or of the bag, once.
 
         Raises:
             SourceError: the bag breaks off, or no image can be read; all before was given.
         """
+        if note and self.foreign:
+            named = ", ".join(f"{topic} ({kind})" for topic, kind in self.foreign.items())
+            note(self.path.name, f"topics without messages of ROS are left out: {named}")
         topics = _topics_of(cameras)
         order = StampOrder(len(topics), last=[each.image for each in cameras])
         readers = [

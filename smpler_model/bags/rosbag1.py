@@ -14,7 +14,7 @@ from smpler_model.bags.chunks import (
     add_region,
     size_of,
 )
-from smpler_model.bags.storage import Definition, ros2_type
+from smpler_model.bags.storage import Definition, printable, ros2_type
 from smpler_model.bags.unpacking import MAX_UNPACKED, DamageError, unpack
 
 MAGIC = b"#ROSBAG V"
@@ -53,7 +53,7 @@ class Rosbag1:
         if chunk.size > MAX_UNPACKED:
             raise DamageError(f"{chunk.size} bytes are in one record")
         file.seek(chunk.position)
-        content, reason = file.read(chunk.size), ""
+        content, reason = memoryview(file.read(chunk.size)), ""
         if chunk.is_packed:
             content, reason = _unpack_chunk(content)
         place, count = 0, 0
@@ -68,17 +68,17 @@ class Rosbag1:
                     raise DamageError(f"more than {MAX_MESSAGES} messages are in one chunk")
                 number, time_ns = _number(header, b"conn"), _time(header, b"time")
                 if number in self._contents.channels:
-                    yield number, time_ns, content[start:place]
+                    yield number, time_ns, bytes(content[start:place])
                 else:
                     reason = reason or "a message's connection is not there"
             elif kind == _CONNECTION:
-                self._learn(header, content[start:place])
+                self._learn(header, bytes(content[start:place]))
         if reason:
             raise DamageError(reason)
 
     def _learn(self, header: Header, content: bytes) -> None:
         number, about = _number(header, b"conn"), _parse_header(content)
-        topic = _text(header, b"topic") or _text(about, b"topic")
+        topic = printable(_text(header, b"topic") or _text(about, b"topic"))
         kind, text = ros2_type(_text(about, b"type")), _text(about, b"message_definition")
         if number in self._contents.channels or not topic or not kind:
             return
@@ -101,12 +101,12 @@ class Rosbag1:
         if not len(_VERSION) < start <= size or size - start > MAX_UNPACKED:
             raise DamageError("there is no index")
         file.seek(start)
-        content, place = file.read(), 0
+        content, place = memoryview(file.read()), 0
         chunks, infos = self._contents.chunks, 0
         while place < len(content):
             record, begin, place = _parse_record(content, place)
             if _kind(record) == _CONNECTION:
-                self._learn(record, content[begin:place])
+                self._learn(record, bytes(content[begin:place]))
             elif _kind(record) == _CHUNK_INFO:
                 infos += 1
                 counts = dict(struct.iter_unpack("<II", _whole_pairs(content[begin:place])))
@@ -166,7 +166,7 @@ def _read_number(file: BinaryIO) -> int:
     return int(_NUMBER.unpack(data)[0])
 
 
-def _parse_record(content: bytes, place: int) -> tuple[Header, int, int]:
+def _parse_record(content: memoryview, place: int) -> tuple[Header, int, int]:
     """Return the header of a record, and where its content begins and ends."""
     try:
         begin = place + 4 + _NUMBER.unpack_from(content, place)[0]
@@ -176,7 +176,7 @@ def _parse_record(content: bytes, place: int) -> tuple[Header, int, int]:
         raise DamageError("a record is cut off") from error
     if end > len(content):
         raise DamageError("a record is cut off")
-    return _parse_header(content[place + 4 : begin]), start, end
+    return _parse_header(bytes(content[place + 4 : begin])), start, end
 
 
 def _parse_header(content: bytes) -> Header:
@@ -212,7 +212,7 @@ def _text(header: Header, name: bytes) -> str:
     return header.get(name, b"").decode(errors="replace")
 
 
-def _whole_pairs(content: bytes) -> bytes:
+def _whole_pairs(content: memoryview) -> memoryview:
     return content[: len(content) // 8 * 8]
 
 
@@ -227,12 +227,12 @@ def _indexed_chunk(file: BinaryIO, info: Header, channels: frozenset[int], size:
     return Chunk(position, start + length - position, True, start_ns, end_ns, channels)
 
 
-def _unpack_chunk(record: bytes) -> tuple[bytes, str]:
+def _unpack_chunk(record: memoryview) -> tuple[memoryview, str]:
     """Return the records of a chunk, and what is wrong with it, empty for nothing."""
     try:
         begin = 4 + _NUMBER.unpack_from(record)[0]
         content = record[begin + 4 :]
     except struct.error as error:
         raise DamageError("a record is cut off") from error
-    header = _parse_header(record[4:begin])
+    header = _parse_header(bytes(record[4:begin]))
     return unpack(_text(header, b"compression"), content, _number(header, b"size"))

@@ -1,6 +1,8 @@
 """Compressed bytes, unpacked within bounds: a few kB can stand for gigabytes."""
 
+import errno
 import importlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 MAX_UNPACKED = 256 * 1024**2
 """Bytes of one chunk or message; recorders write chunks of a few MB."""
 
+_LEFT_FREE = 512 * 1024**2  # bytes of a disk
 _PIECE, _PART = 64 * 1024, 1024 * 1024  # fed and taken at once; all before damage is kept
 _CODECS = {
     "bz2": (("bz2", "BZ2Decompressor"),),
@@ -23,7 +26,9 @@ class DamageError(Exception):
     """Something in a bag's file is not whole; the message says what, in a few words."""
 
 
-def unpack(compression: str, data: bytes, size: int | None = None) -> tuple[bytes, str]:
+def unpack(
+    compression: str, data: bytes | memoryview, size: int | None = None
+) -> tuple[memoryview, str]:
     """Unpack what can be unpacked.
 
     Args:
@@ -36,10 +41,10 @@ def unpack(compression: str, data: bytes, size: int | None = None) -> tuple[byte
         where nothing is.
     """
     if size is not None and size > MAX_UNPACKED:
-        return b"", f"{size} bytes are said to be in one chunk"
+        return memoryview(b""), f"{size} bytes are said to be in one chunk"
     limit = MAX_UNPACKED if size is None else size
     if compression in ("", "none"):
-        content, reason = data[: limit + 1], ""
+        content, reason = memoryview(data)[: limit + 1], ""
     else:
         content, reason = _unpack(compression, data, limit + 1)
     if len(content) > limit:
@@ -60,26 +65,44 @@ def unpack_file(path: Path, folder: Path) -> tuple[Path, str]:
         The file there, `walk_0.mcap`, as far as it unpacks, and what is wrong, empty for nothing.
 
     Raises:
-        OSError: it cannot be read, or not be written.
+        OSError: it cannot be read, or the disk is nearly full.
     """
     target = folder / path.stem
     with path.open("rb") as packed, target.open("wb") as file:
         try:
-            for part in _inflate("zstd", iter(lambda: packed.read(_PIECE), b"")):
+            for number, part in enumerate(
+                _inflate("zstd", iter(lambda: packed.read(_PIECE), b""))
+            ):
+                if number % 64 == 0:
+                    _check_space(folder)
                 file.write(part)
         except DamageError as error:
             return target, str(error)
     return target, ""
 
 
+def _check_space(folder: Path) -> None:
+    """Leave some space for others: a few MB can stand for a whole disk of zeros.
+
+    Raises:
+        OSError: there is not more.
+    """
+    if shutil.disk_usage(folder).free < _LEFT_FREE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
 def copy_files(paths: list[Path], folder: Path) -> Path:
-    """Copy files into a folder, and return the first's copy."""
+    """Copy files into a folder, and return the first's copy.
+
+    Raises:
+        OSError: they cannot be read, or the disk is full.
+    """
     for path in paths:
         shutil.copyfile(path, folder / path.name)
     return folder / paths[0].name
 
 
-def _unpack(compression: str, data: bytes, limit: int) -> tuple[bytes, str]:
+def _unpack(compression: str, data: bytes | memoryview, limit: int) -> tuple[memoryview, str]:
     """Return at most `limit` bytes, and what is wrong with them."""
     unpacked = bytearray()
     pieces = (data[place : place + _PIECE] for place in range(0, len(data), _PIECE))
@@ -89,11 +112,11 @@ def _unpack(compression: str, data: bytes, limit: int) -> tuple[bytes, str]:
             if len(unpacked) >= limit:
                 break
     except DamageError as error:
-        return bytes(unpacked[:limit]), str(error)
-    return bytes(unpacked[:limit]), ""
+        return memoryview(unpacked)[:limit], str(error)
+    return memoryview(unpacked)[:limit], ""
 
 
-def _inflate(compression: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _inflate(compression: str, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     """Give unpacked bytes in parts of at most `_PART`.
 
     Raises:
@@ -122,4 +145,4 @@ def _decompressor(compression: str) -> Any:  # noqa: ANN401 - one of several cla
             return getattr(importlib.import_module(module), name)()
         except ImportError:
             continue
-    raise DamageError(f"a chunk is compressed by '{compression[:20]}', which cannot be undone")
+    raise DamageError(f"a chunk is compressed by {compression[:20]!r}, which cannot be undone")

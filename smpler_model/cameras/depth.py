@@ -6,7 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.cameras.encodings import Buffer, ImageError, decode_picture, lay_over
+from smpler_model.cameras.encodings import (
+    MOST_LETTERS,
+    Buffer,
+    ImageError,
+    decode_picture,
+    lay_over,
+)
 
 Metres = NDArray[np.float32]
 
@@ -42,7 +48,7 @@ def decode_raw_depth(
     if encoding != _METRES and encoding not in _MILLIMETRES:
         raise ImageError(
             "a depth image's encoding must be 32FC1 (metres) or 16UC1 (millimetres), got "
-            f"'{encoding}'; choose the camera's depth topic"
+            f"'{encoding[:MOST_LETTERS]}'; choose the camera's depth topic"
         )
     kind = np.dtype(np.float32 if encoding == _METRES else np.uint16)
     stored = kind.newbyteorder(">" if is_bigendian else "<")
@@ -112,6 +118,6 @@ def _read_png(content: NDArray[np.uint8], image_format: str) -> NDArray[np.uint1
         got = "none" if picture is None else f"{picture.shape} {picture.dtype}"
         raise ImageError(
             f"a compressed depth image must hold a 16-bit PNG of one channel, got {got} (format "
-            f"'{image_format}'); choose the camera's compressedDepth topic"
+            f"'{image_format[:MOST_LETTERS]}'); choose the camera's compressedDepth topic"
         )
     return np.asarray(picture)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from smpler_model.cameras.camera_info import Note
-from smpler_model.cameras.picture_header import read_size
+from smpler_model.cameras.picture_header import read_header
 
 Rgb = NDArray[np.uint8]
 Bytes = NDArray[np.uint8]
@@ -33,6 +33,9 @@ DEFAULT_YUV422: Yuv422 = "uyvy"  # as sensor_msgs/image_encodings defines yuv422
 YUV422 = "yuv422"
 DEPTH_ENCODINGS = frozenset({"16UC1", "32FC1"})
 """Encodings of depth images by REP 118."""
+
+MOST_LETTERS = 60
+"""Of a message's text, which may be of any length, that a sentence repeats."""
 
 MOST_PIXELS = 1 << 26
 """Of an image: 67 million. A picture of a megabyte can claim a thousand times as many."""
@@ -113,7 +116,6 @@ _SENSOR_BITS = (10, 12, 14)
 _STRETCH_PERCENT = (0.5, 99.5)
 _SAMPLE_PIXELS = 1 << 16  # that are looked at for the stretch
 _MOST_ROW_SURPLUS = 255  # bytes: rows are aligned to 256 at the most
-_MOST_LETTERS = 60  # of a message's text that a sentence repeats
 _JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _LONGEST_TAIL = 4096  # cameras fill up the last block they send
 
@@ -150,6 +152,8 @@ def decode_raw(
         ImageError: an unknown encoding, no pixels or too many, a wrong step, too few bytes.
     """
     content = np.frombuffer(data, np.uint8)
+    if encoding not in ENCODINGS and (plain := encoding.lower().replace("-", "_")) in ENCODINGS:
+        encoding = plain  # RGB8 and YUV422-YUY2 are about, too
     if encoding in _HALF_PLANES:
         return _decode_half_planes(encoding, height, width, step, content, note)
     if encoding == _FULL_PLANES:
@@ -158,7 +162,7 @@ def decode_raw(
     if encoding not in _PACKINGS:
         raise ImageError(
             f"the image's encoding must be one of {', '.join(sorted(ENCODINGS))}, got "
-            f"'{encoding[:_MOST_LETTERS]}'; convert it or choose another topic"
+            f"'{encoding[:MOST_LETTERS]}'; convert it or choose another topic"
         )
     if encoding == YUV422:
         encoding = _choose_yuv422(yuv422, note)
@@ -188,7 +192,7 @@ def decode_compressed(image_format: str, data: Buffer) -> Rgb:
     if "compressedDepth" in image_format:
         raise ImageError(
             "the image must be a colour image, got a depth image "
-            f"('{image_format[:_MOST_LETTERS]}'); name the camera's colour topic"
+            f"('{image_format[:MOST_LETTERS]}'); name the camera's colour topic"
         )
     _check_colour(original)
     content = np.frombuffer(data, np.uint8)
@@ -197,7 +201,7 @@ def decode_compressed(image_format: str, data: Buffer) -> Rgb:
     if picture is None or picture.dtype not in (np.uint8, np.uint16):
         raise ImageError(
             f"a compressed image must hold a whole JPEG or PNG picture, got {len(content)} bytes "
-            f"of something else (format '{image_format[:_MOST_LETTERS]}'); check what sends it"
+            f"of something else (format '{image_format[:MOST_LETTERS]}'); check what sends it"
         )
     is_mosaic = original in BAYER_ENCODINGS
     pixels = _eight_bits(picture, grey=picture.ndim == 2 and not is_mosaic)
@@ -214,10 +218,10 @@ def decode_picture(content: NDArray[np.uint8], flags: int) -> NDArray[Any] | Non
     Raises:
         ImageError: it says that it has more than `MOST_PIXELS`.
     """
-    size = read_size(content)
-    if size is None:
+    header = read_header(content)
+    if header is None:
         return None
-    _check_pixels(*size)
+    _check_pixels(header.width, header.height)
     try:
         return cv2.imdecode(content, flags)
     except cv2.error:  # what OpenCV cannot decode, and what it has no memory for

@@ -14,118 +14,71 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from smpler_model.commands.command import INTERRUPTED, Commands
-from smpler_model.commands.flags import add_flag, add_flags, fill_values, read_given
+from smpler_model.commands.flags import add_flags, read_settings
 from smpler_model.commands.words import counted
-from smpler_model.parameters import PARAMETERS, Value
-from smpler_model.ros_parameters import BAG_PARAMETERS, choose
+from smpler_model.settings.run import RunSettings
 
 if TYPE_CHECKING:
     from smpler_model.commands.runner import FileOutputs
     from smpler_model.frames import Frame
     from smpler_model.source import Source
 
-_OVERLAY_MESH = replace(
-    *choose("overlay_mesh"), description="Draw bodies, not only skeletons, which is quicker."
-)
-
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
-        "run", help="find people in an image, folder, video, bag, or before a camera"
+        "run",
+        help="find people in an image, folder, video, bag, or in front of a camera",
+        usage="%(prog)s [options] input",
     )
     parser.add_argument("input", help="a file, a folder of images, a bag, or a camera's number")
-    parser.add_argument("--frames", type=_count, metavar="N", help="stop after so many frames")
-    _add_output_flags(parser)
-    calibration = parser.add_argument_group("calibration")
-    calibration.add_argument(
-        "--camera-info",
-        type=Path,
-        metavar="FILE",
-        help="calibration as ROS's camera_calibration writes it; goes before a bag's",
-    )
-    rectified, *depth = BAG_PARAMETERS
-    add_flag(calibration, rectified, "as the name of a bag's topic says, else no")
-    bag = parser.add_argument_group("topics of a bag")
-    bag.add_argument("--image-topic", default="", metavar="NAME", help="default: the only one")
-    bag.add_argument(
-        "--info-topic", default="", metavar="NAME", help="default: beside the images; or none"
-    )
-    bag.add_argument(
-        "--depth-topic",
-        default="",
-        metavar="NAME",
-        help="aligned depth images; default: found by name; or none",
-    )
-    for parameter, usual in zip(depth, ("where a bag has them", "", ""), strict=True):
-        add_flag(bag, parameter, usual)
-    add_flags(parser)
-    parser.set_defaults(run=run)
-
-
-def _add_output_flags(parser: argparse.ArgumentParser) -> None:
-    output = parser.add_argument_group("output")
-    output.add_argument(
+    parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="default: NAME_smpler in this folder"
     )
-    output.add_argument("--overwrite", action="store_true", help="replace an earlier run's files")
-    output.add_argument("--results", choices=("jsonl", "npz"), default="jsonl")
-    output.add_argument(
-        "--overlay",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="a video, or images, of what was found. Default: yes.",
-    )
-    add_flag(output, _OVERLAY_MESH)
-    output.add_argument("--mesh", choices=("glb", "obj"), default="", help="also write meshes")
-    output.add_argument(
-        "--mesh-frame",
-        type=int,
-        action="append",
-        metavar="N",
-        help="only of this frame, counted from 0; may be repeated",
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run's files")
+    add_flags(parser, RunSettings)
+    parser.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Find people and write files.
 
     Returns:
-        0, or 130 where Ctrl-C ended it; what was computed is kept.
+        0; 1 where not a single frame has a result; 130 where Ctrl-C ended it. What was computed is
+        kept.
 
     Raises:
         ValueError: an input, model, body or parameter that does not fit.
         OSError: a file that cannot be read or written.
         DeviceMemoryError: a network that does not fit; what was computed is kept.
     """
-    given = read_given(chosen, (*PARAMETERS, *BAG_PARAMETERS, _OVERLAY_MESH))
-    values = fill_values(given)
-    _check_mesh_frame(chosen)
+    settings = read_settings(chosen, RunSettings)
     folder = _choose_folder(chosen)
     # Said before OpenCV opens a video: its libraries would print what is reported here in words.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     # Imported here so that `--help` need not wait for PyTorch.
-    from smpler_model.bags.cameras import camera_settings
     from smpler_model.cameras.calibration import read_camera_info
-    from smpler_model.sources import TopicNames, open_source
+    from smpler_model.sources import open_source
 
     _check_input_stays(chosen.input, folder)
     camera = None
-    if chosen.camera_info:
-        rectified = bool(given.get("rectified", False))
-        camera = read_camera_info(chosen.camera_info, rectified=rectified)
-    settings = camera_settings(given, chosen.depth_topic)
-    topics = TopicNames(chosen.image_topic, chosen.info_topic, chosen.depth_topic, settings)
+    if settings.camera_info:
+        rectified = bool(settings.rectified)
+        camera = read_camera_info(Path(settings.camera_info), rectified=rectified)
     with (
         closing(_LeftOut()) as left_out,
-        open_source(chosen.input, camera, topics=topics, report=left_out) as source,
+        open_source(
+            chosen.input,
+            camera,
+            image_topic=settings.image_topic,
+            settings=settings,
+            report=left_out,
+        ) as source,
     ):
-        if chosen.frames:
-            source = _shorten(source, chosen.frames)
-        overlay_mesh = bool(given.get(_OVERLAY_MESH.name, _OVERLAY_MESH.default))
-        config = _output_config(chosen, folder, overlay_mesh=overlay_mesh)
-        return _process(source, values, config)
+        if settings.frames:
+            source = _shorten(source, settings.frames)
+        return _process(source, settings, _file_outputs(settings, folder), left_out)
 
 
 class _LeftOut:
@@ -145,19 +98,24 @@ class _LeftOut:
                 _warn(f"{count} times in all: {text}")
 
 
-def _process(source: "Source", values: dict[str, Value], config: "FileOutputs") -> int:
+def _process(
+    source: "Source", settings: RunSettings, config: "FileOutputs", left_out: _LeftOut
+) -> int:
     from smpler_model.assembly import build_pipeline
     from smpler_model.commands.runner import Outputs, run_source
     from smpler_model.step_times import StepTimes
 
-    pipeline = build_pipeline(values if source.is_sequence else _for_one_image(values))
+    pipeline = build_pipeline(settings if source.is_sequence else _for_one_image(settings))
     faces = pipeline.estimator.model.body.faces.cpu().numpy()
     times = StepTimes()
     outputs = Outputs(config, source, faces, times)
     progress = partial(tqdm, total=source.count, unit="frame", dynamic_ncols=True)
     status, people = 0, 0
     try:
-        _, people = run_source(source, pipeline, outputs, times, progress)
+        done = run_source(source, pipeline, outputs, times, progress, left_out)
+        people = done.people
+        if done.frames and done.failed == done.frames:
+            return 1
     except KeyboardInterrupt:
         status = INTERRUPTED
         _warn(f"interrupted after {counted(times.frames, 'frame')}; what was computed is kept")
@@ -166,36 +124,28 @@ def _process(source: "Source", values: dict[str, Value], config: "FileOutputs") 
             sys.stdout.write(f"{times.table()}\n")
             sys.stdout.write(f"{counted(times.frames, 'frame')}, results in {config.folder}\n")
     if not people and not status:
-        _warn(_explain_nobody(values, source))
+        _warn(_explain_nobody(settings, source))
     return status
 
 
-def _for_one_image(values: dict[str, Value]) -> dict[str, Value]:
+def _for_one_image(settings: RunSettings) -> RunSettings:
     """Nobody can be confirmed by later images, or smoothed."""
-    if values["detector"] == "motion":
+    if settings.detector == "motion":
         raise ValueError(
             "the detector motion needs a sequence, got one image; use --detector full_image for "
             "a person who fills it, or torchvision"
         )
-    return values | {"confirm_frames": 1, "smoothing": False}
+    return replace(settings, confirm_frames=1, smoothing=False)
 
 
-def _explain_nobody(values: dict[str, Value], source: "Source") -> str:
-    if values["detector"] == "motion":
+def _explain_nobody(settings: RunSettings, source: "Source") -> str:
+    if settings.detector == "motion":
         return (
             "nobody was found: the detector motion looks for people who move before a camera that "
             "stands still, and learns the background from the first images"
         )
     hint = "" if source.is_sequence else "; if a person fills the image, use --detector full_image"
-    return f"nobody was found by the detector {values['detector']}{hint}"
-
-
-def _check_mesh_frame(chosen: argparse.Namespace) -> None:
-    if chosen.mesh_frame and not chosen.mesh:
-        raise ValueError(
-            "--mesh-frame chooses among the frames of --mesh, got it alone; add --mesh glb or "
-            "--mesh obj"
-        )
+    return f"nobody was found by the detector {settings.detector}{hint}"
 
 
 def _choose_folder(chosen: argparse.Namespace) -> Path:
@@ -226,15 +176,13 @@ def _check_input_stays(given: str, folder: Path) -> None:
             )
 
 
-def _output_config(
-    chosen: argparse.Namespace, folder: Path, *, overlay_mesh: bool
-) -> "FileOutputs":
+def _file_outputs(settings: RunSettings, folder: Path) -> "FileOutputs":
     from smpler_model.commands.runner import FileOutputs
     from smpler_model.drawing.overlay import RenderStyle
 
-    style = RenderStyle(mesh=overlay_mesh) if chosen.overlay else None
-    frames = frozenset(chosen.mesh_frame or ())
-    return FileOutputs(folder, chosen.results, style, chosen.mesh, frames)
+    style = RenderStyle(mesh=settings.overlay_mesh) if settings.overlay else None
+    frames = frozenset(settings.mesh_frame)
+    return FileOutputs(folder, settings.results, style, settings.mesh or "", frames)
 
 
 def _shorten(source: "Source", frames: int) -> "Source":
@@ -247,13 +195,6 @@ def _first(frames: "Iterator[Frame]", count: int) -> "Iterator[Frame]":
         yield frame
         if index + 1 == count:
             return
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
-    return number
 
 
 def _warn(text: str) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from smpler_model.bags.reader import open_bag
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import Evaluation
 from smpler_ros.bags.inputs import choose_input
@@ -20,6 +19,7 @@ from smpler_ros.bags.run_files import (
     lock_folder,
     write_summary,
 )
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.summary import summarise
 from smpler_ros.bags.video import write_videos
 
@@ -39,7 +39,7 @@ class Progress:
 def evaluate_bag(
     bag: Path,
     folder: Path,
-    config: EvaluationConfig,
+    config: EvaluationSettings,
     engine: Engine | None = None,
     *,
     resume: bool = False,

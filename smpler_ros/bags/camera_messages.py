@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from smpler_model.drawing.overlay import RenderStyle, draw_result
 from smpler_model.frames import Frame, FrameResult
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.segments import SegmentedBag
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.transforms import MOVING
 from smpler_ros.messages.convert import header_message, person_array_message, transforms_message
 from smpler_ros.messages.images import camera_info_message, image_message, jpeg_message
@@ -30,7 +30,7 @@ class CameraMessages:
         image: str,
         namespace: str,
         bag: SegmentedBag,
-        config: EvaluationConfig,
+        config: EvaluationSettings,
         model: str,
         faces: NDArray[np.integer],
     ) -> None:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from smpler_model.assembly import build_pipeline, choose_device, detector_factory
 from smpler_model.body.smpl import Body
-from smpler_model.detectors.detector import Detections, Detector, GivenBoxes
+from smpler_model.detectors.detector import Detections, Detector
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.pipeline import Pipeline
-from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.settings import EvaluationSettings
 
 
 class RecordingDetector:
@@ -47,22 +47,16 @@ class RecordingDetector:
 class Engine:
     """What several bags share."""
 
-    def __init__(self, config: EvaluationConfig) -> None:
+    def __init__(self, config: EvaluationSettings) -> None:
         """Load the network and the detector.
 
         Raises:
             ValueError: a model, body, detector or device that cannot be used.
             OSError: a file that cannot be read.
         """
-        self._name = Path(str(config.values["model"])).stem
-        if config.boxes == "truth":
-            create: type[GivenBoxes] | None = GivenBoxes
-        else:
-            create = None
-        self._create_detector = create or detector_factory(
-            config.values, choose_device(str(config.values["device"]))
-        )
-        self._pipeline = build_pipeline(config.values, self._create_detector)
+        self._name = Path(config.model).stem
+        self._create_detector = detector_factory(config, choose_device(config.device))
+        self._pipeline = build_pipeline(config, self._create_detector)
 
     @property
     def body(self) -> Body:

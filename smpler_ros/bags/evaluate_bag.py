@@ -151,7 +151,7 @@ def _report_damage(outcome: Outcome) -> None:
         _say(summary["damage"])
     for entry in summary.get("notes", ()):
         _say(f"{entry['topic']}: {entry['note']}")
-    for entry in summary["left_out"]:
+    for entry in (*summary["left_out"], *summary["people_left_out"]):
         _say(f"{entry['topic']}: {counted(entry['count'], 'time')}: {entry['reason']}")
 
 

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import islice
 
 from smpler_model.bags.reader import SourceError
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame, FrameResult, People
+from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
 from smpler_ros.bags.camera_messages import CameraMessages, find_namespaces
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine, RecordingDetector
 from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.records import FrameRecord, person_rows, with_truth
-from smpler_ros.bags.run_files import STATE, RunFiles
+from smpler_ros.bags.run_files import STATE, LogEntry, RunFiles
 from smpler_ros.bags.run_state import Arrays, RunState
 from smpler_ros.bags.run_statistics import RunStatistics
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.transforms import TransformCopy
 
 Frames = Iterator[tuple[str, Frame]]
@@ -44,7 +45,7 @@ class Evaluation:
         self,
         source: Input,
         engine: Engine,
-        config: EvaluationConfig,
+        config: EvaluationSettings,
         files: RunFiles,
         checkpoint: RunState,
     ) -> None:
@@ -70,7 +71,7 @@ class Evaluation:
             for name in self._names
         }
         self._accuracy = {
-            name: CameraAccuracy(engine.body, config.min_iou) for name in source.truths
+            name: CameraAccuracy(engine.body, config.match_iou) for name in source.truths
         }
         self.tally, self.damage, self.checkpoint = (
             RunStatistics(),
@@ -146,7 +147,7 @@ class Evaluation:
             advance(len(batch))
             if should_stop():
                 return False
-            if time.monotonic() - self._saved >= self._config.checkpoint_s:
+            if time.monotonic() - self._saved >= self._config.checkpoint_every:
                 self.save()
 
     def _process(self, batch: Batch, timings_ms: dict[str, float]) -> None:
@@ -158,7 +159,7 @@ class Evaluation:
             results = self._pipeline.process_batch(
                 batch,
                 mesh=self._config.needs_mesh,
-                report=lambda name, error: faults.update({name: _explain(error)}),
+                report=lambda name, error: faults.update({name: self._explain(name, error)}),
             )
             for result in results.values():
                 timings_ms |= result.timings_ms
@@ -169,7 +170,7 @@ class Evaluation:
             raise
         with _measure(timings_ms, "write"):
             for name, frame in batch.items():
-                self._log(name, faults.get(name, ""))
+                self._log(name, faults.get(name, ""), results.get(name))
                 if name in results:
                     self._write(name, frame, results[name], truths.get(name), pairs.get(name))
         self._files.timings.write_rows(
@@ -203,12 +204,28 @@ class Evaluation:
         result = results[name]
         return self._accuracy[name].compare(result.stamp_ns, result.people, truths[name])
 
-    def _log(self, name: str, fault: str) -> None:
-        if fault:
-            self.tally.leave_out(name, fault)
-        found = fault or self._detector(name).last
-        assert found is not None
-        self._files.log(found)
+    def _explain(self, name: str, error: Exception) -> str:
+        """Return a sentence for what one image failed of.
+
+        Raises:
+            DeviceMemoryError: that is what it was, and the next images would fail as well.
+        """
+        if isinstance(error, DeviceMemoryError):
+            raise error
+        step = "the detector" if self._detector(name).last is None else "the pipeline"
+        return f"{step} failed: {type(error).__name__}: {error}"
+
+    def _log(self, name: str, fault: str, result: FrameResult | None) -> None:
+        left_out = () if result is None else result.left_out
+        entry = LogEntry(self._detector(name).last, fault, left_out)
+        self._count(name, entry)
+        self._files.log(entry)
+
+    def _count(self, name: str, entry: LogEntry) -> None:
+        if entry.fault:
+            self.tally.leave_out(name, entry.fault)
+        for sentence in entry.left_out:
+            self.tally.leave_out_person(name, sentence)
 
     def _write(
         self,
@@ -241,12 +258,15 @@ class Evaluation:
             state.follow_clock(frame.stamp_ns)
             if name in self._source.truths:
                 self._source.truths[name].at(frame.stamp_ns)  # it follows the clock, too
-            if isinstance(logged, str):
-                self.tally.leave_out(name, logged)
+            self._count(name, logged)
+            if logged.found is None:
                 continue
+            found = logged.found
             if self._detector(name).remembers_images:
-                logged = state.detector.detect(frame.rgb)
-            state.tracker.update(frame.stamp_ns, logged)
+                found = state.detector.detect(frame.rgb)
+            # A tracker that failed then fails now, and starts anew as it did.
+            with suppress(Exception) if logged.fault else nullcontext():
+                state.track(frame, found)
         for purpose, arrays in self.checkpoint.arrays.items():
             kind, _, name = purpose.partition("/")
             if kind == "smoother":
@@ -287,10 +307,6 @@ def gather(frames: Frames, cameras: int) -> Iterator[Batch]:
         raise
     if batch:
         yield batch
-
-
-def _explain(error: Exception) -> str:
-    return f"the detector failed: {type(error).__name__}: {error}"
 
 
 @contextmanager

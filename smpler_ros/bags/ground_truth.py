@@ -19,7 +19,6 @@ from smpler_model.frames import People
 from smpler_ros.messages.convert import people_from_message
 
 PEOPLE_TYPE = "smpler_msgs/msg/SmplPersonArray"
-WITHOUT = "none"
 
 STAMP_TOLERANCE_NS = 1_000_000
 """The truth is that of an image whose stamp is no farther from its own."""

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from smpler_model.bags.cameras import with_settings
 from smpler_model.bags.reader import BagReader, CameraTopics, SourceError
-from smpler_ros.bags.config import EvaluationConfig
+from smpler_model.settings.bag import WITHOUT
 from smpler_ros.bags.ground_truth import (
-    WITHOUT,
     TopicTruth,
     Truth,
     find_truth_topics,
     read_file_truths,
 )
+from smpler_ros.bags.settings import EvaluationSettings
 
 _FILE_SUFFIX = ".npz"
 
@@ -41,7 +42,7 @@ class Input:
         return sum(camera.count for camera in self.cameras)
 
 
-def choose_input(reader: BagReader, config: EvaluationConfig) -> Input:
+def choose_input(reader: BagReader, config: EvaluationSettings) -> Input:
     """Choose cameras and truth.
 
     Raises:
@@ -49,7 +50,7 @@ def choose_input(reader: BagReader, config: EvaluationConfig) -> Input:
         ValueError: a file of the truth that does not fit.
         OSError: a file that cannot be read.
     """
-    cameras = tuple(config.cameras.apply(camera) for camera in _choose_cameras(reader, config))
+    cameras = tuple(with_settings(camera, config) for camera in _choose_cameras(reader, config))
     names = [camera.image for camera in cameras]
     truths: dict[str, Truth] = {}
     if config.truth == WITHOUT:
@@ -69,16 +70,17 @@ def choose_input(reader: BagReader, config: EvaluationConfig) -> Input:
     return Input(reader, cameras, truths, found)
 
 
-def _choose_cameras(reader: BagReader, config: EvaluationConfig) -> tuple[CameraTopics, ...]:
-    if config.images:
-        if len(config.images) > 1 and (config.info or config.depth):
+def _choose_cameras(reader: BagReader, config: EvaluationSettings) -> tuple[CameraTopics, ...]:
+    if config.image_topic:
+        if len(config.image_topic) > 1 and (config.info_topic or config.depth_topic):
             raise SourceError(
                 "CameraInfo and depth topics can be named for one camera only, got "
-                f"{len(config.images)} cameras; evaluate them one by one"
+                f"{len(config.image_topic)} cameras; evaluate them one by one"
             )
         return tuple(
-            reader.choose_camera(image, config.info, config.depth) for image in config.images
+            reader.choose_camera(image, config.info_topic, config.depth_topic)
+            for image in config.image_topic
         )
-    if len(reader.cameras) > 1 and not config.info and not config.depth:
+    if len(reader.cameras) > 1 and not config.info_topic and not config.depth_topic:
         return reader.cameras
-    return (reader.choose_camera("", config.info, config.depth),)
+    return (reader.choose_camera("", config.info_topic, config.depth_topic),)

@@ -15,9 +15,9 @@ from smpler_model.bags.reader import SourceError, is_bag
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_ros.bags.accuracy import FIGURES
 from smpler_ros.bags.bag_run import Progress, Summary, evaluate_bag
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.run_files import STATE
+from smpler_ros.bags.settings import EvaluationSettings
 
 ATTEMPTS = 2
 """A bag that fails is tried so often."""
@@ -102,7 +102,7 @@ def make_jobs(bags: Sequence[Path], output: Path) -> list[Job]:
 
 def evaluate_in_turn(
     jobs: Sequence[Job],
-    config: EvaluationConfig,
+    config: EvaluationSettings,
     *,
     resume: bool,
     overwrite: bool,

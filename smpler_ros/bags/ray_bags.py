@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.many_bags import ATTEMPTS, Job, Outcome, Report, explain
 from smpler_ros.bags.run_files import choose_checkpoint, lock_folder
+from smpler_ros.bags.settings import EvaluationSettings
 
 LOCAL = "local"
 
@@ -25,7 +25,7 @@ _ANSWER_S = 10.0
 
 def evaluate_on_ray(
     jobs: Sequence[Job],
-    config: EvaluationConfig,
+    config: EvaluationSettings,
     *,
     address: str,
     workers: int | None,
@@ -151,7 +151,7 @@ def _require_answer(address: str) -> None:
         ) from None
 
 
-def _prepare(job: Job, config: EvaluationConfig, *, resume: bool, overwrite: bool) -> None:
+def _prepare(job: Job, config: EvaluationSettings, *, resume: bool, overwrite: bool) -> None:
     """Decide about an earlier run here, so that a task that runs again can always go on."""
     if not job.bag.exists():
         return  # the task says so
@@ -159,7 +159,7 @@ def _prepare(job: Job, config: EvaluationConfig, *, resume: bool, overwrite: boo
         choose_checkpoint(job.folder, config, job.bag, resume=resume, overwrite=overwrite)
 
 
-def _evaluate(job: Job, config: EvaluationConfig) -> Summary:
+def _evaluate(job: Job, config: EvaluationSettings) -> Summary:
     """Evaluate a bag in a worker."""
     return evaluate_bag(job.bag, job.folder, config, resume=True)
 

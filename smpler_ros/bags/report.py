@@ -81,6 +81,10 @@ def _notes(summary: Mapping[str, Any]) -> str:
         f"{entry['topic']}: left out {counted(entry['count'], 'time')}: {entry['reason']}"
         for entry in summary["left_out"]
     ]
+    notes += [
+        f"{entry['topic']}: {counted(entry['count'], 'time')}: {entry['reason']}"
+        for entry in summary["people_left_out"]
+    ]
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 
 

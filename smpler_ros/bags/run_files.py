@@ -8,12 +8,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.detectors.detector import Detections, detections_from
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.records import (
     FRAME_COLUMNS,
     PERSON_COLUMNS,
@@ -24,6 +24,7 @@ from smpler_ros.bags.records import (
 from smpler_ros.bags.run_state import RunState, load_checkpoint
 from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.segments import SegmentedBag
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.tables import GrowingFile, Table, read_rows
 
 BAG, STATE, SUMMARY, REPORT = "bag", "state.npz", "summary.json", "report.html"
@@ -32,6 +33,21 @@ PEOPLE, FRAMES, TIMINGS, DETECTIONS = (
     "detections.jsonl",
 )
 LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """What the detector found in an image, and what went wrong with it.
+
+    Attributes:
+        found: None where the detector failed.
+        fault: why the image has no result; empty where it has one.
+        left_out: a sentence for each person who is not in the result.
+    """
+
+    found: Detections | None
+    fault: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 class RunFiles:
@@ -46,7 +62,7 @@ class RunFiles:
         detections: log of what the detectors found, a line an image.
     """
 
-    def __init__(self, folder: Path, config: EvaluationConfig, checkpoint: RunState) -> None:
+    def __init__(self, folder: Path, config: EvaluationSettings, checkpoint: RunState) -> None:
         """Open them as they were at a checkpoint."""
         self.folder = folder
         self._lengths = checkpoint.lengths
@@ -71,17 +87,19 @@ class RunFiles:
         """Close the files; what was not committed is dropped from the bag."""
         self._stack.close()
 
-    def log(self, found: Detections | str) -> None:
-        """Log what was found in an image, or why the detector failed."""
-        entry: str | list[Any] = found if isinstance(found, str) else _boxes_and_scores(found)
-        self.detections.write(json.dumps(entry) + "\n")
+    def log(self, entry: LogEntry) -> None:
+        """Log what was found in an image."""
+        found = None if entry.found is None else _boxes_and_scores(entry.found)
+        line = {"found": found, "fault": entry.fault, "left_out": entry.left_out}
+        self.detections.write(json.dumps(line) + "\n")
 
-    def logged(self) -> Iterator[Detections | str]:
+    def logged(self) -> Iterator[LogEntry]:
         """Give what was logged."""
         with (self.folder / DETECTIONS).open() as file:
             for line in file:
                 entry = json.loads(line)
-                yield entry if isinstance(entry, str) else detections_from(*entry)
+                found = None if entry["found"] is None else detections_from(*entry["found"])
+                yield LogEntry(found, entry["fault"], tuple(entry["left_out"]))
 
     def restore(self, tally: RunStatistics) -> None:
         """Let a tally take what the tables hold."""
@@ -126,7 +144,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def choose_checkpoint(
-    folder: Path, config: EvaluationConfig, bag: Path, *, resume: bool, overwrite: bool
+    folder: Path, config: EvaluationSettings, bag: Path, *, resume: bool, overwrite: bool
 ) -> RunState:
     """Return where to go on, and remove what is not to be gone on with.
 

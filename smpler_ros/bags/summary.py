@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -12,11 +13,11 @@ from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, shipped_path
 from smpler_model.file_hashes import hash_each, hash_files
 from smpler_ros.bags.accuracy import CONVENTIONS
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import Evaluation
 from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.run_statistics import RunStatistics
+from smpler_ros.bags.settings import EvaluationSettings
 
 TIMES = ("rate_hz", "wall_s", "latency_ms", "versions")
 """Entries that differ from run to run."""
@@ -28,7 +29,7 @@ def summarise(
     evaluation: Evaluation,
     source: Input,
     engine: Engine,
-    config: EvaluationConfig,
+    config: EvaluationSettings,
     *,
     complete: bool,
 ) -> dict[str, Any]:
@@ -57,10 +58,8 @@ def summarise(
             camera.image: _camera(tally, camera.image) | _topics(camera)
             for camera in source.cameras
         },
-        "left_out": [
-            {"topic": topic, "reason": reason, "count": count}
-            for (topic, reason), count in tally.left_out.items()
-        ],
+        "left_out": _list_faults(tally.left_out),
+        "people_left_out": _list_faults(tally.people_left_out),
         "notes": [{"topic": topic, "note": note} for topic, note in tally.notes],
         "accuracy": _accuracy(tally, source, config),
         "configuration": describe_configuration(config),
@@ -71,18 +70,18 @@ def summarise(
     }
 
 
-def describe_configuration(config: EvaluationConfig) -> dict[str, Any]:
+def describe_configuration(config: EvaluationSettings) -> dict[str, Any]:
     """Return everything that was set."""
     return asdict(config)
 
 
-def hash_inputs(engine: Engine, config: EvaluationConfig) -> dict[str, Any]:
+def hash_inputs(engine: Engine, config: EvaluationSettings) -> dict[str, Any]:
     """Return the SHA-256 of the files that decide the results, and of the body's arrays."""
-    name = str(config.values["model"])
+    name = config.model
     model = shipped_path(name) if name in SHIPPED_MODELS else Path(name)
     hashes: dict[str, Any] = {"model": hash_files([model]), "body": engine.hash_body()}
     for purpose, path in (
-        ("detector", config.values["detector_weights"]),
+        ("detector", config.detector_weights),
         ("truth", config.truth),
     ):
         if path and Path(str(path)).is_file():
@@ -114,12 +113,19 @@ def _camera(tally: RunStatistics, camera: str) -> dict[str, Any]:
     }
 
 
+def _list_faults(faults: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    return [
+        {"topic": topic, "reason": reason, "count": count}
+        for (topic, reason), count in faults.items()
+    ]
+
+
 def _topics(camera: Any) -> dict[str, Any]:  # noqa: ANN401
     return {"info": camera.info, "depth": camera.depth, "rectified": camera.rectified}
 
 
 def _accuracy(
-    tally: RunStatistics, source: Input, config: EvaluationConfig
+    tally: RunStatistics, source: Input, config: EvaluationSettings
 ) -> dict[str, Any] | None:
     if not tally.errors:
         return None
@@ -131,7 +137,7 @@ def _accuracy(
         "conventions": CONVENTIONS
         | {
             "boxes": f"of the {config.boxes}",
-            "least overlap of a pair": config.min_iou,
+            "least overlap of a pair": config.match_iou,
             "truth": dict(source.truth_names),
         },
         "all": tally.errors[()].summary(),

@@ -1,6 +1,6 @@
 """What the synthetic camera publishes: each message is built only while somebody listens."""
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
@@ -14,9 +14,9 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import FrameResult
-from smpler_model.parameters import Value
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_player import Shot
+from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.messages.convert import header_message, person_array_message, set_transform
 from smpler_ros.messages.images import (
     camera_info_message,
@@ -36,17 +36,17 @@ _LINK_FROM_OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0,
 class SceneTopics:
     """The publishers of a synthetic camera. They last until `close`."""
 
-    def __init__(self, node: LifecycleNode, values: dict[str, Value], camera: Camera) -> None:
+    def __init__(self, node: LifecycleNode, settings: SceneSettings, camera: Camera) -> None:
         """Create the publishers.
 
         Args:
             node: that publishes.
-            values: its parameters.
+            settings: of the camera.
             camera: of the images.
         """
-        self._node, self._values, self._camera = node, values, camera
+        self._node, self._settings, self._camera = node, settings, camera
         self._types: MessageTypes = message_types_from_ros(serialize_message)
-        self._frame_id = cast(str, values["frame_id"])
+        self._frame_id = settings.frame_id
 
         def create(kind: type[Any], name: str, depth: int) -> LifecyclePublisher[Any]:
             return node.create_lifecycle_publisher(kind, name, QoSProfile(depth=depth))
@@ -55,7 +55,7 @@ class SceneTopics:
         self._compressed = create(CompressedImage, "image/compressed", _IMAGE_DEPTH)
         self._info = create(CameraInfo, "camera_info", _IMAGE_DEPTH)
         self._truth = create(SmplPersonArray, "ground_truth/people", _TRUTH_DEPTH)
-        self._depth = create(Image, "depth", _IMAGE_DEPTH) if values["publish_depth"] else None
+        self._depth = create(Image, "depth", _IMAGE_DEPTH) if settings.publish_depth else None
         self._lifecycle = [
             publisher
             for publisher in (self._image, self._compressed, self._info, self._truth, self._depth)
@@ -72,12 +72,12 @@ class SceneTopics:
     def is_watched(self) -> bool:
         """Tell whether anybody listens to something that needs an image."""
         return any(map(_is_heard, self._lifecycle)) or (
-            self._moves and _is_heard(self._moving) and bool(self._values["world_frame"])
+            self._moves and _is_heard(self._moving) and bool(self._settings.world_frame)
         )
 
     def place(self, world_from_camera: Floats, stamp_ns: int) -> None:
         """Publish the transforms that stay; `world_from_camera` (4, 4) is at the start."""
-        if not self._values["world_frame"]:
+        if not self._settings.world_frame:
             return
         optical = self._transform("link_frame", "frame_id", _LINK_FROM_OPTICAL, stamp_ns)
         transforms = [optical]
@@ -90,7 +90,7 @@ class SceneTopics:
         types, frame = self._types, shot.frame
         header = header_message(types, stamp_ns, self._frame_id)
         # What explains the image goes before it.
-        if self._moves and self._values["world_frame"] and _is_heard(self._moving):
+        if self._moves and self._settings.world_frame and _is_heard(self._moving):
             pose = self._link_transform(shot.truth.world_from_camera, stamp_ns)
             self._moving.publish(types.tf_message(transforms=[pose]))
         if _is_heard(self._info):
@@ -106,7 +106,7 @@ class SceneTopics:
         if _is_heard(self._image):
             self._image.publish(image_message(types, header, frame.rgb))
         if _is_heard(self._compressed):
-            quality = cast(int, self._values["jpeg_quality"])
+            quality = self._settings.jpeg_quality
             self._compressed.publish(jpeg_message(types, header, frame.rgb, quality))
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class SceneTopics:
 
     @property
     def _moves(self) -> bool:
-        return self._values["camera_motion"] != "still"
+        return self._settings.camera_motion != "still"
 
     def _link_transform(self, world_from_camera: Floats, stamp_ns: int) -> Message:
         world_from_link = world_from_camera @ np.linalg.inv(_LINK_FROM_OPTICAL)
@@ -128,9 +128,9 @@ class SceneTopics:
         self, parent: str, child: str, parent_from_child: Floats, stamp_ns: int
     ) -> Message:
         """Return a transform between frames that parameters name."""
-        header = header_message(self._types, stamp_ns, cast(str, self._values[parent]))
+        header = header_message(self._types, stamp_ns, getattr(self._settings, parent))
         message = self._types.transform_stamped(header=header)
-        message.child_frame_id = cast(str, self._values[child])
+        message.child_frame_id = getattr(self._settings, child)
         turn = Rotation.from_matrix(parent_from_child[:3, :3]).as_quat()
         place = parent_from_child[:3, 3]
         set_transform(message.transform, [*place.tolist(), *turn.tolist()])

@@ -8,15 +8,16 @@ import torch
 from rclpy.clock import ROSClock
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
 from smpler_ros.camera.scene_player import ClockWatch, Film, Player, PlayerHost
+from smpler_ros.camera.scene_settings import SceneSettings, make_film
 from smpler_ros.camera.scene_topics import SceneTopics
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.node.node_process import ManagedNode, run_node
-from smpler_ros.parameters.node_settings import NodeSettings
+from smpler_ros.parameters.ros_parameters import RosParameters
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 REPORT_PERIOD_S = 5.0
+LEAST_SHARE_LEFT_OUT = 0.05  # of the images; fewer are no reason to change anything
 
 
 class SyntheticCamera(ManagedNode):
@@ -30,8 +31,8 @@ class SyntheticCamera(ManagedNode):
         super().__init__(node_name)
         self._film: Film | None = None
         self._topics: SceneTopics | None = None
-        self._settings = NodeSettings(
-            self, SYNTHETIC_CAMERA_PARAMETERS, lambda: self._topics is not None, lambda _: None
+        self._ros_parameters = RosParameters(
+            self, SceneSettings, lambda: self._topics is not None, lambda _: None
         )
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -39,16 +40,19 @@ class SyntheticCamera(ManagedNode):
         self._reported = 0
         self._timer = create_steady_timer(self, REPORT_PERIOD_S, self._report)
 
+    @property
+    def _settings(self) -> SceneSettings:
+        return self._ros_parameters.settings
+
     def close(self) -> None:
         """Stop the thread."""
         self._stop_playing()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Make the scene and the publishers; say why if that fails."""
-        values = self._settings.values
         try:
-            self._film = make_film(values)
-            self._topics = SceneTopics(self, values, self._film.scene.camera)
+            self._film = make_film(self._settings)
+            self._topics = SceneTopics(self, self._settings, self._film.scene.camera)
         except Exception as error:  # rclpy itself would hide it
             self.get_logger().error(f"cannot configure: {error}")
             return FAILURE
@@ -74,7 +78,7 @@ class SyntheticCamera(ManagedNode):
             show=topics.publish,
             was_set=lambda: watch.was_set() and not clock.ros_time_is_active,
         )
-        duration_s = cast(float, self._settings["duration"]) or math.inf
+        duration_s = self._settings.duration or math.inf
         self._player, self._reported = Player(film, stage, duration_s), 0
         topics.place(film.scene.world_from_camera(0), stage.now_ns())
         self._thread = threading.Thread(
@@ -113,7 +117,7 @@ class SyntheticCamera(ManagedNode):
             self._film = self._topics = None
 
     def _play(self, film: Film, player: Player) -> None:
-        if self._settings["rendering"] == "ahead" and not self._render_ahead(film):
+        if self._settings.rendering == "ahead" and not self._render_ahead(film):
             return
         self.get_logger().info(f"publishing at {film.rate_hz:g} Hz")
         player.play()
@@ -140,18 +144,21 @@ class SyntheticCamera(ManagedNode):
         if player is None or player.dropped == self._reported:
             return
         count, self._reported = player.dropped - self._reported, player.dropped
+        due = REPORT_PERIOD_S * player.rate_hz
+        if count < LEAST_SHARE_LEFT_OUT * due:
+            return
         remedy = (
             "set rendering to ahead, or lower rate, people or the size"
-            if self._settings["rendering"] == "live"
+            if self._settings.rendering == "live"
             else "lower rate or the size"
         )
         self.get_logger().warning(
-            f"{count} images were left out in {REPORT_PERIOD_S:.0f} s because the processor could "
-            f"not keep up ({player.shown} published so far); {remedy}"
+            f"{count} of {due:.0f} images were left out in {REPORT_PERIOD_S:.0f} s because the "
+            f"processor could not keep up; {remedy}"
         )
 
 
 def main() -> int:
     """Run the node as a process."""
     torch.set_num_threads(1)  # bodies are small, and the cores are wanted by who looks at them
-    return run_node(SyntheticCamera)
+    return run_node(SyntheticCamera, name="synthetic_camera")

@@ -5,14 +5,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-
 from smpler_model.bags.stamp_order import check_order
 from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
-from smpler_model.detectors.detector import Detections, GivenBoxes, detections_from
+from smpler_model.detectors.detector import Detections, GivenBoxes
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_ros.messages.boxes import BoxReader
 from smpler_ros.messages.message_types import Message
 from smpler_ros.node.statistics import Statistics
 
@@ -65,6 +64,7 @@ class FrameWorker:
         self._report = report
         self._images = images
         self._readers: dict[str, FrameReader] = {}
+        self._box_readers: dict[str, BoxReader] = {}
         self._person_labels = person_labels
         self._wanted = pipeline.config
 
@@ -95,12 +95,11 @@ class FrameWorker:
             except Exception as error:
                 self._fail(name, error)
             times_ms[name] = {"read": 1e3 * (time.perf_counter() - began)}
-        try:
-            results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
-        except Exception as error:
-            for name in frames:
-                self._fail(name, error)
-            return {}
+        results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
+        for name, result in results.items():
+            self._statistics.leave_out(name, len(result.left_out))
+            for sentence in dict.fromkeys(result.left_out):
+                self._report(name, sentence)
         return {
             name: (
                 frames[name],
@@ -117,7 +116,8 @@ class FrameWorker:
         if arrival.detections is not None:
             detector = self._pipeline.camera_state(name).detector
             if isinstance(detector, GivenBoxes):
-                detector.give(boxes_from_message(arrival.detections, self._person_labels))
+                size = frame.rgb.shape[1], frame.rgb.shape[0]
+                detector.give(self._read_boxes(name, arrival.detections, size))
         return frame
 
     def _reader_of(self, name: str) -> FrameReader:
@@ -125,6 +125,16 @@ class FrameWorker:
             say = partial(self._report, name)
             self._readers[name] = FrameReader(self._images, say, name=name)
         return self._readers[name]
+
+    def _read_boxes(self, name: str, message: Message, size: tuple[int, int]) -> Detections:
+        if name not in self._box_readers:
+            say = partial(self._report, name)
+            self._box_readers[name] = BoxReader(self._person_labels, say)
+        reader = self._box_readers[name]
+        before = reader.left_out
+        people = reader.read(message, size)
+        self._statistics.leave_out_boxes(name, reader.left_out - before)
+        return people
 
     def _explain_missing_calibration(self, arrival: Arrival) -> str:
         came = "one without a camera matrix" if arrival.camera_infos else "none"
@@ -140,26 +150,3 @@ class FrameWorker:
             sentence = f"an image was dropped: {error}"
         self._statistics.fail(name, sentence)
         self._report(name, sentence)
-
-
-def boxes_from_message(message: Message, labels: Collection[str]) -> Detections:
-    """Return the people of a `vision_msgs/Detection2DArray`.
-
-    Args:
-        message: boxes by centre and size, pixels.
-        labels: of people; a box whose best label is another one is left out, a box without a label
-            or with an empty one is a person.
-    """
-    boxes, scores = [], []
-    for detection in message.detections:
-        results = detection.results
-        best = max(results, key=lambda result: result.hypothesis.score) if results else None
-        label = best.hypothesis.class_id if best is not None else ""
-        if label and label not in labels:
-            continue
-        centre, box = detection.bbox.center.position, detection.bbox
-        half = np.array([box.size_x, box.size_y]) / 2
-        middle = np.array([centre.x, centre.y])
-        boxes.append(np.concatenate([middle - half, middle + half]))
-        scores.append(1.0 if best is None else best.hypothesis.score)
-    return detections_from(boxes, scores)

@@ -1,5 +1,6 @@
 """Run a node as a process that stops cleanly on SIGINT and SIGTERM."""
 
+import os
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 _STEP_S = 0.2  # the longest that a signal may go unheard
+_GRACE_S = 1.5  # what takes longer to end after a signal is left as it is
 
 
 class ManagedNode(LifecycleNode):
@@ -37,7 +39,12 @@ class ManagedNode(LifecycleNode):
         """Stop threads and release what was opened; the node is destroyed afterwards."""
 
 
-def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
+def run_node(
+    create: Callable[[], ManagedNode],
+    arguments: Sequence[str] | None = None,
+    *,
+    name: str = "smpler_ros",
+) -> int:
     """Create a node, start it, spin until a signal or a shutdown, close it.
 
     The executor runs in a thread of its own and rclpy's signal handlers stay off: a signal then
@@ -47,18 +54,12 @@ def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None 
     Args:
         create: Creates the node.
         arguments: Command line, for remappings and parameters; that of the process by default.
+        name: of the node, for what is said where it cannot be created.
 
     Returns:
         The exit status: 1 when the node could not start, or a callback failed.
     """
-    # Not an Event: a signal in the moment when the wait begins would find its lock taken.
-    stop: SimpleQueue[None] = SimpleQueue()
-
-    def request_stop(_signal: int, _frame: FrameType | None) -> None:
-        stop.put(None)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, request_stop)
+    signals = _Signals()
     try:
         rclpy.init(
             args=sys.argv if arguments is None else list(arguments),
@@ -66,14 +67,61 @@ def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None 
         )
         node = create()
     except (ValueError, ParameterException, RuntimeError) as error:
-        get_logger("smpler_ros").fatal(f"the node cannot start: {error}")
+        get_logger(name).fatal(f"the node cannot start: {error}")
         rclpy.try_shutdown()
         return 1
-    went_well = node.start() and _spin(node, stop)
+    went_well = signals.end(node.start) and (signals.came or _spin(node, signals.stop))
     node.close()
     node.destroy_node()
     rclpy.try_shutdown()
     return 0 if went_well else 1
+
+
+class _Stopped(BaseException):
+    """A signal came; nothing that catches every `Exception` is to go on after it."""
+
+
+class _Signals:
+    """What SIGINT and SIGTERM do from now on: they ask to stop, and end a step that takes long.
+
+    Attributes:
+        stop: gets an item at each signal. Not an Event: a signal in the moment when a wait for it
+            begins would find its lock taken.
+    """
+
+    def __init__(self) -> None:
+        self.stop: SimpleQueue[None] = SimpleQueue()
+        self._may_end = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._take)
+
+    @property
+    def came(self) -> bool:
+        """Whether there was a signal."""
+        return not self.stop.empty()
+
+    def end(self, step: Callable[[], bool]) -> bool:
+        """Take a step that a signal ends, also when it came before; return True then.
+
+        What does not end in time, because it is in a library's code or holds the exception up,
+        ends with the process.
+        """
+        try:
+            self._may_end = True
+            went_well = self.came or step()
+            self._may_end = False
+        except _Stopped:
+            return True
+        return went_well or self.came
+
+    def _take(self, _signal: int, _frame: FrameType | None) -> None:
+        self.stop.put(None)
+        if self._may_end:
+            self._may_end = False
+            last = threading.Timer(_GRACE_S, os._exit, (0,))
+            last.daemon = True
+            last.start()
+            raise _Stopped
 
 
 def _spin(node: ManagedNode, stop: SimpleQueue[None]) -> bool:
@@ -99,7 +147,9 @@ def _spin(node: ManagedNode, stop: SimpleQueue[None]) -> bool:
     thread.start()
     wait_for_stop(stop)
     stopped.set_result(None)
-    thread.join()
+    thread.join(_GRACE_S)
+    if thread.is_alive():  # it is loading what a lifecycle manager wants it to
+        os._exit(0)
     executor.shutdown()
     return not crashed.is_set()
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +17,8 @@ from rclpy.validate_full_topic_name import validate_full_topic_name
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import build_pipeline
-from smpler_model.cameras.encodings import Yuv422
 from smpler_model.cameras.frame_reader import ImageSettings
-from smpler_model.detectors.detector import GivenBoxes
 from smpler_model.frames import Frame, FrameResult
-from smpler_model.parameters import Value
 from smpler_model.pipeline import PipelineConfig
 from smpler_model.step_times import StepTimes
 from smpler_ros.inputs.camera_input import InputConfig, join_names
@@ -36,9 +33,7 @@ from smpler_ros.outputs.camera_output import (
     TopicOutputs,
 )
 from smpler_ros.outputs.hri_output import HriOutput
-from smpler_ros.parameters.table import TOPIC_DETECTOR
-
-Values = Mapping[str, Value]
+from smpler_ros.parameters.node_settings import NodeSettings
 
 
 @dataclass(frozen=True)
@@ -68,13 +63,13 @@ class Session:
     """
 
     def __init__(
-        self, node: LifecycleNode, values: Values, report: Callable[[str, str], None]
+        self, node: LifecycleNode, settings: NodeSettings, report: Callable[[str, str], None]
     ) -> None:
-        """Load what the parameters name, and create the publishers.
+        """Load what the settings name, and create the publishers.
 
         Args:
             node: that publishes.
-            values: of all `node_parameters.NODE_PARAMETERS`.
+            settings: of the node.
             report: gets a camera's name and a sentence.
 
         Raises:
@@ -82,25 +77,22 @@ class Session:
             OSError: a file that cannot be read.
             ImportError: a message package that is missing.
         """
-        self.cameras = _camera_names(node, values)
+        self.cameras = _camera_names(node, settings)
         self.statistics = Statistics()
         for name in self.cameras:
             self.statistics.add_camera(name)
-        from_topic = values["detector"] == TOPIC_DETECTOR
-        pipeline = build_pipeline(values, GivenBoxes if from_topic else None)
+        pipeline = build_pipeline(settings)
         self.device = str(pipeline.estimator.device)
-        if values["device"] == "auto" and not torch.cuda.is_available():
+        if settings.device == "auto" and not torch.cuda.is_available():
             report("", "no GPU that PyTorch can use: the network runs on the CPU")
         self._worker = FrameWorker(
             pipeline,
             self.statistics,
             report,
-            images=ImageSettings(
-                rectified=bool(values["rectified"]), yuv422=cast(Yuv422, values["yuv422"])
-            ),
-            person_labels=cast(tuple[str, ...], values["person_labels"]),
+            images=ImageSettings(rectified=settings.rectified, yuv422=settings.yuv422),
+            person_labels=settings.person_labels,
         )
-        self._live = live_output(values)
+        self._live = live_output(settings)
         self._report = report
         self._node = node
         self._transforms: LifecyclePublisher[Any] = node.create_lifecycle_publisher(
@@ -108,22 +100,22 @@ class Session:
         )
         self._outputs: dict[str, CameraOutput] = {}
         try:
-            self._create_outputs(values, pipeline.estimator.model.body.faces.cpu().numpy())
+            self._create_outputs(settings, pipeline.estimator.model.body.faces.cpu().numpy())
         except Exception:
             self.close()
             raise
 
-    def _create_outputs(self, values: Values, faces: NDArray[np.integer[Any]]) -> None:
+    def _create_outputs(self, settings: NodeSettings, faces: NDArray[np.integer[Any]]) -> None:
         types = message_types_from_ros(serialize_message)
         config = TopicOutputs(
-            model=Path(cast(str, values["model"])).stem,
+            model=Path(settings.model).stem,
             faces=faces,
-            marker_lifetime_s=cast(float, values["marker_lifetime"]),
-            mesh_opacity=cast(float, values["mesh_opacity"]),
+            marker_lifetime_s=settings.marker_lifetime,
+            mesh_opacity=settings.mesh_opacity,
         )
         for name in self.cameras:
             others: tuple[Output, ...] = ()
-            if values["publish_hri"]:
+            if settings.publish_hri:
                 others = (HriOutput(self._node, name, types, self._transforms),)
             self._outputs[name] = CameraOutput(
                 self._node, name, types, config, self._transforms, others
@@ -185,34 +177,34 @@ class Session:
         self._node.destroy_lifecycle_publisher(self._transforms)
 
 
-def input_config(values: Values) -> InputConfig:
-    """Return which topics the parameters ask for."""
+def input_config(settings: NodeSettings) -> InputConfig:
+    """Return which topics the settings ask for."""
     return InputConfig(
-        compressed=values["image_transport"] == "compressed",
-        depth=bool(values["use_depth"]),
-        detections=values["detector"] == TOPIC_DETECTOR,
-        tolerance_s=cast(float, values["pairing_tolerance"]),
+        compressed=settings.image_transport == "compressed",
+        depth=settings.use_depth,
+        detections=settings.boxes_are_given,
+        tolerance_s=settings.pairing_tolerance,
     )
 
 
-def live_output(values: Values) -> LiveOutput:
-    """Return what the parameters say of the messages."""
+def live_output(settings: NodeSettings) -> LiveOutput:
+    """Return what the settings say of the messages."""
     return LiveOutput(
-        tf=bool(values["publish_tf"]),
-        tf_prefix=cast(str, values["tf_prefix"]),
-        vertices=bool(values["publish_vertices"]),
-        overlay_mesh=bool(values["overlay_mesh"]),
-        jpeg_quality=cast(int, values["jpeg_quality"]),
+        tf=settings.publish_tf,
+        tf_prefix=settings.tf_prefix,
+        vertices=settings.publish_vertices,
+        overlay_mesh=settings.overlay_mesh,
+        jpeg_quality=settings.jpeg_quality,
     )
 
 
-def _camera_names(node: LifecycleNode, values: Values) -> tuple[str, ...]:
+def _camera_names(node: LifecycleNode, settings: NodeSettings) -> tuple[str, ...]:
     """Return the cameras' names.
 
     Raises:
         ValueError: there is none, or one twice, or one that ROS does not allow.
     """
-    names = cast(tuple[str, ...], values["cameras"])
+    names = settings.cameras
     if not names or len(set(names)) != len(names):
         raise ValueError(
             f"cameras must name each camera once, got {list(names)}; give every camera a "

@@ -1,7 +1,6 @@
 """The live node: camera images in, people out. A lifecycle node that starts itself."""
 
 from collections.abc import Callable
-from typing import cast
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
@@ -10,7 +9,6 @@ from rclpy.timer import Timer
 from std_msgs.msg import Header
 
 from smpler_model.assembly import pipeline_config
-from smpler_model.parameters import Value
 from smpler_ros.inputs.camera_input import CameraInput
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.node.diagnostics import diagnostic_array, gpu_memory_mib
@@ -20,14 +18,14 @@ from smpler_ros.node.node_process import ManagedNode, run_node
 from smpler_ros.node.session import Session, input_config, live_output
 from smpler_ros.node.statistics import Repetitions
 from smpler_ros.parameters.node_settings import NodeSettings
-from smpler_ros.parameters.table import NODE_PARAMETERS
+from smpler_ros.parameters.ros_parameters import RosParameters
 
 DIAGNOSTICS_PERIOD_S = 1.0
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
 class SmplerNode(ManagedNode):
-    """Subscribes images, publishes the people in them; README.md lists topics and parameters.
+    """Subscribes images, publishes the people in them. README.md lists the topics.
 
     Callbacks only store the newest image; one worker thread does the rest. What is loaded and
     published lives from configure to cleanup, topics that are listened to and the worker from
@@ -37,8 +35,8 @@ class SmplerNode(ManagedNode):
     def __init__(self, node_name: str = "smpler_node") -> None:
         super().__init__(node_name)
         self._session: Session | None = None
-        self._settings = NodeSettings(
-            self, NODE_PARAMETERS, lambda: self._session is not None, self._apply
+        self._ros_parameters = RosParameters(
+            self, NodeSettings, lambda: self._session is not None, self._apply
         )
         self._repetitions = Repetitions()
         self._inbox: Inbox[Arrival] = Inbox()
@@ -48,6 +46,10 @@ class SmplerNode(ManagedNode):
             DiagnosticArray, "/diagnostics", 10
         )
         self._timer: Timer | None = None
+
+    @property
+    def _settings(self) -> NodeSettings:
+        return self._ros_parameters.settings
 
     def close(self) -> None:
         """Leave the cameras, stop the worker, take all markers away."""
@@ -93,7 +95,9 @@ class SmplerNode(ManagedNode):
         return SUCCESS
 
     def _configure(self) -> None:
-        self._session = Session(self, self._settings.values, self._report)
+        model, detector = self._settings.model, self._settings.detector
+        self.get_logger().info(f"loading the model {model} and the detector {detector}")
+        self._session = Session(self, self._settings, self._report)
 
     def _join_cameras(self) -> None:
         session = self._session
@@ -102,7 +106,7 @@ class SmplerNode(ManagedNode):
         self._inbox = Inbox()
         self._worker = Worker(self._inbox, self._process, self._report_publishing)
         self._worker.start()
-        config = input_config(self._settings.values)
+        config = input_config(self._settings)
         for name in session.cameras:
             self._inputs.append(
                 CameraInput(self, name, config, self._store_for(name), self._lose_for(name))
@@ -112,8 +116,8 @@ class SmplerNode(ManagedNode):
     def _store_for(self, name: str) -> Callable[[Arrival], None]:
         def store(arrival: Arrival) -> None:
             if self._session is not None:
-                without_depth = bool(self._settings["use_depth"]) and arrival.depth is None
-                self._session.statistics.receive(name, without_depth=without_depth)
+                has_depth = arrival.depth is not None if self._settings.use_depth else None
+                self._session.statistics.receive(name, has_depth=has_depth)
             self._inbox.put(name, arrival)
 
         return store
@@ -168,8 +172,8 @@ class SmplerNode(ManagedNode):
             return
         header = Header(stamp=self.get_clock().now().to_msg())
         fixed = {
-            "model": cast(str, self._settings["model"]),
-            "detector": cast(str, self._settings["detector"]),
+            "model": self._settings.model,
+            "detector": self._settings.detector,
             "device": session.device,
             "GPU memory (MiB)": gpu_memory_mib(session.device),
         }
@@ -177,10 +181,10 @@ class SmplerNode(ManagedNode):
             diagnostic_array(header, self.get_fully_qualified_name(), reports, fixed)
         )
 
-    def _apply(self, values: dict[str, Value]) -> None:
+    def _apply(self, settings: NodeSettings) -> None:
         """Use changed parameters from the next image on."""
         if self._session is not None:
-            self._session.reconfigure(pipeline_config(values), live_output(values))
+            self._session.reconfigure(pipeline_config(settings), live_output(settings))
 
     def _report(self, camera: str, sentence: str) -> None:
         text = self._repetitions.word(f"{camera}: {sentence}" if camera else sentence)
@@ -197,4 +201,4 @@ class SmplerNode(ManagedNode):
 
 def main() -> int:
     """Run the node as a process."""
-    return run_node(SmplerNode)
+    return run_node(SmplerNode, name="smpler_node")

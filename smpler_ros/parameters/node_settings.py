@@ -1,96 +1,122 @@
-"""A node's parameters: declared from the table, checked, and changed while it runs."""
+"""What a user can set of the node: the pipeline's settings, and what only ROS knows."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from rcl_interfaces.msg import (
-    FloatingPointRange,
-    IntegerRange,
-    ParameterDescriptor,
-    SetParametersResult,
+from smpler_model.settings.pipeline import (
+    DETECTOR_DESCRIPTION,
+    DETECTORS,
+    CameraSettings,
+    PipelineSettings,
 )
-from rclpy.node import Node
-from rclpy.parameter import Parameter as RosParameter
+from smpler_model.settings.setting import Settings, setting
 
-from smpler_model.parameters import Parameter, Value, check_values
-
-
-class NodeSettings:
-    """The values of a node's parameters.
-
-    State are the values, by name. Those that are not live change only while the node is not
-    configured, because they were used then.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        table: Sequence[Parameter],
-        is_configured: Callable[[], bool],
-        apply: Callable[[dict[str, Value]], None],
-    ) -> None:
-        """Declare.
-
-        Args:
-            node: whose parameters they are.
-            table: the parameters.
-            is_configured: whether only live ones may change now.
-            apply: gets all values when some changed.
-
-        Raises:
-            ValueError: a value from the command line or a file that its parameter refuses.
-        """
-        self._table = {parameter.name: parameter for parameter in table}
-        self._is_configured = is_configured
-        self._apply = apply
-        given: dict[str, Any] = {}
-        for parameter in table:
-            default = parameter.default
-            declared: RosParameter[Any] = node.declare_parameter(
-                parameter.name,
-                list(default) if isinstance(default, tuple) else default,
-                describe(parameter),
-            )
-            given[parameter.name] = declared.value
-        self.values = check_values(given, table)
-        node.add_on_set_parameters_callback(self._change)
-
-    def __getitem__(self, name: str) -> Value:
-        return self.values[name]
-
-    def _change(self, changed: list[RosParameter[Any]]) -> SetParametersResult:
-        """Check new values; use them all, or none and say why."""
-        ours = {p.name: p.value for p in changed if p.name in self._table}
-        fixed = [name for name in ours if not self._table[name].live]
-        if fixed and self._is_configured():
-            return SetParametersResult(
-                successful=False,
-                reason=f"{fixed[0]} is used when the node is configured and cannot change now; "
-                "deactivate and clean up the node first, or start it with the value",
-            )
-        try:
-            values = check_values(self.values | ours, self._table.values())
-        except ValueError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        if values != self.values:
-            self.values = values
-            self._apply(values)
-        return SetParametersResult(successful=True)
+TOPIC_DETECTOR = "topic"
 
 
-def describe(parameter: Parameter) -> ParameterDescriptor:
-    """Return what `ros2 param describe` shows."""
-    unit = f" Unit: {parameter.unit}." if parameter.unit else ""
-    when = " Can change at any time." if parameter.live else ""
-    descriptor = ParameterDescriptor(description=parameter.description + unit + when)
-    if parameter.choices:
-        descriptor.additional_constraints = f"one of {', '.join(parameter.choices)}"
-    low, high = parameter.minimum, parameter.maximum
-    if low is not None and high is not None:
-        if isinstance(parameter.default, float):
-            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
-        else:
-            descriptor.integer_range = [
-                IntegerRange(from_value=int(low), to_value=int(high), step=1)
-            ]
-    return descriptor
+@dataclass(frozen=True, kw_only=True)
+class LifecycleSettings(Settings):
+    """What every node of this package has."""
+
+    part: ClassVar[str] = "Node"
+
+    autostart: bool = setting(
+        True, "Configure and activate at startup, without a lifecycle manager."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSettings(CameraSettings):
+    """Which topics are subscribed, and what their images are."""
+
+    cameras: tuple[str, ...] = setting(
+        ("",),
+        "Namespaces of the cameras, whose people share one batch; an empty name is the node's own "
+        "namespace.",
+    )
+    image_transport: Literal["raw", "compressed"] = setting(
+        "raw", "Subscribe to raw images (`image`) or compressed ones (`image/compressed`)."
+    )
+    rectified: bool = setting(
+        False,
+        "Whether the images are rectified: P of the calibration holds then, without distortion.",
+    )
+    use_depth: bool = setting(
+        False, "Take people's distance from `depth`, a depth image aligned with the image."
+    )
+    pairing_tolerance: float = setting(
+        0.02,
+        "Largest difference between the stamps of an image and of its depth image or detections.",
+        unit="s",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    person_labels: tuple[str, ...] = setting(
+        ("person", "0"),
+        "Class labels of people in `detections`; detections without a label count as people.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishSettings(Settings):
+    """What is published besides the people themselves."""
+
+    part: ClassVar[str] = "Outputs"
+
+    publish_tf: bool = setting(
+        True, "Publish the frames of each person's 24 joints on `/tf`.", live=True
+    )
+    publish_vertices: bool = setting(
+        False,
+        "Include each person's 6890 mesh vertices in `people`, 83 kB per person.",
+        live=True,
+    )
+    publish_hri: bool = setting(
+        False,
+        "Also publish the REP 155 topics and frames under `/humans/bodies`; needs hri_msgs.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputSettings(Settings):
+    """What frames, markers and overlays look like, live and in bags."""
+
+    part: ClassVar[str] = "Outputs"
+
+    tf_prefix: str = setting("", "Prefix of frame names: <tf_prefix>person_<id>/<joint>.")
+    marker_lifetime: float = setting(
+        0.5,
+        "Lifetime of markers after the last update; 0 keeps them.",
+        unit="s",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    mesh_opacity: float = setting(
+        1.0, "Opacity of mesh markers; 1 is opaque.", minimum=0.05, maximum=1.0
+    )
+    overlay_mesh: bool = setting(
+        True,
+        "Draw meshes in `overlay/compressed`; without them, skeletons only, much faster.",
+        live=True,
+    )
+    jpeg_quality: int = setting(
+        80, "JPEG quality of `overlay/compressed`.", minimum=1, maximum=100, live=True
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSettings(  # fields come from the last base to the first
+    OutputSettings, PublishSettings, PipelineSettings, InputSettings, LifecycleSettings
+):
+    """All parameters of `smpler_node`."""
+
+    detector: str = setting(
+        "torchvision",
+        f"{DETECTOR_DESCRIPTION}, topic (boxes from `detections`, vision_msgs/Detection2DArray).",
+        choices=(*DETECTORS, TOPIC_DETECTOR),
+    )
+
+    @property
+    def boxes_are_given(self) -> bool:
+        """Whether `detections` says where people are."""
+        return self.detector == TOPIC_DETECTOR

@@ -1,27 +1,48 @@
-"""Print the parameters of a node as the file in `config/` or as a table for the README."""
+"""Print the parameters of a node: the file in `config/`, or the page `docs/parameters.md`."""
 
 import argparse
 import json
 import math
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import yaml
 
-from smpler_model.parameters import Parameter, Value
-from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS
-from smpler_ros.parameters.table import NODE_PARAMETERS
+from smpler_model.settings.setting import Setting, Settings, Value, table_of
+from smpler_ros.camera.scene_settings import SceneSettings
+from smpler_ros.parameters.node_settings import NodeSettings
 
-TABLES: dict[str, Sequence[Parameter]] = {
-    "smpler_node": NODE_PARAMETERS,
-    "synthetic_camera": SYNTHETIC_CAMERA_PARAMETERS,
+NODES: dict[str, type[Settings]] = {
+    "smpler_node": NodeSettings,
+    "synthetic_camera": SceneSettings,
 }
-"""The parameters of every node by the name of its program."""
+"""The settings of every node by the name of its program."""
 
+_COMMAND = "python -m smpler_ros.parameters.parameter_file"
 _WIDTH = 99
 _INDENT = " " * 4
-_LIVE = "Can change at any time."
+_LIVE = "Can change at runtime."
+_INTRODUCTION = f"""\
+# Parameters
+
+Parameters of the nodes with type, default and bounds. Copy `config/camera.yaml` or
+`config/synthetic_camera.yaml`, which hold the same, keep the lines that you change, and give the
+file to the node, or to `evaluate_bag` and `run` with `--params`:
+
+```bash
+ros2 launch smpler_ros camera.launch.py params_file:=$PWD/my_camera.yaml
+python -m smpler_ros.evaluate_bag example_bag --params my_camera.yaml
+```
+
+An unknown name and a value of the wrong type or out of range are refused. Whole numbers count as
+numbers, `[]` is an empty list, and `~` at the start of a path is the home folder. Parameters that
+can change at runtime take effect from the next image (`ros2 param set /smpler_node fov 75`);
+others are read when the node is configured. Parameters of topics have no effect on `evaluate_bag`
+and `run`, whose own flags `--help` lists.
+
+This page is written by `{_COMMAND} --markdown`."""
 
 
 def yaml_lines(program: str) -> list[str]:
@@ -30,40 +51,38 @@ def yaml_lines(program: str) -> list[str]:
     It holds for nodes of any name in any namespace.
 
     Args:
-        program: a key of `TABLES`.
+        program: a key of `NODES`.
     """
     head = (
         f"Every parameter of {program} with its default. Copy this file, keep the lines that you "
         f"change, and give it to the node: ros2 run smpler_ros {program} --ros-args --params-file "
-        "<your file>. Written by: python -m smpler_ros.parameters.parameter_file --node " + program
+        f"<your file>. Written by: {_COMMAND} --node {program}"
     )
     lines = [*_comment(head, ""), "/**:", "  ros__parameters:"]
-    for index, parameter in enumerate(TABLES[program]):
+    for index, each in enumerate(table_of(NODES[program])):
         lines += [""] * (index > 0)
-        lines += _comment(" ".join(_facts(parameter)), _INDENT)
-        lines.append(f"{_INDENT}{parameter.name}: {yaml_value(parameter.default)}")
+        lines += _comment(" ".join(_facts(each)), _INDENT)
+        lines.append(f"{_INDENT}{each.name}: {yaml_value(each.default)}")
     return lines
 
 
-def markdown_lines(program: str) -> list[str]:
-    """Return a table of the parameters.
-
-    Args:
-        program: a key of `TABLES`.
-    """
-    lines = ["| parameter | default | what it does |", "|---|---|---|"]
-    for parameter in TABLES[program]:
-        facts = " ".join(_facts(parameter)).replace("|", "\\|")
-        lines.append(f"| `{parameter.name}` | `{yaml_value(parameter.default)}` | {facts} |")
-    return lines
+def markdown_lines() -> Iterator[str]:
+    """Give the page of all parameters."""
+    yield _INTRODUCTION
+    for program, kind in NODES.items():
+        yield from ("", f"## {program}")
+        for part, settings in groupby(table_of(kind), key=lambda each: each.part):
+            yield from ("", f"### {part}", "")
+            yield from ("| parameter | type | default | what it does |", "|---|---|---|---|")
+            yield from map(_row, settings)
 
 
-def yaml_value(value: Value) -> str:
+def yaml_value(value: Value | None) -> str:
     """Return a value as YAML of one line, of the type that ROS takes it for."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(yaml_value, value))}]"
     if isinstance(value, float):
-        # YAML reads 1e-3 as a string.
+        # PyYAML reads 1e-3 as a string.
         text = f"{value:.12f}".rstrip("0")
         return text + "0" * text.endswith(".")
     if isinstance(value, str):
@@ -72,22 +91,27 @@ def yaml_value(value: Value) -> str:
     return json.dumps(value)
 
 
-def _facts(parameter: Parameter) -> list[str]:
+def _row(each: Setting) -> str:
+    kind = "list of str" if each.is_list else each.kind.__name__
+    facts = " ".join(_facts(each)).replace("|", "\\|")
+    return f"| `{each.name}` | {kind} | `{yaml_value(each.default)}` | {facts} |"
+
+
+def _facts(each: Setting) -> list[str]:
     """Return sentences: what it is, its unit, its bounds or choices, when it can change."""
-    facts = [parameter.description]
-    if parameter.unit:
-        facts.append(f"Unit: {parameter.unit}.")
+    facts = [each.description]
+    if each.unit:
+        facts.append(f"Unit: {each.unit}.")
     low, high = (
-        None if bound is None else f"{bound:.12g}"
-        for bound in (parameter.minimum, parameter.maximum)
+        None if bound is None else f"{bound:.12g}" for bound in (each.minimum, each.maximum)
     )
     if low is not None and high is not None:
-        facts.append(f"From {low} to {high}.")
+        facts.append(f"Range: {low} to {high}.")
     elif low is not None or high is not None:
         facts.append(f"At least {low}." if low is not None else f"At most {high}.")
-    if parameter.choices:
-        facts.append(f"One of: {', '.join(parameter.choices)}.")
-    return [*facts, _LIVE] if parameter.live else facts
+    if each.choices:
+        facts.append(f"One of: {', '.join(each.choices)}.")
+    return [*facts, _LIVE] if each.live else facts
 
 
 def _comment(text: str, indent: str) -> list[str]:
@@ -105,10 +129,10 @@ def _comment(text: str, indent: str) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--node", choices=TABLES, default="smpler_node", help="whose parameters")
-    parser.add_argument("--markdown", action="store_true", help="a table instead of YAML")
+    parser.add_argument("--node", choices=NODES, default="smpler_node", help="whose parameters")
+    parser.add_argument("--markdown", action="store_true", help="the page of all nodes instead")
     options = parser.parse_args(arguments)
-    lines = (markdown_lines if options.markdown else yaml_lines)(options.node)
+    lines = markdown_lines() if options.markdown else yaml_lines(options.node)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 

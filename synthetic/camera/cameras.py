@@ -7,6 +7,8 @@ SMPL's axes (x left, y up, z front); `WORLD_FROM_BODY` makes it stand in the wor
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
@@ -37,12 +39,26 @@ def look_at(position_m: Tensor, target_m: Tensor, roll: Tensor | None = None) ->
     return pose
 
 
-def draw_cameras(b: int, generator: Generator) -> Tensor:
+def draw_cameras(b: int, generator: Generator, close: float = 0.0) -> Tensor:
     """Draw b cameras around the world's origin: `world_from_camera` (b, 4, 4).
 
     They are at eye level, as low as a robot's head or under a ceiling, 1.5 to 10 m away, and look
     past the middle of a person who stands at the origin by a few degrees.
+
+    Args:
+        b: cameras.
+        generator: on the CPU.
+        close: share of those that are like a phone in a hand or the camera of a robot's arm
+            instead: 1 to 3 m above the floor, 1.2 to 4 m away, and rolled by up to 30 degrees.
     """
+    usual = _draw_usual(b, generator)
+    if not close:
+        return usual
+    chosen = draw_chance(close, (b, 1, 1), generator)
+    return torch.where(chosen, _draw_close(b, generator), usual)
+
+
+def _draw_usual(b: int, generator: Generator) -> Tensor:
 
     def uniform(low: float, high: float) -> Tensor:
         return draw_uniform(low, high, (b,), generator)
@@ -52,14 +68,29 @@ def draw_cameras(b: int, generator: Generator) -> Tensor:
     height = heights.gather(0, kind[None])[0]
     near, far = torch.tensor([NEAREST_M, FARTHEST_M]).log()
     distance = (near + (far - near) * torch.rand(b, generator=generator)).exp()
-    azimuth = uniform(0, 2 * torch.pi)
+    place, target = _aim(distance, height, generator)
+    wide = torch.where(draw_chance(0.05, (b,), generator), 0.3, 0.04)
+    return look_at(place, target, wide * torch.randn(b, generator=generator))
+
+
+def _draw_close(b: int, generator: Generator) -> Tensor:
+    near, far = torch.tensor([1.2, 4.0]).log()
+    distance = (near + (far - near) * torch.rand(b, generator=generator)).exp()
+    place, target = _aim(distance, draw_uniform(1.0, 3.0, (b,), generator), generator)
+    most = math.radians(30)
+    return look_at(place, target, draw_uniform(-most, most, (b,), generator))
+
+
+def _aim(distance: Tensor, height: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Place cameras (b,) metres away and high; return (b, 3) places and points to look at."""
+    b = len(distance)
+    azimuth = draw_uniform(0, 2 * torch.pi, (b,), generator)
     place = torch.stack((distance * azimuth.cos(), distance * azimuth.sin(), height), 1)
     aside = torch.randn(b, 2, generator=generator).clamp(-2, 2) * torch.tensor([0.10, 0.06])
     along = torch.stack((-azimuth.sin(), azimuth.cos(), torch.zeros(b)), 1)
     target = distance[:, None] * aside[:, :1] * along
     target[:, 2] = 0.9 + distance * aside[:, 1]
-    wide = torch.where(draw_chance(0.05, (b,), generator), 0.3, 0.04)
-    return look_at(place, target, wide * torch.randn(b, generator=generator))
+    return place, target
 
 
 def crop_intrinsics(centre: Tensor, side: Tensor, size: int) -> Tensor:

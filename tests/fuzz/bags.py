@@ -5,6 +5,8 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from backports import zstd
+
 from smpler_model.bags.reader import open_bag
 from tests.bag_writer import camera_messages, storage_file, write_bag
 from tests.fuzz.mutations import mutate_bytes
@@ -27,6 +29,12 @@ def mcap() -> Target:
             sent = camera_messages(_IMAGES, ros1=style.is_ros1)
             samples.append(write_mcap(Path(folder) / "bag.mcap", sent, style).read_bytes())
     return Target(on_file(_read, "bag.mcap"), samples, _mutate)
+
+
+def compressed() -> Target:
+    """MCAP that is compressed as a whole."""
+    samples = [zstd.compress(_write(form)) for form in ("mcap", "mcap-zstd")]
+    return Target(on_file(_read, "bag.mcap.zstd"), samples, _mutate)
 
 
 def sqlite() -> Target:

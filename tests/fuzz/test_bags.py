@@ -3,6 +3,6 @@ import pytest
 from tests.fuzz.trial import try_target
 
 
-@pytest.mark.parametrize("form", ["mcap", "sqlite", "rosbag1"])
+@pytest.mark.parametrize("form", ["mcap", "compressed", "sqlite", "rosbag1"])
 def test_hostile_bags(form: str) -> None:
     assert try_target(f"bags:{form}") == []

@@ -13,7 +13,7 @@ ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosid
 # The rooms of smpler_ros that run nodes, and what starts them; everything else works without ROS.
 NODE_ROOMS = (
     *("camera.scene_topics", "camera.synthetic_camera", "demo", "inputs", "node", "outputs"),
-    *("parameters.node_settings", "smpler_node", "synthetic_camera"),
+    *("parameters.ros_parameters", "smpler_node", "synthetic_camera"),
 )
 # What every room may name: arrays, images with the people in them, what gives images, and files.
 WORDS = {
@@ -22,13 +22,14 @@ WORDS = {
 }
 # Which rooms a room of smpler_model may import, besides its own modules and those that these may.
 ROOMS = {
+    "settings": set(),
     "body": set(),
     "network": {"body"},
     "checkpoints": {"network"},
     "inference": {"checkpoints"},
     "cameras": set(),
     "people": {"cameras", "detectors", "body"},
-    "bags": {"cameras"},
+    "bags": {"cameras", "settings"},
     "detectors": {"cameras", "inference"},
     "drawing": {"cameras", "people"},
 }

@@ -9,9 +9,10 @@ from types import ModuleType
 import pytest
 import yaml
 
-from smpler_model.parameters import PARAMETERS
-from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS
-from smpler_ros.parameters.table import NODE_PARAMETERS
+from smpler_model.settings.pipeline import PipelineSettings
+from smpler_model.settings.setting import table_of
+from smpler_ros.camera.scene_settings import SceneSettings
+from smpler_ros.parameters.node_settings import NodeSettings
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "launch").glob("*.launch.py"))
@@ -79,20 +80,20 @@ def test_what_the_arguments_override_are_parameters() -> None:
         raise AssertionError(name)
 
     names = ast.literal_eval(overrides("camera.launch.py"))
-    table = {parameter.name: parameter for parameter in NODE_PARAMETERS}
+    table = {parameter.name: parameter for parameter in table_of(NodeSettings)}
     assert all(isinstance(table[name].default, str) for name in names)
     kinds = overrides("demo.launch.py")
     assert isinstance(kinds, ast.Dict)
-    table = {parameter.name: parameter for parameter in SYNTHETIC_CAMERA_PARAMETERS}
+    table = {parameter.name: parameter for parameter in table_of(SceneSettings)}
     for key, kind in zip(kinds.keys, kinds.values, strict=True):
         assert type(table[ast.literal_eval(key)].default).__name__ == ast.unparse(kind)
 
 
 def test_detectors_that_the_help_names_are_those_that_there_are() -> None:
     described = dict(arguments_of(ROOT / "launch" / "camera.launch.py"))["detector"]
-    choices = next(p.choices for p in NODE_PARAMETERS if p.name == "detector")
+    choices = next(p.choices for p in table_of(NodeSettings) if p.name == "detector")
     assert [name for name in choices if name not in described] == []
-    assert {p.name for p in PARAMETERS} > {"model", "body", "detector", "device"}
+    assert {p.name for p in table_of(PipelineSettings)} > {"model", "body", "detector", "device"}
 
 
 def test_rviz_shows_topics_of_the_node() -> None:
@@ -105,7 +106,7 @@ def test_rviz_shows_topics_of_the_node() -> None:
         "skeleton_markers": "rviz_default_plugins/MarkerArray",
     }
     assert all(d["Value"] == d["Enabled"] for d in displays)
-    frame = next(p.default for p in SYNTHETIC_CAMERA_PARAMETERS if p.name == "world_frame")
+    frame = next(p.default for p in table_of(SceneSettings) if p.name == "world_frame")
     assert config["Visualization Manager"]["Global Options"]["Fixed Frame"] == frame
 
 
@@ -152,6 +153,22 @@ def test_the_camera_s_driver_decides_the_topics(
     started = module.camera_actions(context)
     remapped = {str(a[0].text): str(b[0].text) for a, b in started[-1]._Node__remappings}
     assert (started[0].node_executable, remapped["image"], remapped["camera_info"]) == expected
+
+
+@needs_launch
+def test_a_parameter_file_that_is_not_there_is_refused() -> None:
+    from launch import LaunchContext
+
+    camera, context = load(ROOT / "launch" / "camera.launch.py"), LaunchContext()
+    values = {name: default or "" for name, default, _ in camera.ARGUMENTS}
+    context.launch_configurations.update(values | {"driver": "none", "params_file": "nofile.yaml"})
+    with pytest.raises(ValueError, match="params_file must be a parameter file, got 'nofile"):
+        camera.camera_actions(context)
+    demo, context = load(ROOT / "launch" / "demo.launch.py"), LaunchContext()
+    given = dict.fromkeys(("people", "rate", "seed"), "")
+    context.launch_configurations.update(given | {"camera_params_file": "nofile.yaml"})
+    with pytest.raises(ValueError, match="camera_params_file must be a parameter file, got 'nof"):
+        demo.camera_actions(context)
 
 
 @needs_launch

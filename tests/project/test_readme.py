@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smpler_model.__main__ import main as smpler_model
+from smpler_model.commands.command_line import main as smpler_model
 from smpler_ros.bags.command_line import build_parser, read_config
 from smpler_ros.camera.synthetic_bag import main as synthetic_bag
 from tests.project.test_launch import arguments_of
@@ -223,7 +223,7 @@ def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_evaluator_s_flags_are_understood() -> None:
     for words in words_of("python -m smpler_ros.evaluate_bag"):
         chosen = build_parser().parse_args(words)
-        assert read_config(chosen).values["detector"] == "motion"
+        assert read_config(chosen).detector == "motion"
 
 
 def test_training_commands_name_modules_and_configurations() -> None:

@@ -8,15 +8,13 @@ import pytest
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
-from smpler_model.bags.cameras import CameraSettings
 from smpler_model.bags.reader import open_bag
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.messages import stamp_ns_of
 from smpler_model.frames import Frame, People, TranslationSource
-from smpler_model.parameters import check_values
 from smpler_ros.bags.bag_run import evaluate_bag
-from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
 from smpler_ros.messages.convert import header_message, people_from_message
 from smpler_ros.messages.images import camera_info_message, depth_message, image_message
@@ -92,10 +90,8 @@ def play(
 
 
 def evaluate(bag: Path, folder: Path, *, use_depth: bool) -> dict[int, People]:
-    values = check_values(PARAMETERS)
-    settings = CameraSettings(use_depth=use_depth)
-    config = EvaluationConfig(values=values, outputs=("people",), cameras=settings)
-    evaluate_bag(bag, folder, config)
+    values = {"outputs": ("people",), "use_depth": use_depth, **PARAMETERS}
+    evaluate_bag(bag, folder, EvaluationSettings.from_values(values))
     with open_bag(folder / "bag") as reader:
         return {
             each.time_ns: people_from_message(each.message)

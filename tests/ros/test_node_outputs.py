@@ -189,7 +189,7 @@ def test_live_parameters_change_and_others_say_why_not(camera: Camera) -> None:
     assert not done
     assert "crop_margin" in why
     done, why = set_parameter(peer, "model", type=text, string_value="smpler_w48")
-    assert (done, "model is used when the node is configured" in why) == (False, True)
+    assert (done, "model is read when the node is configured" in why) == (False, True)
     client = peer.node.create_client(DescribeParameters, "/smpler_node/describe_parameters")
     peer.spin_until(client.service_is_ready)
     future = client.call_async(DescribeParameters.Request(names=["fov"]))

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,10 @@ import rclpy
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 
-from smpler_model.parameters import Value
 from smpler_ros.node.frame_worker import Arrival
 from smpler_ros.node.session import Session
 from smpler_ros.outputs.camera_output import CameraOutput
-from smpler_ros.parameters.table import NODE_PARAMETERS
+from smpler_ros.parameters.node_settings import NodeSettings
 
 
 @pytest.fixture
@@ -27,13 +27,10 @@ def node(ros_domain: int) -> Iterator[LifecycleNode]:
 
 
 @pytest.fixture
-def values(checkpoint: Path) -> dict[str, Value]:
-    return {parameter.name: parameter.default for parameter in NODE_PARAMETERS} | {
-        "model": str(checkpoint),
-        "detector": "full_image",
-        "cameras": ("left", "right"),
-        "device": "cpu",
-    }
+def settings(checkpoint: Path) -> NodeSettings:
+    return NodeSettings(
+        model=str(checkpoint), detector="full_image", cameras=("left", "right"), device="cpu"
+    )
 
 
 def grey_image(seconds: int) -> Image:
@@ -45,10 +42,10 @@ def grey_image(seconds: int) -> Image:
 
 
 def test_what_one_camera_cannot_publish_costs_the_other_nothing(
-    node: LifecycleNode, values: dict[str, Value], monkeypatch: pytest.MonkeyPatch
+    node: LifecycleNode, settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish, said = CameraOutput.publish_people, list[tuple[str, str]]()
-    session = Session(node, values, lambda camera, text: said.append((camera, text)))
+    session = Session(node, settings, lambda camera, text: said.append((camera, text)))
     broken = session._outputs["left"]
 
     def publish_or_fail(output: CameraOutput, *arguments: object) -> None:
@@ -70,7 +67,7 @@ def test_what_one_camera_cannot_publish_costs_the_other_nothing(
 
 
 def test_a_session_that_fails_leaves_no_publishers(
-    node: LifecycleNode, values: dict[str, Value], monkeypatch: pytest.MonkeyPatch
+    node: LifecycleNode, settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {publisher.topic for publisher in node.publishers}
 
@@ -79,5 +76,5 @@ def test_a_session_that_fails_leaves_no_publishers(
 
     monkeypatch.setattr("smpler_ros.outputs.hri_output.import_message_class", missing)
     with pytest.raises(ImportError, match="publish_hri needs the package hri_msgs"):
-        Session(node, values | {"publish_hri": True}, lambda *_: None)
+        Session(node, replace(settings, publish_hri=True), lambda *_: None)
     assert {publisher.topic for publisher in node.publishers} == before

@@ -19,16 +19,15 @@ from tf2_msgs.msg import TFMessage
 
 from smpler_model.cameras.frame_reader import FrameReader
 from smpler_model.cameras.messages import NS_PER_S, decode_image, stamp_ns_of
-from smpler_model.parameters import Value, default_values
 from smpler_msgs.msg import SmplPersonArray
-from smpler_ros.camera.scene_parameters import SYNTHETIC_CAMERA_PARAMETERS, make_film
 from smpler_ros.camera.scene_player import Film
+from smpler_ros.camera.scene_settings import SceneSettings, make_film
 from smpler_ros.messages.convert import people_from_message
 from tests.ros.peer import STARTUP_S, NodeProcess, Peer
 
 MODULE = "smpler_ros.synthetic_camera"
 RATE_HZ, PERIOD_NS = 10.0, NS_PER_S // 10
-SETTINGS: dict[str, Value] = {
+SETTINGS: dict[str, object] = {
     "width": 160,
     "height": 120,
     "people": 1,
@@ -41,16 +40,15 @@ SETTINGS: dict[str, Value] = {
 }
 
 
-def start(**others: Value) -> NodeProcess:
+def start(**others: object) -> NodeProcess:
     values = SETTINGS | others
     given = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
     return NodeProcess(MODULE, *given)
 
 
-def local_film(**others: Value) -> Film:
+def local_film(**others: object) -> Film:
     """The same film, rendered here."""
-    values = default_values(SYNTHETIC_CAMERA_PARAMETERS) | SETTINGS | others
-    return make_film(values)
+    return make_film(SceneSettings.from_values(SETTINGS | others))
 
 
 class Viewer:

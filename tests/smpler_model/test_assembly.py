@@ -1,10 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from smpler_model.__main__ import main
 from smpler_model.assembly import (
     build_pipeline,
     choose_device,
@@ -14,17 +14,24 @@ from smpler_model.assembly import (
 )
 from smpler_model.body.builtin import BUILTIN_BODY_PATH, load_builtin_body
 from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.commands.command_line import main
 from smpler_model.detectors.detector import detections_from
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.frames import Frame
 from smpler_model.inference import backends
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
-from smpler_model.parameters import check_values, default_values
 from smpler_model.people.tracker import IdSource, Tracker
 from smpler_model.pipeline import PipelineConfig
+from smpler_model.settings.pipeline import PipelineSettings
 
 BODY = str(BUILTIN_BODY_PATH)
+
+
+class GivenBoxesSettings(PipelineSettings):
+    """Somebody else says where people are."""
+
+    boxes_are_given = True
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +43,19 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_defaults_are_those_of_the_pipeline() -> None:
-    assert pipeline_config(default_values()) == PipelineConfig()
+    assert pipeline_config(PipelineSettings()) == PipelineConfig()
 
 
 def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:
-    values = check_values(
-        {
-            "model": str(checkpoint),
-            "device": "cpu",
-            "detector": "full_image",
-            "confirm_frames": 1,
-            "smoothing": False,
-            "fov": 90.0,
-        }
+    settings = PipelineSettings(
+        model=str(checkpoint),
+        device="cpu",
+        detector="full_image",
+        confirm_frames=1,
+        smoothing=False,
+        fov=90.0,
     )
-    pipeline = build_pipeline(values)
+    pipeline = build_pipeline(settings)
     rgb = np.full((120, 160, 3), 127, np.uint8)
     pipeline.process(Frame(rgb, 0))
     result = pipeline.process(Frame(rgb, 33_000_000))
@@ -62,20 +67,25 @@ def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:
 def test_an_exported_network_is_the_one_that_runs(checkpoint: Path, tmp_path: Path) -> None:
     exported = tmp_path / "nano.onnx"
     assert main(["export", str(checkpoint), "--output", str(exported)]) == 0
-    usual = {"device": "cpu", "detector": "full_image", "backend": "onnxruntime"}
-    values = check_values(usual | {"model": str(checkpoint), "exported": str(exported)})
+    settings = PipelineSettings(
+        model=str(checkpoint),
+        exported=str(exported),
+        device="cpu",
+        detector="full_image",
+        backend="onnxruntime",
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backends, "onnx_bytes", None)  # nothing is exported again
-        estimator = build_pipeline(values).estimator
+        estimator = build_pipeline(settings).estimator
     assert estimator.backend == "onnxruntime"
     crops = np.zeros((2, estimator.side, estimator.side, 3), np.uint8)
     assert len(estimator.estimate(crops)) == 2
     with pytest.raises(ValueError, match="must hold the weights and body of the chosen"):
-        build_pipeline(values | {"model": "smpler_nano"})
+        build_pipeline(replace(settings, model="smpler_nano"))
 
 
 def test_detectors_that_remember_belong_to_one_camera_each() -> None:
-    create = detector_factory(check_values({"detector": "motion"}), torch.device("cpu"))
+    create = detector_factory(PipelineSettings(detector="motion"), torch.device("cpu"))
     first, second = create(), create()
     assert isinstance(first, MotionDetector)
     assert first is not second
@@ -98,12 +108,12 @@ def test_models_that_cannot_be_loaded(
     values: dict[str, object], error: type[Exception], reason: str
 ) -> None:
     with pytest.raises(error, match=reason):
-        load_named_model(check_values(values))
+        load_named_model(PipelineSettings.from_values(values))
 
 
 def test_a_detector_without_its_file() -> None:
     with pytest.raises(ValueError, match="the detector onnx needs a file, got none"):
-        detector_factory(check_values({"detector": "onnx"}), torch.device("cpu"))
+        detector_factory(PipelineSettings(detector="onnx"), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:77", "xpu", ""])
@@ -119,13 +129,13 @@ def test_without_a_gpu_auto_is_the_cpu() -> None:
 
 @pytest.mark.parametrize(("asked", "least"), [(0.3, 0.3), (0.5, 0.5), (0.8, 0.5)])
 def test_whoever_a_detector_may_report_can_become_a_person(asked: float, least: float) -> None:
-    tracker = pipeline_config(check_values({"detection_score": asked})).tracker
+    tracker = pipeline_config(PipelineSettings(detection_score=asked)).tracker
     assert (tracker.start_score, tracker.sure_score) == (least, least)
 
 
 @pytest.mark.parametrize("score", [0.0, 0.2])
-def test_boxes_from_a_topic_become_people_whatever_their_score(score: float) -> None:
-    values = default_values() | {"detector": "topic", "confirm_frames": 1}
-    tracker = Tracker(IdSource(), pipeline_config(values).tracker)
+def test_given_boxes_become_people_whatever_their_score(score: float) -> None:
+    config = pipeline_config(GivenBoxesSettings(confirm_frames=1))
+    tracker = Tracker(IdSource(), config.tracker)
     boxes = detections_from([[9, 9, 40, 99]], [score])
     assert [len(tracker.update(image * 10**8, boxes)) for image in range(3)] == [1, 1, 1]

@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.turning import turn_camera
 from smpler_model.frames import Frame
+from smpler_model.settings.bag import BagSettings
 from smpler_model.source import SourceError
-from smpler_model.sources import TopicNames, open_source
+from smpler_model.sources import open_source
+from smpler_model.video_files import is_cut
 from tests.bag_writer import camera_messages, write_bag
+from tests.smpler_model.cameras.test_picture_header import turned_jpeg
 
 HEIGHT, WIDTH, COUNT, RATE_HZ = 48, 64, 20, 10
 
@@ -79,6 +83,84 @@ def test_a_video_that_breaks_off_gives_what_it_has_and_then_says_so(video: Path)
     assert 3 < len(frames) < COUNT
 
 
+def promising(path: Path, promised: int, held: int) -> Path:
+    """Write an AVI whose head promises more frames than it holds."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE_HZ, (WIDTH, HEIGHT))
+    for index in range(held):
+        writer.write(np.ascontiguousarray(picture(index)[..., ::-1]))
+    writer.release()
+    content = bytearray(path.read_bytes())
+    at = content.index(b"strh") + 8 + 32
+    assert int.from_bytes(content[at : at + 4], "little") == held
+    content[at : at + 4] = promised.to_bytes(4, "little")
+    path.write_bytes(content)
+    return path
+
+
+def test_a_video_that_promises_more_than_it_holds_is_whole(tmp_path: Path) -> None:
+    path = promising(tmp_path / "video.avi", promised=12, held=10)
+    said: list[str] = []
+    with open_source(str(path), report=said.append) as source:
+        frames = list(source.frames)
+    assert (source.count, len(frames)) == (12, 10)
+    (sentence,) = said
+    assert "promises 12 frames and holds 10" in sentence
+
+
+def test_a_video_without_most_of_what_it_promises_broke_off(tmp_path: Path) -> None:
+    path = promising(tmp_path / "video.avi", promised=100, held=10)
+    frames: list[Frame] = []
+    with pytest.raises(SourceError, match="must have 100 frames, got 10"):
+        read_until_error(path, frames)
+    assert len(frames) == 10
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mp4"])
+def test_files_that_are_shorter_than_they_say(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"video{suffix}"
+    code = cv2.VideoWriter.fourcc(*("mp4v" if suffix == ".mp4" else "MJPG"))
+    writer = cv2.VideoWriter(str(path), code, RATE_HZ, (WIDTH, HEIGHT))
+    for index in range(COUNT):
+        writer.write(np.ascontiguousarray(picture(index)[..., ::-1]))
+    writer.release()
+    assert not is_cut(path)
+    whole = path.read_bytes()
+    for part in (0.3, 0.6, 0.9):
+        path.write_bytes(whole[: int(part * len(whole))])
+        assert is_cut(path)
+    path.write_bytes(b"something else")
+    assert not is_cut(path)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_that_is_turned_takes_the_calibration_of_its_sensor_along(
+    tmp_path: Path, orientation: int
+) -> None:
+    (tmp_path / "photo.jpg").write_bytes(turned_jpeg(np.zeros((24, 32, 3), np.uint8), orientation))
+    camera = Camera(32, 24, 40, 41, 14, 11, "plumb_bob", (-0.2, 0.05, 0.001, 0.002))
+    expected = turn_camera(camera, orientation)
+    for name in (tmp_path / "photo.jpg", tmp_path):
+        with open_source(str(name), camera) as source:
+            (frame,) = source.frames
+        assert frame.rgb.shape == ((24, 32, 3) if orientation < 5 else (32, 24, 3))
+        assert frame.camera == expected
+
+
+def test_a_calibration_with_turned_photos_stays(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(turned_jpeg(np.zeros((24, 32, 3), np.uint8), 6))
+    camera = Camera(24, 32, 40, 41, 11, 14)
+    with open_source(str(tmp_path / "photo.jpg"), camera) as source:
+        (frame,) = source.frames
+    assert frame.camera == camera
+
+
+def test_a_photo_of_too_many_pixels_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    path.write_bytes(cv2.imencode(".png", np.zeros((9000, 9000), np.uint8))[1].tobytes())
+    with pytest.raises(SourceError, match=r"huge.png: an image may have up to 67 million"):
+        read_until_error(path, [])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -136,5 +218,5 @@ def test_a_bag_is_a_source_too(tmp_path: Path, form: str) -> None:
     mine = Camera(32, 24, 70, 70, 16, 12)
     with open_source(str(path), mine) as source:
         assert next(source.frames).camera == mine
-    with open_source(str(path), topics=TopicNames(info="none")) as source:
+    with open_source(str(path), settings=BagSettings(info_topic="none")) as source:
         assert next(source.frames).camera is None

@@ -12,10 +12,9 @@ from smpler_model.body.smpl import Body
 from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
-from smpler_model.parameters import check_values
 from smpler_ros.bags.bag_writer import BagFormat
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
 
 WriteBag = Callable[..., Path]
@@ -40,15 +39,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def config(checkpoint: Path) -> EvaluationConfig:
-    values = check_values(
-        {"model": str(checkpoint), "device": "cpu", "backend": "plain", "confirm_frames": 1}
+def config(checkpoint: Path) -> EvaluationSettings:
+    return EvaluationSettings(
+        model=str(checkpoint), device="cpu", backend="plain", confirm_frames=1, boxes="truth"
     )
-    return EvaluationConfig(values=values, boxes="truth")
 
 
 @pytest.fixture(scope="session")
-def engine(config: EvaluationConfig) -> Engine:
+def engine(config: EvaluationSettings) -> Engine:
     return Engine(config)
 
 

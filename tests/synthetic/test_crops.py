@@ -91,6 +91,22 @@ def test_cameras_see_the_origin() -> None:
     assert (seen[:, :2].norm(dim=1) / seen[:, 2]).max() < 0.6
 
 
+def test_close_cameras_look_down_and_are_rolled_and_leave_the_others_as_they_are() -> None:
+    usual = draw_cameras(200, torch.Generator().manual_seed(0))
+    some = draw_cameras(200, torch.Generator().manual_seed(0), close=0.5)
+    changed = (usual != some).flatten(1).any(1)
+    assert 70 < changed.sum() < 130
+    close = some[changed]
+    distance, height = close[:, :2, 3].norm(dim=1), close[:, 2, 3]
+    assert (distance.min() > 1.19, distance.max() < 4.01) == (True, True)
+    assert (height.min() > 0.99, height.max() < 3.01) == (True, True)
+    down = torch.rad2deg(torch.asin(-close[:, 2, 2]))  # from the horizon
+    assert (down > 20).float().mean() > 0.3
+    roll = torch.rad2deg(torch.asin(close[:, 2, 0] / close[:, :2, 2].norm(dim=1)))
+    assert roll.abs().max() < 30.1
+    assert roll.std() > 12
+
+
 def test_look_at_a_point_ahead() -> None:
     pose = look_at(torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([[1.0, 0.0, 1.0]]))[0]
     expected = torch.tensor([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])

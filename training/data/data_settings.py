@@ -24,6 +24,9 @@ class CropData:
         crops: in a file.
         everyday: share of people to train on who do what those of the scenes do, as for
             `crops.CropStyle`; all of the others do.
+        close: share of cameras to train on that are close, look down and are rolled, as for
+            `crops.CropStyle`; none of the others do.
+        cut_below: probability that a crop to train on ends above the feet; 0.08 for the others.
         colour: greatest change of each colour channel, as a share, while training.
         cutout: probability that a rectangle is blanked while training.
         shift: cells of 4 pixels that a crop is moved by at most, either way, while training.
@@ -42,14 +45,19 @@ class CropData:
     cutout: float = 0.3
     shift: int = 0
     everyday: float = 0.75
+    close: float = 0.0
+    cut_below: float = 0.08
 
     def __post_init__(self) -> None:
         if self.seed_step < 1:
             raise ValueError(f"seed_step must be positive, got {self.seed_step}; set it to 1")
         if self.shift < 0:
             raise ValueError(f"shift must not be negative, got {self.shift}; set it to 0")
-        if not 0 <= self.everyday <= 1:
-            raise ValueError(f"everyday must be from 0 to 1, got {self.everyday}; change it")
+        for name in ("everyday", "close", "cut_below"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"{name} must be from 0 to 1, got {getattr(self, name)}; change it"
+                )
         if self.shards * self.seed_step > self.held_out_seed:
             raise ValueError(
                 f"shards must stay below held_out_seed {self.held_out_seed}, got "
@@ -88,6 +96,8 @@ class PhotoAugmentation:
         scale: greatest change of the crop's size, as a share.
         shift: greatest move of the crop, as a share of half its side.
         cutout: probability that a rectangle is blanked.
+        grey: probability that an image loses its colours.
+        coarse: probability that it is enlarged from fewer pixels, down to a quarter of its side.
     """
 
     flip: float = 0.5
@@ -97,6 +107,8 @@ class PhotoAugmentation:
     scale: float = 0.2
     shift: float = 0.1
     cutout: float = 0.3
+    grey: float = 0.1
+    coarse: float = 0.25
 
 
 @dataclass(frozen=True)

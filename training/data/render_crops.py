@@ -28,10 +28,10 @@ def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:
     )
 
 
-def make_renderer(settings: TrainSettings, everyday: float) -> CropRenderer:
-    """Return what draws crops of a run's size; see `CropStyle.everyday`."""
+def make_renderer(settings: TrainSettings, style: CropStyle) -> CropRenderer:
+    """Return what draws crops of a run's size."""
     side = configure_model(settings).image_size
-    return CropRenderer(Body(load_builtin_body()), side, style=CropStyle(everyday=everyday))
+    return CropRenderer(Body(load_builtin_body()), side, style=style)
 
 
 def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None:
@@ -39,7 +39,8 @@ def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None
     data = crop_data(settings)
     training, validation, held_out = shard_seeds(data)
     data.folder.mkdir(parents=True, exist_ok=True)
-    shown, asked = make_renderer(settings, data.everyday), make_renderer(settings, 1.0)
+    style = CropStyle(everyday=data.everyday, close=data.close, cut_below=data.cut_below)
+    shown, asked = (make_renderer(settings, each) for each in (style, CropStyle(everyday=1.0)))
     for seed in tqdm((held_out + validation + training)[part::parts], desc="files"):
         path = shard_path(data.folder, seed)
         if not path.exists():

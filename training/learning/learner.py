@@ -79,6 +79,8 @@ class Learner(Generic[Examples]):
             (self.settings.seed * 8191 + self.step_count) * 4096 + self.processes.rank
         )
         self.objective.train()
+        if self.settings.still_share:
+            self.model.backbone.requires_grad_(not self.is_still())
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
@@ -100,6 +102,10 @@ class Learner(Generic[Examples]):
             return rise
         fall = 0.5 * (1 + math.cos(math.pi * self.step_count / self.steps))
         return rise * (0.01 + 0.99 * fall)
+
+    def is_still(self) -> bool:
+        """Tell whether the backbone stays as it is in the present step."""
+        return self.step_count / self.steps < self.settings.still_share
 
     def phase(self) -> Phase:
         """Return what learns in the present step."""
@@ -141,7 +147,13 @@ class Learner(Generic[Examples]):
         return DistributedDataParallel(
             self.objective,
             broadcast_buffers=False,
-            find_unused_parameters=self.settings.dense_share + self.settings.first_guess_share > 0,
+            find_unused_parameters=any(
+                (
+                    self.settings.dense_share,
+                    self.settings.first_guess_share,
+                    self.settings.still_share,
+                )
+            ),
         )
 
     def _backward(self, batch: Examples, parts: int, *, is_last: bool) -> Objective:
@@ -199,10 +211,15 @@ def make_optimisers(
     chosen = settings.optimiser == "muon"
     filters = [w for name, w in named if chosen and _is_matrix(name, w)]
     ids = {id(weights) for weights in filters}
-    reading = [w for name, w in named if _is_head(name) and id(w) not in ids]
+    reading = [w for name, w in named if _is_head(name) and not _corrects(name)]
+    correcting = [w for name, w in named if _corrects(name)]
     seeing = [w for name, w in named if not _is_head(name) and id(w) not in ids]
     head_rate = settings.head_learning_rate or settings.learning_rate
-    peaks = ((seeing, settings.learning_rate), (reading, head_rate))
+    peaks = (
+        (seeing, settings.learning_rate),
+        (reading, head_rate),
+        (correcting, settings.correction_rate * head_rate),
+    )
     groups = [{"params": params, "peak": peak} for params, peak in peaks if params]
     optimisers: list[torch.optim.Optimizer] = [
         torch.optim.AdamW(
@@ -222,3 +239,8 @@ def _is_matrix(name: str, weights: nn.Parameter) -> bool:
 
 def _is_head(name: str) -> bool:
     return not name.startswith("model.backbone.") and "dense" not in name.split(".")
+
+
+def _corrects(name: str) -> bool:
+    """Tell whether weights are of a layer that changes an estimate."""
+    return _is_head(name) and "_delta." in name

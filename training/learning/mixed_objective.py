@@ -60,8 +60,6 @@ class MixedObjective(ObjectiveModule[Mixed]):
             names: of the sources, for the log.
         """
         super().__init__(model, settings)
-        if settings.length_weight:
-            raise ValueError("length_weight needs crops alone, got several sources; leave it out")
         # Theirs is this one's network, which is registered once; what else they have follows.
         self._parts = tuple(parts)
         self.names = tuple(names)
@@ -77,7 +75,7 @@ class MixedObjective(ObjectiveModule[Mixed]):
             *(torch.stack([getattr(one, field.name) for one in each]) for field in fields(Counts))
         )
 
-    def forward(self, batch: Mixed, counts: Counts, phase: Phase) -> Objective:
+    def look(self, batch: Mixed, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss; see the base class."""
         pairs = zip(self._parts, batch.parts, strict=True)
         seen = Mixed(tuple(part.prepare(some, phase) for part, some in pairs))

@@ -95,13 +95,12 @@ def read_arrays(path: Path) -> Arrays:
 
 def name_layers(backbone: MobileBackbone) -> Iterator[tuple[str, str, str]]:
     """Give each convolution's name, and those of its weights and bias in the graph, "" if none."""
-    model, plain = f"{_FEATURES}model/", ("/Conv2D/ReadVariableOp", "/BiasAdd/ReadVariableOp")
-    folded, depthwise = ("/Conv2D_weights", "/Conv2D_bn_offset"), ("weights", "bn_offset")
-    yield "stem", *(f"{model}Conv1{end}" for end in folded)
-    yield "last", *(f"{model}Conv_1{end}" for end in folded)
-    yield "top", *(f"{_FEATURES}conv2d{end}" for end in plain)
+    model = f"{_FEATURES}model/"
+    yield _folded("stem", f"{model}Conv1")
+    yield _folded("last", f"{model}Conv_1")
+    yield _plain("top", f"{_FEATURES}conv2d")
     for number in range(len(backbone.laterals)):
-        yield f"laterals.{number}", *(f"{_FEATURES}conv2d_{number + 1}{end}" for end in plain)
+        yield _plain(f"laterals.{number}", f"{_FEATURES}conv2d_{number + 1}")
         merge = f"{_FEATURES}separable_conv2d{f'_{number}' if number else ''}/separable_conv2d"
         yield f"merges.{number}.depthwise", f"{merge}/ReadVariableOp", ""
         yield f"merges.{number}.pointwise", f"{merge}_weights", f"{merge}_bn_offset"
@@ -109,19 +108,27 @@ def name_layers(backbone: MobileBackbone) -> Iterator[tuple[str, str, str]]:
     for number, name in enumerate(blocks):
         block = f"{model}block_{number}" if number else f"{model}expanded_conv"
         if number:
-            yield f"{name}.expand", *(f"{block}_expand{end}" for end in folded)
-        yield f"{name}.depthwise", *(f"{block}_depthwise/depthwise_{end}" for end in depthwise)
-        yield f"{name}.project", *(f"{block}_project{end}" for end in folded)
+            yield _folded(f"{name}.expand", f"{block}_expand")
+        filtered = f"{block}_depthwise/depthwise"
+        yield f"{name}.depthwise", f"{filtered}_weights", f"{filtered}_bn_offset"
+        yield _folded(f"{name}.project", f"{block}_project")
     for number, (ours, theirs) in enumerate(_HEADS.items()):
         head = f"StatefulPartitionedCall/{theirs}_0"
-        first, last = f"{head}/separable_conv2d_{number + 3}", f"{head}/conv2d_{number + 4}"
-        yield f"{ours}.0.depthwise", f"{first}/separable_conv2d/ReadVariableOp", ""
-        yield (
-            f"{ours}.0.pointwise",
-            f"{first}/separable_conv2d/ReadVariableOp_1",
-            f"{first}{plain[1]}",
-        )
-        yield f"{ours}.1", *(f"{last}{end}" for end in plain)
+        separable = f"{head}/separable_conv2d_{number + 3}"
+        filters = f"{separable}/separable_conv2d/ReadVariableOp"
+        yield f"{ours}.0.depthwise", filters, ""
+        yield f"{ours}.0.pointwise", f"{filters}_1", f"{separable}/BiasAdd/ReadVariableOp"
+        yield _plain(f"{ours}.1", f"{head}/conv2d_{number + 4}")
+
+
+def _plain(name: str, stored: str) -> tuple[str, str, str]:
+    """Name a convolution that has its own bias in the graph."""
+    return name, f"{stored}/Conv2D/ReadVariableOp", f"{stored}/BiasAdd/ReadVariableOp"
+
+
+def _folded(name: str, stored: str) -> tuple[str, str, str]:
+    """Name a convolution into which the graph has multiplied its batch norm."""
+    return name, f"{stored}/Conv2D_weights", f"{stored}/Conv2D_bn_offset"
 
 
 def _ours(values: NDArray[Any], *, depthwise: bool) -> Tensor:

@@ -79,6 +79,15 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
             counts: of all processes' people, as `losses.Counts` explains.
             phase: what learns.
         """
+        with kept_corrections(self.model) as corrections:
+            found = self.look(batch, counts, phase)
+        if not corrections or not self.settings.length_weight:
+            return found
+        length = self.settings.length_weight * compare_lengths(corrections)
+        return Objective(found.loss + length, found.terms | {"length": length.detach()})
+
+    def look(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
+        """Compute the loss but for what depends on the corrections alone."""
         seen = self.prepare(batch, phase)
         stages, features = self.estimate(seen.images, phase, self.settings.refined_crops)
         return self.compare(stages, features, seen, counts)
@@ -156,15 +165,6 @@ class CropObjective(ObjectiveModule[Batch]):
         """Return the number of crops: each has every label."""
         people = batch.images.new_tensor(len(batch))
         return Counts(people, people, people)
-
-    def forward(self, batch: Batch, counts: Counts, phase: Phase) -> Objective:
-        """Compute the loss; see the base class."""
-        with kept_corrections(self.model) as corrections:
-            found = super().forward(batch, counts, phase)
-        if not corrections or not self.settings.length_weight:
-            return found
-        length = self.settings.length_weight * compare_lengths(corrections)
-        return Objective(found.loss + length, found.terms | {"length": length.detach()})
 
     def prepare(self, batch: Batch, phase: Phase) -> Batch:
         """Shrink the crops while the Transformer does not learn, if that is asked for."""

@@ -17,6 +17,7 @@ from smpler_model.checkpoints.files import load_model, read_checkpoint
 from smpler_model.checkpoints.shipped import shipped_path
 from smpler_model.file_hashes import hash_files
 from smpler_model.people.metrics import Errors
+from synthetic.crops import CropStyle
 from training.data.crop_files import CropFiles, render_file, shard_path
 from training.data.render_crops import make_renderer, shard_seeds
 from training.learning.growing import configure_model
@@ -65,7 +66,7 @@ def draw_any_poses(settings: TrainSettings, people: int) -> CropFiles:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "crops.npz"
         seed = crop_data(settings).held_out_seed
-        render_file(make_renderer(settings, everyday=0.0), path, seed, people)
+        render_file(make_renderer(settings, CropStyle(everyday=0.0)), path, seed, people)
         return CropFiles([path])
 
 

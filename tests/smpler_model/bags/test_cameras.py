@@ -136,3 +136,21 @@ def test_what_is_doubtful_is_noted_once_and_costs_no_image(tmp_path: Path) -> No
         "images go on without dep",
         "names of frames begin wi",
     ]
+
+
+def test_the_topics_of_librealsense(tmp_path: Path) -> None:
+    depth = np.full((24, 32), 1500, np.uint16)
+    device = "/device_0/sensor_{}/{}_0/{}"
+    sent = [
+        Sent(device.format(1, "Color", "info/camera_info"), make.info(0), 1),
+        Sent(device.format(0, "Depth", "info/camera_info"), make.info(0, focal=99.0), 1),
+        Sent(device.format(1, "Color", "image/data"), make.image(START_NS, picture(0)), START_NS),
+        Sent(
+            device.format(0, "Depth", "image/data"), make.image(START_NS, depth, "16UC1"), START_NS
+        ),
+    ]
+    with open_bag(write_bag(tmp_path, sent)) as bag:
+        ((_, frame),) = bag.read_frames([bag.choose_camera()])
+    assert frame.camera is not None
+    assert frame.camera.fx == 40
+    assert frame.stamp_ns == START_NS

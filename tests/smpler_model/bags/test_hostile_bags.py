@@ -290,3 +290,43 @@ def test_a_message_without_its_channel_is_said(tmp_path: Path) -> None:
         frames, _, error = read(bag)
     assert len(frames) == 10
     assert "channel is not there" in error
+
+
+@pytest.mark.parametrize("form", ["zstd", "wal"])
+def test_a_copy_that_the_disk_cannot_hold(tmp_path: Path, form: str) -> None:
+    if form == "zstd":
+        whole = write_mcap(tmp_path / "whole.mcap", camera_messages())
+        path = tmp_path / "bag.mcap.zstd"
+        path.write_bytes(zstd.compress(whole.read_bytes()))
+    else:
+        path = storage_file(write_bag(tmp_path, camera_messages(), "sqlite3"))
+        path.with_name(path.name + "-wal").write_bytes(b"log")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(SourceError, match=r"space for a copy .* TMPDIR"), open_bag(path):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_unpacking_leaves_some_space_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smpler_model.bags.unpacking._LEFT_FREE", 2**62)
+    whole = write_mcap(tmp_path / "whole.mcap", camera_messages())
+    path = tmp_path / "bag.mcap.zstd"
+    path.write_bytes(zstd.compress(whole.read_bytes()))
+    with pytest.raises(SourceError, match="No space left on device"), open_bag(path):
+        pass
+
+
+@pytest.mark.parametrize("form", ["mcap", "sqlite3", "rosbag1"])
+def test_names_of_several_lines_stay_in_one_sentence(tmp_path: Path, form: str) -> None:
+    path = write_bag(tmp_path, camera_messages(2, ros1=form == "rosbag1"), form)
+    file = storage_file(path)
+    file.write_bytes(file.read_bytes().replace(b"/cam/image_raw", b"/cam\nimage\traw"))
+    with open_bag(path) as bag, pytest.raises(SourceError) as raised:
+        bag.choose_camera("/front")
+    assert "\n" not in str(raised.value)
+    assert "\ufffd" in str(raised.value)

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smpler_model.bags.cameras import CameraSettings, camera_settings
+from smpler_model.bags.cameras import CameraTopics, with_settings
 from smpler_model.bags.reader import BagReader, open_bag
 from smpler_model.bags.stamp_order import WINDOW
 from smpler_model.frames import Frame
-from smpler_model.ros_parameters import BAG_PARAMETERS
+from smpler_model.settings.bag import BagSettings
 from smpler_model.source import SourceError
 from tests.bag_writer import (
     FORMS,
@@ -209,22 +209,22 @@ def test_what_the_user_says_of_a_camera_goes_before_what_the_bag_shows(tmp_path:
     with open_bag(write_bag(tmp_path, sent)) as bag:
         found = bag.choose_camera()
 
-        def read_first(said: dict[str, object], depth_topic: str = "") -> tuple[float, bool]:
-            camera = camera_settings(said, depth_topic).apply(found)
+        def read_first(**said: object) -> tuple[float, bool]:
+            camera = with_settings(found, BagSettings.from_values(said))
             ((_, frame),) = bag.read_frames([camera])
             assert frame.camera is not None
             return frame.camera.fx, frame.depth_m is not None
 
-        assert read_first({}) == (35, False)
-        assert read_first({"rectified": False, "fov": 3.0}) == (40, False)
-        assert read_first({"pairing_tolerance": 0.06}) == (35, True)
-        assert read_first({"pairing_tolerance": 0.06, "use_depth": False}) == (35, False)
+        assert read_first() == (35, False)
+        assert read_first(rectified=False) == (40, False)
+        assert read_first(pairing_tolerance=0.06) == (35, True)
+        assert read_first(pairing_tolerance=0.06, use_depth=False) == (35, False)
         told = {"pairing_tolerance": 0.06, "use_depth": False}
-        assert read_first(told, "/cam/aligned_depth/image_raw") == (35, True)
+        assert read_first(**told, depth_topic="/cam/aligned_depth/image_raw") == (35, True)
         with pytest.raises(SourceError, match="use_depth needs depth images"):
-            camera_settings({"use_depth": True}).apply(replace(found, depth=None))
+            with_settings(replace(found, depth=None), BagSettings(use_depth=True))
 
 
-def test_the_table_s_defaults_are_those_of_bags() -> None:
-    defaults = {parameter.name: parameter.default for parameter in BAG_PARAMETERS}
-    assert defaults["pairing_tolerance"] == CameraSettings().pairing_tolerance
+def test_by_default_a_camera_is_as_the_bag_shows_it() -> None:
+    camera = CameraTopics("/image_rect", "Image", 3, "/camera_info", "/depth", rectified=True)
+    assert with_settings(camera, BagSettings()) == camera

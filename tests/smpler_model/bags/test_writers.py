@@ -24,7 +24,7 @@ from tests.bag_writer import (
     storage_file,
     write_bag,
 )
-from tests.mcap_writer import Style, record, write_mcap
+from tests.mcap_writer import Style, channel, record, write_mcap
 from tests.smpler_model.bags.test_reader import IMAGE, indices, read
 
 make = Messages()
@@ -50,6 +50,7 @@ STYLES = {
     "empty profile": Style(profile=""),
     "empty profile, no chunks": Style(profile="", chunk_messages=0),
     "no index": Style(has_index=False),
+    "no index of messages": Style(has_message_index=False),
     "no chunks": Style(chunk_messages=0, has_index=False),
     "lz4": Style(compression="lz4"),
     "one message a chunk": Style(chunk_messages=1),
@@ -89,7 +90,7 @@ def test_channels_of_other_encodings_are_left_out_and_named_once(
     with open_source(str(path), report=said.append) as source:
         assert len(list(source.frames)) == 10
     others = "/json (json), /protobuf (protobuf)"
-    assert said == [f"topics without messages of ROS are left out: {others}"]
+    assert said == [f"bag.mcap: topics without messages of ROS are left out: {others}"]
     check_whole(path)
 
 
@@ -150,6 +151,7 @@ CHANGES = {
         compression_format="lzma", compression_mode="FILE"
     ),
     "another storage": lambda about: about.update(storage_identifier="parquet"),
+    "no storage": lambda about: about.update(storage_identifier=""),
     "a version to come": lambda about: about.update(version=12),
     "no topics": lambda about: about.update(topics_with_message_count=[]),
     "another file's name": lambda about: about.update(relative_file_paths=["old_0.mcap"]),
@@ -392,3 +394,20 @@ def test_a_camera_info_without_stamps_follows_the_clock_of_the_images(tmp_path: 
         frames, reports, _ = read(bag)
     assert reports == []
     assert [f.camera.fx for f in frames if f.camera] == [40.0] * 10 + [50.0] * 10
+
+
+def test_a_channel_of_no_type_is_named(tmp_path: Path) -> None:
+    path = write_mcap(tmp_path / "bag.mcap", camera_messages())
+    typed, untyped = (channel(1, schema, "/cam/camera_info", "cdr") for schema in (1, 0))
+    path.write_bytes(path.read_bytes().replace(typed, untyped))
+    with open_bag(path) as bag:
+        assert bag.foreign == {"/cam/camera_info": "cdr without a type"}
+        assert indices(read(bag)[0]) == list(range(10))
+
+
+def test_topics_that_are_left_out_are_named_in_the_report_of_a_bag(tmp_path: Path) -> None:
+    path = write_mcap(tmp_path / "bag.mcap", camera_messages(), Style(others=("json",)))
+    notes: list[tuple[str, str]] = []
+    with open_bag(path) as bag:
+        list(bag.read_frames(bag.cameras, note=lambda *each: notes.append(each)))
+    assert notes == [("bag.mcap", "topics without messages of ROS are left out: /json (json)")]

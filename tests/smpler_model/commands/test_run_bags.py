@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smpler_model.__main__ import main
+from smpler_model.commands.command_line import main
 from tests.bag_writer import camera_messages, storage_file, write_bag
 from tests.smpler_model.commands.test_run import frames_of, lines_of
 

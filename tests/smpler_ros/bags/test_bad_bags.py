@@ -12,12 +12,14 @@ import yaml
 
 from smpler_model.bags.reader import SourceError
 from smpler_model.frames import People
+from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_model.inference.estimator import Estimates
 from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.bag_writer import BagWriter
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import gather
 from smpler_ros.bags.run_files import lock_folder
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.images import image_message
 from tests.smpler_ros.bags.test_evaluation import stop_after
@@ -27,13 +29,12 @@ STEP_NS = 100_000_000
 
 
 @pytest.fixture(scope="module")
-def plain(config: EvaluationConfig) -> EvaluationConfig:
-    values = {**config.values, "detector": "full_image"}
-    return replace(config, boxes="detector", values=values, outputs=("people",))
+def plain(config: EvaluationSettings) -> EvaluationSettings:
+    return replace(config, boxes="detector", detector="full_image", outputs=("people",))
 
 
 @pytest.fixture(scope="module")
-def plain_engine(plain: EvaluationConfig) -> Engine:
+def plain_engine(plain: EvaluationSettings) -> Engine:
     return Engine(plain)
 
 
@@ -49,7 +50,7 @@ def write_images(path: Path, stamps: list[int], sizes: list[tuple[int, int]]) ->
 
 
 def test_without_its_metadata(
-    small_bag: Path, plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+    small_bag: Path, plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
     bag = tmp_path / "bag"
     shutil.copytree(small_bag, bag)
@@ -63,7 +64,7 @@ def test_without_its_metadata(
 def test_cut_off(
     kind: str,
     write_bag: WriteBag,
-    plain: EvaluationConfig,
+    plain: EvaluationSettings,
     plain_engine: Engine,
     tmp_path: Path,
 ) -> None:
@@ -80,7 +81,7 @@ def test_cut_off(
     assert len((tmp_path / "out" / "frames.csv").read_text().splitlines()) == 1 + summary["frames"]
 
 
-def test_unknown_compression(small_bag: Path, plain: EvaluationConfig, tmp_path: Path) -> None:
+def test_unknown_compression(small_bag: Path, plain: EvaluationSettings, tmp_path: Path) -> None:
     bag = tmp_path / "bag"
     shutil.copytree(small_bag, bag)
     file = bag / "metadata.yaml"
@@ -98,7 +99,7 @@ def test_unknown_compression(small_bag: Path, plain: EvaluationConfig, tmp_path:
         evaluate_bag(bag, tmp_path / "out", plain)
 
 
-def test_without_images(plain: EvaluationConfig, tmp_path: Path) -> None:
+def test_without_images(plain: EvaluationSettings, tmp_path: Path) -> None:
     with BagWriter(tmp_path / "bag") as writer:
         header = header_message(writer.types, 0, "frame")
         writer.write("/other", "std_msgs/msg/Header", 0, header)
@@ -106,7 +107,7 @@ def test_without_images(plain: EvaluationConfig, tmp_path: Path) -> None:
         evaluate_bag(tmp_path / "bag", tmp_path / "out", plain)
 
 
-def test_mixed_sizes(plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path) -> None:
+def test_mixed_sizes(plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path) -> None:
     sizes = [(96, 64), (64, 48), (96, 64), (96, 64)]
     bag = write_images(tmp_path / "bag", [k * STEP_NS for k in range(1, 5)], sizes)
     config = replace(plain, outputs=("people", "overlay"), video=True)
@@ -116,7 +117,7 @@ def test_mixed_sizes(plain: EvaluationConfig, plain_engine: Engine, tmp_path: Pa
 
 
 def test_sizes_that_do_not_fit_the_calibration(
-    write_bag: WriteBag, plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+    write_bag: WriteBag, plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
     bag = tmp_path / "bag"
     with BagWriter(bag) as writer:
@@ -139,7 +140,7 @@ def test_sizes_that_do_not_fit_the_calibration(
 
 
 def test_stamps_out_of_order(
-    plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+    plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
     stamps = [k * STEP_NS for k in (1, 3, 2, 4, 5)]
     bag = write_images(tmp_path / "bag", stamps, [(64, 48)] * 5)
@@ -150,7 +151,7 @@ def test_stamps_out_of_order(
 
 
 def test_late_and_repeated_images_are_counted(
-    plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+    plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
     order = [*range(2, 30), 1, 1, 29, *range(30, 40), 3]
     stamps = [k * STEP_NS // 10 for k in order]
@@ -165,7 +166,7 @@ def test_late_and_repeated_images_are_counted(
 
 
 def test_a_clock_that_was_set_back(
-    plain: EvaluationConfig, plain_engine: Engine, tmp_path: Path
+    plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
     stamps = [k * STEP_NS for k in (50, 51, 52, 1, 2, 3)]
     bag = write_images(tmp_path / "bag", stamps, [(64, 48)] * 6)
@@ -188,7 +189,7 @@ def fail_at(engine: Engine, images: tuple[int, ...]) -> None:
 
 
 def test_a_detector_that_fails_costs_one_image(
-    small_bag: Path, config: EvaluationConfig, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path
 ) -> None:
     engine = Engine(config)
     whole = evaluate_bag(small_bag, tmp_path / "whole", config, engine)
@@ -200,7 +201,7 @@ def test_a_detector_that_fails_costs_one_image(
 
 
 def test_a_run_that_goes_on_counts_the_faults_before(
-    small_bag: Path, config: EvaluationConfig, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path
 ) -> None:
     engine, folder = Engine(config), tmp_path / "out"
     fail_at(engine, (1, 2, 5))
@@ -211,8 +212,45 @@ def test_a_run_that_goes_on_counts_the_faults_before(
     assert summary["frames"] == SMALL.frames - 3
 
 
-def test_a_fault_keeps_what_was_done_before(
-    small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path
+def test_a_network_that_fails_costs_images_and_people_and_both_are_counted(
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path
+) -> None:
+    """Also by a run that goes on, whose tracker is led through the images that failed."""
+
+    def poison(engine: Engine) -> Engine:
+        estimator = engine._pipeline.estimator
+        estimate, calls = estimator.estimate, iter(range(100))
+
+        def fail(crops: np.ndarray) -> Estimates:
+            index = next(calls)
+            if index in (2, 3):
+                raise RuntimeError("out of order")
+            estimates = estimate(crops)
+            if index in (0, 4):
+                estimates.betas[:1] = np.nan
+            return estimates
+
+        estimator.estimate = fail  # type: ignore[method-assign]
+        return engine
+
+    whole = evaluate_bag(small_bag, tmp_path / "whole", config, poison(Engine(config)))
+    assert whole["frames"] == SMALL.frames - 2
+    (fault,) = whole["left_out"]
+    assert (fault["count"], fault["reason"]) == (
+        2,
+        "the pipeline failed: RuntimeError: out of order",
+    )
+    (left_out,) = whole["people_left_out"]
+    assert left_out["reason"].startswith("a person was left out")
+    folder, engine = tmp_path / "out", poison(Engine(config))
+    evaluate_bag(small_bag, folder, config, engine, should_stop=stop_after(5))
+    resumed = evaluate_bag(small_bag, folder, config, engine, resume=True)
+    for name in ("frames", "left_out", "people_left_out", "tracks", "people"):
+        assert resumed[name] == whole[name], name
+
+
+def test_a_full_device_keeps_what_was_done_before(
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     whole = evaluate_bag(small_bag, tmp_path / "whole", config, engine)
     failing = Engine(config)
@@ -221,11 +259,11 @@ def test_a_fault_keeps_what_was_done_before(
 
     def fail(crops: np.ndarray) -> object:
         if next(calls) == 5:
-            raise RuntimeError("no memory")
+            raise DeviceMemoryError("no memory")
         return estimate(crops)
 
     estimator.estimate = fail  # type: ignore[method-assign, assignment]
-    with pytest.raises(RuntimeError, match="no memory"):
+    with pytest.raises(DeviceMemoryError, match="no memory"):
         evaluate_bag(small_bag, tmp_path / "out", config, failing)
     assert len((tmp_path / "out" / "frames.csv").read_text().splitlines()) == 1 + 5
     resumed = evaluate_bag(small_bag, tmp_path / "out", config, engine, resume=True)
@@ -235,7 +273,7 @@ def test_a_fault_keeps_what_was_done_before(
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_the_bag_that_is_read_is_never_replaced(
-    small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path, *, resume: bool
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path, *, resume: bool
 ) -> None:
     bag = tmp_path / "walk" / "bag"
     shutil.copytree(small_bag, bag)
@@ -245,7 +283,7 @@ def test_the_bag_that_is_read_is_never_replaced(
 
 
 def test_folders_are_not_written_over(
-    small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
@@ -254,7 +292,7 @@ def test_folders_are_not_written_over(
         evaluate_bag(small_bag, folder, config, engine)
     evaluate_bag(small_bag, folder, config, engine, overwrite=True)
     assert (folder / "mine.txt").read_text() == "keep"
-    other = replace(config, min_iou=0.4)
+    other = replace(config, match_iou=0.4)
     with pytest.raises(ValueError, match="goes on with the configuration that it began with"):
         evaluate_bag(small_bag, folder, other, engine, resume=True)
     with lock_folder(folder), pytest.raises(ValueError, match="only one run may write to"):

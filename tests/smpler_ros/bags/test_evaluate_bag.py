@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 from rosbags.rosbag2 import Reader
 
-from smpler_model.bags.cameras import CameraSettings
 from smpler_ros.bags.command_line import build_parser, read_config
-from smpler_ros.bags.config import USUAL_OUTPUTS, EvaluationConfig
 from smpler_ros.bags.evaluate_bag import main
 from smpler_ros.bags.run_files import STATE
+from smpler_ros.bags.settings import USUAL_OUTPUTS, EvaluationSettings
 from tests.full_memory import SENTENCE, run_out_after
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
@@ -103,7 +102,7 @@ def test_one_track_is_no_plural(
             "use_depth needs depth images that are aligned with /camera/image",
         ),
         (["BAG", "--jpeg-quality", "0"], "jpeg_quality must lie between 1 and 100"),
-        (["BAG", "--match-iou", "0"], "min_iou must be above 0"),
+        (["BAG", "--match-iou", "0"], "match_iou must lie between 0.001 and 1, got 0.0"),
         (["BAG", "--image-topic", "/other"], "which has /camera/image_raw, got '/other'"),
         (["BAG", "--truth", "/other"], "the truth must be a topic of smpler_msgs"),
         (["BAG", "--truth", "none"], "boxes can be taken from the truth only where there is one"),
@@ -146,12 +145,12 @@ def test_memory_that_runs_out_is_said_in_a_sentence(
 
 def test_flags_reach_the_configuration() -> None:
     config = read_config(build_parser().parse_args(["bag"]))
-    assert config == EvaluationConfig()
+    assert config == EvaluationSettings()
     given = "bag --video --images --fov 75 --no-smoothing --truth a,b --checkpoint-every 3"
     config = read_config(build_parser().parse_args(given.split()))
     assert config.outputs == (*USUAL_OUTPUTS, "overlay", "images")
-    assert (config.video, config.truth, config.checkpoint_s) == (True, "a,b", 3.0)
-    assert (config.values["fov"], config.values["smoothing"]) == (75.0, False)
+    assert (config.video, config.truth, config.checkpoint_every) == (True, "a,b", 3.0)
+    assert (config.fov, config.smoothing) == (75.0, False)
 
 
 NODE_FILE = """
@@ -174,20 +173,19 @@ def test_a_node_s_file_reaches_the_configuration(tmp_path: Path) -> None:
     path = tmp_path / "node.yaml"
     path.write_text(NODE_FILE)
     config = read_config(build_parser().parse_args(["bag", "--params", str(path)]))
-    assert config.cameras == CameraSettings(rectified=True, use_depth=False, pairing_tolerance=0.1)
+    assert (config.rectified, config.use_depth) == (True, False)
+    assert config.pairing_tolerance == 0.1
     assert (config.tf_prefix, config.overlay_mesh, config.jpeg_quality) == ("robot/", False, 95)
     assert (config.marker_lifetime, config.mesh_opacity) == (2.0, 0.5)
-    assert config.values["fov"] == 75.0
+    assert config.fov == 75.0
     flags = ["--no-rectified", "--depth-topic", "/depth", "--tf-prefix", "", "--jpeg-quality", "7"]
     config = read_config(build_parser().parse_args(["bag", "--params", str(path), *flags]))
-    assert (config.cameras.rectified, config.cameras.use_depth) == (False, True)
+    assert (config.rectified, config.wants_depth) == (False, True)
     assert (config.tf_prefix, config.jpeg_quality) == ("", 7)
 
 
 def test_the_node_s_whole_file_is_understood() -> None:
     path = Path(__file__).parents[3] / "config" / "camera.yaml"
     config = read_config(build_parser().parse_args(["bag", "--params", str(path)]))
-    assert config.cameras == CameraSettings(
-        rectified=False, use_depth=False, pairing_tolerance=0.02
-    )
-    assert replace(config, cameras=CameraSettings()) == EvaluationConfig()
+    assert (config.rectified, config.use_depth) == (False, False)
+    assert replace(config, rectified=None, use_depth=None) == EvaluationSettings()

@@ -4,7 +4,7 @@ import csv
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from smpler_model.cameras.messages import camera_from_info, decode_image, stamp_
 from smpler_model.detectors.detector import detections_from
 from smpler_model.frames import Frame, FrameResult
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
-from smpler_ros.bags.config import OUTPUTS, EvaluationConfig
 from smpler_ros.bags.engine import Engine, RecordingDetector
+from smpler_ros.bags.settings import OUTPUTS, EvaluationSettings
 from smpler_ros.bags.summary import TIMES
 from smpler_ros.messages.convert import people_from_message
 from tests.smpler_ros.bags.test_ground_truth import truths_in
@@ -56,15 +56,15 @@ def expected_results(bag: Path, engine: Engine) -> list[tuple[Frame, FrameResult
 
 
 @pytest.fixture(scope="module")
-def everything(config: EvaluationConfig) -> EvaluationConfig:
-    changes = {"mesh_opacity": 0.5, "marker_lifetime": 2.0, "checkpoint_s": 0.0}
+def everything(config: EvaluationSettings) -> EvaluationSettings:
+    changes = {"mesh_opacity": 0.5, "marker_lifetime": 2.0, "checkpoint_every": 0.0}
     return replace(config, outputs=OUTPUTS, video=True, **changes)
 
 
 @pytest.fixture(scope="module")
 def run(
     small_bag: Path,
-    everything: EvaluationConfig,
+    everything: EvaluationSettings,
     engine: Engine,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, Summary]:
@@ -131,7 +131,7 @@ def test_tables_hold_the_same(run: tuple[Path, Summary], small_bag: Path, engine
 
 
 def test_the_summary_says_what_was_done(
-    run: tuple[Path, Summary], small_bag: Path, everything: EvaluationConfig
+    run: tuple[Path, Summary], small_bag: Path, everything: EvaluationSettings
 ) -> None:
     folder, summary = run
     assert json.loads((folder / "summary.json").read_text()) == json.loads(json.dumps(summary))
@@ -153,7 +153,7 @@ def test_the_summary_says_what_was_done(
     assert summary["accuracy"]["conventions"]["boxes"] == "of the truth"
     assert set(summary["latency_ms"]["estimate"]) == {"mean", "p50", "p90", "p99"}
     assert set(summary["sha256"]["bag"]) == {"metadata.yaml", "small.mcap"}
-    assert summary["configuration"]["values"] == dict(everything.values)
+    assert summary["configuration"] == asdict(everything)
 
 
 def test_people_and_cameras_add_up(run: tuple[Path, Summary]) -> None:
@@ -187,7 +187,7 @@ def test_the_video_has_all_overlays(run: tuple[Path, Summary]) -> None:
 
 
 def test_a_video_can_be_asked_for_later(
-    run: tuple[Path, Summary], small_bag: Path, everything: EvaluationConfig, engine: Engine
+    run: tuple[Path, Summary], small_bag: Path, everything: EvaluationSettings, engine: Engine
 ) -> None:
     video = run[0] / "overlay.mp4"
     content = video.read_bytes()
@@ -228,13 +228,14 @@ def flat(messages: dict[str, list[Any]]) -> dict[str, list[str]]:
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
     boxes: str,
     run: tuple[Path, Summary],
-    config: EvaluationConfig,
+    config: EvaluationSettings,
     write_bag: WriteBag,
     tmp_path: Path,
 ) -> None:
     bag = write_bag("two", cameras=2)
-    values = {**config.values, "detector": "motion"}
-    config = replace(config, values=values, boxes=boxes, outputs=("people", "skeleton_markers"))
+    config = replace(
+        config, detector="motion", boxes=boxes, outputs=("people", "skeleton_markers")
+    )
     if boxes == "detector":  # motion needs more images to find anybody
         bag = write_bag("long", rate_hz=8.0, duration_s=6.0, people=2)
     engine = Engine(config)

@@ -7,7 +7,6 @@ import pytest
 
 from smpler_model.bags.reader import SourceError
 from smpler_ros.bags.bag_run import Progress
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.evaluate_bag import main
 from smpler_ros.bags.many_bags import (
     Job,
@@ -16,6 +15,7 @@ from smpler_ros.bags.many_bags import (
     make_jobs,
     merge,
 )
+from smpler_ros.bags.settings import EvaluationSettings
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
 
@@ -101,7 +101,7 @@ def test_folders_of_bags_of_the_same_name_differ() -> None:
 
 
 def evaluate(
-    jobs: list[Job], config: EvaluationConfig, said: list[str], **changes: bool
+    jobs: list[Job], config: EvaluationSettings, said: list[str], **changes: bool
 ) -> list[dict[str, object]]:
     options = {"resume": False, "overwrite": False} | changes
     outcomes = evaluate_in_turn(
@@ -116,7 +116,7 @@ def evaluate(
 
 
 def test_a_bag_that_fails_costs_the_others_nothing(
-    small_bag: Path, write_bag: WriteBag, config: EvaluationConfig, tmp_path: Path
+    small_bag: Path, write_bag: WriteBag, config: EvaluationSettings, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.mcap"
     bad.write_bytes(b"no bag at all")
@@ -135,7 +135,7 @@ def test_a_bag_that_fails_costs_the_others_nothing(
 
 
 def test_what_nobody_foresaw_is_tried_again(
-    small_bag: Path, config: EvaluationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from smpler_model.pipeline import Pipeline
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from smpler_ros.bags.bag_run import Progress
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.many_bags import Job, Outcome, evaluate_in_turn, make_jobs, merge
 from smpler_ros.bags.ray_bags import evaluate_on_ray
 from smpler_ros.bags.run_files import LOCK, STATE
+from smpler_ros.bags.settings import EvaluationSettings
 from tests.smpler_ros.conftest import WriteBag
 
 # Ray's own: a child that outlives its parent's handle, and sockets that it leaves to the system.
@@ -45,7 +45,7 @@ class Killer(threading.Thread):
 
 
 def on_ray(
-    jobs: Sequence[Job], config: EvaluationConfig, said: list[str], address: str = "local"
+    jobs: Sequence[Job], config: EvaluationSettings, said: list[str], address: str = "local"
 ) -> list[Outcome]:
     return evaluate_on_ray(
         jobs,
@@ -74,9 +74,9 @@ def rows(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
 
 
 def test_six_bags_on_two_workers_one_of_which_is_killed(
-    write_bag: WriteBag, config: EvaluationConfig, tmp_path: Path
+    write_bag: WriteBag, config: EvaluationSettings, tmp_path: Path
 ) -> None:
-    config = replace(config, outputs=("people",), checkpoint_s=0.0)
+    config = replace(config, outputs=("people",), checkpoint_every=0.0)
     different = [write_bag("small"), write_bag("other", seed=5)]
     bags = [Path(shutil.copytree(different[k % 2], tmp_path / f"bag_{k}")) for k in range(6)]
     expected = evaluate_in_turn(
@@ -107,7 +107,7 @@ def test_six_bags_on_two_workers_one_of_which_is_killed(
 
 
 def test_without_ray(
-    config: EvaluationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: EvaluationSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = builtins.__import__
 
@@ -121,7 +121,7 @@ def test_without_ray(
         on_ray([Job(tmp_path, tmp_path)], config, [])
 
 
-def test_without_a_cluster(config: EvaluationConfig, tmp_path: Path) -> None:
+def test_without_a_cluster(config: EvaluationSettings, tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # and nobody listens
         address = f"127.0.0.1:{closed.getsockname()[1]}"

@@ -13,9 +13,9 @@ from smpler_model.body.smpl import Body
 from smpler_model.frames import FrameResult
 from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.bag_writer import BagWriter
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.ground_truth import PEOPLE_TYPE, TopicTruth
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.messages.convert import header_message, person_array_message
 from smpler_ros.messages.images import image_message
 from smpler_ros.messages.message_types import MESSAGE_NAMES
@@ -82,7 +82,7 @@ def test_truth_that_an_earlier_pass_lacks_is_not_taken_from_a_later_one(
 
 
 def test_transforms_of_all_passes_are_kept_but_the_last_image_s_followers(
-    config: EvaluationConfig, engine: Engine, body: Body, tmp_path: Path
+    config: EvaluationSettings, engine: Engine, body: Body, tmp_path: Path
 ) -> None:
     bag = write_passes(tmp_path / "bag", [range(1, 6)] * 3, body, images=True)
     evaluate_bag(bag, tmp_path / "out", replace(config, outputs=("people",)), engine)
@@ -91,7 +91,7 @@ def test_transforms_of_all_passes_are_kept_but_the_last_image_s_followers(
 
 
 def test_a_run_goes_on_in_the_pass_in_which_it_was_stopped(
-    config: EvaluationConfig, engine: Engine, body: Body, tmp_path: Path
+    config: EvaluationSettings, engine: Engine, body: Body, tmp_path: Path
 ) -> None:
     bag = write_passes(tmp_path / "bag", [range(1, 6)] * 2, body, images=True)
     config = replace(config, outputs=())

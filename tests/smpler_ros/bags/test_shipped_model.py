@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from smpler_model.body.smpl import Body
-from smpler_model.parameters import check_values
 from smpler_ros.bags.bag_run import evaluate_bag
-from smpler_ros.bags.config import EvaluationConfig
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
 from tests.card import COLUMNS, read_card
 
@@ -19,9 +18,7 @@ PARAMETERS = {"device": "cpu", "confirm_frames": 1, "smoothing": False}
 def errors(body: Body, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("scenes")
     write_scene_bag(folder / "bag", body, SCENES)
-    config = EvaluationConfig(
-        values=check_values(PARAMETERS), boxes="truth", outputs=("people",), hash_bag=False
-    )
+    config = EvaluationSettings(**PARAMETERS, boxes="truth", outputs=("people",), hash_bag=False)
     summary = evaluate_bag(folder / "bag", folder / "out", config)
     everybody: dict[str, Any] = summary["accuracy"]["all"]
     return everybody

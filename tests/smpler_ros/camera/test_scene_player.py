@@ -11,8 +11,6 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.messages import NS_PER_S
-from smpler_model.parameters import default_values
-from smpler_ros.camera.scene_parameters import LENSES, SYNTHETIC_CAMERA_PARAMETERS, make_film
 from smpler_ros.camera.scene_player import (
     JUMP_NS,
     ClockWatch,
@@ -21,6 +19,7 @@ from smpler_ros.camera.scene_player import (
     PlayerHost,
     Shot,
 )
+from smpler_ros.camera.scene_settings import LENSES, SceneSettings, make_film
 from synthetic.scene import SyntheticScene
 
 CAMERA = Camera(64, 48, 52.0, 52.0, 31.5, 23.5)
@@ -213,23 +212,16 @@ def test_a_simulated_clock_that_has_not_begun_is_waited_for(scene: SyntheticScen
 
 
 def test_a_loop_that_does_not_fit_into_memory_is_refused() -> None:
-    values = default_values(SYNTHETIC_CAMERA_PARAMETERS) | {"loop": 600.0, "people": 0}
+    settings = SceneSettings(loop=600.0, people=0)
     with pytest.raises(ValueError, match="must fit 1024 MB, 9000 of them take 8294 MB"):
-        make_film(values)
-    film = make_film(values | {"rendering": "live"})
+        make_film(settings)
+    film = make_film(replace(settings, rendering="live"))
     assert (film.length, round(film.size_mb)) == (9000, 8294)
 
 
 @pytest.mark.parametrize("lens", LENSES)
 def test_every_lens_can_be_drawn(lens: str) -> None:
-    values = default_values(SYNTHETIC_CAMERA_PARAMETERS) | {
-        "lens": lens,
-        "width": 128,
-        "height": 96,
-        "people": 1,
-        "publish_depth": True,
-    }
-    film = make_film(values)
+    film = make_film(SceneSettings(lens=lens, width=128, height=96, people=1, publish_depth=True))
     assert (film.scene.camera.lens, film.scene.camera.calibrated) == (lens, True)
     frame = film.shot(0).frame
     assert frame.rgb.shape == (96, 128, 3)

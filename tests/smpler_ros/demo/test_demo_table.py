@@ -10,8 +10,8 @@ import pytest
 from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.bag_writer import BagWriter
-from smpler_ros.bags.config import EvaluationConfig
 from smpler_ros.bags.engine import Engine
+from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.demo.demo_table import (
     LiveFigures,
     format_paths,
@@ -42,7 +42,7 @@ def write_people(path: Path, ages_ms: list[int], step_ms: int) -> Path:
     return path
 
 
-def evaluated(bag: Path, folder: Path, config: EvaluationConfig, engine: Engine) -> Summary:
+def evaluated(bag: Path, folder: Path, config: EvaluationSettings, engine: Engine) -> Summary:
     evaluate_bag(bag, folder, config, engine)
     summary: Summary = json.loads((folder / "summary.json").read_text())
     return summary
@@ -62,7 +62,7 @@ def test_rate_and_latency_are_those_of_the_messages(
 
 
 def test_errors_are_shown_where_the_truth_is_known(
-    small_bag: Path, config: EvaluationConfig, engine: Engine, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     config = replace(config, outputs=())
     summary = evaluated(small_bag, tmp_path / "out", config, engine)
@@ -78,10 +78,9 @@ def test_errors_are_shown_where_the_truth_is_known(
 
 
 def test_without_a_truth_there_are_no_errors(
-    small_bag: Path, config: EvaluationConfig, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path
 ) -> None:
-    values = {**config.values, "detector": "full_image"}
-    config = replace(config, outputs=(), boxes="detector", truth="none", values=values)
+    config = replace(config, outputs=(), boxes="detector", truth="none", detector="full_image")
     summary = evaluated(small_bag, tmp_path / "out", config, Engine(config))
     titles = [row[0] for row in table_rows(LIVE, summary)]
     assert titles == ["people messages", "median latency", "people seen", "tracks"]

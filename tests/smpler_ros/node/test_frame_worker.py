@@ -16,7 +16,7 @@ from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_ros.node.frame_worker import Arrival, FrameWorker, boxes_from_message
+from smpler_ros.node.frame_worker import Arrival, FrameWorker
 from smpler_ros.node.statistics import Statistics
 from tests.full_memory import SENTENCE, ask_for_too_much
 
@@ -209,6 +209,26 @@ def test_a_full_gpu_costs_the_image(nano: Smpler) -> None:
     assert bench.reports == [("left", f"an image was dropped: {SENTENCE}")]
 
 
+class NothingFinite(Estimator):
+    """An estimator that says nothing that is finite."""
+
+    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+        estimates = super().estimate(crops)
+        estimates.betas[:] = np.nan
+        return estimates
+
+
+def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
+    bench = Bench(Pipeline(NothingFinite(nano, backend="eager"), FullImageDetector, AT_ONCE))
+    done = bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=())
+    assert len(done["left"][1].people) == 0
+    report = bench.statistics.report({})["left"]
+    assert (report.failed, report.people_left_out) == (0, 1)
+    ((name, sentence),) = bench.reports
+    assert name == "left"
+    assert "a person was left out: what the network says of them is not finite" in sentence
+
+
 def test_a_detector_that_throws_costs_the_image(nano: Smpler) -> None:
     bench = Bench(Pipeline(Estimator(nano, backend="eager"), Thrower, AT_ONCE))
     assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
@@ -227,22 +247,6 @@ def box(label: str, score: float, *, x: float = 30) -> SimpleNamespace:
     )
 
 
-def test_a_box_with_a_score_and_an_empty_label_is_a_person() -> None:
-    unlabelled = box("person", 0.75)
-    unlabelled.results[0].hypothesis.class_id = ""
-    found = boxes_from_message(SimpleNamespace(detections=[unlabelled]), ("person",))
-    assert found.scores.tolist() == [0.75]
-
-
-def test_boxes_of_people_are_taken_from_detections() -> None:
-    message = SimpleNamespace(
-        detections=[box("person", 0.75), box("dog", 0.9), box("", 0.0, x=50.0)]
-    )
-    found = boxes_from_message(message, ("person",))
-    assert found.boxes_xyxy.tolist() == [[20, 0, 40, 40], [40, 0, 60, 40]]
-    assert found.scores.tolist() == [0.75, 1.0]
-
-
 def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
     bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
     detections = SimpleNamespace(detections=[box("person", 0.9)])
@@ -250,3 +254,15 @@ def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
         arrival = Arrival(image(second), (camera_info(),), detections=detections)
         done = bench.worker.process({"left": arrival}, mesh=())
     assert done["left"][1].people.boxes_xyxy.tolist() == [[20, 0, 40, 40]]
+
+
+def test_a_box_that_is_none_costs_itself_alone_and_is_counted(nano: Smpler) -> None:
+    bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
+    detections = SimpleNamespace(detections=[box("person", 0.9, x=np.nan), box("person", 0.9)])
+    for second in (1, 2):
+        arrival = Arrival(image(second), (camera_info(),), detections=detections)
+        done = bench.worker.process({"left": arrival}, mesh=())
+    assert done["left"][1].people.boxes_xyxy.tolist() == [[20, 0, 40, 40]]
+    assert bench.statistics.report({})["left"].boxes_left_out == 2
+    ((_, sentence),) = bench.reports
+    assert "boxes of people must be finite" in sentence

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smpler_model.bags.cameras import CameraSettings
 from smpler_model.bags.reader import open_bag
 from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.cameras.messages import CameraInfos, Message
@@ -15,7 +14,7 @@ from smpler_model.frames import Frame
 from smpler_model.inference.estimator import Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.pipeline import Pipeline
-from smpler_model.sources import TopicNames, open_source
+from smpler_model.sources import open_source
 from smpler_ros.node.frame_worker import Arrival, FrameWorker
 from smpler_ros.node.statistics import Statistics
 from tests.bag_writer import START_NS, STEP_NS, Messages, Sent, picture, write_bag
@@ -153,8 +152,7 @@ def read_bag(path: Path) -> tuple[list[Frame], list[str]]:
 
 def read_source(path: Path) -> tuple[list[Frame], list[str]]:
     said: list[str] = []
-    topics = TopicNames(settings=CameraSettings())
-    with open_source(str(path), topics=topics, report=said.append) as source:
+    with open_source(str(path), report=said.append) as source:
         frames = list(source.frames)
     return frames, [sentence.removeprefix(f"{IMAGE}: ") for sentence in said]
 

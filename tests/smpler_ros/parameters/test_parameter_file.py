@@ -1,4 +1,4 @@
-"""The files in config/ say what the tables say."""
+"""The files in config/ and the page in docs/ say what the classes say."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smpler_model.parameters import Value, check_values, default_values
-from smpler_ros.parameters.parameter_file import TABLES, main, yaml_value
+from smpler_model.settings.setting import Value, table_of
+from smpler_ros.parameters.parameter_file import NODES, main, yaml_value
 
 CONFIG = Path(__file__).parents[3] / "config"
 FILES = {
@@ -35,18 +35,18 @@ def test_the_committed_file_is_what_the_command_prints(
 def test_the_file_holds_every_default_with_its_type(program: str) -> None:
     """A YAML reader that is not ours finds names, values and types of the table."""
     values = yaml.safe_load(FILES[program].read_text())["/**"]["ros__parameters"]
-    defaults = default_values(TABLES[program])
-    assert list(values) == list(defaults)
-    for name, default in defaults.items():
-        expected = list(default) if isinstance(default, tuple) else default
-        assert (type(values[name]), values[name]) == (type(expected), expected), name
-    assert check_values(values, TABLES[program]) == defaults
+    table = table_of(NODES[program])
+    assert list(values) == [each.name for each in table]
+    for each in table:
+        expected = list(each.default) if isinstance(each.default, tuple) else each.default
+        assert (type(values[each.name]), values[each.name]) == (type(expected), expected)
+    assert NODES[program].from_values(values) == NODES[program]()
 
 
 @pytest.mark.parametrize("program", FILES)
 def test_the_comment_above_a_parameter_explains_it(program: str) -> None:
     lines = FILES[program].read_text().splitlines()
-    for parameter in TABLES[program]:
+    for parameter in table_of(NODES[program]):
         row = next(i for i, line in enumerate(lines) if line.startswith(f"    {parameter.name}:"))
         words: list[str] = []
         while lines[row - 1].startswith("    #"):
@@ -55,24 +55,25 @@ def test_the_comment_above_a_parameter_explains_it(program: str) -> None:
         comment = " ".join(words)
         assert parameter.description in comment
         assert parameter.unit in comment
-        assert ("Can change at any time" in comment) == parameter.live
+        assert ("Can change at runtime" in comment) == parameter.live
         for choice in parameter.choices:
             assert choice in comment
         for bound in (parameter.minimum, parameter.maximum):
             assert bound is None or f"{bound:.12g}" in comment
 
 
-@pytest.mark.parametrize("program", FILES)
-def test_the_markdown_table_has_a_row_for_each(
-    program: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--node", program, "--markdown"]) == 0
-    rows = capsys.readouterr().out.splitlines()
-    assert len(rows) == 2 + len(TABLES[program])
-    for parameter, row in zip(TABLES[program], rows[2:], strict=True):
-        assert row.replace("\\|", "").count("|") == 4
-        assert row.startswith(f"| `{parameter.name}` |")
-        assert parameter.description in row.replace("\\|", "|")
+def test_the_page_has_a_row_for_each_parameter(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--markdown"]) == 0
+    printed = capsys.readouterr().out
+    page = Path(__file__).parents[3] / "docs" / "parameters.md"
+    remedy = "python -m smpler_ros.parameters.parameter_file --markdown > docs/parameters.md"
+    assert page.read_text() == printed, f"write it anew: {remedy}"
+    rows = [row.replace("\\|", "") for row in printed.splitlines() if row.startswith("| `")]
+    table = [each for kind in NODES.values() for each in table_of(kind)]
+    for each, row in zip(table, rows, strict=True):
+        assert row.count("|") == 5
+        assert row.startswith(f"| `{each.name}` |")
+        assert each.description.replace("|", "") in row
 
 
 @given(
@@ -93,11 +94,3 @@ def test_an_unknown_node_is_refused() -> None:
     run = subprocess.run(command, cwd=CONFIG.parent, capture_output=True, text=True)
     assert run.returncode == 2
     assert "Traceback" not in run.stderr
-
-
-def test_the_readme_shows_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--node", "smpler_node", "--markdown"]) == 0
-    table = capsys.readouterr().out.strip()
-    readme = (CONFIG.parent / "README.md").read_text()
-    remedy = "put in what python -m smpler_ros.parameters.parameter_file --markdown prints"
-    assert table in readme, remedy

@@ -80,7 +80,17 @@ def test_the_network_is_there_once_and_the_maps_learn_at_their_rate(tmp_path: Pa
     assert not any(map(_is_head, names))
 
 
-def test_lengths_need_crops_alone(tmp_path: Path) -> None:
-    settings = replace(make_settings(tmp_path), length_weight=1.0)
-    with pytest.raises(ValueError, match="length_weight needs crops alone"):
-        make_objective(build_starting_model(settings), settings, settings.data)
+def test_lengths_of_corrections_are_held_for_all_sources(
+    crops: CropFiles, photos: PhotoFiles
+) -> None:
+    settings = replace(make_settings(Path()), length_weight=2.0)
+    model = build_starting_model(settings)
+    with torch.no_grad():
+        for block in model.blocks:
+            block.rotation_delta.weight.zero_()
+            block.rotation_delta.bias.mul_(3)
+    objective = make_objective(model, settings, settings.data).eval()
+    rows = torch.arange(2)
+    batch = Mixed((crops.batch(rows), photos.batch(rows, model.config.image_size)))
+    found = objective(batch, objective.count(batch), "all")
+    assert found.terms["length"].item() == pytest.approx(2 * (3 - 1) ** 2)

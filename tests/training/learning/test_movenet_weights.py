@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from smpler_model.network.config import MobileLayout
 from smpler_model.network.mobile_backbone import MobileBackbone
@@ -22,7 +24,8 @@ def backbone() -> MobileBackbone:
 def graph(backbone: MobileBackbone, tmp_path: Path) -> Path:
     """A graph of seeded arrays that are laid out as TensorFlow does."""
     rng = np.random.default_rng(0)
-    state, arrays = backbone.state_dict(), {"a/count": np.array(7, np.int32)}
+    state = backbone.state_dict()
+    arrays: dict[str, NDArray[Any]] = {"a/count": np.array(7, np.int32)}
     for layer, weights, bias in name_layers(backbone):
         o, i, h, w = state[f"{layer}.weight"].shape
         depthwise = layer.endswith("depthwise")
@@ -32,10 +35,10 @@ def graph(backbone: MobileBackbone, tmp_path: Path) -> Path:
     return write_graph(tmp_path / "movenet.json", arrays)
 
 
-def write_graph(path: Path, arrays: dict[str, np.ndarray]) -> Path:
+def write_graph(path: Path, arrays: dict[str, NDArray[Any]]) -> Path:
     entries, content = [], b""
     for name, values in arrays.items():
-        entry = {"name": name, "shape": list(values.shape), "dtype": "int32"}
+        entry: dict[str, Any] = {"name": name, "shape": list(values.shape), "dtype": "int32"}
         if values.dtype.kind == "f":
             values = values.astype(np.float16)
             entry |= {"dtype": "float32", "quantization": {"dtype": "float16"}}
@@ -60,7 +63,7 @@ def test_layers_compute_what_tensorflows_do(backbone: MobileBackbone, graph: Pat
     x = torch.randn(1, 4, 3, 3)
     with torch.inference_mode():
         top = backbone.top(torch.ones(1, 6, 1, 1))[0, :, 0, 0]
-        filtered = backbone.groups[0][0].depthwise(x)[0, :, 1, 1]
+        filtered = backbone.get_submodule("groups.0.0.depthwise")(x)[0, :, 1, 1]
     weights, bias = (arrays[name] for name in names["top"])
     np.testing.assert_allclose(top, weights.sum((0, 1, 2)) + bias, rtol=1e-5, atol=1e-5)
     weights, bias = (arrays[name] for name in names["groups.0.0.depthwise"])

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from smpler_model.__main__ import main
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl_file import save_smpl_npz
 from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.commands.command_line import main
 from smpler_model.network.smpler import Smpler
 
 

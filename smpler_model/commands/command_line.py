@@ -1,0 +1,42 @@
+"""The command line: `smpler COMMAND`, or `python -m smpler_model COMMAND`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from smpler_model.commands import export, info, run
+from smpler_model.commands.command import INTERRUPTED
+from smpler_model.inference.device_memory import DeviceMemoryError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: of the command line; the process's own if None.
+
+    Returns:
+        0, or 1 after an error, which is one sentence on the standard error stream, or 130 where
+        Ctrl-C ended it.
+    """
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    chosen = _build_parser().parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except (ValueError, OSError, DeviceMemoryError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="smpler", description="SMPL bodies from images, videos and bags."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in (info, run, export):
+        command.add_parser(commands)
+    return parser

@@ -1,0 +1,45 @@
+"""What a user can say of a bag's cameras where the bag does not speak for itself."""
+
+from dataclasses import dataclass
+
+from smpler_model.settings.pipeline import CameraSettings
+from smpler_model.settings.setting import setting
+
+WITHOUT = "none"
+"""Name of a topic that is not to be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BagSettings(CameraSettings):
+    """How the cameras of a bag are read; None and empty names leave it to the bag."""
+
+    info_topic: str = setting(
+        "",
+        f"CameraInfo topic of the images, or {WITHOUT}.",
+        unset="camera_info beside the images",
+    )
+    depth_topic: str = setting(
+        "",
+        f"Topic of depth images aligned with the images, or {WITHOUT}.",
+        unset="found by its name",
+    )
+    rectified: bool | None = setting(
+        None,
+        "Whether the images are rectified: P of the calibration holds then, without distortion.",
+        unset="as the topic's name says",
+    )
+    use_depth: bool | None = setting(
+        None, "Take people's distance from aligned depth images.", unset="where a bag has them"
+    )
+    pairing_tolerance: float = setting(
+        0.02,
+        "Largest difference between the stamps of an image and of its depth image.",
+        unit="s",
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+    @property
+    def wants_depth(self) -> bool | None:
+        """Whether depth is wanted, as a named topic says first; None where the bag decides."""
+        return self.depth_topic != WITHOUT if self.depth_topic else self.use_depth

@@ -1,0 +1,197 @@
+"""What a user can set of the pipeline: the same for node, `evaluate_bag` and `run`."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from smpler_model.settings.setting import Settings, setting
+
+# Repeated here, with a test, because what defines them imports PyTorch, for which `--help` need
+# not wait.
+Gender = Literal["neutral", "male", "female"]
+Backend = Literal["auto", "plain", "eager", "compiled", "onnxruntime", "openvino", "cuda_graph"]
+Precision = Literal["auto", "float32", "half"]
+Yuv422 = Literal["uyvy", "yuyv"]
+
+DETECTORS = ("torchvision", "onnx", "motion", "full_image")
+DETECTOR_DESCRIPTION = (
+    "How people are detected: torchvision (weights are downloaded once), onnx (your own file), "
+    "motion (static camera, no weights), full_image (one person fills the image)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraSettings(Settings):
+    """What is known of cameras wherever images come from."""
+
+    part: ClassVar[str] = "Cameras"
+
+    fov: float = setting(
+        60.0,
+        "Horizontal field of view assumed for a camera without calibration.",
+        unit="degrees",
+        minimum=1.0,
+        maximum=179.0,
+        live=True,
+    )
+    yuv422: Yuv422 = setting(
+        "uyvy",
+        "Byte order of images labelled yuv422: uyvy as ROS defines it, or yuyv, which older "
+        "drivers send under this name.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(Settings):
+    """The network, its body, and where it runs."""
+
+    part: ClassVar[str] = "Model"
+
+    model: str = setting(
+        "smpler_nano", "Shipped model (smpler_nano), or path of a checkpoint.", is_path=True
+    )
+    body: str = setting(
+        "",
+        "SMPL file, or folder of SMPL files; if empty, the body in the checkpoint, or else the "
+        "built-in one.",
+        is_path=True,
+    )
+    gender: Gender = setting("neutral", "Which body to load from a folder of SMPL files.")
+    device: str = setting(
+        "auto", "Inference device: auto, cpu, cuda, or a particular GPU such as cuda:1."
+    )
+    threads: int = setting(
+        0,
+        "Inference threads on the CPU; 0 leaves the number to PyTorch.",
+        minimum=0,
+        maximum=256,
+    )
+    backend: Backend = setting(
+        "auto", "Inference backend; auto takes the fastest one that is installed."
+    )
+    exported: str = setting(
+        "",
+        "ONNX file written by the command export from this model and body, for the backend "
+        "onnxruntime; if empty, the network is exported at startup.",
+        is_path=True,
+    )
+    precision: Precision = setting(
+        "auto",
+        "Floating-point precision of the backbone's feature maps; auto is half on a GPU and "
+        "float32 on a CPU.",
+    )
+    crop_margin: float = setting(
+        1.2,
+        "Side of the square crop as a multiple of the longer side of the person's bounding box.",
+        minimum=1.0,
+        maximum=3.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionSettings(Settings):
+    """The detector."""
+
+    part: ClassVar[str] = "Detection"
+
+    detector: str = setting("torchvision", f"{DETECTOR_DESCRIPTION}.", choices=DETECTORS)
+    detector_weights: str = setting(
+        "",
+        "Weights file of the detectors torchvision and onnx; if empty, torchvision's own weights.",
+        is_path=True,
+    )
+    detection_score: float = setting(
+        0.5,
+        "Confidence threshold of the detectors torchvision and onnx.",
+        minimum=0.01,
+        maximum=0.99,
+    )
+    max_people: int = setting(
+        16,
+        "Most people estimated in one image; those with the largest boxes are kept.",
+        minimum=1,
+        maximum=256,
+        live=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackingSettings(Settings):
+    """The tracker."""
+
+    part: ClassVar[str] = "Tracking"
+
+    confirm_frames: int = setting(
+        2,
+        "Consecutive images in which a person must be detected before being reported.",
+        minimum=1,
+        maximum=100,
+    )
+    lost_after: float = setting(
+        1.0, "Drop a track unseen this long.", unit="s", minimum=0.05, maximum=60.0
+    )
+    min_iou: float = setting(
+        0.1,
+        "Least overlap (intersection over union) between a detection and a track's predicted box "
+        "for the two to be matched.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    coast: bool = setting(
+        False, "Also report people who are briefly occluded, at their predicted boxes.", live=True
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmoothingSettings(Settings):
+    """The filters over time."""
+
+    part: ClassVar[str] = "Smoothing"
+
+    smoothing: bool = setting(
+        True, "Filter rotations, shape and position over time (One-Euro filters).", live=True
+    )
+    rotation_cutoff: float = setting(
+        1.5,
+        "Minimum cutoff frequency of the rotation filter; lower is smoother but lags more.",
+        unit="Hz",
+        minimum=0.01,
+        maximum=100.0,
+        live=True,
+    )
+    bearing_cutoff: float = setting(
+        2.0,
+        "Minimum cutoff frequency of the filter of the direction from the camera to the person.",
+        unit="Hz",
+        minimum=0.01,
+        maximum=100.0,
+        live=True,
+    )
+    depth_cutoff: float = setting(
+        0.7,
+        "Minimum cutoff frequency of the filter of the distance from the camera.",
+        unit="Hz",
+        minimum=0.01,
+        maximum=100.0,
+        live=True,
+    )
+    shape_time: float = setting(
+        3.0,
+        "Time constant over which the body shape is averaged.",
+        unit="s",
+        minimum=0.01,
+        maximum=600.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineSettings(  # fields come from the last base to the first
+    SmoothingSettings, TrackingSettings, DetectionSettings, ModelSettings, CameraSettings
+):
+    """All that decides the pipeline."""
+
+    @property
+    def boxes_are_given(self) -> bool:
+        """Whether somebody else says where people are, so that no detector is needed."""
+        return False

@@ -1,0 +1,83 @@
+"""What a user can set of `evaluate_bag`."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal, get_args
+
+from smpler_model.settings.bag import WITHOUT, BagSettings
+from smpler_model.settings.pipeline import PipelineSettings
+from smpler_model.settings.setting import setting
+from smpler_ros.bags.matching import USUAL_IOU
+from smpler_ros.parameters.node_settings import OutputSettings
+
+Output = Literal["people", "tf", "mesh_markers", "skeleton_markers", "overlay", "images"]
+OUTPUTS: tuple[Output, ...] = get_args(Output)
+USUAL_OUTPUTS: tuple[Output, ...] = ("people", "tf", "mesh_markers", "skeleton_markers")
+
+DO_NOT_MATTER = ("checkpoint_every", "hash_bag", "video")
+"""Names of what may differ when a run goes on."""
+
+
+_STATE_FORMAT = 2
+"""Of what a run leaves to be gone on with; it counts up when an earlier run's does not fit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings(OutputSettings, PipelineSettings, BagSettings):
+    """How bags are read, people found and compared with the truth, and what is written."""
+
+    part: ClassVar[str] = "Evaluation"
+
+    image_topic: tuple[str, ...] = setting((), "Image topics.", unset="all colour images")
+    truth: str = setting(
+        "",
+        "Ground truth: topics of smpler_msgs/SmplPersonArray, separated by commas, or a .npz "
+        f"file, or {WITHOUT}.",
+        is_path=True,
+        unset="topics with `truth` in their names",
+    )
+    boxes: Literal["detector", "truth"] = setting("detector", "Source of people's boxes.")
+    match_iou: float = setting(
+        USUAL_IOU,
+        "Least overlap (intersection over union) between a detected and a true box of a person.",
+        minimum=0.001,
+        maximum=1.0,
+    )
+    outputs: tuple[Output, ...] = setting(
+        USUAL_OUTPUTS, "What the output bag holds besides camera_info and transforms."
+    )
+    video: bool = setting(False, "Also write overlays to a video file.")
+    compress: bool = setting(True, "Compress the output bag with zstd.")
+    hash_bag: bool = setting(True, "Put the SHA-256 of the input's files into the summary.")
+    checkpoint_every: float = setting(
+        30.0,
+        "Time between checkpoints, which is what a killed run loses at most; each begins another "
+        "file of the output bag.",
+        unit="s",
+        minimum=0.0,
+        maximum=1e6,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # A video is made of the overlay.
+        wanted = {*self.outputs, "overlay"} if self.video else {*self.outputs}
+        object.__setattr__(self, "outputs", tuple(name for name in OUTPUTS if name in wanted))
+
+    @property
+    def boxes_are_given(self) -> bool:
+        """Whether the truth says where people are."""
+        return self.boxes == "truth"
+
+    @property
+    def needs_mesh(self) -> bool:
+        """Whether anything shows the surface."""
+        overlay = "overlay" in self.outputs and self.overlay_mesh
+        return overlay or "mesh_markers" in self.outputs
+
+    def digest(self) -> str:
+        """Return a hash of all that decides the results, and whether a run can be gone on with."""
+        kept = {name: value for name, value in asdict(self).items() if name not in DO_NOT_MATTER}
+        kept["state"] = _STATE_FORMAT
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,133 @@
+"""What a user can set of the synthetic camera, and the scene that follows from it."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import camera_from_field_of_view
+from smpler_model.settings.setting import setting
+from smpler_ros.camera.scene_player import Film, film_size_mb
+from smpler_ros.parameters.node_settings import LifecycleSettings
+from synthetic.scene import Background, CameraMotion, SyntheticScene
+
+LENSES: dict[str, tuple[float, ...]] = {
+    "none": (),
+    "plumb_bob": (-0.25, 0.07, 0.001, -0.001, 0.0),
+    "rational_polynomial": (0.4, 0.05, 0.0, 0.0, 0.01, 0.7, 0.1, 0.02),
+    "equidistant": (-0.02, 0.005, -0.002, 0.0),
+}
+"""Distortion coefficients by `distortion_model`, as usual cameras have them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSettings(LifecycleSettings):
+    """All parameters of `synthetic_camera`."""
+
+    part: ClassVar[str] = "Scene"
+
+    width: int = setting(640, "Image width.", unit="pixels", minimum=64, maximum=4096)
+    height: int = setting(480, "Image height.", unit="pixels", minimum=64, maximum=4096)
+    rate: float = setting(15.0, "Frame rate.", unit="Hz", minimum=0.5, maximum=120.0)
+    fov: float = setting(
+        60.0,
+        "Horizontal field of view, before distortion by the lens.",
+        unit="degrees",
+        minimum=20.0,
+        maximum=110.0,
+    )
+    lens: str = setting("none", "Distortion model of the camera.", choices=tuple(LENSES))
+    people: int = setting(
+        3, "Number of people in the room; not all are always in view.", minimum=0, maximum=32
+    )
+    seed: int = setting(
+        0,
+        "Random seed of the room, the people and their motions.",
+        minimum=0,
+        maximum=2**31 - 1,
+    )
+    empty: float = setting(
+        0.0,
+        "How long the room stays empty at the start of each loop.",
+        unit="s",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    camera_motion: CameraMotion = setting(
+        "still", "Whether the camera is still, pans, or drives back and forth."
+    )
+    background: Background = setting("room", "Render a furnished room, or plain grey.")
+    loop: float = setting(
+        12.0,
+        "Length of the scene, which then starts again: people jump back to their first positions.",
+        unit="s",
+        minimum=0.1,
+        maximum=600.0,
+    )
+    rendering: Literal["ahead", "live"] = setting(
+        "ahead",
+        "ahead: render the whole loop into memory before publishing; live: render each image when "
+        "it is due, and drop it if that takes too long.",
+    )
+    memory: int = setting(
+        1024,
+        "Memory limit for images rendered ahead.",
+        unit="MB",
+        minimum=1,
+        maximum=1_000_000,
+    )
+    duration: float = setting(
+        0.0,
+        "Stop publishing after this time; 0 for no limit.",
+        unit="s",
+        minimum=0.0,
+        maximum=1e6,
+    )
+    publish_depth: bool = setting(
+        False, "Publish `depth`, noise-free depth images aligned with the image."
+    )
+    jpeg_quality: int = setting(90, "JPEG quality of `image/compressed`.", minimum=1, maximum=100)
+    frame_id: str = setting("camera_optical_frame", "Optical frame of the camera (REP 103).")
+    link_frame: str = setting(
+        "camera_link", "Body frame of the camera: x forward, y left, z up (REP 103)."
+    )
+    world_frame: str = setting(
+        "map",
+        "Frame of the room, z up, with the floor at z = 0 (REP 105); if empty, no transforms are "
+        "published.",
+    )
+
+
+def make_film(settings: SceneSettings) -> Film:
+    """Return the film that settings describe.
+
+    Raises:
+        ValueError: it is to be rendered ahead and takes more memory than allowed.
+    """
+    _check_memory(settings)
+    return Film(_make_scene(settings), settings.rate, depth=settings.publish_depth)
+
+
+def _check_memory(settings: SceneSettings) -> None:
+    images = settings.loop * settings.rate
+    size_mb = film_size_mb(images, settings.width * settings.height, depth=settings.publish_depth)
+    if settings.rendering == "ahead" and size_mb > settings.memory:
+        raise ValueError(
+            f"images rendered ahead must fit {settings.memory} MB, {images:.0f} of them take "
+            f"{size_mb:.0f} MB; shorten loop, set rendering to live, or raise memory"
+        )
+
+
+def _make_scene(settings: SceneSettings) -> SyntheticScene:
+    assumed = camera_from_field_of_view(settings.width, settings.height, settings.fov)
+    return SyntheticScene(
+        Body(load_builtin_body()),
+        replace(assumed, lens=settings.lens, coefficients=LENSES[settings.lens], calibrated=True),
+        people=settings.people,
+        seed=settings.seed,
+        duration_s=settings.loop,
+        empty_s=settings.empty,
+        camera_motion=settings.camera_motion,
+        background=settings.background,
+        frame_id=settings.frame_id,
+    )

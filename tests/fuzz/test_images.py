@@ -1,0 +1,10 @@
+import pytest
+
+from tests.fuzz.trial import try_target
+
+TARGETS = ("raw", "raw_depth", "compressed", "compressed_depth", "orientation")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_hostile_images(name: str) -> None:
+    assert try_target(f"images:{name}") == []

@@ -1,0 +1,196 @@
+"""Parameters over real ROS: the same answers as those of a parameter file read without it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import rclpy
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterType, ParameterValue
+from rclpy.lifecycle import LifecycleNode
+from rclpy.parameter import Parameter
+
+from smpler_model.settings.parameter_file import read_parameter_file
+from smpler_model.settings.setting import table_of
+from smpler_ros.parameters.node_settings import NodeSettings
+from smpler_ros.parameters.ros_parameters import RosParameters
+
+NAMES = [each.name for each in table_of(NodeSettings)]
+
+
+class Started:
+    """A node with the parameters of `smpler_node`, from a file or from `-p`."""
+
+    def __init__(self, domain: int, *arguments: str) -> None:
+        self.context = rclpy.Context()
+        given = ["--ros-args", *arguments] if arguments else []
+        rclpy.init(args=given, context=self.context, domain_id=domain)
+        self.changes: list[NodeSettings] = []
+        self.is_configured = False
+        try:
+            self.node = LifecycleNode("smpler_node", context=self.context)
+            self.parameters = RosParameters(
+                self.node, NodeSettings, lambda: self.is_configured, self.changes.append
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Take it down."""
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+    def set(self, name: str, value: object) -> str:
+        """Set a parameter; return why that was refused, or nothing."""
+        (result,) = self.node.set_parameters([Parameter(name, value=value)])
+        assert result.successful == (not result.reason)
+        return str(result.reason)
+
+
+def start_with(domain: int, path: Path, lines: str) -> NodeSettings:
+    """Return the settings of a node that was started with a file."""
+    path.write_text("/**:\n  ros__parameters:\n    " + lines.replace("\n", "\n    ") + "\n")
+    started = Started(domain, "--params-file", str(path))
+    started.close()
+    return started.parameters.settings
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "node.yaml"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("fov: 90", NodeSettings(fov=90.0)),
+        ("person_labels: []", NodeSettings(person_labels=())),
+        ("cameras: []", NodeSettings(cameras=())),
+        ("cameras: [front, rear]", NodeSettings(cameras=("front", "rear"))),
+        ("model: ~/x.pt", NodeSettings(model="/home/anna/x.pt")),
+        ("pairing_tolerance: 1e-2\ncoast: yes", NodeSettings(pairing_tolerance=0.01, coast=True)),
+        ("threads: 0x10\ntf_prefix: 2026-11-28", NodeSettings(threads=16, tf_prefix="2026-11-28")),
+        ("use_sim_time: true\nqos_overrides./clock.subscription.depth: 3", NodeSettings()),
+    ],
+)
+def test_a_file_means_the_same_with_and_without_ros(
+    ros_domain: int,
+    path: Path,
+    lines: str,
+    expected: NodeSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    assert start_with(ros_domain, path, lines) == expected
+    assert NodeSettings.from_values(read_parameter_file(path, NAMES)) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("detecter: motion", "there is no parameter 'detecter'; did you mean 'detector'?"),
+        ("colour: red", "there is no parameter 'colour'; docs/parameters.md lists all"),
+        ("use_sim_tim: true", "there is no parameter 'use_sim_tim'; did you mean 'use_sim_time'?"),
+        ("fov: []", "fov must be a number, got []"),
+        ("fov: 200", "fov must lie between 1 and 179 degrees, got 200.0"),
+        ("max_people: 2.0", "max_people must be a whole number, got 2.0"),
+        ("coast: 1", "coast must be true or false, got 1"),
+        ("device: 0", "device must be text, got 0; put it in quotes"),
+        ("person_labels: [0]", "person_labels must be a list of texts, got 0; put it in quotes"),
+        ("person_labels: person", "person_labels must be a list of texts, got 'person'; write"),
+        ("detector: yolo", "detector must be one of torchvision, onnx"),
+    ],
+)
+def test_a_file_is_refused_alike_with_and_without_ros(
+    ros_domain: int, path: Path, lines: str, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)) as live:
+        start_with(ros_domain, path, lines)
+    with pytest.raises(ValueError, match=re.escape(reason)) as offline:
+        NodeSettings.from_values(read_parameter_file(path, NAMES))
+    assert str(offline.value).removeprefix(f"{path}: ") == str(live.value)
+
+
+def test_a_word_is_what_rcl_takes_it_for(ros_domain: int, path: Path) -> None:
+    """Ours against rcl's own parser."""
+    words = ["1e-2", "1.5e3", "-.5", "5.", ".inf", "010", "0x10", "-7", "yes", "off", "n", "1:30"]
+    words += ["2026-11-28", "~", "null", "1_000", "'90'", "08", "+3", "Yes", "TRUE", ".5", "1e3"]
+    names = [f"w{index}" for index in range(len(words))]
+    lines = [f"    {name}: {word}" for name, word in zip(names, words, strict=True)]
+    path.write_text("\n".join(["/**:", "  ros__parameters:", *lines, ""]))
+    context = rclpy.Context()
+    rclpy.init(args=["--ros-args", "--params-file", str(path)], context=context)
+    node = LifecycleNode(
+        "any", context=context, automatically_declare_parameters_from_overrides=True
+    )
+    by_rcl = [node.get_parameter(name).value for name in names]
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+    ours = list(read_parameter_file(path, names).values())
+    assert [(w, type(v), v) for w, v in zip(words, ours, strict=True)] == [
+        (w, type(v), v) for w, v in zip(words, by_rcl, strict=True)
+    ]
+
+
+def test_parameters_change_as_settings_do(ros_domain: int) -> None:
+    started = Started(ros_domain)
+    try:
+        started.is_configured = True
+        assert started.set("fov", 90) == ""
+        assert started.changes == [NodeSettings(fov=90.0)]
+        assert started.set("fov", 91.5) == ""
+        assert started.set("fov", "wide") == "fov must be a number, got 'wide'"
+        assert started.set("fov", 400) == "fov must lie between 1 and 179 degrees, got 400.0"
+        assert "read when the node is configured" in started.set("person_labels", ["a"])
+        assert started.parameters.settings == NodeSettings(fov=91.5)
+        started.is_configured = False
+        assert started.set("person_labels", ["a"]) == ""
+        assert started.set("person_labels", []) == ""
+        assert started.parameters.settings == NodeSettings(fov=91.5, person_labels=())
+        # What `ros2 param delete` and an empty list of another type send.
+        unset = ParameterMessage(name="fov", value=ParameterValue())
+        empty = ParameterMessage(
+            name="cameras", value=ParameterValue(type=ParameterType.PARAMETER_BOOL_ARRAY)
+        )
+        for message, works in ((unset, False), (empty, True)):
+            (result,) = started.node.set_parameters([Parameter.from_parameter_msg(message)])
+            assert result.successful is works, message.name
+        assert started.parameters.settings == NodeSettings(fov=91.5, person_labels=(), cameras=())
+    finally:
+        started.close()
+
+
+def test_descriptors_say_what_the_settings_say(ros_domain: int) -> None:
+    started = Started(ros_domain)
+    described = {name: started.node.describe_parameter(name) for name in NAMES}
+    types = {name: started.node.get_parameter(name).type_ for name in NAMES}
+    started.close()
+    fov, people = described["fov"], described["max_people"]
+    assert fov.description.endswith("without calibration. Unit: degrees. Can change at runtime.")
+    assert (fov.floating_point_range[0].from_value, people.integer_range[0].to_value) == (1, 256)
+    assert described["detector"].additional_constraints.endswith("full_image, topic")
+    assert types["fov"] == Parameter.Type.DOUBLE
+    assert types["cameras"] == Parameter.Type.STRING_ARRAY
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "sentence"),
+    [
+        ("smpler_node", ["-p", "detecter:=motion"], "did you mean 'detector'?"),
+        ("synthetic_camera", ["-p", "poeple:=1"], "did you mean 'people'?"),
+        ("smpler_node", ["--params-file", "nofile.yaml"], "nofile.yaml"),
+    ],
+)
+def test_a_node_does_not_start_with_what_it_does_not_know(
+    ros_domain: int, program: str, arguments: list[str], sentence: str
+) -> None:
+    command = [sys.executable, "-m", f"smpler_ros.{program}", "--ros-args", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    output = done.stdout + done.stderr
+    assert "the node cannot start: " in output
+    assert sentence in output
+    assert "Traceback" not in output

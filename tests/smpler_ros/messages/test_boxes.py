@@ -1,0 +1,117 @@
+"""Boxes of people as detectors of all kinds send them."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from smpler_ros.messages.boxes import BoxReader
+from smpler_ros.messages.message_types import Message
+
+NAN = float("nan")
+SIZE = (320, 240)
+
+
+class Bench:
+    """A reader whose clock goes on by a second a message, and what it said."""
+
+    def __init__(self, *labels: str) -> None:
+        self.heard: list[str] = []
+        self.now = 0.0
+        self.reader = BoxReader(labels or ("person", "0"), self.heard.append, lambda: self.now)
+
+    def boxes(self, *detections: Message) -> list[list[float]]:
+        self.now += 1
+        message = SimpleNamespace(detections=list(detections))
+        return [list(each) for each in self.reader.read(message, SIZE).boxes_xyxy]
+
+
+def box(
+    label: str | None = "person",
+    score: float = 0.9,
+    *,
+    centre: tuple[float, float] = (100.0, 80.0),
+    size: tuple[float, float] = (20.0, 40.0),
+) -> Message:
+    hypothesis = SimpleNamespace(class_id=label, score=score)
+    results = [] if label is None else [SimpleNamespace(hypothesis=hypothesis)]
+    position = SimpleNamespace(x=centre[0], y=centre[1])
+    bbox = SimpleNamespace(
+        center=SimpleNamespace(position=position, theta=0.0), size_x=size[0], size_y=size[1]
+    )
+    return SimpleNamespace(results=results, bbox=bbox)
+
+
+@pytest.mark.parametrize("label", ["person", "Person", " person", "PERSON ", "0", "", None])
+def test_labels_of_people(label: str | None) -> None:
+    bench = Bench()
+    assert bench.boxes(box(label)) == [[90, 60, 110, 100]]
+    assert bench.heard == []
+
+
+def test_scores_and_the_best_label() -> None:
+    two = box("dog", 0.3)
+    two.results += box("person", 0.8).results
+    message = SimpleNamespace(detections=[two, box(None), box("person", 0.4)])
+    assert Bench().reader.read(message, SIZE).scores.tolist() == [0.8, 1.0, 0.4]
+
+
+def test_labels_that_nobody_named_are_said_after_a_while() -> None:
+    bench = Bench()
+    for _ in range(5):
+        assert bench.boxes(box("1"), box("car")) == []
+    assert bench.heard == []
+    for _ in range(10):
+        bench.boxes(box("1"), box("Car "))
+    (sentence,) = bench.heard
+    assert "(0, person) for 5 s, labels that came are 1, car; set person_labels" in sentence
+
+
+def test_other_things_are_not_said_where_people_were_seen() -> None:
+    bench = Bench()
+    bench.boxes(box("car"), box("person"))
+    for _ in range(10):
+        bench.boxes(box("car"))
+    assert bench.heard == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        box(centre=(NAN, 80)),
+        box(centre=(100, float("inf"))),
+        box(size=(NAN, 40)),
+        box(size=(0, 40)),
+        box(size=(20, -40)),
+        box(score=NAN),
+    ],
+)
+def test_boxes_that_are_none_are_left_out_and_counted(broken: Message) -> None:
+    bench = Bench()
+    for _ in range(3):
+        assert bench.boxes(broken, box()) == [[90, 60, 110, 100]]
+    assert bench.reader.left_out == 3
+    (sentence,) = bench.heard
+    assert "must be finite and have an area, got one of" in sentence
+
+
+def test_boxes_of_a_larger_image_are_said() -> None:
+    bench = Bench()
+    for x in np.linspace(100, 500, 5):
+        bench.boxes(box(centre=(float(x), 80.0)))
+    (sentence,) = bench.heard
+    assert "in pixels of the image, 320x240, got one that reaches to 410, 100" in sentence
+
+
+def test_boxes_a_little_over_the_border_are_not_said() -> None:
+    bench = Bench()
+    bench.boxes(box(centre=(315, 235)))
+    assert bench.heard == []
+
+
+def test_many_labels_are_cut_short() -> None:
+    bench = Bench()
+    for _ in range(8):
+        bench.boxes(*(box(f"{index}" + "x" * 1000) for index in range(100)))
+    (sentence,) = bench.heard
+    assert len(sentence) < 700
