@@ -117,8 +117,8 @@ def check_tensors(state: Mapping[str, Tensor], *, source: str) -> None:
         kind = _kind_of(values)
         if kind:
             raise CheckpointError(
-                f"{source} must hold plain arrays of real numbers, got {kind} '{key[:_SHOWN]}'; save the "
-                "network's own weights"
+                f"{source} must hold plain arrays of real numbers, got {kind} '{key[:_SHOWN]}'; "
+                "save the network's own weights"
             )
 
 
