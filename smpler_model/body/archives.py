@@ -11,12 +11,15 @@ _SUFFIX = ".npy"
 _MOST_UNPACKED = 500_000_000  # bytes; SMPL's largest files unpack to a fifth of it
 
 
-def read_npz(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
+def read_npz(
+    path: Path, names: Collection[str], *, most_bytes: int = _MOST_UNPACKED
+) -> dict[str, NDArray[Any]]:
     """Read some arrays of an archive; what else it holds is not looked at.
 
     Args:
         path: of the archive.
         names: of the arrays that are wanted; those that are not there are left out.
+        most_bytes: that they may take together.
 
     Raises:
         ValueError: it is damaged, of another kind, too large, or one of these holds objects, which
@@ -29,7 +32,7 @@ def read_npz(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
                 wanted = {f"{name}{_SUFFIX}" for name in names}
                 entries = [e for e in archive.zip.infolist() if e.filename in wanted]
                 unpacked = sum(entry.file_size for entry in entries)
-                if unpacked <= _MOST_UNPACKED:
+                if unpacked <= most_bytes:
                     found = [entry.filename.removesuffix(_SUFFIX) for entry in entries]
                     return {name: archive[name] for name in found}
         except Exception as error:  # a damaged archive can raise anything
@@ -40,6 +43,6 @@ def read_npz(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
                 "again"
             ) from error
     raise ValueError(
-        f"{path} must unpack to at most {_MOST_UNPACKED / 1e6:.0f} MB, got {unpacked / 1e6:.0f} "
+        f"{path} must unpack to at most {most_bytes / 1e6:.0f} MB, got {unpacked / 1e6:.0f} "
         "MB; get it again"
     )

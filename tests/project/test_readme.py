@@ -174,6 +174,7 @@ INLINE = {
     "make help": "prints the targets",
     "python -m colcon": "part of a command above",
     "smpler run": "named, not given",
+    "python -m training.data.prepare_photos": "named, not given",
 }
 
 
