@@ -19,6 +19,7 @@ from smpler_model.bags.storage import (
     Topic,
     brief,
     describe_damage,
+    printable,
     ros2_type,
 )
 from smpler_model.bags.unpacking import DamageError, copy_files
@@ -119,9 +120,9 @@ class SqliteFile:
             if not isinstance(name, str) or not isinstance(kind, str):
                 self.foreign[f"topic {number}"] = "without a name or a type"
             elif encoding != _ENCODING:
-                self.foreign[name] = str(encoding)
+                self.foreign[printable(name)] = printable(str(encoding))
             else:
-                channels[int(number)] = name, ros2_type(kind)
+                channels[int(number)] = printable(name), ros2_type(kind)
         return channels
 
     def _read_definitions(self) -> None:

@@ -99,9 +99,14 @@ class BagFile(Protocol):
         """Close the file."""
 
 
+def printable(name: str) -> str:
+    """Return a name as it can stand in a sentence, without line breaks and the like."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
+
+
 def ros2_type(name: str) -> str:
     """Return a type's name as in ROS 2, `sensor_msgs/msg/Image`, from other ways to write it."""
-    parts = name.replace("::", "/").split("/")
+    parts = printable(name).replace("::", "/").split("/")
     return f"{parts[0]}/msg/{parts[1]}" if len(parts) == 2 else "/".join(parts)
 
 

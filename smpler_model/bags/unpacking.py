@@ -145,4 +145,4 @@ def _decompressor(compression: str) -> Any:  # noqa: ANN401 - one of several cla
             return getattr(importlib.import_module(module), name)()
         except ImportError:
             continue
-    raise DamageError(f"a chunk is compressed by '{compression[:20]}', which cannot be undone")
+    raise DamageError(f"a chunk is compressed by {compression[:20]!r}, which cannot be undone")

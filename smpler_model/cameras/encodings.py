@@ -152,6 +152,8 @@ def decode_raw(
         ImageError: an unknown encoding, no pixels or too many, a wrong step, too few bytes.
     """
     content = np.frombuffer(data, np.uint8)
+    if encoding not in ENCODINGS and (plain := encoding.lower().replace("-", "_")) in ENCODINGS:
+        encoding = plain  # RGB8 and YUV422-YUY2 are about, too
     if encoding in _HALF_PLANES:
         return _decode_half_planes(encoding, height, width, step, content, note)
     if encoding == _FULL_PLANES:

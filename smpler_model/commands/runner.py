@@ -129,8 +129,11 @@ def files_of_run(folder: Path) -> list[Path]:
 
     The next run's frames may be others, and its files of other kinds.
     """
-    if not any(folder.glob("results.*")):
-        return []
+    return files_in_the_way(folder) if any(folder.glob("results.*")) else []
+
+
+def files_in_the_way(folder: Path) -> list[Path]:
+    """Return the files in a folder that have names of which a run writes some."""
     return [path for pattern in _WRITTEN for path in folder.glob(pattern)]
 
 

@@ -56,11 +56,12 @@ class MobileLayout:
     def channels(self) -> tuple[int, int, int, int]:
         """Channels of the four maps, finest first.
 
-        The finest has besides a map for each keypoint, the coarsest x, y and visibility of each.
+        The finest has besides a map for each keypoint and the pixels' x and y, the coarsest x, y
+        and visibility of each keypoint.
         """
         _, coarse, middle, fine = self.pyramid
         return (
-            fine + MOBILE_KEYPOINTS,
+            fine + MOBILE_KEYPOINTS + 2,
             middle,
             coarse,
             self.last + 3 * MOBILE_KEYPOINTS,

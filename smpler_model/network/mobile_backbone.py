@@ -62,6 +62,7 @@ class MobileBackbone(nn.Module):
         self.reach = KeypointHead(finer[-1], 2 * MOBILE_KEYPOINTS)
         self.offset = KeypointHead(finer[-1], 2 * MOBILE_KEYPOINTS)
         self.reader = KeypointReader()
+        self.places = PixelPlaces()
         self.apply(_keep_variance)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -82,7 +83,7 @@ class MobileBackbone(nn.Module):
         numbers = self.reader(heat, self.centre(fine), self.reach(fine), self.offset(fine))
         known = numbers.flatten(1)[:, :, None, None] + torch.zeros_like(features[:, :1])
         return [
-            torch.cat((fine, heat.sigmoid()), 1),
+            torch.cat((fine, heat.sigmoid(), self.places(fine)), 1),
             middle,
             coarse,
             torch.cat((features, known), 1),
@@ -178,6 +179,22 @@ class KeypointReader(nn.Module):
         exact = ((places + offset) * near[:, :, None]).sum(-1)
         down, across = (exact * (2 / side) - 1).unbind(-1)
         return torch.stack((across, down, (seen.exp() * near).sum(-1)), -1).to(asked)
+
+
+class PixelPlaces(nn.Module):
+    """Says of each pixel where it is.
+
+    What a joint's query reads off the map at the joint and around it says so in which direction
+    the joint ought to move.
+    """
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """(b, n, s, s) -> (b, 2, s, s) x and y of the pixels' centres; the crop spans [-1, 1]."""
+        side = feature_map.shape[-1]
+        steps = torch.arange(side, device=feature_map.device, dtype=torch.float32)
+        centres = ((2 * steps + 1) / side - 1).to(feature_map.dtype)
+        down, across = torch.meshgrid(centres, centres, indexing="ij")
+        return torch.stack((across, down)) + torch.zeros_like(feature_map[:, :2])
 
 
 def _weigh(scores: Tensor) -> Tensor:

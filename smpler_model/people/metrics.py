@@ -138,21 +138,25 @@ def centre_on_hips(joints: Tensor) -> Tensor:
 def align(points: Tensor, target: Tensor) -> Tensor:
     """Move, turn and scale points (n, k, 3) to come as close to others as they can.
 
-    The turn is a rotation, never a reflection. Points that all coincide keep their size.
+    The turn is a rotation, never a reflection. Points that all coincide keep their size. Where a
+    number is not finite, all of that person's are NaN; others are not touched.
 
     Source: Umeyama, "Least-squares estimation of transformation parameters between two point
         patterns", TPAMI 1991.
     """
     middle, target_middle = points.mean(1, keepdim=True), target.mean(1, keepdim=True)
     x, y = points - middle, target - target_middle
-    u, sizes, vh = torch.linalg.svd(x.transpose(1, 2) @ y)
+    covariance = x.transpose(1, 2) @ y
+    finite = covariance.isfinite().all((1, 2), keepdim=True)
+    # The decomposition refuses a whole batch for one number.
+    u, sizes, vh = torch.linalg.svd(torch.where(finite, covariance, 0.0))
     reflected = torch.linalg.det(u @ vh).sign()
     signs = torch.stack((torch.ones_like(reflected), torch.ones_like(reflected), reflected), 1)
     rotation = (u * signs[:, None]) @ vh  # acts on row vectors
     spread = x.square().sum((1, 2))
     scale = torch.where(spread > 0, (sizes * signs).sum(1) / spread.clamp(min=1e-30), 1.0)
-    moved: Tensor = scale[:, None, None] * x @ rotation + target_middle
-    return moved
+    moved = scale[:, None, None] * x @ rotation + target_middle
+    return torch.where(finite, moved, torch.nan)
 
 
 def _joint_distances(predicted: Values, target: Values, centred: bool) -> Tensor:

@@ -13,6 +13,8 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import islice
 
+import numpy as np
+
 from smpler_model.bags.reader import SourceError
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame, FrameResult, People
@@ -20,6 +22,7 @@ from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
 from smpler_ros.bags.camera_messages import CameraMessages, find_namespaces
 from smpler_ros.bags.engine import Engine, RecordingDetector
+from smpler_ros.bags.ground_truth import usable_rows
 from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.records import FrameRecord, person_rows, with_truth
 from smpler_ros.bags.run_files import STATE, LogEntry, RunFiles
@@ -108,6 +111,8 @@ class Evaluation:
             if not self.tally.frames:
                 raise
             self.damage, reached = str(error), True
+        if reached:
+            self._check_truths_met()
         self.save()
         return reached
 
@@ -187,14 +192,37 @@ class Evaluation:
         """Return the true people of labelled images; hand their boxes to the detectors if told."""
         truths = {}
         for name, frame in batch.items():
-            truth = self._source.truths.get(name)
-            people = None if truth is None else truth.at(frame.stamp_ns)
+            people = self._truth_at(name, frame.stamp_ns)
             if people is not None:
                 truths[name] = people
             detector = self._detector(name).inner
             if isinstance(detector, GivenBoxes):
-                detector.give(detections_from([] if people is None else people.boxes_xyxy))
+                boxes = np.empty((0, 4)) if people is None else people.boxes_xyxy
+                detector.give(detections_from(boxes[np.isfinite(boxes).all(1)]))
         return truths
+
+    def _truth_at(self, name: str, stamp_ns: int) -> People | None:
+        """Return the true people of an image; name those of whom nothing can be measured."""
+        truth = self._source.truths.get(name)
+        people = None if truth is None else truth.at(stamp_ns)
+        if people is not None:
+            for id_ in people.ids[~usable_rows(people)].tolist():
+                self.tally.leave_out(
+                    self._source.truth_names[name],
+                    f"the truth must be finite numbers below 1e6, got others for person {id_} at "
+                    f"{stamp_ns} ns, who is not measured there",
+                )
+        return people
+
+    def _check_truths_met(self) -> None:
+        """Say it where no image of a camera has its truth: figures would be missing silently."""
+        for name in self._source.truths:
+            if self.tally.frames[name] and not self.tally.labelled[name]:
+                self.tally.leave_out(
+                    self._source.truth_names[name],
+                    f"the truth must have stamps within 1 ms of the images of {name}, got none; "
+                    "see that it counts nanoseconds from the same time",
+                )
 
     def _compare(
         self, name: str, results: dict[str, FrameResult], truths: dict[str, People]
@@ -256,8 +284,7 @@ class Evaluation:
         for (name, frame), logged in done:
             state = self._pipeline.camera_state(name)
             state.follow_clock(frame.stamp_ns)
-            if name in self._source.truths:
-                self._source.truths[name].at(frame.stamp_ns)  # it follows the clock, too
+            self._truth_at(name, frame.stamp_ns)  # it follows the clock, too
             self._count(name, logged)
             if logged.found is None:
                 continue

@@ -14,7 +14,7 @@ from typing import Any
 
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.many_bags import ATTEMPTS, Job, Outcome, Report, explain
-from smpler_ros.bags.run_files import choose_checkpoint, lock_folder
+from smpler_ros.bags.run_files import check_place, choose_checkpoint, lock_folder
 from smpler_ros.bags.settings import EvaluationSettings
 
 LOCAL = "local"
@@ -155,6 +155,7 @@ def _prepare(job: Job, config: EvaluationSettings, *, resume: bool, overwrite: b
     """Decide about an earlier run here, so that a task that runs again can always go on."""
     if not job.bag.exists():
         return  # the task says so
+    check_place(job.bag, job.folder)
     with lock_folder(job.folder):
         choose_checkpoint(job.folder, config, job.bag, resume=resume, overwrite=overwrite)
 

@@ -186,11 +186,13 @@ def _number(text: str) -> float:
 def with_truth(record: FrameRecord, truth: People, pairs: Pairs) -> FrameRecord:
     """Return a frame with what the truth says of it."""
     found = set(pairs.true.tolist())
-    missed = (id_ for row, id_ in enumerate(truth.ids.tolist()) if row not in found)
+    missed = (
+        id_ for row, id_ in enumerate(truth.ids.tolist()) if row not in found | pairs.refused
+    )
     return replace(
         record,
-        true_people=len(truth),
+        true_people=len(truth) - len(pairs.refused),
         missed_ids=tuple(missed),
-        false_people=record.people - len(pairs.found),
+        false_people=record.people - len(pairs.found) - pairs.beside,
         switches=int(pairs.switched.sum()),
     )

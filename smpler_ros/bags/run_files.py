@@ -14,6 +14,7 @@ from typing import Any
 
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.detectors.detector import Detections, detections_from
+from smpler_model.native_paths import native_path
 from smpler_ros.bags.records import (
     FRAME_COLUMNS,
     PERSON_COLUMNS,
@@ -134,13 +135,32 @@ def lock_folder(folder: Path) -> Iterator[None]:
                 f"{file.read().strip() or 'of unknown number'}; wait for it or choose another "
                 "folder"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
         try:
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
             yield
         finally:
             (folder / LOCK).unlink()
+
+
+def check_place(bag: Path, folder: Path) -> None:
+    """Refuse a folder for results in which they would mix with the input, or replace it.
+
+    Raises:
+        ValueError: the input lies where a run writes its own bag, or the folder is the bag's own
+            or in it; or a path is no UTF-8.
+    """
+    native_path(bag)
+    native_path(folder)
+    read, output = bag.resolve(), folder.resolve()
+    written = output / BAG
+    mixed = read in (output, *output.parents) or (read.is_file() and read.parent == output)
+    if mixed or written in (read, *read.parents):
+        raise ValueError(
+            f"the output must not be where the bag is, got {folder} for {bag}; choose another "
+            "folder with --output"
+        )
 
 
 def choose_checkpoint(
@@ -156,15 +176,8 @@ def choose_checkpoint(
         overwrite: whether to replace it.
 
     Raises:
-        ValueError: there is an earlier run, and neither is wanted, or it was another one; or the
-            input lies where a run writes its own bag.
+        ValueError: there is an earlier run, and neither is wanted, or it was another one.
     """
-    read, written = bag.resolve(), (folder / BAG).resolve()
-    if written in (read, *read.parents):
-        raise ValueError(
-            f"the output must not be where the bag is, got {bag}, whose place the run's own bag "
-            "takes; choose another folder with --output"
-        )
     fresh = RunState(config.digest(), _sizes(bag))
     state = folder / STATE
     if resume and state.exists():

@@ -76,8 +76,10 @@ class SegmentedBag:
 
     def close(self) -> None:
         """Drop what was not committed."""
-        self._writer.__exit__()
-        shutil.rmtree(self._part, ignore_errors=True)
+        try:
+            self._writer.__exit__()
+        finally:
+            shutil.rmtree(self._part, ignore_errors=True)
 
     def _open(self) -> BagWriter:
         return BagWriter(self._part, compress=self._compress, types=self._types).__enter__()

@@ -58,6 +58,7 @@ def summarise(
             camera.image: _camera(tally, camera.image) | _topics(camera)
             for camera in source.cameras
         },
+        "videos": {},
         "left_out": _list_faults(tally.left_out),
         "people_left_out": _list_faults(tally.people_left_out),
         "notes": [{"topic": topic, "note": note} for topic, note in tally.notes],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-SILENCE_S = 5.0
+from smpler_ros.inputs.reception import SILENCE_S
 
 
 def explain_silence(
@@ -29,8 +29,8 @@ def explain_silence(
         )
     if not publishers:
         return (
-            f"{silent} and nobody publishes it: start the camera or remap the topic (--ros-args "
-            "-r image:=/your/topic)"
+            f"{silent} and nobody publishes it: start the camera, or name its topic "
+            f"({_how_to_name('image')})"
         )
     remedy = "check that the camera is running"
     if any(publisher.topic_type != expected for publisher in publishers):
@@ -61,8 +61,8 @@ def explain_missing_partner(
     silent = f"no {name} on {topic} fitted an image for {SILENCE_S:.0f} s, {consequence}"
     if not publishers:
         return (
-            f"{silent}: nobody publishes it; start its publisher or remap the topic (--ros-args "
-            f"-r {name}:=/your/topic)"
+            f"{silent}: nobody publishes it; start its publisher, or name its topic "
+            f"({_how_to_name(name)})"
         )
     if any(publisher.topic_type != expected for publisher in publishers):
         return f"{silent}: expected {expected} of {describe_publishers(publishers)}; publish that"
@@ -89,4 +89,11 @@ def describe_publishers(publishers: Sequence[TopicEndpointInfo]) -> str:
         f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name} ({publisher.topic_type}, "
         f"{publisher.qos_profile.reliability.name.lower()})"
         for publisher in publishers
+    )
+
+
+def _how_to_name(topic: str) -> str:
+    """Return how a topic is named to the launch files and to the node's program."""
+    return (
+        f"{topic}:=/your/topic with ros2 launch, --ros-args -r {topic}:=/your/topic with ros2 run"
     )

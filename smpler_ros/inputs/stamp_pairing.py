@@ -248,7 +248,9 @@ class Pairing(Generic[Item]):
         for partner in self._partners:
             waited_ns = (self._newest_ns or 0) - image.stamp_ns
             was_alone = self._clock() - image.arrival_s >= ALONE_AFTER_S
-            if found[partner.name] is None and (waited_ns > partner.wait_ns or was_alone):
+            is_late = waited_ns > partner.wait_ns or was_alone
+            is_trusted = self._in_time[partner.name] == _TRUSTED
+            if found[partner.name] is None and is_late and is_trusted:
                 self._in_time[partner.name] = 0
 
     def _is_whole(self, found: dict[str, _Waiting[Item] | None]) -> bool:

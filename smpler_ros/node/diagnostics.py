@@ -6,6 +6,7 @@ import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from smpler_ros.inputs.reception import LEAST_SHARE
 from smpler_ros.node.statistics import CameraReport
 
 MIB = 1024**2
@@ -43,6 +44,9 @@ def judge(report: CameraReport) -> tuple[bytes, str]:
         return DiagnosticStatus.STALE, "no images"
     if report.without_detections == report.received:
         return DiagnosticStatus.WARN, "no detections that fit an image: images are dropped"
+    if report.depth_share is not None and report.depth_share < LEAST_SHARE:
+        share = f"{100 * report.depth_share:.0f} % of images"
+        return DiagnosticStatus.WARN, f"depth came with {share}: distances jump"
     if report.people_left_out:
         left_out = f"{report.people_left_out} people were seen and left out; the log says why"
         return DiagnosticStatus.WARN, left_out
@@ -60,6 +64,9 @@ def _status(
         "images failed": str(report.failed),
         "images without detections": str(report.without_detections),
         "images without depth": str(report.without_depth),
+        "images with depth (%)": (
+            "" if report.depth_share is None else f"{100 * report.depth_share:.0f}"
+        ),
         "boxes left out": str(report.boxes_left_out),
         "people": str(report.people),
         "people left out": str(report.people_left_out),

@@ -22,10 +22,12 @@ class CameraReport:
         failed: images that could not be processed.
         without_detections: images that were dropped because their detections did not come.
         without_depth: images that went without the depth that was asked for.
+        depth_share: of the last hundred images, those with depth, 0 to 1; None where it is not
+            asked for or none came.
         people_left_out: people who were seen in processed images and are not in the results.
         boxes_left_out: of `detections`, because they are not finite or have no area.
         rate_hz: of processed images.
-        people: in the last image.
+        people: in the last image; none while no image comes.
         age_ms: mean time from an image's stamp until its people were published.
         steps_ms: mean time of every step.
         last_error: the last fault; empty if there was none yet.
@@ -38,6 +40,7 @@ class CameraReport:
     failed: int
     without_detections: int
     without_depth: int
+    depth_share: float | None
     people_left_out: int
     boxes_left_out: int
     rate_hz: float
@@ -59,6 +62,7 @@ class _Counts:
     boxes_left_out: int = 0
     people: int = 0
     last_error: str = ""
+    depths: deque[bool] = field(default_factory=lambda: deque(maxlen=_WINDOW))
     ages_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
     steps_ms: deque[Mapping[str, float]] = field(default_factory=lambda: deque(maxlen=_WINDOW))
 
@@ -77,11 +81,14 @@ class Statistics:
         with self._lock:
             self._counts.setdefault(name, _Counts())
 
-    def receive(self, name: str, *, without_depth: bool = False) -> None:
-        """Count an image that came; without the depth that was asked for, if that is so."""
+    def receive(self, name: str, *, has_depth: bool | None = None) -> None:
+        """Count an image that came, and whether it has depth; None where that is not asked for."""
         with self._lock:
-            self._counts[name].received += 1
-            self._counts[name].without_depth += without_depth
+            counts = self._counts[name]
+            counts.received += 1
+            if has_depth is not None:
+                counts.without_depth += not has_depth
+                counts.depths.append(has_depth)
 
     def lose(self, name: str) -> None:
         """Count an image that came and was dropped: its detections did not come."""
@@ -132,17 +139,19 @@ class Statistics:
         self._reported[name] = (now, replace(counts))
         elapsed = now - before_s
         processed = counts.processed - before.processed
+        received = counts.received - before.received
         return CameraReport(
-            received=counts.received - before.received,
+            received=received,
             processed=processed,
             dropped=dropped,
             failed=counts.failed - before.failed,
             without_detections=counts.without_detections - before.without_detections,
             without_depth=counts.without_depth - before.without_depth,
+            depth_share=sum(counts.depths) / len(counts.depths) if counts.depths else None,
             people_left_out=counts.people_left_out - before.people_left_out,
             boxes_left_out=counts.boxes_left_out - before.boxes_left_out,
             rate_hz=processed / elapsed if elapsed > 0 else 0.0,
-            people=counts.people,
+            people=counts.people if received or processed else 0,
             age_ms=_mean(counts.ages_ms),
             steps_ms=_mean_steps(counts.steps_ms),
             last_error=counts.last_error,

@@ -96,6 +96,8 @@ class PhotoAugmentation:
         scale: greatest change of the crop's size, as a share.
         shift: greatest move of the crop, as a share of half its side.
         cutout: probability that a rectangle is blanked.
+        grey: probability that an image loses its colours.
+        coarse: probability that it is enlarged from fewer pixels, down to a quarter of its side.
     """
 
     flip: float = 0.5
@@ -105,6 +107,8 @@ class PhotoAugmentation:
     scale: float = 0.2
     shift: float = 0.1
     cutout: float = 0.3
+    grey: float = 0.1
+    coarse: float = 0.25
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from smpler_model.body.skeleton import H36M_JOINTS, SMPL_JOINTS
 from smpler_model.cameras.crops import CROP_MARGIN
 from training.data.data_settings import PhotoAugmentation
-from training.data.image_changes import blank, tint
+from training.data.image_changes import blank, coarsen, drain, tint
 
 SPLITS = ("train", "validation")
 
@@ -163,6 +163,8 @@ class PhotoFiles:
             )
         )
         images = tint(mixed.images, generator, augmentation.colour)
+        images = drain(images, generator, augmentation.grey)
+        images = coarsen(images, generator, augmentation.coarse)
         return replace(mixed, images=blank(images, generator, augmentation.cutout))
 
     def _whole(self, rows: Tensor) -> Photos:

@@ -162,6 +162,14 @@ def test_big_endian_numbers(encoding: str) -> None:
     np.testing.assert_allclose(got.astype(int), expected.astype(int), atol=1)
 
 
+@pytest.mark.parametrize("encoding", ["RGB8", "Bgr8", "MONO8", "YUV422-YUY2"])
+def test_names_in_other_letters(encoding: str) -> None:
+    known = {name.lower(): name for name in CASES}[encoding.lower().replace("-", "_")]
+    see, pack, tolerance = CASES[known]
+    got = decode(encoding, pack(see(picture())), 24, 32)
+    np.testing.assert_allclose(got.astype(int), see(picture()).astype(int), atol=tolerance)
+
+
 def thermal(low: int, high: int) -> NDArray[np.uint16]:
     """Numbers that rise from left to right, with a dead pixel and a hot one."""
     values = np.tile(np.linspace(low, high, 320).astype(np.uint16), (240, 1))

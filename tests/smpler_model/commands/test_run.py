@@ -250,7 +250,7 @@ def test_pictures_of_an_earlier_run_are_not_read_and_replaced(
     kept = Path("out/overlay.png" if given == "out" else "out/overlay/1.png")
     cv2.imwrite(str(kept), picture(0))
     assert main([*command, given, "--overwrite"]) == 1
-    assert "must not be what --overwrite replaces, got" in capsys.readouterr().err
+    assert "must not be what the run replaces, got" in capsys.readouterr().err
     assert kept.is_file()
 
 

@@ -30,8 +30,16 @@ def test_the_coarsest_map_tells_the_keypoints_at_each_pixel(backbone: MobileBack
     numbers = coarsest[:, -3 * MOBILE_KEYPOINTS :]
     assert (numbers == numbers[..., :1, :1]).all()
     seen = numbers[0, 2::3, 0, 0]
-    heat = finest[0, -MOBILE_KEYPOINTS:].flatten(1)
+    heat = finest[0, -MOBILE_KEYPOINTS - 2 : -2].flatten(1)
     assert ((heat.amin(1) <= seen) & (seen <= heat.amax(1))).all()
+
+
+def test_pixels_of_the_finest_map_say_where_they_are(backbone: MobileBackbone) -> None:
+    with torch.inference_mode():
+        finest = backbone(torch.randn(2, 3, 64, 64))[0]
+    corner, middle = finest[1, -2:, 0, 15], finest[0, -2:, 8, 7]
+    torch.testing.assert_close(corner, torch.tensor([1 - 1 / 16, -1 + 1 / 16]))
+    torch.testing.assert_close(middle, torch.tensor([-1 / 16, 1 / 16]))
 
 
 def draw_heads(places: torch.Tensor) -> dict[str, torch.Tensor]:
