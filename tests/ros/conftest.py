@@ -70,7 +70,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start_node(checkpoint: Path) -> StartNode:
     """Start the node with that network; parameters and further ROS arguments can be given."""
 
-    def start(*arguments: str, **parameters: object) -> NodeProcess:
+    def start(
+        *arguments: str, module: str = "smpler_ros.smpler_node", **parameters: object
+    ) -> NodeProcess:
         values = {
             "model": checkpoint,
             "detector": "full_image",
@@ -78,7 +80,7 @@ def start_node(checkpoint: Path) -> StartNode:
             "threads": 1,
         } | parameters
         given = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
-        return NodeProcess("smpler_ros.smpler_node", *given, *arguments)
+        return NodeProcess(module, *given, *arguments)
 
     return start
 
