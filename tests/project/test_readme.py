@@ -64,7 +64,7 @@ TESTED = {
         '"--model"',
     ),
     f"{MODEL} info models/SMPLer_3dpw.pt": (
-        "tests/smpler_model/test_main.py::test_info_runs_as_a_command",
+        "tests/smpler_model/commands/test_command_line.py::test_info_runs_as_a_command",
         '"info"',
     ),
     f"{MODEL} export --format onnx models/SMPLer_3dpw.pt": (
@@ -138,6 +138,8 @@ UNTESTABLE = {
     f"python -m colcon build --base-paths src src/smpler_ros/smpler_msgs {COLCON}": INSTALLATION,
     **{f"{TWO_PROCESSES}/nano{part}.yaml": HOURS for part in PARTS},
     **{f"{RENDER}/nano{part}.yaml": HOURS for part in DRAWN},
+    f"{RENDER}/mobile.yaml": HOURS,
+    f"{TWO_PROCESSES}/mobile.yaml": HOURS,
     f"{RENDER}/synthetic.yaml": MINUTES,
     f"{TWO_PROCESSES}/synthetic.yaml": MINUTES,
     **{
