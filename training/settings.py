@@ -95,6 +95,8 @@ class TrainSettings:
         autocast: what runs in fewer bits: nothing, the backbone's convolutions, or the network but
             its rotations, body and camera.
         autocast_type: of these bits.
+        tf32: whether a GPU may round the factors of float32 products to 10 bits, which is several
+            times quicker.
         channels_last: memory layout of images and convolutions.
         compile: whether the backbone is compiled first.
         sync_batch_norm: whether several processes share the statistics of batch norms.
@@ -148,6 +150,7 @@ class TrainSettings:
     vertex_step: int = 16
     autocast: Literal["none", "backbone", "network"] = "backbone"
     autocast_type: Literal["bfloat16", "float16"] = "bfloat16"
+    tf32: bool = False
     channels_last: bool = True
     compile: bool = False
     sync_batch_norm: bool = True

@@ -27,6 +27,7 @@ STAMP_TOLERANCE_NS = 1_000_000
 _KEPT_NS = 5 * NS_PER_S  # how much truth is held for images that come late
 _AHEAD_NS = NS_PER_S  # truth that is recorded this much out of order is found
 _MOST = 1e6  # no box, angle, coefficient or place is larger
+_MOST_BYTES = 8_000_000_000  # of a truth file; an hour of one person's surfaces at 13 Hz
 _J = len(SMPL_JOINTS)
 _FILE_FIELDS: dict[str, tuple[int, ...]] = {
     "stamps_ns": (),
@@ -275,11 +276,8 @@ def usable_rows(people: People) -> NDArray[np.bool_]:
 
 
 def _read_fields(path: Path) -> dict[str, NDArray[np.generic]]:
-    fields = {
-        name: values
-        for name, values in read_npz(path).items()
-        if name in _FILE_FIELDS or name in _OPTIONAL_FIELDS
-    }
+    names = (*_FILE_FIELDS, *_OPTIONAL_FIELDS)
+    fields = read_npz(path, names, most_bytes=_MOST_BYTES)
     rows = len(np.atleast_1d(fields.get("stamps_ns", ())))
     shapes = {name: (rows, *shape) for name, shape in _FILE_FIELDS.items()} | {
         name: shape

@@ -25,6 +25,13 @@ StartNode = Callable[..., NodeProcess]
 DOMAINS = range(1, 102)  # their ports keep clear of those that Linux gives to other programs
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs over live ROS as slow."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
 @contextmanager
 def reserve_domain() -> Iterator[int]:
     """Reserve a ROS domain on this machine, and name it in the environment."""

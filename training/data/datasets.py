@@ -36,6 +36,17 @@ from training.data.tsv import TsvFile
 
 PELVIS = LABELLED_JOINTS.index("pelvis")
 _COLUMNS = ("img", "label")
+_FLAGS = {
+    "2d_joints": "has_2d_joints",
+    "3d_joints": "has_3d_joints",
+    "pose": "has_smpl",
+    "betas": "has_smpl",
+}
+"""Which flag says that numbers are labels."""
+
+_LARGEST = {"2d_joints": 1e5, "3d_joints": 1e3, "pose": 100.0, "betas": 100.0}
+"""No label is beyond: pixels, metres, radians, standard deviations of shape."""
+
 _FIELDS = (
     *("center", "scale", "has_2d_joints", "has_3d_joints", "has_smpl"),
     *("2d_joints", "3d_joints", "pose", "betas"),
@@ -238,4 +249,7 @@ def _shaped(label: dict[str, Any], name: str, shape: Sequence[int]) -> NDArray[n
         values = values[:SMPL_SHAPE_COUNT]
     if values.shape != tuple(shape) or not np.isfinite(values).all():
         raise ValueError(f"'{name}' must be {tuple(shape)} finite numbers, got {values.shape}")
+    largest = np.abs(values).max()
+    if label[_FLAGS[name]] and largest > _LARGEST[name]:
+        raise ValueError(f"'{name}' must be within +-{_LARGEST[name]:g}, got {largest:.3g}")
     return values
