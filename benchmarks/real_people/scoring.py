@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.real_people.folder import JOINTS, LabelledPhoto, LabelledVideo
+from benchmarks.real_people.folder import JOINTS, PhotoTruth, VideoTruth
 from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
 
 Floats = NDArray[np.float64]
@@ -70,7 +70,7 @@ class VideoScores:
 
 
 def score_photos(
-    photos: Sequence[LabelledPhoto], found_px: Mapping[str, Floats]
+    photos: Sequence[PhotoTruth], found_px: Mapping[str, Floats]
 ) -> PhotoScores | None:
     """Compare people with their labels; those who are not scored are left out.
 
@@ -97,7 +97,7 @@ def score_photos(
     )
 
 
-def score_video(video: LabelledVideo, found_m: Mapping[int, Floats]) -> VideoScores:
+def score_video(video: VideoTruth, found_m: Mapping[int, Floats]) -> VideoScores:
     """Compare a person with the truth.
 
     Args:

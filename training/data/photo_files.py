@@ -35,6 +35,9 @@ PHOTO_JOINTS = (
 """What may be labelled in photos. On the body, the neck and what follows it up to the nose are
 regressed from the surface, as Human3.6M's joints of that name; the others are SMPL's."""
 
+PHOTO_HIPS = [PHOTO_JOINTS.index(f"{side}_hip") for side in ("left", "right")]
+"""Rows of both hips, whose midpoint is the origin in space."""
+
 LIMB_JOINTS = PHOTO_JOINTS[:12]
 """Those that every data set labels and errors are told of."""
 
