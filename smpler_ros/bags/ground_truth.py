@@ -27,6 +27,7 @@ STAMP_TOLERANCE_NS = 1_000_000
 _KEPT_NS = 5 * NS_PER_S  # how much truth is held for images that come late
 _AHEAD_NS = NS_PER_S  # truth that is recorded this much out of order is found
 _MOST = 1e6  # no box, angle, coefficient or place is larger
+_MOST_BYTES = 8_000_000_000  # of a truth file; an hour of one person's surfaces at 13 Hz
 _J = len(SMPL_JOINTS)
 _FILE_FIELDS: dict[str, tuple[int, ...]] = {
     "stamps_ns": (),
@@ -62,8 +63,8 @@ class TopicTruth:
         """Prepare.
 
         Args:
-            reader: of the bag.
-            topic: of the truth.
+            reader: reader of the bag.
+            topic: topic of the ground truth.
         """
         passes = groupby(_read(reader, topic), _PassNumber())
         self._passes = (_Pass(messages) for _, messages in passes)
@@ -146,7 +147,7 @@ class FileTruth:
         """Read the file.
 
         Args:
-            path: of the file.
+            path: path of the file.
             camera: image topic whose rows are used, where the file names topics.
 
         Raises:
@@ -186,9 +187,9 @@ def read_file_truths(
     """Return the truth of each camera in a file.
 
     Args:
-        path: of the file, as for `FileTruth`.
+        path: path of the file, as for `FileTruth`.
         cameras: image topics.
-        topics: of the bag.
+        topics: topics in the bag.
 
     Raises:
         ValueError: a file of another form, or that does not tell the cameras apart.
@@ -213,7 +214,7 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
     """Return the topics of the truth by the cameras' image topics.
 
     Args:
-        reader: of the bag.
+        reader: reader of the bag.
         cameras: image topics.
         wanted: topics, separated by commas; if empty, those of the type with `truth` in their
             names: others may be what a node said. Each belongs to the camera with which it shares
@@ -275,11 +276,8 @@ def usable_rows(people: People) -> NDArray[np.bool_]:
 
 
 def _read_fields(path: Path) -> dict[str, NDArray[np.generic]]:
-    fields = {
-        name: values
-        for name, values in read_npz(path).items()
-        if name in _FILE_FIELDS or name in _OPTIONAL_FIELDS
-    }
+    names = (*_FILE_FIELDS, *_OPTIONAL_FIELDS)
+    fields = read_npz(path, names, most_bytes=_MOST_BYTES)
     rows = len(np.atleast_1d(fields.get("stamps_ns", ())))
     shapes = {name: (rows, *shape) for name, shape in _FILE_FIELDS.items()} | {
         name: shape

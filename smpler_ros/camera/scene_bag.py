@@ -56,17 +56,17 @@ class SceneBagConfig:
     Attributes:
         duration_s: length, seconds; also of the scene.
         rate_hz: images a second of each camera.
-        width: of the images, pixels.
-        height: of the images, pixels.
+        width: width of the images, pixels.
+        height: height of the images, pixels.
         fov_deg: horizontal field of view, degrees.
-        people: in each room.
+        people: number of people in each room.
         cameras: number of rooms, one camera in each.
         seed: decides everything; the rooms' follow one another.
         image: how images are stored.
         depth: whether there is a depth image for each image.
         camera_motion: what the cameras do.
         lens: distortion model of the cameras, `none` for none.
-        coefficients: of it, in OpenCV's order.
+        coefficients: distortion coefficients, in OpenCV's order.
 
     Raises:
         ValueError: a number that no bag has.
@@ -121,10 +121,10 @@ def write_scene_bag(
     """Write a bag.
 
     Args:
-        path: of the bag, which must not exist yet.
-        body: that all people have.
+        path: path of the bag, which must not exist yet.
+        body: body model of all people.
         config: what is in it.
-        kind: of its files.
+        kind: storage format.
         progress: is called with 1 after each image.
 
     Raises:

@@ -105,7 +105,7 @@ def transforms_message(
         types: the message classes.
         header: the image's.
         people: who was found.
-        prefix: of all frame names.
+        prefix: prefix of all frame names.
     """
     translations, rotations = parent_from_joint(people)
     quaternions = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat()
