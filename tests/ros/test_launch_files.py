@@ -180,7 +180,11 @@ def test_the_node_of_a_camera_sends_people(
             {"modle": "m.pt"},
             "demo.launch.py has no argument 'modle'; did you mean",
         ),
-        ("bag", {"bag": "b", "start": 1}, "bag.launch.py has no argument 'start'; --show-args"),
+        (
+            "bag",
+            {"bag": "b", "start": 1},
+            "bag.launch.py has no argument 'start'; did you mean 'bag_start'?",
+        ),
         ("camera", {"params_file": "no.yaml"}, "params_file must be a parameter file, got 'no."),
         ("demo", {"camera_params_file": "no.yaml"}, "camera_params_file must be a parameter file"),
     ],

@@ -58,9 +58,7 @@ def test_arguments_of_other_files_that_include_it_are_theirs(
 
 def test_a_file_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(
-        ValueError, match=r"params_file must be a .* file, got '.*/no\.yaml'"
-    ):
+    with pytest.raises(ValueError, match=r"params_file must be a .* file, got '.*/no\.yaml'"):
         existing_file("params_file", "~/no.yaml")
     (tmp_path / "yes.yaml").touch()
     assert existing_file("params_file", "~/yes.yaml") == str(tmp_path / "yes.yaml")
