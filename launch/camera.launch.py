@@ -8,6 +8,7 @@ Examples:
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from launch.action import Action
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
@@ -161,7 +162,7 @@ def camera_actions(context: LaunchContext) -> list[Action]:
         executable="smpler_node",
         name="smpler_node",
         namespace=given["namespace"],
-        parameters=[ParameterFile(given["params_file"]), overrides | time],
+        parameters=[parameter_file("params_file", given["params_file"]), overrides | time],
         remappings=list(topics.items()),
         ros_arguments=["--log-level", given["log_level"]],
         output="screen",
@@ -176,13 +177,25 @@ def camera_actions(context: LaunchContext) -> list[Action]:
             executable=driver.executable,
             name=DRIVER_NAME,
             namespace=given["namespace"],
-            parameters=[*([ParameterFile(file)] if file else []), time],
+            parameters=[*([parameter_file("driver_params_file", file)] if file else []), time],
             ros_arguments=["--log-level", given["log_level"]],
             output="screen",
             sigterm_timeout=STOP_TIMEOUT_S,
         ),
         node,
     ]
+
+
+def parameter_file(argument: str, path: str) -> ParameterFile:
+    """Return a parameter file; launch itself would go on without one that is not there.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    path = str(Path(path).expanduser())
+    if not Path(path).is_file():
+        raise ValueError(f"{argument} must be a parameter file, got '{path}', which is not there")
+    return ParameterFile(path)
 
 
 def find_driver(package: str, executable: str) -> Driver:

@@ -4,6 +4,8 @@ Takes the arguments of camera.launch.py, too. Example:
     ros2 launch smpler_ros demo.launch.py people:=2 rviz:=false
 """
 
+from pathlib import Path
+
 from launch.action import Action
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -65,12 +67,17 @@ def camera_actions(context: LaunchContext) -> list[Action]:
         for name, kind in OVERRIDES.items()
         if LaunchConfiguration(name).perform(context)
     }
+    path = Path(LaunchConfiguration("camera_params_file").perform(context)).expanduser()
+    if not path.is_file():
+        raise ValueError(
+            f"camera_params_file must be a parameter file, got '{path}', which is not there"
+        )
     camera = Node(
         package="smpler_ros",
         executable="synthetic_camera",
         name="synthetic_camera",
         namespace=LaunchConfiguration("namespace", default=""),
-        parameters=[ParameterFile(LaunchConfiguration("camera_params_file")), overrides],
+        parameters=[ParameterFile(path), overrides],
         ros_arguments=["--log-level", LaunchConfiguration("log_level", default="info")],
         output="screen",
         sigterm_timeout=STOP_TIMEOUT_S,

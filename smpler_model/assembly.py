@@ -28,7 +28,7 @@ def build_pipeline(
     """Load everything that the settings name.
 
     Args:
-        settings: of the pipeline.
+        settings: settings of the pipeline.
         create_detector: gives each camera its detector instead of the one that is named.
 
     Raises:
@@ -113,7 +113,9 @@ def detector_factory(settings: PipelineSettings, device: torch.device) -> Create
             raise ValueError(
                 "the detector onnx needs a file, got none; set detector_weights to its path"
             )
-        shared = OnnxDetector(weights, score_threshold=score, threads=settings.threads)
+        shared = OnnxDetector(
+            weights, score_threshold=score, device=device, threads=settings.threads
+        )
     else:
         shared = TorchvisionDetector(weights or None, device=device, score_threshold=score)
     return lambda: shared

@@ -4,10 +4,13 @@ The live node, the bag evaluator and the command line all call `Pipeline`, so th
 a frame is equal.
 """
 
+import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,13 +18,24 @@ from numpy.typing import NDArray
 
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.crops import CROP_MARGIN, Crops, cut_crops
-from smpler_model.detectors.detector import Detector
+from smpler_model.detectors.detector import Detections, Detector
 from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.placement import Placement, place, place_by_depth
-from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig
+from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+
+logger = logging.getLogger(__name__)
+
+_Done = TypeVar("_Done")
+
+_UNUSABLE_BOX = "a box was left out, as nobody can be in it: it is not finite, empty or huge"
+_NO_BODY = "a person was left out: what the network says of them is not finite, or no rotation"
+_NO_PLACE = (
+    "a person was left out, as they cannot be placed: nearly all of their joints would be where "
+    "the lens shows nothing"
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,7 @@ class PipelineConfig:
         smoothing: how people are smoothed; None for not at all.
         crop_margin: side of a crop over the longer side of its box.
         assumed_fov_deg: horizontal field of view of a camera without calibration, degrees.
-        max_people: in an image; the largest boxes are kept.
+        max_people: most people per image; the largest boxes are kept.
         coast: also report people who are not seen at the moment, at their predicted boxes.
     """
 
@@ -61,6 +75,38 @@ class CameraState:
             self.tracker.reset()
             self.smoother.reset()
         self.last_stamp_ns = stamp_ns
+
+    def track(self, frame: Frame, detections: Detections) -> tuple[Tracks, int]:
+        """Lead the tracker through the detections of the next frame.
+
+        Returns:
+            The tracks, and how many boxes were left out because nobody can be in them. Should the
+            tracker fail, it starts anew with the next frame.
+        """
+        height, width = frame.rgb.shape[:2]
+        usable = detections.are_usable(width, height)
+        try:
+            tracks = self.tracker.update(frame.stamp_ns, detections.select(usable))
+        except Exception:
+            self.tracker.reset()
+            raise
+        return tracks, int((~usable).sum())
+
+
+class _Isolate(Protocol):
+    """Does something for each of several cameras; what fails is reported and left out."""
+
+    def __call__(
+        self, names: Iterable[str], step: Callable[[str], _Done], /
+    ) -> dict[str, _Done]: ...
+
+
+@dataclass(frozen=True)
+class _Tracked:
+    """Tracked people of one frame, and a sentence for each box that was left out."""
+
+    people: Tracks
+    left_out: tuple[str, ...]
 
 
 class Pipeline:
@@ -123,60 +169,76 @@ class Pipeline:
         """Find the people in one frame of each of several cameras, in one batch of the network.
 
         Args:
-            frames: by the camera's name.
+            frames: frames by camera name.
             mesh: whether to compute vertices, or the cameras to compute those of.
-            report: gets the camera's name and what its detector raised; that frame has no result
-                then and the others do. If None, it is raised here.
+            report: gets the camera's name and what was raised in any step of its frame; that frame
+                has no result then and the others do. If None, it is raised here.
+
+        Returns:
+            By camera. People of whom something is not finite, or who cannot be placed, are
+            `left_out` of their frame's result, and the others are not.
         """
         meshed = (frames if mesh else ()) if isinstance(mesh, bool) else mesh
         timings: dict[str, float] = {}
-        tracks: dict[str, Tracks] = {}
-        for name, frame in frames.items():
-            try:
-                tracks[name] = self._track(name, frame, timings)
-            except Exception as error:
-                if report is None:
-                    raise
-                report(name, error)
-        frames = {name: frames[name] for name in tracks}
-        with _timed(timings, "crop"):
-            crops = {
-                name: cut_crops(
-                    frame.rgb,
-                    tracks[name].boxes_xyxy,
-                    self.estimator.side,
-                    margin=self._config.crop_margin,
-                )
-                for name, frame in frames.items()
-            }
-        with _timed(timings, "estimate"):
-            estimates = self._estimate(crops)
-        results = {}
-        for name, frame in frames.items():
-            camera = self._camera_of(frame)
-            with _timed(timings, "place"):
-                seen = estimates[name].turned(turns_to_camera(camera, crops[name]))
-                placement = self._place(frame, camera, crops[name], seen)
-            with _timed(timings, "smooth"):
-                bodies = self._smooth(name, frame, tracks[name], seen, placement)
-            with _timed(timings, "pose"):
-                people = self._pose(camera, tracks[name], seen, placement, bodies)
-            if name in meshed:
-                with _timed(timings, "mesh"):
-                    people = self._add_mesh(people)
-            results[name] = FrameResult(frame.stamp_ns, frame.frame_id, camera, people, timings)
-        return results
+        isolated = partial(_isolated, report)
+        tracks = isolated(frames, lambda name: self._track(name, frames[name], timings))
+        crops = isolated(
+            tracks, lambda name: self._crop(frames[name], tracks[name].people, timings)
+        )
+        estimates = self._estimate(crops, isolated, timings)
 
-    def _track(self, name: str, frame: Frame, timings: dict[str, float]) -> Tracks:
+        def finish(name: str) -> FrameResult:
+            frame = frames[name]
+            result = self._find(name, frame, tracks[name], crops[name], estimates[name], timings)
+            if name not in meshed:
+                return result
+            with _timed(timings, "mesh"):
+                return replace(result, people=self._add_mesh(result.people))
+
+        return isolated(estimates, finish)
+
+    def _track(self, name: str, frame: Frame, timings: dict[str, float]) -> "_Tracked":
         state = self.camera_state(name)
         state.follow_clock(frame.stamp_ns)
         with _timed(timings, "detect"):
             detections = state.detector.detect(frame.rgb)
         with _timed(timings, "track"):
-            tracks = state.tracker.update(frame.stamp_ns, detections)
+            tracks, unusable = state.track(frame, detections)
         if not self._config.coast:
             tracks = tracks.select(tracks.states != TrackState.COASTING)
-        return keep_largest(tracks, self._config.max_people)
+        left_out = (_UNUSABLE_BOX,) * unusable
+        return _Tracked(keep_largest(tracks, self._config.max_people), left_out)
+
+    def _crop(self, frame: Frame, tracks: Tracks, timings: dict[str, float]) -> Crops:
+        with _timed(timings, "crop"):
+            side, margin = self.estimator.side, self._config.crop_margin
+            return cut_crops(frame.rgb, tracks.boxes_xyxy, side, margin=margin)
+
+    def _find(
+        self,
+        name: str,
+        frame: Frame,
+        tracked: "_Tracked",
+        crops: Crops,
+        estimates: Estimates,
+        timings: dict[str, float],
+    ) -> FrameResult:
+        """Return where the people of one camera are; who cannot be placed is left out."""
+        camera = self._camera_of(frame)
+        with _timed(timings, "place"):
+            seen = estimates.turned(turns_to_camera(camera, crops))
+            placement = self._place(frame, camera, crops, seen)
+        sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
+        somewhere = Bodies(seen.rotations, seen.betas, np.ones((len(seen), 3)))
+        said = are_sound(somewhere) & np.isfinite(seen.keypoints).all((1, 2))
+        reasons = np.where(said, _NO_PLACE, _NO_BODY)[~sound].tolist()
+        tracks, seen, placement = tracked.people.select(sound), seen[sound], placement[sound]
+        with _timed(timings, "smooth"):
+            bodies = self._smooth(name, frame, tracks, seen, placement)
+        with _timed(timings, "pose"):
+            people = self._pose(camera, tracks, seen, placement, bodies)
+        left_out = (*tracked.left_out, *reasons)
+        return FrameResult(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out)
 
     def _camera_of(self, frame: Frame) -> Camera:
         height, width = frame.rgb.shape[:2]
@@ -184,17 +246,36 @@ class Pipeline:
             width, height, self._config.assumed_fov_deg
         )
 
-    def _estimate(self, crops: Mapping[str, Crops]) -> dict[str, Estimates]:
-        """Run the network once for all cameras and hand each its rows."""
-        if not crops:
-            return {}
-        everyone = np.concatenate([cut.pixels for cut in crops.values()])
-        estimates = self.estimator.estimate(everyone)
-        ends = np.cumsum([len(cut) for cut in crops.values()]).tolist()
-        return {
-            name: estimates[end - len(cut) : end]
-            for (name, cut), end in zip(crops.items(), ends, strict=True)
-        }
+    def _estimate(
+        self, crops: Mapping[str, Crops], isolated: "_Isolate", timings: dict[str, float]
+    ) -> dict[str, Estimates]:
+        """Run the network once for all cameras and hand each its rows.
+
+        Where that fails with several cameras, it is run for each, so that one costs no other.
+        """
+
+        def alone(name: str) -> Estimates:
+            return self.estimator.estimate(crops[name].pixels)
+
+        with _timed(timings, "estimate"):
+            if len(crops) < 2:
+                return isolated(crops, alone)
+            try:
+                everyone = np.concatenate([cut.pixels for cut in crops.values()])
+                estimates = self.estimator.estimate(everyone)
+            except Exception as error:
+                each = isolated(crops, alone)
+                if len(each) == len(crops):
+                    logger.warning(
+                        "cameras go through the network one by one, as together they failed: %s",
+                        error,
+                    )
+                return each
+            ends = np.cumsum([len(cut) for cut in crops.values()]).tolist()
+            return {
+                name: estimates[end - len(cut) : end]
+                for (name, cut), end in zip(crops.items(), ends, strict=True)
+            }
 
     def _place(
         self, frame: Frame, camera: Camera, crops: Crops, estimates: Estimates
@@ -250,7 +331,7 @@ def turns_to_camera(camera: Camera, crops: Crops) -> NDArray[np.float64]:
     A person at the edge of a wide image who looks into the camera looks past its axis; a crop does
     not show that.
     """
-    rays = torch.from_numpy(camera.unproject(crops.centres_px))
+    rays = torch.from_numpy(camera.unproject_inwards(crops.centres_px))
     return np.asarray(rotation_to_ray(rays).numpy())
 
 
@@ -269,8 +350,26 @@ def _sources(placement: Placement, camera: Camera) -> np.ndarray[tuple[int], np.
     return np.where(placement.from_depth, TranslationSource.DEPTH, size).astype(np.uint8)
 
 
+def _isolated(
+    report: Callable[[str, Exception], None] | None,
+    names: Iterable[str],
+    step: Callable[[str], _Done],
+) -> dict[str, _Done]:
+    done = {}
+    for name in names:
+        try:
+            done[name] = step(name)
+        except Exception as error:
+            if report is None:
+                raise
+            report(name, error)
+    return done
+
+
 @contextmanager
 def _timed(timings_ms: dict[str, float], step: str) -> Iterator[None]:
     start = time.perf_counter()
-    yield
-    timings_ms[step] = timings_ms.get(step, 0.0) + 1e3 * (time.perf_counter() - start)
+    try:
+        yield
+    finally:
+        timings_ms[step] = timings_ms.get(step, 0.0) + 1e3 * (time.perf_counter() - start)

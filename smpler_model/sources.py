@@ -19,8 +19,9 @@ from smpler_model.cameras.encodings import ImageError, Rgb, decode_picture
 from smpler_model.cameras.picture_header import PictureHeader, read_header
 from smpler_model.cameras.turning import turn_camera, turn_image
 from smpler_model.frames import Frame
+from smpler_model.native_paths import native_path
 from smpler_model.settings.bag import WITHOUT, BagSettings
-from smpler_model.source import Report, Source, SourceError
+from smpler_model.source import Report, Source, SourceError, camera_number
 from smpler_model.video_files import is_cut
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -41,9 +42,10 @@ def open_source(
     """Open an input, and close it in the end.
 
     Args:
-        name: of an image, a folder of images, a video file, a bag, or the number of a camera.
+        name: path of an image, a folder of images, a video file or a bag, or the number of a
+            camera.
         camera: calibration of what took the images, if known; it goes before a bag's.
-        image_topic: of a bag; if empty, the only one.
+        image_topic: image topic in a bag; if empty, the only one.
         settings: how a bag is read.
         report: gets a sentence for each image that is left out because it cannot be read, and on
             what is doubtful; they are logged as warnings if None.
@@ -51,15 +53,17 @@ def open_source(
     Raises:
         SourceError: there is no such input, or nothing that can be read.
     """
-    path, report = Path(name), report or logging.getLogger(__name__).warning
+    path, report = Path(native_path(name)), report or logging.getLogger(__name__).warning
     settings = settings or BagSettings()
-    if name.isdigit() or (path.exists() and not is_bag(path)):
+    number = camera_number(name)
+    if number is not None or (path.exists() and not is_bag(path)):
         _check_unneeded(name, image_topic, settings)
-    if name.isdigit():
-        yield from _open_video(int(name), f"camera {name}", camera, report)
-    elif not path.exists():
+    if number is not None:
+        yield from _open_video(number, f"camera {name}", camera, report)
+    elif not name or not path.exists():
         raise SourceError(
-            f"the input must be a file, a folder or a camera number, got {name}; check the path"
+            f"the input must be a file, a folder or a camera number, got {name or 'nothing'}; "
+            "check the path"
         )
     elif is_bag(path):
         yield from _open_bag(path, camera, image_topic, settings, report)
@@ -186,6 +190,11 @@ def _open_video(
 ) -> Iterator[Source]:
     capture = cv2.VideoCapture(name)
     try:
+        if not capture.isOpened() and isinstance(name, int):
+            raise SourceError(
+                f"{title} must be one that OpenCV can open, got none of this number; see whether "
+                "it is connected and free, or give a path"
+            )
         if not capture.isOpened():
             raise SourceError(
                 f"{title} must be a video that OpenCV can decode, got something else; convert it, "
@@ -210,9 +219,9 @@ class _Film:
 
     Attributes:
         title: its name in sentences.
-        path: of its file; None for a camera.
-        count: of the frames that the file promises; None where nobody knows.
-        rate_hz: of the file; None for a camera.
+        path: path of its file; None for a camera.
+        count: number of frames according to the file's header; None if unknown.
+        rate_hz: frame rate of the file; None for a camera.
     """
 
     title: str

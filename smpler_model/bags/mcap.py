@@ -20,7 +20,7 @@ from smpler_model.bags.chunks import (
     size_of,
     valid_time,
 )
-from smpler_model.bags.storage import Definition, ros2_type
+from smpler_model.bags.storage import Definition, printable, ros2_type
 from smpler_model.bags.unpacking import MAX_UNPACKED, DamageError, unpack
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -88,7 +88,8 @@ class Mcap:
             self._schemas.setdefault(number, (ros2_type(name), encoding, text))
             return
         name, schema_encoding, text = self._schemas.get(fields.number("<H"), ("", "", ""))
-        topic, encoding = fields.text(), fields.text() or _usual_encoding(schema_encoding)
+        topic = printable(fields.text())
+        encoding = printable(fields.text()) or _usual_encoding(schema_encoding)
         if number in self._numbers:
             return
         self._numbers.add(number)

@@ -14,7 +14,7 @@ from smpler_model.bags.chunks import (
     add_region,
     size_of,
 )
-from smpler_model.bags.storage import Definition, ros2_type
+from smpler_model.bags.storage import Definition, printable, ros2_type
 from smpler_model.bags.unpacking import MAX_UNPACKED, DamageError, unpack
 
 MAGIC = b"#ROSBAG V"
@@ -78,7 +78,7 @@ class Rosbag1:
 
     def _learn(self, header: Header, content: bytes) -> None:
         number, about = _number(header, b"conn"), _parse_header(content)
-        topic = _text(header, b"topic") or _text(about, b"topic")
+        topic = printable(_text(header, b"topic") or _text(about, b"topic"))
         kind, text = ros2_type(_text(about, b"type")), _text(about, b"message_definition")
         if number in self._contents.channels or not topic or not kind:
             return

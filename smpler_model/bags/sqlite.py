@@ -19,6 +19,7 @@ from smpler_model.bags.storage import (
     Topic,
     brief,
     describe_damage,
+    printable,
     ros2_type,
 )
 from smpler_model.bags.unpacking import DamageError, copy_files
@@ -38,7 +39,7 @@ class SqliteFile:
         """Open it.
 
         Args:
-            path: of the file, which may be an unpacked copy.
+            path: path of the file, which may be an unpacked copy.
             shown: its name to the user.
 
         Raises:
@@ -119,9 +120,9 @@ class SqliteFile:
             if not isinstance(name, str) or not isinstance(kind, str):
                 self.foreign[f"topic {number}"] = "without a name or a type"
             elif encoding != _ENCODING:
-                self.foreign[name] = str(encoding)
+                self.foreign[printable(name)] = printable(str(encoding))
             else:
-                channels[int(number)] = name, ros2_type(kind)
+                channels[int(number)] = printable(name), ros2_type(kind)
         return channels
 
     def _read_definitions(self) -> None:

@@ -11,8 +11,8 @@ class Topic:
     """A topic in a bag.
 
     Attributes:
-        name: of the topic.
-        type: of its messages, as in ROS 2 (`sensor_msgs/msg/Image`).
+        name: name of the topic.
+        type: message type, as in ROS 2 (`sensor_msgs/msg/Image`).
         count: messages that can be read.
     """
 
@@ -45,9 +45,9 @@ class RawMessage:
     """A serialised message.
 
     Attributes:
-        topic: that it was sent on.
-        type: as in ROS 2 (`sensor_msgs/msg/Image`).
-        time_ns: when it was recorded; 0 where nobody knows.
+        topic: topic of the message.
+        type: message type as in ROS 2 (`sensor_msgs/msg/Image`).
+        time_ns: when it was recorded; 0 if unknown.
         data: CDR, or ROS 1's form; empty where it cannot be read.
         is_ros1: which of them.
     """
@@ -99,9 +99,14 @@ class BagFile(Protocol):
         """Close the file."""
 
 
+def printable(name: str) -> str:
+    """Return a name as it can stand in a sentence, without line breaks and the like."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
+
+
 def ros2_type(name: str) -> str:
     """Return a type's name as in ROS 2, `sensor_msgs/msg/Image`, from other ways to write it."""
-    parts = name.replace("::", "/").split("/")
+    parts = printable(name).replace("::", "/").split("/")
     return f"{parts[0]}/msg/{parts[1]}" if len(parts) == 2 else "/".join(parts)
 
 

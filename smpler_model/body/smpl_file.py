@@ -29,6 +29,17 @@ _REQUIRED = (
     "posedirs",
     "kintree_table",
 )
+_H36M = "J_regressor_h36m"
+_SUFFIXES = (".npz", ".pkl")
+_DIMENSIONS = {"kintree_table": 2, "f": 2, "shapedirs": 3, "posedirs": 3}
+_RELATIVES: dict[tuple[int, ...], str] = {
+    (6890, 52): "SMPL-H",
+    (10475, 55): "SMPL-X",
+    (5023, 5): "FLAME",
+    (778, 16): "MANO",
+}
+"""Vertices and joints of models that are released in the same layout."""
+
 _FILE_NAMES: dict[Gender, tuple[str, str]] = {
     "neutral": ("basicmodel_neutral_lbs", "smpl_neutral"),
     "male": ("basicmodel_m_lbs", "smpl_male"),
@@ -79,19 +90,22 @@ def load_smpl_file(
         _check_choice(gender, f"the file {path}")
     if not path.is_file():
         raise FileNotFoundError(f"a SMPL file must be a file, got {path}; check the path")
-    if path.suffix not in _READERS:
+    if path.suffix not in _SUFFIXES:
         raise ValueError(f"a SMPL file must be .pkl or .npz, got {path.name}; give one of these")
-    content = _READERS[path.suffix](path)
+    _check_beginning(path)
+    names = (*_REQUIRED, _H36M)
+    content = read_npz(path, names) if path.suffix == ".npz" else load_pickle(path)
     missing = [name for name in _REQUIRED if name not in content]
     if missing:
         raise ValueError(
             f"{path} must hold {', '.join(_REQUIRED)}, got no {', '.join(missing)}; "
             "give a SMPL model file"
         )
-    if regressor is None and "J_regressor_h36m" in content:
-        regressor = array_from_pickled(content["J_regressor_h36m"])
     try:
         arrays = {name: array_from_pickled(content[name]) for name in _REQUIRED}
+        _check_family(arrays)
+        if regressor is None and _H36M in content:
+            regressor = array_from_pickled(content[_H36M])
         return _arrays_from_layout(arrays, regressor)
     except ValueError as error:
         raise ValueError(f"{path} holds no SMPL body: {error}") from error
@@ -107,9 +121,18 @@ def find_smpl_file(folder: Path, gender: Gender) -> Path:
     found = [
         file
         for file in sorted(folder.iterdir())
-        if file.suffix in _READERS
-        and (file.stem.lower() == renamed or file.stem.lower().startswith(released))
+        if file.suffix in _SUFFIXES and _is_of(file, gender)
     ]
+    others = [
+        other
+        for other in _FILE_NAMES
+        if any(file.suffix in _SUFFIXES and _is_of(file, other) for file in folder.iterdir())
+    ]
+    if not found and others:
+        raise FileNotFoundError(
+            f"{folder} must hold one {gender} SMPL file, got {' and '.join(others)} ones; set "
+            f"gender to {others[0]}, or add the {gender} file"
+        )
     if len(found) != 1:
         names = ", ".join(file.name for file in found) or "none"
         rest = "" if gender == "neutral" else " and leave gender neutral"
@@ -118,6 +141,42 @@ def find_smpl_file(folder: Path, gender: Gender) -> Path:
             f"{released}*.pkl, got {names}; give the file itself{rest}"
         )
     return found[0]
+
+
+def _is_of(file: Path, gender: Gender) -> bool:
+    released, renamed = _FILE_NAMES[gender]
+    return file.stem.lower() == renamed or file.stem.lower().startswith(released)
+
+
+def _check_beginning(path: Path) -> None:
+    """Refuse what downloads leave in place of a file.
+
+    Raises:
+        ValueError: it is a page or a pointer.
+    """
+    with path.open("rb") as file:
+        beginning = file.read(200).lstrip().lower()
+    if beginning.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise ValueError(
+            f"{path} must be a SMPL file, got a web page; log in at SMPL's site, and download it "
+            "there"
+        )
+    if beginning.startswith(b"version https://git-lfs"):
+        raise ValueError(
+            f"{path} must be a SMPL file, got a pointer of Git LFS; fetch it with git lfs pull"
+        )
+
+
+def _check_family(arrays: dict[str, NDArray[Any]]) -> None:
+    """Name SMPL's relatives, whose files have the same arrays in other sizes.
+
+    Raises:
+        ValueError: it is one of them.
+    """
+    vertices, joints = (arrays[name].shape[:1] for name in ("v_template", "J_regressor"))
+    relative = _RELATIVES.get((*vertices, *joints))
+    if relative:
+        raise ValueError(f"it is a {relative} model; download SMPL, version 1.1.0")
 
 
 def _check_choice(gender: Gender, given: str) -> None:
@@ -162,10 +221,14 @@ def save_smpl_pickle(arrays: BodyArrays, path: str | Path) -> None:
     write_atomically(Path(path), lambda file: pickle.dump(layout, file, protocol=2))
 
 
-_READERS = {".npz": read_npz, ".pkl": load_pickle}
-
-
 def _arrays_from_layout(arrays: dict[str, NDArray[Any]], regressor: Floats | None) -> BodyArrays:
+    for name, dimensions in _DIMENSIONS.items():
+        if arrays[name].ndim != dimensions:
+            raise ValueError(f"{name} must have {dimensions} dimensions, got {arrays[name].ndim}")
+        if arrays[name].dtype.kind not in "fiu":
+            raise ValueError(f"{name} must hold numbers, got {arrays[name].dtype}")
+    if not len(arrays["kintree_table"]):
+        raise ValueError("kintree_table must hold the joints' parents, got nothing")
     parents = arrays["kintree_table"][0].astype(np.int64)
     return BodyArrays(
         v_template=arrays["v_template"],

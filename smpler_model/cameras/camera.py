@@ -1,22 +1,21 @@
 """Cameras: pixels from points and rays from pixels, through the lens.
 
 Frames are optical ones (x right, y down, z forward, REP 103), points are in metres, and the centre
-of the top left pixel is (0, 0). Lens models are OpenCV's, under the names of
-`sensor_msgs/CameraInfo`.
+of the top left pixel is (0, 0). Lens models are those of `distortion`.
 """
 
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
 from smpler_model.array_types import Floats
+from smpler_model.cameras.distortion import Distortion, distortion_of
 from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
 
-_UNDISTORT_CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-12)
 _NEAREST_DEPTH_M = 1e-3
+_INWARD_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,14 @@ class Camera:
     """Intrinsics of one camera for images of one size.
 
     Attributes:
-        width: of the image, pixels.
-        height: of the image, pixels.
+        width: width of the image, pixels.
+        height: height of the image, pixels.
         fx: horizontal focal length, pixels.
         fy: vertical focal length, pixels.
         cx: horizontal principal point, pixels.
         cy: vertical principal point, pixels.
         lens: a key of `lenses.COEFFICIENT_COUNTS`.
-        coefficients: of the lens, in OpenCV's order.
+        coefficients: coefficients of the lens, in OpenCV's order.
         calibrated: False where the focal length was assumed from a field of view.
 
     Raises:
@@ -85,6 +84,11 @@ class Camera:
             calibrated=self.calibrated,
         )
 
+    @property
+    def reach_rad(self) -> float:
+        """Angle off the optical axis from which on the lens shows nothing, at most a right one."""
+        return self._distortion.reach_rad
+
     def project(self, points_m: ArrayLike) -> Floats:
         """Project points through the lens.
 
@@ -92,14 +96,15 @@ class Camera:
             points_m: (..., 3) in the optical frame.
 
         Returns:
-            (..., 2) pixels; NaN for points that are not in front of the camera.
+            (..., 2) pixels; NaN for points that are not in front of the camera, or farther aside
+            than the lens shows.
         """
         points = np.asarray(points_m, np.float64)
         flat = points.reshape(-1, 3)
         in_front = flat[:, 2] > _NEAREST_DEPTH_M
         pixels = np.full((len(flat), 2), np.nan)
-        if in_front.any():
-            pixels[in_front] = self._project(flat[in_front])
+        plane = flat[in_front, :2] / flat[in_front, 2:]
+        pixels[in_front] = self._distortion.bend(plane) * (self.fx, self.fy) + (self.cx, self.cy)
         return pixels.reshape(*points.shape[:-1], 2)
 
     def unproject(self, pixels: ArrayLike) -> Floats:
@@ -109,43 +114,48 @@ class Camera:
             pixels: (..., 2).
 
         Returns:
-            (..., 3) points on the rays at a depth of one metre, optical frame.
+            (..., 3) points on the rays at a depth of one metre, optical frame; NaN for pixels in
+            which the lens shows nothing.
         """
         array = np.asarray(pixels, np.float64)
-        flat = array.reshape(-1, 1, 2)
-        if len(flat) == 0:
-            return np.empty((*array.shape[:-1], 3))
-        if self.lens == "none":
-            plane = (flat[:, 0] - (self.cx, self.cy)) / (self.fx, self.fy)
-        else:
-            fisheye = self.lens == "equidistant"
-            undistort = cv2.fisheye.undistortPoints if fisheye else cv2.undistortPoints
-            straight = undistort(
-                flat, self.matrix, self._coefficients(), criteria=_UNDISTORT_CRITERIA
-            )
-            plane = np.asarray(straight, np.float64)[:, 0]
-        rays = np.concatenate([plane, np.ones((len(plane), 1))], 1)
+        bent = (array.reshape(-1, 2) - (self.cx, self.cy)) / (self.fx, self.fy)
+        rays = np.full((len(bent), 3), np.nan)
+        finite = np.isfinite(bent).all(1)
+        rays[finite, :2] = self._distortion.straighten(bent[finite])
+        rays[np.isfinite(rays[:, 0]), 2] = 1
         return rays.reshape(*array.shape[:-1], 3)
 
-    def _project(self, points: Floats) -> Floats:
-        if self.lens == "none":
-            plane = points[:, :2] / points[:, 2:]
-            return plane * (self.fx, self.fy) + (self.cx, self.cy)
-        still = np.zeros(3)
-        project = cv2.fisheye.projectPoints if self.lens == "equidistant" else cv2.projectPoints
-        pixels, _ = project(points[:, None], still, still, self.matrix, self._coefficients())
-        return np.asarray(pixels, np.float64).reshape(-1, 2)
+    def unproject_inwards(self, pixels: ArrayLike) -> Floats:
+        """Return rays as `unproject` does, also for pixels in which the lens shows nothing.
 
-    def _coefficients(self) -> Floats:
-        return np.array(self.coefficients, np.float64)
+        Those get the ray of the farthest point that is shown on the line from the principal point
+        to them; NaN is left for pixels that are not finite.
+        """
+        array = np.asarray(pixels, np.float64)
+        flat = array.reshape(-1, 2)
+        rays = self.unproject(flat)
+        dark = np.isnan(rays[:, 0]) & np.isfinite(flat).all(1)
+        if dark.any():
+            middle = np.array([self.cx, self.cy])
+            inner, outer = np.zeros((dark.sum(), 1)), np.ones((dark.sum(), 1))
+            for _ in range(_INWARD_STEPS):
+                half = (inner + outer) / 2
+                shown = np.isfinite(self.unproject(middle + half * (flat[dark] - middle)))[:, :1]
+                inner, outer = np.where(shown, half, inner), np.where(shown, outer, half)
+            rays[dark] = self.unproject(middle + inner * (flat[dark] - middle))
+        return rays.reshape(*array.shape[:-1], 3)
+
+    @property
+    def _distortion(self) -> Distortion:
+        return distortion_of(self.lens, self.coefficients)
 
 
 def camera_from_field_of_view(width: int, height: int, horizontal_fov_deg: float) -> Camera:
     """Return an assumed camera where there is no calibration; it is marked as such.
 
     Args:
-        width: of the image, pixels.
-        height: of the image, pixels.
+        width: width of the image, pixels.
+        height: height of the image, pixels.
         horizontal_fov_deg: angle between the left and the right edge, degrees.
 
     Raises:

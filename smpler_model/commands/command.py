@@ -1,6 +1,9 @@
 """What a command is added to."""
 
 import argparse
+import os
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -11,3 +14,22 @@ else:
 
 INTERRUPTED = 130
 """Exit status of what Ctrl-C ended, as shells have it."""
+
+
+def read_arguments(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None
+) -> argparse.Namespace:
+    """Read a command line; end the process with a sentence where it does not fit.
+
+    Args:
+        parser: command-line parser.
+        arguments: command-line arguments; those of the process if None.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    for text in given:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            # OpenCV would crash with such a path, and no report could name it.
+            parser.error(f"arguments must be UTF-8, got {os.fsencode(text)!r}; rename what it is")
+    return parser.parse_args(given)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from smpler_model.commands import export, info, run
-from smpler_model.commands.command import INTERRUPTED
+from smpler_model.commands.command import INTERRUPTED, read_arguments
 from smpler_model.inference.device_memory import DeviceMemoryError
 
 
@@ -14,14 +14,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: of the command line; the process's own if None.
+        arguments: command-line arguments; those of the process if None.
 
     Returns:
         0, or 1 after an error, which is one sentence on the standard error stream, or 130 where
         Ctrl-C ended it.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    chosen = _build_parser().parse_args(arguments)
+    chosen = read_arguments(_build_parser(), arguments)
     try:
         return int(chosen.run(chosen))
     except (ValueError, OSError, DeviceMemoryError) as error:

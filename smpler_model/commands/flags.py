@@ -1,6 +1,8 @@
 """Flags of a command line, one for each setting."""
 
 import argparse
+import math
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +13,27 @@ from smpler_model.settings.setting import Setting, Settings, Value, table_of
 S = TypeVar("S", bound=Settings)
 
 _PREFIX = "setting:"  # of the attributes of what argparse returns
+
+
+def at_least(least: float) -> Callable[[str], float]:
+    """Return what reads a finite number of a flag, of the kind of its least value.
+
+    Args:
+        least: value allowed; an int for whole numbers.
+    """
+    kind = type(least)
+
+    def read(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = math.nan
+        if not least <= number < math.inf:
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"must be {what} from {least} on, got {text!r}")
+        return number
+
+    return read
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type[Settings]) -> None:

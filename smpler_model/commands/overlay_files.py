@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smpler_model.atomic_files import write_atomically
+from smpler_model.drawing.video import Video
+from smpler_model.native_paths import native_path
 
 Image = NDArray[np.uint8]
-
-_CODEC = "mp4v"  # MPEG-4 part 2: of what OpenCV's wheels can write, what most players show
 
 
 class OverlayFile(Protocol):
@@ -21,8 +21,8 @@ class OverlayFile(Protocol):
         """Write the (h, w, 3) image of a frame.
 
         Args:
-            index: of the frame, from 0.
-            name: of the frame; empty where it has none.
+            index: index of the frame, from 0.
+            name: name of the frame; empty where it has none.
             rgb: the image.
 
         Raises:
@@ -30,45 +30,48 @@ class OverlayFile(Protocol):
         """
 
     def close(self) -> None:
-        """Finish the file."""
+        """Finish the file.
+
+        Raises:
+            OSError: it is not whole.
+        """
 
 
 class OverlayVideo:
     """An .mp4 file; another one begins where the images' size changes."""
 
     def __init__(self, path: Path, rate_hz: float) -> None:
+        """Prepare; the file begins with the first image.
+
+        Raises:
+            ValueError: a path that OpenCV cannot take.
+        """
+        native_path(path)
         self._path, self._rate_hz = path, rate_hz
-        self._writer: cv2.VideoWriter | None = None
+        self._video: Video | None = None
         self._size = (0, 0)
         self._count = 0
 
     def write(self, index: int, name: str, rgb: Image) -> None:
         """Add an image to the video; see `OverlayFile`."""
         size = (rgb.shape[1], rgb.shape[0])
-        if self._writer is None or size != self._size:
+        if self._video is None or size != self._size:
             self.close()
-            self._writer, self._size = self._open(size), size
-        self._writer.write(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+            self._video, self._size = self._open(size), size
+        self._video.write(rgb)
 
     def close(self) -> None:
-        """Finish the video."""
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
+        """Finish the video; see `Video.close`."""
+        if self._video is not None:
+            video, self._video = self._video, None
+            video.close()
 
-    def _open(self, size: tuple[int, int]) -> cv2.VideoWriter:
+    def _open(self, size: tuple[int, int]) -> Video:
         self._count += 1
         path = self._path
         if self._count > 1:
             path = path.with_stem(f"{path.stem}_{self._count}")
-        codec = cv2.VideoWriter.fourcc(*_CODEC)
-        writer = cv2.VideoWriter(str(path), codec, self._rate_hz, size)
-        if not writer.isOpened():
-            raise OSError(
-                f"OpenCV cannot write {path} ({size[0]}x{size[1]}, {_CODEC}); check the folder's "
-                "permissions, or run with --no-overlay"
-            )
-        return writer
+        return Video(path, self._rate_hz, *size)
 
 
 class OverlayImages:

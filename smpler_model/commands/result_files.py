@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.atomic_files import write_atomically
 from smpler_model.frames import FrameResult, People, TranslationSource
+from smpler_model.line_files import LineFile
 from smpler_model.people.tracker import TrackState
 
 _DECIMALS = 6
@@ -25,9 +26,9 @@ class ResultFile(Protocol):
         """Write the result of a frame.
 
         Args:
-            index: of the frame, from 0.
-            name: of the frame; empty where it has none.
-            result: of the frame.
+            index: index of the frame, from 0.
+            name: name of the frame; empty where it has none.
+            result: result of the frame.
         """
 
     def close(self) -> None:
@@ -44,10 +45,14 @@ class JsonLinesFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8")
+        self._file = LineFile(path)
 
     def write(self, index: int, name: str, result: FrameResult) -> None:
-        """Write a line."""
+        """Write a line, or nothing of it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         record = {
             "index": index,
             "name": name,
@@ -56,8 +61,7 @@ class JsonLinesFile:
             "camera": asdict(result.camera),
             "people": _describe(result.people),
         }
-        self._file.write(json.dumps(record, allow_nan=False) + "\n")
-        self._file.flush()
+        self._file.append(json.dumps(record, allow_nan=False) + "\n")
 
     def close(self) -> None:
         """Close the file."""

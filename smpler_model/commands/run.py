@@ -15,8 +15,11 @@ from tqdm import tqdm
 
 from smpler_model.commands.command import INTERRUPTED, Commands
 from smpler_model.commands.flags import add_flags, read_settings
+from smpler_model.commands.result_folders import base_name
 from smpler_model.commands.words import counted
+from smpler_model.native_paths import native_path
 from smpler_model.settings.run import RunSettings
+from smpler_model.source import camera_number
 
 if TYPE_CHECKING:
     from smpler_model.commands.runner import FileOutputs
@@ -44,7 +47,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Find people and write files.
 
     Returns:
-        0, or 130 where Ctrl-C ended it; what was computed is kept.
+        0; 1 where not a single frame has a result; 130 where Ctrl-C ended it. What was computed is
+        kept.
 
     Raises:
         ValueError: an input, model, body or parameter that does not fit.
@@ -77,7 +81,7 @@ def run(chosen: argparse.Namespace) -> int:
     ):
         if settings.frames:
             source = _shorten(source, settings.frames)
-        return _process(source, settings, _file_outputs(settings, folder))
+        return _process(source, settings, _file_outputs(settings, folder), left_out)
 
 
 class _LeftOut:
@@ -97,7 +101,9 @@ class _LeftOut:
                 _warn(f"{count} times in all: {text}")
 
 
-def _process(source: "Source", settings: RunSettings, config: "FileOutputs") -> int:
+def _process(
+    source: "Source", settings: RunSettings, config: "FileOutputs", left_out: _LeftOut
+) -> int:
     from smpler_model.assembly import build_pipeline
     from smpler_model.commands.runner import Outputs, run_source
     from smpler_model.step_times import StepTimes
@@ -109,7 +115,10 @@ def _process(source: "Source", settings: RunSettings, config: "FileOutputs") -> 
     progress = partial(tqdm, total=source.count, unit="frame", dynamic_ncols=True)
     status, people = 0, 0
     try:
-        _, people = run_source(source, pipeline, outputs, times, progress)
+        done = run_source(source, pipeline, outputs, times, progress, left_out)
+        people = done.people
+        if done.frames and done.failed == done.frames:
+            return 1
     except KeyboardInterrupt:
         status = INTERRUPTED
         _warn(f"interrupted after {counted(times.frames, 'frame')}; what was computed is kept")
@@ -143,10 +152,10 @@ def _explain_nobody(settings: RunSettings, source: "Source") -> str:
 
 
 def _choose_folder(chosen: argparse.Namespace) -> Path:
-    name = (
-        f"camera_{chosen.input}" if chosen.input.isdigit() else Path(chosen.input).resolve().stem
-    )
+    is_camera = camera_number(chosen.input) is not None
+    name = f"camera_{chosen.input}" if is_camera else base_name(Path(chosen.input))
     folder: Path = chosen.output or Path(f"{name}_smpler")
+    native_path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"the output must be a folder, got the file {folder}; choose another")
     if not chosen.overwrite and any(folder.glob("results.*")):
@@ -157,16 +166,24 @@ def _choose_folder(chosen: argparse.Namespace) -> Path:
 
 
 def _check_input_stays(given: str, folder: Path) -> None:
-    """Refuse to read what the run removes first: pictures or a video of the run before."""
-    from smpler_model.commands.runner import files_of_run
+    """Refuse to read what the run replaces, such as a video that is called overlay.mp4.
+
+    Nor may its files lie among those of a bag.
+    """
+    from smpler_model.bags.reader import is_bag
+    from smpler_model.commands.runner import files_in_the_way
     from smpler_model.sources import IMAGE_SUFFIXES
 
-    path = Path(given).resolve()
-    for old in (old.resolve() for old in files_of_run(folder)):
+    path, output = Path(given).resolve(), folder.resolve()
+    if path in (output, *output.parents) and is_bag(path):
+        raise ValueError(
+            f"the output must not be in the bag's folder, got {folder} for {given}; choose "
+            "another --output"
+        )
+    for old in (old.resolve() for old in files_in_the_way(folder)):
         if old == path or (old.parent == path and old.suffix in IMAGE_SUFFIXES):
             raise ValueError(
-                f"the input must not be what --overwrite replaces, got {old}; choose another "
-                "--output"
+                f"the input must not be what the run replaces, got {old}; choose another --output"
             )
 
 

@@ -13,6 +13,7 @@ from smpler_model.commands.overlay_files import OverlayFile, OverlayImages, Over
 from smpler_model.commands.result_files import RESULT_FILES, ResultFile
 from smpler_model.drawing.overlay import RenderStyle, draw_result
 from smpler_model.frames import Frame, FrameResult
+from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.pipeline import Pipeline
 from smpler_model.source import Source
 from smpler_model.step_times import StepTimes
@@ -32,11 +33,11 @@ class FileOutputs:
     """What is written.
 
     Attributes:
-        folder: for all files; made if it is not there.
+        folder: folder for all files; created if missing.
         results: suffix of the file of results, a key of `RESULT_FILES`.
         overlay: what is drawn over the images; None for no overlay.
         mesh: suffix of files of meshes, one of `MESH_SUFFIXES`; empty for none.
-        mesh_frames: of which frames, by their indices; empty for all with people.
+        mesh_frames: indices of frames whose meshes are written; empty for all with people.
     """
 
     folder: Path
@@ -86,11 +87,18 @@ class Outputs:
         if self._overlay is not None:
             with self._times.measure("draw"):
                 rgb = draw_result(frame.rgb, result, self._faces, self._config.overlay)
-            with self._times.measure("write overlay"):
-                self._overlay.write(index, name if self._is_sequence else "overlay", rgb)
+            self._write_overlay(index, name, rgb)
         if self._wants_mesh(index, result):
             with self._times.measure("write mesh"):
                 write_meshes(self._mesh_path(index, name), result, self._faces)
+
+    def leave_out(self, index: int, frame: Frame) -> None:
+        """Go on after a frame without a result: a video keeps its length.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._write_overlay(index, self._names.get(frame.stamp_ns, ""), frame.rgb)
 
     def close(self) -> None:
         """Finish all files."""
@@ -98,6 +106,11 @@ class Outputs:
             stack.callback(self._results.close)
             if self._overlay is not None:
                 stack.callback(self._overlay.close)
+
+    def _write_overlay(self, index: int, name: str, rgb: NDArray[np.uint8]) -> None:
+        if self._overlay is not None:
+            with self._times.measure("write overlay"):
+                self._overlay.write(index, name if self._is_sequence else "overlay", rgb)
 
     def _wants_mesh(self, index: int, result: FrameResult) -> bool:
         chosen = not self._config.mesh_frames or index in self._config.mesh_frames
@@ -116,40 +129,77 @@ def files_of_run(folder: Path) -> list[Path]:
 
     The next run's frames may be others, and its files of other kinds.
     """
-    if not any(folder.glob("results.*")):
-        return []
+    return files_in_the_way(folder) if any(folder.glob("results.*")) else []
+
+
+def files_in_the_way(folder: Path) -> list[Path]:
+    """Return the files in a folder that have names of which a run writes some."""
     return [path for pattern in _WRITTEN for path in folder.glob(pattern)]
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a run did.
+
+    Attributes:
+        frames: how many there were.
+        people: how many were found, counted by their ids.
+        failed: frames without a result.
+    """
+
+    frames: int
+    people: int
+    failed: int
+
+
 def run_source(
-    source: Source, pipeline: Pipeline, outputs: Outputs, times: StepTimes, progress: Progress
-) -> tuple[int, int]:
+    source: Source,
+    pipeline: Pipeline,
+    outputs: Outputs,
+    times: StepTimes,
+    progress: Progress,
+    report: Callable[[str], None],
+) -> Done:
     """Process all frames and write what is found; what was written stays whatever happens.
 
     Args:
-        source: of the frames.
-        pipeline: that finds people.
+        source: source of the frames.
+        pipeline: pipeline that finds people.
         outputs: are closed in the end.
         times: gets the time of every step.
         progress: shows how far it is.
-
-    Returns:
-        How many frames there were, and how many people, counted by their ids.
+        report: gets a sentence for each frame and each person that was left out.
 
     Raises:
         SourceError: the source breaks off.
+        DeviceMemoryError: the network does not fit; the other frames would fail as well.
     """
     ids: set[int] = set()
+    failed = 0
+
+    def leave_out(_: str, error: Exception) -> None:
+        if isinstance(error, DeviceMemoryError):
+            raise error
+        said = f"{error}" if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        report(f"a frame was left out: {said}")
+
     try:
         for index, frame in enumerate(progress(_measured(source.frames, times))):
-            result = pipeline.process(frame, mesh=outputs.needs_mesh(index))
-            times.add(result.timings_ms)
-            outputs.write(index, frame, result)
+            mesh = outputs.needs_mesh(index)
+            results = pipeline.process_batch({"": frame}, mesh=mesh, report=leave_out)
+            for result in results.values():
+                times.add(result.timings_ms)
+                outputs.write(index, frame, result)
+                ids.update(result.people.ids.tolist())
+                for sentence in result.left_out:
+                    report(sentence)
+            if not results:
+                outputs.leave_out(index, frame)
+                failed += 1
             times.frames += 1
-            ids.update(result.people.ids.tolist())
     finally:
         outputs.close()
-    return times.frames, len(ids)
+    return Done(times.frames, len(ids), failed)
 
 
 def _measured(frames: Iterator[Frame], times: StepTimes) -> Iterator[Frame]:

@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_LARGEST_BOX = 16  # times the image's longer side: how far from its corner a box may reach
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -29,6 +31,20 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def are_usable(self, width: int, height: int) -> NDArray[np.bool_]:
+        """Tell (n) of boxes whether somebody can be in them, in an image of a size in pixels.
+
+        All numbers are finite, a box has an area, and it is not far larger than the image.
+        """
+        finite = np.isfinite(self.boxes_xyxy).all(1) & np.isfinite(self.scores)
+        sides = np.where(finite[:, None], self.boxes_xyxy[:, 2:] - self.boxes_xyxy[:, :2], 0)
+        farthest = np.where(finite[:, None], np.abs(self.boxes_xyxy), 0).max(1, initial=0)
+        return np.asarray((sides > 0).all(1) & (farthest < _LARGEST_BOX * max(width, height)))
+
+    def select(self, rows: NDArray[np.bool_]) -> "Detections":
+        """Return the detections that a (n) mask marks."""
+        return Detections(self.boxes_xyxy[rows], self.scores[rows])
 
 
 def detections_from(boxes_xyxy: ArrayLike, scores: ArrayLike | None = None) -> Detections:

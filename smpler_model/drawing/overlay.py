@@ -4,6 +4,7 @@ No window, no GPU, no display: OpenCV draws lines and text, `raster` draws meshe
 through the camera's lens, so it lies over the image as it was taken.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -26,6 +27,7 @@ _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) 
 _SUBPIXEL_BITS = 4
 _FARTHEST_PX = 2**14  # beyond it OpenCV's fixed-point coordinates overflow
 _USUAL_HEIGHT = 480
+_WIDEST_RAD = math.radians(89)  # off the axis that points are drawn as the lens shows them
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK, _LIGHT = (20, 20, 20), (250, 250, 250)
 
@@ -39,7 +41,7 @@ class RenderStyle:
         skeleton: lines between the joints.
         boxes: what the tracker follows.
         labels: id and distance.
-        opacity: of the bodies; 0 leaves the image, 1 hides it.
+        opacity: opacity of the bodies; 0 leaves the image, 1 hides it.
     """
 
     mesh: bool = True
@@ -61,7 +63,7 @@ def draw_result(
 
     Args:
         rgb: (h, w, 3) uint8 image of the frame; not changed.
-        result: of the frame.
+        result: result of the frame.
         faces: (f, 3) of the body.
         style: what to draw; everything if None.
 
@@ -107,7 +109,7 @@ def bend(points_m: ArrayLike, camera: Camera) -> Floats:
 
     Args:
         points_m: (..., 3) in the optical frame.
-        camera: with its lens.
+        camera: camera with its lens.
 
     Returns:
         (..., 3) points for `camera.rectified()`.
@@ -122,6 +124,8 @@ def bend(points_m: ArrayLike, camera: Camera) -> Floats:
     beyond = np.maximum(np.linalg.norm(plane, axis=1) / _field_radius(camera), 1.0)[:, None]
     edge = np.column_stack([plane / beyond, np.ones(len(plane))])
     pixels = camera.project(edge)
+    # Nothing is shown within a fold of tangential terms before the reach: no place is right there.
+    pixels = np.where(np.isnan(pixels), camera.rectified().project(edge), pixels)
     bent[front, :2] = (
         (pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy) * beyond * ahead[:, 2:]
     )
@@ -137,10 +141,11 @@ def _field_radius(camera: Camera) -> float:
             np.column_stack([np.repeat([0.0, x[-1]], 9), np.tile(y, 2)]),
         ]
     )
-    rays = camera.unproject(border)
-    returned = np.linalg.norm(camera.project(rays) - border, axis=1) < 1
-    radii = np.linalg.norm(rays[:, :2], axis=1)[returned]
-    return 1.05 * float(radii.max()) if len(radii) else 1.0
+    radii = np.linalg.norm(camera.unproject(border)[:, :2], axis=1)
+    reach = math.tan(min(0.98 * camera.reach_rad, _WIDEST_RAD))
+    if np.isnan(radii).any():  # the lens' circle ends within the image
+        return reach
+    return min(1.05 * float(radii.max()), reach)
 
 
 def _draw_meshes(

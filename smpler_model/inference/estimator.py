@@ -44,7 +44,7 @@ class Estimates:
     def __len__(self) -> int:
         return len(self.betas)
 
-    def __getitem__(self, rows: slice) -> "Estimates":
+    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> "Estimates":
         """Return some of the rows."""
         return Estimates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
@@ -63,7 +63,7 @@ class Estimator:
     Attributes:
         model: the network; its body poses what `joints` and `vertices` are asked for.
         device: where it runs.
-        side: of the crops, pixels.
+        side: side of the crops, pixels.
         backend: what runs it, see `backends`.
     """
 

@@ -9,6 +9,7 @@ Every function takes tensors or NumPy arrays, (n, ...) for n people, computes in
 (float64 for exact figures), and returns the kind that it was given.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -130,29 +131,38 @@ def auc(predicted: Values, target: Values, *, centred: bool = True) -> Values:
     return _as_given(predicted, inside.mean((-1, -2)))
 
 
-def centre_on_hips(joints: Tensor) -> Tensor:
-    """Move (n, 14, 3) evaluated joints so that the hips' midpoint is the origin."""
-    return joints - joints[:, HIPS].mean(1, keepdim=True)
+def centre_on_hips(joints: Tensor, hips: Sequence[int] = HIPS) -> Tensor:
+    """Move joints (n, k, 3) so that the hips' midpoint is the origin.
+
+    Args:
+        joints: the 14 evaluated ones, or others.
+        hips: rows of both hips among them.
+    """
+    return joints - joints[:, hips].mean(1, keepdim=True)
 
 
 def align(points: Tensor, target: Tensor) -> Tensor:
     """Move, turn and scale points (n, k, 3) to come as close to others as they can.
 
-    The turn is a rotation, never a reflection. Points that all coincide keep their size.
+    The turn is a rotation, never a reflection. Points that all coincide keep their size. Where a
+    number is not finite, all of that person's are NaN; others are not touched.
 
     Source: Umeyama, "Least-squares estimation of transformation parameters between two point
         patterns", TPAMI 1991.
     """
     middle, target_middle = points.mean(1, keepdim=True), target.mean(1, keepdim=True)
     x, y = points - middle, target - target_middle
-    u, sizes, vh = torch.linalg.svd(x.transpose(1, 2) @ y)
+    covariance = x.transpose(1, 2) @ y
+    finite = covariance.isfinite().all((1, 2), keepdim=True)
+    # The decomposition refuses a whole batch for one number.
+    u, sizes, vh = torch.linalg.svd(torch.where(finite, covariance, 0.0))
     reflected = torch.linalg.det(u @ vh).sign()
     signs = torch.stack((torch.ones_like(reflected), torch.ones_like(reflected), reflected), 1)
     rotation = (u * signs[:, None]) @ vh  # acts on row vectors
     spread = x.square().sum((1, 2))
     scale = torch.where(spread > 0, (sizes * signs).sum(1) / spread.clamp(min=1e-30), 1.0)
-    moved: Tensor = scale[:, None, None] * x @ rotation + target_middle
-    return moved
+    moved = scale[:, None, None] * x @ rotation + target_middle
+    return torch.where(finite, moved, torch.nan)
 
 
 def _joint_distances(predicted: Values, target: Values, centred: bool) -> Tensor:

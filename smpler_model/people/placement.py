@@ -3,12 +3,12 @@
 The network sees a crop through a camera of its own, a weak perspective one. Its 24 keypoints say
 where in the image the joints are; the real camera turns those into rays, lens included; the body
 says where the joints are to one another. The translation that brings the joints closest to their
-rays follows by linear least squares. For a person far away on the optical axis this is the usual
-Tz = 2 f / (b s) with crop side b and scale s; nearer, it also holds for what perspective does to a
-body that is not flat.
+rays, in metres, follows by linear least squares, equally well wherever in the field of a lens. For
+a person far away on the optical axis this is the usual Tz = 2 f / (b s) with crop side b and scale
+s; nearer, it also holds for what perspective does to a body that is not flat.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,11 +22,18 @@ HEIGHT_SPREAD = 0.06
 FIELD_OF_VIEW_SPREAD = 0.2
 """The same for an assumed focal length over the real one."""
 
-_KEYPOINT_SPREAD_PX = 4.0
+OWN_SPREAD_PX = 4.0
+"""Standard deviation of each keypoint by itself, in either direction."""
+
+SHARED_SPREAD_PX = 4.0
+"""Standard deviation of what all keypoints of a person are off by together."""
+
 _SURFACE_BEFORE_JOINT_M = 0.10
 _DEPTH_SPREAD_M = 0.05
 _TORSO = np.array([0, 1, 2, 3, 6, 9, 12, 16, 17])  # joints with much body around them
-_DEPTH_RANGE_M = (0.1, 100.0)
+_NEAREST_M, _FARTHEST_M = 0.1, 100.0
+_LEAST_SPREAD = 1e-12  # mean square of the rays' angles to one another; below, they are one ray
+_PIXEL_STEPS = np.array([[0, 0], [0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]])
 
 
 @dataclass(frozen=True)
@@ -34,45 +41,72 @@ class Placement:
     """Where n people are.
 
     Attributes:
-        translations_m: (n, 3) SMPL's translation, added to every joint and vertex, optical frame.
+        translations_m: (n, 3) SMPL's translation, added to every joint and vertex, optical frame;
+            NaN for people who cannot be placed, because less than two joints have a ray.
         covariances_m2: (n, 3, 3) of it.
         from_depth: (n) bool, whether a depth image decided the distance.
+        least_depths_m: (n) of the translation; nearer, a joint that is seen would not be in front
+            of the camera.
     """
 
     translations_m: Floats
     covariances_m2: Floats
     from_depth: NDArray[np.bool_]
+    least_depths_m: Floats
+
+    def __getitem__(self, rows: NDArray[np.bool_]) -> "Placement":
+        """Return the people that a (n) mask marks."""
+        return Placement(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def place(joints_m: ArrayLike, keypoints_px: ArrayLike, camera: Camera) -> Placement:
     """Place people by their keypoints.
 
+    Of a joint J and its ray r, a unit vector, (I - r r^T) (J + T) is how far it is from the ray;
+    the translation T has the least sum of the squares. Keypoints where the lens shows nothing, or
+    that are not finite, have no ray and do not count. Joints that have one stay in front of the
+    camera.
+
     Args:
         joints_m: (n, k, 3) posed joints before translation, in the optical frame's axes.
         keypoints_px: (n, k, 2) of the same joints in the image as it was taken.
-        camera: of the image.
+        camera: camera of the image.
 
     Returns:
-        The placement; its distances are as uncertain as the size of the bodies, and more where
-        the camera's focal length was assumed.
+        The placement. Its covariances are of keypoints that are off by `OWN_SPREAD_PX` and
+        `SHARED_SPREAD_PX`, and of bodies whose size is off by `HEIGHT_SPREAD`, or where the
+        camera's focal length was assumed by `FIELD_OF_VIEW_SPREAD`.
     """
     joints = np.asarray(joints_m, np.float64)
-    n, k, _ = joints.shape
-    if n == 0:
-        return Placement(np.empty((0, 3)), np.empty((0, 3, 3)), np.empty(0, bool))
-    plane = camera.unproject(keypoints_px)[..., :2]  # (n, k, 2)
-    # A joint at (X, Y, Z) + T is seen at x = (X + Tx) / (Z + Tz): Tx - x Tz = x Z - X.
-    system = np.zeros((n, k, 2, 3))
-    system[..., 0, 0] = system[..., 1, 1] = 1
-    system[..., 2] = -plane
-    wanted = plane * joints[..., 2:] - joints[..., :2]
-    a = system.reshape(n, 2 * k, 3)
-    translations = np.linalg.pinv(a) @ wanted.reshape(n, 2 * k, 1)
-    translations = _in_front(translations[..., 0], joints)
+    rays, by_pixel = _rays(np.asarray(keypoints_px, np.float64), camera)
+    seen = np.asarray(np.isfinite(rays).all(-1) & np.isfinite(joints).all(-1))  # (n, k)
+    rays, joints = (np.where(seen[..., None], values, 0) for values in (rays, joints))
+    beside = (np.eye(3) - rays[..., :, None] * rays[..., None, :]) * seen[..., None, None]
+    normal = beside.sum(1)  # (n, 3, 3)
+    enough = np.linalg.eigvalsh(normal)[:, 0] > _LEAST_SPREAD * seen.sum(1)
+    inverse = np.linalg.inv(np.where(enough[:, None, None], normal, np.eye(3)))
+    free = -(inverse @ np.einsum("nkij,nkj->ni", beside, joints)[..., None])[..., 0]
+    # A joint on its ray at the least distance is as deep as that times its ray's z.
+    least = np.where(seen, _NEAREST_M * rays[..., 2] - joints[..., 2], -np.inf).max(1)
+    lift = np.maximum(least - free[:, 2], 0)[:, None]
+    # The least squares among translations of one depth lie on this line.
+    moved = lift * inverse[:, :, 2] / inverse[:, 2:, 2]
+    translations = free + moved
+    along = ((joints + translations[:, None]) * rays).sum(-1)  # (n, k) distances
+    by_pixel = np.where(seen[..., None, None], by_pixel, 0) * along[..., None, None]
     size_spread = HEIGHT_SPREAD if camera.calibrated else FIELD_OF_VIEW_SPREAD
-    spread = size_spread * np.linalg.norm(translations, axis=1)
-    covariances = _covariances(translations, spread, camera)
-    return Placement(translations, covariances, np.zeros(n, bool))
+    covariances = (
+        inverse @ _keypoint_noise(by_pixel) @ inverse
+        + size_spread**2 * _outer(translations)
+        + _outer(moved)
+    )
+    known = np.where(enough, 1.0, np.nan)
+    return Placement(
+        translations * known[:, None],
+        covariances * known[:, None, None],
+        np.zeros(len(joints), bool),
+        least * known,
+    )
 
 
 def place_by_depth(
@@ -85,52 +119,78 @@ def place_by_depth(
 
     The torso's joints are looked up in the image; the median of what the surface in front of them
     says about the distance decides. People of whom less than half of these joints are measured
-    stay where they are.
+    stay where they are, and nobody comes so near that a joint that is seen is behind the camera.
 
     Args:
-        placement: without depth.
+        placement: placement without depth.
         joints_m: (n, 24, 3) posed joints before translation.
         depth_m: (h, w) metres along the optical axis, aligned with the image; 0, NaN and infinite
             where unknown.
-        camera: of the image.
+        camera: camera of the image.
     """
-    joints = np.asarray(joints_m, np.float64)[:, _TORSO] + placement.translations_m[:, None]
-    seen = np.nan_to_num(camera.project(joints), nan=-1.0).round().astype(np.int64)  # (n, t, 2)
-    height, width = depth_m.shape
-    inside = np.asarray(((seen >= 0) & (seen < (width, height))).all(-1))
-    u, v = np.where(inside[..., None], seen, 0).transpose(2, 0, 1)
-    measured = np.where(inside, depth_m[v, u], np.nan).astype(np.float64)
-    nearest, farthest = _DEPTH_RANGE_M
-    measured = np.where((measured > nearest) & (measured < farthest), measured, np.nan)
+    before = placement.translations_m
+    joints = np.asarray(joints_m, np.float64)[:, _TORSO] + before[:, None]
+    measured = _look_up(depth_m, camera.project(joints))  # (n, t)
     known = np.isfinite(measured).sum(1) * 2 >= len(_TORSO)
-    ratios = np.ones((len(joints), len(_TORSO)))
+    ratios = np.ones(measured.shape)
     ratios[known] = (measured + _SURFACE_BEFORE_JOINT_M)[known] / joints[known, :, 2]
     ratio = np.nanmedian(ratios, axis=1)
     # The torso moves along its ray; SMPL's origin is a forearm's length beside it.
-    translations = placement.translations_m + (ratio - 1)[:, None] * joints.mean(1)
-    spread = np.full(len(joints), _DEPTH_SPREAD_M)
-    covariances = np.where(
-        known[:, None, None],
-        _covariances(translations, spread, camera),
-        placement.covariances_m2,
+    counted = np.isfinite(measured[..., None]) & known[:, None, None]
+    torso = np.where(counted, joints, 0).sum(1) / np.maximum(counted.sum(1), 1)
+    torso = np.where(known[:, None], torso, (0.0, 0.0, 1.0))
+    least = 1 + (placement.least_depths_m - before[:, 2]) / torso[:, 2]
+    lift = np.where(known, np.maximum(least - ratio, 0), 0)
+    translations = before + (ratio + lift - 1)[:, None] * torso
+    # T' = T - torso + depth * torso / torso_z: what it owes to T, and to the depth.
+    by_depth = torso / torso[:, 2:]
+    by_place = ratio[:, None, None] * (np.eye(3) - by_depth[:, :, None] * np.eye(3)[2])
+    covariances = (
+        by_place @ placement.covariances_m2 @ by_place.swapaxes(1, 2)
+        + _DEPTH_SPREAD_M**2 * _outer(by_depth)
+        + _outer(lift[:, None] * torso)
     )
-    return Placement(translations, covariances, known)
+    covariances = np.where(known[:, None, None], covariances, placement.covariances_m2)
+    return Placement(translations, covariances, known, placement.least_depths_m)
 
 
-def _in_front(translations: Floats, joints: Floats) -> Floats:
-    """Keep every joint at least a little in front of the camera."""
-    nearest = _DEPTH_RANGE_M[0] - joints[..., 2].min(1)
-    return np.concatenate(
-        [translations[:, :2], np.maximum(translations[:, 2], nearest)[:, None]], 1
-    )
+def _rays(pixels: Floats, camera: Camera) -> tuple[Floats, Floats]:
+    """Return unit rays (..., 3) of pixels (..., 2), and their derivatives (..., 3, 2) by these.
+
+    Where the lens shows nothing a little to one side, the other side counts.
+    """
+    points = camera.unproject(pixels[..., None, :] + _PIXEL_STEPS)  # (..., 5, 3)
+    units = points / np.linalg.norm(points, axis=-1, keepdims=True)
+    steps = _PIXEL_STEPS.sum(-1)[1:, None]
+    slopes = (units[..., 1:, :] - units[..., :1, :]) / steps  # right, left, down, up
+    slopes = slopes.reshape(*pixels.shape[:-1], 2, 2, 3)
+    shown = np.isfinite(slopes)
+    means = np.where(shown, slopes, 0).sum(-2) / np.maximum(shown.sum(-2), 1)
+    return units[..., 0, :], means.swapaxes(-1, -2)
 
 
-def _covariances(translations: Floats, along_m: Floats, camera: Camera) -> Floats:
-    """(n, 3, 3): `along_m` along the ray, a few pixels across it."""
-    distances = np.linalg.norm(translations, axis=1)
-    rays = translations / distances[:, None]
-    outer = rays[:, :, None] * rays[:, None, :]
-    across = (_KEYPOINT_SPREAD_PX / camera.fx * distances) ** 2
-    return np.asarray(
-        along_m[:, None, None] ** 2 * outer + across[:, None, None] * (np.eye(3) - outer)
-    )
+def _keypoint_noise(by_pixel: Floats) -> Floats:
+    """Return the covariance (n, 3, 3) of what keypoints' noise adds to the normal equations.
+
+    Args:
+        by_pixel: (n, k, 3, 2) metres that a joint is moved by when its keypoint is, per pixel.
+    """
+    own = np.einsum("nkiu,nkju->nij", by_pixel, by_pixel)
+    together = by_pixel.sum(1)
+    shared = together @ together.swapaxes(1, 2)
+    return np.asarray(OWN_SPREAD_PX**2 * own + SHARED_SPREAD_PX**2 * shared)
+
+
+def _look_up(depth_m: NDArray[np.float32], pixels: Floats) -> Floats:
+    """Return the depths (...) that an image shows at pixels (..., 2); NaN where it shows none."""
+    whole = np.nan_to_num(pixels, nan=-1.0, posinf=-1.0, neginf=-1.0).round()
+    height, width = depth_m.shape
+    inside = np.asarray(((whole >= 0) & (whole < (width, height))).all(-1))
+    u, v = np.moveaxis(np.where(inside[..., None], whole, 0).astype(np.int64), -1, 0)
+    depths = depth_m[v, u].astype(np.float64)
+    usable = inside & (depths > _NEAREST_M) & (depths < _FARTHEST_M)
+    return np.where(usable, depths, np.nan)
+
+
+def _outer(vectors: Floats) -> Floats:
+    return vectors[:, :, None] * vectors[:, None, :]

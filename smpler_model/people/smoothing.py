@@ -2,7 +2,8 @@
 
 Source: Casiez, Roussel, Vogel: "1 Euro Filter", CHI 2012. A low pass whose cutoff grows with the
 speed. Differs: rotations are filtered on SO(3) (differences are rotation vectors, steps are
-rotations), and the time step is the real one of the stamps.
+rotations), places as direction and distance, which holds at any angle off a camera's axis, and the
+time step is the real one of the stamps.
 """
 
 from collections.abc import Mapping
@@ -16,15 +17,17 @@ from smpler_model.array_types import Floats
 
 Ids = NDArray[np.int64]
 
+_ROTATION_TOLERANCE = 0.5  # of a determinant, which is 1 but for rounding
+
 
 @dataclass(frozen=True)
 class OneEuro:
     """Parameters of a One-Euro filter.
 
     Attributes:
-        cutoff_hz: at rest; lower is smoother.
+        cutoff_hz: minimum cutoff frequency, at rest; lower is smoother.
         speed_gain: added to the cutoff for each unit of speed; higher lags less.
-        speed_cutoff_hz: of the low pass that measures the speed.
+        speed_cutoff_hz: cutoff frequency of the low-pass filter of the speed.
     """
 
     cutoff_hz: float
@@ -44,10 +47,9 @@ class SmoothingConfig:
     """How people are smoothed.
 
     Attributes:
-        rotations: of every joint; speeds are in rad/s.
-        bearing: of the direction from the camera to the person; speeds are in 1/s of the
-            normalised image plane.
-        depth: of the logarithm of the distance; speeds are in 1/s.
+        rotations: filter of joint rotations; speeds are in rad/s.
+        bearing: filter of the direction from the camera to the person; speeds are in rad/s.
+        depth: filter of the logarithm of the distance; speeds are in 1/s.
         shape_time_s: the shape is a mean over about this time.
         gap_s: a person who was not seen for longer starts anew.
     """
@@ -66,7 +68,7 @@ class Bodies:
     Attributes:
         rotations: (n, 24, 3, 3) `parent_from_joint`; the pelvis' in the optical frame.
         betas: (n, 10) shape coefficients.
-        translations_m: (n, 3) SMPL's translation in the optical frame, metres, depth positive.
+        translations_m: (n, 3) SMPL's translation in the optical frame, metres.
     """
 
     rotations: Floats
@@ -82,16 +84,17 @@ class _Track:
     age_s: float
     rotations: Rotation  # 24 of them
     betas: Floats  # (10)
-    place: Floats  # (3) x/z, y/z, log z
+    place: Floats  # (4) unit vector from the camera, logarithm of the distance
     turning: Floats  # (24, 3) rad/s
-    moving: Floats  # (3) 1/s
+    moving: Floats  # (4) 1/s
 
 
 class Smoother:
     """The filters of all people that one camera sees.
 
-    State is kept for each id. It starts anew for a new id, after a gap, and when time does not
-    advance (a rewound bag); `reset` forgets everybody.
+    State is kept for each id. It starts anew for a new id, after a gap, when time does not advance
+    (a rewound bag), and after somebody who is no body in space: whose numbers are not finite, or
+    whose rotations are none. Such people are handed back as they came. `reset` forgets everybody.
 
     Attributes:
         config: how; it may be exchanged at any time.
@@ -137,30 +140,34 @@ class Smoother:
         """Filter what was estimated from one frame.
 
         Args:
-            stamp_ns: of the frame, nanoseconds.
+            stamp_ns: timestamp of the frame, nanoseconds.
             ids: (n) of the people.
-            bodies: of the people, as estimated.
+            bodies: bodies of the people, as estimated.
 
         Returns:
             The people, smoothed, in the same order.
         """
-        for index, track_id in enumerate(ids.tolist()):
-            measured = _start(stamp_ns, bodies, index)
+        sound = are_sound(bodies)
+        for track_id in ids[~sound].tolist():
+            self._tracks.pop(track_id, None)
+        rows = np.flatnonzero(sound).tolist()
+        for row in rows:
+            measured = _start(stamp_ns, bodies, row)
+            track_id = int(ids[row])
             previous = self._tracks.get(track_id)
             self._tracks[track_id] = (
                 measured if previous is None else self._advance(previous, measured)
             )
         self._forget_before(stamp_ns)
-        tracks = [self._tracks[track_id] for track_id in ids.tolist()]
-        if not tracks:
+        if not rows:
             return bodies
+        tracks = [self._tracks[int(ids[row])] for row in rows]
         places = np.stack([track.place for track in tracks])
-        depths = np.exp(places[:, 2:])
-        return Bodies(
-            np.stack([track.rotations.as_matrix() for track in tracks]),
-            np.stack([track.betas for track in tracks]),
-            np.concatenate([places[:, :2] * depths, depths], 1),
-        )
+        smooth = Bodies(bodies.rotations.copy(), bodies.betas.copy(), bodies.translations_m.copy())
+        smooth.rotations[rows] = np.stack([track.rotations.as_matrix() for track in tracks])
+        smooth.betas[rows] = np.stack([track.betas for track in tracks])
+        smooth.translations_m[rows] = places[:, :3] * np.exp(places[:, 3:])
+        return smooth
 
     def _advance(self, previous: _Track, measured: _Track) -> _Track:
         config = self.config
@@ -170,8 +177,10 @@ class Smoother:
         turn = (previous.rotations.inv() * measured.rotations).as_rotvec()  # (24, 3)
         turn, turning = one_euro_step(config.rotations, turn, previous.turning, dt)
         step = measured.place - previous.place
-        bearing, moving = one_euro_step(config.bearing, step[:2], previous.moving[:2], dt)
-        depth, receding = one_euro_step(config.depth, step[2:], previous.moving[2:], dt)
+        bearing, moving = one_euro_step(config.bearing, step[:3], previous.moving[:3], dt)
+        depth, receding = one_euro_step(config.depth, step[3:], previous.moving[3:], dt)
+        direction = previous.place[:3] + bearing
+        direction /= np.linalg.norm(direction)
         age = previous.age_s + dt
         weight = dt / min(age + dt, config.shape_time_s)  # a plain mean first, then a slow one
         return _Track(
@@ -179,7 +188,7 @@ class Smoother:
             age_s=age,
             rotations=previous.rotations * Rotation.from_rotvec(turn),
             betas=previous.betas + min(weight, 1.0) * (measured.betas - previous.betas),
-            place=previous.place + np.concatenate([bearing, depth]),
+            place=np.concatenate([direction, previous.place[3:] + depth]),
             turning=turning,
             moving=np.concatenate([moving, receding]),
         )
@@ -199,7 +208,7 @@ def one_euro_step(
     """Return the step towards a new measurement, and the speed that was measured on the way.
 
     Args:
-        parameters: of the filter.
+        parameters: parameters of the filter.
         difference: (..., d) from the last filtered value to the new measurement.
         speed: (..., d) as it was, per second.
         dt_s: time since the last value, seconds, positive.
@@ -219,14 +228,27 @@ def low_pass_weight(cutoff_hz: Floats | float, dt_s: float) -> Floats | float:
     return 1.0 / (1.0 + 1.0 / (2.0 * np.pi * cutoff_hz * dt_s))
 
 
+def are_sound(bodies: Bodies) -> NDArray[np.bool_]:
+    """Tell (n) of people whether they are bodies in space.
+
+    All numbers are finite, rotations do not mirror or flatten, and the translation is not zero.
+    """
+    parts = (bodies.rotations, bodies.betas, bodies.translations_m)
+    finite = np.all([np.isfinite(part).all(tuple(range(1, part.ndim))) for part in parts], axis=0)
+    rotations = np.where(finite[:, None, None, None], bodies.rotations, np.eye(3))
+    turned = (np.abs(np.linalg.det(rotations) - 1) < _ROTATION_TOLERANCE).all(1)
+    return np.asarray(finite & turned & (bodies.translations_m != 0).any(1))
+
+
 def _start(stamp_ns: int, bodies: Bodies, index: int) -> _Track:
-    x, y, z = bodies.translations_m[index]
+    translation = bodies.translations_m[index]
+    distance = np.linalg.norm(translation)
     return _Track(
         stamp_ns=stamp_ns,
         age_s=0.0,
         rotations=Rotation.from_matrix(bodies.rotations[index]),
         betas=bodies.betas[index],
-        place=np.array([x / z, y / z, np.log(z)]),
+        place=np.array([*(translation / distance), np.log(distance)]),
         turning=np.zeros((len(bodies.rotations[index]), 3)),
-        moving=np.zeros(3),
+        moving=np.zeros(4),
     )

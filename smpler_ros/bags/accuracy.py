@@ -25,6 +25,7 @@ from smpler_model.people.metrics import (
     pck,
     vertex_error,
 )
+from smpler_ros.bags.ground_truth import usable_rows
 from smpler_ros.bags.matching import match_boxes
 
 EVALUATED_NAMES = tuple(H36M_JOINTS[row] for row in H36M_EVALUATED)
@@ -72,6 +73,8 @@ class Pairs:
         figures: (k,) each, by the names of `FIGURES`; NaN where there is none.
         joints_mm: (k, 14) distances of the joints, hips' midpoints aligned.
         switched: (k,) whether the true person had another id before.
+        refused: rows of true people of whom nothing can be measured.
+        beside: how many found people have no figures because of that.
     """
 
     found: NDArray[np.intp]
@@ -81,6 +84,8 @@ class Pairs:
     figures: Mapping[str, Floats]
     joints_mm: Floats
     switched: NDArray[np.bool_]
+    refused: frozenset[int] = frozenset()
+    beside: int = 0
 
 
 class CameraAccuracy:
@@ -94,7 +99,7 @@ class CameraAccuracy:
         """Prepare.
 
         Args:
-            body: that poses people, with a 17-joint regressor.
+            body: body model, with a 17-joint regressor.
             min_iou: least overlap of the boxes of a pair.
 
         Raises:
@@ -117,12 +122,18 @@ class CameraAccuracy:
         """Pair people with the truth and measure.
 
         Args:
-            stamp_ns: of the image.
-            people: as found; those with vertices are not posed again.
+            stamp_ns: timestamp of the image.
+            people: estimated people; those with vertices are not posed again.
             truth: the true people.
         """
         self._images += 1
-        found, true, iou = match_boxes(people.boxes_xyxy, truth.boxes_xyxy, self._min_iou)
+        found, true, iou = match_boxes(
+            _finite(people.boxes_xyxy), _finite(truth.boxes_xyxy), self._min_iou
+        )
+        usable = usable_rows(truth)
+        measured = usable[true] & usable_rows(people)[found]
+        beside = int((~measured).sum())
+        found, true, iou = found[measured], true[measured], iou[measured]
         surface, true_surface = self._surface(people, found), self._surface(truth, true)
         joints, pelvis = self._regress(surface)
         true_joints, true_pelvis = self._regress(true_surface)
@@ -155,6 +166,8 @@ class CameraAccuracy:
             figures,
             MM_FROM_M * apart.norm(dim=-1).numpy(),
             np.array(switched, np.bool_),
+            frozenset(np.flatnonzero(~usable).tolist()),
+            beside,
         )
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
@@ -236,6 +249,11 @@ class CameraAccuracy:
 
     def _tensor(self, values: Floats) -> torch.Tensor:
         return torch.from_numpy(values).to(self._body.v_template.device, torch.float32)
+
+
+def _finite(boxes: Floats) -> Floats:
+    """Return boxes (n, 4), empty ones where a number is not finite."""
+    return np.where(np.isfinite(boxes).all(1, keepdims=True), boxes, 0.0)
 
 
 def _steady_interval(stamps_ns: list[int]) -> float | None:

@@ -15,6 +15,7 @@ from smpler_ros.bags.report import write_report
 from smpler_ros.bags.run_files import (
     SUMMARY,
     RunFiles,
+    check_place,
     choose_checkpoint,
     lock_folder,
     write_summary,
@@ -51,7 +52,7 @@ def evaluate_bag(
 
     Args:
         bag: path of the bag.
-        folder: for the results.
+        folder: folder for the results.
         config: what to do.
         engine: network and detector, if they are loaded already.
         resume: whether to go on with an earlier run in the folder, if there is one.
@@ -68,13 +69,14 @@ def evaluate_bag(
         OSError: a file that cannot be read or written.
     """
     progress = progress or Progress()
+    check_place(bag, folder)
     with open_bag(bag) as reader, lock_folder(folder):
         source = choose_input(reader, config)
         checkpoint = choose_checkpoint(folder, config, bag, resume=resume, overwrite=overwrite)
         if checkpoint.finished:
             summary: Summary = json.loads((folder / SUMMARY).read_text())
             if config.video and not any(folder.glob("overlay*.mp4")):
-                write_videos(folder)
+                _add_videos(folder, summary)
             return summary
         engine = engine or Engine(config)
         files = RunFiles(folder, config, checkpoint)
@@ -86,9 +88,15 @@ def evaluate_bag(
             write_summary(folder, summary)
             write_report(folder, summary, evaluation.tally)
             if config.video:
-                write_videos(folder)
+                _add_videos(folder, summary)
             if complete:
                 evaluation.save(finished=True)
         finally:
             files.close()
     return summary
+
+
+def _add_videos(folder: Path, summary: Summary) -> None:
+    """Write the videos, and their names into the summary."""
+    summary["videos"] = write_videos(folder)
+    write_summary(folder, summary)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +32,7 @@ BagFormat = Literal["mcap", "sqlite3", "rosbag1"]
 BAG_FORMATS: tuple[BagFormat, ...] = ("mcap", "sqlite3", "rosbag1")
 
 _VERSION: Literal[8] = 8  # of rosbag2's metadata; distributions from Iron on read it
+_URI_MARKS = frozenset("?#%")  # `rosbags` puts the path into a URI as it is
 _ENDLESS = QosTime(2147483647, 4294967295)
 
 
@@ -36,7 +40,7 @@ class WriterTypes:
     """Message types for bags of ROS 2; making them takes longer than writing many messages.
 
     Attributes:
-        store: of `rosbags`.
+        store: typestore of `rosbags`.
         types: constructors of messages.
     """
 
@@ -58,7 +62,7 @@ class BagWriter:
     """A bag that is being written; a context manager. Topics begin with their first message.
 
     Attributes:
-        path: of the folder, or of the file for rosbag1.
+        path: path of the bag's folder, or of its file for rosbag1.
         types: constructors of messages for `write`.
         count: messages written so far.
     """
@@ -74,17 +78,23 @@ class BagWriter:
         """Prepare.
 
         Args:
-            path: of the bag, which must not exist yet.
-            kind: of its files.
+            path: path of the bag, which must not exist yet.
+            kind: storage format.
             compress: whether mcap's chunks are compressed with zstd.
-            types: of another writer, which may be shared.
+            types: message types shared with another writer.
 
         Raises:
             FileExistsError: there is something already.
+            ValueError: a path that the storage would read otherwise.
         """
         if path.exists():
             raise FileExistsError(
                 f"the bag must be new, got {path}, which exists; remove it or choose another name"
+            )
+        if kind == "sqlite3" and set(str(path)) & _URI_MARKS:
+            raise ValueError(
+                f"the path of a sqlite3 bag must have no ?, # or %, got {path}; choose another "
+                "name, or mcap"
             )
         self.path, self.count = path, 0
         self._known = types or WriterTypes()
@@ -107,12 +117,18 @@ class BagWriter:
 
     def __enter__(self) -> BagWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer.open()
+        with self._faults_named():
+            self._writer.open()
         return self
 
     def __exit__(self, *error: object) -> None:
         # A bag that an error interrupts is complete up to there.
-        self._writer.close()
+        try:
+            with self._faults_named():
+                self._writer.close()
+        except OSError:
+            self._release()
+            raise
 
     def write(
         self, topic: str, kind: str, stamp_ns: int, message: Message, *, latched: bool = False
@@ -121,15 +137,41 @@ class BagWriter:
 
         Args:
             topic: its name.
-            kind: of the message, as `sensor_msgs/msg/Image`.
+            kind: message type, such as `sensor_msgs/msg/Image`.
             stamp_ns: when it was recorded, nanoseconds.
-            message: of `types`, or its CDR bytes (rosbag2 only).
+            message: a message built with `types`, or its CDR bytes (rosbag2 only).
             latched: whether late subscribers get it, too; of the topic's first message.
+
+        Raises:
+            OSError: it cannot be written, as the disk is full.
         """
-        if topic not in self._connections:
-            self._connections[topic] = self._add(topic, kind, latched=latched)
-        self._writer.write(self._connections[topic], stamp_ns, self._serialize(kind, message))
+        with self._faults_named():
+            if topic not in self._connections:
+                self._connections[topic] = self._add(topic, kind, latched=latched)
+            content = self._serialize(kind, message)
+            self._writer.write(self._connections[topic], stamp_ns, content)
         self.count += 1
+
+    def _release(self) -> None:
+        """Close the file that the writers of `rosbags` leave open where it cannot be finished."""
+        for owner in (self._writer, getattr(self._writer, "storage", None)):
+            for name in ("bio", "conn"):
+                file = getattr(owner, name, None)
+                with suppress(OSError, sqlite3.Error):  # said already
+                    if file is not None:
+                        file.close()
+
+    @contextmanager
+    def _faults_named(self) -> Iterator[None]:
+        """Say which bag it is that cannot be written."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise OSError(f"{self.path} cannot be written: {error}") from error
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def _serialize(self, kind: str, message: Message) -> bytes:
         if isinstance(message, bytes):

@@ -38,7 +38,7 @@ class CameraMessages:
 
         Args:
             image: topic of the images in the input.
-            namespace: of the camera.
+            namespace: namespace of the camera.
             bag: to write to.
             config: what to write.
             model: name of the model.

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from smpler_model.commands.flags import add_flags, read_settings
+from smpler_model.commands.flags import add_flags, at_least, read_settings
 from smpler_ros.bags.ground_truth import FileTruth
 from smpler_ros.bags.settings import EvaluationSettings, Output
 
@@ -46,10 +46,15 @@ def build_parser() -> argparse.ArgumentParser:
         help="one bag per task on the Ray cluster at this address, or on this machine: local",
     )
     cluster.add_argument(
-        "--workers", type=int, metavar="N", help="bags at a time on this machine, with --ray local"
+        "--workers",
+        type=at_least(1),
+        metavar="N",
+        help="bags at a time on this machine, with --ray local",
     )
-    cluster.add_argument("--cpus-per-bag", type=float, default=1, metavar="X", help="default: 1")
-    cluster.add_argument("--gpus-per-bag", type=float, default=0, metavar="X", help="default: 0")
+    for name, usual in (("--cpus-per-bag", 1.0), ("--gpus-per-bag", 0.0)):
+        cluster.add_argument(
+            name, type=at_least(0.0), default=usual, metavar="X", help=f"default: {usual:g}"
+        )
     add_flags(parser, EvaluationSettings)
     return parser
 

@@ -14,6 +14,8 @@ from typing import Any
 from tqdm import tqdm
 
 from smpler_model.atomic_files import write_text_atomically
+from smpler_model.commands.command import INTERRUPTED, read_arguments
+from smpler_model.commands.result_folders import base_name
 from smpler_model.commands.words import counted
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_ros.bags.bag_run import Progress
@@ -29,15 +31,14 @@ from smpler_ros.bags.many_bags import (
     merge,
 )
 from smpler_ros.bags.ray_bags import evaluate_on_ray
-
-INTERRUPTED = 130  # as shells have it for Ctrl-C
+from smpler_ros.bags.run_files import check_place
 
 _FOLDER_SUFFIX = "_evaluation"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate the bags that the command line names; return the exit status."""
-    chosen = build_parser().parse_args(arguments)
+    chosen = read_arguments(build_parser(), arguments)
     with _stop_on_signals() as stop:
         try:
             return run(chosen, stop)
@@ -95,10 +96,12 @@ def run(chosen: Namespace, stop: StopRequest) -> int:
     bags = find_bags(chosen.bags)
     only = len(chosen.bags) == len(bags) == 1
     if only:
-        folder = chosen.output or Path(f"{bags[0].resolve().stem}{_FOLDER_SUFFIX}")
+        folder = chosen.output or Path(f"{base_name(bags[0])}{_FOLDER_SUFFIX}")
         jobs = [Job(bags[0], folder)]
     else:
         jobs = make_jobs(bags, chosen.output or Path("evaluations"))
+    for job in jobs:
+        check_place(job.bag, job.folder)
     if chosen.ray:
         outcomes = evaluate_on_ray(
             jobs,
@@ -151,7 +154,7 @@ def _report_damage(outcome: Outcome) -> None:
         _say(summary["damage"])
     for entry in summary.get("notes", ()):
         _say(f"{entry['topic']}: {entry['note']}")
-    for entry in summary["left_out"]:
+    for entry in (*summary["left_out"], *summary["people_left_out"]):
         _say(f"{entry['topic']}: {counted(entry['count'], 'time')}: {entry['reason']}")
 
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from itertools import islice
+
+import numpy as np
 
 from smpler_model.bags.reader import SourceError
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame, FrameResult, People
+from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
 from smpler_ros.bags.camera_messages import CameraMessages, find_namespaces
 from smpler_ros.bags.engine import Engine, RecordingDetector
+from smpler_ros.bags.ground_truth import usable_rows
 from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.records import FrameRecord, person_rows, with_truth
-from smpler_ros.bags.run_files import STATE, RunFiles
+from smpler_ros.bags.run_files import STATE, LogEntry, RunFiles
 from smpler_ros.bags.run_state import Arrays, RunState
 from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.settings import EvaluationSettings
@@ -54,7 +58,7 @@ class Evaluation:
             source: the bag.
             engine: network and detector.
             config: what to do.
-            files: of the output, as they were at the checkpoint.
+            files: output files, in their state at the checkpoint.
             checkpoint: to go on from.
 
         Raises:
@@ -107,6 +111,8 @@ class Evaluation:
             if not self.tally.frames:
                 raise
             self.damage, reached = str(error), True
+        if reached:
+            self._check_truths_met()
         self.save()
         return reached
 
@@ -158,7 +164,7 @@ class Evaluation:
             results = self._pipeline.process_batch(
                 batch,
                 mesh=self._config.needs_mesh,
-                report=lambda name, error: faults.update({name: _explain(error)}),
+                report=lambda name, error: faults.update({name: self._explain(name, error)}),
             )
             for result in results.values():
                 timings_ms |= result.timings_ms
@@ -169,7 +175,7 @@ class Evaluation:
             raise
         with _measure(timings_ms, "write"):
             for name, frame in batch.items():
-                self._log(name, faults.get(name, ""))
+                self._log(name, faults.get(name, ""), results.get(name))
                 if name in results:
                     self._write(name, frame, results[name], truths.get(name), pairs.get(name))
         self._files.timings.write_rows(
@@ -186,14 +192,37 @@ class Evaluation:
         """Return the true people of labelled images; hand their boxes to the detectors if told."""
         truths = {}
         for name, frame in batch.items():
-            truth = self._source.truths.get(name)
-            people = None if truth is None else truth.at(frame.stamp_ns)
+            people = self._truth_at(name, frame.stamp_ns)
             if people is not None:
                 truths[name] = people
             detector = self._detector(name).inner
             if isinstance(detector, GivenBoxes):
-                detector.give(detections_from([] if people is None else people.boxes_xyxy))
+                boxes = np.empty((0, 4)) if people is None else people.boxes_xyxy
+                detector.give(detections_from(boxes[np.isfinite(boxes).all(1)]))
         return truths
+
+    def _truth_at(self, name: str, stamp_ns: int) -> People | None:
+        """Return the true people of an image; name those of whom nothing can be measured."""
+        truth = self._source.truths.get(name)
+        people = None if truth is None else truth.at(stamp_ns)
+        if people is not None:
+            for id_ in people.ids[~usable_rows(people)].tolist():
+                self.tally.leave_out(
+                    self._source.truth_names[name],
+                    f"the truth must be finite numbers below 1e6, got others for person {id_} at "
+                    f"{stamp_ns} ns, who is not measured there",
+                )
+        return people
+
+    def _check_truths_met(self) -> None:
+        """Say it where no image of a camera has its truth: figures would be missing silently."""
+        for name in self._source.truths:
+            if self.tally.frames[name] and not self.tally.labelled[name]:
+                self.tally.leave_out(
+                    self._source.truth_names[name],
+                    f"the truth must have stamps within 1 ms of the images of {name}, got none; "
+                    "see that it counts nanoseconds from the same time",
+                )
 
     def _compare(
         self, name: str, results: dict[str, FrameResult], truths: dict[str, People]
@@ -203,12 +232,28 @@ class Evaluation:
         result = results[name]
         return self._accuracy[name].compare(result.stamp_ns, result.people, truths[name])
 
-    def _log(self, name: str, fault: str) -> None:
-        if fault:
-            self.tally.leave_out(name, fault)
-        found = fault or self._detector(name).last
-        assert found is not None
-        self._files.log(found)
+    def _explain(self, name: str, error: Exception) -> str:
+        """Return a sentence for what one image failed of.
+
+        Raises:
+            DeviceMemoryError: that is what it was, and the next images would fail as well.
+        """
+        if isinstance(error, DeviceMemoryError):
+            raise error
+        step = "the detector" if self._detector(name).last is None else "the pipeline"
+        return f"{step} failed: {type(error).__name__}: {error}"
+
+    def _log(self, name: str, fault: str, result: FrameResult | None) -> None:
+        left_out = () if result is None else result.left_out
+        entry = LogEntry(self._detector(name).last, fault, left_out)
+        self._count(name, entry)
+        self._files.log(entry)
+
+    def _count(self, name: str, entry: LogEntry) -> None:
+        if entry.fault:
+            self.tally.leave_out(name, entry.fault)
+        for sentence in entry.left_out:
+            self.tally.leave_out_person(name, sentence)
 
     def _write(
         self,
@@ -239,14 +284,16 @@ class Evaluation:
         for (name, frame), logged in done:
             state = self._pipeline.camera_state(name)
             state.follow_clock(frame.stamp_ns)
-            if name in self._source.truths:
-                self._source.truths[name].at(frame.stamp_ns)  # it follows the clock, too
-            if isinstance(logged, str):
-                self.tally.leave_out(name, logged)
+            self._truth_at(name, frame.stamp_ns)  # it follows the clock, too
+            self._count(name, logged)
+            if logged.found is None:
                 continue
+            found = logged.found
             if self._detector(name).remembers_images:
-                logged = state.detector.detect(frame.rgb)
-            state.tracker.update(frame.stamp_ns, logged)
+                found = state.detector.detect(frame.rgb)
+            # A tracker that failed then fails now, and starts anew as it did.
+            with suppress(Exception) if logged.fault else nullcontext():
+                state.track(frame, found)
         for purpose, arrays in self.checkpoint.arrays.items():
             kind, _, name = purpose.partition("/")
             if kind == "smoother":
@@ -287,10 +334,6 @@ def gather(frames: Frames, cameras: int) -> Iterator[Batch]:
         raise
     if batch:
         yield batch
-
-
-def _explain(error: Exception) -> str:
-    return f"the detector failed: {type(error).__name__}: {error}"
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.bags.reader import BagMessage, BagReader, SourceError
 from smpler_model.bags.stamp_order import REWIND_NS
-from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
+from smpler_model.body.archives import read_npz
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT, SMPL_VERTEX_COUNT
 from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
 from smpler_model.frames import People
 from smpler_ros.messages.convert import people_from_message
@@ -25,6 +26,8 @@ STAMP_TOLERANCE_NS = 1_000_000
 
 _KEPT_NS = 5 * NS_PER_S  # how much truth is held for images that come late
 _AHEAD_NS = NS_PER_S  # truth that is recorded this much out of order is found
+_MOST = 1e6  # no box, angle, coefficient or place is larger
+_MOST_BYTES = 8_000_000_000  # of a truth file; an hour of one person's surfaces at 13 Hz
 _J = len(SMPL_JOINTS)
 _FILE_FIELDS: dict[str, tuple[int, ...]] = {
     "stamps_ns": (),
@@ -34,6 +37,8 @@ _FILE_FIELDS: dict[str, tuple[int, ...]] = {
     "betas": (SMPL_SHAPE_COUNT,),
     "translations_m": (3,),
 }
+_CAMERAS, _LABELLED, _VERTICES = "cameras", "labelled_ns", "vertices_m"
+_OPTIONAL_FIELDS = (_CAMERAS, _LABELLED, _VERTICES)
 
 
 class Truth(Protocol):
@@ -58,8 +63,8 @@ class TopicTruth:
         """Prepare.
 
         Args:
-            reader: of the bag.
-            topic: of the truth.
+            reader: reader of the bag.
+            topic: topic of the ground truth.
         """
         passes = groupby(_read(reader, topic), _PassNumber())
         self._passes = (_Pass(messages) for _, messages in passes)
@@ -142,7 +147,7 @@ class FileTruth:
         """Read the file.
 
         Args:
-            path: of the file.
+            path: path of the file.
             camera: image topic whose rows are used, where the file names topics.
 
         Raises:
@@ -152,23 +157,25 @@ class FileTruth:
         fields = _read_fields(path)
         self.cameras: frozenset[str] | None = None
         mine = slice(None)
-        if "cameras" in fields:
-            self.cameras = frozenset(fields["cameras"].tolist())
-            mine = fields["cameras"] == camera
+        if _CAMERAS in fields:
+            self.cameras = frozenset(fields[_CAMERAS].tolist())
+            mine = fields[_CAMERAS] == camera
         self._fields = {
             name: values[mine]
             for name, values in fields.items()
-            if name not in ("cameras", "labelled_ns")
+            if name not in (_CAMERAS, _LABELLED)
         }
         stamps = self._fields["stamps_ns"]
-        self._stamps = np.unique(np.concatenate([stamps, fields.get("labelled_ns", stamps[:0])]))
+        self._stamps = np.unique(np.concatenate([stamps, fields.get(_LABELLED, stamps[:0])]))
 
     def at(self, stamp_ns: int) -> People | None:
         """Return the people at a stamp; see `Truth`."""
         if not len(self._stamps):
             return None
-        nearest = self._stamps[np.abs(self._stamps - stamp_ns).argmin()]
-        if abs(int(nearest) - stamp_ns) > STAMP_TOLERANCE_NS:
+        place = int(np.searchsorted(self._stamps, stamp_ns))
+        around = self._stamps[max(place - 1, 0) : place + 1].tolist()
+        nearest = min(around, key=lambda stamp: abs(stamp - stamp_ns))
+        if abs(nearest - stamp_ns) > STAMP_TOLERANCE_NS:
             return None
         rows = np.flatnonzero(self._fields["stamps_ns"] == nearest)
         return _people({name: values[rows] for name, values in self._fields.items()})
@@ -180,9 +187,9 @@ def read_file_truths(
     """Return the truth of each camera in a file.
 
     Args:
-        path: of the file, as for `FileTruth`.
+        path: path of the file, as for `FileTruth`.
         cameras: image topics.
-        topics: of the bag.
+        topics: topics in the bag.
 
     Raises:
         ValueError: a file of another form, or that does not tell the cameras apart.
@@ -207,7 +214,7 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
     """Return the topics of the truth by the cameras' image topics.
 
     Args:
-        reader: of the bag.
+        reader: reader of the bag.
         cameras: image topics.
         wanted: topics, separated by commas; if empty, those of the type with `truth` in their
             names: others may be what a node said. Each belongs to the camera with which it shares
@@ -257,21 +264,61 @@ def _shared_parts(first: str, second: str) -> int:
     return count
 
 
+def usable_rows(people: People) -> NDArray[np.bool_]:
+    """Return (n,) whether a person's numbers are such that errors can be measured."""
+    needed = (people.boxes_xyxy, people.rotations, people.betas, people.translations_m)
+    usable = np.ones(len(people), np.bool_)
+    for values in (*needed, people.vertices_m):
+        if values is not None and len(people):
+            # NaN is not below anything.
+            usable &= (np.abs(values.reshape(len(people), -1)) < _MOST).all(1)
+    return usable
+
+
 def _read_fields(path: Path) -> dict[str, NDArray[np.generic]]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            fields = {name: archive[name] for name in archive.files}
-    except ValueError as error:
-        raise ValueError(f"{path} must be a .npz of plain arrays, got {error}") from None
-    for name, shape in _FILE_FIELDS.items():
-        expected = (len(fields.get("stamps_ns", ())), *shape)
+    names = (*_FILE_FIELDS, *_OPTIONAL_FIELDS)
+    fields = read_npz(path, names, most_bytes=_MOST_BYTES)
+    rows = len(np.atleast_1d(fields.get("stamps_ns", ())))
+    shapes = {name: (rows, *shape) for name, shape in _FILE_FIELDS.items()} | {
+        name: shape
+        for name, shape in (
+            (_CAMERAS, (rows,)),
+            (_LABELLED, (np.size(fields.get(_LABELLED, ())),)),
+            (_VERTICES, (rows, SMPL_VERTEX_COUNT, 3)),
+        )
+        if name in fields
+    }
+    for name, expected in shapes.items():
         got = fields[name].shape if name in fields else "none"
         if got != expected:
             raise ValueError(
                 f"{path} must hold {name} of shape {expected}, one row a person an image, got "
                 f"{got}; see `evaluate_bag --help`"
             )
-    return fields
+    return {name: _convert(path, name, values) for name, values in fields.items()}
+
+
+def _convert(path: Path, name: str, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return a field as text, whole numbers or floats."""
+    if name == _CAMERAS:
+        wanted, fits = "text", values.dtype.kind in "US"
+    elif name in ("ids", "stamps_ns", _LABELLED):
+        wanted, fits = "whole numbers below 2^63", _are_whole(values)
+    else:
+        wanted, fits = "numbers", values.dtype.kind in "fiu"
+    if not fits:
+        raise ValueError(
+            f"{path} must hold {name} as {wanted}, got {values.dtype} with other values; see "
+            "`evaluate_bag --help`"
+        )
+    return values.astype({"text": np.str_, "numbers": np.float64}.get(wanted, np.int64))
+
+
+def _are_whole(values: NDArray[np.generic]) -> bool:
+    if values.dtype.kind not in "fiu" or not values.size:
+        return values.dtype.kind in "fiu"
+    numbers = np.asarray(values, np.float64)
+    return bool((np.abs(numbers) < 2.0**63).all() and (numbers == numbers.round()).all())
 
 
 def _people(fields: Mapping[str, NDArray[np.generic]]) -> People:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 from smpler_model.bags.files import METADATA, ROS1_SUFFIXES, find_bag_files, find_recordings
 from smpler_model.bags.reader import SourceError, is_bag
+from smpler_model.commands.result_folders import base_name
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_ros.bags.accuracy import FIGURES
 from smpler_ros.bags.bag_run import Progress, Summary, evaluate_bag
@@ -25,6 +27,7 @@ ATTEMPTS = 2
 TABLE = "bags.csv"
 
 _LIST_MARK = "@"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MEANS = tuple(FIGURES)
 _COUNTS = ("pairs", "acceleration_pairs", "true_people", "missed", "false", "identity_switches")
 _COLUMNS = (
@@ -47,7 +50,7 @@ class Outcome:
 
     Attributes:
         job: the bag.
-        summary: of the run; None where it failed.
+        summary: summary of the run; None where it failed.
         error: why it failed; None where it did not.
     """
 
@@ -64,7 +67,7 @@ def find_bags(names: Iterable[str]) -> list[Path]:
     """Return the bags that are meant.
 
     Args:
-        names: of bags, of folders that hold bags at any depth, patterns such as `*/*.mcap`, or
+        names: paths of bags, of folders with bags at any depth, patterns such as `*/*.mcap`, or
             `@` and the name of a file with such names, one a line.
 
     Raises:
@@ -91,7 +94,7 @@ def make_jobs(bags: Sequence[Path], output: Path) -> list[Job]:
     jobs = []
     taken: set[str] = set()
     for bag in bags:
-        stem = bag.resolve().stem
+        stem = base_name(bag)
         name, number = stem, 2
         while name in taken:
             name, number = f"{stem}_{number}", number + 1
@@ -145,7 +148,7 @@ def evaluate_in_turn(
                 break
             except Exception as error:
                 outcome = Outcome(job, None, explain(error))
-                if should_stop() or not _may_help(error):
+                if should_stop() or not _may_help(error) or attempt + 1 == ATTEMPTS:
                     break
                 report(f"{job.bag}: {outcome.error}; it is tried again")
         if outcome.error:
@@ -158,6 +161,8 @@ def evaluate_in_turn(
 
 def explain(error: BaseException) -> str:
     """Return an error as a sentence; errors that nobody foresaw with their kind."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"{error}; make room, and go on with --resume"
     if isinstance(error, ValueError | OSError | DeviceMemoryError):
         return str(error)
     return f"{type(error).__name__}: {error}"
@@ -235,5 +240,9 @@ def _refuse_parts(folder: Path) -> None:
 
 
 def _may_help(error: Exception) -> bool:
-    """Tell whether another attempt may end otherwise: what was refused in words stays refused."""
-    return not isinstance(error, ValueError)
+    """Tell whether another attempt may end otherwise.
+
+    What was refused in words stays refused, and a full disk stays full.
+    """
+    is_full = isinstance(error, OSError) and error.errno in _FULL
+    return not isinstance(error, ValueError) and not is_full

@@ -22,8 +22,8 @@ def plot_errors(folder: Path, tally: RunStatistics) -> list[Path]:
     """Write the plots, if there are errors.
 
     Args:
-        folder: for `error_over_time.png` and `error_by_joint.png`.
-        tally: of the run.
+        folder: folder for `error_over_time.png` and `error_by_joint.png`.
+        tally: tally of the run.
 
     Returns:
         The files.
@@ -44,7 +44,7 @@ def _plot_over_time(path: Path, tally: RunStatistics) -> None:
     for index, (camera, course) in enumerate(sorted(tally.course.items())):
         seconds = (np.asarray(course[0]) - start) / NS_PER_S
         colour = _COLOURS[index % len(_COLOURS)]
-        title = f" {camera}" if several else ""
+        title = f" {_plain(camera)}" if several else ""
         axes.plot(seconds, course[1], ".", ms=2, alpha=0.25, color=colour)
         for values, style, name in ((course[1], "-", "MPJPE"), (course[2], "--", "PA-MPJPE")):
             middles, means = _bin(seconds, np.asarray(values))
@@ -67,6 +67,11 @@ def _plot_by_joint(path: Path, tally: RunStatistics) -> None:
     axes.set(xlabel="mean distance (mm), hips' midpoints aligned", title="Error by joint")
     axes.margins(x=0.08)
     _finish(figure, path)
+
+
+def _plain(name: str) -> str:
+    """Return a name that matplotlib takes for no formula."""
+    return name.replace("$", r"\$")
 
 
 def _bin(seconds: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.many_bags import ATTEMPTS, Job, Outcome, Report, explain
-from smpler_ros.bags.run_files import choose_checkpoint, lock_folder
+from smpler_ros.bags.run_files import check_place, choose_checkpoint, lock_folder
 from smpler_ros.bags.settings import EvaluationSettings
 
 LOCAL = "local"
@@ -41,10 +41,10 @@ def evaluate_on_ray(
     Args:
         jobs: the bags; their paths must mean the same files everywhere.
         config: what to do.
-        address: of a cluster, or `local` for one on this machine while this runs.
-        workers: how many bags at a time on this machine; None for one a core.
-        cpus: that a bag takes.
-        gpus: that a bag takes; a part of one is possible.
+        address: address of a cluster, or `local` to start one on this machine.
+        workers: number of bags processed in parallel on this machine; None for one per core.
+        cpus: CPU cores per bag.
+        gpus: GPUs per bag; fractions are possible.
         resume: whether to go on with earlier runs.
         overwrite: whether to replace them.
         report: gets what went wrong.
@@ -155,6 +155,7 @@ def _prepare(job: Job, config: EvaluationSettings, *, resume: bool, overwrite: b
     """Decide about an earlier run here, so that a task that runs again can always go on."""
     if not job.bag.exists():
         return  # the task says so
+    check_place(job.bag, job.folder)
     with lock_folder(job.folder):
         choose_checkpoint(job.folder, config, job.bag, resume=resume, overwrite=overwrite)
 

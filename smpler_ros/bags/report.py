@@ -44,9 +44,9 @@ def write_report(folder: Path, summary: Mapping[str, Any], tally: RunStatistics)
     """Write `report.html`, with plots beside and inside it.
 
     Args:
-        folder: of the run.
-        summary: of the run.
-        tally: of the run.
+        folder: folder of the run.
+        summary: summary of the run.
+        tally: tally of the run.
     """
     plots = plot_errors(folder, tally)
     sections = [_head(summary), _notes(summary), _speed(summary), _cameras(summary)]
@@ -80,6 +80,10 @@ def _notes(summary: Mapping[str, Any]) -> str:
     notes += [
         f"{entry['topic']}: left out {counted(entry['count'], 'time')}: {entry['reason']}"
         for entry in summary["left_out"]
+    ]
+    notes += [
+        f"{entry['topic']}: {counted(entry['count'], 'time')}: {entry['reason']}"
+        for entry in summary["people_left_out"]
     ]
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 

@@ -8,11 +8,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.detectors.detector import Detections, detections_from
+from smpler_model.native_paths import native_path
 from smpler_ros.bags.records import (
     FRAME_COLUMNS,
     PERSON_COLUMNS,
@@ -34,15 +36,30 @@ PEOPLE, FRAMES, TIMINGS, DETECTIONS = (
 LOCK = ".lock"
 
 
+@dataclass(frozen=True)
+class LogEntry:
+    """What the detector found in an image, and what went wrong with it.
+
+    Attributes:
+        found: None where the detector failed.
+        fault: why the image has no result; empty where it has one.
+        left_out: a sentence for each person who is not in the result.
+    """
+
+    found: Detections | None
+    fault: str = ""
+    left_out: tuple[str, ...] = ()
+
+
 class RunFiles:
     """The files that grow during a run.
 
     Attributes:
-        folder: that they are in.
-        bag: of the results.
+        folder: folder of the files.
+        bag: output bag.
         people: table of people.
         frames: table of frames.
-        timings: table of steps' times.
+        timings: table of step times.
         detections: log of what the detectors found, a line an image.
     """
 
@@ -71,17 +88,19 @@ class RunFiles:
         """Close the files; what was not committed is dropped from the bag."""
         self._stack.close()
 
-    def log(self, found: Detections | str) -> None:
-        """Log what was found in an image, or why the detector failed."""
-        entry: str | list[Any] = found if isinstance(found, str) else _boxes_and_scores(found)
-        self.detections.write(json.dumps(entry) + "\n")
+    def log(self, entry: LogEntry) -> None:
+        """Log what was found in an image."""
+        found = None if entry.found is None else _boxes_and_scores(entry.found)
+        line = {"found": found, "fault": entry.fault, "left_out": entry.left_out}
+        self.detections.write(json.dumps(line) + "\n")
 
-    def logged(self) -> Iterator[Detections | str]:
+    def logged(self) -> Iterator[LogEntry]:
         """Give what was logged."""
         with (self.folder / DETECTIONS).open() as file:
             for line in file:
                 entry = json.loads(line)
-                yield entry if isinstance(entry, str) else detections_from(*entry)
+                found = None if entry["found"] is None else detections_from(*entry["found"])
+                yield LogEntry(found, entry["fault"], tuple(entry["left_out"]))
 
     def restore(self, tally: RunStatistics) -> None:
         """Let a tally take what the tables hold."""
@@ -116,13 +135,32 @@ def lock_folder(folder: Path) -> Iterator[None]:
                 f"{file.read().strip() or 'of unknown number'}; wait for it or choose another "
                 "folder"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
         try:
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
             yield
         finally:
             (folder / LOCK).unlink()
+
+
+def check_place(bag: Path, folder: Path) -> None:
+    """Refuse a folder for results in which they would mix with the input, or replace it.
+
+    Raises:
+        ValueError: the input lies where a run writes its own bag, or the folder is the bag's own
+            or in it; or a path is no UTF-8.
+    """
+    native_path(bag)
+    native_path(folder)
+    read, output = bag.resolve(), folder.resolve()
+    written = output / BAG
+    mixed = read in (output, *output.parents) or (read.is_file() and read.parent == output)
+    if mixed or written in (read, *read.parents):
+        raise ValueError(
+            f"the output must not be where the bag is, got {folder} for {bag}; choose another "
+            "folder with --output"
+        )
 
 
 def choose_checkpoint(
@@ -131,22 +169,15 @@ def choose_checkpoint(
     """Return where to go on, and remove what is not to be gone on with.
 
     Args:
-        folder: of the run.
-        config: of the run.
+        folder: folder of the run.
+        config: configuration of the run.
         bag: the input.
         resume: whether to go on with an earlier run.
         overwrite: whether to replace it.
 
     Raises:
-        ValueError: there is an earlier run, and neither is wanted, or it was another one; or the
-            input lies where a run writes its own bag.
+        ValueError: there is an earlier run, and neither is wanted, or it was another one.
     """
-    read, written = bag.resolve(), (folder / BAG).resolve()
-    if written in (read, *read.parents):
-        raise ValueError(
-            f"the output must not be where the bag is, got {bag}, whose place the run's own bag "
-            "takes; choose another folder with --output"
-        )
     fresh = RunState(config.digest(), _sizes(bag))
     state = folder / STATE
     if resume and state.exists():

@@ -35,13 +35,13 @@ class ErrorSums:
     """Sums of figures over pairs, and counts of people.
 
     Attributes:
-        figures: by name: sum and count.
+        figures: sum and count by metric.
         joints_mm: sums of the 14 joints' distances.
         pairs: found people with a true one.
-        true_people: in all labelled images.
-        missed: true people who were not found.
-        false: found people who are not there; not known of single people.
-        switches: of ids.
+        true_people: number of labelled people in all labelled images.
+        missed: labelled people who were not found.
+        false: false positives; unknown for single people.
+        switches: number of id switches.
     """
 
     figures: dict[str, list[float]] = field(
@@ -89,12 +89,13 @@ class RunStatistics:
     """Takes what the tables hold, frame by frame; its size grows by some bytes a frame.
 
     Attributes:
-        frames: by camera.
-        tracks: by id.
-        latencies_ms: of the steps; one entry a batch.
+        frames: frames by camera.
+        tracks: tracks by id.
+        latencies_ms: durations of the steps; one entry per batch.
         errors: over all, by `(camera,)`, and by `(camera, true id)`.
-        course: by camera: stamps, MPJPE and PA-MPJPE of all pairs.
+        course: errors over time by camera: timestamps, MPJPE and PA-MPJPE of all pairs.
         left_out: how often a topic's messages were not used, by topic and reason.
+        people_left_out: how often people were seen and are in no result, likewise.
         notes: topics, and sentences on what is doubtful of their images.
     """
 
@@ -108,6 +109,7 @@ class RunStatistics:
         self.first_ns: dict[str, int] = {}
         self.last_ns: dict[str, int] = {}
         self.left_out: Counter[tuple[str, str]] = Counter()
+        self.people_left_out: Counter[tuple[str, str]] = Counter()
         self.notes: list[tuple[str, str]] = []
 
     def add_frame(self, frame: FrameRecord) -> None:
@@ -158,10 +160,11 @@ class RunStatistics:
 
     def leave_out(self, topic: str, sentence: str) -> None:
         """Count a message that was not used."""
-        key = (topic, sentence)
-        if key not in self.left_out and len(self.left_out) >= _LISTED_FAULTS:
-            key = (topic, _OTHERS)
-        self.left_out[key] += 1
+        _count(self.left_out, topic, sentence)
+
+    def leave_out_person(self, topic: str, sentence: str) -> None:
+        """Count a person who was seen in an image and is not in its result."""
+        _count(self.people_left_out, topic, sentence)
 
     def note(self, topic: str, sentence: str) -> None:
         """Keep what is doubtful of a camera's images, or of the bag."""
@@ -180,3 +183,10 @@ class RunStatistics:
             | {f"p{p}": float(np.percentile(values, p)) for p in _PERCENTILES}
             for step, values in steps.items()
         }
+
+
+def _count(faults: Counter[tuple[str, str]], topic: str, sentence: str) -> None:
+    key = (topic, sentence)
+    if key not in faults and len(faults) >= _LISTED_FAULTS:
+        key = (topic, _OTHERS)
+    faults[key] += 1

@@ -19,6 +19,10 @@ DO_NOT_MATTER = ("checkpoint_every", "hash_bag", "video")
 """Names of what may differ when a run goes on."""
 
 
+_STATE_FORMAT = 2
+"""Of what a run leaves to be gone on with; it counts up when an earlier run's does not fit."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings(OutputSettings, PipelineSettings, BagSettings):
     """How bags are read, people found and compared with the truth, and what is written."""
@@ -73,6 +77,7 @@ class EvaluationSettings(OutputSettings, PipelineSettings, BagSettings):
         return overlay or "mesh_markers" in self.outputs
 
     def digest(self) -> str:
-        """Return a hash of all that decides the results."""
+        """Return a hash of all that decides the results, and whether a run can be gone on with."""
         kept = {name: value for name, value in asdict(self).items() if name not in DO_NOT_MATTER}
+        kept["state"] = _STATE_FORMAT
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

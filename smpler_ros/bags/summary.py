@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -57,10 +58,9 @@ def summarise(
             camera.image: _camera(tally, camera.image) | _topics(camera)
             for camera in source.cameras
         },
-        "left_out": [
-            {"topic": topic, "reason": reason, "count": count}
-            for (topic, reason), count in tally.left_out.items()
-        ],
+        "videos": {},
+        "left_out": _list_faults(tally.left_out),
+        "people_left_out": _list_faults(tally.people_left_out),
         "notes": [{"topic": topic, "note": note} for topic, note in tally.notes],
         "accuracy": _accuracy(tally, source, config),
         "configuration": describe_configuration(config),
@@ -112,6 +112,13 @@ def _camera(tally: RunStatistics, camera: str) -> dict[str, Any]:
             for id_, track in tracks.items()
         ],
     }
+
+
+def _list_faults(faults: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    return [
+        {"topic": topic, "reason": reason, "count": count}
+        for (topic, reason), count in faults.items()
+    ]
 
 
 def _topics(camera: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from smpler_model.line_files import LineFile
+
 
 class GrowingFile:
-    """A text file; a context manager. What is written is in the file after `commit`.
+    """A text file of whole lines; a context manager. What is written outlives `commit`.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
     """
 
     def __init__(self, path: Path, length: int = 0) -> None:
         """Open.
 
         Args:
-            path: of the file.
+            path: path of the file.
             length: bytes to keep; what comes after them is of a run that was killed.
         """
         self.path = path
-        self._file = path.open("r+" if length else "w", encoding="utf-8", newline="")
-        self._file.truncate(length)
-        self._file.seek(length)
+        self._file = LineFile(path, length)
 
     def __enter__(self) -> GrowingFile:
         return self
@@ -40,14 +40,13 @@ class GrowingFile:
         self._file.close()
 
     def write(self, text: str) -> None:
-        """Append."""
-        self._file.write(text)
+        """Append whole lines, all or none of them."""
+        self._file.append(text)
 
     def commit(self) -> int:
         """See that everything is on the disk; return the file's length, bytes."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        return self.path.stat().st_size
+        self._file.sync()
+        return self._file.length
 
 
 class Table(GrowingFile):
@@ -56,14 +55,14 @@ class Table(GrowingFile):
     def __init__(self, path: Path, columns: Sequence[str], length: int = 0) -> None:
         """Open; see `GrowingFile`."""
         super().__init__(path, length)
-        self._rows = csv.writer(self._file)
         if not length:
-            self._rows.writerow(columns)
+            self.write_rows([columns])
 
     def write_rows(self, rows: Iterable[Sequence[object]]) -> None:
-        """Append rows."""
-        self._rows.writerows(rows)
-        self._file.flush()  # a killed run leaves whole rows
+        """Append rows, all or none of them."""
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(rows)
+        self.write(text.getvalue())
 
 
 def read_rows(path: Path) -> Iterator[dict[str, str]]:

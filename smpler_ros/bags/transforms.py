@@ -9,7 +9,8 @@ from smpler_model.bags.reader import BagReader, SourceError
 from smpler_model.bags.stamp_order import REWIND_NS
 from smpler_model.cameras.messages import stamp_ns_of
 from smpler_ros.bags.segments import SegmentedBag
-from smpler_ros.messages.convert import header_message, set_transform
+from smpler_ros.messages.convert import header_message, is_joint_frame, set_transform
+from smpler_ros.messages.hri import is_body_frame
 from smpler_ros.messages.message_types import MESSAGE_NAMES, Message, MessageTypes
 
 STATIC, MOVING = "/tf_static", "/tf"
@@ -20,16 +21,18 @@ _TYPES = (MESSAGE_NAMES["tf_message"], "tf/msg/tfMessage")
 class TransformCopy:
     """Copies `/tf` and `/tf_static` along with the frames.
 
+    What the node said of people while it was recorded is left out: the results take its place.
+
     Attributes:
-        count: messages of `/tf` that were copied so far.
+        count: messages of `/tf` that were read so far.
     """
 
     def __init__(self, reader: BagReader, skip: int = 0, *, static: bool = True) -> None:
         """Prepare.
 
         Args:
-            reader: of the input.
-            skip: messages of `/tf` that an earlier run has copied.
+            reader: reader of the input.
+            skip: messages of `/tf` that an earlier run has read.
             static: whether `/tf_static` is still to be copied.
         """
         self.count = skip
@@ -75,13 +78,17 @@ def _read(reader: BagReader, topic: str) -> Iterator[Message]:
 
 def _write(bag: SegmentedBag, topic: str, stamp_ns: int, message: Message) -> None:
     copy = _copy(bag.types, message)
+    if len(message.transforms) and not copy.transforms:
+        return
     bag.write(topic, MESSAGE_NAMES["tf_message"], stamp_ns, copy, latched=topic == STATIC)
 
 
 def _copy(types: MessageTypes, message: Message) -> Message:
-    """Return the message with classes of ROS 2, also from one of ROS 1."""
+    """Return the message with classes of ROS 2, also from one of ROS 1, without people."""
     transforms = []
     for given in message.transforms:
+        if is_joint_frame(given.child_frame_id) or is_body_frame(given.child_frame_id):
+            continue
         header = header_message(types, stamp_ns_of(given), given.header.frame_id)
         transform = types.transform_stamped(header=header, child_frame_id=given.child_frame_id)
         place, turn = given.transform.translation, given.transform.rotation

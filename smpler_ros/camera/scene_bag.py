@@ -7,6 +7,7 @@ are several: `image_raw` or `image_raw/compressed`, `camera_info`, `ground_truth
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,16 @@ TRUTH_MODEL = "ground_truth"
 MAP_FRAME = "map"
 
 _ROOM_SPACING_M = 14.0
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "duration_s": (0.001, 86_400),
+    "rate_hz": (0.01, 1_000),
+    "width": (16, 8_192),
+    "height": (16, 8_192),
+    "fov_deg": (1, 179),
+    "people": (0, 64),
+    "cameras": (1, 64),
+    "seed": (0, 2**31 - 1),
+}
 
 
 @dataclass(frozen=True)
@@ -47,17 +58,17 @@ class SceneBagConfig:
     Attributes:
         duration_s: length, seconds; also of the scene.
         rate_hz: images a second of each camera.
-        width: of the images, pixels.
-        height: of the images, pixels.
+        width: width of the images, pixels.
+        height: height of the images, pixels.
         fov_deg: horizontal field of view, degrees.
-        people: in each room.
+        people: number of people in each room.
         cameras: number of rooms, one camera in each.
         seed: decides everything; the rooms' follow one another.
         image: how images are stored.
         depth: whether there is a depth image for each image.
         camera_motion: what the cameras do.
         lens: distortion model of the cameras, `none` for none.
-        coefficients: of it, in OpenCV's order.
+        coefficients: distortion coefficients, in OpenCV's order.
 
     Raises:
         ValueError: a number that no bag has.
@@ -78,12 +89,15 @@ class SceneBagConfig:
     coefficients: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        numbers = (self.duration_s, self.rate_hz, self.cameras, self.width, self.height)
-        if min(numbers) <= 0 or self.people < 0:
+        for name, (low, high) in _BOUNDS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:  # NaN lies nowhere
+                raise ValueError(
+                    f"{name} must lie between {low:,} and {high:,}, got {value:g}; change it"
+                )
+        if not all(map(math.isfinite, self.coefficients)):
             raise ValueError(
-                "duration, rate, cameras and image size must be positive and people 0 or more, "
-                f"got {self.duration_s:g} s, {self.rate_hz:g} Hz, {self.cameras}, "
-                f"{self.width}x{self.height} and {self.people}; change them"
+                f"the lens's coefficients must be finite, got {self.coefficients}; change them"
             )
 
     @property
@@ -109,10 +123,10 @@ def write_scene_bag(
     """Write a bag.
 
     Args:
-        path: of the bag, which must not exist yet.
-        body: that all people have.
+        path: path of the bag, which must not exist yet.
+        body: body model of all people.
         config: what is in it.
-        kind: of its files.
+        kind: storage format.
         progress: is called with 1 after each image.
 
     Raises:

@@ -28,7 +28,7 @@ class Film:
     """The images of a scene, over and over. State is what was rendered ahead.
 
     Attributes:
-        scene: that is shown.
+        scene: scene to render.
         rate_hz: images a second.
         length: number of images until the first comes again.
     """
@@ -37,7 +37,7 @@ class Film:
         """Prepare.
 
         Args:
-            scene: that is shown.
+            scene: scene to render.
             rate_hz: images a second.
             depth: whether depth images are wanted.
         """
@@ -130,6 +130,7 @@ class Player:
     Attributes:
         shown: how many images were shown.
         dropped: how many images somebody missed.
+        rate_hz: images a second.
     """
 
     def __init__(self, film: Film, host: PlayerHost, duration_s: float = math.inf) -> None:
@@ -141,6 +142,7 @@ class Player:
             duration_s: when to stop, seconds.
         """
         self._film, self._host = film, host
+        self.rate_hz = film.rate_hz
         self._end_ns = duration_s * NS_PER_S
         self._is_set = False
         self.shown = 0

@@ -40,9 +40,9 @@ class SceneTopics:
         """Create the publishers.
 
         Args:
-            node: that publishes.
-            settings: of the camera.
-            camera: of the images.
+            node: publishing node.
+            settings: settings of the synthetic camera.
+            camera: camera model of the images.
         """
         self._node, self._settings, self._camera = node, settings, camera
         self._types: MessageTypes = message_types_from_ros(serialize_message)

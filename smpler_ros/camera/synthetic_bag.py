@@ -12,13 +12,14 @@ from tqdm import tqdm
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
+from smpler_model.commands.command import INTERRUPTED, read_arguments
 from smpler_ros.bags.bag_writer import BAG_FORMATS
 from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the bag that the command line describes; return the exit status."""
-    chosen = build_parser().parse_args(arguments)
+    chosen = read_arguments(build_parser(), arguments)
     names = {field.name for field in fields(SceneBagConfig)}
     given = {name: value for name, value in vars(chosen).items() if name in names}
     try:
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         sys.stderr.write(f"synthetic_bag: interrupted; {chosen.bag} ends there\n")
-        return 130
+        return INTERRUPTED
     sys.stdout.write(f"{chosen.bag}: {total} images\n")
     return 0
 

@@ -17,6 +17,7 @@ from smpler_ros.parameters.ros_parameters import RosParameters
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 REPORT_PERIOD_S = 5.0
+LEAST_SHARE_LEFT_OUT = 0.05  # of the images; fewer are no reason to change anything
 
 
 class SyntheticCamera(ManagedNode):
@@ -143,18 +144,21 @@ class SyntheticCamera(ManagedNode):
         if player is None or player.dropped == self._reported:
             return
         count, self._reported = player.dropped - self._reported, player.dropped
+        due = REPORT_PERIOD_S * player.rate_hz
+        if count < LEAST_SHARE_LEFT_OUT * due:
+            return
         remedy = (
             "set rendering to ahead, or lower rate, people or the size"
             if self._settings.rendering == "live"
             else "lower rate or the size"
         )
         self.get_logger().warning(
-            f"{count} images were left out in {REPORT_PERIOD_S:.0f} s because the processor could "
-            f"not keep up ({player.shown} published so far); {remedy}"
+            f"{count} of {due:.0f} images were left out in {REPORT_PERIOD_S:.0f} s because the "
+            f"processor could not keep up; {remedy}"
         )
 
 
 def main() -> int:
     """Run the node as a process."""
     torch.set_num_threads(1)  # bodies are small, and the cores are wanted by who looks at them
-    return run_node(SyntheticCamera)
+    return run_node(SyntheticCamera, name="synthetic_camera")

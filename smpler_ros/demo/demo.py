@@ -21,10 +21,10 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from smpler_model.bags.reader import open_bag
-from smpler_model.source import Source, SourceError
+from smpler_model.commands.command import INTERRUPTED, read_arguments
+from smpler_model.source import Source, SourceError, camera_number
 from smpler_model.sources import IMAGE_SUFFIXES, open_source
 from smpler_ros.bags.bag_writer import BagWriter
-from smpler_ros.bags.evaluate_bag import INTERRUPTED
 from smpler_ros.bags.evaluate_bag import main as evaluate_bag
 from smpler_ros.bags.run_files import BAG, REPORT, SUMMARY
 from smpler_ros.demo.contact_sheet import write_contact_sheet
@@ -120,7 +120,7 @@ def record(options: argparse.Namespace, source: Source | None, detector: str) ->
             processes.append(stack.enter_context(running("smpler_ros.synthetic_camera", *camera)))
         session = DemoRun(stack.enter_context(BagWriter(options.output / RECORDED)), source)
         stack.callback(session.close)
-        ends_itself = source is not None and not options.input.isdigit()
+        ends_itself = source is not None and camera_number(options.input) is None
         session.run(float("inf") if ends_itself else options.seconds, processes)
 
 
@@ -219,7 +219,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=10.0, help="synthetic images a second")
     parser.add_argument("--people", type=int, default=2, help="in the synthetic room")
     parser.add_argument("--detector", default="", help="motion, or full_image for an image")
-    options = parser.parse_args()
+    options = read_arguments(parser, None)
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     for variable in FASTDDS_VARIABLES:
         os.environ.setdefault(variable, str(FASTDDS_PROFILE))

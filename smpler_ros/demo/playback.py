@@ -32,8 +32,8 @@ class Playback(Node):
         """Begin.
 
         Args:
-            source: of the frames.
-            frame_id: of frames that have none.
+            source: source of the frames.
+            frame_id: frame id for frames without one.
         """
         super().__init__("playback")
         self._types = message_types_from_ros(serialize_message)

@@ -23,7 +23,7 @@ class Recorder(Node):
         """Subscribe.
 
         Args:
-            writer: that takes the messages.
+            writer: writer of the bag.
             topics: full names of message types, such as `sensor_msgs/msg/Image`, by topic.
         """
         super().__init__("recorder")

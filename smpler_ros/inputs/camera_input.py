@@ -11,7 +11,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from smpler_model.cameras.messages import CameraInfos, stamp_ns_of
 from smpler_ros.inputs.adaptive_subscription import FittingSubscription
-from smpler_ros.inputs.missing_data import SILENCE_S, explain_missing_partner, explain_silence
+from smpler_ros.inputs.missing_data import explain_missing_partner, explain_silence
+from smpler_ros.inputs.reception import SILENCE_S, Reception, Share
 from smpler_ros.inputs.stamp_pairing import Found, Pairing, Partner
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.message_types import Message, import_message_class
@@ -80,8 +81,8 @@ class CameraInput:
         """Join the topics.
 
         Args:
-            node: that listens.
-            namespace: of the camera, relative to the node's; empty for the node's own.
+            node: subscribing node.
+            namespace: namespace of the camera, relative to the node's; empty for the node's own.
             config: which topics there are.
             store: gets every image, with what belongs to it.
             lose: called for every image that is dropped because its detections did not come.
@@ -99,7 +100,6 @@ class CameraInput:
         self._camera_infos = CameraInfos()
         self._first_arrival_s: float | None = None
         self._held: Message | None = None
-        self._last_arrival_s = time.monotonic()
         self._pairing: Pairing[Message] = Pairing(
             config.partners(), round(config.tolerance_s * 1e9), self._emit, self._lose
         )
@@ -113,6 +113,8 @@ class CameraInput:
         image = node.resolve_topic_name(join_names(namespace, "image"))  # remapped, then extended
         topic = compressed_topic(image) if config.compressed else image
         kind = CompressedImage if config.compressed else Image
+        self._reception = Reception(node.resolve_topic_name(topic))
+        self._shares = {name: Share() for name in kinds}
         self._images = FittingSubscription(node, topic, kind, self._store_image)
         self._timer = create_steady_timer(node, CHECK_PERIOD_S, self._check)
         node.get_logger().info(f"waiting for images on {self._images.topic}")
@@ -137,9 +139,9 @@ class CameraInput:
         self._release()
 
     def _store_image(self, message: Message) -> None:
-        self._last_arrival_s = time.monotonic()
+        self._reception.take(getattr(message, "width", 0), getattr(message, "height", 0))
         if self._first_arrival_s is None:
-            self._first_arrival_s = self._last_arrival_s
+            self._first_arrival_s = time.monotonic()
             self._last_fit_s = dict.fromkeys(self._last_fit_s, self._first_arrival_s)
         if not stamp_ns_of(message):
             self._stamp_with_arrival(message)
@@ -183,6 +185,8 @@ class CameraInput:
     def _note_fits(self, partners: Found[Message]) -> None:
         now = time.monotonic()
         self._last_fit_s |= {name: now for name, found in partners.items() if found is not None}
+        for name, found in partners.items():
+            self._shares[name].take(fits=found is not None)
 
     def _check(self) -> None:
         if self._has_waited():
@@ -191,8 +195,9 @@ class CameraInput:
         self._calibrations.adapt()
         publishers = self._images.adapt()
         now = time.monotonic()
-        if now - self._last_arrival_s > SILENCE_S:
-            self._last_arrival_s = now
+        if news := self._reception.news():
+            self._node.get_logger().info(news)
+        if self._reception.is_silent():
             # What belongs to images is not missed before they come.
             self._last_fit_s = dict.fromkeys(self._last_fit_s, now)
             compressed = compressed_topic(self._images.topic)
@@ -210,9 +215,13 @@ class CameraInput:
     def _check_partner(self, name: str, subscription: FittingSubscription, now: float) -> None:
         """Say why images go without something that belongs to them."""
         publishers = subscription.adapt()
+        share = self._shares[name]
+        if share.changed():
+            self._say_share(name, *share.counts())
         if now - self._last_fit_s[name] <= SILENCE_S:
             return
         self._last_fit_s[name] = now
+        share.miss()
         gap_ns = self._pairing.gap_ns(name)
         self._node.get_logger().warning(
             explain_missing_partner(
@@ -224,6 +233,17 @@ class CameraInput:
                 gap_s=None if gap_ns is None else gap_ns / 1e9,
             )
         )
+
+    def _say_share(self, name: str, having: int, images: int) -> None:
+        log = self._node.get_logger()
+        if not self._shares[name].is_low:
+            log.info(f"{name} is back: {having} of the last {images} images have it")
+        else:
+            log.warning(
+                f"only {having} of the last {images} images came with {name}, "
+                f"{CONSEQUENCES[name]}: large messages are lost on their way where they are sent "
+                "best effort; send it reliably, or give its sender config/fastdds.xml"
+            )
 
 
 def compressed_topic(image: str) -> str:

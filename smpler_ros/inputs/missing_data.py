@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-SILENCE_S = 5.0
+from smpler_ros.inputs.reception import SILENCE_S
 
 
 def explain_silence(
@@ -18,7 +18,7 @@ def explain_silence(
     Args:
         topic: where images are expected.
         expected: their type, such as `sensor_msgs/msg/Image`.
-        publishers: on the topic.
+        publishers: publishers on the topic.
         elsewhere: topic of the same images, compressed, if it is published.
     """
     silent = f"no image on {topic} for {SILENCE_S:.0f} s"
@@ -29,8 +29,8 @@ def explain_silence(
         )
     if not publishers:
         return (
-            f"{silent} and nobody publishes it: start the camera or remap the topic (--ros-args "
-            "-r image:=/your/topic)"
+            f"{silent} and nobody publishes it: start the camera, or name its topic "
+            f"({_how_to_name('image')})"
         )
     remedy = "check that the camera is running"
     if any(publisher.topic_type != expected for publisher in publishers):
@@ -50,10 +50,10 @@ def explain_missing_partner(
     """Return a sentence on why images may go without what belongs to them.
 
     Args:
-        name: of what belongs to them, `depth` for instance.
+        name: name of the paired input, for instance `depth`.
         topic: where it is expected.
         expected: its type.
-        publishers: on the topic.
+        publishers: publishers on the topic.
         consequence: what happens to these images.
         gap_s: how far the stamp of the last one that came is from that of an image that waits,
             negative if it is older than all of these; None if none came.
@@ -61,8 +61,8 @@ def explain_missing_partner(
     silent = f"no {name} on {topic} fitted an image for {SILENCE_S:.0f} s, {consequence}"
     if not publishers:
         return (
-            f"{silent}: nobody publishes it; start its publisher or remap the topic (--ros-args "
-            f"-r {name}:=/your/topic)"
+            f"{silent}: nobody publishes it; start its publisher, or name its topic "
+            f"({_how_to_name(name)})"
         )
     if any(publisher.topic_type != expected for publisher in publishers):
         return f"{silent}: expected {expected} of {describe_publishers(publishers)}; publish that"
@@ -89,4 +89,11 @@ def describe_publishers(publishers: Sequence[TopicEndpointInfo]) -> str:
         f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name} ({publisher.topic_type}, "
         f"{publisher.qos_profile.reliability.name.lower()})"
         for publisher in publishers
+    )
+
+
+def _how_to_name(topic: str) -> str:
+    """Return how a topic is named to the launch files and to the node's program."""
+    return (
+        f"{topic}:=/your/topic with ros2 launch, --ros-args -r {topic}:=/your/topic with ros2 run"
     )

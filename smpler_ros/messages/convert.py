@@ -5,6 +5,8 @@ and it needs no ROS installation. Images, calibration and depth are read by
 `smpler_model.cameras.messages`.
 """
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -16,6 +18,7 @@ from smpler_model.frames import FrameResult, People
 from smpler_ros.messages.message_types import Message, MessageTypes
 
 _JOINTS = len(SMPL_JOINTS)
+_JOINT_FRAME = re.compile(rf".*person_\d+/(?:{'|'.join(SMPL_JOINTS)})")
 
 
 def time_message(types: MessageTypes, stamp_ns: int) -> Message:
@@ -102,7 +105,7 @@ def transforms_message(
         types: the message classes.
         header: the image's.
         people: who was found.
-        prefix: of all frame names.
+        prefix: prefix of all frame names.
     """
     translations, rotations = parent_from_joint(people)
     quaternions = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat()
@@ -121,6 +124,11 @@ def transforms_message(
         set_transform(transform.transform, numbers)
         transforms.append(transform)
     return types.tf_message(transforms=transforms)
+
+
+def is_joint_frame(name: str) -> bool:
+    """Tell whether `transforms_message` gives frames such names, with whatever prefix."""
+    return _JOINT_FRAME.fullmatch(name) is not None
 
 
 def parent_from_joint(people: People) -> tuple[Floats, NDArray[np.float64]]:

@@ -8,6 +8,7 @@ Differs: the image of a body (`cropped`) is not sent, and neither are its joint 
 REP's angles about fixed axes do not hold SMPL's.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ SKELETON_JOINTS = (
 
 # REP 155: x points out of the belly, z to the head. SMPL's pelvis: x to the left, y up, z forward.
 _PELVIS_FROM_BODY = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
+_BODY_FRAME = re.compile(r"body_p\d+")
 _HIPS = [SMPL_JOINTS.index("left_hip"), SMPL_JOINTS.index("right_hip")]
 
 
@@ -121,6 +123,11 @@ def body_transforms(types: MessageTypes, header: Message, people: People) -> Mes
         set_transform(transform.transform, values)
         transforms.append(transform)
     return types.tf_message(transforms=transforms)
+
+
+def is_body_frame(name: str) -> bool:
+    """Tell whether `body_transforms` gives frames such names."""
+    return _BODY_FRAME.fullmatch(name) is not None
 
 
 def _normalize(pixels: Floats, camera: Camera) -> Floats:

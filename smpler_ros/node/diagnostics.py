@@ -6,6 +6,7 @@ import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
+from smpler_ros.inputs.reception import LEAST_SHARE
 from smpler_ros.node.statistics import CameraReport
 
 MIB = 1024**2
@@ -17,10 +18,10 @@ def diagnostic_array(
     """Return one status a camera.
 
     Args:
-        header: with the present time.
+        header: header with the current time.
         node: full name of the node.
-        reports: by camera.
-        fixed: what does not change, such as model and detector, by name.
+        reports: statistics by camera.
+        fixed: constant values by name, such as model and detector.
     """
     return DiagnosticArray(
         header=header,
@@ -43,6 +44,12 @@ def judge(report: CameraReport) -> tuple[bytes, str]:
         return DiagnosticStatus.STALE, "no images"
     if report.without_detections == report.received:
         return DiagnosticStatus.WARN, "no detections that fit an image: images are dropped"
+    if report.depth_share is not None and report.depth_share < LEAST_SHARE:
+        share = f"{100 * report.depth_share:.0f} % of images"
+        return DiagnosticStatus.WARN, f"depth came with {share}: distances jump"
+    if report.people_left_out:
+        left_out = f"{report.people_left_out} people were seen and left out; the log says why"
+        return DiagnosticStatus.WARN, left_out
     return DiagnosticStatus.OK, f"{report.people} people at {report.rate_hz:.1f} Hz"
 
 
@@ -57,8 +64,12 @@ def _status(
         "images failed": str(report.failed),
         "images without detections": str(report.without_detections),
         "images without depth": str(report.without_depth),
+        "images with depth (%)": (
+            "" if report.depth_share is None else f"{100 * report.depth_share:.0f}"
+        ),
         "boxes left out": str(report.boxes_left_out),
         "people": str(report.people),
+        "people left out": str(report.people_left_out),
         "age of people (ms)": f"{report.age_ms:.1f}",
         **{f"{step} (ms)": f"{ms:.2f}" for step, ms in report.steps_ms.items()},
         "last error": report.last_error,

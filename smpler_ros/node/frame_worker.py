@@ -78,7 +78,7 @@ class FrameWorker:
         """Find the people in the newest image of each camera.
 
         Args:
-            arrivals: by camera.
+            arrivals: newest images by camera.
             mesh: cameras of whose people the surface is computed.
 
         Returns:
@@ -95,12 +95,11 @@ class FrameWorker:
             except Exception as error:
                 self._fail(name, error)
             times_ms[name] = {"read": 1e3 * (time.perf_counter() - began)}
-        try:
-            results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
-        except Exception as error:
-            for name in frames:
-                self._fail(name, error)
-            return {}
+        results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
+        for name, result in results.items():
+            self._statistics.leave_out(name, len(result.left_out))
+            for sentence in dict.fromkeys(result.left_out):
+                self._report(name, sentence)
         return {
             name: (
                 frames[name],

@@ -39,7 +39,12 @@ class ManagedNode(LifecycleNode):
         """Stop threads and release what was opened; the node is destroyed afterwards."""
 
 
-def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
+def run_node(
+    create: Callable[[], ManagedNode],
+    arguments: Sequence[str] | None = None,
+    *,
+    name: str = "smpler_ros",
+) -> int:
     """Create a node, start it, spin until a signal or a shutdown, close it.
 
     The executor runs in a thread of its own and rclpy's signal handlers stay off: a signal then
@@ -49,6 +54,7 @@ def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None 
     Args:
         create: Creates the node.
         arguments: Command line, for remappings and parameters; that of the process by default.
+        name: name of the node, for the error message if it cannot be created.
 
     Returns:
         The exit status: 1 when the node could not start, or a callback failed.
@@ -61,7 +67,7 @@ def run_node(create: Callable[[], ManagedNode], arguments: Sequence[str] | None 
         )
         node = create()
     except (ValueError, ParameterException, RuntimeError) as error:
-        get_logger("smpler_ros").fatal(f"the node cannot start: {error}")
+        get_logger(name).fatal(f"the node cannot start: {error}")
         rclpy.try_shutdown()
         return 1
     went_well = signals.end(node.start) and (signals.came or _spin(node, signals.stop))

@@ -41,8 +41,8 @@ class Published:
     """What was published of an image.
 
     Attributes:
-        people: how many.
-        stamp_ns: the image's.
+        people: number of people.
+        stamp_ns: timestamp of the image.
         age_ms: time from that stamp until the people were published.
         steps_ms: time of every step.
     """
@@ -59,7 +59,7 @@ class Session:
     Attributes:
         cameras: names of all cameras.
         device: the network's.
-        statistics: of all cameras.
+        statistics: statistics of all cameras.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Session:
         """Load what the settings name, and create the publishers.
 
         Args:
-            node: that publishes.
-            settings: of the node.
+            node: publishing node.
+            settings: settings of the node.
             report: gets a camera's name and a sentence.
 
         Raises:

@@ -95,6 +95,8 @@ class SmplerNode(ManagedNode):
         return SUCCESS
 
     def _configure(self) -> None:
+        model, detector = self._settings.model, self._settings.detector
+        self.get_logger().info(f"loading the model {model} and the detector {detector}")
         self._session = Session(self, self._settings, self._report)
 
     def _join_cameras(self) -> None:
@@ -114,8 +116,8 @@ class SmplerNode(ManagedNode):
     def _store_for(self, name: str) -> Callable[[Arrival], None]:
         def store(arrival: Arrival) -> None:
             if self._session is not None:
-                without_depth = self._settings.use_depth and arrival.depth is None
-                self._session.statistics.receive(name, without_depth=without_depth)
+                has_depth = arrival.depth is not None if self._settings.use_depth else None
+                self._session.statistics.receive(name, has_depth=has_depth)
             self._inbox.put(name, arrival)
 
         return store
@@ -199,4 +201,4 @@ class SmplerNode(ManagedNode):
 
 def main() -> int:
     """Run the node as a process."""
-    return run_node(SmplerNode)
+    return run_node(SmplerNode, name="smpler_node")

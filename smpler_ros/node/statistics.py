@@ -17,14 +17,17 @@ class CameraReport:
 
     Attributes:
         received: images that came.
-        processed: of these, images whose people were published.
+        processed: received images whose people were published.
         dropped: images that a newer one replaced before their turn.
         failed: images that could not be processed.
         without_detections: images that were dropped because their detections did not come.
         without_depth: images that went without the depth that was asked for.
-        boxes_left_out: of `detections`, because they are not finite or have no area.
-        rate_hz: of processed images.
-        people: in the last image.
+        depth_share: share of the last hundred images with depth, 0 to 1; None where it is not
+            asked for or none came.
+        people_left_out: people who were seen in processed images and are not in the results.
+        boxes_left_out: boxes in `detections` that are not finite or have no area.
+        rate_hz: rate of processed images.
+        people: number of people in the last image; 0 while no images arrive.
         age_ms: mean time from an image's stamp until its people were published.
         steps_ms: mean time of every step.
         last_error: the last fault; empty if there was none yet.
@@ -37,6 +40,8 @@ class CameraReport:
     failed: int
     without_detections: int
     without_depth: int
+    depth_share: float | None
+    people_left_out: int
     boxes_left_out: int
     rate_hz: float
     people: int
@@ -53,9 +58,11 @@ class _Counts:
     failed: int = 0
     without_detections: int = 0
     without_depth: int = 0
+    people_left_out: int = 0
     boxes_left_out: int = 0
     people: int = 0
     last_error: str = ""
+    depths: deque[bool] = field(default_factory=lambda: deque(maxlen=_WINDOW))
     ages_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW))
     steps_ms: deque[Mapping[str, float]] = field(default_factory=lambda: deque(maxlen=_WINDOW))
 
@@ -74,11 +81,14 @@ class Statistics:
         with self._lock:
             self._counts.setdefault(name, _Counts())
 
-    def receive(self, name: str, *, without_depth: bool = False) -> None:
-        """Count an image that came; without the depth that was asked for, if that is so."""
+    def receive(self, name: str, *, has_depth: bool | None = None) -> None:
+        """Count an image that came, and whether it has depth; None where that is not asked for."""
         with self._lock:
-            self._counts[name].received += 1
-            self._counts[name].without_depth += without_depth
+            counts = self._counts[name]
+            counts.received += 1
+            if has_depth is not None:
+                counts.without_depth += not has_depth
+                counts.depths.append(has_depth)
 
     def lose(self, name: str) -> None:
         """Count an image that came and was dropped: its detections did not come."""
@@ -102,6 +112,11 @@ class Statistics:
             counts.ages_ms.append(age_ms)
             counts.steps_ms.append(dict(steps_ms))
 
+    def leave_out(self, name: str, people: int) -> None:
+        """Count people who were seen in an image and are not in its results."""
+        with self._lock:
+            self._counts[name].people_left_out += people
+
     def fail(self, name: str, error: str) -> None:
         """Count an image that could not be processed."""
         with self._lock:
@@ -112,7 +127,7 @@ class Statistics:
         """Return what happened since the last report.
 
         Args:
-            dropped: by camera, images that were replaced since then.
+            dropped: images replaced since the last report, by camera.
         """
         now = self._clock()
         with self._lock:
@@ -124,16 +139,19 @@ class Statistics:
         self._reported[name] = (now, replace(counts))
         elapsed = now - before_s
         processed = counts.processed - before.processed
+        received = counts.received - before.received
         return CameraReport(
-            received=counts.received - before.received,
+            received=received,
             processed=processed,
             dropped=dropped,
             failed=counts.failed - before.failed,
             without_detections=counts.without_detections - before.without_detections,
             without_depth=counts.without_depth - before.without_depth,
+            depth_share=sum(counts.depths) / len(counts.depths) if counts.depths else None,
+            people_left_out=counts.people_left_out - before.people_left_out,
             boxes_left_out=counts.boxes_left_out - before.boxes_left_out,
             rate_hz=processed / elapsed if elapsed > 0 else 0.0,
-            people=counts.people,
+            people=counts.people if received or processed else 0,
             age_ms=_mean(counts.ages_ms),
             steps_ms=_mean_steps(counts.steps_ms),
             last_error=counts.last_error,

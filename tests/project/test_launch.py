@@ -156,6 +156,22 @@ def test_the_camera_s_driver_decides_the_topics(
 
 
 @needs_launch
+def test_a_parameter_file_that_is_not_there_is_refused() -> None:
+    from launch import LaunchContext
+
+    camera, context = load(ROOT / "launch" / "camera.launch.py"), LaunchContext()
+    values = {name: default or "" for name, default, _ in camera.ARGUMENTS}
+    context.launch_configurations.update(values | {"driver": "none", "params_file": "nofile.yaml"})
+    with pytest.raises(ValueError, match="params_file must be a parameter file, got 'nofile"):
+        camera.camera_actions(context)
+    demo, context = load(ROOT / "launch" / "demo.launch.py"), LaunchContext()
+    given = dict.fromkeys(("people", "rate", "seed"), "")
+    context.launch_configurations.update(given | {"camera_params_file": "nofile.yaml"})
+    with pytest.raises(ValueError, match="camera_params_file must be a parameter file, got 'nof"):
+        demo.camera_actions(context)
+
+
+@needs_launch
 def test_a_driver_that_is_not_known_must_name_its_program() -> None:
     module = load(ROOT / "launch" / "camera.launch.py")
     with pytest.raises(ValueError, match="got 'other'; name its program"):

@@ -33,7 +33,7 @@ from tests.ros.peer import Peer
             "no depth on /depth fitted an image for 5 s, people are placed without it: nobody "
             "publishes it",
             "images without depth",
-            DiagnosticStatus.OK,
+            DiagnosticStatus.WARN,
         ),
     ],
 )

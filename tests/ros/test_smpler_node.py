@@ -62,6 +62,26 @@ def test_stops_cleanly_on_a_signal(
     assert seconds < 5.0
 
 
+def test_stops_while_it_loads(ros_domain: int, start_node: StartNode) -> None:
+    with start_node() as node:
+        node.wait_for("loading the model")
+        status, output, seconds = node.stop()
+    assert (status, "Traceback" in output, "waiting for images" in output) == (0, False, False)
+    assert seconds < 5.0
+
+
+def test_stops_while_a_lifecycle_manager_has_it_load(peer: Peer, start_node: StartNode) -> None:
+    with start_node(autostart=False) as node:
+        client = peer.node.create_client(ChangeState, "/smpler_node/change_state")
+        peer.spin_until(client.service_is_ready)
+        transition = Transition(id=Transition.TRANSITION_CONFIGURE)
+        client.call_async(ChangeState.Request(transition=transition))
+        peer.spin_until(lambda: "loading the model" in node.output)
+        status, output, seconds = node.stop()
+    assert (status, "Traceback" in output) == (0, False)
+    assert seconds < 5.0
+
+
 def test_stops_cleanly_while_images_stream(peer: Peer, start_node: StartNode) -> None:
     with start_node() as node:
         peer.wait_for_node()

@@ -2,11 +2,8 @@
 
 import errno
 import os
-import resource
 import stat
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -20,17 +17,7 @@ from smpler_model.atomic_files import (
     write_atomically,
     write_text_atomically,
 )
-
-
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """Let no file of this process become larger, as on a disk that is nearly full."""
-    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, usual[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+from tests.full_disk import room_for
 
 
 def names_in(folder: Path) -> list[str]:

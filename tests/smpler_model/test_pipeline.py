@@ -15,8 +15,8 @@ from smpler_model.detectors.detector import (
     GivenBoxes,
     detections_from,
 )
-from smpler_model.frames import Frame, FrameResult, TranslationSource
-from smpler_model.inference.estimator import Estimator
+from smpler_model.frames import Frame, FrameResult, People, TranslationSource
+from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
@@ -185,6 +185,192 @@ def test_a_failing_detector_costs_its_own_camera_only(estimator: Estimator) -> N
     with pytest.raises(RuntimeError, match="out of order"):
         pipeline.process_batch(frames)
     assert pipeline.process_batch({"a": frame(1)}, report=lambda n, e: None) == {}
+
+
+STEPS = ("track", "crop", "estimate", "place", "smooth", "pose", "add_mesh")
+BROKEN = replace(CAMERA, fx=299.0)
+"""The camera whose frames cannot be processed."""
+
+
+def is_broken(value: object) -> bool:
+    """Tell of what a step is given whether it is of the broken camera."""
+    if isinstance(value, Frame):
+        return value.camera == BROKEN
+    if isinstance(value, People):
+        return bool((value.boxes_xyxy[:, 0] == 7).any())
+    return value is BROKEN or (
+        isinstance(value, np.ndarray) and bool((value == 0).all((1, 2, 3)).any())
+    )
+
+
+def break_step(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
+    """Let a method fail for the broken camera, whatever it does."""
+    method = getattr(owner, name)
+
+    def step(self: object, *arguments: object) -> object:
+        if any(map(is_broken, arguments)):
+            raise RuntimeError(f"{name} is out of order")
+        return method(self, *arguments)
+
+    monkeypatch.setattr(owner, name, step)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_camera_that_fails_at_any_step_costs_the_others_nothing(
+    create: Callable[[], Pipeline], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    cameras = {"a": CAMERA, "b": BROKEN, "c": replace(CAMERA, fx=305.0)}
+    boxes = {name: np.array(BOXES) for name in cameras}
+    boxes["b"][0, 0] = 7
+
+    def exchange(pipeline: Pipeline, index: int, names: str) -> dict[str, FrameResult]:
+        frames = {}
+        for seed, name in enumerate("abc"):
+            detector = pipeline.camera_state(name).detector
+            assert isinstance(detector, GivenBoxes)
+            detector.give(detections_from(boxes[name]))
+            frames[name] = frame(index, cameras[name], seed)
+            if name == "b":
+                frames[name].rgb[:] = 0
+        batch = {name: frames[name] for name in names}
+        return pipeline.process_batch(
+            batch, mesh=True, report=lambda n, e: said.append((n, str(e)))
+        )
+
+    said: list[tuple[str, str]] = []
+    sound = create()
+    expected = [exchange(sound, index, "ac") for index in range(4)]
+    assert not said
+    owner = Estimator if step == "estimate" else Pipeline
+    name = step if step == "estimate" else f"_{step}"
+    break_step(monkeypatch, owner, name)
+    pipeline = create()
+    for index in range(4):
+        results = exchange(pipeline, index, "abc")
+        assert sorted(results) == ["a", "c"]
+        assert said[index:] == [("b", f"{name} is out of order")]
+        for other in "ac":
+            assert len(results[other].people) == 2
+            assert_same(results[other], expected[index][other], ids=False)
+    monkeypatch.undo()
+    assert len(exchange(pipeline, 4, "abc")["b"].people) == 2
+
+
+class Poisoned(Estimator):
+    """Says of the first person of every batch what is not finite, or no rotation."""
+
+    value = np.nan
+    field = "rotations"
+
+    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+        estimates = super().estimate(crops)
+        getattr(estimates, self.field)[:1] = self.value
+        return estimates
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rotations", np.nan),
+        ("rotations", 0.0),
+        ("betas", np.inf),
+        ("joints_m", np.nan),
+        ("keypoints", np.nan),
+        ("keypoints", 1e9),
+    ],
+)
+def test_a_person_who_is_not_finite_costs_nobody_else(
+    nano: Smpler, field: str, value: float
+) -> None:
+    poisoned = Poisoned(nano)
+    poisoned.field, poisoned.value = field, value
+    pipeline, sound = (Pipeline(each, GivenBoxes, AT_ONCE) for each in (poisoned, Estimator(nano)))
+    for index in range(3):
+        frames = {name: frame(index) for name in "ab"}
+        results = []
+        for each in (pipeline, sound):
+            for name in frames:
+                give(each, name)
+            results.append(each.process_batch(frames, mesh=True))
+        got, expected = results
+        if value == 1e9:  # it is finite, and far beside any image
+            assert np.isfinite(got["a"].people.joints_m).all()
+        else:
+            assert got["a"].people.ids.tolist() == expected["a"].people.ids.tolist()[1:]
+            (sentence,) = got["a"].left_out
+            assert sentence.startswith("a person was left out")
+        np.testing.assert_allclose(
+            got["a"].people.joints_m[-1], expected["a"].people.joints_m[1], atol=1e-5
+        )
+        assert got["b"].left_out == ()
+        assert_same(got["b"], expected["b"])
+
+
+def test_one_keypoint_that_is_not_finite_is_not_missed(nano: Smpler) -> None:
+    class OneJoint(Estimator):
+        def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+            estimates = super().estimate(crops)
+            estimates.keypoints[:, 7] = np.nan
+            return estimates
+
+    (result,) = run(Pipeline(OneJoint(nano), GivenBoxes, AT_ONCE), [frame(0)])
+    assert len(result.people) == 2
+    assert np.isfinite(result.people.joints_m).all()
+
+
+HUGE = 1e300
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        [np.nan, 10, 90, 200],
+        [20, 10, np.inf, 200],
+        [20, 10, 20, 200],
+        [90, 10, 20, 200],
+        [-HUGE, -HUGE, HUGE, HUGE],
+        [1e6, 10, 1e6 + 50, 200],
+    ],
+)
+def test_a_box_with_nobody_in_it_is_left_out_and_forgotten(
+    create: Callable[[], Pipeline], box: list[float]
+) -> None:
+    pipeline, sound = create(), create()
+    for index in range(3):
+        for each, boxes in ((pipeline, [box, *BOXES]), (sound, BOXES)):
+            detector = each.camera_state("").detector
+            assert isinstance(detector, GivenBoxes)
+            detector.give(detections_from(boxes))
+        got, expected = (each.process(frame(index)) for each in (pipeline, sound))
+        assert_same(got, expected)
+        (sentence,) = got.left_out
+        assert "a box was left out" in sentence
+
+
+def test_a_tracker_that_failed_starts_anew(
+    create: Callable[[], Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = create()
+    (first,) = run(pipeline, [frame(0)])
+    library = pipeline.camera_state("").tracker._library
+    monkeypatch.setattr(library, "update", lambda *_, **__: 1 / 0)
+    give(pipeline, "")
+    with pytest.raises(ZeroDivisionError):
+        pipeline.process(frame(1))
+    (last,) = run(pipeline, [frame(2)])
+    assert len(last.people) == 2
+    assert not set(first.people.ids) & set(last.people.ids)
+
+
+@pytest.mark.parametrize("lens", [(-0.6, 0, 0, 0), (-0.3, 0, 0, 0)])
+def test_people_where_the_lens_shows_nothing_are_turned_and_placed_or_left_out(
+    estimator: Estimator, lens: tuple[float, ...]
+) -> None:
+    pipeline = Pipeline(estimator, FullImageDetector, AT_ONCE)
+    dark = Camera(320, 240, 60.0, 60.0, 400.0, 120.0, "equidistant", lens)
+    result = pipeline.process(frame(0, dark), mesh=True)
+    assert len(result.people) + len(result.left_out) == 1
+    assert np.isfinite(result.people.joints_m).all()
 
 
 def test_the_largest_people_are_kept(estimator: Estimator) -> None:

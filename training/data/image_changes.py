@@ -1,7 +1,13 @@
 """Changes of images alone, which leave labels as they are."""
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
+
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in what the eye takes for brightness, as in JPEG."""
+
+_COARSEST = 4.0
 
 
 def tint(images: Tensor, generator: Generator, colour: float) -> Tensor:
@@ -9,7 +15,7 @@ def tint(images: Tensor, generator: Generator, colour: float) -> Tensor:
 
     Args:
         images: not changed.
-        generator: on the CPU.
+        generator: generator on the CPU.
         colour: greatest change, as a share.
     """
     gain = 1 + colour * (2 * torch.rand(len(images), 3, 1, 1, generator=generator) - 1)
@@ -21,7 +27,7 @@ def blank(images: Tensor, generator: Generator, share: float) -> Tensor:
 
     Args:
         images: not changed.
-        generator: on the CPU.
+        generator: generator on the CPU.
         share: probability that an image loses a rectangle.
     """
     b, _, _, side = images.shape
@@ -34,3 +40,36 @@ def blank(images: Tensor, generator: Generator, share: float) -> Tensor:
     hole = (across[:, None, :] & down[:, :, None] & chosen[:, None, None])[:, None]
     plain = 255 * torch.rand(b, 3, 1, 1, generator=generator)
     return torch.where(hole, plain, images)
+
+
+def drain(images: Tensor, generator: Generator, share: float) -> Tensor:
+    """Return (b, 3, s, s) images, some without colours.
+
+    Args:
+        images: not changed.
+        generator: generator on the CPU.
+        share: probability that an image loses its colours.
+    """
+    chosen = torch.rand(len(images), generator=generator) < share
+    grey = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+    return torch.where(chosen[:, None, None, None], grey, images)
+
+
+def coarsen(images: Tensor, generator: Generator, share: float) -> Tensor:
+    """Return (b, 3, s, s) images, some as if from far away: enlarged from fewer pixels.
+
+    Args:
+        images: not changed.
+        generator: generator on the CPU.
+        share: probability that an image is coarser, up to four times.
+    """
+    chosen = (torch.rand(len(images), generator=generator) < share).nonzero()[:, 0]
+    factor = 1 + (_COARSEST - 1) * float(torch.rand(1, generator=generator))
+    if not len(chosen):
+        return images
+    side = images.shape[-1]
+    fewer = max(2, round(side / factor))
+    small = F.interpolate(images[chosen], size=(fewer, fewer), mode="bilinear", antialias=True)
+    changed = images.clone()
+    changed[chosen] = F.interpolate(small, size=(side, side), mode="bilinear")
+    return changed

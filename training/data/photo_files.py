@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from smpler_model.body.skeleton import H36M_JOINTS, SMPL_JOINTS
 from smpler_model.cameras.crops import CROP_MARGIN
 from training.data.data_settings import PhotoAugmentation
-from training.data.image_changes import blank, tint
+from training.data.image_changes import blank, coarsen, drain, tint
 
 SPLITS = ("train", "validation")
 
@@ -34,6 +34,9 @@ PHOTO_JOINTS = (
 )
 """What may be labelled in photos. On the body, the neck and what follows it up to the nose are
 regressed from the surface, as Human3.6M's joints of that name; the others are SMPL's."""
+
+PHOTO_HIPS = [PHOTO_JOINTS.index(f"{side}_hip") for side in ("left", "right")]
+"""Rows of both hips, whose midpoint is the origin in space."""
 
 LIMB_JOINTS = PHOTO_JOINTS[:12]
 """Those that every data set labels and errors are told of."""
@@ -148,9 +151,9 @@ class PhotoFiles:
 
         Args:
             rows: which.
-            side: of the crops, pixels.
+            side: side of the crops, pixels.
             augmentation: how much they are changed.
-            generator: on the CPU.
+            generator: generator on the CPU.
         """
         window = draw_window(len(rows), augmentation, generator)
         cropped = cut(self._whole(rows), side, window)
@@ -163,6 +166,8 @@ class PhotoFiles:
             )
         )
         images = tint(mixed.images, generator, augmentation.colour)
+        images = drain(images, generator, augmentation.grey)
+        images = coarsen(images, generator, augmentation.coarse)
         return replace(mixed, images=blank(images, generator, augmentation.cutout))
 
     def _whole(self, rows: Tensor) -> Photos:
@@ -232,8 +237,8 @@ def cut(photos: Photos, side: int, windows: Windows) -> Photos:
 
     Args:
         photos: whole squares.
-        side: of the crops, pixels.
-        windows: of each.
+        side: side of the crops, pixels.
+        windows: crop windows of each photo.
     """
     scaled = windows.halves[:, None, None] * windows.turns
     square_from_crop = torch.cat((scaled, windows.centres[..., None]), 2)  # (b, 2, 3)

@@ -22,8 +22,8 @@ class Processes:
 
     Attributes:
         rank: its number, from 0.
-        count: of all processes.
-        device: that it computes on.
+        count: number of processes (world size).
+        device: device of this process.
     """
 
     rank: int = 0
@@ -58,7 +58,7 @@ class Processes:
                 dist.broadcast(tensor, 0)
 
     def wait(self) -> None:
-        """Go on when all are here."""
+        """Wait until all processes are here."""
         if self.count > 1:
             dist.barrier()
 
@@ -70,10 +70,17 @@ def join_processes(device: Device = "auto") -> Iterator[Processes]:
     GPUs talk through NCCL, CPUs through Gloo.
 
     Raises:
-        ValueError: a GPU is asked for where there is none.
+        ValueError: a GPU is asked for where there is none, or srun started several processes that
+            do not know of one another.
     """
     chosen = choose_device(device)
     count = int(os.environ.get("WORLD_SIZE", "1"))
+    tasks = int(os.environ.get("SLURM_NTASKS", "1"))
+    if "WORLD_SIZE" not in os.environ and "SLURM_PROCID" in os.environ and tasks > 1:
+        raise ValueError(
+            f"processes of one training must come from torchrun, got {tasks} from srun that would "
+            "each train alone; give srun one task a node, with torchrun as its command"
+        )
     if count == 1:
         yield Processes(device=chosen)
         return
@@ -104,6 +111,17 @@ def choose_device(device: Device) -> torch.device:
             "--nproc-per-node"
         )
     return torch.device("cuda", local)
+
+
+def choose_products(*, tf32: bool) -> None:
+    """Choose how GPUs multiply float32 numbers, in the whole process.
+
+    Args:
+        tf32: whether to round factors to 10 bits, which is several times quicker. PyTorch does so
+            in convolutions unless told otherwise.
+    """
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
 class SharedBatchNorm(nn.BatchNorm2d):

@@ -319,3 +319,14 @@ def test_unpacking_leaves_some_space_to_others(
     path.write_bytes(zstd.compress(whole.read_bytes()))
     with pytest.raises(SourceError, match="No space left on device"), open_bag(path):
         pass
+
+
+@pytest.mark.parametrize("form", ["mcap", "sqlite3", "rosbag1"])
+def test_names_of_several_lines_stay_in_one_sentence(tmp_path: Path, form: str) -> None:
+    path = write_bag(tmp_path, camera_messages(2, ros1=form == "rosbag1"), form)
+    file = storage_file(path)
+    file.write_bytes(file.read_bytes().replace(b"/cam/image_raw", b"/cam\nimage\traw"))
+    with open_bag(path) as bag, pytest.raises(SourceError) as raised:
+        bag.choose_camera("/front")
+    assert "\n" not in str(raised.value)
+    assert "\ufffd" in str(raised.value)

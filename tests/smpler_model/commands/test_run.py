@@ -16,6 +16,7 @@ import pytest
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl_file import save_smpl_npz
 from smpler_model.commands.command_line import main
+from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from tests.full_memory import SENTENCE, run_out_after
 from tests.smpler_model.cameras.test_calibration import CALIBRATION
@@ -249,7 +250,7 @@ def test_pictures_of_an_earlier_run_are_not_read_and_replaced(
     kept = Path("out/overlay.png" if given == "out" else "out/overlay/1.png")
     cv2.imwrite(str(kept), picture(0))
     assert main([*command, given, "--overwrite"]) == 1
-    assert "must not be what --overwrite replaces, got" in capsys.readouterr().err
+    assert "must not be what the run replaces, got" in capsys.readouterr().err
     assert kept.is_file()
 
 
@@ -288,3 +289,49 @@ def test_ctrl_c_keeps_what_was_computed(command: list[str], here: Path) -> None:
     count = len(lines_of(here / "out"))
     assert 3 < count < 2000
     assert abs(frames_of(Path("out/overlay.mp4")) - count) <= 1
+
+
+def fail_at(monkeypatch: pytest.MonkeyPatch, frames: set[int]) -> None:
+    """Let the network fail, and then say nothing finite, at the frames of these numbers."""
+    estimate, calls = Estimator.estimate, iter(range(100))
+
+    def fail(self: Estimator, crops: np.ndarray) -> Estimates:
+        index = next(calls)
+        if index in frames:
+            raise RuntimeError("out of order")
+        estimates = estimate(self, crops)
+        if index - 1 in frames:
+            estimates.betas[:] = np.nan
+        return estimates
+
+    monkeypatch.setattr(Estimator, "estimate", fail)
+
+
+def test_a_frame_and_a_person_that_fail_cost_no_other(
+    command: list[str],
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_video(Path("video.mkv"), 6)
+    fail_at(monkeypatch, {1, 4})
+    assert main([*command, "video.mkv", "--confirm-frames=1"]) == 0
+    lines = lines_of(here / "out")
+    assert [line["index"] for line in lines] == [0, 2, 3, 5]
+    assert [len(line["people"]) for line in lines] == [1, 0, 1, 0]
+    assert frames_of(Path("out/overlay.mp4")) == 6
+    warnings = capsys.readouterr().err
+    assert "2 times in all: a frame was left out: RuntimeError: out of order" in warnings
+    assert "2 times in all: a person was left out" in warnings
+
+
+def test_an_image_that_fails_is_said_and_the_status_tells(
+    command: list[str],
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cv2.imwrite("person.png", picture(0))
+    fail_at(monkeypatch, {0})
+    assert main([*command, "person.png"]) == 1
+    assert "a frame was left out: RuntimeError: out of order" in capsys.readouterr().err

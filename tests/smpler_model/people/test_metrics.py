@@ -143,3 +143,14 @@ def test_arrays_give_arrays() -> None:
     args = (predicted, target, pelvis, pelvis)
     found = vertex_error(*(values.numpy() for values in args))
     np.testing.assert_array_equal(found, vertex_error(*args).numpy())
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_one_number_spoils_one_person(value: float) -> None:
+    """The decomposition would refuse the whole batch."""
+    predicted, target = random_joints(0), random_joints(1)
+    whole = aligned_joint_error(predicted, target)
+    predicted[1, 3, 2] = value
+    errors = aligned_joint_error(predicted, target)
+    assert not errors[1].isfinite()
+    torch.testing.assert_close(errors[[0, 2, 3]], whole[[0, 2, 3]])

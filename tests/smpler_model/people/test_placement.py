@@ -2,12 +2,23 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import torch
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
-from smpler_model.people.placement import place, place_by_depth
+from smpler_model.people.placement import (
+    HEIGHT_SPREAD,
+    OWN_SPREAD_PX,
+    SHARED_SPREAD_PX,
+    place,
+    place_by_depth,
+)
 
+UPRIGHT = torch.eye(3).expand(1, 24, 3, 3).clone()
+UPRIGHT[:, 0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
 TORSO = [0, 1, 2, 3, 6, 9, 12, 16, 17]
 CAMERAS = [
     Camera(640, 480, 500.0, 505.0, 320.0, 240.0),
@@ -16,24 +27,163 @@ CAMERAS = [
     Camera(640, 480, 300.0, 301.0, 318.0, 241.0, "equidistant", (-0.02, 0.005, -0.002, 0.0004)),
 ]
 
+_FOCAL = 1280 / np.pi
+FISHEYE = Camera(1280, 1280, _FOCAL, _FOCAL, 639.5, 639.5, "equidistant", (0, 0, 0, 0))
+RATIONAL = (0.3, 0.05, 0.0005, -0.0003, 0, 0.5, 0.06, 0)
+TURNING = (0.4, -0.02, 0.0005, -0.0003, 0.001, 0.7, 0.02, 0.003)
+TILTED = (*RATIONAL, 0.001, -0.0005, 0.001, 0.0005, 0.02, -0.01)
+LENSES = {
+    "pinhole": CAMERAS[0],
+    "plumb_bob": Camera(640, 480, 320, 320, 320, 240, "plumb_bob", (-0.32, 0.11, 1e-3, 0, 0)),
+    "plumb_bob that turns": Camera(640, 480, 320, 320, 320, 240, "plumb_bob", (-0.3, 0, 0, 0)),
+    "rational": Camera(640, 480, 330, 331, 320, 240, "rational_polynomial", RATIONAL),
+    "rational that turns": Camera(640, 480, 330, 331, 320, 240, "rational_polynomial", TURNING),
+    "tilted": Camera(640, 480, 330, 331, 320, 240, "rational_polynomial", TILTED),
+    "fisheye": FISHEYE,
+    "fisheye that bends": CAMERAS[3],
+}
+
 
 def body(seed: int) -> np.ndarray:
     """Joints of the size of a person around the origin, (1, 24, 3) metres."""
     return np.random.default_rng(seed).normal(0, (0.2, 0.4, 0.15), (1, 24, 3))
 
 
-@pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: f"{camera.lens}-{camera.fx:g}")
-@settings(max_examples=40)
+def at(
+    camera: Camera, angle_rad: float, around_rad: float, distance_m: float, share: float = 0.97
+) -> np.ndarray:
+    """Return a place (3) that far off the axis, or within a share of what the lens reaches."""
+    angle_rad = min(angle_rad, share * camera.reach_rad)
+    aside = np.array([np.cos(around_rad), np.sin(around_rad)]) * np.sin(angle_rad)
+    return distance_m * np.array([*aside, np.cos(angle_rad)])
+
+
+every_lens = pytest.mark.parametrize("camera", LENSES.values(), ids=LENSES)
+
+
+@every_lens
 @given(
-    seed=st.integers(0, 1000), x=st.floats(-0.3, 0.3), y=st.floats(-0.2, 0.2), z=st.floats(2, 9)
+    seed=st.integers(0, 1000),
+    angle=st.floats(0, np.radians(88)),
+    around=st.floats(0, 2 * np.pi),
+    distance=st.floats(1.5, 9),
 )
-def test_exact_keypoints_give_the_exact_place(
-    camera: Camera, seed: int, x: float, y: float, z: float
+def test_exact_keypoints_give_the_exact_place_in_the_whole_field(
+    camera: Camera, seed: int, angle: float, around: float, distance: float
 ) -> None:
-    translation = np.array([x * z, y * z, z])
+    translation = at(camera, angle, around, distance)
     joints = body(seed)
-    placement = place(joints, camera.project(joints + translation), camera)
-    np.testing.assert_allclose(placement.translations_m[0], translation, atol=1e-5 * z)
+    keypoints = camera.project(joints + translation)
+    assume(np.isfinite(keypoints).all(-1).sum() >= 6)
+    placement = place(joints, keypoints, camera)
+    np.testing.assert_allclose(placement.translations_m[0], translation, atol=1e-6 * distance)
+    assert np.linalg.eigvalsh(placement.covariances_m2[0]).min() > 0
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 60, 75, 80, 85])
+def test_noise_counts_alike_in_the_whole_field_of_a_fisheye(degrees: float) -> None:
+    """The person is 3 m away and keypoints are off by 3 pixels; 180 degrees are 1280 pixels."""
+    rng = np.random.default_rng(0)
+    joints = Body(load_builtin_body()).joints(UPRIGHT, torch.zeros(1, 10)).double().numpy()
+    translation = at(FISHEYE, np.radians(degrees), 0.3, 3.0) - joints[0, 0]
+    keypoints = FISHEYE.project(joints + translation) + rng.normal(0, 3, (1000, 24, 2))
+    found = place(np.repeat(joints, 1000, 0), keypoints, FISHEYE).translations_m
+    errors = np.linalg.norm(found - translation, axis=1)
+    assert np.median(errors) < 0.02
+    assert np.percentile(errors, 90) < 0.045
+
+
+@pytest.mark.parametrize("degrees", [0, 60, 85])
+@every_lens
+def test_the_covariance_is_that_of_many_draws(camera: Camera, degrees: float) -> None:
+    n, rng = 4000, np.random.default_rng(1)
+    # Close to where a lens turns, pixels of noise are no small steps any more.
+    translation = at(camera, np.radians(degrees), 0.3, 3.0, share=0.6)
+    joints = body(0)
+    exact = camera.project(joints + translation)
+    own = rng.normal(0, OWN_SPREAD_PX, (n, 24, 2))
+    shared = rng.normal(0, SHARED_SPREAD_PX, (n, 1, 2))
+    sizes = 1 + rng.normal(0, HEIGHT_SPREAD, (n, 1, 1))
+    draws = place(sizes * joints, exact + own + shared, camera).translations_m
+    stated = place(joints, exact, camera).covariances_m2[0]
+    turned = np.linalg.solve(np.linalg.cholesky(stated), (draws - translation).T)
+    ratios = np.linalg.eigvalsh(turned @ turned.T / n)
+    assert 0.8 < ratios.min() <= ratios.max() < 1.25
+
+
+def test_joints_that_the_lens_does_not_show_are_left_out() -> None:
+    joints, translation = body(0), np.array([0.3, 0.1, 4.0])
+    camera = CAMERAS[0]
+    keypoints = camera.project(joints + translation)
+    keypoints[0, ::3] = np.nan
+    keypoints[0, 1] = np.inf
+    placement = place(joints, keypoints, camera)
+    np.testing.assert_allclose(placement.translations_m[0], translation, atol=1e-6)
+    whole = place(joints, camera.project(joints + translation), camera)
+    fewer, all_ = (np.linalg.det(each.covariances_m2[0]) for each in (placement, whole))
+    assert fewer > all_
+
+
+@pytest.mark.parametrize("left", ["nothing", "one joint", "one pixel"])
+def test_who_cannot_be_placed_is_nan_and_alone_so(left: str) -> None:
+    camera = CAMERAS[0]
+    joints = np.concatenate([body(0), body(1)])
+    keypoints = camera.project(joints + np.array([0.1, 0.2, 4.0]))
+    if left == "one pixel":
+        keypoints[0] = (100, 200)
+    else:
+        keypoints[0, left == "one joint" :] = np.nan
+    placement = place(joints, keypoints, camera)
+    assert np.isnan(placement.translations_m[0]).all()
+    assert np.isnan(placement.covariances_m2[0]).all()
+    np.testing.assert_allclose(placement.translations_m[1], (0.1, 0.2, 4.0), atol=1e-9)
+    placed = place_by_depth(placement, joints, np.full((480, 640), 3.9, np.float32), camera)
+    assert placed.from_depth.tolist() == [False, True]
+    assert np.isnan(placed.translations_m[0]).all()
+
+
+def pitched(degrees: float) -> np.ndarray:
+    """A person of 1.7 m, (1, 24, 3), before a camera that looks down on them by an angle."""
+    angle = np.radians(degrees)
+    upright = np.array([[1, 0, 0], [0, -1, 0], [0, 0, -1]])
+    turn = np.array(
+        [
+            [1, 0, 0],
+            [0, np.cos(angle), -np.sin(angle)],
+            [0, np.sin(angle), np.cos(angle)],
+        ]
+    )
+    rng = np.random.default_rng(0)
+    standing = rng.uniform((-0.25, -0.9, -0.15), (0.25, 0.8, 0.15), (24, 3))
+    return (standing @ (turn @ upright).T)[None]
+
+
+@pytest.mark.parametrize("depth_m", [0.5, 0.3, 0.11])
+@pytest.mark.parametrize("degrees", [0, 30, 60, 90, -60])
+def test_a_depth_that_is_too_near_leaves_everybody_in_front(
+    degrees: float, depth_m: float
+) -> None:
+    camera = Camera(640, 480, 400.0, 400.0, 320.0, 240.0)
+    joints = pitched(degrees)
+    keypoints = camera.project(joints + np.array([0, 0, 2.5]))
+    placement = place(joints, keypoints, camera)
+    placed = place_by_depth(placement, joints, np.full((480, 640), depth_m, np.float32), camera)
+    assert placed.from_depth.tolist() == [True]
+    for found in (placement, placed):
+        assert np.isfinite(found.translations_m).all()
+        assert (joints + found.translations_m[:, None])[..., 2].min() > 0.05
+        assert np.linalg.eigvalsh(found.covariances_m2[0]).min() > 0
+
+
+@given(seed=st.integers(0, 10**6))
+def test_whatever_the_keypoints_everybody_is_in_front(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    joints, keypoints = body(seed), rng.uniform(-100, 700, (1, 24, 2))
+    depth = rng.uniform(0, 1, (480, 640)).astype(np.float32)
+    camera = CAMERAS[seed % 2]
+    placement = place(joints, keypoints, camera)
+    for found in (placement, place_by_depth(placement, joints, depth, camera)):
+        assert (joints + found.translations_m[:, None])[..., 2].min() > 0
 
 
 def test_weak_perspective_far_away_gives_the_usual_formula() -> None:

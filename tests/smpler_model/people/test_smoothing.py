@@ -198,3 +198,49 @@ def test_nobody_is_restored_from_nobody() -> None:
     smoother = Smoother()
     smoother.restore(Smoother().snapshot())
     assert len(smoother.snapshot()["ids"]) == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["rotations", "betas", "translations_m"])
+def test_what_is_not_finite_costs_one_image_of_one_person(name: str, value: float) -> None:
+    rng = np.random.default_rng(3)
+    smoother, alone = Smoother(), Smoother()
+    for index in range(40):
+        pair = [bodies(Rotation.random(rng=rng), HERE * rng.uniform(0.9, 1.1)) for _ in range(2)]
+        if index == 5:
+            getattr(pair[0], name)[0, ..., 0] = value
+        names = ("rotations", "betas", "translations_m")
+        both = Bodies(*(np.concatenate([getattr(p, n) for p in pair]) for n in names))
+        stamp_ns = index * 10**9 // RATE_HZ
+        result = smoother.smooth(stamp_ns, np.array([7, 8]), both)
+        other = alone.smooth(stamp_ns, np.array([8]), pair[1])
+        for each in names:
+            finite = np.isfinite(getattr(result, each)[0]).all()
+            assert finite == ((index, each) != (5, name)), (index, each)
+            np.testing.assert_array_equal(getattr(result, each)[1], getattr(other, each)[0])
+            if index in (0, 6):  # it starts anew
+                first = getattr(result, each)[0]
+                np.testing.assert_allclose(first, getattr(both, each)[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("rotation", [np.zeros((3, 3)), np.diag([1.0, 1.0, -1.0])])
+def test_what_is_no_rotation_raises_nothing_and_is_forgotten(rotation: Floats) -> None:
+    smoother = Smoother()
+    smoother.smooth(0, np.array([1]), bodies(Rotation.identity(), HERE))
+    broken = bodies(Rotation.identity(), HERE)
+    broken.rotations[0, 4] = rotation
+    result = smoother.smooth(10**7, np.array([1]), broken)
+    np.testing.assert_array_equal(result.rotations, broken.rotations)
+    assert len(smoother.snapshot()["ids"]) == 0
+
+
+@pytest.mark.parametrize("place", [[3.0, 0.1, 0.02], [-2.0, 0.5, -0.1], [0.0, 0.0, 0.11]])
+def test_people_at_right_angles_to_the_axis_are_smoothed_as_others(place: list[float]) -> None:
+    """A fisheye sees them; their depth may be next to nothing, or less."""
+    rng = np.random.default_rng(5)
+    people = [
+        bodies(Rotation.identity(), np.array(place) + rng.normal(0, 0.01, 3)) for _ in range(40)
+    ]
+    smoothed = run(Smoother(), people)
+    assert jerkiness(smoothed) < jerkiness(people) / 2
+    np.testing.assert_allclose(smoothed[-1].translations_m[0], place, atol=0.02)

@@ -146,3 +146,19 @@ def test_a_body_without_regressor_is_refused(body: Body) -> None:
     bare = Body(replace(body.arrays(), J_regressor_h36m=None))
     with pytest.raises(ValueError, match="errors need a body with a"):
         CameraAccuracy(bare, 0.5)
+
+
+@pytest.mark.parametrize("field", ["rotations", "betas", "translations_m", "boxes_xyxy"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e30])
+def test_a_truth_that_is_no_number_costs_itself_alone(
+    body: Body, field: str, value: float
+) -> None:
+    people = people_of(body, 3)
+    values = getattr(people, field).copy()
+    values[1].flat[0] = value
+    pairs = CameraAccuracy(body, 0.5).compare(0, people, replace(people, **{field: values}))
+    assert pairs.true_ids.tolist() == people.ids[[0, 2]].tolist()
+    assert pairs.refused == {1}
+    np.testing.assert_array_equal(pairs.figures["mpjpe_mm"], 0)
+    # Somebody without a box meets nobody; who meets the others is neither found nor false.
+    assert pairs.beside == (field != "boxes_xyxy")

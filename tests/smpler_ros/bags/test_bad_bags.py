@@ -12,6 +12,8 @@ import yaml
 
 from smpler_model.bags.reader import SourceError
 from smpler_model.frames import People
+from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_model.inference.estimator import Estimates
 from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.bags.engine import Engine
@@ -210,7 +212,44 @@ def test_a_run_that_goes_on_counts_the_faults_before(
     assert summary["frames"] == SMALL.frames - 3
 
 
-def test_a_fault_keeps_what_was_done_before(
+def test_a_network_that_fails_costs_images_and_people_and_both_are_counted(
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path
+) -> None:
+    """Also by a run that goes on, whose tracker is led through the images that failed."""
+
+    def poison(engine: Engine) -> Engine:
+        estimator = engine._pipeline.estimator
+        estimate, calls = estimator.estimate, iter(range(100))
+
+        def fail(crops: np.ndarray) -> Estimates:
+            index = next(calls)
+            if index in (2, 3):
+                raise RuntimeError("out of order")
+            estimates = estimate(crops)
+            if index in (0, 4):
+                estimates.betas[:1] = np.nan
+            return estimates
+
+        estimator.estimate = fail  # type: ignore[method-assign]
+        return engine
+
+    whole = evaluate_bag(small_bag, tmp_path / "whole", config, poison(Engine(config)))
+    assert whole["frames"] == SMALL.frames - 2
+    (fault,) = whole["left_out"]
+    assert (fault["count"], fault["reason"]) == (
+        2,
+        "the pipeline failed: RuntimeError: out of order",
+    )
+    (left_out,) = whole["people_left_out"]
+    assert left_out["reason"].startswith("a person was left out")
+    folder, engine = tmp_path / "out", poison(Engine(config))
+    evaluate_bag(small_bag, folder, config, engine, should_stop=stop_after(5))
+    resumed = evaluate_bag(small_bag, folder, config, engine, resume=True)
+    for name in ("frames", "left_out", "people_left_out", "tracks", "people"):
+        assert resumed[name] == whole[name], name
+
+
+def test_a_full_device_keeps_what_was_done_before(
     small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     whole = evaluate_bag(small_bag, tmp_path / "whole", config, engine)
@@ -220,11 +259,11 @@ def test_a_fault_keeps_what_was_done_before(
 
     def fail(crops: np.ndarray) -> object:
         if next(calls) == 5:
-            raise RuntimeError("no memory")
+            raise DeviceMemoryError("no memory")
         return estimate(crops)
 
     estimator.estimate = fail  # type: ignore[method-assign, assignment]
-    with pytest.raises(RuntimeError, match="no memory"):
+    with pytest.raises(DeviceMemoryError, match="no memory"):
         evaluate_bag(small_bag, tmp_path / "out", config, failing)
     assert len((tmp_path / "out" / "frames.csv").read_text().splitlines()) == 1 + 5
     resumed = evaluate_bag(small_bag, tmp_path / "out", config, engine, resume=True)

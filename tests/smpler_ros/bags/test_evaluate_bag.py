@@ -1,6 +1,7 @@
 """The command, killed and gone on with."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from smpler_ros.bags.command_line import build_parser, read_config
 from smpler_ros.bags.evaluate_bag import main
 from smpler_ros.bags.run_files import STATE
 from smpler_ros.bags.settings import USUAL_OUTPUTS, EvaluationSettings
+from tests.full_disk import room_for
 from tests.full_memory import SENTENCE, run_out_after
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
@@ -189,3 +191,67 @@ def test_the_node_s_whole_file_is_understood() -> None:
     config = read_config(build_parser().parse_args(["bag", "--params", str(path)]))
     assert (config.rectified, config.use_depth) == (False, False)
     assert replace(config, rectified=None, use_depth=None) == EvaluationSettings()
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        *(("--workers", value) for value in ("0", "-1", "1.5", "nan")),
+        *(("--cpus-per-bag", value) for value in ("nan", "inf", "-1")),
+        *(("--gpus-per-bag", value) for value in ("nan", "inf", "-1")),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(
+    flag: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["bag", f"{flag}={value}"])
+    assert f"argument {flag}: must be a" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--match-iou", "--checkpoint-every"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1"])
+def test_settings_that_make_no_sense_are_refused(flag: str, value: str) -> None:
+    with pytest.raises(ValueError, match=flag[2:].replace("-", "_")):
+        read_config(build_parser().parse_args(["bag", f"{flag}={value}"]))
+
+
+@pytest.mark.parametrize("place", ["", "below"])
+def test_results_stay_out_of_the_bag_s_folder(
+    small_bag: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    place: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bag = shutil.copytree(small_bag, tmp_path / "bag")
+    before = sorted(bag.iterdir())
+    for given in [bag, *([] if place else bag.glob("*.mcap"))]:
+        assert main([str(given), *flags(checkpoint, bag / place), "--overwrite"]) == 1
+        assert "the output must not be where the bag is" in capsys.readouterr().err
+        assert sorted(bag.iterdir()) == before
+
+
+def test_a_full_disk_is_a_failure_and_the_run_goes_on_later(
+    small_bag: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [str(small_bag), *flags(checkpoint, tmp_path / "out")]
+    with room_for(40_000):
+        assert main(command) == 1
+    [line] = [each for each in capsys.readouterr().err.splitlines() if "File too large" in each]
+    assert line.endswith("make room, and go on with --resume")
+    assert not (tmp_path / "out" / ".bag.part").exists()
+    assert main([*command, "--resume"]) == 0
+
+
+def test_folders_of_a_series_have_results_of_their_own(
+    small_bag: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("walk.1", "walk.2"):
+        shutil.copytree(small_bag, name)
+        given = flags(checkpoint, tmp_path)
+        del given[given.index("--output") : given.index("--output") + 2]
+        assert main([name, *given, "--outputs"]) == 0
+    found = sorted(path.name for path in tmp_path.glob("*_evaluation"))
+    assert found == ["walk.1_evaluation", "walk.2_evaluation"]

@@ -11,6 +11,7 @@ from smpler_ros.bags.ground_truth import (
     TopicTruth,
     find_truth_topics,
     read_file_truths,
+    usable_rows,
 )
 from smpler_ros.camera.scene_bag import START_NS
 from smpler_ros.messages.convert import people_from_message
@@ -143,3 +144,77 @@ def test_a_bag_without_truth_has_none(small_bag: Path) -> None:
     with open_bag(small_bag) as reader:
         reader.topics = {name: topic for name, topic in reader.topics.items() if name != TOPIC}
         assert find_truth_topics(reader, ["/camera/image_raw"], "") == {}
+
+
+@pytest.mark.parametrize("kind", [np.uint64, np.int64, np.float64])
+@pytest.mark.parametrize("shift_ns", [-1000, 0, 1000])
+def test_stamps_of_every_type_are_met(
+    small_bag: Path, tmp_path: Path, kind: type, shift_ns: int
+) -> None:
+    """Differences of unsigned numbers below zero are huge."""
+    stamps = np.concatenate(
+        [np.full(len(people), stamp + shift_ns) for stamp, people in truths_in(small_bag).items()]
+    )
+    path = write_npz(
+        tmp_path / "truth.npz",
+        small_bag,
+        stamps_ns=stamps.astype(kind),
+        labelled_ns=np.array([START_NS + 10**10], kind),
+    )
+    truth = FileTruth(path, "/camera/image_raw")
+    assert all(truth.at(stamp) is not None for stamp in truths_in(small_bag))
+    assert truth.at(START_NS + 10**10) is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"stamps_ns": np.full(8, np.nan)}, "must hold stamps_ns as whole numbers"),
+        ({"stamps_ns": np.full(8, 2**63, np.uint64)}, "must hold stamps_ns as whole numbers"),
+        ({"stamps_ns": np.array(5)}, r"must hold stamps_ns of shape \(1,\).*got \(\)"),
+        ({"ids": np.full(8, "somebody")}, "must hold ids as whole numbers"),
+        ({"ids": np.full(8, 0.5)}, "must hold ids as whole numbers"),
+        ({"pose": np.full((8, 72), "x")}, "must hold pose as numbers"),
+        ({"betas": np.full((8, 10), 1j)}, "must hold betas as numbers"),
+        ({"labelled_ns": np.array(5)}, r"must hold labelled_ns of shape \(1,\).*got \(\)"),
+        ({"cameras": np.full(7, "/a")}, r"must hold cameras of shape \(8,\).*got \(7,\)"),
+        ({"cameras": np.arange(8)}, "must hold cameras as text"),
+        ({"vertices_m": np.zeros((8, 3))}, r"vertices_m of shape \(8, 6890, 3\).*got \(8, 3\)"),
+    ],
+)
+def test_fields_of_another_kind(
+    changes: dict[str, object], reason: str, small_bag: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        FileTruth(write_npz(tmp_path / "truth.npz", small_bag, **changes), "/camera/image_raw")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text", b"PK\x03\x04" + bytes(100), b"half"],
+    ids=["empty", "text", "zip without end", "half"],
+)
+def test_broken_files_get_a_sentence(content: bytes, small_bag: Path, tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "truth.npz", small_bag)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if content == b"half" else content)
+    with pytest.raises(ValueError, match=r"must be a \.npz of plain arrays"):
+        FileTruth(path, "/camera/image_raw")
+
+
+def test_bytes_name_cameras_too(small_bag: Path, tmp_path: Path) -> None:
+    rows = sum(len(people) for people in truths_in(small_bag).values())
+    path = write_npz(tmp_path / "truth.npz", small_bag, cameras=np.full(rows, b"/mine"))
+    assert FileTruth(path, "/mine").at(START_NS) is not None
+
+
+def test_rows_that_are_no_numbers_cannot_be_used(small_bag: Path, tmp_path: Path) -> None:
+    poses, betas = np.zeros((8, 72)), np.zeros((8, 10))
+    poses[1, 5], betas[2, 0] = np.nan, 1e30
+    truth = FileTruth(
+        write_npz(tmp_path / "truth.npz", small_bag, pose=poses, betas=betas), "/camera/image_raw"
+    )
+    usable = np.concatenate(
+        [usable_rows(truth.at(stamp)) for stamp in truths_in(small_bag)]  # type: ignore[arg-type]
+    )
+    assert np.flatnonzero(~usable).tolist() == [1, 2]

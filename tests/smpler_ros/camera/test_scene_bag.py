@@ -13,6 +13,7 @@ from smpler_ros.camera.scene_bag import START_NS, SceneBagConfig, write_scene_ba
 from smpler_ros.camera.synthetic_bag import main
 from smpler_ros.messages.convert import people_from_message
 from synthetic.scene import SyntheticScene
+from tests.full_disk import room_for
 
 SMALL = SceneBagConfig(duration_s=0.4, rate_hz=10, width=96, height=72, image="raw")
 
@@ -104,5 +105,46 @@ def test_what_cannot_be_written_is_said_in_a_sentence(
     assert main([str(tmp_path / "there")]) == 1
     assert "which exists; remove it" in capsys.readouterr().err
     assert main([str(tmp_path / "new"), "--duration", "0"]) == 1
-    assert "must be positive" in capsys.readouterr().err
+    assert "duration_s must lie between 0.001 and 86,400, got 0" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        *(("--duration", value) for value in ("nan", "inf", "-1", "1e18")),
+        *(("--rate", value) for value in ("nan", "inf", "0", "1e18")),
+        *(("--width", value) for value in ("0", "-64", "99999999999999999999")),
+        *(("--fov", value) for value in ("nan", "0", "180", "inf")),
+        *((flag, "99999999999999999999") for flag in ("--people", "--cameras", "--seed")),
+        *((flag, "-1") for flag in ("--people", "--cameras", "--seed")),
+    ],
+)
+def test_numbers_that_no_bag_has_get_a_sentence(
+    flag: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path / "new"), f"{flag}={value}"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert flag[2:] in line
+    assert "must lie between" in line
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%41"])
+def test_names_that_sqlite_reads_otherwise_are_refused(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path / name), "--format", "sqlite3", "--quiet"]) == 1
+    assert "must have no ?, # or %" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", BAG_FORMATS)
+def test_a_full_disk_is_a_failure(
+    kind: BagFormat, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--duration", "0.5", "--rate", "10", "--width", "96", "--height", "72", "--quiet"]
+    with room_for(15_000):
+        assert main([str(tmp_path / "new"), *small, "--format", kind, "--image", "raw"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "new") in line

@@ -101,6 +101,16 @@ def test_depth_that_comes_again_is_waited_for_again() -> None:
     ]
 
 
+def test_depth_that_few_images_have_is_used_at_any_rate() -> None:
+    pairing, out = collect(DEPTH)
+    for stamp in range(0, 40_000, 1000):  # farther apart than depth is waited for
+        pairing.add_image(stamp, str(stamp))
+        if stamp % 5000 == 0:
+            pairing.add_partner("depth", stamp, f"of {stamp}")
+    found = {int(image): mine["depth"] for image, mine in out}
+    assert [stamp for stamp, depth in found.items() if depth] == [0, *range(10_000, 36_000, 5000)]
+
+
 def test_an_image_that_no_other_follows_goes_on_without_depth_after_a_while() -> None:
     now_s = 10.0
     out: list[tuple[str, Found[str]]] = []

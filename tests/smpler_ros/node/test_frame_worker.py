@@ -209,6 +209,26 @@ def test_a_full_gpu_costs_the_image(nano: Smpler) -> None:
     assert bench.reports == [("left", f"an image was dropped: {SENTENCE}")]
 
 
+class NothingFinite(Estimator):
+    """An estimator that says nothing that is finite."""
+
+    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+        estimates = super().estimate(crops)
+        estimates.betas[:] = np.nan
+        return estimates
+
+
+def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
+    bench = Bench(Pipeline(NothingFinite(nano, backend="eager"), FullImageDetector, AT_ONCE))
+    done = bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=())
+    assert len(done["left"][1].people) == 0
+    report = bench.statistics.report({})["left"]
+    assert (report.failed, report.people_left_out) == (0, 1)
+    ((name, sentence),) = bench.reports
+    assert name == "left"
+    assert "a person was left out: what the network says of them is not finite" in sentence
+
+
 def test_a_detector_that_throws_costs_the_image(nano: Smpler) -> None:
     bench = Bench(Pipeline(Estimator(nano, backend="eager"), Thrower, AT_ONCE))
     assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}

@@ -39,7 +39,7 @@ def test_reports_say_what_happened_since_the_last_one() -> None:
 def test_images_that_lack_something_are_counted() -> None:
     statistics = Statistics(Clock())
     statistics.add_camera("")
-    statistics.receive("", without_depth=True)
+    statistics.receive("", has_depth=False)
     statistics.lose("")
     report = statistics.report({})[""]
     assert (report.received, report.without_depth, report.without_detections) == (2, 1, 1)
@@ -77,3 +77,25 @@ def test_a_fault_is_said_at_once_and_then_seldom() -> None:
     assert repetitions.word("no lens") == "no lens (2 more times in the last seconds)"
     clock.now += 11
     assert repetitions.word("no lens") == "no lens"
+
+
+def test_the_share_of_images_with_depth_is_told_where_it_is_asked_for() -> None:
+    statistics = Statistics(Clock())
+    for name in ("with", "without"):
+        statistics.add_camera(name)
+        assert statistics.report({})[name].depth_share is None
+    for index in range(35):
+        statistics.receive("with", has_depth=index in (3, 20))
+        statistics.receive("without")
+    reports = statistics.report({})
+    assert reports["with"].depth_share == 2 / 35
+    assert reports["without"].depth_share is None
+
+
+def test_nobody_is_counted_while_no_image_comes() -> None:
+    statistics = Statistics(Clock())
+    statistics.add_camera("")
+    statistics.receive("")
+    statistics.process("", 1, 1.0, {})
+    assert statistics.report({})[""].people == 1
+    assert statistics.report({})[""].people == 0

@@ -26,7 +26,7 @@ from training.data.photo_files import (
     split_paths,
 )
 
-STILL = PhotoAugmentation(0, 0, 0, 0, 0, 0, 0)
+STILL = PhotoAugmentation(**dict.fromkeys(PhotoAugmentation.__annotations__, 0.0))
 
 
 @pytest.fixture(scope="module")

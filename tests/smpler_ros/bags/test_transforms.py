@@ -1,0 +1,71 @@
+"""Transforms of the input in the output bag."""
+
+from pathlib import Path
+
+from smpler_model.bags.reader import open_bag
+from smpler_model.body.skeleton import SMPL_JOINTS
+from smpler_ros.bags.bag_writer import BagWriter
+from smpler_ros.bags.segments import SegmentedBag
+from smpler_ros.bags.transforms import MOVING, STATIC, TransformCopy
+from smpler_ros.messages.convert import header_message, is_joint_frame, transforms_message
+from smpler_ros.messages.hri import body_transforms
+from smpler_ros.messages.message_types import MESSAGE_NAMES, Message
+from tests.random_people import random_people
+
+TF = MESSAGE_NAMES["tf_message"]
+OTHERS = ("base_link", "person_3", "person_x/pelvis", "lamp/pelvis", "body_left", "person_3/wing")
+
+
+def frame(types: object, stamp_ns: int, child: str) -> Message:
+    header = header_message(types, stamp_ns, "map")  # type: ignore[arg-type]
+    return types.transform_stamped(header=header, child_frame_id=child)  # type: ignore[attr-defined]
+
+
+def copied(bag: Path, output: Path, skip: int = 0) -> tuple[dict[str, list[str]], int]:
+    """Return the frames that are copied by topic, and how many messages were read."""
+    with open_bag(bag) as reader:
+        copy = TransformCopy(reader, skip)
+        written = SegmentedBag(output)
+        copy.copy_until(10**10, written)
+        written.commit()
+        written.close()
+    with open_bag(output) as reader:
+        found: dict[str, list[str]] = {MOVING: [], STATIC: []}
+        for each in reader.read_messages([MOVING, STATIC]):
+            found[each.topic] += [one.child_frame_id for one in each.message.transforms]
+    return found, copy.count
+
+
+def test_people_of_the_node_are_not_copied(tmp_path: Path) -> None:
+    """A bag that was recorded while the node ran holds its frames; the results have new ones."""
+    people = random_people(2)
+    with BagWriter(tmp_path / "bag") as writer:
+        types = writer.types
+        still = types.tf_message(transforms=[frame(types, 10**9, "camera")])
+        writer.write(STATIC, TF, 10**9, still, latched=True)
+        for step in range(3):
+            stamp_ns = 10**9 + step
+            header = header_message(types, stamp_ns, "camera")
+            for prefix in ("", "robot/"):
+                mine = transforms_message(types, header, people, prefix)
+                writer.write(MOVING, TF, stamp_ns, mine)
+            writer.write(MOVING, TF, stamp_ns, body_transforms(types, header, people))
+            mixed = transforms_message(types, header, people)
+            mixed.transforms = [*mixed.transforms, *(frame(types, stamp_ns, n) for n in OTHERS)]
+            writer.write(MOVING, TF, stamp_ns, mixed)
+    found, read = copied(tmp_path / "bag", tmp_path / "output")
+    assert found == {MOVING: [*OTHERS] * 3, STATIC: ["camera"]}
+    assert read == 12
+    # A run that goes on skips what was read, copied or not.
+    found, read = copied(tmp_path / "bag", tmp_path / "rest", skip=5)
+    assert found[MOVING] == [*OTHERS] * 2
+    assert read == 12
+
+
+def test_frames_of_people_are_known_by_their_names() -> None:
+    assert all(
+        is_joint_frame(f"{prefix}person_12/{joint}")
+        for joint in SMPL_JOINTS
+        for prefix in ("", "a/b_")
+    )
+    assert not any(map(is_joint_frame, OTHERS))
