@@ -82,6 +82,17 @@ def test_a_video_goes_through_the_node_into_bag_and_report(
         title: str(out / name) for title, name in RESULTS.items()
     }
     assert all((out / name).exists() for name in RESULTS.values())
+    with open_bag(out / "evaluation" / "bag") as bag:
+        static = [each.message for each in bag.read_messages(["/tf_static"])]
+        moving = [each.message for each in bag.read_messages(["/tf"])]
+    [camera] = static[0].transforms
+    assert (camera.header.frame_id, camera.child_frame_id) == ("map", "camera_optical_frame")
+    said = [
+        (each.child_frame_id, each.header.stamp.sec, each.header.stamp.nanosec)
+        for message in moving
+        for each in message.transforms
+    ]
+    assert len(set(said)) == len(said) > 0  # tf2 would call the others repeated
 
 
 def test_where_nobody_is_the_table_says_so(ros_domain: int, tmp_path: Path) -> None:
