@@ -288,7 +288,7 @@ def test_folders_are_not_written_over(
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "mine.txt").write_text("keep")
-    with pytest.raises(ValueError, match="use --resume to go on, --overwrite to replace"):
+    with pytest.raises(ValueError, match="use --resume to continue, --overwrite to replace"):
         evaluate_bag(small_bag, folder, config, engine)
     evaluate_bag(small_bag, folder, config, engine, overwrite=True)
     assert (folder / "mine.txt").read_text() == "keep"

@@ -151,7 +151,7 @@ def test_what_nobody_foresaw_is_tried_again(
     rows = evaluate([Job(small_bag, tmp_path / "out")], replace(config, outputs=()), said)
     assert rows[0]["frames"] == SMALL.frames
     assert rows[0]["error"] is None
-    assert said == [f"{small_bag}: RuntimeError: a passing fault; it is tried again"]
+    assert said == [f"{small_bag}: RuntimeError: a passing fault; retrying"]
 
 
 def test_the_command_takes_loose_files_one_by_one(
