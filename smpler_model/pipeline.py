@@ -5,9 +5,7 @@ a frame is equal.
 """
 
 import logging
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -25,6 +23,7 @@ from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.placement import Placement, place, place_by_depth
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.step_times import measure
 
 logger = logging.getLogger(__name__)
 
@@ -192,7 +191,7 @@ class Pipeline:
             result = self._find(name, frame, tracks[name], crops[name], estimates[name], timings)
             if name not in meshed:
                 return result
-            with _timed(timings, "mesh"):
+            with measure(timings, "mesh"):
                 return replace(result, people=self._add_mesh(result.people))
 
         return isolated(estimates, finish)
@@ -200,9 +199,9 @@ class Pipeline:
     def _track(self, name: str, frame: Frame, timings: dict[str, float]) -> "_Tracked":
         state = self.camera_state(name)
         state.follow_clock(frame.stamp_ns)
-        with _timed(timings, "detect"):
+        with measure(timings, "detect"):
             detections = state.detector.detect(frame.rgb)
-        with _timed(timings, "track"):
+        with measure(timings, "track"):
             tracks, unusable = state.track(frame, detections)
         if not self._config.coast:
             tracks = tracks.select(tracks.states != TrackState.COASTING)
@@ -210,7 +209,7 @@ class Pipeline:
         return _Tracked(keep_largest(tracks, self._config.max_people), left_out)
 
     def _crop(self, frame: Frame, tracks: Tracks, timings: dict[str, float]) -> Crops:
-        with _timed(timings, "crop"):
+        with measure(timings, "crop"):
             side, margin = self.estimator.side, self._config.crop_margin
             return cut_crops(frame.rgb, tracks.boxes_xyxy, side, margin=margin)
 
@@ -225,7 +224,7 @@ class Pipeline:
     ) -> FrameResult:
         """Return where the people of one camera are; who cannot be placed is left out."""
         camera = self._camera_of(frame)
-        with _timed(timings, "place"):
+        with measure(timings, "place"):
             seen = estimates.turned(turns_to_camera(camera, crops))
             placement = self._place(frame, camera, crops, seen)
         sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
@@ -233,9 +232,9 @@ class Pipeline:
         said = are_sound(somewhere) & np.isfinite(seen.keypoints).all((1, 2))
         reasons = np.where(said, _NO_PLACE, _NO_BODY)[~sound].tolist()
         tracks, seen, placement = tracked.people.select(sound), seen[sound], placement[sound]
-        with _timed(timings, "smooth"):
+        with measure(timings, "smooth"):
             bodies = self._smooth(name, frame, tracks, seen, placement)
-        with _timed(timings, "pose"):
+        with measure(timings, "pose"):
             people = self._pose(camera, tracks, seen, placement, bodies)
         left_out = (*tracked.left_out, *reasons)
         return FrameResult(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out)
@@ -257,7 +256,7 @@ class Pipeline:
         def alone(name: str) -> Estimates:
             return self.estimator.estimate(crops[name].pixels)
 
-        with _timed(timings, "estimate"):
+        with measure(timings, "estimate"):
             if len(crops) < 2:
                 return isolated(crops, alone)
             try:
@@ -364,12 +363,3 @@ def _isolated(
                 raise
             report(name, error)
     return done
-
-
-@contextmanager
-def _timed(timings_ms: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        timings_ms[step] = timings_ms.get(step, 0.0) + 1e3 * (time.perf_counter() - start)

@@ -28,7 +28,6 @@ class GroundTruth:
         keypoints_px: (n, 24, 2) joints in the image, through the lens; NaN behind the camera.
         boxes_xyxy: (n, 4) around the whole body, pixels; may reach out of the image.
         visible_boxes_xyxy: (n, 4) around the pixels that show the person.
-        visible_px: (n,) int64, the number of these.
         world_from_camera: (4, 4), z up, the floor at 0.
     """
 
@@ -40,7 +39,6 @@ class GroundTruth:
     keypoints_px: Floats
     boxes_xyxy: Floats
     visible_boxes_xyxy: Floats
-    visible_px: NDArray[np.int64]
     world_from_camera: Floats
 
     def __len__(self) -> int:
@@ -110,7 +108,6 @@ def tell_truth(
         keypoints_px=camera.project(joints),
         boxes_xyxy=np.hstack((np.nanmin(outlines, 1), np.nanmax(outlines, 1))).reshape(-1, 4),
         visible_boxes_xyxy=visible,
-        visible_px=counts[rows],
         world_from_camera=world_from_camera,
     )
 

@@ -1,18 +1,15 @@
 """SMPL's own files: `.pkl` as released, for Python 2, with or without chumpy inside, and `.npz`.
 
 They are read here and not by `smplx`, which runs whatever a pickle asks for, needs chumpy, and is
-licensed for non-commercial research. Whoever has a `smplx` model already hands it over as it is.
+licensed for non-commercial research.
 """
 
-import pickle
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from smpler_model.atomic_files import write_atomically
 from smpler_model.body.archives import read_npz
 from smpler_model.body.arrays import BodyArrays, Floats
 from smpler_model.body.safe_pickle import array_from_pickled, load_pickle
@@ -188,39 +185,6 @@ def _check_choice(gender: Gender, given: str) -> None:
         )
 
 
-def arrays_from_smplx(model: nn.Module, regressor: Floats | None = None) -> BodyArrays:
-    """Take the body over from a `smplx.SMPL` model.
-
-    Args:
-        model: the `smplx.SMPL` module.
-        regressor: (17, 6890) joints of `skeleton.H36M_JOINTS`.
-    """
-    held = {name: values.cpu().numpy() for name, values in model.named_buffers()}
-    vertex_count = len(held["v_template"])
-    return BodyArrays(
-        v_template=held["v_template"],
-        faces=held["faces_tensor"],
-        weights=held["lbs_weights"],
-        J_regressor=held["J_regressor"],
-        shapedirs=held["shapedirs"][..., :SMPL_SHAPE_COUNT],
-        posedirs=held["posedirs"].T.reshape(vertex_count, 3, -1),
-        parents=held["parents"],
-        J_regressor_h36m=regressor,
-    )
-
-
-def save_smpl_npz(arrays: BodyArrays, path: str | Path) -> None:
-    """Write a body in SMPL's layout, compressed, which `load_smpl_file` reads."""
-    layout = _layout_from_arrays(arrays)
-    write_atomically(Path(path), lambda file: np.savez_compressed(file, **layout))
-
-
-def save_smpl_pickle(arrays: BodyArrays, path: str | Path) -> None:
-    """Write a body in SMPL's layout as a pickle of plain arrays, which `smplx` reads as well."""
-    layout = _layout_from_arrays(arrays)
-    write_atomically(Path(path), lambda file: pickle.dump(layout, file, protocol=2))
-
-
 def _arrays_from_layout(arrays: dict[str, NDArray[Any]], regressor: Floats | None) -> BodyArrays:
     for name, dimensions in _DIMENSIONS.items():
         if arrays[name].ndim != dimensions:
@@ -240,19 +204,3 @@ def _arrays_from_layout(arrays: dict[str, NDArray[Any]], regressor: Floats | Non
         parents=np.where(parents == _ROOT, -1, parents),
         J_regressor_h36m=regressor,
     )
-
-
-def _layout_from_arrays(arrays: BodyArrays) -> dict[str, Any]:
-    parents = arrays.parents.astype(np.int64) % 2**32
-    layout: dict[str, Any] = {
-        "v_template": arrays.v_template,
-        "f": arrays.faces.astype(np.uint32),
-        "weights": arrays.weights,
-        "J_regressor": arrays.J_regressor,
-        "shapedirs": arrays.shapedirs,
-        "posedirs": arrays.posedirs,
-        "kintree_table": np.stack((parents, np.arange(len(parents)))).astype(np.uint32),
-    }
-    if arrays.J_regressor_h36m is not None:
-        layout["J_regressor_h36m"] = arrays.J_regressor_h36m
-    return layout

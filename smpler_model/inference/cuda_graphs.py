@@ -108,11 +108,6 @@ class BucketRunner:
         self._side, self._size = side, size
         self._buckets: dict[int, Bucket] = {}
 
-    @property
-    def prepared(self) -> tuple[int, ...]:
-        """The buckets that are ready."""
-        return tuple(sorted(self._buckets))
-
     def prepare(self, people: int) -> None:
         """Take memory and capture for so many people, if not yet done."""
         count = find_bucket(people)

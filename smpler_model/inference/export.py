@@ -24,7 +24,6 @@ from smpler_model.inference.optional_packages import import_optional
 from smpler_model.network.smpler import Smpler
 
 ExportFormat = Literal["onnx", "tensorrt-ready-onnx"]
-EXPORT_FORMATS: tuple[ExportFormat, ...] = ("onnx", "tensorrt-ready-onnx")
 
 ONNX_OPSET = 17
 """The first with LayerNormalization; reading maps at positions needs 16."""

@@ -27,11 +27,6 @@ def rotation_from_6d(six: Tensor) -> Tensor:
     return torch.stack((x, y, torch.linalg.cross(x, y)), dim=-1)
 
 
-def sixd_from_rotation(rotation: Tensor) -> Tensor:
-    """Return the first two columns of (..., 3, 3) rotations, read as (..., 6) row by row."""
-    return rotation[..., :2].flatten(-2)
-
-
 def rotation_from_axis_angle(axis_angle: Tensor) -> Tensor:
     """Exponential map: (..., 3) rotation vectors in radians -> (..., 3, 3) matrices.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -19,6 +19,7 @@ from smpler_model.bags.reader import SourceError
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame, FrameResult, People
 from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_model.step_times import measure
 from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
 from smpler_ros.bags.camera_messages import CameraMessages, find_namespaces
 from smpler_ros.bags.engine import Engine, RecordingDetector
@@ -143,11 +144,11 @@ class Evaluation:
     ) -> bool:
         batches = gather(frames, len(self._names))
         while True:
-            start = time.perf_counter()
-            batch = next(batches, None)
+            timings_ms: dict[str, float] = {}
+            with measure(timings_ms, "read"):
+                batch = next(batches, None)
             if batch is None:
                 return True
-            timings_ms = {"read": 1e3 * (time.perf_counter() - start)}
             self._process(batch, timings_ms)
             advance(len(batch))
             if should_stop():
@@ -159,7 +160,7 @@ class Evaluation:
         """Process a batch and write its results; on an error, none of them."""
         faults: dict[str, str] = {}
         try:
-            with _measure(timings_ms, "truth"):
+            with measure(timings_ms, "truth"):
                 truths = self._find_truths(batch)
             results = self._pipeline.process_batch(
                 batch,
@@ -168,12 +169,12 @@ class Evaluation:
             )
             for result in results.values():
                 timings_ms |= result.timings_ms
-            with _measure(timings_ms, "errors"):
+            with measure(timings_ms, "errors"):
                 pairs = {name: self._compare(name, results, truths) for name in results}
         except Exception:
             self.save()  # keep the earlier results
             raise
-        with _measure(timings_ms, "write"):
+        with measure(timings_ms, "write"):
             for name, frame in batch.items():
                 self._log(name, faults.get(name, ""), results.get(name))
                 if name in results:
@@ -334,10 +335,3 @@ def gather(frames: Frames, cameras: int) -> Iterator[Batch]:
         raise
     if batch:
         yield batch
-
-
-@contextmanager
-def _measure(timings_ms: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    timings_ms[step] = 1e3 * (time.perf_counter() - start)

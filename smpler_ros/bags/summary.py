@@ -19,9 +19,6 @@ from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.settings import EvaluationSettings
 
-TIMES = ("rate_hz", "wall_s", "latency_ms", "versions")
-"""Entries that differ from run to run."""
-
 _PACKAGES = ("numpy", "rosbags", "torch", "trackers")
 
 

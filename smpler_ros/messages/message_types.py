@@ -42,7 +42,6 @@ class MessageTypes:
     tf_message: Constructor
     time: Constructor
     transform_stamped: Constructor
-    vector3: Constructor
     sequence: Callable[[NDArray[Any]], Sequence]
     serialize: Callable[[Message], bytes]
 
@@ -62,7 +61,6 @@ MESSAGE_NAMES = {
     "tf_message": "tf2_msgs/msg/TFMessage",
     "time": "builtin_interfaces/msg/Time",
     "transform_stamped": "geometry_msgs/msg/TransformStamped",
-    "vector3": "geometry_msgs/msg/Vector3",
 }
 """Full names of the messages in `MessageTypes`."""
 

@@ -1,6 +1,5 @@
 """Processing of images between arrival and publication. Needs no ROS."""
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +10,7 @@ from smpler_model.detectors.detector import Detections, GivenBoxes
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.step_times import measure
 from smpler_ros.messages.boxes import BoxReader
 from smpler_ros.messages.message_types import Message
 from smpler_ros.node.statistics import Statistics
@@ -87,14 +87,14 @@ class FrameWorker:
         wanted = self._wanted  # read once: another thread may replace it meanwhile
         if wanted is not self._pipeline.config:
             self._pipeline.reconfigure(wanted)
-        frames, times_ms = {}, {}
+        frames: dict[str, Frame] = {}
+        times_ms: dict[str, dict[str, float]] = {name: {} for name in arrivals}
         for name, arrival in arrivals.items():
-            began = time.perf_counter()
             try:
-                frames[name] = self._read(name, arrival)
+                with measure(times_ms[name], "read"):
+                    frames[name] = self._read(name, arrival)
             except Exception as error:
                 self._fail(name, error)
-            times_ms[name] = {"read": 1e3 * (time.perf_counter() - began)}
         results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
         for name, result in results.items():
             self._statistics.leave_out(name, len(result.left_out))

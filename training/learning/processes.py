@@ -73,7 +73,7 @@ def join_processes(device: Device = "auto") -> Iterator[Processes]:
         ValueError: a GPU is asked for where there is none, or srun started several processes that
             do not know of one another.
     """
-    chosen = choose_device(device)
+    chosen = device_of_process(device)
     count = int(os.environ.get("WORLD_SIZE", "1"))
     tasks = int(os.environ.get("SLURM_NTASKS", "1"))
     if "WORLD_SIZE" not in os.environ and "SLURM_PROCID" in os.environ and tasks > 1:
@@ -93,7 +93,7 @@ def join_processes(device: Device = "auto") -> Iterator[Processes]:
         dist.destroy_process_group()
 
 
-def choose_device(device: Device) -> torch.device:
+def device_of_process(device: Device) -> torch.device:
     """Return the device of this process.
 
     Raises:

@@ -9,9 +9,10 @@ import torch
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
-from smpler_model.body.smpl_file import Gender, load_smpl_file, save_smpl_npz, save_smpl_pickle
+from smpler_model.body.smpl_file import Gender, load_smpl_file
 from tests.chumpy_stand_in import Ch, Select, chumpy_importable, python2_pickle
 from tests.parity.seeded_checkpoint import seeded_body
+from tests.smpl_files import save_smpl_npz, save_smpl_pickle
 
 Layout = dict[str, np.ndarray]
 
@@ -65,7 +66,7 @@ def test_released_forms_are_read(
 
 @pytest.mark.parametrize(("save", "suffix"), [(save_smpl_npz, "npz"), (save_smpl_pickle, "pkl")])
 @pytest.mark.parametrize("with_regressor", [True, False])
-def test_saved_bodies_come_back(
+def test_all_of_a_body_is_read(
     tmp_path: Path, body_arrays: BodyArrays, save: type, suffix: str, with_regressor: bool
 ) -> None:
     body = body_arrays if with_regressor else body_arrays.with_regressor(None)
@@ -75,7 +76,7 @@ def test_saved_bodies_come_back(
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_smplx_reads_what_is_saved(tmp_path: Path, body_arrays: BodyArrays) -> None:
+def test_smplx_reads_the_same_body(tmp_path: Path, body_arrays: BodyArrays) -> None:
     import smplx
 
     path = tmp_path / "SMPL_NEUTRAL.pkl"

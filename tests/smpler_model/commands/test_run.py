@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from smpler_model.body.arrays import BodyArrays
-from smpler_model.body.smpl_file import save_smpl_npz
 from smpler_model.commands.command_line import main
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from tests.full_memory import SENTENCE, run_out_after
+from tests.smpl_files import save_smpl_npz
 from tests.smpler_model.cameras.test_calibration import CALIBRATION
 
 ROOT = Path(__file__).parents[3]

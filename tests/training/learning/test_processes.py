@@ -19,8 +19,8 @@ from training.learning.objectives import PeopleObjective
 from training.learning.processes import (
     Processes,
     SharedBatchNorm,
-    choose_device,
     choose_products,
+    device_of_process,
     join_processes,
 )
 from training.settings import TrainSettings
@@ -197,5 +197,5 @@ def test_float32_is_float32_unless_asked_otherwise() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_missing_gpu_is_an_error() -> None:
     with pytest.raises(ValueError, match="without a GPU"):
-        choose_device("cuda")
-    assert choose_device("auto").type == "cpu"
+        device_of_process("cuda")
+    assert device_of_process("auto").type == "cpu"
