@@ -54,7 +54,7 @@ ARGUMENTS = (
         "image",
         "",
         "Image topic; if empty, that of the driver, or image_raw without one. Compressed images "
-        "are looked for on <image>/compressed, with image_transport:=compressed.",
+        "are expected on <image>/compressed, with image_transport:=compressed.",
     ),
     (
         "image_transport",
@@ -106,7 +106,7 @@ ARGUMENTS = (
     (
         "fixed_frame",
         "map",
-        "RViz's fixed frame; the frame of the images where nobody publishes where the camera is.",
+        "RViz's fixed frame; the images' own frame if no transforms to the camera are published.",
     ),
     ("use_sim_time", "false", "Whether time comes from /clock."),
     ("log_level", "info", "debug, info, warn, error or fatal."),

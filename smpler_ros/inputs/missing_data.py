@@ -64,8 +64,10 @@ def explain_missing_partner(
             f"{silent}: it has no publisher; start one, or remap the topic ({_how_to_name(name)})"
         )
     if any(publisher.topic_type != expected for publisher in publishers):
-        return f"{silent}: expected {expected} of {describe_publishers(publishers)}; "
+        return (
+            f"{silent}: expected {expected} of {describe_publishers(publishers)}; "
             "publish that type"
+        )
     if gap_s is None:
         return (
             f"{silent}: {describe_publishers(publishers)} publishes nothing; check that it runs "

@@ -134,7 +134,7 @@ def test_rows_that_are_further_apart_than_the_step_says(padding: int) -> None:
     for _ in range(2):
         np.testing.assert_array_equal(ear.reader.read(image).rgb, RGB)
     (sentence,) = ear.heard
-    assert f"{96 + padding} bytes a row and say 96" in sentence
+    assert f"{96 + padding} bytes per row but step 96" in sentence
 
 
 @pytest.mark.parametrize("surplus", [1, 100, 24 * 1000])
