@@ -95,7 +95,12 @@ def test_depth_that_fits_is_there_after_depth_that_did_not() -> None:
 @pytest.mark.parametrize(
     ("given", "name", "expected", "words"),
     [
-        ("/head_camera", "", "head_camera", "begin with no slash in ROS 2, got '/head_camera'"),
+        (
+            "/head_camera",
+            "",
+            "head_camera",
+            "must not begin with a slash in ROS 2, got '/head_camera'",
+        ),
         ("", "", "camera", "an empty frame_id: results are in 'camera'"),
         ("", "/robot/front", "robot_front", "an empty frame_id: results are in 'robot_front'"),
         ("/", "front", "front", "an empty frame_id: results are in 'front'"),

@@ -192,4 +192,4 @@ def test_the_command_writes_one_table(
     assert f"all: {2 * SMALL.frames} images" in capsys.readouterr().out
     # Again, into the same folders: refused, in a sentence each.
     assert main([*bags, *flags.split()]) == 1
-    assert capsys.readouterr().err.count("use --resume to go on") == 2
+    assert capsys.readouterr().err.count("use --resume to continue") == 2

@@ -114,7 +114,7 @@ KINDS: dict[str, tuple[Callable[[int], Trio], list[str]]] = {
     "thermal": (thermal, []),
     "depth of another size in between": (small_depth, ["without depth"]),
     "yuv422": (yuv, ["set yuv422 to yuyv"]),
-    "frame with a slash": (framed("/optical"), ["begin with no slash"]),
+    "frame with a slash": (framed("/optical"), ["must not begin with a slash"]),
     "no frame": (framed(""), ["empty frame_id"]),
 }
 
