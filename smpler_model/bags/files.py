@@ -175,7 +175,7 @@ def _open_unpacked(path: Path, unpacked: Path) -> BagFile:
 
 
 def _describe_loss(path: Path, reason: str) -> str:
-    return f"{path} must be a readable bag, got one that is not ({reason}); record it again"
+    return f"{path} must be a bag, got one that cannot be read ({reason}); record it again"
 
 
 def _find_parts(folder: Path) -> tuple[list[Path], list[str]]:

@@ -158,7 +158,7 @@ FAULTS = {
     "no image": (["text.png"], "must be an image file, got something else"),
     "no video": (["text.mp4"], "must be a video that OpenCV can decode"),
     "empty folder": (["nothing"], "must hold images"),
-    "no bag": (["text.mcap"], "must be a readable bag"),
+    "no bag": (["text.mcap"], "must be a bag"),
     "no camera": (["97"], "camera 97 must be a video"),
     "missing model": (["good.png", "--model", "missing.pt"], "got 'missing.pt'"),
     "no model": (["good.png", "--model", "text.png"], "text.png"),

@@ -95,7 +95,7 @@ def test_unknown_compression(small_bag: Path, plain: EvaluationSettings, tmp_pat
     whole = next(bag.glob("*.mcap"))
     (bag / "bag_0.mcap.lz99").write_bytes(gzip.compress(whole.read_bytes()))
     whole.unlink()
-    with pytest.raises(SourceError, match=r"lz99 must be a readable bag, .* first bytes"):
+    with pytest.raises(SourceError, match=r"lz99 must be a bag, .* first bytes"):
         evaluate_bag(bag, tmp_path / "out", plain)
 
 
