@@ -22,6 +22,7 @@ from smpler_model.frames import Frame, FrameResult
 from smpler_model.pipeline import PipelineConfig
 from smpler_model.step_times import StepTimes
 from smpler_ros.inputs.camera_input import InputConfig, join_names
+from smpler_ros.messages.convert import frame_prefix
 from smpler_ros.messages.message_types import message_types_from_ros
 from smpler_ros.node.frame_worker import Arrival, FrameWorker
 from smpler_ros.node.statistics import Statistics
@@ -92,7 +93,7 @@ class Session:
             images=ImageSettings(rectified=settings.rectified, yuv422=settings.yuv422),
             person_labels=settings.person_labels,
         )
-        self._live = live_output(settings)
+        self._live = live_output(settings, node.get_namespace())
         self._report = report
         self._node = node
         self._transforms: LifecyclePublisher[Any] = node.create_lifecycle_publisher(
@@ -187,11 +188,11 @@ def input_config(settings: NodeSettings) -> InputConfig:
     )
 
 
-def live_output(settings: NodeSettings) -> LiveOutput:
-    """Return the settings of the published messages."""
+def live_output(settings: NodeSettings, namespace: str) -> LiveOutput:
+    """Return the settings of the messages of a node in a namespace."""
     return LiveOutput(
         tf=settings.publish_tf,
-        tf_prefix=settings.tf_prefix,
+        tf_prefix=frame_prefix(settings.tf_prefix, namespace),
         vertices=settings.publish_vertices,
         overlay_mesh=settings.overlay_mesh,
         jpeg_quality=settings.jpeg_quality,

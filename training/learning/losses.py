@@ -174,7 +174,7 @@ def compare(
 
 
 def _mean_over(values: Tensor, present: Tensor, count: Tensor) -> Tensor:
-    """Return the sum of (b, ...) values' means over those present, over a count; 0 if that is 0."""
+    """Return the sum of (b, ...) values' means over those present, over a count; 0 if it is 0."""
     each = values.flatten(1).mean(1)
     nobody = count == 0
     return (each * present).sum() / torch.where(nobody, torch.ones_like(count), count)
