@@ -53,7 +53,7 @@ ARGUMENTS = (
         "image",
         "",
         "Image topic; if empty, that of the driver, or image_raw without one. Compressed images "
-        "are looked for on <image>/compressed, with image_transport:=compressed.",
+        "are expected on <image>/compressed, with image_transport:=compressed.",
     ),
     (
         "image_transport",

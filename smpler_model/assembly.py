@@ -122,7 +122,7 @@ def detector_factory(settings: PipelineSettings, device: torch.device) -> Create
 
 
 def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
-    """Return what the settings say of the pipeline's steps."""
+    """Return the settings of the pipeline's steps."""
     usual = SmoothingConfig()
     smoothing = SmoothingConfig(
         rotations=OneEuro(settings.rotation_cutoff, usual.rotations.speed_gain),

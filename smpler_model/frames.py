@@ -45,8 +45,8 @@ class Frame:
             )
         if 0 in self.rgb.shape:
             raise ValueError(
-                f"an image must have pixels, got {self.rgb.shape[1]}x{self.rgb.shape[0]}; check "
-                "what sends it"
+                f"an image must have pixels, got {self.rgb.shape[1]}x{self.rgb.shape[0]}; fix "
+                "its source"
             )
         height, width = self.rgb.shape[:2]
         if self.camera is not None and (self.camera.width, self.camera.height) != (width, height):

@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 _Done = TypeVar("_Done")
 
-_UNUSABLE_BOX = "a box was left out, as nobody can be in it: it is not finite, empty or huge"
-_NO_BODY = "a person was left out: what the network says of them is not finite, or no rotation"
+_UNUSABLE_BOX = "a box was left out: it is not finite, empty or huge"
+_NO_BODY = "a person was left out: the network's outputs are not finite, or not rotations"
 _NO_PLACE = (
     "a person was left out, as they cannot be placed: nearly all of their joints would be where "
     "the lens shows nothing"
@@ -79,7 +79,7 @@ class CameraState:
         """Lead the tracker through the detections of the next frame.
 
         Returns:
-            The tracks, and how many boxes were left out because nobody can be in them. Should the
+            The tracks, and the number of invalid boxes that were left out. Should the
             tracker fail, it starts anew with the next frame.
         """
         height, width = frame.rgb.shape[:2]
@@ -266,7 +266,7 @@ class Pipeline:
                 each = isolated(crops, alone)
                 if len(each) == len(crops):
                     logger.warning(
-                        "cameras go through the network one by one, as together they failed: %s",
+                        "processing the cameras one by one, as their common batch failed: %s",
                         error,
                     )
                 return each

@@ -140,7 +140,7 @@ class SyntheticScene:
         return np.asarray(look[0].numpy(), np.float64)
 
     def _bake_looks(self, people: int, generator: Generator) -> None:
-        """Paint everybody's vertices: colours (n, v, 3), 0 to 255, and clothes' thickness."""
+        """Paint all people's vertices: colours (n, v, 3), 0 to 255, and clothes' thickness."""
         body = self.body
         atlas = make_atlas(body.v_template, body.weights, body.J_regressor @ body.v_template)
         v = len(body.v_template)
@@ -154,7 +154,7 @@ class SyntheticScene:
 
     @torch.no_grad()
     def _pose_people(self, stamp_ns: int, pose: Floats) -> PosedPeople:
-        """Return everybody of whom a part may be in view."""
+        """Return the people who may be partly in view."""
         time_s = stamp_ns * _NS % self.duration_s
         turned = pose[:3, :3].T
         rotations = np.empty((len(self.motions), 24, 3, 3))

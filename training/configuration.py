@@ -135,7 +135,7 @@ def _read(kind: Any, value: object, where: str) -> object:  # noqa: ANN401 - any
         if value in choices:
             return value
         names = ", ".join(map(str, choices))
-        raise ValueError(f"{where} must be one of {names}, got {value!r}; choose one")
+        raise ValueError(f"{where} must be one of {names}, got {value!r}")
     if origin is tuple:
         if not isinstance(value, list):
             raise ValueError(f"{where} must be a list, got {value!r}; write one item a line")

@@ -216,7 +216,7 @@ def _score_share(
     bodies: dict[str, Body],
     processes: Processes,
 ) -> tuple[list[Scores], list[Fault]]:
-    """Score every count-th person, from the rank on: nobody is there twice."""
+    """Score every count-th person, from the rank on: no person is scored twice."""
     mine = list(range(processes.rank, len(dataset), processes.count))
     groups = [mine[k : k + settings.batch] for k in range(0, len(mine), settings.batch)]
     loader: Iterator[Any] = iter(

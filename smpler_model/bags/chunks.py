@@ -15,7 +15,7 @@ from smpler_model.bags.unpacking import DamageError
 from smpler_model.source import SourceError
 
 MAX_MESSAGES = 500_000
-"""Messages of one chunk: a few kB of zeros can stand for millions."""
+"""Limit of messages in one chunk: a few kB of compressed zeros can expand to millions."""
 
 _HELD_BYTES = 64 * 1024**2  # of chunks that overlap in time
 _MESSAGE_BYTES = 300  # that Python needs for a message besides its data

@@ -38,7 +38,7 @@ __all__ = ["BagMessage", "BagReader", "CameraTopics", "SourceError", "Topic", "i
 _RATE_IMAGES = 50
 
 TopicReport = Callable[[str, str], None]
-"""Gets a topic and a sentence about a message that was left out."""
+"""Called with a topic and the reason why a message was left out."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class BagReader:
         """
         if note and self.foreign:
             named = ", ".join(f"{topic} ({kind})" for topic, kind in self.foreign.items())
-            note(self.path.name, f"topics without messages of ROS are left out: {named}")
+            note(self.path.name, f"topics without ROS messages are left out: {named}")
         topics = _topics_of(cameras)
         order = StampOrder(len(topics), last=[each.image for each in cameras])
         readers = [

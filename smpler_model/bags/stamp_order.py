@@ -10,10 +10,10 @@ from smpler_model.cameras.messages import Message
 from smpler_model.cameras.stamp_matching import partner_of
 
 WINDOW = 8
-"""Messages a topic that are held back for those that are stamped earlier and come later."""
+"""Messages per topic that are buffered to sort late ones by timestamp."""
 
 REWIND_NS = 1_000_000_000
-"""A stamp this much before the latest one means that the clock was set back."""
+"""A timestamp this much before the latest one means that the clock was set back."""
 
 
 def check_order(stamp_ns: int, last_ns: int | None) -> None:
@@ -31,7 +31,7 @@ def check_order(stamp_ns: int, last_ns: int | None) -> None:
     if stamp_ns == last_ns:
         raise ValueError(
             "images must differ in their stamps, got one with the stamp of the last; it is left "
-            "out, check what sends or recorded it twice"
+            "out, fix its publisher or recorder"
         )
     late_ns = 0 if last_ns is None else last_ns - stamp_ns
     if 0 < late_ns <= REWIND_NS:

@@ -11,7 +11,7 @@ from typing import Any
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 MAX_UNPACKED = 256 * 1024**2
-"""Bytes of one chunk or message; recorders write chunks of a few MB."""
+"""Size limit of one chunk or message, bytes; recorders write chunks of a few MB."""
 
 _LEFT_FREE = 512 * 1024**2  # bytes of a disk
 _PIECE, _PART = 64 * 1024, 1024 * 1024  # fed and taken at once; all before damage is kept

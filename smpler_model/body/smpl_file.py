@@ -35,14 +35,14 @@ _RELATIVES: dict[tuple[int, ...], str] = {
     (5023, 5): "FLAME",
     (778, 16): "MANO",
 }
-"""Vertices and joints of models that are released in the same layout."""
+"""Numbers of vertices and joints of related models in the same file layout."""
 
 _FILE_NAMES: dict[Gender, tuple[str, str]] = {
     "neutral": ("basicmodel_neutral_lbs", "smpl_neutral"),
     "male": ("basicmodel_m_lbs", "smpl_male"),
     "female": ("basicmodel_f_lbs", "smpl_female"),
 }
-"""How released files begin, and what `smplx` wants them renamed to; in lower case."""
+"""Prefixes of released file names, and the names that `smplx` expects; in lower case."""
 
 _ROOT = 2**32 - 1
 """SMPL's mark for "no parent", -1 as an unsigned number."""

@@ -15,7 +15,7 @@ from smpler_model.array_types import Floats
 Bytes = NDArray[np.uint8]
 
 CROP_MARGIN = 1.2
-"""Side of a crop over the longer side of the box, as in the training data of SMPLer's kind."""
+"""Ratio of a crop's side to the box's longer side, as in SMPLer's training data."""
 
 _SMALLEST_SIDE_PX = 2.0
 

@@ -45,13 +45,13 @@ Model = TypeVar("Model", bound=BackboneModel)
 _STAGE_PARTS = ("backbone.", "regressor.")
 _NESTS = ("model", "state_dict")
 _PARALLEL = "module."
-"""What PyTorch's wrappers for several GPUs put in front of every key."""
+"""Key prefix added by PyTorch's multi-GPU wrappers."""
 
 _SHOWN_KEY = 80  # letters of a key that is no weight's
 
 _MOST_UNPACKED = 1_000_000_000
 _MOST_GROWTH = 2
-"""Bytes that a file may unpack to: so many, or so many times its own; weights hardly shrink."""
+"""Limits of a file's unpacked size: bytes, or multiples of its own; weights hardly compress."""
 
 # What training scripts leave beside weights, whose making runs no code of the file.
 _PLAIN_CLASSES: list[Any] = [
@@ -214,7 +214,7 @@ def _check_unpacked_size(path: Path) -> None:
         return
     if unpacked > max(_MOST_UNPACKED, _MOST_GROWTH * path.stat().st_size):
         raise CheckpointError(
-            f"{path} must hold weights, which hardly shrink when they are packed, got "
+            f"{path} must hold weights, which hardly compress, got "
             f"{path.stat().st_size / 1e6:.1f} MB that unpack to {unpacked / 1e9:.1f} GB; get the "
             "file from its source again"
         )

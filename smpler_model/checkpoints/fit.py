@@ -21,7 +21,7 @@ _SHOWN = 300  # letters of a finding that names a key
 
 
 class CheckpointError(ValueError):
-    """A file that cannot be loaded; the message says what was expected, what came, what to do."""
+    """A file that cannot be loaded; the message gives reason and remedy."""
 
 
 def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:

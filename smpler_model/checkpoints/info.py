@@ -17,7 +17,7 @@ from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, CheckpointError, id
 from smpler_model.checkpoints.official_layout import BODY_PREFIX, BODY_REGRESSOR, find_our_key
 
 PAPER_MILLION = 1024**2
-"""What the paper divides parameter counts by, and calls a million."""
+"""Divisor of the paper's parameter counts in millions."""
 
 _PARTS = {"backbone.": "backbone", "SMPL_predictor.": "first guess", BODY_PREFIX: "body"}
 _LATER_PART = "Transformer"

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Commands = argparse._SubParsersAction
-"""The commands of a command line, as argparse has them."""
+"""argparse's subcommands."""
 
 INTERRUPTED = 130
-"""Exit status of what Ctrl-C ended, as shells have it."""
+"""Exit status after Ctrl-C, as in shells."""
 
 
 def read_arguments(

@@ -27,7 +27,7 @@ def write_meshes(path: Path, result: FrameResult, faces: ArrayLike) -> None:
         faces: (f, 3) of the body.
 
     Raises:
-        ValueError: the result has no vertices, nobody is in it, or the suffix is another.
+        ValueError: the result has no vertices or no people, or the suffix is unknown.
         OSError: it cannot be written.
     """
     kind = path.suffix.removeprefix(".")

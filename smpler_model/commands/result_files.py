@@ -121,7 +121,7 @@ RESULT_FILES: dict[str, Callable[[Path], ResultFile]] = {
     "jsonl": JsonLinesFile,
     "npz": ArraysFile,
 }
-"""Result files by their suffix."""
+"""Writers of result files by suffix."""
 
 
 def axis_angles(people: People) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -23,7 +23,7 @@ _WRITTEN = (
     *("overlay.mp4", "overlay_[0-9]*.mp4", "overlay.png", "overlay/*.png"),
     *("mesh.glb", "mesh.obj", "mesh/*.glb", "mesh/*.obj"),
 )
-"""What a run may write into its folder."""
+"""Outputs of a run."""
 
 Progress = Callable[[Iterable[Frame]], Iterable[Frame]]
 
@@ -69,7 +69,7 @@ class Outputs:
         self._overlay = _open_overlay(config, source)
 
     def needs_mesh(self, index: int) -> bool:
-        """Tell whether the people of a frame are wanted with their vertices."""
+        """Return whether vertices are needed for a frame."""
         config = self._config
         drawn = config.overlay is not None and config.overlay.needs_mesh
         chosen = not config.mesh_frames or index in config.mesh_frames
@@ -168,7 +168,7 @@ def run_source(
         outputs: are closed in the end.
         times: gets the time of every step.
         progress: shows how far it is.
-        report: gets a sentence for each frame and each person that was left out.
+        report: called with a message for each frame and each person that was left out.
 
     Raises:
         SourceError: the source breaks off.

@@ -20,7 +20,7 @@ _LARGEST_POWER = 2.0  # no exposure bends tones by more
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """How moving people are told from their surroundings.
+    """Parameters of the separation of people from the background.
 
     Attributes:
         working_height: images are shrunk to about this height first, pixels.
@@ -118,7 +118,7 @@ class MotionDetector:
 
 
 def match_exposure(rgb: Bytes, background: Bytes) -> Bytes:
-    """Undo what a camera's automatic exposure and white balance change when somebody comes.
+    """Compensate for changes of automatic exposure and white balance when a person appears.
 
     Cameras do not only scale: dark surfaces brighten by more than bright ones. So each channel has
     a gain and a power. They follow from the medians of image and background over pixels of like
@@ -139,7 +139,7 @@ def _tone_curve(image: Bytes, behind: Bytes) -> Bytes:
     for band in np.unique(behind // _BAND):
         inside = behind // _BAND == band
         x, y = float(np.median(image[inside])), float(np.median(behind[inside]))
-        # A band that somebody hides is far from what the others say.
+        # A band that a person occludes differs from the others.
         if inside.mean() >= _LEAST_BAND and abs(x * gain - y) <= _FARTHEST_LEVELS:
             points.append((np.log(x), np.log(y), inside.mean()))
     power, offset = _fit_line(np.array(points).reshape(-1, 3))

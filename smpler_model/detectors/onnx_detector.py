@@ -188,8 +188,7 @@ class OnnxDetector:
         scaling = self.form.scaling if wanted is None else wanted
         if scaling not in get_args(Scaling):
             raise DetectorError(
-                f"scaling must be one of {', '.join(get_args(Scaling))}, got '{scaling}'; "
-                "choose one"
+                f"scaling must be one of {', '.join(get_args(Scaling))}, got '{scaling}'"
             )
         return scaling
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 BUCKETS = (1, 2, 4, 8, 16)
-"""Numbers of people that there is a graph for; others are filled up to the next."""
+"""Batch sizes with a graph of their own; other sizes are padded to the next."""
 
 _WARM_UP_RUNS = 3
 

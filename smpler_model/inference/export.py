@@ -26,7 +26,7 @@ from smpler_model.network.smpler import Smpler
 ExportFormat = Literal["onnx", "tensorrt-ready-onnx"]
 
 ONNX_OPSET = 17
-"""The first with LayerNormalization; reading maps at positions needs 16."""
+"""The first opset with LayerNormalization; GridSample needs 16."""
 
 TENSORRT_OPERATORS = frozenset(
     (
@@ -96,7 +96,7 @@ def example_crops(side: int, people: int = 2) -> torch.Tensor:
 
 
 def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
-    """Write a model for other programs, all at once, and only if it says what the model says.
+    """Export a model atomically, after verification that its outputs equal the model's.
 
     Args:
         model: model with decoupled attention.
@@ -120,7 +120,7 @@ def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Return what an exported ONNX file says of itself: `model` and `weights`.
+    """Return the metadata of an exported ONNX file: `model` and `weights`.
 
     Raises:
         ExportError: it was not written by `export_model`.
@@ -221,7 +221,7 @@ def _gap(
 
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Silence what PyTorch says of its TorchScript-based exporter and tracer.
+    """Silence PyTorch's warnings about its TorchScript-based exporter and tracer.
 
     It names them deprecated. The newer exporter needs a package more, and its graphs are larger;
     what these write is compared with the network each time.

@@ -56,7 +56,7 @@ OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
     "joints": (JOINT_COUNT, 3),
     "keypoints": (JOINT_COUNT, 2),
 }
-"""What the network returns of each person, in this order; see `estimates.Stage`."""
+"""Outputs of the network for each person, in this order; see `estimates.Stage`."""
 
 
 class FastSmpler(nn.Module):

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether a package can be imported, without importing it."""
+    """Return whether a package can be imported, without importing it."""
     return importlib.util.find_spec(name) is not None
 
 

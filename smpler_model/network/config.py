@@ -119,9 +119,7 @@ class ModelConfig:
                 "it five times"
             )
         if self.attention not in ("decoupled", "full"):
-            raise ValueError(
-                f"attention must be 'decoupled' or 'full', got '{self.attention}'; choose one"
-            )
+            raise ValueError(f"attention must be 'decoupled' or 'full', got '{self.attention}'")
 
     @property
     def feature_sizes(self) -> tuple[int, int, int, int]:
@@ -170,10 +168,10 @@ SMPLER_MOBILE = ModelConfig(
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
 )
-"""For two CPU cores, too; its backbone can begin with weights that have seen many people."""
+"""Also for two CPU cores; its backbone can be initialised with pretrained weights."""
 
 MODELS = {config.name: config for config in (SMPLER_W32, SMPLER_W48, SMPLER_NANO, SMPLER_MOBILE)}
-"""The models that can be named."""
+"""Models by name."""
 
 
 def find_model(name: str, *, attention: AttentionKind = "decoupled") -> ModelConfig:
@@ -183,5 +181,5 @@ def find_model(name: str, *, attention: AttentionKind = "decoupled") -> ModelCon
         ValueError: there is no model of that name.
     """
     if name not in MODELS:
-        raise ValueError(f"model must be one of {', '.join(MODELS)}, got '{name}'; choose one")
+        raise ValueError(f"model must be one of {', '.join(MODELS)}, got '{name}'")
     return replace(MODELS[name], attention=attention)

@@ -119,7 +119,7 @@ def place_by_depth(
 
     The torso's joints are looked up in the image; the median of what the surface in front of them
     says about the distance decides. People of whom less than half of these joints are measured
-    stay where they are, and nobody comes so near that a joint that is seen is behind the camera.
+    stay where they are, and no person gets so near that a visible joint is behind the camera.
 
     Args:
         placement: placement without depth.

@@ -93,8 +93,8 @@ class Smoother:
     """The filters of all people that one camera sees.
 
     State is kept for each id. It starts anew for a new id, after a gap, when time does not advance
-    (a rewound bag), and after somebody who is no body in space: whose numbers are not finite, or
-    whose rotations are none. Such people are handed back as they came. `reset` forgets everybody.
+    (a rewound bag), and for invalid people: with values that are not finite, or
+    invalid rotations. Such people are returned unchanged. `reset` clears all people.
 
     Attributes:
         config: how; it may be exchanged at any time.
@@ -105,7 +105,7 @@ class Smoother:
         self._tracks: dict[int, _Track] = {}
 
     def reset(self) -> None:
-        """Forget everybody."""
+        """Reset the filters of all people."""
         self._tracks.clear()
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
@@ -229,7 +229,7 @@ def low_pass_weight(cutoff_hz: Floats | float, dt_s: float) -> Floats | float:
 
 
 def are_sound(bodies: Bodies) -> NDArray[np.bool_]:
-    """Tell (n) of people whether they are bodies in space.
+    """Return (n,) whether people are valid bodies.
 
     All numbers are finite, rotations do not mirror or flatten, and the translation is not zero.
     """

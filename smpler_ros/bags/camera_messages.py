@@ -1,4 +1,4 @@
-"""What the output bag says of one camera: the node's messages, at the images' stamps."""
+"""The output bag's messages for one camera: those of the node, at the images' timestamps."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class CameraMessages:
 
     @property
     def shown(self) -> list[int]:
-        """Ids of the people whose markers are shown; set them to go on with an earlier run."""
+        """Ids of the people whose markers are shown; set them to continue an earlier run."""
         return sorted(self._skeletons.shown | self._meshes.shown)
 
     @shown.setter
@@ -68,7 +68,7 @@ class CameraMessages:
         self._skeletons.shown, self._meshes.shown = set(ids), set(ids)
 
     def write(self, frame: Frame, result: FrameResult) -> None:
-        """Write what a frame shows."""
+        """Write the messages of a frame."""
         types, wanted = self._bag.types, self._config.outputs
         header = header_message(types, result.stamp_ns, result.frame_id)
         stamp_ns, people = result.stamp_ns, result.people
@@ -99,7 +99,7 @@ class CameraMessages:
         self._write(OVERLAY, "compressed_image", result.stamp_ns, message)
 
     def _write_image(self, header: Message, frame: Frame) -> None:
-        """Write the image under its own name, raw or as JPEG, as it was."""
+        """Write the image to its original topic, unchanged, raw or as JPEG."""
         types = self._bag.types
         if self._image.endswith(_COMPRESSED):
             kind = "compressed_image"
@@ -116,8 +116,8 @@ class CameraMessages:
 def find_namespaces(images: Sequence[str]) -> dict[str, str]:
     """Return the namespaces of cameras by their image topics.
 
-    It is where the images lie (`/front` for `/front/image_raw/compressed`); where several cameras
-    lie in one, the image topic itself.
+    It is the parent of the image topic (`/front` for `/front/image_raw/compressed`); if several
+    cameras share one, the image topic itself.
     """
     bases = {image: image.removesuffix(_COMPRESSED) for image in images}
     places = {image: base.rpartition("/")[0] for image, base in bases.items()}

@@ -1,8 +1,8 @@
-"""One bag: every image through the pipeline, everything that is known of it into files.
+"""One bag: runs every image through the pipeline and writes the results to files.
 
-The files grow together and agree at each checkpoint. A run that goes on reads the input from its
-beginning again: images that were done are skipped, trackers are led through the logged detections,
-and from the checkpoint on everything is as if nothing had happened.
+The files grow together and are consistent at each checkpoint. A resumed run reads the input from
+its start: processed images are skipped while trackers replay the logged detections, so that the
+results after the checkpoint are those of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ Batch = dict[str, Frame]
 
 
 class Evaluation:
-    """A run over one bag. State is what the checkpoints hold, the tally, and the pipeline's.
+    """A run over one bag. State: the checkpoint's, the tally, and the pipeline's.
 
     Attributes:
-        tally: sums of what was done, also by the run that is gone on with.
-        damage: why the input ended early, in a sentence; None where it did not.
+        tally: totals, including those of the resumed run.
+        damage: why the input ended early, as a sentence; None if it did not.
         checkpoint: the last one.
     """
 
@@ -58,12 +58,12 @@ class Evaluation:
         Args:
             source: the bag.
             engine: network and detector.
-            config: what to do.
+            config: settings of the run.
             files: output files, in their state at the checkpoint.
-            checkpoint: to go on from.
+            checkpoint: checkpoint to resume from.
 
         Raises:
-            ValueError: a body with which no errors can be measured.
+            ValueError: the body has no regressor for the metrics.
         """
         self._source, self._config, self._files = source, config, files
         self._pipeline = engine.create_pipeline()
@@ -88,11 +88,11 @@ class Evaluation:
         self._start = self._saved = time.monotonic()
 
     def run(self, advance: Callable[[int], object], should_stop: Callable[[], bool]) -> bool:
-        """Process the images that are left, or as many as wanted.
+        """Process the remaining images, or a given number of them.
 
         Args:
-            advance: gets the number of images that were done.
-            should_stop: is asked after each batch.
+            advance: called with the number of images processed.
+            should_stop: called after each batch; True stops the run.
 
         Returns:
             Whether the input's end was reached.
@@ -108,7 +108,7 @@ class Evaluation:
             self._go_on(frames)
             advance(self.checkpoint.frames)
             reached = self._process_all(frames, advance, should_stop)
-        except SourceError as error:  # what was read before it is kept
+        except SourceError as error:  # results before the error are kept
             if not self.tally.frames:
                 raise
             self.damage, reached = str(error), True
@@ -118,7 +118,7 @@ class Evaluation:
         return reached
 
     def save(self, *, finished: bool = False) -> None:
-        """Make a checkpoint of everything that was done."""
+        """Write a checkpoint."""
         lengths = self._files.commit()
         now = time.monotonic()
         state = {name: self._pipeline.camera_state(name) for name in self._names}
@@ -157,7 +157,7 @@ class Evaluation:
                 self.save()
 
     def _process(self, batch: Batch, timings_ms: dict[str, float]) -> None:
-        """Process a batch and write what is known of it; on a fault, nothing of it."""
+        """Process a batch and write its results; on an error, none of them."""
         faults: dict[str, str] = {}
         try:
             with measure(timings_ms, "truth"):
@@ -172,7 +172,7 @@ class Evaluation:
             with measure(timings_ms, "errors"):
                 pairs = {name: self._compare(name, results, truths) for name in results}
         except Exception:
-            self.save()  # what was done before is not to be lost
+            self.save()  # keep the earlier results
             raise
         with measure(timings_ms, "write"):
             for name, frame in batch.items():
@@ -190,7 +190,7 @@ class Evaluation:
         )
 
     def _find_truths(self, batch: Batch) -> dict[str, People]:
-        """Return the true people of labelled images; hand their boxes to the detectors if told."""
+        """Return the ground truth of labelled images; pass boxes to the detectors if set."""
         truths = {}
         for name, frame in batch.items():
             people = self._truth_at(name, frame.stamp_ns)
@@ -203,7 +203,7 @@ class Evaluation:
         return truths
 
     def _truth_at(self, name: str, stamp_ns: int) -> People | None:
-        """Return the true people of an image; name those of whom nothing can be measured."""
+        """Return the ground truth of an image; report people with invalid values."""
         truth = self._source.truths.get(name)
         people = None if truth is None else truth.at(stamp_ns)
         if people is not None:
@@ -216,7 +216,7 @@ class Evaluation:
         return people
 
     def _check_truths_met(self) -> None:
-        """Say it where no image of a camera has its truth: figures would be missing silently."""
+        """Report cameras none of whose images match the ground truth; metrics would be missing."""
         for name in self._source.truths:
             if self.tally.frames[name] and not self.tally.labelled[name]:
                 self.tally.leave_out(
@@ -234,10 +234,10 @@ class Evaluation:
         return self._accuracy[name].compare(result.stamp_ns, result.people, truths[name])
 
     def _explain(self, name: str, error: Exception) -> str:
-        """Return a sentence for what one image failed of.
+        """Return the reason why an image failed, as a sentence.
 
         Raises:
-            DeviceMemoryError: that is what it was, and the next images would fail as well.
+            DeviceMemoryError: if that is the reason, as the next images would fail as well.
         """
         if isinstance(error, DeviceMemoryError):
             raise error
@@ -280,7 +280,7 @@ class Evaluation:
             self.tally.add_person(person)
 
     def _go_on(self, frames: Frames) -> None:
-        """Bring everything to where the checkpoint was made."""
+        """Restore the state at the checkpoint."""
         done = zip(islice(frames, self.checkpoint.frames), self._files.logged(), strict=False)
         for (name, frame), logged in done:
             state = self._pipeline.camera_state(name)
@@ -292,7 +292,7 @@ class Evaluation:
             found = logged.found
             if self._detector(name).remembers_images:
                 found = state.detector.detect(frame.rgb)
-            # A tracker that failed then fails now, and starts anew as it did.
+            # A tracker that failed in the first run fails again here, and is reset likewise.
             with suppress(Exception) if logged.fault else nullcontext():
                 state.track(frame, found)
         for purpose, arrays in self.checkpoint.arrays.items():
@@ -313,11 +313,11 @@ class Evaluation:
 
 
 def gather(frames: Frames, cameras: int) -> Iterator[Batch]:
-    """Give images of different cameras that follow one another together, for one batch.
+    """Yield successive images of different cameras together, as one batch.
 
     Args:
         frames: image topic and frame, in the order of the stamps.
-        cameras: how many there are.
+        cameras: number of cameras.
     """
     batch: Batch = {}
     try:

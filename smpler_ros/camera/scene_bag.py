@@ -1,4 +1,4 @@
-"""Bags of synthetic scenes, with the truth about the people in them.
+"""Bags of synthetic scenes, with ground truth.
 
 Every camera stands in a room of its own. Topics lie below `/camera`, or `/camera_<i>` where there
 are several: `image_raw` or `image_raw/compressed`, `camera_info`, `ground_truth/people`, and
@@ -30,7 +30,7 @@ from synthetic.scene import CameraMotion, SyntheticScene
 from synthetic.truth import SceneFrame, people_from_truth
 
 START_NS = 1_700_000_000 * NS_PER_S
-"""Stamp of the first image; RViz takes small ones for simulated time."""
+"""Timestamp of the first image; RViz takes small ones for simulated time."""
 
 TRUTH_TOPIC = "ground_truth/people"
 TRUTH_MODEL = "ground_truth"
@@ -51,25 +51,25 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class SceneBagConfig:
-    """What is in a bag.
+    """Contents of a bag.
 
     Attributes:
         duration_s: length, seconds; also of the scene.
-        rate_hz: images a second of each camera.
+        rate_hz: frame rate of each camera.
         width: width of the images, pixels.
         height: height of the images, pixels.
         fov_deg: horizontal field of view, degrees.
         people: number of people in each room.
         cameras: number of rooms, one camera in each.
-        seed: decides everything; the rooms' follow one another.
+        seed: random seed; the rooms use successive seeds.
         image: how images are stored.
         depth: whether there is a depth image for each image.
-        camera_motion: what the cameras do.
+        camera_motion: motion of the cameras.
         lens: distortion model of the cameras, `none` for none.
         coefficients: distortion coefficients, in OpenCV's order.
 
     Raises:
-        ValueError: a number that no bag has.
+        ValueError: a value out of range.
     """
 
     duration_s: float = 10.0
@@ -90,13 +90,9 @@ class SceneBagConfig:
         for name, (low, high) in _BOUNDS.items():
             value = getattr(self, name)
             if not low <= value <= high:  # NaN lies nowhere
-                raise ValueError(
-                    f"{name} must lie between {low:,} and {high:,}, got {value:g}; change it"
-                )
+                raise ValueError(f"{name} must lie between {low:,} and {high:,}, got {value:g}")
         if not all(map(math.isfinite, self.coefficients)):
-            raise ValueError(
-                f"the lens's coefficients must be finite, got {self.coefficients}; change them"
-            )
+            raise ValueError(f"the lens's coefficients must be finite, got {self.coefficients}")
 
     @property
     def frames(self) -> int:
@@ -105,7 +101,7 @@ class SceneBagConfig:
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """Of the cameras' topics."""
+        """Namespaces of the cameras' topics."""
         if self.cameras == 1:
             return ("/camera",)
         return tuple(f"/camera_{index}" for index in range(self.cameras))
@@ -123,13 +119,13 @@ def write_scene_bag(
     Args:
         path: path of the bag, which must not exist yet.
         body: body model of all people.
-        config: what is in it.
+        config: contents of the bag.
         kind: storage format.
-        progress: is called with 1 after each image.
+        progress: called with 1 after each image.
 
     Raises:
-        FileExistsError: there is something at the path.
-        ValueError: a lens that there is not.
+        FileExistsError: the path exists.
+        ValueError: an unknown lens model.
     """
     config = config or SceneBagConfig()
     rooms = [_Room(body, config, index) for index in range(config.cameras)]
@@ -161,7 +157,7 @@ class _Room:
         self._placed = False
 
     def write(self, writer: BagWriter, stamp_ns: int) -> None:
-        """Write what there is at a stamp."""
+        """Write the messages of a timestamp."""
         shot = self._scene.frame(stamp_ns - START_NS, depth=self._config.depth)
         header = header_message(writer.types, stamp_ns, self._frame_id)
         self._write_pose(writer, stamp_ns, shot)
@@ -186,7 +182,7 @@ class _Room:
         writer.write(f"{self._namespace}/{name}", MESSAGE_NAMES[kind], stamp_ns, message)
 
     def _write_pose(self, writer: BagWriter, stamp_ns: int, shot: SceneFrame) -> None:
-        """Write where the camera is: once, or with each image where it moves."""
+        """Write the camera's transform: once, or with each image if it moves."""
         still = self._config.camera_motion == "still"
         if still and self._placed:
             return

@@ -1,4 +1,4 @@
-"""What a user can set of the synthetic camera, and the scene that follows from it."""
+"""Settings of the synthetic camera, and the scene built from them."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -17,7 +17,7 @@ LENSES: dict[str, tuple[float, ...]] = {
     "rational_polynomial": (0.4, 0.05, 0.0, 0.0, 0.01, 0.7, 0.1, 0.02),
     "equidistant": (-0.02, 0.005, -0.002, 0.0),
 }
-"""Distortion coefficients by `distortion_model`, as usual cameras have them."""
+"""Typical distortion coefficients by `distortion_model`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +99,10 @@ class SceneSettings(LifecycleSettings):
 
 
 def make_film(settings: SceneSettings) -> Film:
-    """Return the film that settings describe.
+    """Return the film for the settings.
 
     Raises:
-        ValueError: it is to be rendered ahead and takes more memory than allowed.
+        ValueError: rendering ahead would exceed the memory limit.
     """
     _check_memory(settings)
     return Film(_make_scene(settings), settings.rate, depth=settings.publish_depth)

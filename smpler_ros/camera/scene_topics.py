@@ -1,4 +1,4 @@
-"""What the synthetic camera publishes: each message is built only while somebody listens."""
+"""The synthetic camera's publishers; messages are built only for topics with subscribers."""
 
 from typing import Any
 
@@ -68,13 +68,13 @@ class SceneTopics:
         )
 
     def is_watched(self) -> bool:
-        """Tell whether anybody listens to something that needs an image."""
+        """Return whether a topic that needs an image has subscribers."""
         return any(map(_is_heard, self._lifecycle)) or (
             self._moves and _is_heard(self._moving) and bool(self._settings.world_frame)
         )
 
     def place(self, world_from_camera: Floats, stamp_ns: int) -> None:
-        """Publish the transforms that stay; `world_from_camera` (4, 4) is at the start."""
+        """Publish the static transforms; `world_from_camera` (4, 4) is that at the start."""
         if not self._settings.world_frame:
             return
         optical = self._transform("link_frame", "frame_id", LINK_FROM_OPTICAL, stamp_ns)
@@ -84,10 +84,10 @@ class SceneTopics:
         self._static.publish(self._types.tf_message(transforms=transforms))
 
     def publish(self, shot: Shot, stamp_ns: int) -> None:
-        """Publish an image and the truth about it, as far as somebody listens."""
+        """Publish an image and its ground truth on topics with subscribers."""
         types, frame = self._types, shot.frame
         header = header_message(types, stamp_ns, self._frame_id)
-        # What explains the image goes before it.
+        # Messages that belong to the image go before it.
         if self._moves and self._settings.world_frame and _is_heard(self._moving):
             pose = self._link_transform(shot.truth.world_from_camera, stamp_ns)
             self._moving.publish(types.tf_message(transforms=[pose]))
@@ -125,7 +125,7 @@ class SceneTopics:
     def _transform(
         self, parent: str, child: str, parent_from_child: Floats, stamp_ns: int
     ) -> Message:
-        """Return a transform between frames that parameters name."""
+        """Return a transform between frames named by parameters."""
         header = header_message(self._types, stamp_ns, getattr(self._settings, parent))
         name = getattr(self._settings, child)
         return transform_message(self._types, header, name, parent_from_child)

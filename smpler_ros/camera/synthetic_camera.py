@@ -1,4 +1,4 @@
-"""A camera for those who have none: rendered people who walk through a room, and the truth."""
+"""A synthetic camera: rendered people walking through a room, with ground truth."""
 
 import math
 import threading
@@ -17,14 +17,14 @@ from smpler_ros.parameters.ros_parameters import RosParameters
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 REPORT_PERIOD_S = 5.0
-LEAST_SHARE_LEFT_OUT = 0.05  # of the images; fewer are no reason to change anything
+LEAST_SHARE_LEFT_OUT = 0.05  # of the images; smaller shares are not reported
 
 
 class SyntheticCamera(ManagedNode):
     """Publishes `image`, `image/compressed`, `camera_info`, `depth` and `ground_truth/people`.
 
-    A thread renders and publishes from activate to deactivate. Everything is reliable, so that
-    subscribers of either kind get it.
+    A thread renders and publishes from activate to deactivate. All publishers are reliable, which
+    matches reliable and best-effort subscribers.
     """
 
     def __init__(self, node_name: str = "synthetic_camera") -> None:
@@ -49,7 +49,7 @@ class SyntheticCamera(ManagedNode):
         self._stop_playing()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Make the scene and the publishers; say why if that fails."""
+        """Create the scene and the publishers; log the reason if that fails."""
         try:
             self._film = make_film(self._settings)
             self._topics = SceneTopics(self, self._settings, self._film.scene.camera)
@@ -59,7 +59,7 @@ class SyntheticCamera(ManagedNode):
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Say where the camera is and start the thread."""
+        """Publish the camera's transform and start the thread."""
         result = super().on_activate(state)
         film, topics = self._film, self._topics
         if film is None or topics is None:
@@ -93,7 +93,7 @@ class SyntheticCamera(ManagedNode):
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Forget the scene and destroy the publishers."""
+        """Release the scene and destroy the publishers."""
         result = super().on_cleanup(state)
         self._forget()
         return result
@@ -122,7 +122,7 @@ class SyntheticCamera(ManagedNode):
         self.get_logger().info(f"publishing at {film.rate_hz:g} Hz")
         player.play()
         if not self._stop.is_set():
-            self.get_logger().info("the duration is over; nothing more is published")
+            self.get_logger().info("the duration is over; publishing stopped")
 
     def _render_ahead(self, film: Film) -> bool:
         """Render the whole loop; return False when it is time to stop."""
@@ -139,7 +139,7 @@ class SyntheticCamera(ManagedNode):
         return not self._stop.is_set()
 
     def _report(self) -> None:
-        """Say how many images were left out since the last report."""
+        """Log how many images were dropped since the last report."""
         player = self._player
         if player is None or player.dropped == self._reported:
             return
@@ -153,12 +153,12 @@ class SyntheticCamera(ManagedNode):
             else "lower rate or the size"
         )
         self.get_logger().warning(
-            f"{count} of {due:.0f} images were left out in {REPORT_PERIOD_S:.0f} s because the "
+            f"{count} of {due:.0f} images were dropped in {REPORT_PERIOD_S:.0f} s because the "
             f"processor could not keep up; {remedy}"
         )
 
 
 def main() -> int:
     """Run the node as a process."""
-    torch.set_num_threads(1)  # bodies are small, and the cores are wanted by who looks at them
+    torch.set_num_threads(1)  # bodies are small; leaves the cores to the subscribers
     return run_node(SyntheticCamera, name="synthetic_camera")

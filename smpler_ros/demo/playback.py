@@ -1,4 +1,4 @@
-"""Images from a file as a camera publishes them."""
+"""Publishes images from a file like a camera."""
 
 from collections.abc import Iterator
 
@@ -22,11 +22,11 @@ DEPTH = 5
 
 
 class Playback(Node):
-    """Publishes `image`, and `camera_info` where it is known, at the source's rate.
+    """Publishes `image`, and `camera_info` if known, at the source's rate.
 
-    It begins when somebody listens to the image. A picture that belongs to no sequence is shown
-    several times. For viewers, the camera is level in a frame `map`, at a usual height: files do
-    not tell where it was. State is the next frame.
+    It starts when the image has a subscriber. A single image is published several times. For
+    viewers, the camera is level in a frame `map`, at a usual height, as files do not give its
+    pose. State: the next frame.
 
     Attributes:
         is_over: whether all frames were published.
@@ -52,7 +52,7 @@ class Playback(Node):
         create_steady_timer(self, 1 / source.rate_hz, self._publish)
 
     def _publish(self) -> None:
-        # The recorder listens, too: wait for the node besides it.
+        # The recorder subscribes, too: wait for the node besides it.
         if self.is_over or self._images.get_subscription_count() < 2:
             return
         frame = next(self._frames, None)
@@ -76,7 +76,7 @@ class Playback(Node):
 
 
 def repeat(source: Source) -> Iterator[Frame]:
-    """Return the frames of a sequence, or each picture several times."""
+    """Return the frames of a sequence, or each single image several times."""
     for frame in source.frames:
         for _ in range(1 if source.is_sequence else STILL_REPEATS):
             yield frame

@@ -1,4 +1,4 @@
-"""Topics into a bag, as the bytes that came: no message is taken apart."""
+"""Records topics into a bag as serialised bytes, without deserialisation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,10 +14,10 @@ LATCHED = ("/tf_static",)  # sent once, also to who comes later
 
 
 class Recorder(Node):
-    """Subscribes topics and writes what comes, stamped with the time of arrival.
+    """Subscribes to topics and writes their messages, stamped with the time of arrival.
 
     Attributes:
-        counts: messages of each topic.
+        counts: number of messages of each topic.
     """
 
     def __init__(self, writer: BagWriter, topics: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What the node does, as `diagnostic_msgs`, once a second."""
+"""The node's status as `diagnostic_msgs`, once a second."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ MIB = 1024**2
 def diagnostic_array(
     header: Header, node: str, reports: Mapping[str, CameraReport], fixed: Mapping[str, str]
 ) -> DiagnosticArray:
-    """Return one status a camera.
+    """Return one status per camera.
 
     Args:
         header: header with the current time.
@@ -30,14 +30,14 @@ def diagnostic_array(
 
 
 def gpu_memory_mib(device: str) -> str:
-    """Return how much memory PyTorch holds on a device; empty for the CPU."""
+    """Return PyTorch's reserved memory on a device; empty for the CPU."""
     if not device.startswith("cuda"):
         return ""
     return f"{torch.cuda.memory_reserved(device) / MIB:.0f}"
 
 
 def judge(report: CameraReport) -> tuple[bytes, str]:
-    """Return the level of a camera's status and what it says in short."""
+    """Return the level and the message of a camera's status."""
     if report.is_new_error:
         return DiagnosticStatus.ERROR, report.last_error
     if not report.received:

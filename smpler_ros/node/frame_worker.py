@@ -1,4 +1,4 @@
-"""What happens to images between arrival and publication. Needs no ROS."""
+"""Processing of images between arrival and publication. Needs no ROS."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -18,13 +18,13 @@ from smpler_ros.node.statistics import Statistics
 
 @dataclass(frozen=True)
 class Arrival:
-    """An image as it came, and what came with it.
+    """A received image with its partners.
 
     Attributes:
         image: `sensor_msgs/Image` or `CompressedImage`.
         camera_infos: the camera's calibrations, the newest last.
-        depth: depth image of about the same stamp; None where there is none.
-        detections: `vision_msgs/Detection2DArray` of the same stamp; None where there is none.
+        depth: depth image with about the same timestamp; None if there is none.
+        detections: `vision_msgs/Detection2DArray` with the same timestamp; None if there is none.
     """
 
     image: Message
@@ -34,10 +34,10 @@ class Arrival:
 
 
 class FrameWorker:
-    """Turns what arrived into results, and what went wrong into sentences.
+    """Turns received images into results, and errors into log messages.
 
-    State is the pipeline's, and the settings that are wanted next. A fault costs the image in
-    which it occurred, and no more.
+    State: the pipeline's, and the settings for the next image. An error drops only the image in
+    which it occurs.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class FrameWorker:
         Args:
             pipeline: finds people.
             statistics: counts faults.
-            report: gets a camera's name and a sentence for each fault, and for what people should
-                know of the results.
-            images: what is known of the cameras' images.
+            report: called with a camera's name and a message for each error or warning about the
+                results.
+            images: settings of the cameras' images.
             person_labels: which `detections` are people, besides those without a label.
         """
         self._pipeline = pipeline
@@ -69,7 +69,7 @@ class FrameWorker:
         self._wanted = pipeline.config
 
     def reconfigure(self, config: PipelineConfig) -> None:
-        """Use other settings from the next images on. Returns at once, in any thread."""
+        """Use new settings from the next images on. Returns at once, in any thread."""
         self._wanted = config
 
     def process(
@@ -79,10 +79,10 @@ class FrameWorker:
 
         Args:
             arrivals: newest images by camera.
-            mesh: cameras of whose people the surface is computed.
+            mesh: cameras for whose people meshes are computed.
 
         Returns:
-            By camera, where nothing went wrong.
+            Results by camera, without cameras whose image failed.
         """
         wanted = self._wanted  # read once: another thread may replace it meanwhile
         if wanted is not self._pipeline.config:

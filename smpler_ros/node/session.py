@@ -1,4 +1,4 @@
-"""What a configured node holds: the pipeline and the publishers of every camera."""
+"""Resources of a configured node: the pipeline and the publishers of every camera."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -39,13 +39,13 @@ from smpler_ros.parameters.node_settings import NodeSettings
 
 @dataclass(frozen=True)
 class Published:
-    """What was published of an image.
+    """Measurements of a published image.
 
     Attributes:
         people: number of people.
         stamp_ns: timestamp of the image.
-        age_ms: time from that stamp until the people were published.
-        steps_ms: time of every step.
+        age_ms: time from that timestamp until the people were published.
+        steps_ms: duration of every step.
     """
 
     people: int
@@ -59,22 +59,22 @@ class Session:
 
     Attributes:
         cameras: names of all cameras.
-        device: the network's.
+        device: device of the network.
         statistics: statistics of all cameras.
     """
 
     def __init__(
         self, node: LifecycleNode, settings: NodeSettings, report: Callable[[str, str], None]
     ) -> None:
-        """Load what the settings name, and create the publishers.
+        """Load the model and the detector, and create the publishers.
 
         Args:
             node: publishing node.
             settings: settings of the node.
-            report: gets a camera's name and a sentence.
+            report: called with a camera's name and a message.
 
         Raises:
-            ValueError: something that cannot be used.
+            ValueError: unusable settings or files.
             OSError: a file that cannot be read.
             ImportError: a message package that is missing.
         """
@@ -123,9 +123,9 @@ class Session:
             )
 
     def process(self, arrivals: Mapping[str, Arrival]) -> Iterator[tuple[str, Published]]:
-        """Find people, publish them, and say what was done, camera by camera.
+        """Find people, publish them, and return the measurements of each camera.
 
-        A camera whose results cannot be published is reported and left out; the others go on.
+        A camera whose results cannot be published is reported and left out; the others continue.
         """
         live = self._live
         mesh = [name for name in arrivals if self._outputs[name].needs_mesh(live)]
@@ -151,7 +151,7 @@ class Session:
         with times.measure("views"):
             try:
                 output.publish_views(frame, result, live)
-            except Exception as error:  # people are out
+            except Exception as error:  # people are already published
                 self._fail(name, f"markers or overlay failed: {type(error).__name__}: {error}")
         return Published(
             len(result.people), result.stamp_ns, age.nanoseconds / 1e6, times.means_ms()
@@ -162,12 +162,12 @@ class Session:
         self._report(name, sentence)
 
     def reconfigure(self, config: PipelineConfig, live: LiveOutput) -> None:
-        """Go on with other settings from the next image on."""
+        """Use new settings from the next image on."""
         self._worker.reconfigure(config)
         self._live = live
 
     def clear(self, stamp_ns: int) -> None:
-        """Take all markers away."""
+        """Delete all markers."""
         for output in self._outputs.values():
             output.clear(stamp_ns)
 
@@ -179,7 +179,7 @@ class Session:
 
 
 def input_config(settings: NodeSettings) -> InputConfig:
-    """Return which topics the settings ask for."""
+    """Return the topics enabled in the settings."""
     return InputConfig(
         compressed=settings.image_transport == "compressed",
         depth=settings.use_depth,
@@ -189,7 +189,7 @@ def input_config(settings: NodeSettings) -> InputConfig:
 
 
 def live_output(settings: NodeSettings, namespace: str) -> LiveOutput:
-    """Return what the settings of a node in a namespace say of the messages."""
+    """Return the settings of the messages of a node in a namespace."""
     return LiveOutput(
         tf=settings.publish_tf,
         tf_prefix=frame_prefix(settings.tf_prefix, namespace),
@@ -203,7 +203,7 @@ def _camera_names(node: LifecycleNode, settings: NodeSettings) -> tuple[str, ...
     """Return the cameras' names.
 
     Raises:
-        ValueError: there is none, or one twice, or one that ROS does not allow.
+        ValueError: no name, a duplicate, or a name that ROS does not allow.
     """
     names = settings.cameras
     if not names or len(set(names)) != len(names):

@@ -140,7 +140,7 @@ class Style:
     """
 
     def __init__(self, leg_m: float, generator: Generator) -> None:
-        """Draw a style for somebody with legs of that length from a CPU generator."""
+        """Sample a style for a person with that leg length from a CPU generator."""
         self.stride = 0.6 + 0.25 * float(torch.rand((), generator=generator))
         self.leg_m = leg_m
         self.pace = _STEP_HZ * (0.9 + 0.2 * float(torch.rand((), generator=generator)))
@@ -190,7 +190,7 @@ class Style:
 def perform(
     leg: Leg, pose: Tensor, place: Floats, heading: float, style: Style
 ) -> tuple[Tensor, Floats]:
-    """Let somebody do one thing.
+    """One activity of a person.
 
     Args:
         leg: what.

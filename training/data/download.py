@@ -86,7 +86,7 @@ def fetch_by_https(address: str, target: Path) -> None:
     except urllib.error.HTTPError as error:
         if error.code in _REFUSED:
             raise OSError(
-                f"{address} must be readable by everybody, got {error}; the storage does not "
+                f"{address} must be publicly readable, got {error}; the storage does not "
                 "allow it now: fetch it with the azcopy command of the data's authors, or give "
                 "another copy with --server"
             ) from error

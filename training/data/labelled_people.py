@@ -107,7 +107,7 @@ def collate(items: Sequence[LabelledPerson | Fault], size: int = 0) -> LabelledP
 
     Args:
         items: what a data set gave.
-        size: side of the images, for a batch of nobody.
+        size: side of the images, for an empty batch.
     """
     people = [item for item in items if isinstance(item, LabelledPerson)]
 

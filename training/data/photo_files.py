@@ -70,7 +70,7 @@ class Photos:
         images: (b, 3, s, s) RGB, 0 to 255, float32.
         keypoints: (b, 19, 3) `PHOTO_JOINTS` in the crop, [-1, 1], y down, with confidence.
         joints: (b, 19, 4) the same in space, metres, the hips' midpoint as origin, in the frame
-            of a camera that looks at the crop, with confidence; 0 where nobody knows.
+            of a camera that looks at the crop, with confidence; 0 if unknown.
     """
 
     images: Tensor

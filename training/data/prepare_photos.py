@@ -5,7 +5,7 @@ LABELS is a JSON file beside the photos:
 - `joints`: names among `photo_files.PHOTO_JOINTS`, in the order of the labels.
 - `photos`: each has its `image`, relative to the JSON file, and `people`, each with `box_xyxy` in
   pixels, `joints_px` (x, y and confidence from 0 to 1 of each joint, 0 where it is not labelled)
-  and, where somebody knows them, `joints_m` (x, y, z in metres and confidence; x right, y down,
+  and, where available, `joints_m` (x, y, z in metres and confidence; x right, y down,
   z forward, as a camera sees it that looks at the person).
 
 Several such files may be given. Photos are shared between training and validation by a hash of
@@ -35,7 +35,7 @@ SIDE_PX = 192
 
 @dataclass(frozen=True)
 class PersonLabels:
-    """Somebody in a photo.
+    """A person in a photo.
 
     Attributes:
         box_xyxy: (4,) pixels.

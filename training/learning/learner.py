@@ -112,7 +112,7 @@ class Learner(Generic[Examples]):
         return rise * (0.01 + 0.99 * fall)
 
     def is_still(self) -> bool:
-        """Tell whether the backbone stays as it is in the present step."""
+        """Return whether the backbone stays as it is in the present step."""
         return self.step_count / self.steps < self.settings.still_share
 
     def phase(self) -> Phase:
@@ -259,7 +259,7 @@ def make_optimisers(
 
 
 def _is_matrix(name: str, weights: nn.Parameter) -> bool:
-    """Tell whether Muon takes weights: the Transformer's queries lose their scale by it."""
+    """Return whether Muon takes weights: the Transformer's queries lose their scale by it."""
     return name.startswith("model.backbone.") and weights.ndim == 4
 
 
@@ -268,5 +268,5 @@ def _is_head(name: str) -> bool:
 
 
 def _corrects(name: str) -> bool:
-    """Tell whether weights are of a layer that changes an estimate."""
+    """Return whether weights are of a layer that changes an estimate."""
     return _is_head(name) and "_delta." in name

@@ -138,14 +138,14 @@ def compare(
     weights: LossWeights | None = None,
     counts: Counts | None = None,
 ) -> Losses:
-    """Compute the losses of b people; a term for which nobody is labelled is 0.
+    """Compute the losses of b people; a term without labelled people is 0.
 
     Means run over the people who have the label, and over all their entries, those of no
     confidence too.
 
     Args:
-        predicted: what the network says.
-        target: what the labels say; of any value where there is no label.
+        predicted: outputs of the network.
+        target: labels; arbitrary values where there is no label.
         labels: which there are.
         weights: weights of the terms; SMPLer's if None.
         counts: numbers of people that losses are averaged over; those of `labels` if None.
@@ -174,7 +174,7 @@ def compare(
 
 
 def _mean_over(values: Tensor, present: Tensor, count: Tensor) -> Tensor:
-    """Return the sum of (b, ...) values' means over those present, over a count; 0 for nobody."""
+    """Return the sum of (b, ...) values' means over those present, over a count; 0 if it is 0."""
     each = values.flatten(1).mean(1)
     nobody = count == 0
     return (each * present).sum() / torch.where(nobody, torch.ones_like(count), count)

@@ -1,4 +1,4 @@
-"""The processes of one run, as torchrun starts them; one process alone is the usual case."""
+"""Distributed training processes, as started by torchrun; often a single one."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among all of a run.
+    """This process and its rank.
 
     Attributes:
         rank: its number, from 0.
@@ -32,11 +32,11 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether it is the one that writes and talks."""
+        """Whether this is rank 0, which writes files and logs."""
         return self.rank == 0
 
     def mean(self, values: Tensor) -> Tensor:
-        """Return the mean of each process' values; all give the same shape."""
+        """Return the mean over all ranks; shapes must be equal."""
         if self.count == 1:
             return values
         total = values.clone()
@@ -44,7 +44,7 @@ class Processes:
         return total / self.count
 
     def gather(self, value: object) -> list[Any]:
-        """Return every process' value, in the order of ranks."""
+        """Gather the values of all ranks, in order."""
         if self.count == 1:
             return [value]
         values: list[Any] = [None] * self.count
@@ -52,20 +52,20 @@ class Processes:
         return values
 
     def copy_first(self, values: Iterable[Tensor]) -> None:
-        """Give the tensors of all processes the values of the first one's."""
+        """Broadcast the tensors of rank 0."""
         if self.count > 1:
             for tensor in values:
                 dist.broadcast(tensor, 0)
 
     def wait(self) -> None:
-        """Wait until all processes are here."""
+        """Barrier across ranks."""
         if self.count > 1:
             dist.barrier()
 
 
 @contextmanager
 def join_processes(device: Device = "auto") -> Iterator[Processes]:
-    """Join the processes that torchrun started, and leave them in the end.
+    """Join torchrun's process group, and leave it at the end.
 
     GPUs talk through NCCL, CPUs through Gloo.
 
@@ -114,7 +114,7 @@ def device_of_process(device: Device) -> torch.device:
 
 
 def choose_products(*, tf32: bool) -> None:
-    """Choose how GPUs multiply float32 numbers, in the whole process.
+    """Set the precision of float32 matrix products on GPUs, for the whole process.
 
     Args:
         tf32: whether to round factors to 10 bits, which is several times quicker. PyTorch does so
@@ -125,7 +125,7 @@ def choose_products(*, tf32: bool) -> None:
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the batches of all processes, for CPUs.
+    """Synchronised batch norm over all ranks, for CPUs.
 
     PyTorch's own `SyncBatchNorm` computes the same but refuses CPUs.
     """
@@ -158,13 +158,13 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 def _sum_over_processes(values: Tensor) -> Tensor:
-    """Sum what the processes give; gradients flow back to all of them."""
+    """Sum over all ranks; gradients flow back to all of them."""
     total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
     return total
 
 
 def share_batch_norms(module: nn.Module, device: torch.device) -> nn.Module:
-    """Replace batch norms by such that share their statistics between processes."""
+    """Replace batch norms by synchronised ones."""
     if device.type == "cuda":
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return converted

@@ -232,7 +232,7 @@ def _accelerations(scores: Scores, rows: NDArray[np.int64], conventions: Convent
     order = np.argsort(frames, kind="stable")
     frames, rows = frames[order], rows[order]
     steps = np.diff(frames)
-    if not len(steps) or steps.min() == 0:  # several people in a frame: nobody to follow
+    if not len(steps) or steps.min() == 0:  # several people in a frame: no track to follow
         return np.empty(0)
     runs = np.split(rows, np.flatnonzero(steps != steps.min()) + 1)
     centred = conventions.origin == "hips"

@@ -158,7 +158,7 @@ FAULTS = {
     "no image": (["text.png"], "must be an image file, got something else"),
     "no video": (["text.mp4"], "must be a video that OpenCV can decode"),
     "empty folder": (["nothing"], "must hold images"),
-    "no bag": (["text.mcap"], "from which nothing can be read"),
+    "no bag": (["text.mcap"], "must be a bag"),
     "no camera": (["97"], "camera 97 must be a video"),
     "missing model": (["good.png", "--model", "missing.pt"], "got 'missing.pt'"),
     "no model": (["good.png", "--model", "text.png"], "text.png"),
@@ -259,7 +259,7 @@ def test_nobody_is_said(
 ) -> None:
     write_video(Path("video.mkv"), 3)
     assert main([*command, "video.mkv", "--detector", "motion"]) == 0
-    assert "nobody was found: the detector motion" in capsys.readouterr().err
+    assert "no people were found: the detector motion" in capsys.readouterr().err
     assert len(lines_of(here / "out")) == 3
 
 
