@@ -1,14 +1,23 @@
-"""A synthetic scene played at a steady rate: what is shown when, and what is left out."""
+"""A synthetic scene played at a steady rate: what is shown when, and what is left out.
+
+At the film's border stamps and rate go on, and the scene begins anew. `SceneSettings.empty` has
+every loop begin with the empty room: whoever was there has left it, and whoever comes then is
+somebody else for a tracker that forgets people within that time. Without it people would jump
+through the room at the border, some of them into the place of others.
+"""
 
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import Frame
-from synthetic.scene import SyntheticScene
 from synthetic.truth import GroundTruth
+
+if TYPE_CHECKING:
+    from synthetic.scene import SyntheticScene
 
 JUMP_NS = 5 * NS_PER_S  # a simulated clock that is farther off than this was set
 _SET_NS = NS_PER_S // 10  # more is no correction that a time server makes while the clock runs
@@ -33,7 +42,7 @@ class Film:
         length: number of images until the first comes again.
     """
 
-    def __init__(self, scene: SyntheticScene, rate_hz: float, *, depth: bool = False) -> None:
+    def __init__(self, scene: "SyntheticScene", rate_hz: float, *, depth: bool = False) -> None:
         """Prepare.
 
         Args:

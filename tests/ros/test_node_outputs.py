@@ -141,7 +141,6 @@ def test_skeletons_and_overlay(camera: Camera) -> None:
         ({"step": 7}, {}, "step"),
         ({"encoding": "rainbow9"}, {}, "rainbow9"),
         ({"height": 0, "width": 0}, {}, "an image was dropped"),
-        ({}, {"width": 1920, "height": 1080}, "1920x1080"),
         ({}, {"k": [float("nan")] * 9}, "an image was dropped"),
     ],
 )
@@ -168,6 +167,18 @@ def test_a_fault_costs_one_image_and_is_said(
     assert "Traceback" not in node.output
     assert node.output[before:].count("an image was dropped") <= 2
     camera.peer.spin_until(lambda: len(camera.exchange().people) == 2)
+
+
+def test_a_calibration_of_another_size_leaves_that_which_fits(
+    camera: Camera, running: tuple[Peer, NodeProcess]
+) -> None:
+    """As from a driver that publishes several sizes on one topic."""
+    _, node = running
+    before = len(node.output)
+    stamps = [camera.send(info={"width": 1920, "height": 1080}) for _ in range(3)]
+    camera.peer.spin_until(lambda: stamps[-1] in camera.people)
+    assert len(camera.people[stamps[-1]].people) == 2
+    assert "an image was dropped" not in node.output[before:]
 
 
 def test_a_clock_that_jumps_back_begins_anew(camera: Camera) -> None:
