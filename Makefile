@@ -20,15 +20,16 @@ setup:  ## prepare .venv, ROS 2 and the message packages (only what has changed)
 	with PYTHON=<its path>" >&2; exit 1; }
 	@$(PYTHON) tools/set_up.py
 
-test: check unit  ## everything that CI runs
+test: check  ## everything that CI runs
+	@$(IN_ENV) python -m pytest -n 2 --dist loadfile --durations 15
 
 check: setup  ## ruff, mypy, and the packages that colcon finds
 	@$(IN_ENV) ruff check . && ruff format --check --quiet .
 	@$(IN_ENV) mypy
 	@$(IN_ENV) python -m colcon --log-base /dev/null list --base-paths . smpler_msgs
 
-unit: setup  ## the tests alone
-	@$(IN_ENV) python -m pytest -n 2 --dist loadfile --durations 15
+unit: setup  ## the quick tests: no node, no colcon, no training run
+	@$(IN_ENV) python -m pytest -n 2 --dist loadfile -m "not own_process and not slow"
 
 demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4 for your own
 	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)"

@@ -44,7 +44,7 @@ class SendingCamera:
         ]
 
     def is_heard(self) -> bool:
-        """Tell whether the node listens to all."""
+        """Return whether the node listens to all."""
         publishers = (self._images, self._infos, self._boxes)
         return all(publisher.get_subscription_count() for publisher in publishers)
 

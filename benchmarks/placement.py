@@ -10,7 +10,8 @@ camera's frame, metres. The estimators:
   somebody is; this is what it costs.
 - the shipped network, where its weights are there.
 
-Without CameraInfo, a field of view of 60 degrees is assumed.
+Without CameraInfo, a field of view of 60 degrees is assumed. A second table is that of
+`placement_field`: placing by noisy keypoints, in the whole field of every lens model.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator
 
 from benchmarks.oracle import Oracle
+from benchmarks.placement_field import DISTANCE_M, NOISE_PX, measure_field, tabulate_field
 from benchmarks.timing import format_table, write_results
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
@@ -105,9 +108,9 @@ class Placer:
         """Return how far the pelvis of the only person is from the true one, metres.
 
         Args:
-            frame: with one person, and what the pipeline is told of the camera.
-            camera: that took the frame.
-            truth: of the frame.
+            frame: frame with one person, and the camera as given to the pipeline.
+            camera: camera that took the frame.
+            truth: ground truth of the frame.
             view: tells sequences of frames apart.
         """
         self._detector.give(detections_from(truth.visible_boxes_xyxy))
@@ -172,10 +175,27 @@ def main() -> None:
     """Measure, print a table, write JSON if asked to."""
     parser = argparse.ArgumentParser(description="Errors of placed people, metres.")
     parser.add_argument("--frames", type=int, default=8, help="of each of four people")
+    parser.add_argument(
+        "--field", action="store_true", help="only the table of lenses, which takes seconds"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures here")
     chosen = parser.parse_args()
-    results = measure(chosen.frames)
-    record = [
+    field = measure_field()
+    figures: dict[str, Any] = {"field": field}
+    tables = [
+        f"{NOISE_PX:g} pixels of noise at {DISTANCE_M:g} m, median / 90th percentile, metres",
+        tabulate_field(field),
+    ]
+    if not chosen.field:
+        results = measure(chosen.frames)
+        figures["pelvis"] = record_of(results)
+        tables += ["pelvis error, median / 95th percentile, metres", tabulate(results)]
+    write_results(figures, "\n\n".join(tables), chosen.json)
+
+
+def record_of(results: list[Placed]) -> list[dict[str, Any]]:
+    """Return what is written of the errors."""
+    return [
         {
             "camera": each.camera,
             "distance_m": each.distance_m,
@@ -186,8 +206,6 @@ def main() -> None:
         }
         for each in results
     ]
-    title = "pelvis error, median / 95th percentile, metres"
-    write_results({"pelvis": record}, f"{title}\n\n{tabulate(results)}", chosen.json)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Put the figures into `docs/performance.md`: `python -m benchmarks.report`.
+"""Put the figures into `docs/performance.md` and `accuracy.md`: `python -m benchmarks.report`.
 
 Each file of `docs/performance` becomes what stands between the two comments that name it.
 """
@@ -10,36 +10,41 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.placement_field import tabulate_field
 from benchmarks.timing import format_table
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = DOCS / "performance.md"
+PAGES = (DOCS / "performance.md", DOCS / "accuracy.md")
 FIGURES = DOCS / "performance"
 
 Results = Mapping[str, Any]
 
 
 def main() -> None:
-    """Rewrite the page."""
-    page = PAGE.read_text()
+    """Rewrite the pages."""
+    pages = {path: path.read_text() for path in PAGES}
     for path in sorted(FIGURES.glob("*.json")):
         results = json.loads(path.read_text())
         kind = path.stem.partition("_")[0]
-        page = replace_section(page, path.stem, _SECTIONS[kind](results))
-    PAGE.write_text(page)
-    sys.stdout.write(f"{PAGE}: written\n")
+        replace_section(pages, path.stem, _SECTIONS[kind](results))
+    for path, text in pages.items():
+        path.write_text(text)
+        sys.stdout.write(f"{path}: written\n")
 
 
-def replace_section(page: str, name: str, content: str) -> str:
-    """Return the page with another content between `<!-- name -->` and `<!-- end -->`.
+def replace_section(pages: dict[Path, str], name: str, content: str) -> None:
+    """Put another content between `<!-- name -->` and `<!-- end -->`, in the page that has these.
 
     Raises:
-        ValueError: the page has no place for it.
+        ValueError: no page has a place for it.
     """
     pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not pattern.search(page):
-        raise ValueError(f"{PAGE} must hold '<!-- {name} -->', got none; add it")
-    return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", page)
+    for path, text in pages.items():
+        if pattern.search(text):
+            pages[path] = pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
+            return
+    names = " or ".join(str(path) for path in pages)
+    raise ValueError(f"{names} must hold '<!-- {name} -->', got none; add it")
 
 
 def describe(results: Results) -> str:
@@ -171,12 +176,18 @@ def show_markers(results: Results) -> str:
     return f"{describe(results)}\n\n{format_table(head, rows)}"
 
 
+def show_placement(results: Results) -> str:
+    """Return how well people are placed, by lens and angle off the axis."""
+    return tabulate_field(results["field"])
+
+
 _SECTIONS: dict[str, Callable[[Results], str]] = {
     "inference": show_inference,
     "markers": show_markers,
     "memory": show_memory,
     "node": show_node,
     "pipeline": show_pipeline,
+    "placement": show_placement,
     "training": show_training,
 }
 

@@ -25,7 +25,7 @@ from training.data.labelled_people import LabelledPeople
 from training.data.tsv_source import TsvSource
 from training.learning.learner import Learner
 from training.learning.objectives import PeopleObjective
-from training.learning.processes import Processes, choose_device
+from training.learning.processes import Processes, device_of_process
 from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
 
@@ -112,7 +112,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         first_guess_share=0,
         ema=0,
     )
-    processes = Processes(device=choose_device(options.device))
+    processes = Processes(device=device_of_process(options.device))
     side = find_model(options.model).image_size
     batch = next(TsvSource(settings, processes, data, side).batches(0, 1))[0]
     rows = measure_steps(settings, batch, options.seconds, processes)

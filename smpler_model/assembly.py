@@ -28,7 +28,7 @@ def build_pipeline(
     """Load everything that the settings name.
 
     Args:
-        settings: of the pipeline.
+        settings: settings of the pipeline.
         create_detector: gives each camera its detector instead of the one that is named.
 
     Raises:
@@ -113,14 +113,16 @@ def detector_factory(settings: PipelineSettings, device: torch.device) -> Create
             raise ValueError(
                 "the detector onnx needs a file, got none; set detector_weights to its path"
             )
-        shared = OnnxDetector(weights, score_threshold=score, threads=settings.threads)
+        shared = OnnxDetector(
+            weights, score_threshold=score, device=device, threads=settings.threads
+        )
     else:
         shared = TorchvisionDetector(weights or None, device=device, score_threshold=score)
     return lambda: shared
 
 
 def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
-    """Return what the settings say of the pipeline's steps."""
+    """Return the settings of the pipeline's steps."""
     usual = SmoothingConfig()
     smoothing = SmoothingConfig(
         rotations=OneEuro(settings.rotation_cutoff, usual.rotations.speed_gain),

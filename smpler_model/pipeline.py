@@ -5,9 +5,7 @@ a frame is equal.
 """
 
 import logging
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -25,13 +23,14 @@ from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.placement import Placement, place, place_by_depth
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.step_times import measure
 
 logger = logging.getLogger(__name__)
 
 _Done = TypeVar("_Done")
 
-_UNUSABLE_BOX = "a box was left out, as nobody can be in it: it is not finite, empty or huge"
-_NO_BODY = "a person was left out: what the network says of them is not finite, or no rotation"
+_UNUSABLE_BOX = "a box was left out: it is not finite, empty or huge"
+_NO_BODY = "a person was left out: the network's outputs are not finite, or not rotations"
 _NO_PLACE = (
     "a person was left out, as they cannot be placed: nearly all of their joints would be where "
     "the lens shows nothing"
@@ -47,7 +46,7 @@ class PipelineConfig:
         smoothing: how people are smoothed; None for not at all.
         crop_margin: side of a crop over the longer side of its box.
         assumed_fov_deg: horizontal field of view of a camera without calibration, degrees.
-        max_people: in an image; the largest boxes are kept.
+        max_people: most people per image; the largest boxes are kept.
         coast: also report people who are not seen at the moment, at their predicted boxes.
     """
 
@@ -80,7 +79,7 @@ class CameraState:
         """Lead the tracker through the detections of the next frame.
 
         Returns:
-            The tracks, and how many boxes were left out because nobody can be in them. Should the
+            The tracks, and the number of invalid boxes that were left out. Should the
             tracker fail, it starts anew with the next frame.
         """
         height, width = frame.rgb.shape[:2]
@@ -169,7 +168,7 @@ class Pipeline:
         """Find the people in one frame of each of several cameras, in one batch of the network.
 
         Args:
-            frames: by the camera's name.
+            frames: frames by camera name.
             mesh: whether to compute vertices, or the cameras to compute those of.
             report: gets the camera's name and what was raised in any step of its frame; that frame
                 has no result then and the others do. If None, it is raised here.
@@ -192,7 +191,7 @@ class Pipeline:
             result = self._find(name, frame, tracks[name], crops[name], estimates[name], timings)
             if name not in meshed:
                 return result
-            with _timed(timings, "mesh"):
+            with measure(timings, "mesh"):
                 return replace(result, people=self._add_mesh(result.people))
 
         return isolated(estimates, finish)
@@ -200,9 +199,9 @@ class Pipeline:
     def _track(self, name: str, frame: Frame, timings: dict[str, float]) -> "_Tracked":
         state = self.camera_state(name)
         state.follow_clock(frame.stamp_ns)
-        with _timed(timings, "detect"):
+        with measure(timings, "detect"):
             detections = state.detector.detect(frame.rgb)
-        with _timed(timings, "track"):
+        with measure(timings, "track"):
             tracks, unusable = state.track(frame, detections)
         if not self._config.coast:
             tracks = tracks.select(tracks.states != TrackState.COASTING)
@@ -210,7 +209,7 @@ class Pipeline:
         return _Tracked(keep_largest(tracks, self._config.max_people), left_out)
 
     def _crop(self, frame: Frame, tracks: Tracks, timings: dict[str, float]) -> Crops:
-        with _timed(timings, "crop"):
+        with measure(timings, "crop"):
             side, margin = self.estimator.side, self._config.crop_margin
             return cut_crops(frame.rgb, tracks.boxes_xyxy, side, margin=margin)
 
@@ -225,7 +224,7 @@ class Pipeline:
     ) -> FrameResult:
         """Return where the people of one camera are; who cannot be placed is left out."""
         camera = self._camera_of(frame)
-        with _timed(timings, "place"):
+        with measure(timings, "place"):
             seen = estimates.turned(turns_to_camera(camera, crops))
             placement = self._place(frame, camera, crops, seen)
         sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
@@ -233,9 +232,9 @@ class Pipeline:
         said = are_sound(somewhere) & np.isfinite(seen.keypoints).all((1, 2))
         reasons = np.where(said, _NO_PLACE, _NO_BODY)[~sound].tolist()
         tracks, seen, placement = tracked.people.select(sound), seen[sound], placement[sound]
-        with _timed(timings, "smooth"):
+        with measure(timings, "smooth"):
             bodies = self._smooth(name, frame, tracks, seen, placement)
-        with _timed(timings, "pose"):
+        with measure(timings, "pose"):
             people = self._pose(camera, tracks, seen, placement, bodies)
         left_out = (*tracked.left_out, *reasons)
         return FrameResult(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out)
@@ -257,7 +256,7 @@ class Pipeline:
         def alone(name: str) -> Estimates:
             return self.estimator.estimate(crops[name].pixels)
 
-        with _timed(timings, "estimate"):
+        with measure(timings, "estimate"):
             if len(crops) < 2:
                 return isolated(crops, alone)
             try:
@@ -267,7 +266,7 @@ class Pipeline:
                 each = isolated(crops, alone)
                 if len(each) == len(crops):
                     logger.warning(
-                        "cameras go through the network one by one, as together they failed: %s",
+                        "processing the cameras one by one, as their common batch failed: %s",
                         error,
                     )
                 return each
@@ -364,12 +363,3 @@ def _isolated(
                 raise
             report(name, error)
     return done
-
-
-@contextmanager
-def _timed(timings_ms: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        timings_ms[step] = timings_ms.get(step, 0.0) + 1e3 * (time.perf_counter() - start)

@@ -1,7 +1,7 @@
 """Programs that a signal ends quietly at any time.
 
 Importing PyTorch and ROS takes seconds, and Python's own answer to Ctrl-C in that time is a
-traceback of modules that nobody knows. This module imports nothing that takes time: an entry point
+traceback of internal modules. This module imports nothing that takes time: an entry point
 imports it first, and through it what it runs.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 Program = Callable[[], int]
-"""Runs, and returns the exit status."""
+"""Main function; returns the exit status."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -9,7 +9,7 @@ from smpler_model.frames import Frame
 _MOST_DIGITS = 9  # of a camera's number, which OpenCV takes as 32 bits
 
 Report = Callable[[str], None]
-"""Gets a sentence about what was left out."""
+"""Called with a message about what was left out."""
 
 
 def camera_number(name: str) -> int | None:
@@ -22,7 +22,7 @@ def camera_number(name: str) -> int | None:
 
 
 class SourceError(ValueError):
-    """An input cannot be read; the message says what was expected, what came, what to do."""
+    """An input cannot be read; the message gives reason and remedy."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Source:
     """An input that gives frames.
 
     Attributes:
-        frames: in order; a `SourceError` ends them where the input breaks off.
-        count: how many there should be; None where nobody knows.
-        rate_hz: of the frames.
+        frames: frames in order; a `SourceError` ends them where the input breaks off.
+        count: how many there should be; None if unknown.
+        rate_hz: rate of the frames.
         is_sequence: whether the frames show one scene, so that people can be tracked.
-        names: of the frames by their stamps, nanoseconds; empty where they have none.
+        names: names of the frames by their stamps, nanoseconds; empty where they have none.
     """
 
     frames: Iterator[Frame]

@@ -42,12 +42,13 @@ def open_source(
     """Open an input, and close it in the end.
 
     Args:
-        name: of an image, a folder of images, a video file, a bag, or the number of a camera.
+        name: path of an image, a folder of images, a video file or a bag, or the number of a
+            camera.
         camera: calibration of what took the images, if known; it goes before a bag's.
-        image_topic: of a bag; if empty, the only one.
+        image_topic: image topic in a bag; if empty, the only one.
         settings: how a bag is read.
-        report: gets a sentence for each image that is left out because it cannot be read, and on
-            what is doubtful; they are logged as warnings if None.
+        report: called with a message for each image that is left out because it cannot be read,
+            and on what is doubtful; they are logged as warnings if None.
 
     Raises:
         SourceError: there is no such input, or nothing that can be read.
@@ -77,7 +78,7 @@ def open_source(
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image file as (h, w, 3) uint8 RGB, turned as EXIF says.
+    """Read an image file as (h, w, 3) uint8 RGB, rotated according to EXIF.
 
     Raises:
         SourceError: the file is no image.
@@ -103,7 +104,7 @@ def _read_frame(path: Path, stamp_ns: int, camera: Camera | None) -> Frame:
 
 
 def _read_stored(path: Path) -> tuple[Rgb, PictureHeader]:
-    """Return the image in a file, as EXIF turns it, and what its head says."""
+    """Return the image in a file, rotated according to EXIF, and its header."""
     content = np.fromfile(path, np.uint8)
     try:
         image = decode_picture(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -218,9 +219,9 @@ class _Film:
 
     Attributes:
         title: its name in sentences.
-        path: of its file; None for a camera.
-        count: of the frames that the file promises; None where nobody knows.
-        rate_hz: of the file; None for a camera.
+        path: path of its file; None for a camera.
+        count: number of frames according to the file's header; None if unknown.
+        rate_hz: frame rate of the file; None for a camera.
     """
 
     title: str
@@ -246,7 +247,7 @@ def _video_frames(
 
 
 def _check_end(film: _Film, got: int, report: Report) -> None:
-    """Tell a video that broke off from one that has fewer frames than it promises.
+    """Distinguish a truncated video from one with fewer frames than its header states.
 
     The promise is duration times rate where images do not come at a steady one.
 

@@ -1,8 +1,23 @@
-"""How long the steps take, on average."""
+"""How long steps take, and how long they take on average."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+
+
+@contextmanager
+def measure(timings_ms: MutableMapping[str, float], step: str) -> Iterator[None]:
+    """Add the time that the body of the `with` statement takes, also where it raises.
+
+    Args:
+        timings_ms: milliseconds by step; the step's may be there already.
+        step: name of the step.
+    """
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        timings_ms[step] = timings_ms.get(step, 0.0) + 1e3 * (time.perf_counter() - start)
 
 
 class StepTimes:
@@ -20,11 +35,8 @@ class StepTimes:
     @contextmanager
     def measure(self, step: str) -> Iterator[None]:
         """Measure what runs inside as a step."""
-        start = time.perf_counter()
-        try:
+        with measure(self._sums_ms, step):
             yield
-        finally:
-            self.add({step: 1e3 * (time.perf_counter() - start)})
 
     def means_ms(self) -> dict[str, float]:
         """Return each step's mean over the frames, milliseconds."""

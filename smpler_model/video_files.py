@@ -1,17 +1,17 @@
-"""Whether a video file has lost its end, by the sizes that its container says."""
+"""Detection of truncated video files, by the sizes stated in their containers."""
 
 import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-_HEAD = 64  # bytes in which a container says what it is
+_HEAD = 64  # bytes that identify a container
 
 
 def is_cut(path: Path) -> bool:
-    """Tell whether a file is shorter than its container says: MP4, AVI or Matroska.
+    """Return whether a file is shorter than its container states: MP4, AVI or Matroska.
 
-    Of others nobody knows, and they count as whole.
+    Other formats are not checked and count as complete.
 
     Raises:
         OSError: it cannot be read.

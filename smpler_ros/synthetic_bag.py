@@ -1,4 +1,4 @@
-"""Write a bag of drawn people: `python -m smpler_ros.synthetic_bag --help`."""
+"""Write a bag of rendered people: `python -m smpler_ros.synthetic_bag --help`."""
 
 import sys
 

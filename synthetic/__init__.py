@@ -1,1 +1,1 @@
-"""People, rooms and cameras made by the project itself, without anybody's data."""
+"""Synthetic people, rooms and cameras, made without external data."""

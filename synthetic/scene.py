@@ -63,7 +63,7 @@ class SyntheticScene:
         """Draw a room, people and what they do.
 
         Args:
-            body: that all people have, each with its own shape.
+            body: body model of all people, who differ in shape.
             camera: intrinsics and lens.
             people: how many; not all are in view all the time.
             seed: decides everything.
@@ -72,7 +72,7 @@ class SyntheticScene:
                 motion learns the room meanwhile.
             camera_motion: whether the camera stands still, pans, or drives to and fro.
             background: a room, or nothing but grey.
-            frame_id: of the camera's optical frame.
+            frame_id: the camera's optical frame.
 
         Raises:
             ValueError: a number is unusable.
@@ -107,7 +107,7 @@ class SyntheticScene:
         """Return what the camera sees at a stamp, nanoseconds.
 
         Args:
-            stamp_ns: of the frame.
+            stamp_ns: timestamp of the frame.
             depth: whether a depth image is wanted, aligned and without noise.
         """
         pose = self.world_from_camera(stamp_ns)
@@ -137,7 +137,7 @@ class SyntheticScene:
         return np.asarray(look[0].numpy(), np.float64)
 
     def _bake_looks(self, people: int, generator: Generator) -> None:
-        """Paint everybody's vertices: colours (n, v, 3), 0 to 255, and clothes' thickness."""
+        """Paint all people's vertices: colours (n, v, 3), 0 to 255, and clothes' thickness."""
         body = self.body
         atlas = make_atlas(body.v_template, body.weights, body.J_regressor @ body.v_template)
         v = len(body.v_template)
@@ -151,7 +151,7 @@ class SyntheticScene:
 
     @torch.no_grad()
     def _pose_people(self, stamp_ns: int, pose: Floats) -> PosedPeople:
-        """Return everybody of whom a part may be in view."""
+        """Return the people who may be partly in view."""
         time_s = stamp_ns * _NS % self.duration_s
         turned = pose[:3, :3].T
         rotations = np.empty((len(self.motions), 24, 3, 3))

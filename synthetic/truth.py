@@ -28,7 +28,6 @@ class GroundTruth:
         keypoints_px: (n, 24, 2) joints in the image, through the lens; NaN behind the camera.
         boxes_xyxy: (n, 4) around the whole body, pixels; may reach out of the image.
         visible_boxes_xyxy: (n, 4) around the pixels that show the person.
-        visible_px: (n,) int64, the number of these.
         world_from_camera: (4, 4), z up, the floor at 0.
     """
 
@@ -40,7 +39,6 @@ class GroundTruth:
     keypoints_px: Floats
     boxes_xyxy: Floats
     visible_boxes_xyxy: Floats
-    visible_px: NDArray[np.int64]
     world_from_camera: Floats
 
     def __len__(self) -> int:
@@ -53,7 +51,7 @@ class SceneFrame:
 
     Attributes:
         frame: image, stamp, calibration, and depth where it was asked for.
-        truth: of the people whom it shows.
+        truth: ground truth of the visible people.
         people: (h, w) int32 id of the person that each pixel shows, 0 for none.
     """
 
@@ -91,7 +89,7 @@ def tell_truth(
     Args:
         people: before the camera.
         shown: (h, w) id of the person that each pixel shows, 0 for none.
-        camera: of the image.
+        camera: camera of the image.
         world_from_camera: (4, 4).
     """
     most = int(people.ids.max(initial=0))
@@ -110,7 +108,6 @@ def tell_truth(
         keypoints_px=camera.project(joints),
         boxes_xyxy=np.hstack((np.nanmin(outlines, 1), np.nanmax(outlines, 1))).reshape(-1, 4),
         visible_boxes_xyxy=visible,
-        visible_px=counts[rows],
         world_from_camera=world_from_camera,
     )
 
@@ -119,7 +116,7 @@ def people_from_truth(truth: GroundTruth, first_id: int = 0) -> People:
     """Return the truth as people: certain, with the boxes of what is visible and no crop.
 
     Args:
-        truth: of a frame.
+        truth: ground truth of a frame.
         first_id: added to the ids.
     """
     n = len(truth)

@@ -1,1 +1,1 @@
-"""Training and evaluation; knows `smpler_model`, never ROS."""
+"""Training and evaluation; imports `smpler_model`, never ROS."""

@@ -29,7 +29,7 @@ def load_configuration(
 
     Args:
         kind: the dataclass.
-        path: of a YAML file with its fields; what it leaves out is default.
+        path: YAML file with the fields; omitted ones keep their defaults.
         overrides: `field=value`, the value in YAML; fields of fields as `data.shards=2`, and
             places in lists as `data.sets.0.weight=2`.
 
@@ -135,7 +135,7 @@ def _read(kind: Any, value: object, where: str) -> object:  # noqa: ANN401 - any
         if value in choices:
             return value
         names = ", ".join(map(str, choices))
-        raise ValueError(f"{where} must be one of {names}, got {value!r}; choose one")
+        raise ValueError(f"{where} must be one of {names}, got {value!r}")
     if origin is tuple:
         if not isinstance(value, list):
             raise ValueError(f"{where} must be a list, got {value!r}; write one item a line")

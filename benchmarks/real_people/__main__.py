@@ -26,9 +26,9 @@ from benchmarks.real_people.estimation import (
 )
 from benchmarks.real_people.folder import (
     JOINTS,
-    LabelledFolder,
-    LabelledPerson,
-    LabelledVideo,
+    FolderTruth,
+    PersonTruth,
+    VideoTruth,
     read_folder,
 )
 from benchmarks.real_people.scoring import average, hips_of, score_photos, score_video
@@ -43,7 +43,7 @@ _SHOWN_FRAMES = 6  # of a video
 class Report:
     """What is found, as predictions, figures and tiles of the page."""
 
-    def __init__(self, folder: LabelledFolder) -> None:
+    def __init__(self, folder: FolderTruth) -> None:
         self.folder = folder
         self.predictions: dict[str, dict[str, Any]] = {"photos": {}, "videos": {}}
         self.figures: dict[str, Any] = {}
@@ -101,7 +101,7 @@ class Report:
             write_sheet(self.tiles, output / "sheet.png")
 
 
-def _caption_photo(person: LabelledPerson, joints_px: np.ndarray) -> str:
+def _caption_photo(person: PersonTruth, joints_px: np.ndarray) -> str:
     if not person.labelled.any():
         return "no joints are labelled"
     apart = np.linalg.norm(joints_px - person.joints_px, axis=1)[person.labelled]
@@ -109,9 +109,9 @@ def _caption_photo(person: LabelledPerson, joints_px: np.ndarray) -> str:
     return f"{(apart / person.size_px).mean():.3f} of the box{note}"
 
 
-def _show_frame(video: LabelledVideo, number: int, frame: Frame, seen: Seen) -> list[Image]:
+def _show_frame(video: VideoTruth, number: int, frame: Frame, seen: Seen) -> list[Image]:
     true_m, found_m = video.joints_m[number], seen.joints_m[0]
-    person = LabelledPerson(
+    person = PersonTruth(
         video.boxes_xyxy[number],
         video.camera.project(true_m),
         np.ones(len(JOINTS), np.bool_),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.real_people.folder import JOINTS, LabelledFolder, LabelledPhoto, LabelledVideo
+from benchmarks.real_people.folder import JOINTS, FolderTruth, PhotoTruth, VideoTruth
 from smpler_model.assembly import build_pipeline
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.detectors.detector import GivenBoxes, detections_from
@@ -78,8 +78,8 @@ def load_observer(model: str) -> Observer:
 
 
 def look_at_photos(
-    observer: Observer, folder: LabelledFolder
-) -> Iterator[tuple[LabelledPhoto, Frame, Seen]]:
+    observer: Observer, folder: FolderTruth
+) -> Iterator[tuple[PhotoTruth, Frame, Seen]]:
     """Give each photo with whom the model sees in it."""
     for photo in folder.photos:
         frame = Frame(read_image(folder.path / photo.image), 0)
@@ -87,7 +87,7 @@ def look_at_photos(
 
 
 def look_at_video(
-    observer: Observer, folder: LabelledFolder, video: LabelledVideo
+    observer: Observer, folder: FolderTruth, video: VideoTruth
 ) -> Iterator[tuple[int, Frame, Seen]]:
     """Give each frame that is scored, by its number, with whom the model sees in it.
 

@@ -38,7 +38,7 @@ _NO_RECTIFICATION = (1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0, 0)
 
 
 @dataclass(frozen=True)
-class LabelledPerson:
+class PersonTruth:
     """Somebody in a photo.
 
     Attributes:
@@ -60,7 +60,7 @@ class LabelledPerson:
 
 
 @dataclass(frozen=True)
-class LabelledPhoto:
+class PhotoTruth:
     """A photo.
 
     Attributes:
@@ -71,7 +71,7 @@ class LabelledPhoto:
 
     image: str
     shows_everybody: bool
-    people: tuple[LabelledPerson, ...]
+    people: tuple[PersonTruth, ...]
 
     @property
     def boxes_xyxy(self) -> Floats:
@@ -80,12 +80,12 @@ class LabelledPhoto:
 
 
 @dataclass(frozen=True)
-class LabelledVideo:
+class VideoTruth:
     """A video of one person.
 
     Attributes:
         video: name of the file in the folder.
-        camera: that took it.
+        camera: camera that took it.
         every: every so manieth frame is scored, the first one too.
         boxes_xyxy: (frames, 4) pixels.
         joints_m: (frames, 12, 3) in the camera's optical frame.
@@ -104,15 +104,15 @@ class LabelledVideo:
 
 
 @dataclass(frozen=True)
-class LabelledFolder:
+class FolderTruth:
     """A folder of photos and videos with the answers."""
 
     path: Path
-    photos: tuple[LabelledPhoto, ...]
-    videos: tuple[LabelledVideo, ...]
+    photos: tuple[PhotoTruth, ...]
+    videos: tuple[VideoTruth, ...]
 
 
-def read_folder(path: Path) -> LabelledFolder:
+def read_folder(path: Path) -> FolderTruth:
     """Read what is known of a folder's people; its photos and videos are not opened.
 
     Raises:
@@ -142,33 +142,33 @@ def read_folder(path: Path) -> LabelledFolder:
     return folder
 
 
-def _folder_from(path: Path, content: Mapping[str, Any]) -> LabelledFolder:
+def _folder_from(path: Path, content: Mapping[str, Any]) -> FolderTruth:
     names = tuple(content["joints"])
     if names != JOINTS:
         raise ValueError(f"the joints {', '.join(names)} instead of {', '.join(JOINTS)}")
-    return LabelledFolder(
+    return FolderTruth(
         path,
         tuple(_photo_from(photo) for photo in content.get("photos", ())),
         tuple(_video_from(video) for video in content.get("videos", ())),
     )
 
 
-def _photo_from(content: Mapping[str, Any]) -> LabelledPhoto:
+def _photo_from(content: Mapping[str, Any]) -> PhotoTruth:
     people = []
     for person in content["people"]:
         joints = np.array(person["joints_px"], np.float64).reshape(len(JOINTS), 3)
         people.append(
-            LabelledPerson(
+            PersonTruth(
                 np.array(person["box_xyxy"], np.float64).reshape(4),
                 joints[:, :2],
                 joints[:, 2] > 0,
                 bool(person["scored"]),
             )
         )
-    return LabelledPhoto(str(content["image"]), bool(content["everybody"]), tuple(people))
+    return PhotoTruth(str(content["image"]), bool(content["everybody"]), tuple(people))
 
 
-def _video_from(content: Mapping[str, Any]) -> LabelledVideo:
+def _video_from(content: Mapping[str, Any]) -> VideoTruth:
     name = str(content["video"])
     camera = camera_from_camera_info(
         width=int(content["width"]),
@@ -185,4 +185,4 @@ def _video_from(content: Mapping[str, Any]) -> LabelledVideo:
     joints = np.array(content["joints_m"], np.float64).reshape(-1, len(JOINTS), 3)
     if len(boxes) != len(joints):
         raise ValueError(f"{len(boxes)} boxes and joints of {len(joints)} frames for {name}")
-    return LabelledVideo(name, camera, int(content["every"]), boxes, joints)
+    return VideoTruth(name, camera, int(content["every"]), boxes, joints)

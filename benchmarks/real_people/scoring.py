@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.real_people.folder import JOINTS, LabelledPhoto, LabelledVideo
+from benchmarks.real_people.folder import JOINTS, PhotoTruth, VideoTruth
 from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ class VideoScores:
     """How close a person's joints are in space; means or medians over frames.
 
     Attributes:
-        frames: that were compared.
+        frames: frames that were compared.
         mpjpe_mm: mean distance of the 12 joints, the hips' midpoints aligned.
         pa_mpjpe_mm: the same after the best similarity transform.
         hips_m: median distance of the hips' midpoint, in the camera's frame.
@@ -70,12 +70,12 @@ class VideoScores:
 
 
 def score_photos(
-    photos: Sequence[LabelledPhoto], found_px: Mapping[str, Floats]
+    photos: Sequence[PhotoTruth], found_px: Mapping[str, Floats]
 ) -> PhotoScores | None:
     """Compare people with their labels; those who are not scored are left out.
 
     Args:
-        photos: with the answers.
+        photos: photos with their estimates.
         found_px: (n, 12, 2) joints of all people of each photo, by its name.
 
     Returns:
@@ -97,11 +97,11 @@ def score_photos(
     )
 
 
-def score_video(video: LabelledVideo, found_m: Mapping[int, Floats]) -> VideoScores:
+def score_video(video: VideoTruth, found_m: Mapping[int, Floats]) -> VideoScores:
     """Compare a person with the truth.
 
     Args:
-        video: with the answers.
+        video: video with its estimates.
         found_m: (12, 3) joints of its scored frames, by their numbers.
     """
     found = np.array([found_m[number] for number in video.scored_frames])

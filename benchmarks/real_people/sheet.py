@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.real_people.folder import JOINTS, LabelledPerson
+from benchmarks.real_people.folder import JOINTS, PersonTruth
 from smpler_model.atomic_files import write_atomically
 from smpler_model.cameras.crops import cut_crops
 
@@ -40,12 +40,12 @@ _BONES = [
 ]
 
 
-def show_in_image(rgb: Image, person: LabelledPerson, found_px: Floats, caption: str) -> Image:
+def show_in_image(rgb: Image, person: PersonTruth, found_px: Floats, caption: str) -> Image:
     """Return a tile of a person cut out of an image: truth in white, the estimate in colours.
 
     Args:
         rgb: (h, w, 3).
-        person: with the answer.
+        person: person with the estimate.
         found_px: (12, 2) joints.
         caption: to write.
     """

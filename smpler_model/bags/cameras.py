@@ -13,7 +13,7 @@ IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 
 DEPTH_TOLERANCE_NS = 20_000_000
-"""A depth image belongs to an image that was taken within this time, unless told otherwise."""
+"""Default tolerance between the timestamps of an image and its depth image."""
 
 _TRANSPORTS = ("compressed", "compressedDepth")
 _ALIGNED = ("aligned", "registered")
@@ -26,11 +26,11 @@ class CameraTopics:
     """The topics of one camera.
 
     Attributes:
-        image: of its colour images, raw or compressed.
-        type: of the images' messages.
-        count: of images.
-        info: of their CameraInfo, None for none.
-        depth: of depth images that are aligned with the images, None for none.
+        image: topic of the colour images, raw or compressed.
+        type: message type of the images.
+        count: number of images.
+        info: topic of their CameraInfo, None for none.
+        depth: topic of depth images aligned with the images, None for none.
         rectified: whether the images are rectified.
         depth_tolerance_ns: how far the stamps of an image and of its depth may be apart.
         yuv422: the order of the bytes in images that are labelled `yuv422`.
@@ -73,7 +73,7 @@ def find_cameras(
     """Return the cameras of which there are colour images.
 
     Args:
-        topics: of the bag, by name.
+        topics: topics of the bag, by name.
         first_message: gives the first message of a topic.
     """
     images = {
@@ -146,14 +146,14 @@ def _is_depth(name: str, message: Message | None) -> bool:
 
 
 def _same_size(depth: Message, image: Message | None) -> bool:
-    """Tell whether sizes are equal, as far as the messages say them."""
+    """Return whether sizes are equal, as far as they are known."""
     if image is None or is_compressed(image):
         return True
     return bool((depth.width, depth.height) == (image.width, image.height))
 
 
 def is_rectified(image: str) -> bool:
-    """Tell whether a topic of images is one of rectified ones, by the parts of its name.
+    """Return whether a topic of images is one of rectified ones, by the parts of its name.
 
     `image_proc` calls them image_rect and image_rect_color; some drivers have a namespace `rect`.
     """

@@ -35,7 +35,7 @@ _MAX_METADATA = 16 * 1024**2
 
 
 def is_bag(path: Path) -> bool:
-    """Tell whether a path is a bag, by names alone."""
+    """Return whether a path is a bag, by names alone."""
     if path.is_dir():
         return (path / METADATA).is_file() or len(find_recordings(path)) == 1
     return bool(_suffix(path, ALL_SUFFIXES))
@@ -171,13 +171,11 @@ def _open_unpacked(path: Path, unpacked: Path) -> BagFile:
         return ChunkedFile(unpacked, Rosbag1(), shown=path)
     if start == SQLITE_MAGIC:
         return SqliteFile(unpacked, shown=path)
-    raise DamageError("it is empty" if not start else "it begins as no bag does")
+    raise DamageError("it is empty" if not start else "its first bytes are not those of a bag")
 
 
 def _describe_loss(path: Path, reason: str) -> str:
-    return (
-        f"{path} must be a bag, got one from which nothing can be read ({reason}); record it again"
-    )
+    return f"{path} must be a bag, got one that cannot be read ({reason}); record it again"
 
 
 def _find_parts(folder: Path) -> tuple[list[Path], list[str]]:

@@ -47,7 +47,7 @@ class Mcap:
         """Return what is in a file; see `chunks.ChunkFormat`."""
         file.seek(0)
         if file.read(len(MAGIC)) != MAGIC:
-            raise DamageError("it is no MCAP file")
+            raise DamageError("it is not an MCAP file")
         size = size_of(file)
         try:
             self._read_index(file, size)
@@ -216,7 +216,7 @@ def _unpack_chunk(record: memoryview) -> tuple[memoryview, str]:
     fields.number("<Q")
     content, reason = unpack(compression, fields.rest(), size)
     if not reason and checksum and zlib.crc32(content) != checksum:
-        reason = "the checksum of a chunk does not fit"
+        reason = "the checksum of a chunk does not match"
     return content, reason
 
 

@@ -29,7 +29,7 @@ _READ = frozenset(
         *("geometry_msgs/msg/Vector3", "geometry_msgs/msg/Quaternion"),
     }
 )
-"""Types of ROS whose fields this program reads; they are the same in all its versions."""
+"""Message types that this program reads; they are the same in all ROS versions."""
 
 
 class MessageError(ValueError):
@@ -48,7 +48,7 @@ class MessageDecoder:
         """Prepare.
 
         Args:
-            definitions: of the bag.
+            definitions: message definitions in the bag.
         """
         self._definitions = definitions
 

@@ -38,7 +38,7 @@ __all__ = ["BagMessage", "BagReader", "CameraTopics", "SourceError", "Topic", "i
 _RATE_IMAGES = 50
 
 TopicReport = Callable[[str, str], None]
-"""Gets a topic and a sentence about a message that was left out."""
+"""Called with a topic and the reason why a message was left out."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class BagMessage:
     """A message in a bag.
 
     Attributes:
-        topic: that it was sent on.
-        type: as in ROS 2 (`sensor_msgs/msg/Image`).
+        topic: topic of the message.
+        type: message type as in ROS 2 (`sensor_msgs/msg/Image`).
         time_ns: when it was recorded.
         message: deserialised.
     """
@@ -62,8 +62,8 @@ class BagReader:
     """A bag that is open; see `open_bag`.
 
     Attributes:
-        path: of the bag.
-        topics: by name.
+        path: path of the bag.
+        topics: topics by name.
         start_ns: recording time of the first message, 0 in an empty bag.
         end_ns: recording time of the last message.
         damage: what is wrong with its files, in a sentence; None for whole ones.
@@ -190,7 +190,7 @@ class BagReader:
         """
         if note and self.foreign:
             named = ", ".join(f"{topic} ({kind})" for topic, kind in self.foreign.items())
-            note(self.path.name, f"topics without messages of ROS are left out: {named}")
+            note(self.path.name, f"topics without ROS messages are left out: {named}")
         topics = _topics_of(cameras)
         order = StampOrder(len(topics), last=[each.image for each in cameras])
         readers = [

@@ -39,7 +39,7 @@ class SqliteFile:
         """Open it.
 
         Args:
-            path: of the file, which may be an unpacked copy.
+            path: path of the file, which may be an unpacked copy.
             shown: its name to the user.
 
         Raises:
@@ -218,7 +218,7 @@ def _connect(path: Path, stack: ExitStack) -> sqlite3.Connection:
 
 
 def _is_live(path: Path) -> bool:
-    """Tell whether a write-ahead log or a journal holds anything."""
+    """Return whether a write-ahead log or a journal holds anything."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -227,7 +227,7 @@ def _is_live(path: Path) -> bool:
 
 
 def _is_cut(path: Path) -> bool:
-    """Tell whether a file is shorter than its header says."""
+    """Return whether a file is shorter than its header says."""
     with path.open("rb") as file:
         header = file.read(100)
     if len(header) < 100 or header[24:28] != header[92:96]:

@@ -10,10 +10,10 @@ from smpler_model.cameras.messages import Message
 from smpler_model.cameras.stamp_matching import partner_of
 
 WINDOW = 8
-"""Messages a topic that are held back for those that are stamped earlier and come later."""
+"""Messages per topic that are buffered to sort late ones by timestamp."""
 
 REWIND_NS = 1_000_000_000
-"""A stamp this much before the latest one means that the clock was set back."""
+"""A timestamp this much before the latest one means that the clock was set back."""
 
 
 def check_order(stamp_ns: int, last_ns: int | None) -> None:
@@ -22,8 +22,8 @@ def check_order(stamp_ns: int, last_ns: int | None) -> None:
     The sentences do not say which or how late it is, so that such images can be counted.
 
     Args:
-        stamp_ns: of the image.
-        last_ns: of the image before, None for the first.
+        stamp_ns: timestamp of the image.
+        last_ns: timestamp of the image before, None for the first.
 
     Raises:
         ValueError: the stamp is the last one, or before it by up to `REWIND_NS`.
@@ -31,7 +31,7 @@ def check_order(stamp_ns: int, last_ns: int | None) -> None:
     if stamp_ns == last_ns:
         raise ValueError(
             "images must differ in their stamps, got one with the stamp of the last; it is left "
-            "out, check what sends or recorded it twice"
+            "out, fix its publisher or recorder"
         )
     late_ns = 0 if last_ns is None else last_ns - stamp_ns
     if 0 < late_ns <= REWIND_NS:
@@ -46,8 +46,8 @@ class StampedMessage:
     """A message and when it is of.
 
     Attributes:
-        topic: of the message.
-        stamp_ns: of its header.
+        topic: topic of the message.
+        stamp_ns: timestamp of its header.
         message: deserialised.
     """
 
@@ -122,7 +122,7 @@ class Companions:
         """Prepare.
 
         Args:
-            topic: of what goes with the images.
+            topic: topic of the messages paired with the images.
             image: topic of the images.
             tolerance_ns: how far stamps of what belongs together may be apart.
             order: which holds back what comes next.

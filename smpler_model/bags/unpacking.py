@@ -11,7 +11,7 @@ from typing import Any
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 MAX_UNPACKED = 256 * 1024**2
-"""Bytes of one chunk or message; recorders write chunks of a few MB."""
+"""Size limit of one chunk or message, bytes; recorders write chunks of a few MB."""
 
 _LEFT_FREE = 512 * 1024**2  # bytes of a disk
 _PIECE, _PART = 64 * 1024, 1024 * 1024  # fed and taken at once; all before damage is kept
@@ -34,7 +34,7 @@ def unpack(
     Args:
         compression: `zstd`, `lz4`, `bz2`, or empty or `none` for none.
         data: packed.
-        size: that is stated; None where nobody knows.
+        size: stated size; None if unknown.
 
     Returns:
         At most that many bytes and at most `MAX_UNPACKED`, and what is wrong with them, empty
@@ -58,7 +58,7 @@ def unpack_file(path: Path, folder: Path) -> tuple[Path, str]:
     """Unpack a file that is compressed by zstd as a whole.
 
     Args:
-        path: of the file, `walk_0.mcap.zstd`.
+        path: path of the file, such as `walk_0.mcap.zstd`.
         folder: to write to.
 
     Returns:

@@ -5,10 +5,12 @@ through; sparse matrices and chumpy's expressions are recorded, and turned into 
 ours. Everything else is refused.
 """
 
+import math
 import pickle
+import pickletools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import scipy.sparse
@@ -44,6 +46,7 @@ def load_pickle(path: Path) -> dict[str, Any]:
     """
     with path.open("rb") as file:
         try:
+            _check_places(file, path.stat().st_size)
             content = _ArrayUnpickler(file, encoding="latin1").load()
         except UnsafePickleError as error:
             raise UnsafePickleError(f"{path} {error}") from None
@@ -52,11 +55,28 @@ def load_pickle(path: Path) -> dict[str, Any]:
                 f"{path} must be a pickle, got a file that cannot be read as one "
                 f"({type(error).__name__}); it is cut short or of another kind, get it again"
             ) from error
+    most = path.stat().st_size
+    values = content.values() if isinstance(content, dict) else ()
+    if any(isinstance(value, np.ndarray) and value.nbytes > most for value in values):
+        raise ValueError(
+            f"{path} must hold its arrays, got one that is larger than the file; get it again"
+        )
     if not isinstance(content, dict):
         raise ValueError(
             f"{path} must hold a dictionary, got a {type(content).__name__}; give a SMPL file"
         )
     return content
+
+
+def _check_places(file: IO[bytes], size: int) -> None:
+    """Refuse a pickle that keeps objects under numbers which no file of its size needs.
+
+    Python's unpickler makes room for all numbers below. The file is left at its beginning.
+    """
+    for opcode, number, _ in pickletools.genops(file):
+        if opcode.name.endswith("PUT") and isinstance(number, int) and number > size:
+            raise pickle.UnpicklingError(f"object number {number} in {size} bytes")
+    file.seek(0)
 
 
 def array_from_pickled(value: object) -> NDArray[Any]:
@@ -68,6 +88,13 @@ def array_from_pickled(value: object) -> NDArray[Any]:
     Raises:
         ValueError: it is a chumpy expression that needs chumpy, or no array at all.
     """
+    try:
+        return _array_from(value)
+    except RecursionError as error:
+        raise ValueError("an expression holds itself; the file is damaged") from error
+
+
+def _array_from(value: object) -> NDArray[Any]:
     if isinstance(value, np.ndarray):
         return value
     if not isinstance(value, Recorded):
@@ -80,34 +107,45 @@ def array_from_pickled(value: object) -> NDArray[Any]:
             return _dense(_SPARSE[name], state)
         if name in _CHUMPY:
             return _CHUMPY[name](state)
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"{value.origin} cannot be read: {error}; the file is damaged") from error
     raise ValueError(f"{value.origin} cannot be read without chumpy; save it as a plain array")
 
 
 def _dense(form: Callable[..., Any], state: dict[str, Any]) -> NDArray[Any]:
-    parts = (state["data"], state["indices"], state["indptr"])
-    matrix = form(parts, shape=tuple(state["_shape"]))
-    matrix.check_format(full_check=True)  # indices out of range would be read out of bounds
+    shape = tuple(int(size) for size in state["_shape"])
+    if len(shape) != 2 or not 0 <= math.prod(shape) <= _MOST_ENTRIES:
+        raise ValueError(f"a matrix of {shape} is larger than any of SMPL's")
+    if form is scipy.sparse.coo_matrix:
+        places = state["coords"] if "coords" in state else (state["row"], state["col"])
+        matrix = form((state["data"], tuple(places)), shape=shape)  # checks the places itself
+    else:
+        matrix = form((state["data"], state["indices"], state["indptr"]), shape=shape)
+        matrix.check_format(full_check=True)  # indices out of range would be read out of bounds
     dense: NDArray[Any] = matrix.toarray()
     return dense
 
 
 def _constant(state: dict[str, Any]) -> NDArray[Any]:
-    return array_from_pickled(state["x"])
+    return _array_from(state["x"])
 
 
 def _selection(state: dict[str, Any]) -> NDArray[Any]:
-    chosen = array_from_pickled(state["a"]).ravel()[state["idxs"]]
+    chosen = _array_from(state["a"]).ravel()[state["idxs"]]
     selected: NDArray[Any] = chosen.reshape(state.get("preferred_shape", chosen.shape))
     return selected
 
 
 def _reshaped(state: dict[str, Any]) -> NDArray[Any]:
-    return array_from_pickled(state["a"]).reshape(state["newshape"])
+    return _array_from(state["a"]).reshape(state["newshape"])
 
 
-_SPARSE = {"csc_matrix": scipy.sparse.csc_matrix, "csr_matrix": scipy.sparse.csr_matrix}
+_SPARSE = {
+    f"{form}_{kind}": getattr(scipy.sparse, f"{form}_matrix")
+    for form in ("coo", "csc", "csr")
+    for kind in ("matrix", "array")
+}
+_MOST_ENTRIES = 50_000_000  # of a sparse matrix written out; SMPL's regressor has 165,360
 _CHUMPY = {"Ch": _constant, "Select": _selection, "Reshape": _reshaped}
 
 
@@ -125,6 +163,13 @@ def _encode_latin1(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes(*arguments: object) -> bytes:
+    """Stand in for `bytes`, with which old protocols write none; with a number it takes memory."""
+    if arguments:
+        raise UnsafePickleError("must hold bytes as such, got a call of bytes")
+    return b""
+
+
 # NumPy's constructors have moved between versions; asked this way it hands out its own.
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
@@ -135,7 +180,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("_codecs", "encode"): _encode_latin1,
     ("copyreg", "_reconstructor"): _reconstruct_recorded,
     ("builtins", "object"): object,
-    ("builtins", "bytes"): bytes,
+    ("builtins", "bytes"): _no_bytes,
     ("builtins", "set"): set,
 }
 _RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}

@@ -1,18 +1,15 @@
 """SMPL's own files: `.pkl` as released, for Python 2, with or without chumpy inside, and `.npz`.
 
 They are read here and not by `smplx`, which runs whatever a pickle asks for, needs chumpy, and is
-licensed for non-commercial research. Whoever has a `smplx` model already hands it over as it is.
+licensed for non-commercial research.
 """
 
-import pickle
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from smpler_model.atomic_files import write_atomically
 from smpler_model.body.archives import read_npz
 from smpler_model.body.arrays import BodyArrays, Floats
 from smpler_model.body.safe_pickle import array_from_pickled, load_pickle
@@ -29,12 +26,23 @@ _REQUIRED = (
     "posedirs",
     "kintree_table",
 )
+_H36M = "J_regressor_h36m"
+_SUFFIXES = (".npz", ".pkl")
+_DIMENSIONS = {"kintree_table": 2, "f": 2, "shapedirs": 3, "posedirs": 3}
+_RELATIVES: dict[tuple[int, ...], str] = {
+    (6890, 52): "SMPL-H",
+    (10475, 55): "SMPL-X",
+    (5023, 5): "FLAME",
+    (778, 16): "MANO",
+}
+"""Numbers of vertices and joints of related models in the same file layout."""
+
 _FILE_NAMES: dict[Gender, tuple[str, str]] = {
     "neutral": ("basicmodel_neutral_lbs", "smpl_neutral"),
     "male": ("basicmodel_m_lbs", "smpl_male"),
     "female": ("basicmodel_f_lbs", "smpl_female"),
 }
-"""How released files begin, and what `smplx` wants them renamed to; in lower case."""
+"""Prefixes of released file names, and the names that `smplx` expects; in lower case."""
 
 _ROOT = 2**32 - 1
 """SMPL's mark for "no parent", -1 as an unsigned number."""
@@ -79,19 +87,22 @@ def load_smpl_file(
         _check_choice(gender, f"the file {path}")
     if not path.is_file():
         raise FileNotFoundError(f"a SMPL file must be a file, got {path}; check the path")
-    if path.suffix not in _READERS:
+    if path.suffix not in _SUFFIXES:
         raise ValueError(f"a SMPL file must be .pkl or .npz, got {path.name}; give one of these")
-    content = _READERS[path.suffix](path)
+    _check_beginning(path)
+    names = (*_REQUIRED, _H36M)
+    content = read_npz(path, names) if path.suffix == ".npz" else load_pickle(path)
     missing = [name for name in _REQUIRED if name not in content]
     if missing:
         raise ValueError(
             f"{path} must hold {', '.join(_REQUIRED)}, got no {', '.join(missing)}; "
             "give a SMPL model file"
         )
-    if regressor is None and "J_regressor_h36m" in content:
-        regressor = array_from_pickled(content["J_regressor_h36m"])
     try:
         arrays = {name: array_from_pickled(content[name]) for name in _REQUIRED}
+        _check_family(arrays)
+        if regressor is None and _H36M in content:
+            regressor = array_from_pickled(content[_H36M])
         return _arrays_from_layout(arrays, regressor)
     except ValueError as error:
         raise ValueError(f"{path} holds no SMPL body: {error}") from error
@@ -107,9 +118,18 @@ def find_smpl_file(folder: Path, gender: Gender) -> Path:
     found = [
         file
         for file in sorted(folder.iterdir())
-        if file.suffix in _READERS
-        and (file.stem.lower() == renamed or file.stem.lower().startswith(released))
+        if file.suffix in _SUFFIXES and _is_of(file, gender)
     ]
+    others = [
+        other
+        for other in _FILE_NAMES
+        if any(file.suffix in _SUFFIXES and _is_of(file, other) for file in folder.iterdir())
+    ]
+    if not found and others:
+        raise FileNotFoundError(
+            f"{folder} must hold one {gender} SMPL file, got {' and '.join(others)} ones; set "
+            f"gender to {others[0]}, or add the {gender} file"
+        )
     if len(found) != 1:
         names = ", ".join(file.name for file in found) or "none"
         rest = "" if gender == "neutral" else " and leave gender neutral"
@@ -118,6 +138,42 @@ def find_smpl_file(folder: Path, gender: Gender) -> Path:
             f"{released}*.pkl, got {names}; give the file itself{rest}"
         )
     return found[0]
+
+
+def _is_of(file: Path, gender: Gender) -> bool:
+    released, renamed = _FILE_NAMES[gender]
+    return file.stem.lower() == renamed or file.stem.lower().startswith(released)
+
+
+def _check_beginning(path: Path) -> None:
+    """Refuse what downloads leave in place of a file.
+
+    Raises:
+        ValueError: it is a page or a pointer.
+    """
+    with path.open("rb") as file:
+        beginning = file.read(200).lstrip().lower()
+    if beginning.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise ValueError(
+            f"{path} must be a SMPL file, got a web page; log in at SMPL's site, and download it "
+            "there"
+        )
+    if beginning.startswith(b"version https://git-lfs"):
+        raise ValueError(
+            f"{path} must be a SMPL file, got a pointer of Git LFS; fetch it with git lfs pull"
+        )
+
+
+def _check_family(arrays: dict[str, NDArray[Any]]) -> None:
+    """Name SMPL's relatives, whose files have the same arrays in other sizes.
+
+    Raises:
+        ValueError: it is one of them.
+    """
+    vertices, joints = (arrays[name].shape[:1] for name in ("v_template", "J_regressor"))
+    relative = _RELATIVES.get((*vertices, *joints))
+    if relative:
+        raise ValueError(f"it is a {relative} model; download SMPL, version 1.1.0")
 
 
 def _check_choice(gender: Gender, given: str) -> None:
@@ -129,43 +185,14 @@ def _check_choice(gender: Gender, given: str) -> None:
         )
 
 
-def arrays_from_smplx(model: nn.Module, regressor: Floats | None = None) -> BodyArrays:
-    """Take the body over from a `smplx.SMPL` model.
-
-    Args:
-        model: the `smplx.SMPL` module.
-        regressor: (17, 6890) joints of `skeleton.H36M_JOINTS`.
-    """
-    held = {name: values.cpu().numpy() for name, values in model.named_buffers()}
-    vertex_count = len(held["v_template"])
-    return BodyArrays(
-        v_template=held["v_template"],
-        faces=held["faces_tensor"],
-        weights=held["lbs_weights"],
-        J_regressor=held["J_regressor"],
-        shapedirs=held["shapedirs"][..., :SMPL_SHAPE_COUNT],
-        posedirs=held["posedirs"].T.reshape(vertex_count, 3, -1),
-        parents=held["parents"],
-        J_regressor_h36m=regressor,
-    )
-
-
-def save_smpl_npz(arrays: BodyArrays, path: str | Path) -> None:
-    """Write a body in SMPL's layout, compressed, which `load_smpl_file` reads."""
-    layout = _layout_from_arrays(arrays)
-    write_atomically(Path(path), lambda file: np.savez_compressed(file, **layout))
-
-
-def save_smpl_pickle(arrays: BodyArrays, path: str | Path) -> None:
-    """Write a body in SMPL's layout as a pickle of plain arrays, which `smplx` reads as well."""
-    layout = _layout_from_arrays(arrays)
-    write_atomically(Path(path), lambda file: pickle.dump(layout, file, protocol=2))
-
-
-_READERS = {".npz": read_npz, ".pkl": load_pickle}
-
-
 def _arrays_from_layout(arrays: dict[str, NDArray[Any]], regressor: Floats | None) -> BodyArrays:
+    for name, dimensions in _DIMENSIONS.items():
+        if arrays[name].ndim != dimensions:
+            raise ValueError(f"{name} must have {dimensions} dimensions, got {arrays[name].ndim}")
+        if arrays[name].dtype.kind not in "fiu":
+            raise ValueError(f"{name} must hold numbers, got {arrays[name].dtype}")
+    if not len(arrays["kintree_table"]):
+        raise ValueError("kintree_table must hold the joints' parents, got nothing")
     parents = arrays["kintree_table"][0].astype(np.int64)
     return BodyArrays(
         v_template=arrays["v_template"],
@@ -177,19 +204,3 @@ def _arrays_from_layout(arrays: dict[str, NDArray[Any]], regressor: Floats | Non
         parents=np.where(parents == _ROOT, -1, parents),
         J_regressor_h36m=regressor,
     )
-
-
-def _layout_from_arrays(arrays: BodyArrays) -> dict[str, Any]:
-    parents = arrays.parents.astype(np.int64) % 2**32
-    layout: dict[str, Any] = {
-        "v_template": arrays.v_template,
-        "f": arrays.faces.astype(np.uint32),
-        "weights": arrays.weights,
-        "J_regressor": arrays.J_regressor,
-        "shapedirs": arrays.shapedirs,
-        "posedirs": arrays.posedirs,
-        "kintree_table": np.stack((parents, np.arange(len(parents)))).astype(np.uint32),
-    }
-    if arrays.J_regressor_h36m is not None:
-        layout["J_regressor_h36m"] = arrays.J_regressor_h36m
-    return layout

@@ -11,7 +11,7 @@ from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.lenses import COEFFICIENT_COUNTS, Lens, find_lens
 
 Note = Callable[[str], None]
-"""Gets a sentence on what was doubtful, and what it was taken for."""
+"""Called with a warning about a doubtful calibration and its interpretation."""
 
 Size = tuple[int, int]
 
@@ -36,8 +36,8 @@ def camera_from_camera_info(
     """Return the camera that the fields of a `sensor_msgs/CameraInfo` describe.
 
     Args:
-        width: of the full calibrated image, pixels.
-        height: of the full calibrated image, pixels.
+        width: width of the full calibrated image, pixels.
+        height: height of the full calibrated image, pixels.
         lens: `distortion_model`, under any of its names.
         coefficients: `d`.
         k: (9) intrinsics of the raw image, row by row.
@@ -81,8 +81,8 @@ def camera_from_camera_info(
     if of_k != factors and note:
         note(
             f"the calibration says binning {factors[0]}x{factors[1]}, and its intrinsics are "
-            "those of the images as they are sent: they are taken so; let the driver send those "
-            "of the full image"
+            "those of the images as published: they are used as such; let the driver publish "
+            "those of the full image"
         )
     # Pixel centres are at whole numbers: the centre of a block of n pixels lies (n - 1) / 2 in.
     return Camera(
@@ -114,7 +114,7 @@ def _choose_size(full: Size, factors: Size, image_size: Size | None) -> Size:
 
 
 def _is_of_binned(centre: tuple[float, float], full: Size, factors: Size) -> bool:
-    """Tell whether a principal point is nearer to the middle of the binned image.
+    """Return whether a principal point is nearer to the middle of the binned image.
 
     Ratios decide, as the full image's middle is `factors` times as far from the corner.
     """

@@ -15,7 +15,7 @@ from smpler_model.array_types import Floats
 Bytes = NDArray[np.uint8]
 
 CROP_MARGIN = 1.2
-"""Side of a crop over the longer side of the box, as in the training data of SMPLer's kind."""
+"""Ratio of a crop's side to the box's longer side, as in SMPLer's training data."""
 
 _SMALLEST_SIDE_PX = 2.0
 
@@ -67,7 +67,7 @@ def cut_crops(
     Args:
         rgb: (h, w, 3) image.
         boxes_xyxy: (n, 4) left, top, right, bottom in pixels; they may reach out of the image.
-        side: of the crops, pixels.
+        side: side of the crops, pixels.
         margin: side of the square over the longer side of the box.
 
     Raises:

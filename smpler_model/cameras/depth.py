@@ -17,7 +17,7 @@ from smpler_model.cameras.encodings import (
 Metres = NDArray[np.float32]
 
 FARTHEST_M = 100.0
-"""Half of the measured pixels beyond this distance: the numbers cannot be metres."""
+"""If the median is beyond this distance, the values cannot be metres."""
 
 _MILLIMETRES = ("16UC1", "mono16")
 _METRES = "32FC1"

@@ -192,7 +192,7 @@ class Polynomials:
         return float(radii[folded.argmax() - 1]) if folded.any() else self._reach
 
     def _shows(self, plane: Floats) -> NDArray[np.bool_]:
-        """Tell (n, 1) of points (n, 2) whether they lie within the reach."""
+        """Return (n, 1) whether points lie within the reach."""
         return np.asarray(np.linalg.norm(plane, axis=1, keepdims=True) < self._reach)
 
     def _bend(self, plane: Floats) -> tuple[Floats, Floats]:

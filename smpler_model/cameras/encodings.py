@@ -23,10 +23,10 @@ from smpler_model.cameras.picture_header import read_header
 Rgb = NDArray[np.uint8]
 Bytes = NDArray[np.uint8]
 Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]"
-"""The data of a message: rclpy has `array.array`, rosbags NumPy's."""
+"""Data of a message: `array.array` in rclpy, NumPy arrays in rosbags."""
 
 Yuv422 = Literal["uyvy", "yuyv"]
-"""Orders of the bytes of two neighbouring pixels: colours first, or brightness first."""
+"""Byte orders of two neighbouring pixels: chrominance first, or luminance first."""
 
 DEFAULT_JPEG_QUALITY = 85
 DEFAULT_YUV422: Yuv422 = "uyvy"  # as sensor_msgs/image_encodings defines yuv422
@@ -35,14 +35,14 @@ DEPTH_ENCODINGS = frozenset({"16UC1", "32FC1"})
 """Encodings of depth images by REP 118."""
 
 MOST_LETTERS = 60
-"""Of a message's text, which may be of any length, that a sentence repeats."""
+"""Most letters of a message's text that an error quotes."""
 
 MOST_PIXELS = 1 << 26
-"""Of an image: 67 million. A picture of a megabyte can claim a thousand times as many."""
+"""Most pixels of an image, 67 million; a file of a megabyte can claim a thousand times as many."""
 
 
 class ImageError(ValueError):
-    """An image cannot be read; the message says what was expected, what came, what to do."""
+    """An image cannot be read; the message gives reason and remedy."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class _Packing:
 
     Attributes:
         channels: numbers in a pixel.
-        bits: of a number.
+        bits: bits per channel value.
         to_rgb: OpenCV's conversion; None where the numbers are RGB already.
         block: width and height must be multiples of its (width, height).
     """
@@ -104,7 +104,7 @@ _RGB_FROM_YUV = np.array([[1.164, 0, 1.596], [1.164, -0.391, -0.813], [1.164, 2.
 _RGB_FROM_YUV1 = np.column_stack([_RGB_FROM_YUV, -_RGB_FROM_YUV @ (16, 128, 128)])
 
 BAYER_ENCODINGS = frozenset(name for name in _PACKINGS if name.startswith("bayer_"))
-"""Encodings of the raw mosaic behind a colour filter."""
+"""Encodings of raw Bayer mosaics."""
 
 ENCODINGS = frozenset(_PACKINGS) | frozenset(_HALF_PLANES) | {_FULL_PLANES}
 """Encodings that `decode_raw` reads."""
@@ -201,7 +201,7 @@ def decode_compressed(image_format: str, data: Buffer) -> Rgb:
     if picture is None or picture.dtype not in (np.uint8, np.uint16):
         raise ImageError(
             f"a compressed image must hold a whole JPEG or PNG picture, got {len(content)} bytes "
-            f"of something else (format '{image_format[:MOST_LETTERS]}'); check what sends it"
+            f"of something else (format '{image_format[:MOST_LETTERS]}'); fix the publisher"
         )
     is_mosaic = original in BAYER_ENCODINGS
     pixels = _eight_bits(picture, grey=picture.ndim == 2 and not is_mosaic)
@@ -256,13 +256,13 @@ def lay_over(
 
     Args:
         content: the bytes.
-        encoding: for the error's text.
+        encoding: encoding, for error messages.
         height: rows.
         width: pixels in a row.
         step: bytes in a row, padding included; the last row needs no padding.
         channels: numbers in a pixel.
-        kind: of the numbers.
-        note: gets what was doubtful: more bytes than `step` says.
+        kind: data type of the channels.
+        note: called with warnings, such as more bytes than `step` states.
 
     Returns:
         (h, w, channels) view.
@@ -273,19 +273,19 @@ def lay_over(
     size = np.dtype(kind).itemsize
     row = width * channels * size
     if height < 1 or width < 1:
-        raise ImageError(f"an image must have pixels, got {width}x{height}; check what sends it")
+        raise ImageError(f"an image must have pixels, got {width}x{height}; fix the publisher")
     _check_pixels(width, height)
     if step < row:
         raise ImageError(
             f"the step of a {encoding} image {width} pixels wide must be at least {row} bytes, "
-            f"got {step}; correct what sends it"
+            f"got {step}; fix the publisher"
         )
     step = _true_step(height, step, len(content), note)
     needed = step * (height - 1) + row
     if len(content) < needed:
         raise ImageError(
             f"a {encoding} image of {width}x{height} must have at least {needed} bytes, got "
-            f"{len(content)}; correct what sends it"
+            f"{len(content)}; fix the publisher"
         )
     shape, strides = (height, width, channels), (step, channels * size, size)
     return np.ndarray(shape, kind, content, strides=strides)
@@ -347,7 +347,7 @@ def _rgb_from(pixels: Rgb, to_rgb: int | None) -> Rgb:
 
 
 def _breaks_off(content: Bytes) -> bool:
-    """Tell whether a JPEG has no end, which some versions of OpenCV fill up with grey."""
+    """Return whether a JPEG has no end, which some versions of OpenCV fill up with grey."""
     is_jpeg = content[:2].tobytes() == _JPEG_BEGIN
     return is_jpeg and _JPEG_END not in content[-_LONGEST_TAIL:].tobytes()
 
@@ -364,7 +364,7 @@ def _check_pixels(width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
         raise ImageError(
             f"an image may have up to {MOST_PIXELS / 1e6:.0f} million pixels, got one of "
-            f"{width}x{height}; scale it down, or check what sends it"
+            f"{width}x{height}; scale it down, or fix the publisher"
         )
 
 
@@ -389,14 +389,14 @@ def _true_step(height: int, step: int, got: int, note: Note | None) -> int:
     if rest == 0 and each <= _MOST_ROW_SURPLUS:
         if note:
             note(
-                f"images have {got // height} bytes a row and say {step}: the rows are taken as "
-                "they are; correct the step in what sends them"
+                f"images have {got // height} bytes per row but step {step}: the rows are used "
+                "as they are; fix the step in the publisher"
             )
         return step + each
     if note:
         note(
             f"images have {surplus} bytes more than their {height} rows of {step}: these are left "
-            "out; check what sends them"
+            "out; fix the publisher"
         )
     return step
 
@@ -405,5 +405,5 @@ def _check_blocks(encoding: str, height: int, width: int, block: tuple[int, int]
     if width % block[0] or height % block[1]:
         raise ImageError(
             f"width and height of a {encoding} image must be multiples of {block[0]} and "
-            f"{block[1]}, got {width}x{height}; correct what sends it"
+            f"{block[1]}, got {width}x{height}; fix the publisher"
         )

@@ -17,17 +17,17 @@ from smpler_model.cameras.messages import (
 from smpler_model.frames import Frame
 
 Say = Callable[[str], None]
-"""Gets a sentence for the user."""
+"""Called with a warning for the user."""
 
 _NAMELESS = "camera"
 
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """What a user says of a camera's images.
+    """Settings of a camera's images.
 
     Attributes:
-        rectified: whether they are rectified, which no message says.
+        rectified: whether they are rectified, which messages do not state.
         yuv422: the order of the bytes in images that are labelled `yuv422`.
     """
 
@@ -53,8 +53,8 @@ class FrameReader:
 
         Args:
             settings: what is known of the images.
-            say: gets what is doubtful.
-            name: of the camera, for the frame of images that name none.
+            say: called with warnings.
+            name: name of the camera, used as frame id of images without one.
         """
         self._settings = settings or ImageSettings()
         self._say = say
@@ -128,8 +128,8 @@ class FrameReader:
             return self._name
         if frame_id != given:
             self._note(
-                f"names of frames begin with no slash in ROS 2, got '{given}': results are in "
-                f"'{frame_id}'; correct the driver's frame_id"
+                f"names of frames must not begin with a slash in ROS 2, got '{given}': results "
+                f"are in '{frame_id}'; fix the driver's frame_id"
             )
         return frame_id
 

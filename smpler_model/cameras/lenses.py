@@ -11,7 +11,7 @@ COEFFICIENT_COUNTS = {
     "rational_polynomial": (8, 12, 14),
     "equidistant": (4,),
 }
-"""Lens models, and how many coefficients each may have."""
+"""Lens models, with their permitted numbers of coefficients."""
 
 _RADIAL, _FISHEYE = "radial", "fisheye"
 # Spelled without what is no letter or digit. OpenCV has one vector for plumb_bob and
@@ -34,8 +34,8 @@ class Lens:
 
     Attributes:
         model: a key of `COEFFICIENT_COUNTS`.
-        coefficients: in OpenCV's order.
-        is_known: False where a name or its numbers say nothing, so that no lens takes its place.
+        coefficients: coefficients in OpenCV's order.
+        is_known: False if name and coefficients are unusable, so that no distortion is applied.
         doubt: a sentence on what was taken for what; empty where nothing was.
     """
 
@@ -64,7 +64,7 @@ def find_lens(name: str, coefficients: Sequence[float]) -> Lens:
     return Lens(
         is_known=False,
         doubt=f"{_called(name, len(values))} is none of {', '.join(COEFFICIENT_COUNTS)}: images "
-        "are taken as if the lens did not bend, and the results are marked; calibrate the camera "
+        "are taken as undistorted, and the results are flagged; calibrate the camera "
         "with one of them",
     )
 
@@ -74,7 +74,7 @@ def _fit(values: tuple[float, ...], counts: tuple[int, ...]) -> tuple[float, ...
     if len(values) in counts:
         return values
     needed = max(index + 1 for index, value in enumerate(values) if value)
-    # Of three radial-tangential numbers nobody knows whether the third is p1 or k3.
+    # With three radial-tangential coefficients it is unknown whether the third is p1 or k3.
     count = next((count for count in counts if count >= needed), None)
     if count is None or len(values) == 3:
         return None

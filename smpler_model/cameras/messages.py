@@ -30,7 +30,7 @@ def stamp_ns_of(message: Message) -> int:
 
 
 def is_compressed(message: Message) -> bool:
-    """Tell a `sensor_msgs/CompressedImage` from a `sensor_msgs/Image`."""
+    """Return whether a message is a `sensor_msgs/CompressedImage`, not a `sensor_msgs/Image`."""
     return hasattr(message, "format")
 
 

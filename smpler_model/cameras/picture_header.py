@@ -1,4 +1,4 @@
-"""What the head of a picture file says, before anything is unpacked.
+"""Contents of an image file's header, read before decompression.
 
 OpenCV tells neither: it takes up to a thousand million pixels, and turns by EXIF without a word.
 """

@@ -3,14 +3,17 @@
 Files are read with PyTorch's restricted unpickler, which runs no code of theirs.
 """
 
+import argparse
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +21,9 @@ from smpler_model.atomic_files import write_atomically
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.fit import (
     CheckpointError,
+    check_finite,
     check_fit,
+    check_tensors,
     find_likely_cause,
     identify_config,
 )
@@ -28,6 +33,7 @@ from smpler_model.checkpoints.official_layout import (
     BODY_SHAPES,
     body_from_official,
     find_official_key,
+    numbers_of,
     official_from_body,
 )
 from smpler_model.network.config import MODELS, ModelConfig
@@ -37,6 +43,26 @@ from smpler_model.network.smpler import BackboneModel, Smpler
 Model = TypeVar("Model", bound=BackboneModel)
 
 _STAGE_PARTS = ("backbone.", "regressor.")
+_NESTS = ("model", "state_dict")
+_PARALLEL = "module."
+"""Key prefix added by PyTorch's multi-GPU wrappers."""
+
+_SHOWN_KEY = 80  # letters of a key that is no weight's
+
+_MOST_UNPACKED = 1_000_000_000
+_MOST_GROWTH = 2
+"""Limits of a file's unpacked size: bytes, or multiples of its own; weights hardly compress."""
+
+# What training scripts leave beside weights, whose making runs no code of the file.
+_PLAIN_CLASSES: list[Any] = [
+    argparse.Namespace,
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("b1", "i4", "i8", "u1", "f2", "f4", "f8")),
+    *(
+        (np.float64(0).__reduce__()[0], f"numpy.{core}.multiarray.scalar")
+        for core in ("core", "_core")
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -44,20 +70,22 @@ class Checkpoint:
     """What a file holds.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         state: tensors under official keys.
-        is_nested: whether they were under `model`, as in a training checkpoint.
+        nest: under which entry they were, as in a training checkpoint; empty if under none.
         other: what that holds besides, such as `optimizer` and `epoch`.
     """
 
     path: Path
     state: dict[str, Tensor]
-    is_nested: bool
+    nest: str
     other: dict[str, Any]
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a state dict, or a training checkpoint that holds one under `model`.
+    """Read a state dict, or a training checkpoint that holds one under `model` or `state_dict`.
+
+    Keys may have `module.` in front, as networks for several GPUs save them.
 
     Raises:
         CheckpointError: the file is damaged, holds more than data, or is not SMPLer's.
@@ -65,19 +93,25 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     content = read_data(path)
-    nested = isinstance(content, dict) and "model" in content
-    state = content.pop("model") if nested else content
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+    held = content if isinstance(content, dict) else {}
+    nest = next((name for name in _NESTS if isinstance(held.get(name), Mapping)), "")
+    state = content.pop(nest) if nest else content
+    if not isinstance(state, Mapping) or not all(
+        isinstance(key, str) and isinstance(values, Tensor) for key, values in state.items()
+    ):
         raise CheckpointError(
-            f"{path} must hold a dictionary of tensors, or one under 'model', got "
+            f"{path} must hold a dictionary of named tensors, or one under 'model', got "
             f"{_describe(state)}; it is not a SMPLer checkpoint"
         )
+    if state and all(key.startswith(_PARALLEL) for key in state):
+        state = {key.removeprefix(_PARALLEL): values for key, values in state.items()}
+    check_tensors(state, source=str(path))
     if not any(key.startswith(("backbone.", "SMPL_predictor.")) for key in state):
         raise CheckpointError(
             f"{path} must hold keys like 'backbone.conv1.weight', got {_describe(state)}; "
             "it is not a SMPLer checkpoint"
         )
-    return Checkpoint(path, dict(state), nested, content if nested else {})
+    return Checkpoint(path, dict(state), nest, content if nest else {})
 
 
 def load_model(
@@ -132,7 +166,7 @@ def save_checkpoint(
 
     Args:
         model: any model of ours.
-        path: of the file; one that exists is replaced.
+        path: path of the file; one that exists is replaced.
         include_body: False keeps the body's arrays out; loading then needs a body.
         dtype: to store the learned parameters in, float16 for instance; as they are if None.
         other: further entries, such as `optimizer` and `epoch`.
@@ -163,10 +197,27 @@ def read_data(path: Path) -> Any:  # noqa: ANN401 - a file holds what it holds
         raise FileNotFoundError(f"checkpoint must be a file, got {path}; check the path")
     with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the pickles that are refused below
+        _check_unpacked_size(path)
         try:
-            return torch.load(file, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals(_PLAIN_CLASSES):
+                return torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged file can raise anything
             raise CheckpointError(f"{path} {_explain(error)}") from error
+
+
+def _check_unpacked_size(path: Path) -> None:
+    """Refuse a file that unpacks to far more than weights do."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except Exception:  # not a zip file, which `torch.load` judges, or a damaged one
+        return
+    if unpacked > max(_MOST_UNPACKED, _MOST_GROWTH * path.stat().st_size):
+        raise CheckpointError(
+            f"{path} must hold weights, which hardly compress, got "
+            f"{path.stat().st_size / 1e6:.1f} MB that unpack to {unpacked / 1e9:.1f} GB; get the "
+            "file from its source again"
+        )
 
 
 def _explain(error: Exception) -> str:
@@ -175,7 +226,8 @@ def _explain(error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError) and culprit:
         return (
             f"must hold tensors and plain values only, got a reference to {culprit[1]}; nothing "
-            "of it was run, get the file from its source again"
+            "of it was run: get the file from its source again, or have the weights saved alone, "
+            "with torch.save(model.state_dict(), path)"
         )
     return (
         f"must be a file of torch.save, got one that cannot be read ({type(error).__name__}); "
@@ -217,13 +269,14 @@ def _choose_body(checkpoint: Checkpoint, body: BodyArrays | None, cause: str) ->
         )
     if found:
         check_fit(BODY_SHAPES, found, source=f"The body in {path}", cause=cause)
+        check_finite(found, source=str(path))
     if body is None:
         try:
             return body_from_official(found)
         except ValueError as error:
             raise CheckpointError(f"The body in {path} is broken: {error}") from error
     if found and body.J_regressor_h36m is None:
-        return body.with_regressor(found[BODY_REGRESSOR].numpy())
+        return body.with_regressor(numbers_of(found[BODY_REGRESSOR]))
     return body
 
 
@@ -240,7 +293,9 @@ def _fill(
         source=f"{checkpoint.path} for {model.config.name}",
         cause=cause,
     )
-    model.load_state_dict(own | {ours: learned[theirs] for ours, theirs in official.items()})
+    weights = {theirs: learned[theirs] for theirs in official.values()}
+    check_finite(weights, source=str(checkpoint.path))
+    model.load_state_dict(own | {ours: weights[theirs] for ours, theirs in official.items()})
 
 
 def _official_key(key: str) -> str:
@@ -252,5 +307,6 @@ def _official_key(key: str) -> str:
 
 def _describe(state: object) -> str:
     if isinstance(state, Mapping):
-        return f"a dictionary with {', '.join(map(repr, list(state)[:3])) or 'nothing in it'}"
+        keys = [repr(key)[:_SHOWN_KEY] for key in list(state)[:3]]
+        return f"a dictionary with {', '.join(keys) or 'nothing in it'}"
     return f"a {type(state).__name__}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import torch
 from torch import Size, Tensor
 
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
@@ -16,10 +17,11 @@ _PLACES = ".feat_position_embedding"
 """Ends the keys of weights (1, c, side, side), one for each pixel of the finest map."""
 _STRIDE, _COARSEST_STRIDE = 4, 32  # of the finest and the coarsest map
 _NAMED_KEYS = 3
+_SHOWN = 300  # letters of a finding that names a key
 
 
 class CheckpointError(ValueError):
-    """A file that cannot be loaded; the message says what was expected, what came, what to do."""
+    """A file that cannot be loaded; the message gives reason and remedy."""
 
 
 def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:
@@ -58,7 +60,7 @@ def find_likely_cause(state: Mapping[str, Tensor], config: ModelConfig, *, whole
 
     Args:
         state: what the file holds, under official keys.
-        config: of the model that it was to fill.
+        config: configuration of the model to load into.
         whole: True for a whole SMPLer, False for the model of the first training stage.
     """
     found = identify_config(state)
@@ -105,7 +107,47 @@ def check_fit(
         raise CheckpointError(f"{source} does not fit: keys {', '.join(report)}; {cause}")
 
 
+def check_tensors(state: Mapping[str, Tensor], *, source: str) -> None:
+    """Refuse tensors that are no plain arrays of real numbers.
+
+    Raises:
+        CheckpointError: there is one. The message names its key.
+    """
+    for key, values in state.items():
+        kind = _kind_of(values)
+        if kind:
+            raise CheckpointError(
+                f"{source} must hold plain arrays of real numbers, got {kind} '{key[:_SHOWN]}'; "
+                "save the network's own weights"
+            )
+
+
+def check_finite(state: Mapping[str, Tensor], *, source: str) -> None:
+    """Refuse weights that are not finite, with which every result would be none.
+
+    Raises:
+        CheckpointError: there are some. The message names the first key.
+    """
+    broken = [key for key, values in state.items() if not bool(values.isfinite().all())]
+    if broken:
+        raise CheckpointError(
+            f"{source} must hold finite numbers, got others in {_abridge(broken)}; the training "
+            "broke off or the file is damaged, take an earlier one"
+        )
+
+
+def _kind_of(values: Tensor) -> str:
+    """Name what a tensor is besides a plain array of real numbers; empty if nothing."""
+    if values.is_quantized:
+        return "the quantised"
+    if values.layout != torch.strided:
+        return "the sparse"
+    if values.is_meta:
+        return "the empty (meta)"
+    return "the complex" if values.is_complex() else ""
+
+
 def _abridge(names: list[str]) -> str:
-    shown = ", ".join(names[:_NAMED_KEYS])
+    shown = ", ".join(name[:_SHOWN] for name in names[:_NAMED_KEYS])
     rest = len(names) - _NAMED_KEYS
     return f"{shown} and {rest} more" if rest > 0 else shown

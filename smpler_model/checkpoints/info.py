@@ -17,7 +17,7 @@ from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, CheckpointError, id
 from smpler_model.checkpoints.official_layout import BODY_PREFIX, BODY_REGRESSOR, find_our_key
 
 PAPER_MILLION = 1024**2
-"""What the paper divides parameter counts by, and calls a million."""
+"""Divisor of the paper's parameter counts in millions."""
 
 _PARTS = {"backbone.": "backbone", "SMPL_predictor.": "first guess", BODY_PREFIX: "body"}
 _LATER_PART = "Transformer"
@@ -28,7 +28,7 @@ def describe_checkpoint(path: str | Path, body: BodyArrays | None = None) -> str
     """Say what a file is, how large, and whether it loads, one finding a line.
 
     Args:
-        path: of the file.
+        path: path of the file.
         body: to try loading with, where the file has none.
 
     Raises:
@@ -87,10 +87,10 @@ def _count_parameters(state: Mapping[str, Tensor]) -> Counter[str]:
 
 
 def _describe_form(checkpoint: Checkpoint) -> str:
-    if not checkpoint.is_nested:
+    if not checkpoint.nest:
         return "state dict"
-    also = f", with {', '.join(checkpoint.other)}" if checkpoint.other else ""
-    return f"dictionary with the state under 'model'{also}"
+    also = f", with {', '.join(map(str, checkpoint.other))}" if checkpoint.other else ""
+    return f"dictionary with the state under '{checkpoint.nest}'{also}"
 
 
 def _describe_model(state: Mapping[str, Tensor]) -> str:

@@ -7,9 +7,11 @@ sides, and what follows the prefix (`.weight`, `.bias`, ...) is the same.
 import re
 from collections.abc import Mapping
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Size, Tensor
 
 from smpler_model.body.arrays import ARRAY_SHAPES, BodyArrays
@@ -18,6 +20,8 @@ from smpler_model.body.skeleton import (
     SMPL_VERTEX_COUNT,
     VERTEX_LANDMARKS,
 )
+
+_WIDE = 4  # bytes of float32
 
 _UNIT = "transformer.*.trans_block.trans_units.*"
 
@@ -122,9 +126,15 @@ def body_from_official(state: Mapping[str, Tensor]) -> BodyArrays:
     Raises:
         ValueError: an array is not what `BodyArrays` asks for.
     """
-    arrays = {name: state[key].numpy() for name, key in _BODY_TABLE}
+    arrays = {name: numbers_of(state[key]) for name, key in _BODY_TABLE}
     arrays["posedirs"] = arrays["posedirs"].T.reshape(SMPL_VERTEX_COUNT, 3, -1)
     return BodyArrays(**arrays)
+
+
+def numbers_of(values: Tensor) -> NDArray[Any]:
+    """Return a tensor as an array; types of fewer bits, which NumPy may lack, as float32."""
+    wide = values.float() if values.is_floating_point() and values.itemsize < _WIDE else values
+    return np.asarray(wide.numpy())
 
 
 def official_from_body(arrays: BodyArrays) -> dict[str, Tensor]:

@@ -12,22 +12,20 @@ _SUFFIXES = {"onnx": ".onnx", "tensorrt-ready-onnx": ".trt.onnx"}
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
     export = commands.add_parser("export", help="write a network for other programs")
-    export.add_argument("checkpoint", type=Path, help="a .pt file, official or of ours")
+    export.add_argument("checkpoint", type=Path, help="a .pt file, official or native")
     export.add_argument("--format", choices=tuple(_SUFFIXES), default="onnx")
-    export.add_argument(
-        "--output", type=Path, help="file to write; beside the checkpoint if not given"
-    )
+    export.add_argument("--output", type=Path, help="output file; default: beside the checkpoint")
     export.add_argument(
         "--body",
         type=Path,
-        help="a SMPL file or a folder of them, in place of the checkpoint's own body",
+        help="a SMPL file or a folder of them, replacing the checkpoint's body",
     )
     export.add_argument("--gender", choices=("neutral", "male", "female"), default="neutral")
     export.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Write the file and say what it was compared with.
+    """Write the file and print the result of its verification.
 
     Raises:
         ValueError: a file that does not fit, or a package that is missing.

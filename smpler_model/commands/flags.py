@@ -53,7 +53,7 @@ def add_flags(parser: argparse.ArgumentParser, kind: type[Settings]) -> None:
 
 
 def read_settings(chosen: argparse.Namespace, kind: type[S]) -> S:
-    """Return what flags say, or else the file, or else the defaults.
+    """Return the values of the flags, or else of the file, or else the defaults.
 
     Raises:
         ValueError: a file that is no YAML of parameters, or a value that is refused.

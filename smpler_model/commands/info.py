@@ -9,12 +9,12 @@ from smpler_model.commands.command import Commands
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
-    info = commands.add_parser("info", help="say what a SMPLer checkpoint is")
-    info.add_argument("checkpoint", type=Path, help="a .pt file, official or of ours")
+    info = commands.add_parser("info", help="describe a SMPLer checkpoint")
+    info.add_argument("checkpoint", type=Path, help="a .pt file, official or native")
     info.add_argument(
         "--body",
         type=Path,
-        help="a SMPL file or a folder of them; used where the checkpoint has no body",
+        help="a SMPL file or a folder of them; used if the checkpoint has no body",
     )
     info.add_argument("--gender", choices=("neutral", "male", "female"), default="neutral")
     info.add_argument("--keys", action="store_true", help="list every key as well")

@@ -23,11 +23,11 @@ def write_meshes(path: Path, result: FrameResult, faces: ArrayLike) -> None:
 
     Args:
         path: ends on .glb or .obj.
-        result: with vertices.
+        result: result with vertices.
         faces: (f, 3) of the body.
 
     Raises:
-        ValueError: the result has no vertices, nobody is in it, or the suffix is another.
+        ValueError: the result has no vertices or no people, or the suffix is unknown.
         OSError: it cannot be written.
     """
     kind = path.suffix.removeprefix(".")

@@ -26,9 +26,9 @@ class ResultFile(Protocol):
         """Write the result of a frame.
 
         Args:
-            index: of the frame, from 0.
-            name: of the frame; empty where it has none.
-            result: of the frame.
+            index: index of the frame, from 0.
+            name: name of the frame; empty where it has none.
+            result: result of the frame.
         """
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ RESULT_FILES: dict[str, Callable[[Path], ResultFile]] = {
     "jsonl": JsonLinesFile,
     "npz": ArraysFile,
 }
-"""Result files by their suffix."""
+"""Writers of result files by suffix."""
 
 
 def axis_angles(people: People) -> np.ndarray[Any, np.dtype[np.float64]]:

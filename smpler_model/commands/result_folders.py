@@ -1,4 +1,4 @@
-"""Where results go that nobody gave a folder."""
+"""Default output folders."""
 
 from pathlib import Path
 

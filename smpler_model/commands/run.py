@@ -31,7 +31,7 @@ def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "run",
-        help="find people in an image, folder, video, bag, or in front of a camera",
+        help="find people in an image, folder, video, bag or camera stream",
         usage="%(prog)s [options] input",
     )
     parser.add_argument("input", help="a file, a folder of images, a bag, or a camera's number")
@@ -53,7 +53,7 @@ def run(chosen: argparse.Namespace) -> int:
     Raises:
         ValueError: an input, model, body or parameter that does not fit.
         OSError: a file that cannot be read or written.
-        DeviceMemoryError: a network that does not fit; what was computed is kept.
+        DeviceMemoryError: a network that does not fit; results so far are kept.
     """
     settings = read_settings(chosen, RunSettings)
     folder = _choose_folder(chosen)
@@ -121,7 +121,7 @@ def _process(
             return 1
     except KeyboardInterrupt:
         status = INTERRUPTED
-        _warn(f"interrupted after {counted(times.frames, 'frame')}; what was computed is kept")
+        _warn(f"interrupted after {counted(times.frames, 'frame')}; results so far are kept")
     finally:
         if times.frames:
             sys.stdout.write(f"{times.table()}\n")
@@ -132,7 +132,7 @@ def _process(
 
 
 def _for_one_image(settings: RunSettings) -> RunSettings:
-    """Nobody can be confirmed by later images, or smoothed."""
+    """Settings for single images: no confirmation by later images, no smoothing."""
     if settings.detector == "motion":
         raise ValueError(
             "the detector motion needs a sequence, got one image; use --detector full_image for "
@@ -144,11 +144,11 @@ def _for_one_image(settings: RunSettings) -> RunSettings:
 def _explain_nobody(settings: RunSettings, source: "Source") -> str:
     if settings.detector == "motion":
         return (
-            "nobody was found: the detector motion looks for people who move before a camera that "
-            "stands still, and learns the background from the first images"
+            "no people were found: the detector motion looks for people who move before a "
+            "camera that stands still, and learns the background from the first images"
         )
     hint = "" if source.is_sequence else "; if a person fills the image, use --detector full_image"
-    return f"nobody was found by the detector {settings.detector}{hint}"
+    return f"the detector {settings.detector} found no people{hint}"
 
 
 def _choose_folder(chosen: argparse.Namespace) -> Path:

@@ -23,7 +23,7 @@ _WRITTEN = (
     *("overlay.mp4", "overlay_[0-9]*.mp4", "overlay.png", "overlay/*.png"),
     *("mesh.glb", "mesh.obj", "mesh/*.glb", "mesh/*.obj"),
 )
-"""What a run may write into its folder."""
+"""Outputs of a run."""
 
 Progress = Callable[[Iterable[Frame]], Iterable[Frame]]
 
@@ -33,11 +33,11 @@ class FileOutputs:
     """What is written.
 
     Attributes:
-        folder: for all files; made if it is not there.
+        folder: folder for all files; created if missing.
         results: suffix of the file of results, a key of `RESULT_FILES`.
         overlay: what is drawn over the images; None for no overlay.
         mesh: suffix of files of meshes, one of `MESH_SUFFIXES`; empty for none.
-        mesh_frames: of which frames, by their indices; empty for all with people.
+        mesh_frames: indices of frames whose meshes are written; empty for all with people.
     """
 
     folder: Path
@@ -69,7 +69,7 @@ class Outputs:
         self._overlay = _open_overlay(config, source)
 
     def needs_mesh(self, index: int) -> bool:
-        """Tell whether the people of a frame are wanted with their vertices."""
+        """Return whether vertices are needed for a frame."""
         config = self._config
         drawn = config.overlay is not None and config.overlay.needs_mesh
         chosen = not config.mesh_frames or index in config.mesh_frames
@@ -163,12 +163,12 @@ def run_source(
     """Process all frames and write what is found; what was written stays whatever happens.
 
     Args:
-        source: of the frames.
-        pipeline: that finds people.
+        source: source of the frames.
+        pipeline: pipeline that finds people.
         outputs: are closed in the end.
         times: gets the time of every step.
         progress: shows how far it is.
-        report: gets a sentence for each frame and each person that was left out.
+        report: called with a message for each frame and each person that was left out.
 
     Raises:
         SourceError: the source breaks off.

@@ -33,7 +33,7 @@ class Detections:
         return len(self.scores)
 
     def are_usable(self, width: int, height: int) -> NDArray[np.bool_]:
-        """Tell (n) of boxes whether somebody can be in them, in an image of a size in pixels.
+        """Return (n,) whether boxes can contain a person, in an image of a size in pixels.
 
         All numbers are finite, a box has an area, and it is not far larger than the image.
         """
@@ -78,7 +78,7 @@ class FullImageDetector:
 
 
 class GivenBoxes:
-    """Hands on the boxes that somebody else found, for the next image only."""
+    """Returns externally supplied boxes, for the next image only."""
 
     def __init__(self) -> None:
         self._next = detections_from([])

@@ -20,16 +20,17 @@ _LARGEST_POWER = 2.0  # no exposure bends tones by more
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """How moving people are told from their surroundings.
+    """Parameters of the separation of people from the background.
 
     Attributes:
         working_height: images are shrunk to about this height first, pixels.
         learning_images: the background is learned quickly over the first images.
         forget_images: later, what stays this many images becomes background.
         variance_threshold: squared distance, in variances, that makes a pixel foreground.
-        least_variance: of a background pixel, squared levels; what is left of changing light.
-        darkest_shadow: a background pixel this much dimmed is no shadow but somebody in grey.
-        min_height: of a person over that of the image.
+        least_variance: minimum variance of a background pixel, squared levels; covers changing
+            light.
+        darkest_shadow: a background pixel dimmed more than this is a person in grey, not a shadow.
+        min_height: minimum height of a person as a fraction of the image's height.
         min_fill: foreground pixels over those of the box.
         max_aspect: width over height of a person, arms spread.
         join_gap: parts of one person lie no farther apart, over the image's height.
@@ -117,7 +118,7 @@ class MotionDetector:
 
 
 def match_exposure(rgb: Bytes, background: Bytes) -> Bytes:
-    """Undo what a camera's automatic exposure and white balance change when somebody comes.
+    """Compensate for changes of automatic exposure and white balance when a person appears.
 
     Cameras do not only scale: dark surfaces brighten by more than bright ones. So each channel has
     a gain and a power. They follow from the medians of image and background over pixels of like
@@ -138,7 +139,7 @@ def _tone_curve(image: Bytes, behind: Bytes) -> Bytes:
     for band in np.unique(behind // _BAND):
         inside = behind // _BAND == band
         x, y = float(np.median(image[inside])), float(np.median(behind[inside]))
-        # A band that somebody hides is far from what the others say.
+        # A band that a person occludes differs from the others.
         if inside.mean() >= _LEAST_BAND and abs(x * gain - y) <= _FARTHEST_LEVELS:
             points.append((np.log(x), np.log(y), inside.mean()))
     power, offset = _fit_line(np.array(points).reshape(-1, 3))

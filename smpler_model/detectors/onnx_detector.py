@@ -6,17 +6,17 @@ answer to one grey image which of the forms of `onnx_forms` its outputs have.
 """
 
 import importlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
-import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
 from smpler_model.detectors.detector import Detections
 from smpler_model.detectors.learned import (
     WITHOUT_WEIGHTS,
@@ -33,6 +33,15 @@ from smpler_model.detectors.onnx_forms import (
     fit_image,
     scale_pixels,
 )
+from smpler_model.network.torchvision_operators import suppress_overlaps
+
+logger = logging.getLogger(__name__)
+
+CPU = torch.device("cpu")
+CPU_PROVIDER, CUDA_PROVIDER = "CPUExecutionProvider", "CUDAExecutionProvider"
+Provider = str | tuple[str, dict[str, int]]
+
+_MOST_CANDIDATES = 1000  # boxes that suppression looks at, the most certain ones
 
 _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
@@ -47,10 +56,10 @@ class OnnxInput:
     """The inputs of a detector in an ONNX file.
 
     Attributes:
-        name: of the image input.
+        name: name of the image input.
         size: its (height, width).
         channels_first: (1, 3, h, w) rather than (1, h, w, 3).
-        dtype: of its pixels.
+        dtype: data type of the input pixels.
         sizes: name and type of the input of sizes, None where there is none.
     """
 
@@ -80,22 +89,22 @@ class OnnxDetector:
         person_class: int | None = None,
         scaling: Scaling | None = None,
         open_size: tuple[int, int] = (640, 640),
-        providers: Sequence[str] = ("CPUExecutionProvider",),
+        device: torch.device = CPU,
         threads: int = 0,
     ) -> None:
         """Load the file and let it look at a grey image once.
 
         Args:
-            path: of the ONNX file.
+            path: path of the ONNX file.
             score_threshold: people less certain than this are left out, 0 to 1.
             overlap_threshold: where a network finds people several times (YOLOX), a box goes when
                 its intersection over union with a better one is larger.
             person_class: index of person among the classes. If None, that of COCO: 1 where a DETR
                 has 91 classes, as RF-DETR; else 0.
-            scaling: of the pixels, where a file differs from its form's usual one.
+            scaling: scaling of the pixels, if a file differs from its output format's default.
             open_size: (height, width) to use where the file leaves them open, pixels.
-            providers: ONNX Runtime's execution providers, the preferred first.
-            threads: of one operator; 0 leaves it to ONNX Runtime.
+            device: where it runs; on a GPU that needs the package onnxruntime-gpu.
+            threads: threads per operator; 0 leaves the number to ONNX Runtime.
 
         Raises:
             DetectorError: onnxruntime or the file is missing, or its inputs or outputs are of no
@@ -104,7 +113,7 @@ class OnnxDetector:
         check_threshold("score_threshold", score_threshold)
         check_threshold("overlap_threshold", overlap_threshold)
         self._path = Path(path)
-        self._session = _open_session(self._path, providers, threads)
+        self._session = _open_session(self._path, device, threads)
         self.input = read_input(self._session, open_size, self._path)
         self.form = self._identify()
         self._scaling = self._choose_scaling(scaling)
@@ -119,11 +128,13 @@ class OnnxDetector:
         outputs = self._run(fitted, self._scaling)
         scores = self.form.score(outputs, self._person_class)
         chosen = np.flatnonzero(scores >= self._score_threshold)
-        chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
+        chosen = chosen[np.argsort(-scores[chosen], kind="stable")][:_MOST_CANDIDATES]
         edges = self.form.locate(outputs, chosen) / np.tile(factors, 2)
         scores = scores[chosen].clip(0, 1)
         if self.form.overlapping:
-            stays = suppress_overlaps(edges, scores, self._overlap_threshold)
+            stays = suppress_overlaps(
+                torch.from_numpy(edges), torch.from_numpy(scores), self._overlap_threshold
+            ).numpy()
             edges, scores = edges[stays], scores[stays]
         return detections_from_edges(edges, scores, width, height)
 
@@ -177,8 +188,7 @@ class OnnxDetector:
         scaling = self.form.scaling if wanted is None else wanted
         if scaling not in get_args(Scaling):
             raise DetectorError(
-                f"scaling must be one of {', '.join(get_args(Scaling))}, got '{scaling}'; "
-                "choose one"
+                f"scaling must be one of {', '.join(get_args(Scaling))}, got '{scaling}'"
             )
         return scaling
 
@@ -187,9 +197,9 @@ def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInpu
     """Read from an ONNX Runtime session what a detector's inputs are.
 
     Args:
-        session: of the file.
+        session: ONNX Runtime session of the file.
         open_size: (height, width) to take where the file leaves them open.
-        path: of the file, for errors.
+        path: path of the file, for errors.
 
     Raises:
         DetectorError: the inputs are not an image and, at most, its size.
@@ -221,36 +231,39 @@ def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInpu
     return OnnxInput(images[0].name, (height, width), channels_first, dtype, sizes)
 
 
-def suppress_overlaps(edges: Floats, scores: Floats, overlap_threshold: float) -> NDArray[np.intp]:
-    """Return indices of the boxes that overlap no better one, the best first.
+def choose_providers(device: torch.device, available: Sequence[str]) -> list[Provider]:
+    """Return ONNX Runtime's execution providers for a device, the preferred first.
+
+    Where there is none for the GPU, a warning names the package that has it.
 
     Args:
-        edges: (n, 4) left, top, right, bottom.
-        scores: (n).
-        overlap_threshold: intersection over union above which the lesser box goes.
+        device: a CPU, or a GPU of this machine.
+        available: names of the providers of the installed ONNX Runtime.
     """
-    corners_sizes = np.concatenate([edges[:, :2], edges[:, 2:] - edges[:, :2]], 1)
-    stays = cv2.dnn.NMSBoxes(corners_sizes.tolist(), scores.tolist(), 0.0, overlap_threshold)
-    return np.asarray(stays, np.intp).reshape(-1)
+    if device.type == "cpu":
+        return [CPU_PROVIDER]
+    if CUDA_PROVIDER in available:
+        return [(CUDA_PROVIDER, {"device_id": device.index or 0}), CPU_PROVIDER]
+    logger.warning(
+        "the detector onnx runs on the CPU although device is %s: this onnxruntime has no CUDA; "
+        "install onnxruntime-gpu in its place",
+        device,
+    )
+    return [CPU_PROVIDER]
 
 
-def _open_session(path: Path, providers: Sequence[str], threads: int) -> Any:  # noqa: ANN401
+def _open_session(path: Path, device: torch.device, threads: int) -> Any:  # noqa: ANN401
     runtime = _import_onnxruntime()
     if not path.is_file():
         raise DetectorError(
             f"the detector must be an ONNX file, got {path}; check the path; {WITHOUT_WEIGHTS}"
         )
-    absent = [name for name in providers if name not in runtime.get_available_providers()]
-    if absent:
-        raise DetectorError(
-            f"providers must be among {', '.join(runtime.get_available_providers())}, got "
-            f"{', '.join(absent)}; install the onnxruntime that has it or choose another"
-        )
+    providers = choose_providers(device, runtime.get_available_providers())
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # what is wrong is raised
     options.intra_op_num_threads = threads
     try:
-        return runtime.InferenceSession(str(path), options, providers=list(providers))
+        return runtime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # of classes that ONNX Runtime does not publish
         raise DetectorError(
             f"{path} is not an ONNX file that ONNX Runtime {runtime.__version__} can load "

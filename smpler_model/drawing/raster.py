@@ -54,14 +54,6 @@ class Raster:
         """Return (h, w) depth in metres, inf where nothing is seen."""
         return self._scatter(self.depth, np.inf)
 
-    def triangle_map(self) -> NDArray[np.int32]:
-        """Return (h, w) triangle rows, -1 where nothing is seen."""
-        return self._scatter(self.triangle, -1)
-
-    def barycentric_map(self) -> NDArray[np.float32]:
-        """Return (h, w, 3) corner weights, 0 where nothing is seen."""
-        return self._scatter(self.barycentric, 0)
-
     def mask(self) -> NDArray[np.bool_]:
         """Return (h, w) True where a triangle is seen."""
         return self._scatter(np.ones(len(self.pixel), np.bool_), False)

@@ -1,4 +1,4 @@
-"""Videos in files, which are checked: OpenCV says nothing of a full disk."""
+"""Videos in files, which are checked: OpenCV does not report a full disk."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Video:
         """Begin the file.
 
         Args:
-            path: of the file; one that exists is replaced.
-            rate_hz: of the images; the nearest that the format can hold is written.
-            width: of the images, pixels.
-            height: of the images, pixels.
+            path: path of the file; one that exists is replaced.
+            rate_hz: rate of the images; rounded to the nearest that the format can store.
+            width: width of the images, pixels.
+            height: height of the images, pixels.
 
         Raises:
             ValueError: a path that OpenCV cannot take.
@@ -43,7 +43,7 @@ class Video:
         """
         self.path, self._count = path, 0
         name = native_path(path)
-        with path.open("wb"):  # what Python can say of a folder, OpenCV cannot
+        with path.open("wb"):  # Python gives a proper error for a bad folder, OpenCV does not
             pass
         least, most = _SIDES_PX
         scale = min(1.0, most / max(width, height))
@@ -97,7 +97,7 @@ def writable_rate_hz(rate_hz: float) -> float:
 
 
 def count_images(path: Path) -> int:
-    """Return how many images a video file says that it holds; 0 for what is none."""
+    """Return the number of images according to a video file's header; 0 for other files."""
     capture = cv2.VideoCapture(native_path(path))
     try:
         return max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0) if capture.isOpened() else 0

@@ -144,7 +144,7 @@ def build_runner(model: Smpler, choice: Choice) -> Runner:
 
 def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise ValueError(f"{what} must be one of {', '.join(known)}, got '{name}'; choose one")
+        raise ValueError(f"{what} must be one of {', '.join(known)}, got '{name}'")
 
 
 def _best_backend(model: Smpler, device: torch.device, precision: Precision) -> Backend:

@@ -4,7 +4,8 @@ Memory is taken once for each number and used again for every frame. On a GPU a 
 for each, so that a frame costs one launch; elsewhere the network is called.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 BUCKETS = (1, 2, 4, 8, 16)
-"""Numbers of people that there is a graph for; others are filled up to the next."""
+"""Batch sizes with a graph of their own; other sizes are padded to the next."""
 
 _WARM_UP_RUNS = 3
 
@@ -31,6 +32,22 @@ def pack(outputs: tuple[Tensor, ...]) -> Tensor:
     return torch.cat([values.flatten(1) for values in outputs], 1)
 
 
+@contextmanager
+def measure_convolutions() -> Iterator[None]:
+    """Let cuDNN try its kernels and keep the quickest; what else is chosen of it stays.
+
+    PyTorch's `cudnn.flags` sets all of cuDNN's switches, and its default is to switch cuDNN off.
+    """
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=True,
+        deterministic=cudnn.deterministic,
+        allow_tf32=cudnn.allow_tf32,
+    ):
+        yield
+
+
 def call_again(step: Step) -> Step:
     """Capture nothing: each replay is a call. For devices without graphs."""
     step()
@@ -46,7 +63,7 @@ def capture_graph(step: Step, device: torch.device) -> Step:
     with torch.cuda.device(device):
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.backends.cudnn.flags(benchmark=True), torch.cuda.stream(stream):
+        with measure_convolutions(), torch.cuda.stream(stream):
             for _ in range(_WARM_UP_RUNS):
                 step()
             graph = torch.cuda.CUDAGraph()
@@ -82,7 +99,7 @@ class BucketRunner:
 
         Args:
             network: (b, side, side, 3) uint8 crops -> tuple of tensors with b rows, on the device.
-            side: of the crops, pixels.
+            side: side of the crops, pixels.
             size: numbers that it returns for each person.
             device: where it runs.
             capture: how a step is made to be replayed.
@@ -90,11 +107,6 @@ class BucketRunner:
         self._network, self._device, self._capture = network, device, capture
         self._side, self._size = side, size
         self._buckets: dict[int, Bucket] = {}
-
-    @property
-    def prepared(self) -> tuple[int, ...]:
-        """The buckets that are ready."""
-        return tuple(sorted(self._buckets))
 
     def prepare(self, people: int) -> None:
         """Take memory and capture for so many people, if not yet done."""

@@ -15,7 +15,7 @@ C++'s say; they share no class."""
 
 
 class DeviceMemoryError(MemoryError):
-    """A device has too little memory left; the message says what to do."""
+    """A device has too little memory left; the message states what to do."""
 
 
 @contextmanager

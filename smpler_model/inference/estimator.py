@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Estimates:
-    """What the network says of n crops; see `estimates.Stage` for the frames.
+    """Outputs of the network for n crops; see `estimates.Stage` for the frames.
 
     The network takes every crop for the middle of an image: its camera looks at the crop's centre.
 
@@ -63,7 +63,7 @@ class Estimator:
     Attributes:
         model: the network; its body poses what `joints` and `vertices` are asked for.
         device: where it runs.
-        side: of the crops, pixels.
+        side: side of the crops, pixels.
         backend: what runs it, see `backends`.
     """
 

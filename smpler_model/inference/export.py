@@ -24,10 +24,9 @@ from smpler_model.inference.optional_packages import import_optional
 from smpler_model.network.smpler import Smpler
 
 ExportFormat = Literal["onnx", "tensorrt-ready-onnx"]
-EXPORT_FORMATS: tuple[ExportFormat, ...] = ("onnx", "tensorrt-ready-onnx")
 
 ONNX_OPSET = 17
-"""The first with LayerNormalization; reading maps at positions needs 16."""
+"""The first opset with LayerNormalization; GridSample needs 16."""
 
 TENSORRT_OPERATORS = frozenset(
     (
@@ -71,7 +70,7 @@ def onnx_bytes(
     """Return a module as an ONNX model whose batch size is free.
 
     Args:
-        network: in evaluation mode, on the CPU.
+        network: network in evaluation mode, on the CPU.
         inputs: an example of each, by name, with two people or more.
         outputs: names of what it returns.
     """
@@ -97,11 +96,11 @@ def example_crops(side: int, people: int = 2) -> torch.Tensor:
 
 
 def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
-    """Write a model for other programs, all at once, and only if it says what the model says.
+    """Export a model atomically, after verification that its outputs equal the model's.
 
     Args:
-        model: with decoupled attention.
-        path: of the file; one that exists is replaced.
+        model: model with decoupled attention.
+        path: path of the file; one that exists is replaced.
         form: `onnx`, or `tensorrt-ready-onnx`, which has only operators that TensorRT reads and no
             free dimension but the batch.
 
@@ -121,7 +120,7 @@ def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Return what an exported ONNX file says of itself: `model` and `weights`.
+    """Return the metadata of an exported ONNX file: `model` and `weights`.
 
     Raises:
         ExportError: it was not written by `export_model`.
@@ -222,7 +221,7 @@ def _gap(
 
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Silence what PyTorch says of its TorchScript-based exporter and tracer.
+    """Silence PyTorch's warnings about its TorchScript-based exporter and tracer.
 
     It names them deprecated. The newer exporter needs a package more, and its graphs are larger;
     what these write is compared with the network each time.

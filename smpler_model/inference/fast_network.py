@@ -56,7 +56,7 @@ OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
     "joints": (JOINT_COUNT, 3),
     "keypoints": (JOINT_COUNT, 2),
 }
-"""What the network returns of each person, in this order; see `estimates.Stage`."""
+"""Outputs of the network for each person, in this order; see `estimates.Stage`."""
 
 
 class FastSmpler(nn.Module):
@@ -69,7 +69,7 @@ class FastSmpler(nn.Module):
         """Multiply out the weights of a model, which is left as it is.
 
         Args:
-            model: with decoupled attention.
+            model: model with decoupled attention.
 
         Raises:
             ValueError: its attention is of another kind.

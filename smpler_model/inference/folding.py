@@ -65,7 +65,7 @@ class _ConvolutionTracer(fx.Tracer):
     """Looks only into modules in which there is something to fold."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Tell whether a module stays a call."""
+        """Return whether a module stays a call."""
         inside = any(isinstance(part, nn.Conv2d) for part in m.modules())
         return not inside or super().is_leaf_module(m, module_qualified_name)
 

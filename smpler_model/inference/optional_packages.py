@@ -6,7 +6,7 @@ from typing import Any
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether a package can be imported, without importing it."""
+    """Return whether a package can be imported, without importing it."""
     return importlib.util.find_spec(name) is not None
 
 
@@ -14,7 +14,7 @@ def import_optional(name: str, purpose: str) -> Any:  # noqa: ANN401 - a module 
     """Return a module.
 
     Args:
-        name: of the package.
+        name: name of the package.
         purpose: what it is needed for.
 
     Raises:

@@ -22,7 +22,7 @@ from smpler_model.inference.optional_packages import import_optional
 from smpler_model.network.smpler import Smpler
 
 OUTPUT_SIZE = sum(int(np.prod(shape)) for shape in OUTPUT_SHAPES.values())
-"""Numbers that the network returns for each person."""
+"""Number of output values per person."""
 
 _MAP_NAMES = ("stride_4", "stride_8", "stride_16", "stride_32")
 

@@ -42,7 +42,7 @@ class MobileLayout:
 
     Attributes:
         stem: channels of the first convolution.
-        widths: of the seven groups of blocks, finest first.
+        widths: widths of the seven groups of blocks, finest first.
         last: channels of the coarsest features.
         pyramid: channels of the pyramid at strides 32, 16, 8 and 4.
     """
@@ -75,7 +75,7 @@ class ModelConfig:
     Attributes:
         name: key in `MODELS`.
         backbone: timm's name of a high-resolution network, or a layout of our own.
-        channels: of its four maps, finest first.
+        channels: channels of its four maps, finest first.
         width: channels c of queries and image tokens.
         heads: attention heads; they divide `width`.
         blocks: Transformer blocks, each of which refines the estimate.
@@ -87,8 +87,8 @@ class ModelConfig:
         regressor_iterations: refinements by that regressor.
         regressor_dropout: its rate, in training only.
         image_size: side of the square crop in pixels; a multiple of 32.
-        mean: of RGB in [0, 1], subtracted from the input.
-        std: of RGB in [0, 1], the input is divided by it.
+        mean: mean of RGB in [0, 1], subtracted from the input.
+        std: standard deviation of RGB in [0, 1], by which the input is divided.
     """
 
     name: str
@@ -119,9 +119,7 @@ class ModelConfig:
                 "it five times"
             )
         if self.attention not in ("decoupled", "full"):
-            raise ValueError(
-                f"attention must be 'decoupled' or 'full', got '{self.attention}'; choose one"
-            )
+            raise ValueError(f"attention must be 'decoupled' or 'full', got '{self.attention}'")
 
     @property
     def feature_sizes(self) -> tuple[int, int, int, int]:
@@ -170,10 +168,10 @@ SMPLER_MOBILE = ModelConfig(
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
 )
-"""For two CPU cores, too; its backbone can begin with weights that have seen many people."""
+"""Also for two CPU cores; its backbone can be initialised with pretrained weights."""
 
 MODELS = {config.name: config for config in (SMPLER_W32, SMPLER_W48, SMPLER_NANO, SMPLER_MOBILE)}
-"""The models that can be named."""
+"""Models by name."""
 
 
 def find_model(name: str, *, attention: AttentionKind = "decoupled") -> ModelConfig:
@@ -183,5 +181,5 @@ def find_model(name: str, *, attention: AttentionKind = "decoupled") -> ModelCon
         ValueError: there is no model of that name.
     """
     if name not in MODELS:
-        raise ValueError(f"model must be one of {', '.join(MODELS)}, got '{name}'; choose one")
+        raise ValueError(f"model must be one of {', '.join(MODELS)}, got '{name}'")
     return replace(MODELS[name], attention=attention)

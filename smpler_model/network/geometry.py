@@ -27,11 +27,6 @@ def rotation_from_6d(six: Tensor) -> Tensor:
     return torch.stack((x, y, torch.linalg.cross(x, y)), dim=-1)
 
 
-def sixd_from_rotation(rotation: Tensor) -> Tensor:
-    """Return the first two columns of (..., 3, 3) rotations, read as (..., 6) row by row."""
-    return rotation[..., :2].flatten(-2)
-
-
 def rotation_from_axis_angle(axis_angle: Tensor) -> Tensor:
     """Exponential map: (..., 3) rotation vectors in radians -> (..., 3, 3) matrices.
 
@@ -55,7 +50,7 @@ def rotation_to_ray(rays: Tensor) -> Tensor:
     A camera turned so looks along the ray and does not roll.
 
     Args:
-        rays: of any length, not straight behind.
+        rays: rays of any length, not straight behind.
     """
     x, y, z = F.normalize(rays, dim=-1).unbind(-1)
     skew = skew_from_vector(torch.stack((-y, x, torch.zeros_like(x)), -1))  # of z axis x ray

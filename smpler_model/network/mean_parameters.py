@@ -56,8 +56,8 @@ def load_mean_parameters(path: str | Path) -> MeanParameters:
         ValueError: the file is damaged, lacks one of these, or a shape is wrong.
         FileNotFoundError: there is no such file.
     """
-    archive = read_npz(Path(path))
     names = ("pose", "shape", "cam")
+    archive = read_npz(Path(path), names)
     missing = [name for name in names if name not in archive]
     if missing:
         raise ValueError(

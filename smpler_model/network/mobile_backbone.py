@@ -156,7 +156,7 @@ class KeypointReader(nn.Module):
 
         Args:
             heat: (b, 17, h, w) logits of each keypoint.
-            centre: (b, 1, h, w) logits of somebody's centre.
+            centre: (b, 1, h, w) logits of person centres.
             reach: (b, 34, h, w) from a centre to the person's keypoints, y then x, in pixels.
             offset: (b, 34, h, w) from a keypoint's pixel to its exact place, likewise.
 

@@ -9,6 +9,7 @@ Every function takes tensors or NumPy arrays, (n, ...) for n people, computes in
 (float64 for exact figures), and returns the kind that it was given.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -130,9 +131,14 @@ def auc(predicted: Values, target: Values, *, centred: bool = True) -> Values:
     return _as_given(predicted, inside.mean((-1, -2)))
 
 
-def centre_on_hips(joints: Tensor) -> Tensor:
-    """Move (n, 14, 3) evaluated joints so that the hips' midpoint is the origin."""
-    return joints - joints[:, HIPS].mean(1, keepdim=True)
+def centre_on_hips(joints: Tensor, hips: Sequence[int] = HIPS) -> Tensor:
+    """Move joints (n, k, 3) so that the hips' midpoint is the origin.
+
+    Args:
+        joints: the 14 evaluated ones, or others.
+        hips: rows of both hips among them.
+    """
+    return joints - joints[:, hips].mean(1, keepdim=True)
 
 
 def align(points: Tensor, target: Tensor) -> Tensor:

@@ -25,9 +25,9 @@ class OneEuro:
     """Parameters of a One-Euro filter.
 
     Attributes:
-        cutoff_hz: at rest; lower is smoother.
+        cutoff_hz: minimum cutoff frequency, at rest; lower is smoother.
         speed_gain: added to the cutoff for each unit of speed; higher lags less.
-        speed_cutoff_hz: of the low pass that measures the speed.
+        speed_cutoff_hz: cutoff frequency of the low-pass filter of the speed.
     """
 
     cutoff_hz: float
@@ -47,9 +47,9 @@ class SmoothingConfig:
     """How people are smoothed.
 
     Attributes:
-        rotations: of every joint; speeds are in rad/s.
-        bearing: of the direction from the camera to the person; speeds are in rad/s.
-        depth: of the logarithm of the distance; speeds are in 1/s.
+        rotations: filter of joint rotations; speeds are in rad/s.
+        bearing: filter of the direction from the camera to the person; speeds are in rad/s.
+        depth: filter of the logarithm of the distance; speeds are in 1/s.
         shape_time_s: the shape is a mean over about this time.
         gap_s: a person who was not seen for longer starts anew.
     """
@@ -93,8 +93,8 @@ class Smoother:
     """The filters of all people that one camera sees.
 
     State is kept for each id. It starts anew for a new id, after a gap, when time does not advance
-    (a rewound bag), and after somebody who is no body in space: whose numbers are not finite, or
-    whose rotations are none. Such people are handed back as they came. `reset` forgets everybody.
+    (a rewound bag), and for invalid people: with values that are not finite, or
+    invalid rotations. Such people are returned unchanged. `reset` clears all people.
 
     Attributes:
         config: how; it may be exchanged at any time.
@@ -105,7 +105,7 @@ class Smoother:
         self._tracks: dict[int, _Track] = {}
 
     def reset(self) -> None:
-        """Forget everybody."""
+        """Reset the filters of all people."""
         self._tracks.clear()
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
@@ -140,9 +140,9 @@ class Smoother:
         """Filter what was estimated from one frame.
 
         Args:
-            stamp_ns: of the frame, nanoseconds.
+            stamp_ns: timestamp of the frame, nanoseconds.
             ids: (n) of the people.
-            bodies: of the people, as estimated.
+            bodies: bodies of the people, as estimated.
 
         Returns:
             The people, smoothed, in the same order.
@@ -208,7 +208,7 @@ def one_euro_step(
     """Return the step towards a new measurement, and the speed that was measured on the way.
 
     Args:
-        parameters: of the filter.
+        parameters: parameters of the filter.
         difference: (..., d) from the last filtered value to the new measurement.
         speed: (..., d) as it was, per second.
         dt_s: time since the last value, seconds, positive.
@@ -229,7 +229,7 @@ def low_pass_weight(cutoff_hz: Floats | float, dt_s: float) -> Floats | float:
 
 
 def are_sound(bodies: Bodies) -> NDArray[np.bool_]:
-    """Tell (n) of people whether they are bodies in space.
+    """Return (n,) whether people are valid bodies.
 
     All numbers are finite, rotations do not mirror or flatten, and the translation is not zero.
     """

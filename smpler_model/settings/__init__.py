@@ -1,1 +1,1 @@
-"""What a user can set: ROS parameters, files, flags and tables come from these classes."""
+"""All settings: ROS parameters, files, flags and tables are generated from these classes."""

@@ -1,4 +1,4 @@
-"""What a user can say of a bag's cameras where the bag does not speak for itself."""
+"""Settings of a bag's cameras that override what is found in the bag."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from smpler_model.settings.pipeline import CameraSettings
 from smpler_model.settings.setting import setting
 
 WITHOUT = "none"
-"""Name of a topic that is not to be read."""
+"""Topic name that disables reading a topic."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BagSettings(CameraSettings):
-    """How the cameras of a bag are read; None and empty names leave it to the bag."""
+    """How a bag's cameras are read; None and empty names use what is found in the bag."""
 
     info_topic: str = setting(
         "",
@@ -26,10 +26,10 @@ class BagSettings(CameraSettings):
     rectified: bool | None = setting(
         None,
         "Whether the images are rectified: P of the calibration holds then, without distortion.",
-        unset="as the topic's name says",
+        unset="according to the topic's name",
     )
     use_depth: bool | None = setting(
-        None, "Take people's distance from aligned depth images.", unset="where a bag has them"
+        None, "Take people's distance from aligned depth images.", unset="if the bag has them"
     )
     pairing_tolerance: float = setting(
         0.02,
@@ -41,5 +41,5 @@ class BagSettings(CameraSettings):
 
     @property
     def wants_depth(self) -> bool | None:
-        """Whether depth is wanted, as a named topic says first; None where the bag decides."""
+        """Whether to use depth, where a named topic takes precedence; None if the bag decides."""
         return self.depth_topic != WITHOUT if self.depth_topic else self.use_depth

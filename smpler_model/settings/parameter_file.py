@@ -14,24 +14,24 @@ NODE_ONLY = (
     *("publish_tf", "tf_prefix", "publish_vertices", "publish_hri"),
     *("marker_lifetime", "mesh_opacity", "overlay_mesh", "jpeg_quality"),
 )
-"""What a node's file may hold besides, and means nothing where there are no topics."""
+"""Parameters of nodes that are ignored without live topics."""
 
 ANY_NODE = ("qos_overrides", "start_type_description_service", "use_sim_time")
-"""First parts of the names of parameters that ROS gives every node."""
+"""First parts of the names of parameters that every ROS node has."""
 
 _ROS_KEY = "ros__parameters"
-_NODE, _EVERY_NODE = "smpler_node", ("**", "*")  # what a file with several nodes calls ours
+_NODE, _EVERY_NODE = "smpler_node", ("**", "*")  # our node's name in a file with several nodes
 
 
 def read_parameter_file(path: Path, names: Collection[str]) -> dict[str, object]:
-    """Read what a file says of some parameters.
+    """Read the values of some parameters from a file.
 
     Args:
-        path: of the file.
-        names: of the parameters that are wanted. `NODE_ONLY` and `ANY_NODE` are left out.
+        path: path of the file.
+        names: names of the requested parameters. `NODE_ONLY` and `ANY_NODE` are left out.
 
     Raises:
-        ValueError: the file is no YAML, of another form, or holds a name that no parameter has.
+        ValueError: the file is not YAML, has another format, or holds an unknown parameter name.
         OSError: it cannot be read.
     """
     try:
@@ -52,7 +52,7 @@ def read_parameter_file(path: Path, names: Collection[str]) -> dict[str, object]
 
 
 class _RosLoader(yaml.SafeLoader):
-    """Takes plain words for what rcl's parser takes them for.
+    """Resolves plain scalars like rcl's parser.
 
     PyYAML alone would read 1e-3 as text, 1:30 as a number, 2026-11-28 as a date, and `~` as
     nothing.
@@ -83,9 +83,9 @@ _RosLoader.add_constructor("tag:yaml.org,2002:bool", _construct_bool)
 
 
 def _values_of_node(path: Path, content: Mapping[Any, object]) -> dict[str, object]:
-    """Return what a file says of our node; all that it says where it is no ROS file.
+    """Return the values for our node; all values if it is not a ROS parameter file.
 
-    As for a node, what is said of all nodes comes first, whatever the order in the file.
+    As in ROS, values for all nodes (`**`) come first, whatever the order in the file.
     """
     nodes = list(_nodes_in(content))
     if not nodes:
@@ -95,7 +95,7 @@ def _values_of_node(path: Path, content: Mapping[Any, object]) -> dict[str, obje
     if len(ours) > 1:
         listed = ", ".join(name for name, _ in ours)
         raise ValueError(
-            f"{path} must hold parameters of one {_NODE} if it is of several nodes, got {listed}; "
+            f"{path} must hold parameters of one {_NODE} if it has several nodes, got {listed}; "
             "rename one, or leave the others out"
         )
     common = [values for name, values in nodes if name in _EVERY_NODE]

@@ -193,5 +193,5 @@ class PipelineSettings(  # fields come from the last base to the first
 
     @property
     def boxes_are_given(self) -> bool:
-        """Whether somebody else says where people are, so that no detector is needed."""
+        """Whether boxes are supplied externally, so that no detector is needed."""
         return False

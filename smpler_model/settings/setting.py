@@ -1,4 +1,4 @@
-"""Frozen dataclasses whose fields say what a user may set, in which unit and bounds."""
+"""Frozen dataclasses whose fields have units, bounds and descriptions."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -45,14 +45,14 @@ def setting(
     Args:
         default: value where nothing is said.
         description: one sentence or more.
-        unit: of the value; empty where it has none.
+        unit: unit of the value; empty where it has none.
         minimum: least value allowed; None for no bound.
         maximum: greatest value allowed; None for no bound.
         choices: values allowed, those of the annotation if that is a `Literal`; empty for any.
         live: whether it can change while the node is active; otherwise it is read when the node
             is configured.
         is_path: whether it may name a file, so that `~` stands for the user's home.
-        unset: what holds by default, in words, where the default itself does not say it.
+        unset: description of the default, if the value itself is not meaningful.
     """
     facts = {
         "description": description,
@@ -72,10 +72,10 @@ class Setting:
     """What is known of one setting; see `setting` for the attributes that are not listed.
 
     Attributes:
-        name: of the field, in snake case.
+        name: name of the field, in snake case.
         part: title of the part of the settings that it belongs to.
         default: value where nothing is said.
-        kind: of the value, or of a list's items.
+        kind: type of the value, or of a list's elements.
         is_list: whether the value is a tuple of such items.
         is_optional: whether it may be None, which only the default can be.
     """
@@ -236,7 +236,7 @@ def _part_of(kind: type[Settings], name: str) -> str:
 
 
 def _facts_of(hint: Any, choices: tuple[str, ...]) -> dict[str, Any]:  # noqa: ANN401
-    """Return what an annotation says: `bool`, `Literal[...]`, `str | None`, `tuple[str, ...]`."""
+    """Return an annotation as text: `bool`, `Literal[...]`, `str | None`, `tuple[str, ...]`."""
     is_optional = get_origin(hint) in (Union, UnionType)
     if is_optional:
         (hint,) = (each for each in get_args(hint) if each is not type(None))

@@ -1,4 +1,4 @@
-"""Errors of the people in a frame against the truth, and what connects them over time."""
+"""Errors of the estimated people against ground truth, frame by frame, and id switches."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FIGURES = {
     "acceleration_mm_s2": "mean difference of the 14 joints' accelerations, hips' midpoints "
     "aligned, mm/s^2; of three successive images of one pair",
 }
-"""What is measured of each pair of a found and a true person."""
+"""Metrics of each matched pair of an estimated and a ground-truth person."""
 
 CONVENTIONS = {
     "joints": f"14, regressed from both surfaces with the body's 17-joint H36M regressor: "
@@ -56,25 +56,25 @@ CONVENTIONS = {
     "by less than half",
     "means": "over pairs; people who were missed have no error",
 } | FIGURES
-"""What figures depend on; printed with them."""
+"""Conventions of the metrics; printed with them."""
 
-_STEADY = 0.5  # steps in time of an acceleration differ by less than this share
+_STEADY = 0.5  # the two time steps of an acceleration may differ by this share
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """k found people with their true ones; rows of each in the frame's arrays.
+    """k pairs of estimated and ground-truth people, as rows in the frame's arrays.
 
     Attributes:
-        found: (k,) rows.
-        true: (k,) rows.
-        true_ids: (k,) of the true people.
-        iou: (k,) of the boxes.
-        figures: (k,) each, by the names of `FIGURES`; NaN where there is none.
+        found: (k,) rows of the estimated people.
+        true: (k,) rows of the ground-truth people.
+        true_ids: (k,) ids of the ground-truth people.
+        iou: (k,) intersection over union of the boxes.
+        figures: (k,) values for each metric in `FIGURES`; NaN if not available.
         joints_mm: (k, 14) distances of the joints, hips' midpoints aligned.
-        switched: (k,) whether the true person had another id before.
-        refused: rows of true people of whom nothing can be measured.
-        beside: how many found people have no figures because of that.
+        switched: (k,) whether the track id of the ground-truth person changed.
+        refused: rows of ground-truth people with invalid values.
+        beside: number of estimated people without metrics because of that.
     """
 
     found: NDArray[np.intp]
@@ -89,17 +89,17 @@ class Pairs:
 
 
 class CameraAccuracy:
-    """Compares the people of one camera with the truth.
+    """Compares the people of one camera with ground truth.
 
-    State is, for each true person, the last id and the last two images' joints; `snapshot` and
-    `restore` carry it from run to run.
+    State: for each ground-truth person, the last track id and the joints in the last two images;
+    `snapshot` and `restore` carry it from run to run.
     """
 
     def __init__(self, body: Body, min_iou: float) -> None:
         """Prepare.
 
         Args:
-            body: that poses people, with a 17-joint regressor.
+            body: body model, with a 17-joint regressor.
             min_iou: least overlap of the boxes of a pair.
 
         Raises:
@@ -113,18 +113,18 @@ class CameraAccuracy:
         self._body, self._min_iou = body, min_iou
         self._regressor = body.J_regressor_h36m.double().cpu().numpy()
         self._last_ids: dict[int, int] = {}
-        # By true id: stamps (up to 2), found and true joints of these images.
+        # By ground-truth id: up to 2 timestamps, estimated and true joints of these images.
         self._past: dict[int, list[tuple[int, Floats, Floats]]] = {}
         self._images = 0
         self._seen_in: dict[int, int] = {}
 
     def compare(self, stamp_ns: int, people: People, truth: People) -> Pairs:
-        """Pair people with the truth and measure.
+        """Match people with ground truth and compute the metrics.
 
         Args:
-            stamp_ns: of the image.
-            people: as found; those with vertices are not posed again.
-            truth: the true people.
+            stamp_ns: timestamp of the image.
+            people: estimated people; those with vertices are not posed again.
+            truth: the ground-truth people.
         """
         self._images += 1
         found, true, iou = match_boxes(
@@ -184,7 +184,7 @@ class CameraAccuracy:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        """Go on where `snapshot` was taken."""
+        """Restore the state that `snapshot` returned."""
         self._last_ids = dict(arrays["last_ids"].tolist())
         self._images = int(arrays["images"])
         self._seen_in = dict(arrays["seen_in"].tolist())
@@ -201,7 +201,7 @@ class CameraAccuracy:
         joints: Floats,
         true_joints: Floats,
     ) -> Floats:
-        """Return (k,) acceleration errors; NaN where two images before lack the pair."""
+        """Return (k,) acceleration errors; NaN unless the two images before have the pair."""
         errors = np.full(len(ids), np.nan)
         rows = zip(ids.tolist(), true_ids.tolist(), strict=True)
         for row, (id_, true_id) in enumerate(rows):
@@ -252,12 +252,12 @@ class CameraAccuracy:
 
 
 def _finite(boxes: Floats) -> Floats:
-    """Return boxes (n, 4), empty ones where a number is not finite."""
+    """Return boxes (n, 4), empty where a coordinate is not finite."""
     return np.where(np.isfinite(boxes).all(1, keepdims=True), boxes, 0.0)
 
 
 def _steady_interval(stamps_ns: list[int]) -> float | None:
-    """Return the mean of two steps in time, seconds; None where they are not alike."""
+    """Return the mean of two time steps, seconds; None if they differ too much."""
     first, second = stamps_ns[1] - stamps_ns[0], stamps_ns[2] - stamps_ns[1]
     if min(first, second) <= 0 or abs(first - second) > _STEADY * min(first, second):
         return None

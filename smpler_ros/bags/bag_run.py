@@ -28,13 +28,13 @@ Summary = dict[str, Any]
 
 
 class Progress:
-    """Is told how far a run is; this one ignores it."""
+    """Receives progress updates; this one ignores them."""
 
     def begin(self, total: int) -> None:
-        """Take the number of images."""
+        """Set the total number of images."""
 
     def advance(self, count: int) -> None:
-        """Take the number of images that were done since the last call."""
+        """Add the number of images processed since the last call."""
 
 
 def evaluate_bag(
@@ -52,13 +52,13 @@ def evaluate_bag(
 
     Args:
         bag: path of the bag.
-        folder: for the results.
+        folder: folder for the results.
         config: what to do.
-        engine: network and detector, if they are loaded already.
-        resume: whether to go on with an earlier run in the folder, if there is one.
+        engine: network and detector, if already loaded.
+        resume: whether to continue an earlier run in the folder, if there is one.
         overwrite: whether to replace it.
-        progress: is told how far it is.
-        should_stop: is asked after each batch of images.
+        progress: receives progress updates.
+        should_stop: called after each batch of images; True stops the run.
 
     Returns:
         The summary, which is also in the folder's `summary.json`.
@@ -97,6 +97,6 @@ def evaluate_bag(
 
 
 def _add_videos(folder: Path, summary: Summary) -> None:
-    """Write the videos, and their names into the summary."""
+    """Write the videos and add their names to the summary."""
     summary["videos"] = write_videos(folder)
     write_summary(folder, summary)

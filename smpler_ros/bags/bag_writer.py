@@ -37,10 +37,10 @@ _ENDLESS = QosTime(2147483647, 4294967295)
 
 
 class WriterTypes:
-    """Message types for bags of ROS 2; making them takes longer than writing many messages.
+    """Message types for ROS 2 bags; creating them takes longer than writing many messages.
 
     Attributes:
-        store: of `rosbags`.
+        store: typestore of `rosbags`.
         types: constructors of messages.
     """
 
@@ -59,10 +59,10 @@ class WriterTypes:
 
 
 class BagWriter:
-    """A bag that is being written; a context manager. Topics begin with their first message.
+    """Writes a bag; a context manager. Topics are created with their first message.
 
     Attributes:
-        path: of the folder, or of the file for rosbag1.
+        path: path of the bag's folder, or of its file for rosbag1.
         types: constructors of messages for `write`.
         count: messages written so far.
     """
@@ -78,14 +78,14 @@ class BagWriter:
         """Prepare.
 
         Args:
-            path: of the bag, which must not exist yet.
-            kind: of its files.
+            path: path of the bag, which must not exist yet.
+            kind: storage format.
             compress: whether mcap's chunks are compressed with zstd.
-            types: of another writer, which may be shared.
+            types: message types shared with another writer.
 
         Raises:
-            FileExistsError: there is something already.
-            ValueError: a path that the storage would read otherwise.
+            FileExistsError: the path exists.
+            ValueError: the storage would misinterpret the path.
         """
         if path.exists():
             raise FileExistsError(
@@ -137,13 +137,13 @@ class BagWriter:
 
         Args:
             topic: its name.
-            kind: of the message, as `sensor_msgs/msg/Image`.
+            kind: message type, such as `sensor_msgs/msg/Image`.
             stamp_ns: when it was recorded, nanoseconds.
-            message: of `types`, or its CDR bytes (rosbag2 only).
-            latched: whether late subscribers get it, too; of the topic's first message.
+            message: a message built with `types`, or its CDR bytes (rosbag2 only).
+            latched: whether late subscribers get it, too; the topic's first message decides.
 
         Raises:
-            OSError: it cannot be written, as the disk is full.
+            OSError: it cannot be written, for instance because the disk is full.
         """
         with self._faults_named():
             if topic not in self._connections:
@@ -153,7 +153,7 @@ class BagWriter:
         self.count += 1
 
     def _release(self) -> None:
-        """Close the file that the writers of `rosbags` leave open where it cannot be finished."""
+        """Close the file that `rosbags`' writers leave open if they cannot finish it."""
         for owner in (self._writer, getattr(self._writer, "storage", None)):
             for name in ("bio", "conn"):
                 file = getattr(owner, name, None)
@@ -163,7 +163,7 @@ class BagWriter:
 
     @contextmanager
     def _faults_named(self) -> Iterator[None]:
-        """Say which bag it is that cannot be written."""
+        """Return the error with the path of the bag that cannot be written."""
         try:
             yield
         except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""What the output bag says of one camera: the node's messages, at the images' stamps."""
+"""The output bag's messages for one camera: those of the node, at the images' timestamps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from smpler_model.frames import Frame, FrameResult
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.transforms import MOVING
-from smpler_ros.messages.convert import header_message, person_array_message, transforms_message
+from smpler_ros.messages.convert import (
+    frame_prefix,
+    header_message,
+    person_array_message,
+    transforms_message,
+)
 from smpler_ros.messages.images import camera_info_message, image_message, jpeg_message
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
 from smpler_ros.messages.message_types import MESSAGE_NAMES, Message
@@ -38,7 +43,7 @@ class CameraMessages:
 
         Args:
             image: topic of the images in the input.
-            namespace: of the camera.
+            namespace: namespace of the camera.
             bag: to write to.
             config: what to write.
             model: name of the model.
@@ -55,7 +60,7 @@ class CameraMessages:
 
     @property
     def shown(self) -> list[int]:
-        """Ids of the people whose markers are shown; set them to go on with an earlier run."""
+        """Ids of the people whose markers are shown; set them to continue an earlier run."""
         return sorted(self._skeletons.shown | self._meshes.shown)
 
     @shown.setter
@@ -63,7 +68,7 @@ class CameraMessages:
         self._skeletons.shown, self._meshes.shown = set(ids), set(ids)
 
     def write(self, frame: Frame, result: FrameResult) -> None:
-        """Write what a frame shows."""
+        """Write the messages of a frame."""
         types, wanted = self._bag.types, self._config.outputs
         header = header_message(types, result.stamp_ns, result.frame_id)
         stamp_ns, people = result.stamp_ns, result.people
@@ -73,7 +78,8 @@ class CameraMessages:
             message = person_array_message(types, header, self._model, result, vertices=False)
             self._write("people", "person_array", stamp_ns, message)
         if "tf" in wanted and len(people):
-            transforms = transforms_message(types, header, people, self._config.tf_prefix)
+            prefix = frame_prefix(self._config.tf_prefix)
+            transforms = transforms_message(types, header, people, prefix)
             self._bag.write(MOVING, MESSAGE_NAMES["tf_message"], stamp_ns, transforms)
         if "mesh_markers" in wanted:
             markers = self._meshes.serialize(header, people)
@@ -93,7 +99,7 @@ class CameraMessages:
         self._write(OVERLAY, "compressed_image", result.stamp_ns, message)
 
     def _write_image(self, header: Message, frame: Frame) -> None:
-        """Write the image under its own name, raw or as JPEG, as it was."""
+        """Write the image to its original topic, unchanged, raw or as JPEG."""
         types = self._bag.types
         if self._image.endswith(_COMPRESSED):
             kind = "compressed_image"
@@ -110,8 +116,8 @@ class CameraMessages:
 def find_namespaces(images: Sequence[str]) -> dict[str, str]:
     """Return the namespaces of cameras by their image topics.
 
-    It is where the images lie (`/front` for `/front/image_raw/compressed`); where several cameras
-    lie in one, the image topic itself.
+    It is the parent of the image topic (`/front` for `/front/image_raw/compressed`); if several
+    cameras share one, the image topic itself.
     """
     bases = {image: image.removesuffix(_COMPRESSED) for image in images}
     places = {image: base.rpartition("/")[0] for image, base in bases.items()}

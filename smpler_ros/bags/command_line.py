@@ -17,7 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="evaluate_bag",
         usage="%(prog)s [options] BAG [BAG ...]",
         description="Find people in bags, without a running ROS, and compare with ground truth.",
-        epilog=f"A .npz of the truth. {_fields(FileTruth)}",
+        epilog=f"Ground truth as a .npz file. {_fields(FileTruth)}",
     )
     parser.add_argument(
         "bags",
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="default: NAME_evaluation in this folder; for several bags a folder of such folders",
     )
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", action="store_true", help="continue where a run ended")
+    again.add_argument("--resume", action="store_true", help="continue an interrupted run")
     again.add_argument("--overwrite", action="store_true", help="replace an earlier run")
     parser.add_argument("--overlay", action="store_true", help="add overlay to --outputs")
     parser.add_argument("--images", action="store_true", help="add images to --outputs")
@@ -60,10 +60,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def read_config(chosen: argparse.Namespace) -> EvaluationSettings:
-    """Return what the flags ask for.
+    """Return the settings from the flags.
 
     Raises:
-        ValueError: a value that is refused.
+        ValueError: an invalid value.
         OSError: a parameter file that cannot be read.
     """
     settings = read_settings(chosen, EvaluationSettings)

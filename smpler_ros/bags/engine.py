@@ -1,4 +1,4 @@
-"""Pipelines for bag after bag: the network is loaded once, memory is each bag's own."""
+"""Pipelines for several bags: the network is loaded once, the state is separate per bag."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from smpler_ros.bags.settings import EvaluationSettings
 
 
 class RecordingDetector:
-    """Hands on what a detector finds, and remembers what it found last.
+    """Wraps a detector and remembers its last detections.
 
     Attributes:
         inner: the detector.
-        last: what it found in the last image.
+        last: detections in the last image.
     """
 
     def __init__(self, inner: Detector) -> None:
@@ -40,12 +40,12 @@ class RecordingDetector:
 
     @property
     def remembers_images(self) -> bool:
-        """Whether what it finds depends on earlier images."""
+        """Whether its detections depend on earlier images."""
         return isinstance(self.inner, MotionDetector)
 
 
 class Engine:
-    """What several bags share."""
+    """Network and detector, shared by several bags."""
 
     def __init__(self, config: EvaluationSettings) -> None:
         """Load the network and the detector.
@@ -69,7 +69,7 @@ class Engine:
         return self._name
 
     def create_pipeline(self) -> Pipeline:
-        """Return a pipeline that has seen nothing; its detectors are `RecordingDetector`s."""
+        """Return a new pipeline without history; its detectors are `RecordingDetector`s."""
         shared = self._pipeline
         return Pipeline(
             shared.estimator, lambda: RecordingDetector(self._create_detector()), shared.config

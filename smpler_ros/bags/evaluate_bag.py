@@ -1,4 +1,4 @@
-"""`evaluate_bag`: people in bags, without a running ROS, with errors where the truth is known."""
+"""`evaluate_bag`: people in bags, without a running ROS, with errors against ground truth."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FOLDER_SUFFIX = "_evaluation"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Evaluate the bags that the command line names; return the exit status."""
+    """Evaluate the bags on the command line; return the exit status."""
     chosen = read_arguments(build_parser(), arguments)
     with _stop_on_signals() as stop:
         try:
@@ -46,12 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(str(error))
             return 1
         except KeyboardInterrupt:
-            _say("interrupted twice; what was done up to the last checkpoint is kept")
+            _say("interrupted twice; results up to the last checkpoint are kept")
             return INTERRUPTED
 
 
 class Bar(Progress):
-    """A progress bar a bag, with the time that is left."""
+    """One progress bar per bag, with the remaining time."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -88,7 +88,7 @@ def run(chosen: Namespace, stop: StopRequest) -> int:
 
     Raises:
         ImportError: Ray is wanted and not installed.
-        ValueError: something that does not fit before the first bag.
+        ValueError: invalid settings or inputs, found before the first bag.
         OSError: a file that cannot be read or written.
         DeviceMemoryError: the network does not fit into its device's memory.
     """
@@ -132,7 +132,7 @@ def run(chosen: Namespace, stop: StopRequest) -> int:
 
 
 def _conclude(outcomes: list[Outcome], table_folder: Path | None, stop: StopRequest) -> int:
-    """Print what came of the bags, write the merged table, return the exit status."""
+    """Print the outcome of each bag, write the merged table, return the exit status."""
     rows = merge(outcomes)
     for outcome, row in zip(outcomes, rows, strict=False):
         if outcome.summary is not None:
@@ -143,7 +143,7 @@ def _conclude(outcomes: list[Outcome], table_folder: Path | None, stop: StopRequ
         write_text_atomically(table_folder / TABLE, format_csv(rows))
         sys.stdout.write(f"all: {_line(rows[-1])}; table in {table_folder / TABLE}\n")
     if stop.came:
-        _say("interrupted; what was done is kept, --resume goes on")
+        _say("interrupted; results so far are kept, --resume continues")
         return INTERRUPTED
     return 1 if any(outcome.error for outcome in outcomes) else 0
 

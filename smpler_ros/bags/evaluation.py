@@ -1,15 +1,15 @@
-"""One bag: every image through the pipeline, everything that is known of it into files.
+"""One bag: runs every image through the pipeline and writes the results to files.
 
-The files grow together and agree at each checkpoint. A run that goes on reads the input from its
-beginning again: images that were done are skipped, trackers are led through the logged detections,
-and from the checkpoint on everything is as if nothing had happened.
+The files grow together and are consistent at each checkpoint. A resumed run reads the input from
+its start: processed images are skipped while trackers replay the logged detections, so that the
+results after the checkpoint are those of an uninterrupted run.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -19,6 +19,7 @@ from smpler_model.bags.reader import SourceError
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame, FrameResult, People
 from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_model.step_times import measure
 from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
 from smpler_ros.bags.camera_messages import CameraMessages, find_namespaces
 from smpler_ros.bags.engine import Engine, RecordingDetector
@@ -36,11 +37,11 @@ Batch = dict[str, Frame]
 
 
 class Evaluation:
-    """A run over one bag. State is what the checkpoints hold, the tally, and the pipeline's.
+    """A run over one bag. State: the checkpoint's, the tally, and the pipeline's.
 
     Attributes:
-        tally: sums of what was done, also by the run that is gone on with.
-        damage: why the input ended early, in a sentence; None where it did not.
+        tally: totals, including those of the resumed run.
+        damage: why the input ended early, as a sentence; None if it did not.
         checkpoint: the last one.
     """
 
@@ -57,12 +58,12 @@ class Evaluation:
         Args:
             source: the bag.
             engine: network and detector.
-            config: what to do.
-            files: of the output, as they were at the checkpoint.
-            checkpoint: to go on from.
+            config: settings of the run.
+            files: output files, in their state at the checkpoint.
+            checkpoint: checkpoint to resume from.
 
         Raises:
-            ValueError: a body with which no errors can be measured.
+            ValueError: the body has no regressor for the metrics.
         """
         self._source, self._config, self._files = source, config, files
         self._pipeline = engine.create_pipeline()
@@ -87,11 +88,11 @@ class Evaluation:
         self._start = self._saved = time.monotonic()
 
     def run(self, advance: Callable[[int], object], should_stop: Callable[[], bool]) -> bool:
-        """Process the images that are left, or as many as wanted.
+        """Process the remaining images, or a given number of them.
 
         Args:
-            advance: gets the number of images that were done.
-            should_stop: is asked after each batch.
+            advance: called with the number of images processed.
+            should_stop: called after each batch; True stops the run.
 
         Returns:
             Whether the input's end was reached.
@@ -107,7 +108,7 @@ class Evaluation:
             self._go_on(frames)
             advance(self.checkpoint.frames)
             reached = self._process_all(frames, advance, should_stop)
-        except SourceError as error:  # what was read before it is kept
+        except SourceError as error:  # results before the error are kept
             if not self.tally.frames:
                 raise
             self.damage, reached = str(error), True
@@ -117,7 +118,7 @@ class Evaluation:
         return reached
 
     def save(self, *, finished: bool = False) -> None:
-        """Make a checkpoint of everything that was done."""
+        """Write a checkpoint."""
         lengths = self._files.commit()
         now = time.monotonic()
         state = {name: self._pipeline.camera_state(name) for name in self._names}
@@ -143,11 +144,11 @@ class Evaluation:
     ) -> bool:
         batches = gather(frames, len(self._names))
         while True:
-            start = time.perf_counter()
-            batch = next(batches, None)
+            timings_ms: dict[str, float] = {}
+            with measure(timings_ms, "read"):
+                batch = next(batches, None)
             if batch is None:
                 return True
-            timings_ms = {"read": 1e3 * (time.perf_counter() - start)}
             self._process(batch, timings_ms)
             advance(len(batch))
             if should_stop():
@@ -156,10 +157,10 @@ class Evaluation:
                 self.save()
 
     def _process(self, batch: Batch, timings_ms: dict[str, float]) -> None:
-        """Process a batch and write what is known of it; on a fault, nothing of it."""
+        """Process a batch and write its results; on an error, none of them."""
         faults: dict[str, str] = {}
         try:
-            with _measure(timings_ms, "truth"):
+            with measure(timings_ms, "truth"):
                 truths = self._find_truths(batch)
             results = self._pipeline.process_batch(
                 batch,
@@ -168,12 +169,12 @@ class Evaluation:
             )
             for result in results.values():
                 timings_ms |= result.timings_ms
-            with _measure(timings_ms, "errors"):
+            with measure(timings_ms, "errors"):
                 pairs = {name: self._compare(name, results, truths) for name in results}
         except Exception:
-            self.save()  # what was done before is not to be lost
+            self.save()  # keep the earlier results
             raise
-        with _measure(timings_ms, "write"):
+        with measure(timings_ms, "write"):
             for name, frame in batch.items():
                 self._log(name, faults.get(name, ""), results.get(name))
                 if name in results:
@@ -189,7 +190,7 @@ class Evaluation:
         )
 
     def _find_truths(self, batch: Batch) -> dict[str, People]:
-        """Return the true people of labelled images; hand their boxes to the detectors if told."""
+        """Return the ground truth of labelled images; pass boxes to the detectors if set."""
         truths = {}
         for name, frame in batch.items():
             people = self._truth_at(name, frame.stamp_ns)
@@ -202,7 +203,7 @@ class Evaluation:
         return truths
 
     def _truth_at(self, name: str, stamp_ns: int) -> People | None:
-        """Return the true people of an image; name those of whom nothing can be measured."""
+        """Return the ground truth of an image; report people with invalid values."""
         truth = self._source.truths.get(name)
         people = None if truth is None else truth.at(stamp_ns)
         if people is not None:
@@ -215,7 +216,7 @@ class Evaluation:
         return people
 
     def _check_truths_met(self) -> None:
-        """Say it where no image of a camera has its truth: figures would be missing silently."""
+        """Report cameras none of whose images match the ground truth; metrics would be missing."""
         for name in self._source.truths:
             if self.tally.frames[name] and not self.tally.labelled[name]:
                 self.tally.leave_out(
@@ -233,10 +234,10 @@ class Evaluation:
         return self._accuracy[name].compare(result.stamp_ns, result.people, truths[name])
 
     def _explain(self, name: str, error: Exception) -> str:
-        """Return a sentence for what one image failed of.
+        """Return the reason why an image failed, as a sentence.
 
         Raises:
-            DeviceMemoryError: that is what it was, and the next images would fail as well.
+            DeviceMemoryError: if that is the reason, as the next images would fail as well.
         """
         if isinstance(error, DeviceMemoryError):
             raise error
@@ -279,7 +280,7 @@ class Evaluation:
             self.tally.add_person(person)
 
     def _go_on(self, frames: Frames) -> None:
-        """Bring everything to where the checkpoint was made."""
+        """Restore the state at the checkpoint."""
         done = zip(islice(frames, self.checkpoint.frames), self._files.logged(), strict=False)
         for (name, frame), logged in done:
             state = self._pipeline.camera_state(name)
@@ -291,7 +292,7 @@ class Evaluation:
             found = logged.found
             if self._detector(name).remembers_images:
                 found = state.detector.detect(frame.rgb)
-            # A tracker that failed then fails now, and starts anew as it did.
+            # A tracker that failed in the first run fails again here, and is reset likewise.
             with suppress(Exception) if logged.fault else nullcontext():
                 state.track(frame, found)
         for purpose, arrays in self.checkpoint.arrays.items():
@@ -312,11 +313,11 @@ class Evaluation:
 
 
 def gather(frames: Frames, cameras: int) -> Iterator[Batch]:
-    """Give images of different cameras that follow one another together, for one batch.
+    """Yield successive images of different cameras together, as one batch.
 
     Args:
         frames: image topic and frame, in the order of the stamps.
-        cameras: how many there are.
+        cameras: number of cameras.
     """
     batch: Batch = {}
     try:
@@ -334,10 +335,3 @@ def gather(frames: Frames, cameras: int) -> Iterator[Batch]:
         raise
     if batch:
         yield batch
-
-
-@contextmanager
-def _measure(timings_ms: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    timings_ms[step] = 1e3 * (time.perf_counter() - start)

@@ -1,4 +1,4 @@
-"""The truth about the people in a bag: from a topic of it, or from a file."""
+"""Ground truth for the people in a bag: from one of its topics, or from a file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from smpler_ros.messages.convert import people_from_message
 PEOPLE_TYPE = "smpler_msgs/msg/SmplPersonArray"
 
 STAMP_TOLERANCE_NS = 1_000_000
-"""The truth is that of an image whose stamp is no farther from its own."""
+"""Largest difference between the timestamps of an image and its ground truth."""
 
-_KEPT_NS = 5 * NS_PER_S  # how much truth is held for images that come late
-_AHEAD_NS = NS_PER_S  # truth that is recorded this much out of order is found
-_MOST = 1e6  # no box, angle, coefficient or place is larger
+_KEPT_NS = 5 * NS_PER_S  # ground truth kept for late images
+_AHEAD_NS = NS_PER_S  # ground truth may be recorded this much out of order
+_MOST = 1e6  # limit of boxes, angles, coefficients and positions
+_MOST_BYTES = 8_000_000_000  # of a truth file; an hour of one person's surfaces at 13 Hz
 _J = len(SMPL_JOINTS)
 _FILE_FIELDS: dict[str, tuple[int, ...]] = {
     "stamps_ns": (),
@@ -41,29 +42,29 @@ _OPTIONAL_FIELDS = (_CAMERAS, _LABELLED, _VERTICES)
 
 
 class Truth(Protocol):
-    """What is known of the people before one camera."""
+    """Ground truth of the people in front of one camera."""
 
     def at(self, stamp_ns: int) -> People | None:
         """Return the people at a stamp; None where the image is not labelled.
 
-        Stamps are asked for in order. One that is more than `REWIND_NS` before those before it
-        means that the clock was set back.
+        Timestamps are requested in order. A step back by more than `REWIND_NS` means that the
+        clock was set back.
         """
 
 
 class TopicTruth:
-    """The truth in a `SmplPersonArray` topic, read along with the images in bounded memory.
+    """Ground truth in a `SmplPersonArray` topic, read along with the images in bounded memory.
 
-    Where the clock was set back, another pass begins, with the images as with the truth: images of
-    a pass have the truth of that pass alone.
+    When the clock was set back, a new pass begins, for images and ground truth alike: images are
+    matched only with ground truth of their own pass.
     """
 
     def __init__(self, reader: BagReader, topic: str) -> None:
         """Prepare.
 
         Args:
-            reader: of the bag.
-            topic: of the truth.
+            reader: reader of the bag.
+            topic: topic of the ground truth.
         """
         passes = groupby(_read(reader, topic), _PassNumber())
         self._passes = (_Pass(messages) for _, messages in passes)
@@ -78,12 +79,12 @@ class TopicTruth:
         return self._pass.at(stamp_ns)
 
     def _begin_pass(self) -> _Pass:
-        """Leave the pass before, also what of it was not read yet."""
+        """Leave the previous pass, including its unread part."""
         return next(self._passes, _Pass(iter(())))
 
 
 class _Pass:
-    """The truth while the clock was not set back. State is what was read of it, near images."""
+    """Ground truth of one pass. State: the part that was read, near the current images."""
 
     def __init__(self, messages: Iterator[BagMessage]) -> None:
         self._messages = messages
@@ -129,28 +130,28 @@ class _PassNumber:
 
 
 class FileTruth:
-    """The truth in a `.npz` file of m rows, one a person an image.
+    """Ground truth in a `.npz` file of m rows, one per person and image.
 
-    Fields: `stamps_ns` (m) int64 of the images, `ids` (m) of the persons, `boxes_xyxy` (m, 4)
-    pixels, `pose` (m, 72) axis-angle, rad, the first joint's in the optical frame, `betas`
+    Fields: `stamps_ns` (m) int64 timestamps of the images, `ids` (m) of the people, `boxes_xyxy`
+    (m, 4) pixels, `pose` (m, 72) axis-angle, rad, the first joint's in the optical frame, `betas`
     (m, 10), `translations_m` (m, 3) SMPL's translation in the optical frame. Optional: `cameras`
     (m) image topics, needed for a bag with several; `vertices_m` (m, 6890, 3) in the optical
-    frame; `labelled_ns` (k) stamps of labelled images in which there is nobody. Stamps tell images
-    apart: for a recording whose clock was set back, the truth must be a topic.
+    frame; `labelled_ns` (k) timestamps of labelled images without people. Timestamps identify
+    images: for a recording whose clock was set back, ground truth must be a topic.
 
     Attributes:
-        cameras: image topics that the file names; None where it names none.
+        cameras: image topics in the file; None if it has none.
     """
 
     def __init__(self, path: Path, camera: str) -> None:
         """Read the file.
 
         Args:
-            path: of the file.
-            camera: image topic whose rows are used, where the file names topics.
+            path: path of the file.
+            camera: image topic whose rows are used, if the file has image topics.
 
         Raises:
-            ValueError: a file of another form.
+            ValueError: a file in another format.
             OSError: a file that cannot be read.
         """
         fields = _read_fields(path)
@@ -183,15 +184,15 @@ class FileTruth:
 def read_file_truths(
     path: Path, cameras: Sequence[str], topics: Collection[str]
 ) -> dict[str, Truth]:
-    """Return the truth of each camera in a file.
+    """Return the ground truth of each camera in a file.
 
     Args:
-        path: of the file, as for `FileTruth`.
+        path: path of the file, as for `FileTruth`.
         cameras: image topics.
-        topics: of the bag.
+        topics: topics in the bag.
 
     Raises:
-        ValueError: a file of another form, or that does not tell the cameras apart.
+        ValueError: a file in another format, or one that does not distinguish the cameras.
         OSError: a file that cannot be read.
     """
     truths = {camera: FileTruth(path, camera) for camera in cameras}
@@ -210,17 +211,18 @@ def read_file_truths(
 
 
 def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dict[str, str]:
-    """Return the topics of the truth by the cameras' image topics.
+    """Return the ground-truth topic for each image topic.
 
     Args:
-        reader: of the bag.
+        reader: reader of the bag.
         cameras: image topics.
         wanted: topics, separated by commas; if empty, those of the type with `truth` in their
-            names: others may be what a node said. Each belongs to the camera with which it shares
-            most of its name.
+            names: others may be a node's outputs. Each is assigned to the camera with the most
+                similar
+            topic name.
 
     Raises:
-        SourceError: a topic that is not there, or cameras that share one.
+        SourceError: a missing topic, or cameras that share one.
     """
     topics = {name for name, topic in reader.topics.items() if topic.type == PEOPLE_TYPE}
     chosen = {name.strip() for name in wanted.split(",") if name.strip()}
@@ -250,7 +252,7 @@ def _read(reader: BagReader, topic: str) -> Iterator[BagMessage]:
     try:
         yield from reader.read_messages([topic])
     except SourceError:
-        return  # where the bag breaks off the images end, too, and that is reported
+        return  # where the bag is truncated the images end, too, which is reported
 
 
 def _shared_parts(first: str, second: str) -> int:
@@ -264,22 +266,19 @@ def _shared_parts(first: str, second: str) -> int:
 
 
 def usable_rows(people: People) -> NDArray[np.bool_]:
-    """Return (n,) whether a person's numbers are such that errors can be measured."""
+    """Return (n,) whether each person's values are valid."""
     needed = (people.boxes_xyxy, people.rotations, people.betas, people.translations_m)
     usable = np.ones(len(people), np.bool_)
     for values in (*needed, people.vertices_m):
         if values is not None and len(people):
-            # NaN is not below anything.
+            # False for NaN.
             usable &= (np.abs(values.reshape(len(people), -1)) < _MOST).all(1)
     return usable
 
 
 def _read_fields(path: Path) -> dict[str, NDArray[np.generic]]:
-    fields = {
-        name: values
-        for name, values in read_npz(path).items()
-        if name in _FILE_FIELDS or name in _OPTIONAL_FIELDS
-    }
+    names = (*_FILE_FIELDS, *_OPTIONAL_FIELDS)
+    fields = read_npz(path, names, most_bytes=_MOST_BYTES)
     rows = len(np.atleast_1d(fields.get("stamps_ns", ())))
     shapes = {name: (rows, *shape) for name, shape in _FILE_FIELDS.items()} | {
         name: shape

@@ -1,4 +1,4 @@
-"""What of a bag is evaluated: its cameras, and the truth about the people before them."""
+"""The inputs of an evaluation: a bag's cameras and their ground truth."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _FILE_SUFFIX = ".npz"
 
 @dataclass(frozen=True)
 class Input:
-    """A bag that is open.
+    """An open bag.
 
     Attributes:
-        reader: of the bag.
-        cameras: that are evaluated.
-        truths: by image topic, for cameras that have one.
+        reader: reader of the bag.
+        cameras: cameras to evaluate.
+        truths: ground truth by image topic, for cameras that have it.
         truth_names: topics or file, likewise.
     """
 
@@ -43,11 +43,11 @@ class Input:
 
 
 def choose_input(reader: BagReader, config: EvaluationSettings) -> Input:
-    """Choose cameras and truth.
+    """Select cameras and ground truth.
 
     Raises:
         SourceError: the bag has no such topics.
-        ValueError: a file of the truth that does not fit.
+        ValueError: an invalid ground-truth file.
         OSError: a file that cannot be read.
     """
     cameras = tuple(with_settings(camera, config) for camera in _choose_cameras(reader, config))

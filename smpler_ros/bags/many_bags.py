@@ -1,4 +1,4 @@
-"""Many bags: one after the other, or on Ray; a bag that fails costs the others nothing."""
+"""Many bags: one after the other, or on Ray; a failing bag does not affect the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from smpler_ros.bags.run_files import STATE
 from smpler_ros.bags.settings import EvaluationSettings
 
 ATTEMPTS = 2
-"""A bag that fails is tried so often."""
+"""Number of attempts per bag."""
 
 TABLE = "bags.csv"
 
@@ -46,11 +46,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a bag.
+    """Outcome of a bag.
 
     Attributes:
         job: the bag.
-        summary: of the run; None where it failed.
+        summary: summary of the run; None where it failed.
         error: why it failed; None where it did not.
     """
 
@@ -60,18 +60,18 @@ class Outcome:
 
 
 Report = Callable[[str], None]
-"""Gets a sentence about what went wrong."""
+"""Called with an error message."""
 
 
 def find_bags(names: Iterable[str]) -> list[Path]:
-    """Return the bags that are meant.
+    """Return the bags that names on the command line stand for.
 
     Args:
-        names: of bags, of folders that hold bags at any depth, patterns such as `*/*.mcap`, or
-            `@` and the name of a file with such names, one a line.
+        names: paths of bags, of folders with bags at any depth, patterns such as `*/*.mcap`, or
+            `@` and the path of a file with such names, one per line.
 
     Raises:
-        SourceError: a name that leads to no bag.
+        SourceError: a name that matches no bag.
     """
     found: dict[Path, None] = {}
     for name in names:
@@ -84,13 +84,13 @@ def find_bags(names: Iterable[str]) -> list[Path]:
             matches = sorted(glob(name, recursive=True))  # noqa: PTH207 (absolute ones, too)
             bags = [bag for match in matches for bag in _bags_below(Path(match))]
         if not bags:
-            raise SourceError(f"{name} must lead to bags, got none; check the name")
+            raise SourceError(f"{name} must match bags, got none; check the path")
         found |= dict.fromkeys(bags)
     return list(found)
 
 
 def make_jobs(bags: Sequence[Path], output: Path) -> list[Job]:
-    """Return a job for each bag; folders are named as the bags, numbered where these agree."""
+    """Return a job for each bag; folders are named after the bags, numbered if names are equal."""
     jobs = []
     taken: set[str] = set()
     for bag in bags:
@@ -118,11 +118,11 @@ def evaluate_in_turn(
     Args:
         jobs: the bags.
         config: what to do.
-        resume: whether to go on with earlier runs.
+        resume: whether to continue earlier runs.
         overwrite: whether to replace them.
-        report: gets what went wrong.
-        progress: is told how far each bag is.
-        should_stop: is asked after each batch of images; no further bag is begun then.
+        report: called with error messages.
+        progress: receives progress updates for each bag.
+        should_stop: called after each batch of images; True stops the run before the next bag.
 
     Raises:
         ValueError: a model, body, detector or device that cannot be used.
@@ -150,7 +150,7 @@ def evaluate_in_turn(
                 outcome = Outcome(job, None, explain(error))
                 if should_stop() or not _may_help(error) or attempt + 1 == ATTEMPTS:
                     break
-                report(f"{job.bag}: {outcome.error}; it is tried again")
+                report(f"{job.bag}: {outcome.error}; retrying")
         if outcome.error:
             report(f"{job.bag}: {outcome.error}")
         outcomes.append(outcome)
@@ -160,16 +160,16 @@ def evaluate_in_turn(
 
 
 def explain(error: BaseException) -> str:
-    """Return an error as a sentence; errors that nobody foresaw with their kind."""
+    """Return an error as a sentence; unexpected errors with their type."""
     if isinstance(error, OSError) and error.errno in _FULL:
-        return f"{error}; make room, and go on with --resume"
+        return f"{error}; free disk space, and continue with --resume"
     if isinstance(error, ValueError | OSError | DeviceMemoryError):
         return str(error)
     return f"{type(error).__name__}: {error}"
 
 
 def merge(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Return a row a bag, and one over all: means over pairs, counts added up."""
+    """Return a row per bag, and one over all: means over pairs, sums of counts."""
     rows = [_row(outcome) for outcome in outcomes]
     total: dict[str, Any] = {"bag": "all", "complete": all(row.get("complete") for row in rows)}
     for name in ("frames", "people", "tracks", "left_out", *_COUNTS):
@@ -209,8 +209,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 def _bags_below(path: Path) -> list[Path]:
     """Return a bag, or the bags in a folder at any depth.
 
-    Files of rosbag2 without their metadata.yaml are one bag, their folder, if they are of one
-    recording and no other bag is below; otherwise each file is a bag.
+    Rosbag2 files without metadata.yaml form one bag, their folder, if they belong to one recording
+    and the folder contains no other bag; otherwise each file is a bag.
     """
     if path.is_file() or (path / METADATA).is_file():
         return [path]
@@ -225,7 +225,7 @@ def _bags_below(path: Path) -> list[Path]:
 
 
 def _bags_in(folder: Path) -> list[Path]:
-    if (folder / STATE).is_file():  # an earlier run, whose bag is no recording
+    if (folder / STATE).is_file():  # an earlier run, whose bag is not a recording
         return []
     return _bags_below(folder)
 
@@ -240,9 +240,9 @@ def _refuse_parts(folder: Path) -> None:
 
 
 def _may_help(error: Exception) -> bool:
-    """Tell whether another attempt may end otherwise.
+    """Return whether another attempt may succeed.
 
-    What was refused in words stays refused, and a full disk stays full.
+    Invalid input stays invalid, and a full disk stays full.
     """
     is_full = isinstance(error, OSError) and error.errno in _FULL
     return not isinstance(error, ValueError) and not is_full

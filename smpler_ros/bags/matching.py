@@ -1,4 +1,4 @@
-"""Who in the results is whom in the truth, frame by frame."""
+"""Matching of estimated people with ground truth, frame by frame."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def box_overlaps(first: Floats, second: Floats) -> Floats:
 def match_boxes(
     found: Floats, true: Floats, min_iou: float = USUAL_IOU
 ) -> tuple[Rows, Rows, Floats]:
-    """Pair boxes so that the sum of overlaps is greatest.
+    """Match boxes so that the sum of overlaps is maximal.
 
     Args:
         found: (n, 4) pixels.
         true: (m, 4) pixels.
-        min_iou: pairs that overlap less are none.
+        min_iou: minimum overlap of a pair.
 
     Returns:
         k pairs: rows of `found`, rows of `true`, and their intersection over union, (k,) each.
@@ -43,7 +43,7 @@ def match_boxes(
     Source: Kuhn, "The Hungarian method for the assignment problem", 1955.
     """
     overlaps = box_overlaps(found, true)
-    # Pairs that are too far apart count nothing, so that none is formed at the cost of a good one.
+    # Pairs below the minimum count 0, so that none is formed at the expense of a good one.
     useful = np.where(overlaps >= min_iou, overlaps, 0.0)
     rows, columns = linear_sum_assignment(useful, maximize=True)
     pairs = useful[rows, columns] > 0

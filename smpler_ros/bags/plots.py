@@ -14,7 +14,7 @@ from smpler_ros.bags.run_statistics import RunStatistics
 
 OVER_TIME, BY_JOINT = "error_over_time.png", "error_by_joint.png"
 
-_MOST_BINS = 300  # of the line over time; more cannot be told apart
+_MOST_BINS = 300  # points of the line over time; more are indistinguishable
 _COLOURS = ("#2a6fbb", "#d1762d", "#3a9150", "#8a55a8", "#b8434e", "#6b6b6b")
 
 
@@ -22,8 +22,8 @@ def plot_errors(folder: Path, tally: RunStatistics) -> list[Path]:
     """Write the plots, if there are errors.
 
     Args:
-        folder: for `error_over_time.png` and `error_by_joint.png`.
-        tally: of the run.
+        folder: folder for `error_over_time.png` and `error_by_joint.png`.
+        tally: tally of the run.
 
     Returns:
         The files.
@@ -70,12 +70,12 @@ def _plot_by_joint(path: Path, tally: RunStatistics) -> None:
 
 
 def _plain(name: str) -> str:
-    """Return a name that matplotlib takes for no formula."""
+    """Return a name escaped for matplotlib, which would parse $ as a formula."""
     return name.replace("$", r"\$")
 
 
 def _bin(seconds: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the means of values over equal steps in time, as many as can be told apart."""
+    """Return the means of values over equal time steps, at most `_MOST_BINS`."""
     edges = np.linspace(
         seconds.min(), seconds.max() + 1e-9, min(len(np.unique(seconds)), _MOST_BINS) + 1
     )

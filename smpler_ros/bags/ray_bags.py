@@ -1,7 +1,7 @@
-"""Bags as tasks of Ray, on the cores of one machine or on a cluster that sees the same files.
+"""Bags as Ray tasks, on the cores of one machine or on a cluster with shared files.
 
-Ray decides where and when a task runs and runs it again when it fails or its worker dies. A task
-that runs again goes on at its last checkpoint.
+Ray schedules the tasks and retries one that fails or whose worker dies. A retried task resumes
+from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ def evaluate_on_ray(
     """Evaluate bags as tasks.
 
     Args:
-        jobs: the bags; their paths must mean the same files everywhere.
+        jobs: the bags; their paths must be valid on all machines.
         config: what to do.
-        address: of a cluster, or `local` for one on this machine while this runs.
-        workers: how many bags at a time on this machine; None for one a core.
-        cpus: that a bag takes.
-        gpus: that a bag takes; a part of one is possible.
-        resume: whether to go on with earlier runs.
+        address: address of a cluster, or `local` to start one on this machine.
+        workers: number of bags processed in parallel on this machine; None for one per core.
+        cpus: CPU cores per bag.
+        gpus: GPUs per bag; fractions are possible.
+        resume: whether to continue earlier runs.
         overwrite: whether to replace them.
-        report: gets what went wrong.
-        should_stop: is asked twice a second; tasks are cancelled then.
+        report: called with error messages.
+        should_stop: called twice a second; True cancels the tasks.
 
     Raises:
         ImportError: Ray is not installed.
@@ -76,7 +76,7 @@ def evaluate_on_ray(
                 outcomes[index] = _collect(ray, reference, jobs[index], report)
         for reference, index in pending.items():
             ray.cancel(reference, force=True)
-            outcomes[index] = Outcome(jobs[index], None, "interrupted; --resume goes on")
+            outcomes[index] = Outcome(jobs[index], None, "interrupted; --resume continues")
     return [outcomes[index] for index in sorted(outcomes)]
 
 
@@ -117,7 +117,7 @@ class _Cluster:
 
 
 def _import_ray() -> Any:  # noqa: ANN401
-    """Import Ray, which says nothing of its use to anybody.
+    """Import Ray, with its usage statistics switched off.
 
     Raises:
         ImportError: it is not installed.
@@ -134,10 +134,10 @@ def _import_ray() -> Any:  # noqa: ANN401
 
 
 def _require_answer(address: str) -> None:
-    """Ask before Ray does, which waits for minutes.
+    """Check the connection first, because Ray itself waits for minutes.
 
     Raises:
-        ConnectionError: nobody answers at `host:port`.
+        ConnectionError: no answer from `host:port`.
     """
     host, _, port = address.rpartition(":")
     if "/" in address or not host or not port.isdecimal():
@@ -152,9 +152,9 @@ def _require_answer(address: str) -> None:
 
 
 def _prepare(job: Job, config: EvaluationSettings, *, resume: bool, overwrite: bool) -> None:
-    """Decide about an earlier run here, so that a task that runs again can always go on."""
+    """Handle an earlier run here, so that a retried task can always resume."""
     if not job.bag.exists():
-        return  # the task says so
+        return  # the task reports it
     check_place(job.bag, job.folder)
     with lock_folder(job.folder):
         choose_checkpoint(job.folder, config, job.bag, resume=resume, overwrite=overwrite)

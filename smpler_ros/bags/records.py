@@ -1,4 +1,4 @@
-"""What is written of each frame and of each person in it: rows of CSV files, read back alike."""
+"""Records of each frame and each person: rows of CSV files, written and read back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FRAME_COLUMNS = (
     *("camera", "frame", "stamp_ns", "batch", "people"),
     *("true_people", "missed_ids", "false_people", "switches"),
 )
-"""Of `frames.csv`; `batch` counts what was processed together, the last four need the truth."""
+"""Columns of `frames.csv`; `batch` is the batch's index, the last four need ground truth."""
 
 _JOINT_COLUMNS = tuple(f"{name}_mm" for name in EVALUATED_NAMES)
 PERSON_COLUMNS = (
@@ -30,10 +30,10 @@ PERSON_COLUMNS = (
     *(f"pose_{index}" for index in range(3 * len(SMPL_JOINTS))),
     *("true_id", "iou", "switched", *FIGURES, *_JOINT_COLUMNS),
 )
-"""Of `people.csv`: SMPL in the optical frame; from `true_id` on the truth is needed."""
+"""Columns of `people.csv`: SMPL in the optical frame; from `true_id` on with ground truth."""
 
 TIMING_COLUMNS = ("batch", "step", "ms")
-"""Of `timings.csv`."""
+"""Columns of `timings.csv`."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class FrameRecord:
 
     Attributes:
         camera: image topic.
-        frame: of the camera, from 0.
-        stamp_ns: of the image.
-        batch: that it was processed in, from 0.
-        people: how many were found.
-        true_people: how many there are; None where the image is not labelled.
-        missed_ids: of true people who were not found.
-        false_people: who were found and are not there.
-        switches: true people who were found with another id than before.
+        frame: index of the frame within its camera, from 0.
+        stamp_ns: timestamp of the image.
+        batch: index of the batch that the frame was processed in, from 0.
+        people: number of people found.
+        true_people: number of labelled people; None if the image is not labelled.
+        missed_ids: ids of labelled people who were missed.
+        false_people: false positives.
+        switches: number of id switches.
     """
 
     camera: str
@@ -73,17 +73,17 @@ class FrameRecord:
 
 @dataclass(frozen=True)
 class PersonRecord:
-    """What is needed of a person to sum up.
+    """A person's contribution to the totals.
 
     Attributes:
         camera: image topic.
-        frame: of the camera, from 0.
-        stamp_ns: of the image.
-        id: of the track.
-        true_id: of the true person, None where there is none.
-        figures: by the names of `FIGURES`; NaN where there is none.
+        frame: index of the frame within its camera, from 0.
+        stamp_ns: timestamp of the image.
+        id: track id.
+        true_id: id of the matched labelled person, None if unmatched.
+        figures: values by metric, see `FIGURES`; NaN if not available.
         joints_mm: distances of the 14 joints.
-        switched: whether the true person had another id before.
+        switched: whether the track id of the labelled person changed.
     """
 
     camera: str
@@ -99,7 +99,7 @@ class PersonRecord:
 def person_rows(
     camera: str, frame: int, result: FrameResult, pairs: Pairs | None
 ) -> tuple[list[list[object]], list[PersonRecord]]:
-    """Return the values of `PERSON_COLUMNS` for everybody in a frame, and what sums them up."""
+    """Return the values of `PERSON_COLUMNS` for all people in a frame, and their records."""
     people, n = result.people, len(result.people)
     poses = Rotation.from_matrix(people.rotations.reshape(-1, 3, 3)).as_rotvec() if n else []
     numbers = np.hstack(
@@ -175,7 +175,7 @@ def _with_errors(record: PersonRecord, pairs: Pairs, k: int) -> PersonRecord:
 
 
 def _text(value: Any) -> str:  # noqa: ANN401
-    """Return a number with seven digits; sums are of what is written, so that files agree."""
+    """Return a number with seven digits; totals use the written values, so that files agree."""
     return "" if np.isnan(value) else f"{value:.7g}"
 
 
@@ -184,7 +184,7 @@ def _number(text: str) -> float:
 
 
 def with_truth(record: FrameRecord, truth: People, pairs: Pairs) -> FrameRecord:
-    """Return a frame with what the truth says of it."""
+    """Return a frame with the ground truth's counts."""
     found = set(pairs.true.tolist())
     missed = (
         id_ for row, id_ in enumerate(truth.ids.tolist()) if row not in found | pairs.refused

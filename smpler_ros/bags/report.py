@@ -1,4 +1,4 @@
-"""One page that shows what a run came to."""
+"""One HTML page with the results of a run."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _TITLES = {
 
 
 def write_report(folder: Path, summary: Mapping[str, Any], tally: RunStatistics) -> None:
-    """Write `report.html`, with plots beside and inside it.
+    """Write `report.html`, with plots beside it and embedded.
 
     Args:
-        folder: of the run.
-        summary: of the run.
-        tally: of the run.
+        folder: folder of the run.
+        summary: summary of the run.
+        tally: tally of the run.
     """
     plots = plot_errors(folder, tally)
     sections = [_head(summary), _notes(summary), _speed(summary), _cameras(summary)]
@@ -74,7 +74,7 @@ def _head(summary: Mapping[str, Any]) -> str:
 
 
 def _notes(summary: Mapping[str, Any]) -> str:
-    notes = [] if summary["complete"] else ["The run was interrupted; this is what was done."]
+    notes = [] if summary["complete"] else ["The run was interrupted; the results are partial."]
     notes += [summary["damage"]] if summary["damage"] else []
     notes += [f"{entry['topic']}: {entry['note']}" for entry in summary["notes"]]
     notes += [

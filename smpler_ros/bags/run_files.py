@@ -1,4 +1,4 @@
-"""The folder of a run: what it holds, who may write to it, and how far its files agree."""
+"""The folder of a run: its files, its lock, and the consistency of the files."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ LOCK = ".lock"
 
 @dataclass(frozen=True)
 class LogEntry:
-    """What the detector found in an image, and what went wrong with it.
+    """Detections in an image, and errors in processing it.
 
     Attributes:
-        found: None where the detector failed.
-        fault: why the image has no result; empty where it has one.
-        left_out: a sentence for each person who is not in the result.
+        found: the detections; None if the detector failed.
+        fault: why the image has no result; empty if it has one.
+        left_out: the reason for each person missing from the result.
     """
 
     found: Detections | None
@@ -55,16 +55,16 @@ class RunFiles:
     """The files that grow during a run.
 
     Attributes:
-        folder: that they are in.
-        bag: of the results.
+        folder: folder of the files.
+        bag: output bag.
         people: table of people.
         frames: table of frames.
-        timings: table of steps' times.
-        detections: log of what the detectors found, a line an image.
+        timings: table of step times.
+        detections: log of the detections, one line per image.
     """
 
     def __init__(self, folder: Path, config: EvaluationSettings, checkpoint: RunState) -> None:
-        """Open them as they were at a checkpoint."""
+        """Open the files in their state at a checkpoint."""
         self.folder = folder
         self._lengths = checkpoint.lengths
         self._stack = ExitStack()
@@ -78,7 +78,7 @@ class RunFiles:
         self._stack.callback(self.bag.close)
 
     def commit(self) -> dict[str, int]:
-        """See that everything is on the disk; return the lengths of the text files."""
+        """Flush all files to disk; return the lengths of the text files."""
         files = (self.people, self.frames, self.timings, self.detections)
         lengths = {file.path.name: file.commit() for file in files}
         self.bag.commit()
@@ -89,13 +89,13 @@ class RunFiles:
         self._stack.close()
 
     def log(self, entry: LogEntry) -> None:
-        """Log what was found in an image."""
+        """Log the detections in an image."""
         found = None if entry.found is None else _boxes_and_scores(entry.found)
         line = {"found": found, "fault": entry.fault, "left_out": entry.left_out}
         self.detections.write(json.dumps(line) + "\n")
 
     def logged(self) -> Iterator[LogEntry]:
-        """Give what was logged."""
+        """Yield the log's entries."""
         with (self.folder / DETECTIONS).open() as file:
             for line in file:
                 entry = json.loads(line)
@@ -103,7 +103,7 @@ class RunFiles:
                 yield LogEntry(found, entry["fault"], tuple(entry["left_out"]))
 
     def restore(self, tally: RunStatistics) -> None:
-        """Let a tally take what the tables hold."""
+        """Add the tables' content to a tally."""
         for row in read_rows(self.folder / FRAMES):
             tally.add_frame(parse_frame(row))
         for row in read_rows(self.folder / PEOPLE):
@@ -119,7 +119,7 @@ class RunFiles:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder, which is created; `.lock` holds the process' number.
+    """Create a folder and lock it against other runs; `.lock` holds the process id.
 
     Raises:
         ValueError: another run writes to it.
@@ -145,11 +145,11 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def check_place(bag: Path, folder: Path) -> None:
-    """Refuse a folder for results in which they would mix with the input, or replace it.
+    """Reject a folder in which results would mix with the input or replace it.
 
     Raises:
-        ValueError: the input lies where a run writes its own bag, or the folder is the bag's own
-            or in it; or a path is no UTF-8.
+        ValueError: the input is where the run writes its output bag, or the folder is the input's
+            or inside it; or a path is not UTF-8.
     """
     native_path(bag)
     native_path(folder)
@@ -166,17 +166,18 @@ def check_place(bag: Path, folder: Path) -> None:
 def choose_checkpoint(
     folder: Path, config: EvaluationSettings, bag: Path, *, resume: bool, overwrite: bool
 ) -> RunState:
-    """Return where to go on, and remove what is not to be gone on with.
+    """Return the checkpoint to resume from, and remove files that are not resumed.
 
     Args:
-        folder: of the run.
-        config: of the run.
+        folder: folder of the run.
+        config: configuration of the run.
         bag: the input.
-        resume: whether to go on with an earlier run.
+        resume: whether to continue an earlier run.
         overwrite: whether to replace it.
 
     Raises:
-        ValueError: there is an earlier run, and neither is wanted, or it was another one.
+        ValueError: there is an earlier run and neither flag is set, or its settings or input
+        differ.
     """
     fresh = RunState(config.digest(), _sizes(bag))
     state = folder / STATE
@@ -193,14 +194,14 @@ def choose_checkpoint(
     if others and not (resume or overwrite):
         raise ValueError(
             f"the output must be a new folder, got {folder} with {len(others)} files; use "
-            "--resume to go on, --overwrite to replace them, or --output for another folder"
+            "--resume to continue, --overwrite to replace them, or --output for another folder"
         )
     _remove_run(folder)
     return fresh
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
-    """Write `summary.json` as a whole."""
+    """Write `summary.json` atomically."""
     write_text_atomically(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
 
 

@@ -1,8 +1,8 @@
-"""The state of a run at a checkpoint: one file, replaced as a whole.
+"""The state of a run at a checkpoint: one file, replaced atomically.
 
-It holds what cannot be computed again cheaply: the smoothers' filters, how far each output file is
-valid, and what connects errors over time. Trackers and detectors are not saved: their states
-belong to libraries. They are led through the detections of all frames again, which were logged.
+It holds what is expensive to recompute: the smoothers' filters, the valid length of each output
+file, and the state of the metrics. Trackers and detectors are not saved, because libraries own
+their states; instead, they replay the logged detections of all frames.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _FACTS = "facts"
 
 @dataclass(frozen=True)
 class RunState:
-    """Where a run was.
+    """Progress of a run.
 
     Attributes:
-        digest: of the configuration.
+        digest: digest of the configuration.
         bag: name and size of the input's files.
-        frames: that were taken from the input.
-        batches: that were processed.
-        transforms: messages of the input's transforms that were copied.
-        wall_s: time that was spent.
-        finished: whether the input was at its end.
-        lengths: of the text files, bytes.
-        information: of the output bag.
-        shown: ids of the markers that are shown, by topic.
-        arrays: of smoothers and errors, by camera and purpose: `smoother/<camera>`.
+        frames: number of frames read from the input.
+        batches: number of processed batches.
+        transforms: number of copied transform messages.
+        wall_s: elapsed time.
+        finished: whether the input was read to its end.
+        lengths: valid lengths of the text files, bytes.
+        information: metadata of the output bag.
+        shown: ids of the displayed markers, by topic.
+        arrays: state of smoothers and errors, by purpose and camera: `smoother/<camera>`.
     """
 
     digest: str
@@ -63,10 +63,10 @@ class RunState:
 
 
 def load_checkpoint(path: Path) -> RunState:
-    """Read a checkpoint's file.
+    """Read a checkpoint file.
 
     Raises:
-        ValueError: the file is none.
+        ValueError: not a checkpoint file.
         OSError: it cannot be read.
     """
     try:

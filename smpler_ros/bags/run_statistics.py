@@ -1,4 +1,4 @@
-"""Sums over a run: how fast it was, who was there, how large the errors were."""
+"""Totals over a run: speed, tracks, errors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from smpler_ros.bags.accuracy import EVALUATED_NAMES, FIGURES
 from smpler_ros.bags.records import FrameRecord, PersonRecord
 
 _PERCENTILES = (50, 90, 99)
-_LISTED_FAULTS = 50  # sentences that are told apart; the rest are counted
+_LISTED_FAULTS = 50  # distinct messages that are listed; the rest are counted
 _OTHERS = "others"
 
 
 @dataclass
 class Track:
-    """A person as tracked: frames of the camera from the first to the last, and those seen."""
+    """A track: its first and last frame within the camera, and in how many it was seen."""
 
     camera: str
     first_frame: int
@@ -32,16 +32,16 @@ class Track:
 
 @dataclass
 class ErrorSums:
-    """Sums of figures over pairs, and counts of people.
+    """Sums of metrics over pairs, and counts of people.
 
     Attributes:
-        figures: by name: sum and count.
+        figures: sum and count by metric.
         joints_mm: sums of the 14 joints' distances.
-        pairs: found people with a true one.
-        true_people: in all labelled images.
-        missed: true people who were not found.
-        false: found people who are not there; not known of single people.
-        switches: of ids.
+        pairs: number of matched pairs.
+        true_people: number of labelled people in all labelled images.
+        missed: labelled people who were not found.
+        false: false positives; unknown for single people.
+        switches: number of id switches.
     """
 
     figures: dict[str, list[float]] = field(
@@ -66,7 +66,7 @@ class ErrorSums:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """Return means and counts for JSON; None where there is nothing to take a mean of."""
+        """Return means and counts for JSON; None for means over nothing."""
         means = {
             name: total / count if count else None for name, (total, count) in self.figures.items()
         }
@@ -86,17 +86,17 @@ class ErrorSums:
 
 
 class RunStatistics:
-    """Takes what the tables hold, frame by frame; its size grows by some bytes a frame.
+    """Accumulates the tables' content frame by frame; grows by a few bytes per frame.
 
     Attributes:
-        frames: by camera.
-        tracks: by id.
-        latencies_ms: of the steps; one entry a batch.
+        frames: frames by camera.
+        tracks: tracks by id.
+        latencies_ms: durations of the steps; one entry per batch.
         errors: over all, by `(camera,)`, and by `(camera, true id)`.
-        course: by camera: stamps, MPJPE and PA-MPJPE of all pairs.
-        left_out: how often a topic's messages were not used, by topic and reason.
-        people_left_out: how often people were seen and are in no result, likewise.
-        notes: topics, and sentences on what is doubtful of their images.
+        course: errors over time by camera: timestamps, MPJPE and PA-MPJPE of all pairs.
+        left_out: number of unused messages, by topic and reason.
+        people_left_out: number of detected people without a result, likewise.
+        notes: pairs of topic and warning about its images.
     """
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class RunStatistics:
         self.notes: list[tuple[str, str]] = []
 
     def add_frame(self, frame: FrameRecord) -> None:
-        """Take a frame; its people come with `add_person`."""
+        """Add a frame; its people are added with `add_person`."""
         camera = frame.camera
         self.frames[camera] += 1
         self.first_ns.setdefault(camera, frame.stamp_ns)
@@ -133,7 +133,7 @@ class RunStatistics:
             sums.missed += 1
 
     def add_person(self, person: PersonRecord) -> None:
-        """Take a person."""
+        """Add a person."""
         camera = person.camera
         fresh = Track(camera, person.frame, person.frame, person.stamp_ns, person.stamp_ns)
         track = self.tracks.setdefault(person.id, fresh)
@@ -154,20 +154,20 @@ class RunStatistics:
         course[2].append(values[2])
 
     def add_timings(self, timings_ms: dict[str, float]) -> None:
-        """Take the steps of a batch, milliseconds."""
+        """Add the step durations of a batch, milliseconds."""
         for step, milliseconds in timings_ms.items():
             self.latencies_ms.setdefault(step, array("d")).append(milliseconds)
 
     def leave_out(self, topic: str, sentence: str) -> None:
-        """Count a message that was not used."""
+        """Count an unused message."""
         _count(self.left_out, topic, sentence)
 
     def leave_out_person(self, topic: str, sentence: str) -> None:
-        """Count a person who was seen in an image and is not in its result."""
+        """Count a detected person without a result."""
         _count(self.people_left_out, topic, sentence)
 
     def note(self, topic: str, sentence: str) -> None:
-        """Keep what is doubtful of a camera's images, or of the bag."""
+        """Add a warning about a camera's images or the bag."""
         self.notes.append((topic, sentence))
 
     def latencies(self) -> dict[str, dict[str, float]]:
@@ -175,7 +175,7 @@ class RunStatistics:
         steps = {step: np.asarray(values) for step, values in self.latencies_ms.items()}
         if steps:
             count = max(map(len, steps.values()))
-            # Steps that are not in every batch begin late or are left out; zeros complete them.
+            # Steps that some batches lack are padded with zeros.
             whole = [np.pad(values, (0, count - len(values))) for values in steps.values()]
             steps["together"] = np.sum(whole, axis=0)
         return {

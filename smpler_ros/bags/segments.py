@@ -1,4 +1,4 @@
-"""A rosbag2 that grows file by file, and is a valid bag after each of them."""
+"""A rosbag2 that grows file by file and is valid after each file."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _INFORMATION = "rosbag2_bagfile_information"
 
 
 class SegmentedBag:
-    """A rosbag2 of mcap files. What is written since the last `commit` is in no file yet.
+    """A rosbag2 of mcap files. Messages since the last `commit` are in no file yet.
 
     Attributes:
-        folder: of the bag.
-        information: of its metadata.yaml; empty before the first commit.
+        folder: folder of the bag.
+        information: content of metadata.yaml; empty before the first commit.
     """
 
     def __init__(
         self, folder: Path, information: Mapping[str, Any] | None = None, *, compress: bool = True
     ) -> None:
-        """Begin, or go on.
+        """Start a bag, or continue one.
 
         Args:
-            folder: of the bag.
-            information: as it was at a commit; the bag goes back to there. None for a new bag.
+            folder: folder of the bag.
+            information: metadata at a commit, to which the bag is rolled back. None for a new bag.
             compress: whether files are compressed with zstd.
         """
         self.folder = folder
         self.information: dict[str, Any] = dict(information or {})
         self._compress, self._types = compress, WriterTypes()
-        # Beside the bag, not in it: a file without its end is not part of it yet.
+        # Beside the bag, not in it: an unfinished file is not part of the bag yet.
         self._part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(self._part, ignore_errors=True)
         if folder.exists():
@@ -58,7 +58,7 @@ class SegmentedBag:
         self._writer.write(topic, kind, stamp_ns, message, latched=latched)
 
     def commit(self) -> None:
-        """Add what was written to the bag, as its next file."""
+        """Add the written messages to the bag as its next file."""
         if not self._writer.count:
             return
         self._writer.__exit__()
@@ -85,7 +85,7 @@ class SegmentedBag:
         return BagWriter(self._part, compress=self._compress, types=self._types).__enter__()
 
     def _go_back(self) -> None:
-        """Remove what is not in `information`: of a run that was killed."""
+        """Remove files that `information` does not list, left by a killed run."""
         kept = set(self.information.get("relative_file_paths", ()))
         if kept:
             self._write_metadata()

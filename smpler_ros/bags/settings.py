@@ -1,4 +1,4 @@
-"""What a user can set of `evaluate_bag`."""
+"""Settings of `evaluate_bag`."""
 
 import hashlib
 import json
@@ -16,16 +16,16 @@ OUTPUTS: tuple[Output, ...] = get_args(Output)
 USUAL_OUTPUTS: tuple[Output, ...] = ("people", "tf", "mesh_markers", "skeleton_markers")
 
 DO_NOT_MATTER = ("checkpoint_every", "hash_bag", "video")
-"""Names of what may differ when a run goes on."""
+"""Settings that may differ when a run is resumed."""
 
 
 _STATE_FORMAT = 2
-"""Of what a run leaves to be gone on with; it counts up when an earlier run's does not fit."""
+"""Version of the checkpoint format, increased on incompatible changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings(OutputSettings, PipelineSettings, BagSettings):
-    """How bags are read, people found and compared with the truth, and what is written."""
+    """How bags are read, people found and compared with ground truth, and what is written."""
 
     part: ClassVar[str] = "Evaluation"
 
@@ -45,14 +45,14 @@ class EvaluationSettings(OutputSettings, PipelineSettings, BagSettings):
         maximum=1.0,
     )
     outputs: tuple[Output, ...] = setting(
-        USUAL_OUTPUTS, "What the output bag holds besides camera_info and transforms."
+        USUAL_OUTPUTS, "Topics in the output bag besides camera_info and transforms."
     )
     video: bool = setting(False, "Also write overlays to a video file.")
     compress: bool = setting(True, "Compress the output bag with zstd.")
     hash_bag: bool = setting(True, "Put the SHA-256 of the input's files into the summary.")
     checkpoint_every: float = setting(
         30.0,
-        "Time between checkpoints, which is what a killed run loses at most; each begins another "
+        "Time between checkpoints, the most that a killed run loses; each starts a new "
         "file of the output bag.",
         unit="s",
         minimum=0.0,
@@ -67,17 +67,17 @@ class EvaluationSettings(OutputSettings, PipelineSettings, BagSettings):
 
     @property
     def boxes_are_given(self) -> bool:
-        """Whether the truth says where people are."""
+        """Whether ground truth provides the boxes."""
         return self.boxes == "truth"
 
     @property
     def needs_mesh(self) -> bool:
-        """Whether anything shows the surface."""
+        """Whether any output shows the mesh."""
         overlay = "overlay" in self.outputs and self.overlay_mesh
         return overlay or "mesh_markers" in self.outputs
 
     def digest(self) -> str:
-        """Return a hash of all that decides the results, and whether a run can be gone on with."""
+        """Return a hash of everything that affects the results or whether a run can be resumed."""
         kept = {name: value for name, value in asdict(self).items() if name not in DO_NOT_MATTER}
         kept["state"] = _STATE_FORMAT
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a run comes to, for JSON: nothing in it is typed by hand."""
+"""The summary of a run, for JSON."""
 
 from __future__ import annotations
 
@@ -19,9 +19,6 @@ from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.settings import EvaluationSettings
 
-TIMES = ("rate_hz", "wall_s", "latency_ms", "versions")
-"""Entries that differ from run to run."""
-
 _PACKAGES = ("numpy", "rosbags", "torch", "trackers")
 
 
@@ -39,7 +36,7 @@ def summarise(
         evaluation: the run.
         source: its bag.
         engine: its network.
-        config: what it did.
+        config: settings of the run.
         complete: whether the bag's end was reached.
     """
     tally, wall_s = evaluation.tally, evaluation.checkpoint.wall_s
@@ -72,12 +69,12 @@ def summarise(
 
 
 def describe_configuration(config: EvaluationSettings) -> dict[str, Any]:
-    """Return everything that was set."""
+    """Return all settings."""
     return asdict(config)
 
 
 def hash_inputs(engine: Engine, config: EvaluationSettings) -> dict[str, Any]:
-    """Return the SHA-256 of the files that decide the results, and of the body's arrays."""
+    """Return the SHA-256 of the files that affect the results, and of the body's arrays."""
     name = config.model
     model = shipped_path(name) if name in SHIPPED_MODELS else Path(name)
     hashes: dict[str, Any] = {"model": hash_files([model]), "body": engine.hash_body()}

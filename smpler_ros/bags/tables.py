@@ -1,4 +1,4 @@
-"""Text files that only grow, and can go back to where they were at a checkpoint."""
+"""Append-only text files that can be rolled back to a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from smpler_model.line_files import LineFile
 
 
 class GrowingFile:
-    """A text file of whole lines; a context manager. What is written outlives `commit`.
+    """A text file of whole lines; a context manager. Written lines are durable after `commit`.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
     """
 
     def __init__(self, path: Path, length: int = 0) -> None:
         """Open.
 
         Args:
-            path: of the file.
-            length: bytes to keep; what comes after them is of a run that was killed.
+            path: path of the file.
+            length: bytes to keep; the rest was written by a killed run after its last checkpoint.
         """
         self.path = path
         self._file = LineFile(path, length)
@@ -44,7 +44,7 @@ class GrowingFile:
         self._file.append(text)
 
     def commit(self) -> int:
-        """See that everything is on the disk; return the file's length, bytes."""
+        """Flush to disk; return the file's length, bytes."""
         self._file.sync()
         return self._file.length
 
@@ -66,6 +66,6 @@ class Table(GrowingFile):
 
 
 def read_rows(path: Path) -> Iterator[dict[str, str]]:
-    """Give the rows of a CSV file by its header."""
+    """Yield the rows of a CSV file as dictionaries."""
     with path.open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)

@@ -1,4 +1,4 @@
-"""The transforms of the input in the output, so that viewers show people in their place."""
+"""Copies the input's transforms to the output, so that viewers can place people."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _TYPES = (MESSAGE_NAMES["tf_message"], "tf/msg/tfMessage")
 class TransformCopy:
     """Copies `/tf` and `/tf_static` along with the frames.
 
-    What the node said of people while it was recorded is left out: the results take its place.
+    Recorded frames of people from a node are left out; the results replace them.
 
     Attributes:
-        count: messages of `/tf` that were read so far.
+        count: number of `/tf` messages read so far.
     """
 
     def __init__(self, reader: BagReader, skip: int = 0, *, static: bool = True) -> None:
         """Prepare.
 
         Args:
-            reader: of the input.
-            skip: messages of `/tf` that an earlier run has read.
+            reader: reader of the input.
+            skip: number of `/tf` messages that an earlier run has read.
             static: whether `/tf_static` is still to be copied.
         """
         self.count = skip
@@ -42,9 +42,9 @@ class TransformCopy:
         self._image_ns: int | None = None
 
     def copy_until(self, stamp_ns: int, bag: SegmentedBag) -> None:
-        """Write what was sent before an image; static ones before the first.
+        """Write transforms sent before an image; static ones before the first image.
 
-        Where the clock was set back, what is left of the time before is written first.
+        When the clock was set back, the remaining ones of the previous pass are written first.
         """
         for message in self._static:
             _write(bag, STATIC, stamp_ns, message)
@@ -73,7 +73,7 @@ def _read(reader: BagReader, topic: str) -> Iterator[Message]:
         for each in reader.read_messages([topic]):
             yield each.message
     except SourceError:
-        return  # where the bag breaks off the images end, too, and that is reported
+        return  # where the bag is truncated the images end, too, which is reported
 
 
 def _write(bag: SegmentedBag, topic: str, stamp_ns: int, message: Message) -> None:
@@ -84,7 +84,7 @@ def _write(bag: SegmentedBag, topic: str, stamp_ns: int, message: Message) -> No
 
 
 def _copy(types: MessageTypes, message: Message) -> Message:
-    """Return the message with classes of ROS 2, also from one of ROS 1, without people."""
+    """Return the message in ROS 2 classes, also if from ROS 1, without people's frames."""
     transforms = []
     for given in message.transforms:
         if is_joint_frame(given.child_frame_id) or is_body_frame(given.child_frame_id):

@@ -1,4 +1,4 @@
-"""Videos of the overlays in the output bag, which is whole even where a run was killed."""
+"""Videos of the overlays in the output bag, which is valid even after a killed run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from smpler_model.drawing.video import SUFFIX, USUAL_RATE_HZ, Video
 from smpler_ros.bags.camera_messages import OVERLAY
 from smpler_ros.bags.run_files import BAG
 
-_FIRST_STEPS = 100  # images whose steps in time decide the rate
+_FIRST_STEPS = 100  # images whose time steps decide the rate
 _MOST_NAME_BYTES = 200  # file systems allow 255
 
 
 def write_videos(folder: Path) -> dict[str, str]:
-    """Write `overlay.mp4`, or one file a camera, at the images' median rate.
+    """Write `overlay.mp4`, or one file per camera, at the images' median rate.
 
-    Images of another size than the first are scaled to that.
+    Images are scaled to the size of the first.
 
     Args:
-        folder: of a run whose bag has overlays.
+        folder: folder of a run whose bag has overlays.
 
     Returns:
         The files' names by the overlays' topics.
@@ -40,10 +40,10 @@ def write_videos(folder: Path) -> dict[str, str]:
 
 
 def name_videos(topics: Iterable[str]) -> dict[str, str]:
-    """Return a file's name for each overlay topic; no two are equal, and none is too long.
+    """Return a unique file name of valid length for each overlay topic.
 
-    It is `overlay.mp4` of an only topic, else `overlay_front.mp4` of `/front/overlay/compressed`.
-    Names that would be equal, as those of `/a/b` and `/a_b`, are numbered.
+    It is `overlay.mp4` for a single topic, else `overlay_front.mp4` for
+    `/front/overlay/compressed`. Names that would collide, as of `/a/b` and `/a_b`, are numbered.
     """
     topics = sorted(topics)
     names: dict[str, str] = {}

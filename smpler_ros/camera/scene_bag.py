@@ -1,4 +1,4 @@
-"""Bags of synthetic scenes, with the truth about the people in them.
+"""Bags of synthetic scenes, with ground truth.
 
 Every camera stands in a room of its own. Topics lie below `/camera`, or `/camera_<i>` where there
 are several: `image_raw` or `image_raw/compressed`, `camera_info`, `ground_truth/people`, and
@@ -13,14 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from scipy.spatial.transform import Rotation
-
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import FrameResult
 from smpler_ros.bags.bag_writer import BagFormat, BagWriter
-from smpler_ros.messages.convert import header_message, person_array_message, set_transform
+from smpler_ros.messages.convert import header_message, person_array_message, transform_message
 from smpler_ros.messages.images import (
     camera_info_message,
     depth_message,
@@ -33,7 +31,7 @@ from synthetic.scene_kinds import CameraMotion
 from synthetic.truth import SceneFrame, people_from_truth
 
 START_NS = 1_700_000_000 * NS_PER_S
-"""Stamp of the first image; RViz takes small ones for simulated time."""
+"""Timestamp of the first image; RViz takes small ones for simulated time."""
 
 TRUTH_TOPIC = "ground_truth/people"
 TRUTH_MODEL = "ground_truth"
@@ -54,25 +52,25 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class SceneBagConfig:
-    """What is in a bag.
+    """Contents of a bag.
 
     Attributes:
         duration_s: length, seconds; also of the scene.
-        rate_hz: images a second of each camera.
-        width: of the images, pixels.
-        height: of the images, pixels.
+        rate_hz: frame rate of each camera.
+        width: width of the images, pixels.
+        height: height of the images, pixels.
         fov_deg: horizontal field of view, degrees.
-        people: in each room.
+        people: number of people in each room.
         cameras: number of rooms, one camera in each.
-        seed: decides everything; the rooms' follow one another.
+        seed: random seed; the rooms use successive seeds.
         image: how images are stored.
         depth: whether there is a depth image for each image.
-        camera_motion: what the cameras do.
+        camera_motion: motion of the cameras.
         lens: distortion model of the cameras, `none` for none.
-        coefficients: of it, in OpenCV's order.
+        coefficients: distortion coefficients, in OpenCV's order.
 
     Raises:
-        ValueError: a number that no bag has.
+        ValueError: a value out of range.
     """
 
     duration_s: float = 10.0
@@ -93,13 +91,9 @@ class SceneBagConfig:
         for name, (low, high) in _BOUNDS.items():
             value = getattr(self, name)
             if not low <= value <= high:  # NaN lies nowhere
-                raise ValueError(
-                    f"{name} must lie between {low:,} and {high:,}, got {value:g}; change it"
-                )
+                raise ValueError(f"{name} must lie between {low:,} and {high:,}, got {value:g}")
         if not all(map(math.isfinite, self.coefficients)):
-            raise ValueError(
-                f"the lens's coefficients must be finite, got {self.coefficients}; change them"
-            )
+            raise ValueError(f"the lens's coefficients must be finite, got {self.coefficients}")
 
     @property
     def frames(self) -> int:
@@ -108,7 +102,7 @@ class SceneBagConfig:
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """Of the cameras' topics."""
+        """Namespaces of the cameras' topics."""
         if self.cameras == 1:
             return ("/camera",)
         return tuple(f"/camera_{index}" for index in range(self.cameras))
@@ -124,15 +118,15 @@ def write_scene_bag(
     """Write a bag.
 
     Args:
-        path: of the bag, which must not exist yet.
-        body: that all people have.
-        config: what is in it.
-        kind: of its files.
-        progress: is called with 1 after each image.
+        path: path of the bag, which must not exist yet.
+        body: body model of all people.
+        config: contents of the bag.
+        kind: storage format.
+        progress: called with 1 after each image.
 
     Raises:
-        FileExistsError: there is something at the path.
-        ValueError: a lens that there is not.
+        FileExistsError: the path exists.
+        ValueError: an unknown lens model.
     """
     config = config or SceneBagConfig()
     rooms = [_Room(body, config, index) for index in range(config.cameras)]
@@ -164,7 +158,7 @@ class _Room:
         self._placed = False
 
     def write(self, writer: BagWriter, stamp_ns: int) -> None:
-        """Write what there is at a stamp."""
+        """Write the messages of a timestamp."""
         shot = self._scene.frame(stamp_ns - START_NS, depth=self._config.depth)
         header = header_message(writer.types, stamp_ns, self._frame_id)
         self._write_pose(writer, stamp_ns, shot)
@@ -189,17 +183,15 @@ class _Room:
         writer.write(f"{self._namespace}/{name}", MESSAGE_NAMES[kind], stamp_ns, message)
 
     def _write_pose(self, writer: BagWriter, stamp_ns: int, shot: SceneFrame) -> None:
-        """Write where the camera is: once, or with each image where it moves."""
+        """Write the camera's transform: once, or with each image if it moves."""
         still = self._config.camera_motion == "still"
         if still and self._placed:
             return
         self._placed = True
-        types, pose = writer.types, shot.truth.world_from_camera
-        transform = types.transform_stamped(header=header_message(types, stamp_ns, MAP_FRAME))
-        transform.child_frame_id = self._frame_id
-        place = pose[:3, 3] + (0.0, self._index * _ROOM_SPACING_M, 0.0)
-        turn = Rotation.from_matrix(pose[:3, :3]).as_quat()
-        set_transform(transform.transform, [*place.tolist(), *turn.tolist()])
+        types, pose = writer.types, shot.truth.world_from_camera.copy()
+        header = header_message(types, stamp_ns, MAP_FRAME)
+        pose[1, 3] += self._index * _ROOM_SPACING_M
+        transform = transform_message(types, header, self._frame_id, pose)
         message = types.tf_message(transforms=[transform])
         topic = "/tf_static" if still else "/tf"
         writer.write(topic, MESSAGE_NAMES["tf_message"], stamp_ns, message, latched=still)

@@ -1,9 +1,9 @@
-"""A synthetic scene played at a steady rate: what is shown when, and what is left out.
+"""Plays a synthetic scene at a constant rate, and drops images that are late.
 
-At the film's border stamps and rate go on, and the scene begins anew. `SceneSettings.empty` has
-every loop begin with the empty room: whoever was there has left it, and whoever comes then is
-somebody else for a tracker that forgets people within that time. Without it people would jump
-through the room at the border, some of them into the place of others.
+At the border of the film's loop stamps and rate go on, and the scene begins anew. With
+`SceneSettings.empty` every loop begins with the empty room, so that a tracker whose lost time is
+shorter drops everybody and nobody inherits an id. Without it people jump at the border, some of
+them to where others were.
 """
 
 import math
@@ -19,36 +19,36 @@ from synthetic.truth import GroundTruth
 if TYPE_CHECKING:
     from synthetic.scene import SyntheticScene
 
-JUMP_NS = 5 * NS_PER_S  # a simulated clock that is farther off than this was set
-_SET_NS = NS_PER_S // 10  # more is no correction that a time server makes while the clock runs
-_POLL_S = 0.05  # the clock may be a simulated one, of which the system's sleep knows nothing
+JUMP_NS = 5 * NS_PER_S  # a larger difference means that a simulated clock was set
+_SET_NS = NS_PER_S // 10  # more than a time server corrects while the clock runs
+_POLL_S = 0.05  # the system's sleep ignores a simulated clock
 _PIXEL_BYTES, _DEPTH_BYTES, _BYTES_PER_MB = 3, 4, 1_000_000
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One image of a film and the truth about it. The stamp is the time since the start."""
+    """One image of a film with ground truth. Its timestamp is the time since the start."""
 
     frame: Frame
     truth: GroundTruth
 
 
 class Film:
-    """The images of a scene, over and over. State is what was rendered ahead.
+    """The images of a scene, in a loop. State: the images rendered ahead.
 
     Attributes:
-        scene: that is shown.
-        rate_hz: images a second.
-        length: number of images until the first comes again.
+        scene: scene to render.
+        rate_hz: frame rate.
+        length: number of images in the loop.
     """
 
     def __init__(self, scene: "SyntheticScene", rate_hz: float, *, depth: bool = False) -> None:
         """Prepare.
 
         Args:
-            scene: that is shown.
-            rate_hz: images a second.
-            depth: whether depth images are wanted.
+            scene: scene to render.
+            rate_hz: frame rate.
+            depth: whether to render depth images.
         """
         self.scene, self._depth = scene, depth
         self._kept: list[Shot] = []
@@ -57,12 +57,12 @@ class Film:
 
     @property
     def size_mb(self) -> float:
-        """What all images take in memory."""
+        """Memory of all images, MB."""
         camera = self.scene.camera
         return film_size_mb(self.length, camera.width * camera.height, depth=self._depth)
 
     def time_ns(self, index: int) -> int:
-        """Return when an image is due after the start."""
+        """Return when an image is due, since the start."""
         return round(index * NS_PER_S / self.rate_hz)
 
     def shot(self, index: int) -> Shot:
@@ -82,20 +82,20 @@ class Film:
 
 
 def film_size_mb(length: float, pixels: float, *, depth: bool) -> float:
-    """Return what a film of that many images of that many pixels takes in memory."""
+    """Return the memory of a film with that many images of that many pixels."""
     return length * pixels * (_PIXEL_BYTES + _DEPTH_BYTES * depth) / _BYTES_PER_MB
 
 
 @dataclass(frozen=True)
 class PlayerHost:
-    """Where a film is played.
+    """Callbacks of the film's player.
 
     Attributes:
-        now_ns: returns the time.
-        wait: waits for seconds; returns True as soon as it is time to stop.
-        is_watched: whether anybody would see an image.
-        show: gets an image and its stamp when it is due.
-        was_set: tells whether somebody set the clock since it was asked last.
+        now_ns: returns the current time.
+        wait: waits for a number of seconds; returns True as soon as it is time to stop.
+        is_watched: whether the images have subscribers.
+        show: called with an image and its timestamp when it is due.
+        was_set: whether the clock was set since the last call.
     """
 
     now_ns: Callable[[], int]
@@ -106,7 +106,7 @@ class PlayerHost:
 
 
 class ClockWatch:
-    """Tells whether a clock was set, by one that nobody can set."""
+    """Detects that a clock was set, by comparison with a steady clock."""
 
     def __init__(
         self, now_ns: Callable[[], int], steady_ns: Callable[[], int] = time.monotonic_ns
@@ -115,13 +115,13 @@ class ClockWatch:
 
         Args:
             now_ns: the clock.
-            steady_ns: the other one.
+            steady_ns: the steady clock.
         """
         self._now_ns, self._steady_ns = now_ns, steady_ns
         self._ahead_ns = self._read()
 
     def was_set(self) -> bool:
-        """Tell whether the clock was set since the last call."""
+        """Return whether the clock was set since the last call."""
         before_ns, self._ahead_ns = self._ahead_ns, self._read()
         return abs(self._ahead_ns - before_ns) > _SET_NS
 
@@ -134,12 +134,12 @@ class ClockWatch:
 
 
 class Player:
-    """Shows a film's images when they are due, and leaves out those that are not ready then.
+    """Shows a film's images when they are due, and drops those that are not ready by then.
 
     Attributes:
-        shown: how many images were shown.
-        dropped: how many images somebody missed.
-        rate_hz: images a second.
+        shown: number of images shown.
+        dropped: number of images dropped although they had subscribers.
+        rate_hz: frame rate.
     """
 
     def __init__(self, film: Film, host: PlayerHost, duration_s: float = math.inf) -> None:
@@ -147,7 +147,7 @@ class Player:
 
         Args:
             film: to play.
-            host: what it plays for.
+            host: callbacks.
             duration_s: when to stop, seconds.
         """
         self._film, self._host = film, host
@@ -158,11 +158,11 @@ class Player:
         self.dropped = 0
 
     def play(self) -> None:
-        """Play until it is time to stop or the duration is over.
+        """Play until stopped or until the duration is over.
 
-        When the clock is set, the film begins again. A clock at 0 has not begun yet.
+        When the clock is set, the film restarts. A clock at 0 has not started yet.
         """
-        self._film.shot(0)  # the room is drawn with the first image
+        self._film.shot(0)  # the room is rendered with the first image
         start_ns = played_ns = index = 0
         while played_ns < self._end_ns:
             was_set, now = self._was_set(), self._host.now_ns()
@@ -193,18 +193,18 @@ class Player:
         """Return the first image after one that is due when it can be ready."""
         first = math.ceil(ready_ns * self._film.rate_hz / NS_PER_S)
         late = first - index - 1
-        # A clock that jumped is none of the film's business.
+        # Jumps of the clock are handled elsewhere.
         if late < 0 or self._film.time_ns(late) > JUMP_NS or self._was_set():
             return index + 1
         return max(first, index + 1)
 
     def _was_set(self) -> bool:
-        """Tell whether somebody set the clock since the film began."""
+        """Return whether the clock was set since the film started."""
         self._is_set = self._host.was_set() or self._is_set
         return self._is_set
 
     def _wait_until(self, due_ns: int) -> bool:
-        """Wait until the clock shows a time or was set; return False to stop."""
+        """Wait until the clock reaches a time or was set; return False to stop."""
         while not self._was_set() and 0 < (left_ns := due_ns - self._host.now_ns()) < JUMP_NS:
             if self._host.wait(min(left_ns / NS_PER_S, _POLL_S)):
                 return False

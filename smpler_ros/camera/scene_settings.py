@@ -1,4 +1,4 @@
-"""What a user can set of the synthetic camera."""
+"""Settings of the synthetic camera."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -13,7 +13,7 @@ LENSES: dict[str, tuple[float, ...]] = {
     "rational_polynomial": (0.4, 0.05, 0.0, 0.0, 0.01, 0.7, 0.1, 0.02),
     "equidistant": (-0.02, 0.005, -0.002, 0.0),
 }
-"""Distortion coefficients by `distortion_model`, as usual cameras have them."""
+"""Typical distortion coefficients by `distortion_model`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,11 @@
-"""What the synthetic camera publishes: each message is built only while somebody listens."""
+"""The synthetic camera's publishers; messages are built only for topics with subscribers."""
 
 from typing import Any
 
-import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.serialization import serialize_message
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
@@ -17,7 +15,8 @@ from smpler_model.frames import FrameResult
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_player import Shot
 from smpler_ros.camera.scene_settings import SceneSettings
-from smpler_ros.messages.convert import header_message, person_array_message, set_transform
+from smpler_ros.messages.convert import header_message, person_array_message, transform_message
+from smpler_ros.messages.frame_tree import LINK_FROM_OPTICAL
 from smpler_ros.messages.images import (
     camera_info_message,
     depth_message,
@@ -30,7 +29,6 @@ from synthetic.truth import people_from_truth
 TRUTH_MODEL = "ground_truth"
 
 _IMAGE_DEPTH, _TRUTH_DEPTH, _TF_DEPTH = 2, 10, 100
-_LINK_FROM_OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
 
 class SceneTopics:
@@ -40,9 +38,9 @@ class SceneTopics:
         """Create the publishers.
 
         Args:
-            node: that publishes.
-            settings: of the camera.
-            camera: of the images.
+            node: publishing node.
+            settings: settings of the synthetic camera.
+            camera: camera model of the images.
         """
         self._node, self._settings, self._camera = node, settings, camera
         self._types: MessageTypes = message_types_from_ros(serialize_message)
@@ -70,26 +68,26 @@ class SceneTopics:
         )
 
     def is_watched(self) -> bool:
-        """Tell whether anybody listens to something that needs an image."""
+        """Return whether a topic that needs an image has subscribers."""
         return any(map(_is_heard, self._lifecycle)) or (
             self._moves and _is_heard(self._moving) and bool(self._settings.world_frame)
         )
 
     def place(self, world_from_camera: Floats, stamp_ns: int) -> None:
-        """Publish the transforms that stay; `world_from_camera` (4, 4) is at the start."""
+        """Publish the static transforms; `world_from_camera` (4, 4) is that at the start."""
         if not self._settings.world_frame:
             return
-        optical = self._transform("link_frame", "frame_id", _LINK_FROM_OPTICAL, stamp_ns)
+        optical = self._transform("link_frame", "frame_id", LINK_FROM_OPTICAL, stamp_ns)
         transforms = [optical]
         if not self._moves:
             transforms.insert(0, self._link_transform(world_from_camera, stamp_ns))
         self._static.publish(self._types.tf_message(transforms=transforms))
 
     def publish(self, shot: Shot, stamp_ns: int) -> None:
-        """Publish an image and the truth about it, as far as somebody listens."""
+        """Publish an image and its ground truth on topics with subscribers."""
         types, frame = self._types, shot.frame
         header = header_message(types, stamp_ns, self._frame_id)
-        # What explains the image goes before it.
+        # Messages that belong to the image go before it.
         if self._moves and self._settings.world_frame and _is_heard(self._moving):
             pose = self._link_transform(shot.truth.world_from_camera, stamp_ns)
             self._moving.publish(types.tf_message(transforms=[pose]))
@@ -121,20 +119,16 @@ class SceneTopics:
         return self._settings.camera_motion != "still"
 
     def _link_transform(self, world_from_camera: Floats, stamp_ns: int) -> Message:
-        world_from_link = world_from_camera @ np.linalg.inv(_LINK_FROM_OPTICAL)
+        world_from_link = world_from_camera @ LINK_FROM_OPTICAL.T  # a rotation alone
         return self._transform("world_frame", "link_frame", world_from_link, stamp_ns)
 
     def _transform(
         self, parent: str, child: str, parent_from_child: Floats, stamp_ns: int
     ) -> Message:
-        """Return a transform between frames that parameters name."""
+        """Return a transform between frames named by parameters."""
         header = header_message(self._types, stamp_ns, getattr(self._settings, parent))
-        message = self._types.transform_stamped(header=header)
-        message.child_frame_id = getattr(self._settings, child)
-        turn = Rotation.from_matrix(parent_from_child[:3, :3]).as_quat()
-        place = parent_from_child[:3, 3]
-        set_transform(message.transform, [*place.tolist(), *turn.tolist()])
-        return message
+        name = getattr(self._settings, child)
+        return transform_message(self._types, header, name, parent_from_child)
 
 
 def _is_heard(publisher: Publisher[Any]) -> bool:

@@ -43,11 +43,11 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     usual = SceneBagConfig()
     parser = argparse.ArgumentParser(prog="synthetic_bag", description=__doc__)
-    parser.add_argument("bag", type=Path, help="bag to write, a name that does not exist yet")
+    parser.add_argument("bag", type=Path, help="path of the bag, which must not exist yet")
     parser.add_argument("--format", choices=BAG_FORMATS, default="mcap", help="default: mcap")
     numbers: list[tuple[str, type, str]] = [
         ("duration_s", float, "length, seconds"),
-        ("rate_hz", float, "images a second of each camera"),
+        ("rate_hz", float, "frame rate of each camera, Hz"),
         ("width", int, "of the images, pixels"),
         ("height", int, "of the images, pixels"),
         ("fov_deg", float, "horizontal field of view, degrees"),

@@ -1,4 +1,4 @@
-"""A camera for those who have none: rendered people who walk through a room, and the truth."""
+"""A synthetic camera: rendered people walking through a room, with ground truth."""
 
 import math
 import threading
@@ -16,14 +16,14 @@ from smpler_ros.parameters.ros_parameters import RosParameters
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 REPORT_PERIOD_S = 5.0
-LEAST_SHARE_LEFT_OUT = 0.05  # of the images; fewer are no reason to change anything
+LEAST_SHARE_LEFT_OUT = 0.05  # of the images; smaller shares are not reported
 
 
 class SyntheticCamera(ManagedNode):
     """Publishes `image`, `image/compressed`, `camera_info`, `depth` and `ground_truth/people`.
 
-    A thread renders and publishes from activate to deactivate. Everything is reliable, so that
-    subscribers of either kind get it.
+    A thread renders and publishes from activate to deactivate. All publishers are reliable, which
+    matches reliable and best-effort subscribers.
     """
 
     def __init__(self, node_name: str = "synthetic_camera") -> None:
@@ -48,7 +48,7 @@ class SyntheticCamera(ManagedNode):
         self._stop_playing()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Make the scene and the publishers; say why if that fails."""
+        """Create the scene and the publishers; log the reason if that fails."""
         try:
             self._film = _load_film(self._settings)
             self._topics = SceneTopics(self, self._settings, self._film.scene.camera)
@@ -58,7 +58,7 @@ class SyntheticCamera(ManagedNode):
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Say where the camera is and start the thread."""
+        """Publish the camera's transform and start the thread."""
         result = super().on_activate(state)
         film, topics = self._film, self._topics
         if film is None or topics is None:
@@ -92,7 +92,7 @@ class SyntheticCamera(ManagedNode):
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Forget the scene and destroy the publishers."""
+        """Release the scene and destroy the publishers."""
         result = super().on_cleanup(state)
         self._forget()
         return result
@@ -121,7 +121,7 @@ class SyntheticCamera(ManagedNode):
         self.get_logger().info(f"publishing at {film.rate_hz:g} Hz")
         player.play()
         if not self._stop.is_set():
-            self.get_logger().info("the duration is over; nothing more is published")
+            self.get_logger().info("the duration is over; publishing stopped")
 
     def _render_ahead(self, film: Film) -> bool:
         """Render the whole loop; return False when it is time to stop."""
@@ -138,7 +138,7 @@ class SyntheticCamera(ManagedNode):
         return not self._stop.is_set()
 
     def _report(self) -> None:
-        """Say how many images were left out since the last report."""
+        """Log how many images were dropped since the last report."""
         player = self._player
         if player is None or player.dropped == self._reported:
             return
@@ -152,7 +152,7 @@ class SyntheticCamera(ManagedNode):
             else "lower rate or the size"
         )
         self.get_logger().warning(
-            f"{count} of {due:.0f} images were left out in {REPORT_PERIOD_S:.0f} s because the "
+            f"{count} of {due:.0f} images were dropped in {REPORT_PERIOD_S:.0f} s because the "
             f"processor could not keep up; {remedy}"
         )
 

@@ -1,1 +1,1 @@
-"""What `make demo` runs, and what it shows in the end."""
+"""`make demo` and its report."""

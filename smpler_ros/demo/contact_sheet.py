@@ -1,4 +1,4 @@
-"""A video on one page: frames at even distances, each with its time."""
+"""A contact sheet of a video: frames at equal time intervals, with their times."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TimedImage:
     """A frame of a video.
 
     Attributes:
-        time_s: from the video's beginning.
+        time_s: time since the start of the video.
         rgb: (h, w, 3) uint8.
     """
 
@@ -42,7 +42,7 @@ def write_contact_sheet(video: Path, path: Path) -> None:
 
     Args:
         video: the file.
-        path: of the PNG.
+        path: path of the PNG.
 
     Raises:
         ValueError: the video has no frame that can be read.
@@ -54,11 +54,11 @@ def write_contact_sheet(video: Path, path: Path) -> None:
 
 
 def read_evenly(video: Path, count: int) -> list[TimedImage]:
-    """Read frames at even distances, the first and the last among them.
+    """Read frames at equal intervals, including the first and the last.
 
     Args:
         video: the file.
-        count: how many at most; a shorter video gives all of its frames.
+        count: maximum number of frames; a shorter video gives all of its frames.
 
     Raises:
         ValueError: no frame can be read.
@@ -84,7 +84,7 @@ def read_evenly(video: Path, count: int) -> list[TimedImage]:
 
 
 def compose_sheet(frames: Sequence[TimedImage]) -> Image:
-    """Put frames of one size row by row onto a page, with their times below.
+    """Arrange frames of equal size in rows on a page, with their times below.
 
     Args:
         frames: k of them, at least one; (h, w, 3) each.
@@ -110,7 +110,7 @@ def compose_sheet(frames: Sequence[TimedImage]) -> Image:
 
 
 def _write_centred(sheet: Image, text: str, middle_px: int, top_px: int) -> None:
-    """Write a caption whose line begins at a height, centred on a column."""
+    """Draw a caption with its top at a row, centred on a column."""
     thickness = 1
     (width, height), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, thickness)
     place = (middle_px - width // 2, top_px + (CAPTION_PX + height) // 2)

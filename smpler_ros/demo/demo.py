@@ -1,9 +1,9 @@
-"""Show the whole way over real topics: camera, node, recorded bag, evaluation.
+"""The complete demonstration over real topics: camera, node, recorded bag, evaluation.
 
-`python -m smpler_ros.demo` starts the synthetic camera and the node as processes of their own,
-records what they publish, and evaluates the bag against the camera's ground truth. With `--input`
-an image, a folder, a video, a bag or a camera's number takes the synthetic camera's place. It ends
-with a table and with the paths of what it wrote.
+`python -m smpler_ros.demo` starts the synthetic camera and the node as separate processes,
+records their topics, and evaluates the bag against the camera's ground truth. With `--input`
+an image, a folder, a video, a bag or a camera's number replaces the synthetic camera. It prints
+a table and the paths of its outputs.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from smpler_ros.demo.recorder import Recorder
 from smpler_ros.fast_dds import profile_variable
 
 START_TIMEOUT_S = 120.0  # the camera renders its film first
-EMPTY_S = 1.5  # the detector of motion learns the room
+EMPTY_S = 1.5  # for the detector `motion` to learn the background
 LAST_PEOPLE_S = 2.0  # after the input's last image
 FASTDDS_PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 RECORDED, EVALUATED = "recorded", "evaluation"
@@ -46,12 +46,13 @@ TOPICS = {
     TRUTH: "smpler_msgs/msg/SmplPersonArray",
     PEOPLE: "smpler_msgs/msg/SmplPersonArray",
     "/tf": "tf2_msgs/msg/TFMessage",
+    "/tf_static": "tf2_msgs/msg/TFMessage",
 }
 
 
 @contextmanager
 def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a node of this package as a process, and stop it in the end."""
+    """Run a node of this package as a process, and stop it at exit."""
     command = [sys.executable, "-m", module, "--ros-args", *arguments]
     process = subprocess.Popen(command)
     try:
@@ -62,7 +63,7 @@ def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 class DemoRun:
-    """Recorder, playback and the processes that they need."""
+    """Recorder, playback and their processes."""
 
     def __init__(self, writer: BagWriter, source: Source | None) -> None:
         self.recorder = Recorder(writer, TOPICS)
@@ -73,12 +74,12 @@ class DemoRun:
                 self._executor.add_node(node)
 
     def run(self, seconds: float, processes: list[subprocess.Popen[bytes]]) -> None:
-        """Record from the first people on, for some seconds or until the input ends.
+        """Record from the first `people` message on, for some seconds or until the input ends.
 
         Raises:
-            TimeoutError: no people messages came in time.
+            TimeoutError: no `people` messages arrived in time.
             RuntimeError: a node ended.
-            SourceError: the input broke off.
+            SourceError: the input ended with an error.
         """
         deadline = time.monotonic() + START_TIMEOUT_S
         started = over = False
@@ -93,7 +94,7 @@ class DemoRun:
                 over, deadline = True, time.monotonic() + LAST_PEOPLE_S
         if not started:
             raise TimeoutError(
-                f"no people messages came within {START_TIMEOUT_S:.0f} s, expected one an image; "
+                f"no people messages within {START_TIMEOUT_S:.0f} s, expected one per image; "
                 "the node's log is above"
             )
 
@@ -124,7 +125,7 @@ def record(options: argparse.Namespace, source: Source | None, detector: str) ->
 
 
 def evaluate(output: Path, detector: str, truth: str) -> None:
-    """Evaluate the recorded bag, and put the overlays on one page.
+    """Evaluate the recorded bag, and make a contact sheet of the overlays.
 
     Raises:
         RuntimeError: it failed; the reason was printed.
@@ -142,7 +143,7 @@ def evaluate(output: Path, detector: str, truth: str) -> None:
 
 
 def conclude(output: Path, detector: str) -> None:
-    """Print the table, and where everything is."""
+    """Print the table and the paths of the outputs."""
     folder = output / EVALUATED
     summary = json.loads((folder / SUMMARY).read_text())
     paths = {
@@ -155,7 +156,7 @@ def conclude(output: Path, detector: str) -> None:
     live = measure_live(output / RECORDED, f"/{PEOPLE}")
     print(f"\n{format_table(table_rows(live, summary))}\n\n{format_paths(paths)}")
     if not summary["people"]:
-        say(f"nobody was found by the detector {detector}; choose another one with --detector")
+        say(f"the detector {detector} found no people; choose another one with --detector")
 
 
 def show(options: argparse.Namespace, source: Source | None) -> int:
@@ -176,7 +177,7 @@ def show(options: argparse.Namespace, source: Source | None) -> int:
 
 
 def describe_kept(output: Path) -> str:
-    """Return where the results of a broken demonstration are, in a clause."""
+    """Return where the partial results of a failed demonstration are, as a clause."""
     recorded, evaluated = output / RECORDED, output / EVALUATED
     with suppress(SourceError), open_bag(recorded) as bag:
         if bag.topics:
@@ -186,10 +187,10 @@ def describe_kept(output: Path) -> str:
 
 
 def remove_earlier(options: argparse.Namespace) -> None:
-    """Remove what an earlier demonstration wrote.
+    """Remove the outputs of an earlier demonstration.
 
     Raises:
-        ValueError: the input is among it.
+        ValueError: the input is among them.
     """
     folders = [options.output / name for name in (RECORDED, EVALUATED)]
     for folder in folders:
@@ -209,7 +210,7 @@ def set_fast_dds_profile() -> None:
 
 
 def say(sentence: str) -> None:
-    """Print what went wrong."""
+    """Print an error message."""
     print(f"demo: {sentence}", file=sys.stderr)
 
 
@@ -221,7 +222,7 @@ def main() -> int:
         "--output", type=Path, default=Path("runs/demo"), help="results in it are replaced"
     )
     parser.add_argument("--seconds", type=float, default=12.0, help="of a camera")
-    parser.add_argument("--rate", type=float, default=10.0, help="synthetic images a second")
+    parser.add_argument("--rate", type=float, default=10.0, help="synthetic camera's rate, Hz")
     parser.add_argument("--people", type=int, default=2, help="in the synthetic room")
     parser.add_argument("--detector", default="", help="motion, or full_image for an image")
     options = read_arguments(parser, None)

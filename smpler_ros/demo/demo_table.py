@@ -1,4 +1,4 @@
-"""What a demonstration ends with: its figures in one table, and where its files are."""
+"""The demonstration's report: a table of measurements, and the paths of its files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
 from smpler_model.people.metrics import MM_FROM_M
 
 Row = tuple[str, str, str, str]
-"""Title, number, unit and what it means."""
+"""Title, number, unit and meaning."""
 
 _NS_PER_MS = NS_PER_S / 1e3
 _UNKNOWN = "-"
@@ -21,11 +21,11 @@ _UNKNOWN = "-"
 
 @dataclass(frozen=True)
 class LiveFigures:
-    """How messages came while they were recorded.
+    """Rate and latency of recorded messages.
 
     Attributes:
-        rate_hz: of the messages; None where fewer than two came.
-        latency_ms: median time from an image's stamp to its message; None where none came.
+        rate_hz: message rate; None for fewer than two messages.
+        latency_ms: median time from an image's timestamp to its message; None without messages.
     """
 
     rate_hz: float | None
@@ -33,11 +33,11 @@ class LiveFigures:
 
 
 def measure_live(bag: Path, topic: str) -> LiveFigures:
-    """Measure how messages came.
+    """Measure rate and latency of messages.
 
     Args:
         bag: recorded live, with the times of arrival.
-        topic: of messages that bear their images' stamps.
+        topic: topic whose messages have their images' timestamps.
 
     Raises:
         SourceError: the bag cannot be read.
@@ -55,17 +55,17 @@ def measure_live(bag: Path, topic: str) -> LiveFigures:
 
 
 def table_rows(live: LiveFigures, summary: Mapping[str, Any]) -> list[Row]:
-    """Return the table: live figures, who was seen, and errors where the truth is known.
+    """Return the table: live measurements, people, and errors if there is ground truth.
 
     Args:
-        live: of the node.
+        live: live measurements of the node.
         summary: `evaluate_bag`'s, of the recorded images.
     """
     rows = [
         ("people messages", _number(live.rate_hz, 1), "Hz", "live, from the node"),
         ("median latency", _number(live.latency_ms, 0), "ms", "from an image's stamp"),
         ("people seen", str(summary["people"]), "", f"in {summary['frames']} images"),
-        ("tracks", str(summary["tracks"]), "", "ids that were given"),
+        ("tracks", str(summary["tracks"]), "", "assigned ids"),
     ]
     if summary["accuracy"] is None:
         return rows

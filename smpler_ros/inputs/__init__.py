@@ -1,1 +1,1 @@
-"""The topics that the node subscribes."""
+"""The node's subscriptions."""

@@ -1,7 +1,7 @@
-"""Subscriptions that are as reliable as their publishers allow.
+"""Subscriptions that are reliable if their publishers allow it.
 
-A best-effort subscriber hears everybody, and loses messages: a camera's images fill the memory
-that a publisher shares, and what lies there unread, small messages too, is overwritten.
+A best-effort subscriber matches every publisher, but loses messages: a camera's images fill the
+publisher's shared memory, and unread messages in it, small ones too, are overwritten.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from smpler_ros.messages.message_types import Message
 
 
 class FittingSubscription:
-    """Listens best effort, and reliably as soon as every publisher of the topic offers that.
+    """Subscribes best effort, and reliably as soon as all publishers of the topic offer it.
 
-    State is the present subscription; it lasts until `close`.
+    State: the current subscription; it lasts until `close`.
 
     Attributes:
-        topic: its full name.
+        topic: full name of the topic.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class FittingSubscription:
         """Subscribe.
 
         Args:
-            node: that listens.
+            node: subscribing node.
             topic: name, relative to the node's or full.
             kind: class of the messages.
-            store: gets every message.
-            depth: messages that may wait for their turn; the newest ones stay.
+            store: called with every message.
+            depth: queue size; the newest messages are kept.
         """
         self.topic: str = node.resolve_topic_name(topic)
         self._node, self._kind, self._store, self._depth = node, kind, store, depth
@@ -47,7 +47,7 @@ class FittingSubscription:
         self._subscription = self._subscribe()
 
     def adapt(self) -> list[TopicEndpointInfo]:
-        """Look at the publishers and subscribe anew if that is better; return them."""
+        """Check the publishers and resubscribe with better QoS if possible; return them."""
         publishers = self._node.get_publishers_info_by_topic(self.topic)
         reliability = reliability_for(publishers)
         if reliability != self._reliability:
@@ -57,7 +57,7 @@ class FittingSubscription:
         return publishers
 
     def close(self) -> None:
-        """Leave the topic."""
+        """Destroy the subscription."""
         self._node.destroy_subscription(self._subscription)
 
     def _subscribe(self) -> Any:  # noqa: ANN401 (rclpy's subscriptions are generic in the message)

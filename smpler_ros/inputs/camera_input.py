@@ -1,4 +1,4 @@
-"""The topics of one camera: what arrives is stored, what does not arrive is explained."""
+"""One camera's subscriptions: stores messages, and logs why messages are missing."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.message_types import Message, import_message_class
 
 CHECK_PERIOD_S = 0.5
-PARTNER_DEPTH = 5  # one that belongs to an older image may still find it
+PARTNER_DEPTH = 5  # late partners may still match an older image
 CALIBRATION_WAIT_S = 1.0
 DEPTH_WAIT_NS, DETECTIONS_WAIT_NS = 200_000_000, 1_000_000_000
 DEPTH, DETECTIONS = "depth", "detections"
@@ -33,13 +33,13 @@ IMAGE_TYPE, COMPRESSED_TYPE = "sensor_msgs/msg/Image", "sensor_msgs/msg/Compress
 
 @dataclass(frozen=True)
 class InputConfig:
-    """Which topics a camera has.
+    """Topics of a camera.
 
     Attributes:
-        compressed: whether images come on `image/compressed`.
-        depth: whether to wait for `depth`.
-        detections: whether to wait for `detections`.
-        tolerance_s: how far stamps of what belongs together may be apart.
+        compressed: whether to subscribe to `image/compressed`.
+        depth: whether to subscribe to `depth`.
+        detections: whether to subscribe to `detections`.
+        tolerance_s: largest difference between timestamps of paired messages, seconds.
     """
 
     compressed: bool = False
@@ -49,11 +49,11 @@ class InputConfig:
 
     @property
     def image_type(self) -> str:
-        """The images' type, by its name."""
+        """Name of the images' message type."""
         return COMPRESSED_TYPE if self.compressed else IMAGE_TYPE
 
     def partners(self) -> tuple[Partner, ...]:
-        """Return the topics that go with the image."""
+        """Return the topics paired with the image."""
         wanted = (
             (self.depth, Partner(DEPTH, required=False, wait_ns=DEPTH_WAIT_NS)),
             (self.detections, Partner(DETECTIONS, required=True, wait_ns=DETECTIONS_WAIT_NS)),
@@ -62,7 +62,7 @@ class InputConfig:
 
 
 class CameraInput:
-    """Subscribes `image` and `camera_info` in a namespace and hands on every image.
+    """Subscribes to `image` and `camera_info` in a namespace and passes on every image.
 
     Reliability follows the camera: reliable as soon as every publisher of the image offers that,
     because a best-effort subscriber loses most images that are larger than Fast DDS's shared
@@ -78,17 +78,17 @@ class CameraInput:
         store: Callable[[Arrival], None],
         lose: Callable[[], None],
     ) -> None:
-        """Join the topics.
+        """Create the subscriptions.
 
         Args:
-            node: that listens.
-            namespace: of the camera, relative to the node's; empty for the node's own.
-            config: which topics there are.
-            store: gets every image, with what belongs to it.
-            lose: called for every image that is dropped because its detections did not come.
+            node: subscribing node.
+            namespace: namespace of the camera, relative to the node's; empty for the node's own.
+            config: topics to subscribe to.
+            store: called with every image and its partners.
+            lose: called for every image dropped for lack of detections.
 
         Raises:
-            ImportError: `detections` are wanted, and vision_msgs is not installed.
+            ImportError: `detections` are enabled and vision_msgs is not installed.
         """
         self._node = node
         self._config = config
@@ -120,7 +120,7 @@ class CameraInput:
         node.get_logger().info(f"waiting for images on {self._images.topic}")
 
     def close(self) -> None:
-        """Leave the topics."""
+        """Destroy the subscriptions."""
         self._node.destroy_timer(self._timer)
         for subscription in (self._images, self._calibrations, *self._partners.values()):
             subscription.close()
@@ -146,15 +146,16 @@ class CameraInput:
         if not stamp_ns_of(message):
             self._stamp_with_arrival(message)
         self._held = message
-        # The calibration often comes a moment after the first image: people need not jump then.
+        # The calibration often arrives just after the first image: waiting avoids a jump of
+        # people.
         if self._camera_infos.all() or self._has_waited():
             self._release()
 
     def _stamp_with_arrival(self, message: Message) -> None:
-        """Give a time to an image that has none: without, each seems to repeat the last one."""
+        """Stamp an image without a timestamp, which would count as a repeated image."""
         now = self._node.get_clock().now()
         clock, remedy = "the time", ""
-        if now.nanoseconds == 0:  # a simulated clock that nobody has set yet
+        if now.nanoseconds == 0:  # a simulated clock that has not started yet
             now, clock = Clock().now(), "the wall clock's time"
             remedy = ", and publish /clock or leave use_sim_time false"
         message.header.stamp = now.to_msg()
@@ -165,7 +166,7 @@ class CameraInput:
         )
 
     def _has_waited(self) -> bool:
-        """Tell whether images were held back for a calibration long enough."""
+        """Return whether images have waited long enough for a calibration."""
         first_s = self._first_arrival_s
         return first_s is not None and time.monotonic() - first_s >= CALIBRATION_WAIT_S
 
@@ -198,7 +199,7 @@ class CameraInput:
         if news := self._reception.news():
             self._node.get_logger().info(news)
         if self._reception.is_silent():
-            # What belongs to images is not missed before they come.
+            # Partners are not reported as missing before images arrive.
             self._last_fit_s = dict.fromkeys(self._last_fit_s, now)
             compressed = compressed_topic(self._images.topic)
             self._node.get_logger().warning(
@@ -213,7 +214,7 @@ class CameraInput:
             self._check_partner(name, subscription, now)
 
     def _check_partner(self, name: str, subscription: FittingSubscription, now: float) -> None:
-        """Say why images go without something that belongs to them."""
+        """Log why images lack a partner."""
         publishers = subscription.adapt()
         share = self._shares[name]
         if share.changed():
@@ -247,7 +248,7 @@ class CameraInput:
 
 
 def compressed_topic(image: str) -> str:
-    """Return where image_transport publishes a topic's images compressed."""
+    """Return the topic of image_transport's compressed images."""
     return f"{image}/compressed"
 
 

@@ -1,4 +1,4 @@
-"""Why nothing arrives on a topic, in a sentence."""
+"""Messages that explain why a topic is silent."""
 
 from collections.abc import Sequence
 
@@ -13,28 +13,28 @@ def explain_silence(
     publishers: Sequence[TopicEndpointInfo],
     elsewhere: str | None = None,
 ) -> str:
-    """Return a sentence on why no images may arrive, with the publishers, their types and QoS.
+    """Return the likely reason for missing images, with the publishers, their types and QoS.
 
     Args:
         topic: where images are expected.
-        expected: their type, such as `sensor_msgs/msg/Image`.
-        publishers: on the topic.
-        elsewhere: topic of the same images, compressed, if it is published.
+        expected: expected message type, such as `sensor_msgs/msg/Image`.
+        publishers: publishers on the topic.
+        elsewhere: topic of the same images, compressed, if published.
     """
     silent = f"no image on {topic} for {SILENCE_S:.0f} s"
     if not publishers and elsewhere is not None:
         return (
-            f"{silent} and nobody publishes it, but {elsewhere} is published: set image_transport "
+            f"{silent} and it has no publisher, but {elsewhere} has one: set image_transport "
             "to compressed"
         )
     if not publishers:
         return (
-            f"{silent} and nobody publishes it: start the camera, or name its topic "
+            f"{silent} and it has no publisher: start the camera, or remap the topic "
             f"({_how_to_name('image')})"
         )
     remedy = "check that the camera is running"
     if any(publisher.topic_type != expected for publisher in publishers):
-        remedy = f"expected {expected}; publish that, or set image_transport"
+        remedy = f"expected {expected}; publish that type, or set image_transport"
     return f"{silent} although it is published by {describe_publishers(publishers)}: {remedy}"
 
 
@@ -47,25 +47,27 @@ def explain_missing_partner(
     consequence: str,
     gap_s: float | None,
 ) -> str:
-    """Return a sentence on why images may go without what belongs to them.
+    """Return the likely reason why images lack a paired input.
 
     Args:
-        name: of what belongs to them, `depth` for instance.
+        name: name of the paired input, for instance `depth`.
         topic: where it is expected.
-        expected: its type.
-        publishers: on the topic.
-        consequence: what happens to these images.
-        gap_s: how far the stamp of the last one that came is from that of an image that waits,
-            negative if it is older than all of these; None if none came.
+        expected: expected message type.
+        publishers: publishers on the topic.
+        consequence: effect on these images.
+        gap_s: difference between the timestamps of the last received one and a waiting image,
+            negative if it is older than all of these; None if none was received.
     """
-    silent = f"no {name} on {topic} fitted an image for {SILENCE_S:.0f} s, {consequence}"
+    silent = f"no {name} on {topic} matched an image for {SILENCE_S:.0f} s, {consequence}"
     if not publishers:
         return (
-            f"{silent}: nobody publishes it; start its publisher, or name its topic "
-            f"({_how_to_name(name)})"
+            f"{silent}: it has no publisher; start one, or remap the topic ({_how_to_name(name)})"
         )
     if any(publisher.topic_type != expected for publisher in publishers):
-        return f"{silent}: expected {expected} of {describe_publishers(publishers)}; publish that"
+        return (
+            f"{silent}: expected {expected} of {describe_publishers(publishers)}; "
+            "publish that type"
+        )
     if gap_s is None:
         return (
             f"{silent}: {describe_publishers(publishers)} publishes nothing; check that it runs "
@@ -73,8 +75,8 @@ def explain_missing_partner(
         )
     if gap_s < 0:
         return (
-            f"{silent}: the last one is {-gap_s:.3f} s older than the oldest image that still "
-            "waits; make its publisher quicker or lower the images' rate, and give it the stamp "
+            f"{silent}: the last one is {-gap_s:.3f} s older than the oldest waiting image; "
+            "make its publisher faster or lower the images' rate, and give it the stamp "
             "of its image"
         )
     return (
@@ -93,7 +95,7 @@ def describe_publishers(publishers: Sequence[TopicEndpointInfo]) -> str:
 
 
 def _how_to_name(topic: str) -> str:
-    """Return how a topic is named to the launch files and to the node's program."""
+    """Return how to remap a topic with the launch files and with ros2 run."""
     return (
         f"{topic}:=/your/topic with ros2 launch, --ros-args -r {topic}:=/your/topic with ros2 run"
     )

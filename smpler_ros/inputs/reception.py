@@ -1,4 +1,4 @@
-"""What is said of the images of a topic while they come, once each time that something changes."""
+"""Log messages about the arrival of a topic's images, one per change."""
 
 import time
 from collections import deque
@@ -8,22 +8,22 @@ SILENCE_S = 5.0
 SHARE_S = 5.0
 LEAST_SHARE = 0.5
 
-_RATE_S = 2.0  # images are counted for so long before their rate is told
-_LEAST_JUDGED = 5  # images that must have come before their share is judged
+_RATE_S = 2.0  # how long images are counted before their rate is logged
+_LEAST_JUDGED = 5  # images needed before their share is judged
 
 
 class Reception:
-    """Tells when images begin, stop and are back. State is when they came last.
+    """Detects when images start, stop and are back. State: the last time of arrival.
 
     Attributes:
-        has_begun: whether any has come.
+        has_begun: whether any image has arrived.
     """
 
     def __init__(self, topic: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin.
 
         Args:
-            topic: of the images.
+            topic: topic of the images.
             clock: seconds.
         """
         self._topic, self._clock = topic, clock
@@ -34,7 +34,7 @@ class Reception:
         self._is_silent = False
 
     def take(self, width: int, height: int) -> None:
-        """Note an image of a size, pixels; 0 where that is not known."""
+        """Record an image of a size, pixels; 0 if unknown."""
         self._last_s = self._said_s = self._clock()
         if self._since_s is None or self._is_silent:
             self._since_s, self._count = self._last_s, -1  # the first begins the time
@@ -42,7 +42,7 @@ class Reception:
         self._size = f", {width}x{height}" if width and height else ""
 
     def is_silent(self) -> bool:
-        """Tell whether nothing has come for so long that it should be said again."""
+        """Return whether the silence has lasted long enough for another warning."""
         now = self._clock()
         if now - self._said_s <= SILENCE_S:
             return False
@@ -50,7 +50,7 @@ class Reception:
         return True
 
     def news(self) -> str:
-        """Return what to say of images that come; empty where nothing is new."""
+        """Return what to log about arriving images; empty if nothing changed."""
         if self._is_silent and self._last_s == self._said_s:
             self._is_silent = False
             if self.has_begun:
@@ -64,7 +64,7 @@ class Reception:
 
 
 class Share:
-    """The share of the last images that something came with, and whether it got low or well."""
+    """The share of the last images that had a partner, and whether it became low or recovered."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -73,20 +73,20 @@ class Share:
         self.is_low = False
 
     def take(self, *, fits: bool) -> None:
-        """Note an image."""
+        """Record an image."""
         now = self._clock()
         self._fits.append((now, fits))
         while self._fits[0][0] < now - SHARE_S:
             self._fits.popleft()
 
     def counts(self) -> tuple[int, int]:
-        """Return how many of the last images had it, and how many these were."""
+        """Return how many of the last images had the partner, and the number of these images."""
         return sum(fits for _, fits in self._fits), len(self._fits)
 
     def changed(self) -> bool:
-        """Tell whether it has become low, or is no longer, since the last call.
+        """Return whether the share became low, or recovered, since the last call.
 
-        Where no image has it, it is as it was: that has other reasons; see `miss`.
+        If no image has the partner, nothing changes: that has other reasons; see `miss`.
         """
         having, images = self.counts()
         now = self._clock()
@@ -99,5 +99,5 @@ class Share:
         return is_low != was_low
 
     def miss(self) -> None:
-        """Note that it was said that no image has it: the next change is that it is back."""
+        """Record that a complete absence was logged: the next change is the recovery."""
         self.is_low = True

@@ -1,4 +1,4 @@
-"""Images and what belongs to them, put together by their stamps."""
+"""Pairing of images with other messages by timestamp."""
 
 import time
 from collections import deque
@@ -15,19 +15,19 @@ from smpler_model.cameras.stamp_matching import partner_of
 Item = TypeVar("Item")
 Found = dict[str, Item | None]
 
-ALONE_AFTER_S = 1.0  # an image that no other follows goes on without what is not required
-_TRUSTED = 10  # partners that come in time until they are waited for as long as they may take
-_USUAL_STEPS = 16  # stamps whose steps tell when the next image is expected
+ALONE_AFTER_S = 1.0  # an image that no other follows is passed on without optional partners
+_TRUSTED = 10  # timely partners until images wait for the full time again
+_USUAL_STEPS = 16  # stamps whose intervals predict the next image
 
 
 @dataclass(frozen=True)
 class Partner:
-    """A topic that goes with the image.
+    """A topic paired with the image.
 
     Attributes:
-        name: of the topic.
-        required: an image without it is dropped; otherwise the image goes on alone.
-        wait_ns: how much older than the newest image one that waits for it may be.
+        name: name of the topic.
+        required: whether an image without it is dropped; otherwise it is passed on alone.
+        wait_ns: how long an image waits for it, measured by the newest image's timestamp.
     """
 
     name: str
@@ -44,7 +44,7 @@ class _Image(Generic[Item]):
 
 @dataclass
 class _Waiting(Generic[Item]):
-    """A partner that has come, and the stamp of the image that it went with, if one came."""
+    """A received partner, and the timestamp of the image it was paired with, if any."""
 
     stamp_ns: int
     item: Item
@@ -52,22 +52,22 @@ class _Waiting(Generic[Item]):
 
 
 class Pairing(Generic[Item]):
-    """Hands on each image with its partners, in the order of the images.
+    """Passes on each image with its partners, in the order of the images.
 
     A partner belongs to the image whose stamp is the nearest to its own, and only to that (see
     `partner_of`, which reading a bag calls, too): of images closer together than the tolerance
-    each gets its own. Where the next image or the next partner is expected to fit better, that is
-    waited for. An image whose partners are all there takes those before it along, as partners
-    come in the order of their stamps.
+    each gets its own. If the next image or the next partner is expected to match better, the
+    pairing waits for it. A complete image releases those before it, as partners
+    arrive in the order of their timestamps.
 
-    What is not required is waited for as long as its wait allows, until one image has waited for
-    it in vain: then images go on at once until one comes again, and as soon as the next image is
-    there until several have come. Images would otherwise be late, and come in bursts, for depth
-    that is lost on its way.
+    Images wait for an optional partner for at most its `wait_ns`, until one has waited in vain:
+    then images are passed on at once until a partner arrives again, and as soon as the next image
+    is there until several have arrived. Otherwise images would be late and come in bursts when
+    depth is lost in transport.
 
-    State are the images that wait, the partners that may still fit one, how many of these came
-    since an image waited in vain, and the last stamps. Stamps that go back by more than
-    `rewind_ns` are those of a clock that was set back: what waits is of the time before.
+    State: the waiting images, the partners that may still match one, how many of these arrived
+    since an image waited in vain, and the last timestamps. Timestamps that go back by more than
+    `rewind_ns` mean that the clock was set back: whatever waits is released or dropped.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class Pairing(Generic[Item]):
         """Prepare.
 
         Args:
-            partners: of the image; without any, images go on at once.
-            tolerance_ns: how far stamps may be apart.
-            emit: gets an image, and every partner by name, None for one that did not come.
-            lose: gets an image whose required partners did not all come, and those that did.
-            depth: how many images and partners wait at most.
-            rewind_ns: how far stamps go back when the clock was set back.
-            clock: for `release`, seconds.
+            partners: partners of the image; without any, images go on at once.
+            tolerance_ns: largest difference between paired timestamps.
+            emit: called with an image, and every partner by name, None for a missing one.
+            lose: called with an image that lacks a required partner, and its other partners.
+            depth: maximum number of waiting images and partners.
+            rewind_ns: a larger step back in time means that the clock was set back.
+            clock: clock for `release`, seconds.
         """
         self._partners = partners
         self._tolerance_ns, self._rewind_ns = tolerance_ns, rewind_ns
@@ -103,7 +103,7 @@ class Pairing(Generic[Item]):
         }
         self._in_time = {partner.name: _TRUSTED for partner in partners}
         self._images: deque[_Image[Item]] = deque()
-        self._past_ns: deque[int] = deque(maxlen=depth)  # of images that have gone
+        self._past_ns: deque[int] = deque(maxlen=depth)  # of images passed on
         self._waiting: dict[str, deque[_Waiting[Item]]] = {
             partner.name: deque(maxlen=depth) for partner in partners
         }
@@ -122,7 +122,7 @@ class Pairing(Generic[Item]):
                 waiting.popleft()
 
     def add_partner(self, name: str, stamp_ns: int, item: Item) -> None:
-        """Take what belongs to an image of about the same stamp, earlier or later."""
+        """Take a partner of an image with about the same timestamp, earlier or later."""
         self._came_ns[name].append(stamp_ns)
         self._waiting[name].append(_Waiting(stamp_ns, item))
         wait_ns = next(partner.wait_ns for partner in self._partners if partner.name == name)
@@ -131,7 +131,7 @@ class Pairing(Generic[Item]):
         self._advance()
 
     def release(self) -> None:
-        """Hand on images that wait for what is not required and that no other image follows."""
+        """Pass on images that wait for optional partners and that no other image follows."""
         due_s = self._clock() - ALONE_AFTER_S
         while self._images and self._images[0].arrival_s <= due_s:
             if not self._is_whole(self._find(self._images[0])):
@@ -139,7 +139,7 @@ class Pairing(Generic[Item]):
             self._let_go(1)
 
     def gap_ns(self, name: str) -> int | None:
-        """Return how far the last partner's stamp is from that of the nearest image.
+        """Return the difference between the timestamps of the last partner and the nearest image.
 
         Returns:
             Negative if its image has gone, or was before all that are remembered: how much older
@@ -158,7 +158,7 @@ class Pairing(Generic[Item]):
         return abs(nearest_ns - stamp_ns)
 
     def _forget(self, later_than_ns: int) -> None:
-        """Hand on or lose what waits, and drop the partners of the time before a clock's jump."""
+        """Release or drop waiting images, and drop partners from before the clock was set back."""
         self._let_go(len(self._images))
         for name, waiting in self._waiting.items():
             kept = [each for each in waiting if each.stamp_ns <= later_than_ns]
@@ -169,7 +169,7 @@ class Pairing(Generic[Item]):
         self._newest_ns = None
 
     def _advance(self) -> None:
-        """Hand on images from the oldest, as far as it is decided what belongs to them."""
+        """Pass on images from the oldest on, as far as their partners are decided."""
         index = 0
         while index < len(self._images):
             if self._is_decided(index):
@@ -179,7 +179,7 @@ class Pairing(Generic[Item]):
                 index += 1
 
     def _is_decided(self, index: int) -> bool:
-        """Tell whether nothing that may still come would change what belongs to an image."""
+        """Return whether later messages can no longer change an image's partners."""
         found = self._find(self._images[index])
         for partner in self._partners:
             mine = found[partner.name]
@@ -195,7 +195,7 @@ class Pairing(Generic[Item]):
         return True
 
     def _is_awaited(self, partner: Partner, index: int) -> bool:
-        """Tell whether a partner that is not required may still come for an image."""
+        """Return whether an optional partner may still arrive for an image."""
         stamp_ns, newest_ns = self._images[index].stamp_ns, self._newest_ns
         came_ns = self._came_ns[partner.name]
         if came_ns and came_ns[-1] > stamp_ns + self._tolerance_ns:
@@ -206,23 +206,23 @@ class Pairing(Generic[Item]):
         return newest_ns is None or newest_ns - stamp_ns <= partner.wait_ns
 
     def _may_fit_the_next_image(self, partner_ns: int, index: int) -> bool:
-        """Tell whether the next image, which has not come, is expected nearer to a partner."""
+        """Return whether the next image, not yet received, is expected nearer to a partner."""
         after_ns = partner_ns - self._images[index].stamp_ns
         is_last = index == len(self._images) - 1
         return is_last and 2 * after_ns > _usual_step_ns(self._images_ns())
 
     def _may_be_farther(self, mine: _Waiting[Item], partner: Partner, index: int) -> bool:
-        """Tell whether the next partner, which has not come, is expected nearer to an image."""
+        """Return whether the next partner, not yet received, is expected nearer to an image."""
         before_ns = self._images[index].stamp_ns - mine.stamp_ns
         is_last = mine is self._waiting[partner.name][-1]
         return is_last and 2 * before_ns > _usual_step_ns(self._came_ns[partner.name])
 
     def _images_ns(self) -> list[int]:
-        """Return the stamps of all images that are remembered."""
+        """Return the timestamps of all remembered images."""
         return [*self._past_ns, *(image.stamp_ns for image in self._images)]
 
     def _count_late(self) -> int:
-        """Return how many images from the oldest on have waited too long for what is required."""
+        """Return how many of the oldest images have waited too long for required partners."""
         waits_ns = [partner.wait_ns for partner in self._partners if partner.required]
         if not waits_ns or self._newest_ns is None:
             return 0
@@ -230,7 +230,7 @@ class Pairing(Generic[Item]):
         return sum(image.stamp_ns < oldest_ns for image in self._images)
 
     def _let_go(self, count: int) -> None:
-        """Hand on the first images with what has come, or lose those that lack what they need."""
+        """Pass on the first images with their partners, or drop those that lack required ones."""
         for _ in range(count):
             image = self._images[0]
             found = self._find(image)
@@ -244,7 +244,7 @@ class Pairing(Generic[Item]):
             (self._emit if self._is_whole(found) else self._lose)(image.item, items)
 
     def _note_waits(self, image: _Image[Item], found: dict[str, _Waiting[Item] | None]) -> None:
-        """Trust a partner no more for which an image has waited as long as it may."""
+        """Stop waiting for a partner for which an image has waited in vain."""
         for partner in self._partners:
             waited_ns = (self._newest_ns or 0) - image.stamp_ns
             was_alone = self._clock() - image.arrival_s >= ALONE_AFTER_S
@@ -269,7 +269,7 @@ class Pairing(Generic[Item]):
 
 
 def _usual_step_ns(stamps_ns: Iterable[int]) -> float:
-    """Return the usual time between stamps, infinite where there are not two yet."""
+    """Return the typical interval between timestamps; infinite for fewer than two."""
     last_ns = list(stamps_ns)[-_USUAL_STEPS:]
     steps_ns = [b - a for a, b in pairwise(last_ns) if b > a]
     return median(steps_ns) if steps_ns else inf

@@ -1,7 +1,7 @@
-"""Timers on a clock that nobody sets.
+"""Timers on a steady clock.
 
-A node's own clock may be a simulated one that stands still, and the system's may be set back: a
-timer on either would then wait for ever, or for as long as that was.
+A node's own clock may be a paused simulated one, and the system's may be set back: a timer on
+either would then wait for ever, or for that long.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,6 @@ from rclpy.timer import Timer
 
 
 def create_steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> Timer:
-    """Return a timer of a node that calls once a period, seconds."""
+    """Return a node's timer with a period, seconds."""
     steady = Clock(clock_type=ClockType.STEADY_TIME)
     return node.create_timer(period_s, callback, clock=steady)

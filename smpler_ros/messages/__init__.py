@@ -1,1 +1,1 @@
-"""Messages from results and back, without ROS."""
+"""Conversion of results to messages and back, without ROS."""

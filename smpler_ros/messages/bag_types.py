@@ -13,7 +13,7 @@ from rosbags.typesys.store import Typestore
 from smpler_ros.messages.message_types import MESSAGE_NAMES, Constructor, Message, MessageTypes
 
 Default: TypeAlias = Any
-"""The value of a field that nobody sets."""
+"""Default value of a field."""
 
 _PACKAGE = "smpler_msgs"
 _BYTES = ("byte", "char", "octet")
@@ -30,7 +30,7 @@ def message_types_from_rosbags(store: Typestore) -> MessageTypes:
 
 
 def register_smpler_msgs(store: Typestore) -> None:
-    """Teach a typestore the messages of `smpler_msgs` that it does not know.
+    """Register the messages of `smpler_msgs` in a typestore that lacks them.
 
     Raises:
         FileNotFoundError: the definitions are neither beside this package nor installed.
@@ -46,7 +46,7 @@ def bag_constructor(store: Typestore, name: str) -> Constructor:
 
     Args:
         store: the typestore.
-        name: of the message, as `std_msgs/msg/Header`.
+        name: name of the message type, such as `std_msgs/msg/Header`.
     """
     kind = store.types[name]
     makers = {field: _maker(store, node) for field, node in store.fielddefs[name][1]}
@@ -59,7 +59,7 @@ def bag_constructor(store: Typestore, name: str) -> Constructor:
 
 
 def _maker(store: Typestore, node: Any) -> Callable[[], Default]:  # noqa: ANN401
-    """Return what makes the default value of a field that rosbags describes by `node`."""
+    """Return the factory of a field's default value; `node` is rosbags' description of it."""
     kind, description = node
     if kind == Nodetype.NAME:
         return bag_constructor(store, description)
@@ -76,7 +76,7 @@ def _maker(store: Typestore, node: Any) -> Callable[[], Default]:  # noqa: ANN40
 
 
 def _definitions_folder() -> Path:
-    """Return where the definitions lie: in the source tree, or where colcon installed them."""
+    """Return the folder of the definitions: in the source tree, or as installed by colcon."""
     prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
     folders = [
         Path(__file__).parents[2] / _PACKAGE / "msg",

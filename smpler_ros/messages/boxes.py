@@ -11,17 +11,17 @@ from smpler_model.detectors.detector import Detections, detections_from
 from smpler_ros.messages.message_types import Message
 
 PATIENCE_S = 5.0
-"""How long boxes may come without any of a person before that is said."""
+"""Time without any box of a person after which a warning is logged."""
 
-_BEYOND = 0.1  # of the image's size: detectors draw boxes a little over its borders
+_BEYOND = 0.1  # of the image's size: detectors' boxes may slightly exceed its borders
 _MOST_LABELS, _MOST_LETTERS = 10, 30
 
 
 class BoxReader:
-    """Reads the boxes of one camera. State is what has been said, and which labels came.
+    """Reads the boxes of one camera. State: the logged warnings, and the labels seen.
 
     Attributes:
-        left_out: boxes so far that are none: not finite, or without an area.
+        left_out: number of invalid boxes so far: not finite, or without an area.
     """
 
     def __init__(
@@ -33,14 +33,14 @@ class BoxReader:
         """Prepare.
 
         Args:
-            labels: of people, whatever their case and the spaces around them.
-            say: gets each sentence once.
+            labels: class labels of people, compared without case and surrounding spaces.
+            say: called once with each warning.
             clock: seconds.
         """
         self.left_out = 0
         self._labels = {_plain(label) for label in labels}
         self._say, self._clock = say, clock
-        self._seen: dict[str, None] = {}  # in the order in which they came
+        self._seen: dict[str, None] = {}  # in order of arrival
         self._first_s: float | None = None
         self._has_people = False
         self._said: set[str] = set()
@@ -53,7 +53,7 @@ class BoxReader:
 
         Args:
             message: boxes by centre and size, pixels of the image.
-            image_size: width and height of it.
+            image_size: width and height of the image, pixels.
         """
         boxes, scores = [], []
         for detection in message.detections:
@@ -78,7 +78,7 @@ class BoxReader:
     def _keep_sound(
         self, boxes_xyxy: NDArray[np.float64], scores: NDArray[np.float64]
     ) -> Detections:
-        """Leave out and count boxes that are not finite or have no area."""
+        """Drop and count boxes that are not finite or have no area."""
         have_area = (boxes_xyxy[:, 2:] > boxes_xyxy[:, :2]).all(1)
         sound = np.isfinite(boxes_xyxy).all(1) & have_area & np.isfinite(scores)
         lost = len(scores) - int(sound.sum())
@@ -87,13 +87,13 @@ class BoxReader:
             self._say_once(
                 "soundness",
                 "boxes of people must be finite and have an area, got one of "
-                f"{_format(boxes_xyxy[~sound][0])}: such boxes are left out and counted; correct "
-                "what sends detections",
+                f"{_format(boxes_xyxy[~sound][0])}: such boxes are dropped and counted; fix the "
+                "publisher of detections",
             )
         return detections_from(boxes_xyxy[sound], scores[sound])
 
     def _check_labels(self, people: Detections) -> None:
-        """Say it where other labels come for a while and never a person's."""
+        """Warn if other labels arrive for a while but never a person's."""
         self._has_people = self._has_people or len(people) > 0
         if self._has_people or not self._seen:
             return

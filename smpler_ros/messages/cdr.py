@@ -1,8 +1,8 @@
-"""Marker arrays as CDR bytes, with the points put in by NumPy.
+"""Marker arrays as CDR bytes, with the points inserted by NumPy.
 
-A mesh is 41,328 points, and rclpy wants an object for each; `benchmarks/markers.py` measures what
-that costs. Here, the message is serialised with one point in each marker by the classes of the
-message, so that the layout is theirs, and the true points then take the place of that one. A point
+A mesh has 41,328 points, and rclpy needs an object for each; `benchmarks/markers.py` measures the
+cost. Here, the message classes serialise the message with one point in each marker, so that they
+define the layout, and the actual points then replace that one. A point
 is 24 bytes, a multiple of CDR's largest alignment (8, in the encoding that ROS 2 uses), so nothing
 behind it shifts against its alignment.
 
@@ -27,7 +27,7 @@ _ALIGNMENT = 8
 
 @dataclass(frozen=True)
 class PointMarker:
-    """A marker and the points that go into it.
+    """A marker and its points.
 
     Attributes:
         message: a `visualization_msgs/Marker` without points.
@@ -49,7 +49,7 @@ def serialize_markers(types: MessageTypes, markers: Sequence[PointMarker]) -> by
         markers: the markers in their order. Their messages are given one point, and keep it.
 
     Raises:
-        ValueError: the classes serialise in a way that is not understood.
+        ValueError: the classes serialise in an unknown layout.
     """
     marks = _distinct_points(len(markers))
     for marker, mark in zip(markers, marks, strict=True):
@@ -81,7 +81,7 @@ def _distinct_points(n: int) -> list[tuple[float, float, float]]:
 def _find_sequence(
     template: bytes, start: int, mark: tuple[float, float, float]
 ) -> tuple[int, int]:
-    """Return where a sequence that holds one known point begins and ends."""
+    """Return where a sequence with one known point begins and ends."""
     point = template.find(_POINT.pack(*mark), start)
     if point < 0 or (point - len(_ENCAPSULATION)) % _ALIGNMENT:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Messages from results, and results from messages. Message classes are passed in, not imported.
+"""Conversion between results and messages. Message classes are passed in, not imported.
 
 The node passes rclpy's classes and the bag writer those of `rosbags`, so both share this module
 and it needs no ROS installation. Images, calibration and depth are read by
@@ -41,16 +41,16 @@ def person_array_message(
         types: the message classes.
         header: the image's.
         model: name of the model.
-        result: what was found in the image.
-        vertices: whether to send the meshes.
+        result: the image's result.
+        vertices: whether to include the meshes.
 
     Raises:
-        ValueError: meshes are wanted but were not computed.
+        ValueError: meshes are requested but were not computed.
     """
     people = result.people
     if vertices and people.vertices_m is None:
         raise ValueError(
-            "people must have meshes to send them, got none; process the frame with mesh=True"
+            "people must have meshes to publish them, got none; process the frame with mesh=True"
         )
     columns = _columns(types, people, vertices=vertices)
     rows = zip(*columns.values(), strict=True)
@@ -62,11 +62,11 @@ def person_array_message(
 
 
 def people_from_message(message: Message) -> People:
-    """Return the people in a `smpler_msgs/SmplPersonArray`: of a bag, or the ground truth.
+    """Return the people in a `smpler_msgs/SmplPersonArray`: results or ground truth in a bag.
 
     The message holds single precision except for the translation and its covariance, and neither
-    the camera nor the timings of the result; its stamp and frame are in its header. People without
-    a mesh leave everybody without one.
+    the camera nor the timings of the result; its stamp and frame are in its header. If one person
+    lacks a mesh, all people have none.
     """
     people = message.people
     n = len(people)
@@ -96,7 +96,7 @@ def people_from_message(message: Message) -> People:
 def transforms_message(
     types: MessageTypes, header: Message, people: People, prefix: str = ""
 ) -> Message:
-    """Return a `tf2_msgs/TFMessage` with the 24 joints of everybody.
+    """Return a `tf2_msgs/TFMessage` with the 24 joints of all people.
 
     Frames are `<prefix>person_<id>/<joint>` in SMPL's kinematic tree; the pelvis is a child of the
     image's frame. Walking up the tree from a joint gives its position in `people.joints_m`.
@@ -104,8 +104,8 @@ def transforms_message(
     Args:
         types: the message classes.
         header: the image's.
-        people: who was found.
-        prefix: of all frame names.
+        people: the people found.
+        prefix: prefix of all frame names.
     """
     translations, rotations = parent_from_joint(people)
     quaternions = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat()
@@ -127,7 +127,7 @@ def transforms_message(
 
 
 def is_joint_frame(name: str) -> bool:
-    """Tell whether `transforms_message` gives frames such names, with whatever prefix."""
+    """Return whether a frame name is one of `transforms_message`, with any prefix."""
     return _JOINT_FRAME.fullmatch(name) is not None
 
 
@@ -155,7 +155,7 @@ def camera_from_joint(rotations: Floats) -> Floats:
         (n, 24, 3, 3) each joint's in the optical frame.
     """
     above = np.array([_JOINTS if parent < 0 else parent for parent in SMPL_PARENTS] + [_JOINTS])
-    # One more joint, which never turns, stands above the pelvis. Each round doubles the levels.
+    # A fixed root joint is added above the pelvis. Each round doubles the levels.
     chain = np.concatenate(
         [rotations, np.broadcast_to(np.eye(3), (len(rotations), 1, 3, 3))], axis=1
     )
@@ -163,6 +163,36 @@ def camera_from_joint(rotations: Floats) -> Floats:
         chain = chain[:, above] @ chain
         above = above[above]
     return chain[:, :_JOINTS]
+
+
+def frame_prefix(given: str, namespace: str = "") -> str:
+    """Return what goes before the names of frames: `a/` of `a`, and nothing of `/`.
+
+    Args:
+        given: by the user.
+        namespace: of the node, which stands in where nothing is given, so that nodes in several
+            namespaces do not publish the same frames.
+    """
+    prefix = (given or namespace).strip("/")
+    return f"{prefix}/" if prefix else ""
+
+
+def transform_message(
+    types: MessageTypes, header: Message, child: str, parent_from_child: Floats
+) -> Message:
+    """Return a `geometry_msgs/TransformStamped`.
+
+    Args:
+        types: the message classes.
+        header: with the frame of the parent.
+        child: its frame.
+        parent_from_child: (4, 4), metres.
+    """
+    message = types.transform_stamped(header=header)
+    message.child_frame_id = child
+    turn = Rotation.from_matrix(parent_from_child[:3, :3]).as_quat()
+    set_transform(message.transform, [*parent_from_child[:3, 3].tolist(), *turn.tolist()])
+    return message
 
 
 def set_transform(transform: Message, numbers: list[float]) -> None:

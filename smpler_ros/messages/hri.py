@@ -1,11 +1,11 @@
-"""People as REP 155 (ROS4HRI) describes bodies, for those who have `hri_msgs`.
+"""People as bodies of REP 155 (ROS4HRI), if `hri_msgs` is installed.
 
 Topics: `/humans/bodies/tracked` (`IdsList`), and for every body `/humans/bodies/<id>/roi`
 (`NormalizedRegionOfInterest2D`) and `/humans/bodies/<id>/skeleton2d` (`Skeleton2D`). Frames:
 `body_<id>`. Message classes are passed in.
 
-Differs: the image of a body (`cropped`) is not sent, and neither are its joint states, because the
-REP's angles about fixed axes do not hold SMPL's.
+Differences: the image of a body (`cropped`) and its joint states are not published; the REP's
+angles about fixed axes cannot represent SMPL's rotations.
 """
 
 import re
@@ -63,7 +63,7 @@ def hri_types(find: Callable[[str], Constructor]) -> HriTypes:
 
 
 def body_ids(people: People) -> list[str]:
-    """Return the REP's ids, which name topics and therefore begin with a letter."""
+    """Return ids for the REP, which begin with a letter because they are parts of topic names."""
     return [f"p{id_}" for id_ in people.ids.tolist()]
 
 
@@ -75,7 +75,7 @@ def tracked_message(hri: HriTypes, header: Message, people: People) -> Message:
 def region_messages(
     hri: HriTypes, header: Message, people: People, camera: Camera
 ) -> list[Message]:
-    """Return everybody's `hri_msgs/NormalizedRegionOfInterest2D`, in the order of `people`."""
+    """Return an `hri_msgs/NormalizedRegionOfInterest2D` per person, in the order of `people`."""
     corners = _normalize(people.boxes_xyxy.reshape(-1, 2, 2), camera).clip(0, 1)
     boxes = corners.reshape(-1, 4).tolist()
     return [
@@ -87,10 +87,10 @@ def region_messages(
 def skeleton_messages(
     hri: HriTypes, header: Message, people: People, camera: Camera
 ) -> list[Message]:
-    """Return everybody's `hri_msgs/Skeleton2D`, in the order of `people`.
+    """Return an `hri_msgs/Skeleton2D` per person, in the order of `people`.
 
-    Points that are not known (nose, eyes and ears), behind the camera or outside the image have
-    the confidence 0; the others have that of the person.
+    Points that are unknown (nose, eyes and ears), behind the camera or outside the image have
+    confidence 0; the others have that of the person.
     """
     rows = [SMPL_JOINTS.index(joint or "head") for joint in SKELETON_JOINTS]
     known = np.array([joint is not None for joint in SKELETON_JOINTS])
@@ -126,10 +126,10 @@ def body_transforms(types: MessageTypes, header: Message, people: People) -> Mes
 
 
 def is_body_frame(name: str) -> bool:
-    """Tell whether `body_transforms` gives frames such names."""
+    """Return whether a frame name is one of `body_transforms`."""
     return _BODY_FRAME.fullmatch(name) is not None
 
 
 def _normalize(pixels: Floats, camera: Camera) -> Floats:
-    """Return pixels (..., 2) as parts of the image's width and height, from its outer corner."""
+    """Return pixels (..., 2) as fractions of the image's size, from its outer corner."""
     return (pixels + 0.5) / (camera.width, camera.height)

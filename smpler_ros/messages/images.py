@@ -7,7 +7,7 @@ from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.encodings import DEFAULT_JPEG_QUALITY, Rgb, encode_jpeg
 from smpler_ros.messages.message_types import Message, MessageTypes
 
-_NO_LENS = "plumb_bob"  # image_geometry knows no empty name
+_NO_LENS = "plumb_bob"  # image_geometry rejects an empty name
 
 
 def image_message(types: MessageTypes, header: Message, rgb: Rgb) -> Message:
@@ -17,7 +17,7 @@ def image_message(types: MessageTypes, header: Message, rgb: Rgb) -> Message:
 
 
 def depth_message(types: MessageTypes, header: Message, depth_m: NDArray[np.float32]) -> Message:
-    """Return (h, w) metres as `sensor_msgs/Image` in 32FC1; NaN where nothing was measured."""
+    """Return (h, w) metres as `sensor_msgs/Image` in 32FC1; NaN for missing measurements."""
     height, width = depth_m.shape
     return _raw(types, header, "32FC1", (height, width), depth_m.astype("<f4").view(np.uint8))
 
@@ -32,7 +32,7 @@ def jpeg_message(
 
 
 def camera_info_message(types: MessageTypes, header: Message, camera: Camera) -> Message:
-    """Return the `sensor_msgs/CameraInfo` of a camera; all zeros where it is not calibrated."""
+    """Return the `sensor_msgs/CameraInfo` of a camera; all zeros if it is not calibrated."""
     message = types.camera_info(header=header, height=camera.height, width=camera.width)
     if not camera.calibrated:
         return message

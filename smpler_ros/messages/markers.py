@@ -1,9 +1,9 @@
 """Meshes and skeletons for RViz, as the bytes of `visualization_msgs/MarkerArray`.
 
-All people of a frame are in one message: RViz takes it as a whole, so that it never shows one
-person of this frame beside another of the last, and a message that is lost takes a whole frame.
-Each marker has one colour, because colours a vertex turn RViz's lighting off, a lifetime, so that
-a node that died leaves nothing behind, and the same topology in every frame.
+All people of a frame are in one message: RViz displays it as a whole, so that it never mixes
+people of two frames, and a lost message drops a whole frame. Each marker has a single colour,
+because colours per vertex disable RViz's lighting, a lifetime, so that no markers remain if the
+node dies, and the same topology in every frame.
 """
 
 from collections.abc import Iterator
@@ -33,13 +33,13 @@ _NO_POINTS = np.empty((0, 3))
 
 
 class PersonMarkers:
-    """Markers with the people's ids in one or several namespaces.
+    """Markers whose ids are the people's, in one or several namespaces.
 
-    State is the ids that are shown, so that those who left are deleted. It is forgotten by
-    `serialize_clear`.
+    State: the displayed ids, so that markers of people who left are deleted. `serialize_clear`
+    resets it.
 
     Attributes:
-        shown: these ids; set them to go on where another object ended.
+        shown: the displayed ids; set them to continue from another object.
     """
 
     def __init__(
@@ -54,8 +54,9 @@ class PersonMarkers:
 
         Args:
             types: the message classes.
-            namespaces: of the markers; somebody who left is deleted in all of them.
-            lifetime_s: after which RViz removes a marker that nobody renewed, seconds.
+            namespaces: namespaces of the markers; markers of people who left are deleted in all of
+                them.
+            lifetime_s: time after which RViz removes a marker that was not updated, seconds.
             alpha: opacity, 0 to 1.
         """
         self._types = types
@@ -65,7 +66,7 @@ class PersonMarkers:
         self.shown: set[int] = set()
 
     def serialize(self, header: Message, people: People) -> bytes:
-        """Return a message that shows these people and nobody else.
+        """Return a message that displays exactly these people.
 
         Args:
             header: the image's.
@@ -82,7 +83,7 @@ class PersonMarkers:
         return serialize_markers(self._types, [*deleted, *self._shapes(header, people)])
 
     def serialize_clear(self, header: Message) -> bytes:
-        """Return a message that removes everything that this object has shown."""
+        """Return a message that deletes all displayed markers."""
         self.shown = set()
         markers = [
             PointMarker(self._marker(header, namespace, 0, DELETEALL), _NO_POINTS)
@@ -91,11 +92,11 @@ class PersonMarkers:
         return serialize_markers(self._types, markers)
 
     def _shapes(self, header: Message, people: People) -> Iterator[PointMarker]:
-        """Yield the markers of everybody."""
+        """Yield the markers of all people."""
         raise NotImplementedError
 
     def _marker(self, header: Message, namespace: str, id_: int, action: int) -> Message:
-        """Return a marker that stands where its points are."""
+        """Return a marker with an identity pose."""
         marker = self._types.marker(header=header, ns=namespace, id=id_, action=action)
         marker.pose.orientation.w = 1.0
         return marker
@@ -121,10 +122,10 @@ class PersonMarkers:
 
 
 class MeshMarkers(PersonMarkers):
-    """One triangle list a person.
+    """One triangle list per person.
 
-    The corners of all triangles are gathered in memory that is kept from frame to frame: fresh
-    memory would cost more than the gathering.
+    The corners of all triangles are gathered into a reused buffer: allocating memory would take
+    longer than the gathering.
     """
 
     def __init__(
@@ -141,8 +142,8 @@ class MeshMarkers(PersonMarkers):
         Args:
             types: the message classes.
             faces: (f, 3) of the body.
-            namespace: of the markers.
-            lifetime_s: after which RViz removes a marker that nobody renewed, seconds.
+            namespace: namespace of the markers.
+            lifetime_s: time after which RViz removes a marker that was not updated, seconds.
             alpha: opacity, 0 to 1.
         """
         super().__init__(types, (namespace,), lifetime_s=lifetime_s, alpha=alpha)
@@ -153,7 +154,7 @@ class MeshMarkers(PersonMarkers):
         if people.vertices_m is None:
             if len(people):
                 raise ValueError(
-                    "people must have meshes to show them, got none; process the frame with "
+                    "people must have meshes to display them, got none; process the frame with "
                     "mesh=True"
                 )
             return
@@ -161,7 +162,7 @@ class MeshMarkers(PersonMarkers):
             self._points = np.empty((len(people), *self._points.shape[1:]))
         rows = zip(people.ids.tolist(), people.vertices_m, self._points, strict=False)
         for id_, vertices, points in rows:
-            # Clipping changes nothing here, but spares NumPy a copy of its own.
+            # mode="clip" has no effect here, but saves a temporary copy in NumPy.
             np.take(vertices.astype(np.float64), self._corners, 0, points, mode="clip")
             yield self._shape(
                 header, self._namespaces[0], TRIANGLE_LIST, id_, (1.0, 1.0, 1.0), points
@@ -169,7 +170,7 @@ class MeshMarkers(PersonMarkers):
 
 
 class SkeletonMarkers(PersonMarkers):
-    """One line list of bones and one sphere list of joints a person."""
+    """One line list of bones and one sphere list of joints per person."""
 
     def __init__(
         self,
@@ -183,8 +184,8 @@ class SkeletonMarkers(PersonMarkers):
 
         Args:
             types: the message classes.
-            namespace: of the bones; that of the joints is `<namespace>_joints`.
-            lifetime_s: after which RViz removes a marker that nobody renewed, seconds.
+            namespace: namespace of the bone markers; that of the joints is `<namespace>_joints`.
+            lifetime_s: time after which RViz removes a marker that was not updated, seconds.
             alpha: opacity, 0 to 1.
         """
         namespaces = (namespace, f"{namespace}_joints")

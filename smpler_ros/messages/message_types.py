@@ -1,4 +1,4 @@
-"""The message classes that results become: those of a ROS installation or of `rosbags`."""
+"""The message classes of results: those of a ROS installation or of `rosbags`."""
 
 from array import array
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Message: TypeAlias = Any
 """A message of rclpy or of a `rosbags` typestore."""
 
 Sequence: TypeAlias = Any
-"""The value of a field that is a sequence of numbers."""
+"""Value of a field that is a sequence of numbers."""
 
 Constructor: TypeAlias = Callable[..., Message]
 """Creates a message; fields that are not given have default values."""
@@ -21,10 +21,10 @@ Constructor: TypeAlias = Callable[..., Message]
 
 @dataclass(frozen=True)
 class MessageTypes:
-    """Constructors of messages, and what else differs between rclpy and `rosbags`.
+    """Constructors of messages, and other differences between rclpy and `rosbags`.
 
     Attributes:
-        sequence: turns a flat array into the value of a sequence of numbers.
+        sequence: converts a flat array to the value of a sequence of numbers.
         serialize: returns the CDR bytes of a message.
     """
 
@@ -42,7 +42,6 @@ class MessageTypes:
     tf_message: Constructor
     time: Constructor
     transform_stamped: Constructor
-    vector3: Constructor
     sequence: Callable[[NDArray[Any]], Sequence]
     serialize: Callable[[Message], bytes]
 
@@ -62,13 +61,12 @@ MESSAGE_NAMES = {
     "tf_message": "tf2_msgs/msg/TFMessage",
     "time": "builtin_interfaces/msg/Time",
     "transform_stamped": "geometry_msgs/msg/TransformStamped",
-    "vector3": "geometry_msgs/msg/Vector3",
 }
 """Full names of the messages in `MessageTypes`."""
 
 
 def message_types_from_ros(serialize: Callable[[Message], bytes]) -> MessageTypes:
-    """Return the classes of the ROS installation that is sourced.
+    """Return the classes of the sourced ROS installation.
 
     Args:
         serialize: `rclpy.serialization.serialize_message`.
@@ -81,7 +79,7 @@ def message_types_from_ros(serialize: Callable[[Message], bytes]) -> MessageType
 
 
 def import_message_class(name: str) -> Constructor:
-    """Return a class of the ROS installation by its full name, as `std_msgs/msg/Header`.
+    """Return a class of the ROS installation by its full name, such as `std_msgs/msg/Header`.
 
     Raises:
         ImportError: its package is missing.
@@ -92,7 +90,7 @@ def import_message_class(name: str) -> Constructor:
 
 
 def sequence_for_rclpy(values: NDArray[Any]) -> Sequence:
-    """Return numbers as `array.array`: rclpy takes NumPy's arrays number by number."""
+    """Return numbers as `array.array`: rclpy converts NumPy arrays element by element."""
     sequence = array(values.dtype.char)
     sequence.frombytes(np.ascontiguousarray(values).view(np.uint8).data)
     return sequence

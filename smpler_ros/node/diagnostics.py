@@ -1,4 +1,4 @@
-"""What the node does, as `diagnostic_msgs`, once a second."""
+"""The node's status as `diagnostic_msgs`, once a second."""
 
 from collections.abc import Mapping
 
@@ -12,13 +12,13 @@ from smpler_ros.node.statistics import CameraReport
 def diagnostic_array(
     header: Header, node: str, reports: Mapping[str, CameraReport], fixed: Mapping[str, str]
 ) -> DiagnosticArray:
-    """Return one status a camera.
+    """Return one status per camera.
 
     Args:
-        header: with the present time.
+        header: header with the current time.
         node: full name of the node.
-        reports: by camera.
-        fixed: what does not change, such as model and detector, by name.
+        reports: statistics by camera.
+        fixed: constant values by name, such as model and detector.
     """
     return DiagnosticArray(
         header=header,
@@ -27,7 +27,7 @@ def diagnostic_array(
 
 
 def judge(report: CameraReport) -> tuple[bytes, str]:
-    """Return the level of a camera's status and what it says in short."""
+    """Return the level and the message of a camera's status."""
     if report.is_new_error:
         return DiagnosticStatus.ERROR, report.last_error
     if not report.received:

@@ -1,6 +1,5 @@
-"""What happens to images between arrival and publication. Needs no ROS."""
+"""Processing of images between arrival and publication. Needs no ROS."""
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ from smpler_model.detectors.detector import Detections, GivenBoxes
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.step_times import measure
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.messages.boxes import BoxReader
 from smpler_ros.messages.message_types import Message
@@ -18,10 +18,10 @@ from smpler_ros.node.statistics import Statistics
 
 
 class FrameWorker:
-    """Turns what arrived into results, and what went wrong into sentences.
+    """Turns received images into results, and errors into log messages.
 
-    State is the pipeline's, and the settings that are wanted next. A fault costs the image in
-    which it occurred, and no more.
+    State: the pipeline's, and the settings for the next image. An error drops only the image in
+    which it occurs.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class FrameWorker:
         Args:
             pipeline: finds people.
             statistics: counts faults.
-            report: gets a camera's name and a sentence for each fault, and for what people should
-                know of the results.
-            images: what is known of the cameras' images.
+            report: called with a camera's name and a message for each error or warning about the
+                results.
+            images: settings of the cameras' images.
             person_labels: which `detections` are people, besides those without a label.
         """
         self._pipeline = pipeline
@@ -54,7 +54,7 @@ class FrameWorker:
         self._calibration_said: dict[str, str] = {}
 
     def reconfigure(self, config: PipelineConfig) -> None:
-        """Use other settings from the next images on. Returns at once, in any thread."""
+        """Use new settings from the next images on. Returns at once, in any thread."""
         self._wanted = config
 
     def process(
@@ -63,23 +63,23 @@ class FrameWorker:
         """Find the people in the newest image of each camera.
 
         Args:
-            arrivals: by camera.
-            mesh: cameras of whose people the surface is computed.
+            arrivals: newest images by camera.
+            mesh: cameras for whose people meshes are computed.
 
         Returns:
-            By camera, where nothing went wrong.
+            Results by camera, without cameras whose image failed.
         """
         wanted = self._wanted  # read once: another thread may replace it meanwhile
         if wanted is not self._pipeline.config:
             self._pipeline.reconfigure(wanted)
-        frames, times_ms = {}, {}
+        frames: dict[str, Frame] = {}
+        times_ms: dict[str, dict[str, float]] = {name: {} for name in arrivals}
         for name, arrival in arrivals.items():
-            began = time.perf_counter()
             try:
-                frames[name] = self._read(name, arrival)
+                with measure(times_ms[name], "read"):
+                    frames[name] = self._read(name, arrival)
             except Exception as error:
                 self._fail(name, error)
-            times_ms[name] = {"read": 1e3 * (time.perf_counter() - began)}
         results = self._pipeline.process_batch(frames, mesh=mesh, report=self._fail)
         for name, result in results.items():
             self._statistics.leave_out(name, len(result.left_out))

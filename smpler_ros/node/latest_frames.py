@@ -1,4 +1,4 @@
-"""The newest frame of every camera, handed from the callbacks to one worker thread."""
+"""Passes the newest frame of every camera from the callbacks to one worker thread."""
 
 import threading
 from collections import Counter
@@ -9,9 +9,9 @@ Item = TypeVar("Item")
 
 
 class Inbox(Generic[Item]):
-    """One slot a camera: a new item replaces one that nobody has taken, which is then counted.
+    """One slot per camera: a new item replaces one not yet taken, which is counted as dropped.
 
-    State lasts until `close`; a closed inbox gives nothing more.
+    State lasts until `close`; a closed inbox returns no more items.
     """
 
     def __init__(self) -> None:
@@ -36,22 +36,22 @@ class Inbox(Generic[Item]):
             return {} if self._closed else taken
 
     def take_dropped(self) -> dict[str, int]:
-        """Return how many items of each camera were replaced untaken since the last call."""
+        """Return how many items of each camera were dropped since the last call."""
         with self._condition:
             dropped, self._dropped = self._dropped, Counter()
             return dict(dropped)
 
     def close(self) -> None:
-        """Wake the worker and give nothing more."""
+        """Wake the worker and return no more items."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
 
 
 class Worker(Generic[Item]):
-    """A thread that processes what an inbox holds, until it is closed.
+    """A thread that processes an inbox's items until it is closed.
 
-    An exception of `process` is handed to `report` and costs the items it was raised for, no more.
+    An exception in `process` is passed to `report` and drops only the items being processed.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Worker(Generic[Item]):
         self._thread.start()
 
     def close(self) -> None:
-        """Close the inbox and wait until the frame in work is done."""
+        """Close the inbox and wait until the current frame is done."""
         self._inbox.close()
         if self._thread.is_alive():
             self._thread.join()

@@ -19,18 +19,18 @@ from rclpy.task import Future
 
 from smpler_ros.node.start_faults import check_domain, explain
 
-_STEP_S = 0.2  # the longest that a signal may go unheard
-_GRACE_S = 1.5  # what takes longer to end after a signal is left as it is
+_STEP_S = 0.2  # longest delay in handling a signal
+_GRACE_S = 1.5  # time allowed for a clean stop after a signal
 
 
 class ManagedNode(LifecycleNode):
     """A lifecycle node with a parameter `autostart`, which `run_node` starts and closes."""
 
     def start(self) -> bool:
-        """Configure and activate, if the parameter `autostart` says so.
+        """Configure and activate, if the parameter `autostart` is set.
 
         Returns:
-            False when a transition failed; the reason is in the log.
+            False if a transition failed; the reason is in the log.
         """
         if not self.get_parameter("autostart").value:
             return True
@@ -38,7 +38,7 @@ class ManagedNode(LifecycleNode):
         return self.trigger_configure() == success and self.trigger_activate() == success
 
     def close(self) -> None:
-        """Stop threads and release what was opened; the node is destroyed afterwards."""
+        """Stop threads and release resources; the node is destroyed afterwards."""
 
 
 def run_node(
@@ -49,17 +49,17 @@ def run_node(
 ) -> int:
     """Create a node, start it, spin until a signal or a shutdown, close it.
 
-    The executor runs in a thread of its own and rclpy's signal handlers stay off: a signal then
-    only ends the wait below, nothing is shut down under a running callback, and every step of the
-    way out is made in order.
+    The executor runs in its own thread and rclpy's signal handlers are disabled: a signal then
+    only ends the wait below, nothing is shut down during a callback, and the shutdown runs in
+    order.
 
     Args:
         create: Creates the node.
         arguments: Command line, for remappings and parameters; that of the process by default.
-        name: of the node, for what is said where it cannot be created.
+        name: name of the node, for the error message if it cannot be created.
 
     Returns:
-        The exit status: 1 when the node could not start, or a callback failed.
+        The exit status: 1 if the node could not start, or a callback failed.
     """
     signals = _Signals()
     try:
@@ -81,14 +81,14 @@ def run_node(
 
 
 class _Stopped(BaseException):
-    """A signal came; nothing that catches every `Exception` is to go on after it."""
+    """Raised on a signal; not an `Exception`, so that handlers of those do not catch it."""
 
 
 class _Signals:
-    """What SIGINT and SIGTERM do from now on: they ask to stop, and end a step that takes long.
+    """Handlers of SIGINT and SIGTERM: they request a stop, and interrupt long steps.
 
     Attributes:
-        stop: gets an item at each signal. Not an Event: a signal in the moment when a wait for it
+        stop: gets an item at each signal. Not an Event: a signal just as a wait for it
             begins would find its lock taken.
     """
 
@@ -104,9 +104,9 @@ class _Signals:
         return not self.stop.empty()
 
     def end(self, step: Callable[[], bool]) -> bool:
-        """Take a step that a signal ends, also when it came before; return True then.
+        """Run a step that a signal, also an earlier one, interrupts; return True if interrupted.
 
-        What does not end in time, because it is in a library's code or holds the exception up,
+        A step that does not end in time, because it is in library code or catches the exception,
         ends with the process.
         """
         try:
@@ -128,7 +128,7 @@ class _Signals:
 
 
 def _spin(node: ManagedNode, stop: SimpleQueue[None]) -> bool:
-    """Spin until it is time to stop; return False when a callback failed before."""
+    """Spin until stopped; return False if a callback failed."""
     crashed = threading.Event()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -142,7 +142,7 @@ def _spin(node: ManagedNode, stop: SimpleQueue[None]) -> bool:
         except Exception as error:
             crashed.set()
             node.get_logger().fatal(f"a callback failed: {type(error).__name__}: {error}")
-            raise  # an error of the program: the thread prints where it was
+            raise  # a bug: the thread prints the traceback
         finally:
             stop.put(None)
 
@@ -151,17 +151,17 @@ def _spin(node: ManagedNode, stop: SimpleQueue[None]) -> bool:
     wait_for_stop(stop)
     stopped.set_result(None)
     thread.join(_GRACE_S)
-    if thread.is_alive():  # it is loading what a lifecycle manager wants it to
+    if thread.is_alive():  # it is in a transition requested by a lifecycle manager
         os._exit(0)
     executor.shutdown()
     return not crashed.is_set()
 
 
 def wait_for_stop(stop: SimpleQueue[None]) -> None:
-    """Wait, in the main thread, until a signal's handler or another thread asks to stop.
+    """Wait, in the main thread, until a signal handler or another thread requests a stop.
 
     A signal that comes just before the wait begins, or to another thread, does not end it: Python
-    runs handlers between two of the main thread's steps, so the thread takes one now and then.
+    runs handlers only between instructions of the main thread, so it wakes up periodically.
     """
     while True:
         with suppress(Empty):

@@ -1,4 +1,4 @@
-"""What a configured node holds: the pipeline and the publishers of every camera."""
+"""Resources of a configured node: the pipeline and the publishers of every camera."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from smpler_model.frames import Frame, FrameResult
 from smpler_model.step_times import StepTimes
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.inputs.camera_input import join_names
+from smpler_ros.messages.convert import frame_prefix
 from smpler_ros.messages.message_types import message_types_from_ros
 from smpler_ros.node.frame_worker import FrameWorker
 from smpler_ros.node.statistics import Statistics
@@ -40,13 +41,13 @@ _MIB = 1024**2
 
 @dataclass(frozen=True)
 class Published:
-    """What was published of an image.
+    """Measurements of a published image.
 
     Attributes:
-        people: how many.
-        stamp_ns: the image's.
-        age_ms: time from that stamp until the people were published.
-        steps_ms: time of every step.
+        people: number of people.
+        stamp_ns: timestamp of the image.
+        age_ms: time from that timestamp until the people were published.
+        steps_ms: duration of every step.
     """
 
     people: int
@@ -60,21 +61,21 @@ class Session:
 
     Attributes:
         cameras: names of all cameras.
-        statistics: of all cameras.
+        statistics: statistics of all cameras.
     """
 
     def __init__(
         self, node: LifecycleNode, settings: NodeSettings, report: Callable[[str, str], None]
     ) -> None:
-        """Load what the settings name, and create the publishers.
+        """Load the model and the detector, and create the publishers.
 
         Args:
-            node: that publishes.
-            settings: of the node.
-            report: gets a camera's name and a sentence.
+            node: publishing node.
+            settings: settings of the node.
+            report: called with a camera's name and a message.
 
         Raises:
-            ValueError: something that cannot be used.
+            ValueError: unusable settings or files.
             OSError: a file that cannot be read.
             ImportError: a message package that is missing.
         """
@@ -94,7 +95,7 @@ class Session:
             images=ImageSettings(rectified=settings.rectified, yuv422=settings.yuv422),
             person_labels=settings.person_labels,
         )
-        self._live = live_output(settings)
+        self._live = live_output(settings, node.get_namespace())
         self._report = report
         self._node = node
         self._transforms: LifecyclePublisher[Any] = node.create_lifecycle_publisher(
@@ -124,9 +125,9 @@ class Session:
             )
 
     def process(self, arrivals: Mapping[str, Arrival]) -> Iterator[tuple[str, Published]]:
-        """Find people, publish them, and say what was done, camera by camera.
+        """Find people, publish them, and return the measurements of each camera.
 
-        A camera whose results cannot be published is reported and left out; the others go on.
+        A camera whose results cannot be published is reported and left out; the others continue.
         """
         live = self._live
         mesh = [name for name in arrivals if self._outputs[name].needs_mesh(live)]
@@ -152,7 +153,7 @@ class Session:
         with times.measure("views"):
             try:
                 output.publish_views(frame, result, live)
-            except Exception as error:  # people are out
+            except Exception as error:  # people are already published
                 self._fail(name, f"markers or overlay failed: {type(error).__name__}: {error}")
         return Published(
             len(result.people), result.stamp_ns, age.nanoseconds / 1e6, times.means_ms()
@@ -163,19 +164,19 @@ class Session:
         self._report(name, sentence)
 
     def reconfigure(self, settings: NodeSettings) -> None:
-        """Go on with other settings, as far as they are live, from the next image on."""
+        """Use the live ones of new settings from the next image on."""
         self._worker.reconfigure(pipeline_config(settings))
-        self._live = live_output(settings)
+        self._live = live_output(settings, self._node.get_namespace())
 
     def facts(self) -> dict[str, str]:
-        """Return what diagnostics say besides what is counted: names, device and its memory."""
+        """Return the values of diagnostics that are no statistics: names, device, its memory."""
         memory = ""
         if self._device.type == "cuda":
             memory = f"{torch.cuda.memory_reserved(self._device) / _MIB:.0f}"
         return {**self._names, "device": str(self._device), "GPU memory (MiB)": memory}
 
     def clear(self, stamp_ns: int) -> None:
-        """Take all markers away."""
+        """Delete all markers."""
         for output in self._outputs.values():
             output.clear(stamp_ns)
 
@@ -186,11 +187,11 @@ class Session:
         self._node.destroy_lifecycle_publisher(self._transforms)
 
 
-def live_output(settings: NodeSettings) -> LiveOutput:
-    """Return what the settings say of the messages."""
+def live_output(settings: NodeSettings, namespace: str) -> LiveOutput:
+    """Return the settings of the messages of a node in a namespace."""
     return LiveOutput(
         tf=settings.publish_tf,
-        tf_prefix=settings.tf_prefix,
+        tf_prefix=frame_prefix(settings.tf_prefix, namespace),
         vertices=settings.publish_vertices,
         overlay_mesh=settings.overlay_mesh,
         jpeg_quality=settings.jpeg_quality,
@@ -201,7 +202,7 @@ def _camera_names(node: LifecycleNode, settings: NodeSettings) -> tuple[str, ...
     """Return the cameras' names.
 
     Raises:
-        ValueError: there is none, or one twice, or one that ROS does not allow.
+        ValueError: no name, a duplicate, or a name that ROS does not allow.
     """
     names = settings.cameras
     if not names or len(set(names)) != len(names):

@@ -27,10 +27,10 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 
 
 class SmplerNode(ManagedNode):
-    """Subscribes images, publishes the people in them. README.md lists the topics.
+    """Subscribes to images and publishes the people in them. README.md lists the topics.
 
-    Callbacks only store the newest image; one worker thread does the rest. What is loaded and
-    published lives from configure to cleanup, topics that are listened to and the worker from
+    Callbacks only store the newest image; one worker thread does the rest. Model, detector and
+    publishers live from configure to cleanup, subscriptions and the worker from
     activate to deactivate.
     """
 
@@ -54,25 +54,25 @@ class SmplerNode(ManagedNode):
         return self._ros_parameters.settings
 
     def close(self) -> None:
-        """Leave the cameras, stop the worker, take all markers away."""
+        """Unsubscribe, stop the worker, delete all markers."""
         self._stop()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load model and detector and create the publishers; say why if that fails."""
+        """Load model and detector and create the publishers; log the reason if that fails."""
         return self._attempt("configure", self._configure)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Join the cameras and start the worker."""
+        """Subscribe to the cameras and start the worker."""
         super().on_activate(state)
         return self._attempt("activate", self._join_cameras)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Leave the cameras, stop the worker, take all markers away."""
+        """Unsubscribe, stop the worker, delete all markers."""
         self._stop()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Forget model, detector and publishers."""
+        """Release model, detector and publishers."""
         result = super().on_cleanup(state)
         self._end_session()
         return result
@@ -85,7 +85,7 @@ class SmplerNode(ManagedNode):
         return result
 
     def _attempt(self, what: str, step: Callable[[], None]) -> TransitionCallbackReturn:
-        """Do a step of the lifecycle; rclpy itself would hide what it raises."""
+        """Run a lifecycle transition; rclpy itself would hide its exceptions."""
         try:
             step()
         except Exception as error:
@@ -135,14 +135,14 @@ class SmplerNode(ManagedNode):
         return lose
 
     def _stop(self) -> None:
-        """Leave the cameras, stop the worker, take the markers of an active node away."""
+        """Unsubscribe, stop the worker, delete the markers of an active node."""
         was_active = self._worker is not None
         self._leave_cameras()
         if not was_active or self._session is None or not self.context.ok():
             return
         try:
             self._session.clear(self.get_clock().now().nanoseconds)
-        except Exception as error:  # the way out goes on
+        except Exception as error:  # the shutdown continues
             self.get_logger().warning(f"markers may stay where they are: {error}")
 
     def _leave_cameras(self) -> None:

@@ -1,4 +1,4 @@
-"""What the node counts and measures of every camera, and which faults it has said already."""
+"""The node's counts and measurements per camera, and throttling of repeated log messages."""
 
 import threading
 import time
@@ -13,24 +13,24 @@ _WINDOW = 100  # frames over which steps and ages are averaged
 
 @dataclass(frozen=True)
 class CameraReport:
-    """What happened to one camera's images since the last report.
+    """Statistics of one camera's images since the last report.
 
     Attributes:
-        received: images that came.
-        processed: of these, images whose people were published.
-        dropped: images that a newer one replaced before their turn.
+        received: received images.
+        processed: received images whose people were published.
+        dropped: images replaced by a newer one before processing.
         failed: images that could not be processed.
-        without_detections: images that were dropped because their detections did not come.
-        without_depth: images that went without the depth that was asked for.
-        depth_share: of the last hundred images, those with depth, 0 to 1; None where it is not
+        without_detections: images dropped for lack of detections.
+        without_depth: images processed without the requested depth.
+        depth_share: share of the last hundred images with depth, 0 to 1; None where it is not
             asked for or none came.
-        people_left_out: people who were seen in processed images and are not in the results.
-        boxes_left_out: of `detections`, because they are not finite or have no area.
-        rate_hz: of processed images.
-        people: in the last image; none while no image comes.
-        age_ms: mean time from an image's stamp until its people were published.
-        steps_ms: mean time of every step.
-        last_error: the last fault; empty if there was none yet.
+        people_left_out: detected people who are missing from the results.
+        boxes_left_out: boxes in `detections` that are not finite or have no area.
+        rate_hz: rate of processed images.
+        people: number of people in the last image; 0 while no images arrive.
+        age_ms: mean time from an image's timestamp until its people were published.
+        steps_ms: mean duration of every step.
+        last_error: the last error; empty if there was none yet.
         is_new_error: whether it happened since the last report.
     """
 
@@ -68,7 +68,7 @@ class _Counts:
 
 
 class Statistics:
-    """Counts of all cameras. Callbacks and the worker may call it at the same time."""
+    """Statistics of all cameras. Thread-safe."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
@@ -77,12 +77,12 @@ class Statistics:
         self._reported: dict[str, tuple[float, _Counts]] = {}
 
     def add_camera(self, name: str) -> None:
-        """Report a camera from now on, even if nothing comes."""
+        """Report a camera from now on, even without images."""
         with self._lock:
             self._counts.setdefault(name, _Counts())
 
     def receive(self, name: str, *, has_depth: bool | None = None) -> None:
-        """Count an image that came, and whether it has depth; None where that is not asked for."""
+        """Count a received image, and whether it has depth; None if depth is not requested."""
         with self._lock:
             counts = self._counts[name]
             counts.received += 1
@@ -91,13 +91,13 @@ class Statistics:
                 counts.depths.append(has_depth)
 
     def lose(self, name: str) -> None:
-        """Count an image that came and was dropped: its detections did not come."""
+        """Count a received image that was dropped for lack of detections."""
         with self._lock:
             self._counts[name].received += 1
             self._counts[name].without_detections += 1
 
     def leave_out_boxes(self, name: str, count: int) -> None:
-        """Count boxes of `detections` that are none."""
+        """Count invalid boxes of `detections`."""
         with self._lock:
             self._counts[name].boxes_left_out += count
 
@@ -113,7 +113,7 @@ class Statistics:
             counts.steps_ms.append(dict(steps_ms))
 
     def leave_out(self, name: str, people: int) -> None:
-        """Count people who were seen in an image and are not in its results."""
+        """Count detected people who are missing from an image's results."""
         with self._lock:
             self._counts[name].people_left_out += people
 
@@ -124,10 +124,10 @@ class Statistics:
             self._counts[name].last_error = error
 
     def report(self, dropped: Mapping[str, int]) -> dict[str, CameraReport]:
-        """Return what happened since the last report.
+        """Return the statistics since the last report.
 
         Args:
-            dropped: by camera, images that were replaced since then.
+            dropped: images replaced since the last report, by camera.
         """
         now = self._clock()
         with self._lock:
@@ -160,7 +160,7 @@ class Statistics:
 
 
 class Repetitions:
-    """Says a fault at once, and again only after a while, with how often it came meanwhile."""
+    """Logs an error at once, and again only after a while, with the number of repetitions."""
 
     def __init__(self, period_s: float = 10.0, clock: Clock = time.monotonic) -> None:
         self._period_s = period_s
@@ -169,7 +169,7 @@ class Repetitions:
         self._kept: Counter[str] = Counter()
 
     def word(self, text: str) -> str:
-        """Return what to log of a text now; empty if it was said a moment ago."""
+        """Return the text to log now; empty if it was logged recently."""
         now = self._clock()
         if text in self._said and now - self._said[text] < self._period_s:
             self._kept[text] += 1

@@ -1,1 +1,1 @@
-"""The topics that the node publishes."""
+"""The node's publishers."""

@@ -1,4 +1,4 @@
-"""What the node says of one camera: each message is built only while somebody listens."""
+"""The node's outputs for one camera; messages are built only for topics with subscribers."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -27,12 +27,12 @@ PEOPLE_DEPTH, TF_DEPTH, MARKERS_DEPTH, OVERLAY_DEPTH = 10, 100, 5, 1
 
 @dataclass(frozen=True)
 class TopicOutputs:
-    """What is published, and how.
+    """Fixed settings of the outputs.
 
     Attributes:
         model: name of the model, for `people`.
         faces: (f, 3) of the body.
-        marker_lifetime_s: of the markers.
+        marker_lifetime_s: lifetime of the markers, seconds.
         mesh_opacity: 0 to 1.
     """
 
@@ -44,14 +44,14 @@ class TopicOutputs:
 
 @dataclass(frozen=True)
 class LiveOutput:
-    """What can change while the node is active.
+    """Settings of the outputs that can change while the node is active.
 
     Attributes:
-        tf: whether frames are published.
-        tf_prefix: before their names.
+        tf: whether to publish frames on `/tf`.
+        tf_prefix: prefix of frame names.
         vertices: whether `people` has vertices.
         overlay_mesh: whether the overlay shows meshes.
-        jpeg_quality: of the overlay, 1 to 100.
+        jpeg_quality: JPEG quality of the overlay, 1 to 100.
     """
 
     tf: bool
@@ -62,20 +62,20 @@ class LiveOutput:
 
 
 class Output(Protocol):
-    """Something else that is published of every frame."""
+    """An additional output for every frame."""
 
     def publish(self, header: Message, result: FrameResult) -> None:
-        """Publish what a frame shows."""
+        """Publish the messages of a frame."""
 
     def clear(self, header: Message) -> None:
-        """Say that nobody is seen any more."""
+        """Publish that there are no people any more."""
 
     def close(self) -> None:
         """Destroy the publishers."""
 
 
 class CameraOutput:
-    """The publishers of one camera. State is which markers are shown; it lasts until `close`."""
+    """The publishers of one camera. State: the displayed markers; it lasts until `close`."""
 
     def __init__(
         self,
@@ -89,12 +89,12 @@ class CameraOutput:
         """Create the publishers.
 
         Args:
-            node: that publishes.
-            namespace: of the camera, relative to the node's; empty for the node's own.
+            node: publishing node.
+            namespace: namespace of the camera, relative to the node's; empty for the node's own.
             types: the message classes.
-            config: what is published.
-            transforms: shared by all cameras.
-            others: what else is published of this camera.
+            config: fixed settings.
+            transforms: publisher of `/tf`, shared by all cameras.
+            others: additional outputs of this camera.
         """
         self._node = node
         self._types = types
@@ -118,7 +118,7 @@ class CameraOutput:
         self._skeleton_markers = SkeletonMarkers(types, lifetime_s=lifetime_s)
 
     def needs_mesh(self, live: LiveOutput) -> bool:
-        """Tell whether anybody listens to something that shows the surface."""
+        """Return whether an output with meshes has subscribers."""
         return (
             _is_heard(self._meshes)
             or (live.vertices and _is_heard(self._people))
@@ -126,7 +126,7 @@ class CameraOutput:
         )
 
     def publish_people(self, result: FrameResult, live: LiveOutput) -> None:
-        """Publish people and their frames, as far as somebody listens."""
+        """Publish people and their frames on topics with subscribers."""
         self._frame_id = result.frame_id
         header = header_message(self._types, result.stamp_ns, result.frame_id)
         if _is_heard(self._people):
@@ -137,7 +137,7 @@ class CameraOutput:
             )
 
     def publish_views(self, frame: Frame, result: FrameResult, live: LiveOutput) -> None:
-        """Publish what people look at, markers and pictures, as far as somebody listens."""
+        """Publish markers and overlay on topics with subscribers."""
         header = header_message(self._types, result.stamp_ns, result.frame_id)
         has_mesh = result.people.vertices_m is not None
         if has_mesh and _is_heard(self._meshes):
@@ -150,7 +150,7 @@ class CameraOutput:
             other.publish(header, result)
 
     def clear(self, stamp_ns: int) -> None:
-        """Take all markers away, and wait until that has arrived: the process may end next."""
+        """Delete all markers, and wait for acknowledgement: the process may end next."""
         header = header_message(self._types, stamp_ns, self._frame_id)
         for publisher, markers in (
             (self._meshes, self._mesh_markers),
@@ -169,7 +169,7 @@ class CameraOutput:
             other.close()
 
     def _people_message(self, header: Message, result: FrameResult, live: LiveOutput) -> Message:
-        # Whoever began to listen after the frame was processed gets vertices with the next one.
+        # Those who subscribed after the frame was processed get vertices with the next one.
         vertices = live.vertices and result.people.vertices_m is not None
         return person_array_message(
             self._types, header, self._config.model, result, vertices=vertices

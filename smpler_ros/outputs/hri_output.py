@@ -1,4 +1,4 @@
-"""REP 155's topics of one camera: /humans/bodies/tracked, and a region and a skeleton a body."""
+"""REP 155's topics of one camera: /humans/bodies/tracked, and region and skeleton per body."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ DEPTH = 10
 
 
 class HriOutput:
-    """Publishes bodies as REP 155 has them, as far as somebody listens.
+    """Publishes bodies as in REP 155, on topics with subscribers.
 
-    The REP fixes the frames' names: `tf_prefix` does not change them. State are the publishers of
-    the bodies now tracked.
+    The REP fixes the frames' names: `tf_prefix` does not change them. State: the publishers of
+    the tracked bodies.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class HriOutput:
         """Create the publisher of the list.
 
         Args:
-            node: that publishes.
-            namespace: of one camera of several, in that of the node if it is relative; empty for
-                the REP's own `/humans`.
+            node: publishing node.
+            namespace: namespace of one camera of several, in that of the node if it is relative;
+                empty for the REP's own `/humans`.
             types: the message classes.
-            transforms: where the frames `body_<id>` go.
+            transforms: publisher of the frames `body_<id>`.
 
         Raises:
             ImportError: `hri_msgs` is not installed.
@@ -62,7 +62,7 @@ class HriOutput:
         self._bodies: dict[str, tuple[Publisher[Any], Publisher[Any]]] = {}
 
     def publish(self, header: Message, result: FrameResult) -> None:
-        """Publish who is tracked, and where each of them is."""
+        """Publish the tracked ids, and region and skeleton of each body."""
         people, camera = result.people, result.camera
         names = body_ids(people)
         for gone in self._bodies.keys() - set(names):
@@ -82,12 +82,12 @@ class HriOutput:
                 self._bodies[name][1].publish(message)
         if names and _is_heard(self._transforms):
             self._transforms.publish(body_transforms(self._types, header, people))
-        # Last, so that whoever reads it finds the bodies' topics.
+        # Last, so that its subscribers find the bodies' topics.
         if _is_heard(self._list):
             self._list.publish(tracked_message(self._hri, header, people))
 
     def clear(self, header: Message) -> None:
-        """Say that nobody is tracked any more."""
+        """Publish that no body is tracked any more."""
         for name in list(self._bodies):
             self._destroy(name)
         self._list.publish(self._hri.ids_list(header=header, ids=[]))

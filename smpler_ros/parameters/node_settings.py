@@ -1,4 +1,4 @@
-"""What a user can set of the node: the pipeline's settings, and what only ROS knows."""
+"""The node's settings: the pipeline's, and those of topics and messages."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -16,7 +16,7 @@ TOPIC_DETECTOR = "topic"
 
 @dataclass(frozen=True, kw_only=True)
 class LifecycleSettings(Settings):
-    """What every node of this package has."""
+    """Settings of every node of this package."""
 
     part: ClassVar[str] = "Node"
 
@@ -27,7 +27,7 @@ class LifecycleSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class InputSettings(CameraSettings):
-    """Which topics are subscribed, and what their images are."""
+    """Settings of subscriptions and images."""
 
     cameras: tuple[str, ...] = setting(
         ("",),
@@ -59,7 +59,7 @@ class InputSettings(CameraSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishSettings(Settings):
-    """What is published besides the people themselves."""
+    """Settings of the outputs besides `people`."""
 
     part: ClassVar[str] = "Outputs"
 
@@ -79,11 +79,15 @@ class PublishSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class OutputSettings(Settings):
-    """What frames, markers and overlays look like, live and in bags."""
+    """Appearance of frames, markers and overlays, live and in bags."""
 
     part: ClassVar[str] = "Outputs"
 
-    tf_prefix: str = setting("", "Prefix of frame names: <tf_prefix>person_<id>/<joint>.")
+    tf_prefix: str = setting(
+        "",
+        "Comes before the names of frames: rear gives rear/person_<id>/<joint>. If empty, the "
+        "node's namespace; / for nothing.",
+    )
     marker_lifetime: float = setting(
         0.5,
         "Lifetime of markers after the last update; 0 keeps them.",
@@ -118,5 +122,5 @@ class NodeSettings(  # fields come from the last base to the first
 
     @property
     def boxes_are_given(self) -> bool:
-        """Whether `detections` says where people are."""
+        """Whether boxes of people come from `detections`."""
         return self.detector == TOPIC_DETECTOR

@@ -13,12 +13,14 @@ import yaml
 from smpler_model.settings.setting import Setting, Settings, Value, table_of
 from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.parameters.node_settings import NodeSettings
+from smpler_ros.parameters.stand_settings import StandSettings
 
 NODES: dict[str, type[Settings]] = {
     "smpler_node": NodeSettings,
     "synthetic_camera": SceneSettings,
+    "camera_stand": StandSettings,
 }
-"""The settings of every node by the name of its program."""
+"""Settings class of every node by program name."""
 
 _COMMAND = "python -m smpler_ros.parameters.parameter_file"
 _WIDTH = 99
@@ -46,9 +48,9 @@ This page is written by `{_COMMAND} --markdown`."""
 
 
 def yaml_lines(program: str) -> list[str]:
-    """Return a parameter file with every default, and what there is to know as comments.
+    """Return a parameter file with every default, and descriptions as comments.
 
-    It holds for nodes of any name in any namespace.
+    It applies to nodes of any name in any namespace.
 
     Args:
         program: a key of `NODES`.
@@ -67,7 +69,7 @@ def yaml_lines(program: str) -> list[str]:
 
 
 def markdown_lines() -> Iterator[str]:
-    """Give the page of all parameters."""
+    """Return the page of all parameters."""
     yield _INTRODUCTION
     for program, kind in NODES.items():
         yield from ("", f"## {program}")
@@ -78,7 +80,7 @@ def markdown_lines() -> Iterator[str]:
 
 
 def yaml_value(value: Value | None) -> str:
-    """Return a value as YAML of one line, of the type that ROS takes it for."""
+    """Return a value as one line of YAML that ROS reads with the right type."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(yaml_value, value))}]"
     if isinstance(value, float):
@@ -127,7 +129,7 @@ def _comment(text: str, indent: str) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what is asked for."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--node", choices=NODES, default="smpler_node", help="whose parameters")
     parser.add_argument("--markdown", action="store_true", help="the page of all nodes instead")

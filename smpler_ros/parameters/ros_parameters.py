@@ -20,13 +20,13 @@ S = TypeVar("S", bound=Settings)
 
 
 class RosParameters(Generic[S]):
-    """The settings of a node, as its parameters say them.
+    """The settings of a node, from its parameters.
 
-    Settings that are not live change only while the node is not configured, because they were
-    used then.
+    Settings that are not live can change only while the node is unconfigured, because configuring
+    uses them.
 
     Attributes:
-        settings: as they are now.
+        settings: current settings.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class RosParameters(Generic[S]):
         """Declare a parameter for every setting, with the value from command line or file.
 
         Args:
-            node: whose parameters they are.
+            node: node that declares the parameters.
             kind: class of the settings.
-            is_configured: whether only live ones may change now.
-            apply: gets the settings when some changed.
+            is_configured: returns whether only live settings may change now.
+            apply: called with the settings when some changed.
 
         Raises:
-            ValueError: a value that its setting refuses, or a name that no parameter has.
+            ValueError: an invalid value, or an unknown parameter name.
         """
         self._table = {each.name: each for each in table_of(kind)}
         self._is_configured = is_configured
@@ -60,12 +60,12 @@ class RosParameters(Generic[S]):
                 each.name,
                 list(value) if isinstance(value, tuple) else value,
                 describe(each),
-                ignore_override=True,  # the value is the override already, with the right type
+                ignore_override=True,  # the value already is the override, with the right type
             )
         node.add_on_set_parameters_callback(self._change)
 
     def _change(self, changed: list[Parameter[Any]]) -> SetParametersResult:
-        """Check new values; use them all, or none and say why."""
+        """Validate new values; apply all, or none with the reason."""
         ours = {each.name: _value_of(each) for each in changed if each.name in self._table}
         fixed = [name for name in ours if not self._table[name].live]
         if fixed and self._is_configured():
@@ -85,10 +85,10 @@ class RosParameters(Generic[S]):
 
 
 def describe(each: Setting) -> ParameterDescriptor:
-    """Return what `ros2 param describe` shows.
+    """Return a descriptor for `ros2 param describe`.
 
     Types are dynamic where rclpy is stricter than the settings, which check types themselves: it
-    refuses a whole number for a number, and cannot tell the type of an empty list.
+    rejects an integer for a float, and cannot determine the type of an empty list.
     """
     unit = f" Unit: {each.unit}." if each.unit else ""
     when = " Can change at runtime." if each.live else ""
@@ -110,9 +110,9 @@ def describe(each: Setting) -> ParameterDescriptor:
 
 
 def _given_values(node: Node) -> dict[str, object]:
-    """Return what command line and files say of a node, declared or not.
+    """Return a node's parameters from command line and files, declared or not.
 
-    rclpy has no public way to it that gets over empty lists and unknown names.
+    rclpy has no public API for it that supports empty lists and unknown names.
     """
     overrides: dict[str, Parameter[Any]] = node._parameter_overrides
     return {

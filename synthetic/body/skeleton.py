@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.body.skeleton import MIRRORED_JOINTS, SMPL_JOINTS, SMPL_PARENTS, other_side
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS, other_side
 from synthetic.body.contour import IntArray
 from synthetic.body.primitives import FloatArray
 
@@ -44,13 +44,6 @@ def kintree_table() -> NDArray[np.uint32]:
     """SMPL's table (2, 24): parents (2^32 - 1 for the root) and joint numbers."""
     parents = np.array(SMPL_PARENTS, dtype=np.int64) % 2**32
     return np.stack([parents, np.arange(len(SMPL_PARENTS))]).astype(np.uint32)
-
-
-def mirror_joints(values: FloatArray) -> FloatArray:
-    """Reflect per-joint vectors (24, 3, ...) in the plane x = 0."""
-    swapped: FloatArray = values[list(MIRRORED_JOINTS)].copy()
-    swapped[:, 0] = -swapped[:, 0]
-    return swapped
 
 
 def join_halves(half: FloatArray, faces: IntArray) -> tuple[FloatArray, IntArray, IntArray]:

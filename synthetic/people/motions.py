@@ -106,8 +106,8 @@ def make_motion(
         betas: (10,).
         legs: what it does; at least one.
         start_m: (x, y) in the world.
-        heading: at the start, rad.
-        generator: on the CPU; the same seed gives the same motion.
+        heading: heading at the start, rad.
+        generator: generator on the CPU; the same seed gives the same motion.
 
     Raises:
         ValueError: there is nothing to do.
@@ -140,7 +140,7 @@ class Style:
     """
 
     def __init__(self, leg_m: float, generator: Generator) -> None:
-        """Draw a style for somebody with legs of that length from a CPU generator."""
+        """Sample a style for a person with that leg length from a CPU generator."""
         self.stride = 0.6 + 0.25 * float(torch.rand((), generator=generator))
         self.leg_m = leg_m
         self.pace = _STEP_HZ * (0.9 + 0.2 * float(torch.rand((), generator=generator)))
@@ -190,14 +190,14 @@ class Style:
 def perform(
     leg: Leg, pose: Tensor, place: Floats, heading: float, style: Style
 ) -> tuple[Tensor, Floats]:
-    """Let somebody do one thing.
+    """One activity of a person.
 
     Args:
         leg: what.
         pose: (24, 3, 3) at the start, relative to the heading.
         place: (2,) in the world at the start, m.
-        heading: at the start, rad.
-        style: of the person.
+        heading: heading at the start, rad.
+        style: style of the person.
 
     Returns:
         Poses (t, 24, 3, 3) at `RATE_HZ`, relative to the heading, and headings (t,), rad.

@@ -12,30 +12,10 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from smpler_model.body.skeleton import MIRRORED_JOINTS, SMPL_JOINTS
+from smpler_model.body.skeleton import MIRRORED_JOINTS
 from synthetic.noise import draw_chance, draw_choice, draw_uniform
 from synthetic.people.gestures import JOINT, draw_arms
 from synthetic.people.turns import turn, turn_towards
-
-_DEGREES = {
-    "pelvis": 180,
-    "hip": 135,
-    "spine1": 50,
-    "spine2": 50,
-    "spine3": 50,
-    "knee": 150,
-    "ankle": 60,
-    "foot": 30,
-    "neck": 60,
-    "collar": 45,
-    "head": 60,
-    "shoulder": 180,
-    "elbow": 150,
-    "wrist": 85,
-    "hand": 45,
-}
-JOINT_LIMITS = tuple(math.radians(_DEGREES[name.split("_")[-1]]) for name in SMPL_JOINTS)
-"""Greatest angle of each joint from its rest, rad."""
 
 STANCES = ("stand", "stride", "sit", "squat", "raise", "lunge", "any")
 _STANCE_SHARES = (0.36, 0.30, 0.14, 0.06, 0.05, 0.05, 0.04)

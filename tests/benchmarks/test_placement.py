@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.oracle import Oracle
 from benchmarks.placement import CAMERAS, DISTANCES_M, Placed, Placer, tabulate
+from benchmarks.placement_field import LENSES, measure_field, tabulate_field
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from tests.benchmarks.seen_person import see
@@ -65,3 +66,15 @@ def test_the_table_has_a_line_for_each_camera_and_distance() -> None:
         "| f 350 | 2 m | 1.000 / 1.900 | 1.000 / 1.900 |",
         "| f 350 | 4 m | 2.000 / 3.800 | 2.000 / 3.800 |",
     ]
+
+
+def test_noise_counts_in_the_whole_field_and_lenses_that_show_nobody_say_so() -> None:
+    rows = measure_field(angles_deg=(0, 85))
+    medians = {(row["lens"], row["angle_deg"]): row["median_m"] for row in rows}
+    for lens in ("equidistant, 180 degrees", "equidistant, bent"):
+        assert 0.01 < medians[lens, 85] < 1.5 * medians[lens, 0]
+    assert medians["plumb_bob that turns at 43 degrees", 85] is None
+    table = tabulate_field(rows).splitlines()
+    assert table[0] == "| lens | 0 degrees | 85 degrees |"
+    assert len(table) == 2 + len(LENSES)
+    assert "| not shown |" in table[4]

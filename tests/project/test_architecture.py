@@ -13,14 +13,14 @@ ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosid
 # The rooms of smpler_ros that run nodes, and what starts them; everything else works without ROS.
 NODE_ROOMS = (
     *("camera.scene_topics", "camera.synthetic_camera", "demo", "inputs", "node", "outputs"),
-    *("parameters.ros_parameters", "smpler_node", "synthetic_camera"),
+    *("camera_stand", "parameters.ros_parameters", "smpler_node", "synthetic_camera"),
 )
 # Rooms of smpler_ros that know less than the rest.
 LOWER_ROOMS = {
     "messages": set(),
     "parameters": {"camera.scene_settings"},  # of which a page of all parameters tells, too
     "inputs": {"messages"},
-    "outputs": {"messages", "inputs"},
+    "outputs": {"messages", "inputs", "parameters", "node.node_process"},  # one is a node itself
     "node": {"messages", "inputs", "outputs", "parameters"},
 }
 # What every room may name: arrays, images with the people in them, what gives images, and files.

@@ -1,4 +1,4 @@
-"""Every command in README.md is tested, or says why it cannot be; what it names exists."""
+"""Every command in the README and its pages is tested, or says why not; what they name exists."""
 
 import importlib.util
 import re
@@ -19,10 +19,24 @@ from training.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PROGRAMS = ("colcon ", "docker ", "make ", "pip ", "python ", "ros2 ", "rosdep ", "torchrun ")
+PAGES = [
+    README,
+    *((ROOT / "docs" / f"{name}.md").read_text() for name in ("training", "workspace")),
+]
+PROGRAMS = (
+    "colcon ",
+    "docker ",
+    "make ",
+    "pip ",
+    "python ",
+    "ros2 ",
+    "rosdep ",
+    "smpler ",
+    "torchrun ",
+)
 
 COLCON = "--cmake-args -DPython3_EXECUTABLE=/usr/bin/python3"
-MODEL, TRAIN = "python -m smpler_model", "python -m training.train config/train"
+MODEL, TRAIN = "smpler", "python -m training.train config/train"
 EVALUATE = "python -m training.evaluate config/evaluate"
 RENDER = "python -m training.data.render_crops config/train"
 TWO_PROCESSES = "torchrun --nproc-per-node 2 -m training.train config/train"
@@ -50,7 +64,7 @@ TESTED = {
         '"--model"',
     ),
     f"{MODEL} info models/SMPLer_3dpw.pt": (
-        "tests/smpler_model/test_main.py::test_info_runs_as_a_command",
+        "tests/smpler_model/commands/test_command_line.py::test_info_runs_as_a_command",
         '"info"',
     ),
     f"{MODEL} export --format onnx models/SMPLer_3dpw.pt": (
@@ -61,11 +75,11 @@ TESTED = {
         "tests/project/test_packages.py::test_colcon_builds_both_packages_and_the_result_works",
         '"-m", "colcon"',
     ),
-    "python -m smpler_ros.synthetic_bag example_bag --duration 5": (
+    "synthetic_bag example_bag --duration 5": (
         "tests/project/test_readme.py::test_the_bag_is_written",
         "synthetic_bag",
     ),
-    "python -m smpler_ros.evaluate_bag example_bag --detector motion": (
+    "evaluate_bag example_bag --detector motion": (
         "tests/smpler_ros/bags/test_evaluate_bag.py::test_a_killed_run_leaves_valid_files_and_goes_on",
         "smpler_ros.evaluate_bag",
     ),
@@ -87,7 +101,7 @@ TESTED = {
     "python -m training.scoring.model_card config/train/nano_larger.yaml "
     "--weights runs/nano_larger/weights.pt --card runs/nano_larger/card.md": (
         "tests/training/scoring/test_model_card.py::test_card_of_a_trained_model",
-        "nano_report",
+        "model_card",
     ),
 }
 
@@ -124,6 +138,8 @@ UNTESTABLE = {
     f"python -m colcon build --base-paths src src/smpler_ros/smpler_msgs {COLCON}": INSTALLATION,
     **{f"{TWO_PROCESSES}/nano{part}.yaml": HOURS for part in PARTS},
     **{f"{RENDER}/nano{part}.yaml": HOURS for part in DRAWN},
+    f"{RENDER}/mobile.yaml": HOURS,
+    f"{TWO_PROCESSES}/mobile.yaml": HOURS,
     f"{RENDER}/synthetic.yaml": MINUTES,
     f"{TWO_PROCESSES}/synthetic.yaml": MINUTES,
     **{
@@ -155,13 +171,22 @@ def commands_of(text: str) -> list[str]:
     return [command for command in commands if command and not command.startswith("#")]
 
 
-COMMANDS = commands_of(README)
-INLINE = {"make help": "prints the targets", "python -m colcon": "part of a command above"}
+COMMANDS = list(dict.fromkeys(command for page in PAGES for command in commands_of(page)))
+INLINE = {
+    "make help": "prints the targets",
+    "python -m colcon": "part of a command above",
+    "smpler run": "named, not given",
+    "python -m training.data.prepare_photos": "named, not given",
+}
 
 
 def words_of(program: str) -> list[list[str]]:
     """Return the arguments of every command of a program."""
-    found = [c.removeprefix(program) for c in COMMANDS if c.startswith(f"{program} ")]
+    found = [
+        command.removeprefix(program)
+        for command in COMMANDS
+        if command.startswith(f"{program} ") and command not in INLINE
+    ]
     return [shlex.split(rest) for rest in found]
 
 
@@ -214,14 +239,14 @@ def test_the_model_s_commands_are_understood(
 
 def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (words,) = words_of("python -m smpler_ros.synthetic_bag")
+    (words,) = words_of("synthetic_bag")
     small = ["0.2" if word == "5" else word for word in words]
     assert synthetic_bag([*small, "--width", "64", "--height", "48", "--quiet"]) == 0
     assert (tmp_path / words[0] / "metadata.yaml").is_file()
 
 
 def test_the_evaluator_s_flags_are_understood() -> None:
-    for words in words_of("python -m smpler_ros.evaluate_bag"):
+    for words in words_of("evaluate_bag"):
         chosen = build_parser().parse_args(words)
         assert read_config(chosen).detector == "motion"
 
@@ -229,7 +254,7 @@ def test_the_evaluator_s_flags_are_understood() -> None:
 def test_training_commands_name_modules_and_configurations() -> None:
     named = set()
     for command in COMMANDS:
-        found = re.search(r"-m (training\.\w+) (.*)", command)
+        found = re.search(r"-m (training(?:\.\w+)+) (.*)", command)
         if not found or found[1] == "training.data.download":
             continue
         assert importlib.util.find_spec(found[1]) is not None
@@ -240,7 +265,7 @@ def test_training_commands_name_modules_and_configurations() -> None:
             load_settings(ROOT / path)
         named.add(path)
     there = {str(path.relative_to(ROOT)) for path in (ROOT / "config").glob("*/*.yaml")}
-    assert named == there, "README.md has a command for every configuration"
+    assert named == there, "docs/training.md has a command for every configuration"
     for words in words_of("python -m training.data.download"):
         assert words[0] in (*ARCHIVES, "all")
 

@@ -76,12 +76,11 @@ class Camera:
         rng = np.random.default_rng(self.index)
         pixels = rng.integers(0, 255, HEIGHT * WIDTH * 3, np.uint8)
         fields = {"height": HEIGHT, "width": WIDTH, "encoding": "rgb8", "step": 3 * WIDTH}
+        fields["data"] = array("B", pixels.tobytes())
         k = [FOCAL, 0.0, WIDTH / 2, 0.0, FOCAL, HEIGHT / 2, 0.0, 0.0, 1.0]
         usual = {"height": HEIGHT, "width": WIDTH, "distortion_model": "plumb_bob", "k": k}
         self.infos.publish(CameraInfo(header=header, d=[0.0] * 5, **(usual | (info or {}))))
-        self.images.publish(
-            Image(header=header, data=array("B", pixels.tobytes()), **(fields | (image or {})))
-        )
+        self.images.publish(Image(header=header, **(fields | (image or {}))))
         later = Header(frame_id=header.frame_id, stamp=header.stamp)
         later.stamp.sec += gap_s
         self.boxes.publish(

@@ -25,6 +25,13 @@ StartNode = Callable[..., NodeProcess]
 DOMAINS = range(1, 102)  # their ports keep clear of those that Linux gives to other programs
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs over live ROS as slow."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
 @contextmanager
 def reserve_domain() -> Iterator[int]:
     """Reserve a ROS domain on this machine, and name it in the environment."""
@@ -63,7 +70,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start_node(checkpoint: Path) -> StartNode:
     """Start the node with that network; parameters and further ROS arguments can be given."""
 
-    def start(*arguments: str, **parameters: object) -> NodeProcess:
+    def start(
+        *arguments: str, module: str = "smpler_ros.smpler_node", **parameters: object
+    ) -> NodeProcess:
         values = {
             "model": checkpoint,
             "detector": "full_image",
@@ -71,7 +80,7 @@ def start_node(checkpoint: Path) -> StartNode:
             "threads": 1,
         } | parameters
         given = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
-        return NodeProcess("smpler_ros.smpler_node", *given, *arguments)
+        return NodeProcess(module, *given, *arguments)
 
     return start
 

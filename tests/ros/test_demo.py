@@ -89,7 +89,7 @@ def test_where_nobody_is_the_table_says_so(ros_domain: int, tmp_path: Path) -> N
     done = run_demo("--input", str(clip), "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert table_of(done.stdout)["people seen"][0] == "0"
-    assert "demo: nobody was found by the detector motion; choose another" in done.stderr
+    assert "demo: the detector motion found no people; choose another" in done.stderr
 
 
 def test_what_was_recorded_of_a_broken_input_stays(ros_domain: int, tmp_path: Path) -> None:

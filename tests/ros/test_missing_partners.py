@@ -15,7 +15,7 @@ from tests.ros.peer import Peer
         (
             {"detector": "topic"},
             40,
-            "no detections on /detections fitted an image for 5 s, images without are dropped: "
+            "no detections on /detections matched an image for 5 s, images without are dropped: "
             "the last one's stamp is 40.",
             "images without detections",
             DiagnosticStatus.WARN,
@@ -23,15 +23,15 @@ from tests.ros.peer import Peer
         (
             {"detector": "topic"},
             -40,
-            "older than the oldest image that still waits; make its publisher quicker",
+            "older than the oldest waiting image; make its publisher faster",
             "images without detections",
             DiagnosticStatus.WARN,
         ),
         (
             {"detector": "topic", "use_depth": True},
             0,
-            "no depth on /depth fitted an image for 5 s, people are placed without it: nobody "
-            "publishes it",
+            "no depth on /depth matched an image for 5 s, people are placed without it: it has "
+            "no publisher",
             "images without depth",
             DiagnosticStatus.WARN,
         ),

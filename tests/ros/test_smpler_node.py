@@ -196,15 +196,15 @@ def test_images_without_a_stamp_while_nobody_sets_the_simulated_clock(
 
 def test_explains_that_nobody_publishes(peer: Peer, start_node: StartNode) -> None:
     with start_node("-r", "image:=elsewhere") as node:
-        node.wait_for("no image on /elsewhere for 5 s and nobody publishes it")
+        node.wait_for("no image on /elsewhere for 5 s and it has no publisher")
 
 
 def test_explains_that_images_are_published_compressed(peer: Peer, start_node: StartNode) -> None:
     peer.node.create_publisher(CompressedImage, "elsewhere/compressed", 1)
     with start_node("-r", "image:=elsewhere") as node:
         node.wait_for(
-            "no image on /elsewhere for 5 s and nobody publishes it, but /elsewhere/compressed is "
-            "published: set image_transport to compressed"
+            "no image on /elsewhere for 5 s and it has no publisher, but /elsewhere/compressed "
+            "has one: set image_transport to compressed"
         )
 
 

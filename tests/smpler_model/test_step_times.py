@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from smpler_model.step_times import StepTimes
+from smpler_model.step_times import StepTimes, measure
 
 
 def test_means_are_over_the_frames() -> None:
@@ -15,6 +15,14 @@ def test_means_are_over_the_frames() -> None:
     assert [line.split()[0] for line in lines] == ["detect", "track", "together"]
     assert "21.00 ms" in lines[-1]
     assert "47.6 frames/s" in lines[-1]
+
+
+def test_a_step_that_comes_again_adds_to_its_time() -> None:
+    timings_ms = {"detect": 1000.0}
+    for _ in range(2):
+        with measure(timings_ms, "detect"):
+            time.sleep(0.002)
+    assert 1004 <= timings_ms["detect"] < 2000
 
 
 def test_a_step_that_fails_is_measured_too() -> None:

@@ -158,10 +158,21 @@ def test_a_run_killed_at_any_time_goes_on(people: Path, tmp_path: Path) -> None:
     assert steps == sorted(set(steps))
 
 
-def test_two_processes_train(people: Path, tmp_path: Path) -> None:
-    finish(start("training.train", *small_run(people, tmp_path, "epochs=1"), processes=2))
+@pytest.mark.parametrize(("stage", "before"), [("backbone", ""), ("smpler", "backbone")])
+def test_two_processes_train_each_stage(
+    people: Path, trained: Path, tmp_path: Path, stage: str, before: str
+) -> None:
+    """Several steps: PyTorch complains of weights without a gradient in the second one."""
+    initial = str(trained / before / "weights.pt") if before else "null"
+    arguments = [
+        *(f"config/train/synthetic_{stage}.yaml", f"data.root={people}", f"output={tmp_path}"),
+        *(f"initial={initial}", "batch=4", "epochs=0", "steps=3", "threads=1"),
+        *("evaluate_every=100", "log_every=1"),
+    ]
+    finish(start("training.train", *arguments, processes=2))
     state = torch.load(tmp_path / "weights.pt", weights_only=True)
     assert state["record"]["processes"] == 2
+    assert state["record"]["steps"] == 3
     assert all(values.isfinite().all() for values in state["model"].values())
     assert not list(tmp_path.glob(".*"))
 

@@ -85,6 +85,21 @@ def test_checkpoints_of_other_settings_are_refused(settings: TrainSettings) -> N
         Run(replace(settings, seed=1))
 
 
+def test_a_loss_that_explodes_stops_with_the_weights_before(crops: CropFiles) -> None:
+    settings = TrainSettings(
+        steps=60, warm_up=0, first_guess_share=0.0, batch=4, autocast="none", data=CropData()
+    )
+    objective = CropObjective(build_starting_model(settings), settings)
+    learner = Learner(settings, objective, Processes(), settings.steps)
+    batch = crops.batch(torch.arange(4))
+    learner.step([batch])
+    before = {name: values.clone() for name, values in learner.model.state_dict().items()}
+    with pytest.raises(FloatingPointError, match="the loss must stay near"):
+        learner.step([replace(batch, betas=batch.betas * 1e6 + 1e6)])
+    weights = dict(learner.model.named_parameters())
+    assert all(torch.equal(values, before[name]) for name, values in weights.items())
+
+
 def test_a_few_crops_are_learnt(crops: CropFiles) -> None:
     settings = TrainSettings(
         steps=60, warm_up=5, first_guess_share=0.0, batch=4, autocast="none", data=CropData()

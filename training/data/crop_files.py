@@ -1,13 +1,11 @@
 """Synthetic crops in files: rendered once, read many times, changed a little each time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.utils.data import IterableDataset
 
 from smpler_model.atomic_files import write_atomically
 from smpler_model.body.skeleton import H36M_EVALUATED, MIRRORED_JOINTS
@@ -57,23 +55,6 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
         return Batch(*(values.to(device, non_blocking=True) for values in vars(self).values()))
-
-
-class SyntheticCrops(IterableDataset[Batch]):
-    """An endless training set that renders as it goes; the same seed gives the same batches."""
-
-    def __init__(self, renderer: CropRenderer, batch: int, seed: int) -> None:
-        super().__init__()
-        self.renderer, self.batch, self.seed = renderer, batch, seed
-
-    def __iter__(self) -> Iterator[Batch]:
-        worker = torch.utils.data.get_worker_info()
-        part, parts = (worker.id, worker.num_workers) if worker else (0, 1)
-        number = part
-        while True:
-            generator = Generator().manual_seed(self.seed + number)
-            yield batch_of(self.renderer.draw(self.batch, generator))
-            number += parts
 
 
 class CropFiles:
@@ -131,7 +112,7 @@ def augment(
 
     Args:
         batch: not changed.
-        generator: on the CPU.
+        generator: generator on the CPU.
         colour: greatest change of each channel, as a share.
         cutout: probability that a crop loses a rectangle.
         shift: cells of the map of parts that a crop is moved by at most, either way.

@@ -36,6 +36,17 @@ from training.data.tsv import TsvFile
 
 PELVIS = LABELLED_JOINTS.index("pelvis")
 _COLUMNS = ("img", "label")
+_FLAGS = {
+    "2d_joints": "has_2d_joints",
+    "3d_joints": "has_3d_joints",
+    "pose": "has_smpl",
+    "betas": "has_smpl",
+}
+"""Which flag says that numbers are labels."""
+
+_LARGEST = {"2d_joints": 1e5, "3d_joints": 1e3, "pose": 100.0, "betas": 100.0}
+"""No label is beyond: pixels, metres, radians, standard deviations of shape."""
+
 _FIELDS = (
     *("center", "scale", "has_2d_joints", "has_3d_joints", "has_smpl"),
     *("2d_joints", "3d_joints", "pose", "betas"),
@@ -72,10 +83,10 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
         """Open all tables.
 
         Args:
-            path: of the YAML file.
-            side: of the crops, pixels.
+            path: path of the YAML file.
+            side: side of the crops, pixels.
             augmentation: how images are changed; not at all if None.
-            seed: of these changes.
+            seed: seed of the augmentation.
             root: folder that the tables' paths are relative to; the YAML file's if None.
 
         Raises:
@@ -105,7 +116,7 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
         """Read one person.
 
         Args:
-            row: of the linelist.
+            row: row of the linelist.
             number: the change of the image is drawn from it.
 
         Raises:
@@ -238,4 +249,7 @@ def _shaped(label: dict[str, Any], name: str, shape: Sequence[int]) -> NDArray[n
         values = values[:SMPL_SHAPE_COUNT]
     if values.shape != tuple(shape) or not np.isfinite(values).all():
         raise ValueError(f"'{name}' must be {tuple(shape)} finite numbers, got {values.shape}")
+    largest = np.abs(values).max()
+    if label[_FLAGS[name]] and largest > _LARGEST[name]:
+        raise ValueError(f"'{name}' must be within +-{_LARGEST[name]:g}, got {largest:.3g}")
     return values

@@ -31,6 +31,7 @@ _BLOCK = 1 << 20
 _TIMEOUT_S = 60.0
 _DONE = ".downloaded"
 _PARTIAL_CONTENT, _NOTHING_LEFT = 206, 416
+_REFUSED = (401, 403, 409)  # without rights; public access is switched off
 
 
 def download(name: str, root: Path, server: str = SERVER, *, keep: bool = False) -> Path:
@@ -83,6 +84,12 @@ def fetch_by_https(address: str, target: Path) -> None:
             _check_room(target.parent, (size or 0) - have)
             _receive(answer, partial, have, size)
     except urllib.error.HTTPError as error:
+        if error.code in _REFUSED:
+            raise OSError(
+                f"{address} must be publicly readable, got {error}; the storage does not "
+                "allow it now: fetch it with the azcopy command of the data's authors, or give "
+                "another copy with --server"
+            ) from error
         if error.code != _NOTHING_LEFT:
             raise OSError(f"{address} must be there, got {error}; check the name") from error
     except urllib.error.URLError as error:

@@ -15,7 +15,7 @@ class LabelledPerson:
     """One labelled person, as a data set gives it.
 
     Attributes:
-        key: of the row.
+        key: key of the row.
         row: its number in the data set.
         gender: `male`, `female` or `none`.
         image: (3, s, s) float32 RGB crop, 0 to 255.
@@ -80,6 +80,18 @@ class LabelledPeople:
                 moved[field.name] = values.to(device, kind, non_blocking=True)
         return replace(self, **moved)
 
+    def pin_memory(self) -> "LabelledPeople":
+        """Return the batch in pinned memory, from which a GPU copies while it computes.
+
+        `DataLoader` calls this; of classes that do not have it, it pins nothing.
+        """
+        tensors = {
+            field.name: getattr(self, field.name).pin_memory()
+            for field in fields(self)
+            if isinstance(getattr(self, field.name), Tensor)
+        }
+        return replace(self, **tensors)
+
     def split(self, size: int) -> list["LabelledPeople"]:
         """Return parts of at most `size` people, in order; the faults are with the first."""
         parts = []
@@ -95,7 +107,7 @@ def collate(items: Sequence[LabelledPerson | Fault], size: int = 0) -> LabelledP
 
     Args:
         items: what a data set gave.
-        size: side of the images, for a batch of nobody.
+        size: side of the images, for an empty batch.
     """
     people = [item for item in items if isinstance(item, LabelledPerson)]
 

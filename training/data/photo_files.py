@@ -35,6 +35,9 @@ PHOTO_JOINTS = (
 """What may be labelled in photos. On the body, the neck and what follows it up to the nose are
 regressed from the surface, as Human3.6M's joints of that name; the others are SMPL's."""
 
+PHOTO_HIPS = [PHOTO_JOINTS.index(f"{side}_hip") for side in ("left", "right")]
+"""Rows of both hips, whose midpoint is the origin in space."""
+
 LIMB_JOINTS = PHOTO_JOINTS[:12]
 """Those that every data set labels and errors are told of."""
 
@@ -67,7 +70,7 @@ class Photos:
         images: (b, 3, s, s) RGB, 0 to 255, float32.
         keypoints: (b, 19, 3) `PHOTO_JOINTS` in the crop, [-1, 1], y down, with confidence.
         joints: (b, 19, 4) the same in space, metres, the hips' midpoint as origin, in the frame
-            of a camera that looks at the crop, with confidence; 0 where nobody knows.
+            of a camera that looks at the crop, with confidence; 0 if unknown.
     """
 
     images: Tensor
@@ -148,9 +151,9 @@ class PhotoFiles:
 
         Args:
             rows: which.
-            side: of the crops, pixels.
+            side: side of the crops, pixels.
             augmentation: how much they are changed.
-            generator: on the CPU.
+            generator: generator on the CPU.
         """
         window = draw_window(len(rows), augmentation, generator)
         cropped = cut(self._whole(rows), side, window)
@@ -234,8 +237,8 @@ def cut(photos: Photos, side: int, windows: Windows) -> Photos:
 
     Args:
         photos: whole squares.
-        side: of the crops, pixels.
-        windows: of each.
+        side: side of the crops, pixels.
+        windows: crop windows of each photo.
     """
     scaled = windows.halves[:, None, None] * windows.turns
     square_from_crop = torch.cat((scaled, windows.centres[..., None]), 2)  # (b, 2, 3)

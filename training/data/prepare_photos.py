@@ -5,7 +5,7 @@ LABELS is a JSON file beside the photos:
 - `joints`: names among `photo_files.PHOTO_JOINTS`, in the order of the labels.
 - `photos`: each has its `image`, relative to the JSON file, and `people`, each with `box_xyxy` in
   pixels, `joints_px` (x, y and confidence from 0 to 1 of each joint, 0 where it is not labelled)
-  and, where somebody knows them, `joints_m` (x, y, z in metres and confidence; x right, y down,
+  and, where available, `joints_m` (x, y, z in metres and confidence; x right, y down,
   z forward, as a camera sees it that looks at the person).
 
 Several such files may be given. Photos are shared between training and validation by a hash of
@@ -28,15 +28,14 @@ from tqdm import tqdm
 from smpler_model.atomic_files import write_atomically
 from smpler_model.cameras.crops import cut_crops
 from smpler_model.sources import read_image
-from training.data.photo_files import PHOTO_JOINTS, SPLITS, STORED_MARGIN, split_paths
+from training.data.photo_files import PHOTO_HIPS, PHOTO_JOINTS, SPLITS, STORED_MARGIN, split_paths
 
 SIDE_PX = 192
-_HIPS = [PHOTO_JOINTS.index(f"{side}_hip") for side in ("left", "right")]
 
 
 @dataclass(frozen=True)
-class PhotoPerson:
-    """Somebody in a photo.
+class PersonLabels:
+    """A person in a photo.
 
     Attributes:
         box_xyxy: (4,) pixels.
@@ -50,14 +49,14 @@ class PhotoPerson:
 
 
 @dataclass(frozen=True)
-class LabelledPhoto:
+class PhotoLabels:
     """A photo and who is labelled in it."""
 
     image: Path
-    people: tuple[PhotoPerson, ...]
+    people: tuple[PersonLabels, ...]
 
 
-def read_labels(path: Path) -> list[LabelledPhoto]:
+def read_labels(path: Path) -> list[PhotoLabels]:
     """Read a file of labels; the photos are not opened.
 
     Raises:
@@ -70,7 +69,7 @@ def read_labels(path: Path) -> list[LabelledPhoto]:
         content = json.loads(path.read_text(encoding="utf-8"))
         rows = _rows_of(content["joints"])
         return [
-            LabelledPhoto(
+            PhotoLabels(
                 path.parent / photo["image"],
                 tuple(_person_from(person, rows) for person in photo["people"]),
             )
@@ -85,15 +84,15 @@ def read_labels(path: Path) -> list[LabelledPhoto]:
 
 
 def prepare(
-    photos: Sequence[LabelledPhoto], folder: Path, validation_share: float, side: int = SIDE_PX
+    photos: Sequence[PhotoLabels], folder: Path, validation_share: float, side: int = SIDE_PX
 ) -> dict[str, int]:
     """Cut people out of photos, and write both splits.
 
     Args:
-        photos: with people.
+        photos: photos with people.
         folder: is made where there is none.
         validation_share: share of the photos that training never sees.
-        side: of the stored squares, pixels.
+        side: side of the stored squares, pixels.
 
     Returns:
         How many people each split has.
@@ -132,23 +131,23 @@ def _rows_of(names: Sequence[str]) -> list[int]:
     return [PHOTO_JOINTS.index(name) for name in names]
 
 
-def _person_from(content: dict[str, Any], rows: list[int]) -> PhotoPerson:
+def _person_from(content: dict[str, Any], rows: list[int]) -> PersonLabels:
     keypoints = np.zeros((len(PHOTO_JOINTS), 3))
     joints = np.zeros((len(PHOTO_JOINTS), 4))
     keypoints[rows] = np.array(content["joints_px"], np.float64).reshape(len(rows), 3)
     if "joints_m" in content:
         joints[rows] = np.array(content["joints_m"], np.float64).reshape(len(rows), 4)
-        joints[:, :3] -= joints[_HIPS, :3].mean(0)
+        joints[:, :3] -= joints[PHOTO_HIPS, :3].mean(0)
         joints[joints[:, 3] == 0] = 0
     box = np.array(content["box_xyxy"], np.float64).reshape(4)
     values = np.concatenate((keypoints.ravel(), joints.ravel(), box))
     if not np.isfinite(values).all() or not (box[2:] > box[:2]).all():
         raise ValueError(f"a box {box.tolist()} or joints that are no finite numbers")
-    return PhotoPerson(box, keypoints, joints)
+    return PersonLabels(box, keypoints, joints)
 
 
 def _write_split(
-    photos: Sequence[LabelledPhoto], count: int, folder: Path, split: str, side: int
+    photos: Sequence[PhotoLabels], count: int, folder: Path, split: str, side: int
 ) -> None:
     images_path, labels_path = split_paths(folder, split)
     keypoints, joints, names = [], [], []
@@ -176,8 +175,8 @@ def _write_split(
 
 
 def _cut_people(
-    photos: Sequence[LabelledPhoto], side: int, split: str
-) -> Iterator[tuple[str, PhotoPerson, NDArray[np.uint8], NDArray[np.float64]]]:
+    photos: Sequence[PhotoLabels], side: int, split: str
+) -> Iterator[tuple[str, PersonLabels, NDArray[np.uint8], NDArray[np.float64]]]:
     """Give each person's photo, labels, square, and joints in it, [-1, 1]."""
     for photo in tqdm(photos, desc=split):
         boxes = np.array([person.box_xyxy for person in photo.people]).reshape(-1, 4)

@@ -101,7 +101,7 @@ def _load_index(path: Path) -> NDArray[np.int64]:
 
 
 def _belongs(path: Path, starts: NDArray[np.int64]) -> bool:
-    """Tell whether an index fits a file, from its order and its last row."""
+    """Return whether an index fits a file, from its order and its last row."""
     size = path.stat().st_size
     if not len(starts):
         return size == 0

@@ -10,12 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from smpler_model.network.smpler import BackboneModel
+from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
 from training.learning.muon import Muon
 from training.learning.objectives import Examples, Objective, ObjectiveModule, Phase
-from training.learning.processes import Processes, share_batch_norms
+from training.learning.processes import Processes, choose_products, share_batch_norms
 from training.settings import TrainSettings
+
+_EXPLOSION = 1e3
+"""A loss of this many times the usual one ends a run."""
+
+_MEMORY = 0.1
+"""Share of each step's loss in the usual one."""
 
 
 class Learner(Generic[Examples]):
@@ -31,9 +37,9 @@ class Learner(Generic[Examples]):
         """Take an objective, on the CPU, to its device.
 
         Args:
-            settings: of the run.
-            objective: with the weights to begin with.
-            processes: that learn together.
+            settings: settings of the run.
+            objective: objective with the initial weights.
+            processes: distributed training processes.
             steps: updates in all, for the course of the learning rate.
         """
         self.settings: TrainSettings = settings
@@ -54,6 +60,8 @@ class Learner(Generic[Examples]):
         half = settings.autocast != "none" and settings.autocast_type == "float16"
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=half)
         self.step_count = 0
+        self._usual_loss: tuple[Phase, float] = ("all", math.inf)
+        choose_products(tf32=settings.tf32)
 
     @property
     def model(self) -> BackboneModel:
@@ -68,7 +76,7 @@ class Learner(Generic[Examples]):
             batches: one for each forward pass; the weights change once.
 
         Raises:
-            FloatingPointError: the loss is not finite.
+            FloatingPointError: the loss is not finite, or exploded. The weights are those before.
         """
         factor = self.learning_rate_factor()
         for optimiser in self.optimisers:
@@ -104,7 +112,7 @@ class Learner(Generic[Examples]):
         return rise * (0.01 + 0.99 * fall)
 
     def is_still(self) -> bool:
-        """Tell whether the backbone stays as it is in the present step."""
+        """Return whether the backbone stays as it is in the present step."""
         return self.step_count / self.steps < self.settings.still_share
 
     def phase(self) -> Phase:
@@ -144,16 +152,16 @@ class Learner(Generic[Examples]):
         if self.processes.count == 1:
             whole: nn.Module = self.objective
             return whole
+        # Without the Transformer the finer maps of the backbone's last stage lead nowhere, and in
+        # the first phases whole parts do not learn: these weights get no gradient.
+        phases = (
+            self.settings.dense_share,
+            self.settings.first_guess_share,
+            self.settings.still_share,
+        )
+        learns_whole = isinstance(self.model, Smpler) and not any(phases)
         return DistributedDataParallel(
-            self.objective,
-            broadcast_buffers=False,
-            find_unused_parameters=any(
-                (
-                    self.settings.dense_share,
-                    self.settings.first_guess_share,
-                    self.settings.still_share,
-                )
-            ),
+            self.objective, broadcast_buffers=False, find_unused_parameters=not learns_whole
         )
 
     def _backward(self, batch: Examples, parts: int, *, is_last: bool) -> Objective:
@@ -179,7 +187,25 @@ class Learner(Generic[Examples]):
                 f"the loss must be finite, got {numbers} in step {self.step_count}; lower the "
                 "learning rate, or look for labels that are out of range"
             )
+        self._check_course(numbers["total"])
         return numbers
+
+    def _check_course(self, loss: float) -> None:
+        """Compare a loss with those of the phase's earlier steps, and add it to their mean.
+
+        Raises:
+            FloatingPointError: it is many times the usual one.
+        """
+        phase, usual = self._usual_loss
+        if phase != self.phase() or math.isinf(usual):
+            phase, usual = self.phase(), loss
+        if loss > _EXPLOSION * usual:
+            raise FloatingPointError(
+                f"the loss must stay near {usual:.3g}, got {loss:.3g} in step "
+                f"{self.step_count}; lower the learning rate, or look for labels that are out of "
+                "range, and start again to go on from the last checkpoint"
+            )
+        self._usual_loss = (phase, usual + _MEMORY * (loss - usual))
 
     def _update(self) -> None:
         if self.settings.clip:
@@ -233,7 +259,7 @@ def make_optimisers(
 
 
 def _is_matrix(name: str, weights: nn.Parameter) -> bool:
-    """Tell whether Muon takes weights: the Transformer's queries lose their scale by it."""
+    """Return whether Muon takes weights: the Transformer's queries lose their scale by it."""
     return name.startswith("model.backbone.") and weights.ndim == 4
 
 
@@ -242,5 +268,5 @@ def _is_head(name: str) -> bool:
 
 
 def _corrects(name: str) -> bool:
-    """Tell whether weights are of a layer that changes an estimate."""
+    """Return whether weights are of a layer that changes an estimate."""
     return _is_head(name) and "_delta." in name

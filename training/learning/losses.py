@@ -17,12 +17,12 @@ class LossWeights:
     """Factors of the terms; the defaults are SMPLer's.
 
     Attributes:
-        vertices: of the surface, its regressed pelvis as origin, per metre.
-        keypoints: of joints in the image, per square of half a crop's side.
-        joints: of joints in space, the hips' midpoint as origin, per square metre.
-        rotations: of the 24 rotation matrices' entries.
-        distances: of the same joints as `joints`, not squared, per metre. Of the squares, a few
-            people who are hard to see make up most.
+        vertices: weight of vertex distances, regressed pelvis as origin, per metre.
+        keypoints: weight of squared 2D joint errors, in half crop sides.
+        joints: weight of squared 3D joint errors, the hips' midpoint as origin, per square metre.
+        rotations: weight of errors of the 24 rotation matrices' entries.
+        distances: weight of distances of the same joints, not squared, per metre. Of the squares,
+            a few people who are hard to see make up most.
     """
 
     vertices: float = 100.0
@@ -138,17 +138,17 @@ def compare(
     weights: LossWeights | None = None,
     counts: Counts | None = None,
 ) -> Losses:
-    """Compute the losses of b people; a term for which nobody is labelled is 0.
+    """Compute the losses of b people; a term without labelled people is 0.
 
     Means run over the people who have the label, and over all their entries, those of no
     confidence too.
 
     Args:
-        predicted: what the network says.
-        target: what the labels say; of any value where there is no label.
+        predicted: outputs of the network.
+        target: labels; arbitrary values where there is no label.
         labels: which there are.
-        weights: of the terms; SMPLer's if None.
-        counts: of the people that means run over; those of `labels` if None.
+        weights: weights of the terms; SMPLer's if None.
+        counts: numbers of people that losses are averaged over; those of `labels` if None.
 
     Source: SMPLer, section 3.4; weights and choices of norms as released.
     """
@@ -174,7 +174,7 @@ def compare(
 
 
 def _mean_over(values: Tensor, present: Tensor, count: Tensor) -> Tensor:
-    """Return the sum of (b, ...) values' means over those present, over a count; 0 for nobody."""
+    """Return the sum of (b, ...) values' means over those present, over a count; 0 if it is 0."""
     each = values.flatten(1).mean(1)
     nobody = count == 0
     return (each * present).sum() / torch.where(nobody, torch.ones_like(count), count)

@@ -76,7 +76,7 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
 
         Args:
             batch: examples on the module's device.
-            counts: of all processes' people, as `losses.Counts` explains.
+            counts: numbers of people in all processes, see `losses.Counts`.
             phase: what learns.
         """
         with kept_corrections(self.model) as corrections:
@@ -326,7 +326,7 @@ def labels_of(batch: LabelledPeople) -> Labels:
 
 def normalise(images: Tensor, model: BackboneModel, *, channels_last: bool = True) -> Tensor:
     """Return (b, 3, s, s) RGB from 0 to 255 as the network wants it."""
-    whole = images.float()  # in this order and with these bits, as everybody does
+    whole = images.float()  # in the same order and precision as everywhere else
     mean, std = (
         whole.new_tensor(values)[:, None, None] for values in (model.config.mean, model.config.std)
     )

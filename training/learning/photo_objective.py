@@ -9,14 +9,13 @@ from torch import Tensor
 from smpler_model.network.estimates import Stage
 from smpler_model.network.geometry import project_weak_perspective
 from smpler_model.network.smpler import BackboneModel
+from smpler_model.people.metrics import centre_on_hips
 from training.data.data_settings import PhotoData
-from training.data.photo_files import BODY_ROWS, PHOTO_JOINTS, Photos
+from training.data.photo_files import BODY_ROWS, PHOTO_HIPS, Photos
 from training.learning.losses import Counts
 from training.learning.objectives import Objective, ObjectiveModule, Phase, shrunk_images
 from training.learning.surface import SampledSurface
 from training.settings import TrainSettings
-
-_HIPS = [PHOTO_JOINTS.index(f"{side}_hip") for side in ("left", "right")]
 
 
 class PhotoObjective(ObjectiveModule[Photos]):
@@ -52,7 +51,9 @@ class PhotoObjective(ObjectiveModule[Photos]):
         keypoints, joints = batch.keypoints[:people], batch.joints[:people]
         found, found_px = photo_joints(self.surface, stage)
         apart_px = torch.linalg.vector_norm(found_px - keypoints[..., :2], dim=-1)
-        apart = torch.linalg.vector_norm(centre_on_hips(found) - joints[..., :3], dim=-1)
+        apart = torch.linalg.vector_norm(
+            centre_on_hips(found, PHOTO_HIPS) - joints[..., :3], dim=-1
+        )
         # As in `losses.compare`, squares are means over a vector's entries, distances are not.
         in_image = square_robustly(apart_px, self.data.keypoint_scale) / 2
         in_space = square_robustly(apart, self.data.joint_scale_m) / 3
@@ -81,8 +82,3 @@ def photo_joints(surface: SampledSurface, stage: Stage) -> tuple[Tensor, Tensor]
     _, regressed, chain = surface(stage.rotations, stage.betas)
     joints = torch.cat((chain, regressed), 1)[:, list(BODY_ROWS)]
     return joints, project_weak_perspective(joints, stage.camera)
-
-
-def centre_on_hips(joints: Tensor) -> Tensor:
-    """Move joints (b, 19, 3) so that the hips' midpoint is the origin."""
-    return joints - joints[:, _HIPS].mean(1, keepdim=True)

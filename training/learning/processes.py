@@ -1,4 +1,4 @@
-"""The processes of one run, as torchrun starts them; one process alone is the usual case."""
+"""Distributed training processes, as started by torchrun; often a single one."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -18,12 +18,12 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among all of a run.
+    """This process and its rank.
 
     Attributes:
         rank: its number, from 0.
-        count: of all processes.
-        device: that it computes on.
+        count: number of processes (world size).
+        device: device of this process.
     """
 
     rank: int = 0
@@ -32,11 +32,11 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether it is the one that writes and talks."""
+        """Whether this is rank 0, which writes files and logs."""
         return self.rank == 0
 
     def mean(self, values: Tensor) -> Tensor:
-        """Return the mean of each process' values; all give the same shape."""
+        """Return the mean over all ranks; shapes must be equal."""
         if self.count == 1:
             return values
         total = values.clone()
@@ -44,7 +44,7 @@ class Processes:
         return total / self.count
 
     def gather(self, value: object) -> list[Any]:
-        """Return every process' value, in the order of ranks."""
+        """Gather the values of all ranks, in order."""
         if self.count == 1:
             return [value]
         values: list[Any] = [None] * self.count
@@ -52,28 +52,35 @@ class Processes:
         return values
 
     def copy_first(self, values: Iterable[Tensor]) -> None:
-        """Give the tensors of all processes the values of the first one's."""
+        """Broadcast the tensors of rank 0."""
         if self.count > 1:
             for tensor in values:
                 dist.broadcast(tensor, 0)
 
     def wait(self) -> None:
-        """Go on when all are here."""
+        """Barrier across ranks."""
         if self.count > 1:
             dist.barrier()
 
 
 @contextmanager
 def join_processes(device: Device = "auto") -> Iterator[Processes]:
-    """Join the processes that torchrun started, and leave them in the end.
+    """Join torchrun's process group, and leave it at the end.
 
     GPUs talk through NCCL, CPUs through Gloo.
 
     Raises:
-        ValueError: a GPU is asked for where there is none.
+        ValueError: a GPU is asked for where there is none, or srun started several processes that
+            do not know of one another.
     """
-    chosen = choose_device(device)
+    chosen = device_of_process(device)
     count = int(os.environ.get("WORLD_SIZE", "1"))
+    tasks = int(os.environ.get("SLURM_NTASKS", "1"))
+    if "WORLD_SIZE" not in os.environ and "SLURM_PROCID" in os.environ and tasks > 1:
+        raise ValueError(
+            f"processes of one training must come from torchrun, got {tasks} from srun that would "
+            "each train alone; give srun one task a node, with torchrun as its command"
+        )
     if count == 1:
         yield Processes(device=chosen)
         return
@@ -86,7 +93,7 @@ def join_processes(device: Device = "auto") -> Iterator[Processes]:
         dist.destroy_process_group()
 
 
-def choose_device(device: Device) -> torch.device:
+def device_of_process(device: Device) -> torch.device:
     """Return the device of this process.
 
     Raises:
@@ -106,8 +113,19 @@ def choose_device(device: Device) -> torch.device:
     return torch.device("cuda", local)
 
 
+def choose_products(*, tf32: bool) -> None:
+    """Set the precision of float32 matrix products on GPUs, for the whole process.
+
+    Args:
+        tf32: whether to round factors to 10 bits, which is several times quicker. PyTorch does so
+            in convolutions unless told otherwise.
+    """
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+
+
 class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the batches of all processes, for CPUs.
+    """Synchronised batch norm over all ranks, for CPUs.
 
     PyTorch's own `SyncBatchNorm` computes the same but refuses CPUs.
     """
@@ -140,13 +158,13 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 def _sum_over_processes(values: Tensor) -> Tensor:
-    """Sum what the processes give; gradients flow back to all of them."""
+    """Sum over all ranks; gradients flow back to all of them."""
     total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
     return total
 
 
 def share_batch_norms(module: nn.Module, device: torch.device) -> nn.Module:
-    """Replace batch norms by such that share their statistics between processes."""
+    """Replace batch norms by synchronised ones."""
     if device.type == "cuda":
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return converted

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from smpler_model.cameras.crops import CROP_MARGIN
 from smpler_model.network.smpler import BackboneModel
-from smpler_model.people.metrics import MM_FROM_M
-from training.data.photo_files import LIMB_JOINTS, PhotoFiles
+from smpler_model.people.metrics import MM_FROM_M, centre_on_hips
+from training.data.photo_files import LIMB_JOINTS, PHOTO_HIPS, PhotoFiles
 from training.learning.objectives import normalise
-from training.learning.photo_objective import centre_on_hips, photo_joints
+from training.learning.photo_objective import photo_joints
 from training.learning.surface import SampledSurface
 
 _BATCH = 64
@@ -47,10 +47,10 @@ def evaluate_on_photos(
     """Compare a network's people with their labels.
 
     Args:
-        model: of any size.
+        model: model of any size.
         photos: to look at, as the pipeline shows them.
-        rows: of these.
-        side: of the network's crops, pixels.
+        rows: rows to score.
+        side: side of the network's crops, pixels.
         stage: which of the network's estimates; 0 is the first guess, -1 the last refinement.
     """
     was_training = model.training
@@ -63,7 +63,7 @@ def evaluate_on_photos(
         found = model(normalise(batch.images, model), mesh=False).stages[stage]
         joints, keypoints = photo_joints(surface, found)
         apart = torch.linalg.vector_norm(keypoints - batch.keypoints[..., :2], dim=-1) / _BOX
-        in_space = centre_on_hips(joints) - batch.joints[..., :3]
+        in_space = centre_on_hips(joints, PHOTO_HIPS) - batch.joints[..., :3]
         far = MM_FROM_M * torch.linalg.vector_norm(in_space, dim=-1)
         shares.append(torch.where(batch.keypoints[..., 2] > 0, apart, torch.nan)[:, _LIMBS])
         distances.append(torch.where(batch.joints[..., 3] > 0, far, torch.nan)[:, _LIMBS])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.real_people.folder import LabelledPerson, LabelledPhoto, LabelledVideo
+from benchmarks.real_people.folder import PersonTruth, PhotoTruth, VideoTruth
 from benchmarks.real_people.scoring import (
     VideoScores,
     average,
@@ -27,24 +27,24 @@ STANDING = np.array(
 """Somebody 3 m away who looks into the camera."""
 
 
-def person_of(labelled: int, *, is_scored: bool = True) -> LabelledPerson:
+def person_of(labelled: int, *, is_scored: bool = True) -> PersonTruth:
     joints_px = np.arange(24.0).reshape(12, 2)
-    return LabelledPerson(
+    return PersonTruth(
         np.array([0.0, 0.0, 50.0, 200.0]), joints_px, np.arange(12) < labelled, is_scored
     )
 
 
-def video_of(frames: int) -> LabelledVideo:
+def video_of(frames: int) -> VideoTruth:
     joints_m = np.repeat(STANDING[None], frames, 0)
     camera = Camera(640, 480, 500, 500, 320, 240)
-    return LabelledVideo("a.mp4", camera, 2, np.zeros((frames, 4)), joints_m)
+    return VideoTruth("a.mp4", camera, 2, np.zeros((frames, 4)), joints_m)
 
 
 def test_joints_are_found_within_a_share_of_the_longer_side() -> None:
     person = person_of(labelled=4)
     shifts = np.zeros((12, 2))
     shifts[:5, 0] = 0, 9.9, 19.9, 20.1, 1e6  # the last one is not labelled
-    photos = [LabelledPhoto("a.jpg", True, (person,))]
+    photos = [PhotoTruth("a.jpg", True, (person,))]
     scores = score_photos(photos, {"a.jpg": person.joints_px[None] + shifts})
     assert scores is not None
     assert (scores.people, scores.pck) == (1, (0.75, 0.5))
@@ -55,14 +55,14 @@ def test_every_joint_counts_alike_and_only_those_who_are_scored() -> None:
     people = (person_of(12), person_of(4), person_of(12, is_scored=False), person_of(0))
     found = np.stack([p.joints_px for p in people])
     found[1:3] += 1000
-    scores = score_photos([LabelledPhoto("a.jpg", True, people)], {"a.jpg": found})
+    scores = score_photos([PhotoTruth("a.jpg", True, people)], {"a.jpg": found})
     assert scores is not None
     assert (scores.people, scores.pck) == (2, (0.75, 0.75))
     assert scores.mean_error == pytest.approx(np.hypot(1000, 1000) / 200 / 2)
 
 
 def test_without_anybody_to_score_there_are_no_figures() -> None:
-    nobody = LabelledPhoto("a.jpg", True, (person_of(12, is_scored=False),))
+    nobody = PhotoTruth("a.jpg", True, (person_of(12, is_scored=False),))
     assert score_photos([nobody], {"a.jpg": np.zeros((1, 12, 2))}) is None
 
 

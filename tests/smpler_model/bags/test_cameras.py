@@ -134,7 +134,7 @@ def test_what_is_doubtful_is_noted_once_and_costs_no_image(tmp_path: Path) -> No
     assert [topic for topic, _ in notes] == ["/cam/image_raw"] * 2
     assert sorted(note[:24] for _, note in notes) == [
         "images go on without dep",
-        "names of frames begin wi",
+        "names of frames must not",
     ]
 
 

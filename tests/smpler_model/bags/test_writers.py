@@ -90,7 +90,7 @@ def test_channels_of_other_encodings_are_left_out_and_named_once(
     with open_source(str(path), report=said.append) as source:
         assert len(list(source.frames)) == 10
     others = "/json (json), /protobuf (protobuf)"
-    assert said == [f"bag.mcap: topics without messages of ROS are left out: {others}"]
+    assert said == [f"bag.mcap: topics without ROS messages are left out: {others}"]
     check_whole(path)
 
 
@@ -410,4 +410,4 @@ def test_topics_that_are_left_out_are_named_in_the_report_of_a_bag(tmp_path: Pat
     notes: list[tuple[str, str]] = []
     with open_bag(path) as bag:
         list(bag.read_frames(bag.cameras, note=lambda *each: notes.append(each)))
-    assert notes == [("bag.mcap", "topics without messages of ROS are left out: /json (json)")]
+    assert notes == [("bag.mcap", "topics without ROS messages are left out: /json (json)")]

@@ -134,3 +134,16 @@ def test_damaged_files_are_refused(tmp_path: Path, content: bytes, complaint: st
     path.write_bytes(content)
     with pytest.raises(ValueError, match=complaint):
         load_pickle(path)
+
+
+def test_calls_that_take_memory_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "bytes.pkl", {"v": Call(bytes, 10**11)})
+    with pytest.raises(UnsafePickleError, match="got a call of bytes"):
+        load_pickle(path)
+    path = write(tmp_path / "array.pkl", {"v": Call(np.ndarray, (10**9,))})
+    with pytest.raises(ValueError, match="larger than the file"):
+        load_pickle(path)
+    wide = scipy.sparse.csc_matrix(([1.0], ([0], [0])), shape=(10**6, 10**6))
+    content = load_pickle(write(tmp_path / "wide.pkl", {"v": wide}))
+    with pytest.raises(ValueError, match="larger than any of SMPL's"):
+        array_from_pickled(content["v"])

@@ -11,7 +11,6 @@ from torch.autograd import gradcheck
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.skeleton import SMPL_PARENTS
 from smpler_model.body.smpl import Body, blend_pose, find_ancestors, pose_joints, skin
-from smpler_model.body.smpl_file import arrays_from_smplx
 from smpler_model.network.geometry import rotation_from_axis_angle
 from tests.parity.seeded_checkpoint import seeded_body
 
@@ -59,14 +58,6 @@ def test_vertices_and_joints_equal_those_of_smplx(
 
     assert torch.allclose(mesh.vertices.double(), expected.vertices, atol=1e-5, rtol=0)
     assert torch.allclose(mesh.joints.double(), expected.joints[:, :24], atol=1e-5, rtol=0)
-
-
-def test_body_of_a_smplx_model_is_taken_over(
-    smplx_model: nn.Module, body_arrays: BodyArrays
-) -> None:
-    taken = arrays_from_smplx(smplx_model, body_arrays.J_regressor_h36m)
-    for name in ("v_template", "faces", "weights", "shapedirs", "posedirs", "parents"):
-        assert np.allclose(getattr(taken, name), getattr(body_arrays, name), atol=1e-7), name
 
 
 def test_joints_alone_equal_those_of_the_mesh(

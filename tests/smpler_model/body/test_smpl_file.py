@@ -9,9 +9,10 @@ import torch
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
-from smpler_model.body.smpl_file import Gender, load_smpl_file, save_smpl_npz, save_smpl_pickle
+from smpler_model.body.smpl_file import Gender, load_smpl_file
 from tests.chumpy_stand_in import Ch, Select, chumpy_importable, python2_pickle
 from tests.parity.seeded_checkpoint import seeded_body
+from tests.smpl_files import save_smpl_npz, save_smpl_pickle
 
 Layout = dict[str, np.ndarray]
 
@@ -65,7 +66,7 @@ def test_released_forms_are_read(
 
 @pytest.mark.parametrize(("save", "suffix"), [(save_smpl_npz, "npz"), (save_smpl_pickle, "pkl")])
 @pytest.mark.parametrize("with_regressor", [True, False])
-def test_saved_bodies_come_back(
+def test_all_of_a_body_is_read(
     tmp_path: Path, body_arrays: BodyArrays, save: type, suffix: str, with_regressor: bool
 ) -> None:
     body = body_arrays if with_regressor else body_arrays.with_regressor(None)
@@ -75,7 +76,7 @@ def test_saved_bodies_come_back(
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_smplx_reads_what_is_saved(tmp_path: Path, body_arrays: BodyArrays) -> None:
+def test_smplx_reads_the_same_body(tmp_path: Path, body_arrays: BodyArrays) -> None:
     import smplx
 
     path = tmp_path / "SMPL_NEUTRAL.pkl"
@@ -115,7 +116,7 @@ def test_genders_are_found_in_a_folder(
 
 def test_a_folder_without_the_gender(tmp_path: Path) -> None:
     (tmp_path / "SMPL_MALE.pkl").touch()
-    with pytest.raises(FileNotFoundError, match=r"one female SMPL file, .* got none"):
+    with pytest.raises(FileNotFoundError, match="got male ones; set gender to male"):
         load_smpl_file(tmp_path, gender="female")
 
 
@@ -152,4 +153,96 @@ def test_archive_cut_short_is_refused(tmp_path: Path, body_arrays: BodyArrays) -
     save_smpl_npz(body_arrays, path)
     path.write_bytes(path.read_bytes()[:100_000])
     with pytest.raises(ValueError, match="cut short"):
+        load_smpl_file(path)
+
+
+def test_what_is_beside_the_arrays_is_not_looked_at(
+    tmp_path: Path, layout: Layout, body_arrays: BodyArrays
+) -> None:
+    path = tmp_path / "body.npz"
+    objects = np.array([{"a": 1}], object)
+    np.savez(path, **layout, J_regressor_h36m=body_arrays.J_regressor_h36m, notes=objects)
+    assert_same_body(load_smpl_file(path), body_arrays)
+
+
+def test_an_array_of_objects_that_is_needed_is_refused(tmp_path: Path, layout: Layout) -> None:
+    path = tmp_path / "body.npz"
+    np.savez(path, **layout | {"weights": np.array([{"a": 1}], object)})
+    with pytest.raises(ValueError, match="holds objects, get it again"):
+        load_smpl_file(path)
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, layout: Layout) -> None:
+    path = tmp_path / "body.npz"
+    np.savez_compressed(path, **layout | {"posedirs": np.zeros((600, 1000, 1000), np.uint8)})
+    assert path.stat().st_size < 50_000_000
+    with pytest.raises(ValueError, match="must unpack to at most 500 MB, got 6"):
+        load_smpl_file(path)
+
+
+@pytest.mark.parametrize("form", ["coo_matrix", "coo_array", "csc_array", "csr_array"])
+def test_regressors_in_every_sparse_form(
+    tmp_path: Path, layout: Layout, body_arrays: BodyArrays, form: str
+) -> None:
+    regressor = getattr(scipy.sparse, form)(layout["J_regressor"])
+    path = tmp_path / "body.pkl"
+    path.write_bytes(pickle.dumps(layout | {"J_regressor": regressor}))
+    found = load_smpl_file(path, body_arrays.J_regressor_h36m)
+    assert np.array_equal(found.J_regressor, body_arrays.J_regressor)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"<!DOCTYPE html><html>log in</html>", "got a web page; log in"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".npz", ".pkl"])
+def test_what_a_download_leaves_is_named(
+    tmp_path: Path, suffix: str, content: bytes, words: str
+) -> None:
+    path = tmp_path / f"SMPL_NEUTRAL{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=words):
+        load_smpl_file(path)
+
+
+@pytest.mark.parametrize(
+    ("vertices", "joints", "name"), [(10475, 55, "SMPL-X"), (6890, 52, "SMPL-H")]
+)
+def test_relatives_are_named(
+    tmp_path: Path, layout: Layout, vertices: int, joints: int, name: str
+) -> None:
+    path = tmp_path / "model.npz"
+    other = {
+        "v_template": np.zeros((vertices, 3)),
+        "J_regressor": np.zeros((joints, vertices)),
+        "kintree_table": np.zeros((2, joints), np.int64),
+    }
+    np.savez(path, **layout | other)
+    with pytest.raises(ValueError, match=f"it is a {name} model; download SMPL"):
+        load_smpl_file(path)
+
+
+@pytest.mark.parametrize("name", ["kintree_table", "f", "shapedirs", "weights", "v_template"])
+@pytest.mark.parametrize("value", [np.array(3.0), np.array("text"), np.zeros((0,))])
+def test_arrays_of_other_dimensions_are_one_sentence(
+    tmp_path: Path, layout: Layout, name: str, value: np.ndarray
+) -> None:
+    path = tmp_path / "model.npz"
+    np.savez(path, **layout | {name: value})
+    with pytest.raises(
+        ValueError, match=rf"holds no SMPL body: .*{'faces|f' if name == 'f' else name}"
+    ):
+        load_smpl_file(path)
+
+
+def test_an_expression_that_holds_itself_is_refused(tmp_path: Path, layout: Layout) -> None:
+    endless = Ch()
+    endless.x = endless
+    path = tmp_path / "model.pkl"
+    with chumpy_importable():
+        path.write_bytes(pickle.dumps(layout | {"weights": endless}, protocol=2))
+    with pytest.raises(ValueError, match="an expression holds itself"):
         load_smpl_file(path)

@@ -95,7 +95,12 @@ def test_depth_that_fits_is_there_after_depth_that_did_not() -> None:
 @pytest.mark.parametrize(
     ("given", "name", "expected", "words"),
     [
-        ("/head_camera", "", "head_camera", "begin with no slash in ROS 2, got '/head_camera'"),
+        (
+            "/head_camera",
+            "",
+            "head_camera",
+            "must not begin with a slash in ROS 2, got '/head_camera'",
+        ),
         ("", "", "camera", "an empty frame_id: results are in 'camera'"),
         ("", "/robot/front", "robot_front", "an empty frame_id: results are in 'robot_front'"),
         ("/", "front", "front", "an empty frame_id: results are in 'front'"),
@@ -134,7 +139,7 @@ def test_rows_that_are_further_apart_than_the_step_says(padding: int) -> None:
     for _ in range(2):
         np.testing.assert_array_equal(ear.reader.read(image).rgb, RGB)
     (sentence,) = ear.heard
-    assert f"{96 + padding} bytes a row and say 96" in sentence
+    assert f"{96 + padding} bytes per row but step 96" in sentence
 
 
 @pytest.mark.parametrize("surplus", [1, 100, 24 * 1000])

@@ -1,5 +1,9 @@
 import os
 import pickle
+import re
+import shutil
+import zipfile
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +22,7 @@ from smpler_model.checkpoints.files import (
     save_checkpoint,
 )
 from smpler_model.checkpoints.fit import CheckpointError
+from smpler_model.checkpoints.info import describe_checkpoint
 from smpler_model.network.config import SMPLER_NANO, SMPLER_W32
 from smpler_model.network.initialisation import build_model
 from smpler_model.network.smpler import Smpler
@@ -221,3 +226,97 @@ def test_not_a_smpler_file(tmp_path: Path, content: object, found: str) -> None:
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=f"{found}; it is not a SMPLer checkpoint"):
         load_model(path)
+
+
+def changed(path: Path, target: Path, change: Callable[[Content], object]) -> Path:
+    """Write a file's content again, with a change."""
+    content = torch.load(path, weights_only=True)
+    torch.save(change(content["model"]), target)
+    return target
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda s: {f"module.{key}": v for key, v in s.items()}, id="several GPUs"),
+        pytest.param(lambda s: {"state_dict": s, "epoch": 3}, id="under state_dict"),
+        pytest.param(
+            lambda s: {"model": s, "loss": np.float64(1), "step": np.int64(3)},
+            id="NumPy's numbers",
+        ),
+        pytest.param(lambda s: {"model": s, "args": Namespace(lr=1e-4)}, id="a Namespace"),
+    ],
+)
+def test_forms_that_training_scripts_write(
+    nano: Smpler, nano_file: Path, tmp_path: Path, wrap: Callable[[Content], Content]
+) -> None:
+    path = changed(nano_file, tmp_path / "other.pt", wrap)
+    assert_same_weights(load_model(path), nano)
+
+
+def test_a_file_saved_whole_in_bfloat16_loads(
+    nano: Smpler, nano_file: Path, tmp_path: Path
+) -> None:
+    path = changed(
+        nano_file,
+        tmp_path / "small.pt",
+        lambda state: {k: v.bfloat16() if v.is_floating_point() else v for k, v in state.items()},
+    )
+    loaded = load_model(path)
+    for key, values in nano.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[key], values, rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(loaded.body.v_template, nano.body.v_template, rtol=1e-2, atol=1e-2)
+
+
+KEY = "SMPL_predictor.fc1.weight"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        pytest.param(lambda v: v * float("nan"), f"finite numbers, got others in {KEY}", id="NaN"),
+        pytest.param(lambda v: v / 0, f"finite numbers, got others in {KEY}", id="infinite"),
+        pytest.param(lambda v: v.to(torch.complex64), f"the complex '{KEY}'", id="complex"),
+        pytest.param(lambda v: v.to_sparse(), f"the sparse '{KEY}'", id="sparse"),
+        pytest.param(lambda v: v.to("meta"), f"the empty .meta. '{KEY}'", id="meta"),
+        pytest.param(
+            lambda v: torch.quantize_per_tensor(v, 0.1, 0, torch.qint8),
+            f"the quantised '{KEY}'",
+            id="quantised",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+def test_weights_that_are_no_numbers_are_refused_with_their_key(
+    nano_file: Path, tmp_path: Path, spoil: Callable[[torch.Tensor], torch.Tensor], words: str
+) -> None:
+    path = changed(
+        nano_file, tmp_path / "spoilt.pt", lambda s: {"model": s | {KEY: spoil(s[KEY])}}
+    )
+    with pytest.raises(CheckpointError, match=words):
+        load_model(path)
+    try:
+        said = describe_checkpoint(path)
+    except CheckpointError as error:
+        said = str(error)
+    assert "no: " in said or re.search(words, said)
+    assert re.search(words, said)
+
+
+def test_keys_that_are_no_names_are_refused(nano_file: Path, tmp_path: Path) -> None:
+    path = changed(nano_file, tmp_path / "odd.pt", lambda s: {"model": s | {3: s[KEY]}})
+    with pytest.raises(CheckpointError, match="a dictionary of named tensors"):
+        read_checkpoint(path)
+
+
+def test_a_file_that_unpacks_to_far_more_is_refused(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "plain.pt", tmp_path / "packed.pt"
+    torch.save({"model": {"backbone.conv1.weight": torch.zeros(300_000_000)}}, plain)
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            with old.open(entry) as read, new.open(entry.filename, "w", force_zip64=True) as write:
+                shutil.copyfileobj(read, write, 1 << 20)
+    plain.unlink()
+    assert packed.stat().st_size < 3_000_000
+    with pytest.raises(CheckpointError, match=r"MB that unpack to 1\.2 GB"):
+        read_checkpoint(packed)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from smpler_model.body.arrays import BodyArrays
-from smpler_model.body.smpl_file import save_smpl_npz
 from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.commands.command_line import main
 from smpler_model.network.smpler import Smpler
+from tests.smpl_files import save_smpl_npz
 
 
 def test_info_runs_as_a_command(nano_file: Path) -> None:

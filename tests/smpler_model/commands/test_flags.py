@@ -58,6 +58,6 @@ def test_help_says_unit_and_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert "without calibration. Default: 60.0 degrees." in text
     assert "0 leaves the number to PyTorch. Default: 0." in text
     assert "unseen this long. Default: 1.0 s." in text
-    assert "Default: as the topic's name says." in text
+    assert "Default: according to the topic's name." in text
     assert "--no-smoothing" in text
     assert text.index("input and output:") < text.index("model:") < text.index("smoothing:")

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from smpler_model.body.arrays import BodyArrays
-from smpler_model.body.smpl_file import save_smpl_npz
 from smpler_model.commands.command_line import main
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from tests.full_memory import SENTENCE, run_out_after
+from tests.smpl_files import save_smpl_npz
 from tests.smpler_model.cameras.test_calibration import CALIBRATION
 
 ROOT = Path(__file__).parents[3]
@@ -158,7 +158,7 @@ FAULTS = {
     "no image": (["text.png"], "must be an image file, got something else"),
     "no video": (["text.mp4"], "must be a video that OpenCV can decode"),
     "empty folder": (["nothing"], "must hold images"),
-    "no bag": (["text.mcap"], "from which nothing can be read"),
+    "no bag": (["text.mcap"], "must be a bag"),
     "no camera": (["97"], "camera 97 must be a video"),
     "missing model": (["good.png", "--model", "missing.pt"], "got 'missing.pt'"),
     "no model": (["good.png", "--model", "text.png"], "text.png"),
@@ -259,7 +259,7 @@ def test_nobody_is_said(
 ) -> None:
     write_video(Path("video.mkv"), 3)
     assert main([*command, "video.mkv", "--detector", "motion"]) == 0
-    assert "nobody was found: the detector motion" in capsys.readouterr().err
+    assert "no people were found: the detector motion" in capsys.readouterr().err
     assert len(lines_of(here / "out")) == 3
 
 

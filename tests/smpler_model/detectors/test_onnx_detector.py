@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import torch
 
 from smpler_model.detectors.learned import DetectorError
-from smpler_model.detectors.onnx_detector import OnnxDetector, suppress_overlaps
+from smpler_model.detectors.onnx_detector import (
+    CPU_PROVIDER,
+    CUDA_PROVIDER,
+    OnnxDetector,
+    choose_providers,
+)
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -55,27 +59,6 @@ def test_open_sizes(tmp_path: Path) -> None:
     assert len(detector.detect(np.zeros((9, 9, 3), np.uint8))) == 1
     with pytest.raises(DetectorError, match=r"open_size must be positive pixels, got \(0, 80\)"):
         OnnxDetector(path, open_size=(0, 80))
-
-
-@given(seed=st.integers(0, 1000), threshold=st.floats(0.1, 0.9))
-def test_what_stays_does_not_overlap_and_what_goes_does(seed: int, threshold: float) -> None:
-    rng = np.random.default_rng(seed)
-    corners = rng.uniform(0, 50, (30, 2))
-    edges = np.concatenate([corners, corners + rng.uniform(5, 40, (30, 2))], 1)
-    scores = rng.uniform(0.1, 1, 30)
-    stays = suppress_overlaps(edges, scores, threshold)
-    assert (np.diff(scores[stays]) <= 0).all()
-    meet = np.minimum(edges[:, None, 2:], edges[None, :, 2:]) - np.maximum(
-        edges[:, None, :2], edges[None, :, :2]
-    )
-    shared = meet.clip(0).prod(-1)
-    areas = (edges[:, 2:] - edges[:, :2]).prod(1)
-    overlaps = shared / (areas[:, None] + areas - shared)
-    among = overlaps[np.ix_(stays, stays)] - np.eye(len(stays))
-    assert (among <= threshold + 1e-5).all()
-    for index in set(range(30)) - set(stays.tolist()):
-        better = stays[scores[stays] >= scores[index]]
-        assert overlaps[index, better].max() > threshold - 1e-5
 
 
 def test_onnxruntime_is_missing(yolox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,9 +168,19 @@ def test_a_graph_that_fails_when_it_runs(tmp_path: Path) -> None:
             {"scaling": "bgr"},
             "scaling must be one of bgr_bytes, bgr_imagenet, rgb_unit, rgb_imagenet, got",
         ),
-        ({"providers": ["TpuExecutionProvider"]}, "providers must be among .*CPUExecution.* got"),
     ],
 )
 def test_settings_that_cannot_be(yolox: Path, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DetectorError, match=message):
         OnnxDetector(yolox, **settings)
+
+
+def test_the_detector_runs_where_the_network_does(caplog: pytest.LogCaptureFixture) -> None:
+    both = (CUDA_PROVIDER, CPU_PROVIDER)
+    assert choose_providers(torch.device("cpu"), both) == [CPU_PROVIDER]
+    expected = [(CUDA_PROVIDER, {"device_id": 1}), CPU_PROVIDER]
+    assert choose_providers(torch.device("cuda", 1), both) == expected
+    assert not caplog.records
+    assert choose_providers(torch.device("cuda"), (CPU_PROVIDER,)) == [CPU_PROVIDER]
+    (record,) = caplog.records
+    assert "install onnxruntime-gpu" in record.message

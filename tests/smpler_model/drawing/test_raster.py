@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from smpler_model.drawing.raster import rasterise
+from smpler_model.drawing.raster import Raster, rasterise
 from tests.shapes import make_sphere
 
 CAMERA = (90.0, 80.0, 30.5, 23.0)
@@ -17,6 +17,14 @@ SPHERE, SPHERE_FACES = make_sphere()
 def project(points: np.ndarray, camera: tuple[float, ...] = CAMERA) -> np.ndarray:
     fx, fy, cx, cy = camera
     return points[..., :2] / points[..., 2:] * [fx, fy] + [cx, cy]
+
+
+def map_of(raster: Raster, values: np.ndarray, nothing: float) -> np.ndarray:
+    """Return (h, w, ...) what a raster says of its pixels, in their places."""
+    width, height = raster.size
+    filled = np.full((height * width, *values.shape[1:]), nothing, values.dtype)
+    filled[raster.pixel] = values
+    return filled.reshape(height, width, *values.shape[1:])
 
 
 def rays(camera: tuple[float, ...], size: tuple[int, int]) -> np.ndarray:
@@ -113,9 +121,11 @@ def test_agrees_with_rays_cast_at_every_triangle(nearest_m: float) -> None:
     )
     u, v, depth = solved[..., 0].transpose(2, 0, 1)
     depth = np.where((u >= 0) & (v >= 0) & (u + v <= 1) & (depth >= near_m), depth, np.inf)
-    same = raster.triangle_map().ravel() == np.where(np.isinf(depth.min(1)), -1, depth.argmin(1))
+    same = map_of(raster, raster.triangle, -1).ravel() == np.where(
+        np.isinf(depth.min(1)), -1, depth.argmin(1)
+    )
     assert same.mean() > 0.995  # corners were snapped to 1/256 pixel
-    seen = same & (raster.triangle_map().ravel() >= 0)
+    seen = same & (map_of(raster, raster.triangle, -1).ravel() >= 0)
     np.testing.assert_allclose(raster.depth_map().ravel()[seen], depth.min(1)[seen], rtol=1e-5)
 
 
@@ -159,7 +169,7 @@ def test_nearer_sphere_hides_the_farther_whatever_their_order() -> None:
     other = rasterise(np.concatenate((far, near)), faces, CAMERA, SIZE)
     np.testing.assert_array_equal(one.depth_map(), other.depth_map())
     nearer = rasterise(near, SPHERE_FACES, CAMERA, SIZE).mask()
-    np.testing.assert_array_equal(one.triangle_map()[nearer] < len(SPHERE_FACES), True)
+    np.testing.assert_array_equal(map_of(one, one.triangle, -1)[nearer] < len(SPHERE_FACES), True)
     assert one.depth_map()[23, 30] == pytest.approx(1.5, abs=0.01)
 
 
@@ -183,8 +193,8 @@ def test_vertices_project_onto_triangles_they_belong_to() -> None:
     towards = np.einsum("vk,vk->v", SPHERE, vertices) < -0.6  # well inside of the outline
     places = project(vertices[towards], camera)
     pixels = np.rint(places).astype(int)
-    triangles = raster.triangle_map()[pixels[:, 1], pixels[:, 0]]
-    weights = raster.barycentric_map()[pixels[:, 1], pixels[:, 0]]
+    triangles = map_of(raster, raster.triangle, -1)[pixels[:, 1], pixels[:, 0]]
+    weights = map_of(raster, raster.barycentric, 0)[pixels[:, 1], pixels[:, 0]]
     rows = np.flatnonzero(towards)
     own = SPHERE_FACES[triangles] == rows[:, None]
     assert own.any(1).mean() > 0.9

@@ -4,7 +4,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smpler_model.inference.cuda_graphs import BUCKETS, BucketRunner, Step, call_again, find_bucket
+from smpler_model.inference.cuda_graphs import (
+    BUCKETS,
+    BucketRunner,
+    Step,
+    call_again,
+    find_bucket,
+    measure_convolutions,
+)
 
 SIDE, SIZE = 4, 3
 CPU = torch.device("cpu")
@@ -75,8 +82,23 @@ def test_each_bucket_is_captured_once_and_replayed_for_every_frame() -> None:
     runner = BucketRunner(Sums(), SIDE, SIZE, CPU, capture)
     for people in (3, 4, 1, 3):
         runner.run(crops(people))
-    assert runner.prepared == (1, 4)
     assert (len(captured), len(replayed)) == (2, 4)
+
+
+@pytest.mark.parametrize("tf32", [True, False])
+def test_kernels_are_measured_and_cudnn_stays_as_it_was(tf32: bool) -> None:
+    cudnn = torch.backends.cudnn
+    names = ("enabled", "benchmark", "deterministic", "allow_tf32")
+    usual = {name: getattr(cudnn, name) for name in names}
+    try:
+        cudnn.allow_tf32 = tf32
+        with measure_convolutions():
+            inside = {name: getattr(cudnn, name) for name in names}
+        after = {name: getattr(cudnn, name) for name in names}
+    finally:
+        cudnn.allow_tf32 = usual["allow_tf32"]
+    assert inside == usual | {"allow_tf32": tf32, "benchmark": True, "enabled": True}
+    assert after == usual | {"allow_tf32": tf32}
 
 
 def test_preparing_runs_before_the_first_frame_and_forgetting_gives_memory_back() -> None:
@@ -84,7 +106,8 @@ def test_preparing_runs_before_the_first_frame_and_forgetting_gives_memory_back(
     runner = BucketRunner(network, SIDE, SIZE, CPU, call_again)
     for people in BUCKETS:
         runner.prepare(people)
-    assert runner.prepared == BUCKETS
     assert network.batches == list(BUCKETS)
     runner.forget(4)
-    assert runner.prepared == (1, 2, 4)
+    for people in BUCKETS:
+        runner.prepare(people)
+    assert network.batches == [*BUCKETS, *(people for people in BUCKETS if people > 4)]

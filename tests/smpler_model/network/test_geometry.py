@@ -14,7 +14,6 @@ from smpler_model.network.geometry import (
     rotation_from_6d,
     rotation_from_axis_angle,
     rotation_to_ray,
-    sixd_from_rotation,
     skew_from_vector,
     turn_pelvis,
 )
@@ -68,7 +67,7 @@ def test_six_numbers_are_rows_of_two() -> None:
 @given(angles)
 def test_six_numbers_of_a_rotation_give_it_back(vector: np.ndarray) -> None:
     rotation = torch.from_numpy(Rotation.from_rotvec(vector).as_matrix())
-    assert torch.allclose(rotation_from_6d(sixd_from_rotation(rotation)), rotation, atol=1e-12)
+    assert torch.allclose(rotation_from_6d(rotation[:, :2].flatten()), rotation, atol=1e-12)
 
 
 @given(angles, st.sampled_from([1.0, 1e-3, 1e-5, 1e-12, 0.0]))

@@ -58,12 +58,12 @@ def test_of_several_nodes_ours_is_taken(path: Path) -> None:
         ("/**: {ros__parameters: {tf_prefx: a}}", "'tf_prefx'; did you mean 'tf_prefix'?"),
         (
             "a: {ros__parameters: {fov: 1.0}}\nb: {ros__parameters: {fov: 2.0}}",
-            "must hold parameters of one smpler_node if it is of several nodes, got a, b;",
+            "must hold parameters of one smpler_node if it has several nodes, got a, b;",
         ),
         (
             "/left: {smpler_node: {ros__parameters: {fov: 70.0}}}\n"
             "/right: {smpler_node: {ros__parameters: {fov: 90.0}}}",
-            "of one smpler_node if it is of several nodes, got smpler_node, smpler_node;",
+            "of one smpler_node if it has several nodes, got smpler_node, smpler_node;",
         ),
     ],
 )

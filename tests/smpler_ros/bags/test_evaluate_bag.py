@@ -75,7 +75,7 @@ def test_a_signal_ends_the_run_in_order(
     monkeypatch.setattr(Evaluation, "_process", interrupt)
     command = [str(small_bag), *flags(checkpoint, tmp_path / "out")]
     assert main(command) == 130
-    assert "interrupted; what was done is kept, --resume goes on" in capsys.readouterr().err
+    assert "interrupted; results so far are kept, --resume continues" in capsys.readouterr().err
     with Reader(tmp_path / "out" / "bag") as reader:
         counts = {each.topic: each.msgcount for each in reader.connections}
     assert counts["/camera/people"] == 3
@@ -239,7 +239,7 @@ def test_a_full_disk_is_a_failure_and_the_run_goes_on_later(
     with room_for(40_000):
         assert main(command) == 1
     [line] = [each for each in capsys.readouterr().err.splitlines() if "File too large" in each]
-    assert line.endswith("make room, and go on with --resume")
+    assert line.endswith("free disk space, and continue with --resume")
     assert not (tmp_path / "out" / ".bag.part").exists()
     assert main([*command, "--resume"]) == 0
 

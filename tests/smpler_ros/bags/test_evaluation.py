@@ -20,12 +20,13 @@ from smpler_model.frames import Frame, FrameResult
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine, RecordingDetector
 from smpler_ros.bags.settings import OUTPUTS, EvaluationSettings
-from smpler_ros.bags.summary import TIMES
 from smpler_ros.messages.convert import people_from_message
 from tests.smpler_ros.bags.test_ground_truth import truths_in
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
 IMAGE = "/camera/image_raw"
+TIMES = ("rate_hz", "wall_s", "latency_ms", "versions")
+"""Entries of a summary that differ from run to run."""
 
 
 def read_back(folder: Path) -> dict[str, list[Any]]:

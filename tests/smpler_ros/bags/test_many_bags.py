@@ -125,7 +125,7 @@ def test_a_bag_that_fails_costs_the_others_nothing(
     first, failed, third, total = evaluate(jobs, replace(config, outputs=()), said)
     assert first["frames"] == third["frames"] == SMALL.frames
     assert failed["frames"] is None
-    assert "from which nothing can be read" in str(failed["error"])
+    assert "must be a bag" in str(failed["error"])
     assert said == [f"{bad}: {failed['error']}"]
     assert total["error"] == "1 of 3 bags failed"
     pairs = [first["pairs"], third["pairs"]]
@@ -151,7 +151,7 @@ def test_what_nobody_foresaw_is_tried_again(
     rows = evaluate([Job(small_bag, tmp_path / "out")], replace(config, outputs=()), said)
     assert rows[0]["frames"] == SMALL.frames
     assert rows[0]["error"] is None
-    assert said == [f"{small_bag}: RuntimeError: a passing fault; it is tried again"]
+    assert said == [f"{small_bag}: RuntimeError: a passing fault; retrying"]
 
 
 def test_the_command_takes_loose_files_one_by_one(
@@ -192,4 +192,4 @@ def test_the_command_writes_one_table(
     assert f"all: {2 * SMALL.frames} images" in capsys.readouterr().out
     # Again, into the same folders: refused, in a sentence each.
     assert main([*bags, *flags.split()]) == 1
-    assert capsys.readouterr().err.count("use --resume to go on") == 2
+    assert capsys.readouterr().err.count("use --resume to continue") == 2

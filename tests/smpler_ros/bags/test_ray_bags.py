@@ -102,7 +102,7 @@ def test_six_bags_on_two_workers_one_of_which_is_killed(
         found = {name: row[name] for name in wanted}
         assert found == wanted
     assert failed.error is not None
-    assert "from which nothing can be read" in failed.error
+    assert "must be a bag" in failed.error
     assert said == [f"{bad}: {failed.error}"]
 
 

@@ -80,7 +80,7 @@ def test_meshes_are_sent_only_when_asked_for(types: MessageTypes, header: Messag
     with_mesh = random_result(1, vertices=5)
     message = person_array_message(types, header, "", with_mesh, vertices=False)
     assert message.people[0].vertices.size == 0
-    with pytest.raises(ValueError, match="must have meshes to send them, got none"):
+    with pytest.raises(ValueError, match="must have meshes to publish them, got none"):
         person_array_message(types, header, "", random_result(1), vertices=True)
 
 

@@ -131,5 +131,5 @@ def test_clear_deletes_everything_and_forgets() -> None:
 
 
 def test_meshes_must_have_been_computed() -> None:
-    with pytest.raises(ValueError, match="must have meshes to show them, got none"):
+    with pytest.raises(ValueError, match="must have meshes to display them, got none"):
         MeshMarkers(TYPES, FACES).serialize(HEADER, random_people(1))

@@ -239,7 +239,7 @@ def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
     assert (report.failed, report.people_left_out) == (0, 1)
     ((name, sentence),) = bench.reports
     assert name == "left"
-    assert "a person was left out: what the network says of them is not finite" in sentence
+    assert "a person was left out: the network's outputs are not finite" in sentence
 
 
 def test_a_detector_that_throws_costs_the_image(nano: Smpler) -> None:

@@ -111,11 +111,11 @@ KINDS: dict[str, tuple[Callable[[int], Trio], list[str]]] = {
     "K zero, P filled": (only_p, []),
     "K of the binned image": (binned, ["binning 4x4"]),
     "two sizes on one topic": (two_sizes, []),
-    "rows further apart": (wide_rows, ["114 bytes a row and say 96"]),
+    "rows further apart": (wide_rows, ["114 bytes per row but step 96"]),
     "thermal": (thermal, []),
     "depth of another size in between": (small_depth, ["without depth"]),
     "yuv422": (yuv, ["set yuv422 to yuyv"]),
-    "frame with a slash": (framed("/optical"), ["begin with no slash"]),
+    "frame with a slash": (framed("/optical"), ["must not begin with a slash"]),
     "no frame": (framed(""), ["empty frame_id"]),
 }
 

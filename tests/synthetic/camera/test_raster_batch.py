@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from smpler_model.drawing.raster import rasterise
 from synthetic.camera.raster_batch import rasterise_batch
 from tests.shapes import make_figure, make_sphere
+from tests.smpler_model.drawing.test_raster import map_of
 
 SIZE = (64, 48)
 CAMERAS = torch.tensor(
@@ -45,7 +46,7 @@ def test_finds_what_the_other_rasteriser_finds(device: str, cull_back: bool) -> 
             vertices[row], FIGURE_FACES, CAMERAS[row].double(), SIZE, cull_back=cull_back
         )
         assert raster.mask().sum() > 100
-        np.testing.assert_array_equal(triangles[row], raster.triangle_map())
+        np.testing.assert_array_equal(triangles[row], map_of(raster, raster.triangle, -1))
         np.testing.assert_allclose(depths[row], raster.depth_map(), rtol=1e-6)
         weights = seen.barycentric[seen.image == row].cpu()
         np.testing.assert_allclose(weights, raster.barycentric, atol=1e-5)
@@ -72,7 +73,7 @@ def test_masks_agree_in_single_precision(
     union = (drawn | theirs.mask()).sum()
     assert union == 0 or (drawn & theirs.mask()).sum() / union > 0.98
     both = mine.to_images(mine.depth, torch.inf)[0, 0].numpy(), theirs.depth_map()
-    same = mine.to_images(mine.triangle, -1)[0, 0].numpy() == theirs.triangle_map()
+    same = mine.to_images(mine.triangle, -1)[0, 0].numpy() == map_of(theirs, theirs.triangle, -1)
     assert same.mean() > 0.99
     np.testing.assert_allclose(both[0][same], both[1][same], rtol=1e-4)
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from synthetic.people.gestures import JOINT
 from synthetic.people.moments import draw_moments
-from synthetic.people.poses import JOINT_LIMITS
+from tests.synthetic.people.joint_limits import JOINT_LIMITS
 
 SWAY = 0.3  # rad; no joint sways further
 

@@ -7,12 +7,12 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from synthetic.people.gestures import JOINT, draw_left_arms, put_arm
 from synthetic.people.poses import (
-    JOINT_LIMITS,
     draw_gait,
     draw_poses,
     mirror_rotations,
 )
 from synthetic.people.turns import turn, turn_towards
+from tests.synthetic.people.joint_limits import JOINT_LIMITS
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,10 @@ import torch
 
 from smpler_model.body.skeleton import H36M_EVALUATED, H36M_JOINTS, MIRRORED_JOINTS
 from smpler_model.body.smpl import Body
-from synthetic.crops import CropRenderer
 from training.data.crop_files import (
     MIRRORED_EVALUATED,
     Batch,
     CropFiles,
-    SyntheticCrops,
     augment,
     mirror,
     move,
@@ -89,12 +87,3 @@ def test_turns_bring_what_a_crop_shows_to_the_camera(crops: CropFiles) -> None:
     centres = ahead[:, :2] / ahead[:, 2:]
     torch.testing.assert_close(centres, batch.windows[:, :2], atol=1e-6, rtol=0)
     assert centres.abs().max() > 0.02
-
-
-def test_endless_set_is_seeded(body: Body) -> None:
-    renderer = CropRenderer(body, 64)
-    first, second = (next(iter(SyntheticCrops(renderer, 2, seed=5))) for _ in range(2))
-    assert torch.equal(first.images, second.images)
-    stream = iter(SyntheticCrops(renderer, 2, seed=5))
-    next(stream)
-    assert not torch.equal(next(stream).images, first.images)

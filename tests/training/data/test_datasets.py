@@ -79,7 +79,7 @@ def test_workers_read_what_one_process_reads(seeded_data: Path) -> None:
 
 @pytest.fixture
 def broken_data(seeded_data: Path, tmp_path: Path) -> Path:
-    """The single set, with a fault in each row but the last."""
+    """The single set, with a fault in each row but one."""
     folder = shutil.copytree(seeded_data, tmp_path / "data")
     rows = {
         column: [
@@ -115,6 +115,34 @@ def test_faults_are_named(broken_data: Path) -> None:
         assert any(part in reason for part in word.split("|")), reason
     with pytest.raises(RowError):
         dataset.read(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "flag", "value"),
+    [("betas", "has_smpl", 1e30), ("pose", "has_smpl", -1e4), ("3d_joints", "has_3d_joints", 1e6)],
+)
+def test_labels_that_no_person_can_have_are_faults(
+    seeded_data: Path, tmp_path: Path, name: str, flag: str, value: float
+) -> None:
+    folder = shutil.copytree(seeded_data, tmp_path / "data")
+    table = folder / "eval.label.tsv"
+    lines = [line.split("\t") for line in table.read_text().split("\n")[:-1]]
+    labels = [json.loads(line[1]) for line in lines]
+    chosen = next(row for row, label in enumerate(labels) if label[0][flag])
+    others = [row for row, label in enumerate(labels) if not label[0][flag]]
+    for row in (chosen, *others):
+        numbers = np.array(labels[row][0][name], float)
+        numbers.flat[1] = value
+        labels[row][0][name] = numbers.tolist()
+        lines[row][1] = json.dumps(labels[row])
+    write_table(table, lines)
+    dataset = TsvDataset(folder / "eval.yaml", 64)
+    fault = dataset[chosen]
+    assert isinstance(fault, Fault)
+    assert f"row {chosen} of" in fault.reason
+    assert f"'{name}' must be within" in fault.reason
+    assert others
+    assert not [row for row in others if isinstance(dataset[row], Fault)]
 
 
 def test_faults_stand_beside_the_people(broken_data: Path) -> None:

@@ -22,6 +22,7 @@ class Server:
 
     def __init__(self, content: bytes) -> None:
         self.content, self.limit, self.ranges = content, len(content), True
+        self.refusal = 0
         self.asked: list[str | None] = []
         outer = self
 
@@ -38,6 +39,9 @@ class Server:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         wanted = handler.headers.get("Range")
         self.asked.append(wanted)
+        if self.refusal:
+            handler.send_error(self.refusal)
+            return
         if not handler.path.endswith(f"/{NAME}.tar"):
             handler.send_error(404)
             return
@@ -111,6 +115,15 @@ def test_missing_archive_is_one_sentence(
     assert message.startswith("error: ")
     assert "mpii.tar" in message
     assert "404" in message
+
+
+@pytest.mark.parametrize("status", [401, 403, 409])
+def test_a_storage_that_does_not_allow_it_is_said(
+    server: Server, tmp_path: Path, status: int
+) -> None:
+    server.refusal = status
+    with pytest.raises(OSError, match=rf"{status}.*does not allow it now.*azcopy.*--server"):
+        download(NAME, tmp_path, server.address)
 
 
 def test_cut_archive_is_refused(server: Server, tmp_path: Path) -> None:

@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch.utils.data._utils.pin_memory import pin_memory
 
 from smpler_model.network.config import MODELS, SMPLER_NANO
 from training.data.data_settings import TsvData, TsvSet
+from training.data.datasets import TsvDataset
+from training.data.labelled_people import collate
 from training.data.tsv_source import BAD_ROWS, TsvSource
 from training.learning.processes import Processes
 from training.settings import TrainSettings
@@ -158,3 +162,21 @@ def test_a_killed_run_resumes_exactly(
     wanted = straight.learner.state()
     for name, values in resumed.learner.state()["objective"].items():
         assert torch.equal(values, wanted["objective"][name]), name
+
+
+def test_loaders_pin_a_whole_batch(seeded_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `DataLoader` does where there is a GPU, which pins nothing of classes without a way."""
+    dataset = TsvDataset(seeded_data / "eval.yaml", 64)
+    batch = collate([dataset[row] for row in range(3)])
+    pinned: list[int] = []
+
+    def pin(values: Tensor, *_: object) -> Tensor:
+        pinned.append(values.data_ptr())
+        return values.clone()
+
+    monkeypatch.setattr(Tensor, "pin_memory", pin)
+    copied = pin_memory(batch)
+    tensors = [value for value in vars(batch).values() if isinstance(value, Tensor)]
+    assert pinned == [values.data_ptr() for values in tensors]
+    assert copied.keys == batch.keys
+    assert copied.images.data_ptr() != batch.images.data_ptr()

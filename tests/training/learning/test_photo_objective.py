@@ -11,11 +11,12 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.network.estimates import Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_axis_angle
+from smpler_model.people.metrics import centre_on_hips
 from tests.training.data.made_up_photos import SIDE
 from training.data.data_settings import PhotoData
-from training.data.photo_files import BODY_ROWS, Photos
+from training.data.photo_files import BODY_ROWS, PHOTO_HIPS, Photos
 from training.learning.losses import Counts, LossWeights
-from training.learning.photo_objective import PhotoObjective, centre_on_hips, square_robustly
+from training.learning.photo_objective import PhotoObjective, square_robustly
 from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
 
@@ -49,7 +50,7 @@ def labels_of(stage: Stage) -> Photos:
     return Photos(
         torch.zeros(PEOPLE, 3, SIDE, SIDE),
         torch.cat((keypoints, sure), 2),
-        torch.cat((centre_on_hips(joints), sure), 2),
+        torch.cat((centre_on_hips(joints, PHOTO_HIPS), sure), 2),
     )
 
 

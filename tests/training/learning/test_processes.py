@@ -11,12 +11,18 @@ from torch import Tensor, nn
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.network.config import SMPLER_NANO
-from smpler_model.network.initialisation import build_model
+from smpler_model.network.initialisation import build_backbone_model, build_model
 from training.data.datasets import TsvDataset
 from training.data.labelled_people import LabelledPeople, collate
 from training.learning.learner import Learner
 from training.learning.objectives import PeopleObjective
-from training.learning.processes import Processes, SharedBatchNorm, choose_device, join_processes
+from training.learning.processes import (
+    Processes,
+    SharedBatchNorm,
+    choose_products,
+    device_of_process,
+    join_processes,
+)
 from training.settings import TrainSettings
 
 SHARES = ((0, 3), (3, 8))
@@ -34,16 +40,21 @@ class Outcome:
     statistics: dict[str, Tensor]
 
 
-def learn(people: LabelledPeople, processes: Processes, parts: int = 1) -> Outcome:
-    """Take one step in float64 from seeded weights."""
+STAGES = {"backbone": build_backbone_model, "smpler": build_model}
+
+
+def learn(people: LabelledPeople, processes: Processes, stage: str = "smpler") -> Outcome:
+    """Take two steps in float64 from seeded weights, and tell of the first."""
     torch.manual_seed(0)
-    model = build_model(SMPLER_NANO, load_builtin_body())
+    model = STAGES[stage](SMPLER_NANO, load_builtin_body())
     objective = PeopleObjective(model, SETTINGS).double()
     learner = Learner(SETTINGS, objective, processes, steps=10)
-    size = -(-len(people) // parts)
-    numbers = learner.step(people.to(torch.device("cpu"), torch.float64).split(size))
+    batches = people.to(torch.device("cpu"), torch.float64).split(len(people))
+    numbers = learner.step(batches)
     statistics = {name: b.clone() for name, b in learner.model.backbone.named_buffers()}
-    return Outcome(numbers["total"], gradients_of(learner.objective), statistics)
+    gradients = {name: g.clone() for name, g in gradients_of(learner.objective).items()}
+    learner.step(batches)
+    return Outcome(numbers["total"], gradients, statistics)
 
 
 def gradients_of(module: nn.Module) -> dict[str, Tensor]:
@@ -59,13 +70,13 @@ def assert_gradients_equal(found: dict[str, Tensor], expected: dict[str, Tensor]
         assert (found[name] - gradient).abs().max() < 1e-11 * scale, name
 
 
-def learn_in_child(rank: int, folder: Path, people: LabelledPeople) -> None:
+def learn_in_child(rank: int, folder: Path, people: LabelledPeople, stage: str) -> None:
     torch.set_num_threads(1)
     store = f"file://{folder / 'store'}"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=len(SHARES))
     rows = slice(*SHARES[rank])
     values = {name: value[rows] for name, value in vars(people).items() if name != "faults"}
-    outcome = learn(LabelledPeople(**values), Processes(rank, len(SHARES)))
+    outcome = learn(LabelledPeople(**values), Processes(rank, len(SHARES)), stage)
     copied = torch.full((2,), float(rank))
     Processes(rank, len(SHARES)).copy_first([copied])
     torch.save(vars(outcome) | {"copied": copied}, folder / f"{rank}.pt")
@@ -78,17 +89,22 @@ def people(seeded_data: Path) -> LabelledPeople:
     return collate([dataset[row] for row in range(len(dataset))])
 
 
+@pytest.fixture(scope="module", params=STAGES)
+def stage(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def whole(people: LabelledPeople) -> Outcome:
-    return learn(people, Processes())
+def whole(people: LabelledPeople, stage: str) -> Outcome:
+    return learn(people, Processes(), stage)
 
 
 @pytest.fixture(scope="module")
 def shared(
-    people: LabelledPeople, tmp_path_factory: pytest.TempPathFactory
+    people: LabelledPeople, stage: str, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("processes")
-    torch.multiprocessing.spawn(learn_in_child, (folder, people), nprocs=len(SHARES))
+    torch.multiprocessing.spawn(learn_in_child, (folder, people, stage), nprocs=len(SHARES))
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(len(SHARES))]
 
 
@@ -157,8 +173,29 @@ def test_one_process_is_the_usual_case() -> None:
         assert processes.mean(torch.tensor([2.0])).tolist() == [2.0]
 
 
+def test_trainings_that_srun_starts_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    with pytest.raises(ValueError, match="got 2 from srun"), join_processes("cpu"):
+        pass
+    monkeypatch.setenv("SLURM_NTASKS", "1")
+    with join_processes("cpu") as processes:
+        assert processes.count == 1
+
+
+def test_float32_is_float32_unless_asked_otherwise() -> None:
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    try:
+        for tf32 in (True, False):
+            choose_products(tf32=tf32)
+            assert torch.backends.cudnn.allow_tf32 is tf32
+            assert torch.backends.cuda.matmul.allow_tf32 is tf32
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_missing_gpu_is_an_error() -> None:
     with pytest.raises(ValueError, match="without a GPU"):
-        choose_device("cuda")
-    assert choose_device("auto").type == "cpu"
+        device_of_process("cuda")
+    assert device_of_process("auto").type == "cpu"

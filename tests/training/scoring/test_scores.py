@@ -13,7 +13,6 @@ import torch
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.skeleton import H36M_JOINTS, H36M_PELVIS
 from smpler_model.body.smpl import Body
-from smpler_model.body.smpl_file import save_smpl_npz
 from smpler_model.checkpoints.files import load_model
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
@@ -22,6 +21,7 @@ from synthetic.crops import CropRenderer
 from synthetic.tsv_files import write_tsv_dataset
 from tests.conftest import OfficialFile
 from tests.parity.seeded_checkpoint import DATA, VARIANTS
+from tests.smpl_files import save_smpl_npz
 from training.configuration import settings_from_values
 from training.data.datasets import TsvDataset
 from training.data.labelled_people import LabelledPeople, collate

@@ -1,0 +1,8 @@
+import pytest
+
+from tests.fuzz.trial import try_target
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "archive", "pickled"])
+def test_hostile_weights(name: str) -> None:
+    assert try_target(f"weights:{name}") == []

@@ -1,0 +1,62 @@
+"""The node, whose pipeline fails for black images, at each step in turn: `python -m` starts it.
+
+The step is chosen by the image's stamp, in `boxed_camera`'s periods.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from smpler_model.detectors.detector import GivenBoxes
+from smpler_model.frames import Frame
+from smpler_model.inference.estimator import Estimator
+from smpler_model.pipeline import Pipeline
+from smpler_ros.node.smpler_node import main
+from tests.ros.boxed_camera import PERIOD_NS
+
+STEPS = ("detect", "track", "crop", "estimate", "place", "smooth", "pose", "mesh")
+METHODS = {
+    "detect": (GivenBoxes, "detect"),
+    "track": (Pipeline, "_track"),
+    "crop": (Pipeline, "_crop"),
+    "estimate": (Estimator, "estimate"),
+    "place": (Pipeline, "_place"),
+    "smooth": (Pipeline, "_smooth"),
+    "pose": (Pipeline, "_pose"),
+    "mesh": (Pipeline, "_add_mesh"),
+}
+
+
+class Failures:
+    """Lets one step after the other fail. State: the frame that was looked at last."""
+
+    def __init__(self) -> None:
+        self._turn, self._black = "", False
+
+    def break_all(self) -> None:
+        """Wrap every step."""
+        for step, (owner, name) in METHODS.items():
+            setattr(owner, name, self._wrap(step, getattr(owner, name)))
+
+    def _wrap(self, step: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(owner: object, *arguments: Any) -> Any:  # noqa: ANN401 - any step's
+            self._look_at(arguments)
+            if self._black and step == self._turn:
+                raise RuntimeError(f"{step} is out of order")
+            return method(owner, *arguments)
+
+        return wrapped
+
+    def _look_at(self, arguments: tuple[object, ...]) -> None:
+        for value in arguments:
+            if isinstance(value, Frame):
+                self._turn = STEPS[value.stamp_ns // PERIOD_NS % len(STEPS)]
+                self._black = not value.rgb.any()
+            elif isinstance(value, np.ndarray) and value.ndim == 4:  # crops of several cameras
+                self._black = bool((value == 0).all((1, 2, 3)).any())
+
+
+if __name__ == "__main__":
+    Failures().break_all()
+    main()
