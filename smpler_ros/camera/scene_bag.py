@@ -26,7 +26,8 @@ from smpler_ros.messages.images import (
     jpeg_message,
 )
 from smpler_ros.messages.message_types import MESSAGE_NAMES, Message, MessageTypes
-from synthetic.scene import CameraMotion, SyntheticScene
+from synthetic.scene import SyntheticScene
+from synthetic.scene_kinds import CameraMotion
 from synthetic.truth import SceneFrame, people_from_truth
 
 START_NS = 1_700_000_000 * NS_PER_S

@@ -31,12 +31,11 @@ from smpler_ros.demo.contact_sheet import write_contact_sheet
 from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
 from smpler_ros.demo.playback import Playback
 from smpler_ros.demo.recorder import Recorder
+from smpler_ros.fast_dds import profile_variable
 
 START_TIMEOUT_S = 120.0  # the camera renders its film first
 EMPTY_S = 1.5  # for the detector `motion` to learn the background
 LAST_PEOPLE_S = 2.0  # after the input's last image
-# Fast DDS 3, which came with Kilted, reads the first, Fast DDS 2 the second.
-FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 FASTDDS_PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 RECORDED, EVALUATED = "recorded", "evaluation"
 VIDEO, SHEET = "overlay.mp4", "contact_sheet.png"
@@ -204,6 +203,12 @@ def remove_earlier(options: argparse.Namespace) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def set_fast_dds_profile() -> None:
+    """Give Fast DDS in this process and its children the profile, unless the user has one."""
+    if variable := profile_variable(os.environ):
+        os.environ[variable] = str(FASTDDS_PROFILE)
+
+
 def say(sentence: str) -> None:
     """Print an error message."""
     print(f"demo: {sentence}", file=sys.stderr)
@@ -222,8 +227,7 @@ def main() -> int:
     parser.add_argument("--detector", default="", help="motion, or full_image for an image")
     options = read_arguments(parser, None)
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    for variable in FASTDDS_VARIABLES:
-        os.environ.setdefault(variable, str(FASTDDS_PROFILE))
+    set_fast_dds_profile()
     try:
         with open_source(options.input) if options.input else nullcontext() as source:
             remove_earlier(options)
