@@ -40,6 +40,7 @@ setup(
     zip_safe=False,
     entry_points={
         "console_scripts": [
+            "camera_stand = smpler_ros.camera_stand:main",
             "evaluate_bag = smpler_ros.evaluate_bag:main",
             "smpler = smpler_model.__main__:main",
             "smpler_node = smpler_ros.smpler_node:main",

@@ -47,8 +47,8 @@ class Row:
     """One point of the plot.
 
     Attributes:
-        kind: of attention.
-        side: of the finest map.
+        kind: type of attention.
+        side: side of the finest map.
         image_tokens: l_F, on all four maps.
         gflop: operations of a forward pass, a multiplication and an addition being two.
         forward_ms: median time of a forward pass.

@@ -35,7 +35,7 @@ class Held:
 
     Attributes:
         frames: processed so far.
-        resident_mib: of the whole process.
+        resident_mib: resident memory of the whole process.
         python_blocks: objects' memory blocks that Python has given out.
         device_mib: tensors on the GPU; 0 on a CPU.
     """

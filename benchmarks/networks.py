@@ -21,7 +21,7 @@ def build_seeded_model(name: str, body: BodyArrays | None = None) -> Smpler:
 
     Args:
         name: one of `config.MODELS`.
-        body: that it poses; the built-in one if None.
+        body: body to pose; the built-in one if None.
     """
     torch.manual_seed(0)
     model = build_model(find_model(name), body or load_builtin_body())

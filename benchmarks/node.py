@@ -49,9 +49,9 @@ class Passage:
     """One image's way through the node, milliseconds.
 
     Attributes:
-        whole_ms: from before it was sent until its people were published.
-        inside_ms: from its arrival until then.
-        network_ms: of these, in the network.
+        whole_ms: time from before the image was sent until its people were published.
+        inside_ms: time from the image's arrival until then.
+        network_ms: share of `inside_ms` spent in the network.
     """
 
     whole_ms: float
@@ -92,9 +92,9 @@ class Row:
 
     Attributes:
         listened: topics that somebody listens to.
-        people: in every image.
+        people: people in every image.
         sent: images.
-        dropped: of these, without people.
+        dropped: number of images without published people.
         overhead_ms: median and 99th percentile.
         network_ms: median.
         whole_ms: median and 99th percentile of the time from end to end.

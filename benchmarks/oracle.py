@@ -25,7 +25,7 @@ class Oracle(Estimator):
         """Prepare.
 
         Args:
-            body: of the people.
+            body: body of the people.
             of_average_size: take everybody's shape for the average one, as a network does that
                 cannot see how tall somebody is.
         """
@@ -44,9 +44,9 @@ class Oracle(Estimator):
 
         Args:
             rgb: the image.
-            camera: that took it.
-            truth: of it.
-            margin: of the crops.
+            camera: camera that took it.
+            truth: ground truth of the image.
+            margin: margin of the crops.
         """
         crops = cut_crops(rgb, truth.visible_boxes_xyxy, 1, margin=margin)
         betas = np.zeros_like(truth.betas) if self._of_average_size else truth.betas

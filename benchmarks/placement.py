@@ -108,9 +108,9 @@ class Placer:
         """Return how far the pelvis of the only person is from the true one, metres.
 
         Args:
-            frame: with one person, and what the pipeline is told of the camera.
-            camera: that took the frame.
-            truth: of the frame.
+            frame: frame with one person, and the camera as given to the pipeline.
+            camera: camera that took the frame.
+            truth: ground truth of the frame.
             view: tells sequences of frames apart.
         """
         self._detector.give(detections_from(truth.visible_boxes_xyxy))

@@ -55,9 +55,9 @@ class Noise:
 
     Attributes:
         rotation_rad: about each axis of every joint.
-        bearing: of x / z and y / z.
-        depth: of log z.
-        betas: of each shape coefficient.
+        bearing: noise of x / z and y / z.
+        depth: noise of log z.
+        betas: noise of each shape coefficient.
     """
 
     rotation_rad: float

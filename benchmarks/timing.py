@@ -53,7 +53,7 @@ def time_together(runs: Mapping[str, Run], seconds: float) -> dict[str, Times]:
 
     Args:
         runs: what is timed, by name.
-        seconds: for each, in all rounds together.
+        seconds: time for each, in all rounds together.
     """
     samples: dict[str, list[_Sample]] = {name: [] for name in runs}
     disturbances: dict[str, list[float]] = {name: [] for name in runs}

@@ -22,6 +22,7 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
+from smpler_ros.parameters.launch_arguments import check_arguments
 
 SHARE = FindPackageShare("smpler_ros")
 CLOCK_HZ = "100"
@@ -45,7 +46,14 @@ def generate_launch_description() -> LaunchDescription:
         PythonLaunchDescriptionSource(PathJoinSubstitution([SHARE, "launch", "camera.launch.py"])),
         launch_arguments={"use_sim_time": "true"}.items(),
     )
-    return LaunchDescription([*declared, node, OpaqueFunction(function=bag_actions)])
+    check = OpaqueFunction(function=refuse_unknown_arguments)
+    return LaunchDescription([*declared, check, node, OpaqueFunction(function=bag_actions)])
+
+
+def refuse_unknown_arguments(context: LaunchContext) -> None:
+    """Refuse what nobody declares; launch itself would take no notice of it."""
+    declared = generate_launch_description().get_launch_arguments()
+    check_arguments(__file__, context.argv, [argument.name for argument in declared])
 
 
 def bag_actions(context: LaunchContext) -> list[Action]:

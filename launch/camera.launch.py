@@ -1,14 +1,12 @@
 """Start the node for one camera and, if asked for, the camera's driver and RViz.
 
 Examples:
-    ros2 launch smpler_ros camera.launch.py driver:=usb_cam namespace:=camera rviz:=true \
-        fixed_frame:=default_cam
+    ros2 launch smpler_ros camera.launch.py driver:=usb_cam namespace:=camera rviz:=true
     ros2 launch smpler_ros camera.launch.py image:=/camera/color/image_raw \
         camera_info:=/camera/color/camera_info
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from launch.action import Action
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
@@ -20,6 +18,7 @@ from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
+from smpler_ros.parameters.launch_arguments import check_arguments, existing_file
 
 SHARE = FindPackageShare("smpler_ros")
 STOP_TIMEOUT_S = "20"  # PyTorch is slow to leave on a busy machine
@@ -87,6 +86,12 @@ ARGUMENTS = (
     ),
     ("device", "", "auto, cpu, cuda or one GPU such as cuda:1; if empty, as in params_file."),
     (
+        "tf_prefix",
+        "",
+        "Comes before the names of people's frames; if empty, as in params_file, and where that "
+        "says nothing the namespace.",
+    ),
+    (
         "driver",
         "none",
         "Package of a camera driver to start, or none. Known: " + ", ".join(DRIVERS) + ".",
@@ -106,12 +111,26 @@ ARGUMENTS = (
     (
         "fixed_frame",
         "map",
-        "RViz's fixed frame; the frame of the images where nobody publishes where the camera is.",
+        "RViz's fixed frame: z up, with the floor at z = 0.",
     ),
+    (
+        "place_camera",
+        LaunchConfiguration("rviz"),
+        "Whether to publish where the camera is in fixed_frame, level unless camera_pitch says "
+        "otherwise, in case that nobody else does; by default where RViz is started.",
+    ),
+    ("camera_height", "1.2", "For place_camera: metres above the floor."),
+    ("camera_pitch", "0.0", "For place_camera: degrees that the camera looks down."),
     ("use_sim_time", "false", "Whether time comes from /clock."),
     ("log_level", "info", "debug, info, warn, error or fatal."),
 )
-OVERRIDES = ("image_transport", "model", "body", "detector", "device")
+OVERRIDES = ("image_transport", "model", "body", "detector", "device", "tf_prefix")
+# Parameters of the stand, with the arguments that they come from.
+STAND = {
+    "world_frame": ("fixed_frame", str),
+    "height": ("camera_height", float),
+    "pitch": ("camera_pitch", float),
+}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -131,15 +150,40 @@ def generate_launch_description() -> LaunchDescription:
         parameters=[{"use_sim_time": LaunchConfiguration("use_sim_time")}],
         condition=IfCondition(LaunchConfiguration("rviz")),
     )
+    stand = Node(
+        package="smpler_ros",
+        executable="camera_stand",
+        name="camera_stand",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[
+            {name: parameter_of(argument, kind) for name, (argument, kind) in STAND.items()}
+        ],
+        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+        output="screen",
+        condition=IfCondition(LaunchConfiguration("place_camera")),
+    )
     profile = PathJoinSubstitution([SHARE, "launch", "fastdds.launch.py"])
     return LaunchDescription(
         [
             *declared,
+            OpaqueFunction(function=refuse_unknown_arguments),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(profile)),
             OpaqueFunction(function=camera_actions),
+            stand,
             rviz,
         ]
     )
+
+
+def parameter_of(argument: str, kind: type) -> ParameterValue:
+    """Return the value of an argument as a parameter of a type."""
+    return ParameterValue(LaunchConfiguration(argument), value_type=kind)
+
+
+def refuse_unknown_arguments(context: LaunchContext) -> None:
+    """Refuse what nobody declares; launch itself would take no notice of it."""
+    declared = generate_launch_description().get_launch_arguments()
+    check_arguments(__file__, context.argv, [argument.name for argument in declared])
 
 
 def camera_actions(context: LaunchContext) -> list[Action]:
@@ -162,7 +206,10 @@ def camera_actions(context: LaunchContext) -> list[Action]:
         executable="smpler_node",
         name="smpler_node",
         namespace=given["namespace"],
-        parameters=[parameter_file("params_file", given["params_file"]), overrides | time],
+        parameters=[
+            ParameterFile(existing_file("params_file", given["params_file"])),
+            overrides | time,
+        ],
         remappings=list(topics.items()),
         ros_arguments=["--log-level", given["log_level"]],
         output="screen",
@@ -171,31 +218,20 @@ def camera_actions(context: LaunchContext) -> list[Action]:
     if package == "none":
         return [node]
     file = given["driver_params_file"]
+    driver_parameters = [ParameterFile(existing_file("driver_params_file", file))] if file else []
     return [
         Node(
             package=package,
             executable=driver.executable,
             name=DRIVER_NAME,
             namespace=given["namespace"],
-            parameters=[*([parameter_file("driver_params_file", file)] if file else []), time],
+            parameters=[*driver_parameters, time],
             ros_arguments=["--log-level", given["log_level"]],
             output="screen",
             sigterm_timeout=STOP_TIMEOUT_S,
         ),
         node,
     ]
-
-
-def parameter_file(argument: str, path: str) -> ParameterFile:
-    """Return a parameter file; launch itself would go on without one that is not there.
-
-    Raises:
-        ValueError: there is no such file.
-    """
-    path = str(Path(path).expanduser())
-    if not Path(path).is_file():
-        raise ValueError(f"{argument} must be a parameter file, got '{path}', which is not there")
-    return ParameterFile(path)
 
 
 def find_driver(package: str, executable: str) -> Driver:

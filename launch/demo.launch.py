@@ -4,8 +4,6 @@ Takes the arguments of camera.launch.py, too. Example:
     ros2 launch smpler_ros demo.launch.py people:=2 rviz:=false
 """
 
-from pathlib import Path
-
 from launch.action import Action
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -15,6 +13,7 @@ from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
+from smpler_ros.parameters.launch_arguments import check_arguments, existing_file
 
 SHARE = FindPackageShare("smpler_ros")
 STOP_TIMEOUT_S = "20"  # PyTorch is slow to leave on a busy machine
@@ -53,11 +52,18 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             *declared,
+            OpaqueFunction(function=refuse_unknown_arguments),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(profile)),
             OpaqueFunction(function=camera_actions),
             node,
         ]
     )
+
+
+def refuse_unknown_arguments(context: LaunchContext) -> None:
+    """Refuse what nobody declares; launch itself would take no notice of it."""
+    declared = generate_launch_description().get_launch_arguments()
+    check_arguments(__file__, context.argv, [argument.name for argument in declared])
 
 
 def camera_actions(context: LaunchContext) -> list[Action]:
@@ -67,17 +73,13 @@ def camera_actions(context: LaunchContext) -> list[Action]:
         for name, kind in OVERRIDES.items()
         if LaunchConfiguration(name).perform(context)
     }
-    path = Path(LaunchConfiguration("camera_params_file").perform(context)).expanduser()
-    if not path.is_file():
-        raise ValueError(
-            f"camera_params_file must be a parameter file, got '{path}', which is not there"
-        )
+    path = LaunchConfiguration("camera_params_file").perform(context)
     camera = Node(
         package="smpler_ros",
         executable="synthetic_camera",
         name="synthetic_camera",
         namespace=LaunchConfiguration("namespace", default=""),
-        parameters=[ParameterFile(path), overrides],
+        parameters=[ParameterFile(existing_file("camera_params_file", path)), overrides],
         ros_arguments=["--log-level", LaunchConfiguration("log_level", default="info")],
         output="screen",
         sigterm_timeout=STOP_TIMEOUT_S,

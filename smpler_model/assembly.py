@@ -28,7 +28,7 @@ def build_pipeline(
     """Load everything that the settings name.
 
     Args:
-        settings: of the pipeline.
+        settings: settings of the pipeline.
         create_detector: gives each camera its detector instead of the one that is named.
 
     Raises:

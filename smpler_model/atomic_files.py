@@ -22,7 +22,7 @@ def write_atomically(
     """Write a file under another name, and give it its own when it is whole.
 
     Args:
-        path: of the file; see `replacing`.
+        path: path of the file; see `replacing`.
         write: gets the open file.
         sync: whether the file outlives a power failure; False for many files that are quickly made
             again, as waiting for the disk takes milliseconds each.
@@ -49,8 +49,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Give a name to write a file to, which then replaces what is there.
 
     Args:
-        path: of the file. Permissions of one that is there are kept; of a link, what it leads to
-            is replaced.
+        path: path of the file. An existing file's permissions are kept; of a link, the target is
+            replaced.
         sync: whether the file outlives a power failure.
 
     Yields:

@@ -25,7 +25,7 @@ class Frame:
     Attributes:
         rgb: (h, w, 3) uint8.
         stamp_ns: when it was taken, nanoseconds.
-        frame_id: of the camera's optical frame.
+        frame_id: the camera's optical frame.
         camera: its calibration; None where there is none.
         depth_m: (h, w) float32 metres along the optical axis, aligned with the image; None where
             there is none.
@@ -78,7 +78,7 @@ class People:
         weak_cameras: (n, 3) of the crops (s, tx, ty).
         joints_m: (n, 24, 3).
         keypoints_px: (n, 24, 2) of the joints, through the lens; NaN behind the camera.
-        vertices_m: (n, 6890, 3) float32, None where nobody asked for them.
+        vertices_m: (n, 6890, 3) float32, None unless requested.
     """
 
     ids: NDArray[np.int64]
@@ -106,7 +106,7 @@ class FrameResult:
     Attributes:
         stamp_ns: the frame's.
         frame_id: the frame's.
-        camera: that the people were placed with; not `calibrated` where it was assumed.
+        camera: camera used to place the people; not `calibrated` if assumed.
         people: who was found.
         timings_ms: what each step took; of the batch, where several cameras shared it.
         left_out: a sentence for each person who was detected or tracked and is not among `people`,

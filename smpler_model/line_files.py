@@ -10,7 +10,7 @@ class LineFile:
     """A text file of UTF-8 that grows; what is appended is in it at once, or nothing of it.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         length: bytes.
     """
 
@@ -18,7 +18,7 @@ class LineFile:
         """Open.
 
         Args:
-            path: of the file.
+            path: path of the file.
             length: bytes to keep of it; 0 begins anew.
 
         Raises:

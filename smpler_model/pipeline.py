@@ -46,7 +46,7 @@ class PipelineConfig:
         smoothing: how people are smoothed; None for not at all.
         crop_margin: side of a crop over the longer side of its box.
         assumed_fov_deg: horizontal field of view of a camera without calibration, degrees.
-        max_people: in an image; the largest boxes are kept.
+        max_people: most people per image; the largest boxes are kept.
         coast: also report people who are not seen at the moment, at their predicted boxes.
     """
 
@@ -168,7 +168,7 @@ class Pipeline:
         """Find the people in one frame of each of several cameras, in one batch of the network.
 
         Args:
-            frames: by the camera's name.
+            frames: frames by camera name.
             mesh: whether to compute vertices, or the cameras to compute those of.
             report: gets the camera's name and what was raised in any step of its frame; that frame
                 has no result then and the others do. If None, it is raised here.

@@ -30,11 +30,11 @@ class Source:
     """An input that gives frames.
 
     Attributes:
-        frames: in order; a `SourceError` ends them where the input breaks off.
-        count: how many there should be; None where nobody knows.
-        rate_hz: of the frames.
+        frames: frames in order; a `SourceError` ends them where the input breaks off.
+        count: how many there should be; None if unknown.
+        rate_hz: rate of the frames.
         is_sequence: whether the frames show one scene, so that people can be tracked.
-        names: of the frames by their stamps, nanoseconds; empty where they have none.
+        names: names of the frames by their stamps, nanoseconds; empty where they have none.
     """
 
     frames: Iterator[Frame]

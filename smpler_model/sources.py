@@ -42,9 +42,10 @@ def open_source(
     """Open an input, and close it in the end.
 
     Args:
-        name: of an image, a folder of images, a video file, a bag, or the number of a camera.
+        name: path of an image, a folder of images, a video file or a bag, or the number of a
+            camera.
         camera: calibration of what took the images, if known; it goes before a bag's.
-        image_topic: of a bag; if empty, the only one.
+        image_topic: image topic in a bag; if empty, the only one.
         settings: how a bag is read.
         report: gets a sentence for each image that is left out because it cannot be read, and on
             what is doubtful; they are logged as warnings if None.
@@ -218,9 +219,9 @@ class _Film:
 
     Attributes:
         title: its name in sentences.
-        path: of its file; None for a camera.
-        count: of the frames that the file promises; None where nobody knows.
-        rate_hz: of the file; None for a camera.
+        path: path of its file; None for a camera.
+        count: number of frames according to the file's header; None if unknown.
+        rate_hz: frame rate of the file; None for a camera.
     """
 
     title: str

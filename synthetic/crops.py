@@ -56,7 +56,7 @@ class CropStyle:
         truncated: probability of each side that the crop reaches beyond the photo there.
         cut_below: probability that the window ends above the feet.
         cut_aside: probability that it leaves out a side.
-        sensor_strength: of the camera's faults, as for `sensor.draw_sensors`.
+        sensor_strength: strength of sensor imperfections, as for `sensor.draw_sensors`.
         least_seen: share of the crop that shows the person; others are not kept.
     """
 

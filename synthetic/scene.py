@@ -66,7 +66,7 @@ class SyntheticScene:
         """Draw a room, people and what they do.
 
         Args:
-            body: that all people have, each with its own shape.
+            body: body model of all people, who differ in shape.
             camera: intrinsics and lens.
             people: how many; not all are in view all the time.
             seed: decides everything.
@@ -75,7 +75,7 @@ class SyntheticScene:
                 motion learns the room meanwhile.
             camera_motion: whether the camera stands still, pans, or drives to and fro.
             background: a room, or nothing but grey.
-            frame_id: of the camera's optical frame.
+            frame_id: the camera's optical frame.
 
         Raises:
             ValueError: a number is unusable.
@@ -110,7 +110,7 @@ class SyntheticScene:
         """Return what the camera sees at a stamp, nanoseconds.
 
         Args:
-            stamp_ns: of the frame.
+            stamp_ns: timestamp of the frame.
             depth: whether a depth image is wanted, aligned and without noise.
         """
         pose = self.world_from_camera(stamp_ns)

@@ -51,7 +51,7 @@ class SceneFrame:
 
     Attributes:
         frame: image, stamp, calibration, and depth where it was asked for.
-        truth: of the people whom it shows.
+        truth: ground truth of the visible people.
         people: (h, w) int32 id of the person that each pixel shows, 0 for none.
     """
 
@@ -89,7 +89,7 @@ def tell_truth(
     Args:
         people: before the camera.
         shown: (h, w) id of the person that each pixel shows, 0 for none.
-        camera: of the image.
+        camera: camera of the image.
         world_from_camera: (4, 4).
     """
     most = int(people.ids.max(initial=0))
@@ -116,7 +116,7 @@ def people_from_truth(truth: GroundTruth, first_id: int = 0) -> People:
     """Return the truth as people: certain, with the boxes of what is visible and no crop.
 
     Args:
-        truth: of a frame.
+        truth: ground truth of a frame.
         first_id: added to the ids.
     """
     n = len(truth)

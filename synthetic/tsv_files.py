@@ -42,7 +42,7 @@ def write_tsv_dataset(
 
     Args:
         folder: is made where there is none.
-        name: of the files.
+        name: name of the files.
         renderer: draws the images; they are as large as its crops.
         people: number of rows.
         seed: decides everything.

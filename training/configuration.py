@@ -29,7 +29,7 @@ def load_configuration(
 
     Args:
         kind: the dataclass.
-        path: of a YAML file with its fields; what it leaves out is default.
+        path: YAML file with the fields; omitted ones keep their defaults.
         overrides: `field=value`, the value in YAML; fields of fields as `data.shards=2`, and
             places in lists as `data.sets.0.weight=2`.
 

@@ -55,19 +55,19 @@ class EvaluateSettings:
 
     Attributes:
         model: key of `config.MODELS`.
-        checkpoint: of that model, official or of ours.
+        checkpoint: checkpoint of the model, official or native.
         data: the data set; its YAML file is relative to `root`.
         output: folder for the results.
         root: folder of the data sets.
         regressor: `.npy` of the (17, 6890) joint regressor that belongs to the data set; the
             checkpoint's if None.
         bodies: folder of SMPL files, for a body that the checkpoint lacks and for genders.
-        conventions: that the figures are made by.
+        conventions: conventions of the metrics.
         boxes: what the crops come from, for the summary; the released data have true boxes.
         batch: people in one forward pass.
         workers: processes that read, for each evaluating process.
         bad_rows: rows that may be unreadable; they are named and not counted.
-        threads: of PyTorch on the CPU.
+        threads: PyTorch's CPU threads.
         device: `auto` is a GPU where there is one, else the CPU.
     """
 

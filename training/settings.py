@@ -34,8 +34,8 @@ class TrainSettings:
             own; the model's if 0. Those that `initial` has not begin by passing on what they get.
         backbone_width: channels of that backbone's finest branch; the model's if 0. Those that are
             not in `initial` change nothing at first.
-        crop_side: of the network's images, pixels; the model's if 0. `initial` may have learnt on
-            others: what its Transformer knows of places in the image is interpolated.
+        crop_side: side of the network's input crops, pixels; the model's if 0. `initial` may have
+            learnt on others: what its Transformer knows of places in the image is interpolated.
         stage: `backbone` trains backbone and first guess as a model of their own, SMPLer's first
             stage; `smpler` the whole network.
         output: folder for checkpoints, configuration and logs.
@@ -47,19 +47,20 @@ class TrainSettings:
             None.
         regressor: `.npy` of the (17, 6890) joint regressor; that of the body if None.
         mean_parameters: `smpl_mean_params.npz`; an upright rest pose if None.
-        seed: of weights, order, augmentation and dropout.
-        threads: of PyTorch on the CPU, for each process.
+        seed: seed of weights, order, augmentation and dropout.
+        threads: threads of PyTorch on the CPU, for each process.
         device: `auto` is a GPU where there is one, else the CPU.
         steps: updates of the weights in all.
         epochs: passes over the data; counts instead of steps where positive.
         batch: people in one forward pass of one process.
         accumulate: forward passes to one update.
-        learning_rate: at its highest.
-        head_learning_rate: of all but the backbone, at its highest; as the backbone's if 0. A head
-            that averages over hundreds of inputs leaves its place at a high rate.
-        correction_rate: of the layers that change an estimate, relative to that of their heads.
-            Each of their outputs is a sum over all of a head's channels, so that Adam's step,
-            which is as large for every weight, moves an estimate much further than others do.
+        learning_rate: peak learning rate.
+        head_learning_rate: peak learning rate of all but the backbone; as the backbone's if 0. A
+            head that averages over hundreds of inputs leaves its place at a high rate.
+        correction_rate: learning rate of the layers that correct an estimate, relative to their
+            heads'. Each of their outputs is a sum over all of a head's channels, so that Adam's
+            step, which is as large for every weight, moves an estimate much further than others
+            do.
         still_share: share of the steps, the first, in which the backbone stays as it is: heads
             that know nothing yet do not disturb what it learnt on photos. They are quicker, too.
         refine_only: whether backbone and first guess stay as `initial` has them, and the
@@ -69,7 +70,7 @@ class TrainSettings:
         muon_rate: learning rate of Muon at its highest.
         schedule: `cosine` falls as half a cosine; `constant` stays.
         warm_up: steps over which the rate rises.
-        weight_decay: of AdamW; 0 makes it Adam.
+        weight_decay: AdamW's weight decay; 0 for Adam.
         clip: greatest norm of the gradient; 0 does not clip.
         dense_share: share of the steps that learn the dense maps alone, at first: a backbone that
             starts from nothing learns from a pose only when it can see limbs. For crops.
@@ -90,11 +91,11 @@ class TrainSettings:
         dense_crops: crops of a process' batch whose maps are compared, the first; all if 0.
         early_size: side in pixels that crops are shrunk to while the Transformer does not learn,
             which makes these steps quicker; not shrunk if 0.
-        weights: of the loss' terms.
+        weights: loss weights.
         vertex_step: every so manieth vertex is compared, for crops.
         autocast: what runs in fewer bits: nothing, the backbone's convolutions, or the network but
             its rotations, body and camera.
-        autocast_type: of these bits.
+        autocast_type: autocast's data type.
         tf32: whether a GPU may round the factors of float32 products to 10 bits, which is several
             times quicker.
         channels_last: memory layout of images and convolutions.

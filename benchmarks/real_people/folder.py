@@ -85,7 +85,7 @@ class VideoTruth:
 
     Attributes:
         video: name of the file in the folder.
-        camera: that took it.
+        camera: camera that took it.
         every: every so manieth frame is scored, the first one too.
         boxes_xyxy: (frames, 4) pixels.
         joints_m: (frames, 12, 3) in the camera's optical frame.

@@ -47,7 +47,7 @@ class VideoScores:
     """How close a person's joints are in space; means or medians over frames.
 
     Attributes:
-        frames: that were compared.
+        frames: frames that were compared.
         mpjpe_mm: mean distance of the 12 joints, the hips' midpoints aligned.
         pa_mpjpe_mm: the same after the best similarity transform.
         hips_m: median distance of the hips' midpoint, in the camera's frame.
@@ -75,7 +75,7 @@ def score_photos(
     """Compare people with their labels; those who are not scored are left out.
 
     Args:
-        photos: with the answers.
+        photos: photos with their estimates.
         found_px: (n, 12, 2) joints of all people of each photo, by its name.
 
     Returns:
@@ -101,7 +101,7 @@ def score_video(video: VideoTruth, found_m: Mapping[int, Floats]) -> VideoScores
     """Compare a person with the truth.
 
     Args:
-        video: with the answers.
+        video: video with its estimates.
         found_m: (12, 3) joints of its scored frames, by their numbers.
     """
     found = np.array([found_m[number] for number in video.scored_frames])

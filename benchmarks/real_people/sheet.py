@@ -45,7 +45,7 @@ def show_in_image(rgb: Image, person: PersonTruth, found_px: Floats, caption: st
 
     Args:
         rgb: (h, w, 3).
-        person: with the answer.
+        person: person with the estimate.
         found_px: (12, 2) joints.
         caption: to write.
     """

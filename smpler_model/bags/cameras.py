@@ -26,11 +26,11 @@ class CameraTopics:
     """The topics of one camera.
 
     Attributes:
-        image: of its colour images, raw or compressed.
-        type: of the images' messages.
-        count: of images.
-        info: of their CameraInfo, None for none.
-        depth: of depth images that are aligned with the images, None for none.
+        image: topic of the colour images, raw or compressed.
+        type: message type of the images.
+        count: number of images.
+        info: topic of their CameraInfo, None for none.
+        depth: topic of depth images aligned with the images, None for none.
         rectified: whether the images are rectified.
         depth_tolerance_ns: how far the stamps of an image and of its depth may be apart.
         yuv422: the order of the bytes in images that are labelled `yuv422`.
@@ -73,7 +73,7 @@ def find_cameras(
     """Return the cameras of which there are colour images.
 
     Args:
-        topics: of the bag, by name.
+        topics: topics of the bag, by name.
         first_message: gives the first message of a topic.
     """
     images = {

@@ -27,8 +27,8 @@ class Channel:
     """What messages of one number are.
 
     Attributes:
-        topic: that they were sent on.
-        type: as in ROS 2.
+        topic: topic of the messages.
+        type: message type as in ROS 2.
         is_ros1: they are in ROS 1's form.
     """
 
@@ -42,12 +42,12 @@ class Chunk:
     """A part of a file.
 
     Attributes:
-        position: of its content in the file.
-        size: of its content in the file, bytes.
+        position: position of its content in the file.
+        size: size of its content in the file, bytes.
         is_packed: it is a chunk's record; else plain records that follow each other.
         start_ns: the earliest recording time of its messages.
         end_ns: the latest.
-        channels: of which it has messages; None where only reading it tells.
+        channels: channels whose messages the chunk has; None if unknown before reading it.
     """
 
     position: int
@@ -63,11 +63,11 @@ class Contents:
     """What is in a file.
 
     Attributes:
-        channels: by their numbers.
-        definitions: of message types.
+        channels: channels by number.
+        definitions: definitions of message types.
         foreign: topics whose messages are none of ROS, and what they are.
-        chunks: that can be read.
-        counts: of messages, by the channels' numbers.
+        chunks: readable chunks.
+        counts: message counts by channel number.
         damage: what is wrong with the file, in a few words; empty for nothing.
     """
 
@@ -108,7 +108,7 @@ class ChunkedFile:
         """Open it.
 
         Args:
-            path: of the file, which may be an unpacked copy.
+            path: path of the file, which may be an unpacked copy.
             form: reads its format.
             shown: its name to the user.
 

@@ -48,7 +48,7 @@ class MessageDecoder:
         """Prepare.
 
         Args:
-            definitions: of the bag.
+            definitions: message definitions in the bag.
         """
         self._definitions = definitions
 

@@ -28,7 +28,7 @@ class TimedMessage(Protocol):
 
     @property
     def time_ns(self) -> int:
-        """When it was recorded, 0 where nobody knows."""
+        """When it was recorded, 0 if unknown."""
 
     @property
     def message(self) -> Message:

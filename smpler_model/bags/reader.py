@@ -46,8 +46,8 @@ class BagMessage:
     """A message in a bag.
 
     Attributes:
-        topic: that it was sent on.
-        type: as in ROS 2 (`sensor_msgs/msg/Image`).
+        topic: topic of the message.
+        type: message type as in ROS 2 (`sensor_msgs/msg/Image`).
         time_ns: when it was recorded.
         message: deserialised.
     """
@@ -62,8 +62,8 @@ class BagReader:
     """A bag that is open; see `open_bag`.
 
     Attributes:
-        path: of the bag.
-        topics: by name.
+        path: path of the bag.
+        topics: topics by name.
         start_ns: recording time of the first message, 0 in an empty bag.
         end_ns: recording time of the last message.
         damage: what is wrong with its files, in a sentence; None for whole ones.

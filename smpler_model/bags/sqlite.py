@@ -39,7 +39,7 @@ class SqliteFile:
         """Open it.
 
         Args:
-            path: of the file, which may be an unpacked copy.
+            path: path of the file, which may be an unpacked copy.
             shown: its name to the user.
 
         Raises:

@@ -22,8 +22,8 @@ def check_order(stamp_ns: int, last_ns: int | None) -> None:
     The sentences do not say which or how late it is, so that such images can be counted.
 
     Args:
-        stamp_ns: of the image.
-        last_ns: of the image before, None for the first.
+        stamp_ns: timestamp of the image.
+        last_ns: timestamp of the image before, None for the first.
 
     Raises:
         ValueError: the stamp is the last one, or before it by up to `REWIND_NS`.
@@ -46,8 +46,8 @@ class StampedMessage:
     """A message and when it is of.
 
     Attributes:
-        topic: of the message.
-        stamp_ns: of its header.
+        topic: topic of the message.
+        stamp_ns: timestamp of its header.
         message: deserialised.
     """
 
@@ -122,7 +122,7 @@ class Companions:
         """Prepare.
 
         Args:
-            topic: of what goes with the images.
+            topic: topic of the messages paired with the images.
             image: topic of the images.
             tolerance_ns: how far stamps of what belongs together may be apart.
             order: which holds back what comes next.

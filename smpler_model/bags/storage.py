@@ -11,8 +11,8 @@ class Topic:
     """A topic in a bag.
 
     Attributes:
-        name: of the topic.
-        type: of its messages, as in ROS 2 (`sensor_msgs/msg/Image`).
+        name: name of the topic.
+        type: message type, as in ROS 2 (`sensor_msgs/msg/Image`).
         count: messages that can be read.
     """
 
@@ -45,9 +45,9 @@ class RawMessage:
     """A serialised message.
 
     Attributes:
-        topic: that it was sent on.
-        type: as in ROS 2 (`sensor_msgs/msg/Image`).
-        time_ns: when it was recorded; 0 where nobody knows.
+        topic: topic of the message.
+        type: message type as in ROS 2 (`sensor_msgs/msg/Image`).
+        time_ns: when it was recorded; 0 if unknown.
         data: CDR, or ROS 1's form; empty where it cannot be read.
         is_ros1: which of them.
     """

@@ -34,7 +34,7 @@ def unpack(
     Args:
         compression: `zstd`, `lz4`, `bz2`, or empty or `none` for none.
         data: packed.
-        size: that is stated; None where nobody knows.
+        size: stated size; None if unknown.
 
     Returns:
         At most that many bytes and at most `MAX_UNPACKED`, and what is wrong with them, empty
@@ -58,7 +58,7 @@ def unpack_file(path: Path, folder: Path) -> tuple[Path, str]:
     """Unpack a file that is compressed by zstd as a whole.
 
     Args:
-        path: of the file, `walk_0.mcap.zstd`.
+        path: path of the file, such as `walk_0.mcap.zstd`.
         folder: to write to.
 
     Returns:

@@ -17,9 +17,9 @@ def read_npz(
     """Read some arrays of an archive; what else it holds is not looked at.
 
     Args:
-        path: of the archive.
-        names: of the arrays that are wanted; those that are not there are left out.
-        most_bytes: that they may take together.
+        path: path of the archive.
+        names: names of the requested arrays; missing ones are left out.
+        most_bytes: size limit of all arrays together.
 
     Raises:
         ValueError: it is damaged, of another kind, too large, or one of these holds objects, which

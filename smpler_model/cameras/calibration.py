@@ -18,7 +18,7 @@ def read_camera_info(path: Path, *, rectified: bool = False) -> Camera:
     """Read the YAML file of a camera's calibration.
 
     Args:
-        path: of the file.
+        path: path of the file.
         rectified: the images are the rectified ones, so that the projection matrix holds.
 
     Raises:

@@ -23,14 +23,14 @@ class Camera:
     """Intrinsics of one camera for images of one size.
 
     Attributes:
-        width: of the image, pixels.
-        height: of the image, pixels.
+        width: width of the image, pixels.
+        height: height of the image, pixels.
         fx: horizontal focal length, pixels.
         fy: vertical focal length, pixels.
         cx: horizontal principal point, pixels.
         cy: vertical principal point, pixels.
         lens: a key of `lenses.COEFFICIENT_COUNTS`.
-        coefficients: of the lens, in OpenCV's order.
+        coefficients: coefficients of the lens, in OpenCV's order.
         calibrated: False where the focal length was assumed from a field of view.
 
     Raises:
@@ -154,8 +154,8 @@ def camera_from_field_of_view(width: int, height: int, horizontal_fov_deg: float
     """Return an assumed camera where there is no calibration; it is marked as such.
 
     Args:
-        width: of the image, pixels.
-        height: of the image, pixels.
+        width: width of the image, pixels.
+        height: height of the image, pixels.
         horizontal_fov_deg: angle between the left and the right edge, degrees.
 
     Raises:

@@ -36,8 +36,8 @@ def camera_from_camera_info(
     """Return the camera that the fields of a `sensor_msgs/CameraInfo` describe.
 
     Args:
-        width: of the full calibrated image, pixels.
-        height: of the full calibrated image, pixels.
+        width: width of the full calibrated image, pixels.
+        height: height of the full calibrated image, pixels.
         lens: `distortion_model`, under any of its names.
         coefficients: `d`.
         k: (9) intrinsics of the raw image, row by row.

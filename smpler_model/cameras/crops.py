@@ -67,7 +67,7 @@ def cut_crops(
     Args:
         rgb: (h, w, 3) image.
         boxes_xyxy: (n, 4) left, top, right, bottom in pixels; they may reach out of the image.
-        side: of the crops, pixels.
+        side: side of the crops, pixels.
         margin: side of the square over the longer side of the box.
 
     Raises:

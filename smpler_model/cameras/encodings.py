@@ -51,7 +51,7 @@ class _Packing:
 
     Attributes:
         channels: numbers in a pixel.
-        bits: of a number.
+        bits: bits per channel value.
         to_rgb: OpenCV's conversion; None where the numbers are RGB already.
         block: width and height must be multiples of its (width, height).
     """
@@ -256,12 +256,12 @@ def lay_over(
 
     Args:
         content: the bytes.
-        encoding: for the error's text.
+        encoding: encoding, for error messages.
         height: rows.
         width: pixels in a row.
         step: bytes in a row, padding included; the last row needs no padding.
         channels: numbers in a pixel.
-        kind: of the numbers.
+        kind: data type of the channels.
         note: gets what was doubtful: more bytes than `step` says.
 
     Returns:

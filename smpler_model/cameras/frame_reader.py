@@ -54,7 +54,7 @@ class FrameReader:
         Args:
             settings: what is known of the images.
             say: gets what is doubtful.
-            name: of the camera, for the frame of images that name none.
+            name: name of the camera, used as frame id of images without one.
         """
         self._settings = settings or ImageSettings()
         self._say = say

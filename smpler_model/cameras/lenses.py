@@ -34,7 +34,7 @@ class Lens:
 
     Attributes:
         model: a key of `COEFFICIENT_COUNTS`.
-        coefficients: in OpenCV's order.
+        coefficients: coefficients in OpenCV's order.
         is_known: False where a name or its numbers say nothing, so that no lens takes its place.
         doubt: a sentence on what was taken for what; empty where nothing was.
     """

@@ -27,7 +27,7 @@ def turn_image(rgb: Rgb, orientation: int) -> Rgb:
 
     Args:
         rgb: the picture as it is stored.
-        orientation: of EXIF, 1 to 8.
+        orientation: EXIF orientation, 1 to 8.
     """
     (xx, xy), (yx, yy) = _AXES[orientation]
     turned = rgb if xx else cv2.transpose(rgb)
@@ -41,8 +41,8 @@ def turn_camera(camera: Camera, orientation: int) -> Camera:
     """Return the camera of a turned picture.
 
     Args:
-        camera: of the picture as it is stored.
-        orientation: of EXIF, 1 to 8.
+        camera: camera of the image as stored.
+        orientation: EXIF orientation, 1 to 8.
 
     Raises:
         ValueError: the lens has tilted planes, which cannot be turned.

@@ -70,7 +70,7 @@ class Checkpoint:
     """What a file holds.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         state: tensors under official keys.
         nest: under which entry they were, as in a training checkpoint; empty if under none.
         other: what that holds besides, such as `optimizer` and `epoch`.
@@ -166,7 +166,7 @@ def save_checkpoint(
 
     Args:
         model: any model of ours.
-        path: of the file; one that exists is replaced.
+        path: path of the file; one that exists is replaced.
         include_body: False keeps the body's arrays out; loading then needs a body.
         dtype: to store the learned parameters in, float16 for instance; as they are if None.
         other: further entries, such as `optimizer` and `epoch`.

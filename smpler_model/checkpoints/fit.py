@@ -60,7 +60,7 @@ def find_likely_cause(state: Mapping[str, Tensor], config: ModelConfig, *, whole
 
     Args:
         state: what the file holds, under official keys.
-        config: of the model that it was to fill.
+        config: configuration of the model to load into.
         whole: True for a whole SMPLer, False for the model of the first training stage.
     """
     found = identify_config(state)

@@ -28,7 +28,7 @@ def describe_checkpoint(path: str | Path, body: BodyArrays | None = None) -> str
     """Say what a file is, how large, and whether it loads, one finding a line.
 
     Args:
-        path: of the file.
+        path: path of the file.
         body: to try loading with, where the file has none.
 
     Raises:

@@ -31,7 +31,7 @@ def load_shipped_model(name: str, body: BodyArrays | None = None) -> Smpler:
 
     Args:
         name: one of `SHIPPED_MODELS`.
-        body: that it poses; the built-in one, with which it was trained, if None.
+        body: body to pose; the built-in one, with which it was trained, if None.
 
     Raises:
         ValueError: no such model is shipped.

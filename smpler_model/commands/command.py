@@ -22,8 +22,8 @@ def read_arguments(
     """Read a command line; end the process with a sentence where it does not fit.
 
     Args:
-        parser: of the command line.
-        arguments: of it; the process's own if None.
+        parser: command-line parser.
+        arguments: command-line arguments; those of the process if None.
     """
     given = sys.argv[1:] if arguments is None else arguments
     for text in given:

@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: of the command line; the process's own if None.
+        arguments: command-line arguments; those of the process if None.
 
     Returns:
         0, or 1 after an error, which is one sentence on the standard error stream, or 130 where

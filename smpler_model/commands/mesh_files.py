@@ -23,7 +23,7 @@ def write_meshes(path: Path, result: FrameResult, faces: ArrayLike) -> None:
 
     Args:
         path: ends on .glb or .obj.
-        result: with vertices.
+        result: result with vertices.
         faces: (f, 3) of the body.
 
     Raises:

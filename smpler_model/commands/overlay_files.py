@@ -21,8 +21,8 @@ class OverlayFile(Protocol):
         """Write the (h, w, 3) image of a frame.
 
         Args:
-            index: of the frame, from 0.
-            name: of the frame; empty where it has none.
+            index: index of the frame, from 0.
+            name: name of the frame; empty where it has none.
             rgb: the image.
 
         Raises:

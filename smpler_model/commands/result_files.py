@@ -26,9 +26,9 @@ class ResultFile(Protocol):
         """Write the result of a frame.
 
         Args:
-            index: of the frame, from 0.
-            name: of the frame; empty where it has none.
-            result: of the frame.
+            index: index of the frame, from 0.
+            name: name of the frame; empty where it has none.
+            result: result of the frame.
         """
 
     def close(self) -> None:

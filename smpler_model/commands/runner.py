@@ -33,11 +33,11 @@ class FileOutputs:
     """What is written.
 
     Attributes:
-        folder: for all files; made if it is not there.
+        folder: folder for all files; created if missing.
         results: suffix of the file of results, a key of `RESULT_FILES`.
         overlay: what is drawn over the images; None for no overlay.
         mesh: suffix of files of meshes, one of `MESH_SUFFIXES`; empty for none.
-        mesh_frames: of which frames, by their indices; empty for all with people.
+        mesh_frames: indices of frames whose meshes are written; empty for all with people.
     """
 
     folder: Path
@@ -163,8 +163,8 @@ def run_source(
     """Process all frames and write what is found; what was written stays whatever happens.
 
     Args:
-        source: of the frames.
-        pipeline: that finds people.
+        source: source of the frames.
+        pipeline: pipeline that finds people.
         outputs: are closed in the end.
         times: gets the time of every step.
         progress: shows how far it is.

@@ -7,6 +7,6 @@ def counted(count: int, one: str, many: str = "") -> str:
     Args:
         count: the number.
         one: the noun of one.
-        many: that of several; if empty, with an s.
+        many: plural of the noun; if empty, the noun with an s.
     """
     return f"{count} {one if count == 1 else many or one + 's'}"

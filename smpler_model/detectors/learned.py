@@ -31,7 +31,7 @@ def detections_from_edges(edges: Floats, scores: Floats, width: int, height: int
     Args:
         edges: (n, 4) left, top, right, bottom, counted from the image's edges.
         scores: (n).
-        width: of the image, pixels.
+        width: width of the image, pixels.
         height: likewise.
 
     Returns:

@@ -27,9 +27,10 @@ class MotionConfig:
         learning_images: the background is learned quickly over the first images.
         forget_images: later, what stays this many images becomes background.
         variance_threshold: squared distance, in variances, that makes a pixel foreground.
-        least_variance: of a background pixel, squared levels; what is left of changing light.
-        darkest_shadow: a background pixel this much dimmed is no shadow but somebody in grey.
-        min_height: of a person over that of the image.
+        least_variance: minimum variance of a background pixel, squared levels; covers changing
+            light.
+        darkest_shadow: a background pixel dimmed more than this is a person in grey, not a shadow.
+        min_height: minimum height of a person as a fraction of the image's height.
         min_fill: foreground pixels over those of the box.
         max_aspect: width over height of a person, arms spread.
         join_gap: parts of one person lie no farther apart, over the image's height.

@@ -28,7 +28,7 @@ def identify_form(outputs: Outputs, size: tuple[int, int], *, takes_sizes: bool)
     """Return the form that a network's answer to one image has, None for an unknown one.
 
     Args:
-        outputs: by name.
+        outputs: outputs by name.
         size: (height, width) of the input.
         takes_sizes: whether the network has an input of sizes.
     """

@@ -56,10 +56,10 @@ class OnnxInput:
     """The inputs of a detector in an ONNX file.
 
     Attributes:
-        name: of the image input.
+        name: name of the image input.
         size: its (height, width).
         channels_first: (1, 3, h, w) rather than (1, h, w, 3).
-        dtype: of its pixels.
+        dtype: data type of the input pixels.
         sizes: name and type of the input of sizes, None where there is none.
     """
 
@@ -95,16 +95,16 @@ class OnnxDetector:
         """Load the file and let it look at a grey image once.
 
         Args:
-            path: of the ONNX file.
+            path: path of the ONNX file.
             score_threshold: people less certain than this are left out, 0 to 1.
             overlap_threshold: where a network finds people several times (YOLOX), a box goes when
                 its intersection over union with a better one is larger.
             person_class: index of person among the classes. If None, that of COCO: 1 where a DETR
                 has 91 classes, as RF-DETR; else 0.
-            scaling: of the pixels, where a file differs from its form's usual one.
+            scaling: scaling of the pixels, if a file differs from its output format's default.
             open_size: (height, width) to use where the file leaves them open, pixels.
             device: where it runs; on a GPU that needs the package onnxruntime-gpu.
-            threads: of one operator; 0 leaves it to ONNX Runtime.
+            threads: threads per operator; 0 leaves the number to ONNX Runtime.
 
         Raises:
             DetectorError: onnxruntime or the file is missing, or its inputs or outputs are of no
@@ -198,9 +198,9 @@ def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInpu
     """Read from an ONNX Runtime session what a detector's inputs are.
 
     Args:
-        session: of the file.
+        session: ONNX Runtime session of the file.
         open_size: (height, width) to take where the file leaves them open.
-        path: of the file, for errors.
+        path: path of the file, for errors.
 
     Raises:
         DetectorError: the inputs are not an image and, at most, its size.

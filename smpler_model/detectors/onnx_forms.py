@@ -71,7 +71,7 @@ class YoloxForm:
     """Boxes of grid cells.
 
     Attributes:
-        name: of the output.
+        name: name of the output.
         classes: how many.
         cells: (n, 2) column and row of each cell, counted in its grid.
         strides: (n, 1) size of each cell, pixels.

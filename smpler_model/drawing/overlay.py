@@ -41,7 +41,7 @@ class RenderStyle:
         skeleton: lines between the joints.
         boxes: what the tracker follows.
         labels: id and distance.
-        opacity: of the bodies; 0 leaves the image, 1 hides it.
+        opacity: opacity of the bodies; 0 leaves the image, 1 hides it.
     """
 
     mesh: bool = True
@@ -63,7 +63,7 @@ def draw_result(
 
     Args:
         rgb: (h, w, 3) uint8 image of the frame; not changed.
-        result: of the frame.
+        result: result of the frame.
         faces: (f, 3) of the body.
         style: what to draw; everything if None.
 
@@ -109,7 +109,7 @@ def bend(points_m: ArrayLike, camera: Camera) -> Floats:
 
     Args:
         points_m: (..., 3) in the optical frame.
-        camera: with its lens.
+        camera: camera with its lens.
 
     Returns:
         (..., 3) points for `camera.rectified()`.

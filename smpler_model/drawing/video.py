@@ -32,10 +32,10 @@ class Video:
         """Begin the file.
 
         Args:
-            path: of the file; one that exists is replaced.
-            rate_hz: of the images; the nearest that the format can hold is written.
-            width: of the images, pixels.
-            height: of the images, pixels.
+            path: path of the file; one that exists is replaced.
+            rate_hz: rate of the images; rounded to the nearest that the format can store.
+            width: width of the images, pixels.
+            height: height of the images, pixels.
 
         Raises:
             ValueError: a path that OpenCV cannot take.

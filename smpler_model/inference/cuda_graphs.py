@@ -99,7 +99,7 @@ class BucketRunner:
 
         Args:
             network: (b, side, side, 3) uint8 crops -> tuple of tensors with b rows, on the device.
-            side: of the crops, pixels.
+            side: side of the crops, pixels.
             size: numbers that it returns for each person.
             device: where it runs.
             capture: how a step is made to be replayed.

@@ -63,7 +63,7 @@ class Estimator:
     Attributes:
         model: the network; its body poses what `joints` and `vertices` are asked for.
         device: where it runs.
-        side: of the crops, pixels.
+        side: side of the crops, pixels.
         backend: what runs it, see `backends`.
     """
 

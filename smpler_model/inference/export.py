@@ -70,7 +70,7 @@ def onnx_bytes(
     """Return a module as an ONNX model whose batch size is free.
 
     Args:
-        network: in evaluation mode, on the CPU.
+        network: network in evaluation mode, on the CPU.
         inputs: an example of each, by name, with two people or more.
         outputs: names of what it returns.
     """
@@ -99,8 +99,8 @@ def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
     """Write a model for other programs, all at once, and only if it says what the model says.
 
     Args:
-        model: with decoupled attention.
-        path: of the file; one that exists is replaced.
+        model: model with decoupled attention.
+        path: path of the file; one that exists is replaced.
         form: `onnx`, or `tensorrt-ready-onnx`, which has only operators that TensorRT reads and no
             free dimension but the batch.
 

@@ -69,7 +69,7 @@ class FastSmpler(nn.Module):
         """Multiply out the weights of a model, which is left as it is.
 
         Args:
-            model: with decoupled attention.
+            model: model with decoupled attention.
 
         Raises:
             ValueError: its attention is of another kind.

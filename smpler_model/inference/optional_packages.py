@@ -14,7 +14,7 @@ def import_optional(name: str, purpose: str) -> Any:  # noqa: ANN401 - a module 
     """Return a module.
 
     Args:
-        name: of the package.
+        name: name of the package.
         purpose: what it is needed for.
 
     Raises:

@@ -42,7 +42,7 @@ class MobileLayout:
 
     Attributes:
         stem: channels of the first convolution.
-        widths: of the seven groups of blocks, finest first.
+        widths: widths of the seven groups of blocks, finest first.
         last: channels of the coarsest features.
         pyramid: channels of the pyramid at strides 32, 16, 8 and 4.
     """
@@ -75,7 +75,7 @@ class ModelConfig:
     Attributes:
         name: key in `MODELS`.
         backbone: timm's name of a high-resolution network, or a layout of our own.
-        channels: of its four maps, finest first.
+        channels: channels of its four maps, finest first.
         width: channels c of queries and image tokens.
         heads: attention heads; they divide `width`.
         blocks: Transformer blocks, each of which refines the estimate.
@@ -87,8 +87,8 @@ class ModelConfig:
         regressor_iterations: refinements by that regressor.
         regressor_dropout: its rate, in training only.
         image_size: side of the square crop in pixels; a multiple of 32.
-        mean: of RGB in [0, 1], subtracted from the input.
-        std: of RGB in [0, 1], the input is divided by it.
+        mean: mean of RGB in [0, 1], subtracted from the input.
+        std: standard deviation of RGB in [0, 1], by which the input is divided.
     """
 
     name: str

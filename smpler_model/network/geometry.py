@@ -50,7 +50,7 @@ def rotation_to_ray(rays: Tensor) -> Tensor:
     A camera turned so looks along the ray and does not roll.
 
     Args:
-        rays: of any length, not straight behind.
+        rays: rays of any length, not straight behind.
     """
     x, y, z = F.normalize(rays, dim=-1).unbind(-1)
     skew = skew_from_vector(torch.stack((-y, x, torch.zeros_like(x)), -1))  # of z axis x ray

@@ -70,7 +70,7 @@ def place(joints_m: ArrayLike, keypoints_px: ArrayLike, camera: Camera) -> Place
     Args:
         joints_m: (n, k, 3) posed joints before translation, in the optical frame's axes.
         keypoints_px: (n, k, 2) of the same joints in the image as it was taken.
-        camera: of the image.
+        camera: camera of the image.
 
     Returns:
         The placement. Its covariances are of keypoints that are off by `OWN_SPREAD_PX` and
@@ -122,11 +122,11 @@ def place_by_depth(
     stay where they are, and nobody comes so near that a joint that is seen is behind the camera.
 
     Args:
-        placement: without depth.
+        placement: placement without depth.
         joints_m: (n, 24, 3) posed joints before translation.
         depth_m: (h, w) metres along the optical axis, aligned with the image; 0, NaN and infinite
             where unknown.
-        camera: of the image.
+        camera: camera of the image.
     """
     before = placement.translations_m
     joints = np.asarray(joints_m, np.float64)[:, _TORSO] + before[:, None]

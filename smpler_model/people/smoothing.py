@@ -25,9 +25,9 @@ class OneEuro:
     """Parameters of a One-Euro filter.
 
     Attributes:
-        cutoff_hz: at rest; lower is smoother.
+        cutoff_hz: minimum cutoff frequency, at rest; lower is smoother.
         speed_gain: added to the cutoff for each unit of speed; higher lags less.
-        speed_cutoff_hz: of the low pass that measures the speed.
+        speed_cutoff_hz: cutoff frequency of the low-pass filter of the speed.
     """
 
     cutoff_hz: float
@@ -47,9 +47,9 @@ class SmoothingConfig:
     """How people are smoothed.
 
     Attributes:
-        rotations: of every joint; speeds are in rad/s.
-        bearing: of the direction from the camera to the person; speeds are in rad/s.
-        depth: of the logarithm of the distance; speeds are in 1/s.
+        rotations: filter of joint rotations; speeds are in rad/s.
+        bearing: filter of the direction from the camera to the person; speeds are in rad/s.
+        depth: filter of the logarithm of the distance; speeds are in 1/s.
         shape_time_s: the shape is a mean over about this time.
         gap_s: a person who was not seen for longer starts anew.
     """
@@ -140,9 +140,9 @@ class Smoother:
         """Filter what was estimated from one frame.
 
         Args:
-            stamp_ns: of the frame, nanoseconds.
+            stamp_ns: timestamp of the frame, nanoseconds.
             ids: (n) of the people.
-            bodies: of the people, as estimated.
+            bodies: bodies of the people, as estimated.
 
         Returns:
             The people, smoothed, in the same order.
@@ -208,7 +208,7 @@ def one_euro_step(
     """Return the step towards a new measurement, and the speed that was measured on the way.
 
     Args:
-        parameters: of the filter.
+        parameters: parameters of the filter.
         difference: (..., d) from the last filtered value to the new measurement.
         speed: (..., d) as it was, per second.
         dt_s: time since the last value, seconds, positive.

@@ -1,4 +1,4 @@
-"""Who is who from image to image: ByteTrack, with ids that nobody else ever has."""
+"""Who is who from image to image: ByteTrack, with ids that are never reused."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -113,8 +113,8 @@ class Tracker:
         """Take the detections of the next image, empty ones too.
 
         Args:
-            stamp_ns: of the image; one that repeats the last stamp changes nothing.
-            detections: of the image.
+            stamp_ns: timestamp of the image; an image with the previous timestamp changes nothing.
+            detections: detections of the image.
 
         Returns:
             Confirmed people: those seen, then those who coast.

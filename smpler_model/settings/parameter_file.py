@@ -27,8 +27,8 @@ def read_parameter_file(path: Path, names: Collection[str]) -> dict[str, object]
     """Read what a file says of some parameters.
 
     Args:
-        path: of the file.
-        names: of the parameters that are wanted. `NODE_ONLY` and `ANY_NODE` are left out.
+        path: path of the file.
+        names: names of the requested parameters. `NODE_ONLY` and `ANY_NODE` are left out.
 
     Raises:
         ValueError: the file is no YAML, of another form, or holds a name that no parameter has.

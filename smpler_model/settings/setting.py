@@ -45,7 +45,7 @@ def setting(
     Args:
         default: value where nothing is said.
         description: one sentence or more.
-        unit: of the value; empty where it has none.
+        unit: unit of the value; empty where it has none.
         minimum: least value allowed; None for no bound.
         maximum: greatest value allowed; None for no bound.
         choices: values allowed, those of the annotation if that is a `Literal`; empty for any.
@@ -72,10 +72,10 @@ class Setting:
     """What is known of one setting; see `setting` for the attributes that are not listed.
 
     Attributes:
-        name: of the field, in snake case.
+        name: name of the field, in snake case.
         part: title of the part of the settings that it belongs to.
         default: value where nothing is said.
-        kind: of the value, or of a list's items.
+        kind: type of the value, or of a list's elements.
         is_list: whether the value is a tuple of such items.
         is_optional: whether it may be None, which only the default can be.
     """

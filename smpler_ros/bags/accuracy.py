@@ -99,7 +99,7 @@ class CameraAccuracy:
         """Prepare.
 
         Args:
-            body: that poses people, with a 17-joint regressor.
+            body: body model, with a 17-joint regressor.
             min_iou: least overlap of the boxes of a pair.
 
         Raises:
@@ -122,8 +122,8 @@ class CameraAccuracy:
         """Pair people with the truth and measure.
 
         Args:
-            stamp_ns: of the image.
-            people: as found; those with vertices are not posed again.
+            stamp_ns: timestamp of the image.
+            people: estimated people; those with vertices are not posed again.
             truth: the true people.
         """
         self._images += 1

@@ -52,7 +52,7 @@ def evaluate_bag(
 
     Args:
         bag: path of the bag.
-        folder: for the results.
+        folder: folder for the results.
         config: what to do.
         engine: network and detector, if they are loaded already.
         resume: whether to go on with an earlier run in the folder, if there is one.

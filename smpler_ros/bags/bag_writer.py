@@ -40,7 +40,7 @@ class WriterTypes:
     """Message types for bags of ROS 2; making them takes longer than writing many messages.
 
     Attributes:
-        store: of `rosbags`.
+        store: typestore of `rosbags`.
         types: constructors of messages.
     """
 
@@ -62,7 +62,7 @@ class BagWriter:
     """A bag that is being written; a context manager. Topics begin with their first message.
 
     Attributes:
-        path: of the folder, or of the file for rosbag1.
+        path: path of the bag's folder, or of its file for rosbag1.
         types: constructors of messages for `write`.
         count: messages written so far.
     """
@@ -78,10 +78,10 @@ class BagWriter:
         """Prepare.
 
         Args:
-            path: of the bag, which must not exist yet.
-            kind: of its files.
+            path: path of the bag, which must not exist yet.
+            kind: storage format.
             compress: whether mcap's chunks are compressed with zstd.
-            types: of another writer, which may be shared.
+            types: message types shared with another writer.
 
         Raises:
             FileExistsError: there is something already.
@@ -137,9 +137,9 @@ class BagWriter:
 
         Args:
             topic: its name.
-            kind: of the message, as `sensor_msgs/msg/Image`.
+            kind: message type, such as `sensor_msgs/msg/Image`.
             stamp_ns: when it was recorded, nanoseconds.
-            message: of `types`, or its CDR bytes (rosbag2 only).
+            message: a message built with `types`, or its CDR bytes (rosbag2 only).
             latched: whether late subscribers get it, too; of the topic's first message.
 
         Raises:

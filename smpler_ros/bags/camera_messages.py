@@ -12,7 +12,12 @@ from smpler_model.frames import Frame, FrameResult
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.transforms import MOVING
-from smpler_ros.messages.convert import header_message, person_array_message, transforms_message
+from smpler_ros.messages.convert import (
+    frame_prefix,
+    header_message,
+    person_array_message,
+    transforms_message,
+)
 from smpler_ros.messages.images import camera_info_message, image_message, jpeg_message
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
 from smpler_ros.messages.message_types import MESSAGE_NAMES, Message
@@ -38,7 +43,7 @@ class CameraMessages:
 
         Args:
             image: topic of the images in the input.
-            namespace: of the camera.
+            namespace: namespace of the camera.
             bag: to write to.
             config: what to write.
             model: name of the model.
@@ -73,7 +78,8 @@ class CameraMessages:
             message = person_array_message(types, header, self._model, result, vertices=False)
             self._write("people", "person_array", stamp_ns, message)
         if "tf" in wanted and len(people):
-            transforms = transforms_message(types, header, people, self._config.tf_prefix)
+            prefix = frame_prefix(self._config.tf_prefix)
+            transforms = transforms_message(types, header, people, prefix)
             self._bag.write(MOVING, MESSAGE_NAMES["tf_message"], stamp_ns, transforms)
         if "mesh_markers" in wanted:
             markers = self._meshes.serialize(header, people)

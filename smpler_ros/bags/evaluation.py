@@ -59,7 +59,7 @@ class Evaluation:
             source: the bag.
             engine: network and detector.
             config: what to do.
-            files: of the output, as they were at the checkpoint.
+            files: output files, in their state at the checkpoint.
             checkpoint: to go on from.
 
         Raises:

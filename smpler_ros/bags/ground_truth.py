@@ -64,8 +64,8 @@ class TopicTruth:
         """Prepare.
 
         Args:
-            reader: of the bag.
-            topic: of the truth.
+            reader: reader of the bag.
+            topic: topic of the ground truth.
         """
         passes = groupby(_read(reader, topic), _PassNumber())
         self._passes = (_Pass(images) for _, images in passes)
@@ -155,7 +155,7 @@ class FileTruth:
         """Read the file.
 
         Args:
-            path: of the file.
+            path: path of the file.
             camera: image topic whose rows are used, where the file names topics.
 
         Raises:
@@ -195,9 +195,9 @@ def read_file_truths(
     """Return the truth of each camera in a file.
 
     Args:
-        path: of the file, as for `FileTruth`.
+        path: path of the file, as for `FileTruth`.
         cameras: image topics.
-        topics: of the bag.
+        topics: topics in the bag.
 
     Raises:
         ValueError: a file of another form, or that does not tell the cameras apart.
@@ -222,7 +222,7 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
     """Return the topics of the truth by the cameras' image topics.
 
     Args:
-        reader: of the bag.
+        reader: reader of the bag.
         cameras: image topics.
         wanted: topics, separated by commas; if empty, those of the type with `truth` in their
             names: others may be what a node said. Each belongs to the camera with which it shares

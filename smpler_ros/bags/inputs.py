@@ -25,9 +25,9 @@ class Input:
     """A bag that is open.
 
     Attributes:
-        reader: of the bag.
-        cameras: that are evaluated.
-        truths: by image topic, for cameras that have one.
+        reader: reader of the bag.
+        cameras: cameras to evaluate.
+        truths: ground truth by image topic, for cameras that have it.
         truth_names: topics or file, likewise.
     """
 

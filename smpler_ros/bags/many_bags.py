@@ -50,7 +50,7 @@ class Outcome:
 
     Attributes:
         job: the bag.
-        summary: of the run; None where it failed.
+        summary: summary of the run; None where it failed.
         error: why it failed; None where it did not.
     """
 
@@ -67,7 +67,7 @@ def find_bags(names: Iterable[str]) -> list[Path]:
     """Return the bags that are meant.
 
     Args:
-        names: of bags, of folders that hold bags at any depth, patterns such as `*/*.mcap`, or
+        names: paths of bags, of folders with bags at any depth, patterns such as `*/*.mcap`, or
             `@` and the name of a file with such names, one a line.
 
     Raises:

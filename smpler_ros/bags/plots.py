@@ -22,8 +22,8 @@ def plot_errors(folder: Path, tally: RunStatistics) -> list[Path]:
     """Write the plots, if there are errors.
 
     Args:
-        folder: for `error_over_time.png` and `error_by_joint.png`.
-        tally: of the run.
+        folder: folder for `error_over_time.png` and `error_by_joint.png`.
+        tally: tally of the run.
 
     Returns:
         The files.

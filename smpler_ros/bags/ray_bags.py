@@ -41,10 +41,10 @@ def evaluate_on_ray(
     Args:
         jobs: the bags; their paths must mean the same files everywhere.
         config: what to do.
-        address: of a cluster, or `local` for one on this machine while this runs.
-        workers: how many bags at a time on this machine; None for one a core.
-        cpus: that a bag takes.
-        gpus: that a bag takes; a part of one is possible.
+        address: address of a cluster, or `local` to start one on this machine.
+        workers: number of bags processed in parallel on this machine; None for one per core.
+        cpus: CPU cores per bag.
+        gpus: GPUs per bag; fractions are possible.
         resume: whether to go on with earlier runs.
         overwrite: whether to replace them.
         report: gets what went wrong.

@@ -42,14 +42,14 @@ class FrameRecord:
 
     Attributes:
         camera: image topic.
-        frame: of the camera, from 0.
-        stamp_ns: of the image.
-        batch: that it was processed in, from 0.
-        people: how many were found.
-        true_people: how many there are; None where the image is not labelled.
-        missed_ids: of true people who were not found.
-        false_people: who were found and are not there.
-        switches: true people who were found with another id than before.
+        frame: index of the frame within its camera, from 0.
+        stamp_ns: timestamp of the image.
+        batch: index of the batch that the frame was processed in, from 0.
+        people: number of people found.
+        true_people: number of labelled people; None if the image is not labelled.
+        missed_ids: ids of labelled people who were missed.
+        false_people: false positives.
+        switches: number of id switches.
     """
 
     camera: str
@@ -77,11 +77,11 @@ class PersonRecord:
 
     Attributes:
         camera: image topic.
-        frame: of the camera, from 0.
-        stamp_ns: of the image.
-        id: of the track.
-        true_id: of the true person, None where there is none.
-        figures: by the names of `FIGURES`; NaN where there is none.
+        frame: index of the frame within its camera, from 0.
+        stamp_ns: timestamp of the image.
+        id: track id.
+        true_id: id of the matched labelled person, None if unmatched.
+        figures: values by metric, see `FIGURES`; NaN if not available.
         joints_mm: distances of the 14 joints.
         switched: whether the true person had another id before.
     """

@@ -44,9 +44,9 @@ def write_report(folder: Path, summary: Mapping[str, Any], tally: RunStatistics)
     """Write `report.html`, with plots beside and inside it.
 
     Args:
-        folder: of the run.
-        summary: of the run.
-        tally: of the run.
+        folder: folder of the run.
+        summary: summary of the run.
+        tally: tally of the run.
     """
     plots = plot_errors(folder, tally)
     sections = [_head(summary), _notes(summary), _speed(summary), _cameras(summary)]

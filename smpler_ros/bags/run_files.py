@@ -55,11 +55,11 @@ class RunFiles:
     """The files that grow during a run.
 
     Attributes:
-        folder: that they are in.
-        bag: of the results.
+        folder: folder of the files.
+        bag: output bag.
         people: table of people.
         frames: table of frames.
-        timings: table of steps' times.
+        timings: table of step times.
         detections: log of what the detectors found, a line an image.
     """
 
@@ -169,8 +169,8 @@ def choose_checkpoint(
     """Return where to go on, and remove what is not to be gone on with.
 
     Args:
-        folder: of the run.
-        config: of the run.
+        folder: folder of the run.
+        config: configuration of the run.
         bag: the input.
         resume: whether to go on with an earlier run.
         overwrite: whether to replace it.

@@ -28,17 +28,17 @@ class RunState:
     """Where a run was.
 
     Attributes:
-        digest: of the configuration.
+        digest: digest of the configuration.
         bag: name and size of the input's files.
-        frames: that were taken from the input.
-        batches: that were processed.
+        frames: number of frames read from the input.
+        batches: number of processed batches.
         transforms: messages of the input's transforms that were copied.
         wall_s: time that was spent.
         finished: whether the input was at its end.
-        lengths: of the text files, bytes.
-        information: of the output bag.
+        lengths: valid lengths of the text files, bytes.
+        information: metadata of the output bag.
         shown: ids of the markers that are shown, by topic.
-        arrays: of smoothers and errors, by camera and purpose: `smoother/<camera>`.
+        arrays: state of smoothers and errors, by purpose and camera: `smoother/<camera>`.
     """
 
     digest: str

@@ -35,13 +35,13 @@ class ErrorSums:
     """Sums of figures over pairs, and counts of people.
 
     Attributes:
-        figures: by name: sum and count.
+        figures: sum and count by metric.
         joints_mm: sums of the 14 joints' distances.
         pairs: found people with a true one.
-        true_people: in all labelled images.
-        missed: true people who were not found.
-        false: found people who are not there; not known of single people.
-        switches: of ids.
+        true_people: number of labelled people in all labelled images.
+        missed: labelled people who were not found.
+        false: false positives; unknown for single people.
+        switches: number of id switches.
     """
 
     figures: dict[str, list[float]] = field(
@@ -89,11 +89,11 @@ class RunStatistics:
     """Takes what the tables hold, frame by frame; its size grows by some bytes a frame.
 
     Attributes:
-        frames: by camera.
-        tracks: by id.
-        latencies_ms: of the steps; one entry a batch.
+        frames: frames by camera.
+        tracks: tracks by id.
+        latencies_ms: durations of the steps; one entry per batch.
         errors: over all, by `(camera,)`, and by `(camera, true id)`.
-        course: by camera: stamps, MPJPE and PA-MPJPE of all pairs.
+        course: errors over time by camera: timestamps, MPJPE and PA-MPJPE of all pairs.
         left_out: how often a topic's messages were not used, by topic and reason.
         people_left_out: how often people were seen and are in no result, likewise.
         notes: topics, and sentences on what is doubtful of their images.

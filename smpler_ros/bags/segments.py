@@ -22,8 +22,8 @@ class SegmentedBag:
     """A rosbag2 of mcap files. What is written since the last `commit` is in no file yet.
 
     Attributes:
-        folder: of the bag.
-        information: of its metadata.yaml; empty before the first commit.
+        folder: folder of the bag.
+        information: content of metadata.yaml; empty before the first commit.
     """
 
     def __init__(
@@ -32,8 +32,8 @@ class SegmentedBag:
         """Begin, or go on.
 
         Args:
-            folder: of the bag.
-            information: as it was at a commit; the bag goes back to there. None for a new bag.
+            folder: folder of the bag.
+            information: metadata at a commit, to which the bag is rolled back. None for a new bag.
             compress: whether files are compressed with zstd.
         """
         self.folder = folder

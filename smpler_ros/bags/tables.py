@@ -15,14 +15,14 @@ class GrowingFile:
     """A text file of whole lines; a context manager. What is written outlives `commit`.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
     """
 
     def __init__(self, path: Path, length: int = 0) -> None:
         """Open.
 
         Args:
-            path: of the file.
+            path: path of the file.
             length: bytes to keep; what comes after them is of a run that was killed.
         """
         self.path = path

@@ -31,7 +31,7 @@ class TransformCopy:
         """Prepare.
 
         Args:
-            reader: of the input.
+            reader: reader of the input.
             skip: messages of `/tf` that an earlier run has read.
             static: whether `/tf_static` is still to be copied.
         """

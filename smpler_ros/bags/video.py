@@ -24,7 +24,7 @@ def write_videos(folder: Path) -> dict[str, str]:
     Images of another size than the first are scaled to that.
 
     Args:
-        folder: of a run whose bag has overlays.
+        folder: folder of a run whose bag has overlays.
 
     Returns:
         The files' names by the overlays' topics.

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from scipy.spatial.transform import Rotation
-
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
@@ -21,7 +19,7 @@ from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import FrameResult
 from smpler_model.settings.setting import Settings, setting
 from smpler_ros.bags.bag_writer import BagFormat, BagWriter
-from smpler_ros.messages.convert import header_message, person_array_message, set_transform
+from smpler_ros.messages.convert import header_message, person_array_message, transform_message
 from smpler_ros.messages.images import (
     camera_info_message,
     depth_message,
@@ -101,10 +99,10 @@ def write_scene_bag(
     """Write a bag.
 
     Args:
-        path: of the bag, which must not exist yet.
-        body: that all people have.
+        path: path of the bag, which must not exist yet.
+        body: body model of all people.
         config: what is in it.
-        kind: of its files.
+        kind: storage format.
         progress: is called with 1 after each image.
 
     Raises:
@@ -171,12 +169,10 @@ class _Room:
         if still and self._placed:
             return
         self._placed = True
-        types, pose = writer.types, shot.truth.world_from_camera
-        transform = types.transform_stamped(header=header_message(types, stamp_ns, MAP_FRAME))
-        transform.child_frame_id = self._frame_id
-        place = pose[:3, 3] + (0.0, self._index * _ROOM_SPACING_M, 0.0)
-        turn = Rotation.from_matrix(pose[:3, :3]).as_quat()
-        set_transform(transform.transform, [*place.tolist(), *turn.tolist()])
+        types, pose = writer.types, shot.truth.world_from_camera.copy()
+        header = header_message(types, stamp_ns, MAP_FRAME)
+        pose[1, 3] += self._index * _ROOM_SPACING_M
+        transform = transform_message(types, header, self._frame_id, pose)
         message = types.tf_message(transforms=[transform])
         topic = "/tf_static" if still else "/tf"
         writer.write(topic, MESSAGE_NAMES["tf_message"], stamp_ns, message, latched=still)

@@ -28,7 +28,7 @@ class Film:
     """The images of a scene, over and over. State is what was rendered ahead.
 
     Attributes:
-        scene: that is shown.
+        scene: scene to render.
         rate_hz: images a second.
         length: number of images until the first comes again.
     """
@@ -37,7 +37,7 @@ class Film:
         """Prepare.
 
         Args:
-            scene: that is shown.
+            scene: scene to render.
             rate_hz: images a second.
             depth: whether depth images are wanted.
         """

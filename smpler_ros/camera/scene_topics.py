@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.serialization import serialize_message
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
@@ -17,7 +15,8 @@ from smpler_model.frames import FrameResult
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_player import Shot
 from smpler_ros.camera.scene_settings import SceneSettings
-from smpler_ros.messages.convert import header_message, person_array_message, set_transform
+from smpler_ros.messages.convert import header_message, person_array_message, transform_message
+from smpler_ros.messages.frame_tree import LINK_FROM_OPTICAL
 from smpler_ros.messages.images import (
     camera_info_message,
     depth_message,
@@ -30,7 +29,6 @@ from synthetic.truth import people_from_truth
 TRUTH_MODEL = "ground_truth"
 
 _IMAGE_DEPTH, _TRUTH_DEPTH, _TF_DEPTH = 2, 10, 100
-_LINK_FROM_OPTICAL = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
 
 class SceneTopics:
@@ -40,9 +38,9 @@ class SceneTopics:
         """Create the publishers.
 
         Args:
-            node: that publishes.
-            settings: of the camera.
-            camera: of the images.
+            node: publishing node.
+            settings: settings of the synthetic camera.
+            camera: camera model of the images.
         """
         self._node, self._settings, self._camera = node, settings, camera
         self._types: MessageTypes = message_types_from_ros(serialize_message)
@@ -79,7 +77,7 @@ class SceneTopics:
         """Publish the transforms that stay; `world_from_camera` (4, 4) is at the start."""
         if not self._settings.world_frame:
             return
-        optical = self._transform("link_frame", "frame_id", _LINK_FROM_OPTICAL, stamp_ns)
+        optical = self._transform("link_frame", "frame_id", LINK_FROM_OPTICAL, stamp_ns)
         transforms = [optical]
         if not self._moves:
             transforms.insert(0, self._link_transform(world_from_camera, stamp_ns))
@@ -121,7 +119,7 @@ class SceneTopics:
         return self._settings.camera_motion != "still"
 
     def _link_transform(self, world_from_camera: Floats, stamp_ns: int) -> Message:
-        world_from_link = world_from_camera @ np.linalg.inv(_LINK_FROM_OPTICAL)
+        world_from_link = world_from_camera @ LINK_FROM_OPTICAL.T  # a rotation alone
         return self._transform("world_frame", "link_frame", world_from_link, stamp_ns)
 
     def _transform(
@@ -129,12 +127,8 @@ class SceneTopics:
     ) -> Message:
         """Return a transform between frames that parameters name."""
         header = header_message(self._types, stamp_ns, getattr(self._settings, parent))
-        message = self._types.transform_stamped(header=header)
-        message.child_frame_id = getattr(self._settings, child)
-        turn = Rotation.from_matrix(parent_from_child[:3, :3]).as_quat()
-        place = parent_from_child[:3, 3]
-        set_transform(message.transform, [*place.tolist(), *turn.tolist()])
-        return message
+        name = getattr(self._settings, child)
+        return transform_message(self._types, header, name, parent_from_child)
 
 
 def _is_heard(publisher: Publisher[Any]) -> bool:

@@ -29,7 +29,7 @@ class TimedImage:
     """A frame of a video.
 
     Attributes:
-        time_s: from the video's beginning.
+        time_s: time since the start of the video.
         rgb: (h, w, 3) uint8.
     """
 
@@ -42,7 +42,7 @@ def write_contact_sheet(video: Path, path: Path) -> None:
 
     Args:
         video: the file.
-        path: of the PNG.
+        path: path of the PNG.
 
     Raises:
         ValueError: the video has no frame that can be read.

@@ -52,6 +52,7 @@ TOPICS = {
     TRUTH: "smpler_msgs/msg/SmplPersonArray",
     PEOPLE: "smpler_msgs/msg/SmplPersonArray",
     "/tf": "tf2_msgs/msg/TFMessage",
+    "/tf_static": "tf2_msgs/msg/TFMessage",
 }
 
 

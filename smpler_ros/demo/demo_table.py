@@ -24,7 +24,7 @@ class LiveFigures:
     """How messages came while they were recorded.
 
     Attributes:
-        rate_hz: of the messages; None where fewer than two came.
+        rate_hz: message rate; None for fewer than two messages.
         latency_ms: median time from an image's stamp to its message; None where none came.
     """
 
@@ -37,7 +37,7 @@ def measure_live(bag: Path, topic: str) -> LiveFigures:
 
     Args:
         bag: recorded live, with the times of arrival.
-        topic: of messages that bear their images' stamps.
+        topic: topic whose messages have their images' timestamps.
 
     Raises:
         SourceError: the bag cannot be read.
@@ -58,7 +58,7 @@ def table_rows(live: LiveFigures, summary: Mapping[str, Any]) -> list[Row]:
     """Return the table: live figures, who was seen, and errors where the truth is known.
 
     Args:
-        live: of the node.
+        live: live measurements of the node.
         summary: `evaluate_bag`'s, of the recorded images.
     """
     rows = [

@@ -11,8 +11,11 @@ from smpler_model.frames import Frame
 from smpler_model.source import Source
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.convert import header_message
+from smpler_ros.messages.frame_tree import level_camera
 from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import message_types_from_ros
+from smpler_ros.outputs.camera_stand import create_static_publisher, publish_static
+from smpler_ros.parameters.stand_settings import StandSettings
 
 STILL_REPEATS = 10
 DEPTH = 5
@@ -22,7 +25,8 @@ class Playback(Node):
     """Publishes `image`, and `camera_info` where it is known, at the source's rate.
 
     It begins when somebody listens to the image. A picture that belongs to no sequence is shown
-    several times. State is the next frame.
+    several times. For viewers, the camera is level in a frame `map`, at a usual height: files do
+    not tell where it was. State is the next frame.
 
     Attributes:
         is_over: whether all frames were published.
@@ -32,8 +36,8 @@ class Playback(Node):
         """Begin.
 
         Args:
-            source: of the frames.
-            frame_id: of frames that have none.
+            source: source of the frames.
+            frame_id: frame id for frames without one.
         """
         super().__init__("playback")
         self._types = message_types_from_ros(serialize_message)
@@ -43,6 +47,8 @@ class Playback(Node):
         qos = QoSProfile(depth=DEPTH)
         self._images = self.create_publisher(Image, "image", qos)
         self._infos = self.create_publisher(CameraInfo, "camera_info", qos)
+        self._static = create_static_publisher(self)
+        self._placed = ""
         create_steady_timer(self, 1 / source.rate_hz, self._publish)
 
     def _publish(self) -> None:
@@ -55,9 +61,18 @@ class Playback(Node):
             return
         now = self.get_clock().now().nanoseconds
         header = header_message(self._types, now, frame.frame_id or self._frame_id)
+        self._place(header.frame_id)
         if frame.camera is not None:
             self._infos.publish(camera_info_message(self._types, header, frame.camera))
         self._images.publish(image_message(self._types, header, frame.rgb))
+
+    def _place(self, frame_id: str) -> None:
+        """Say where the camera is, before its first image."""
+        if frame_id == self._placed:
+            return
+        stand, self._placed = StandSettings(), frame_id
+        pose = level_camera(stand.height, stand.pitch)
+        publish_static(self, self._static, stand.world_frame, frame_id, pose)
 
 
 def repeat(source: Source) -> Iterator[Frame]:

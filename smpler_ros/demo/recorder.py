@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.messages.message_types import import_message_class
 
 DEPTH = 50
+LATCHED = ("/tf_static",)  # sent once, also to who comes later
 
 
 class Recorder(Node):
@@ -23,21 +24,25 @@ class Recorder(Node):
         """Subscribe.
 
         Args:
-            writer: that takes the messages.
+            writer: writer of the bag.
             topics: full names of message types, such as `sensor_msgs/msg/Image`, by topic.
         """
         super().__init__("recorder")
         self._writer = writer
         self.counts = dict.fromkeys(topics, 0)
-        qos = QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.RELIABLE)
         for topic, kind in topics.items():
-            self._subscribe(topic, kind, qos)
+            self._subscribe(topic, kind, latched=topic in LATCHED)
 
-    def _subscribe(self, topic: str, kind: str, qos: QoSProfile) -> None:
+    def _subscribe(self, topic: str, kind: str, *, latched: bool) -> None:
         name = self.resolve_topic_name(topic)
+        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+        qos = QoSProfile(
+            depth=DEPTH, reliability=ReliabilityPolicy.RELIABLE, durability=durability
+        )
 
         def store(content: Any) -> None:  # noqa: ANN401 - rclpy calls it with bytes
-            self._writer.write(name, kind, self.get_clock().now().nanoseconds, bytes(content))
+            stamp_ns = self.get_clock().now().nanoseconds
+            self._writer.write(name, kind, stamp_ns, bytes(content), latched=latched)
             self.counts[topic] += 1
 
         message_class: Any = import_message_class(kind)

@@ -20,7 +20,7 @@ class FittingSubscription:
     State is the present subscription; it lasts until `close`.
 
     Attributes:
-        topic: its full name.
+        topic: full name of the topic.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class FittingSubscription:
         """Subscribe.
 
         Args:
-            node: that listens.
+            node: subscribing node.
             topic: name, relative to the node's or full.
             kind: class of the messages.
             store: gets every message.

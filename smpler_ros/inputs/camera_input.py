@@ -81,8 +81,8 @@ class CameraInput:
         """Join the topics.
 
         Args:
-            node: that listens.
-            namespace: of the camera, relative to the node's; empty for the node's own.
+            node: subscribing node.
+            namespace: namespace of the camera, relative to the node's; empty for the node's own.
             config: which topics there are.
             store: gets every image, with what belongs to it.
             lose: called for every image that is dropped because its detections did not come.

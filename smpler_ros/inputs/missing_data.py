@@ -18,7 +18,7 @@ def explain_silence(
     Args:
         topic: where images are expected.
         expected: their type, such as `sensor_msgs/msg/Image`.
-        publishers: on the topic.
+        publishers: publishers on the topic.
         elsewhere: topic of the same images, compressed, if it is published.
     """
     silent = f"no image on {topic} for {SILENCE_S:.0f} s"
@@ -50,10 +50,10 @@ def explain_missing_partner(
     """Return a sentence on why images may go without what belongs to them.
 
     Args:
-        name: of what belongs to them, `depth` for instance.
+        name: name of the paired input, for instance `depth`.
         topic: where it is expected.
         expected: its type.
-        publishers: on the topic.
+        publishers: publishers on the topic.
         consequence: what happens to these images.
         gap_s: how far the stamp of the last one that came is from that of an image that waits,
             negative if it is older than all of these; None if none came.

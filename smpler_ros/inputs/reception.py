@@ -23,7 +23,7 @@ class Reception:
         """Begin.
 
         Args:
-            topic: of the images.
+            topic: topic of the images.
             clock: seconds.
         """
         self._topic, self._clock = topic, clock

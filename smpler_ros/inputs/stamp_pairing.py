@@ -25,7 +25,7 @@ class Partner:
     """A topic that goes with the image.
 
     Attributes:
-        name: of the topic.
+        name: name of the topic.
         required: an image without it is dropped; otherwise the image goes on alone.
         wait_ns: how much older than the newest image one that waits for it may be.
     """
@@ -84,13 +84,13 @@ class Pairing(Generic[Item]):
         """Prepare.
 
         Args:
-            partners: of the image; without any, images go on at once.
+            partners: partners of the image; without any, images go on at once.
             tolerance_ns: how far stamps may be apart.
             emit: gets an image, and every partner by name, None for one that did not come.
             lose: gets an image whose required partners did not all come, and those that did.
             depth: how many images and partners wait at most.
             rewind_ns: how far stamps go back when the clock was set back.
-            clock: for `release`, seconds.
+            clock: clock for `release`, seconds.
         """
         self._partners = partners
         self._tolerance_ns, self._rewind_ns = tolerance_ns, rewind_ns

@@ -46,7 +46,7 @@ def bag_constructor(store: Typestore, name: str) -> Constructor:
 
     Args:
         store: the typestore.
-        name: of the message, as `std_msgs/msg/Header`.
+        name: name of the message type, such as `std_msgs/msg/Header`.
     """
     kind = store.types[name]
     makers = {field: _maker(store, node) for field, node in store.fielddefs[name][1]}

@@ -33,7 +33,7 @@ class BoxReader:
         """Prepare.
 
         Args:
-            labels: of people, whatever their case and the spaces around them.
+            labels: class labels of people, compared without case and surrounding spaces.
             say: gets each sentence once.
             clock: seconds.
         """

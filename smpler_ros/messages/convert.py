@@ -105,7 +105,7 @@ def transforms_message(
         types: the message classes.
         header: the image's.
         people: who was found.
-        prefix: of all frame names.
+        prefix: prefix of all frame names.
     """
     translations, rotations = parent_from_joint(people)
     quaternions = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat()
@@ -163,6 +163,36 @@ def camera_from_joint(rotations: Floats) -> Floats:
         chain = chain[:, above] @ chain
         above = above[above]
     return chain[:, :_JOINTS]
+
+
+def frame_prefix(given: str, namespace: str = "") -> str:
+    """Return what goes before the names of frames: `a/` of `a`, and nothing of `/`.
+
+    Args:
+        given: by the user.
+        namespace: of the node, which stands in where nothing is given, so that nodes in several
+            namespaces do not publish the same frames.
+    """
+    prefix = (given or namespace).strip("/")
+    return f"{prefix}/" if prefix else ""
+
+
+def transform_message(
+    types: MessageTypes, header: Message, child: str, parent_from_child: Floats
+) -> Message:
+    """Return a `geometry_msgs/TransformStamped`.
+
+    Args:
+        types: the message classes.
+        header: with the frame of the parent.
+        child: its frame.
+        parent_from_child: (4, 4), metres.
+    """
+    message = types.transform_stamped(header=header)
+    message.child_frame_id = child
+    turn = Rotation.from_matrix(parent_from_child[:3, :3]).as_quat()
+    set_transform(message.transform, [*parent_from_child[:3, 3].tolist(), *turn.tolist()])
+    return message
 
 
 def set_transform(transform: Message, numbers: list[float]) -> None:

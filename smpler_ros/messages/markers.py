@@ -54,8 +54,9 @@ class PersonMarkers:
 
         Args:
             types: the message classes.
-            namespaces: of the markers; somebody who left is deleted in all of them.
-            lifetime_s: after which RViz removes a marker that nobody renewed, seconds.
+            namespaces: namespaces of the markers; markers of people who left are deleted in all of
+                them.
+            lifetime_s: time after which RViz removes a marker that was not updated, seconds.
             alpha: opacity, 0 to 1.
         """
         self._types = types
@@ -141,8 +142,8 @@ class MeshMarkers(PersonMarkers):
         Args:
             types: the message classes.
             faces: (f, 3) of the body.
-            namespace: of the markers.
-            lifetime_s: after which RViz removes a marker that nobody renewed, seconds.
+            namespace: namespace of the markers.
+            lifetime_s: time after which RViz removes a marker that was not updated, seconds.
             alpha: opacity, 0 to 1.
         """
         super().__init__(types, (namespace,), lifetime_s=lifetime_s, alpha=alpha)
@@ -183,8 +184,8 @@ class SkeletonMarkers(PersonMarkers):
 
         Args:
             types: the message classes.
-            namespace: of the bones; that of the joints is `<namespace>_joints`.
-            lifetime_s: after which RViz removes a marker that nobody renewed, seconds.
+            namespace: namespace of the bone markers; that of the joints is `<namespace>_joints`.
+            lifetime_s: time after which RViz removes a marker that was not updated, seconds.
             alpha: opacity, 0 to 1.
         """
         namespaces = (namespace, f"{namespace}_joints")

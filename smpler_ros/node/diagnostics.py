@@ -18,10 +18,10 @@ def diagnostic_array(
     """Return one status a camera.
 
     Args:
-        header: with the present time.
+        header: header with the current time.
         node: full name of the node.
-        reports: by camera.
-        fixed: what does not change, such as model and detector, by name.
+        reports: statistics by camera.
+        fixed: constant values by name, such as model and detector.
     """
     return DiagnosticArray(
         header=header,

@@ -78,7 +78,7 @@ class FrameWorker:
         """Find the people in the newest image of each camera.
 
         Args:
-            arrivals: by camera.
+            arrivals: newest images by camera.
             mesh: cameras of whose people the surface is computed.
 
         Returns:

@@ -54,7 +54,7 @@ def run_node(
     Args:
         create: Creates the node.
         arguments: Command line, for remappings and parameters; that of the process by default.
-        name: of the node, for what is said where it cannot be created.
+        name: name of the node, for the error message if it cannot be created.
 
     Returns:
         The exit status: 1 when the node could not start, or a callback failed.

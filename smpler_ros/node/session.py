@@ -22,6 +22,7 @@ from smpler_model.frames import Frame, FrameResult
 from smpler_model.pipeline import PipelineConfig
 from smpler_model.step_times import StepTimes
 from smpler_ros.inputs.camera_input import InputConfig, join_names
+from smpler_ros.messages.convert import frame_prefix
 from smpler_ros.messages.message_types import message_types_from_ros
 from smpler_ros.node.frame_worker import Arrival, FrameWorker
 from smpler_ros.node.statistics import Statistics
@@ -41,8 +42,8 @@ class Published:
     """What was published of an image.
 
     Attributes:
-        people: how many.
-        stamp_ns: the image's.
+        people: number of people.
+        stamp_ns: timestamp of the image.
         age_ms: time from that stamp until the people were published.
         steps_ms: time of every step.
     """
@@ -59,7 +60,7 @@ class Session:
     Attributes:
         cameras: names of all cameras.
         device: the network's.
-        statistics: of all cameras.
+        statistics: statistics of all cameras.
     """
 
     def __init__(
@@ -68,8 +69,8 @@ class Session:
         """Load what the settings name, and create the publishers.
 
         Args:
-            node: that publishes.
-            settings: of the node.
+            node: publishing node.
+            settings: settings of the node.
             report: gets a camera's name and a sentence.
 
         Raises:
@@ -92,7 +93,7 @@ class Session:
             images=ImageSettings(rectified=settings.rectified, yuv422=settings.yuv422),
             person_labels=settings.person_labels,
         )
-        self._live = live_output(settings)
+        self._live = live_output(settings, node.get_namespace())
         self._report = report
         self._node = node
         self._transforms: LifecyclePublisher[Any] = node.create_lifecycle_publisher(
@@ -187,11 +188,11 @@ def input_config(settings: NodeSettings) -> InputConfig:
     )
 
 
-def live_output(settings: NodeSettings) -> LiveOutput:
-    """Return what the settings say of the messages."""
+def live_output(settings: NodeSettings, namespace: str) -> LiveOutput:
+    """Return what the settings of a node in a namespace say of the messages."""
     return LiveOutput(
         tf=settings.publish_tf,
-        tf_prefix=settings.tf_prefix,
+        tf_prefix=frame_prefix(settings.tf_prefix, namespace),
         vertices=settings.publish_vertices,
         overlay_mesh=settings.overlay_mesh,
         jpeg_quality=settings.jpeg_quality,

@@ -184,7 +184,8 @@ class SmplerNode(ManagedNode):
     def _apply(self, settings: NodeSettings) -> None:
         """Use changed parameters from the next image on."""
         if self._session is not None:
-            self._session.reconfigure(pipeline_config(settings), live_output(settings))
+            live = live_output(settings, self.get_namespace())
+            self._session.reconfigure(pipeline_config(settings), live)
 
     def _report(self, camera: str, sentence: str) -> None:
         text = self._repetitions.word(f"{camera}: {sentence}" if camera else sentence)

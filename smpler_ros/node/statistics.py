@@ -17,17 +17,17 @@ class CameraReport:
 
     Attributes:
         received: images that came.
-        processed: of these, images whose people were published.
+        processed: received images whose people were published.
         dropped: images that a newer one replaced before their turn.
         failed: images that could not be processed.
         without_detections: images that were dropped because their detections did not come.
         without_depth: images that went without the depth that was asked for.
-        depth_share: of the last hundred images, those with depth, 0 to 1; None where it is not
+        depth_share: share of the last hundred images with depth, 0 to 1; None where it is not
             asked for or none came.
         people_left_out: people who were seen in processed images and are not in the results.
-        boxes_left_out: of `detections`, because they are not finite or have no area.
-        rate_hz: of processed images.
-        people: in the last image; none while no image comes.
+        boxes_left_out: boxes in `detections` that are not finite or have no area.
+        rate_hz: rate of processed images.
+        people: number of people in the last image; 0 while no images arrive.
         age_ms: mean time from an image's stamp until its people were published.
         steps_ms: mean time of every step.
         last_error: the last fault; empty if there was none yet.
@@ -127,7 +127,7 @@ class Statistics:
         """Return what happened since the last report.
 
         Args:
-            dropped: by camera, images that were replaced since then.
+            dropped: images replaced since the last report, by camera.
         """
         now = self._clock()
         with self._lock:

@@ -32,7 +32,7 @@ class TopicOutputs:
     Attributes:
         model: name of the model, for `people`.
         faces: (f, 3) of the body.
-        marker_lifetime_s: of the markers.
+        marker_lifetime_s: lifetime of the markers, seconds.
         mesh_opacity: 0 to 1.
     """
 
@@ -51,7 +51,7 @@ class LiveOutput:
         tf_prefix: before their names.
         vertices: whether `people` has vertices.
         overlay_mesh: whether the overlay shows meshes.
-        jpeg_quality: of the overlay, 1 to 100.
+        jpeg_quality: JPEG quality of the overlay, 1 to 100.
     """
 
     tf: bool
@@ -89,8 +89,8 @@ class CameraOutput:
         """Create the publishers.
 
         Args:
-            node: that publishes.
-            namespace: of the camera, relative to the node's; empty for the node's own.
+            node: publishing node.
+            namespace: namespace of the camera, relative to the node's; empty for the node's own.
             types: the message classes.
             config: what is published.
             transforms: shared by all cameras.

@@ -38,9 +38,9 @@ class HriOutput:
         """Create the publisher of the list.
 
         Args:
-            node: that publishes.
-            namespace: of one camera of several, in that of the node if it is relative; empty for
-                the REP's own `/humans`.
+            node: publishing node.
+            namespace: namespace of one camera of several, in that of the node if it is relative;
+                empty for the REP's own `/humans`.
             types: the message classes.
             transforms: where the frames `body_<id>` go.
 

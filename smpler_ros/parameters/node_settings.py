@@ -83,7 +83,11 @@ class OutputSettings(Settings):
 
     part: ClassVar[str] = "Outputs"
 
-    tf_prefix: str = setting("", "Prefix of frame names: <tf_prefix>person_<id>/<joint>.")
+    tf_prefix: str = setting(
+        "",
+        "Comes before the names of frames: rear gives rear/person_<id>/<joint>. If empty, the "
+        "node's namespace; / for nothing.",
+    )
     marker_lifetime: float = setting(
         0.5,
         "Lifetime of markers after the last update; 0 keeps them.",

@@ -13,10 +13,12 @@ import yaml
 from smpler_model.settings.setting import Setting, Settings, Value, table_of
 from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.parameters.node_settings import NodeSettings
+from smpler_ros.parameters.stand_settings import StandSettings
 
 NODES: dict[str, type[Settings]] = {
     "smpler_node": NodeSettings,
     "synthetic_camera": SceneSettings,
+    "camera_stand": StandSettings,
 }
 """The settings of every node by the name of its program."""
 

@@ -26,7 +26,7 @@ class RosParameters(Generic[S]):
     used then.
 
     Attributes:
-        settings: as they are now.
+        settings: current settings.
     """
 
     def __init__(

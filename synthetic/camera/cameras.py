@@ -47,7 +47,7 @@ def draw_cameras(b: int, generator: Generator, close: float = 0.0) -> Tensor:
 
     Args:
         b: cameras.
-        generator: on the CPU.
+        generator: generator on the CPU.
         close: share of those that are like a phone in a hand or the camera of a robot's arm
             instead: 1 to 3 m above the floor, 1.2 to 4 m away, and rolled by up to 30 degrees.
     """

@@ -20,7 +20,7 @@ class LensCanvas:
     """The pinhole image to draw for a camera, and how it becomes the camera's.
 
     Attributes:
-        camera: that is drawn for.
+        camera: camera to render for.
         pinhole: to draw with; the same camera where it has no lens.
     """
 

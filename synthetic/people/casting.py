@@ -24,8 +24,8 @@ def draw_motion(body: Body, index: int, duration_s: float, generator: Generator)
     back, the rest come in, do something and leave.
 
     Args:
-        body: of the person.
-        index: of the person, from 0.
+        body: body of the person.
+        index: index of the person, from 0.
         duration_s: how long.
         generator: the same seed gives the same motion.
     """

@@ -48,9 +48,9 @@ class Gesture(NamedTuple):
     """One thing to do with the left arm.
 
     Attributes:
-        share: of random people who do it.
-        direction: of the upper arm in the chest's frame, x, y and z, of any length.
-        twist: of the upper arm, rad; turns the forearm of a hanging arm inwards.
+        share: share of random people with this gesture.
+        direction: direction of the upper arm in the chest's frame, x, y and z, of any length.
+        twist: twist of the upper arm, rad; turns the forearm of a hanging arm inwards.
         flex: bend of the elbow, rad.
     """
 

@@ -35,7 +35,7 @@ def draw_moments(n: int, generator: Generator) -> Tensor:
 
     Args:
         n: poses.
-        generator: on the CPU; the same seed gives the same poses.
+        generator: generator on the CPU; the same seed gives the same poses.
     """
     activities, people = list(_ACTIVITY_SHARES), math.ceil(n / _TIMES)
     kinds = draw_choice(list(_ACTIVITY_SHARES.values()), people, generator).tolist()

@@ -106,8 +106,8 @@ def make_motion(
         betas: (10,).
         legs: what it does; at least one.
         start_m: (x, y) in the world.
-        heading: at the start, rad.
-        generator: on the CPU; the same seed gives the same motion.
+        heading: heading at the start, rad.
+        generator: generator on the CPU; the same seed gives the same motion.
 
     Raises:
         ValueError: there is nothing to do.
@@ -196,8 +196,8 @@ def perform(
         leg: what.
         pose: (24, 3, 3) at the start, relative to the heading.
         place: (2,) in the world at the start, m.
-        heading: at the start, rad.
-        style: of the person.
+        heading: heading at the start, rad.
+        style: style of the person.
 
     Returns:
         Poses (t, 24, 3, 3) at `RATE_HZ`, relative to the heading, and headings (t,), rad.

@@ -13,7 +13,7 @@ ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosid
 # The rooms of smpler_ros that run nodes, and what starts them; everything else works without ROS.
 NODE_ROOMS = (
     *("camera.scene_topics", "camera.synthetic_camera", "demo", "inputs", "node", "outputs"),
-    *("parameters.ros_parameters", "smpler_node", "synthetic_camera"),
+    *("camera_stand", "parameters.ros_parameters", "smpler_node", "synthetic_camera"),
 )
 # What every room may name: arrays, images with the people in them, what gives images, and files.
 WORDS = {

@@ -61,7 +61,7 @@ def test_every_argument_is_explained_and_used(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_what_is_started_and_read_is_there(file: Path) -> None:
-    ours = {"smpler_node", "synthetic_camera"}
+    ours = {"camera_stand", "smpler_node", "synthetic_camera"}
     assert set(keywords_of(file, "executable")) <= ours | {"rviz2"} | {""}
     for name in set(keywords_of(file, "executable")) & ours:
         assert "def main() -> int:" in (ROOT / "smpler_ros" / f"{name}.py").read_text()

@@ -11,21 +11,25 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tf2_msgs.msg import TFMessage
 
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera import synthetic_bag
+from smpler_ros.messages.frame_tree import level_camera
 from tests.ros.peer import Peer
+from tests.ros.test_synthetic_camera import transforms_of
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = ("smpler_node", "synthetic_camera")
+PROGRAMS = ("camera_stand", "smpler_node", "synthetic_camera")
 LAUNCH = """
 import sys
 from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 path, *given = sys.argv[1:]
-service = LaunchService()
+service = LaunchService(argv=given)
 service.include_launch_description(LaunchDescription([IncludeLaunchDescription(
     PythonLaunchDescriptionSource(path), launch_arguments=[word.split(":=") for word in given]
 )]))
@@ -56,6 +60,21 @@ def prefix(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def command_of(prefix: Path, name: str, arguments: Mapping[str, object]) -> list[str]:
+    """Return what `ros2 launch` runs, without its own package."""
+    file = f"{prefix}/share/smpler_ros/launch/{name}.launch.py"
+    return [sys.executable, "-c", LAUNCH, file, *(f"{k}:={v}" for k, v in arguments.items())]
+
+
+def environment_of(prefix: Path) -> dict[str, str]:
+    return os.environ | {
+        "AMENT_PREFIX_PATH": f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}",
+        # The folder of launch files must not hide the package `launch`.
+        "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{ROOT}",
+        "ROS_LOG_DIR": str(prefix / "log"),
+    }
+
+
 class Launch:
     """A launch file that runs, and after its end what it said."""
 
@@ -69,18 +88,13 @@ class Launch:
 
 
 @contextmanager
-def launched(prefix: Path, name: str, arguments: Mapping[str, object]) -> Iterator[Launch]:
+def launched(
+    prefix: Path, name: str, arguments: Mapping[str, object], status: int | None = 0
+) -> Iterator[Launch]:
     """Run a launch file, stop it by Ctrl-C unless it has ended, and expect that all went well."""
-    command = [sys.executable, "-c", LAUNCH, prefix / f"share/smpler_ros/launch/{name}.launch.py"]
-    environment = os.environ | {
-        "AMENT_PREFIX_PATH": f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}",
-        # The folder of launch files must not hide the package `launch`.
-        "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{ROOT}",
-        "ROS_LOG_DIR": str(prefix / "log"),
-    }
     with subprocess.Popen(
-        [*command, *(f"{name}:={value}" for name, value in arguments.items())],
-        env=environment,
+        command_of(prefix, name, arguments),
+        env=environment_of(prefix),
         cwd=prefix,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -94,7 +108,7 @@ def launched(prefix: Path, name: str, arguments: Mapping[str, object]) -> Iterat
                 process.send_signal(signal.SIGINT)
                 launch.wait()
             sys.stdout.write(launch.output)
-    assert process.returncode == 0
+    assert status is None or process.returncode == status
     assert "Traceback" not in launch.output
 
 
@@ -120,10 +134,13 @@ def test_the_demonstration_sends_people(
     }
     with launched(prefix, "demo", arguments) as launch:
         reliable_peer.spin_until(lambda: len(people) >= 3 and len(truths) >= 3)
+        transforms = transforms_of(reliable_peer, "/tf", 24)
+    assert all(child.startswith("front/person_") for _, child in transforms)
+    assert any(parent == "eye" for parent, _ in transforms)
     assert people[-1].model == checkpoint.stem
     assert {message.header.frame_id for message in (*people, *truths)} == {"eye"}
     assert all(len(message.people) == 1 for message in truths)
-    assert launch.output.count("process has finished cleanly") == len(PROGRAMS)
+    assert launch.output.count("process has finished cleanly") == 2
 
 
 def test_the_node_of_a_camera_sends_people(
@@ -134,11 +151,69 @@ def test_the_node_of_a_camera_sends_people(
         "camera_info": "camera_info",
         "model": checkpoint,
         "detector": "full_image",
+        "tf_prefix": "left",
+        "place_camera": "true",
+        "camera_height": 2,
     }
     with launched(prefix, "camera", arguments) as launch:
         people = reliable_peer.exchange(7)
+        static = transforms_of(reliable_peer, "/tf_static", 1)
+        joints: list[TFMessage] = []
+        reliable_peer.node.create_subscription(TFMessage, "/tf", joints.append, 10)
+        reliable_peer.exchange(8)
+        while not joints:
+            reliable_peer.exchange(9)
+            reliable_peer.people.clear()
     assert people.model == checkpoint.stem
-    assert launch.output.count("process has finished cleanly") == 1
+    np.testing.assert_allclose(static["map", "camera_optical_frame"], level_camera(2.0, 0.0))
+    assert joints[0].transforms[0].child_frame_id.startswith("left/person_")
+    assert launch.output.count("process has finished cleanly") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "reason"),
+    [
+        ("camera", {"tf_prefx": "rear"}, "no argument 'tf_prefx'; did you mean 'tf_prefix'?"),
+        ("demo", {"peple": 2}, "demo.launch.py has no argument 'peple'; did you mean 'people'?"),
+        (
+            "demo",
+            {"modle": "m.pt"},
+            "demo.launch.py has no argument 'modle'; did you mean",
+        ),
+        (
+            "bag",
+            {"bag": "b", "start": 1},
+            "bag.launch.py has no argument 'start'; did you mean",
+        ),
+        ("camera", {"params_file": "no.yaml"}, "params_file must be a parameter file, got 'no."),
+        ("demo", {"camera_params_file": "no.yaml"}, "camera_params_file must be a parameter file"),
+    ],
+)
+def test_what_is_not_there_is_refused_before_anything_is_started(
+    prefix: Path, ros_domain: int, name: str, arguments: Mapping[str, object], reason: str
+) -> None:
+    done = subprocess.run(
+        command_of(prefix, name, arguments),
+        env=environment_of(prefix),
+        cwd=prefix,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert reason in done.stdout + done.stderr
+    assert "process started" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_parameter_that_there_is_not_is_refused(prefix: Path, ros_domain: int) -> None:
+    file = prefix / "mine.yaml"
+    file.write_text("/**: {ros__parameters: {detecter: motion}}\n")
+    with launched(prefix, "camera", {"params_file": file}, status=None) as launch:
+        launch.wait()
+    assert "there is no parameter 'detecter'; did you mean 'detector'?" in launch.output
+    assert "process has died" in launch.output
 
 
 @pytest.mark.skipif(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+NODES = ("camera_stand", "demo", "smpler_node", "synthetic_camera")
 PROGRAM = """
 import signal, sys, threading, time
 from smpler_model.program import run_program
@@ -83,13 +84,14 @@ def test_a_signal_that_the_process_was_to_ignore_stays_ignored() -> None:
         (("smpler_ros.demo",), 130, "torch._C"),
         (("smpler_ros.smpler_node",), 0, "torch._C"),
         (("smpler_ros.synthetic_camera",), 0, "torch._C"),
+        (("smpler_ros.camera_stand",), 0, "numpy"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else str(value),
 )
 def test_entry_points_end_quietly_while_they_import(
     command: tuple[str, ...], status: int, module: str, tmp_path: Path
 ) -> None:
-    if command[0] in ("smpler_ros.demo", "smpler_ros.smpler_node", "smpler_ros.synthetic_camera"):
+    if command[0].removeprefix("smpler_ros.") in NODES:
         pytest.importorskip("rclpy")
     image = tmp_path / "image.png"
     image.touch()

@@ -63,8 +63,8 @@ class Window:
 
     Attributes:
         centre_px: (2,) x and y.
-        scale: of the square, in units of 200 pixels.
-        side: of the crop, pixels.
+        scale: scale of the square, in units of 200 pixels.
+        side: side of the crop, pixels.
         rotation_deg: counter-clockwise turn of the content.
     """
 

@@ -112,7 +112,7 @@ def augment(
 
     Args:
         batch: not changed.
-        generator: on the CPU.
+        generator: generator on the CPU.
         colour: greatest change of each channel, as a share.
         cutout: probability that a crop loses a rectangle.
         shift: cells of the map of parts that a crop is moved by at most, either way.

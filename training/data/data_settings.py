@@ -16,12 +16,12 @@ class CropData:
         kind: `crops`.
         folder: where the rendered crops lie, outside the repository.
         shards: files of crops to train on; the seed of each is its number.
-        seed_step: from one of these numbers to the next; the first is 0.
+        seed_step: difference between successive seeds; the first is 0.
         validation_shards: files to choose the best weights by; no best is kept if 0.
         validation_seed: number of the first of these.
         held_out_shards: files to evaluate on; nothing is ever chosen by them.
         held_out_seed: number of the first of these; training has fewer files than that.
-        crops: in a file.
+        crops: number of crops per file.
         everyday: share of people to train on who do what those of the scenes do, as for
             `crops.CropStyle`; all of the others do.
         close: share of cameras to train on that are close, look down and are rolled, as for
@@ -121,9 +121,9 @@ class PhotoData:
     Attributes:
         kind: `photos`.
         folder: where the prepared files lie, outside the repository.
-        augmentation: of training images.
-        keypoint_scale: of errors in the image, half a crop's side is 1.
-        joint_scale_m: of errors in space, metres.
+        augmentation: augmentation of training images.
+        keypoint_scale: scale of errors in the image, in half crop sides.
+        joint_scale_m: scale of errors in space, metres.
     """
 
     kind: Literal["photos"] = "photos"
@@ -172,7 +172,7 @@ class TsvData:
         test: data sets that are evaluated later: training on them is refused.
         validation_share: share of the sequences that are kept from training, to choose the best
             weights by; no best is kept if 0.
-        augmentation: of training images.
+        augmentation: augmentation of training images.
         workers: processes that read, for each training process; 0 reads in that process.
         bad_rows: rows that may be unreadable before training stops.
     """

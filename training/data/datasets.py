@@ -83,10 +83,10 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
         """Open all tables.
 
         Args:
-            path: of the YAML file.
-            side: of the crops, pixels.
+            path: path of the YAML file.
+            side: side of the crops, pixels.
             augmentation: how images are changed; not at all if None.
-            seed: of these changes.
+            seed: seed of the augmentation.
             root: folder that the tables' paths are relative to; the YAML file's if None.
 
         Raises:
@@ -116,7 +116,7 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
         """Read one person.
 
         Args:
-            row: of the linelist.
+            row: row of the linelist.
             number: the change of the image is drawn from it.
 
         Raises:

@@ -15,7 +15,7 @@ def tint(images: Tensor, generator: Generator, colour: float) -> Tensor:
 
     Args:
         images: not changed.
-        generator: on the CPU.
+        generator: generator on the CPU.
         colour: greatest change, as a share.
     """
     gain = 1 + colour * (2 * torch.rand(len(images), 3, 1, 1, generator=generator) - 1)
@@ -27,7 +27,7 @@ def blank(images: Tensor, generator: Generator, share: float) -> Tensor:
 
     Args:
         images: not changed.
-        generator: on the CPU.
+        generator: generator on the CPU.
         share: probability that an image loses a rectangle.
     """
     b, _, _, side = images.shape
@@ -47,7 +47,7 @@ def drain(images: Tensor, generator: Generator, share: float) -> Tensor:
 
     Args:
         images: not changed.
-        generator: on the CPU.
+        generator: generator on the CPU.
         share: probability that an image loses its colours.
     """
     chosen = torch.rand(len(images), generator=generator) < share
@@ -60,7 +60,7 @@ def coarsen(images: Tensor, generator: Generator, share: float) -> Tensor:
 
     Args:
         images: not changed.
-        generator: on the CPU.
+        generator: generator on the CPU.
         share: probability that an image is coarser, up to four times.
     """
     chosen = (torch.rand(len(images), generator=generator) < share).nonzero()[:, 0]

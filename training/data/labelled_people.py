@@ -15,7 +15,7 @@ class LabelledPerson:
     """One labelled person, as a data set gives it.
 
     Attributes:
-        key: of the row.
+        key: key of the row.
         row: its number in the data set.
         gender: `male`, `female` or `none`.
         image: (3, s, s) float32 RGB crop, 0 to 255.

@@ -22,9 +22,9 @@ class MixedSource(ExampleSource[Mixed]):
         """Join sources.
 
         Args:
-            settings: of the run.
-            processes: that learn together.
-            sources: with the number of people that they give a batch as theirs.
+            settings: settings of the run.
+            processes: distributed training processes.
+            sources: sources, each with its number of people per batch.
         """
         super().__init__(settings, processes)
         self.sources = sources

@@ -151,9 +151,9 @@ class PhotoFiles:
 
         Args:
             rows: which.
-            side: of the crops, pixels.
+            side: side of the crops, pixels.
             augmentation: how much they are changed.
-            generator: on the CPU.
+            generator: generator on the CPU.
         """
         window = draw_window(len(rows), augmentation, generator)
         cropped = cut(self._whole(rows), side, window)
@@ -237,8 +237,8 @@ def cut(photos: Photos, side: int, windows: Windows) -> Photos:
 
     Args:
         photos: whole squares.
-        side: of the crops, pixels.
-        windows: of each.
+        side: side of the crops, pixels.
+        windows: crop windows of each photo.
     """
     scaled = windows.halves[:, None, None] * windows.turns
     square_from_crop = torch.cat((scaled, windows.centres[..., None]), 2)  # (b, 2, 3)

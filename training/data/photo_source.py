@@ -31,10 +31,10 @@ class PhotoSource(ExampleSource[Photos]):
         """Open both splits.
 
         Args:
-            settings: of the run.
-            processes: that learn together.
+            settings: settings of the run.
+            processes: distributed training processes.
             data: where the photos are.
-            side: of the network's crops, pixels.
+            side: side of the network's crops, pixels.
             batch: people of this source in a batch; all of it if 0.
 
         Raises:

@@ -89,10 +89,10 @@ def prepare(
     """Cut people out of photos, and write both splits.
 
     Args:
-        photos: with people.
+        photos: photos with people.
         folder: is made where there is none.
         validation_share: share of the photos that training never sees.
-        side: of the stored squares, pixels.
+        side: side of the stored squares, pixels.
 
     Returns:
         How many people each split has.

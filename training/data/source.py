@@ -38,8 +38,8 @@ class ExampleSource(ABC, Generic[Examples]):
         """Take the settings of a run.
 
         Args:
-            settings: of the run.
-            processes: that learn together.
+            settings: settings of the run.
+            processes: distributed training processes.
             batch: people of this source in a batch; all of it if 0.
         """
         self.settings, self.processes = settings, processes

@@ -16,9 +16,9 @@ def make_source(settings: TrainSettings, processes: Processes, side: int) -> Exa
     """Open a run's data.
 
     Args:
-        settings: of the run.
-        processes: that learn together.
-        side: of the network's crops, pixels.
+        settings: settings of the run.
+        processes: distributed training processes.
+        side: side of the network's crops, pixels.
 
     Raises:
         FileNotFoundError: data is missing.

@@ -79,7 +79,7 @@ def grow(loaded: AnyModel, grown: AnyModel) -> AnyModel:
     them begin with zero, and learn, too. What stands for places in the image is interpolated.
 
     Args:
-        loaded: with the weights.
+        loaded: model with the loaded weights.
         grown: fresh, with at least as many modules in its last stage and at least as many
             channels, for images of any size; it is changed.
 

@@ -37,9 +37,9 @@ class Learner(Generic[Examples]):
         """Take an objective, on the CPU, to its device.
 
         Args:
-            settings: of the run.
-            objective: with the weights to begin with.
-            processes: that learn together.
+            settings: settings of the run.
+            objective: objective with the initial weights.
+            processes: distributed training processes.
             steps: updates in all, for the course of the learning rate.
         """
         self.settings: TrainSettings = settings

@@ -17,12 +17,12 @@ class LossWeights:
     """Factors of the terms; the defaults are SMPLer's.
 
     Attributes:
-        vertices: of the surface, its regressed pelvis as origin, per metre.
-        keypoints: of joints in the image, per square of half a crop's side.
-        joints: of joints in space, the hips' midpoint as origin, per square metre.
-        rotations: of the 24 rotation matrices' entries.
-        distances: of the same joints as `joints`, not squared, per metre. Of the squares, a few
-            people who are hard to see make up most.
+        vertices: weight of vertex distances, regressed pelvis as origin, per metre.
+        keypoints: weight of squared 2D joint errors, in half crop sides.
+        joints: weight of squared 3D joint errors, the hips' midpoint as origin, per square metre.
+        rotations: weight of errors of the 24 rotation matrices' entries.
+        distances: weight of distances of the same joints, not squared, per metre. Of the squares,
+            a few people who are hard to see make up most.
     """
 
     vertices: float = 100.0
@@ -147,8 +147,8 @@ def compare(
         predicted: what the network says.
         target: what the labels say; of any value where there is no label.
         labels: which there are.
-        weights: of the terms; SMPLer's if None.
-        counts: of the people that means run over; those of `labels` if None.
+        weights: weights of the terms; SMPLer's if None.
+        counts: numbers of people that losses are averaged over; those of `labels` if None.
 
     Source: SMPLer, section 3.4; weights and choices of norms as released.
     """

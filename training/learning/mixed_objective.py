@@ -54,10 +54,10 @@ class MixedObjective(ObjectiveModule[Mixed]):
         """Join objectives of the same network.
 
         Args:
-            model: of all of them.
-            settings: of the run.
-            parts: for each source.
-            names: of the sources, for the log.
+            model: model shared by all parts.
+            settings: settings of the run.
+            parts: objective of each source.
+            names: names of the sources, for the log.
         """
         super().__init__(model, settings)
         # Theirs is this one's network, which is registered once; what else they have follows.
@@ -100,9 +100,9 @@ def make_objective(
     """Return what is minimised on a run's data.
 
     Args:
-        model: that learns.
-        settings: of the run.
-        data: that it learns from.
+        model: model to train.
+        settings: settings of the run.
+        data: training data.
     """
     if isinstance(data, MixedData):
         parts = [make_objective(model, settings, part.data) for part in data.parts]

@@ -32,7 +32,7 @@ def read_movenet(path: Path, backbone: MobileBackbone) -> dict[str, Tensor]:
     """Return MoveNet's weights under the names of a backbone of its size.
 
     Args:
-        path: of the JSON file; its arrays lie beside it.
+        path: path of the JSON file; its arrays lie beside it.
         backbone: which is left as it is.
 
     Raises:

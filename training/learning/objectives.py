@@ -76,7 +76,7 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
 
         Args:
             batch: examples on the module's device.
-            counts: of all processes' people, as `losses.Counts` explains.
+            counts: numbers of people in all processes, see `losses.Counts`.
             phase: what learns.
         """
         with kept_corrections(self.model) as corrections:

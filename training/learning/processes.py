@@ -22,8 +22,8 @@ class Processes:
 
     Attributes:
         rank: its number, from 0.
-        count: of all processes.
-        device: that it computes on.
+        count: number of processes (world size).
+        device: device of this process.
     """
 
     rank: int = 0

@@ -25,7 +25,7 @@ def evaluate(answer: Answer, body: Body, crops: CropFiles, chosen: Tensor | None
 
     Args:
         answer: gives estimates.
-        body: that all have.
+        body: body model of all people.
         crops: to look at.
         chosen: rows of these; all if None.
     """
@@ -51,7 +51,7 @@ def evaluate_model(
     """Evaluate a network, on its device, on all or some crops, in the camera's frame.
 
     Args:
-        model: of any size.
+        model: model of any size.
         crops: to look at.
         chosen: rows of these; all if None.
         stage: which of the network's estimates; 0 is the first guess, -1 the last refinement.

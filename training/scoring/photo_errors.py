@@ -47,10 +47,10 @@ def evaluate_on_photos(
     """Compare a network's people with their labels.
 
     Args:
-        model: of any size.
+        model: model of any size.
         photos: to look at, as the pipeline shows them.
-        rows: of these.
-        side: of the network's crops, pixels.
+        rows: rows to score.
+        side: side of the network's crops, pixels.
         stage: which of the network's estimates; 0 is the first guess, -1 the last refinement.
     """
     was_training = model.training

@@ -41,11 +41,11 @@ class Conventions:
     """What makes figures comparable.
 
     Attributes:
-        origin: of joints: `hips`, the midpoint of both, or `pelvis`, the regressed one (the
+        origin: origin of joints: `hips`, the midpoint of both, or `pelvis`, the regressed one (the
             labelled one for labelled joints).
         joint_truth: `labels` are the data set's joints; `mesh` regresses them from the labelled
             body.
-        gender: of the labelled body's surface: `neutral` for all, or as `labelled`.
+        gender: gender of the labelled body's surface: `neutral` for all, or as `labelled`.
     """
 
     origin: Literal["hips", "pelvis"] = "hips"
@@ -59,7 +59,7 @@ class Scores:
 
     Attributes:
         rows: (n,) in the data set.
-        keys: of these rows.
+        keys: keys of the rows.
         errors: (n,) for each of `METRICS`, mm or shares; NaN where there is no label.
         joints: (n, 14, 3) found, m.
         true_joints: the true ones; NaN where there is no label.
@@ -88,8 +88,8 @@ def score(
     """Compare a network's people with their labels.
 
     Args:
-        model: in evaluation mode.
-        batch: on the model's device.
+        model: model in evaluation mode.
+        batch: batch on the model's device.
         conventions: to go by.
         bodies: `male` and `female`, for labelled genders; others have the model's.
     """
@@ -167,9 +167,9 @@ def score_sequences(
     smallest step that the sequence has, and a gap begins anew.
 
     Args:
-        scores: of all people.
+        scores: scores of all people.
         pattern: regular expression whose first group, in a key, is the sequence's name.
-        conventions: that the scores were made by.
+        conventions: conventions of the scores.
     """
     names = [sequence_of(key, pattern) for key in scores.keys]
     table = []
@@ -193,10 +193,10 @@ def write_scores(
 
     Args:
         folder: is made where there is none.
-        scores: of all people.
-        sequences: from `score_sequences`.
+        scores: scores of all people.
+        sequences: sequences from `score_sequences`.
         facts: about the model and the data, for the summary.
-        conventions: that the scores were made by.
+        conventions: conventions of the scores.
     """
     folder.mkdir(parents=True, exist_ok=True)
     each = [

@@ -16,6 +16,7 @@ CONFIG = Path(__file__).parents[3] / "config"
 FILES = {
     "smpler_node": CONFIG / "camera.yaml",
     "synthetic_camera": CONFIG / "synthetic_camera.yaml",
+    "camera_stand": CONFIG / "camera_stand.yaml",
 }
 
 

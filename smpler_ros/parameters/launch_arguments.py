@@ -1,0 +1,59 @@
+"""Arguments of launch files: what `launch` itself takes without a word is refused."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from smpler_model.settings.setting import did_you_mean
+
+OF_EVERY_FILE = (
+    *("emulate_tty", "launch-prefix", "launch-prefix-filter"),
+    *("sigkill_timeout", "sigterm_timeout"),
+)
+"""What `launch` reads of any command line, declared or not."""
+
+_PACKAGE = "smpler_ros"
+
+
+def check_arguments(file: str, given: Iterable[str], declared: Iterable[str]) -> None:
+    """Refuse arguments of a command line that a launch file does not declare.
+
+    Nothing is refused where the command line started another file that includes this one: what it
+    declares is not known here.
+
+    Args:
+        file: path of the launch file.
+        given: the command line's, such as `rate:=5`.
+        declared: names of those that there are.
+
+    Raises:
+        ValueError: one that is not declared.
+    """
+    if not _is_started_by(sys.argv, Path(file)):
+        return
+    known = [*declared, *OF_EVERY_FILE]
+    for name in (word.partition(":=")[0] for word in given):
+        if name not in known:
+            hint = did_you_mean(name, known) or "; --show-args lists all"
+            raise ValueError(f"{Path(file).name} has no argument '{name}'{hint}")
+
+
+def existing_file(argument: str, path: str) -> str:
+    """Return the path of a file, without `~`; `launch` would go on without one.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    found = Path(path).expanduser()
+    if not found.is_file():
+        raise ValueError(f"{argument} must be a parameter file, got '{found}', which is not there")
+    return str(found)
+
+
+def _is_started_by(command: Iterable[str], file: Path) -> bool:
+    """Tell whether a command line names the file: `launch smpler_ros <name>`, or its path."""
+    words = list(command)
+    if file.name in words[words.index(_PACKAGE) + 1 :] if _PACKAGE in words else False:
+        return True
+    paths = (Path(word) for word in words if word.endswith(file.name))
+    return any(path.exists() and path.samefile(file) for path in paths)
