@@ -11,7 +11,7 @@ def main() -> int:
 
 
 def _load() -> Program:
-    from smpler_ros.outputs.camera_stand import main
+    from smpler_ros.camera.camera_stand import main
 
     return main
 

@@ -12,17 +12,10 @@ ROOT = Path(__file__).parents[2]
 ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosidl", "ros2", "tf2")
 # The rooms of smpler_ros that run nodes, and what starts them; everything else works without ROS.
 NODE_ROOMS = (
-    *("camera.scene_topics", "camera.synthetic_camera", "demo", "inputs", "node", "outputs"),
-    *("camera_stand", "parameters.ros_parameters", "smpler_node", "synthetic_camera"),
+    *("camera.camera_stand", "camera.scene_topics", "camera.synthetic_camera", "demo", "inputs"),
+    *("node", "outputs", "parameters.ros_parameters"),
+    *("camera_stand", "smpler_node", "synthetic_camera"),
 )
-# Rooms of smpler_ros that know less than the rest.
-LOWER_ROOMS = {
-    "messages": set(),
-    "parameters": {"camera.scene_settings"},  # of which a page of all parameters tells, too
-    "inputs": {"messages"},
-    "outputs": {"messages", "inputs", "parameters", "node.node_process"},  # one is a node itself
-    "node": {"messages", "inputs", "outputs", "parameters"},
-}
 # What every room may name: arrays, images with the people in them, what gives images, and files.
 WORDS = {
     *("smpler_model.array_types", "smpler_model.frames", "smpler_model.source"),
@@ -40,6 +33,17 @@ ROOMS = {
     "bags": {"cameras", "settings"},
     "detectors": {"cameras", "inference"},
     "drawing": {"cameras", "people"},
+}
+# Which rooms a room of smpler_ros may import, besides its own modules.
+ROS_ROOMS = {
+    "messages": set(),
+    "parameters": {"camera", "messages"},  # prints the parameter files of both nodes
+    "bags": {"messages", "parameters"},
+    "inputs": {"messages"},
+    "outputs": {"inputs", "messages"},
+    "node": {"inputs", "messages", "outputs", "parameters"},
+    "camera": {"bags", "inputs", "messages", "node", "parameters"},
+    "demo": {"bags", "camera", "inputs", "messages", "parameters"},
 }
 
 
@@ -116,13 +120,19 @@ def test_rooms_of_the_model_import_downwards_only(room: str) -> None:
             assert above <= WORDS, name
 
 
-@pytest.mark.parametrize("room", LOWER_ROOMS)
-def test_lower_rooms_of_the_nodes_know_nothing_above(room: str) -> None:
+@pytest.mark.parametrize("room", ROS_ROOMS)
+def test_rooms_of_the_node_import_downwards_only(room: str) -> None:
     graph = imported_packages("smpler_ros")
-    allowed = tuple(f"smpler_ros.{name}" for name in {room, *LOWER_ROOMS[room]})
     for name, imported in graph.items():
         if room_of(name) == room:
-            assert not [m for m in imported & graph.keys() if not m.startswith(allowed)], name
+            rooms = {room_of(module) for module in imported & graph.keys()} - {room, ""}
+            assert rooms <= ROS_ROOMS[room], name
+
+
+def test_only_what_draws_people_imports_the_synthetic_world() -> None:
+    for name, imported in imported_packages("smpler_ros").items():
+        if room_of(name) not in ("camera", "bags"):
+            assert not [module for module in imported if module.startswith("synthetic")], name
 
 
 @pytest.mark.parametrize("package", ["smpler_model", "synthetic", "training"])
