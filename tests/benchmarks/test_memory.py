@@ -1,9 +1,13 @@
 """The readings are taken where they are said to be, and frames leave nothing behind."""
 
+import pytest
+
 from benchmarks.memory import measure_memory
 from benchmarks.pipeline import render_frames
 from smpler_model.inference.estimator import Estimator
 from smpler_model.network.smpler import Smpler
+
+pytestmark = pytest.mark.slow
 
 
 def test_frames_leave_no_objects_behind(nano: Smpler) -> None:

@@ -3,6 +3,8 @@ import pytest
 
 from benchmarks.tracking import TrackingCounts, match
 
+pytestmark = pytest.mark.slow
+
 LEFT, RIGHT = [0.0, 0, 40, 100], [200.0, 0, 240, 100]
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.training import PLAIN, main
 
+pytestmark = pytest.mark.slow
+
 
 def test_table_is_relative_to_the_plain_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

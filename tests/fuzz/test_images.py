@@ -2,6 +2,8 @@ import pytest
 
 from tests.fuzz.trial import try_target
 
+pytestmark = pytest.mark.slow
+
 TARGETS = ("raw", "raw_depth", "compressed", "compressed_depth", "orientation")
 
 

@@ -3,6 +3,8 @@ import pytest
 from tests.fuzz import trial
 from tests.fuzz.trial import find_target, try_target
 
+pytestmark = pytest.mark.slow
+
 WORDS = {
     "by accident": "not raised on purpose",
     "lines": "must be a sentence",

@@ -2,6 +2,8 @@ import pytest
 
 from tests.fuzz.trial import try_target
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", ["checkpoint", "archive", "pickled"])
 def test_hostile_weights(name: str) -> None:

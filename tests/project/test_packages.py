@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("rclpy", reason="needs ROS 2: run `make test`")
 
 ROOT = Path(__file__).parents[2]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NODES = ("camera_stand", "demo", "smpler_node", "synthetic_camera")
 PROGRAM = """

@@ -5,6 +5,8 @@ import torch
 
 from smpler_model.network.smpler import Smpler
 
+pytestmark = pytest.mark.slow
+
 BITS = [torch.bfloat16, torch.float16]
 
 

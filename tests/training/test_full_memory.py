@@ -7,6 +7,8 @@ import pytest
 from tests.full_memory import ask_for_too_much
 from training import evaluate, train
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Path(__file__).parents[2] / "config"
 
 

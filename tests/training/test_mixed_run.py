@@ -15,6 +15,8 @@ from training.data.mixed import Mixed
 from training.settings import TrainSettings
 from training.train import WEIGHTS, Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def mixed_settings(settings: TrainSettings, tmp_path: Path) -> TrainSettings:

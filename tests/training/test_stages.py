@@ -19,6 +19,8 @@ from smpler_model.body.smpl import Body
 from smpler_model.network.config import SMPLER_NANO
 from training.data.render_people import render_people
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PEOPLE = 24
 

@@ -17,6 +17,8 @@ from training.scoring.crop_errors import constant_answer, evaluate
 from training.settings import TrainSettings
 from training.train import WEIGHTS, Run
 
+pytestmark = pytest.mark.slow
+
 
 def test_sampled_surface_is_the_body_s(crops: CropFiles) -> None:
     arrays = load_builtin_body()

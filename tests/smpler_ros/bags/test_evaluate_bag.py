@@ -20,6 +20,8 @@ from tests.full_disk import room_for
 from tests.full_memory import SENTENCE, run_out_after
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
+pytestmark = pytest.mark.slow
+
 
 def flags(checkpoint: Path, folder: Path) -> list[str]:
     given = f"--output {folder} --model {checkpoint} --backend plain --device cpu --boxes truth"

@@ -18,6 +18,8 @@ from smpler_ros.bags.many_bags import (
 from smpler_ros.bags.settings import EvaluationSettings
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Path:

@@ -21,7 +21,7 @@ from smpler_ros.bags.settings import EvaluationSettings
 from tests.smpler_ros.conftest import WriteBag
 
 # Ray's own: a child that outlives its parent's handle, and sockets that it leaves to the system.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
 class Killer(threading.Thread):

@@ -10,6 +10,8 @@ from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.camera.scene_bag import SceneBagSettings, write_scene_bag
 from tests.card import COLUMNS, read_card
 
+pytestmark = pytest.mark.slow
+
 SCENES = SceneBagSettings(duration=12, rate=2, people=3, cameras=3, seed=11)
 PARAMETERS = {"device": "cpu", "confirm_frames": 1, "smoothing": False}
 

@@ -25,6 +25,8 @@ from training.learning.processes import (
 )
 from training.settings import TrainSettings
 
+pytestmark = pytest.mark.slow
+
 SHARES = ((0, 3), (3, 8))
 """Rows of each process: unevenly many people, and labels."""
 

@@ -16,6 +16,8 @@ from training.scoring.model_card import format_gain, format_runs, format_table, 
 from training.settings import TrainSettings, load_settings
 from training.train import WEIGHTS, Run
 
+pytestmark = pytest.mark.slow
+
 NANO = Path(__file__).parents[3] / "config" / "train" / "nano.yaml"
 
 
