@@ -24,7 +24,7 @@ from smpler_model.network.initialisation import build_model
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.settings import USUAL_OUTPUTS, EvaluationSettings
-from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
+from smpler_ros.camera.scene_bag import SceneBagSettings, write_scene_bag
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ def main() -> None:
         body = load_builtin_body()
         torch.manual_seed(0)
         save_checkpoint(build_model(SMPLER_NANO, body), checkpoint)
-        write_scene_bag(short, Body(body), SceneBagConfig(duration_s=0.5, rate_hz=10))
+        write_scene_bag(short, Body(body), SceneBagSettings(duration=0.5, rate=10))
         if arguments.bag:
             bag = arguments.bag
         else:
-            scene = SceneBagConfig(duration_s=arguments.seconds, rate_hz=10)
+            scene = SceneBagSettings(duration=arguments.seconds, rate=10)
             write_scene_bag(bag, Body(body), scene)
         usual = EvaluationSettings(
             model=str(checkpoint),

@@ -31,8 +31,8 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from benchmarks.node_camera import Listeners, send_images
 from benchmarks.timing import describe_machine, format_table, write_results
 from smpler_model.cameras.messages import stamp_ns_of
-from smpler_ros.demo.demo import FASTDDS_PROFILE
-from smpler_ros.node.frame_worker import Arrival
+from smpler_ros.demo.demo import set_fast_dds_profile
+from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.node.smpler_node import SmplerNode
 
 LISTENED: dict[str, Listeners] = {
@@ -41,7 +41,6 @@ LISTENED: dict[str, Listeners] = {
 }
 _SETTLING_IMAGES = 15
 _WAIT_S = 60.0
-_PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 
 @dataclass(frozen=True)
@@ -161,8 +160,7 @@ def main() -> None:
     chosen = parser.parse_args()
     os.environ.setdefault("ROS_DOMAIN_ID", "87")
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    if not any(variable in os.environ for variable in _PROFILE_VARIABLES):
-        os.environ.update(dict.fromkeys(_PROFILE_VARIABLES, str(FASTDDS_PROFILE)))
+    set_fast_dds_profile()
     rows = [
         measure(listened, people, chosen.rate, chosen.seconds)
         for people in chosen.people

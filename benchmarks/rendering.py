@@ -20,8 +20,9 @@ from torch import Generator, Tensor
 from smpler_model.body.builtin import BUILTIN_BODY_PATH
 from smpler_model.drawing.raster import rasterise
 from smpler_model.drawing.shading import draw_people
+from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import Film
-from smpler_ros.camera.scene_settings import SceneSettings, make_film
+from smpler_ros.camera.scene_settings import SceneSettings
 from synthetic.camera.photograph import Wardrobe, photograph
 from synthetic.camera.raster_batch import Fragments, rasterise_batch
 from synthetic.camera.sensor import draw_sensors, expose

@@ -29,7 +29,7 @@ ARGUMENTS = (
     ("detector", "motion", "As for camera.launch.py; motion needs no weights and a still camera."),
     ("rviz", "true", "Whether to start RViz."),
 )
-OVERRIDES = {"people": int, "rate": float, "seed": int}
+OVERRIDES = ("people", "rate", "seed")  # the camera itself says which values are none
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -69,8 +69,8 @@ def refuse_unknown_arguments(context: LaunchContext) -> None:
 def camera_actions(context: LaunchContext) -> list[Action]:
     """Return the synthetic camera."""
     overrides = {
-        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
-        for name, kind in OVERRIDES.items()
+        name: ParameterValue(LaunchConfiguration(name))
+        for name in OVERRIDES
         if LaunchConfiguration(name).perform(context)
     }
     path = LaunchConfiguration("camera_params_file").perform(context)

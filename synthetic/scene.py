@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
@@ -29,14 +28,12 @@ from synthetic.noise import make_volume, srgb_from_linear
 from synthetic.people.appearance import draw_outfits, make_atlas
 from synthetic.people.casting import draw_motion
 from synthetic.people.motions import Motion
+from synthetic.scene_kinds import Background, CameraMotion
 from synthetic.truth import PosedPeople, SceneFrame, tell_truth
 from synthetic.world.background import render_rooms
 from synthetic.world.lighting import draw_lights
 from synthetic.world.painting import paint, thicken
 from synthetic.world.rooms import draw_rooms
-
-CameraMotion = Literal["still", "pan", "drive"]
-Background = Literal["room", "plain"]
 
 _NS = 1e-9
 _LEAST_ROOM_M = ((-4.2, -5.5, 0.0), (3.2, 5.5, 2.5))

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Ctrl-C ended it.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s")
-    chosen = read_arguments(_build_parser(), arguments)
+    chosen = read_arguments(build_parser(), arguments)
     try:
         return int(chosen.run(chosen))
     except (ValueError, OSError, DeviceMemoryError) as error:
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="smpler", description="SMPL bodies from images, videos and bags."
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+
+from smpler_model.commands.flags import read_path
 
 _SUFFIXES = {"onnx": ".onnx", "tensorrt-ready-onnx": ".trt.onnx"}
 
@@ -12,12 +13,14 @@ _SUFFIXES = {"onnx": ".onnx", "tensorrt-ready-onnx": ".trt.onnx"}
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
     export = commands.add_parser("export", help="write a network for other programs")
-    export.add_argument("checkpoint", type=Path, help="a .pt file, official or native")
+    export.add_argument("checkpoint", type=read_path, help="a .pt file, official or native")
     export.add_argument("--format", choices=tuple(_SUFFIXES), default="onnx")
-    export.add_argument("--output", type=Path, help="output file; default: beside the checkpoint")
+    export.add_argument(
+        "--output", type=read_path, help="output file; default: beside the checkpoint"
+    )
     export.add_argument(
         "--body",
-        type=Path,
+        type=read_path,
         help="a SMPL file or a folder of them, replacing the checkpoint's body",
     )
     export.add_argument("--gender", choices=("neutral", "male", "female"), default="neutral")
@@ -43,6 +46,6 @@ def run(chosen: argparse.Namespace) -> int:
     if body is None and not any(key.startswith(BODY_PREFIX) for key in state):
         body = load_builtin_body()
     model = load_model(chosen.checkpoint, body=body)
-    path = chosen.output or chosen.checkpoint.with_suffix(_SUFFIXES[chosen.format])
-    sys.stdout.write(export_model(model, path, chosen.format) + "\n")
+    target = chosen.output or chosen.checkpoint.with_suffix(_SUFFIXES[chosen.format])
+    sys.stdout.write(export_model(model, target, chosen.format) + "\n")
     return 0

@@ -36,14 +36,30 @@ def at_least(least: float) -> Callable[[str], float]:
     return read
 
 
-def add_flags(parser: argparse.ArgumentParser, kind: type[Settings]) -> None:
-    """Add a flag for every setting of a class, and `--params` for a file of them."""
+def read_path(text: str) -> Path:
+    """Read a path of a flag; an empty one, as of a variable that is not set, is refused."""
+    return Path(read_text(text))
+
+
+def read_text(text: str) -> str:
+    """Read a text of a flag that must not be empty."""
+    if not text:
+        raise argparse.ArgumentTypeError("must name something, got an empty text")
+    return text
+
+
+def add_params_flag(parser: argparse.ArgumentParser) -> None:
+    """Add `--params` for a file of settings."""
     parser.add_argument(
         "--params",
-        type=Path,
+        type=read_path,
         metavar="FILE",
         help="parameter file (YAML), for example that of the node; flags take precedence",
     )
+
+
+def add_flags(parser: argparse.ArgumentParser, kind: type[Settings]) -> None:
+    """Add a flag for every setting of a class."""
     # What only this command has comes first; the sort keeps the order of the rest.
     table = sorted(table_of(kind), key=lambda each: each.part != kind.part)
     for part, settings in groupby(table, key=lambda each: each.part):
@@ -53,14 +69,15 @@ def add_flags(parser: argparse.ArgumentParser, kind: type[Settings]) -> None:
 
 
 def read_settings(chosen: argparse.Namespace, kind: type[S]) -> S:
-    """Return the values of the flags, or else of the file, or else the defaults.
+    """Return the values of the flags, else those of the file of `--params`, else the defaults.
 
     Raises:
         ValueError: a file that is no YAML of parameters, or a value that is refused.
         OSError: a file that cannot be read.
     """
     names = [each.name for each in table_of(kind)]
-    values = read_parameter_file(chosen.params, names) if chosen.params else {}
+    file: Path | None = vars(chosen).get("params")
+    values = read_parameter_file(file, names) if file else {}
     flags = {
         name.removeprefix(_PREFIX): value
         for name, value in vars(chosen).items()

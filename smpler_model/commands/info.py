@@ -2,18 +2,18 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from smpler_model.commands.command import Commands
+from smpler_model.commands.flags import read_path
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
     info = commands.add_parser("info", help="describe a SMPLer checkpoint")
-    info.add_argument("checkpoint", type=Path, help="a .pt file, official or native")
+    info.add_argument("checkpoint", type=read_path, help="a .pt file, official or native")
     info.add_argument(
         "--body",
-        type=Path,
+        type=read_path,
         help="a SMPL file or a folder of them; used if the checkpoint has no body",
     )
     info.add_argument("--gender", choices=("neutral", "male", "female"), default="neutral")

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from smpler_model.commands.command import INTERRUPTED, Commands
-from smpler_model.commands.flags import add_flags, read_settings
+from smpler_model.commands.flags import (
+    add_flags,
+    add_params_flag,
+    read_path,
+    read_settings,
+    read_text,
+)
 from smpler_model.commands.result_folders import base_name
 from smpler_model.commands.words import counted
 from smpler_model.native_paths import native_path
@@ -34,11 +40,14 @@ def add_parser(commands: Commands) -> None:
         help="find people in an image, folder, video, bag or camera stream",
         usage="%(prog)s [options] input",
     )
-    parser.add_argument("input", help="a file, a folder of images, a bag, or a camera's number")
     parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="default: NAME_smpler in this folder"
+        "input", type=read_text, help="a file, a folder of images, a bag, or a camera's number"
+    )
+    parser.add_argument(
+        "--output", type=read_path, metavar="FOLDER", help="default: NAME_smpler in this folder"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run's files")
+    add_params_flag(parser)
     add_flags(parser, RunSettings)
     parser.set_defaults(run=run)
 

@@ -27,7 +27,10 @@ class RunSettings(PipelineSettings, BagSettings):
     overlay_mesh: bool = setting(True, "Draw meshes; without them, skeletons only, faster.")
     mesh: Literal["glb", "obj"] | None = setting(None, "Also write meshes.", unset="none")
     mesh_frame: tuple[int, ...] = setting(
-        (), "Write meshes of these frames only, counted from 0.", unset="all with people"
+        (),
+        "Write meshes of these frames only, counted from 0.",
+        minimum=0,
+        unset="all with people",
     )
 
     def __post_init__(self) -> None:

@@ -20,12 +20,12 @@ from typing import (
 )
 
 Scalar = bool | int | float | str
-Value = Scalar | tuple[str, ...] | tuple[int, ...]
+Value = Scalar | tuple[str, ...] | tuple[int, ...] | tuple[float, ...]
 T = TypeVar("T")
 S = TypeVar("S", bound="Settings")
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-_LISTS = {int: "a list of whole numbers", str: "a list of texts"}
+_LISTS = {int: "a list of whole numbers", float: "a list of numbers", str: "a list of texts"}
 
 
 def setting(

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
-from smpler_model.commands.flags import add_flags, at_least, read_settings
+from smpler_model.commands.flags import (
+    add_flags,
+    add_params_flag,
+    at_least,
+    read_path,
+    read_settings,
+    read_text,
+)
 from smpler_ros.bags.ground_truth import FileTruth
 from smpler_ros.bags.settings import EvaluationSettings, Output
 
@@ -22,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "bags",
         nargs="+",
+        type=read_text,
         metavar="BAG",
         help="a bag, a folder of bags at any depth, a pattern, or @FILE with a list of these; "
         "each file in a folder without metadata.yaml is a bag, except walk_0.mcap, walk_1.mcap "
@@ -29,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=read_path,
         metavar="FOLDER",
         help="default: NAME_evaluation in this folder; for several bags a folder of such folders",
     )
@@ -42,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     cluster = parser.add_argument_group("many bags")
     cluster.add_argument(
         "--ray",
+        type=read_text,
         metavar="ADDRESS",
         help="one bag per task on the Ray cluster at this address, or on this machine: local",
     )
@@ -55,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
         cluster.add_argument(
             name, type=at_least(0.0), default=usual, metavar="X", help=f"default: {usual:g}"
         )
+    add_params_flag(parser)
     add_flags(parser, EvaluationSettings)
     return parser
 

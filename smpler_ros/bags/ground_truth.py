@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
@@ -67,7 +68,7 @@ class TopicTruth:
             topic: topic of the ground truth.
         """
         passes = groupby(_read(reader, topic), _PassNumber())
-        self._passes = (_Pass(messages) for _, messages in passes)
+        self._passes = (_Pass(images) for _, images in passes)
         self._pass = self._begin_pass()
         self._asked_ns = 0
 
@@ -83,11 +84,19 @@ class TopicTruth:
         return next(self._passes, _Pass(iter(())))
 
 
+@dataclass(frozen=True)
+class _Labelled:
+    """An image's stamp, nanoseconds, and who is in it."""
+
+    stamp_ns: int
+    people: People
+
+
 class _Pass:
     """Ground truth of one pass. State: the part that was read, near the current images."""
 
-    def __init__(self, messages: Iterator[BagMessage]) -> None:
-        self._messages = messages
+    def __init__(self, images: Iterator[_Labelled]) -> None:
+        self._images = images
         self._held: dict[int, People] = {}
         self._newest_ns = 0
         self._ended = False
@@ -106,23 +115,22 @@ class _Pass:
         return self._held[nearest]
 
     def _take(self) -> None:
-        each = next(self._messages, None)
+        each = next(self._images, None)
         if each is None:
             self._ended = True
             return
-        stamp = stamp_ns_of(each.message)
-        self._newest_ns = stamp
-        self._held[stamp] = people_from_message(each.message)
+        self._newest_ns = each.stamp_ns
+        self._held[each.stamp_ns] = each.people
 
 
 class _PassNumber:
-    """Counts how often the clock was set back before a message."""
+    """Counts how often the clock was set back before an image."""
 
     def __init__(self) -> None:
         self._count = self._newest_ns = 0
 
-    def __call__(self, each: BagMessage) -> int:
-        stamp = stamp_ns_of(each.message)
+    def __call__(self, each: _Labelled) -> int:
+        stamp = each.stamp_ns
         if stamp < self._newest_ns - REWIND_NS:
             self._count, self._newest_ns = self._count + 1, stamp
         self._newest_ns = max(self._newest_ns, stamp)
@@ -248,11 +256,27 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
     return found
 
 
-def _read(reader: BagReader, topic: str) -> Iterator[BagMessage]:
+def _read(reader: BagReader, topic: str) -> Iterator[_Labelled]:
+    """Give the truth of a topic.
+
+    Raises:
+        ValueError: messages whose fields are not those of the type.
+    """
     try:
-        yield from reader.read_messages([topic])
+        for each in reader.read_messages([topic]):
+            yield _label(each, topic)
     except SourceError:
         return  # where the bag is truncated the images end, too, which is reported
+
+
+def _label(each: BagMessage, topic: str) -> _Labelled:
+    try:
+        return _Labelled(stamp_ns_of(each.message), people_from_message(each.message))
+    except (AttributeError, TypeError, ValueError) as error:  # fields of other names or types
+        raise ValueError(
+            f"the truth on {topic} must be {PEOPLE_TYPE} with the fields of this version, got one "
+            f"with others ({error}); choose another --truth, or none"
+        ) from error
 
 
 def _shared_parts(first: str, second: str) -> int:

@@ -7,16 +7,17 @@ are several: `image_raw` or `image_raw/compressed`, `camera_info`, `ground_truth
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
+from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import FrameResult
+from smpler_model.settings.setting import Settings, setting
 from smpler_ros.bags.bag_writer import BagFormat, BagWriter
 from smpler_ros.messages.convert import header_message, person_array_message, transform_message
 from smpler_ros.messages.images import (
@@ -26,7 +27,8 @@ from smpler_ros.messages.images import (
     jpeg_message,
 )
 from smpler_ros.messages.message_types import MESSAGE_NAMES, Message, MessageTypes
-from synthetic.scene import CameraMotion, SyntheticScene
+from synthetic.scene import SyntheticScene
+from synthetic.scene_kinds import CameraMotion
 from synthetic.truth import SceneFrame, people_from_truth
 
 START_NS = 1_700_000_000 * NS_PER_S
@@ -37,67 +39,48 @@ TRUTH_MODEL = "ground_truth"
 MAP_FRAME = "map"
 
 _ROOM_SPACING_M = 14.0
-_BOUNDS: dict[str, tuple[float, float]] = {
-    "duration_s": (0.001, 86_400),
-    "rate_hz": (0.01, 1_000),
-    "width": (16, 8_192),
-    "height": (16, 8_192),
-    "fov_deg": (1, 179),
-    "people": (0, 64),
-    "cameras": (1, 64),
-    "seed": (0, 2**31 - 1),
-}
 
 
-@dataclass(frozen=True)
-class SceneBagConfig:
-    """Contents of a bag.
+@dataclass(frozen=True, kw_only=True)
+class SceneBagSettings(Settings):
+    """Contents of a bag."""
 
-    Attributes:
-        duration_s: length, seconds; also of the scene.
-        rate_hz: frame rate of each camera.
-        width: width of the images, pixels.
-        height: height of the images, pixels.
-        fov_deg: horizontal field of view, degrees.
-        people: number of people in each room.
-        cameras: number of rooms, one camera in each.
-        seed: random seed; the rooms use successive seeds.
-        image: how images are stored.
-        depth: whether there is a depth image for each image.
-        camera_motion: motion of the cameras.
-        lens: distortion model of the cameras, `none` for none.
-        coefficients: distortion coefficients, in OpenCV's order.
+    part: ClassVar[str] = "Scene"
 
-    Raises:
-        ValueError: a value out of range.
-    """
-
-    duration_s: float = 10.0
-    rate_hz: float = 15.0
-    width: int = 640
-    height: int = 480
-    fov_deg: float = 60.0
-    people: int = 3
-    cameras: int = 1
-    seed: int = 0
-    image: Literal["jpeg", "raw"] = "jpeg"
-    depth: bool = False
-    camera_motion: CameraMotion = "still"
-    lens: str = "none"
-    coefficients: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name, (low, high) in _BOUNDS.items():
-            value = getattr(self, name)
-            if not low <= value <= high:  # NaN lies nowhere
-                raise ValueError(f"{name} must lie between {low:,} and {high:,}, got {value:g}")
-        if not all(map(math.isfinite, self.coefficients)):
-            raise ValueError(f"the lens's coefficients must be finite, got {self.coefficients}")
+    duration: float = setting(
+        10.0, "Length of the bag and of the scene.", unit="s", minimum=0.001, maximum=86_400
+    )
+    rate: float = setting(
+        15.0, "Frame rate of each camera.", unit="Hz", minimum=0.01, maximum=1_000
+    )
+    width: int = setting(640, "Image width.", unit="pixels", minimum=16, maximum=8_192)
+    height: int = setting(480, "Image height.", unit="pixels", minimum=16, maximum=8_192)
+    fov: float = setting(60.0, "Horizontal field of view.", unit="degrees", minimum=1, maximum=179)
+    people: int = setting(3, "Number of people in each room.", minimum=0, maximum=64)
+    cameras: int = setting(
+        1, "Number of cameras, each in a room of its own.", minimum=1, maximum=64
+    )
+    seed: int = setting(
+        0,
+        "Random seed of the rooms, the people and their motions; the rooms' seeds follow one "
+        "another.",
+        minimum=0,
+        maximum=2**31 - 1,
+    )
+    image: Literal["jpeg", "raw"] = setting("jpeg", "How images are stored.")
+    depth: bool = setting(False, "Also write depth images aligned with the images.")
+    camera_motion: CameraMotion = setting(
+        "still", "Whether the cameras are still, pan, or drive back and forth."
+    )
+    lens: str = setting(
+        "none", "Distortion model of the cameras.", choices=tuple(COEFFICIENT_COUNTS)
+    )
+    coefficients: tuple[float, ...] = setting((), "Coefficients of the lens, in OpenCV's order.")
 
     @property
     def frames(self) -> int:
         """Images of each camera."""
-        return max(round(self.duration_s * self.rate_hz), 1)
+        return max(round(self.duration * self.rate), 1)
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -110,7 +93,7 @@ class SceneBagConfig:
 def write_scene_bag(
     path: Path,
     body: Body,
-    config: SceneBagConfig | None = None,
+    config: SceneBagSettings | None = None,
     kind: BagFormat = "mcap",
     progress: Callable[[int], object] | None = None,
 ) -> None:
@@ -127,11 +110,11 @@ def write_scene_bag(
         FileExistsError: the path exists.
         ValueError: an unknown lens model.
     """
-    config = config or SceneBagConfig()
+    config = config or SceneBagSettings()
     rooms = [_Room(body, config, index) for index in range(config.cameras)]
     with BagWriter(path, kind) as writer:
         for index in range(config.frames):
-            stamp_ns = START_NS + round(index * NS_PER_S / config.rate_hz)
+            stamp_ns = START_NS + round(index * NS_PER_S / config.rate)
             for room in rooms:
                 room.write(writer, stamp_ns)
                 if progress:
@@ -141,7 +124,7 @@ def write_scene_bag(
 class _Room:
     """One scene, its camera and its topics."""
 
-    def __init__(self, body: Body, config: SceneBagConfig, index: int) -> None:
+    def __init__(self, body: Body, config: SceneBagSettings, index: int) -> None:
         self._config, self._index = config, index
         self._namespace = config.namespaces[index]
         self._frame_id = f"{self._namespace[1:]}_optical_frame"
@@ -150,7 +133,7 @@ class _Room:
             _camera_of(config),
             people=config.people,
             seed=config.seed + index,
-            duration_s=config.duration_s,
+            duration_s=config.duration,
             camera_motion=config.camera_motion,
             frame_id=self._frame_id,
         )
@@ -201,6 +184,6 @@ class _Room:
         return person_array_message(types, header, TRUTH_MODEL, result, vertices=False)
 
 
-def _camera_of(config: SceneBagConfig) -> Camera:
-    camera = camera_from_field_of_view(config.width, config.height, config.fov_deg)
+def _camera_of(config: SceneBagSettings) -> Camera:
+    camera = camera_from_field_of_view(config.width, config.height, config.fov)
     return replace(camera, calibrated=True, lens=config.lens, coefficients=config.coefficients)

@@ -1,14 +1,23 @@
-"""Plays a synthetic scene at a constant rate, and drops images that are late."""
+"""Plays a synthetic scene at a constant rate, and drops images that are late.
+
+At the border of the film's loop stamps and rate go on, and the scene begins anew. With
+`SceneSettings.empty` every loop begins with the empty room, so that a tracker whose lost time is
+shorter drops everybody and nobody inherits an id. Without it people jump at the border, some of
+them to where others were.
+"""
 
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import Frame
-from synthetic.scene import SyntheticScene
 from synthetic.truth import GroundTruth
+
+if TYPE_CHECKING:
+    from synthetic.scene import SyntheticScene
 
 JUMP_NS = 5 * NS_PER_S  # a larger difference means that a simulated clock was set
 _SET_NS = NS_PER_S // 10  # more than a time server corrects while the clock runs
@@ -33,7 +42,7 @@ class Film:
         length: number of images in the loop.
     """
 
-    def __init__(self, scene: SyntheticScene, rate_hz: float, *, depth: bool = False) -> None:
+    def __init__(self, scene: "SyntheticScene", rate_hz: float, *, depth: bool = False) -> None:
         """Prepare.
 
         Args:

@@ -1,15 +1,11 @@
-"""Settings of the synthetic camera, and the scene built from them."""
+"""Settings of the synthetic camera."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from smpler_model.body.builtin import load_builtin_body
-from smpler_model.body.smpl import Body
-from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_model.settings.setting import setting
-from smpler_ros.camera.scene_player import Film, film_size_mb
 from smpler_ros.parameters.node_settings import LifecycleSettings
-from synthetic.scene import Background, CameraMotion, SyntheticScene
+from synthetic.scene_kinds import Background, CameraMotion
 
 LENSES: dict[str, tuple[float, ...]] = {
     "none": (),
@@ -47,8 +43,10 @@ class SceneSettings(LifecycleSettings):
         maximum=2**31 - 1,
     )
     empty: float = setting(
-        0.0,
-        "How long the room stays empty at the start of each loop.",
+        1.5,
+        "How long the room stays empty at the start of each loop. Longer than a tracker's "
+        "lost_after, nobody is taken for who stood there before; and the detector motion learns "
+        "the room.",
         unit="s",
         minimum=0.0,
         maximum=60.0,
@@ -59,7 +57,8 @@ class SceneSettings(LifecycleSettings):
     background: Background = setting("room", "Render a furnished room, or plain grey.")
     loop: float = setting(
         12.0,
-        "Length of the scene, which then starts again: people jump back to their first positions.",
+        "Length of the scene, which then starts again: the room is empty for a while, then people "
+        "are in their first positions.",
         unit="s",
         minimum=0.1,
         maximum=600.0,
@@ -95,39 +94,4 @@ class SceneSettings(LifecycleSettings):
         "map",
         "Frame of the room, z up, with the floor at z = 0 (REP 105); if empty, no transforms are "
         "published.",
-    )
-
-
-def make_film(settings: SceneSettings) -> Film:
-    """Return the film for the settings.
-
-    Raises:
-        ValueError: rendering ahead would exceed the memory limit.
-    """
-    _check_memory(settings)
-    return Film(_make_scene(settings), settings.rate, depth=settings.publish_depth)
-
-
-def _check_memory(settings: SceneSettings) -> None:
-    images = settings.loop * settings.rate
-    size_mb = film_size_mb(images, settings.width * settings.height, depth=settings.publish_depth)
-    if settings.rendering == "ahead" and size_mb > settings.memory:
-        raise ValueError(
-            f"images rendered ahead must fit {settings.memory} MB, {images:.0f} of them take "
-            f"{size_mb:.0f} MB; shorten loop, set rendering to live, or raise memory"
-        )
-
-
-def _make_scene(settings: SceneSettings) -> SyntheticScene:
-    assumed = camera_from_field_of_view(settings.width, settings.height, settings.fov)
-    return SyntheticScene(
-        Body(load_builtin_body()),
-        replace(assumed, lens=settings.lens, coefficients=LENSES[settings.lens], calibrated=True),
-        people=settings.people,
-        seed=settings.seed,
-        duration_s=settings.loop,
-        empty_s=settings.empty,
-        camera_motion=settings.camera_motion,
-        background=settings.background,
-        frame_id=settings.frame_id,
     )

@@ -4,12 +4,11 @@ import math
 import threading
 from typing import cast
 
-import torch
 from rclpy.clock import ROSClock
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from smpler_ros.camera.scene_player import ClockWatch, Film, Player, PlayerHost
-from smpler_ros.camera.scene_settings import SceneSettings, make_film
+from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.camera.scene_topics import SceneTopics
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.node.node_process import ManagedNode, run_node
@@ -51,7 +50,7 @@ class SyntheticCamera(ManagedNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Create the scene and the publishers; log the reason if that fails."""
         try:
-            self._film = make_film(self._settings)
+            self._film = _load_film(self._settings)
             self._topics = SceneTopics(self, self._settings, self._film.scene.camera)
         except Exception as error:  # rclpy itself would hide it
             self.get_logger().error(f"cannot configure: {error}")
@@ -158,7 +157,16 @@ class SyntheticCamera(ManagedNode):
         )
 
 
+def _load_film(settings: SceneSettings) -> Film:
+    """Return the film; PyTorch, which takes seconds to import, comes with it."""
+    import torch
+
+    from smpler_ros.camera.scene_film import make_film
+
+    torch.set_num_threads(1)  # bodies are small, and the cores are wanted by who looks at them
+    return make_film(settings)
+
+
 def main() -> int:
     """Run the node as a process."""
-    torch.set_num_threads(1)  # bodies are small; leaves the cores to the subscribers
     return run_node(SyntheticCamera, name="synthetic_camera")

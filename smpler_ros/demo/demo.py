@@ -13,15 +13,20 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from smpler_model.bags.reader import open_bag
 from smpler_model.commands.command import INTERRUPTED, read_arguments
+from smpler_model.commands.flags import add_flags, read_path, read_settings
+from smpler_model.settings.pipeline import DETECTOR_DESCRIPTION, DETECTORS
+from smpler_model.settings.setting import Settings, setting
 from smpler_model.source import Source, SourceError, camera_number
 from smpler_model.sources import IMAGE_SUFFIXES, open_source
 from smpler_ros.bags.bag_writer import BagWriter
@@ -31,12 +36,11 @@ from smpler_ros.demo.contact_sheet import write_contact_sheet
 from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
 from smpler_ros.demo.playback import Playback
 from smpler_ros.demo.recorder import Recorder
+from smpler_ros.fast_dds import profile_variable
 
 START_TIMEOUT_S = 120.0  # the camera renders its film first
 EMPTY_S = 1.5  # for the detector `motion` to learn the background
 LAST_PEOPLE_S = 2.0  # after the input's last image
-# Fast DDS 3, which came with Kilted, reads the first, Fast DDS 2 the second.
-FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 FASTDDS_PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 RECORDED, EVALUATED = "recorded", "evaluation"
 VIDEO, SHEET = "overlay.mp4", "contact_sheet.png"
@@ -49,6 +53,27 @@ TOPICS = {
     "/tf": "tf2_msgs/msg/TFMessage",
     "/tf_static": "tf2_msgs/msg/TFMessage",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings(Settings):
+    """Settings of the demonstration."""
+
+    part: ClassVar[str] = "Demonstration"
+
+    seconds: float = setting(
+        12.0, "How long a camera is recorded.", unit="s", minimum=0.1, maximum=86_400.0
+    )
+    rate: float = setting(
+        10.0, "Frame rate of the synthetic camera.", unit="Hz", minimum=0.5, maximum=120.0
+    )
+    people: int = setting(2, "Number of people in the synthetic room.", minimum=0, maximum=32)
+    detector: str | None = setting(
+        None,
+        f"{DETECTOR_DESCRIPTION}.",
+        choices=DETECTORS,
+        unset="motion, or full_image for an image",
+    )
 
 
 @contextmanager
@@ -107,9 +132,11 @@ class DemoRun:
                 node.destroy_node()
 
 
-def record(options: argparse.Namespace, source: Source | None, detector: str) -> None:
+def record(
+    options: argparse.Namespace, settings: DemoSettings, source: Source | None, detector: str
+) -> None:
     """Run camera or input and node, and record them; see `DemoRun.run`."""
-    film = {"rate": options.rate, "people": options.people, "empty": EMPTY_S}
+    film = {"rate": settings.rate, "people": settings.people, "empty": EMPTY_S}
     camera = [word for name, value in film.items() for word in ("-p", f"{name}:={value}")]
     with ExitStack() as stack:
         rclpy.init()
@@ -122,7 +149,7 @@ def record(options: argparse.Namespace, source: Source | None, detector: str) ->
         session = DemoRun(stack.enter_context(BagWriter(options.output / RECORDED)), source)
         stack.callback(session.close)
         ends_itself = source is not None and camera_number(options.input) is None
-        session.run(float("inf") if ends_itself else options.seconds, processes)
+        session.run(float("inf") if ends_itself else settings.seconds, processes)
 
 
 def evaluate(output: Path, detector: str, truth: str) -> None:
@@ -160,12 +187,12 @@ def conclude(output: Path, detector: str) -> None:
         say(f"the detector {detector} found no people; choose another one with --detector")
 
 
-def show(options: argparse.Namespace, source: Source | None) -> int:
+def show(options: argparse.Namespace, settings: DemoSettings, source: Source | None) -> int:
     """Record, evaluate and report; return the exit status."""
     is_image = Path(options.input).suffix.lower() in IMAGE_SUFFIXES
-    detector = options.detector or ("full_image" if is_image else "motion")
+    detector = settings.detector or ("full_image" if is_image else "motion")
     try:
-        record(options, source, detector)
+        record(options, settings, source, detector)
         evaluate(options.output, detector, "none" if options.input else f"/{TRUTH}")
         conclude(options.output, detector)
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -204,30 +231,38 @@ def remove_earlier(options: argparse.Namespace) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def set_fast_dds_profile() -> None:
+    """Give Fast DDS in this process and its children the profile, unless the user has one."""
+    if variable := profile_variable(os.environ):
+        os.environ[variable] = str(FASTDDS_PROFILE)
+
+
 def say(sentence: str) -> None:
     """Print an error message."""
     print(f"demo: {sentence}", file=sys.stderr)
 
 
-def main() -> int:
-    """Run the demonstration; return the exit status."""
-    parser = argparse.ArgumentParser(description="Camera, node, bag and evaluation.")
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="demo", description="Camera, node, bag and evaluation.")
     parser.add_argument("--input", default="", help="instead of the synthetic camera")
     parser.add_argument(
-        "--output", type=Path, default=Path("runs/demo"), help="results in it are replaced"
+        "--output", type=read_path, default=Path("runs/demo"), help="results in it are replaced"
     )
-    parser.add_argument("--seconds", type=float, default=12.0, help="of a camera")
-    parser.add_argument("--rate", type=float, default=10.0, help="synthetic camera's rate, Hz")
-    parser.add_argument("--people", type=int, default=2, help="in the synthetic room")
-    parser.add_argument("--detector", default="", help="motion, or full_image for an image")
-    options = read_arguments(parser, None)
+    add_flags(parser, DemoSettings)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demonstration; return the exit status."""
+    options = read_arguments(build_parser(), arguments)
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    for variable in FASTDDS_VARIABLES:
-        os.environ.setdefault(variable, str(FASTDDS_PROFILE))
+    set_fast_dds_profile()
     try:
+        settings = read_settings(options, DemoSettings)
         with open_source(options.input) if options.input else nullcontext() as source:
             remove_earlier(options)
-            return show(options, source)
+            return show(options, settings, source)
     except (OSError, ValueError) as error:
         say(str(error))
         return 1

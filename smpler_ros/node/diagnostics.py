@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 
-import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
 from smpler_ros.inputs.reception import LEAST_SHARE
 from smpler_ros.node.statistics import CameraReport
-
-MIB = 1024**2
 
 
 def diagnostic_array(
@@ -27,13 +24,6 @@ def diagnostic_array(
         header=header,
         status=[_status(node, name, report, fixed) for name, report in reports.items()],
     )
-
-
-def gpu_memory_mib(device: str) -> str:
-    """Return PyTorch's reserved memory on a device; empty for the CPU."""
-    if not device.startswith("cuda"):
-        return ""
-    return f"{torch.cuda.memory_reserved(device) / MIB:.0f}"
 
 
 def judge(report: CameraReport) -> tuple[bytes, str]:

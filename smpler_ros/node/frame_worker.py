@@ -1,7 +1,7 @@
 """Processing of images between arrival and publication. Needs no ROS."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from smpler_model.bags.stamp_order import check_order
@@ -11,26 +11,10 @@ from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.pipeline import Pipeline, PipelineConfig
 from smpler_model.step_times import measure
+from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.messages.boxes import BoxReader
 from smpler_ros.messages.message_types import Message
 from smpler_ros.node.statistics import Statistics
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A received image with its partners.
-
-    Attributes:
-        image: `sensor_msgs/Image` or `CompressedImage`.
-        camera_infos: the camera's calibrations, the newest last.
-        depth: depth image with about the same timestamp; None if there is none.
-        detections: `vision_msgs/Detection2DArray` with the same timestamp; None if there is none.
-    """
-
-    image: Message
-    camera_infos: tuple[Message, ...] = ()
-    depth: Message | None = None
-    detections: Message | None = None
 
 
 class FrameWorker:
@@ -67,6 +51,7 @@ class FrameWorker:
         self._box_readers: dict[str, BoxReader] = {}
         self._person_labels = person_labels
         self._wanted = pipeline.config
+        self._calibration_said: dict[str, str] = {}
 
     def reconfigure(self, config: PipelineConfig) -> None:
         """Use new settings from the next images on. Returns at once, in any thread."""
@@ -111,8 +96,7 @@ class FrameWorker:
     def _read(self, name: str, arrival: Arrival) -> Frame:
         frame = self._reader_of(name).read(arrival.image, arrival.camera_infos, arrival.depth)
         check_order(frame.stamp_ns, self._pipeline.camera_state(name).last_stamp_ns)
-        if frame.camera is None:
-            self._report(name, self._explain_missing_calibration(arrival))
+        self._say_calibration(name, arrival, is_missing=frame.camera is None)
         if arrival.detections is not None:
             detector = self._pipeline.camera_state(name).detector
             if isinstance(detector, GivenBoxes):
@@ -135,6 +119,13 @@ class FrameWorker:
         people = reader.read(message, size)
         self._statistics.leave_out_boxes(name, reader.left_out - before)
         return people
+
+    def _say_calibration(self, name: str, arrival: Arrival, *, is_missing: bool) -> None:
+        """Say that there is no calibration, and again only after that changed."""
+        sentence = self._explain_missing_calibration(arrival) if is_missing else ""
+        if sentence and sentence != self._calibration_said.get(name):
+            self._report(name, sentence)
+        self._calibration_said[name] = sentence
 
     def _explain_missing_calibration(self, arrival: Arrival) -> str:
         came = "one without a camera matrix" if arrival.camera_infos else "none"

@@ -17,6 +17,8 @@ from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
+from smpler_ros.node.start_faults import check_domain, explain
+
 _STEP_S = 0.2  # longest delay in handling a signal
 _GRACE_S = 1.5  # time allowed for a clean stop after a signal
 
@@ -61,13 +63,14 @@ def run_node(
     """
     signals = _Signals()
     try:
+        check_domain()
         rclpy.init(
             args=sys.argv if arguments is None else list(arguments),
             signal_handler_options=SignalHandlerOptions.NO,
         )
         node = create()
     except (ValueError, ParameterException, RuntimeError) as error:
-        get_logger(name).fatal(f"the node cannot start: {error}")
+        get_logger(name).fatal(f"the node cannot start: {explain(error)}")
         rclpy.try_shutdown()
         return 1
     went_well = signals.end(node.start) and (signals.came or _spin(node, signals.stop))

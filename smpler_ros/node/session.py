@@ -16,15 +16,15 @@ from rclpy.time import Time
 from rclpy.validate_full_topic_name import validate_full_topic_name
 from tf2_msgs.msg import TFMessage
 
-from smpler_model.assembly import build_pipeline
+from smpler_model.assembly import build_pipeline, pipeline_config
 from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.frames import Frame, FrameResult
-from smpler_model.pipeline import PipelineConfig
 from smpler_model.step_times import StepTimes
-from smpler_ros.inputs.camera_input import InputConfig, join_names
+from smpler_ros.inputs.arrival import Arrival
+from smpler_ros.inputs.camera_input import join_names
 from smpler_ros.messages.convert import frame_prefix
 from smpler_ros.messages.message_types import message_types_from_ros
-from smpler_ros.node.frame_worker import Arrival, FrameWorker
+from smpler_ros.node.frame_worker import FrameWorker
 from smpler_ros.node.statistics import Statistics
 from smpler_ros.outputs.camera_output import (
     TF_DEPTH,
@@ -35,6 +35,8 @@ from smpler_ros.outputs.camera_output import (
 )
 from smpler_ros.outputs.hri_output import HriOutput
 from smpler_ros.parameters.node_settings import NodeSettings
+
+_MIB = 1024**2
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,6 @@ class Session:
 
     Attributes:
         cameras: names of all cameras.
-        device: device of the network.
         statistics: statistics of all cameras.
     """
 
@@ -83,7 +84,8 @@ class Session:
         for name in self.cameras:
             self.statistics.add_camera(name)
         pipeline = build_pipeline(settings)
-        self.device = str(pipeline.estimator.device)
+        self._device = pipeline.estimator.device
+        self._names = {"model": settings.model, "detector": settings.detector}
         if settings.device == "auto" and not torch.cuda.is_available():
             report("", "no GPU that PyTorch can use: the network runs on the CPU")
         self._worker = FrameWorker(
@@ -161,10 +163,17 @@ class Session:
         self.statistics.fail(name, sentence)
         self._report(name, sentence)
 
-    def reconfigure(self, config: PipelineConfig, live: LiveOutput) -> None:
-        """Use new settings from the next image on."""
-        self._worker.reconfigure(config)
-        self._live = live
+    def reconfigure(self, settings: NodeSettings) -> None:
+        """Use the live ones of new settings from the next image on."""
+        self._worker.reconfigure(pipeline_config(settings))
+        self._live = live_output(settings, self._node.get_namespace())
+
+    def facts(self) -> dict[str, str]:
+        """Return the values of diagnostics that are no statistics: names, device, its memory."""
+        memory = ""
+        if self._device.type == "cuda":
+            memory = f"{torch.cuda.memory_reserved(self._device) / _MIB:.0f}"
+        return {**self._names, "device": str(self._device), "GPU memory (MiB)": memory}
 
     def clear(self, stamp_ns: int) -> None:
         """Delete all markers."""
@@ -176,16 +185,6 @@ class Session:
         for output in self._outputs.values():
             output.close()
         self._node.destroy_lifecycle_publisher(self._transforms)
-
-
-def input_config(settings: NodeSettings) -> InputConfig:
-    """Return the topics enabled in the settings."""
-    return InputConfig(
-        compressed=settings.image_transport == "compressed",
-        depth=settings.use_depth,
-        detections=settings.boxes_are_given,
-        tolerance_s=settings.pairing_tolerance,
-    )
 
 
 def live_output(settings: NodeSettings, namespace: str) -> LiveOutput:

@@ -1,6 +1,7 @@
 """The live node: camera images in, people out. A lifecycle node that starts itself."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
@@ -8,17 +9,18 @@ from rclpy.publisher import Publisher
 from rclpy.timer import Timer
 from std_msgs.msg import Header
 
-from smpler_model.assembly import pipeline_config
-from smpler_ros.inputs.camera_input import CameraInput
+from smpler_ros.inputs.arrival import Arrival
+from smpler_ros.inputs.camera_input import CameraInput, InputConfig
 from smpler_ros.inputs.steady_timer import create_steady_timer
-from smpler_ros.node.diagnostics import diagnostic_array, gpu_memory_mib
-from smpler_ros.node.frame_worker import Arrival
+from smpler_ros.node.diagnostics import diagnostic_array
 from smpler_ros.node.latest_frames import Inbox, Worker
 from smpler_ros.node.node_process import ManagedNode, run_node
-from smpler_ros.node.session import Session, input_config, live_output
 from smpler_ros.node.statistics import Repetitions
 from smpler_ros.parameters.node_settings import NodeSettings
 from smpler_ros.parameters.ros_parameters import RosParameters
+
+if TYPE_CHECKING:
+    from smpler_ros.node.session import Session
 
 DIAGNOSTICS_PERIOD_S = 1.0
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -97,6 +99,9 @@ class SmplerNode(ManagedNode):
     def _configure(self) -> None:
         model, detector = self._settings.model, self._settings.detector
         self.get_logger().info(f"loading the model {model} and the detector {detector}")
+        # It brings PyTorch, which takes seconds: parameters were refused before, if at all.
+        from smpler_ros.node.session import Session
+
         self._session = Session(self, self._settings, self._report)
 
     def _join_cameras(self) -> None:
@@ -171,21 +176,13 @@ class SmplerNode(ManagedNode):
         if self._diagnostics.get_subscription_count() == 0:
             return
         header = Header(stamp=self.get_clock().now().to_msg())
-        fixed = {
-            "model": self._settings.model,
-            "detector": self._settings.detector,
-            "device": session.device,
-            "GPU memory (MiB)": gpu_memory_mib(session.device),
-        }
-        self._diagnostics.publish(
-            diagnostic_array(header, self.get_fully_qualified_name(), reports, fixed)
-        )
+        name = self.get_fully_qualified_name()
+        self._diagnostics.publish(diagnostic_array(header, name, reports, session.facts()))
 
     def _apply(self, settings: NodeSettings) -> None:
         """Use changed parameters from the next image on."""
         if self._session is not None:
-            live = live_output(settings, self.get_namespace())
-            self._session.reconfigure(pipeline_config(settings), live)
+            self._session.reconfigure(settings)
 
     def _report(self, camera: str, sentence: str) -> None:
         text = self._repetitions.word(f"{camera}: {sentence}" if camera else sentence)
@@ -198,6 +195,16 @@ class SmplerNode(ManagedNode):
             for name in self._session.cameras:
                 self._session.statistics.fail(name, sentence)
         self._report("", sentence)
+
+
+def input_config(settings: NodeSettings) -> InputConfig:
+    """Return which topics the settings ask for."""
+    return InputConfig(
+        compressed=settings.image_transport == "compressed",
+        depth=settings.use_depth,
+        detections=settings.boxes_are_given,
+        tolerance_s=settings.pairing_tolerance,
+    )
 
 
 def main() -> int:

@@ -15,6 +15,14 @@ NODE_ROOMS = (
     *("camera.scene_topics", "camera.synthetic_camera", "demo", "inputs", "node", "outputs"),
     *("camera_stand", "parameters.ros_parameters", "smpler_node", "synthetic_camera"),
 )
+# Rooms of smpler_ros that know less than the rest.
+LOWER_ROOMS = {
+    "messages": set(),
+    "parameters": {"camera.scene_settings"},  # of which a page of all parameters tells, too
+    "inputs": {"messages"},
+    "outputs": {"messages", "inputs", "parameters", "node.node_process"},  # one is a node itself
+    "node": {"messages", "inputs", "outputs", "parameters"},
+}
 # What every room may name: arrays, images with the people in them, what gives images, and files.
 WORDS = {
     *("smpler_model.array_types", "smpler_model.frames", "smpler_model.source"),
@@ -106,6 +114,15 @@ def test_rooms_of_the_model_import_downwards_only(room: str) -> None:
                 module for module in imported & graph.keys() if not module.startswith(allowed)
             }
             assert above <= WORDS, name
+
+
+@pytest.mark.parametrize("room", LOWER_ROOMS)
+def test_lower_rooms_of_the_nodes_know_nothing_above(room: str) -> None:
+    graph = imported_packages("smpler_ros")
+    allowed = tuple(f"smpler_ros.{name}" for name in {room, *LOWER_ROOMS[room]})
+    for name, imported in graph.items():
+        if room_of(name) == room:
+            assert not [m for m in imported & graph.keys() if not m.startswith(allowed)], name
 
 
 @pytest.mark.parametrize("package", ["smpler_model", "synthetic", "training"])

@@ -130,7 +130,7 @@ def test_what_cannot_be_evaluated_stays(tmp_path: Path) -> None:
 
 
 def test_a_node_that_cannot_start_is_said(ros_domain: int, tmp_path: Path) -> None:
-    done = run_demo("--output", str(tmp_path / "out"), "--detector", "eyes")
+    done = run_demo("--output", str(tmp_path / "out"), "--detector", "onnx")
     assert done.returncode == 1
     assert "demo: a node ended early; its messages are above; nothing was" in done.stderr
     assert "Traceback" not in done.stderr

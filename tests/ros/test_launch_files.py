@@ -121,7 +121,7 @@ def test_the_demonstration_sends_people(
         reliable_peer.node.create_subscription(SmplPersonArray, f"/front/{name}", store.append, 10)
     small = prefix / "small.yaml"
     small.write_text(
-        "/**: {ros__parameters: {width: 160, height: 120, loop: 1.0, frame_id: eye}}\n"
+        "/**: {ros__parameters: {width: 160, height: 120, loop: 1.0, empty: 0.0, frame_id: eye}}\n"
     )
     arguments = {
         "rviz": "false",

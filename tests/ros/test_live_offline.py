@@ -15,15 +15,15 @@ from smpler_model.cameras.messages import stamp_ns_of
 from smpler_model.frames import Frame, People, TranslationSource
 from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.settings import EvaluationSettings
-from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
+from smpler_ros.camera.scene_bag import SceneBagSettings, write_scene_bag
 from smpler_ros.messages.convert import header_message, people_from_message
 from smpler_ros.messages.images import camera_info_message, depth_message, image_message
 from smpler_ros.messages.message_types import message_types_from_ros
 from tests.ros.conftest import StartNode
 from tests.ros.peer import Peer
 
-SCENE = SceneBagConfig(
-    duration_s=0.8, rate_hz=10, width=160, height=120, people=2, image="raw", depth=True
+SCENE = SceneBagSettings(
+    duration=0.8, rate=10, width=160, height=120, people=2, image="raw", depth=True
 )
 PARAMETERS = {
     "model": "smpler_nano",  # a network without training puts joints beside the depth image

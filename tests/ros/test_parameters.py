@@ -1,5 +1,6 @@
 """Parameters over real ROS: the same answers as those of a parameter file read without it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,18 @@ from smpler_model.settings.setting import table_of
 from smpler_ros.parameters.node_settings import NodeSettings
 from smpler_ros.parameters.ros_parameters import RosParameters
 
+ROOT = Path(__file__).parents[2]
+MODULES = "modules: "
+ENDING = f"""
+import importlib, os, sys
+program = importlib.import_module("smpler_ros." + sys.argv.pop(1))
+end = os._exit
+def say_and_end(status):
+    print({MODULES!r}, *sys.modules, flush=True)
+    end(status)
+os._exit = say_and_end
+program.main()
+"""
 NAMES = [each.name for each in table_of(NodeSettings)]
 
 
@@ -181,16 +194,51 @@ def test_descriptors_say_what_the_settings_say(ros_domain: int) -> None:
     [
         ("smpler_node", ["-p", "detecter:=motion"], "did you mean 'detector'?"),
         ("synthetic_camera", ["-p", "poeple:=1"], "did you mean 'people'?"),
-        ("smpler_node", ["--params-file", "nofile.yaml"], "nofile.yaml"),
+        ("smpler_node", ["-p", "detector:=foo"], "detector must be one of torchvision"),
+        ("smpler_node", ["-p", "threads:=x"], "threads must be a whole number, got 'x'\n"),
+        ("synthetic_camera", ["-p", "people:=x"], "people must be a whole number, got 'x'\n"),
+        ("smpler_node", ["-p", "threads:="], "-p must be followed by name:=value"),
+        ("smpler_node", ["-r", "image:="], "-r must be followed by name:=new_name"),
+        ("smpler_node", ["--log-level", "loud"], "--log-level must be debug, info, warn"),
+        ("smpler_node", ["--bogus"], "must be arguments of ROS, got '--bogus'; give"),
+        ("smpler_node", ["--params-file", "nofile.yaml"], "got 'nofile.yaml', where there is no"),
+        (
+            "synthetic_camera",
+            ["--params-file", "broken.yaml"],
+            "'broken.yaml' must be a parameter file as config/camera.yaml is one, got one that "
+            "ROS cannot read (Cannot have a value before ros__parameters at line 1); correct it\n",
+        ),
     ],
 )
 def test_a_node_does_not_start_with_what_it_does_not_know(
-    ros_domain: int, program: str, arguments: list[str], sentence: str
+    ros_domain: int, tmp_path: Path, program: str, arguments: list[str], sentence: str
 ) -> None:
-    command = [sys.executable, "-m", f"smpler_ros.{program}", "--ros-args", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    output = done.stdout + done.stderr
-    assert "the node cannot start: " in output
+    (tmp_path / "broken.yaml").write_text("fov: 3\n")
+    status, output, modules = start_and_end(program, "--ros-args", *arguments, folder=tmp_path)
+    assert (status, output.count("the node cannot start: ")) == (1, 1)
     assert sentence in output
     assert "Traceback" not in output
+    assert "torch" not in modules  # which takes seconds to import
+    assert "rclpy" in modules
+
+
+@pytest.mark.parametrize("domain", ["abc", "-3", "233", "1.5"])
+def test_a_domain_must_be_one(monkeypatch: pytest.MonkeyPatch, domain: str) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", domain)
+    status, output, _ = start_and_end("smpler_node", folder=ROOT)
+    assert status == 1
+    assert f"ROS_DOMAIN_ID must be a whole number between 0 and 232, got '{domain}'" in output
+
+
+def start_and_end(program: str, *arguments: str, folder: Path) -> tuple[int, str, set[str]]:
+    """Run a node's process until it ends; return its status, output, and what it imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+    )
+    output, _, modules = (done.stderr + done.stdout).partition(MODULES)
+    return done.returncode, output, set(modules.split())

@@ -10,7 +10,7 @@ import rclpy
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 
-from smpler_ros.node.frame_worker import Arrival
+from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.node.session import Session
 from smpler_ros.outputs.camera_output import CameraOutput
 from smpler_ros.parameters.node_settings import NodeSettings

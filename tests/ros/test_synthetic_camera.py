@@ -20,8 +20,9 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.cameras.frame_reader import FrameReader
 from smpler_model.cameras.messages import NS_PER_S, decode_image, stamp_ns_of
 from smpler_msgs.msg import SmplPersonArray
+from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import Film
-from smpler_ros.camera.scene_settings import SceneSettings, make_film
+from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.messages.convert import people_from_message
 from tests.ros.peer import STARTUP_S, NodeProcess, Peer
 
@@ -34,6 +35,7 @@ SETTINGS: dict[str, object] = {
     "seed": 7,
     "rate": RATE_HZ,
     "loop": 1.0,
+    "empty": 0.0,
     "fov": 80.0,
     "lens": "plumb_bob",
     "publish_depth": True,

@@ -15,12 +15,12 @@ from smpler_model.network.initialisation import build_model
 from smpler_ros.bags.bag_writer import BagFormat
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.settings import EvaluationSettings
-from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
+from smpler_ros.camera.scene_bag import SceneBagSettings, write_scene_bag
 
 WriteBag = Callable[..., Path]
 
-SMALL = SceneBagConfig(
-    duration_s=0.8, rate_hz=10, width=160, height=120, people=2, image="raw", seed=1
+SMALL = SceneBagSettings(
+    duration=0.8, rate=10, width=160, height=120, people=2, image="raw", seed=1
 )
 
 

@@ -7,7 +7,8 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from synthetic.camera.lens import LensCanvas
-from synthetic.scene import CameraMotion, SyntheticScene
+from synthetic.scene import SyntheticScene
+from synthetic.scene_kinds import CameraMotion
 from synthetic.truth import people_from_truth
 
 CAMERA = Camera(160, 120, 130.0, 130.0, 80.0, 60.0)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from smpler_model.commands.flags import add_flags, read_settings
+from smpler_model.commands.flags import add_flags, add_params_flag, read_settings
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.settings.run import RunSettings
 from smpler_model.settings.setting import Settings, table_of
@@ -11,6 +11,7 @@ from smpler_model.settings.setting import Settings, table_of
 
 def read(*arguments: str, kind: type[Settings] = RunSettings) -> Settings:
     parser = argparse.ArgumentParser()
+    add_params_flag(parser)
     add_flags(parser, kind)
     return read_settings(parser.parse_args(arguments), kind)
 

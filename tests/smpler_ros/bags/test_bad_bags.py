@@ -70,7 +70,7 @@ def test_cut_off(
 ) -> None:
     # Several chunks, the last of which is lost.
     name = {"mcap": "long_raw", "rosbag1": "long_raw.bag"}[kind]
-    whole = write_bag(name, kind, rate_hz=50.0, people=0)
+    whole = write_bag(name, kind, rate=50.0, people=0)
     file = whole if whole.is_file() else next(whole.glob("*.mcap"))
     cut = tmp_path / file.name
     cut.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])

@@ -29,7 +29,7 @@ def flags(checkpoint: Path, folder: Path) -> list[str]:
 def test_a_killed_run_leaves_valid_files_and_goes_on(
     small_bag: Path, write_bag: WriteBag, checkpoint: Path, tmp_path: Path
 ) -> None:
-    bag = write_bag("thirty", rate_hz=40.0)
+    bag = write_bag("thirty", rate=40.0)
     folder = tmp_path / "out"
     command = [str(bag), *flags(checkpoint, folder), "--checkpoint-every", "0"]
     process = subprocess.Popen([sys.executable, "-m", "smpler_ros.evaluate_bag", *command])
@@ -53,7 +53,7 @@ def test_a_killed_run_leaves_valid_files_and_goes_on(
             counts.append({each.topic: each.msgcount for each in reader.connections})
             assert sum(1 for _ in reader.messages(reader.connections)) == reader.message_count
     assert counts[0] == counts[1]
-    assert counts[0]["/camera/people"] == round(SMALL.duration_s * 40)
+    assert counts[0]["/camera/people"] == round(SMALL.duration * 40)
 
 
 def test_a_signal_ends_the_run_in_order(

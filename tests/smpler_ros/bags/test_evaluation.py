@@ -238,7 +238,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
         config, detector="motion", boxes=boxes, outputs=("people", "skeleton_markers")
     )
     if boxes == "detector":  # motion needs more images to find anybody
-        bag = write_bag("long", rate_hz=8.0, duration_s=6.0, people=2)
+        bag = write_bag("long", rate=8.0, duration=6.0, people=2)
     engine = Engine(config)
     whole = evaluate_bag(bag, tmp_path / "whole", config, engine)
     assert whole["people"] > 3

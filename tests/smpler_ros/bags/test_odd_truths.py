@@ -1,16 +1,19 @@
 """Truth files with faults, evaluated to the end."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.settings import EvaluationSettings
 from tests.smpler_ros.bags.test_evaluation import stop_after
 from tests.smpler_ros.bags.test_ground_truth import write_npz
-from tests.smpler_ros.conftest import SMALL
+from tests.smpler_ros.conftest import SMALL, WriteBag
 
 
 def test_a_row_without_numbers_is_named_and_the_rest_measured(
@@ -56,3 +59,21 @@ def test_a_truth_of_another_time_is_said(
     assert summary["accuracy"] is None
     [left_out] = summary["left_out"]
     assert "must have stamps within 1 ms of the images of /camera/image_raw" in left_out["reason"]
+
+
+def test_a_topic_with_fields_of_other_names_is_refused_in_a_sentence(
+    write_bag: WriteBag, config: EvaluationSettings, engine: Engine, tmp_path: Path
+) -> None:
+    bag = write_bag("renamed", "sqlite3", seed=2)
+    [file] = bag.glob("*.db3")
+    with closing(sqlite3.connect(file)) as database, database:
+        changed = database.execute(
+            "UPDATE message_definitions SET encoded_message_definition = "
+            "replace(encoded_message_definition, 'box_xyxy', 'bounding') "
+            "WHERE topic_type LIKE '%SmplPersonArray'"
+        )
+        assert changed.rowcount == 1
+    with pytest.raises(ValueError, match="with the fields of this version, got one with others"):
+        evaluate_bag(bag, tmp_path / "out", replace(config, outputs=()), engine)
+    plain = replace(config, outputs=(), truth="none", boxes="detector", detector="full_image")
+    assert evaluate_bag(bag, tmp_path / "without", plain, engine)["frames"] == SMALL.frames

@@ -7,10 +7,10 @@ import pytest
 from smpler_model.body.smpl import Body
 from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.settings import EvaluationSettings
-from smpler_ros.camera.scene_bag import SceneBagConfig, write_scene_bag
+from smpler_ros.camera.scene_bag import SceneBagSettings, write_scene_bag
 from tests.card import COLUMNS, read_card
 
-SCENES = SceneBagConfig(duration_s=12, rate_hz=2, people=3, cameras=3, seed=11)
+SCENES = SceneBagSettings(duration=12, rate=2, people=3, cameras=3, seed=11)
 PARAMETERS = {"device": "cpu", "confirm_frames": 1, "smoothing": False}
 
 

@@ -9,13 +9,13 @@ from smpler_model.bags.reader import open_bag
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_ros.bags.bag_writer import BAG_FORMATS, BagFormat
-from smpler_ros.camera.scene_bag import START_NS, SceneBagConfig, write_scene_bag
+from smpler_ros.camera.scene_bag import START_NS, SceneBagSettings, write_scene_bag
 from smpler_ros.camera.synthetic_bag import main
 from smpler_ros.messages.convert import people_from_message
 from synthetic.scene import SyntheticScene
 from tests.full_disk import room_for
 
-SMALL = SceneBagConfig(duration_s=0.4, rate_hz=10, width=96, height=72, image="raw")
+SMALL = SceneBagSettings(duration=0.4, rate=10, width=96, height=72, image="raw")
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +74,8 @@ def test_several_cameras_with_jpeg_and_depth(tmp_path: Path) -> None:
 
 def test_the_seed_decides(body: Body, tmp_path: Path) -> None:
     def images(name: str, seed: int) -> np.ndarray:
-        config = SceneBagConfig(
-            duration_s=0.1, rate_hz=10, width=64, height=48, image="raw", seed=seed
+        config = SceneBagSettings(
+            duration=0.1, rate=10, width=64, height=48, image="raw", seed=seed
         )
         write_scene_bag(tmp_path / name, body, config)
         with open_bag(tmp_path / name) as bag:
@@ -87,8 +87,8 @@ def test_the_seed_decides(body: Body, tmp_path: Path) -> None:
 
 
 def test_a_moving_camera_sends_its_pose_with_each_image(body: Body, tmp_path: Path) -> None:
-    config = SceneBagConfig(
-        duration_s=0.3, rate_hz=10, width=64, height=48, camera_motion="pan", people=0
+    config = SceneBagSettings(
+        duration=0.3, rate=10, width=64, height=48, camera_motion="pan", people=0
     )
     write_scene_bag(tmp_path / "bag", body, config)
     with open_bag(tmp_path / "bag") as bag:
@@ -105,7 +105,7 @@ def test_what_cannot_be_written_is_said_in_a_sentence(
     assert main([str(tmp_path / "there")]) == 1
     assert "which exists; remove it" in capsys.readouterr().err
     assert main([str(tmp_path / "new"), "--duration", "0"]) == 1
-    assert "duration_s must lie between 0.001 and 86,400, got 0" in capsys.readouterr().err
+    assert "duration must lie between 0.001 and 86400 s, got 0" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 

@@ -7,10 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from smpler_model.assembly import pipeline_config
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.messages import NS_PER_S
+from smpler_model.detectors.detector import detections_from
+from smpler_model.people.tracker import IdSource, Tracker
+from smpler_model.settings.pipeline import PipelineSettings
+from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import (
     JUMP_NS,
     ClockWatch,
@@ -19,7 +24,7 @@ from smpler_ros.camera.scene_player import (
     PlayerHost,
     Shot,
 )
-from smpler_ros.camera.scene_settings import LENSES, SceneSettings, make_film
+from smpler_ros.camera.scene_settings import LENSES, SceneSettings
 from synthetic.scene import SyntheticScene
 
 CAMERA = Camera(64, 48, 52.0, 52.0, 31.5, 23.5)
@@ -211,6 +216,31 @@ def test_a_simulated_clock_that_has_not_begun_is_waited_for(scene: SyntheticScen
     assert len(audience.stamps) == 5
 
 
+def count_tracks(settings: SceneSettings, loops: int) -> list[int]:
+    """Track who is seen, with usual settings, and count tracks after each loop."""
+    film, ids, counts = make_film(settings), set[int](), list[int]()
+    tracker = Tracker(IdSource(), pipeline_config(PipelineSettings()).tracker)
+    boxes = [film.shot(index).truth.visible_boxes_xyxy for index in range(film.length)]
+    for loop in range(loops):
+        for place, seen in enumerate(boxes):
+            stamp_ns = film.time_ns(loop * film.length + place)
+            ids.update(tracker.update(stamp_ns, detections_from(seen)).ids.tolist())
+        counts.append(len(ids))
+    return counts
+
+
+def test_nobody_is_carried_over_the_border_of_a_loop() -> None:
+    """Who comes anew is somebody new; where the room is never empty, one is taken for another."""
+    settings = SceneSettings(width=96, height=72, rate=5.0, loop=4.0, people=2, background="plain")
+    assert count_tracks(settings, 2) == [2, 4]
+    assert count_tracks(replace(settings, empty=0.0), 2) == [2, 3]
+
+
+def test_a_loop_in_which_nobody_is_seen_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"empty must be shorter than loop, got 1\.5 s of 1 s"):
+        make_film(SceneSettings(loop=1.0))
+
+
 def test_a_loop_that_does_not_fit_into_memory_is_refused() -> None:
     settings = SceneSettings(loop=600.0, people=0)
     with pytest.raises(ValueError, match="must fit 1024 MB, 9000 of them take 8294 MB"):
@@ -221,7 +251,7 @@ def test_a_loop_that_does_not_fit_into_memory_is_refused() -> None:
 
 @pytest.mark.parametrize("lens", LENSES)
 def test_every_lens_can_be_drawn(lens: str) -> None:
-    film = make_film(SceneSettings(lens=lens, width=128, height=96, people=1, publish_depth=True))
+    film = make_film(SceneSettings(lens=lens, width=128, height=96, empty=0.0, publish_depth=True))
     assert (film.scene.camera.lens, film.scene.camera.calibrated) == (lens, True)
     frame = film.shot(0).frame
     assert frame.rgb.shape == (96, 128, 3)

@@ -16,7 +16,8 @@ from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_ros.node.frame_worker import Arrival, FrameWorker
+from smpler_ros.inputs.arrival import Arrival
+from smpler_ros.node.frame_worker import FrameWorker
 from smpler_ros.node.statistics import Statistics
 from tests.full_memory import SENTENCE, ask_for_too_much
 
@@ -88,6 +89,18 @@ def test_a_calibrated_image_gives_people(bench: Bench) -> None:
     assert frame.frame_id == "optical"
     assert result.people.sources.tolist() == [TranslationSource.BODY_SIZE]
     assert bench.reports == []
+
+
+def test_a_missing_calibration_is_said_once_and_again_after_a_change(bench: Bench) -> None:
+    uncalibrated = camera_info()
+    uncalibrated.k = np.zeros(9)
+    came: list[tuple[SimpleNamespace, ...]] = [(), (), (camera_info(),), (), (uncalibrated,)]
+    counts = []
+    for second, infos in enumerate(came, 1):
+        bench.worker.process({"left": Arrival(image(second), infos)}, mesh=())
+        counts.append(len(bench.reports))
+    assert counts == [1, 1, 1, 2, 3]
+    assert "one without a camera matrix came" in bench.reports[-1][1]
 
 
 def test_a_missing_calibration_is_said(bench: Bench) -> None:

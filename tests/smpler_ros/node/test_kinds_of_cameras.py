@@ -15,7 +15,8 @@ from smpler_model.inference.estimator import Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.pipeline import Pipeline
 from smpler_model.sources import open_source
-from smpler_ros.node.frame_worker import Arrival, FrameWorker
+from smpler_ros.inputs.arrival import Arrival
+from smpler_ros.node.frame_worker import FrameWorker
 from smpler_ros.node.statistics import Statistics
 from tests.bag_writer import START_NS, STEP_NS, Messages, Sent, picture, write_bag
 
