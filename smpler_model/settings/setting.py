@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from inspect import get_annotations
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from types import UnionType
 from typing import (
@@ -114,7 +114,7 @@ class Setting:
 
     def _check_item(self, value: object, expected: str) -> Scalar:
         if self.kind is float and type(value) is int:
-            value = float(value)
+            value = _float_of(value)
         if not isinstance(value, bool | int | float | str) or type(value) is not self.kind:
             raise self._wrong_type(value, expected)
         if isinstance(value, str):
@@ -246,3 +246,11 @@ def _facts_of(hint: Any, choices: tuple[str, ...]) -> dict[str, Any]:  # noqa: A
     if get_origin(hint) is Literal:
         hint, choices = str, choices or get_args(hint)
     return {"kind": hint, "is_list": is_list, "is_optional": is_optional, "choices": choices}
+
+
+def _float_of(value: int) -> float:
+    """Return a whole number as a float; one too large for that is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
