@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rclpy.exceptions import InvalidTopicNameException
-from rclpy.expand_topic_name import expand_topic_name
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.serialization import serialize_message
 from rclpy.time import Time
-from rclpy.validate_full_topic_name import validate_full_topic_name
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import build_pipeline, pipeline_config
@@ -21,7 +18,6 @@ from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.step_times import StepTimes
 from smpler_ros.inputs.arrival import Arrival
-from smpler_ros.inputs.camera_input import join_names
 from smpler_ros.messages.convert import frame_prefix
 from smpler_ros.messages.message_types import message_types_from_ros
 from smpler_ros.node.frame_worker import FrameWorker
@@ -79,7 +75,7 @@ class Session:
             OSError: a file that cannot be read.
             ImportError: a message package that is missing.
         """
-        self.cameras = _camera_names(node, settings)
+        self.cameras = settings.cameras
         self.statistics = Statistics()
         for name in self.cameras:
             self.statistics.add_camera(name)
@@ -196,29 +192,3 @@ def live_output(settings: NodeSettings, namespace: str) -> LiveOutput:
         overlay_mesh=settings.overlay_mesh,
         jpeg_quality=settings.jpeg_quality,
     )
-
-
-def _camera_names(node: LifecycleNode, settings: NodeSettings) -> tuple[str, ...]:
-    """Return the cameras' names.
-
-    Raises:
-        ValueError: no name, a duplicate, or a name that ROS does not allow.
-    """
-    names = settings.cameras
-    if not names or len(set(names)) != len(names):
-        raise ValueError(
-            f"cameras must name each camera once, got {list(names)}; give every camera a "
-            "namespace of its own"
-        )
-    for name in names:
-        try:
-            topic = expand_topic_name(
-                join_names(name, "image"), node.get_name(), node.get_namespace()
-            )
-            validate_full_topic_name(topic)
-        except (ValueError, InvalidTopicNameException) as error:
-            raise ValueError(
-                "cameras must be names of letters, digits, _ and /, with no digit after a /, got "
-                f"'{name}'; rename this camera"
-            ) from error
-    return names

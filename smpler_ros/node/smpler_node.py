@@ -11,6 +11,7 @@ from std_msgs.msg import Header
 
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.inputs.camera_input import CameraInput, InputConfig
+from smpler_ros.inputs.camera_names import check_camera_names
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.node.diagnostics import diagnostic_array
 from smpler_ros.node.latest_frames import Inbox, Worker
@@ -97,6 +98,7 @@ class SmplerNode(ManagedNode):
         return SUCCESS
 
     def _configure(self) -> None:
+        check_camera_names(self, self._settings.cameras)
         model, detector = self._settings.model, self._settings.detector
         self.get_logger().info(f"loading the model {model} and the detector {detector}")
         # It brings PyTorch, which takes seconds: parameters were refused before, if at all.

@@ -92,11 +92,14 @@ class Learner(Generic[Examples]):
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
+        losses = []
         for number, batch in enumerate(batches):
             found = self._backward(batch, len(batches), is_last=number == len(batches) - 1)
+            losses.append(found.loss.detach())
             for name, value in found.terms.items():
                 sums[name] = sums.get(name, torch.zeros_like(value)) + value / len(batches)
         numbers = self._numbers(sums)
+        self._check_course(float(self.processes.mean(torch.stack(losses).mean())))
         self._update()
         self.step_count += 1
         self._follow()
@@ -187,7 +190,6 @@ class Learner(Generic[Examples]):
                 f"the loss must be finite, got {numbers} in step {self.step_count}; lower the "
                 "learning rate, or look for labels that are out of range"
             )
-        self._check_course(numbers["total"])
         return numbers
 
     def _check_course(self, loss: float) -> None:

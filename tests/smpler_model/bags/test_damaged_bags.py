@@ -88,7 +88,10 @@ def test_several_recordings_in_a_folder_are_no_bag(tmp_path: Path) -> None:
 def test_files_that_are_no_bags(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(SourceError, match="nothing can be read"), open_bag(path):
+    with (
+        pytest.raises(SourceError, match="must be a bag, got one that cannot be read"),
+        open_bag(path),
+    ):
         pass
 
 

@@ -262,7 +262,10 @@ def test_messages_that_are_computed_are_refused(tmp_path: Path, statement: str) 
     with sqlite3.connect(storage_file(path)) as database:
         database.execute("ALTER TABLE messages RENAME TO old")
         database.execute(statement)
-    with pytest.raises(SourceError, match="nothing can be read"), open_bag(path):
+    with (
+        pytest.raises(SourceError, match="must be a bag, got one that cannot be read"),
+        open_bag(path),
+    ):
         pass
 
 

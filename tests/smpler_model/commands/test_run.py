@@ -159,7 +159,7 @@ FAULTS = {
     "no video": (["text.mp4"], "must be a video that OpenCV can decode"),
     "empty folder": (["nothing"], "must hold images"),
     "no bag": (["text.mcap"], "must be a bag"),
-    "no camera": (["97"], "camera 97 must be a video"),
+    "no camera": (["97"], "camera 97 must be one that OpenCV can open"),
     "missing model": (["good.png", "--model", "missing.pt"], "got 'missing.pt'"),
     "no model": (["good.png", "--model", "text.png"], "text.png"),
     "missing body": (["good.png", "--body", "missing.npz"], "missing.npz"),
