@@ -39,8 +39,14 @@ def test_the_backbone_stays_as_it_is_for_its_share(
 def test_early_layers_stay_as_they_are(settings: TrainSettings, crops: CropFiles) -> None:
     given = replace(
         settings,
-        **{"model": "smpler_mobile", "crop_side": 128, "still_groups": 2, "still_share": 0.25},
-        **{"steps": 4, "dense_share": 0.0, "first_guess_share": 0.0, "dense_weight": 0.0},
+        model="smpler_mobile",
+        crop_side=128,
+        still_groups=2,
+        still_share=0.25,
+        steps=4,
+        dense_share=0.0,
+        first_guess_share=0.0,
+        dense_weight=0.0,
     )
     learner = Learner(given, CropObjective(build_starting_model(given), given), Processes(), 4)
     before = {name: w.detach().clone() for name, w in learner.model.backbone.named_parameters()}
