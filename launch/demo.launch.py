@@ -26,7 +26,7 @@ ARGUMENTS = (
     ("people", "", "People in the room; if empty, as in camera_params_file."),
     ("rate", "", "Images a second; if empty, as in camera_params_file."),
     ("seed", "", "Decides room and people; if empty, as in camera_params_file."),
-    ("detector", "motion", "As for camera.launch.py; motion needs no weights and a still camera."),
+    ("detector", "", "As for camera.launch.py."),
     ("rviz", "true", "Whether to start RViz."),
 )
 OVERRIDES = ("people", "rate", "seed")  # the camera itself says which values are none

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.crops import CROP_MARGIN, Crops, cut_crops
-from smpler_model.detectors.detector import Detections, Detector
+from smpler_model.detectors.detector import BatchDetector, Detections, Detector
 from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _Done = TypeVar("_Done")
 
+_ONE_BY_ONE = "processing the cameras one by one, as their common batch failed: %s"
 _UNUSABLE_BOX = "a box was left out: it is not finite, empty or huge"
 _NO_BODY = "a person was left out: the network's outputs are not finite, or not rotations"
 _NO_PLACE = (
@@ -180,7 +181,10 @@ class Pipeline:
         meshed = (frames if mesh else ()) if isinstance(mesh, bool) else mesh
         timings: dict[str, float] = {}
         isolated = partial(_isolated, report)
-        tracks = isolated(frames, lambda name: self._track(name, frames[name], timings))
+        found = self._detect(frames, isolated, timings)
+        tracks = isolated(
+            found, lambda name: self._track(name, frames[name], found[name], timings)
+        )
         crops = isolated(
             tracks, lambda name: self._crop(frames[name], tracks[name].people, timings)
         )
@@ -196,11 +200,41 @@ class Pipeline:
 
         return isolated(estimates, finish)
 
-    def _track(self, name: str, frame: Frame, timings: dict[str, float]) -> "_Tracked":
-        state = self.camera_state(name)
-        state.follow_clock(frame.stamp_ns)
+    def _detect(
+        self, frames: Mapping[str, Frame], isolated: "_Isolate", timings: dict[str, float]
+    ) -> dict[str, Detections]:
+        """Find people; where cameras share a detector that takes several images, in one call.
+
+        Where that fails, it is called for each, so that one costs no other.
+        """
+
+        def prepare(name: str) -> Detector:
+            state = self.camera_state(name)
+            state.follow_clock(frames[name].stamp_ns)
+            return state.detector
+
+        def alone(name: str) -> Detections:
+            return detectors[name].detect(frames[name].rgb)
+
+        detectors = isolated(frames, prepare)
         with measure(timings, "detect"):
-            detections = state.detector.detect(frame.rgb)
+            shared = next(iter(detectors.values()), None)
+            is_common = all(detector is shared for detector in detectors.values())
+            if len(detectors) < 2 or not is_common or not isinstance(shared, BatchDetector):
+                return isolated(detectors, alone)
+            try:
+                found = shared.detect_all([frames[name].rgb for name in detectors])
+            except Exception as error:
+                each = isolated(detectors, alone)
+                if len(each) == len(detectors):
+                    logger.warning(_ONE_BY_ONE, error)
+                return each
+            return dict(zip(detectors, found, strict=True))
+
+    def _track(
+        self, name: str, frame: Frame, detections: Detections, timings: dict[str, float]
+    ) -> "_Tracked":
+        state = self.camera_state(name)
         with measure(timings, "track"):
             tracks, unusable = state.track(frame, detections)
         if not self._config.coast:
@@ -265,10 +299,7 @@ class Pipeline:
             except Exception as error:
                 each = isolated(crops, alone)
                 if len(each) == len(crops):
-                    logger.warning(
-                        "processing the cameras one by one, as their common batch failed: %s",
-                        error,
-                    )
+                    logger.warning(_ONE_BY_ONE, error)
                 return each
             ends = np.cumsum([len(cut) for cut in crops.values()]).tolist()
             return {

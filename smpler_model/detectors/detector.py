@@ -1,7 +1,8 @@
 """What a detector is, and the two that need no image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,6 +64,14 @@ class Detector(Protocol):
 
     def reset(self) -> None:
         """Forget earlier images: the next one may be of another time or place."""
+
+
+@runtime_checkable
+class BatchDetector(Detector, Protocol):
+    """Finds people in the images of several cameras at once; it remembers none of them."""
+
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Return the people in each of several (h, w, 3) uint8 RGB images of any sizes."""
 
 
 class FullImageDetector:

@@ -66,13 +66,15 @@ def onnx_bytes(
     network: nn.Module,
     inputs: Mapping[str, torch.Tensor],
     outputs: tuple[str, ...] = tuple(OUTPUT_SHAPES),
+    free: Mapping[str, Mapping[int, str]] | None = None,
 ) -> bytes:
-    """Return a module as an ONNX model whose batch size is free.
+    """Return a module as an ONNX model, by default one whose batch size alone is free.
 
     Args:
         network: network in evaluation mode, on the CPU.
         inputs: an example of each, by name, with two people or more.
         outputs: names of what it returns.
+        free: names of the dimensions that are free, by input or output and place.
     """
     stream = io.BytesIO()
     with torch.no_grad(), _quiet_exporter():
@@ -84,7 +86,7 @@ def onnx_bytes(
             opset_version=ONNX_OPSET,
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_axes={name: {0: "people"} for name in (*inputs, *outputs)},
+            dynamic_axes=free or {name: {0: "people"} for name in (*inputs, *outputs)},
         )
     return stream.getvalue()
 
