@@ -80,7 +80,7 @@ TESTED = {
         "synthetic_bag",
     ),
     "evaluate_bag example_bag --detector motion": (
-        "tests/smpler_ros/bags/test_evaluate_bag.py::test_a_killed_run_leaves_valid_files_and_goes_on",
+        "tests/smpler_ros/bags/test_evaluate_bag.py::test_a_killed_run_leaves_valid_files_and_resumes",
         "smpler_ros.evaluate_bag",
     ),
     "python -m training.data.render_people config/train/synthetic_backbone.yaml": (

@@ -98,7 +98,7 @@ def test_a_bag_s_folder_takes_no_results(
     assert sorted(path.name for path in Path("bag").iterdir()) == before
 
 
-def test_folders_of_a_series_have_results_of_their_own(command: list[str], here: Path) -> None:
+def test_each_bag_of_a_series_has_its_own_results(command: list[str], here: Path) -> None:
     plain = command[: command.index("--output")]
     for name in ("walk.1", "walk.2", "0001"):
         Path(name).mkdir()
