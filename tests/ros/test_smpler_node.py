@@ -189,7 +189,7 @@ def test_images_without_a_stamp_while_nobody_sets_the_simulated_clock(
         peer.spin_until(have_three_come)
         node.wait_for("the wall clock's time of their arrival takes its place")
         node.wait_for("publish /clock or leave use_sim_time false")
-        node.wait_for("got an empty frame_id: results are in 'camera'")
+        node.wait_for("got an empty frame_id, and results use 'camera'")
     assert all(people.header.stamp.sec > 1_700_000_000 for people in peer.people)
     assert {people.header.frame_id for people in peer.people} == {"camera"}
 

@@ -133,8 +133,8 @@ def test_what_is_doubtful_is_noted_once_and_costs_no_image(tmp_path: Path) -> No
     assert {frame.frame_id for _, frame in frames} == {"optical"}
     assert [topic for topic, _ in notes] == ["/cam/image_raw"] * 2
     assert sorted(note[:24] for _, note in notes) == [
-        "images go on without dep",
-        "names of frames must not",
+        "depth is not used: it mu",
+        "frame ids must not begin",
     ]
 
 

@@ -124,7 +124,7 @@ def test_more_coefficients_than_plumb_bob_has_are_rational() -> None:
     camera, (note,) = read(coefficients=[*LENS, 0.1, 0.2, 0.3])
     assert camera is not None
     assert (camera.lens, len(camera.coefficients)) == ("rational_polynomial", 8)
-    assert "'plumb_bob' with 8 coefficients is taken for rational_polynomial" in note
+    assert "'plumb_bob' with 8 coefficients is interpreted as rational_polynomial" in note
 
 
 @pytest.mark.parametrize(

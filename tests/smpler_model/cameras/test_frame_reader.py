@@ -81,7 +81,7 @@ def test_depth_that_cannot_be_used_costs_no_image(depth: Message, words: str) ->
         assert frame.depth_m is None
         np.testing.assert_array_equal(frame.rgb, RGB)
     (sentence,) = ear.heard
-    assert sentence.startswith("images go on without depth: ")
+    assert sentence.startswith("depth is not used: ")
     assert words in sentence
 
 
@@ -101,9 +101,9 @@ def test_depth_that_fits_is_there_after_depth_that_did_not() -> None:
             "head_camera",
             "must not begin with a slash in ROS 2, got '/head_camera'",
         ),
-        ("", "", "camera", "an empty frame_id: results are in 'camera'"),
-        ("", "/robot/front", "robot_front", "an empty frame_id: results are in 'robot_front'"),
-        ("/", "front", "front", "an empty frame_id: results are in 'front'"),
+        ("", "", "camera", "an empty frame_id, and results use 'camera'"),
+        ("", "/robot/front", "robot_front", "an empty frame_id, and results use 'robot_front'"),
+        ("/", "front", "front", "an empty frame_id, and results use 'front'"),
     ],
 )
 def test_names_of_frames_fit_tf(given: str, name: str, expected: str, words: str) -> None:

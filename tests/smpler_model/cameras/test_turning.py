@@ -58,5 +58,5 @@ def test_points_are_turned_with_the_picture(orientation: int, lens: str) -> None
 def test_a_tilted_sensor_is_refused() -> None:
     coefficients = (*(0.1,) * 12, 0.02, 0.0)
     camera = Camera(72, 40, 61, 58, 33.5, 21.25, "rational_polynomial", coefficients)
-    with pytest.raises(ValueError, match="tilted cannot be turned"):
+    with pytest.raises(ValueError, match="with a tilted sensor cannot be rotated"):
         turn_camera(camera, 6)

@@ -21,7 +21,7 @@ Bytes = NDArray[np.uint8]
 
 @cache
 def seeded_state() -> dict[str, torch.Tensor]:
-    """Return random weights; batch statistics of noise keep activations alive and scores varied."""
+    """Return random weights; statistics of noise keep activations alive and scores varied."""
     import_torchvision()
     from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 

@@ -103,7 +103,7 @@ KINDS: dict[str, tuple[Callable[[int], Trio], list[str]]] = {
     "plumb_bob of 8": (lens("plumb_bob", [-0.2, 0.05, 0, 0, 0.01, 0, 0, 0]), []),
     "plumb_bob of 8, rational": (
         lens("plumb_bob", [-0.2, 0.05, 0, 0, 0.01, 0.1, 0, 0]),
-        ["is taken for rational_polynomial"],
+        ["is interpreted as rational_polynomial"],
     ),
     "fisheye": (lens("fisheye", [-0.01, 0.02, 0, 0]), []),
     "radtan": (lens("radtan", [-0.2, 0.05, 0, 0]), []),
