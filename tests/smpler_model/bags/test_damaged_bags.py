@@ -42,7 +42,7 @@ def test_a_cut_bag_gives_what_it_has_and_then_says_so(
         assert bag.damage is not None
         count = bag.topics[IMAGE].count
         frames, _, error = read(bag)
-    assert "breaks off after" in error
+    assert "truncated after" in error
     assert indices(frames) == list(range(count))
     assert 20 * share - 9 <= count <= 20
 
@@ -99,7 +99,7 @@ def test_paths_that_are_no_bags(tmp_path: Path) -> None:
     for path, words in [
         (tmp_path / "none", "must be a file or a folder"),
         (tmp_path, "must hold a bag's files"),
-        (Path(__file__), "must be a folder or end on"),
+        (Path(__file__), "must be a folder or end in"),
     ]:
         with pytest.raises(SourceError, match=words), open_bag(path):
             pass

@@ -53,7 +53,7 @@ def test_a_chunk_that_unpacks_to_gigabytes(tmp_path: Path, stated: int) -> None:
     with limited_memory(), open_bag(path) as bag:
         frames, _, error = read(bag)
     assert indices(frames) == list(range(10))
-    assert "in a chunk than it says" in error or "are said to be in one chunk" in error
+    assert "bytes than stated" in error or "a chunk claims" in error
 
 
 @pytest.mark.parametrize("compression", ["zstd", "lz4", "bz2"])
@@ -68,11 +68,11 @@ def test_unpacking_stops_at_what_is_stated(compression: str) -> None:
     with limited_memory(16 * 1024**2):
         assert unpack(compression, packed, 1000) == (
             bytes(1000),
-            "more bytes are in a chunk than it says",
+            "a chunk contains more bytes than stated",
         )
     assert unpack(compression, pack(b"whole"), 5) == (b"whole", "")
     assert unpack(compression, pack(b"two") + pack(b"frames"), 9) == (b"twoframes", "")
-    assert unpack(compression, pack(b"whole"), 6)[1] == "fewer bytes are in a chunk than it says"
+    assert unpack(compression, pack(b"whole"), 6)[1] == "a chunk contains fewer bytes than stated"
     assert unpack(compression, packed[:-8], len(zeros))[1]
     assert unpack(compression, b"nonsense", 8)[1]
     assert unpack(compression, b"", MAX_UNPACKED + 1)[0] == b""
@@ -202,8 +202,8 @@ def test_images_that_are_defined_otherwise_are_left_out_and_counted(
         frames, reports, error = read(bag, image=IMAGE)
     assert frames == []
     assert len(reports) == 10
-    assert "other fields" in reports[0] or "cannot be used" in reports[0]
-    assert f"images that can be read on {IMAGE}; the first:" in error
+    assert "other fields" in reports[0] or "is unusable" in reports[0]
+    assert f"readable images on {IMAGE}; the first:" in error
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_messages_of_one_topic_and_two_types(tmp_path: Path) -> None:
         frames, reports, error = read(bag)
     assert (indices(frames), error) == (list(range(10)), "")
     assert len(reports) == 1
-    assert "must be of one type" in reports[0]
+    assert "must have one type" in reports[0]
 
 
 def test_a_message_without_its_channel_is_said(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_message_without_its_channel_is_said(tmp_path: Path) -> None:
     with open_bag(path) as bag:
         frames, _, error = read(bag)
     assert len(frames) == 10
-    assert "channel is not there" in error
+    assert "channel is missing" in error
 
 
 @pytest.mark.parametrize("form", ["zstd", "wal"])

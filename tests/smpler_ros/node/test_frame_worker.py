@@ -148,13 +148,13 @@ def test_an_image_that_comes_late_or_twice_is_left_out_and_forgets_nobody(bench:
     assert bench.reports == [
         (
             "left",
-            "an image was dropped: images must come nearly in the order of their stamps, got one "
-            "that is up to 1000 ms late; it is left out",
+            "an image was dropped: images must come nearly in the order of their timestamps, got "
+            "one that is up to 1000 ms late; it is left out",
         )
     ]
     assert send(5, 66_000_000) == ids
     assert send(5, 66_000_000) == []
-    assert "images must differ in their stamps" in bench.reports[-1][1]
+    assert "images must have different timestamps" in bench.reports[-1][1]
     assert send(5, 99_000_000) == ids
     assert send(1, 0) != ids  # the clock was set back
 
