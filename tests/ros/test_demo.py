@@ -109,7 +109,7 @@ def test_what_was_recorded_of_a_broken_input_stays(ros_domain: int, tmp_path: Pa
     clip.write_bytes(content[: len(content) // 2])
     done = run_demo("--input", str(clip), "--output", str(out), "--detector", "full_image")
     assert done.returncode == 1
-    assert "before it broke off" in done.stderr
+    assert "before it was truncated" in done.stderr
     assert f"; what was recorded is in {out / 'recorded'}\n" in done.stderr
     assert "Traceback" not in done.stderr
     with open_bag(out / "recorded") as bag:

@@ -78,7 +78,7 @@ def test_a_video_that_breaks_off_gives_what_it_has_and_then_says_so(video: Path)
     whole = video.read_bytes()
     video.write_bytes(whole[: len(whole) // 2])
     frames: list[Frame] = []
-    with pytest.raises(SourceError, match="before it broke off"):
+    with pytest.raises(SourceError, match="before it was truncated"):
         read_until_error(video, frames)
     assert 3 < len(frames) < COUNT
 
@@ -104,7 +104,7 @@ def test_a_video_that_promises_more_than_it_holds_is_whole(tmp_path: Path) -> No
         frames = list(source.frames)
     assert (source.count, len(frames)) == (12, 10)
     (sentence,) = said
-    assert "promises 12 frames and holds 10" in sentence
+    assert "states 12 frames and has 10" in sentence
 
 
 def test_a_video_without_most_of_what_it_promises_broke_off(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_backbone_of_another_project(
     torch.save({f"backbone.{k}": v for k, v in nano.backbone.state_dict().items()}, path)
     with pytest.raises(CheckpointError, match="must have the sizes of one of smpler_w32"):
         load_model(path)
-    with pytest.raises(CheckpointError, match="not a whole SMPLer checkpoint, give one"):
+    with pytest.raises(CheckpointError, match="not a complete SMPLer checkpoint, give one"):
         load_model(path, config=SMPLER_NANO, body=body_arrays)
 
 
@@ -49,14 +49,14 @@ def test_w32_for_w48(official_file: OfficialFile) -> None:
     assert (
         "backbone.transition1.0.0.weight is (32, 256, 3, 3) instead of (48, 256, 3, 3)" in message
     )
-    assert message.endswith("it is a smpler_w32 file, ask for that model")
+    assert message.endswith("it is a smpler_w32 file, choose that model")
     assert "\n" not in message
 
 
 def test_backbone_stage_for_the_whole(stage_file: SmallModel) -> None:
     with pytest.raises(CheckpointError, match=r"\d+ missing") as caught:
         load_model(stage_file.path)
-    assert "it is of the backbone stage of training" in str(caught.value)
+    assert "it is from the backbone stage of training" in str(caught.value)
 
 
 def test_the_whole_for_a_backbone_stage(nano: Smpler, nano_file: Path) -> None:
@@ -67,7 +67,7 @@ def test_the_whole_for_a_backbone_stage(nano: Smpler, nano_file: Path) -> None:
 
 
 def test_decoupled_weights_for_full_attention(nano_file: Path) -> None:
-    with pytest.raises(CheckpointError, match="trained with decoupled attention, ask for"):
+    with pytest.raises(CheckpointError, match="trained with decoupled attention, choose"):
         load_model(nano_file, config=replace(SMPLER_NANO, attention="full"))
 
 

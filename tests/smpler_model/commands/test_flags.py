@@ -48,7 +48,7 @@ def test_flags_go_before_the_file(tmp_path: Path) -> None:
 def test_a_flag_is_checked_as_a_file_is() -> None:
     with pytest.raises(ValueError, match="max_people must lie between 1 and 256, got 0"):
         read("--max-people", "0")
-    with pytest.raises(ValueError, match="mesh_frame selects among the frames of mesh"):
+    with pytest.raises(ValueError, match="mesh_frame selects among the frames with mesh"):
         read("--mesh-frame", "3")
 
 

@@ -226,7 +226,7 @@ def test_an_earlier_run_is_not_written_over(
     assert main([*command, "person.png"]) == 0
     before = Path("out/results.jsonl").read_bytes()
     assert main([*command, "person.png"]) == 1
-    assert "holds results already" in capsys.readouterr().err
+    assert "already holds results" in capsys.readouterr().err
     assert Path("out/results.jsonl").read_bytes() == before
     assert main([*command, "person.png", "--overwrite"]) == 0
 
@@ -250,7 +250,7 @@ def test_pictures_of_an_earlier_run_are_not_read_and_replaced(
     kept = Path("out/overlay.png" if given == "out" else "out/overlay/1.png")
     cv2.imwrite(str(kept), picture(0))
     assert main([*command, given, "--overwrite"]) == 1
-    assert "must not be what the run replaces, got" in capsys.readouterr().err
+    assert "must not be a file that the run replaces, got" in capsys.readouterr().err
     assert kept.is_file()
 
 

@@ -83,7 +83,7 @@ def test_the_input_is_not_written_over(
         cv2.imwrite(str(image), np.zeros((48, 64, 3), np.uint8))
     before = {file: file.read_bytes() for file in here.rglob("*") if file.is_file()}
     assert main([*command, given, "--output", output]) == 1
-    assert "the input must not be what the run replaces" in capsys.readouterr().err
+    assert "the input must not be a file that the run replaces" in capsys.readouterr().err
     assert {file: file.read_bytes() for file in here.rglob("*") if file.is_file()} == before
 
 
