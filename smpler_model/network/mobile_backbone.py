@@ -18,6 +18,7 @@ _EXPANSION = 6
 _TENSORFLOWS_PADDING = (0, 1, 0, 1)  # of images of even size before a convolution of stride 2
 _HEAD_WIDTH = 96
 _NEAR = 1.8  # pixels of the finest map, beyond which the preference for near pixels sets in
+_ALMOST_NOTHING = 1e-12  # gives the square root a gradient at zero
 _SHARPNESS = 6.0  # the larger, the closer a mean over pixels is to the best pixel
 
 
@@ -174,7 +175,9 @@ class KeypointReader(nn.Module):
         away = torch.linalg.vector_norm(places - (side - 1) / 2, dim=0)  # (n,)
         middle = _weigh(-F.softplus(-centre.flatten(2)) - (away + _NEAR).log())  # (b, 1, n)
         rough = ((places + reach) * middle[:, :, None]).sum(-1)  # (b, 17, 2)
-        away = torch.linalg.vector_norm(places - rough[..., None], dim=2)  # (b, 17, n)
+        down, across = (places - rough[..., None]).unbind(2)
+        # Much faster than a norm over such a short axis.
+        away = (down.square() + across.square() + _ALMOST_NOTHING).sqrt()  # (b, 17, n)
         seen = -F.softplus(-heat.flatten(2))  # the log-likelihood
         near = _weigh(seen - (away + _NEAR).log())
         exact = ((places + offset) * near[:, :, None]).sum(-1)
