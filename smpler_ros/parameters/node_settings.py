@@ -46,7 +46,7 @@ class InputSettings(CameraSettings):
     )
     pairing_tolerance: float = setting(
         0.02,
-        "Largest difference between the timestamps of an image and of its depth image or detections.",
+        "Largest difference between the timestamps of an image and its depth image or detections.",
         unit="s",
         minimum=0.0,
         maximum=1.0,
@@ -85,8 +85,8 @@ class OutputSettings(Settings):
 
     tf_prefix: str = setting(
         "",
-        "Comes before the names of frames: rear gives rear/person_<id>/<joint>. If empty, the "
-        "node's namespace; / for nothing.",
+        "Prefix of frame names: rear gives rear/person_<id>/<joint>. If empty, the node's "
+        "namespace; / for no prefix.",
     )
     marker_lifetime: float = setting(
         0.5,

@@ -172,7 +172,7 @@ def test_a_parameter_file_that_is_not_there_is_refused() -> None:
 @needs_launch
 def test_a_driver_that_is_not_known_must_name_its_program() -> None:
     module = load(ROOT / "launch" / "camera.launch.py")
-    with pytest.raises(ValueError, match="got 'other'; name its program"):
+    with pytest.raises(ValueError, match="got 'other'; name its executable"):
         module.find_driver("other", "")
 
 

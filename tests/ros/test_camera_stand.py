@@ -78,7 +78,7 @@ def scene(reliable_peer: Peer) -> Iterator[Scene]:
 def test_where_nobody_does_it_says_where_the_camera_is(scene: Scene) -> None:
     scene.begin("")  # of an image without a frame
     scene.begin()
-    scene.said(f"nobody publishes where '{FRAME}' is: taken to be 1.5 m above the floor of 'map'")
+    scene.said(f"nobody publishes the pose of '{FRAME}': assuming 1.5 m above the floor of 'map'")
     [((parent, child), pose)] = scene.found(1).items()
     assert (parent, child) == ("map", FRAME)
     np.testing.assert_allclose(pose, level_camera(1.5, 20.0), atol=1e-9)
@@ -99,7 +99,7 @@ def test_it_leaves_alone_what_others_publish(scene: Scene) -> None:
     scene.place("eye_link", FRAME, LINK_FROM_OPTICAL)
     scene.move("map", "eye_link")
     scene.begin()
-    scene.said(f"transforms lead from 'map' to '{FRAME}' already")
+    scene.said(f"transforms already lead from 'map' to '{FRAME}'")
     assert list(scene.found(1)) == [("eye_link", FRAME)]
 
 

@@ -16,7 +16,7 @@ from tests.ros.peer import Peer
             {"detector": "topic"},
             40,
             "no detections on /detections matched an image for 5 s, images without are dropped: "
-            "the last one's stamp is 40.",
+            "the last one's timestamp is 40.",
             "images without detections",
             DiagnosticStatus.WARN,
         ),

@@ -200,13 +200,13 @@ def test_descriptors_say_what_the_settings_say(ros_domain: int) -> None:
         ("smpler_node", ["-p", "threads:="], "-p must be followed by name:=value"),
         ("smpler_node", ["-r", "image:="], "-r must be followed by name:=new_name"),
         ("smpler_node", ["--log-level", "loud"], "--log-level must be debug, info, warn"),
-        ("smpler_node", ["--bogus"], "must be arguments of ROS, got '--bogus'; give"),
+        ("smpler_node", ["--bogus"], "must be ROS arguments, got '--bogus'; give"),
         ("smpler_node", ["--params-file", "nofile.yaml"], "got 'nofile.yaml', where there is no"),
         (
             "synthetic_camera",
             ["--params-file", "broken.yaml"],
-            "'broken.yaml' must be a parameter file as config/camera.yaml is one, got one that "
-            "ROS cannot read (Cannot have a value before ros__parameters at line 1); correct it\n",
+            "'broken.yaml' must be a parameter file like config/camera.yaml, got one that "
+            "ROS cannot read (Cannot have a value before ros__parameters at line 1)\n",
         ),
     ],
 )

@@ -171,7 +171,7 @@ def test_images_without_a_stamp_get_that_of_their_arrival(
     with start_node() as node:
         peer.wait_for_node()
         peer.spin_until(have_three_come)
-        node.wait_for("images on /image have no stamp")
+        node.wait_for("images on /image have no timestamp")
     assert all(people.header.stamp.sec > 1_700_000_000 for people in peer.people)
 
 
@@ -187,7 +187,7 @@ def test_images_without_a_stamp_while_nobody_sets_the_simulated_clock(
     with start_node(use_sim_time=True) as node:
         peer.wait_for_node()
         peer.spin_until(have_three_come)
-        node.wait_for("the wall clock's time of their arrival takes its place")
+        node.wait_for("get the wall clock's time of their arrival")
         node.wait_for("publish /clock or leave use_sim_time false")
         node.wait_for("got an empty frame_id, and results use 'camera'")
     assert all(people.header.stamp.sec > 1_700_000_000 for people in peer.people)

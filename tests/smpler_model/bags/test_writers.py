@@ -206,7 +206,7 @@ def test_a_part_that_metadata_does_not_name_and_one_that_is_gone(tmp_path: Path)
         frames, _, error = read(bag)
     assert indices(frames) == [5, 6, 7, 8, 9]
     assert "bag_0.mcap must be a bag" in error
-    assert "(it is not there)" in error
+    assert "(it is missing)" in error
 
 
 def test_an_empty_last_part_costs_nothing_but_is_said(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_definitions_of_an_installed_package(
     monkeypatch.setattr(smpler_ros.messages.bag_types, "__file__", str(elsewhere))
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"/nowhere:{tmp_path / 'prefix'}")
     store = get_typestore(Stores.ROS2_JAZZY)
-    with pytest.raises(FileNotFoundError, match="definitions of smpler_msgs must lie in one of"):
+    with pytest.raises(FileNotFoundError, match="definitions of smpler_msgs must be in one of"):
         register_smpler_msgs(store)
     for definition in (ROOT / "smpler_msgs" / "msg").glob("*.msg"):
         (installed / definition.name).write_text(definition.read_text())

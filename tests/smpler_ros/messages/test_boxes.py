@@ -64,7 +64,7 @@ def test_labels_that_nobody_named_are_said_after_a_while() -> None:
     for _ in range(10):
         bench.boxes(box("1"), box("Car "))
     (sentence,) = bench.heard
-    assert "(0, person) for 5 s, labels that came are 1, car; set person_labels" in sentence
+    assert "(0, person) for 5 s, received labels are 1, car; set person_labels" in sentence
 
 
 def test_other_things_are_not_said_where_people_were_seen() -> None:
@@ -100,7 +100,7 @@ def test_boxes_of_a_larger_image_are_said() -> None:
     for x in np.linspace(100, 500, 5):
         bench.boxes(box(centre=(float(x), 80.0)))
     (sentence,) = bench.heard
-    assert "in pixels of the image, 320x240, got one that reaches to 410, 100" in sentence
+    assert "in pixels of the image, 320x240, got one that extends to 410, 100" in sentence
 
 
 def test_boxes_a_little_over_the_border_are_not_said() -> None:
