@@ -64,8 +64,8 @@ def test_defaults_of_what_needs_crops_are_no_mistake_with_photos() -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("'('", r"sequence must be a regular expression, got '\(', in which there is: missing"),
-        (r"'^\d+'", "sequence must hold a group, which names the sequence, got "),
+        ("'('", r"sequence must be a regular expression, got '\(', which is none: missing"),
+        (r"'^\d+'", "sequence must contain a group that names the sequence, got "),
     ],
 )
 def test_a_pattern_that_names_no_sequence_is_refused(pattern: str, message: str) -> None:

@@ -122,7 +122,9 @@ def test_a_storage_that_does_not_allow_it_is_said(
     server: Server, tmp_path: Path, status: int
 ) -> None:
     server.refusal = status
-    with pytest.raises(OSError, match=rf"{status}.*does not allow it now.*azcopy.*--server"):
+    with pytest.raises(
+        OSError, match=rf"{status}.*currently does not allow that.*azcopy.*--server"
+    ):
         download(NAME, tmp_path, server.address)
 
 

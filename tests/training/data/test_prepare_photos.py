@@ -114,5 +114,5 @@ def test_a_split_without_people_is_refused_in_a_sentence(tmp_path: Path) -> None
     labels = write_photos(tmp_path, 2)
     done = run(labels, tmp_path / "out", "--validation-share", "0")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: photos must be left for validation")
+    assert done.stderr.splitlines()[-1].startswith("error: photos must remain for validation")
     assert "Traceback" not in done.stderr

@@ -96,7 +96,7 @@ def test_maps_of_no_weight_are_not_asked_for(settings: TrainSettings) -> None:
     found.loss.backward()
     assert found.terms["dense"] == 0
     assert all(weights.grad is None for weights in objective.dense.parameters())
-    with pytest.raises(ValueError, match="dense_share must be 0 where dense_weight is, got 0"):
+    with pytest.raises(ValueError, match="dense_share must be 0 if dense_weight is, got 0"):
         replace(without_maps(settings), dense_share=0.1)
 
 

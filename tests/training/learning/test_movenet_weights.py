@@ -80,14 +80,14 @@ def test_another_network_is_refused(backbone: MobileBackbone, tmp_path: Path) ->
 
 
 def test_another_size_is_refused(graph: Path) -> None:
-    with pytest.raises(ValueError, match=r"must be of the backbone's size, got \(4, 3, 3, 3\)"):
+    with pytest.raises(ValueError, match=r"must have the backbone's size, got \(4, 3, 3, 3\)"):
         read_movenet(graph, MobileBackbone(MobileLayout()))
 
 
 def test_arrays_that_are_cut_short(graph: Path) -> None:
     arrays = graph.with_suffix(".bin")
     arrays.write_bytes(arrays.read_bytes()[:-2])
-    with pytest.raises(ValueError, match="they are cut short"):
+    with pytest.raises(ValueError, match="they are truncated"):
         read_arrays(graph)
 
 
@@ -95,7 +95,7 @@ def test_arrays_that_are_cut_short(graph: Path) -> None:
 def test_other_files(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "graph.json"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"must be a graph for TensorFlow.js, got another file"):
+    with pytest.raises(ValueError, match=r"must be a TensorFlow.js graph, got another file"):
         read_arrays(path)
 
 

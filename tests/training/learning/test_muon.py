@@ -61,5 +61,5 @@ def test_a_least_squares_problem_is_solved() -> None:
 
 
 def test_vectors_are_refused() -> None:
-    with pytest.raises(ValueError, match="two or more dimensions, got"):
+    with pytest.raises(ValueError, match="at least two dimensions, got"):
         Muon([nn.Parameter(torch.zeros(3))])
