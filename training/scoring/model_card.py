@@ -1,6 +1,7 @@
 """Evaluates a model on held-out people and writes its card.
 
-Run it as `python -m training.scoring.model_card`. Everything in the card is computed here or comes from the record in the model's file.
+Run it as `python -m training.scoring.model_card`. Everything in the card is computed here or comes
+from the record in the model's file.
 """
 
 import argparse
