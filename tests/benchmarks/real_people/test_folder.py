@@ -42,7 +42,7 @@ def test_a_folder_without_labels_is_refused(tmp_path: Path) -> None:
 def test_so_is_one_that_misses_a_file(tmp_path: Path) -> None:
     write_folder(tmp_path, Body(load_builtin_body()))
     (tmp_path / VIDEO).unlink()
-    with pytest.raises(FileNotFoundError, match=r"must name files that are there, got video\.avi"):
+    with pytest.raises(FileNotFoundError, match=r"must name existing files, got video\.avi"):
         read_folder(tmp_path)
 
 
