@@ -53,13 +53,13 @@ def test_w32_for_w48(official_file: OfficialFile) -> None:
     assert "\n" not in message
 
 
-def test_backbone_stage_for_the_whole(stage_file: SmallModel) -> None:
+def test_backbone_stage_for_a_whole_model(stage_file: SmallModel) -> None:
     with pytest.raises(CheckpointError, match=r"\d+ missing") as caught:
         load_model(stage_file.path)
     assert "it is from the backbone stage of training" in str(caught.value)
 
 
-def test_the_whole_for_a_backbone_stage(nano: Smpler, nano_file: Path) -> None:
+def test_a_whole_model_for_the_backbone_stage(nano: Smpler, nano_file: Path) -> None:
     with pytest.raises(CheckpointError, match=r"\d+ unknown .* not of the backbone stage"):
         load_backbone_model(nano_file)
     with pytest.raises(CheckpointError, match=r"\d+ unknown .* not of the backbone stage"):
@@ -128,7 +128,7 @@ def test_refusal_leaves_the_model_untouched(
 
 @pytest.mark.parametrize("name", list(MODELS))
 @pytest.mark.parametrize("attention", ["decoupled", "full"])
-def test_models_are_told_apart_by_their_keys(name: str, attention: AttentionKind) -> None:
+def test_models_are_identified_by_their_keys(name: str, attention: AttentionKind) -> None:
     config = MODELS[name]
     state = {
         "SMPL_predictor.fc1.weight": torch.empty(config.regressor_width, 157 + config.channels[-1])
@@ -138,6 +138,6 @@ def test_models_are_told_apart_by_their_keys(name: str, attention: AttentionKind
     assert identify_config(state) == replace(config, attention=attention)
 
 
-def test_unknown_sizes_are_no_model() -> None:
+def test_unknown_sizes_match_no_model() -> None:
     assert identify_config({"SMPL_predictor.fc1.weight": torch.empty(7, 7)}) is None
     assert identify_config({}) is None

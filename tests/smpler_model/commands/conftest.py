@@ -1,4 +1,4 @@
-"""The arguments that runs of the command share."""
+"""Fixtures shared by the tests of the command `run`."""
 
 from pathlib import Path
 

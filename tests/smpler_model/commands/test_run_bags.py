@@ -1,4 +1,4 @@
-"""The command on bags, whole and broken."""
+"""The command on bags, intact and damaged."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_a_bag_with_its_calibration(command: list[str], here: Path, form: str) -
     assert frames_of(Path("out/overlay.mp4")) == 5
 
 
-def test_a_node_s_file_says_that_images_are_rectified(command: list[str], here: Path) -> None:
+def test_a_node_s_file_sets_rectified(command: list[str], here: Path) -> None:
     sent = camera_messages(2)
     for each in sent:
         if each.topic == "/cam/camera_info":
@@ -34,7 +34,7 @@ def test_a_node_s_file_says_that_images_are_rectified(command: list[str], here: 
     assert lines_of(here / "out")[0]["camera"]["fx"] == 40
 
 
-def test_images_that_come_twice_are_told_in_two_lines(
+def test_repeated_images_are_reported_in_two_lines(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent = camera_messages(4)
@@ -50,7 +50,7 @@ def test_images_that_come_twice_are_told_in_two_lines(
     ]
 
 
-def test_a_cut_bag_keeps_what_it_gave(
+def test_results_of_a_truncated_bag_are_kept(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = storage_file(write_bag(here, camera_messages(10), "sqlite3"))
