@@ -1,4 +1,4 @@
-"""Bags, whole and cut."""
+"""Bags, intact and truncated."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Image messages: raw ones, compressed ones, and depth."""
+"""Image messages: raw, compressed, and depth."""
 
 from collections.abc import Mapping, Sequence
 from random import Random

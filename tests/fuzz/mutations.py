@@ -1,4 +1,4 @@
-"""Broken versions of bytes, text and numbers."""
+"""Corrupted versions of bytes, text and numbers."""
 
 import re
 import struct
@@ -10,7 +10,7 @@ EDGES = (
     *(10**6, 2**24, 2**30, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1, 2**40, 2**62, 2**63 - 1),
     *(2**63, 2**64 - 1),
 )
-"""Integers where something often breaks."""
+"""Integers at which errors are common."""
 
 _FIELDS = ("<B", "<H", ">H", "<I", ">I", "<Q", ">Q")
 _MOST_EDITS = 6

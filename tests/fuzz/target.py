@@ -1,4 +1,4 @@
-"""What is tried: a reader, sound inputs for it, and how these are broken."""
+"""What is tested: a reader, valid inputs for it, and how they are corrupted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Tries a target in a process of its own, which may crash, hang or ask for too much."""
+"""Tries a target in a process of its own, which may crash, hang or use too much memory."""
 
 import faulthandler
 import json
@@ -23,8 +23,8 @@ MOST_MEMORY_KIB = 1 << 20
 LONGEST_SENTENCE = 2000
 
 _ROOT = Path(__file__).parents[2]
-_PEAK_RESET = Path("/proc/self/clear_refs")  # 5 lowers the peak to the present (proc(5))
-_ALL_MEMORY = 4 << 30  # bytes; what asks for more is refused, for the other programs' sake
+_PEAK_RESET = Path("/proc/self/clear_refs")  # writing 5 resets the peak (proc(5))
+_ALL_MEMORY = 4 << 30  # bytes; larger allocations fail, to protect other programs
 _MOST_FAULTS = 10
 
 
@@ -77,7 +77,7 @@ def _try_all(name: str, count: int, seed: int, first: int, longest_s: float) -> 
     """Try inputs in this process: print the index of each before it is tried, and faults."""
     target = find_target(name)
     for sample in target.samples:
-        target.read(sample)  # imports and caches what it needs, and shows that it takes it
+        target.read(sample)  # imports and caches everything, and shows that the sample is valid
     warnings.simplefilter("error")
     _limit_memory()
     faults = 0

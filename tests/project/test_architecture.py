@@ -1,4 +1,4 @@
-"""Who may import whom."""
+"""Import rules between packages and rooms."""
 
 import ast
 import subprocess
@@ -10,18 +10,18 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosidl", "ros2", "tf2")
-# The rooms of smpler_ros that run nodes, and what starts them; everything else works without ROS.
+# The rooms of smpler_ros that run nodes, and their entry points; everything else needs no ROS.
 NODE_ROOMS = (
     *("camera.camera_stand", "camera.scene_topics", "camera.synthetic_camera", "demo", "inputs"),
     *("node", "outputs", "parameters.ros_parameters"),
     *("camera_stand", "smpler_node", "synthetic_camera"),
 )
-# What every room may name: arrays, images with the people in them, what gives images, and files.
+# Modules that every room may import: array types, frames and results, sources, and files.
 WORDS = {
     *("smpler_model.array_types", "smpler_model.frames", "smpler_model.source"),
     *("smpler_model.atomic_files", "smpler_model.file_hashes", "smpler_model.native_paths"),
 }
-# Which rooms a room of smpler_model may import, besides its own modules and those that these may.
+# The rooms that each room of smpler_model may import, besides those that these may import.
 ROOMS = {
     "settings": set(),
     "body": set(),
@@ -34,7 +34,7 @@ ROOMS = {
     "detectors": {"cameras", "inference"},
     "drawing": {"cameras", "people"},
 }
-# Which rooms a room of smpler_ros may import, besides its own modules.
+# The rooms that each room of smpler_ros may import.
 ROS_ROOMS = {
     "messages": set(),
     "parameters": {"camera", "messages"},  # prints the parameter files of both nodes
@@ -103,7 +103,7 @@ def imported_packages(package: str) -> dict[str, set[str]]:
         ("smpler_ros", {"training", "benchmarks", "tests"}),
     ],
 )
-def test_packages_know_only_those_below(package: str, forbidden: set[str]) -> None:
+def test_packages_import_only_lower_ones(package: str, forbidden: set[str]) -> None:
     for name, imported in imported_packages(package).items():
         assert not forbidden & {module.split(".")[0] for module in imported}, name
 
@@ -129,14 +129,14 @@ def test_rooms_of_the_node_import_downwards_only(room: str) -> None:
             assert rooms <= ROS_ROOMS[room], name
 
 
-def test_only_what_draws_people_imports_the_synthetic_world() -> None:
+def test_only_allowed_modules_import_synthetic() -> None:
     for name, imported in imported_packages("smpler_ros").items():
         if room_of(name) not in ("camera", "bags"):
             assert not [module for module in imported if module.startswith("synthetic")], name
 
 
 @pytest.mark.parametrize("package", ["smpler_model", "synthetic", "training"])
-def test_no_ros_below_the_nodes(package: str) -> None:
+def test_packages_below_the_nodes_import_no_ros(package: str) -> None:
     for name, imported in imported_packages(package).items():
         assert not [module for module in imported if is_ros(module)], name
 
@@ -155,7 +155,7 @@ def test_modules_import_downwards_only(package: str) -> None:
     ).prepare()
 
 
-def test_model_imports_where_there_is_no_ros() -> None:
+def test_model_imports_without_ros() -> None:
     modules = [name.removesuffix(".__init__") for name in modules_of("smpler_model")]
     modules = [name for name in modules if not name.endswith("__main__")]
     code = f"""

@@ -1,4 +1,4 @@
-"""Every command in the README and its pages is tested, or says why not; what they name exists."""
+"""Every command in the README and its pages is tested, or has a reason; named files exist."""
 
 import importlib.util
 import re
@@ -42,7 +42,7 @@ RENDER = "python -m training.data.render_crops config/train"
 TWO_PROCESSES = "torchrun --nproc-per-node 2 -m training.train config/train"
 STAGES = "tests/training/test_stages.py"
 
-# Who runs a command, and what of it that file holds. Inputs, and sizes of what is trained, differ.
+# The test of each command, and the part of the command in that test. Inputs and sizes may differ.
 TESTED = {
     "make demo": ("tests/ros/test_demo.py::run_demo", "smpler_ros.demo"),
     "make demo INPUT=video.mp4": (
@@ -95,7 +95,7 @@ TESTED = {
         "config/evaluate/synthetic.yaml",
     ),
     "python -m training.data.download all --root datasets": (
-        "tests/training/data/test_download.py::test_data_set_is_fetched_unpacked_and_verified",
+        "tests/training/data/test_download.py::test_data_set_is_downloaded_unpacked_and_verified",
         "training.data.download",
     ),
     "python -m training.scoring.model_card config/train/nano_larger.yaml "
@@ -122,7 +122,7 @@ DRAWN = (
     "_longer",
     "_deeper",
     "_larger",
-)  # the other parts' crops are drawn by then
+)  # the other parts' crops are rendered by then
 
 UNTESTABLE = {
     "sudo apt install g++ make python3-rosdep python3-venv": ADMINISTRATOR,
@@ -199,7 +199,7 @@ def test_every_command_has_a_row_and_every_row_a_command() -> None:
 
 
 @pytest.mark.parametrize("command", TESTED)
-def test_whoever_runs_a_command_is_there(command: str) -> None:
+def test_tests_of_commands_exist(command: str) -> None:
     where, held = TESTED[command]
     name, _, function = where.partition("::")
     text = (ROOT / name).read_text()
@@ -207,7 +207,7 @@ def test_whoever_runs_a_command_is_there(command: str) -> None:
     assert not function or re.search(rf"^def {function}\(", text, re.M), where
 
 
-def test_the_demonstration_is_what_make_runs() -> None:
+def test_make_runs_the_demonstration() -> None:
     """Tests call the module with their own folder instead of the target."""
     makefile = (ROOT / "Makefile").read_text()
     assert 'python -m smpler_ros.demo --input "$(INPUT)"' in makefile
@@ -223,7 +223,7 @@ def test_the_environment_is_put_on_the_path() -> None:
 
 
 @pytest.mark.parametrize("words", words_of(MODEL), ids=" ".join)
-def test_the_model_s_commands_are_understood(
+def test_commands_of_the_model_are_parsed(
     words: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -245,7 +245,7 @@ def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (tmp_path / words[0] / "metadata.yaml").is_file()
 
 
-def test_the_evaluator_s_flags_are_understood() -> None:
+def test_flags_of_the_evaluator_are_parsed() -> None:
     for words in words_of("evaluate_bag"):
         chosen = build_parser().parse_args(words)
         assert read_config(chosen).detector == "motion"
@@ -270,7 +270,7 @@ def test_training_commands_name_modules_and_configurations() -> None:
         assert words[0] in (*ARCHIVES, "all")
 
 
-def test_launch_files_take_the_arguments() -> None:
+def test_launch_files_declare_the_arguments() -> None:
     shared = {name for name, _ in arguments_of(ROOT / "launch" / "camera.launch.py")}
     for command in COMMANDS:
         found = re.search(r"ros2 launch smpler_ros (\S+)(.*)", command)
@@ -280,7 +280,7 @@ def test_launch_files_take_the_arguments() -> None:
             assert given <= shared | {name for name, _ in arguments_of(file)}, command
 
 
-def test_the_dockerfile_copies_what_is_there() -> None:
+def test_the_dockerfile_copies_existing_files() -> None:
     ignored = (ROOT / ".dockerignore").read_text().split()
     lines = re.findall(r"^COPY (.+)$", (ROOT / "Dockerfile").read_text(), re.M)
     sources = [word for line in lines for word in line.split()[:-1]]
@@ -305,7 +305,7 @@ def test_links_lead_to_files(page: Path) -> None:
     assert not missing
 
 
-def test_files_that_are_named_are_there() -> None:
+def test_named_files_exist() -> None:
     folders = ("config", "docs", "launch", "smpler_model", "smpler_msgs", "smpler_ros", "tests")
     names = set(re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]+\.\w+)`", README))
     assert names
@@ -313,7 +313,7 @@ def test_files_that_are_named_are_there() -> None:
         assert (ROOT / name).exists(), name
 
 
-def test_speed_is_that_of_the_measurements() -> None:
+def test_stated_speeds_equal_the_measurements() -> None:
     """The README's figures are rows of docs/performance.md, and the fastest ones."""
     page = (ROOT / "docs" / "performance.md").read_text()
     machine = re.search(r"network alone, (.*?):\n", README)
@@ -323,7 +323,7 @@ def test_speed_is_that_of_the_measurements() -> None:
         assert machine[1] in table
         cells = [line.strip("| ").split(" | ") for line in table.splitlines()]
         times = {row[1]: float(row[2]) for row in cells if row[0] == "1" and len(row) > 4}
-        # Lists: of two that are equally fast, the first one is named.
+        # Lists: of two equally fast ones, the first is named.
         halves = [way for way in times if way.endswith(" half")]
         floats = [way for way in times if way not in halves and way != "reference"]
         single, half = (min(ways, key=times.__getitem__) for ways in (floats, halves))

@@ -1,4 +1,4 @@
-"""The errors of the set-up, each by one that really fails, and the run with nothing to do."""
+"""The errors of the set-up, each provoked for real, and a run with nothing to do."""
 
 import os
 import shutil

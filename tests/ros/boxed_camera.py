@@ -1,4 +1,4 @@
-"""A camera for the node's tests: images, calibration and boxes out, people and the rest back."""
+"""A camera for tests of the node: publishes images, calibration and boxes, receives results."""
 
 from array import array
 from typing import Any

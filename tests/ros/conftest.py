@@ -22,7 +22,7 @@ from tests.ros.peer import NodeProcess, Peer
 
 StartNode = Callable[..., NodeProcess]
 
-DOMAINS = range(1, 102)  # their ports keep clear of those that Linux gives to other programs
+DOMAINS = range(1, 102)  # their ports are outside Linux's range of ephemeral ports
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""A node as a process, and the peer that talks to it over real ROS."""
+"""A node as a process, and a peer that communicates with it over real ROS."""
 
 import os
 import signal

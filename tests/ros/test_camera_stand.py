@@ -1,4 +1,4 @@
-"""The stand of a camera as a process, over real topics."""
+"""The camera stand as a process, over real topics."""
 
 from collections.abc import Callable, Iterator
 
@@ -75,8 +75,8 @@ def scene(reliable_peer: Peer) -> Iterator[Scene]:
         assert "Traceback" not in stand.output
 
 
-def test_where_nobody_does_it_says_where_the_camera_is(scene: Scene) -> None:
-    scene.begin("")  # of an image without a frame
+def test_a_missing_camera_pose_is_published(scene: Scene) -> None:
+    scene.begin("")  # from an image without a frame
     scene.begin()
     scene.said(f"nobody publishes the pose of '{FRAME}': assuming 1.5 m above the floor of 'map'")
     [((parent, child), pose)] = scene.found(1).items()
@@ -84,7 +84,7 @@ def test_where_nobody_does_it_says_where_the_camera_is(scene: Scene) -> None:
     np.testing.assert_allclose(pose, level_camera(1.5, 20.0), atol=1e-9)
 
 
-def test_it_ties_what_the_camera_is_mounted_on(scene: Scene) -> None:
+def test_the_topmost_frame_above_the_camera_is_connected(scene: Scene) -> None:
     scene.place("mast", "eye_link", MOUNTED)
     scene.place("eye_link", FRAME, LINK_FROM_OPTICAL)
     scene.move(FRAME, "person_0/pelvis")
@@ -95,7 +95,7 @@ def test_it_ties_what_the_camera_is_mounted_on(scene: Scene) -> None:
     np.testing.assert_allclose(chain, level_camera(1.5, 20.0), atol=1e-9)
 
 
-def test_it_leaves_alone_what_others_publish(scene: Scene) -> None:
+def test_poses_published_by_others_are_left_alone(scene: Scene) -> None:
     scene.place("eye_link", FRAME, LINK_FROM_OPTICAL)
     scene.move("map", "eye_link")
     scene.begin()
@@ -103,7 +103,7 @@ def test_it_leaves_alone_what_others_publish(scene: Scene) -> None:
     assert list(scene.found(1)) == [("eye_link", FRAME)]
 
 
-def test_it_does_not_guess_where_on_a_robot_the_camera_is(scene: Scene) -> None:
+def test_a_missing_transform_on_a_robot_is_reported(scene: Scene) -> None:
     scene.place("map", "base_link", MOUNTED)
     scene.begin()
     scene.said(f"there is a frame 'map', but no transform leads from it to '{FRAME}'; publish")
@@ -112,7 +112,7 @@ def test_it_does_not_guess_where_on_a_robot_the_camera_is(scene: Scene) -> None:
     scene.said("already")
 
 
-def test_who_publishes_it_later_is_reported(scene: Scene) -> None:
+def test_later_publishers_of_the_pose_are_reported(scene: Scene) -> None:
     scene.begin()
     scene.said("nobody publishes")
     scene.place("base_link", FRAME, LINK_FROM_OPTICAL)

@@ -112,7 +112,7 @@ def launched(
     assert "Traceback" not in launch.output
 
 
-def test_the_demonstration_sends_people(
+def test_the_demonstration_publishes_people(
     prefix: Path, checkpoint: Path, reliable_peer: Peer
 ) -> None:
     truths: list[SmplPersonArray] = []
@@ -143,7 +143,7 @@ def test_the_demonstration_sends_people(
     assert launch.output.count("process has finished cleanly") == 2
 
 
-def test_the_node_of_a_camera_sends_people(
+def test_the_node_of_a_camera_publishes_people(
     prefix: Path, checkpoint: Path, reliable_peer: Peer
 ) -> None:
     arguments = {
@@ -189,7 +189,7 @@ def test_the_node_of_a_camera_sends_people(
         ("demo", {"camera_params_file": "no.yaml"}, "camera_params_file must be a parameter file"),
     ],
 )
-def test_what_is_not_there_is_refused_before_anything_is_started(
+def test_missing_files_are_refused_before_anything_is_started(
     prefix: Path, ros_domain: int, name: str, arguments: Mapping[str, object], reason: str
 ) -> None:
     done = subprocess.run(
@@ -207,7 +207,7 @@ def test_what_is_not_there_is_refused_before_anything_is_started(
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_parameter_that_there_is_not_is_refused(prefix: Path, ros_domain: int) -> None:
+def test_an_unknown_parameter_is_refused(prefix: Path, ros_domain: int) -> None:
     file = prefix / "mine.yaml"
     file.write_text("/**: {ros__parameters: {detecter: motion}}\n")
     with launched(prefix, "camera", {"params_file": file}, status=None) as launch:
@@ -220,7 +220,7 @@ def test_a_parameter_that_there_is_not_is_refused(prefix: Path, ros_domain: int)
     importlib.util.find_spec("ros2bag") is None or shutil.which("ros2") is None,
     reason="needs `ros2 bag play`: a ROS installation",
 )
-def test_a_bag_is_played_on_its_own_time_and_all_ends_with_it(
+def test_a_bag_is_played_on_simulated_time_and_ends_the_launch(
     prefix: Path, checkpoint: Path, reliable_peer: Peer
 ) -> None:
     bag = prefix / "walk"

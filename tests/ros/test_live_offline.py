@@ -1,4 +1,4 @@
-"""The same bag through the node and through `evaluate_bag`: the same people."""
+"""The same bag through the node and through `evaluate_bag` gives the same people."""
 
 import time
 from pathlib import Path
@@ -59,7 +59,7 @@ def play(
         assert frame.camera is not None
         header = header_message(types, frame.stamp_ns, frame.frame_id)
         peer.camera_infos.publish(camera_info_message(types, header, frame.camera))
-        time.sleep(0.3)  # other topics overtake; the calibration is to be there first
+        time.sleep(0.3)  # other topics may overtake; the calibration must arrive first
         peer.images.publish(image_message(types, header, frame.rgb))
 
     def send_depth(frame: Frame) -> None:
@@ -75,7 +75,7 @@ def play(
             peer.wait_for_reliable_node("/depth")
         peer.spin_until(lambda: peer.camera_infos.get_subscription_count() > 0)
         peer.spin_until(lambda: peer.node.count_publishers("people") > 0)
-        time.sleep(1.0)  # both ends have found each other a little before they say so
+        time.sleep(1.0)  # discovery is complete slightly before both ends report it
         frames = [frame for _, frame in reader.read_frames(reader.cameras)]
         for count, frame in enumerate(frames):
             send(frame)

@@ -1,4 +1,4 @@
-"""What the node says of images that come without the boxes or the depth that belong to them."""
+"""The node's messages about images without their boxes or depth."""
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -37,7 +37,7 @@ from tests.ros.peer import Peer
         ),
     ],
 )
-def test_what_images_miss_is_explained_and_counted(
+def test_missing_partners_are_explained_and_counted(
     start_node: StartNode,
     parameters: dict[str, object],
     gap_s: int,

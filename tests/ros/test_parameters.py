@@ -1,4 +1,4 @@
-"""Parameters over real ROS: the same answers as those of a parameter file read without it."""
+"""Parameters over real ROS: the same results as for a parameter file read without it."""
 
 import os
 import re
@@ -89,7 +89,7 @@ def path(tmp_path: Path) -> Path:
         ("use_sim_time: true\nqos_overrides./clock.subscription.depth: 3", NodeSettings()),
     ],
 )
-def test_a_file_means_the_same_with_and_without_ros(
+def test_a_file_gives_equal_settings_with_and_without_ros(
     ros_domain: int,
     path: Path,
     lines: str,
@@ -117,7 +117,7 @@ def test_a_file_means_the_same_with_and_without_ros(
         ("detector: yolo", "detector must be one of torchvision, onnx"),
     ],
 )
-def test_a_file_is_refused_alike_with_and_without_ros(
+def test_a_file_is_refused_equally_with_and_without_ros(
     ros_domain: int, path: Path, lines: str, reason: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(reason)) as live:
@@ -127,7 +127,7 @@ def test_a_file_is_refused_alike_with_and_without_ros(
     assert str(offline.value).removeprefix(f"{path}: ") == str(live.value)
 
 
-def test_a_word_is_what_rcl_takes_it_for(ros_domain: int, path: Path) -> None:
+def test_scalars_are_resolved_like_rcl_does(ros_domain: int, path: Path) -> None:
     """Ours against rcl's own parser."""
     words = ["1e-2", "1.5e3", "-.5", "5.", ".inf", "010", "0x10", "-7", "yes", "off", "n", "1:30"]
     words += ["2026-11-28", "~", "null", "1_000", "'90'", "08", "+3", "Yes", "TRUE", ".5", "1e3"]
@@ -148,7 +148,7 @@ def test_a_word_is_what_rcl_takes_it_for(ros_domain: int, path: Path) -> None:
     ]
 
 
-def test_parameters_change_as_settings_do(ros_domain: int) -> None:
+def test_parameters_are_validated_like_settings(ros_domain: int) -> None:
     started = Started(ros_domain)
     try:
         started.is_configured = True
@@ -176,7 +176,7 @@ def test_parameters_change_as_settings_do(ros_domain: int) -> None:
         started.close()
 
 
-def test_descriptors_say_what_the_settings_say(ros_domain: int) -> None:
+def test_descriptors_equal_the_settings(ros_domain: int) -> None:
     started = Started(ros_domain)
     described = {name: started.node.describe_parameter(name) for name in NAMES}
     types = {name: started.node.get_parameter(name).type_ for name in NAMES}
@@ -210,7 +210,7 @@ def test_descriptors_say_what_the_settings_say(ros_domain: int) -> None:
         ),
     ],
 )
-def test_a_node_does_not_start_with_what_it_does_not_know(
+def test_unknown_arguments_of_a_node_are_refused(
     ros_domain: int, tmp_path: Path, program: str, arguments: list[str], sentence: str
 ) -> None:
     (tmp_path / "broken.yaml").write_text("fov: 3\n")
@@ -223,7 +223,7 @@ def test_a_node_does_not_start_with_what_it_does_not_know(
 
 
 @pytest.mark.parametrize("domain", ["abc", "-3", "233", "1.5"])
-def test_a_domain_must_be_one(monkeypatch: pytest.MonkeyPatch, domain: str) -> None:
+def test_an_invalid_domain_is_refused(monkeypatch: pytest.MonkeyPatch, domain: str) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", domain)
     status, output, _ = start_and_end("smpler_node", folder=ROOT)
     assert status == 1

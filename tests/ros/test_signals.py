@@ -1,4 +1,4 @@
-"""Signals end a node whenever they come."""
+"""Signals end a node whenever they arrive."""
 
 import subprocess
 import sys

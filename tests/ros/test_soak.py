@@ -1,4 +1,4 @@
-"""A minute at full rate: everything that the node can publish is listened to."""
+"""A minute at full rate, with subscribers to everything that the node can publish."""
 
 import time
 from pathlib import Path
@@ -24,7 +24,7 @@ def resident_mib(pid: int) -> float:
     raise ValueError(f"process {pid} must be running, its status has no VmRSS")
 
 
-def test_a_minute_at_full_rate_does_not_grow(start_node: StartNode) -> None:
+def test_memory_does_not_grow_in_a_minute_at_full_rate(start_node: StartNode) -> None:
     with reserve_domain() as domain:
         peer = Peer(domain, ReliabilityPolicy.RELIABLE)
         with start_node(detector="topic", publish_vertices=True) as node:

@@ -1,4 +1,4 @@
-"""A small bag with the truth in it, and a network with seeded weights."""
+"""A small bag with ground truth, and a network with seeded weights."""
 
 from collections.abc import Callable
 from dataclasses import replace

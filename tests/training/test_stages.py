@@ -1,4 +1,4 @@
-"""The way from data sets to figures, each step through its real command."""
+"""From data sets to error metrics, each step through its real command."""
 
 import contextlib
 import csv
@@ -87,7 +87,7 @@ def trained(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return runs
 
 
-def test_each_stage_begins_with_the_one_before(trained: Path) -> None:
+def test_each_stage_starts_from_the_previous_one(trained: Path) -> None:
     states = {
         name: torch.load(trained / name / "weights.pt", weights_only=True)
         for name in ("backbone", "smpler", "finetune")
@@ -140,7 +140,7 @@ def small_run(people: Path, output: Path, *more: str) -> list[str]:
     ]
 
 
-def test_a_run_killed_at_any_time_goes_on(people: Path, tmp_path: Path) -> None:
+def test_a_run_killed_at_any_time_resumes(people: Path, tmp_path: Path) -> None:
     straight = run("training.train", *small_run(people, tmp_path / "straight"))
     assert straight.returncode == 0, straight.stderr
     killed = tmp_path / "killed"

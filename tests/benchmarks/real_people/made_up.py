@@ -1,4 +1,4 @@
-"""A small folder of people with the answers, made up of drawn ones."""
+"""A small folder of rendered people with ground truth."""
 
 import json
 from collections.abc import Mapping

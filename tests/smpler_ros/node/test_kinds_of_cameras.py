@@ -1,4 +1,4 @@
-"""Each kind of camera: the live node, a bag and `run` see the same, and say the same."""
+"""For each kind of camera, the live node, a bag and `run` give the same frames and warnings."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

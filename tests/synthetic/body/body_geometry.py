@@ -1,4 +1,4 @@
-"""Measures of triangle meshes that the tests of the built-in body need."""
+"""Measurements of triangle meshes for the tests of the built-in body."""
 
 import numpy as np
 from scipy.spatial import cKDTree

@@ -1,4 +1,4 @@
-"""A few photos of noise with labels, and the same prepared for training."""
+"""A few photos of noise with labels, also prepared for training."""
 
 import json
 from pathlib import Path

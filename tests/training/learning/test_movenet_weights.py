@@ -56,7 +56,7 @@ def test_every_weight_of_the_backbone_is_read(backbone: MobileBackbone, graph: P
     assert {values.dtype for values in state.values()} == {torch.float32}
 
 
-def test_layers_compute_what_tensorflows_do(backbone: MobileBackbone, graph: Path) -> None:
+def test_layers_equal_tensorflow_s(backbone: MobileBackbone, graph: Path) -> None:
     arrays = read_arrays(graph)
     backbone.load_state_dict(read_movenet(graph, backbone))
     names = {layer: (weights, bias) for layer, weights, bias in name_layers(backbone)}
@@ -84,7 +84,7 @@ def test_another_size_is_refused(graph: Path) -> None:
         read_movenet(graph, MobileBackbone(MobileLayout()))
 
 
-def test_arrays_that_are_cut_short(graph: Path) -> None:
+def test_truncated_arrays(graph: Path) -> None:
     arrays = graph.with_suffix(".bin")
     arrays.write_bytes(arrays.read_bytes()[:-2])
     with pytest.raises(ValueError, match="they are truncated"):
@@ -99,7 +99,7 @@ def test_other_files(tmp_path: Path, content: bytes) -> None:
         read_arrays(path)
 
 
-def test_files_that_are_missing(graph: Path, tmp_path: Path) -> None:
+def test_missing_graph_files(graph: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="must be a graph's JSON file"):
         read_arrays(tmp_path / "nothing.json")
     graph.with_suffix(".bin").unlink()

@@ -11,7 +11,7 @@ def test_singular_values_are_brought_close_to_one(shape: tuple[int, int, int]) -
     u, _, vh = torch.linalg.svd(matrices, full_matrices=False)
     found = u.mT @ orthogonalise(matrices) @ vh.mT
     values = found.diagonal(dim1=1, dim2=2)
-    # The directions stay, so what is not on the diagonal is rounding.
+    # The directions are kept, so everything off the diagonal is rounding.
     assert torch.allclose(found, torch.diag_embed(values), atol=1e-4)
     assert values.min() > 0.3
     assert values.max() < 1.3
