@@ -17,11 +17,11 @@ from smpler_model.network.smpler import BackboneModel, Smpler
 from tests.calibrated import calibrate_norms
 from tests.parity.seeded_checkpoint import seeded_arrays, write_checkpoint
 
-# Seeded, as every test here; first calls of torch are slower than hypothesis' deadline.
+# Seeded, like all tests here; first calls of torch are slower than hypothesis' deadline.
 settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
 
-# Threads that wait for one another cost tenfold where other work shares the cores.
+# Threads that wait for each other are ten times slower when other programs share the cores.
 torch.set_num_threads(1)
 
 OfficialFile = Callable[[str], Path]
@@ -29,7 +29,7 @@ OfficialFile = Callable[[str], Path]
 
 @dataclass(frozen=True)
 class SmallModel:
-    """A model of small size and the file that it was saved to."""
+    """A small model and its file."""
 
     model: BackboneModel
     path: Path
@@ -37,7 +37,7 @@ class SmallModel:
 
 @pytest.fixture(scope="session")
 def official_file(tmp_path_factory: pytest.TempPathFactory) -> OfficialFile:
-    """Return a function that gives the seeded file of a variant, written at its first call."""
+    """Return a function that returns the seeded file of a variant, written on its first call."""
     folder = tmp_path_factory.mktemp("official")
 
     @cache
@@ -56,7 +56,7 @@ def body_arrays() -> BodyArrays:
 
 @pytest.fixture(scope="session")
 def nano(body_arrays: BodyArrays) -> Smpler:
-    """The small model with fresh weights in evaluation mode; not to be changed."""
+    """The small model with initial weights in evaluation mode; not to be modified."""
     torch.manual_seed(0)
     model = build_model(SMPLER_NANO, body_arrays)
     side = SMPLER_NANO.image_size
@@ -73,7 +73,7 @@ def nano_file(nano: Smpler, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stage_file(body_arrays: BodyArrays, tmp_path_factory: pytest.TempPathFactory) -> SmallModel:
-    """A file of the first training stage, at small size."""
+    """A file of the first training stage, for a small model."""
     torch.manual_seed(1)
     model = build_backbone_model(SMPLER_NANO, body_arrays).eval()
     path = tmp_path_factory.mktemp("stage") / "stage.pt"

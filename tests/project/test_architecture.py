@@ -54,18 +54,18 @@ def room_of(module: str) -> str:
 
 
 def rooms_below(room: str) -> set[str]:
-    """Return the rooms that a room of smpler_model may import, its own among them."""
+    """Return the rooms that a room of smpler_model may import, including itself."""
     return {room}.union(*map(rooms_below, ROOMS[room]))
 
 
 def runs_nodes(module: str) -> bool:
-    """Tell whether a module of smpler_ros may import ROS."""
+    """Return whether a module of smpler_ros may import ROS."""
     name = module.removeprefix("smpler_ros.")
     return any(name == room or name.startswith(f"{room}.") for room in NODE_ROOMS)
 
 
 def is_ros(module: str) -> bool:
-    """Tell whether a module belongs to ROS. `rosbags` is pure Python and does not."""
+    """Return whether a module belongs to ROS. `rosbags` is pure Python and does not."""
     top = module.split(".")[0]
     return top.endswith(("_msgs", "_interfaces")) or top.startswith(ROS_PREFIXES)
 
@@ -77,7 +77,7 @@ def modules_of(package: str) -> dict[str, Path]:
 
 
 def imports_of(file: Path) -> set[str]:
-    """Return every module that a file imports, inside functions too."""
+    """Return every module that a file imports, including those within functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):

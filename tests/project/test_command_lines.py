@@ -42,14 +42,14 @@ PROGRAMS: dict[str, tuple[Main, list[str], argparse.ArgumentParser]] = {
 
 
 def flags_of(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Give the flags that take a value."""
+    """Yield the flags that take a value."""
     for action in parser._actions:
         if action.option_strings and action.nargs != 0 and action.dest != "help":
             yield action.option_strings[0]
 
 
 def said(main: Main, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """Return the sentence with which a program ends; usage may stand before it."""
+    """Return the sentence with which a program exits; usage may precede it."""
     try:
         status = main(arguments)
     except SystemExit as error:
@@ -63,7 +63,7 @@ def said(main: Main, arguments: list[str], capsys: pytest.CaptureFixture[str]) -
 
 
 def fail_to_write(path: Path, *_: object) -> None:
-    """Take the place of minutes of drawing where the settings are fine."""
+    """Replace minutes of rendering if the settings are valid."""
     raise OSError(f"{path}: {MISSING}")
 
 

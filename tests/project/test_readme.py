@@ -156,9 +156,9 @@ UNTESTABLE = {
 
 
 def commands_of(text: str) -> list[str]:
-    """Return every command in blocks, and in lines where one begins with a known program.
+    """Return all commands in code blocks, and inline ones that begin with a known program.
 
-    Comments are left out, and lines that end with a backslash are put together.
+    Comments are left out, and lines that end with a backslash are joined.
     """
     commands = []
     for _, language, block in re.findall(r"^( *)```(\w*)\n(.*?)^\1```", text, re.M | re.S):
@@ -229,7 +229,7 @@ def test_commands_of_the_model_are_parsed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Flags that are not known would exit with 2; a file that is missing is one sentence."""
+    """Unknown flags would exit with 2; a missing file is one sentence."""
     monkeypatch.chdir(tmp_path)
     assert smpler_model(words) == 1
     message = capsys.readouterr().err

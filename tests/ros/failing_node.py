@@ -29,7 +29,7 @@ METHODS = {
 
 
 class Failures:
-    """Lets one step after the other fail. State: the frame that was looked at last."""
+    """Makes one step after the other fail. State: the current frame."""
 
     def __init__(self) -> None:
         self._turn, self._black = "", False

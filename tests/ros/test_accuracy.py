@@ -25,7 +25,7 @@ def words(values: dict[str, object]) -> list[str]:
 
 @pytest.fixture
 def pairs(reliable_peer: Peer) -> list[tuple[int, People, People]]:
-    """Stamps with the people that the node found and those that there were."""
+    """Timestamps with the people that the node found and the true ones."""
     truth: list[SmplPersonArray] = []
     reliable_peer.node.create_subscription(
         SmplPersonArray, "ground_truth/people", truth.append, 10

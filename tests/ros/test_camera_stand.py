@@ -23,7 +23,7 @@ MOUNTED[:3, 3] = 0.1, 0.0, 0.7
 
 
 class Scene:
-    """The stand beside a node that has found nobody yet, and others who publish transforms."""
+    """The stand with a node that has found nobody yet, and other publishers of transforms."""
 
     def __init__(self, peer: Peer, stand: NodeProcess) -> None:
         self.peer, self.stand = peer, stand
@@ -32,12 +32,12 @@ class Scene:
         self._sent: list[Callable[[], None]] = []
 
     def place(self, parent: str, child: str, pose: Floats) -> None:
-        """Publish a static transform, each from a publisher of its own."""
+        """Publish a static transform, each with a publisher of its own."""
         self._static.append(create_static_publisher(self.peer.node))
         publish_static(self.peer.node, self._static[-1], parent, child, pose)
 
     def move(self, parent: str, child: str) -> None:
-        """Publish a transform that changes, from now on."""
+        """Start publishing a transform that changes."""
         types = message_types_from_ros(serialize_message)
         publisher = self.peer.node.create_publisher(TFMessage, "/tf", 10)
         header = header_message(types, 1, parent)
@@ -46,13 +46,13 @@ class Scene:
         self._sent.append(lambda: publisher.publish(message))
 
     def begin(self, frame: str = FRAME) -> None:
-        """Let the node publish people of images with a frame, from now on."""
+        """Start publishing people of images with a frame."""
         message = SmplPersonArray()
         message.header.frame_id = frame
         self._sent.append(lambda: self._people.publish(message))
 
     def said(self, text: str) -> None:
-        """Wait until the stand has said something; then it has decided."""
+        """Wait until the stand has logged something; then it has decided."""
 
         def is_said() -> bool:
             for send in self._sent:
@@ -62,7 +62,7 @@ class Scene:
         self.peer.spin_until(is_said)
 
     def found(self, count: int) -> dict[tuple[str, str], np.ndarray]:
-        """Return that many static transforms."""
+        """Return this number of static transforms."""
         return transforms_of(self.peer, "/tf_static", count)
 
 

@@ -33,7 +33,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 
 @pytest.fixture
 def switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A path; when it exists, the clock of processes started from now on is an hour back."""
+    """A path; while it exists, the clock of processes started from now on is an hour back."""
     source, library, switch = (tmp_path / name for name in ("clock.c", "clock.so", "set_back"))
     source.write_text(SOURCE)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)

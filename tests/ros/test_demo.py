@@ -40,7 +40,7 @@ def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def write_clip(path: Path, *, step: int = 3) -> Path:
-    """Write three seconds of a disc on grey that moves by so many pixels a frame."""
+    """Write three seconds of a disc on grey that moves by a number of pixels per frame."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, SIZE)
     for index in range(30):
         image = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
@@ -51,7 +51,7 @@ def write_clip(path: Path, *, step: int = 3) -> Path:
 
 
 def table_of(printed: str) -> dict[str, list[str]]:
-    """Return the words of the closing table's lines after their titles."""
+    """Return the words of the final table's lines after their titles."""
     titles = ("people messages", "median latency", "people seen", "tracks", "MPJPE")
     return {
         title: line.removeprefix(title).split()
@@ -92,7 +92,7 @@ def test_a_video_goes_through_the_node_into_bag_and_report(
         for message in moving
         for each in message.transforms
     ]
-    assert len(set(said)) == len(said) > 0  # tf2 would call the others repeated
+    assert len(set(said)) == len(said) > 0  # otherwise tf2 would report repeated data
 
 
 def test_an_input_without_people_is_reported(ros_domain: int, tmp_path: Path) -> None:

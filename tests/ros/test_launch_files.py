@@ -61,7 +61,7 @@ def prefix(tmp_path: Path) -> Path:
 
 
 def command_of(prefix: Path, name: str, arguments: Mapping[str, object]) -> list[str]:
-    """Return what `ros2 launch` runs, without its own package."""
+    """Return the command that `ros2 launch` would run, without that package."""
     file = f"{prefix}/share/smpler_ros/launch/{name}.launch.py"
     return [sys.executable, "-c", LAUNCH, file, *(f"{k}:={v}" for k, v in arguments.items())]
 
@@ -76,14 +76,14 @@ def environment_of(prefix: Path) -> dict[str, str]:
 
 
 class Launch:
-    """A launch file that runs, and after its end what it said."""
+    """A running launch file, and after its end its output."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
         self.output = ""
 
     def wait(self) -> None:
-        """Wait until it ends by itself."""
+        """Wait until it exits by itself."""
         self.output, _ = self.process.communicate(timeout=120)
 
 
@@ -91,7 +91,7 @@ class Launch:
 def launched(
     prefix: Path, name: str, arguments: Mapping[str, object], status: int | None = 0
 ) -> Iterator[Launch]:
-    """Run a launch file, stop it by Ctrl-C unless it has ended, and expect that all went well."""
+    """Run a launch file, stop it with Ctrl-C unless it has ended, and expect success."""
     with subprocess.Popen(
         command_of(prefix, name, arguments),
         env=environment_of(prefix),

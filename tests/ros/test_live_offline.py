@@ -26,7 +26,7 @@ SCENE = SceneBagSettings(
     duration=0.8, rate=10, width=160, height=120, people=2, image="raw", depth=True
 )
 PARAMETERS = {
-    "model": "smpler_nano",  # a network without training puts joints beside the depth image
+    "model": "smpler_nano",  # an untrained network would put joints outside the depth image
     "detector": "full_image",
     "confirm_frames": 1,
     "threads": 1,
@@ -45,13 +45,13 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def play(
     bag: Path, peer: Peer, start_node: StartNode, *, late_depth: bool = False
 ) -> dict[int, People]:
-    """Send the bag's images to the node, each after the answer to the last.
+    """Publish the bag's images, each after the answer to the previous one.
 
     Args:
-        bag: to send.
-        peer: that sends.
+        bag: bag to play.
+        peer: peer that publishes.
         start_node: starts the node.
-        late_depth: whether to send depth, too, that of each image after the next image.
+        late_depth: whether to publish depth as well, that of each image after the next image.
     """
     types = message_types_from_ros(serialize_message)
 

@@ -91,7 +91,7 @@ def test_people_serialise_equally_with_both_classes(n: int, vertices: int) -> No
 
 
 def test_fields_pass_rclpy_s_checks() -> None:
-    """Newer distributions check field types only when asked to; older ones always."""
+    """Newer distributions check field types only on request; older ones always."""
     result = random_result(2, vertices=6890)
 
     def checked(**fields: object) -> Message:

@@ -206,7 +206,7 @@ def test_a_fault_drops_one_image_and_is_reported(
 def test_a_calibration_of_another_size_does_not_replace_the_matching_one(
     camera: Camera, running: tuple[Peer, NodeProcess]
 ) -> None:
-    """As from a driver that publishes several sizes on one topic."""
+    """Some drivers publish several sizes on one topic."""
     _, node = running
     before = len(node.output)
     stamps = [camera.send(info={"width": 1920, "height": 1080}) for _ in range(3)]

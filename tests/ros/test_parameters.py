@@ -52,12 +52,12 @@ class Started:
             raise
 
     def close(self) -> None:
-        """Take it down."""
+        """Destroy the node."""
         self.node.destroy_node()
         rclpy.shutdown(context=self.context)
 
     def set(self, name: str, value: object) -> str:
-        """Set a parameter; return why that was refused, or nothing."""
+        """Set a parameter; return the reason of a refusal, or nothing."""
         (result,) = self.node.set_parameters([Parameter(name, value=value)])
         assert result.successful == (not result.reason)
         return str(result.reason)
@@ -128,7 +128,7 @@ def test_a_file_is_refused_equally_with_and_without_ros(
 
 
 def test_scalars_are_resolved_like_rcl_does(ros_domain: int, path: Path) -> None:
-    """Ours against rcl's own parser."""
+    """This project's parser is compared with rcl's own."""
     words = ["1e-2", "1.5e3", "-.5", "5.", ".inf", "010", "0x10", "-7", "yes", "off", "n", "1:30"]
     words += ["2026-11-28", "~", "null", "1_000", "'90'", "08", "+3", "Yes", "TRUE", ".5", "1e3"]
     names = [f"w{index}" for index in range(len(words))]
@@ -163,7 +163,7 @@ def test_parameters_are_validated_like_settings(ros_domain: int) -> None:
         assert started.set("person_labels", ["a"]) == ""
         assert started.set("person_labels", []) == ""
         assert started.parameters.settings == NodeSettings(fov=91.5, person_labels=())
-        # What `ros2 param delete` and an empty list of another type send.
+        # Values sent by `ros2 param delete` and by an empty list of another type.
         unset = ParameterMessage(name="fov", value=ParameterValue())
         empty = ParameterMessage(
             name="cameras", value=ParameterValue(type=ParameterType.PARAMETER_BOOL_ARRAY)
@@ -231,7 +231,7 @@ def test_an_invalid_domain_is_refused(monkeypatch: pytest.MonkeyPatch, domain: s
 
 
 def start_and_end(program: str, *arguments: str, folder: Path) -> tuple[int, str, set[str]]:
-    """Run a node's process until it ends; return its status, output, and what it imported."""
+    """Run a node's process until it exits; return status, output, and imported modules."""
     done = subprocess.run(
         [sys.executable, "-c", ENDING, program, *arguments],
         capture_output=True,

@@ -33,4 +33,4 @@ def test_a_failing_callback_ends_the_process_with_a_status(ros_domain: int) -> N
     )
     assert done.returncode == 1
     assert "a callback failed: KeyError: 'what the callback needs'" in done.stderr
-    assert "in fail" in done.stderr  # an error of the program says where it was
+    assert "in fail" in done.stderr  # the traceback of a bug names its place

@@ -17,7 +17,7 @@ GROWTH_MIB = 24.0
 
 
 def resident_mib(pid: int) -> float:
-    """Return the memory that a process holds."""
+    """Return a process's resident memory, MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

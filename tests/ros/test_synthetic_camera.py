@@ -54,7 +54,7 @@ def local_film(**others: object) -> Film:
 
 
 class Viewer:
-    """Subscribes everything and keeps messages by stamp, in the order in which they came."""
+    """Subscribes to everything and keeps messages by timestamp, in the order of arrival."""
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -91,7 +91,7 @@ def viewer(reliable_peer: Peer) -> Iterator[Viewer]:
 
 
 def test_messages_of_an_image_agree_with_the_scene(viewer: Viewer, film: Film) -> None:
-    """The first image may be any of the loop; from it on all follow, and equal those made here."""
+    """The first image may be any of the loop; all later ones follow and equal those here."""
     stamps = viewer.wait_for(12)
     first = decode_image(viewer.got["image"][stamps[0]])
     phases = [i for i in range(film.length) if (film.shot(i).frame.rgb == first).all()]

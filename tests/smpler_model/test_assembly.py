@@ -29,7 +29,7 @@ BODY = str(BUILTIN_BODY_PATH)
 
 
 class GivenBoxesSettings(PipelineSettings):
-    """Somebody else says where people are."""
+    """Boxes are supplied externally."""
 
     boxes_are_given = True
 

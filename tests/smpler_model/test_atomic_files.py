@@ -148,7 +148,7 @@ def test_finished_file_is_put_in_place(tmp_path: Path) -> None:
 
 
 def test_file_and_folder_are_synchronised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a power failure spares cannot be tried; that it is asked for can."""
+    """A power failure cannot be tested; the calls that protect against it can."""
     synced: list[str] = []
     fsync = os.fsync
 

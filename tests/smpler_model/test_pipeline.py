@@ -33,12 +33,12 @@ def estimator(nano: Smpler) -> Estimator:
 
 @pytest.fixture
 def create(estimator: Estimator) -> Callable[[], Pipeline]:
-    """Return a function that makes a pipeline without memories."""
+    """Return a function that creates a pipeline without state."""
     return lambda: Pipeline(estimator, GivenBoxes, AT_ONCE)
 
 
 def frame(index: int, camera: Camera | None = CAMERA, seed: int = 0) -> Frame:
-    """A picture of nothing, 0.1 s after the one before."""
+    """A blank image, 0.1 s after the previous one."""
     rng = np.random.default_rng([seed, index])
     rgb = rng.integers(0, 255, (240, 320, 3), np.uint8)
     return Frame(rgb, index * 10**8, "optical", camera)
@@ -193,7 +193,7 @@ BROKEN = replace(CAMERA, fx=299.0)
 
 
 def is_broken(value: object) -> bool:
-    """Tell of what a step is given whether it is of the broken camera."""
+    """Return whether a step's arguments belong to the broken camera."""
     if isinstance(value, Frame):
         return value.camera == BROKEN
     if isinstance(value, People):
@@ -204,7 +204,7 @@ def is_broken(value: object) -> bool:
 
 
 def break_step(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
-    """Let a method fail for the broken camera, whatever it does."""
+    """Make a method fail for the broken camera."""
     method = getattr(owner, name)
 
     def step(self: object, *arguments: object) -> object:
@@ -257,7 +257,7 @@ def test_a_camera_that_fails_at_any_step_costs_the_others_nothing(
 
 
 class Poisoned(Estimator):
-    """Says of the first person of every batch what is not finite, or no rotation."""
+    """Returns non-finite values, or no rotation, for the first person of every batch."""
 
     value = np.nan
     field = "rotations"

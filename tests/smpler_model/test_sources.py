@@ -20,7 +20,7 @@ HEIGHT, WIDTH, COUNT, RATE_HZ = 48, 64, 20, 10
 
 
 def picture(index: int) -> np.ndarray:
-    """An orange picture that grows darker, (48, 64, 3) RGB."""
+    """An orange image that gets darker, (48, 64, 3) RGB."""
     return np.full((HEIGHT, WIDTH, 3), (250 - 5 * index, 120, 10), np.uint8)
 
 
@@ -84,7 +84,7 @@ def test_a_video_that_breaks_off_gives_what_it_has_and_then_says_so(video: Path)
 
 
 def promising(path: Path, promised: int, held: int) -> Path:
-    """Write an AVI whose head promises more frames than it holds."""
+    """Write an AVI whose header states more frames than it has."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE_HZ, (WIDTH, HEIGHT))
     for index in range(held):
         writer.write(np.ascontiguousarray(picture(index)[..., ::-1]))

@@ -46,7 +46,7 @@ def test_keypoints_are_the_body_s_joints(renderer: CropRenderer, crops: DrawnCro
 
 
 def test_parts_lie_under_their_joints(crops: DrawnCrops) -> None:
-    """The trunk's cells surround the trunk's joints wherever these are seen."""
+    """The trunk's cells surround the trunk's joints wherever these are visible."""
     cells = crops.parts.shape[-1]
     place = ((crops.keypoints[:, 3] + 1) / 2 * cells).long()  # spine1
     inside = ((place >= 1) & (place < cells - 1)).all(1)

@@ -83,7 +83,7 @@ def people(body: Body, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_official_size_starts(stage: str, people: Path, tmp_path: Path) -> None:
-    """Two steps of the real network on a CPU, with nothing but a data set at hand."""
+    """Two steps of the real network on a CPU, with only a data set."""
     settings = load_settings(
         CONFIG / "train" / f"{stage}_w32.yaml",
         [

@@ -25,7 +25,7 @@ SPACE = 1024**3
 
 @contextmanager
 def limited_memory(more: int = SPACE) -> Iterator[None]:
-    """Let this process have no more than so many bytes of memory more."""
+    """Limit the additional memory of this process, bytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limits = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more, limits[1]))
@@ -36,7 +36,7 @@ def limited_memory(more: int = SPACE) -> Iterator[None]:
 
 
 def bomb(size: int, stated: int) -> bytes:
-    """Return a chunk that unpacks to many zeros."""
+    """Return a chunk that expands to many zeros."""
     zeros = bytes(16 * 1024**2)
     packed = zstd.compress(zeros) * (size // len(zeros))  # several frames may follow one another
     head = struct.pack("<QQQI", 0, 2**62, stated, 0)

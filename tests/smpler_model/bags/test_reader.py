@@ -28,7 +28,7 @@ make = Messages()
 
 
 def read(bag: BagReader, **chosen: str) -> tuple[list[Frame], list[str], str]:
-    """Return frames, reports, and the error that ended it."""
+    """Return frames, reports, and the final error."""
     frames: list[Frame] = []
     reports: list[str] = []
     camera = bag.choose_camera(**chosen)

@@ -31,7 +31,7 @@ make = Messages()
 
 
 def check_whole(path: Path, count: int = 10) -> None:
-    """Check that all images of a bag come out, each with its stamp, and nothing is said."""
+    """Check that all images of a bag are read, each with its timestamp, without warnings."""
     with open_bag(path) as bag:
         assert bag.damage is None
         assert bag.topics[IMAGE].count == count

@@ -32,7 +32,7 @@ Content = dict[str, Any]
 
 
 class Hostile:
-    """Unpickling it creates a file; a loader that runs code would do as much."""
+    """Unpickling it creates a file, like code that a careless loader would run."""
 
     def __init__(self, witness: Path) -> None:
         self.witness = witness

@@ -19,7 +19,7 @@ Content = dict[str, Any]
 
 @pytest.fixture
 def altered(nano_file: Path, tmp_path: Path) -> Callable[[Callable[[Content], object]], Path]:
-    """Return a function that changes a good file's state and gives the new file."""
+    """Return a function that changes a valid file's state and returns the new file."""
 
     def alter(change: Callable[[Content], object]) -> Path:
         content = torch.load(nano_file, weights_only=True)

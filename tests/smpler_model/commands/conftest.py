@@ -13,6 +13,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def command(nano_file: Path, here: Path) -> list[str]:
-    """The arguments that all runs share, but for the input."""
+    """The arguments shared by all runs, without the input."""
     shared = ["--model", str(nano_file), "--detector", "full_image", "--device", "cpu"]
     return ["run", *shared, "--threads", "1", "--output", "out"]

@@ -15,7 +15,7 @@ CAMERA = Camera(320, 240, 250.0, 251.0, 160.0, 120.0, "plumb_bob", LENS)
 
 
 def results() -> list[FrameResult]:
-    """Two people, nobody, and one who is partly behind the camera."""
+    """Two people, nobody, and one person partly behind the camera."""
     rng = np.random.default_rng(0)
     rotations = Rotation.random(48, random_state=1).as_matrix().reshape(2, 24, 3, 3)
     two = make_people(rng.normal([0, 0, 3], 0.3, (2, 3)), CAMERA, ids=[4, 9])

@@ -292,7 +292,7 @@ def test_ctrl_c_keeps_the_results(command: list[str], here: Path) -> None:
 
 
 def fail_at(monkeypatch: pytest.MonkeyPatch, frames: set[int]) -> None:
-    """Let the network fail, and then say nothing finite, at the frames of these numbers."""
+    """Make the network fail, and then return non-finite values, at frames with these numbers."""
     estimate, calls = Estimator.estimate, iter(range(100))
 
     def fail(self: Estimator, crops: np.ndarray) -> Estimates:

@@ -20,7 +20,7 @@ def project(points: np.ndarray, camera: tuple[float, ...] = CAMERA) -> np.ndarra
 
 
 def map_of(raster: Raster, values: np.ndarray, nothing: float) -> np.ndarray:
-    """Return (h, w, ...) what a raster says of its pixels, in their places."""
+    """Return a raster's values of its pixels as an image (h, w, ...)."""
     width, height = raster.size
     filled = np.full((height * width, *values.shape[1:]), nothing, values.dtype)
     filled[raster.pixel] = values

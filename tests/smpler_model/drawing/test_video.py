@@ -84,7 +84,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_path_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
-    """OpenCV ends the process with a segmentation fault."""
+    """OpenCV would end the process with a segmentation fault."""
     with pytest.raises(ValueError, match=r"must be UTF-8, got b'.*out\\xff\.mp4'"):
         Video(tmp_path / os.fsdecode(b"out\xff.mp4"), 10, 64, 48)
     assert not list(tmp_path.iterdir())

@@ -43,7 +43,7 @@ def test_the_finest_map_contains_pixel_coordinates(backbone: MobileBackbone) -> 
 
 
 def draw_heads(places: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return the heads' maps of one person whose keypoints (17, 2), x then y, are whole pixels."""
+    """Return the heads' maps of one person with keypoints (17, 2), x before y, at whole pixels."""
     k = MOBILE_KEYPOINTS
     heat, centre = (torch.full((1, n, SIDE, SIDE), FAR) for n in (k, 1))
     reach, offset = torch.zeros(1, k, 2, SIDE, SIDE), torch.zeros(1, k, 2, SIDE, SIDE)

@@ -26,7 +26,7 @@ SIDE = SMPLER_NANO.image_size
 
 @dataclass(frozen=True)
 class Parity:
-    """One run of an official model in float64, and what it should have returned."""
+    """One run of an official model in float64, and its expected results."""
 
     variant: str
     model: Smpler

@@ -93,7 +93,7 @@ def test_steady_motion_has_no_acceleration_error() -> None:
 
 
 def test_acceleration_of_a_known_motion() -> None:
-    """One joint goes as t^2 mm away from its true place: its second difference is 2 mm."""
+    """One joint deviates by t^2 mm: its second difference is 2 mm."""
     target = torch.zeros(5, 14, 3, dtype=torch.float64)
     predicted = target.clone()
     predicted[:, 0, 2] = torch.arange(5.0).double() ** 2 / 1000

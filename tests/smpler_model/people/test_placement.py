@@ -45,14 +45,14 @@ LENSES = {
 
 
 def body(seed: int) -> np.ndarray:
-    """Joints of the size of a person around the origin, (1, 24, 3) metres."""
+    """Joints the size of a person around the origin, (1, 24, 3) metres."""
     return np.random.default_rng(seed).normal(0, (0.2, 0.4, 0.15), (1, 24, 3))
 
 
 def at(
     camera: Camera, angle_rad: float, around_rad: float, distance_m: float, share: float = 0.97
 ) -> np.ndarray:
-    """Return a place (3) that far off the axis, or within a share of what the lens reaches."""
+    """Return a position (3) at an angle off the axis, or within a fraction of the lens's reach."""
     angle_rad = min(angle_rad, share * camera.reach_rad)
     aside = np.array([np.cos(around_rad), np.sin(around_rad)]) * np.sin(angle_rad)
     return distance_m * np.array([*aside, np.cos(angle_rad)])
@@ -82,7 +82,7 @@ def test_exact_keypoints_give_exact_placement_in_the_whole_field(
 
 @pytest.mark.parametrize("degrees", [0, 30, 60, 75, 80, 85])
 def test_noise_has_equal_effect_in_the_whole_field_of_a_fisheye(degrees: float) -> None:
-    """The person is 3 m away and keypoints are off by 3 pixels; 180 degrees are 1280 pixels."""
+    """The person is 3 m away, keypoints have 3 pixels of noise; 180 degrees are 1280 pixels."""
     rng = np.random.default_rng(0)
     joints = Body(load_builtin_body()).joints(UPRIGHT, torch.zeros(1, 10)).double().numpy()
     translation = at(FISHEYE, np.radians(degrees), 0.3, 3.0) - joints[0, 0]
@@ -143,7 +143,7 @@ def test_only_people_who_cannot_be_placed_are_nan(left: str) -> None:
 
 
 def pitched(degrees: float) -> np.ndarray:
-    """A person of 1.7 m, (1, 24, 3), before a camera that looks down on them by an angle."""
+    """A person of 1.7 m, (1, 24, 3), seen by a camera that looks down by an angle."""
     angle = np.radians(degrees)
     upright = np.array([[1, 0, 0], [0, -1, 0], [0, 0, -1]])
     turn = np.array(

@@ -236,7 +236,7 @@ def test_invalid_rotations_are_passed_through_and_forgotten(rotation: Floats) ->
 
 @pytest.mark.parametrize("place", [[3.0, 0.1, 0.02], [-2.0, 0.5, -0.1], [0.0, 0.0, 0.11]])
 def test_people_at_right_angles_to_the_axis_are_smoothed(place: list[float]) -> None:
-    """A fisheye sees them; their depth may be next to nothing, or less."""
+    """As seen by a fisheye; their depth may be close to zero, or negative."""
     rng = np.random.default_rng(5)
     people = [
         bodies(Rotation.identity(), np.array(place) + rng.normal(0, 0.01, 3)) for _ in range(40)

@@ -118,6 +118,6 @@ def test_whole_numbers_and_home_are_understood(
     ],
 )
 def test_plain_scalars_are_resolved_as_in_ros(path: Path, words: str, value: object) -> None:
-    """tests/ros/test_parameters.py asks rcl itself."""
+    """tests/ros/test_parameters.py compares with rcl itself."""
     found = read(path, f"model: {words}\n")["model"]
     assert (type(found), found) == (type(value), value)

@@ -13,7 +13,7 @@ from smpler_model.settings.setting import Settings, setting, table_of
 
 @dataclass(frozen=True, kw_only=True)
 class Lens(Settings):
-    """A base."""
+    """A base class."""
 
     part: ClassVar[str] = "Lens"
 
@@ -23,7 +23,7 @@ class Lens(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class Camera(Lens):
-    """What adds to it, and gives one field another default and other choices."""
+    """A subclass that gives one field another default and other choices."""
 
     part: ClassVar[str] = "Camera"
 

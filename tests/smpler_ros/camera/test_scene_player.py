@@ -40,7 +40,7 @@ def scene() -> SyntheticScene:
 
 
 class Audience:
-    """A clock that waiting moves and that can be set, and what was shown by it."""
+    """A clock that advances by waiting and that can be set, and the shown images."""
 
     def __init__(self, until_ns: int = START_NS + 10 * NS_PER_S) -> None:
         self.now_ns = START_NS
@@ -119,7 +119,7 @@ class SlowFilm(Film):
 
 
 def test_images_rendered_too_late_are_dropped(scene: SyntheticScene) -> None:
-    """On a real clock: at the times of those that are shown, and all others are counted."""
+    """On a real clock: shown images are on time, and all others are counted."""
     seen: list[tuple[Shot, int]] = []
     stage = PlayerHost(
         time.time_ns,
@@ -217,7 +217,7 @@ def test_the_player_waits_for_a_simulated_clock(scene: SyntheticScene) -> None:
 
 
 def count_tracks(settings: SceneSettings, loops: int) -> list[int]:
-    """Track who is seen, with usual settings, and count tracks after each loop."""
+    """Track the visible people with usual settings, and count tracks after each loop."""
     film, ids, counts = make_film(settings), set[int](), list[int]()
     tracker = Tracker(IdSource(), pipeline_config(PipelineSettings()).tracker)
     boxes = [film.shot(index).truth.visible_boxes_xyxy for index in range(film.length)]
@@ -230,7 +230,7 @@ def count_tracks(settings: SceneSettings, loops: int) -> list[int]:
 
 
 def test_no_track_continues_into_the_next_loop() -> None:
-    """Who comes anew is somebody new; where the room is never empty, one is taken for another."""
+    """New people get new ids; if the room is never empty, some inherit others' ids."""
     settings = SceneSettings(width=96, height=72, rate=5.0, loop=4.0, people=2, background="plain")
     assert count_tracks(settings, 2) == [2, 4]
     assert count_tracks(replace(settings, empty=0.0), 2) == [2, 3]

@@ -30,7 +30,7 @@ LIVE = LiveFigures(9.87, 73.6)
 
 
 def write_people(path: Path, ages_ms: list[int], step_ms: int) -> Path:
-    """Write messages that arrive in steady steps and are so old."""
+    """Write messages that arrive at a steady rate with given ages."""
     camera = camera_from_field_of_view(640, 480, 60.0)
     result = make_result(make_people(np.array([[0.0, 0.0, 4.0]]), camera), camera)
     with BagWriter(path) as writer:

@@ -17,7 +17,7 @@ def collect(*partners: Partner) -> tuple[Pairing[str], list[tuple[str, Found[str
 def collect_all(
     *partners: Partner,
 ) -> tuple[Pairing[str], list[tuple[str, Found[str]]], list[str]]:
-    """Return a pairing, the images it hands on, and those it loses."""
+    """Return a pairing, the images it passes on, and those it drops."""
     out: list[tuple[str, Found[str]]] = []
     lost: list[str] = []
     pairing = Pairing[str](
@@ -308,7 +308,7 @@ PERIOD, TOLERANCE = 33, 20
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
-    """Stamps of images at a steady rate, of depth at a steady rate, and how late depth comes."""
+    """Timestamps of images and of depth, each at a steady rate, and the delay of depth."""
     images = [1000 + index * PERIOD for index in range(20)]
     step = draw(st.sampled_from([11, 16, 33, 66, 99]))
     offset = draw(st.integers(-step, step))
@@ -354,7 +354,7 @@ def test_live_pairs_equal_those_of_a_bag(stream: tuple[list[int], list[int], int
 
 
 def test_a_repeated_timestamp_gets_the_same_boxes() -> None:
-    """The worker refuses it then and says so; it does not wait for boxes of its own."""
+    """The worker then refuses the image with a warning; it does not wait for other boxes."""
     pairing, out, lost = collect_all(BOXES)
     pairing.add_image(100, "a")
     pairing.add_partner("detections", 100, "boxes")

@@ -13,7 +13,7 @@ SIZE = (320, 240)
 
 
 class Bench:
-    """A reader whose clock goes on by a second a message, and what it said."""
+    """A reader whose clock advances by a second per message, and its warnings."""
 
     def __init__(self, *labels: str) -> None:
         self.heard: list[str] = []

@@ -23,7 +23,7 @@ DISTRIBUTIONS = [
 
 
 class Fields(TypedDict):
-    """What varies the alignment of what follows."""
+    """Fields that vary the alignment of what follows."""
 
     ns: str
     text: str

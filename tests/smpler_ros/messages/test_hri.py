@@ -101,7 +101,7 @@ def test_invisible_points_have_no_confidence(pixel: tuple[float, float]) -> None
 
 
 def test_body_frames() -> None:
-    """Somebody who stands upright and faces the camera."""
+    """A person stands upright and faces the camera."""
     people = random_people(1)
     people.rotations[0, 0] = Rotation.from_euler("x", 180, degrees=True).as_matrix()
     people.joints_m[0, SMPL_JOINTS.index("left_hip")] = 0.1, 0.2, 3.0

@@ -26,7 +26,7 @@ AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1))
 
 
 class Bench:
-    """A worker, and what it reported."""
+    """A worker, and its reports."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.reports: list[tuple[str, str]] = []
@@ -170,7 +170,7 @@ class FullMemory(Estimator):
 
 
 class Slow(FullImageDetector):
-    """A detector that is at work until it may go on."""
+    """A detector that blocks until it is released."""
 
     def __init__(self) -> None:
         self.began, self.may_go_on = threading.Event(), threading.Event()
@@ -224,7 +224,7 @@ def test_a_full_gpu_drops_the_image(nano: Smpler) -> None:
 
 
 class NothingFinite(Estimator):
-    """An estimator that says nothing that is finite."""
+    """An estimator that returns only non-finite values."""
 
     def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
         estimates = super().estimate(crops)

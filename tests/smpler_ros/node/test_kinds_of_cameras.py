@@ -33,7 +33,7 @@ def moment(
     encoding: str = "rgb8",
     depth: np.ndarray | None = None,
 ) -> Trio:
-    """Return an image, its calibration and depth of a moment."""
+    """Return an image with calibration and depth."""
     stamp = START_NS + index * STEP_NS
     pixels = picture(index) if image is None else image
     info = make.info(stamp, size=(pixels.shape[1], pixels.shape[0]))

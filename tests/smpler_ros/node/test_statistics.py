@@ -2,7 +2,7 @@ from smpler_ros.node.statistics import Repetitions, Statistics
 
 
 class Clock:
-    """A clock that tests set."""
+    """A clock set by tests."""
 
     def __init__(self) -> None:
         self.now = 100.0

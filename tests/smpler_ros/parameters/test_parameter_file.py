@@ -34,7 +34,7 @@ def test_the_committed_file_equals_the_command_s_output(
 
 @pytest.mark.parametrize("program", FILES)
 def test_the_file_has_every_default_with_its_type(program: str) -> None:
-    """A YAML reader that is not ours finds names, values and types of the table."""
+    """An independent YAML reader finds the table's names, values and types."""
     values = yaml.safe_load(FILES[program].read_text())["/**"]["ros__parameters"]
     table = table_of(NODES[program])
     assert list(values) == [each.name for each in table]

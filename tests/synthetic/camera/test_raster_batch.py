@@ -26,7 +26,7 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 def place_figures(dtype: torch.dtype = torch.float64) -> Tensor:
-    """Three figures, turned; the second is cut by the camera's near plane."""
+    """Three rotated figures; the second is cut by the camera's near plane."""
     turns = Rotation.from_rotvec([[3.1, 0, 0], [2.0, 0.5, 1.0], [0.2, 2.0, 2.5]]).as_matrix()
     offsets = np.array([[0.0, 0.0, 2.6], [0.2, 0.1, 0.35], [-0.1, 0.2, 4.0]])
     return torch.tensor(FIGURE.numpy() @ turns + offsets[:, None]).to(dtype)

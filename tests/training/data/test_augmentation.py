@@ -40,7 +40,7 @@ def test_mirroring_moves_labels_to_the_other_side() -> None:
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("scale", [0.8, 1.6])
 def test_keypoints_follow_the_image(rotation: float, flip: bool, scale: float) -> None:
-    """A spot at a labelled joint is seen where the joint's label says that it is."""
+    """A spot at a labelled joint appears where the augmented label is."""
     place = np.array([170.0, 110.0])
     image = np.zeros((260, 300, 3), np.uint8)
     cv2.circle(image, (170, 110), 4, (255, 255, 255), -1)
@@ -66,7 +66,7 @@ def test_crops_may_exceed_the_image() -> None:
 
 @given(st.floats(-60, 60), st.booleans(), st.integers(0, 50))
 def test_pose_and_joints_are_augmented_alike(rotation: float, flip: bool, seed: int) -> None:
-    """Changing the pose moves the pelvis' children as changing the labelled joints does."""
+    """Augmenting the pose moves the pelvis's children like augmenting the labelled joints."""
     rng = np.random.default_rng(seed)
     pose, change = rng.normal(0, 0.6, 72), Change(flip=flip, rotation_deg=rotation)
     mirror = np.diag([-1.0 if flip else 1.0, 1.0, 1.0])

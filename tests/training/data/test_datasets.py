@@ -79,7 +79,7 @@ def test_workers_read_the_same_as_one_process(seeded_data: Path) -> None:
 
 @pytest.fixture
 def broken_data(seeded_data: Path, tmp_path: Path) -> Path:
-    """The single set, with a fault in each row but one."""
+    """The single set, with a fault in all rows but one."""
     folder = shutil.copytree(seeded_data, tmp_path / "data")
     rows = {
         column: [

@@ -18,7 +18,7 @@ NAME = "3dpw"
 
 
 class Server:
-    """Serves one file; may send no more than some bytes at a time."""
+    """Serves one file; can limit the number of bytes per request."""
 
     def __init__(self, content: bytes) -> None:
         self.content, self.limit, self.ranges = content, len(content), True

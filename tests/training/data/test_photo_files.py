@@ -35,7 +35,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> PhotoFiles:
 
 
 def spot_of(images: torch.Tensor) -> torch.Tensor:
-    """Return the centre (b, 2) of what is bright in images (b, 3, s, s), [-1, 1]."""
+    """Return the centre (b, 2) of the bright part of images (b, 3, s, s), [-1, 1]."""
     weights = images.mean(1)
     places = (2 * torch.arange(images.shape[-1]) + 1) / images.shape[-1] - 1
     total = weights.sum((1, 2))
@@ -44,7 +44,7 @@ def spot_of(images: torch.Tensor) -> torch.Tensor:
 
 
 def photo_with_spot(x: float, y: float) -> Photos:
-    """A photo, dark but for a spot where every joint is labelled, 1 m away from the hips."""
+    """A dark photo with a spot where every joint is labelled, 1 m away from the hips."""
     places = (2 * torch.arange(96) + 1) / 96 - 1
     distances = (places - x).square() + (places - y).square()[:, None]
     images = 255 * torch.exp(-distances / 0.01).expand(1, 3, 96, 96)

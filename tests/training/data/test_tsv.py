@@ -53,7 +53,7 @@ def test_the_last_row_may_lack_a_line_break(tmp_path: Path) -> None:
 
 
 def test_a_read_only_folder(table: Path, tmp_path: Path) -> None:
-    """The index cannot be kept where its name is taken by a folder; rows are read all the same."""
+    """The index cannot be saved because a folder has its name; rows are read nevertheless."""
     blocked = tmp_path / "blocked.tsv"
     shutil.copy(table, blocked)
     blocked.with_suffix(".lineidx").mkdir()

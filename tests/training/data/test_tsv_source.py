@@ -107,7 +107,7 @@ def test_validation_is_excluded_from_training(seeded_data: Path, tmp_path: Path)
 
 
 def test_sequences_stay_together(seeded_data: Path, tmp_path: Path) -> None:
-    """By default all keys up to their number are one sequence: nobody is left on one side."""
+    """By default keys up to their number are one sequence, here of everybody: nobody remains."""
     sets = (TsvSet(Path("eval.yaml")),)
     with pytest.raises(ValueError, match="both sides"):
         source_for(settings_for(seeded_data, tmp_path, sets=sets, validation_share=0.5))
@@ -115,7 +115,7 @@ def test_sequences_stay_together(seeded_data: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def damaged(seeded_data: Path, tmp_path: Path) -> Path:
-    """The seeded set with two images that cannot be read."""
+    """The seeded set with two unreadable images."""
     folder = shutil.copytree(seeded_data, tmp_path / "damaged")
     table = folder / "eval.img.tsv"
     lines = table.read_text().splitlines()
@@ -145,7 +145,7 @@ def test_too_many_bad_rows_stop(damaged: Path, tmp_path: Path) -> None:
 def test_a_killed_run_resumes_exactly(
     seeded_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is stopped in the middle of an epoch, and has dropout, as the large models have."""
+    """It is stopped within an epoch, and has dropout like the large models."""
     small = replace(SMPLER_NANO, image_size=64, dropout=0.1, regressor_dropout=0.5)
     monkeypatch.setitem(MODELS, SMPLER_NANO.name, small)
     straight = Run(settings_for(seeded_data, tmp_path / "straight"))
@@ -165,7 +165,7 @@ def test_a_killed_run_resumes_exactly(
 
 
 def test_loaders_pin_a_whole_batch(seeded_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `DataLoader` does where there is a GPU, which pins nothing of classes without a way."""
+    """With a GPU, `DataLoader` pins only classes with a method for it."""
     dataset = TsvDataset(seeded_data / "eval.yaml", 64)
     batch = collate([dataset[row] for row in range(3)])
     pinned: list[int] = []

@@ -20,7 +20,7 @@ def test_the_truth_has_zero_loss() -> None:
 
 
 def test_terms_equal_manual_results() -> None:
-    """One number is off in each field, so that each mean can be worked out."""
+    """One number differs in each field, so that each mean can be computed by hand."""
     target = Posed(*(torch.zeros_like(v) for v in vars(random_people(0, 1)).values()))
     rotations, vertices = target.rotations.clone(), target.vertices.clone()
     joints, keypoints = target.joints.clone(), target.keypoints.clone()
@@ -105,7 +105,7 @@ def test_weights_scale_their_terms() -> None:
 
 
 def test_global_counts_make_parts_add_up() -> None:
-    """With the mean counts of two halves, the mean of their losses is that of the whole."""
+    """With the mean counts of two halves, the mean of their losses equals the whole's."""
     predicted, target = random_people(0, 6), random_people(1, 6)
     labels = Labels(
         torch.tensor([1.0, 0, 0, 1, 1, 1]),

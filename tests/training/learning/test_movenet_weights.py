@@ -22,7 +22,7 @@ def backbone() -> MobileBackbone:
 
 @pytest.fixture
 def graph(backbone: MobileBackbone, tmp_path: Path) -> Path:
-    """A graph of seeded arrays that are laid out as TensorFlow does."""
+    """A graph of seeded arrays in TensorFlow's layout."""
     rng = np.random.default_rng(0)
     state = backbone.state_dict()
     arrays: dict[str, NDArray[Any]] = {"a/count": np.array(7, np.int32)}

@@ -18,7 +18,7 @@ def test_singular_values_are_brought_close_to_one(shape: tuple[int, int, int]) -
 
 
 def test_the_polynomial_is_that_of_the_source() -> None:
-    """The products in another order give what five rounds on the long matrices give."""
+    """The reordered products equal five rounds on the long matrices."""
     generator = torch.Generator().manual_seed(0)
     u, _, vh = torch.linalg.svd(torch.randn(2, 24, 216, generator=generator), full_matrices=False)
     values = torch.logspace(0, -4, 24)

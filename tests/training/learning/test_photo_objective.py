@@ -40,7 +40,7 @@ def true_stage() -> Stage:
 
 
 def labels_of(stage: Stage) -> Photos:
-    """Photos whose labels are what the body of a stage shows."""
+    """Photos labelled with the body of a stage."""
     body = Body(load_builtin_body())
     mesh = body.mesh(stage.rotations, stage.betas)
     every = torch.cat((mesh.joints, body.h36m_joints(mesh.vertices)), 1)

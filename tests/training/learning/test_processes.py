@@ -46,7 +46,7 @@ STAGES = {"backbone": build_backbone_model, "smpler": build_model}
 
 
 def learn(people: LabelledPeople, processes: Processes, stage: str = "smpler") -> Outcome:
-    """Take two steps in float64 from seeded weights, and tell of the first."""
+    """Take two steps in float64 from seeded weights, and return the first one's outcome."""
     torch.manual_seed(0)
     model = STAGES[stage](SMPLER_NANO, load_builtin_body())
     objective = PeopleObjective(model, SETTINGS).double()
@@ -64,7 +64,7 @@ def gradients_of(module: nn.Module) -> dict[str, Tensor]:
 
 
 def assert_gradients_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    """Compare to the greatest entry of all: some gradients are zero but for rounding."""
+    """Compare relative to the largest entry, as some gradients are zero except for rounding."""
     assert found.keys() == expected.keys()
     scale = max(float(gradient.abs().max()) for gradient in expected.values())
     assert scale > 1
@@ -127,7 +127,7 @@ def test_all_ranks_get_the_first_s_tensors(shared: list[dict[str, Any]]) -> None
 
 
 def test_parts_of_a_batch_without_statistics_add_up(people: LabelledPeople) -> None:
-    """Where nothing depends on the batch, accumulating equal parts is the same as one batch."""
+    """If nothing depends on the batch, accumulating equal parts equals one batch."""
     all_labelled = people.rows[(people.has_smpl == 1) & (people.has_joints == 1)].tolist()[:4]
     values = {
         name: value[all_labelled] if isinstance(value, Tensor) else ()

@@ -72,7 +72,7 @@ def people(people_path: Path) -> LabelledPeople:
 
 
 def test_labelled_and_regressed_joints_agree(model: Smpler, people: LabelledPeople) -> None:
-    """Synthetic labels come from the body that the truth is posed with."""
+    """Synthetic labels come from the body with which the truth is posed."""
     labels, mesh = (
         score(model, people, Conventions(joint_truth=truth)).errors for truth in ("labels", "mesh")
     )
