@@ -12,7 +12,8 @@ import torch
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
-from synthetic.crops import CropRenderer, CropStyle, DrawnCrops
+from synthetic.crop_style import CropStyle
+from synthetic.crops import CropRenderer, DrawnCrops
 
 GOLDEN = Path(__file__).with_name("held_out_draws.json")
 STYLES = {"held out": CropStyle(everyday=1.0), "any pose": CropStyle(everyday=0.0)}
