@@ -7,6 +7,12 @@ from typing import Literal
 from training.data.sequences import check_pattern
 from training.data.shares import share_out
 
+SHOWN = (
+    *("everyday", "recorded", "close", "cut_below"),
+    *("photographed", "cluttered", "bare", "harsh", "companions"),
+)
+"""Settings of crops to train on that are fields of `CropStyle`, too."""
+
 
 @dataclass(frozen=True)
 class CropData:
@@ -23,11 +29,21 @@ class CropData:
         held_out_seed: number of the first of these files; training must have fewer files than
             that.
         crops: number of crops per file.
-        everyday: fraction of training people with everyday motions, see `crops.CropStyle`; all
-            validation and held-out people have them.
+        everyday: fraction of training people with everyday motions, see `crop_style.CropStyle`;
+            all validation and held-out people have them.
         close: fraction of training cameras that are close, look down and are rolled, see
-            `crops.CropStyle`; validation and held-out crops have none.
+            `crop_style.CropStyle`; validation and held-out crops have none.
         cut_below: probability that a training crop ends above the feet; 0.08 for the others.
+        poses: folder with files of `fit_poses`, for people in recorded poses.
+        recorded: fraction of training people in recorded poses; none of the others.
+        backgrounds: folders of photos as backgrounds; of labelled photos, see `find_backgrounds`,
+            only the parts without people are used.
+        photographed: fraction of training batches with photos as backgrounds; none of the others.
+        cluttered: fraction of the remaining training batches with clutter as background; none of
+            the others.
+        bare: fraction of training people dressed for sport or summer; none of the others.
+        harsh: fraction of training crops with harsh light or a bad camera; none of the others.
+        companions: fraction of training batches with a second person; 0.15 for the others.
         colour: largest relative change of each colour channel in training.
         cutout: probability that a rectangle is blanked in training.
         shift: largest shift of a crop in each direction in training, in cells of 4 pixels.
@@ -48,15 +64,29 @@ class CropData:
     everyday: float = 0.75
     close: float = 0.0
     cut_below: float = 0.08
+    poses: Path | None = None
+    recorded: float = 0.0
+    backgrounds: tuple[Path, ...] = ()
+    photographed: float = 0.0
+    cluttered: float = 0.0
+    bare: float = 0.0
+    harsh: float = 0.0
+    companions: float = 0.15
 
     def __post_init__(self) -> None:
         if self.seed_step < 1:
             raise ValueError(f"seed_step must be positive, got {self.seed_step}; set it to 1")
         if self.shift < 0:
             raise ValueError(f"shift must not be negative, got {self.shift}; set it to 0")
-        for name in ("everyday", "close", "cut_below"):
+        for name in SHOWN:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+        for share, given in (("recorded", "poses"), ("photographed", "backgrounds")):
+            if getattr(self, share) and not getattr(self, given):
+                raise ValueError(
+                    f"{share} {getattr(self, share):g} needs {given}, got none; name a folder or "
+                    f"set {share} to 0"
+                )
         if self.shards * self.seed_step > self.held_out_seed:
             raise ValueError(
                 f"shards must stay below held_out_seed {self.held_out_seed}, got "
