@@ -80,7 +80,7 @@ def _draw_usual(b: int, generator: Generator, strength: float) -> Sensors:
 
 
 def _spoil(sensors: Sensors, share: float, generator: Generator) -> Sensors:
-    """Give that share of cameras one fault each: dark, glaring, unsharp, shaken, grey, coarse."""
+    """Give a fraction of cameras one fault each: dark, glaring, unsharp, shaken, grey, coarse."""
     b = len(sensors.brightness)
     kind = draw_choice((3, 2, 1.5, 1.5, 1, 2), b, generator)
     kind = torch.where(draw_chance(share, (b,), generator), kind, -1)

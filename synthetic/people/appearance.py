@@ -183,7 +183,7 @@ def _draw_dressed(n: int, generator: Generator) -> Outfit:
 
 
 def _undress(outfits: Outfit, share: float, generator: Generator) -> Outfit:
-    """Dress that share of people for sport or summer."""
+    """Dress a fraction of people for sport or summer."""
     n = len(outfits.hem)
     changed = draw_chance(share, (n,), generator)
     vest, top, shirtless, suit, wide = (

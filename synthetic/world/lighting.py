@@ -61,7 +61,7 @@ def draw_lights(up: Tensor, generator: Generator) -> Lights:
 
 
 def dim(lights: Lights, gain: Tensor) -> Lights:
-    """Return lights (b,) times as strong."""
+    """Return lights multiplied by gains (b,)."""
     times = gain[:, None]
     return replace(
         lights,

@@ -45,11 +45,11 @@ def make_renderer(
 
 
 def make_shown_renderer(settings: TrainSettings) -> CropRenderer:
-    """Return what draws crops to train on.
+    """Return a renderer for training crops.
 
     Raises:
         FileNotFoundError: a folder of poses or backgrounds has none.
-        ValueError: a file in it is of another form.
+        ValueError: a file in it has another format.
     """
     data = crop_data(settings)
     return make_renderer(

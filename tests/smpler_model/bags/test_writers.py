@@ -77,7 +77,7 @@ def test_truncated_mcap_with_empty_schemas(tmp_path: Path, style: Style) -> None
     with open_bag(path) as bag:
         frames, reports, error = read(bag)
     assert (indices(frames), reports) == (list(range(10)), [])
-    assert "breaks off" in error
+    assert "truncated after" in error
 
 
 @pytest.mark.parametrize("has_index", [True, False])

@@ -152,7 +152,7 @@ def test_truncated_archive_is_refused(tmp_path: Path, body_arrays: BodyArrays) -
     path = tmp_path / "cut.npz"
     save_smpl_npz(body_arrays, path)
     path.write_bytes(path.read_bytes()[:100_000])
-    with pytest.raises(ValueError, match="cut short"):
+    with pytest.raises(ValueError, match="is truncated"):
         load_smpl_file(path)
 
 

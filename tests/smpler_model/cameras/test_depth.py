@@ -64,7 +64,7 @@ def test_nothing_measured() -> None:
 
 
 def test_millimetres_in_floats_are_refused() -> None:
-    with pytest.raises(ImageError, match=r"must be in metres .* got a median of 2300; divide"):
+    with pytest.raises(ImageError, match=r"must be in metres .* got a median of 2300; convert"):
         decode("32FC1", np.full((40, 40), 2300, "<f4"))
 
 

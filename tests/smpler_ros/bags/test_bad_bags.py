@@ -76,8 +76,8 @@ def test_cut_off(
     cut.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
     summary = evaluate_bag(cut, tmp_path / "out", plain, plain_engine)
     assert 0 < summary["frames"] < 40
-    assert "breaks off" in summary["damage"]
-    assert "breaks off" in (tmp_path / "out" / "report.html").read_text()
+    assert "truncated" in summary["damage"]
+    assert "truncated" in (tmp_path / "out" / "report.html").read_text()
     assert len((tmp_path / "out" / "frames.csv").read_text().splitlines()) == 1 + summary["frames"]
 
 
