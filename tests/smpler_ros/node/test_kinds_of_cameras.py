@@ -113,7 +113,7 @@ KINDS: dict[str, tuple[Callable[[int], Trio], list[str]]] = {
     "two sizes on one topic": (two_sizes, []),
     "rows further apart": (wide_rows, ["114 bytes per row but step 96"]),
     "thermal": (thermal, []),
-    "depth of another size in between": (small_depth, ["without depth"]),
+    "depth of another size in between": (small_depth, ["depth is not used"]),
     "yuv422": (yuv, ["set yuv422 to yuyv"]),
     "frame with a slash": (framed("/optical"), ["must not begin with a slash"]),
     "no frame": (framed(""), ["empty frame_id"]),

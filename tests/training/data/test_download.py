@@ -85,7 +85,7 @@ def test_data_set_is_downloaded_unpacked_and_verified(server: Server, tmp_path: 
 
 def test_an_interrupted_download_is_resumed(server: Server, tmp_path: Path) -> None:
     server.limit = 100_000
-    with pytest.raises(OSError, match="go on"):
+    with pytest.raises(OSError, match="to resume"):
         download(NAME, tmp_path, server.address)
     server.limit = len(server.content)
     folder = download(NAME, tmp_path, server.address, keep=True)
@@ -129,7 +129,7 @@ def test_a_refusing_storage_is_reported(server: Server, tmp_path: Path, status: 
 def test_a_truncated_archive_is_refused(server: Server, tmp_path: Path) -> None:
     archive = tmp_path / f"{NAME}.tar"
     archive.write_bytes(server.content[:3000])
-    with pytest.raises(ValueError, match="whole"):
+    with pytest.raises(ValueError, match="complete"):
         unpack(archive, tmp_path)
 
 
