@@ -30,7 +30,7 @@ ROOMS = {
     "inference": {"checkpoints"},
     "cameras": set(),
     "people": {"cameras", "detectors", "body"},
-    "bags": {"cameras", "settings"},
+    "bags": {"body", "cameras", "settings"},
     "detectors": {"cameras", "inference"},
     "drawing": {"cameras", "people"},
 }
