@@ -54,8 +54,8 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
         reader: reader of the bag.
         cameras: image topics.
         wanted: topics, separated by commas; if empty, those of the type with `truth` in their
-            names: others may be a node's outputs. Each is assigned to the camera whose topic's name
-            is most similar.
+            names: others may be a node's outputs. Each is assigned to the camera whose topic
+            has the most similar name.
 
     Raises:
         SourceError: a missing topic, or cameras that share one.
