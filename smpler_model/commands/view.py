@@ -49,9 +49,9 @@ def run(chosen: argparse.Namespace) -> int:
     settings = read_settings(chosen, ViewSettings)
     # Imported here so that `--help` need not wait for PyTorch.
     from smpler_model.assembly import load_named_model
+    from smpler_model.commands.recordings import holds_people, open_recording
     from smpler_model.viewing.page import open_page
     from smpler_model.viewing.player import Player
-    from smpler_model.viewing.recordings import holds_people, open_recording
     from smpler_model.viewing.scene import Scene
     from smpler_model.viewing.surfaces import BodySurface
 

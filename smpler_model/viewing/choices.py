@@ -54,7 +54,8 @@ def _add_box(
 ) -> None:
     box = server.gui.add_checkbox(name, getattr(choices, name), hint=_HINTS[name])
 
-    @box.on_update
-    def _(_: object) -> None:
+    def choose(_: object) -> None:
         setattr(choices, name, box.value)
         changed()
+
+    box.on_update(choose)

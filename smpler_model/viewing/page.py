@@ -66,7 +66,7 @@ def open_page(title: str, host: str, port: int | None) -> Iterator[Page]:
             host, USUAL_PORT if port is None else port, verbose=False
         )
     try:
-        server.gui.configure_theme(control_layout="collapsible", show_share_button=False)
+        server.gui.configure_theme(show_share_button=False)
         server.gui.set_panel_label(title)
         yield Page(server, host)
     finally:

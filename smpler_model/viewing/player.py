@@ -46,32 +46,17 @@ class Player:
         gui = page.server.gui
         self._play = gui.add_checkbox("play", initial_value=frame is None)
         self._speed = gui.add_dropdown("speed", tuple(_SPEEDS), initial_value="1")
-        self._timeline = gui.add_slider(
-            "frame", min=0, max=max(last, 1), step=1, initial_value=start
-        )
+        highest = max(last, 1)
+        self._timeline = gui.add_slider("frame", min=0, max=highest, step=1, initial_value=start)
         self._time = gui.add_markdown("")
-        steps = gui.add_button_group("step", ("back", "on"))
-        look = gui.add_button_group("look", ("through the camera", "from behind"))
+        self._steps = gui.add_button_group("step", ("back", "on"))
+        self._look = gui.add_button_group("look", ("through the camera", "from behind"))
         add_choices(page.server, scene.choices, scene.refresh)
-
-        @self._timeline.on_update
-        def _(event: "viser.GuiEvent[viser.GuiSliderHandle[int]]") -> None:
-            if event.client is not None:
-                self.seek(int(self._timeline.value))
-
-        @steps.on_click
-        def _(_: object) -> None:
-            _set(self._play, False)
-            self.seek(self._index + (1 if steps.value == "on" else -1))
-
-        @look.on_click
-        def _(event: "viser.GuiEvent[viser.GuiButtonGroupHandle]") -> None:
-            if event.client is not None:
-                through = look.value == "through the camera"
-                (scene.look_through if through else scene.step_back)(event.client)
-
-        for widget in (self._play, self._speed):
-            widget.on_update(lambda _: self._wake())
+        self._play.on_update(lambda _: self._wake())
+        self._speed.on_update(lambda _: self._wake())
+        self._timeline.on_update(self._slide)
+        self._steps.on_click(lambda _: self._step())
+        self._look.on_click(self._turn_eye)
 
     @property
     def index(self) -> int:
@@ -112,6 +97,22 @@ class Player:
                 self._changed.wait(max(due_s - time.monotonic(), 0.0))
                 if self._index == index and self._play.value:
                     self._index = following
+
+    def _slide(self, event: "viser.GuiEvent[viser.GuiSliderHandle[int]]") -> None:
+        if event.client is not None:  # not by the player itself
+            self.seek(int(self._timeline.value))
+
+    def _step(self) -> None:
+        _set(self._play, False)
+        self.seek(self._index + (1 if self._steps.value == "on" else -1))
+
+    def _turn_eye(self, event: "viser.GuiEvent[viser.GuiButtonGroupHandle]") -> None:
+        if event.client is None:
+            return
+        if self._look.value == "through the camera":
+            self._scene.look_through(event.client)
+        else:
+            self._scene.step_back(event.client)
 
     def _following(self, index: int) -> int:
         """Return the next frame that is shown: the first again after the last."""

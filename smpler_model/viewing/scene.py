@@ -47,6 +47,8 @@ class Scene:
         self.choices = Choices()
         self._server, self._surface = server, surface
         self._lock = threading.Lock()
+        # Shadows take a laptop without a GPU most of a page's time.
+        server.scene.configure_default_lights(cast_shadow=False)
         self._camera = CameraView(server.scene)
         self._floor = server.scene.add_grid(
             "/floor",
@@ -57,7 +59,7 @@ class Scene:
             section_color=_FLOOR_COLOUR,
             fade_distance=30.0,
             fade_strength=2.0,
-            shadow_opacity=0.25,
+            shadow_opacity=0.0,
         )
         self._people: dict[int, PersonView] = {}
         self._truth: dict[int, PersonView] = {}
