@@ -48,7 +48,7 @@ def run(chosen: argparse.Namespace) -> int:
     """
     settings = read_settings(chosen, ViewSettings)
     # Imported here so that `--help` need not wait for PyTorch.
-    from smpler_model.assembly import load_named_model
+    from smpler_model.assembly import load_named_body
     from smpler_model.commands.recordings import holds_people, open_recording
     from smpler_model.viewing.page import open_page
     from smpler_model.viewing.player import Player
@@ -71,7 +71,7 @@ def run(chosen: argparse.Namespace) -> int:
             path, images = folder, images or chosen.input
         with tqdm(unit="image", desc="reading", dynamic_ncols=True) as bar:
             recording = open_recording(path, images, settings.image_topic, bar.update)
-        surface = BodySurface(load_named_model(settings).body.arrays())
+        surface = BodySurface(load_named_body(settings))
         if (error_m := surface.joint_error_m(recording.people)) > _OTHER_BODY_M:
             sys.stderr.write(
                 f"warning: the people's joints are up to {100 * error_m:.0f} cm from those of the "
