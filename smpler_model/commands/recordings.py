@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from smpler_model.bags.reader import is_bag, open_bag
-from smpler_model.source import SourceError
 from smpler_model.sources import open_source
 from smpler_model.viewing.bag_recording import has_people, read_bag
 from smpler_model.viewing.recording import Recording
@@ -52,8 +51,6 @@ def open_recording(
     results = find_results(path)
     if results is not None:
         return _open_results(results, images or _overlay_beside(results), image_topic, advance)
-    if not path.exists():
-        raise SourceError(f"the recording must be a file or a folder, got {path}; check the path")
     people = path / _BAG if _is_evaluation(path) else path
     with ExitStack() as stack:
         people_bag = stack.enter_context(open_bag(people))

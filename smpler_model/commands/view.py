@@ -55,13 +55,8 @@ def run(chosen: argparse.Namespace) -> int:
     from smpler_model.viewing.scene import Scene
     from smpler_model.viewing.surfaces import BodySurface
 
-    path, images = Path(chosen.input), settings.images
+    path, images = _check_input(chosen.input), settings.images
     with open_page("smpler_ros", settings.host, settings.port) as page:
-        if camera_number(chosen.input) is not None:
-            raise SourceError(
-                f"view shows recordings, got the camera {chosen.input}; record it by `smpler run "
-                f"{chosen.input}`, or see it live by `make demo INPUT={chosen.input} VIEW=1`"
-            )
         if not holds_people(path):
             folder = Path(f"{base_name(path)}_smpler")
             if chosen.overwrite or not any(folder.glob("results.*")):
@@ -89,3 +84,19 @@ def run(chosen: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             return 0
     return 0
+
+
+def _check_input(given: str) -> Path:
+    """Return the path of a recording.
+
+    Raises:
+        SourceError: there is none.
+    """
+    if camera_number(given) is not None:
+        raise SourceError(
+            f"view shows recordings, got the camera {given}; record it by `smpler run {given}`, "
+            f"or see it live by `make demo INPUT={given} VIEW=1`"
+        )
+    if not Path(given).exists():
+        raise SourceError(f"the recording must be a file or a folder, got {given}; check the path")
+    return Path(given)

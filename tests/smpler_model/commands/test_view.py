@@ -69,16 +69,48 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_text(json.dumps({"other": 1}) + "\n")
     with pytest.raises(SourceError, match="must be the results of `smpler run`"):
         open_recording(tmp_path)
-    with pytest.raises(SourceError, match="must be a file or a folder"):
-        open_recording(tmp_path / "nowhere")
     cv2.imwrite(str(tmp_path / "image.png"), np.zeros((8, 8, 3), np.uint8))
     assert not holds_people(tmp_path / "image.png")
 
 
-def test_a_camera_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
-    assert main(["view", "0", "--port", "0"]) == 1
+def test_cameras_and_what_is_not_there_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["view", "0"]) == 1
     assert "view shows recordings, got the camera 0" in capsys.readouterr().err
+    assert main(["view", "nowhere"]) == 1
+    assert "must be a file or a folder, got nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_video_is_run_first(
+    nano_file: Path,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The page ends as by Ctrl-C as soon as it is there."""
+    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+    from smpler_model.viewing.player import Player
+
+    def interrupt(_: Player) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Player, "run", interrupt)
+    write_video(here / "video.mp4")
+    flags = [
+        "--model",
+        str(nano_file),
+        "--detector",
+        "full_image",
+        "--threads",
+        "1",
+        "--port",
+        "0",
+    ]
+    assert main(["view", "video.mp4", *flags]) == 0
+    assert f"{FRAMES} images at http://localhost:" in capsys.readouterr().out
+    assert (here / "video_smpler" / "results.jsonl").is_file()
+    assert main(["view", "video.mp4", *flags]) == 0  # from the results
+    assert "frames, results in" not in capsys.readouterr().out
 
 
 @pytest.mark.slow
