@@ -68,7 +68,7 @@ TESTED = {
         '"view"',
     ),
     f"{MODEL} view video_smpler": (
-        "tests/smpler_model/commands/test_view.py::test_the_command_says_where_the_page_is",
+        "tests/smpler_model/commands/test_view.py::test_the_command_says_where_it_serves",
         '"view"',
     ),
     f"{MODEL} view example_bag_evaluation": (
@@ -188,6 +188,8 @@ INLINE = {
     "make help": "prints the targets",
     "python -m colcon": "part of a command above",
     "smpler run": "named, not given",
+    "smpler view": "named, not given",
+    "python -m training.data.fit_poses": "named, not given",
     "python -m training.data.prepare_photos": "named, not given",
 }
 

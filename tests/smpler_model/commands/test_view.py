@@ -114,7 +114,7 @@ def test_a_video_is_run_first(
 
 
 @pytest.mark.slow
-def test_the_command_says_where_the_page_is_and_ends_quietly(tmp_path: Path) -> None:
+def test_the_command_says_where_it_serves(tmp_path: Path) -> None:
     pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
     from tests.smpler_model.viewing.watcher import Watcher
 
