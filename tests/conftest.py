@@ -16,6 +16,7 @@ from smpler_model.network.initialisation import build_backbone_model, build_mode
 from smpler_model.network.smpler import BackboneModel, Smpler
 from tests.calibrated import calibrate_norms
 from tests.parity.seeded_checkpoint import seeded_arrays, write_checkpoint
+from tests.smpl_files import save_smpl_npz
 
 # Seeded, as every test here; first calls of torch are slower than hypothesis' deadline.
 settings.register_profile("project", derandomize=True, deadline=None)
@@ -52,6 +53,14 @@ def official_file(tmp_path_factory: pytest.TempPathFactory) -> OfficialFile:
 @pytest.fixture(scope="session")
 def body_arrays() -> BodyArrays:
     return seeded_arrays()
+
+
+@pytest.fixture(scope="session")
+def body_file(body_arrays: BodyArrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same body as an archive in SMPL's layout; not to be changed."""
+    path = tmp_path_factory.mktemp("body") / "body.npz"
+    save_smpl_npz(body_arrays, path)
+    return path
 
 
 @pytest.fixture(scope="session")

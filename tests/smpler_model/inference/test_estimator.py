@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.shipped import load_shipped_model
 from smpler_model.inference import estimator as estimator_module
-from smpler_model.inference.backends import Backend, Precision
+from smpler_model.inference.backends import Backend, Precision, choose
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.inference.export import example_crops, export_model
@@ -27,6 +27,7 @@ from smpler_model.network.smpler import Smpler
 from synthetic.crops import CropRenderer, CropStyle, join_crops
 from tests.calibrated import calibrated_model
 
+CPU = torch.device("cpu")
 SIDE = SMPLER_NANO.image_size
 # OpenVINO leaves the process that frees its networks a signal stack that is too small.
 OPENVINO = pytest.param("openvino", marks=pytest.mark.own_process)
@@ -96,8 +97,8 @@ def test_people_do_not_depend_on_one_another(
 
 
 def test_auto_takes_what_is_installed(model: Smpler, body_arrays: BodyArrays) -> None:
-    assert Estimator(model).backend == "onnxruntime"
-    assert Estimator(model, precision="half").backend == "eager"
+    assert choose(model, CPU).backend == "onnxruntime"
+    assert choose(model, CPU, precision="half").backend == "eager"
     full = build_model(replace(SMPLER_NANO, attention="full"), body_arrays)
     other = Estimator(full)
     assert other.backend == "plain"
@@ -105,10 +106,12 @@ def test_auto_takes_what_is_installed(model: Smpler, body_arrays: BodyArrays) ->
 
 
 @pytest.mark.parametrize("backend", ["eager", OPENVINO])
-def test_warming_up_changes_nothing(model: Smpler, backend: Backend) -> None:
-    warm = Estimator(model, backend=backend)
-    warm.warm_up(3)
-    assert_close(warm.estimate(crops(2)), Estimator(model, backend="plain").estimate(crops(2)))
+def test_warming_up_changes_nothing(
+    estimators: dict[Backend, Estimator], backend: Backend
+) -> None:
+    estimators[backend].warm_up(3)
+    warm = estimators[backend].estimate(crops(2))
+    assert_close(warm, estimators["plain"].estimate(crops(2)))
 
 
 @pytest.mark.parametrize(
@@ -269,6 +272,7 @@ def distances(
     return degrees, 1000 * np.linalg.norm(joints_m - of.joints_m, axis=-1)
 
 
+@pytest.mark.slow
 def test_float16_does_no_harm_to_the_trained_model(
     trained: Smpler, people_seen: NDArray[np.uint8], whole: Estimates
 ) -> None:
@@ -286,6 +290,7 @@ def test_float16_does_no_harm_to_the_trained_model(
     assert np.median(degrees.max(1)) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["eager", OPENVINO])
 def test_bfloat16_does_little_harm_to_the_trained_model(
     trained: Smpler, people_seen: NDArray[np.uint8], whole: Estimates, backend: Backend
@@ -297,6 +302,7 @@ def test_bfloat16_does_little_harm_to_the_trained_model(
     assert millimetres.mean() < 2
 
 
+@pytest.mark.slow
 def test_openvino_in_a_process_of_its_own() -> None:
     command = [sys.executable, "-m", "pytest", "-m", "own_process", __file__]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
