@@ -28,6 +28,13 @@ torch.set_num_threads(1)
 OfficialFile = Callable[[str], Path]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, so that no worker is left with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass(frozen=True)
 class SmallModel:
     """A model of small size and the file that it was saved to."""

@@ -8,7 +8,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
 
@@ -18,9 +17,6 @@ from smpler_model.body.skeleton import SMPL_PARENTS, VERTEX_LANDMARKS
 DATA = Path(__file__).parents[1] / "data" / "parity"
 VARIANTS = ("w32_h36m", "w48_3dpw")
 """Backbone, and the data set whose 17-joint regressor the file carries."""
-
-RUN_VARIANTS = (VARIANTS[0], pytest.param(VARIANTS[1], marks=pytest.mark.slow))
-"""The same where the network runs in float64: the larger one takes seconds."""
 
 BODY = "smpl_handler."
 VERTEX_COUNT, JOINT_COUNT, FACE_COUNT = 6890, 24, 13776

@@ -258,6 +258,7 @@ def test_nobody_is_said(
     assert len(lines_of(here / "out")) == 3
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_computed(command: list[str], here: Path) -> None:
     write_video(Path("video.mkv"), 2000)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

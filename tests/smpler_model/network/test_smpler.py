@@ -16,7 +16,7 @@ from smpler_model.network.geometry import project_weak_perspective
 from smpler_model.network.initialisation import build_model
 from smpler_model.network.smpler import Smpler
 from tests.conftest import OfficialFile
-from tests.parity.seeded_checkpoint import DATA, RUN_VARIANTS, seeded_images
+from tests.parity.seeded_checkpoint import DATA, VARIANTS, seeded_images
 
 EXACT = 1e-9
 PARAMETER_COUNTS = {"w32_h36m": 37_355_950, "w48_3dpw": 73_615_150}
@@ -35,7 +35,9 @@ class Parity:
     expected: Mapping[str, NDArray[np.float64]]
 
 
-@pytest.fixture(scope="module", params=RUN_VARIANTS)
+@pytest.fixture(
+    scope="module", params=[VARIANTS[0], pytest.param(VARIANTS[1], marks=pytest.mark.slow)]
+)
 def parity(request: pytest.FixtureRequest, official_file: OfficialFile) -> Parity:
     variant = request.param
     model = load_model(official_file(variant)).double()

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from smpler_model.checkpoints.files import load_model
 from smpler_model.network.smpler import Smpler
 from tests.conftest import OfficialFile
-from tests.parity.seeded_checkpoint import DATA, RUN_VARIANTS
+from tests.parity.seeded_checkpoint import DATA, VARIANTS
 from training.data.datasets import TsvDataset
 from training.data.labelled_people import LabelledPeople, collate
 from training.learning.objectives import PeopleObjective
 from training.settings import TrainSettings
+
+pytestmark = pytest.mark.slow
 
 EXACT = 1e-6
 
@@ -27,7 +29,7 @@ class Evaluated:
     expected: dict[str, NDArray[np.float64]]
 
 
-@pytest.fixture(scope="module", params=RUN_VARIANTS)
+@pytest.fixture(scope="module", params=VARIANTS)
 def evaluated(
     request: pytest.FixtureRequest, official_file: OfficialFile, seeded_data: Path
 ) -> Evaluated:

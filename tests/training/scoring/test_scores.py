@@ -20,7 +20,7 @@ from smpler_model.network.smpler import Smpler
 from synthetic.crops import CropRenderer
 from synthetic.tsv_files import write_tsv_dataset
 from tests.conftest import OfficialFile
-from tests.parity.seeded_checkpoint import DATA, RUN_VARIANTS
+from tests.parity.seeded_checkpoint import DATA, VARIANTS
 from tests.smpl_files import save_smpl_npz
 from training.configuration import settings_from_values
 from training.data.datasets import TsvDataset
@@ -37,7 +37,8 @@ def read_all(path: Path, side: int) -> LabelledPeople:
     return collate([dataset[row] for row in range(len(dataset))])
 
 
-@pytest.mark.parametrize("variant", RUN_VARIANTS)
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_metrics_equal_the_reference(
     variant: str, official_file: OfficialFile, seeded_data: Path
 ) -> None:
