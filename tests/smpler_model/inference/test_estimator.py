@@ -309,9 +309,7 @@ def test_bfloat16_does_little_harm_to_the_trained_model(
 
 
 @pytest.mark.slow
-def test_openvino_in_a_process_of_its_own(
-    people_seen: NDArray[np.uint8], tmp_path: Path
-) -> None:
+def test_openvino_in_a_process_of_its_own(people_seen: NDArray[np.uint8], tmp_path: Path) -> None:
     path = tmp_path / "people.npy"
     np.save(path, people_seen)
     command = [sys.executable, "-m", "pytest", "-m", "own_process", __file__]
