@@ -63,8 +63,17 @@ def run(chosen: argparse.Namespace) -> int:
         OSError: a file that cannot be read or written.
         DeviceMemoryError: the network does not fit into memory; results so far are kept.
     """
-    settings = read_settings(chosen, RunSettings)
-    folder = _choose_folder(chosen)
+    return find_people(chosen.input, read_settings(chosen, RunSettings), _choose_folder(chosen))
+
+
+def find_people(given: str, settings: RunSettings, folder: Path) -> int:
+    """Find the people in an input and write files, like `run`.
+
+    Args:
+        given: name of the input.
+        settings: settings of the run.
+        folder: folder for the files.
+    """
     # Set before OpenCV opens a video: its libraries would print what is reported here in words.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
@@ -72,7 +81,7 @@ def run(chosen: argparse.Namespace) -> int:
     from smpler_model.cameras.calibration import read_camera_info
     from smpler_model.sources import open_source
 
-    _check_input_stays(chosen.input, folder)
+    _check_input_stays(given, folder)
     camera = None
     if settings.camera_info:
         rectified = bool(settings.rectified)
@@ -80,7 +89,7 @@ def run(chosen: argparse.Namespace) -> int:
     with (
         closing(_LeftOut()) as left_out,
         open_source(
-            chosen.input,
+            given,
             camera,
             image_topic=settings.image_topic,
             settings=settings,
