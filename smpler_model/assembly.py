@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl_file import load_chosen_body
 from smpler_model.checkpoints.files import load_model
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model
@@ -90,7 +91,7 @@ def load_named_model(settings: ModelSettings) -> Smpler:
             f"model must be {' or '.join(SHIPPED_MODELS)} or a checkpoint's path, got '{name}'; "
             "check the path"
         )
-    return load_model(name, body=body)
+    return load_model(name, body=body, default_body=load_builtin_body)
 
 
 def detector_factory(settings: PipelineSettings, device: torch.device) -> CreateDetector:
