@@ -51,6 +51,7 @@ def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:
         model=str(checkpoint),
         device="cpu",
         detector="full_image",
+        backend="plain",
         confirm_frames=1,
         smoothing=False,
         fov=90.0,
