@@ -82,6 +82,11 @@ class Checkpoint:
     nest: str
     other: dict[str, Any]
 
+    @property
+    def has_body(self) -> bool:
+        """Whether the file contains a body; without one, loading needs another."""
+        return any(key.startswith(BODY_PREFIX) for key in self.state)
+
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a state dict, or a training checkpoint with one under `model` or `state_dict`.
@@ -116,7 +121,11 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def load_model(
-    path: str | Path, *, config: ModelConfig | None = None, body: BodyArrays | None = None
+    path: str | Path,
+    *,
+    config: ModelConfig | None = None,
+    body: BodyArrays | None = None,
+    default_body: Callable[[], BodyArrays] | None = None,
 ) -> Smpler:
     """Build the network that a file was saved from, with its weights, in evaluation mode.
 
@@ -125,13 +134,14 @@ def load_model(
         config: expected configuration; derived from the file if None.
         body: a body to use instead of the file's. If it has no 17-joint regressor, the file's is
             used.
+        default_body: loads a body if neither file nor caller provides one.
 
     Raises:
         CheckpointError: as for `read_checkpoint`, or the file does not fit the config, or neither
             file nor caller provides a body.
         FileNotFoundError: there is no such file.
     """
-    return _load(build_model, path, config, body)
+    return _load(build_model, path, config, body, default_body)
 
 
 def load_backbone_model(
@@ -241,8 +251,11 @@ def _load(
     path: str | Path,
     config: ModelConfig | None,
     body: BodyArrays | None,
+    default_body: Callable[[], BodyArrays] | None = None,
 ) -> Model:
     checkpoint = read_checkpoint(path)
+    if body is None and default_body and not checkpoint.has_body:
+        body = default_body()
     config = config or _find_config(checkpoint)
     cause = find_likely_cause(checkpoint.state, config, whole=build is build_model)
     model = build(config, _choose_body(checkpoint, body, cause))

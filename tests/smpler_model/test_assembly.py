@@ -65,6 +65,13 @@ def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:
     assert result.camera.fx == pytest.approx(80)
 
 
+def test_a_file_without_a_body_gets_the_built_in_one(tmp_path: Path) -> None:
+    model = build_model(SMPLER_NANO, load_builtin_body())
+    save_checkpoint(model, tmp_path / "bare.pt", include_body=False)
+    loaded = load_named_model(PipelineSettings(model=str(tmp_path / "bare.pt")))
+    assert torch.equal(loaded.body.v_template, model.body.v_template)
+
+
 def test_a_given_exported_network_is_used(checkpoint: Path, tmp_path: Path) -> None:
     exported = tmp_path / "nano.onnx"
     assert main(["export", str(checkpoint), "--output", str(exported)]) == 0
