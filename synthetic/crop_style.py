@@ -18,7 +18,7 @@ class CropStyle:
         companions: fraction of batches with a second person.
         close: fraction of cameras that are close, look down and are rolled, see
             `cameras.draw_cameras`.
-        photographed: fraction of batches with photos as backgrounds.
+        photographed: fraction of batches with photos as backgrounds and, in these, on occluders.
         cluttered: fraction of the other batches with clutter as background.
         abstract: fraction of the remaining batches without a room.
         hidden: probability of each of three objects that may occlude the person.
