@@ -1,4 +1,4 @@
-"""Square crops of synthetic people with the SMPL parameters that they show."""
+"""Square crops of synthetic people with their SMPL parameters."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from synthetic.camera.cameras import (
 from synthetic.camera.photograph import Photo, Wardrobe, photograph
 from synthetic.camera.raster_batch import rasterise_batch
 from synthetic.camera.sensor import draw_sensors, expose
+from synthetic.crop_style import CropStyle
 from synthetic.noise import (
     draw_chance,
     draw_uniform,
@@ -30,46 +31,18 @@ from synthetic.noise import (
 from synthetic.people.appearance import draw_outfits, make_atlas
 from synthetic.people.moments import draw_moments
 from synthetic.people.poses import draw_poses
+from synthetic.people.recorded import RecordedPoses
 from synthetic.people.turns import turn
 from synthetic.world.abstract import draw_abstract
 from synthetic.world.background import Backdrop, render_rooms
-from synthetic.world.lighting import Lights, cast_shadows, draw_lights
+from synthetic.world.clutter import draw_clutter
+from synthetic.world.lighting import Lights, cast_shadows, draw_lights, tune
 from synthetic.world.occluders import draw_occlusion
+from synthetic.world.photos import ScenePhotos
 from synthetic.world.rooms import draw_rooms
 
-BACKGROUND = 24  # label of what is not the person, in the map of parts
-PART_STRIDE = 4  # pixels of the crop to one of the map of parts
-
-
-@dataclass(frozen=True)
-class CropStyle:
-    """What people do in crops, and how hard it is to see them.
-
-    Attributes:
-        everyday: share of people who do what those of the synthetic scenes do; the others take any
-            pose of `poses.draw_poses`, which are harder.
-        companions: share of batches that show a second person.
-        close: share of cameras that are close, look down and are rolled, as for
-            `cameras.draw_cameras`.
-        abstract: share of batches without a room.
-        hidden: probability of each of three things that may stand before the person.
-        truncated: probability of each side that the crop reaches beyond the photo there.
-        cut_below: probability that the window ends above the feet.
-        cut_aside: probability that it leaves out a side.
-        sensor_strength: strength of sensor imperfections, as for `sensor.draw_sensors`.
-        least_seen: share of the crop that shows the person; others are not kept.
-    """
-
-    everyday: float = 0.75
-    companions: float = 0.15
-    close: float = 0.0
-    abstract: float = 0.2
-    hidden: float = 0.07
-    truncated: float = 0.04
-    cut_below: float = 0.08
-    cut_aside: float = 0.03
-    sensor_strength: float = 0.7
-    least_seen: float = 0.05
+BACKGROUND = 24  # label of everything but the person, in the map of parts
+PART_STRIDE = 4  # pixels of the crop per pixel of the map of parts
 
 
 @dataclass(frozen=True)
@@ -78,14 +51,15 @@ class DrawnCrops:
 
     Attributes:
         images: (b, 3, s, s) uint8.
-        parts: (b, s/4, s/4) uint8, the SMPL joint that moves what is seen most, 24 elsewhere.
-        coordinates: (b, 3, s/4, s/4) uint8, where on the resting body that is; 0 to 255 spans
-            -1.2 to 1.2 m.
-        rotations: (b, 24, 3, 3), the pelvis' in the camera's frame.
+        parts: (b, s/4, s/4) uint8, the SMPL joint that moves the visible surface most, 24
+            elsewhere.
+        coordinates: (b, 3, s/4, s/4) uint8, position of that surface on the resting body; 0 to 255
+            spans -1.2 to 1.2 m.
+        rotations: (b, 24, 3, 3), the pelvis's in the camera's frame.
         betas: (b, 10).
         keypoints: (b, 24 + 17, 2) projected SMPL joints, then those of `skeleton.H36M_JOINTS`;
             the crop spans [-1, 1], y down. They may lie outside.
-        translation_m: (b, 3) of SMPL's origin in the camera's frame.
+        translation_m: (b, 3) SMPL's origin in the camera's frame.
         intrinsics: (b, 4) fx, fy, cx, cy of the crop, pixels.
     """
 
@@ -110,7 +84,7 @@ class DrawnCrops:
 
 @dataclass(frozen=True)
 class _People:
-    """b people with the pelvis' rotation and all points in their cameras' frames, metres."""
+    """b people with the pelvis's rotation and all points in their cameras' frames, metres."""
 
     rotations: Tensor
     betas: Tensor
@@ -120,22 +94,47 @@ class _People:
 
 
 class CropRenderer:
-    """Draws crops of people of one body; holds nothing that changes."""
+    """Draws crops of people of one body; has no mutable state."""
 
     def __init__(
-        self, body: Body, size: int = 224, *, style: CropStyle | None = None, seed: int = 0
+        self,
+        body: Body,
+        size: int = 224,
+        *,
+        style: CropStyle | None = None,
+        poses: RecordedPoses | None = None,
+        photos: ScenePhotos | None = None,
+        seed: int = 0,
     ) -> None:
-        """Prepare for crops of `size` pixels, a multiple of 8; the seed is that of the noise."""
+        """Store the arguments and prepare the body.
+
+        Args:
+            body: body of all people, who differ in shape.
+            size: side of the crops, pixels, a multiple of 8.
+            style: contents of the crops.
+            poses: recorded poses, which some styles need.
+            photos: photos as backgrounds, which some styles need.
+            seed: random seed of the noise in materials.
+
+        Raises:
+            ValueError: the style needs poses or photos that are missing.
+        """
+        self.style = style or CropStyle()
+        if (self.style.recorded and poses is None) or (self.style.photographed and photos is None):
+            raise ValueError(
+                f"a style with recorded {self.style.recorded:g} and photographed "
+                f"{self.style.photographed:g} needs poses and photos, got none; pass them"
+            )
         self.body = body
         self.size = size
-        self.style = style or CropStyle()
+        self.poses, self.photos = poses, photos
         self.volume = make_volume(torch.Generator().manual_seed(seed))
         joints = body.J_regressor @ body.v_template
         atlas = make_atlas(body.v_template, body.weights, joints)
         self.wardrobe = Wardrobe(body.faces.long(), atlas, self.volume)
 
     def draw_seen(self, b: int, generator: Generator) -> DrawnCrops:
-        """Draw crops until there are b of people who can be seen; see `CropStyle.least_seen`."""
+        """Draw crops until b show enough of their person; see `CropStyle.least_seen`."""
         kept: list[DrawnCrops] = []
         while (missing := b - sum(map(len, kept))) > 0:
             crops = self.draw(min(missing + 1, b), generator)
@@ -176,7 +175,7 @@ class CropRenderer:
     def _draw_people(
         self, world_from_camera: Tensor, place: Tensor, generator: Generator
     ) -> _People:
-        """Put people on the floor at places (b, 2) of the world."""
+        """Place people on the floor at positions (b, 2) of the world."""
         b = len(place)
         betas = torch.randn(b, SMPL_SHAPE_COUNT, generator=generator).clamp(-3, 3)
         rotations = draw_poses(b, generator)
@@ -184,6 +183,9 @@ class CropRenderer:
             everyday = draw_chance(self.style.everyday, (b,), generator)
             if everyday.any():
                 rotations[everyday] = draw_moments(int(everyday.sum()), generator)
+        if self.style.recorded and self.poses:
+            recorded = draw_chance(self.style.recorded, (b,), generator)
+            rotations[recorded] = self.poses.draw(int(recorded.sum()), generator)
         heading = turn("z", draw_uniform(0, 2 * torch.pi, (b,), generator))
         camera_from_world = world_from_camera[:, :3, :3].transpose(1, 2)
         upright = camera_from_world @ heading @ torch.tensor(WORLD_FROM_BODY)
@@ -205,10 +207,14 @@ class CropRenderer:
         self, scene: Tensor, world_from_camera: Tensor, intrinsics: Tensor, generator: Generator
     ) -> Photo:
         b, p = scene.shape[:2]
-        outfits = draw_outfits(b * p, generator)
+        outfits = draw_outfits(b * p, generator, self.style.bare)
         up = world_from_camera[:, 2, :3].clone()
         lights = draw_lights(up, generator)
         square = (self.size, self.size)
+        flat = self._draw_flat(b, generator)
+        if flat is not None:
+            lights = tune(lights, flat, generator)
+            return photograph(self.wardrobe, scene, outfits, lights, intrinsics, flat)
         if draw_chance(self.style.abstract, (1,), generator):
             backdrop = draw_abstract(b, square, generator)
             return photograph(self.wardrobe, scene, outfits, lights, intrinsics, backdrop)
@@ -219,6 +225,20 @@ class CropRenderer:
         shade = self._shade(scene, room, lights, world_from_camera[:, 2, 3], intrinsics)
         colour = room.colour * shade[:, None]
         return photograph(self.wardrobe, scene, outfits, lights, intrinsics, colour, room.depth_m)
+
+    def _draw_flat(self, b: int, generator: Generator) -> Tensor | None:
+        """Draw what is behind b people without a floor to stand on; None for other places."""
+        photos, cluttered = self._draw_photos(b, generator), self.style.cluttered
+        if photos is None and cluttered and draw_chance(cluttered, (1,), generator):
+            return draw_clutter(b, (self.size, self.size), generator)
+        return photos
+
+    def _draw_photos(self, b: int, generator: Generator) -> Tensor | None:
+        """Draw windows of photos for a share of batches; None for the others."""
+        share = self.style.photographed
+        if share and self.photos and draw_chance(share, (1,), generator):
+            return self.photos.draw(b, self.size, generator)
+        return None
 
     def _shade(
         self, scene: Tensor, room: Backdrop, lights: Lights, floor_m: Tensor, intrinsics: Tensor
@@ -232,7 +252,7 @@ class CropRenderer:
         return cast_shadows(points, rays * room.depth_m[..., None], lights, floor_m, intrinsics)
 
     def _disturb(self, photo: Photo, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Hide parts and add a camera's faults; also return where the person is not seen."""
+        """Add occlusions and camera imperfections; also return where the person is not visible."""
         b, style = len(photo.image), self.style
         occlusion = draw_occlusion(
             b,
@@ -240,9 +260,11 @@ class CropRenderer:
             generator,
             presence=style.hidden,
             truncation=style.truncated,
+            texture=self._draw_photos(b, generator),
         )
         covered = srgb_from_linear(occlusion.cover(linear_from_srgb(photo.image)))
-        image = expose(covered, draw_sensors(b, generator, style.sensor_strength), generator)
+        sensors = draw_sensors(b, generator, style.sensor_strength, style.harsh)
+        image = expose(covered, sensors, generator)
         return image, occlusion.mask | (photo.person != 0)
 
     def _label(
@@ -266,7 +288,7 @@ class CropRenderer:
 
 
 def join_crops(parts: Sequence[DrawnCrops]) -> DrawnCrops:
-    """Return the crops of several batches as one."""
+    """Concatenate the crops of several batches."""
     names = [field.name for field in fields(DrawnCrops)]
     return DrawnCrops(
         **{name: torch.cat([getattr(part, name) for part in parts]) for name in names}
@@ -280,8 +302,8 @@ def draw_windows(
 
     Args:
         vertices_m: (b, v, 3) in the cameras' frames.
-        generator: On the CPU.
-        style: How often they show only a part of the body.
+        generator: generator on the CPU.
+        style: how often they show only a part of the body.
 
     Returns:
         Centres (b, 2) and sides (b,), as x / z and y / z.

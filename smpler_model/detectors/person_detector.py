@@ -213,7 +213,7 @@ def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _Run
     """Return what turns (b, h, w, 3) images into (b, 22, h / 4, w / 4) maps."""
     if device.type == "cpu" and is_installed("onnxruntime"):
         return _prepare_onnxruntime(network, threads)
-    network.to(device, memory_format=torch.channels_last)
+    network.to(device)
 
     def run(images: Bytes) -> Maps:
         with torch.inference_mode():

@@ -1,6 +1,6 @@
 """What MoveNet's networks have in common: MobileNetV2 and a feature pyramid down to stride 4.
 
-Batch norms are part of the convolutions there, and there are none here.
+Their batch norms are folded into the convolutions, so there are none here.
 
 Source: Sandler et al., "MobileNetV2", CVPR 2018; Lin et al., "Feature Pyramid Networks for Object
 Detection", CVPR 2017.
@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from smpler_model.network.config import MobileLayout
 
 _EXPANSION = 6
-_TENSORFLOWS_PADDING = (0, 1, 0, 1)  # of images of even sides before a convolution of stride 2
+_TENSORFLOWS_PADDING = (0, 1, 0, 1)  # of images of even size before a convolution of stride 2
 _HEAD_WIDTH = 96
 _REPEATS = (1, 2, 3, 4, 3, 3, 1)
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)
-_LATERAL = (1, 2, 3)  # groups that the pyramid reads: strides 4, 8 and 16
+_LATERAL = (1, 2, 3)  # groups that feed the pyramid: strides 4, 8 and 16
 
 
 class MobilePyramid(nn.Module):
-    """MobileNetV2 and the pyramid; heads are a subclass's."""
+    """MobileNetV2 with a feature pyramid; subclasses add heads."""
 
     def __init__(self, layout: MobileLayout) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class MobilePyramid(nn.Module):
 
 
 def keep_variance(module: nn.Module) -> None:
-    """Draw a convolution's weights: where no norm follows, they alone keep maps in proportion."""
+    """Initialise a convolution; without norms, only the weights keep activations in proportion."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:
@@ -83,7 +83,7 @@ def keep_variance(module: nn.Module) -> None:
 
 
 class InvertedResidual(nn.Module):
-    """MobileNetV2's block: widen, filter each channel by itself, narrow."""
+    """MobileNetV2's block: expand, convolve each channel separately, project."""
 
     def __init__(self, inputs: int, outputs: int, expansion: int, stride: int) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class InvertedResidual(nn.Module):
 
 
 class SeparableConvolution(nn.Module):
-    """A 3x3 filter of each channel, then a mixture of channels, at least zero."""
+    """A depthwise 3x3 convolution, then a pointwise one with ReLU."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class SeparableConvolution(nn.Module):
 
 
 class PixelHead(nn.Sequential):
-    """Reads numbers of each pixel off the finest map of the pyramid."""
+    """Predicts numbers for each pixel of the pyramid's finest map."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(
