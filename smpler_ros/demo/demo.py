@@ -177,7 +177,7 @@ def conclude(output: Path, detector: str) -> None:
     """Print the table and the paths of the outputs."""
     folder = output / EVALUATED
     summary = json.loads((folder / SUMMARY).read_text())
-    paths = {
+    paths: dict[str, Path | str] = {
         "overlay video": folder / VIDEO,
         "contact sheet": folder / SHEET,
         "report": folder / REPORT,
