@@ -18,7 +18,8 @@ class CropStyle:
         companions: share of batches that show a second person.
         close: share of cameras that are close, look down and are rolled, as for
             `cameras.draw_cameras`.
-        photographed: share of batches with photos behind the people.
+        photographed: share of batches with photos behind the people, and of those with photos on
+            what hides them.
         cluttered: share of the other batches with clutter behind the people.
         abstract: share of the remaining batches without a room.
         hidden: probability of each of three things that may stand before the person.

@@ -36,7 +36,7 @@ from synthetic.people.turns import turn
 from synthetic.world.abstract import draw_abstract
 from synthetic.world.background import Backdrop, render_rooms
 from synthetic.world.clutter import draw_clutter
-from synthetic.world.lighting import Lights, cast_shadows, dim, draw_lights
+from synthetic.world.lighting import Lights, cast_shadows, draw_lights, tune
 from synthetic.world.occluders import draw_occlusion
 from synthetic.world.photos import ScenePhotos
 from synthetic.world.rooms import draw_rooms
@@ -184,8 +184,7 @@ class CropRenderer:
                 rotations[everyday] = draw_moments(int(everyday.sum()), generator)
         if self.style.recorded and self.poses:
             recorded = draw_chance(self.style.recorded, (b,), generator)
-            if recorded.any():
-                rotations[recorded] = self.poses.draw(int(recorded.sum()), generator)
+            rotations[recorded] = self.poses.draw(int(recorded.sum()), generator)
         heading = turn("z", draw_uniform(0, 2 * torch.pi, (b,), generator))
         camera_from_world = world_from_camera[:, :3, :3].transpose(1, 2)
         upright = camera_from_world @ heading @ torch.tensor(WORLD_FROM_BODY)
@@ -213,8 +212,7 @@ class CropRenderer:
         square = (self.size, self.size)
         flat = self._draw_flat(b, generator)
         if flat is not None:
-            # The light there is not that on the people: some are dark before a bright sky.
-            lights = dim(lights, (0.5 * torch.randn(b, generator=generator)).clamp(-2, 1).exp())
+            lights = tune(lights, flat, generator)
             return photograph(self.wardrobe, scene, outfits, lights, intrinsics, flat)
         if draw_chance(self.style.abstract, (1,), generator):
             backdrop = draw_abstract(b, square, generator)
@@ -229,11 +227,16 @@ class CropRenderer:
 
     def _draw_flat(self, b: int, generator: Generator) -> Tensor | None:
         """Draw what is behind b people without a floor to stand on; None for other places."""
-        style = self.style
-        if style.photographed and self.photos and draw_chance(style.photographed, (1,), generator):
-            return self.photos.draw(b, self.size, generator)
-        if style.cluttered and draw_chance(style.cluttered, (1,), generator):
+        photos, cluttered = self._draw_photos(b, generator), self.style.cluttered
+        if photos is None and cluttered and draw_chance(cluttered, (1,), generator):
             return draw_clutter(b, (self.size, self.size), generator)
+        return photos
+
+    def _draw_photos(self, b: int, generator: Generator) -> Tensor | None:
+        """Draw windows of photos for a share of batches; None for the others."""
+        share = self.style.photographed
+        if share and self.photos and draw_chance(share, (1,), generator):
+            return self.photos.draw(b, self.size, generator)
         return None
 
     def _shade(
@@ -256,6 +259,7 @@ class CropRenderer:
             generator,
             presence=style.hidden,
             truncation=style.truncated,
+            texture=self._draw_photos(b, generator),
         )
         covered = srgb_from_linear(occlusion.cover(linear_from_srgb(photo.image)))
         sensors = draw_sensors(b, generator, style.sensor_strength, style.harsh)

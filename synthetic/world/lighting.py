@@ -11,6 +11,7 @@ from torch.nn import functional
 from synthetic.noise import draw_chance, draw_uniform
 from synthetic.world.painting import Surface
 
+_GREY = 0.2  # mean linear light of a picture that is neither bright nor dark
 WARM, COOL = (1.0, 0.78, 0.56), (0.80, 0.90, 1.0)  # lamps at about 3200 K and a sky at 9000 K
 
 
@@ -60,15 +61,25 @@ def draw_lights(up: Tensor, generator: Generator) -> Lights:
     return Lights(up, sky, sky * bounce, sun_from, sun, place, lamp)
 
 
-def dim(lights: Lights, gain: Tensor) -> Lights:
-    """Return lights (b,) times as strong."""
-    times = gain[:, None]
+def tune(lights: Lights, backdrops: Tensor, generator: Generator) -> Lights:
+    """Return lights that go with pictures of places: as bright and of that colour, more or less.
+
+    Args:
+        lights: of b images.
+        backdrops: (b, 3, h, w) linear light.
+        generator: on the CPU. Some people are dark before a bright sky, some bright at night.
+    """
+    colour = backdrops.mean((2, 3)).clamp(min=0.01)
+    level = colour.mean(1, keepdim=True)
+    tint = (colour / level).clamp(0.5, 2).sqrt()
+    apart = 0.4 * torch.randn(len(colour), 1, generator=generator).clamp(-3, 2)
+    gain = tint * (level / _GREY).clamp(0.1, 4).sqrt() * apart.exp()
     return replace(
         lights,
-        sky=lights.sky * times,
-        ground=lights.ground * times,
-        sun=lights.sun * times,
-        lamp=lights.lamp * times,
+        sky=lights.sky * gain,
+        ground=lights.ground * gain,
+        sun=lights.sun * gain,
+        lamp=lights.lamp * gain,
     )
 
 

@@ -43,6 +43,7 @@ def draw_occlusion(
     pieces: int = 3,
     presence: float = 0.2,
     truncation: float = 0.07,
+    texture: Tensor | None = None,
 ) -> Occlusion:
     """Draw foregrounds from a CPU generator.
 
@@ -54,6 +55,7 @@ def draw_occlusion(
         presence: Probability of each piece.
         truncation: Probability, for each side, that the scene ends, as black, inside the image:
             a crop that reaches over the border of its photo.
+        texture: (b, 3, h, w) linear light, what the pieces look like; None for clouds of a tone.
     """
     width, height = size
     x = (torch.arange(width) + 0.5) / width
@@ -67,8 +69,9 @@ def draw_occlusion(
         tone = draw_uniform(0.03, 0.95, (b, 1, 1, 1), generator)
         tone = tone * draw_uniform(0.6, 1.0, (b, 3, 1, 1), generator)
         contrast = draw_uniform(0.0, 0.8, (b, 1, 1, 1), generator)
-        texture = linear_from_srgb((tone * (1 + contrast * (clouds - 0.5))).clamp(0, 1))
-        colour = torch.where(inside[:, None], texture, colour)
+        clouded = linear_from_srgb((tone * (1 + contrast * (clouds - 0.5))).clamp(0, 1))
+        look = clouded if texture is None else texture
+        colour = torch.where(inside[:, None], look, colour)
         mask |= inside
     border = _draw_border(x, y, truncation, b, generator)
     return Occlusion(torch.where(border[:, None], 0.0, colour), mask | border)

@@ -123,3 +123,18 @@ def test_noise_is_smooth_and_equals_its_lattice() -> None:
     torch.testing.assert_close(values[0], at, atol=1e-5, rtol=1e-5)
     step = sample_volume(VOLUME, nodes + 0.01) - sample_volume(VOLUME, nodes)
     assert step.abs().max() < 0.1
+
+
+def test_occluders_look_as_the_texture_and_lie_where_they_lay() -> None:
+    texture = torch.rand(20, 3, SIZE[1], SIZE[0], generator=Generator().manual_seed(1)) + 1
+    plain, textured = (
+        draw_occlusion(20, SIZE, Generator().manual_seed(5), presence=0.5, texture=look)
+        for look in (None, texture)
+    )
+    assert torch.equal(plain.mask, textured.mask)
+    lit = (textured.colour > 0).any(1)
+    assert lit.any()
+    torch.testing.assert_close(
+        textured.colour, torch.where(lit[:, None], texture, torch.zeros(()))
+    )
+    assert torch.equal(lit, (plain.colour > 0).any(1))

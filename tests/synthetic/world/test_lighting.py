@@ -6,7 +6,7 @@ import torch
 from torch import Generator
 from torch.nn import functional
 
-from synthetic.world.lighting import cast_shadows, draw_lights, find_openness, light
+from synthetic.world.lighting import cast_shadows, draw_lights, find_openness, light, tune
 from synthetic.world.painting import Surface
 
 UP = torch.tensor([[0.0, -1.0, 0.0]])
@@ -64,3 +64,21 @@ def test_shadow_lies_under_what_stands_on_the_floor() -> None:
     assert left[35, 60] > 0.99
     assert (left[:20] == 1).all()  # the wall is not the floor
     assert left.min() > 0
+
+
+def test_lights_take_the_brightness_and_colour_of_a_picture() -> None:
+    """In the mean of many; each is somewhat brighter or darker than its picture."""
+    n = 300
+    lights = draw_lights(UP.expand(n, 3), Generator().manual_seed(0))
+    tones = torch.tensor([[0.05, 0.05, 0.05], [0.5, 0.5, 0.5], [0.3, 0.2, 0.1]])
+    strengths = []
+    for tone in tones:
+        backdrops = tone[None, :, None, None].expand(n, 3, 4, 4)
+        tuned = tune(lights, backdrops, Generator().manual_seed(1))
+        strengths.append(tuned.sky / lights.sky)
+        torch.testing.assert_close(tuned.sun / lights.sun, strengths[-1])
+        assert torch.equal(tuned.sun_from, lights.sun_from)
+    dark, bright, warm = (each.log().mean(0).exp() for each in strengths)
+    assert (bright > 2.5 * dark).all()
+    assert warm[0] > 1.3 * warm[2]
+    assert strengths[0].std(0).min() > 0.1
