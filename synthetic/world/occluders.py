@@ -1,4 +1,4 @@
-"""What stands before people: boxes, poles, table tops, leaves, and the image's own border."""
+"""Foregrounds that occlude people: boxes, poles, table tops, leaves, and the image's border."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Occlusion:
 
     Attributes:
         colour: (b, 3, h, w) linear light.
-        mask: (b, h, w) True where it hides what is behind.
+        mask: (b, h, w) True where it hides the scene.
     """
 
     colour: Tensor
@@ -48,14 +48,14 @@ def draw_occlusion(
     """Draw foregrounds from a CPU generator.
 
     Args:
-        b: Number of images.
-        size: Width and height, pixels.
-        generator: The same seed gives the same foregrounds.
-        pieces: At most so many in an image.
-        presence: Probability of each piece.
-        truncation: Probability, for each side, that the scene ends, as black, inside the image:
-            a crop that reaches over the border of its photo.
-        texture: (b, 3, h, w) linear light, what the pieces look like; None for clouds of a tone.
+        b: number of images.
+        size: width and height, pixels.
+        generator: the same seed gives the same foregrounds.
+        pieces: maximum number of pieces per image.
+        presence: probability of each piece.
+        truncation: probability, for each side, that the scene ends in black inside the image, like
+            a crop that extends beyond its photo.
+        texture: (b, 3, h, w) linear light of the pieces; None for clouds of one tone.
     """
     width, height = size
     x = (torch.arange(width) + 0.5) / width
@@ -87,7 +87,7 @@ def _draw_border(x: Tensor, y: Tensor, truncation: float, b: int, generator: Gen
 
 
 def _draw_piece(x: Tensor, y: Tensor, clouds: Tensor, generator: Generator) -> Tensor:
-    """Return (b, h, w) True inside one random shape an image."""
+    """Return (b, h, w) True inside one random shape per image."""
     b = len(clouds)
     at = torch.rand(2, b, 1, 1, generator=generator)
     reach = draw_uniform(0.05, 0.3, (2, b, 1, 1), generator)

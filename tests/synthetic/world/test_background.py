@@ -1,4 +1,4 @@
-"""Backdrops and occluders: true depth, kept by seed, shapes that hide."""
+"""Backdrops and occluders: correct depth, reproducible by seed, and occluding shapes."""
 
 from dataclasses import fields, replace
 
@@ -53,7 +53,7 @@ def test_furniture_stands_before_the_wall() -> None:
     centre = torch.zeros_like(room.box_centre)
     centre[0, 3] = torch.tensor([3.0, 0.0, 1.5])
     turned = torch.zeros_like(room.box_yaw)
-    # Turned by 45 degrees its edge points at the camera; the middle pixels look half a pixel past.
+    # Rotated by 45 degrees, its edge points at the camera; the middle pixels are half a pixel off.
     for yaw, front in ((0.0, 2.5), (torch.pi / 4, (3 - 0.5 * 2**0.5) / (1 - 0.5 / 40))):
         turned[0, 3] = yaw
         depth = render(replace(room, box_half=half, box_centre=centre, box_yaw=turned)).depth_m[0]
@@ -83,7 +83,7 @@ def test_rooms_follow_their_seed_and_differ() -> None:
     assert (one.high[:, :2] > 1).all()
     assert one.outdoors.any()
     assert not one.outdoors.all()
-    # Nothing that stands in a room is where people do, around the origin.
+    # No furniture stands where people move, around the origin.
     assert (one.box_centre[..., :2].norm(dim=2) > 1.1).all()
 
 

@@ -27,7 +27,7 @@ TRAIN = Path(__file__).parents[3] / "config" / "train"
         ([str(TRAIN / "nano.yaml"), "--sheet", "crops.gif"], "must be a .png or .jpg file"),
     ],
 )
-def test_mistakes_get_a_sentence(
+def test_mistakes_are_reported_in_one_sentence(
     arguments: list[str],
     message: str,
     monkeypatch: pytest.MonkeyPatch,
