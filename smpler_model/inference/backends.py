@@ -11,13 +11,12 @@
 """
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from smpler_model.inference.cuda_graphs import BucketRunner, call_again, capture_graph
+from smpler_model.inference.cuda_graphs import BucketRunner, GraphCapture, call_again
 from smpler_model.inference.export import (
     ExportError,
     example_crops,
@@ -161,9 +160,7 @@ def build_runner(model: Smpler, choice: Choice) -> Runner:
     if choice.backend == "compiled":
         compiled = torch.compile(network, dynamic=False)
         return BucketRunner(compiled, side, OUTPUT_SIZE, choice.device, call_again)  # type: ignore[arg-type]
-    return BucketRunner(
-        network, side, OUTPUT_SIZE, choice.device, partial(capture_graph, device=choice.device)
-    )
+    return BucketRunner(network, side, OUTPUT_SIZE, choice.device, GraphCapture(choice.device))
 
 
 def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:

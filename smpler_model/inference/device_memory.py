@@ -7,11 +7,12 @@ _SIGNS = (
     "out of memory",
     "can't allocate memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
     "Failed to allocate memory",
     "bad_alloc",
 )
-"""What PyTorch's errors say of a GPU's memory, the CPU's and cuBLAS's, and what ONNX Runtime's and
-C++'s say; they share no class."""
+"""What PyTorch says of the memory of a GPU, of the CPU, of cuBLAS and of cuDNN, and what ONNX
+Runtime's and C++'s say; they share no class."""
 
 
 class DeviceMemoryError(MemoryError):

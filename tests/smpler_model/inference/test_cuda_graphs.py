@@ -101,13 +101,13 @@ def test_kernels_are_measured_and_cudnn_stays_as_it_was(tf32: bool) -> None:
     assert after == usual | {"allow_tf32": tf32}
 
 
-def test_preparing_runs_before_the_first_frame_and_forgetting_gives_memory_back() -> None:
+def test_preparing_runs_before_the_first_frame_and_memory_can_be_given_back() -> None:
     network = Sums()
     runner = BucketRunner(network, SIDE, SIZE, CPU, call_again)
     for people in BUCKETS:
         runner.prepare(people)
     assert network.batches == list(BUCKETS)
-    runner.forget(4)
+    runner.release()
     for people in BUCKETS:
         runner.prepare(people)
-    assert network.batches == [*BUCKETS, *(people for people in BUCKETS if people > 4)]
+    assert network.batches == [*BUCKETS, *BUCKETS]

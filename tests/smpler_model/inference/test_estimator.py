@@ -158,10 +158,10 @@ class Memory:
     """Runs only so many people at once, and counts them otherwise."""
 
     def __init__(self, room: int) -> None:
-        self.room, self.tried, self.kept = room, [], 100
+        self.room, self.tried, self.released = room, [], 0
 
-    def forget(self, people: int) -> None:
-        self.kept = people
+    def release(self) -> None:
+        self.released += 1
 
     def run(self, some: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.tried.append(len(some))
@@ -189,7 +189,7 @@ def test_too_many_for_the_memory_are_run_in_halves(
         found = estimator.estimate(pixels)
     np.testing.assert_array_equal(found.betas[:, 0], pixels[:, 0, 0, 0])  # everyone, in order
     assert memory.tried == [16, 8, 4, *[2] * 9]
-    assert memory.kept == 2
+    assert memory.released == 3
     assert "from now on 2 are run at once" in caplog.text
     memory.tried.clear()
     estimator.estimate(pixels[:5])
