@@ -55,24 +55,26 @@ def build_pipeline(
         torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
     detector = create_detector or detector_factory(settings, device)
-    checked = build_estimator(settings, device, cameras)
+    checked = build_checked(load_named_model(settings), settings, device, cameras)
     tell(checked)
     return Pipeline(checked.estimator, detector, pipeline_config(settings))
 
 
-def build_estimator(settings: PipelineSettings, device: torch.device, cameras: int = 1) -> Checked:
-    """Load the network that the settings name, with the first backend that works.
+def build_checked(
+    model: Smpler, settings: PipelineSettings, device: torch.device, cameras: int = 1
+) -> Checked:
+    """Return a network with the first backend that works, of what the settings ask for.
 
     Args:
+        model: the network, on the CPU.
         settings: settings of the pipeline.
         device: where it runs.
         cameras: how many cameras share a batch.
 
     Raises:
-        ValueError: a model, body or backend that cannot be used; the message says why.
-        OSError: a file that cannot be read.
+        ValueError: a backend that cannot be used; the message says why.
+        FileNotFoundError: the exported network is not there.
     """
-    model = load_named_model(settings)
     exported = Path(settings.exported) if settings.exported else None
     choice = choose(model, device, settings.backend, settings.precision, exported)
     return build_checked_estimator(model, choice, cameras * settings.max_people)
