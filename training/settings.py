@@ -63,12 +63,17 @@ class TrainSettings:
             do.
         still_share: share of the steps, the first, in which the backbone stays as it is: heads
             that know nothing yet do not disturb what it learnt on photos. They are quicker, too.
+        still_groups: first groups of blocks of a mobile backbone that never change, with the
+            convolution before them. What they learnt on photos serves drawings, too, and their
+            gradients cost most, for their maps are the largest.
         refine_only: whether backbone and first guess stay as `initial` has them, and the
             Transformer alone learns, which is quicker. For crops; their maps are not compared.
         optimiser: `adam` for all weights; `muon` for the backbone's convolutions, Adam for the
             rest. A backbone that starts from nothing learns several times quicker so.
         muon_rate: learning rate of Muon at its highest.
-        schedule: `cosine` falls as half a cosine; `constant` stays.
+        schedule: `cosine` falls as half a cosine; `constant` stays, but for `fall_share`.
+        fall_share: share of the steps, the last, over which a constant rate falls as half a
+            cosine. Until then it does not matter how many steps there are in all.
         warm_up: steps over which the rate rises.
         weight_decay: AdamW's weight decay; 0 for Adam.
         clip: greatest norm of the gradient; 0 does not clip.
@@ -131,10 +136,12 @@ class TrainSettings:
     head_learning_rate: float = 0.0
     correction_rate: float = 1.0
     still_share: float = 0.0
+    still_groups: int = 0
     refine_only: bool = False
     optimiser: Literal["adam", "muon"] = "adam"
     muon_rate: float = 0.02
     schedule: Literal["cosine", "constant"] = "cosine"
+    fall_share: float = 0.0
     warm_up: int = 200
     weight_decay: float = 1e-4
     clip: float = 20.0
@@ -180,6 +187,7 @@ class TrainSettings:
         ]
         not_negative += ["dense_weight", "frame_weight", "refined_crops", "dense_crops"]
         not_negative += ["head_learning_rate", "dense_share", "first_guess_share", "still_share"]
+        not_negative += ["still_groups", "fall_share"]
         for name in not_negative:
             if getattr(self, name) < 0:
                 raise ValueError(

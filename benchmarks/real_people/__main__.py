@@ -1,11 +1,13 @@
-"""How well real people are found: `python -m benchmarks.real_people FOLDER [--model M]`.
+"""How well real people are found: `python -m benchmarks.real_people FOLDER [--detector D]`.
 
 FOLDER holds photos and videos with the answers in `people.json`, see `folder`. The model gets the
 labelled boxes and goes through the pipeline of the robots; videos are placed in metres by their
 calibration. Printed are, over all labelled joints of the photos, the share that is closer than a
 part of the person's box, and for videos the errors of 12 joints in space. OUT gets
 `predictions.json`, `figures.json`, and `sheet.png`, which shows each person with the joints, true
-ones in white, found ones in colours (the left limbs orange, the right ones blue).
+ones in white, found ones in colours (the left limbs orange, the right ones blue). With a detector,
+it is told besides how many people of the photos it finds and how often it finds nobody, and the
+page shows its boxes in green.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.real_people.detection import detect_in_photos, score_detections, show_boxes
 from benchmarks.real_people.estimation import (
     Observer,
     Seen,
@@ -32,9 +35,18 @@ from benchmarks.real_people.folder import (
     read_folder,
 )
 from benchmarks.real_people.scoring import average, hips_of, score_photos, score_video
-from benchmarks.real_people.sheet import Image, show_from_side, show_in_image, write_sheet
+from benchmarks.real_people.sheet import (
+    TILE_PX,
+    Image,
+    show_from_side,
+    show_in_image,
+    write_sheet,
+)
+from smpler_model.assembly import choose_device, detector_factory
 from smpler_model.atomic_files import write_text_atomically
+from smpler_model.detectors.detector import Detector
 from smpler_model.frames import Frame
+from smpler_model.settings.pipeline import DETECTORS, PipelineSettings
 
 _PX_DECIMALS, _M_DECIMALS = 2, 4
 _SHOWN_FRAMES = 6  # of a video
@@ -88,6 +100,19 @@ class Report:
             self.figures["videos"] = asdict(average(every))
             self.lines.append(average(every).line("videos"))
 
+    def take_detections(self, detector: Detector, name: str) -> None:
+        """Look for people in all photos."""
+        found = {}
+        for photo, rgb, boxes_xyxy in detect_in_photos(detector, self.folder):
+            found[photo.image] = boxes_xyxy
+            self.tiles.append(show_boxes(rgb, photo, boxes_xyxy, TILE_PX))
+        self.predictions["detections"] = {
+            image: boxes.round(_PX_DECIMALS).tolist() for image, boxes in found.items()
+        }
+        scores = score_detections(self.folder.photos, found)
+        self.figures["detections"] = {**asdict(scores), "detector": name}
+        self.lines.append(scores.line(name))
+
     def write(self, output: Path) -> None:
         """Write predictions, figures and the page.
 
@@ -130,10 +155,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="How well real people are found.")
     parser.add_argument("folder", type=Path, help="with people.json, photos and videos")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
+    parser.add_argument("--detector", choices=DETECTORS, help="also look for people with it")
+    parser.add_argument("--detector-weights", default="", help="its file, if it needs one")
     parser.add_argument("--output", type=Path, default=Path("runs/real_people"))
     chosen = parser.parse_args()
     try:
         report = Report(read_folder(chosen.folder))
+        if chosen.detector:
+            settings = PipelineSettings(
+                detector=chosen.detector, detector_weights=chosen.detector_weights
+            )
+            detector = detector_factory(settings, choose_device(settings.device))()
+            report.take_detections(detector, chosen.detector)
         observer = load_observer(chosen.model)
         report.take_photos(observer)
         report.take_videos(observer)

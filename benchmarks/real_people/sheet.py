@@ -57,7 +57,7 @@ def show_in_image(rgb: Image, person: PersonTruth, found_px: Floats, caption: st
     tile = crops.pixels[0].copy()
     _draw(tile, true, person.labelled, is_true=True)
     _draw(tile, found, np.isfinite(found).all(1), is_true=False)
-    return _write(tile, caption)
+    return write_caption(tile, caption)
 
 
 def show_from_side(true_m: Floats, found_m: Floats, caption: str) -> Image:
@@ -72,7 +72,17 @@ def show_from_side(true_m: Floats, found_m: Floats, caption: str) -> Image:
     everything = np.ones(len(JOINTS), np.bool_)
     for joints, is_true in ((true_m, True), (found_m, False)):
         _draw(tile, (joints[:, [2, 1]] / _REACH_M + 1) * TILE_PX / 2, everything, is_true=is_true)
-    return _write(tile, caption)
+    return write_caption(tile, caption)
+
+
+def write_caption(tile: Image, caption: str) -> Image:
+    """Write at the foot of a tile, and return it."""
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        place = (6, TILE_PX - 8)
+        cv2.putText(
+            tile, caption, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA
+        )
+    return tile
 
 
 def write_sheet(tiles: Sequence[Image], path: Path) -> None:
@@ -102,12 +112,3 @@ def _draw(tile: Image, joints: Floats, known: NDArray[np.bool_], *, is_true: boo
         if is_true:
             radius = 3 << _SUBPIXEL_BITS
             cv2.circle(tile, place, radius, _TRUE, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
-
-
-def _write(tile: Image, caption: str) -> Image:
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        place = (6, TILE_PX - 8)
-        cv2.putText(
-            tile, caption, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA
-        )
-    return tile

@@ -18,6 +18,7 @@ _EXPANSION = 6
 _TENSORFLOWS_PADDING = (0, 1, 0, 1)  # of images of even sides before a convolution of stride 2
 _HEAD_WIDTH = 96
 _NEAR = 1.8  # pixels of the finest map at which the preference for what is near sets in
+_ALMOST_NOTHING = 1e-12  # so that a root has a gradient at nought
 _SHARPNESS = 6.0  # the larger, the more a mean over pixels is the best pixel
 
 
@@ -173,7 +174,9 @@ class KeypointReader(nn.Module):
         away = torch.linalg.vector_norm(places - (side - 1) / 2, dim=0)  # (n,)
         middle = _weigh(-F.softplus(-centre.flatten(2)) - (away + _NEAR).log())  # (b, 1, n)
         rough = ((places + reach) * middle[:, :, None]).sum(-1)  # (b, 17, 2)
-        away = torch.linalg.vector_norm(places - rough[..., None], dim=2)  # (b, 17, n)
+        down, across = (places - rough[..., None]).unbind(2)
+        # Many times quicker than a norm over so short an axis.
+        away = (down.square() + across.square() + _ALMOST_NOTHING).sqrt()  # (b, 17, n)
         seen = -F.softplus(-heat.flatten(2))  # the logarithm of how likely
         near = _weigh(seen - (away + _NEAR).log())
         exact = ((places + offset) * near[:, :, None]).sum(-1)

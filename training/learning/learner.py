@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
 from training.learning.muon import Muon
@@ -46,6 +47,7 @@ class Learner(Generic[Examples]):
         self.processes: Processes = processes
         self.steps: int = steps
         self.objective: ObjectiveModule[Examples] = objective.to(processes.device)
+        hold_early_layers(objective.model, settings.still_groups)
         if settings.channels_last:
             objective.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean_model: BackboneModel = self._copy_model() if settings.ema else objective.model
@@ -89,6 +91,7 @@ class Learner(Generic[Examples]):
         self.objective.train()
         if self.settings.still_share:
             self.model.backbone.requires_grad_(not self.is_still())
+            hold_early_layers(self.model, self.settings.still_groups)
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
@@ -109,9 +112,11 @@ class Learner(Generic[Examples]):
         """Rise over the warm-up; then stay, or fall as half a cosine."""
         s = self.settings
         rise = min(1.0, (self.step_count + 1) / max(s.warm_up, 1))
-        if s.schedule == "constant":
+        falling = s.fall_share if s.schedule == "constant" else 1.0
+        if not falling:
             return rise
-        fall = 0.5 * (1 + math.cos(math.pi * self.step_count / self.steps))
+        done = max(0.0, (self.step_count / self.steps - (1 - falling)) / falling)
+        fall = 0.5 * (1 + math.cos(math.pi * done))
         return rise * (0.01 + 0.99 * fall)
 
     def is_still(self) -> bool:
@@ -230,6 +235,28 @@ class Learner(Generic[Examples]):
         torch._foreach_lerp_([mean[n] for n in moving], [present[n] for n in moving], 1 - decay)
         for name in mean.keys() - set(moving):
             mean[name].copy_(present[name])
+
+
+def hold_early_layers(model: BackboneModel, groups: int) -> None:
+    """Keep the first layers of a mobile backbone as they are.
+
+    Args:
+        model: changed: their weights need no gradient.
+        groups: groups of blocks that do not learn; none if 0.
+
+    Raises:
+        ValueError: the backbone is another, or has fewer groups.
+    """
+    if not groups:
+        return
+    backbone = model.backbone
+    if not isinstance(backbone, MobileBackbone) or groups > len(backbone.groups):
+        raise ValueError(
+            f"still_groups must be 0, or up to 7 with a mobile backbone, "
+            f"got {groups} for {model.config.name}"
+        )
+    for layer in (backbone.stem, *backbone.groups[:groups]):
+        layer.requires_grad_(False)
 
 
 def make_optimisers(

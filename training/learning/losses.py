@@ -1,7 +1,8 @@
 """What training minimises.
 
 SMPLer's four terms and their weighted sum: vertices and rotations by absolute, joints in space and
-in the image by squared differences; and the joints' distances, which are what MPJPE measures.
+in the image by squared differences; and the joints' distances, in space, which are what MPJPE
+measures, and in the image.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ class LossWeights:
         rotations: weight of errors of the 24 rotation matrices' entries.
         distances: weight of distances of the same joints, not squared, per metre. Of the squares,
             a few people who are hard to see make up most.
+        keypoint_distances: weight of 2D joint errors, not squared, in half crop sides. The
+            gradient of the squares vanishes near the joints.
     """
 
     vertices: float = 100.0
@@ -30,6 +33,7 @@ class LossWeights:
     joints: float = 1000.0
     rotations: float = 50.0
     distances: float = 0.0
+    keypoint_distances: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,13 @@ class Losses:
     joints: Tensor
     rotations: Tensor
     distances: Tensor
+    keypoint_distances: Tensor
 
     @property
     def total(self) -> Tensor:
         """Their sum."""
-        return self.vertices + self.keypoints + self.joints + self.rotations + self.distances
+        in_image = self.keypoints + self.keypoint_distances
+        return self.vertices + self.joints + self.rotations + self.distances + in_image
 
     def terms(self) -> dict[str, Tensor]:
         """Return the terms and their sum by name, without gradient."""
@@ -163,6 +169,7 @@ def compare(
     weighted_joints = labels.joint_confidence[..., None] * apart.square()
     distances = labels.joint_confidence * torch.linalg.vector_norm(apart, dim=-1)
     weighted_keypoints = labels.keypoint_confidence[..., None] * shift.square()
+    shifts = labels.keypoint_confidence * torch.linalg.vector_norm(shift, dim=-1)
     everybody = torch.ones_like(labels.has_smpl)
     return Losses(
         weights.vertices * _mean_over(surface.abs(), labels.has_smpl, counts.with_smpl),
@@ -170,6 +177,7 @@ def compare(
         weights.joints * _mean_over(weighted_joints, labels.has_joints, counts.with_joints),
         weights.rotations * _mean_over(turn.abs(), labels.has_smpl, counts.with_smpl),
         weights.distances * _mean_over(distances, labels.has_joints, counts.with_joints),
+        weights.keypoint_distances * _mean_over(shifts, everybody, counts.people),
     )
 
 

@@ -106,13 +106,21 @@ def make_objective(
     """
     if isinstance(data, MixedData):
         parts = [make_objective(model, settings, part.data) for part in data.parts]
-        names = [part.data.kind for part in data.parts]
+        names = name_sources([part.data.kind for part in data.parts])
         return MixedObjective(model, settings, parts, names)
     if isinstance(data, CropData):
         return CropObjective(model, settings)
     if isinstance(data, PhotoData):
         return PhotoObjective(model, settings, data)
     return PeopleObjective(model, settings)
+
+
+def name_sources(kinds: Sequence[str]) -> list[str]:
+    """Name sources after their kinds; a second one of a kind gets a number."""
+    seen = [kinds[: number + 1].count(kind) for number, kind in enumerate(kinds)]
+    return [
+        kind if count == 1 else f"{kind} {count}" for kind, count in zip(kinds, seen, strict=True)
+    ]
 
 
 def find_places(sizes: Sequence[int], refined: int) -> list[Places]:

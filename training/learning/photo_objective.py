@@ -63,6 +63,8 @@ class PhotoObjective(ObjectiveModule[Photos]):
             "keypoints": weights.keypoints * _mean(in_image, keypoints[..., 2], everybody),
             "joints": weights.joints * _mean(in_space, joints[..., 3], known),
             "distances": weights.distances * _mean(apart, joints[..., 3], known),
+            "keypoint_distances": weights.keypoint_distances
+            * _mean(apart_px, keypoints[..., 2], everybody),
         }
 
 

@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.real_people.detection import score_detections
 from benchmarks.real_people.folder import read_folder
 from benchmarks.real_people.scoring import score_photos, score_video
 from benchmarks.real_people.sheet import TILE_PX
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
-from tests.benchmarks.real_people.made_up import PHOTO, VIDEO, write_folder
+from tests.benchmarks.real_people.made_up import CAMERA, PHOTO, VIDEO, write_folder
 
 ROOT = Path(__file__).parents[3]
 
@@ -32,7 +33,8 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_a_folder_is_measured(tmp_path: Path, nano_file: Path) -> None:
     write_folder(tmp_path, Body(load_builtin_body()))
     output = tmp_path / "out"
-    done = run(tmp_path, "--model", nano_file, "--output", output)
+    whole = ("--detector", "full_image")
+    done = run(tmp_path, "--model", nano_file, "--output", output, *whole)
     assert done.returncode == 0, done.stderr
     predictions = json.loads((output / "predictions.json").read_text())
     folder = read_folder(tmp_path)
@@ -43,13 +45,16 @@ def test_a_folder_is_measured(tmp_path: Path, nano_file: Path) -> None:
     found_m = {int(number): np.array(frame["joints_m"]) for number, frame in frames.items()}
     photos, video = score_photos(folder.photos, found_px), score_video(folder.videos[0], found_m)
     assert photos is not None
-    assert done.stdout.splitlines()[:2] == [photos.line(), video.line(VIDEO)]
+    found = {PHOTO: np.array(predictions["detections"][PHOTO])}
+    assert found[PHOTO].tolist() == [[0, 0, CAMERA.width - 1, CAMERA.height - 1]]
+    detections = score_detections(folder.photos, found).line("full_image")
+    assert done.stdout.splitlines()[:3] == [detections, photos.line(), video.line(VIDEO)]
     figures = json.loads((output / "figures.json").read_text())
     assert figures["photos"]["pck"] == list(photos.pck)
     assert figures["videos"]["mpjpe_mm"] == pytest.approx(video.mpjpe_mm, abs=0.1)
     sheet = cv2.imread(str(output / "sheet.png"))
     assert sheet is not None
-    assert sheet.shape == (2 * TILE_PX, 6 * TILE_PX, 3)  # 2 of the photo, 3 times 2 of the video
+    assert sheet.shape == (2 * TILE_PX, 6 * TILE_PX, 3)  # 3 of the photo, 3 times 2 of the video
 
 
 def test_what_cannot_be_measured_is_said_in_a_sentence(tmp_path: Path) -> None:

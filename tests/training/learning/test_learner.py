@@ -36,6 +36,45 @@ def test_the_backbone_stays_as_it_is_for_its_share(
     assert moved == [(False, True), (False, True), (True, True), (True, True)]
 
 
+def test_early_layers_stay_as_they_are(settings: TrainSettings, crops: CropFiles) -> None:
+    given = replace(
+        settings,
+        model="smpler_mobile",
+        crop_side=128,
+        still_groups=2,
+        still_share=0.25,
+        steps=4,
+        dense_share=0.0,
+        first_guess_share=0.0,
+        dense_weight=0.0,
+    )
+    learner = Learner(given, CropObjective(build_starting_model(given), given), Processes(), 4)
+    before = {name: w.detach().clone() for name, w in learner.model.backbone.named_parameters()}
+    for _ in range(given.steps):
+        learner.step([crops.batch(torch.arange(2))])
+    after = dict(learner.model.backbone.named_parameters())
+    moved = {name for name, weights in before.items() if not torch.equal(weights, after[name])}
+    assert not [name for name in moved if name.startswith(("stem.", "groups.0.", "groups.1."))]
+    assert {"groups.2.0.expand.weight", "last.weight"} <= moved
+
+
+def test_another_backbone_has_no_groups_to_keep(settings: TrainSettings) -> None:
+    given = replace(settings, still_groups=2)
+    with pytest.raises(ValueError, match="still_groups must be 0, or up to 7 with a mobile"):
+        Learner(given, CropObjective(build_starting_model(given), given), Processes(), 4)
+
+
+def test_a_constant_rate_falls_over_the_last_share(settings: TrainSettings) -> None:
+    given = replace(settings, schedule="constant", fall_share=0.25, warm_up=0)
+    learner = Learner(given, CropObjective(build_starting_model(given), given), Processes(), 100)
+    factors = []
+    for learner.step_count in (0, 50, 75, 87, 88, 100):
+        factors.append(learner.learning_rate_factor())
+    assert factors[:3] == [1, 1, 1]
+    assert (factors[3] + factors[4]) / 2 == pytest.approx(0.505, abs=1e-3)
+    assert factors[5] == pytest.approx(0.01)
+
+
 @pytest.mark.parametrize("optimiser", ["adam", "muon"])
 def test_layers_that_change_an_estimate_have_their_own_rate(
     settings: TrainSettings, optimiser: str

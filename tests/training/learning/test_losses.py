@@ -37,6 +37,9 @@ def test_terms_by_hand() -> None:
     only_distances = LossWeights(0, 0, 0, 0, distances=100)
     distances = compare(predicted, target, full_labels(1, 24), only_distances)
     assert distances.total.item() == pytest.approx(100 * 0.1 / 14)
+    only_shifts = LossWeights(0, 0, 0, 0, keypoint_distances=60)
+    shifts = compare(predicted, target, full_labels(1, 24), only_shifts)
+    assert shifts.total.item() == pytest.approx(60 * 0.2 / 24)
 
 
 def test_distances_are_what_mpjpe_measures() -> None:

@@ -14,7 +14,12 @@ from training.data.data_settings import CropData, DataPart, MixedData, PhotoData
 from training.data.mixed import Mixed
 from training.data.photo_files import PhotoFiles
 from training.learning.learner import _is_head
-from training.learning.mixed_objective import MixedObjective, find_places, make_objective
+from training.learning.mixed_objective import (
+    MixedObjective,
+    find_places,
+    make_objective,
+    name_sources,
+)
 from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
 
@@ -94,3 +99,7 @@ def test_lengths_of_corrections_are_held_for_all_sources(
     batch = Mixed((crops.batch(rows), photos.batch(rows, model.config.image_size)))
     found = objective(batch, objective.count(batch), "all")
     assert found.terms["length"].item() == pytest.approx(2 * (3 - 1) ** 2)
+
+
+def test_sources_of_one_kind_have_names_of_their_own() -> None:
+    assert name_sources(["crops", "photos", "photos"]) == ["crops", "photos", "photos 2"]

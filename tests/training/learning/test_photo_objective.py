@@ -21,7 +21,7 @@ from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
 
 PEOPLE = 3
-WEIGHTS = LossWeights(keypoints=10.0, joints=100.0, distances=1.0)
+WEIGHTS = LossWeights(keypoints=10.0, joints=100.0, distances=1.0, keypoint_distances=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def terms_of(objective: PhotoObjective, photos: Photos) -> dict[str, float]:
 
 def test_the_truth_costs_nothing(objective: PhotoObjective) -> None:
     terms = terms_of(objective, labels_of(true_stage()))
-    assert set(terms) == {"keypoints", "joints", "distances"}
+    assert set(terms) == {"keypoints", "joints", "distances", "keypoint_distances"}
     assert terms == pytest.approx(dict.fromkeys(terms, 0), abs=1e-4)
 
 
@@ -85,6 +85,7 @@ def test_a_shift_costs_what_the_weights_say(objective: PhotoObjective) -> None:
     assert terms["keypoints"] == pytest.approx(10 * 0.05**2 / 2, rel=1e-3)
     assert terms["joints"] == pytest.approx(100 * 0.06**2 / 3 / 19, rel=1e-3)
     assert terms["distances"] == pytest.approx(0.06 / 19, rel=1e-3)
+    assert terms["keypoint_distances"] == pytest.approx(2 * 0.05, rel=1e-3)
 
 
 def test_only_people_with_joints_in_space_share_their_errors(objective: PhotoObjective) -> None:
