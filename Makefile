@@ -6,7 +6,7 @@ export MAKEFLAGS += --no-print-directory
 
 IN_ENV = . .ros/environment.sh &&
 
-.PHONY: help setup test check unit demo lock clean
+.PHONY: help setup test check unit demo gpu lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -34,6 +34,11 @@ unit: setup  ## the quick tests: no node, no colcon, no training run
 demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4 for your own
 	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)"
 
+gpu:  ## on a machine with a GPU, with the PyTorch that is there: its tests and figures, to gpu.json
+	@command -v $(PYTHON) >/dev/null || { echo "gpu: expected Python 3.10 or newer as '$(PYTHON)', \
+	found none; install it or run make with PYTHON=<its path>" >&2; exit 1; }
+	@$(PYTHON) tools/gpu.py
+
 lock: setup  ## write constraints.txt anew, keeping the versions that still fit
 	@$(IN_ENV) python -m pip install --quiet uv
 	@$(IN_ENV) uv pip compile --quiet --universal --python-version 3.10 --no-header \
@@ -43,4 +48,4 @@ lock: setup  ## write constraints.txt anew, keeping the versions that still fit
 	--output-file constraints.txt
 
 clean:  ## remove everything that the other targets have made
-	rm -rf .venv .ros build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .ros .gpu build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis
