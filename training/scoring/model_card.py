@@ -17,7 +17,7 @@ from smpler_model.checkpoints.files import load_model, read_checkpoint
 from smpler_model.checkpoints.shipped import shipped_path
 from smpler_model.file_hashes import hash_files
 from smpler_model.people.metrics import Errors
-from synthetic.crops import CropStyle
+from synthetic.crop_style import CropStyle
 from training.data.crop_files import CropFiles, render_file, shard_path
 from training.data.render_crops import make_renderer, shard_seeds
 from training.learning.growing import configure_model
