@@ -42,7 +42,8 @@ def test_all_parts_come_into_one_file(
 ) -> None:
     path = tmp_path / "new" / "gpu.json"
     given = ["--device", "cpu", "--models", "smpler_nano", "--trained", "smpler_nano"]
-    given += ["--people", "1", "--seconds", "0", "--batch", "2", "--json", str(path)]
+    given += ["--people", "1", "--seconds", "0", "--batch", "2", "--limit", "9999"]
+    given += ["--json", str(path)]
     monkeypatch.setattr(sys, "argv", ["gpu", *given, "--tests", str(tests)])
     assert main() == 0
     results = json.loads(path.read_text())

@@ -33,6 +33,7 @@ ROOMS = {
     "bags": {"cameras", "settings"},
     "detectors": {"cameras", "inference"},
     "drawing": {"cameras", "people"},
+    "machine": set(),
 }
 # Which rooms a room of smpler_ros may import, besides its own modules.
 ROS_ROOMS = {

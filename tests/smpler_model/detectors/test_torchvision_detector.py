@@ -89,7 +89,7 @@ def test_people_in_an_image_on_the_device_are_the_same(detector: TorchvisionDete
     np.testing.assert_allclose(device.scores, host.scores, atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [(480, 640), (1080, 1920), (720, 1283), (4000, 2)])
+@pytest.mark.parametrize("size", [(480, 640), (1080, 1920), (720, 1283), (2000, 300)])
 def test_images_are_shrunk_alike_on_the_device(size: tuple[int, int]) -> None:
     """Another filter than OpenCV's: within two levels of 255 on average."""
     image = cv2.GaussianBlur(noise(*size), (0, 0), 4)
