@@ -50,14 +50,11 @@ class SharedImage:
         Raises:
             DeviceMemoryError: the device's memory does not suffice.
         """
-        crops: Crops[PixelArray]
         if self._device is None or not len(np.asarray(boxes_xyxy)):
-            crops = cut_crops(self.frame.rgb, boxes_xyxy, side, margin=margin)
-            return crops
+            return cut_crops(self.frame.rgb, boxes_xyxy, side, margin=margin)
         image = self._upload(self._device)
         with explain_memory(_WHAT, self._device, _REMEDY):
-            crops = cut_crops_on_device(image, boxes_xyxy, side, margin=margin)
-            return crops
+            return cut_crops_on_device(image, boxes_xyxy, side, margin=margin)
 
     def _upload(self, device: torch.device) -> Tensor:
         if self._uploaded is None:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from smpler_model.array_types import Floats
 
 Bytes = NDArray[np.uint8]
-Pixels = TypeVar("Pixels")
+Pixels_co = TypeVar("Pixels_co", covariant=True)
 """`Bytes`, or a tensor on a device; see `device_crops`."""
 
 CROP_MARGIN = 1.2
@@ -41,7 +41,7 @@ class Squares:
 
 
 @dataclass(frozen=True)
-class Crops(Generic[Pixels]):
+class Crops(Generic[Pixels_co]):
     """n square cut-outs of one image.
 
     Attributes:
@@ -50,7 +50,7 @@ class Crops(Generic[Pixels]):
         sizes_px: (n) length of a side in the image, pixels.
     """
 
-    pixels: Pixels
+    pixels: Pixels_co
     centres_px: Floats
     sizes_px: Floats
 

@@ -80,7 +80,7 @@ def _sample(planes: Tensor, squares: Squares, side: int, step: int) -> Tensor:
     origin = ((first + 0.5) / step) * (2 / size) - 1
     stride = (crop_px / step)[:, None] * (2 / size)
     numbers = np.concatenate([origin, stride], 1).astype(np.float32)
-    origins, strides = _to_device(numbers, planes.device).split(2, 1)  # (n, 2) each
+    origins, strides = torch.split(_to_device(numbers, planes.device), 2, 1)  # (n, 2) each
     places = torch.arange(side, device=planes.device, dtype=torch.float32)
     x, y = (origins[:, i, None] + strides[:, i, None] * places for i in (0, 1))  # (n, side) each
     grid = torch.stack((x[:, None].expand(n, side, side), y[:, :, None].expand(n, side, side)), -1)

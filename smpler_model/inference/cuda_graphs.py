@@ -113,7 +113,7 @@ class GraphCapture:
         refuses to capture into it again.
         """
         graph = next(iter(self._graphs), None)
-        return torch.cuda.graph_pool_handle() if graph is None else graph.pool()  # type: ignore[no-untyped-call]
+        return torch.cuda.graph_pool_handle() if graph is None else graph.pool()
 
 
 @dataclass(frozen=True)

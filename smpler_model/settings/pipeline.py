@@ -66,7 +66,9 @@ class ModelSettings(Settings):
         maximum=256,
     )
     backend: Backend = setting(
-        "auto", "Inference backend; auto takes the fastest one that is installed."
+        "auto",
+        "Inference backend; auto takes the fastest one that is installed. One that fails its "
+        "self-check at configure gives way to the next.",
     )
     exported: str = setting(
         "",
@@ -77,7 +79,7 @@ class ModelSettings(Settings):
     precision: Precision = setting(
         "auto",
         "Floating-point precision of the backbone's feature maps; auto is half on a GPU and "
-        "float32 on a CPU.",
+        "float32 on a CPU. Products in float32 never use TF32.",
     )
     crop_margin: float = setting(
         1.2,
