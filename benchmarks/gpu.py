@@ -54,7 +54,7 @@ def describe(device: torch.device, tests: Path | None) -> dict[str, Any]:
     return {
         "cards": [asdict(card) for card in find_cards()],
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         "versions": {name: found for name, found in versions.items() if found},
         "system": platform.platform(),
         "machine": describe_machine(device),

@@ -10,7 +10,8 @@ import torch
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.inference.check_crops import CHECK_CROPS_PATH, CHECK_CROPS_SIDE
-from synthetic.crops import CropRenderer, CropStyle, join_crops
+from synthetic.crop_style import CropStyle
+from synthetic.crops import CropRenderer, join_crops
 
 _SEED, _ROOMS, _PEOPLE_IN_A_ROOM = 25, 4, 4
 _CHOSEN = (3, 11, 13, 15)
