@@ -43,7 +43,7 @@ lock: setup  ## write constraints.txt anew, keeping the versions that still fit
 	@$(IN_ENV) python -m pip install --quiet uv
 	@$(IN_ENV) uv pip compile --quiet --universal --python-version 3.10 --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links \
-	--group pip --group model --group tracking --group tracking-needs --group bags --group train --group extra --group check \
+	--group pip --group model --group tracking --group tracking-needs --group bags --group train --group extra --group viewer --group check \
 	--group build --group ros \
 	--output-file constraints.txt
 
