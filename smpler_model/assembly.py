@@ -121,7 +121,7 @@ def load_named_model(settings: ModelSettings) -> Smpler:
             f"model must be {' or '.join(SHIPPED_MODELS)} or a checkpoint's path, got '{name}'; "
             "check the path"
         )
-    return load_model(name, body=body)
+    return load_model(name, body=body, default_body=load_builtin_body)
 
 
 def load_named_body(settings: ModelSettings) -> BodyArrays:

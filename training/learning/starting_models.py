@@ -21,7 +21,6 @@ from smpler_model.checkpoints.files import (
     read_data,
 )
 from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, check_fit
-from smpler_model.checkpoints.official_layout import BODY_PREFIX
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.mean_parameters import load_mean_parameters
 from smpler_model.network.mobile_backbone import MobileBackbone
@@ -154,8 +153,7 @@ def load_backbone_weights(model: BackboneModel, path: Path) -> None:
 
 
 def _choose_body(settings: TrainSettings, initial: Checkpoint | None) -> BodyArrays:
-    has_body = initial and any(key.startswith(BODY_PREFIX) for key in initial.state)
-    if settings.body or not initial or not has_body:
+    if settings.body or not initial or not initial.has_body:
         return load_arrays(settings.body, settings.regressor)
     read = load_model if _has_transformer(initial) else load_backbone_model
     config = configure_initial(initial, configure_model(settings))

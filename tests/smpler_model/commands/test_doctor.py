@@ -23,6 +23,7 @@ def lines_of(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_machine_on_which_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", *QUICK]) == 0
     found = lines_of(capsys)
@@ -51,6 +52,7 @@ def test_what_is_wrong_has_a_remedy(
     assert "1 problem" in "".join(found.values())
 
 
+@pytest.mark.slow
 def test_a_backend_that_is_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +62,7 @@ def test_a_backend_that_is_refused(
     assert "eager in float32 is" in network
 
 
+@pytest.mark.slow
 def test_without_pytorch(tmp_path: Path) -> None:
     """The program itself needs none."""
     (tmp_path / "torch.py").write_text("raise ImportError('no such library')")
