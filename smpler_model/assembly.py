@@ -1,4 +1,4 @@
-"""Pipelines from settings: the same for node, bag evaluator and command line."""
+"""Builds pipelines from settings, in the same way for node, bag evaluator and command line."""
 
 import logging
 from collections.abc import Callable
@@ -45,12 +45,12 @@ def build_pipeline(
 
     Args:
         settings: settings of the pipeline.
-        create_detector: gives each camera its detector instead of the one that is named.
+        create_detector: creates each camera's detector, instead of the one in the settings.
         cameras: how many cameras share a batch.
         tell: gets what the self-check of the network found.
 
     Raises:
-        ValueError: a model, body, detector or device that cannot be used; the message says why.
+        ValueError: an unusable model, body, detector or device; the message says why.
         OSError: a file that cannot be read.
     """
     if settings.threads:
@@ -83,10 +83,10 @@ def build_checked(
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of a name; `auto` is the first GPU, or the CPU where there is none.
+    """Return the named device; `auto` is the first GPU, or the CPU if there is none.
 
     Raises:
-        ValueError: there is no such device here.
+        ValueError: this machine has no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -140,7 +140,7 @@ def load_named_body(settings: ModelSettings) -> BodyArrays:
 
 
 def detector_factory(settings: PipelineSettings, device: torch.device) -> CreateDetector:
-    """Return what gives each camera its detector; those that remember nothing are shared.
+    """Return a function that creates each camera's detector; stateless detectors are shared.
 
     Raises:
         ValueError: weights that are missing or do not fit.
@@ -177,7 +177,7 @@ def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
         shape_time_s=settings.shape_time,
     )
     least_score = min(TrackerConfig.start_score, settings.detection_score)
-    if settings.boxes_are_given:  # whoever gives them has chosen them
+    if settings.boxes_are_given:  # their source has already selected them
         least_score = 0.0
     return PipelineConfig(
         tracker=TrackerConfig(

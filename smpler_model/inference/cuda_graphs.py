@@ -1,7 +1,7 @@
-"""Running a network whose graphs are made for fixed numbers of people.
+"""Runs a network with fixed batch sizes, as CUDA graphs where the device has them.
 
-Memory is taken once for each number and used again for every frame. On a GPU a graph is captured
-for each, so that a frame costs one launch; elsewhere the network is called.
+Memory is allocated once per batch size and reused for every frame. On a GPU, a graph is captured
+for each size, so that a frame takes a single launch; on other devices the network is called.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from smpler_model.inference.float32 import whole_float32
 
 BUCKETS = (1, 2, 4, 8, 16)
-"""Batch sizes with a graph of their own; other sizes are padded to the next."""
+"""Batch sizes; any other number of people is padded to the next."""
 
 _WARM_UP_RUNS = 3
 
@@ -29,21 +29,20 @@ PixelArray: TypeAlias = NDArray[np.uint8] | Tensor
 
 
 def find_bucket(people: int) -> int:
-    """Return the smallest bucket that holds so many people, the largest if none does."""
+    """Return the smallest bucket for this number of people, or the largest if none suffices."""
     return next((bucket for bucket in BUCKETS if bucket >= people), BUCKETS[-1])
 
 
 def pack(outputs: tuple[Tensor, ...]) -> Tensor:
-    """Return all outputs side by side, (b, n), so that one transfer fetches them."""
+    """Concatenate all outputs to (b, n), so that a single transfer fetches them."""
     return torch.cat([values.flatten(1) for values in outputs], 1)
 
 
 @contextmanager
 def measure_convolutions() -> Iterator[None]:
-    """Let cuDNN time its kernels and keep the fastest.
+    """Let cuDNN benchmark its kernels; all its other settings stay as they are.
 
-    Not by PyTorch's `cudnn.flags`, which sets all of cuDNN's switches; its default switches cuDNN
-    off.
+    PyTorch's `cudnn.flags` sets all of cuDNN's settings, and its default switches cuDNN off.
     """
     cudnn = torch.backends.cudnn
     usual = cudnn.benchmark
@@ -55,7 +54,7 @@ def measure_convolutions() -> Iterator[None]:
 
 
 def call_again(step: Step) -> Step:
-    """Capture nothing: each replay is a call. For devices without graphs."""
+    """Capture nothing: for devices without graphs, each replay is a call."""
 
     def call() -> None:
         with whole_float32():
@@ -68,11 +67,12 @@ def call_again(step: Step) -> Step:
 class GraphCapture:
     """Captures steps as CUDA graphs of one device, which need not be the current one.
 
-    All graphs use one memory pool: one after another is replayed, on one stream, and what a step
-    reads and leaves is outside of the pool, so that each may overwrite what others computed.
+    All graphs share one memory pool. They are replayed one after another on one stream, and a
+    step's inputs and outputs lie outside the pool, so each may overwrite what others computed.
 
-    Source: PyTorch's notes on CUDA graphs. Libraries choose kernels and take their memory before
-    the capture, on its stream; captures into one pool share the stream, too.
+    Source: PyTorch's notes on CUDA graphs. Warm up on the stream of the capture, so that
+    libraries choose their kernels and allocate their memory before it; captures into one pool
+    share a stream.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -81,7 +81,7 @@ class GraphCapture:
         self._graphs: WeakSet[torch.cuda.CUDAGraph] = WeakSet()  # captured, and still in use
 
     def __call__(self, step: Step) -> Step:
-        """Run a step some times, capture it, and return what replays it."""
+        """Warm a step up, capture it, and return a function that replays it."""
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.device(self._device), whole_float32(), measure_convolutions():
             self._stream.wait_stream(torch.cuda.current_stream())
@@ -118,7 +118,7 @@ class GraphCapture:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Memory for one number of people, and what turns its input into its output."""
+    """Buffers for one batch size, and the step that computes the output from the input."""
 
     host_input: Tensor
     input: Tensor
@@ -128,43 +128,43 @@ class Bucket:
 
 
 class BucketRunner:
-    """Runs a network through buckets; not for several threads at once."""
+    """Runs a network in buckets of fixed batch sizes; not thread-safe."""
 
     def __init__(
         self, network: nn.Module, side: int, size: int, device: torch.device, capture: Capture
     ) -> None:
-        """Prepare without running anything.
+        """Store the arguments; nothing runs yet.
 
         Args:
             network: (b, side, side, 3) uint8 crops -> tuple of tensors with b rows, on the device.
             side: side of the crops, pixels.
-            size: numbers that it returns for each person.
-            device: where it runs.
-            capture: how a step is made to be replayed.
+            size: number of output values per person.
+            device: device of the network.
+            capture: turns a step into one that can be replayed.
         """
         self._network, self._device, self._capture = network, device, capture
         self._side, self._size = side, size
         self._buckets: dict[int, Bucket] = {}
 
     def prepare(self, people: int) -> None:
-        """Take memory and capture for so many people, if not yet done."""
+        """Allocate memory and capture a graph for this number of people, if not yet done."""
         count = find_bucket(people)
         if count not in self._buckets:
             self._buckets[count] = self._build(count)
 
     def release(self) -> None:
-        """Give back all buckets' memory, which they share; they are built again when needed."""
+        """Free all buckets, which share their memory; they are built again when needed."""
         self._buckets.clear()
 
     def run(self, crops: PixelArray) -> NDArray[np.float32]:
-        """Run on at most `BUCKETS[-1]` crops (n, side, side, 3); returns (n, size).
+        """Run on at most `BUCKETS[-1]` crops (n, side, side, 3); return (n, size).
 
-        The device is waited for once, for the result.
+        This waits for the device once, for the result.
         """
         n = len(crops)
         self.prepare(n)
         bucket = self._buckets[find_bucket(n)]
-        # Rows above n keep the crops of an earlier frame; no person depends on another's row.
+        # Rows from n on keep the crops of an earlier frame; rows do not affect each other.
         if isinstance(crops, Tensor):
             bucket.input[:n].copy_(crops)
         else:

@@ -1,4 +1,4 @@
-"""What runs a network: PyTorch, ONNX Runtime or OpenVINO behind one protocol."""
+"""Runners of a network in PyTorch, ONNX Runtime or OpenVINO, behind one protocol."""
 
 import io
 from pathlib import Path
@@ -29,17 +29,17 @@ _MAP_NAMES = ("stride_4", "stride_8", "stride_16", "stride_32")
 
 
 class Runner(Protocol):
-    """What runs a network."""
+    """Runs a network."""
 
     def release(self) -> None:
-        """Give back memory that can be taken again."""
+        """Free memory that can be allocated again."""
 
     def run(self, crops: PixelArray) -> NDArray[np.float32]:
         """Turn (n, side, side, 3) RGB crops into (n, OUTPUT_SIZE) numbers."""
 
 
 class PlainNetwork(nn.Module):
-    """`smpler.Smpler` behind the fast network's interface."""
+    """`smpler.Smpler` with the interface of the fast network."""
 
     mean: Tensor
     scale: Tensor
@@ -62,13 +62,13 @@ class PlainNetwork(nn.Module):
 
 
 class TorchRunner:
-    """Calls a module for whatever number of people."""
+    """Calls a module with any number of people."""
 
     def __init__(self, network: nn.Module, side: int, device: torch.device) -> None:
         self._network, self._side, self._device = network.to(device), side, device
 
     def release(self) -> None:
-        """Keep nothing, so there is nothing to give back."""
+        """Do nothing, as nothing is kept."""
 
     def run(self, crops: PixelArray) -> NDArray[np.float32]:
         """See `Runner`."""
@@ -92,7 +92,7 @@ class OnnxRuntimeRunner:
         self._shape = self._session.get_inputs()[0].shape[1:]
 
     def release(self) -> None:
-        """Keep nothing, so there is nothing to give back."""
+        """Do nothing, as nothing is kept."""
 
     def run(self, crops: PixelArray) -> NDArray[np.float32]:
         """See `Runner`."""
@@ -101,7 +101,7 @@ class OnnxRuntimeRunner:
 
 
 class OpenVinoRunner:
-    """Runs the fast network in OpenVINO: backbone and refinement, each in its precision."""
+    """Runs the fast network in OpenVINO: backbone and refinement, each in its own precision."""
 
     def __init__(self, network: FastSmpler, *, half: bool) -> None:
         crops = example_crops(network.config.image_size)
@@ -115,7 +115,7 @@ class OpenVinoRunner:
         self._refinement = _compile_openvino(onnx_bytes(MapsToOutputs(network), maps), "f32")
 
     def release(self) -> None:
-        """Keep nothing, so there is nothing to give back."""
+        """Do nothing, as nothing is kept."""
 
     def run(self, crops: PixelArray) -> NDArray[np.float32]:
         """See `Runner`."""
