@@ -221,6 +221,7 @@ def test_no_room_for_so_many_bodies_is_an_error(model: Smpler) -> None:
             pose(rotations, betas)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", RUNNABLE)
 def test_memory_stays_as_it_is(estimators: dict[Backend, Estimator], backend: Backend) -> None:
     estimator = estimators[backend]

@@ -77,9 +77,14 @@ def camera_info(width: int = 64) -> SimpleNamespace:
     )
 
 
+@pytest.fixture(scope="module")
+def estimator(nano: Smpler) -> Estimator:
+    return Estimator(nano, backend="plain")
+
+
 @pytest.fixture
-def bench(nano: Smpler) -> Bench:
-    return Bench(Pipeline(Estimator(nano, backend="eager"), FullImageDetector, AT_ONCE))
+def bench(estimator: Estimator) -> Bench:
+    return Bench(Pipeline(estimator, FullImageDetector, AT_ONCE))
 
 
 def test_a_calibrated_image_gives_people(bench: Bench) -> None:
@@ -180,9 +185,9 @@ class Slow(FullImageDetector):
         return super().detect(rgb)
 
 
-def test_settings_change_without_waiting_for_an_image_in_work(nano: Smpler) -> None:
+def test_settings_change_without_waiting_for_an_image_in_work(estimator: Estimator) -> None:
     detector = Slow()
-    pipeline = Pipeline(Estimator(nano, backend="eager"), lambda: detector, AT_ONCE)
+    pipeline = Pipeline(estimator, lambda: detector, AT_ONCE)
     worker = Bench(pipeline).worker
     done: list[FrameResult] = []
 
@@ -216,7 +221,7 @@ class Thrower(FullImageDetector):
 
 
 def test_a_full_gpu_costs_the_image(nano: Smpler) -> None:
-    bench = Bench(Pipeline(FullMemory(nano, backend="eager"), FullImageDetector, AT_ONCE))
+    bench = Bench(Pipeline(FullMemory(nano, backend="plain"), FullImageDetector, AT_ONCE))
     assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
     assert bench.failures("left") == 1
     assert bench.reports == [("left", f"an image was dropped: {SENTENCE}")]
@@ -232,7 +237,7 @@ class NothingFinite(Estimator):
 
 
 def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
-    bench = Bench(Pipeline(NothingFinite(nano, backend="eager"), FullImageDetector, AT_ONCE))
+    bench = Bench(Pipeline(NothingFinite(nano, backend="plain"), FullImageDetector, AT_ONCE))
     done = bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=())
     assert len(done["left"][1].people) == 0
     report = bench.statistics.report({})["left"]
@@ -242,8 +247,8 @@ def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
     assert "a person was left out: the network's outputs are not finite" in sentence
 
 
-def test_a_detector_that_throws_costs_the_image(nano: Smpler) -> None:
-    bench = Bench(Pipeline(Estimator(nano, backend="eager"), Thrower, AT_ONCE))
+def test_a_detector_that_throws_costs_the_image(estimator: Estimator) -> None:
+    bench = Bench(Pipeline(estimator, Thrower, AT_ONCE))
     assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
     assert bench.reports == [
         ("left", "an image was dropped: RuntimeError: the network is gone"),
@@ -260,8 +265,8 @@ def box(label: str, score: float, *, x: float = 30) -> SimpleNamespace:
     )
 
 
-def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
-    bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
+def test_given_boxes_reach_the_tracker(estimator: Estimator) -> None:
+    bench = Bench(Pipeline(estimator, GivenBoxes, AT_ONCE))
     detections = SimpleNamespace(detections=[box("person", 0.9)])
     for second in (1, 2):
         arrival = Arrival(image(second), (camera_info(),), detections=detections)
@@ -269,8 +274,8 @@ def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
     assert done["left"][1].people.boxes_xyxy.tolist() == [[20, 0, 40, 40]]
 
 
-def test_a_box_that_is_none_costs_itself_alone_and_is_counted(nano: Smpler) -> None:
-    bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
+def test_a_box_that_is_none_costs_itself_alone_and_is_counted(estimator: Estimator) -> None:
+    bench = Bench(Pipeline(estimator, GivenBoxes, AT_ONCE))
     detections = SimpleNamespace(detections=[box("person", 0.9, x=np.nan), box("person", 0.9)])
     for second in (1, 2):
         arrival = Arrival(image(second), (camera_info(),), detections=detections)
