@@ -1,6 +1,7 @@
 # Everything happens inside the clone: .venv, .ros and build folders; `make clean` removes them.
 PYTHON ?= python3
 INPUT ?=
+VIEW ?=
 SHELL := /bin/bash
 export MAKEFLAGS += --no-print-directory
 
@@ -33,8 +34,8 @@ check: setup  ## ruff, mypy, and the packages that colcon finds
 unit: setup  ## the quick tests: no node, no colcon, no training run
 	@$(IN_ENV) $(PYTEST) -m "not own_process and not slow"
 
-demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4 for your own
-	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)"
+demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4, VIEW=1
+	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)" $(if $(filter-out 0,$(VIEW)),--view)
 
 lock: setup  ## write constraints.txt anew, keeping the versions that still fit
 	@$(IN_ENV) python -m pip install --quiet uv

@@ -1,4 +1,4 @@
-"""Pipelines from settings: the same for node, bag evaluator and command line."""
+"""Builds pipelines from settings, in the same way for node, bag evaluator and command line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ from smpler_model.network.smpler import Smpler
 from smpler_model.people.smoothing import OneEuro, SmoothingConfig
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_model.settings.pipeline import ModelSettings, PipelineSettings
+from smpler_model.settings.pipeline import BodySettings, PipelineSettings
 
 CreateDetector = Callable[[], Detector]
 
@@ -31,10 +31,10 @@ def build_pipeline(
 
     Args:
         settings: settings of the pipeline.
-        create_detector: gives each camera its detector instead of the one that is named.
+        create_detector: creates each camera's detector, instead of the one in the settings.
 
     Raises:
-        ValueError: a model, body, detector or device that cannot be used; the message says why.
+        ValueError: an unusable model, body, detector or device; the message says why.
         OSError: a file that cannot be read.
     """
     if settings.threads:
@@ -48,16 +48,16 @@ def build_pipeline(
         precision=settings.precision,
         exported=Path(settings.exported) if settings.exported else None,
     )
-    # A GPU prepares each size of batch; the CPU only has to touch its memory once.
+    # A GPU prepares each batch size; the CPU only has to allocate its memory once.
     estimator.warm_up(settings.max_people if device.type == "cuda" else 1)
     return Pipeline(estimator, detector, pipeline_config(settings))
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of a name; `auto` is the first GPU, or the CPU where there is none.
+    """Return the named device; `auto` is the first GPU, or the CPU if there is none.
 
     Raises:
-        ValueError: there is no such device here.
+        ValueError: this machine has no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -76,7 +76,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def load_named_model(settings: ModelSettings) -> Smpler:
+def load_named_model(settings: BodySettings) -> Smpler:
     """Load the model and the body that the settings name.
 
     Raises:
@@ -92,10 +92,10 @@ def load_named_model(settings: ModelSettings) -> Smpler:
             f"model must be {' or '.join(SHIPPED_MODELS)} or a checkpoint's path, got '{name}'; "
             "check the path"
         )
-    return load_model(name, body=body)
+    return load_model(name, body=body, default_body=load_builtin_body)
 
 
-def load_named_body(settings: ModelSettings) -> BodyArrays:
+def load_named_body(settings: BodySettings) -> BodyArrays:
     """Load the body alone of what `load_named_model` loads, without the network where it can.
 
     Raises:
@@ -111,7 +111,7 @@ def load_named_body(settings: ModelSettings) -> BodyArrays:
 
 
 def detector_factory(settings: PipelineSettings, device: torch.device) -> CreateDetector:
-    """Return what gives each camera its detector; those that remember nothing are shared.
+    """Return a function that creates each camera's detector; stateless detectors are shared.
 
     Raises:
         ValueError: weights that are missing or do not fit.
@@ -148,7 +148,7 @@ def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
         shape_time_s=settings.shape_time,
     )
     least_score = min(TrackerConfig.start_score, settings.detection_score)
-    if settings.boxes_are_given:  # whoever gives them has chosen them
+    if settings.boxes_are_given:  # their source has already selected them
         least_score = 0.0
     return PipelineConfig(
         tracker=TrackerConfig(

@@ -17,8 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: command-line arguments; those of the process if None.
 
     Returns:
-        0, or 1 after an error, which is one sentence on the standard error stream, or 130 where
-        Ctrl-C ended it.
+        0, or 1 after an error, which is one sentence on standard error, or 130 after Ctrl-C.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s")
     chosen = read_arguments(build_parser(), arguments)

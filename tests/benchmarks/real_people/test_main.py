@@ -1,4 +1,4 @@
-"""The command measures a folder with a model, and says in a sentence why it cannot."""
+"""The command evaluates a model on a folder, and reports errors in one sentence."""
 
 import json
 import subprocess
