@@ -221,6 +221,7 @@ def test_too_little_memory_for_the_meshes_is_an_error(model: Smpler) -> None:
             pose(rotations, betas)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", RUNNABLE)
 def test_memory_does_not_grow(estimators: dict[Backend, Estimator], backend: Backend) -> None:
     estimator = estimators[backend]
