@@ -15,14 +15,16 @@ import torch
 from numpy.typing import NDArray
 
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
-from smpler_model.cameras.crops import CROP_MARGIN, Crops, cut_crops
+from smpler_model.cameras.crops import CROP_MARGIN, Crops
 from smpler_model.detectors.detector import BatchDetector, Detections, Detector
 from smpler_model.frames import Frame, FrameResult, People, TranslationSource
+from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.placement import Placement, place, place_by_depth
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.shared_image import SharedImage, join_pixels
 from smpler_model.step_times import measure
 
 logger = logging.getLogger(__name__)
@@ -121,6 +123,8 @@ class Pipeline:
         estimator: Estimator,
         create_detector: Callable[[], Detector],
         config: PipelineConfig | None = None,
+        *,
+        uploads: bool | None = None,
     ) -> None:
         """Create a pipeline without cameras; they are added with their first frames.
 
@@ -128,8 +132,11 @@ class Pipeline:
             estimator: the network.
             create_detector: called once for each camera.
             config: parameters.
+            uploads: whether each image is uploaded to the network's device once, for the detector
+                and for the crops; if None, where that is a GPU.
         """
         self.estimator = estimator
+        self._uploads = estimator.device.type == "cuda" if uploads is None else uploads
         self._create_detector = create_detector
         self._config = config or PipelineConfig()
         self._ids = IdSource()
@@ -181,12 +188,14 @@ class Pipeline:
         meshed = (frames if mesh else ()) if isinstance(mesh, bool) else mesh
         timings: dict[str, float] = {}
         isolated = partial(_isolated, report)
-        found = self._detect(frames, isolated, timings)
+        device = self.estimator.device if self._uploads else None
+        images = {name: SharedImage(frame, device) for name, frame in frames.items()}
+        found = self._detect(images, isolated, timings)
         tracks = isolated(
             found, lambda name: self._track(name, frames[name], found[name], timings)
         )
         crops = isolated(
-            tracks, lambda name: self._crop(frames[name], tracks[name].people, timings)
+            tracks, lambda name: self._crop(images[name], tracks[name].people, timings)
         )
         estimates = self._estimate(crops, isolated, timings)
 
@@ -201,7 +210,7 @@ class Pipeline:
         return isolated(estimates, finish)
 
     def _detect(
-        self, frames: Mapping[str, Frame], isolated: "_Isolate", timings: dict[str, float]
+        self, images: Mapping[str, SharedImage], isolated: "_Isolate", timings: dict[str, float]
     ) -> dict[str, Detections]:
         """Find people; where cameras share a detector that takes several images, in one call.
 
@@ -210,20 +219,20 @@ class Pipeline:
 
         def prepare(name: str) -> Detector:
             state = self.camera_state(name)
-            state.follow_clock(frames[name].stamp_ns)
+            state.follow_clock(images[name].frame.stamp_ns)
             return state.detector
 
         def alone(name: str) -> Detections:
-            return detectors[name].detect(frames[name].rgb)
+            return images[name].detect(detectors[name])
 
-        detectors = isolated(frames, prepare)
+        detectors = isolated(images, prepare)
         with measure(timings, "detect"):
             shared = next(iter(detectors.values()), None)
             is_common = all(detector is shared for detector in detectors.values())
             if len(detectors) < 2 or not is_common or not isinstance(shared, BatchDetector):
                 return isolated(detectors, alone)
             try:
-                found = shared.detect_all([frames[name].rgb for name in detectors])
+                found = shared.detect_all([images[name].frame.rgb for name in detectors])
             except Exception as error:
                 each = isolated(detectors, alone)
                 if len(each) == len(detectors):
@@ -242,17 +251,19 @@ class Pipeline:
         left_out = (_UNUSABLE_BOX,) * unusable
         return _Tracked(keep_largest(tracks, self._config.max_people), left_out)
 
-    def _crop(self, frame: Frame, tracks: Tracks, timings: dict[str, float]) -> Crops:
+    def _crop(
+        self, image: SharedImage, tracks: Tracks, timings: dict[str, float]
+    ) -> Crops[PixelArray]:
         with measure(timings, "crop"):
             side, margin = self.estimator.side, self._config.crop_margin
-            return cut_crops(frame.rgb, tracks.boxes_xyxy, side, margin=margin)
+            return image.cut(tracks.boxes_xyxy, side, margin)
 
     def _find(
         self,
         name: str,
         frame: Frame,
         tracked: "_Tracked",
-        crops: Crops,
+        crops: Crops[PixelArray],
         estimates: Estimates,
         timings: dict[str, float],
     ) -> FrameResult:
@@ -280,7 +291,10 @@ class Pipeline:
         )
 
     def _estimate(
-        self, crops: Mapping[str, Crops], isolated: "_Isolate", timings: dict[str, float]
+        self,
+        crops: Mapping[str, Crops[PixelArray]],
+        isolated: "_Isolate",
+        timings: dict[str, float],
     ) -> dict[str, Estimates]:
         """Run the network once for all cameras and split its outputs.
 
@@ -295,7 +309,7 @@ class Pipeline:
             if len(crops) < 2:
                 return isolated(crops, alone)
             try:
-                everyone = np.concatenate([cut.pixels for cut in crops.values()])
+                everyone = join_pixels([cut.pixels for cut in crops.values()])
                 estimates = self.estimator.estimate(everyone)
             except Exception as error:
                 each = isolated(crops, alone)
@@ -309,7 +323,7 @@ class Pipeline:
             }
 
     def _place(
-        self, frame: Frame, camera: Camera, crops: Crops, estimates: Estimates
+        self, frame: Frame, camera: Camera, crops: Crops[PixelArray], estimates: Estimates
     ) -> Placement:
         keypoints_px = crops.image_from_crop(estimates.keypoints)
         placement = place(estimates.joints_m, keypoints_px, camera)
@@ -356,7 +370,7 @@ class Pipeline:
         return replace(people, vertices_m=vertices_m)
 
 
-def turns_to_camera(camera: Camera, crops: Crops) -> NDArray[np.float64]:
+def turns_to_camera(camera: Camera, crops: Crops[PixelArray]) -> NDArray[np.float64]:
     """Return the rotations (n, 3, 3) from virtual cameras that look at the crops to the camera.
 
     A crop does not show where it lies in the image: a person at the edge of a wide image who faces

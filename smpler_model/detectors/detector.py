@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _LARGEST_BOX = 16  # farthest extent of a box, in multiples of the image's longer side
 
@@ -72,6 +75,17 @@ class BatchDetector(Detector, Protocol):
 
     def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Return the people in each of several (h, w, 3) uint8 RGB images of any sizes."""
+
+
+@runtime_checkable
+class DeviceDetector(Detector, Protocol):
+    """A detector that takes images from the memory of its device, too, with equal results.
+
+    There an image is uploaded once, for the detector and for the crops.
+    """
+
+    def detect_on_device(self, image: "Tensor") -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image on any device."""
 
 
 class FullImageDetector:

@@ -23,6 +23,7 @@ from smpler_ros.bags.run_files import (
 from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.summary import summarise
 from smpler_ros.bags.video import write_videos
+from smpler_ros.bags.worst_frames import show_worst_frames
 
 Summary = dict[str, Any]
 
@@ -86,7 +87,8 @@ def evaluate_bag(
             complete = evaluation.run(progress.advance, should_stop)
             summary = summarise(evaluation, source, engine, config, complete=complete)
             write_summary(folder, summary)
-            write_report(folder, summary, evaluation.tally)
+            worst = show_worst_frames(folder, source, engine.body, config.fov)
+            write_report(folder, summary, evaluation.tally, worst)
             if config.video:
                 _add_videos(folder, summary)
             if complete:

@@ -213,7 +213,7 @@ def _remove_run(folder: Path) -> None:
     """Remove the files of a run, and nothing else."""
     shutil.rmtree(folder / BAG, ignore_errors=True)
     names = (PEOPLE, FRAMES, TIMINGS, DETECTIONS, STATE, SUMMARY, REPORT)
-    patterns = (*names, "error_*.png", "overlay*.mp4", "contact_sheet.png")
+    patterns = (*names, "error_*.png", "worst_*.html", "overlay*.mp4", "contact_sheet.png")
     for pattern in patterns:
         for file in folder.glob(pattern):
             file.unlink()
