@@ -12,11 +12,11 @@ from tqdm import tqdm
 
 from smpler_model.array_types import Floats
 from smpler_model.file_hashes import hash_files
-from training.data.labelling.photo_reading import read_photo
 from training.data.labelling.agreement import VISIBLE, judge_with_second
 from training.data.labelling.answers import Answers, ask_about, nothing, stack
 from training.data.labelling.landmarks import LANDMARKS
 from training.data.labelling.people_file import LabelledPhoto
+from training.data.labelling.photo_reading import read_photo
 from training.data.labelling.pose_network import Network, PoseNetwork, look, with_mirror
 from training.data.labelling.regions import Region
 

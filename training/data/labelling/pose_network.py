@@ -89,22 +89,17 @@ def refine(points_px: NDArray[np.float32], heat: NDArray[np.float32]) -> NDArray
         points_px: (k, 2) pixels of the crop; outside of it they stay.
         heat: (64, 64, k) from 0 to 1; where all is below 0.5 the point stays.
     """
-    k = len(points_px)
-    around = np.arange(-_REACH, _REACH + 1)
     cells = (points_px / SIDE_PX * _CELLS).astype(int)
-    columns, rows = np.moveaxis(cells[..., None] + around, 1, 0)  # (k, 7)
-    inside = ((columns >= 0) & (columns < _CELLS))[:, None] & ((rows >= 0) & (rows < _CELLS))[
-        ..., None
-    ]
+    around = np.arange(-_REACH, _REACH + 1)
+    shifts = np.stack(np.meshgrid(around, around), -1).reshape(-1, 2)
+    columns, rows = np.moveaxis(cells[:, None] + shifts, 2, 0)  # (k, 49)
     last = _CELLS - 1
-    window = heat[
-        rows.clip(0, last)[..., None], columns.clip(0, last)[:, None], np.arange(k)[:, None, None]
-    ]
-    window = np.where(inside, window, 0).astype(np.float64)  # (k, 7, 7)
-    total = window.sum((1, 2))
-    x, y = window.sum(1) * columns, window.sum(2) * rows
-    means = np.stack((x.sum(1), y.sum(1)), 1) / np.maximum(total, 1e-9)[:, None]
-    hot = window.max((1, 2)) >= _LEAST_HEAT
+    inside = (columns == columns.clip(0, last)) & (rows == rows.clip(0, last))
+    near = heat[rows.clip(0, last), columns.clip(0, last), np.arange(len(cells))[:, None]]
+    near = np.where(inside, near, 0)
+    sums = np.stack(((near * columns).sum(1), (near * rows).sum(1)), 1)
+    means = sums / np.maximum(near.sum(1), 1e-9)[:, None]
+    hot = near.max(1) >= _LEAST_HEAT
     return np.where(hot[:, None], means * (SIDE_PX / _CELLS), points_px).astype(np.float32)
 
 
