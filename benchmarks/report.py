@@ -1,6 +1,6 @@
 """Put the figures into `docs/performance.md` and `accuracy.md`: `python -m benchmarks.report`.
 
-Each file of `docs/performance` becomes what stands between the two comments that name it.
+Each file in `docs/performance` replaces the text between the two comments that name it.
 """
 
 import json
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def replace_section(pages: dict[Path, str], name: str, content: str) -> None:
-    """Put another content between `<!-- name -->` and `<!-- end -->`, in the page that has these.
+    """Replace the text between `<!-- name -->` and `<!-- end -->`, in the page that has these.
 
     Raises:
         ValueError: no page has a place for it.
@@ -60,7 +60,7 @@ def describe(results: Results) -> str:
 
 
 def show_inference(results: Results) -> str:
-    """Return times, floor and rounding of every way to run a network."""
+    """Return times, minimum and rounding errors of every backend."""
     rows = results["rows"]
     medians = {(row["way"], row["people"]): row["times"]["median_ms"] for row in rows}
     work_ms = {(row["way"], row["people"]): row["times"]["cpu_ms"] for row in rows}

@@ -1,10 +1,12 @@
-"""Pipelines from settings: the same for node, bag evaluator and command line."""
+"""Builds pipelines from settings, in the same way for node, bag evaluator and command line."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl_file import load_chosen_body
 from smpler_model.checkpoints.files import load_model
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model
@@ -29,10 +31,10 @@ def build_pipeline(
 
     Args:
         settings: settings of the pipeline.
-        create_detector: gives each camera its detector instead of the one that is named.
+        create_detector: creates each camera's detector, instead of the one in the settings.
 
     Raises:
-        ValueError: a model, body, detector or device that cannot be used; the message says why.
+        ValueError: an unusable model, body, detector or device; the message says why.
         OSError: a file that cannot be read.
     """
     if settings.threads:
@@ -46,16 +48,16 @@ def build_pipeline(
         precision=settings.precision,
         exported=Path(settings.exported) if settings.exported else None,
     )
-    # A GPU prepares each size of batch; the CPU only has to touch its memory once.
+    # A GPU prepares each batch size; the CPU only has to allocate its memory once.
     estimator.warm_up(settings.max_people if device.type == "cuda" else 1)
     return Pipeline(estimator, detector, pipeline_config(settings))
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of a name; `auto` is the first GPU, or the CPU where there is none.
+    """Return the named device; `auto` is the first GPU, or the CPU if there is none.
 
     Raises:
-        ValueError: there is no such device here.
+        ValueError: this machine has no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -90,11 +92,26 @@ def load_named_model(settings: ModelSettings) -> Smpler:
             f"model must be {' or '.join(SHIPPED_MODELS)} or a checkpoint's path, got '{name}'; "
             "check the path"
         )
-    return load_model(name, body=body)
+    return load_model(name, body=body, default_body=load_builtin_body)
+
+
+def load_named_body(settings: ModelSettings) -> BodyArrays:
+    """Load the body alone of what `load_named_model` loads, without the network where it can.
+
+    Raises:
+        ValueError: a file that does not fit.
+        OSError: a file that cannot be read.
+    """
+    body = load_chosen_body(settings.body, settings.gender)
+    if body is not None:
+        return body
+    if settings.model in SHIPPED_MODELS:
+        return load_builtin_body()
+    return load_named_model(settings).body.arrays()
 
 
 def detector_factory(settings: PipelineSettings, device: torch.device) -> CreateDetector:
-    """Return what gives each camera its detector; those that remember nothing are shared.
+    """Return a function that creates each camera's detector; stateless detectors are shared.
 
     Raises:
         ValueError: weights that are missing or do not fit.
@@ -131,7 +148,7 @@ def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
         shape_time_s=settings.shape_time,
     )
     least_score = min(TrackerConfig.start_score, settings.detection_score)
-    if settings.boxes_are_given:  # whoever gives them has chosen them
+    if settings.boxes_are_given:  # their source has already selected them
         least_score = 0.0
     return PipelineConfig(
         tracker=TrackerConfig(

@@ -16,20 +16,28 @@ from smpler_model.network.initialisation import build_backbone_model, build_mode
 from smpler_model.network.smpler import BackboneModel, Smpler
 from tests.calibrated import calibrate_norms
 from tests.parity.seeded_checkpoint import seeded_arrays, write_checkpoint
+from tests.smpl_files import save_smpl_npz
 
-# Seeded, as every test here; first calls of torch are slower than hypothesis' deadline.
+# Seeded, like all tests here; first calls of torch are slower than hypothesis' deadline.
 settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
 
-# Threads that wait for one another cost tenfold where other work shares the cores.
+# Threads that wait for each other are ten times slower when other programs share the cores.
 torch.set_num_threads(1)
 
 OfficialFile = Callable[[str], Path]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, so that no worker is left with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass(frozen=True)
 class SmallModel:
-    """A model of small size and the file that it was saved to."""
+    """A small model and its file."""
 
     model: BackboneModel
     path: Path
@@ -37,7 +45,7 @@ class SmallModel:
 
 @pytest.fixture(scope="session")
 def official_file(tmp_path_factory: pytest.TempPathFactory) -> OfficialFile:
-    """Return a function that gives the seeded file of a variant, written at its first call."""
+    """Return a function that returns the seeded file of a variant, written on its first call."""
     folder = tmp_path_factory.mktemp("official")
 
     @cache
@@ -55,8 +63,16 @@ def body_arrays() -> BodyArrays:
 
 
 @pytest.fixture(scope="session")
+def body_file(body_arrays: BodyArrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same body as an archive in SMPL's layout; not to be changed."""
+    path = tmp_path_factory.mktemp("body") / "body.npz"
+    save_smpl_npz(body_arrays, path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def nano(body_arrays: BodyArrays) -> Smpler:
-    """The small model with fresh weights in evaluation mode; not to be changed."""
+    """The small model with initial weights in evaluation mode; not to be modified."""
     torch.manual_seed(0)
     model = build_model(SMPLER_NANO, body_arrays)
     side = SMPLER_NANO.image_size
@@ -73,7 +89,7 @@ def nano_file(nano: Smpler, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stage_file(body_arrays: BodyArrays, tmp_path_factory: pytest.TempPathFactory) -> SmallModel:
-    """A file of the first training stage, at small size."""
+    """A file of the first training stage, for a small model."""
     torch.manual_seed(1)
     model = build_backbone_model(SMPLER_NANO, body_arrays).eval()
     path = tmp_path_factory.mktemp("stage") / "stage.pt"

@@ -21,7 +21,7 @@ def ask_for_too_much() -> None:
 
 
 def run_out_after(patch: pytest.MonkeyPatch, batches: int) -> None:
-    """Leave the back ends `plain` and `eager` memory for so many batches."""
+    """Let the backends `plain` and `eager` run out of memory after a number of batches."""
     run, calls = TorchRunner.run, itertools.count()
 
     def run_while_there_is_memory(

@@ -1,4 +1,4 @@
-"""Square crops around boxes, each by one warp that can be undone.
+"""Square crops around boxes, each made by one invertible warp.
 
 Images are (h, w, 3) uint8 RGB; the centre of the top left pixel is (0, 0). A crop spans [-1, 1] in
 both directions, y down, from the outer edge of its first pixel to that of its last.
@@ -22,12 +22,12 @@ _SMALLEST_SIDE_PX = 2.0
 
 @dataclass(frozen=True)
 class Crops:
-    """n square cut-outs of one image.
+    """n square crops of one image.
 
     Attributes:
-        pixels: (n, side, side, 3) uint8 RGB; black where the image ends.
+        pixels: (n, side, side, 3) uint8 RGB; black outside the image.
         centres_px: (n, 2) in the image, pixels.
-        sizes_px: (n) length of a side in the image, pixels.
+        sizes_px: (n) side length in the image, pixels.
     """
 
     pixels: Bytes
@@ -38,7 +38,7 @@ class Crops:
         return len(self.sizes_px)
 
     def image_from_crop(self, points: ArrayLike) -> Floats:
-        """Return where points of the crops lie in the image.
+        """Transform points from the crops to the image.
 
         Args:
             points: (n, ..., 2) in [-1, 1] over the crops.
@@ -52,7 +52,7 @@ class Crops:
         return self.centres_px.reshape(-1, *ones, 2) + half * array
 
     def crop_from_image(self, points_px: ArrayLike) -> Floats:
-        """Return where pixels (n, ..., 2) of the image lie in the crops, undoing the above."""
+        """Transform pixels (n, ..., 2) of the image to the crops; inverse of `image_from_crop`."""
         array = np.asarray(points_px, np.float64)
         ones = (1,) * (array.ndim - 2)
         half = (self.sizes_px / 2).reshape(-1, *ones, 1)
@@ -62,11 +62,11 @@ class Crops:
 def cut_crops(
     rgb: Bytes, boxes_xyxy: ArrayLike, side: int, *, margin: float = CROP_MARGIN
 ) -> Crops:
-    """Cut a square around each box.
+    """Cut a square crop around each box.
 
     Args:
         rgb: (h, w, 3) image.
-        boxes_xyxy: (n, 4) left, top, right, bottom in pixels; they may reach out of the image.
+        boxes_xyxy: (n, 4) left, top, right, bottom in pixels; they may exceed the image.
         side: side of the crops, pixels.
         margin: side of the square over the longer side of the box.
 
@@ -84,11 +84,11 @@ def cut_crops(
     pixels = np.empty((len(boxes), side, side, 3), np.uint8)
     shrunk: dict[int, Bytes] = {1: rgb}
     for crop, centre, size in zip(pixels, centres, sizes, strict=True):
-        # Bilinear sampling skips pixels when it shrinks by more than two: shrink by areas first.
+        # Bilinear sampling skips pixels when it shrinks by more than two: first average areas.
         step = 2 ** max(int(np.log2(size / side)), 0)
         if step not in shrunk:
             shrunk[step] = _shrink(rgb, step)
-        crop_px = size / side  # image pixels in a pixel of the crop
+        crop_px = size / side  # image pixels per crop pixel
         source_from_crop = np.array(
             [
                 [crop_px, 0, centre[0] + (crop_px - size) / 2],

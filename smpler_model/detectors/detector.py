@@ -1,4 +1,4 @@
-"""What a detector is, and the two that need no image."""
+"""The detector protocol, and two detectors that do not look at the image."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_LARGEST_BOX = 16  # times the image's longer side: how far from its corner a box may reach
+_LARGEST_BOX = 16  # farthest extent of a box, in multiples of the image's longer side
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Detections:
         return len(self.scores)
 
     def are_usable(self, width: int, height: int) -> NDArray[np.bool_]:
-        """Return (n,) whether boxes can contain a person, in an image of a size in pixels.
+        """Return (n,) whether boxes can contain a person in an image of this size, pixels.
 
-        All numbers are finite, a box has an area, and it is not far larger than the image.
+        Such a box is finite, has an area, and is not far larger than the image.
         """
         finite = np.isfinite(self.boxes_xyxy).all(1) & np.isfinite(self.scores)
         sides = np.where(finite[:, None], self.boxes_xyxy[:, 2:] - self.boxes_xyxy[:, :2], 0)
@@ -43,12 +43,12 @@ class Detections:
         return np.asarray((sides > 0).all(1) & (farthest < _LARGEST_BOX * max(width, height)))
 
     def select(self, rows: NDArray[np.bool_]) -> "Detections":
-        """Return the detections that a (n) mask marks."""
+        """Return the detections that an (n) mask selects."""
         return Detections(self.boxes_xyxy[rows], self.scores[rows])
 
 
 def detections_from(boxes_xyxy: ArrayLike, scores: ArrayLike | None = None) -> Detections:
-    """Return detections from lists or arrays; without scores each is certain."""
+    """Return detections from lists or arrays; without scores, all scores are 1."""
     boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
     if scores is None:
         return Detections(boxes, np.ones(len(boxes)))
@@ -56,7 +56,7 @@ def detections_from(boxes_xyxy: ArrayLike, scores: ArrayLike | None = None) -> D
 
 
 class Detector(Protocol):
-    """Finds people. One detector serves one camera, so it may remember earlier images."""
+    """Finds people. Each camera has its own detector, so it may remember earlier images."""
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
         """Return the people in an (h, w, 3) uint8 RGB image."""
@@ -66,7 +66,7 @@ class Detector(Protocol):
 
 
 class FullImageDetector:
-    """Takes the whole image for one person: for crops, and for people who fill the image."""
+    """Returns the whole image as one person: for crops, and for people who fill the image."""
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
         """Return one box as large as the (h, w, 3) image."""
@@ -74,7 +74,7 @@ class FullImageDetector:
         return detections_from([[0, 0, width - 1, height - 1]])
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """Do nothing: this detector has no state."""
 
 
 class GivenBoxes:
@@ -88,9 +88,9 @@ class GivenBoxes:
         self._next = detections
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
-        """Return the boxes that were given since the last image."""
+        """Return the boxes set since the last image."""
         given, self._next = self._next, detections_from([])
         return given
 
     def reset(self) -> None:
-        """Nothing is remembered: what was given is meant for the next image."""
+        """Do nothing: boxes that were set are meant for the next image."""

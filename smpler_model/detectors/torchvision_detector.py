@@ -1,10 +1,10 @@
-"""People found by torchvision's smallest network trained on COCO.
+"""Finds people with torchvision's smallest detector trained on COCO.
 
-That is SSDLite320 with MobileNetV3-Large. Among torchvision's detectors it has the least
-arithmetic (0.58 GFLOPs) and the smallest file (13 MB). The next, Faster R-CNN at 320 pixels, finds
-a little more (22.8 against 21.3 COCO box mAP, as torchvision states), but its file is 74 MB, and
-it pools each proposal by itself, which takes several times as long where torchvision's compiled
-operators do not load.
+It is SSDLite320 with MobileNetV3-Large: among torchvision's detectors the one with the fewest
+operations (0.58 GFLOPs) and the smallest file (13 MB). The next, Faster R-CNN at 320 pixels, is
+slightly more accurate (22.8 against 21.3 COCO box mAP, as torchvision states), but its file is
+74 MB, and it pools each proposal by itself, which takes several times as long where torchvision's
+compiled operators do not load.
 
 Sources: Howard et al., "Searching for MobileNetV3", ICCV 2019; Sandler et al., "MobileNetV2:
 Inverted Residuals and Linear Bottlenecks", CVPR 2018 (SSDLite).
@@ -37,7 +37,7 @@ _CATEGORIES = 91
 
 
 class TorchvisionDetector:
-    """Finds people with SSDLite320 and COCO weights. Remembers nothing between images."""
+    """Finds people with SSDLite320 and COCO weights; remembers nothing between images."""
 
     def __init__(
         self,
@@ -50,22 +50,21 @@ class TorchvisionDetector:
         """Load the network.
 
         Args:
-            weights: file of torchvision's state dict for `ssdlite320_mobilenet_v3_large` with 91
-                classes. If None, COCO's are taken from torch's cache, and are fetched into it
-                the first time.
-            device: where the network runs.
-            score_threshold: people less certain than this are left out, 0 to 1.
-            max_side: larger images are first shrunk to this longer side, pixels. The network
-                itself samples 320x320 pixels without smoothing, from COCO's images of 640.
+            weights: file with a state dict of torchvision's `ssdlite320_mobilenet_v3_large` for 91
+                classes. If None, the COCO weights in torch's cache, downloaded the first time.
+            device: device to run on.
+            score_threshold: detections of lower confidence are dropped, 0 to 1.
+            max_side: images with a longer side are first shrunk to it, pixels. The network samples
+                320x320 pixels without smoothing; COCO's images, on which it was trained, have 640.
 
         Raises:
-            DetectorError: weights that are not there, cannot be fetched, or do not fit.
+            DetectorError: weights that are missing, cannot be downloaded, or do not fit.
             DeviceMemoryError: the network does not fit into the device's memory.
         """
         check_threshold("score_threshold", score_threshold)
         if max_side < 1:
             raise DetectorError(
-                f"max_side must be at least 1 pixel, got {max_side}; 640 is what COCO has"
+                f"max_side must be at least 1 pixel, got {max_side}; COCO's images have 640"
             )
         import_torchvision()
         path = fetch_weights() if weights is None else Path(weights)
@@ -75,7 +74,7 @@ class TorchvisionDetector:
             self._model = _load_network(path, score_threshold).to(device)
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
-        """Return the people in an (h, w, 3) uint8 RGB image, the most certain first.
+        """Return the people in an (h, w, 3) uint8 RGB image, the most confident first.
 
         Raises:
             DeviceMemoryError: the device's memory does not suffice.
@@ -92,17 +91,17 @@ class TorchvisionDetector:
         return detections_from_edges(edges * scale, scores, width, height)
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """Do nothing: this detector has no state."""
 
     def _explain_memory(self) -> AbstractContextManager[None]:
         return explain_memory("the person detector", self._device, "choose another detector")
 
 
 def fetch_weights() -> Path:
-    """Return the file of COCO weights in torch's cache, fetched if it is not there yet.
+    """Return the file of COCO weights in torch's cache; download it if it is missing.
 
     Raises:
-        DetectorError: it is not there and cannot be fetched.
+        DetectorError: it is missing and cannot be downloaded.
     """
     import_torchvision()
     url: str = _ssdlite().SSDLite320_MobileNet_V3_Large_Weights.COCO_V1.url
@@ -114,8 +113,8 @@ def fetch_weights() -> Path:
         torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2])
     except (OSError, RuntimeError) as error:  # no network, no room; a wrong checksum
         raise DetectorError(
-            f"the person detector's weights could not be fetched ({error}); download {url} where "
-            f"there is a network and save it as {path}, or give its path as the weights; "
+            f"the person detector's weights could not be downloaded ({error}); download {url} "
+            f"elsewhere and save it as {path}, or give its path as the weights; "
             f"{WITHOUT_WEIGHTS}"
         ) from error
     return path
@@ -126,7 +125,7 @@ def _ssdlite() -> Any:  # noqa: ANN401 - torchvision is untyped
 
 
 def _load_network(path: Path, score_threshold: float) -> nn.Module:
-    # Built with few classes it would not fit COCO's file; built untrained it fetches nothing.
+    # With another number of classes it would not fit COCO's file; untrained, it downloads nothing.
     network: nn.Module = _ssdlite().ssdlite320_mobilenet_v3_large(
         weights=None,
         weights_backbone=None,
@@ -161,12 +160,12 @@ def _read_state(path: Path) -> Mapping[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can raise anything
         raise DetectorError(
-            f"{path} is damaged or no file of PyTorch weights; delete it and fetch it again"
+            f"{path} is damaged or no file of PyTorch weights; delete it and download it again"
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise DetectorError(
-            f"{path} must hold a dictionary of tensors, got a {type(state).__name__} of other "
-            "things; save the network's state_dict() alone"
+            f"{path} must hold a dictionary of tensors only, got a {type(state).__name__} with "
+            "other things; save the network's state_dict() alone"
         )
     return state
 

@@ -1,7 +1,7 @@
-"""Running a network whose graphs are made for fixed numbers of people.
+"""Runs a network with fixed batch sizes, as CUDA graphs where the device has them.
 
-Memory is taken once for each number and used again for every frame. On a GPU a graph is captured
-for each, so that a frame costs one launch; elsewhere the network is called.
+Memory is allocated once per batch size and reused for every frame. On a GPU, a graph is captured
+for each size, so that a frame takes a single launch; on other devices the network is called.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 BUCKETS = (1, 2, 4, 8, 16)
-"""Batch sizes with a graph of their own; other sizes are padded to the next."""
+"""Batch sizes; any other number of people is padded to the next."""
 
 _WARM_UP_RUNS = 3
 
@@ -23,20 +23,20 @@ Capture = Callable[[Step], Step]
 
 
 def find_bucket(people: int) -> int:
-    """Return the smallest bucket that holds so many people, the largest if none does."""
+    """Return the smallest bucket for this number of people, or the largest if none suffices."""
     return next((bucket for bucket in BUCKETS if bucket >= people), BUCKETS[-1])
 
 
 def pack(outputs: tuple[Tensor, ...]) -> Tensor:
-    """Return all outputs side by side, (b, n), so that one transfer fetches them."""
+    """Concatenate all outputs to (b, n), so that a single transfer fetches them."""
     return torch.cat([values.flatten(1) for values in outputs], 1)
 
 
 @contextmanager
 def measure_convolutions() -> Iterator[None]:
-    """Let cuDNN try its kernels and keep the quickest; what else is chosen of it stays.
+    """Let cuDNN benchmark its kernels; all its other settings stay as they are.
 
-    PyTorch's `cudnn.flags` sets all of cuDNN's switches, and its default is to switch cuDNN off.
+    PyTorch's `cudnn.flags` sets all of cuDNN's settings, and its default switches cuDNN off.
     """
     cudnn = torch.backends.cudnn
     with cudnn.flags(
@@ -49,7 +49,7 @@ def measure_convolutions() -> Iterator[None]:
 
 
 def call_again(step: Step) -> Step:
-    """Capture nothing: each replay is a call. For devices without graphs."""
+    """Return the step itself: for devices without graphs, each replay is a call."""
     step()
     return step
 
@@ -58,7 +58,7 @@ def capture_graph(step: Step, device: torch.device) -> Step:
     """Capture a step as a CUDA graph of a device, which need not be the current one.
 
     Source: PyTorch's notes on CUDA graphs: warm up on a side stream, so that libraries choose
-    their kernels and take their memory before the capture.
+    their kernels and allocate their memory before the capture.
     """
     with torch.cuda.device(device):
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -80,7 +80,7 @@ def capture_graph(step: Step, device: torch.device) -> Step:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Memory for one number of people, and what turns its input into its output."""
+    """Buffers for one batch size, and the step that computes the output from the input."""
 
     host_input: Tensor
     input: Tensor
@@ -90,40 +90,40 @@ class Bucket:
 
 
 class BucketRunner:
-    """Runs a network through buckets; not for several threads at once."""
+    """Runs a network in buckets of fixed batch sizes; not thread-safe."""
 
     def __init__(
         self, network: nn.Module, side: int, size: int, device: torch.device, capture: Capture
     ) -> None:
-        """Prepare without running anything.
+        """Store the arguments; nothing runs yet.
 
         Args:
             network: (b, side, side, 3) uint8 crops -> tuple of tensors with b rows, on the device.
             side: side of the crops, pixels.
-            size: numbers that it returns for each person.
-            device: where it runs.
-            capture: how a step is made to be replayed.
+            size: number of output values per person.
+            device: device of the network.
+            capture: turns a step into one that can be replayed.
         """
         self._network, self._device, self._capture = network, device, capture
         self._side, self._size = side, size
         self._buckets: dict[int, Bucket] = {}
 
     def prepare(self, people: int) -> None:
-        """Take memory and capture for so many people, if not yet done."""
+        """Allocate memory and capture a graph for this number of people, if not yet done."""
         count = find_bucket(people)
         if count not in self._buckets:
             self._buckets[count] = self._build(count)
 
     def forget(self, people: int) -> None:
-        """Give back the memory of buckets for more than so many people."""
+        """Free the buckets for more than this number of people."""
         self._buckets = {n: bucket for n, bucket in self._buckets.items() if n <= people}
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run on at most `BUCKETS[-1]` crops (n, side, side, 3); returns (n, size)."""
+        """Run on at most `BUCKETS[-1]` crops (n, side, side, 3); return (n, size)."""
         n = len(crops)
         self.prepare(n)
         bucket = self._buckets[find_bucket(n)]
-        # Rows above n keep the crops of an earlier frame; no person depends on another's row.
+        # Rows from n on keep the crops of an earlier frame; rows do not affect each other.
         bucket.host_input.numpy()[:n] = crops
         bucket.input.copy_(bucket.host_input, non_blocking=True)
         bucket.replay()

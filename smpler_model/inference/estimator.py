@@ -1,4 +1,4 @@
-"""The network at work: crops in, arrays out."""
+"""Runs the network on crops of people: arrays in, arrays out."""
 
 import logging
 from contextlib import AbstractContextManager
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 class Estimates:
     """Outputs of the network for n crops; see `estimates.Stage` for the frames.
 
-    The network takes every crop for the middle of an image: its camera looks at the crop's centre.
+    The network assumes that the optical axis passes through each crop's centre.
 
     Attributes:
         rotations: (n, 24, 3, 3).
@@ -45,14 +45,14 @@ class Estimates:
         return len(self.betas)
 
     def __getitem__(self, rows: slice | NDArray[np.bool_]) -> "Estimates":
-        """Return some of the rows."""
+        """Return the given rows."""
         return Estimates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def turned(self, turns: Floats) -> "Estimates":
-        """Return the same people, turned by (n, 3, 3) rotations about their pelvis."""
+        """Return the people rotated about their pelvises by (n, 3, 3) rotations."""
         rotations = self.rotations.copy()
         rotations[:, 0] = turns @ rotations[:, 0]
-        pelvis = self.joints_m[:, :1]  # it stays where it is when the person turns
+        pelvis = self.joints_m[:, :1]  # the centre of the rotation
         joints_m = (self.joints_m - pelvis) @ turns.swapaxes(-1, -2) + pelvis
         return replace(self, rotations=rotations, joints_m=joints_m)
 
@@ -61,10 +61,10 @@ class Estimator:
     """A network in evaluation mode on its device.
 
     Attributes:
-        model: the network; its body poses what `joints` and `vertices` are asked for.
-        device: where it runs.
+        model: the network; `joints` and `vertices` use its body.
+        device: device of the network.
         side: side of the crops, pixels.
-        backend: what runs it, see `backends`.
+        backend: name of the backend, see `backends`.
     """
 
     def __init__(
@@ -76,17 +76,17 @@ class Estimator:
         precision: Precision = "auto",
         exported: Path | None = None,
     ) -> None:
-        """Prepare a network; what the first frames would wait for is done by `warm_up`.
+        """Prepare a network; `warm_up` does what would delay the first frames.
 
         Args:
             model: moved to the device and put into evaluation mode.
-            device: where it runs.
-            backend: what runs it; `auto` takes the fastest that is installed.
-            precision: `half` keeps the image's maps in half precision; `auto` does so on a GPU.
-            exported: an ONNX file that was exported from this model, for `onnxruntime`.
+            device: device to run on.
+            backend: backend that runs it; `auto` chooses the fastest that is installed.
+            precision: `half` computes feature maps in half precision; `auto` does so on a GPU.
+            exported: an ONNX file exported from this model, for `onnxruntime`.
 
         Raises:
-            ValueError: an unknown name, a missing package, or what does not go together.
+            ValueError: an unknown name, a missing package, or options that exclude each other.
             DeviceMemoryError: the network does not fit into the device's memory.
         """
         self.device = torch.device(device)
@@ -96,11 +96,11 @@ class Estimator:
         with self._explain_memory():
             self.model = model.to(self.device).eval()
             self._runner = build_runner(self.model, choice)
-        self._most = BUCKETS[-1]  # people that are run at once
+        self._most = BUCKETS[-1]  # largest batch
 
     @torch.inference_mode()
     def warm_up(self, people: int) -> None:
-        """Do now what the first frames with up to so many people would wait for."""
+        """Allocate memory and prepare kernels for up to this number of people."""
         for count in sorted({min(count, people, self._most) for count in BUCKETS}):
             self._run(np.zeros((count, self.side, self.side, 3), np.uint8))
 
@@ -109,7 +109,7 @@ class Estimator:
         """Estimate the person in each of (n, side, side, 3) uint8 RGB crops.
 
         Raises:
-            DeviceMemoryError: not even one person fits into the device's memory.
+            DeviceMemoryError: the device's memory does not suffice for one person.
         """
         packed = self._run(crops).astype(np.float64)
         sizes = [int(np.prod(shape)) for shape in OUTPUT_SHAPES.values()]
@@ -136,7 +136,7 @@ class Estimator:
             return np.asarray(mesh.vertices.float().cpu().numpy())
 
     def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run on all crops, as many at once as fit: (n, OUTPUT_SIZE)."""
+        """Run on all crops, in batches as large as the memory allows: (n, OUTPUT_SIZE)."""
         done = 0
         rows = [np.empty((0, OUTPUT_SIZE), np.float32)]
         while done < len(crops):
@@ -156,13 +156,13 @@ class Estimator:
         return explain_memory("the network", self.device, "choose a smaller model")
 
     def _take_fewer(self, people: int) -> None:
-        """Halve what is run at once, from now on."""
+        """Halve the largest batch from now on."""
         self._most = people // 2
         self._runner.forget(self._most)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         logger.warning(
-            "%d people do not fit into the memory of %s; from now on %d are run at once",
+            "%d people do not fit into the memory of %s; from now on batches have at most %d",
             people,
             self.device,
             self._most,

@@ -1,4 +1,4 @@
-"""What runs a network: PyTorch, ONNX Runtime or OpenVINO behind one protocol."""
+"""Runners of a network in PyTorch, ONNX Runtime or OpenVINO, behind one protocol."""
 
 import io
 from pathlib import Path
@@ -28,17 +28,17 @@ _MAP_NAMES = ("stride_4", "stride_8", "stride_16", "stride_32")
 
 
 class Runner(Protocol):
-    """What runs a network."""
+    """Runs a network."""
 
     def forget(self, people: int) -> None:
-        """Give back what is kept for more than so many people."""
+        """Free what is kept for more than this number of people."""
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn (n, side, side, 3) RGB crops into (n, OUTPUT_SIZE) numbers."""
 
 
 class PlainNetwork(nn.Module):
-    """`smpler.Smpler` behind the fast network's interface."""
+    """`smpler.Smpler` with the interface of the fast network."""
 
     mean: Tensor
     scale: Tensor
@@ -61,13 +61,13 @@ class PlainNetwork(nn.Module):
 
 
 class TorchRunner:
-    """Calls a module for whatever number of people."""
+    """Calls a module with any number of people."""
 
     def __init__(self, network: nn.Module, side: int, device: torch.device) -> None:
         self._network, self._side, self._device = network.to(device), side, device
 
     def forget(self, people: int) -> None:
-        """Keep nothing, so there is nothing to give back."""
+        """Do nothing, as nothing is kept."""
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Runner`."""
@@ -89,7 +89,7 @@ class OnnxRuntimeRunner:
         self._shape = self._session.get_inputs()[0].shape[1:]
 
     def forget(self, people: int) -> None:
-        """Keep nothing, so there is nothing to give back."""
+        """Do nothing, as nothing is kept."""
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Runner`."""
@@ -98,7 +98,7 @@ class OnnxRuntimeRunner:
 
 
 class OpenVinoRunner:
-    """Runs the fast network in OpenVINO: backbone and refinement, each in its precision."""
+    """Runs the fast network in OpenVINO: backbone and refinement, each in its own precision."""
 
     def __init__(self, network: FastSmpler, *, half: bool) -> None:
         crops = example_crops(network.config.image_size)
@@ -112,7 +112,7 @@ class OpenVinoRunner:
         self._refinement = _compile_openvino(onnx_bytes(MapsToOutputs(network), maps), "f32")
 
     def forget(self, people: int) -> None:
-        """Keep nothing, so there is nothing to give back."""
+        """Do nothing, as nothing is kept."""
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Runner`."""

@@ -1,4 +1,4 @@
-"""The convolutional backbone: a high-resolution network from timm, or one of our own.
+"""The convolutional backbone: a high-resolution network from timm, or the mobile backbone.
 
 Source: Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition",
 TPAMI 2020.
@@ -17,9 +17,9 @@ _BRANCH_MAPS = (1, 2, 3, 4)
 
 
 def build_backbone(config: ModelConfig) -> nn.Module:
-    """Build the network that turns (b, 3, s, s) images into four maps.
+    """Build the network that turns (b, 3, s, s) images into four feature maps.
 
-    The state keys of timm's are those of the official checkpoints' `backbone.` part.
+    timm's state keys are those under `backbone.` in the official checkpoints.
 
     Returns:
         A module that returns a list of four maps (b, c_i, s / 2^(i+2), s / 2^(i+2)), with the
@@ -27,7 +27,7 @@ def build_backbone(config: ModelConfig) -> nn.Module:
     """
     if isinstance(config.backbone, MobileLayout):
         return MobileBackbone(config.backbone)
-    import_torchvision()  # timm imports it, and would fail where its build does not fit torch's
+    import_torchvision()  # before timm imports it, which fails if its build does not fit torch's
     import timm
     import timm.models.hrnet
 
@@ -42,12 +42,12 @@ def build_backbone(config: ModelConfig) -> nn.Module:
 
 
 def name_stem(config: ModelConfig) -> tuple[str, ...]:
-    """Return the names of a backbone's first convolutions, which see the most pixels."""
+    """Return the names of a backbone's first convolutions, which process the most pixels."""
     return ("stem",) if isinstance(config.backbone, MobileLayout) else ("conv1", "conv2")
 
 
 def _stage_table(layout: HrnetLayout) -> dict[str, Any]:
-    """Describe the layout as timm's class wants it."""
+    """Return the layout as timm's class expects it."""
     first = {
         "num_modules": 1,
         "num_branches": 1,

@@ -1,11 +1,11 @@
-"""A backbone that has seen people: MobileNetV2, a feature pyramid and heads for 17 keypoints.
+"""A backbone pretrained on people: MobileNetV2, a feature pyramid and heads for 17 keypoints.
 
-Its layout is that of MoveNet, so that training can begin with MoveNet's weights. Batch norms are
-part of the convolutions there, and there are none here.
+Its layout is that of MoveNet, so that training can start from MoveNet's weights. Those have batch
+norms folded into the convolutions, so there are none here.
 
 Source: Sandler et al., "MobileNetV2", CVPR 2018; Lin et al., "Feature Pyramid Networks for Object
 Detection", CVPR 2017; Zhou et al., "Objects as Points", 2019. Differs: keypoints are means over
-pixels instead of the best pixel, so that what follows can teach them.
+pixels instead of the best pixel, so that gradients flow through them.
 """
 
 import torch
@@ -15,20 +15,20 @@ from torch import Tensor, nn
 from smpler_model.network.config import MOBILE_KEYPOINTS, MobileLayout
 
 _EXPANSION = 6
-_TENSORFLOWS_PADDING = (0, 1, 0, 1)  # of images of even sides before a convolution of stride 2
+_TENSORFLOWS_PADDING = (0, 1, 0, 1)  # of images of even size before a convolution of stride 2
 _HEAD_WIDTH = 96
-_NEAR = 1.8  # pixels of the finest map at which the preference for what is near sets in
-_ALMOST_NOTHING = 1e-12  # so that a root has a gradient at nought
-_SHARPNESS = 6.0  # the larger, the more a mean over pixels is the best pixel
+_NEAR = 1.8  # pixels of the finest map, beyond which the preference for near pixels sets in
+_ALMOST_NOTHING = 1e-12  # gives the square root a gradient at zero
+_SHARPNESS = 6.0  # the larger, the closer a mean over pixels is to the best pixel
 
 
 _REPEATS = (1, 2, 3, 4, 3, 3, 1)
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)
-_LATERAL = (1, 2, 3)  # groups that the pyramid reads: strides 4, 8 and 16
+_LATERAL = (1, 2, 3)  # groups that feed the pyramid: strides 4, 8 and 16
 
 
 class MobileBackbone(nn.Module):
-    """Four maps, strides 4 to 32; see `MobileLayout.channels`."""
+    """Returns four maps with strides 4 to 32; see `MobileLayout.channels`."""
 
     def __init__(self, layout: MobileLayout) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class MobileBackbone(nn.Module):
 
 
 def _keep_variance(module: nn.Module) -> None:
-    """Draw a convolution's weights: where no norm follows, they alone keep maps in proportion."""
+    """Initialise a convolution; without norms, only the weights keep activations in proportion."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:
@@ -100,7 +100,7 @@ def _keep_variance(module: nn.Module) -> None:
 
 
 class InvertedResidual(nn.Module):
-    """MobileNetV2's block: widen, filter each channel by itself, narrow."""
+    """MobileNetV2's block: expand, convolve each channel separately, project."""
 
     def __init__(self, inputs: int, outputs: int, expansion: int, stride: int) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class InvertedResidual(nn.Module):
 
 
 class SeparableConvolution(nn.Module):
-    """A 3x3 filter of each channel, then a mixture of channels, at least zero."""
+    """A depthwise 3x3 convolution, then a pointwise one with ReLU."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class SeparableConvolution(nn.Module):
 
 
 class KeypointHead(nn.Sequential):
-    """Reads numbers of each pixel off the finest map of the pyramid."""
+    """Predicts numbers for each pixel of the pyramid's finest map."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(
@@ -146,10 +146,10 @@ class KeypointHead(nn.Sequential):
 
 
 class KeypointReader(nn.Module):
-    """Turns the heads' maps into the keypoints of whoever is in the middle; it learns nothing.
+    """Turns the heads' maps into the keypoints of the person in the centre; it has no weights.
 
-    Pixels near the person's centre say roughly where all keypoints are. Of a keypoint's own map,
-    what is near that place counts, so that neighbours' limbs do not.
+    Pixels near the person's centre predict roughly where all keypoints are. In a keypoint's own
+    map, pixels near that position count more, so that the limbs of neighbours are ignored.
     """
 
     def forward(self, heat: Tensor, centre: Tensor, reach: Tensor, offset: Tensor) -> Tensor:
@@ -159,13 +159,14 @@ class KeypointReader(nn.Module):
             heat: (b, 17, h, w) logits of each keypoint.
             centre: (b, 1, h, w) logits of person centres.
             reach: (b, 34, h, w) from a centre to the person's keypoints, y then x, in pixels.
-            offset: (b, 34, h, w) from a keypoint's pixel to its exact place, likewise.
+            offset: (b, 34, h, w) from a keypoint's pixel to its exact position, y then x, in
+                pixels.
 
         Returns:
-            (b, 17, 3): x and y, where the crop spans [-1, 1], and how well it is seen, 0 to 1.
+            (b, 17, 3): x and y, where the crop spans [-1, 1], and the visibility, 0 to 1.
         """
         asked, side = heat.dtype, heat.shape[-1]
-        wide = torch.promote_types(asked, torch.float32)  # half precision cannot hold a place
+        wide = torch.promote_types(asked, torch.float32)  # half precision is too coarse
         heat, centre, reach, offset = (maps.to(wide) for maps in (heat, centre, reach, offset))
         steps = torch.arange(side, device=heat.device, dtype=wide)
         places = torch.stack(torch.meshgrid(steps, steps, indexing="ij")).flatten(1)  # (2, n)
@@ -175,9 +176,9 @@ class KeypointReader(nn.Module):
         middle = _weigh(-F.softplus(-centre.flatten(2)) - (away + _NEAR).log())  # (b, 1, n)
         rough = ((places + reach) * middle[:, :, None]).sum(-1)  # (b, 17, 2)
         down, across = (places - rough[..., None]).unbind(2)
-        # Many times quicker than a norm over so short an axis.
+        # Much faster than a norm over such a short axis.
         away = (down.square() + across.square() + _ALMOST_NOTHING).sqrt()  # (b, 17, n)
-        seen = -F.softplus(-heat.flatten(2))  # the logarithm of how likely
+        seen = -F.softplus(-heat.flatten(2))  # the log-likelihood
         near = _weigh(seen - (away + _NEAR).log())
         exact = ((places + offset) * near[:, :, None]).sum(-1)
         down, across = (exact * (2 / side) - 1).unbind(-1)
@@ -185,10 +186,10 @@ class KeypointReader(nn.Module):
 
 
 class PixelPlaces(nn.Module):
-    """Says of each pixel where it is.
+    """Adds the coordinates of each pixel.
 
-    What a joint's query reads off the map at the joint and around it says so in which direction
-    the joint ought to move.
+    From the features at a joint and around it, the joint's query thus learns in which direction
+    the joint should move.
     """
 
     def forward(self, feature_map: Tensor) -> Tensor:
@@ -201,5 +202,5 @@ class PixelPlaces(nn.Module):
 
 
 def _weigh(scores: Tensor) -> Tensor:
-    """(b, k, n) logarithms of likelihoods -> weights that add up to 1 over the pixels."""
+    """(b, k, n) log-likelihoods -> weights over the pixels that sum to 1."""
     return (_SHARPNESS * scores).softmax(-1)

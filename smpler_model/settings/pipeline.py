@@ -1,12 +1,12 @@
-"""What a user can set of the pipeline: the same for node, `evaluate_bag` and `run`."""
+"""Settings of the pipeline: the same for node, `evaluate_bag` and `run`."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from smpler_model.settings.setting import Settings, setting
 
-# Repeated here, with a test, because what defines them imports PyTorch, for which `--help` need
-# not wait.
+# Repeated here, with a test, because the modules that define them import PyTorch, for which
+# `--help` need not wait.
 Gender = Literal["neutral", "male", "female"]
 Backend = Literal["auto", "plain", "eager", "compiled", "onnxruntime", "openvino", "cuda_graph"]
 Precision = Literal["auto", "float32", "half"]
@@ -21,7 +21,7 @@ DETECTOR_DESCRIPTION = (
 
 @dataclass(frozen=True, kw_only=True)
 class CameraSettings(Settings):
-    """What is known of cameras wherever images come from."""
+    """Properties of cameras, whatever the source of the images."""
 
     part: ClassVar[str] = "Cameras"
 
@@ -189,7 +189,7 @@ class SmoothingSettings(Settings):
 class PipelineSettings(  # fields come from the last base to the first
     SmoothingSettings, TrackingSettings, DetectionSettings, ModelSettings, CameraSettings
 ):
-    """All that decides the pipeline."""
+    """All settings of the pipeline."""
 
     @property
     def boxes_are_given(self) -> bool:

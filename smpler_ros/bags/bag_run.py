@@ -1,4 +1,4 @@
-"""One bag from its path to its summary."""
+"""Evaluates one bag, from its path to its summary."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def evaluate_bag(
     Args:
         bag: path of the bag.
         folder: folder for the results.
-        config: what to do.
+        config: settings of the evaluation.
         engine: network and detector, if already loaded.
         resume: whether to continue an earlier run in the folder, if there is one.
         overwrite: whether to replace it.
@@ -65,7 +65,7 @@ def evaluate_bag(
 
     Raises:
         SourceError: nothing of the bag can be evaluated.
-        ValueError: something else does not fit; the message says what.
+        ValueError: other invalid settings or inputs; the message says which.
         OSError: a file that cannot be read or written.
     """
     progress = progress or Progress()

@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from smpler_model.bags.people_topics import PEOPLE_TYPE, people_from_message
 from smpler_model.bags.reader import BagMessage, BagReader, SourceError
 from smpler_model.bags.stamp_order import REWIND_NS
 from smpler_model.body.archives import read_npz
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT, SMPL_VERTEX_COUNT
 from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
 from smpler_model.frames import People
-from smpler_ros.messages.convert import people_from_message
-
-PEOPLE_TYPE = "smpler_msgs/msg/SmplPersonArray"
 
 STAMP_TOLERANCE_NS = 1_000_000
 """Largest difference between the timestamps of an image and its ground truth."""
@@ -28,7 +26,7 @@ STAMP_TOLERANCE_NS = 1_000_000
 _KEPT_NS = 5 * NS_PER_S  # ground truth kept for late images
 _AHEAD_NS = NS_PER_S  # ground truth may be recorded this much out of order
 _MOST = 1e6  # limit of boxes, angles, coefficients and positions
-_MOST_BYTES = 8_000_000_000  # of a truth file; an hour of one person's surfaces at 13 Hz
+_MOST_BYTES = 8_000_000_000  # of a truth file; an hour of one person's vertices at 13 Hz
 _J = len(SMPL_JOINTS)
 _FILE_FIELDS: dict[str, tuple[int, ...]] = {
     "stamps_ns": (),
@@ -46,7 +44,7 @@ class Truth(Protocol):
     """Ground truth of the people in front of one camera."""
 
     def at(self, stamp_ns: int) -> People | None:
-        """Return the people at a stamp; None where the image is not labelled.
+        """Return the people at a timestamp; None if the image is not labelled.
 
         Timestamps are requested in order. A step back by more than `REWIND_NS` means that the
         clock was set back.
@@ -61,7 +59,7 @@ class TopicTruth:
     """
 
     def __init__(self, reader: BagReader, topic: str) -> None:
-        """Prepare.
+        """Open the topic.
 
         Args:
             reader: reader of the bag.
@@ -73,7 +71,7 @@ class TopicTruth:
         self._asked_ns = 0
 
     def at(self, stamp_ns: int) -> People | None:
-        """Return the people at a stamp; see `Truth`."""
+        """Return the people at a timestamp; see `Truth`."""
         if stamp_ns < self._asked_ns - REWIND_NS:
             self._pass = self._begin_pass()
         self._asked_ns = stamp_ns
@@ -86,14 +84,14 @@ class TopicTruth:
 
 @dataclass(frozen=True)
 class _Labelled:
-    """An image's stamp, nanoseconds, and who is in it."""
+    """An image's timestamp, nanoseconds, and the people in it."""
 
     stamp_ns: int
     people: People
 
 
 class _Pass:
-    """Ground truth of one pass. State: the part that was read, near the current images."""
+    """Ground truth of one pass. State: what was read so far, near the current images."""
 
     def __init__(self, images: Iterator[_Labelled]) -> None:
         self._images = images
@@ -177,7 +175,7 @@ class FileTruth:
         self._stamps = np.unique(np.concatenate([stamps, fields.get(_LABELLED, stamps[:0])]))
 
     def at(self, stamp_ns: int) -> People | None:
-        """Return the people at a stamp; see `Truth`."""
+        """Return the people at a timestamp; see `Truth`."""
         if not len(self._stamps):
             return None
         place = int(np.searchsorted(self._stamps, stamp_ns))
@@ -213,51 +211,13 @@ def read_file_truths(
     if strange := (named or frozenset()) - set(topics):
         raise ValueError(
             f"the cameras in {path} must be image topics of the bag, got '{min(strange)}'; "
-            "correct it, or leave its rows out"
+            "correct them, or leave their rows out"
         )
     return dict(truths)
 
 
-def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dict[str, str]:
-    """Return the ground-truth topic for each image topic.
-
-    Args:
-        reader: reader of the bag.
-        cameras: image topics.
-        wanted: topics, separated by commas; if empty, those of the type with `truth` in their
-            names: others may be a node's outputs. Each is assigned to the camera with the most
-                similar
-            topic name.
-
-    Raises:
-        SourceError: a missing topic, or cameras that share one.
-    """
-    topics = {name for name, topic in reader.topics.items() if topic.type == PEOPLE_TYPE}
-    chosen = {name.strip() for name in wanted.split(",") if name.strip()}
-    if missing := chosen - topics:
-        listed = ", ".join(sorted(topics)) or "none"
-        raise SourceError(
-            f"the truth must be a topic of {PEOPLE_TYPE} in {reader.path}, which has {listed}, "
-            f"got '{min(missing)}'; choose one of them or a .npz file"
-        )
-    if not chosen:
-        chosen = {name for name in topics if "truth" in name}
-    found: dict[str, str] = {}
-    for topic in sorted(chosen):
-        shared = {camera: _shared_parts(camera, topic) for camera in cameras}
-        best = [camera for camera in cameras if shared[camera] == max(shared.values())]
-        if len(best) != 1 or best[0] in found:
-            raise SourceError(
-                f"each topic of the truth must share its name with one camera, got {topic} beside "
-                f"{', '.join(best)}; name one topic of the truth for each camera, or evaluate the "
-                "cameras one by one"
-            )
-        found[best[0]] = topic
-    return found
-
-
 def _read(reader: BagReader, topic: str) -> Iterator[_Labelled]:
-    """Give the truth of a topic.
+    """Yield the ground truth of a topic.
 
     Raises:
         ValueError: messages whose fields are not those of the type.
@@ -266,7 +226,7 @@ def _read(reader: BagReader, topic: str) -> Iterator[_Labelled]:
         for each in reader.read_messages([topic]):
             yield _label(each, topic)
     except SourceError:
-        return  # where the bag is truncated the images end, too, which is reported
+        return  # where the bag is truncated, its images end too, which is reported
 
 
 def _label(each: BagMessage, topic: str) -> _Labelled:
@@ -277,16 +237,6 @@ def _label(each: BagMessage, topic: str) -> _Labelled:
             f"the truth on {topic} must be {PEOPLE_TYPE} with the fields of this version, got one "
             f"with others ({error}); choose another --truth, or none"
         ) from error
-
-
-def _shared_parts(first: str, second: str) -> int:
-    parts = zip(first.strip("/").split("/"), second.strip("/").split("/"), strict=False)
-    count = 0
-    for one, other in parts:
-        if one != other:
-            break
-        count += 1
-    return count
 
 
 def usable_rows(people: People) -> NDArray[np.bool_]:

@@ -94,7 +94,7 @@ def _speed(summary: Mapping[str, Any]) -> str:
         for step, values in summary["latency_ms"].items()
     ]
     header = ["step", "mean ms", "p50", "p90", "p99"]
-    return "<h2>Time a batch of images</h2>" + _table(header, rows)
+    return "<h2>Time per batch of images</h2>" + _table(header, rows)
 
 
 def _cameras(summary: Mapping[str, Any]) -> str:

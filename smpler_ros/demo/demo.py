@@ -78,7 +78,7 @@ class DemoSettings(Settings):
 
 @contextmanager
 def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a node of this package as a process, and stop it at exit."""
+    """Run a node of this package as a process, and stop it on leaving the context."""
     command = [sys.executable, "-m", module, "--ros-args", *arguments]
     process = subprocess.Popen(command)
     try:
@@ -89,7 +89,7 @@ def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 class DemoRun:
-    """Recorder, playback and their processes."""
+    """A recorder, a playback and their processes."""
 
     def __init__(self, writer: BagWriter, source: Source | None) -> None:
         self.recorder = Recorder(writer, TOPICS)
@@ -125,7 +125,7 @@ class DemoRun:
             )
 
     def close(self) -> None:
-        """Leave the topics."""
+        """Destroy the subscriptions and publishers."""
         self._executor.shutdown()
         for node in (self.recorder, self.playback):
             if node is not None:

@@ -63,7 +63,7 @@ def table_rows(live: LiveFigures, summary: Mapping[str, Any]) -> list[Row]:
     """
     rows = [
         ("people messages", _number(live.rate_hz, 1), "Hz", "live, from the node"),
-        ("median latency", _number(live.latency_ms, 0), "ms", "from an image's stamp"),
+        ("median latency", _number(live.latency_ms, 0), "ms", "from an image's timestamp"),
         ("people seen", str(summary["people"]), "", f"in {summary['frames']} images"),
         ("tracks", str(summary["tracks"]), "", "assigned ids"),
     ]

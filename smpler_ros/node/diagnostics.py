@@ -33,10 +33,10 @@ def judge(report: CameraReport) -> tuple[bytes, str]:
     if not report.received:
         return DiagnosticStatus.STALE, "no images"
     if report.without_detections == report.received:
-        return DiagnosticStatus.WARN, "no detections that fit an image: images are dropped"
+        return DiagnosticStatus.WARN, "no detections match an image: images are dropped"
     if report.depth_share is not None and report.depth_share < LEAST_SHARE:
         share = f"{100 * report.depth_share:.0f} % of images"
-        return DiagnosticStatus.WARN, f"depth came with {share}: distances jump"
+        return DiagnosticStatus.WARN, f"depth is available for {share}: distances jump"
     if report.people_left_out:
         left_out = f"{report.people_left_out} people were seen and left out; the log says why"
         return DiagnosticStatus.WARN, left_out

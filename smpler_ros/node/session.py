@@ -53,7 +53,7 @@ class Published:
 
 
 class Session:
-    """Lives from configure to cleanup.
+    """The resources of a node from configure to cleanup.
 
     Attributes:
         cameras: names of all cameras.
@@ -83,7 +83,7 @@ class Session:
         self._device = pipeline.estimator.device
         self._names = {"model": settings.model, "detector": settings.detector}
         if settings.device == "auto" and not torch.cuda.is_available():
-            report("", "no GPU that PyTorch can use: the network runs on the CPU")
+            report("", "no GPU is usable by PyTorch: the network runs on the CPU")
         self._worker = FrameWorker(
             pipeline,
             self.statistics,
@@ -160,12 +160,12 @@ class Session:
         self._report(name, sentence)
 
     def reconfigure(self, settings: NodeSettings) -> None:
-        """Use the live ones of new settings from the next image on."""
+        """Use the live parameters of new settings from the next image on."""
         self._worker.reconfigure(pipeline_config(settings))
         self._live = live_output(settings, self._node.get_namespace())
 
     def facts(self) -> dict[str, str]:
-        """Return the values of diagnostics that are no statistics: names, device, its memory."""
+        """Return diagnostic values that are not statistics: names, device, its memory."""
         memory = ""
         if self._device.type == "cuda":
             memory = f"{torch.cuda.memory_reserved(self._device) / _MIB:.0f}"
@@ -184,7 +184,7 @@ class Session:
 
 
 def live_output(settings: NodeSettings, namespace: str) -> LiveOutput:
-    """Return the settings of the messages of a node in a namespace."""
+    """Return the live output settings of a node in a namespace."""
     return LiveOutput(
         tf=settings.publish_tf,
         tf_prefix=frame_prefix(settings.tf_prefix, namespace),

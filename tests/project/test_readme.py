@@ -1,4 +1,4 @@
-"""Every command in the README and its pages is tested, or says why not; what they name exists."""
+"""Every command in the README and its pages is tested, or has a reason; named files exist."""
 
 import importlib.util
 import re
@@ -42,7 +42,7 @@ RENDER = "python -m training.data.render_crops config/train"
 TWO_PROCESSES = "torchrun --nproc-per-node 2 -m training.train config/train"
 STAGES = "tests/training/test_stages.py"
 
-# Who runs a command, and what of it that file holds. Inputs, and sizes of what is trained, differ.
+# The test of each command, and the part of the command in that test. Inputs and sizes may differ.
 TESTED = {
     "make demo": ("tests/ros/test_demo.py::run_demo", "smpler_ros.demo"),
     "make demo INPUT=video.mp4": (
@@ -63,6 +63,18 @@ TESTED = {
         "tests/smpler_model/commands/test_run.py::test_a_video",
         '"--model"',
     ),
+    f"{MODEL} view video.mp4 --detector motion": (
+        "tests/smpler_model/commands/test_view.py::test_a_video_is_run_first",
+        '"view"',
+    ),
+    f"{MODEL} view video_smpler": (
+        "tests/smpler_model/commands/test_view.py::test_the_command_says_where_it_serves",
+        '"view"',
+    ),
+    f"{MODEL} view example_bag_evaluation": (
+        "tests/smpler_ros/bags/test_recordings.py::test_an_evaluation_is_shown_with_its_input",
+        "open_recording",
+    ),
     f"{MODEL} info models/SMPLer_3dpw.pt": (
         "tests/smpler_model/commands/test_command_line.py::test_info_runs_as_a_command",
         '"info"',
@@ -80,7 +92,7 @@ TESTED = {
         "synthetic_bag",
     ),
     "evaluate_bag example_bag --detector motion": (
-        "tests/smpler_ros/bags/test_evaluate_bag.py::test_a_killed_run_leaves_valid_files_and_goes_on",
+        "tests/smpler_ros/bags/test_evaluate_bag.py::test_a_killed_run_leaves_valid_files_and_resumes",
         "smpler_ros.evaluate_bag",
     ),
     "python -m training.data.render_people config/train/synthetic_backbone.yaml": (
@@ -95,7 +107,7 @@ TESTED = {
         "config/evaluate/synthetic.yaml",
     ),
     "python -m training.data.download all --root datasets": (
-        "tests/training/data/test_download.py::test_data_set_is_fetched_unpacked_and_verified",
+        "tests/training/data/test_download.py::test_data_set_is_downloaded_unpacked_and_verified",
         "training.data.download",
     ),
     "python -m training.scoring.model_card config/train/nano_larger.yaml "
@@ -122,7 +134,7 @@ DRAWN = (
     "_longer",
     "_deeper",
     "_larger",
-)  # the other parts' crops are drawn by then
+)  # the other parts' crops are rendered by then
 
 UNTESTABLE = {
     "sudo apt install g++ make python3-rosdep python3-venv": ADMINISTRATOR,
@@ -156,9 +168,9 @@ UNTESTABLE = {
 
 
 def commands_of(text: str) -> list[str]:
-    """Return every command in blocks, and in lines where one begins with a known program.
+    """Return all commands in code blocks, and inline ones that begin with a known program.
 
-    Comments are left out, and lines that end with a backslash are put together.
+    Comments are left out, and lines that end with a backslash are joined.
     """
     commands = []
     for _, language, block in re.findall(r"^( *)```(\w*)\n(.*?)^\1```", text, re.M | re.S):
@@ -176,6 +188,8 @@ INLINE = {
     "make help": "prints the targets",
     "python -m colcon": "part of a command above",
     "smpler run": "named, not given",
+    "smpler view": "named, not given",
+    "python -m training.data.fit_poses": "named, not given",
     "python -m training.data.prepare_photos": "named, not given",
 }
 
@@ -199,7 +213,7 @@ def test_every_command_has_a_row_and_every_row_a_command() -> None:
 
 
 @pytest.mark.parametrize("command", TESTED)
-def test_whoever_runs_a_command_is_there(command: str) -> None:
+def test_tests_of_commands_exist(command: str) -> None:
     where, held = TESTED[command]
     name, _, function = where.partition("::")
     text = (ROOT / name).read_text()
@@ -207,7 +221,7 @@ def test_whoever_runs_a_command_is_there(command: str) -> None:
     assert not function or re.search(rf"^def {function}\(", text, re.M), where
 
 
-def test_the_demonstration_is_what_make_runs() -> None:
+def test_make_runs_the_demonstration() -> None:
     """Tests call the module with their own folder instead of the target."""
     makefile = (ROOT / "Makefile").read_text()
     assert 'python -m smpler_ros.demo --input "$(INPUT)"' in makefile
@@ -223,18 +237,18 @@ def test_the_environment_is_put_on_the_path() -> None:
 
 
 @pytest.mark.parametrize("words", words_of(MODEL), ids=" ".join)
-def test_the_model_s_commands_are_understood(
+def test_commands_of_the_model_are_parsed(
     words: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Flags that are not known would exit with 2; a file that is missing is one sentence."""
+    """Unknown flags would exit with 2; a missing file is one sentence."""
     monkeypatch.chdir(tmp_path)
     assert smpler_model(words) == 1
     message = capsys.readouterr().err
     assert message.startswith("error: ")
-    assert any(Path(word).suffix in (".mp4", ".pt") and word in message for word in words)
+    assert any(word in message for word in words[1:])
 
 
 def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +259,7 @@ def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (tmp_path / words[0] / "metadata.yaml").is_file()
 
 
-def test_the_evaluator_s_flags_are_understood() -> None:
+def test_flags_of_the_evaluator_are_parsed() -> None:
     for words in words_of("evaluate_bag"):
         chosen = build_parser().parse_args(words)
         assert read_config(chosen).detector == "motion"
@@ -270,7 +284,7 @@ def test_training_commands_name_modules_and_configurations() -> None:
         assert words[0] in (*ARCHIVES, "all")
 
 
-def test_launch_files_take_the_arguments() -> None:
+def test_launch_files_declare_the_arguments() -> None:
     shared = {name for name, _ in arguments_of(ROOT / "launch" / "camera.launch.py")}
     for command in COMMANDS:
         found = re.search(r"ros2 launch smpler_ros (\S+)(.*)", command)
@@ -280,7 +294,7 @@ def test_launch_files_take_the_arguments() -> None:
             assert given <= shared | {name for name, _ in arguments_of(file)}, command
 
 
-def test_the_dockerfile_copies_what_is_there() -> None:
+def test_the_dockerfile_copies_existing_files() -> None:
     ignored = (ROOT / ".dockerignore").read_text().split()
     lines = re.findall(r"^COPY (.+)$", (ROOT / "Dockerfile").read_text(), re.M)
     sources = [word for line in lines for word in line.split()[:-1]]
@@ -305,7 +319,7 @@ def test_links_lead_to_files(page: Path) -> None:
     assert not missing
 
 
-def test_files_that_are_named_are_there() -> None:
+def test_named_files_exist() -> None:
     folders = ("config", "docs", "launch", "smpler_model", "smpler_msgs", "smpler_ros", "tests")
     names = set(re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]+\.\w+)`", README))
     assert names
@@ -313,7 +327,7 @@ def test_files_that_are_named_are_there() -> None:
         assert (ROOT / name).exists(), name
 
 
-def test_speed_is_that_of_the_measurements() -> None:
+def test_stated_speeds_equal_the_measurements() -> None:
     """The README's figures are rows of docs/performance.md, and the fastest ones."""
     page = (ROOT / "docs" / "performance.md").read_text()
     machine = re.search(r"network alone, (.*?):\n", README)
@@ -323,7 +337,7 @@ def test_speed_is_that_of_the_measurements() -> None:
         assert machine[1] in table
         cells = [line.strip("| ").split(" | ") for line in table.splitlines()]
         times = {row[1]: float(row[2]) for row in cells if row[0] == "1" and len(row) > 4}
-        # Lists: of two that are equally fast, the first one is named.
+        # Lists: of two equally fast ones, the first is named.
         halves = [way for way in times if way.endswith(" half")]
         floats = [way for way in times if way not in halves and way != "reference"]
         single, half = (min(ways, key=times.__getitem__) for ways in (floats, halves))

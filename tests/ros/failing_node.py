@@ -1,6 +1,6 @@
-"""The node, whose pipeline fails for black images, at each step in turn: `python -m` starts it.
+"""The node with a pipeline that fails for black images, at each step in turn.
 
-The step is chosen by the image's stamp, in `boxed_camera`'s periods.
+`python -m` starts it. The image's timestamp selects the step, in `boxed_camera`'s periods.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ METHODS = {
 
 
 class Failures:
-    """Lets one step after the other fail. State: the frame that was looked at last."""
+    """Makes one step after the other fail. State: the current frame."""
 
     def __init__(self) -> None:
         self._turn, self._black = "", False

@@ -1,4 +1,4 @@
-"""What a configured node holds, in this process."""
+"""The resources of a configured node, in this process."""
 
 from array import array
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def grey_image(seconds: int) -> Image:
     return image
 
 
-def test_what_one_camera_cannot_publish_costs_the_other_nothing(
+def test_failed_publishing_does_not_affect_other_cameras(
     node: LifecycleNode, settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish, said = CameraOutput.publish_people, list[tuple[str, str]]()
@@ -66,7 +66,7 @@ def test_what_one_camera_cannot_publish_costs_the_other_nothing(
     ) in said
 
 
-def test_a_session_that_fails_leaves_no_publishers(
+def test_a_failed_session_leaves_no_publishers(
     node: LifecycleNode, settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {publisher.topic for publisher in node.publishers}

@@ -29,7 +29,7 @@ BODY = str(BUILTIN_BODY_PATH)
 
 
 class GivenBoxesSettings(PipelineSettings):
-    """Somebody else says where people are."""
+    """Boxes are supplied externally."""
 
     boxes_are_given = True
 
@@ -51,6 +51,7 @@ def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:
         model=str(checkpoint),
         device="cpu",
         detector="full_image",
+        backend="plain",
         confirm_frames=1,
         smoothing=False,
         fov=90.0,
@@ -64,7 +65,14 @@ def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:
     assert result.camera.fx == pytest.approx(80)
 
 
-def test_an_exported_network_is_the_one_that_runs(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_file_without_a_body_gets_the_built_in_one(tmp_path: Path) -> None:
+    model = build_model(SMPLER_NANO, load_builtin_body())
+    save_checkpoint(model, tmp_path / "bare.pt", include_body=False)
+    loaded = load_named_model(PipelineSettings(model=str(tmp_path / "bare.pt")))
+    assert torch.equal(loaded.body.v_template, model.body.v_template)
+
+
+def test_a_given_exported_network_is_used(checkpoint: Path, tmp_path: Path) -> None:
     exported = tmp_path / "nano.onnx"
     assert main(["export", str(checkpoint), "--output", str(exported)]) == 0
     settings = PipelineSettings(
@@ -84,7 +92,7 @@ def test_an_exported_network_is_the_one_that_runs(checkpoint: Path, tmp_path: Pa
         build_pipeline(replace(settings, model="smpler_nano"))
 
 
-def test_detectors_that_remember_belong_to_one_camera_each() -> None:
+def test_stateful_detectors_belong_to_one_camera_each() -> None:
     create = detector_factory(PipelineSettings(detector="motion"), torch.device("cpu"))
     first, second = create(), create()
     assert isinstance(first, MotionDetector)
@@ -128,7 +136,7 @@ def test_without_a_gpu_auto_is_the_cpu() -> None:
 
 
 @pytest.mark.parametrize(("asked", "least"), [(0.3, 0.3), (0.5, 0.5), (0.8, 0.5)])
-def test_whoever_a_detector_may_report_can_become_a_person(asked: float, least: float) -> None:
+def test_tracking_thresholds_follow_the_detector_s(asked: float, least: float) -> None:
     tracker = pipeline_config(PipelineSettings(detection_score=asked)).tracker
     assert (tracker.start_score, tracker.sure_score) == (least, least)
 

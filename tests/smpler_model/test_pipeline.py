@@ -1,4 +1,4 @@
-"""The whole way of a frame, with the small network untrained: what must hold whatever it says."""
+"""The whole pipeline with an untrained network: what must hold for any output."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,17 +28,17 @@ AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1))
 
 @pytest.fixture(scope="module")
 def estimator(nano: Smpler) -> Estimator:
-    return Estimator(nano)
+    return Estimator(nano, backend="plain")  # the usual one has to compile first
 
 
 @pytest.fixture
 def create(estimator: Estimator) -> Callable[[], Pipeline]:
-    """Return a function that makes a pipeline without memories."""
+    """Return a function that creates a pipeline without state."""
     return lambda: Pipeline(estimator, GivenBoxes, AT_ONCE)
 
 
 def frame(index: int, camera: Camera | None = CAMERA, seed: int = 0) -> Frame:
-    """A picture of nothing, 0.1 s after the one before."""
+    """A blank image, 0.1 s after the previous one."""
     rng = np.random.default_rng([seed, index])
     rgb = rng.integers(0, 255, (240, 320, 3), np.uint8)
     return Frame(rgb, index * 10**8, "optical", camera)
@@ -67,7 +67,7 @@ def assert_same(a: FrameResult, b: FrameResult, *, ids: bool = True) -> None:
         np.testing.assert_array_equal(a.people.ids, b.people.ids)
 
 
-def test_what_comes_out_fits_together(create: Callable[[], Pipeline]) -> None:
+def test_results_are_consistent(create: Callable[[], Pipeline]) -> None:
     pipeline = create()
     run(pipeline, [frame(0)])
     give(pipeline, "")
@@ -89,7 +89,7 @@ def test_what_comes_out_fits_together(create: Callable[[], Pipeline]) -> None:
     }  # fmt: skip
 
 
-def test_people_aside_are_turned_by_where_they_stand(create: Callable[[], Pipeline]) -> None:
+def test_people_off_axis_are_rotated_by_their_direction(create: Callable[[], Pipeline]) -> None:
     """The same crop, left of the axis of one camera and right of that of another."""
     frames = [frame(0, Camera(320, 240, 300, 300, cx, 120)) for cx in (319, 0)]
     left, right = (run(create(), [one, replace(one, stamp_ns=1)])[-1].people for one in frames)
@@ -109,7 +109,7 @@ def test_nobody(create: Callable[[], Pipeline]) -> None:
     assert result.people.joints_m.shape == (0, 24, 3)
 
 
-def test_without_calibration_the_result_says_so(create: Callable[[], Pipeline]) -> None:
+def test_a_missing_calibration_is_flagged(create: Callable[[], Pipeline]) -> None:
     result = run(create(), [frame(0, None), frame(1, None)])[-1]
     assert not result.camera.calibrated
     assert result.people.sources.tolist() == [TranslationSource.FIELD_OF_VIEW] * 2
@@ -127,7 +127,7 @@ def test_a_longer_lens_places_people_farther_away(create: Callable[[], Pipeline]
     np.testing.assert_allclose(far / near, 3, rtol=0.15)
 
 
-def test_cameras_in_one_batch_are_as_cameras_alone(create: Callable[[], Pipeline]) -> None:
+def test_a_batch_of_cameras_equals_single_cameras(create: Callable[[], Pipeline]) -> None:
     sequences = {name: [frame(i, seed=s) for i in range(3)] for s, name in enumerate("ab")}
     together = create()
     for index in range(3):
@@ -139,7 +139,7 @@ def test_cameras_in_one_batch_are_as_cameras_alone(create: Callable[[], Pipeline
     assert not set(batch["a"].people.ids) & set(batch["b"].people.ids)
 
 
-def test_meshes_are_those_of_the_cameras_that_are_watched(create: Callable[[], Pipeline]) -> None:
+def test_meshes_are_computed_for_the_requested_cameras(create: Callable[[], Pipeline]) -> None:
     pipeline = create()
     for index in range(2):
         for name in "ab":
@@ -193,7 +193,7 @@ BROKEN = replace(CAMERA, fx=299.0)
 
 
 def is_broken(value: object) -> bool:
-    """Tell of what a step is given whether it is of the broken camera."""
+    """Return whether a step's arguments belong to the broken camera."""
     if isinstance(value, Frame):
         return value.camera == BROKEN
     if isinstance(value, People):
@@ -204,7 +204,7 @@ def is_broken(value: object) -> bool:
 
 
 def break_step(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
-    """Let a method fail for the broken camera, whatever it does."""
+    """Make a method fail for the broken camera."""
     method = getattr(owner, name)
 
     def step(self: object, *arguments: object) -> object:
@@ -257,7 +257,7 @@ def test_a_camera_that_fails_at_any_step_costs_the_others_nothing(
 
 
 class Poisoned(Estimator):
-    """Says of the first person of every batch what is not finite, or no rotation."""
+    """Returns non-finite values, or no rotation, for the first person of every batch."""
 
     value = np.nan
     field = "rotations"
@@ -280,11 +280,11 @@ class Poisoned(Estimator):
     ],
 )
 def test_a_person_who_is_not_finite_costs_nobody_else(
-    nano: Smpler, field: str, value: float
+    nano: Smpler, estimator: Estimator, field: str, value: float
 ) -> None:
-    poisoned = Poisoned(nano)
+    poisoned = Poisoned(nano, backend="plain")
     poisoned.field, poisoned.value = field, value
-    pipeline, sound = (Pipeline(each, GivenBoxes, AT_ONCE) for each in (poisoned, Estimator(nano)))
+    pipeline, sound = (Pipeline(each, GivenBoxes, AT_ONCE) for each in (poisoned, estimator))
     for index in range(3):
         frames = {name: frame(index) for name in "ab"}
         results = []
@@ -313,7 +313,7 @@ def test_one_keypoint_that_is_not_finite_is_not_missed(nano: Smpler) -> None:
             estimates.keypoints[:, 7] = np.nan
             return estimates
 
-    (result,) = run(Pipeline(OneJoint(nano), GivenBoxes, AT_ONCE), [frame(0)])
+    (result,) = run(Pipeline(OneJoint(nano, backend="plain"), GivenBoxes, AT_ONCE), [frame(0)])
     assert len(result.people) == 2
     assert np.isfinite(result.people.joints_m).all()
 

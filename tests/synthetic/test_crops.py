@@ -53,7 +53,7 @@ def test_keypoints_are_the_body_s_joints(renderer: CropRenderer, crops: DrawnCro
 
 
 def test_parts_lie_under_their_joints(crops: DrawnCrops) -> None:
-    """The trunk's cells surround the trunk's joints wherever these are seen."""
+    """The trunk's cells surround the trunk's joints wherever these are visible."""
     cells = crops.parts.shape[-1]
     place = ((crops.keypoints[:, 3] + 1) / 2 * cells).long()  # spine1
     inside = ((place >= 1) & (place < cells - 1)).all(1)
@@ -107,7 +107,7 @@ def test_close_cameras_look_down_and_are_rolled_and_leave_the_others_as_they_are
     distance, height = close[:, :2, 3].norm(dim=1), close[:, 2, 3]
     assert (distance.min() > 1.19, distance.max() < 4.01) == (True, True)
     assert (height.min() > 0.99, height.max() < 3.01) == (True, True)
-    down = torch.rad2deg(torch.asin(-close[:, 2, 2]))  # from the horizon
+    down = torch.rad2deg(torch.asin(-close[:, 2, 2]))  # below the horizon
     assert (down > 20).float().mean() > 0.3
     roll = torch.rad2deg(torch.asin(close[:, 2, 0] / close[:, :2, 2].norm(dim=1)))
     assert roll.abs().max() < 30.1
@@ -118,6 +118,14 @@ def test_look_at_a_point_ahead() -> None:
     pose = look_at(torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([[1.0, 0.0, 1.0]]))[0]
     expected = torch.tensor([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
     torch.testing.assert_close(pose[:3, :3], expected)
+
+
+def test_a_batch_may_have_nobody_in_a_recorded_pose(tmp_path: Path) -> None:
+    write_poses(draw_poses(1, torch.Generator().manual_seed(0)), tmp_path / "poses.npz")
+    style = CropStyle(everyday=1.0, recorded=1e-6)
+    body = Body(load_builtin_body())
+    renderer = CropRenderer(body, SIZE, style=style, poses=RecordedPoses(tmp_path))
+    assert len(renderer.draw(1, torch.Generator().manual_seed(0))) == 1
 
 
 def test_recorded_people_take_recorded_poses(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Render a run's crops: `python -m training.data.render_crops config/train/nano_larger.yaml`.
 
-Files that are there are kept, so that it may be stopped and started, and run several times at once
-with `--part 0/2` and `--part 1/2`.
+Existing files are kept, so that rendering may be interrupted, and run in several processes with
+`--part 0/2` and `--part 1/2`.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from training.settings import TrainSettings, crop_data, load_settings
 
 
 def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:
-    """Return the seeds of the files to train on, to choose by, and of those held out."""
+    """Return the seeds of the files for training, for validation, and held out."""
     return (
         list(range(0, data.shards * data.seed_step, data.seed_step)),
         list(range(data.validation_seed, data.validation_seed + data.validation_shards)),
@@ -38,18 +38,18 @@ def make_renderer(
     poses: RecordedPoses | None = None,
     photos: ScenePhotos | None = None,
 ) -> CropRenderer:
-    """Return what draws crops of a run's size."""
+    """Return a renderer for crops of the run's size."""
     side = configure_model(settings).image_size
     body = Body(load_builtin_body())
     return CropRenderer(body, side, style=style, poses=poses, photos=photos)
 
 
 def make_shown_renderer(settings: TrainSettings) -> CropRenderer:
-    """Return what draws crops to train on.
+    """Return a renderer for training crops.
 
     Raises:
         FileNotFoundError: a folder of poses or backgrounds has none.
-        ValueError: a file in it is of another form.
+        ValueError: a file in it has another format.
     """
     data = crop_data(settings)
     return make_renderer(
@@ -61,7 +61,7 @@ def make_shown_renderer(settings: TrainSettings) -> CropRenderer:
 
 
 def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None:
-    """Render the files that are missing, every `parts`-th from `part`."""
+    """Render the missing files, every `parts`-th from `part` on."""
     data = crop_data(settings)
     training, validation, held_out = shard_seeds(data)
     data.folder.mkdir(parents=True, exist_ok=True)
@@ -74,11 +74,11 @@ def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None
 
 
 def main() -> int:
-    """Read the command line and render; returns the exit code."""
+    """Parse the command line and render; return the exit status."""
     parser = argparse.ArgumentParser(description="Render the crops of a training run.")
     parser.add_argument("config", help="YAML file of the run")
     parser.add_argument("overrides", nargs="*", metavar="field=value")
-    parser.add_argument("--part", default="0/1", help="this process' share, such as 1/4")
+    parser.add_argument("--part", default="0/1", help="share of this process, such as 1/4")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     try:
@@ -91,14 +91,14 @@ def main() -> int:
 
 
 def read_part(text: str) -> tuple[int, int]:
-    """Return which part of how many a text such as 1/4 names.
+    """Return part and number of parts of a text such as 1/4.
 
     Raises:
-        ValueError: it names none.
+        ValueError: another text.
     """
     part, slash, parts = text.partition("/")
     if not (slash and part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
-        raise ValueError(f"part must be 0/N to N-1/N such as 1/4, got '{text}'; correct it")
+        raise ValueError(f"part must be 0/N to N-1/N such as 1/4, got '{text}'")
     return int(part), int(parts)
 
 

@@ -1,8 +1,8 @@
-"""Maps that the features must show while training; nothing of this is shipped.
+"""Dense prediction tasks that guide the features in training; nothing of them is shipped.
 
-A backbone without weights from photos learns where limbs are much sooner from 1024 answers a crop
-than from one pose. Source of the idea: Güler, Neverova, Kokkinos, "DensePose", CVPR 2018; maps of
-joints as in Tompson et al., NIPS 2014.
+A backbone without pretrained weights learns where limbs are much faster from 1024 dense targets
+per crop than from one pose. Source of the idea: Güler, Neverova, Kokkinos, "DensePose", CVPR 2018;
+joint heat maps as in Tompson et al., NIPS 2014.
 """
 
 from collections.abc import Sequence
@@ -18,20 +18,22 @@ from training.data.crop_files import Batch
 
 _JOINTS, _PARTS = len(SMPL_JOINTS), BACKGROUND + 1
 _WIDTH = 64
-_SPREAD = 0.1  # standard deviation of a joint's spot times sqrt 2, the crop spans 2
+_SPREAD = 0.1  # standard deviation of a joint's heat map times sqrt 2; the crop spans 2
 _SPOT_WEIGHT, _PART_WEIGHT, _PLACE_WEIGHT = 200.0, 2.0, 10.0
 _TURN_WEIGHT, _WHOLE_WEIGHT = 5.0, 10.0
 _FRAME = 6 + 3  # two columns of a rotation, a position
-_SMOOTH = 0.2  # errors below this count as squares
+_SMOOTH = 0.2  # errors below this are squared
 
 
 class DenseHead(nn.Module):
-    """Reads maps of 24 joints, 25 parts, 3 coordinates and the parts' frames off the features.
+    """Predicts maps of 24 joints, 25 parts, 3 coordinates and the parts' frames from the features.
 
-    Off those of all scales, so that the coarsest, which the first guess reads, learns too; with a
-    hidden layer, because 16 channels cannot hold 61 answers side by side. How a limb is turned
-    shows where it is seen, but which way a person faces shows in few pixels: the mean of the
-    coarsest map must tell all frames by a linear layer, which has no valleys to get stuck in.
+    It reads the features of all scales, so that the coarsest, which the regressor reads, learns as
+    well; with a hidden layer, because 16 channels cannot represent 61 outputs side by side. A
+    limb's rotation is predicted where the limb is visible, but which way a person faces shows in
+    few
+    pixels: all frames must also follow from the mean of the coarsest map by a linear layer, whose
+    loss has no local minima.
     """
 
     def __init__(self, channels: Sequence[int]) -> None:
@@ -45,16 +47,16 @@ class DenseHead(nn.Module):
         self.whole = nn.Linear(channels[-1], _JOINTS * _FRAME)
 
     def forward(self, features: Sequence[Tensor], batch: Batch, frames: Tensor) -> Tensor:
-        """Return the loss of features against what a batch shows.
+        """Return the loss of features against the contents of a batch.
 
         Args:
             features: four maps (b, channels, h, w), finest first.
             batch: b crops with maps of the size of the finest.
-            frames: (b, 24, 4, 4) of their joints, as `SampledSurface.frames` returns them.
+            frames: (b, 24, 4, 4) frames of their joints, from `SampledSurface.frames`.
         """
         finest = features[0]
         size = finest.shape[-2:]
-        # Mixing channels before a map is enlarged is the same as after, and cheaper.
+        # Mixing channels before upsampling gives the same as after, at a lower cost.
         gathered = [gather(m) for gather, m in zip(self.gather, features, strict=True)]
         coarser = [F.interpolate(m, size=size, mode="bilinear") for m in gathered[1:]]
         answers = self.read(torch.stack((gathered[0], *coarser)).sum(0))
@@ -74,7 +76,7 @@ class DenseHead(nn.Module):
 
 
 def number_frames(frames: Tensor) -> Tensor:
-    """Return (b, 24, 9): two columns of each frame's rotation, twice its place, pelvis as origin.
+    """Return (b, 24, 9): two columns of each frame's rotation, twice its position from the pelvis.
 
     Args:
         frames: (b, 24, 4, 4).
@@ -84,11 +86,11 @@ def number_frames(frames: Tensor) -> Tensor:
 
 
 def lay_out(numbers: Tensor, parts: Tensor) -> Tensor:
-    """Return each pixel's numbers (b, n, h, w), those of the part seen there; 0 elsewhere.
+    """Return each pixel's numbers (b, n, h, w), those of the part visible there; 0 elsewhere.
 
     Args:
         numbers: (b, 24, n).
-        parts: (b, h, w) int64, 24 where none is seen.
+        parts: (b, h, w) int64, 24 for none.
     """
     b, _, n = numbers.shape
     padded = torch.cat((numbers, numbers.new_zeros(b, 1, n)), 1)
@@ -97,7 +99,7 @@ def lay_out(numbers: Tensor, parts: Tensor) -> Tensor:
 
 
 def shrink(batch: Batch, side: int) -> Batch:
-    """Return a batch with images of another side in pixels, a multiple of 4, and maps to match."""
+    """Return a batch resized to another side, pixels, a multiple of 4, with maps to match."""
     cells = side // PART_STRIDE
     there = batch.parts.shape[-1]
     at = ((torch.arange(cells, device=batch.parts.device) + 0.5) * there / cells).long()
@@ -111,13 +113,13 @@ def shrink(batch: Batch, side: int) -> Batch:
 
 
 def _mean_where(seen: Tensor, differences: Tensor) -> Tensor:
-    """Return the mean of (b, n, h, w) absolute values over the pixels seen, (b, 1, h, w)."""
+    """Return the mean of (b, n, h, w) absolute values over the marked pixels (b, 1, h, w)."""
     total = (differences.abs() * seen).sum()
     return total / seen.sum().clamp(min=1) / differences.shape[1]
 
 
 def draw_spots(keypoints: Tensor, side: int) -> Tensor:
-    """Return maps (b, k, side, side), 1 at keypoints (b, k, 2) and 0 far away."""
+    """Return heat maps (b, k, side, side), 1 at keypoints (b, k, 2) and 0 far away."""
     centres = torch.linspace(-1 + 1 / side, 1 - 1 / side, side, device=keypoints.device)
     across, down = torch.exp(-(((centres - keypoints[..., None]) / _SPREAD) ** 2)).unbind(2)
     return down[..., :, None] * across[..., None, :]

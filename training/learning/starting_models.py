@@ -1,4 +1,4 @@
-"""The network that a run begins with."""
+"""The initial network of a run."""
 
 import copy
 import logging
@@ -21,7 +21,6 @@ from smpler_model.checkpoints.files import (
     read_data,
 )
 from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, check_fit
-from smpler_model.checkpoints.official_layout import BODY_PREFIX
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.mean_parameters import load_mean_parameters
 from smpler_model.network.mobile_backbone import MobileBackbone
@@ -34,11 +33,11 @@ logger = logging.getLogger(__name__)
 
 _PREFIXES = ("module.", "backbone.")
 _HEADS = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.", "head.")
-"""Parts of networks for classification and for 2D joints that the backbone is without."""
+"""Heads for classification and for 2D joints, which the backbone lacks."""
 
 
 def build_starting_model(settings: TrainSettings) -> BackboneModel:
-    """Build a run's network from its seed, and load what it is to begin with.
+    """Build a run's network from its seed, and load its initial weights.
 
     Raises:
         ValueError: a file does not fit.
@@ -75,7 +74,7 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
 def load_arrays(
     body: Path | None, regressor: Path | None, gender: Gender = "neutral"
 ) -> BodyArrays:
-    """Read a body, the built-in one if None, and a joint regressor, the body's own if None.
+    """Read a body, or the built-in one, and a joint regressor, or the body's own.
 
     Raises:
         ValueError: a file does not fit, or there is no regressor.
@@ -96,7 +95,7 @@ def load_regressor(path: Path) -> Floats:
     """Read a (17, 6890) joint regressor from a `.npy` file.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it contains something else.
         FileNotFoundError: there is no such file.
     """
     if not path.is_file():
@@ -111,12 +110,12 @@ def load_regressor(path: Path) -> Floats:
 
 
 def load_backbone_weights(model: BackboneModel, path: Path) -> None:
-    """Load a network that was trained on photos into a model's backbone.
+    """Load pretrained weights into a model's backbone.
 
     A mobile backbone takes MoveNet's graph, see `movenet_weights`, a high-resolution network a
-    file of `torch.save`. Of that, heads for classes and 2D joints are left out. Networks for 2D
-    joints end in the finest map alone: the layers that mix the coarser ones in the last module may
-    be missing, and then stay as they are. Everything else must fit.
+    file of `torch.save`, without its heads for classes and 2D joints. Networks for 2D joints end
+    in the finest map alone: the layers that mix the coarser ones in the last module may be
+    missing, and then keep their initial weights. Everything else must fit.
 
     Raises:
         ValueError: keys or shapes differ, or the file cannot be read.
@@ -142,7 +141,9 @@ def load_backbone_weights(model: BackboneModel, path: Path) -> None:
     coarser = tuple(f"stage4.{last}.fuse_layers.{scale}." for scale in (1, 2, 3))
     if not any(key.startswith(coarser) for key in found):
         kept = {key: values for key, values in own.items() if key.startswith(coarser)}
-        logger.info("%s has no %s: these layers start from nothing", path, ", ".join(coarser))
+        logger.info(
+            "%s has no %s: these layers keep their initial weights", path, ", ".join(coarser)
+        )
         found |= kept
     check_fit(
         {key: values.shape for key, values in own.items()},
@@ -154,8 +155,7 @@ def load_backbone_weights(model: BackboneModel, path: Path) -> None:
 
 
 def _choose_body(settings: TrainSettings, initial: Checkpoint | None) -> BodyArrays:
-    has_body = initial and any(key.startswith(BODY_PREFIX) for key in initial.state)
-    if settings.body or not initial or not has_body:
+    if settings.body or not initial or not initial.has_body:
         return load_arrays(settings.body, settings.regressor)
     read = load_model if _has_transformer(initial) else load_backbone_model
     config = configure_initial(initial, configure_model(settings))

@@ -1,4 +1,4 @@
-"""SSDLite320 with seeded weights of its real shape: no trained file is needed here."""
+"""SSDLite320 with seeded weights of the real shapes; no trained file is needed."""
 
 import re
 from functools import cache
@@ -21,7 +21,7 @@ Bytes = NDArray[np.uint8]
 
 @cache
 def seeded_state() -> dict[str, torch.Tensor]:
-    """Random weights whose scores vary, because statistics of noise keep the features alive."""
+    """Return random weights; statistics of noise keep activations alive and scores varied."""
     import_torchvision()
     from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
@@ -72,7 +72,7 @@ def test_boxes_lie_in_the_image(detector: TorchvisionDetector, size: tuple[int, 
     assert (np.diff(scores) <= 0).all()
 
 
-def test_a_higher_threshold_leaves_the_better_part(
+def test_a_higher_threshold_keeps_the_best_detections(
     detector: TorchvisionDetector, weights: Path
 ) -> None:
     image = noise(240, 320)
@@ -84,7 +84,7 @@ def test_a_higher_threshold_leaves_the_better_part(
     assert (strict.scores >= threshold).all()
 
 
-def test_other_categories_are_no_people(tmp_path: Path) -> None:
+def test_other_categories_are_dropped(tmp_path: Path) -> None:
     state = {key: values.clone() for key, values in seeded_state().items()}
     for key, values in state.items():
         if re.fullmatch(r"head\.classification_head\.module_list\.\d\.1\.bias", key):
@@ -95,7 +95,7 @@ def test_other_categories_are_no_people(tmp_path: Path) -> None:
 
 
 def test_boxes_follow_the_image_when_it_is_shrunk_first(weights: Path) -> None:
-    # Blocks of 4 pixels: shrinking by 4 gives the small image back, so both see the same.
+    # Blocks of 4 pixels: shrinking by 4 restores the small image, so the network sees the same.
     small = noise(120, 160)
     large = np.repeat(np.repeat(small, 4, 0), 4, 1)
     at_once = TorchvisionDetector(weights, score_threshold=0.3).detect(small)
@@ -117,7 +117,7 @@ def test_nothing_is_remembered(detector: TorchvisionDetector) -> None:
     np.testing.assert_array_equal(first.scores, again.scores)
 
 
-def test_a_mirrored_view_is_read_like_its_copy(detector: TorchvisionDetector) -> None:
+def test_a_mirrored_view_gives_the_result_of_its_copy(detector: TorchvisionDetector) -> None:
     view = noise(240, 320)[:, ::-1]
     np.testing.assert_array_equal(
         detector.detect(view).boxes_xyxy, detector.detect(view.copy()).boxes_xyxy
@@ -126,7 +126,7 @@ def test_a_mirrored_view_is_read_like_its_copy(detector: TorchvisionDetector) ->
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Torch's cache in an empty folder, and a network that refuses every connection."""
+    """Use an empty folder as torch's cache, and a network that refuses every connection."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     for name in ("https_proxy", "HTTPS_PROXY"):
@@ -184,10 +184,13 @@ def write_fewer_classes(path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (write_text, "is damaged or no file of PyTorch weights; delete it"),
-        (write_cut, "is damaged or no file of PyTorch weights; delete it"),
-        (write_module, "is damaged or no file of PyTorch weights; delete it"),
-        (write_nested, "must hold a dictionary of tensors, got a dict of other things"),
+        (write_text, "is damaged or no file of PyTorch weights; delete it and download it again"),
+        (write_cut, "is damaged or no file of PyTorch weights; delete it and download it again"),
+        (
+            write_module,
+            "is damaged or no file of PyTorch weights; delete it and download it again",
+        ),
+        (write_nested, "must hold a dictionary of tensors only, got a dict with other things"),
         (write_other, r"missing \(as 'backbone.*, 2 unknown \(as 'bias'\); give that network's"),
         (write_fewer_classes, r"91 classes, got 1 misshapen \(as 'head.*0.1.bias'\)"),
     ],
@@ -206,11 +209,11 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 0, 1, 50, float("nan")])
-def test_a_threshold_that_is_no_score(weights: Path, threshold: float) -> None:
+def test_a_threshold_outside_0_to_1_is_refused(weights: Path, threshold: float) -> None:
     with pytest.raises(DetectorError, match="score_threshold must be between 0 and 1, got"):
         TorchvisionDetector(weights, score_threshold=threshold)
 
 
-def test_a_side_without_pixels(weights: Path) -> None:
+def test_max_side_0_is_refused(weights: Path) -> None:
     with pytest.raises(DetectorError, match="max_side must be at least 1 pixel, got 0"):
         TorchvisionDetector(weights, max_side=0)

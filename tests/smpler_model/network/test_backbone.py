@@ -22,7 +22,7 @@ def test_state_keys_and_shapes_are_the_official_ones(variant: str) -> None:
 
 
 @pytest.mark.parametrize("config", [SMPLER_NANO, SMPLER_MOBILE], ids=lambda config: config.name)
-def test_our_layouts_give_the_promised_maps(config: ModelConfig) -> None:
+def test_layouts_give_maps_of_the_stated_sizes(config: ModelConfig) -> None:
     with torch.inference_mode():
         maps = build_backbone(config).eval()(torch.zeros(1, 3, *[config.image_size] * 2))
     expected = zip(config.channels, config.feature_sizes, strict=True)

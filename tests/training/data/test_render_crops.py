@@ -25,7 +25,7 @@ TRAIN = Path(__file__).parents[3] / "config" / "train"
         ([str(TRAIN / "smpler_w32.yaml")], "crops"),
     ],
 )
-def test_mistakes_get_a_sentence(
+def test_mistakes_are_reported_in_one_sentence(
     arguments: list[str],
     message: str,
     monkeypatch: pytest.MonkeyPatch,

@@ -32,7 +32,7 @@ def draw_batch(b: int, side: int) -> Batch:
     )
 
 
-def test_frames_are_those_of_the_joints() -> None:
+def test_frames_equal_the_joints_frames() -> None:
     body = Body(load_builtin_body())
     batch = draw_batch(2, 32)
     frames = SampledSurface(body).frames(batch.rotations, batch.betas)
@@ -78,7 +78,7 @@ def test_the_loss_reaches_every_scale(side: int) -> None:
     assert all(f.grad is not None and f.grad.abs().sum() > 0 for f in features)
 
 
-def test_spots_are_highest_at_the_joint() -> None:
+def test_heat_maps_are_highest_at_the_joint() -> None:
     spots = draw_spots(torch.tensor([[[0.5, -0.5]]]), 24)
     row, column = divmod(int(spots.flatten().argmax()), 24)
     assert abs(column - 17.5) <= 0.5
@@ -89,18 +89,18 @@ def without_maps(settings: TrainSettings) -> TrainSettings:
     return replace(settings, dense_share=0.0, dense_weight=0.0, early_size=0)
 
 
-def test_maps_of_no_weight_are_not_asked_for(settings: TrainSettings) -> None:
+def test_maps_without_weight_are_not_computed(settings: TrainSettings) -> None:
     objective = CropObjective(build_starting_model(settings).eval(), without_maps(settings))
     batch = draw_batch(2, SMPLER_NANO.image_size)
     found = objective(batch, objective.count(batch), "guess")
     found.loss.backward()
     assert found.terms["dense"] == 0
     assert all(weights.grad is None for weights in objective.dense.parameters())
-    with pytest.raises(ValueError, match="dense_share must be 0 where dense_weight is, got 0"):
+    with pytest.raises(ValueError, match="dense_share must be 0 if dense_weight is, got 0"):
         replace(without_maps(settings), dense_share=0.1)
 
 
-def test_frame_weight_counts_how_joints_are_turned_in_the_cameras_frame(
+def test_frame_weight_penalises_rotations_in_the_camera_s_frame(
     body: Body, settings: TrainSettings
 ) -> None:
     model = build_starting_model(settings).eval()
@@ -120,7 +120,7 @@ def test_frame_weight_counts_how_joints_are_turned_in_the_cameras_frame(
     )
 
 
-def test_crops_that_are_not_refined_teach_the_first_guess_alone(settings: TrainSettings) -> None:
+def test_unrefined_crops_train_only_the_first_guess(settings: TrainSettings) -> None:
     model = build_starting_model(settings).eval()
     plain = replace(without_maps(settings), frame_weight=10.0)
     whole, part = (

@@ -11,7 +11,7 @@ from training.settings import TrainSettings
 
 
 @pytest.mark.parametrize("stage", ["smpler", "backbone"])
-def test_a_wider_network_begins_as_the_one_before_and_can_learn(
+def test_a_wider_network_starts_equal_and_can_learn(
     settings: TrainSettings, tmp_path: Path, stage: str
 ) -> None:
     settings = replace(settings, stage=stage)
@@ -38,7 +38,7 @@ def test_a_wider_network_begins_as_the_one_before_and_can_learn(
 
 
 @pytest.mark.parametrize("stage", ["smpler", "backbone"])
-def test_a_deeper_network_begins_as_the_one_before_and_can_learn(
+def test_a_deeper_network_starts_equal_and_can_learn(
     settings: TrainSettings, tmp_path: Path, stage: str
 ) -> None:
     settings = replace(settings, stage=stage)
@@ -68,7 +68,7 @@ def test_a_deeper_network_is_not_made_shallower(settings: TrainSettings, tmp_pat
 
 
 @pytest.mark.parametrize("side", [64, 128])
-def test_a_network_goes_on_with_images_of_another_size(
+def test_a_network_continues_with_another_image_size(
     settings: TrainSettings, tmp_path: Path, side: int
 ) -> None:
     before = build_starting_model(replace(settings, seed=1, crop_side=96))
@@ -98,7 +98,7 @@ def test_sides_fit_the_backbone(settings: TrainSettings) -> None:
         build_starting_model(replace(settings, crop_side=100))
 
 
-def test_a_released_backbone_stays_as_it_is(settings: TrainSettings) -> None:
+def test_a_released_backbone_cannot_be_changed(settings: TrainSettings) -> None:
     with pytest.raises(ValueError, match="last_modules must be 0 for smpler_w32, got 2"):
         build_starting_model(replace(settings, model="smpler_w32", last_modules=2))
     with pytest.raises(ValueError, match="backbone_width must be 0 for smpler_w32, got 48"):

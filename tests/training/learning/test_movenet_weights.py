@@ -22,7 +22,7 @@ def backbone() -> MobileBackbone:
 
 @pytest.fixture
 def graph(backbone: MobileBackbone, tmp_path: Path) -> Path:
-    """A graph of seeded arrays that are laid out as TensorFlow does."""
+    """A graph of seeded arrays in TensorFlow's layout."""
     rng = np.random.default_rng(0)
     state = backbone.state_dict()
     arrays: dict[str, NDArray[Any]] = {"a/count": np.array(7, np.int32)}
@@ -56,7 +56,7 @@ def test_every_weight_of_the_backbone_is_read(backbone: MobileBackbone, graph: P
     assert {values.dtype for values in state.values()} == {torch.float32}
 
 
-def test_layers_compute_what_tensorflows_do(backbone: MobileBackbone, graph: Path) -> None:
+def test_layers_equal_tensorflow_s(backbone: MobileBackbone, graph: Path) -> None:
     arrays = read_arrays(graph)
     backbone.load_state_dict(read_movenet(graph, backbone))
     names = {layer: (weights, bias) for layer, weights, bias in name_layers(backbone)}
@@ -80,14 +80,14 @@ def test_another_network_is_refused(backbone: MobileBackbone, tmp_path: Path) ->
 
 
 def test_another_size_is_refused(graph: Path) -> None:
-    with pytest.raises(ValueError, match=r"must be of the backbone's size, got \(4, 3, 3, 3\)"):
+    with pytest.raises(ValueError, match=r"must have the backbone's size, got \(4, 3, 3, 3\)"):
         read_movenet(graph, MobileBackbone(MobileLayout()))
 
 
-def test_arrays_that_are_cut_short(graph: Path) -> None:
+def test_truncated_arrays(graph: Path) -> None:
     arrays = graph.with_suffix(".bin")
     arrays.write_bytes(arrays.read_bytes()[:-2])
-    with pytest.raises(ValueError, match="they are cut short"):
+    with pytest.raises(ValueError, match="they are truncated"):
         read_arrays(graph)
 
 
@@ -95,11 +95,11 @@ def test_arrays_that_are_cut_short(graph: Path) -> None:
 def test_other_files(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "graph.json"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"must be a graph for TensorFlow.js, got another file"):
+    with pytest.raises(ValueError, match=r"must be a TensorFlow.js graph, got another file"):
         read_arrays(path)
 
 
-def test_files_that_are_missing(graph: Path, tmp_path: Path) -> None:
+def test_missing_graph_files(graph: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="must be a graph's JSON file"):
         read_arrays(tmp_path / "nothing.json")
     graph.with_suffix(".bin").unlink()

@@ -11,14 +11,14 @@ def test_singular_values_are_brought_close_to_one(shape: tuple[int, int, int]) -
     u, _, vh = torch.linalg.svd(matrices, full_matrices=False)
     found = u.mT @ orthogonalise(matrices) @ vh.mT
     values = found.diagonal(dim1=1, dim2=2)
-    # The directions stay, so what is not on the diagonal is rounding.
+    # The directions are kept, so everything off the diagonal is rounding.
     assert torch.allclose(found, torch.diag_embed(values), atol=1e-4)
     assert values.min() > 0.3
     assert values.max() < 1.3
 
 
 def test_the_polynomial_is_that_of_the_source() -> None:
-    """The products in another order give what five rounds on the long matrices give."""
+    """The reordered products equal five rounds on the long matrices."""
     generator = torch.Generator().manual_seed(0)
     u, _, vh = torch.linalg.svd(torch.randn(2, 24, 216, generator=generator), full_matrices=False)
     values = torch.logspace(0, -4, 24)
@@ -61,5 +61,5 @@ def test_a_least_squares_problem_is_solved() -> None:
 
 
 def test_vectors_are_refused() -> None:
-    with pytest.raises(ValueError, match="two or more dimensions, got"):
+    with pytest.raises(ValueError, match="at least two dimensions, got"):
         Muon([nn.Parameter(torch.zeros(3))])

@@ -1,4 +1,4 @@
-"""Training of the Transformer alone, and what keeps its corrections at unit length."""
+"""Training the Transformer alone, and the loss that keeps corrections at unit length."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,7 @@ def refining(settings: TrainSettings, tmp_path: Path) -> TrainSettings:
     )
 
 
-def test_the_transformer_alone_learns(refining: TrainSettings, crops: CropFiles) -> None:
+def test_only_the_transformer_is_trained(refining: TrainSettings, crops: CropFiles) -> None:
     learner = learner_of(refining)
     before = {name: values.clone() for name, values in learner.model.state_dict().items()}
     numbers = [learner.step([crops.batch(torch.arange(4))]) for _ in range(3)]
@@ -52,13 +52,13 @@ def test_the_transformer_alone_learns(refining: TrainSettings, crops: CropFiles)
     assert numbers[0]["dense"] == 0
 
 
-def test_what_cannot_be_refined_alone_is_refused(refining: TrainSettings) -> None:
+def test_refine_only_needs_its_conditions(refining: TrainSettings) -> None:
     for change in ({"initial": None}, {"first_guess_share": 0.5}, {"dense_weight": 1.0}):
         with pytest.raises(ValueError, match="refine_only needs stage smpler, an initial"):
             replace(refining, **change)
 
 
-def test_lengths_are_held(refining: TrainSettings, crops: CropFiles) -> None:
+def test_correction_lengths_are_limited(refining: TrainSettings, crops: CropFiles) -> None:
     learner = learner_of(replace(refining, length_weight=10.0, learning_rate=3e-3, steps=100))
     with torch.no_grad():
         for block in learner.model.blocks:
@@ -69,7 +69,7 @@ def test_lengths_are_held(refining: TrainSettings, crops: CropFiles) -> None:
     assert lengths[-1] < 0.2 * lengths[0]
 
 
-def test_unit_columns_cost_nothing_and_hooks_go(settings: TrainSettings) -> None:
+def test_unit_columns_have_zero_loss_and_hooks_are_removed(settings: TrainSettings) -> None:
     unit = torch.tensor([1.0, 0, 0, 1, 0, 0]).expand(2, 24, 6)
     assert compare_lengths([unit]) == 0
     assert compare_lengths([unit, 3 * unit]) == 2

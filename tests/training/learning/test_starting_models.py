@@ -10,7 +10,7 @@ from training.settings import TrainSettings
 
 
 @pytest.mark.parametrize("anew", [False, True])
-def test_only_a_new_transformer_starts_from_nothing(
+def test_only_a_new_transformer_is_initialised(
     settings: TrainSettings, tmp_path: Path, *, anew: bool
 ) -> None:
     before = build_starting_model(replace(settings, seed=1))
@@ -28,7 +28,7 @@ def test_only_a_new_transformer_starts_from_nothing(
     assert {n for n in begun.state_dict() if not n.startswith(("embedding.", "blocks."))} <= kept
 
 
-def test_a_network_for_2d_joints_may_lack_what_mixes_the_coarser_maps(
+def test_a_network_for_2d_joints_may_lack_the_coarser_outputs(
     settings: TrainSettings, tmp_path: Path
 ) -> None:
     state = build_starting_model(replace(settings, seed=1)).backbone.state_dict()
@@ -46,5 +46,5 @@ def test_a_network_for_2d_joints_may_lack_what_mixes_the_coarser_maps(
     with pytest.raises(ValueError, match=r"does not fit: keys .* missing"):
         build_starting_model(replace(settings, backbone_weights=path))
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match="it is cut short or of another kind"):
+    with pytest.raises(ValueError, match="it is truncated or of another kind"):
         build_starting_model(replace(settings, backbone_weights=path))
