@@ -16,7 +16,7 @@ from training.data.labelling.people_file import LabelledPhoto, write_people
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and label; return 1 after an error, which is one sentence."""
-    chosen = _parser().parse_args(arguments)
+    chosen = build_parser().parse_args(arguments)
     try:
         photos = _label(chosen)
         path = chosen.folder / "people.json"
@@ -40,7 +40,8 @@ def _label(chosen: argparse.Namespace) -> list[LabelledPhoto]:
     return ccp.label(chosen.folder, chosen.teacher, chosen.second, chosen.first)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m training.data.labelling", description="Label photos of people."
     )

@@ -49,8 +49,13 @@ class Answers:
 
 def nothing(points: int) -> Answers:
     """Return the answer that there is nobody."""
-    zeros = (np.zeros(shape, np.float32) for shape in ((), (points, 2), points, (points, 3)))
-    return Answers(*zeros, np.zeros(points, np.float32))
+    return Answers(
+        np.zeros((), np.float32),
+        np.zeros((points, 2), np.float32),
+        np.zeros(points, np.float32),
+        np.zeros((points, 3), np.float32),
+        np.zeros(points, np.float32),
+    )
 
 
 def stack(answers: Sequence[Answers]) -> Answers:

@@ -4,10 +4,12 @@ Johnson and Everingham, Learning Effective Human Pose Estimation from Inaccurate
 2011. The teacher looks where the labels are, and is kept where it agrees with them.
 """
 
+import zlib
 from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 from tqdm import tqdm
 
 from smpler_model.array_types import Floats
@@ -20,6 +22,7 @@ from training.data.labelling.pose_network import PoseNetwork, look, with_mirror
 from training.data.labelling.regions import regions_around
 
 _JOINTS = 14
+_NO_MATLAB = (MatReadError, NotImplementedError, EOFError, zlib.error)
 _BOX_MARGIN = 0.06  # of its longer side
 _OUTSIDE = 0.1  # of the image, where a joint may still be
 
@@ -39,7 +42,7 @@ def read_joints(path: Path) -> Floats:
         raise FileNotFoundError(f"Leeds Sports Pose must have a joints.mat, got no {path}")
     try:
         joints = np.asarray(loadmat(path)["joints"], np.float64)
-    except (KeyError, TypeError, ValueError, NotImplementedError):
+    except (*_NO_MATLAB, LookupError, TypeError, ValueError):
         joints = np.zeros(0)
     if joints.ndim != 3 or joints.shape[:2] != (_JOINTS, 3) or not np.isfinite(joints).all():
         raise ValueError(

@@ -149,7 +149,8 @@ def look(rgb: NDArray[np.uint8], region: Region, network: Network) -> tuple[Answ
     points_m[:, :2] = found.points_m[:, :2] @ region.image_from_upright.T
     centre, top = points[len(LANDMARKS) : len(LANDMARKS) + 2]
     seen = Region(centre, top - centre, float(np.linalg.norm(top - centre)))
-    whole = Answers(found.score, points, found.visibility, points_m, found.spread_m)
+    points_px = points.astype(np.float32)
+    whole = Answers(found.score, points_px, found.visibility, points_m, found.spread_m)
     return whole.points(slice(len(LANDMARKS))), seen
 
 
