@@ -1,6 +1,7 @@
 # Everything happens inside the clone: .venv, .ros and build folders; `make clean` removes them.
 PYTHON ?= python3
 INPUT ?=
+VIEW ?=
 SHELL := /bin/bash
 export MAKEFLAGS += --no-print-directory
 
@@ -33,10 +34,10 @@ check: setup  ## ruff, mypy, and the packages that colcon finds
 unit: setup  ## the quick tests: no node, no colcon, no training run
 	@$(IN_ENV) $(PYTEST) -m "not own_process and not slow"
 
-demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4 for your own
-	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)"
+demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4, VIEW=1
+	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)" $(if $(filter-out 0,$(VIEW)),--view)
 
-lock: setup  ## write constraints.txt anew, keeping the versions that still fit
+lock: setup  ## resolve constraints.txt again, keeping the versions that still fit
 	@$(IN_ENV) python -m pip install --quiet uv
 	@$(IN_ENV) uv pip compile --quiet --universal --python-version 3.10 --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links \
@@ -44,5 +45,5 @@ lock: setup  ## write constraints.txt anew, keeping the versions that still fit
 	--group build --group ros \
 	--output-file constraints.txt
 
-clean:  ## remove everything that the other targets have made
+clean:  ## remove everything that the other targets created
 	rm -rf .venv .ros build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -46,6 +46,7 @@ setup(
             "smpler_node = smpler_ros.smpler_node:main",
             "synthetic_bag = smpler_ros.synthetic_bag:main",
             "synthetic_camera = smpler_ros.synthetic_camera:main",
+            "viewer = smpler_ros.viewer.__main__:main",
         ]
     },
 )

@@ -19,7 +19,7 @@ from smpler_model.network.smpler import Smpler
 from smpler_model.people.smoothing import OneEuro, SmoothingConfig
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_model.settings.pipeline import ModelSettings, PipelineSettings
+from smpler_model.settings.pipeline import BodySettings, PipelineSettings
 
 CreateDetector = Callable[[], Detector]
 
@@ -76,7 +76,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def load_named_model(settings: ModelSettings) -> Smpler:
+def load_named_model(settings: BodySettings) -> Smpler:
     """Load the model and the body that the settings name.
 
     Raises:
@@ -95,7 +95,7 @@ def load_named_model(settings: ModelSettings) -> Smpler:
     return load_model(name, body=body, default_body=load_builtin_body)
 
 
-def load_named_body(settings: ModelSettings) -> BodyArrays:
+def load_named_body(settings: BodySettings) -> BodyArrays:
     """Load the body alone of what `load_named_model` loads, without the network where it can.
 
     Raises:

@@ -12,6 +12,10 @@ LINK_FROM_OPTICAL: Floats = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 
 """(4, 4) rotation from a camera's optical frame to its body frame (x forward, y left, z up)."""
 
 
+FLOORS = ("map", "odom", "world", "earth", "base_footprint")
+"""Frames whose z is up from the floor (REP 105)."""
+
+
 def level_camera(height_m: float, pitch_deg: float) -> Floats:
     """Return the pose of a camera above the origin of a frame with z up, looking along x.
 
@@ -69,6 +73,10 @@ class FrameTree:
         for child in self.path_to_root(frame)[:-1]:
             pose = self._poses[child] @ pose
         return pose
+
+    def world_from(self, frame: str) -> Floats | None:
+        """Return (4, 4): a frame of `FLOORS` from a frame; None where no transform leads there."""
+        return self.root_from(frame) if self.path_to_root(frame)[-1] in FLOORS else None
 
 
 def _name(frame: str) -> str:

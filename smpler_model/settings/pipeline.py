@@ -41,8 +41,8 @@ class CameraSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelSettings(Settings):
-    """The network, its body, and where it runs."""
+class BodySettings(Settings):
+    """The network and its body."""
 
     part: ClassVar[str] = "Model"
 
@@ -56,6 +56,14 @@ class ModelSettings(Settings):
         is_path=True,
     )
     gender: Gender = setting("neutral", "Which body to load from a folder of SMPL files.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(BodySettings):
+    """The network, its body, and where it runs."""
+
+    part: ClassVar[str] = "Model"
+
     device: str = setting(
         "auto", "Inference device: auto, cpu, cuda, or a particular GPU such as cuda:1."
     )

@@ -34,6 +34,7 @@ from smpler_ros.bags.evaluate_bag import main as evaluate_bag
 from smpler_ros.bags.run_files import BAG, REPORT, SUMMARY
 from smpler_ros.demo.contact_sheet import write_contact_sheet
 from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
+from smpler_ros.demo.live_page import live_page
 from smpler_ros.demo.playback import Playback
 from smpler_ros.demo.recorder import Recorder
 from smpler_ros.fast_dds import profile_variable
@@ -68,6 +69,7 @@ class DemoSettings(Settings):
         10.0, "Frame rate of the synthetic camera.", unit="Hz", minimum=0.5, maximum=120.0
     )
     people: int = setting(2, "Number of people in the synthetic room.", minimum=0, maximum=32)
+    view: bool = setting(False, "Open the page that shows people in 3D in the usual browser.")
     detector: str | None = setting(
         None,
         f"{DETECTOR_DESCRIPTION}.",
@@ -141,6 +143,7 @@ def record(
     with ExitStack() as stack:
         rclpy.init()
         stack.callback(rclpy.try_shutdown)
+        stack.enter_context(live_page(tell, opens=settings.view))
         processes = [
             stack.enter_context(running("smpler_ros.smpler_node", "-p", f"detector:={detector}"))
         ]
@@ -174,12 +177,13 @@ def conclude(output: Path, detector: str) -> None:
     """Print the table and the paths of the outputs."""
     folder = output / EVALUATED
     summary = json.loads((folder / SUMMARY).read_text())
-    paths = {
+    paths: dict[str, Path | str] = {
         "overlay video": folder / VIDEO,
         "contact sheet": folder / SHEET,
         "report": folder / REPORT,
         "bag for RViz or Foxglove": folder / BAG,
         "recorded topics": output / RECORDED,
+        "in a browser": f"smpler view {output}",
     }
     live = measure_live(output / RECORDED, f"/{PEOPLE}")
     print(f"\n{format_table(table_rows(live, summary))}\n\n{format_paths(paths)}")
@@ -235,6 +239,11 @@ def set_fast_dds_profile() -> None:
     """Give Fast DDS in this process and its children the profile, unless the user has one."""
     if variable := profile_variable(os.environ):
         os.environ[variable] = str(FASTDDS_PROFILE)
+
+
+def tell(sentence: str) -> None:
+    """Print what is no error."""
+    print(sentence, flush=True)
 
 
 def say(sentence: str) -> None:

@@ -90,8 +90,8 @@ def format_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def format_paths(paths: Mapping[str, Path]) -> str:
-    """Return a line for each path, by its title."""
+def format_paths(paths: Mapping[str, Path | str]) -> str:
+    """Return a line for each path, or command, by its title."""
     width = max(map(len, paths))
     return "\n".join(f"{title:<{width}}  {path}" for title, path in paths.items())
 

@@ -14,11 +14,13 @@ from smpler_model.settings.setting import Setting, Settings, Value, table_of
 from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.parameters.node_settings import NodeSettings
 from smpler_ros.parameters.stand_settings import StandSettings
+from smpler_ros.parameters.viewer_settings import ViewerSettings
 
 NODES: dict[str, type[Settings]] = {
     "smpler_node": NodeSettings,
     "synthetic_camera": SceneSettings,
     "camera_stand": StandSettings,
+    "viewer": ViewerSettings,
 }
 """Settings class of every node by program name."""
 

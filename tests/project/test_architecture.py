@@ -13,7 +13,7 @@ ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosid
 # The rooms of smpler_ros that run nodes, and their entry points; everything else needs no ROS.
 NODE_ROOMS = (
     *("camera.camera_stand", "camera.scene_topics", "camera.synthetic_camera", "demo", "inputs"),
-    *("node", "outputs", "parameters.ros_parameters"),
+    *("node", "outputs", "parameters.ros_parameters", "viewer.viewer_node"),
     *("camera_stand", "smpler_node", "synthetic_camera"),
 )
 # Modules that every room may import: array types, frames and results, sources, and files.
@@ -44,6 +44,7 @@ ROS_ROOMS = {
     "outputs": {"inputs", "messages"},
     "node": {"inputs", "messages", "outputs", "parameters"},
     "camera": {"bags", "inputs", "messages", "node", "parameters"},
+    "viewer": {"inputs", "messages", "node", "parameters"},
     "demo": {"bags", "camera", "inputs", "messages", "parameters"},
 }
 

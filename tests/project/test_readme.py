@@ -73,6 +73,14 @@ TESTED = {
         "tests/smpler_model/commands/test_view.py::test_a_video_is_run_first",
         '"view"',
     ),
+    "make demo VIEW=1": (
+        "tests/ros/test_demo.py::test_a_video_goes_through_the_node_into_bag_and_report",
+        "people in 3D: http://localhost:",
+    ),
+    "ros2 run smpler_ros viewer": (
+        "tests/ros/test_viewer.py::test_people_are_shown_and_nobody_listens_before",
+        "smpler_ros.viewer",
+    ),
     f"{MODEL} view video_smpler": (
         "tests/smpler_model/commands/test_view.py::test_the_command_says_where_it_serves",
         '"view"',

@@ -116,4 +116,4 @@ def test_later_publishers_of_the_pose_are_reported(scene: Scene) -> None:
     scene.begin()
     scene.said("nobody publishes")
     scene.place("base_link", FRAME, LINK_FROM_OPTICAL)
-    scene.said(f"'{FRAME}' is now published below 'base_link', too")
+    scene.said(f"'{FRAME}' is now published below 'base_link' as well")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from smpler_model.bags.reader import open_bag
+from smpler_model.inference.optional_packages import is_installed
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.demo.contact_sheet import WIDTH_PX
 from smpler_ros.demo.demo import describe_kept, evaluate
@@ -80,7 +81,9 @@ def test_a_video_goes_through_the_node_into_bag_and_report(
     shown = dict(line.rsplit("  ", 1) for line in last.splitlines())
     assert {title.rstrip(): path for title, path in shown.items()} == {
         title: str(out / name) for title, name in RESULTS.items()
-    }
+    } | {"in a browser": f"smpler view {out}"}
+    if is_installed("viser"):
+        assert "people in 3D: http://localhost:" in done.stdout
     assert all((out / name).exists() for name in RESULTS.values())
     with open_bag(out / "evaluation" / "bag") as bag:
         static = [each.message for each in bag.read_messages(["/tf_static"])]

@@ -223,7 +223,7 @@ def test_the_camera_stops_while_rendering_ahead(ros_domain: int, number: signal.
 def test_exceeding_the_memory_limit_is_reported(ros_domain: int) -> None:
     with start(loop=300.0, memory=100) as node:
         assert node.wait() == 1
-    assert "must fit 100 MB" in node.output
+    assert "must fit into 100 MB" in node.output
     assert "Traceback" not in node.output
 
 

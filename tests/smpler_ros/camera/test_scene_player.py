@@ -243,7 +243,7 @@ def test_a_loop_without_people_is_refused() -> None:
 
 def test_a_loop_beyond_the_memory_limit_is_refused() -> None:
     settings = SceneSettings(loop=600.0, people=0)
-    with pytest.raises(ValueError, match="must fit 1024 MB, 9000 of them take 8294 MB"):
+    with pytest.raises(ValueError, match="must fit into 1024 MB, but 9000 of them take 8294 MB"):
         make_film(settings)
     film = make_film(replace(settings, rendering="live"))
     assert (film.length, round(film.size_mb)) == (9000, 8294)

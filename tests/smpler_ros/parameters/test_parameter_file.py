@@ -17,6 +17,7 @@ FILES = {
     "smpler_node": CONFIG / "camera.yaml",
     "synthetic_camera": CONFIG / "synthetic_camera.yaml",
     "camera_stand": CONFIG / "camera_stand.yaml",
+    "viewer": CONFIG / "viewer.yaml",
 }
 
 
