@@ -9,7 +9,7 @@ IN_ENV = . .ros/environment.sh &&
 # A core for each worker, so one thread; files in the order of tests/conftest.py, long ones first.
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup test check unit demo lock clean
+.PHONY: help setup test check unit demo gpu lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -37,6 +37,11 @@ unit: setup  ## the quick tests: no node, no colcon, no training run
 demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4, VIEW=1
 	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)" $(if $(filter-out 0,$(VIEW)),--view)
 
+gpu:  ## on a machine with a GPU, with the PyTorch that is there: its tests and figures, to gpu.json
+	@command -v $(PYTHON) >/dev/null || { echo "gpu: expected Python 3.10 or newer as '$(PYTHON)', \
+	found none; install it or run make with PYTHON=<its path>" >&2; exit 1; }
+	@$(PYTHON) tools/gpu.py
+
 lock: setup  ## resolve constraints.txt again, keeping the versions that still fit
 	@$(IN_ENV) python -m pip install --quiet uv
 	@$(IN_ENV) uv pip compile --quiet --universal --python-version 3.10 --no-header \
@@ -46,4 +51,4 @@ lock: setup  ## resolve constraints.txt again, keeping the versions that still f
 	--output-file constraints.txt
 
 clean:  ## remove everything that the other targets created
-	rm -rf .venv .ros build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .ros .gpu build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis

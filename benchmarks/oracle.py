@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.crops import cut_crops
+from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.pipeline import turns_to_camera
 from synthetic.truth import GroundTruth
@@ -56,7 +57,7 @@ class Oracle(Estimator):
         seen = Estimates(truth.rotations, betas, cameras, joints, keypoints)
         self._next = seen.turned(turns_to_camera(camera, crops).swapaxes(1, 2))
 
-    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+    def estimate(self, crops: PixelArray) -> Estimates:
         """Return the given ground truth, a row per crop."""
         if self._next is None or len(self._next) != len(crops):
             told = 0 if self._next is None else len(self._next)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu import show as show_gpu
 from benchmarks.placement_field import tabulate_field
 from benchmarks.timing import format_table
 
@@ -182,6 +183,7 @@ def show_placement(results: Results) -> str:
 
 
 _SECTIONS: dict[str, Callable[[Results], str]] = {
+    "gpu": show_gpu,
     "inference": show_inference,
     "markers": show_markers,
     "memory": show_memory,

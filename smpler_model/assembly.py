@@ -1,5 +1,6 @@
 """Builds pipelines from settings, in the same way for node, bag evaluator and command line."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,24 +15,39 @@ from smpler_model.detectors.detector import Detector, FullImageDetector, GivenBo
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.onnx_detector import OnnxDetector
 from smpler_model.detectors.torchvision_detector import TorchvisionDetector
-from smpler_model.inference.estimator import Estimator
+from smpler_model.inference.backends import choose
+from smpler_model.inference.self_check import Checked, build_checked_estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.smoothing import OneEuro, SmoothingConfig
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
 from smpler_model.settings.pipeline import BodySettings, PipelineSettings
 
+logger = logging.getLogger(__name__)
+
 CreateDetector = Callable[[], Detector]
 
 
+def warn_of_refusal(checked: Checked) -> None:
+    """Log which backends the self-check refused and why, if it did."""
+    if checked.warning:
+        logger.warning("%s", checked.warning)
+
+
 def build_pipeline(
-    settings: PipelineSettings, create_detector: CreateDetector | None = None
+    settings: PipelineSettings,
+    create_detector: CreateDetector | None = None,
+    *,
+    cameras: int = 1,
+    tell: Callable[[Checked], None] = warn_of_refusal,
 ) -> Pipeline:
     """Load everything that the settings name.
 
     Args:
         settings: settings of the pipeline.
         create_detector: creates each camera's detector, instead of the one in the settings.
+        cameras: how many cameras share a batch.
+        tell: gets what the self-check of the network found.
 
     Raises:
         ValueError: an unusable model, body, detector or device; the message says why.
@@ -41,16 +57,29 @@ def build_pipeline(
         torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
     detector = create_detector or detector_factory(settings, device)
-    estimator = Estimator(
-        load_named_model(settings),
-        device,
-        backend=settings.backend,
-        precision=settings.precision,
-        exported=Path(settings.exported) if settings.exported else None,
-    )
-    # A GPU prepares each batch size; the CPU only has to allocate its memory once.
-    estimator.warm_up(settings.max_people if device.type == "cuda" else 1)
-    return Pipeline(estimator, detector, pipeline_config(settings))
+    checked = build_checked(load_named_model(settings), settings, device, cameras)
+    tell(checked)
+    return Pipeline(checked.estimator, detector, pipeline_config(settings))
+
+
+def build_checked(
+    model: Smpler, settings: PipelineSettings, device: torch.device, cameras: int = 1
+) -> Checked:
+    """Return a network with the first backend that works, of what the settings ask for.
+
+    Args:
+        model: the network, on the CPU.
+        settings: settings of the pipeline.
+        device: where it runs.
+        cameras: how many cameras share a batch.
+
+    Raises:
+        ValueError: a backend that cannot be used; the message says why.
+        FileNotFoundError: the exported network is not there.
+    """
+    exported = Path(settings.exported) if settings.exported else None
+    choice = choose(model, device, settings.backend, settings.precision, exported)
+    return build_checked_estimator(model, choice, cameras * settings.max_people)
 
 
 def choose_device(name: str) -> torch.device:

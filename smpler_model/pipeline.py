@@ -15,14 +15,16 @@ import torch
 from numpy.typing import NDArray
 
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
-from smpler_model.cameras.crops import CROP_MARGIN, Crops, cut_crops
+from smpler_model.cameras.crops import CROP_MARGIN, Crops
 from smpler_model.detectors.detector import Detections, Detector
 from smpler_model.frames import Frame, FrameResult, People, TranslationSource
+from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.placement import Placement, place, place_by_depth
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.shared_image import SharedImage, join_pixels
 from smpler_model.step_times import measure
 
 logger = logging.getLogger(__name__)
@@ -120,6 +122,8 @@ class Pipeline:
         estimator: Estimator,
         create_detector: Callable[[], Detector],
         config: PipelineConfig | None = None,
+        *,
+        uploads: bool | None = None,
     ) -> None:
         """Create a pipeline without cameras; they are added with their first frames.
 
@@ -127,8 +131,11 @@ class Pipeline:
             estimator: the network.
             create_detector: called once for each camera.
             config: parameters.
+            uploads: whether each image is uploaded to the network's device once, for the detector
+                and for the crops; if None, where that is a GPU.
         """
         self.estimator = estimator
+        self._uploads = estimator.device.type == "cuda" if uploads is None else uploads
         self._create_detector = create_detector
         self._config = config or PipelineConfig()
         self._ids = IdSource()
@@ -180,9 +187,11 @@ class Pipeline:
         meshed = (frames if mesh else ()) if isinstance(mesh, bool) else mesh
         timings: dict[str, float] = {}
         isolated = partial(_isolated, report)
-        tracks = isolated(frames, lambda name: self._track(name, frames[name], timings))
+        device = self.estimator.device if self._uploads else None
+        images = {name: SharedImage(frame, device) for name, frame in frames.items()}
+        tracks = isolated(images, lambda name: self._track(name, images[name], timings))
         crops = isolated(
-            tracks, lambda name: self._crop(frames[name], tracks[name].people, timings)
+            tracks, lambda name: self._crop(images[name], tracks[name].people, timings)
         )
         estimates = self._estimate(crops, isolated, timings)
 
@@ -196,11 +205,12 @@ class Pipeline:
 
         return isolated(estimates, finish)
 
-    def _track(self, name: str, frame: Frame, timings: dict[str, float]) -> "_Tracked":
+    def _track(self, name: str, image: SharedImage, timings: dict[str, float]) -> "_Tracked":
+        frame = image.frame
         state = self.camera_state(name)
         state.follow_clock(frame.stamp_ns)
         with measure(timings, "detect"):
-            detections = state.detector.detect(frame.rgb)
+            detections = image.detect(state.detector)
         with measure(timings, "track"):
             tracks, unusable = state.track(frame, detections)
         if not self._config.coast:
@@ -208,17 +218,19 @@ class Pipeline:
         left_out = (_UNUSABLE_BOX,) * unusable
         return _Tracked(keep_largest(tracks, self._config.max_people), left_out)
 
-    def _crop(self, frame: Frame, tracks: Tracks, timings: dict[str, float]) -> Crops:
+    def _crop(
+        self, image: SharedImage, tracks: Tracks, timings: dict[str, float]
+    ) -> Crops[PixelArray]:
         with measure(timings, "crop"):
             side, margin = self.estimator.side, self._config.crop_margin
-            return cut_crops(frame.rgb, tracks.boxes_xyxy, side, margin=margin)
+            return image.cut(tracks.boxes_xyxy, side, margin)
 
     def _find(
         self,
         name: str,
         frame: Frame,
         tracked: "_Tracked",
-        crops: Crops,
+        crops: Crops[PixelArray],
         estimates: Estimates,
         timings: dict[str, float],
     ) -> FrameResult:
@@ -246,7 +258,10 @@ class Pipeline:
         )
 
     def _estimate(
-        self, crops: Mapping[str, Crops], isolated: "_Isolate", timings: dict[str, float]
+        self,
+        crops: Mapping[str, Crops[PixelArray]],
+        isolated: "_Isolate",
+        timings: dict[str, float],
     ) -> dict[str, Estimates]:
         """Run the network once for all cameras and split its outputs.
 
@@ -261,7 +276,7 @@ class Pipeline:
             if len(crops) < 2:
                 return isolated(crops, alone)
             try:
-                everyone = np.concatenate([cut.pixels for cut in crops.values()])
+                everyone = join_pixels([cut.pixels for cut in crops.values()])
                 estimates = self.estimator.estimate(everyone)
             except Exception as error:
                 each = isolated(crops, alone)
@@ -278,7 +293,7 @@ class Pipeline:
             }
 
     def _place(
-        self, frame: Frame, camera: Camera, crops: Crops, estimates: Estimates
+        self, frame: Frame, camera: Camera, crops: Crops[PixelArray], estimates: Estimates
     ) -> Placement:
         keypoints_px = crops.image_from_crop(estimates.keypoints)
         placement = place(estimates.joints_m, keypoints_px, camera)
@@ -325,7 +340,7 @@ class Pipeline:
         return replace(people, vertices_m=vertices_m)
 
 
-def turns_to_camera(camera: Camera, crops: Crops) -> NDArray[np.float64]:
+def turns_to_camera(camera: Camera, crops: Crops[PixelArray]) -> NDArray[np.float64]:
     """Return the rotations (n, 3, 3) from virtual cameras that look at the crops to the camera.
 
     A crop does not show where it lies in the image: a person at the edge of a wide image who faces

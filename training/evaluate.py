@@ -37,7 +37,7 @@ from training.configuration import load_configuration, plain_values, write_confi
 from training.data.data_settings import TsvSet
 from training.data.datasets import TsvDataset
 from training.data.labelled_people import Fault, collate
-from training.learning.processes import Processes, join_processes
+from training.learning.processes import Processes, choose_products, join_processes
 from training.learning.starting_models import load_arrays, load_regressor
 from training.scoring.scores import Conventions, Scores, join, score, score_sequences, write_scores
 from training.settings import Device
@@ -105,6 +105,7 @@ def evaluate(settings: EvaluateSettings, processes: Processes) -> dict[str, floa
             written before.
     """
     torch.set_num_threads(settings.threads)
+    choose_products(tf32=False)
     model = load_evaluated(settings).to(processes.device)
     dataset = TsvDataset(settings.root / settings.data.yaml, model.config.image_size)
     bodies = _gendered_bodies(settings, model, processes.device)

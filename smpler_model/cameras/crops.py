@@ -5,6 +5,7 @@ both directions, y down, from the outer edge of its first pixel to that of its l
 """
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from smpler_model.array_types import Floats
 
 Bytes = NDArray[np.uint8]
+Pixels_co = TypeVar("Pixels_co", covariant=True)
+"""`Bytes`, or a tensor on a device; see `device_crops`."""
 
 CROP_MARGIN = 1.2
 """Ratio of a crop's side to the box's longer side, as in SMPLer's training data."""
@@ -21,7 +24,24 @@ _SMALLEST_SIDE_PX = 2.0
 
 
 @dataclass(frozen=True)
-class Crops:
+class Squares:
+    """n squares in an image, which may reach out of it.
+
+    Attributes:
+        centres_px: (n, 2) pixels.
+        sizes_px: (n) length of a side, pixels.
+    """
+
+    centres_px: Floats
+    sizes_px: Floats
+
+    def select(self, rows: NDArray[np.intp]) -> "Squares":
+        """Return some of the squares."""
+        return Squares(self.centres_px[rows], self.sizes_px[rows])
+
+
+@dataclass(frozen=True)
+class Crops(Generic[Pixels_co]):
     """n square crops of one image.
 
     Attributes:
@@ -30,7 +50,7 @@ class Crops:
         sizes_px: (n) side length in the image, pixels.
     """
 
-    pixels: Bytes
+    pixels: Pixels_co
     centres_px: Floats
     sizes_px: Floats
 
@@ -61,7 +81,7 @@ class Crops:
 
 def cut_crops(
     rgb: Bytes, boxes_xyxy: ArrayLike, side: int, *, margin: float = CROP_MARGIN
-) -> Crops:
+) -> Crops[Bytes]:
     """Cut a square crop around each box.
 
     Args:
@@ -78,14 +98,12 @@ def cut_crops(
             f"the image must be (h, w, 3) uint8 with pixels, got {rgb.shape} {rgb.dtype}; convert "
             "it first"
         )
-    boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    sizes = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(1, initial=0) * margin, _SMALLEST_SIDE_PX)
-    pixels = np.empty((len(boxes), side, side, 3), np.uint8)
+    squares = squares_around(boxes_xyxy, margin)
+    centres, sizes = squares.centres_px, squares.sizes_px
+    steps = shrink_steps(sizes, side).tolist()
+    pixels = np.empty((len(sizes), side, side, 3), np.uint8)
     shrunk: dict[int, Bytes] = {1: rgb}
-    for crop, centre, size in zip(pixels, centres, sizes, strict=True):
-        # Bilinear sampling skips pixels when it shrinks by more than two: first average areas.
-        step = 2 ** max(int(np.log2(size / side)), 0)
+    for crop, centre, size, step in zip(pixels, centres, sizes, steps, strict=True):
         if step not in shrunk:
             shrunk[step] = _shrink(rgb, step)
         crop_px = size / side  # image pixels per crop pixel
@@ -106,6 +124,22 @@ def cut_crops(
             borderMode=cv2.BORDER_CONSTANT,
         )
     return Crops(pixels, centres, sizes)
+
+
+def squares_around(boxes_xyxy: ArrayLike, margin: float) -> Squares:
+    """Return a square around each of (n, 4) boxes, `margin` times their longer side."""
+    boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    sizes = (boxes[:, 2:] - boxes[:, :2]).max(1, initial=0) * margin
+    return Squares(centres, np.maximum(sizes, _SMALLEST_SIDE_PX))
+
+
+def shrink_steps(sizes_px: Floats, side: int) -> NDArray[np.int64]:
+    """Return by how much an image is shrunk by areas before squares (n) are sampled: powers of 2.
+
+    Bilinear sampling skips pixels when it shrinks by more than two.
+    """
+    return 2 ** np.maximum(np.log2(sizes_px / side), 0).astype(np.int64)
 
 
 def _shrink(rgb: Bytes, step: int) -> Bytes:

@@ -1,10 +1,13 @@
 """The detector protocol, and two detectors that do not look at the image."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _LARGEST_BOX = 16  # farthest extent of a box, in multiples of the image's longer side
 
@@ -63,6 +66,17 @@ class Detector(Protocol):
 
     def reset(self) -> None:
         """Forget earlier images: the next one may be of another time or place."""
+
+
+@runtime_checkable
+class DeviceDetector(Detector, Protocol):
+    """A detector that takes images from the memory of its device, too, with equal results.
+
+    There an image is uploaded once, for the detector and for the crops.
+    """
+
+    def detect_on_device(self, image: "Tensor") -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image on any device."""
 
 
 class FullImageDetector:

@@ -11,13 +11,12 @@
 """
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from smpler_model.inference.cuda_graphs import BucketRunner, call_again, capture_graph
+from smpler_model.inference.cuda_graphs import BucketRunner, GraphCapture, call_again
 from smpler_model.inference.export import (
     ExportError,
     example_crops,
@@ -25,7 +24,7 @@ from smpler_model.inference.export import (
     onnx_bytes,
     read_metadata,
 )
-from smpler_model.inference.fast_network import FastSmpler
+from smpler_model.inference.fast_network import FastSmpler, check_attention
 from smpler_model.inference.optional_packages import import_optional, is_installed
 from smpler_model.inference.runners import (
     OUTPUT_SIZE,
@@ -70,6 +69,25 @@ class Choice:
     half: bool
     exported: Path | None = None
 
+    def __str__(self) -> str:
+        """Name the backend and its precision, as in 'cuda_graph in half precision'."""
+        return f"{self.backend} in {'half precision' if self.half else 'float32'}"
+
+    def fallbacks(self) -> "list[Choice]":
+        """Return what else can run the network there, the fastest first.
+
+        The same backend in float32, then `eager` in float32, then `plain`.
+        """
+        ways: tuple[tuple[Backend, bool], ...] = (
+            *((self.backend, half) for half in (self.half, False)),
+            *(("eager", False), ("plain", False)),
+        )
+        after = list(dict.fromkeys(ways))
+        after = after[after.index((self.backend, self.half)) + 1 :]
+        if self.backend == "plain":
+            return []
+        return [Choice(backend, self.device, half) for backend, half in after]
+
 
 def choose(
     model: Smpler,
@@ -81,7 +99,9 @@ def choose(
     """Resolve `auto`, and refuse combinations that cannot run.
 
     Raises:
-        ValueError: an unknown name, a missing package, or a combination that cannot run.
+        ValueError: an unknown name, a missing package, a combination that cannot run, or an
+            exported file of another model.
+        FileNotFoundError: the exported file is not there.
     """
     _check_name("backend", backend, BACKENDS)
     _check_name("precision", precision, PRECISIONS)
@@ -110,6 +130,10 @@ def choose(
         )
     if backend in _ON_CPU_ONLY:
         import_optional(backend, f"backend '{backend}'")
+    if backend != "plain":
+        check_attention(model)
+    if exported:
+        _check_exported(exported, model)
     return Choice(backend, device, half, exported)
 
 
@@ -117,13 +141,12 @@ def build_runner(model: Smpler, choice: Choice) -> Runner:
     """Return a runner for a model.
 
     Raises:
-        ValueError: the backend cannot run this model, or the exported file is of another model.
+        ValueError: the backend cannot run this model.
     """
     side = model.config.image_size
     if choice.backend == "plain":
         return TorchRunner(PlainNetwork(model), side, choice.device)
     if choice.exported:
-        _check_exported(choice.exported, model)
         return OnnxRuntimeRunner(choice.exported)
     network = FastSmpler(model)
     if choice.backend == "onnxruntime":
@@ -138,9 +161,7 @@ def build_runner(model: Smpler, choice: Choice) -> Runner:
     if choice.backend == "compiled":
         compiled = torch.compile(network, dynamic=False)
         return BucketRunner(compiled, side, OUTPUT_SIZE, choice.device, call_again)  # type: ignore[arg-type]
-    return BucketRunner(
-        network, side, OUTPUT_SIZE, choice.device, partial(capture_graph, device=choice.device)
-    )
+    return BucketRunner(network, side, OUTPUT_SIZE, choice.device, GraphCapture(choice.device))
 
 
 def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:

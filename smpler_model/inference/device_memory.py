@@ -7,11 +7,12 @@ _SIGNS = (
     "out of memory",
     "can't allocate memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
     "Failed to allocate memory",
     "bad_alloc",
 )
-"""Parts of the messages with which PyTorch (GPU, CPU, cuBLAS), ONNX Runtime and C++ report too
-little memory; their errors have no common class.
+"""Parts of the messages with which PyTorch (GPU, CPU, cuBLAS, cuDNN), ONNX Runtime and C++ report
+too little memory; their errors have no common class.
 """
 
 

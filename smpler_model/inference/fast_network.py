@@ -62,6 +62,19 @@ OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
 """Outputs of the network for each person, in this order; see `estimates.Stage`."""
 
 
+def check_attention(model: Smpler) -> None:
+    """Refuse a model that the fast network cannot stand for.
+
+    Raises:
+        ValueError: its attention is not decoupled.
+    """
+    if model.config.attention != "decoupled":
+        raise ValueError(
+            f"the fast network needs decoupled attention, got '{model.config.attention}'; "
+            "use backend 'plain'"
+        )
+
+
 class FastSmpler(nn.Module):
     """A SMPLer with its constant products precomputed, for evaluation only."""
 
@@ -78,11 +91,7 @@ class FastSmpler(nn.Module):
             ValueError: a model with another kind of attention.
         """
         super().__init__()
-        if model.config.attention != "decoupled":
-            raise ValueError(
-                f"the fast network needs decoupled attention, got '{model.config.attention}'; "
-                "use backend 'plain'"
-            )
+        check_attention(model)
         dtype = model.embedding.rotation.weight.dtype
         exact = copy.deepcopy(model).cpu().double().eval()  # so that products are rounded once
         self.config = model.config

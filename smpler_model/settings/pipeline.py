@@ -74,7 +74,9 @@ class ModelSettings(BodySettings):
         maximum=256,
     )
     backend: Backend = setting(
-        "auto", "Inference backend; auto takes the fastest one that is installed."
+        "auto",
+        "Inference backend; auto takes the fastest one that is installed. One that fails its "
+        "self-check at configure gives way to the next.",
     )
     exported: str = setting(
         "",
@@ -85,7 +87,7 @@ class ModelSettings(BodySettings):
     precision: Precision = setting(
         "auto",
         "Floating-point precision of the backbone's feature maps; auto is half on a GPU and "
-        "float32 on a CPU.",
+        "float32 on a CPU. Products in float32 never use TF32.",
     )
     crop_margin: float = setting(
         1.2,

@@ -16,6 +16,7 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.assembly import build_pipeline, pipeline_config
 from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.frames import Frame, FrameResult
+from smpler_model.inference.self_check import Checked
 from smpler_model.step_times import StepTimes
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.messages.convert import frame_prefix
@@ -58,6 +59,7 @@ class Session:
     Attributes:
         cameras: names of all cameras.
         statistics: statistics of all cameras.
+        warning: what is wrong for as long as the session lives; empty if nothing is.
     """
 
     def __init__(
@@ -79,9 +81,11 @@ class Session:
         self.statistics = Statistics()
         for name in self.cameras:
             self.statistics.add_camera(name)
-        pipeline = build_pipeline(settings)
-        self._device = pipeline.estimator.device
+        self.warning = ""
         self._names = {"model": settings.model, "detector": settings.detector}
+        self._report = report
+        pipeline = build_pipeline(settings, cameras=len(self.cameras), tell=self._note_check)
+        self._device = pipeline.estimator.device
         if settings.device == "auto" and not torch.cuda.is_available():
             report("", "no GPU is usable by PyTorch: the network runs on the CPU")
         self._worker = FrameWorker(
@@ -92,7 +96,6 @@ class Session:
             person_labels=settings.person_labels,
         )
         self._live = live_output(settings, node.get_namespace())
-        self._report = report
         self._node = node
         self._transforms: LifecyclePublisher[Any] = node.create_lifecycle_publisher(
             TFMessage, "/tf", TF_DEPTH
@@ -103,6 +106,16 @@ class Session:
         except Exception:
             self.close()
             raise
+
+    def _note_check(self, checked: Checked) -> None:
+        self.warning = checked.warning
+        self._names |= {
+            "backend": str(checked.estimator.choice),
+            "backend's error": str(checked.deviation),
+            "backend, one person (ms)": f"{checked.one_person_ms:.1f}",
+        }
+        if checked.warning:
+            self._report("", checked.warning)
 
     def _create_outputs(self, settings: NodeSettings, faces: NDArray[np.integer[Any]]) -> None:
         types = message_types_from_ros(serialize_message)

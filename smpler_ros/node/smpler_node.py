@@ -179,7 +179,9 @@ class SmplerNode(ManagedNode):
             return
         header = Header(stamp=self.get_clock().now().to_msg())
         name = self.get_fully_qualified_name()
-        self._diagnostics.publish(diagnostic_array(header, name, reports, session.facts()))
+        self._diagnostics.publish(
+            diagnostic_array(header, name, reports, session.facts(), session.warning)
+        )
 
     def _apply(self, settings: NodeSettings) -> None:
         """Use changed parameters from the next image on."""

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -33,6 +34,7 @@ ROOMS = {
     "bags": {"body", "cameras", "settings"},
     "detectors": {"cameras", "inference"},
     "drawing": {"cameras", "people"},
+    "machine": set(),
     "viewing": {"bags", "body", "cameras", "drawing", "people", "settings"},
 }
 # The rooms that each room of smpler_ros may import.
@@ -91,6 +93,7 @@ def imports_of(file: Path) -> set[str]:
     return found
 
 
+@cache
 def imported_packages(package: str) -> dict[str, set[str]]:
     """Return, for every module of a package, the modules that it imports."""
     return {name: imports_of(file) for name, file in modules_of(package).items()}

@@ -12,6 +12,7 @@ from smpler_model.detectors.detector import GivenBoxes
 from smpler_model.frames import Frame
 from smpler_model.inference.estimator import Estimator
 from smpler_model.pipeline import Pipeline
+from smpler_model.shared_image import SharedImage
 from smpler_ros.node.smpler_node import main
 from tests.ros.boxed_camera import PERIOD_NS
 
@@ -49,7 +50,8 @@ class Failures:
         return wrapped
 
     def _look_at(self, arguments: tuple[object, ...]) -> None:
-        for value in arguments:
+        for argument in arguments:
+            value = argument.frame if isinstance(argument, SharedImage) else argument
             if isinstance(value, Frame):
                 self._turn = STEPS[value.stamp_ns // PERIOD_NS % len(STEPS)]
                 self._black = not value.rgb.any()

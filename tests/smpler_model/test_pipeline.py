@@ -20,6 +20,7 @@ from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.shared_image import SharedImage
 
 CAMERA = Camera(320, 240, 300.0, 302.0, 161.0, 119.0, "plumb_bob", (-0.1, 0.02, 0, 0, 0))
 BOXES = [[20, 10, 90, 200], [150, 30, 230, 220]]
@@ -194,6 +195,8 @@ BROKEN = replace(CAMERA, fx=299.0)
 
 def is_broken(value: object) -> bool:
     """Return whether a step's arguments belong to the broken camera."""
+    if isinstance(value, SharedImage):
+        value = value.frame
     if isinstance(value, Frame):
         return value.camera == BROKEN
     if isinstance(value, People):

@@ -1,7 +1,8 @@
 """Render a run's crops: `python -m training.data.render_crops config/train/nano_larger.yaml`.
 
-    parser.add_argument("--part", default="0/1", help="share of this process, such as 1/4")
-    parser.add_argument("--sheet", type=Path, help="image for some of the crops, instead of files")
+Existing files are kept, so it may be stopped and resumed, and run several times at once with
+`--part 0/2` and `--part 1/2`. `--sheet crops.png` draws 64 of the training crops into an image
+instead, and prints how many are drawn in a second.
 """
 
 import argparse
@@ -106,12 +107,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Render the crops of a training run.")
     parser.add_argument("config", help="YAML file of the run")
     parser.add_argument("overrides", nargs="*", metavar="field=value")
-<<<<<<< HEAD
-    parser.add_argument("--part", default="0/1", help="this process' share, such as 1/4")
-    parser.add_argument("--sheet", type=Path, help="image for some of the crops, instead of files")
-=======
     parser.add_argument("--part", default="0/1", help="share of this process, such as 1/4")
->>>>>>> main
+    parser.add_argument("--sheet", type=Path, help="image for some of the crops, instead of files")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     try:

@@ -86,7 +86,9 @@ def join_processes(device: Device = "auto") -> Iterator[Processes]:
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        dist.init_process_group("nccl", device_id=chosen)  # else barriers guess it, and warn
+    else:
+        dist.init_process_group("gloo")
     try:
         yield Processes(dist.get_rank(), dist.get_world_size(), chosen)
     finally:

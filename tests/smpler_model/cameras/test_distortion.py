@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -62,6 +62,7 @@ def test_distortion_equals_opencv(model: str, count: int, seed: int) -> None:
 
 
 @every_kind
+@settings(max_examples=40)  # lenses, of 200 points each
 @given(seed=st.integers(0, 10**6))
 def test_undistortion_inverts_distortion_in_the_whole_field(
     model: str, count: int, seed: int
@@ -75,6 +76,7 @@ def test_undistortion_inverts_distortion_in_the_whole_field(
 
 
 @every_kind
+@settings(max_examples=40)  # lenses, of 200 points each
 @given(seed=st.integers(0, 10**6))
 def test_distortion_inverts_undistortion_where_defined(model: str, count: int, seed: int) -> None:
     lens = draw_lens(model, count, seed)

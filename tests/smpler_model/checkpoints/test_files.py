@@ -47,6 +47,7 @@ def assert_same_weights(one: torch.nn.Module, other: torch.nn.Module) -> None:
         assert torch.equal(values, expected[key]), key
 
 
+@pytest.mark.slow
 def test_official_file_survives_a_round_trip(official_file: OfficialFile, tmp_path: Path) -> None:
     official = read_checkpoint(official_file("w32_h36m"))
     model = load_model(official.path)

@@ -4,17 +4,26 @@ import re
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from smpler_model.cameras.device_crops import upload
+from smpler_model.detectors.detector import DeviceDetector
 from smpler_model.detectors.learned import DetectorError
-from smpler_model.detectors.torchvision_detector import TorchvisionDetector, fetch_weights
+from smpler_model.detectors.torchvision_detector import (
+    TorchvisionDetector,
+    _shrink,
+    _shrink_on_device,
+    fetch_weights,
+)
 from smpler_model.network.torchvision_operators import import_torchvision
 
 COCO_FILE = "ssdlite320_mobilenet_v3_large_coco-a79551df.pth"
 CLASSES = 91
+CPU = torch.device("cpu")
 PERSON = 1
 Bytes = NDArray[np.uint8]
 
@@ -70,6 +79,24 @@ def test_boxes_lie_in_the_image(detector: TorchvisionDetector, size: tuple[int, 
     assert (scores >= 0.3).all()
     assert (scores <= 1).all()
     assert (np.diff(scores) <= 0).all()
+
+
+def test_people_in_an_image_on_the_device_are_the_same(detector: TorchvisionDetector) -> None:
+    assert isinstance(detector, DeviceDetector)
+    image = noise(240, 320)
+    host, device = detector.detect(image), detector.detect_on_device(upload(image, CPU))
+    np.testing.assert_allclose(device.boxes_xyxy, host.boxes_xyxy, atol=1e-3)
+    np.testing.assert_allclose(device.scores, host.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(480, 640), (1080, 1920), (720, 1283), (2000, 300)])
+def test_images_are_shrunk_alike_on_the_device(size: tuple[int, int]) -> None:
+    """Another filter than OpenCV's: within two levels of 255 on average."""
+    image = cv2.GaussianBlur(noise(*size), (0, 0), 4)
+    host = _shrink(image, 640).astype(np.float64)
+    device = 255 * _shrink_on_device(upload(image, CPU), 640).permute(1, 2, 0).numpy()
+    assert device.shape == host.shape
+    assert np.abs(device - host).mean() < 2
 
 
 def test_a_higher_threshold_keeps_the_best_detections(

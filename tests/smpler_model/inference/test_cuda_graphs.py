@@ -101,13 +101,13 @@ def test_kernels_are_benchmarked_and_cudnn_settings_restored(tf32: bool) -> None
     assert after == usual | {"allow_tf32": tf32}
 
 
-def test_prepare_captures_before_the_first_frame_and_forget_frees_memory() -> None:
+def test_prepare_captures_before_the_first_frame_and_release_frees_memory() -> None:
     network = Sums()
     runner = BucketRunner(network, SIDE, SIZE, CPU, call_again)
     for people in BUCKETS:
         runner.prepare(people)
     assert network.batches == list(BUCKETS)
-    runner.forget(4)
+    runner.release()
     for people in BUCKETS:
         runner.prepare(people)
-    assert network.batches == [*BUCKETS, *(people for people in BUCKETS if people > 4)]
+    assert network.batches == [*BUCKETS, *BUCKETS]

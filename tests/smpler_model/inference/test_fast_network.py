@@ -58,6 +58,7 @@ def test_small_models_equal_the_network(exact: Smpler, people: int) -> None:
     assert_same(exact, people, EXACT)
 
 
+@pytest.mark.slow
 def test_w32_equals_the_network(official_file: OfficialFile) -> None:
     assert_same(load_model(official_file("w32_h36m")).double(), 1, EXACT)
 

@@ -78,9 +78,14 @@ def camera_info(width: int = 64) -> SimpleNamespace:
     )
 
 
+@pytest.fixture(scope="module")
+def estimator(nano: Smpler) -> Estimator:
+    return Estimator(nano, backend="plain")
+
+
 @pytest.fixture
-def bench(nano: Smpler) -> Bench:
-    return Bench(Pipeline(Estimator(nano, backend="eager"), FullImageDetector, AT_ONCE))
+def bench(estimator: Estimator) -> Bench:
+    return Bench(Pipeline(estimator, FullImageDetector, AT_ONCE))
 
 
 def test_a_calibrated_image_gives_people(bench: Bench) -> None:
@@ -181,9 +186,9 @@ class Slow(FullImageDetector):
         return super().detect(rgb)
 
 
-def test_settings_change_without_waiting_for_the_current_image(nano: Smpler) -> None:
+def test_settings_change_without_waiting_for_the_current_image(estimator: Estimator) -> None:
     detector = Slow()
-    pipeline = Pipeline(Estimator(nano, backend="eager"), lambda: detector, AT_ONCE)
+    pipeline = Pipeline(estimator, lambda: detector, AT_ONCE)
     worker = Bench(pipeline).worker
     done: list[FrameResult] = []
 
@@ -217,7 +222,7 @@ class Thrower(FullImageDetector):
 
 
 def test_a_full_gpu_drops_the_image(nano: Smpler) -> None:
-    bench = Bench(Pipeline(FullMemory(nano, backend="eager"), FullImageDetector, AT_ONCE))
+    bench = Bench(Pipeline(FullMemory(nano, backend="plain"), FullImageDetector, AT_ONCE))
     assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
     assert bench.failures("left") == 1
     assert bench.reports == [("left", f"an image was dropped: {SENTENCE}")]
@@ -233,7 +238,7 @@ class NothingFinite(Estimator):
 
 
 def test_omitted_people_are_counted_and_reported(nano: Smpler) -> None:
-    bench = Bench(Pipeline(NothingFinite(nano, backend="eager"), FullImageDetector, AT_ONCE))
+    bench = Bench(Pipeline(NothingFinite(nano, backend="plain"), FullImageDetector, AT_ONCE))
     done = bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=())
     assert len(done["left"][1].people) == 0
     report = bench.statistics.report({})["left"]
@@ -243,8 +248,8 @@ def test_omitted_people_are_counted_and_reported(nano: Smpler) -> None:
     assert "a person was left out: the network's outputs are not finite" in sentence
 
 
-def test_a_failing_detector_drops_the_image(nano: Smpler) -> None:
-    bench = Bench(Pipeline(Estimator(nano, backend="eager"), Thrower, AT_ONCE))
+def test_a_failing_detector_drops_the_image(estimator: Estimator) -> None:
+    bench = Bench(Pipeline(estimator, Thrower, AT_ONCE))
     assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
     assert bench.reports == [
         ("left", "an image was dropped: RuntimeError: the network is gone"),
@@ -261,8 +266,8 @@ def box(label: str, score: float, *, x: float = 30) -> SimpleNamespace:
     )
 
 
-def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
-    bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
+def test_given_boxes_reach_the_tracker(estimator: Estimator) -> None:
+    bench = Bench(Pipeline(estimator, GivenBoxes, AT_ONCE))
     detections = SimpleNamespace(detections=[box("person", 0.9)])
     for second in (1, 2):
         arrival = Arrival(image(second), (camera_info(),), detections=detections)
@@ -270,8 +275,8 @@ def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
     assert done["left"][1].people.boxes_xyxy.tolist() == [[20, 0, 40, 40]]
 
 
-def test_an_invalid_box_is_dropped_alone_and_counted(nano: Smpler) -> None:
-    bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
+def test_an_invalid_box_is_dropped_alone_and_counted(estimator: Estimator) -> None:
+    bench = Bench(Pipeline(estimator, GivenBoxes, AT_ONCE))
     detections = SimpleNamespace(detections=[box("person", 0.9, x=np.nan), box("person", 0.9)])
     for second in (1, 2):
         arrival = Arrival(image(second), (camera_info(),), detections=detections)

@@ -120,12 +120,17 @@ KINDS: dict[str, tuple[Callable[[int], Trio], list[str]]] = {
 }
 
 
-def read_live(nano: Smpler, trios: Sequence[Trio]) -> tuple[list[Frame], list[str]]:
+@pytest.fixture(scope="module")
+def estimator(nano: Smpler) -> Estimator:
+    return Estimator(nano, backend="plain")
+
+
+def read_live(estimator: Estimator, trios: Sequence[Trio]) -> tuple[list[Frame], list[str]]:
     said: list[str] = []
     statistics = Statistics()
     statistics.add_camera("cam")
     worker = FrameWorker(
-        Pipeline(Estimator(nano, backend="eager"), GivenBoxes),
+        Pipeline(estimator, GivenBoxes),
         statistics,
         lambda _, sentence: said.append(sentence),
         images=ImageSettings(),
@@ -159,7 +164,7 @@ def read_source(path: Path) -> tuple[list[Frame], list[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_ten_images_of_every_kind(kind: str, nano: Smpler, tmp_path: Path) -> None:
+def test_ten_images_of_every_kind(kind: str, estimator: Estimator, tmp_path: Path) -> None:
     make_trio, words = KINDS[kind]
     trios = [make_trio(index) for index in range(COUNT)]
     sent = [
@@ -169,7 +174,7 @@ def test_ten_images_of_every_kind(kind: str, nano: Smpler, tmp_path: Path) -> No
         if message is not None
     ]
     path = write_bag(tmp_path, sent)
-    frames, said = read_live(nano, trios)
+    frames, said = read_live(estimator, trios)
     assert [frame.stamp_ns for frame in frames] == [
         START_NS + index * STEP_NS for index in range(COUNT)
     ]

@@ -18,14 +18,11 @@ def test_only_a_new_transformer_is_initialised(
     begun = build_starting_model(
         replace(settings, seed=2, initial=tmp_path / "before.pt", new_transformer=anew)
     )
-    kept = {
-        name
-        for name, values in begun.state_dict().items()
-        if torch.equal(values, before.state_dict()[name])
-    }
+    given, found = before.state_dict(), begun.state_dict()
+    kept = {name for name, values in found.items() if torch.equal(values, given[name])}
     drawn = {"embedding.rotation.weight", "blocks.0.head.weight", "blocks.1.query_positions"}
     assert not kept & drawn if anew else drawn <= kept
-    assert {n for n in begun.state_dict() if not n.startswith(("embedding.", "blocks."))} <= kept
+    assert {n for n in found if not n.startswith(("embedding.", "blocks."))} <= kept
 
 
 def test_a_network_for_2d_joints_may_lack_the_coarser_outputs(
