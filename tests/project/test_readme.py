@@ -174,7 +174,9 @@ UNTESTABLE = {
     "npm pack --pack-destination datasets @mediapipe/pose@0.5.1675469404": NETWORK,
     "tar xzf datasets/mediapipe-pose-0.5.1675469404.tgz --directory datasets": NETWORK,
     "python3 -m venv datasets/labelling": NETWORK,
-    "datasets/labelling/bin/pip install ai-edge-litert opencv-python-headless scipy tqdm": NETWORK,
+    "datasets/labelling/bin/pip install ai-edge-litert 'opencv-python-headless<5' scipy tqdm": (
+        NETWORK
+    ),
     "sudo apt install g++ make python3-rosdep python3-venv": ADMINISTRATOR,
     "sudo apt install ros-$ROS_DISTRO-vision-msgs ros-$ROS_DISTRO-compressed-image-transport": (
         ADMINISTRATOR
