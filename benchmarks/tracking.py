@@ -7,7 +7,7 @@ camera, and come back. Boxes are, from the easiest on:
   good detector;
 - every pixel: true boxes of everything visible, down to slivers beside the person in front;
 - faulty: the first with missed people, jittering edges, uncertain and false boxes;
-- motion: detections of the detector of that name.
+- motion, person: detections of the detectors of these names.
 
 An id switch: a true person is tracked under another id than the last time. Tracks are matched with
 people by the boxes of visible pixels (intersection over union of at least 0.5, one to one).
@@ -32,9 +32,11 @@ from smpler_model.array_types import Floats
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
-from smpler_model.detectors.detector import Detections, detections_from
+from smpler_model.detectors.detector import Detections, Detector, detections_from
 from smpler_model.detectors.motion import MotionDetector
+from smpler_model.detectors.person_detector import PersonDetector
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig
+from smpler_model.settings.pipeline import PipelineSettings
 from synthetic.people.motions import Leg, make_motion
 from synthetic.scene import SyntheticScene
 from synthetic.truth import SceneFrame
@@ -43,6 +45,7 @@ CAMERA = Camera(640, 480, 450, 450, 319.5, 239.5)
 RATE_HZ = 15.0
 LEAST_IOU = 0.5
 LEAST_IN_VIEW = 0.4
+KEEP_SCORE = PipelineSettings().keep_score
 _EMPTY_S = 2.0  # before anybody enters, for `motion` to learn the room
 _WINGS_M = 4.2
 _LANES_M = (0.0, 1.0)  # behind the room's middle, so that one hides the other
@@ -155,16 +158,17 @@ def find_people_in_view(shown: SceneFrame) -> Detections:
     return detections_from(truth.visible_boxes_xyxy[seen >= LEAST_IN_VIEW * whole])
 
 
-def find_motion(detector: MotionDetector, shown: SceneFrame) -> Detections:
-    """Return the detections of the motion detector."""
+def find_by(detector: Detector, shown: SceneFrame) -> Detections:
+    """Return the detections of a detector."""
     return detector.detect(shown.frame.rgb)
 
 
 def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, TrackingCounts]:
     """Count over sequences, for each source of boxes."""
-    body = Body(load_builtin_body())
+    body, person = Body(load_builtin_body()), PersonDetector(score_threshold=KEEP_SCORE)
     tallies = {
-        name: TrackingCounts() for name in ("people in view", "every pixel", "faulty", "motion")
+        name: TrackingCounts()
+        for name in ("people in view", "every pixel", "faulty", "motion", "person")
     }
     for seed in range(sequences):
         scene = make_crossing(body, seed)
@@ -173,7 +177,8 @@ def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, Tr
             "people in view": find_people_in_view,
             "every pixel": find_every_pixel,
             "faulty": FaultyDetector(seed),
-            "motion": partial(find_motion, motion),
+            "motion": partial(find_by, motion),
+            "person": partial(find_by, person),
         }
         trackers = {name: Tracker(IdSource(), config) for name in finders}
         for tally in tallies.values():
