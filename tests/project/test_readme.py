@@ -61,7 +61,7 @@ TESTED = {
         "tests/project/test_readme.py::test_the_environment_is_put_on_the_path",
         ".ros/environment.sh",
     ),
-    f"{MODEL} run video.mp4 --detector motion": (
+    f"{MODEL} run video.mp4": (
         "tests/smpler_model/commands/test_run.py::test_a_video",
         "smpler_model",
     ),
@@ -69,7 +69,7 @@ TESTED = {
         "tests/smpler_model/commands/test_run.py::test_a_video",
         '"--model"',
     ),
-    f"{MODEL} view video.mp4 --detector motion": (
+    f"{MODEL} view video.mp4": (
         "tests/smpler_model/commands/test_view.py::test_a_video_is_run_first",
         '"view"',
     ),
@@ -105,7 +105,7 @@ TESTED = {
         "tests/project/test_readme.py::test_the_bag_is_written",
         "synthetic_bag",
     ),
-    "evaluate_bag example_bag --detector motion": (
+    "evaluate_bag example_bag": (
         "tests/smpler_ros/bags/test_evaluate_bag.py::test_a_killed_run_leaves_valid_files_and_resumes",
         "smpler_ros.evaluate_bag",
     ),
@@ -303,7 +303,7 @@ def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_flags_of_the_evaluator_are_parsed() -> None:
     for words in words_of("evaluate_bag"):
         chosen = build_parser().parse_args(words)
-        assert read_config(chosen).detector == "motion"
+        assert read_config(chosen).detector == "person"
 
 
 def test_training_commands_name_modules_and_configurations() -> None:
