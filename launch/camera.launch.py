@@ -82,7 +82,7 @@ ARGUMENTS = (
     (
         "detector",
         "",
-        "torchvision, onnx, motion, full_image or topic; if empty, as in params_file.",
+        "person, torchvision, onnx, motion, full_image or topic; if empty, as in params_file.",
     ),
     ("device", "", "auto, cpu, cuda or a GPU such as cuda:1; if empty, as in params_file."),
     (

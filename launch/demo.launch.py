@@ -26,11 +26,7 @@ ARGUMENTS = (
     ("people", "", "Number of people in the room; if empty, as in camera_params_file."),
     ("rate", "", "Frame rate, images/s; if empty, as in camera_params_file."),
     ("seed", "", "Random seed of room and people; if empty, as in camera_params_file."),
-    (
-        "detector",
-        "motion",
-        "As for camera.launch.py; motion needs a static camera and no weights.",
-    ),
+    ("detector", "", "As for camera.launch.py."),
     ("rviz", "true", "Whether to start RViz."),
 )
 OVERRIDES = ("people", "rate", "seed")  # the camera itself rejects invalid values

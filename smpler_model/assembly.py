@@ -14,6 +14,7 @@ from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model
 from smpler_model.detectors.detector import Detector, FullImageDetector, GivenBoxes
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.onnx_detector import OnnxDetector
+from smpler_model.detectors.person_detector import PersonDetector
 from smpler_model.detectors.torchvision_detector import TorchvisionDetector
 from smpler_model.inference.backends import choose
 from smpler_model.inference.self_check import Checked, build_checked_estimator
@@ -148,7 +149,7 @@ def detector_factory(settings: PipelineSettings, device: torch.device) -> Create
     if settings.boxes_are_given:
         return GivenBoxes
     kind, weights = settings.detector, settings.detector_weights
-    score = settings.detection_score
+    score = min(settings.keep_score, settings.detection_score)
     if kind == "motion":
         return MotionDetector
     if kind == "full_image":
@@ -161,6 +162,10 @@ def detector_factory(settings: PipelineSettings, device: torch.device) -> Create
             )
         shared = OnnxDetector(
             weights, score_threshold=score, device=device, threads=settings.threads
+        )
+    elif kind == "person":
+        shared = PersonDetector(
+            weights or None, device=device, score_threshold=score, threads=settings.threads
         )
     else:
         shared = TorchvisionDetector(weights or None, device=device, score_threshold=score)
@@ -176,9 +181,8 @@ def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
         depth=OneEuro(settings.depth_cutoff, usual.depth.speed_gain),
         shape_time_s=settings.shape_time,
     )
-    least_score = min(TrackerConfig.start_score, settings.detection_score)
-    if settings.boxes_are_given:  # their source has already selected them
-        least_score = 0.0
+    # The source of given boxes has already selected them.
+    least_score = 0.0 if settings.boxes_are_given else settings.detection_score
     return PipelineConfig(
         tracker=TrackerConfig(
             start_score=least_score,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.crops import CROP_MARGIN, Crops
-from smpler_model.detectors.detector import Detections, Detector
+from smpler_model.detectors.detector import BatchDetector, Detections, Detector
 from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _Done = TypeVar("_Done")
 
+_ONE_BY_ONE = "processing the cameras one by one, as their common batch failed: %s"
 _UNUSABLE_BOX = "a box was left out: it is not finite, empty or huge"
 _NO_BODY = "a person was left out: the network's outputs are not finite, or not rotations"
 _NO_PLACE = (
@@ -189,7 +190,10 @@ class Pipeline:
         isolated = partial(_isolated, report)
         device = self.estimator.device if self._uploads else None
         images = {name: SharedImage(frame, device) for name, frame in frames.items()}
-        tracks = isolated(images, lambda name: self._track(name, images[name], timings))
+        found = self._detect(images, isolated, timings)
+        tracks = isolated(
+            found, lambda name: self._track(name, frames[name], found[name], timings)
+        )
         crops = isolated(
             tracks, lambda name: self._crop(images[name], tracks[name].people, timings)
         )
@@ -205,12 +209,41 @@ class Pipeline:
 
         return isolated(estimates, finish)
 
-    def _track(self, name: str, image: SharedImage, timings: dict[str, float]) -> "_Tracked":
-        frame = image.frame
-        state = self.camera_state(name)
-        state.follow_clock(frame.stamp_ns)
+    def _detect(
+        self, images: Mapping[str, SharedImage], isolated: "_Isolate", timings: dict[str, float]
+    ) -> dict[str, Detections]:
+        """Find people; where cameras share a detector that takes several images, in one call.
+
+        Where that fails, it is called for each, so that one costs no other.
+        """
+
+        def prepare(name: str) -> Detector:
+            state = self.camera_state(name)
+            state.follow_clock(images[name].frame.stamp_ns)
+            return state.detector
+
+        def alone(name: str) -> Detections:
+            return images[name].detect(detectors[name])
+
+        detectors = isolated(images, prepare)
         with measure(timings, "detect"):
-            detections = image.detect(state.detector)
+            shared = next(iter(detectors.values()), None)
+            is_common = all(detector is shared for detector in detectors.values())
+            if len(detectors) < 2 or not is_common or not isinstance(shared, BatchDetector):
+                return isolated(detectors, alone)
+            try:
+                found = shared.detect_all([images[name].frame.rgb for name in detectors])
+            except Exception as error:
+                each = isolated(detectors, alone)
+                if len(each) == len(detectors):
+                    logger.warning(_ONE_BY_ONE, error)
+                return each
+            return dict(zip(detectors, found, strict=True))
+
+    def _track(
+        self, name: str, frame: Frame, detections: Detections, timings: dict[str, float]
+    ) -> "_Tracked":
+        state = self.camera_state(name)
         with measure(timings, "track"):
             tracks, unusable = state.track(frame, detections)
         if not self._config.coast:
@@ -281,10 +314,7 @@ class Pipeline:
             except Exception as error:
                 each = isolated(crops, alone)
                 if len(each) == len(crops):
-                    logger.warning(
-                        "processing the cameras one by one, as their common batch failed: %s",
-                        error,
-                    )
+                    logger.warning(_ONE_BY_ONE, error)
                 return each
             ends = np.cumsum([len(cut) for cut in crops.values()]).tolist()
             return {

@@ -153,7 +153,7 @@ def _for_one_image(settings: RunSettings) -> RunSettings:
     if settings.detector == "motion":
         raise ValueError(
             "the detector motion needs a sequence, got one image; use --detector full_image for "
-            "a person who fills it, or torchvision"
+            "a person who fills it, or person"
         )
     return replace(settings, confirm_frames=1, smoothing=False)
 

@@ -1,5 +1,6 @@
 """The detector protocol, and two detectors that do not look at the image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -66,6 +67,14 @@ class Detector(Protocol):
 
     def reset(self) -> None:
         """Forget earlier images: the next one may be of another time or place."""
+
+
+@runtime_checkable
+class BatchDetector(Detector, Protocol):
+    """Finds people in the images of several cameras at once; it remembers none of them."""
+
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Return the people in each of several (h, w, 3) uint8 RGB images of any sizes."""
 
 
 @runtime_checkable

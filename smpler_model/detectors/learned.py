@@ -5,7 +5,7 @@ import numpy as np
 from smpler_model.array_types import Floats
 from smpler_model.detectors.detector import Detections
 
-WITHOUT_WEIGHTS = "the detectors 'motion' and 'full_image' need no file"
+WITHOUT_WEIGHTS = "the detectors 'person', 'motion' and 'full_image' need no file"
 
 
 class DetectorError(ValueError):

@@ -67,13 +67,15 @@ def onnx_bytes(
     network: nn.Module,
     inputs: Mapping[str, torch.Tensor],
     outputs: tuple[str, ...] = tuple(OUTPUT_SHAPES),
+    free: Mapping[str, Mapping[int, str]] | None = None,
 ) -> bytes:
-    """Export a module to ONNX with a variable batch size.
+    """Export a module to ONNX, by default with a variable batch size alone.
 
     Args:
         network: network in evaluation mode, on the CPU.
         inputs: an example of each input by name, for at least two people.
         outputs: names of the outputs.
+        free: names of the variable dimensions, by input or output and index.
     """
     stream = io.BytesIO()
     with torch.no_grad(), _quiet_exporter():
@@ -85,7 +87,7 @@ def onnx_bytes(
             opset_version=ONNX_OPSET,
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_axes={name: {0: "people"} for name in (*inputs, *outputs)},
+            dynamic_axes=free or {name: {0: "people"} for name in (*inputs, *outputs)},
         )
     return stream.getvalue()
 

@@ -12,10 +12,11 @@ Backend = Literal["auto", "plain", "eager", "compiled", "onnxruntime", "openvino
 Precision = Literal["auto", "float32", "half"]
 Yuv422 = Literal["uyvy", "yuyv"]
 
-DETECTORS = ("torchvision", "onnx", "motion", "full_image")
+DETECTORS = ("person", "torchvision", "onnx", "motion", "full_image")
 DETECTOR_DESCRIPTION = (
-    "How people are detected: torchvision (weights are downloaded once), onnx (your own file), "
-    "motion (static camera, no weights), full_image (one person fills the image)"
+    "How people are detected: person (weights included), torchvision (weights are downloaded "
+    "once), onnx (your own file), motion (static camera, no weights), full_image (one person "
+    "fills the image)"
 )
 
 
@@ -104,15 +105,22 @@ class DetectionSettings(Settings):
 
     part: ClassVar[str] = "Detection"
 
-    detector: str = setting("torchvision", f"{DETECTOR_DESCRIPTION}.", choices=DETECTORS)
+    detector: str = setting("person", f"{DETECTOR_DESCRIPTION}.", choices=DETECTORS)
     detector_weights: str = setting(
         "",
-        "Weights file of the detectors torchvision and onnx; if empty, torchvision's own weights.",
+        "Weights file of the detectors person, torchvision and onnx; if empty, the first two take "
+        "their own.",
         is_path=True,
     )
     detection_score: float = setting(
         0.5,
-        "Confidence threshold of the detectors torchvision and onnx.",
+        "Confidence from which on a detection begins a track.",
+        minimum=0.01,
+        maximum=0.99,
+    )
+    keep_score: float = setting(
+        0.25,
+        "Confidence from which on a detection continues a track, at most detection_score.",
         minimum=0.01,
         maximum=0.99,
     )

@@ -40,7 +40,7 @@ from smpler_ros.demo.recorder import Recorder
 from smpler_ros.fast_dds import profile_variable
 
 START_TIMEOUT_S = 120.0  # the camera renders its film first
-EMPTY_S = 1.5  # for the detector `motion` to learn the background
+EMPTY_S = 1.5  # for the detector `motion` to learn the background, if it is asked for
 LAST_PEOPLE_S = 2.0  # after the input's last image
 FASTDDS_PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 RECORDED, EVALUATED = "recorded", "evaluation"
@@ -74,7 +74,7 @@ class DemoSettings(Settings):
         None,
         f"{DETECTOR_DESCRIPTION}.",
         choices=DETECTORS,
-        unset="motion, or full_image for an image",
+        unset="person, or full_image for an image",
     )
 
 
@@ -194,7 +194,7 @@ def conclude(output: Path, detector: str) -> None:
 def show(options: argparse.Namespace, settings: DemoSettings, source: Source | None) -> int:
     """Record, evaluate and report; return the exit status."""
     is_image = Path(options.input).suffix.lower() in IMAGE_SUFFIXES
-    detector = settings.detector or ("full_image" if is_image else "motion")
+    detector = settings.detector or ("full_image" if is_image else "person")
     try:
         record(options, settings, source, detector)
         evaluate(options.output, detector, "none" if options.input else f"/{TRUTH}")

@@ -115,7 +115,7 @@ class NodeSettings(  # fields come from the last base to the first
     """All parameters of `smpler_node`."""
 
     detector: str = setting(
-        "torchvision",
+        "person",
         f"{DETECTOR_DESCRIPTION}, topic (boxes from `detections`, vision_msgs/Detection2DArray).",
         choices=(*DETECTORS, TOPIC_DETECTOR),
     )

@@ -14,6 +14,7 @@ from smpler_ros.camera.synthetic_bag import main as synthetic_bag
 from tests.project.test_launch import arguments_of
 from training.configuration import load_configuration
 from training.data.download import ARCHIVES
+from training.data.labelling.__main__ import build_parser as build_labelling_parser
 from training.evaluate import EvaluateSettings
 from training.settings import load_settings
 
@@ -41,6 +42,11 @@ EVALUATE = "python -m training.evaluate config/evaluate"
 RENDER = "python -m training.data.render_crops config/train"
 TWO_PROCESSES = "torchrun --nproc-per-node 2 -m training.train config/train"
 STAGES = "tests/training/test_stages.py"
+LABELLING = "datasets/labelling/bin/python -m training.data.labelling"
+TEACHER = "--teacher datasets/package/pose_landmark_heavy.tflite"
+WITHOUT_CONFIGURATION = {
+    *("training.data.download", "training.data.labelling", "training.data.prepare_photos"),
+}
 
 # The test of each command, and the part of the command in that test. Inputs and sizes may differ.
 TESTED = {
@@ -55,7 +61,7 @@ TESTED = {
         "tests/project/test_readme.py::test_the_environment_is_put_on_the_path",
         ".ros/environment.sh",
     ),
-    f"{MODEL} run video.mp4 --detector motion": (
+    f"{MODEL} run video.mp4": (
         "tests/smpler_model/commands/test_run.py::test_a_video",
         "smpler_model",
     ),
@@ -63,7 +69,7 @@ TESTED = {
         "tests/smpler_model/commands/test_run.py::test_a_video",
         '"--model"',
     ),
-    f"{MODEL} view video.mp4 --detector motion": (
+    f"{MODEL} view video.mp4": (
         "tests/smpler_model/commands/test_view.py::test_a_video_is_run_first",
         '"view"',
     ),
@@ -99,7 +105,7 @@ TESTED = {
         "tests/project/test_readme.py::test_the_bag_is_written",
         "synthetic_bag",
     ),
-    "evaluate_bag example_bag --detector motion": (
+    "evaluate_bag example_bag": (
         "tests/smpler_ros/bags/test_evaluate_bag.py::test_a_killed_run_leaves_valid_files_and_resumes",
         "smpler_ros.evaluate_bag",
     ),
@@ -123,6 +129,23 @@ TESTED = {
         "tests/training/scoring/test_model_card.py::test_card_of_a_trained_model",
         "model_card",
     ),
+    f"{LABELLING} lsp datasets/lsp {TEACHER}": (
+        "tests/training/data/labelling/test_command.py::test_leeds_sports_pose",
+        '"lsp"',
+    ),
+    f"{LABELLING} ccp datasets/ccp {TEACHER} "
+    "--second datasets/package/pose_landmark_full.tflite": (
+        "tests/training/data/labelling/test_command.py::test_clothing_co_parsing",
+        '"ccp"',
+    ),
+    **{
+        f"python -m training.data.prepare_photos datasets/{name}/people.json "
+        f"datasets/photos_{name}": (
+            "tests/training/data/test_prepare_photos.py::test_the_command_prepares_both_splits",
+            "training.data.prepare_photos",
+        )
+        for name in ("lsp", "ccp")
+    },
 }
 
 ADMINISTRATOR = "installs packages into the system, for which a test has no right"
@@ -133,6 +156,7 @@ INSTALLATION = (
 LICENSED = "needs licensed data or weights, and GPUs; its configuration is loaded here"
 HOURS = "takes hours; its configuration is loaded here, its parts have tests in tests/training"
 MINUTES = "takes half an hour; its configuration is loaded here, its parts have tests"
+NETWORK = "fetches photos, networks or packages"
 DOCKER = "needs Docker and the network, or a GPU; what the Dockerfile copies is checked here"
 
 PARTS = ("_guess", "_turns", "_whole", "_everyday", "_longer", "_deeper", "", "_larger")
@@ -145,6 +169,14 @@ DRAWN = (
 )  # the other parts' crops are rendered by then
 
 UNTESTABLE = {
+    "git clone https://github.com/axelcarlier/lsp datasets/lsp": NETWORK,
+    "git clone https://github.com/bearpaw/clothing-co-parsing datasets/ccp": NETWORK,
+    "npm pack --pack-destination datasets @mediapipe/pose@0.5.1675469404": NETWORK,
+    "tar xzf datasets/mediapipe-pose-0.5.1675469404.tgz --directory datasets": NETWORK,
+    "python3 -m venv datasets/labelling": NETWORK,
+    "datasets/labelling/bin/pip install ai-edge-litert 'opencv-python-headless<5' scipy tqdm": (
+        NETWORK
+    ),
     "sudo apt install g++ make python3-rosdep python3-venv": ADMINISTRATOR,
     "sudo apt install ros-$ROS_DISTRO-vision-msgs ros-$ROS_DISTRO-compressed-image-transport": (
         ADMINISTRATOR
@@ -199,6 +231,7 @@ INLINE = {
     "smpler view": "named, not given",
     "python -m training.data.fit_poses": "named, not given",
     "python -m training.data.prepare_photos": "named, not given",
+    "python -m training.data.render_crops": "named, not given",
 }
 
 
@@ -270,16 +303,18 @@ def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_flags_of_the_evaluator_are_parsed() -> None:
     for words in words_of("evaluate_bag"):
         chosen = build_parser().parse_args(words)
-        assert read_config(chosen).detector == "motion"
+        assert read_config(chosen).detector == "person"
 
 
 def test_training_commands_name_modules_and_configurations() -> None:
     named = set()
     for command in COMMANDS:
         found = re.search(r"-m (training(?:\.\w+)+) (.*)", command)
-        if not found or found[1] == "training.data.download":
+        if not found:
             continue
         assert importlib.util.find_spec(found[1]) is not None
+        if found[1] in WITHOUT_CONFIGURATION:
+            continue
         path = found[2].split()[0]
         if found[1] == "training.evaluate":
             load_configuration(EvaluateSettings, ROOT / path)
@@ -290,6 +325,8 @@ def test_training_commands_name_modules_and_configurations() -> None:
     assert named == there, "docs/training.md has a command for every configuration"
     for words in words_of("python -m training.data.download"):
         assert words[0] in (*ARCHIVES, "all")
+    for words in words_of(LABELLING):
+        assert build_labelling_parser().parse_args(words).data == words[0]
 
 
 def test_launch_files_declare_the_arguments() -> None:

@@ -279,7 +279,10 @@ def test_bodies_of_several_cameras_are_in_the_robot_s_namespace(
         ({"model": "/nowhere.pt"}, "cannot configure: model must be smpler_nano or a checkpoint"),
         ({"detector": "onnx"}, "cannot configure: the detector onnx needs a file"),
         ({"device": "cuda:9"}, "cannot configure: device 'cuda:9' needs a GPU"),
-        ({"detector": "eyes"}, "the node cannot start: detector must be one of torchvision"),
+        (
+            {"detector": "eyes"},
+            "the node cannot start: detector must be one of person, torchvision",
+        ),
     ],
 )
 def test_a_node_that_cannot_be_configured_says_why(

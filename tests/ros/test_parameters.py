@@ -114,7 +114,7 @@ def test_a_file_gives_equal_settings_with_and_without_ros(
         ("device: 0", "device must be text, got 0; put it in quotes"),
         ("person_labels: [0]", "person_labels must be a list of texts, got 0; put it in quotes"),
         ("person_labels: person", "person_labels must be a list of texts, got 'person'; write"),
-        ("detector: yolo", "detector must be one of torchvision, onnx"),
+        ("detector: yolo", "detector must be one of person, torchvision, onnx"),
     ],
 )
 def test_a_file_is_refused_equally_with_and_without_ros(
@@ -194,7 +194,7 @@ def test_descriptors_equal_the_settings(ros_domain: int) -> None:
     [
         ("smpler_node", ["-p", "detecter:=motion"], "did you mean 'detector'?"),
         ("synthetic_camera", ["-p", "poeple:=1"], "did you mean 'people'?"),
-        ("smpler_node", ["-p", "detector:=foo"], "detector must be one of torchvision"),
+        ("smpler_node", ["-p", "detector:=foo"], "detector must be one of person, torchvision"),
         ("smpler_node", ["-p", "threads:=x"], "threads must be a whole number, got 'x'\n"),
         ("synthetic_camera", ["-p", "people:=x"], "people must be a whole number, got 'x'\n"),
         ("smpler_node", ["-p", "threads:="], "-p must be followed by name:=value"),

@@ -17,6 +17,7 @@ from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.commands.command_line import main
 from smpler_model.detectors.detector import detections_from
 from smpler_model.detectors.motion import MotionDetector
+from smpler_model.detectors.person_detector import PersonDetector
 from smpler_model.frames import Frame
 from smpler_model.inference import backends
 from smpler_model.network.config import SMPLER_NANO
@@ -135,10 +136,16 @@ def test_without_a_gpu_auto_is_the_cpu() -> None:
     assert choose_device("auto").type == expected
 
 
-@pytest.mark.parametrize(("asked", "least"), [(0.3, 0.3), (0.5, 0.5), (0.8, 0.5)])
-def test_tracking_thresholds_follow_the_detector_s(asked: float, least: float) -> None:
+@pytest.mark.parametrize("asked", [0.2, 0.5, 0.8])
+def test_tracks_begin_with_the_score_that_is_asked_for(asked: float) -> None:
     tracker = pipeline_config(PipelineSettings(detection_score=asked)).tracker
-    assert (tracker.start_score, tracker.sure_score) == (least, least)
+    assert (tracker.start_score, tracker.sure_score) == (asked, asked)
+
+
+def test_the_default_detector_needs_no_file_and_serves_all_cameras() -> None:
+    create = detector_factory(PipelineSettings(), torch.device("cpu"))
+    assert isinstance(create(), PersonDetector)
+    assert create() is create()
 
 
 @pytest.mark.parametrize("score", [0.0, 0.2])

@@ -1,6 +1,6 @@
 """The whole pipeline with an untrained network: what must hold for any output."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -186,6 +186,35 @@ def test_a_failing_detector_costs_its_own_camera_only(estimator: Estimator) -> N
     with pytest.raises(RuntimeError, match="out of order"):
         pipeline.process_batch(frames)
     assert pipeline.process_batch({"a": frame(1)}, report=lambda n, e: None) == {}
+
+
+class Shared(FullImageDetector):
+    """A detector of all cameras that counts how it is called."""
+
+    def __init__(self, *, together: bool) -> None:
+        self.calls: list[int] = []
+        self._together = together
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        self.calls.append(1)
+        return super().detect(rgb)
+
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        self.calls.append(len(images))
+        if not self._together:
+            raise RuntimeError("images do not fit together")
+        return [super(Shared, self).detect(rgb) for rgb in images]
+
+
+@pytest.mark.parametrize(("together", "calls"), [(True, [2]), (False, [2, 1, 1])])
+def test_cameras_that_share_a_detector_are_one_call(
+    estimator: Estimator, together: bool, calls: list[int]
+) -> None:
+    detector = Shared(together=together)
+    pipeline = Pipeline(estimator, lambda: detector, AT_ONCE)
+    results = pipeline.process_batch({"a": frame(0), "b": frame(0)})
+    assert [len(result.people) for result in results.values()] == [1, 1]
+    assert detector.calls == calls
 
 
 STEPS = ("track", "crop", "estimate", "place", "smooth", "pose", "add_mesh")

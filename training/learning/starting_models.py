@@ -26,7 +26,7 @@ from smpler_model.network.mean_parameters import load_mean_parameters
 from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel
 from training.learning.growing import configure_initial, configure_model, grow
-from training.learning.movenet_weights import read_movenet
+from training.learning.movenet_weights import KEYPOINT_HEADS, read_movenet
 from training.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ def load_backbone_weights(model: BackboneModel, path: Path) -> None:
         FileNotFoundError: there is no such file.
     """
     if isinstance(model.backbone, MobileBackbone):
-        model.backbone.load_state_dict(read_movenet(path, model.backbone))
+        model.backbone.load_state_dict(read_movenet(path, model.backbone, KEYPOINT_HEADS))
         return
     if not path.is_file():
         raise FileNotFoundError(

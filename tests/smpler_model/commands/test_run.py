@@ -167,7 +167,7 @@ FAULTS = {
     "no detector file": (["good.png", "--detector", "onnx"], "the detector onnx needs a file"),
     "missing weights": (
         ["good.png", "--detector", "torchvision", "--detector-weights", "missing.pth"],
-        "'motion' and 'full_image' need no file",
+        "'person', 'motion' and 'full_image' need no file",
     ),
     "device": (["good.png", "--device", "cuda:9"], "needs a GPU"),
     "parameter": (["good.png", "--fov", "400"], "fov must lie between"),

@@ -169,7 +169,7 @@ def test_offline_without_weights(empty_cache: Path) -> None:
     sentence = str(caught.value)
     assert f"https://download.pytorch.org/models/{COCO_FILE}" in sentence
     assert str(empty_cache / COCO_FILE) in sentence
-    assert "'motion' and 'full_image' need no file" in sentence
+    assert "'person', 'motion' and 'full_image' need no file" in sentence
     assert "\n" not in sentence
     assert not list(empty_cache.iterdir())
 
