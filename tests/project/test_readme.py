@@ -231,6 +231,7 @@ INLINE = {
     "smpler view": "named, not given",
     "python -m training.data.fit_poses": "named, not given",
     "python -m training.data.prepare_photos": "named, not given",
+    "python -m training.data.render_crops": "named, not given",
 }
 
 

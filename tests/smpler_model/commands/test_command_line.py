@@ -11,6 +11,7 @@ from smpler_model.commands.command_line import main
 from smpler_model.network.smpler import Smpler
 
 
+@pytest.mark.slow
 def test_info_runs_as_a_command(nano_file: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "smpler_model", "info", nano_file],

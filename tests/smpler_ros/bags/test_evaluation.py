@@ -227,7 +227,7 @@ def flat(messages: dict[str, list[Any]]) -> dict[str, list[str]]:
         }
 
 
-@pytest.mark.parametrize("boxes", ["truth", "detector"])
+@pytest.mark.parametrize("boxes", ["truth", pytest.param("detector", marks=pytest.mark.slow)])
 def test_a_resumed_run_equals_an_uninterrupted_one(
     boxes: str,
     run: tuple[Path, Summary],

@@ -103,6 +103,7 @@ def test_labels_in_another_format_are_refused(
         read_labels(write_labels(tmp_path, content))
 
 
+@pytest.mark.slow
 def test_an_empty_split_is_refused_in_a_sentence(tmp_path: Path) -> None:
     labels = write_photos(tmp_path, 2)
     given = [labels, tmp_path / "out", "--validation-share", 0]
