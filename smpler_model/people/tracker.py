@@ -40,7 +40,7 @@ class TrackerConfig:
     """
 
     confirm_frames: int = 2
-    lost_s: float = 1.0
+    lost_s: float = 1.4
     start_score: float = 0.5
     sure_score: float = 0.5
     min_iou: float = 0.1

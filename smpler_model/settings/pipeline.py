@@ -146,7 +146,7 @@ class TrackingSettings(Settings):
         maximum=100,
     )
     lost_after: float = setting(
-        1.0, "Drop a track unseen this long.", unit="s", minimum=0.05, maximum=60.0
+        1.4, "Drop a track unseen this long.", unit="s", minimum=0.05, maximum=60.0
     )
     min_iou: float = setting(
         0.1,
