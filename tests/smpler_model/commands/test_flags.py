@@ -58,7 +58,7 @@ def test_help_shows_unit_and_default(capsys: pytest.CaptureFixture[str]) -> None
     text = " ".join(capsys.readouterr().out.split())
     assert "without calibration. Default: 60.0 degrees." in text
     assert "0 leaves the number to PyTorch. Default: 0." in text
-    assert "unseen this long. Default: 1.0 s." in text
+    assert "unseen this long. Default: 1.4 s." in text
     assert "Default: according to the topic's name." in text
     assert "--no-smoothing" in text
     assert text.index("input and output:") < text.index("model:") < text.index("smoothing:")
