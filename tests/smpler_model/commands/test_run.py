@@ -15,6 +15,7 @@ import pytest
 
 from smpler_model.commands.command_line import main
 from smpler_model.inference.estimator import Estimates, Estimator
+from tests.after_self_check import break_after_self_check
 from tests.full_memory import SENTENCE, run_out_after
 from tests.smpler_model.cameras.test_calibration import CALIBRATION
 
@@ -129,7 +130,7 @@ def test_results_before_memory_runs_out_are_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_video(Path("video.mkv"), 6)
-    run_out_after(monkeypatch, batches=1 + 3)  # the first warms up
+    run_out_after(monkeypatch, batches=3)
     assert main([*command, "video.mkv", "--backend", "plain", "--confirm-frames", "1"]) == 1
     captured = capsys.readouterr()
     assert f"error: {SENTENCE}\n" in captured.err
@@ -300,7 +301,7 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, frames: set[int]) -> None:
             estimates.betas[:] = np.nan
         return estimates
 
-    monkeypatch.setattr(Estimator, "estimate", fail)
+    break_after_self_check(monkeypatch, lambda: monkeypatch.setattr(Estimator, "estimate", fail))
 
 
 def test_a_failing_frame_or_person_affects_no_other(
