@@ -31,6 +31,7 @@ class Oracle(Estimator):
                 tell how tall people are.
         """
         self.model = SimpleNamespace(body=body)  # type: ignore[assignment]
+        self._joints_body = body
         self.device = torch.device("cpu")
         self.side = _SIDE
         self._of_average_size = of_average_size

@@ -9,6 +9,7 @@ import time
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
 
 from smpler_model.inference.optional_packages import is_installed
 from smpler_model.settings.view import PageSettings
@@ -59,14 +60,24 @@ def _announce(
 ) -> None:
     """Wait for the page, and say where it is."""
     while not is_over.is_set() and process.poll() is None:
-        with suppress(OSError):
-            socket.create_connection((_HOST, port), timeout=1).close()
+        with suppress(OSError, HTTPException):
+            _ask_for_page(port)
             address = f"http://{_HOST}:{port}"
             say(f"people in 3D: {address}")
             if opens and not webbrowser.open(address):
                 say(f"there is no browser here; open {address} in one")
             return
         time.sleep(_STEP_S)
+
+
+def _ask_for_page(port: int) -> None:
+    """Ask as a browser does: the server logs a traceback of who connects and says nothing."""
+    connection = HTTPConnection(_HOST, port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse()
+    finally:
+        connection.close()
 
 
 def _free_port() -> int:

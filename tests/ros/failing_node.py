@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from smpler_model.detectors.detector import GivenBoxes
 from smpler_model.frames import Frame
 from smpler_model.inference.estimator import Estimator
 from smpler_model.pipeline import Pipeline
@@ -18,7 +17,7 @@ from tests.ros.boxed_camera import PERIOD_NS
 
 STEPS = ("detect", "track", "crop", "estimate", "place", "smooth", "pose", "mesh")
 METHODS = {
-    "detect": (GivenBoxes, "detect"),
+    "detect": (SharedImage, "detect"),
     "track": (Pipeline, "_track"),
     "crop": (Pipeline, "_crop"),
     "estimate": (Estimator, "estimate"),
@@ -42,7 +41,7 @@ class Failures:
 
     def _wrap(self, step: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(owner: object, *arguments: Any) -> Any:  # noqa: ANN401 - any step's
-            self._look_at(arguments)
+            self._look_at((owner, *arguments))
             if self._black and step == self._turn:
                 raise RuntimeError(f"{step} is out of order")
             return method(owner, *arguments)

@@ -103,7 +103,7 @@ def test_an_input_without_people_is_reported(ros_domain: int, tmp_path: Path) ->
     done = run_demo("--input", str(clip), "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert table_of(done.stdout)["people seen"][0] == "0"
-    assert "demo: the detector motion found no people; choose another" in done.stderr
+    assert "demo: the detector person found no people; choose another" in done.stderr
 
 
 def test_the_recording_of_a_truncated_input_is_kept(ros_domain: int, tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def test_without_ros_nothing_is_wrong() -> None:
 def test_messages_that_are_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
     # As in a shell in which only the installation is sourced.
     monkeypatch.setattr(sys, "path", [each for each in sys.path if "/.ros/" not in each])
+    for name in ("tf2_msgs", "smpler_msgs"):  # which another test may have imported
+        monkeypatch.delitem(sys.modules, name, raising=False)
     messages = check_ros({})[1]
     assert messages.state == "tf2_msgs, smpler_msgs not found"
     assert "install ros-$ROS_DISTRO-tf2-msgs with apt, or run `make setup`" in messages.problem
