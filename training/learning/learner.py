@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from smpler_model.network.config import MobileLayout
 from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
@@ -252,8 +253,8 @@ def hold_early_layers(model: BackboneModel, groups: int) -> None:
     backbone = model.backbone
     if not isinstance(backbone, MobileBackbone) or groups > len(backbone.groups):
         raise ValueError(
-            f"still_groups must be 0, or up to 7 with a mobile backbone, "
-            f"got {groups} for {model.config.name}"
+            f"still_groups must be 0, or up to {len(MobileLayout().widths)} with a mobile "
+            f"backbone, got {groups} for {model.config.name}"
         )
     for layer in (backbone.stem, *backbone.groups[:groups]):
         layer.requires_grad_(False)

@@ -60,7 +60,7 @@ def test_onnx_outputs_equal_the_network(
         np.testing.assert_allclose(values, wanted, atol=TOLERANCE, rtol=TOLERANCE, err_msg=name)
 
 
-@pytest.mark.parametrize("form", ["tensorrt-ready-onnx", "torchscript"])
+@pytest.mark.parametrize("form", ["tensorrt-ready-onnx", "onnx"])
 def test_keypoints_of_a_mobile_backbone_are_exported(
     body_arrays: BodyArrays, tmp_path: Path, form: export.ExportFormat
 ) -> None:
