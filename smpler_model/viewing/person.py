@@ -34,7 +34,7 @@ _DEVIATIONS_95 = 2.796  # of a normal distribution in three dimensions: the root
 _STEADY_M = 1e-6  # a place that moves by less is the same
 
 # viser sends float64 and compresses them: numbers of few digits take half of the bytes. All steps
-# together move no vertex by more than 0.2 mm.
+# together move no vertex by more than 0.1 mm.
 _TURN_STEP = 2.0**-16  # of a unit quaternion's components
 _PLACE_STEP_M = 2.0**-14
 

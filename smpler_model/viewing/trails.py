@@ -9,7 +9,7 @@ from smpler_model.viewing.moments import Moment
 
 TRAIL_S = 5.0
 STEP_M = 0.25
-"""Least distance between two places of a trail: about that from a person's pelvis to the outline."""
+"""Least distance between two places of a trail, which a body hides."""
 
 _PELVIS = 0
 
