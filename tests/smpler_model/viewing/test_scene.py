@@ -1,4 +1,4 @@
-"""What a page gets of people, and what it makes of it."""
+"""The messages that a page gets, and the surfaces that follow from them."""
 
 import time
 from dataclasses import replace
@@ -34,7 +34,7 @@ def scene(page: Page, builtin: BodyArrays) -> Scene:
     return Scene(page.server, BodySurface(builtin))
 
 
-def test_a_page_shows_the_surfaces_that_the_body_has(page: Page, scene: Scene, body: Body) -> None:
+def test_surfaces_on_the_page_equal_the_body_s(page: Page, scene: Scene, body: Body) -> None:
     watcher = Watcher(page.address)
     people = posed_people(body, 2)
     scene.show(moment_of(people), {}, exact=True)
@@ -49,7 +49,7 @@ def test_a_page_shows_the_surfaces_that_the_body_has(page: Page, scene: Scene, b
     watcher.close()
 
 
-def test_a_mesh_is_sent_once_and_then_its_bones(page: Page, scene: Scene, body: Body) -> None:
+def test_a_mesh_is_sent_once_and_then_only_bones(page: Page, scene: Scene, body: Body) -> None:
     watcher = Watcher(page.address)
     first = posed_people(body, 2)
     scene.show(moment_of(first), {})
@@ -73,7 +73,7 @@ def test_a_mesh_is_sent_once_and_then_its_bones(page: Page, scene: Scene, body: 
     watcher.close()
 
 
-def test_a_page_that_comes_later_sees_the_same(page: Page, scene: Scene, body: Body) -> None:
+def test_browsers_that_connect_later_show_the_same(page: Page, scene: Scene, body: Body) -> None:
     people = posed_people(body, 1)
     scene.show(moment_of(people), {}, exact=True)
     scene.show(moment_of(posed_people(body, 1, seed=1), 1), {}, exact=True)
@@ -129,8 +129,8 @@ def test_uncertainty_is_the_ellipsoid_of_the_covariance(
     watcher.close()
 
 
-def test_what_a_page_holds_does_not_grow(page: Page, scene: Scene, body: Body) -> None:
-    """As many images as ten minutes have at 20 Hz would take minutes; the buffer tells sooner."""
+def test_the_state_of_a_page_does_not_grow(page: Page, scene: Scene, body: Body) -> None:
+    """Measured on viser's buffer of messages: ten minutes of images would take minutes."""
     buffer = page.server._websock_server._broadcast_buffer
     watcher = Watcher(page.address)
     trails, sizes = Trails(), []
@@ -143,7 +143,7 @@ def test_what_a_page_holds_does_not_grow(page: Page, scene: Scene, body: Body) -
     watcher.close()
 
 
-def test_who_goes_away_is_not_counted(page: Page) -> None:
+def test_closed_browsers_are_not_counted(page: Page) -> None:
     assert not page.is_watched
     first, second = Watcher(page.address), Watcher(page.address)
     assert page.wait_for_watchers(10)
