@@ -74,7 +74,7 @@ TESTED = {
         '"--model"',
     ),
     f"{MODEL} view video.mp4": (
-        "tests/smpler_model/commands/test_view.py::test_a_video_is_run_first",
+        "tests/smpler_model/commands/test_view.py::test_people_in_a_video_are_estimated_first",
         '"view"',
     ),
     "make demo VIEW=1": (
@@ -82,11 +82,11 @@ TESTED = {
         "people in 3D: http://localhost:",
     ),
     "ros2 run smpler_ros viewer": (
-        "tests/ros/test_viewer.py::test_people_are_shown_and_nobody_listens_before",
+        "tests/ros/test_viewer.py::test_people_are_shown_with_subscriptions_only_while_watched",
         "smpler_ros.viewer",
     ),
     f"{MODEL} view video_smpler": (
-        "tests/smpler_model/commands/test_view.py::test_the_command_says_where_it_serves",
+        "tests/smpler_model/commands/test_view.py::test_the_command_prints_its_address",
         '"view"',
     ),
     f"{MODEL} view example_bag_evaluation": (

@@ -39,7 +39,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[3]
 SIZE = (480, 360)  # of the window; as wide as the camera's image
-WAIT_S = 240.0  # software draws an image in seconds where other work shares the cores
+WAIT_S = 240.0  # software rendering takes seconds an image on a busy machine
 SPINE = 3
 
 
@@ -69,7 +69,7 @@ def hue_and_saturation(rgb: np.ndarray) -> tuple[float, float]:
     return hue, saturation
 
 
-def test_a_body_has_its_colour_where_the_camera_says(
+def test_a_body_is_drawn_where_the_camera_sees_it(
     page: Page,
     builtin: BodyArrays,
     browser: Any,  # noqa: ANN401 - Playwright is optional
@@ -95,7 +95,7 @@ def test_a_body_has_its_colour_where_the_camera_says(
         time.sleep(0.5)
     outside = image[y, 8, :3].astype(float)
     assert hue_and_saturation(outside)[1] < 0.1
-    # Nothing but the body is that colourful around it: its outline is where the camera sees it.
+    # Only the body is colourful; its outline must match its projection.
     assert people.vertices_m is not None
     spread = image[..., :3].max(-1).astype(int) - image[..., :3].min(-1)
     _, parts = cv2.connectedComponents((spread > 40).astype(np.uint8))
