@@ -290,8 +290,8 @@ def test_float16_hardly_changes_the_trained_model(
     """
     network = FastSmpler(trained).halve(torch.float16)
     with torch.inference_mode():
-        rotations, _, _, joints, _ = network(torch.from_numpy(people_seen))
-    degrees, millimetres = distances(rotations.numpy(), joints.numpy(), whole)
+        half = network(torch.from_numpy(people_seen))
+    degrees, millimetres = distances(half.rotations.numpy(), half.joints.numpy(), whole)
     within = (degrees.max(1) < 0.5) & (millimetres.max(1) < 2)
     assert within.mean() >= 0.995
     assert np.median(degrees.max(1)) < 0.1
