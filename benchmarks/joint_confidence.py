@@ -85,7 +85,7 @@ class Joints:
             "outside the image": self.outside,
             "hidden by the own body": self.by_body,
             "hidden by others": self.by_others,
-            "moved": self.moved,
+            "moved by the last refinement": self.moved,
         }
         return found | {"none of these": ~np.any(list(found.values()), axis=0)}
 
@@ -190,7 +190,12 @@ def main() -> None:
     costs = {people: measure_cost(people) for people in (1, 4, 16)}
     lines = ", ".join(f"{cost:.3f} for {people}" for people, cost in costs.items())
     low = float((joints.confidences < LIMIT).mean())
-    results = {"ratio": joints.ratio, "low": low, "joints": len(joints.errors_mm), "cost_ms": costs}
+    results = {
+        "ratio": joints.ratio,
+        "low": low,
+        "joints": len(joints.errors_mm),
+        "cost_ms": costs,
+    }
     write_results(results, f"{tabulate(joints)}\n\nCPU ms a person: {lines}", chosen.json)
 
 

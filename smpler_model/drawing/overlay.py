@@ -80,7 +80,8 @@ def draw_result(
     for row in range(len(people)):
         colour = colour_of(int(people.ids[row]))
         if style.skeleton:
-            _draw_skeleton(canvas, people.keypoints_px[row], _are_sure(people, row), colour, weight)
+            sure = _are_sure(people, row)
+            _draw_skeleton(canvas, people.keypoints_px[row], sure, colour, weight)
         if style.boxes:
             seen = people.states[row] != TrackState.COASTING
             _draw_box(canvas, people.boxes_xyxy[row], colour, weight * (2 if seen else 1))

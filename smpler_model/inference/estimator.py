@@ -70,9 +70,7 @@ class Estimates:
             (joints - joints[:, :1]) @ turns.swapaxes(-1, -2) + joints[:, :1]
             for joints in (self.joints_m, self.previous_joints_m)
         )
-        return replace(
-            self, rotations=rotations, joints_m=joints_m, previous_joints_m=previous_m
-        )
+        return replace(self, rotations=rotations, joints_m=joints_m, previous_joints_m=previous_m)
 
 
 def measure_usual_change(drawn: Sequence[Estimates]) -> float:

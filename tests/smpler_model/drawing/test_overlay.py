@@ -83,6 +83,21 @@ def test_the_skeleton_is_on_the_joints(camera: Camera) -> None:
     )
 
 
+def test_limbs_that_are_not_sure_are_faint() -> None:
+    skeleton = RenderStyle(mesh=False, boxes=False, labels=False)
+    people = make_people(np.array([[0.0, 0, 2]]), PINHOLE)
+    sure = replace(people, joint_confidences=np.ones((1, 24)))
+    halves = np.where(np.arange(24) < 12, 1.0, 0.1)[None]  # the column's upper joints
+    unknown, firm, faint = (
+        changed(draw_result(GREY, make_result(each, PINHOLE), BALL.faces, skeleton))
+        for each in (people, sure, replace(people, joint_confidences=halves))
+    )
+    np.testing.assert_array_equal(unknown, firm)
+    middle = int(people.keypoints_px[0, 11:13, 1].mean())
+    np.testing.assert_array_equal(faint[: middle - 20], firm[: middle - 20])
+    assert 0 < faint[middle + 20 :].sum() < 0.5 * firm[middle + 20 :].sum()
+
+
 def test_the_image_is_not_modified() -> None:
     people = make_people(np.array([[0, 0, 2.0]]), PINHOLE)
     image = GREY.copy()

@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.skeleton import SMPL_JOINTS
-from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.people.confidence import (
     HALF_SURE,
@@ -19,6 +16,7 @@ from smpler_model.people.confidence import (
     find_hidden,
     joint_confidences,
 )
+from tests.posed import pose_joints
 
 CAMERA = Camera(640, 480, 500.0, 500.0, 319.5, 239.5)
 DISTORTED = Camera(640, 480, 320, 320, 320, 240, "plumb_bob", (-0.3, 0, 0, 0))
@@ -29,11 +27,11 @@ def standing(yaw_deg: float, *places_m: tuple[float, float, float]) -> np.ndarra
 
     They face the camera at 0 degrees.
     """
-    pose = torch.eye(3).repeat(1, 24, 1, 1)
+    rotations = np.tile(np.eye(3), (1, 24, 1, 1))
     for side, sign in (("left", -1), ("right", 1)):
         down = Rotation.from_rotvec([0, 0, sign * 1.3]).as_matrix()
-        pose[0, SMPL_JOINTS.index(f"{side}_shoulder")] = torch.from_numpy(down).float()
-    joints = Body(load_builtin_body()).joints(pose, torch.zeros(1, 10)).double().numpy()[0]
+        rotations[0, SMPL_JOINTS.index(f"{side}_shoulder")] = down
+    joints = pose_joints(rotations, np.zeros((1, 10)))[0]
     turned = (joints - joints[0]) @ (np.diag([1.0, -1, -1]) @ turn_y(yaw_deg)).T
     return np.array([turned + place for place in places_m])
 
