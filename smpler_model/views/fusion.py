@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_PARENTS
 from smpler_model.frames import FrameResult, People
+from smpler_model.people.bones import chain, unchain
 from smpler_model.views.matching import match_views
 from smpler_model.views.rotation_mean import mean_by_axis
 
@@ -178,22 +179,6 @@ def fuse_bodies(everyone: Sightings, indices: NDArray[np.intp], pose: Pose) -> F
         joint_confidences=1 - np.prod(1 - confidences, 0),
         rows=indices,
     )
-
-
-def chain(rotations: Floats) -> Floats:
-    """Return (n, 24, 3, 3) `frame_from_joint` from `parent_from_joint` rotations."""
-    bones = rotations.copy()
-    for joint, parent in enumerate(SMPL_PARENTS):
-        if parent >= 0:
-            bones[:, joint] = bones[:, parent] @ rotations[:, joint]
-    return bones
-
-
-def unchain(bones: Floats) -> Floats:
-    """Return (n, 24, 3, 3) `parent_from_joint` rotations; the inverse of `chain`."""
-    rotations = bones.copy()
-    rotations[:, 1:] = bones[:, _PARENTS[1:]].swapaxes(-1, -2) @ bones[:, 1:]
-    return rotations
 
 
 def _weigh_turns(sure: Floats, rays: Floats) -> Floats:

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import CameraPose, FrameResult, People, TranslationSource
-from smpler_model.views.fusion import FusedPeople, chain, fuse_views, unchain
+from smpler_model.views.fusion import FusedPeople, fuse_views
 from tests.posed import pose_joints
 
 CAMERA = Camera(640, 480, 500.0, 500.0, 319.5, 239.5)
@@ -191,10 +191,3 @@ def test_a_view_without_a_pose_is_refused() -> None:
     unknown = [results[0], replace(results[1], pose=None)]
     with pytest.raises(ValueError, match=r"in one fixed frame, got \['map', 'none'\]"):
         fuse_views(unknown, pose_joints)
-
-
-@FEW
-@given(seed=SEEDS)
-def test_chains_are_undone(seed: int) -> None:
-    rotations = Rotation.random(48, random_state=seed).as_matrix().reshape(2, 24, 3, 3)
-    np.testing.assert_allclose(unchain(chain(rotations)), rotations, atol=1e-9)
