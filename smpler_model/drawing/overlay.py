@@ -174,7 +174,7 @@ def _draw_skeleton(
     canvas: Image, keypoints_px: Floats, sure: NDArray[np.bool_], colour: Colour, weight: float
 ) -> None:
     """Draw bones and joints; those that are not sure faintly: thin, and without a dark outline."""
-    shown = np.isfinite(keypoints_px).all(1)
+    shown = np.asarray(np.isfinite(keypoints_px).all(1))
     joints = _fixed_point(np.where(shown[:, None], keypoints_px, 0))
     bones, dots = joints[_BONES], joints[:, None].repeat(2, 1)  # a line of zero length is a dot
     whole, firm = shown[_BONES].all(1), sure[_BONES].all(1)

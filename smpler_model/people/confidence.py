@@ -93,8 +93,7 @@ def joint_confidences(
 def are_inside(keypoints_px: Floats, camera: Camera) -> NDArray[np.bool_]:
     """Return (...) whether pixels (..., 2) lie in the camera's image; not if they are NaN."""
     size = (camera.width - 0.5, camera.height - 0.5)
-    inside: NDArray[np.bool_] = ((keypoints_px >= -0.5) & (keypoints_px <= size)).all(-1)
-    return inside
+    return np.asarray(((keypoints_px >= -0.5) & (keypoints_px <= size)).all(-1))
 
 
 def find_hidden(joints_m: Floats) -> Hidden:

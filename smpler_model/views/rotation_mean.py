@@ -46,7 +46,7 @@ def mean_by_axis(rotations: Floats, weights: Floats) -> Floats:
         (..., 3, 3).
     """
     if not rotations.size:
-        return rotations.sum(0)
+        return np.asarray(rotations.sum(0))
     weights = weights + _LEAST_WEIGHT * np.eye(3)
     inverse = np.linalg.inv(weights.sum(0))
     mean = mean_rotation(rotations, np.trace(weights, axis1=-2, axis2=-1) / 3)
