@@ -275,6 +275,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", help="folder with synchronous videos")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
     parser.add_argument("--scenes", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0, help="of the first scene")
     parser.add_argument("--frames", type=int, default=12, help="of each scene")
     parser.add_argument("--skip", type=int, default=1, help="use every n-th scored real frame")
     parser.add_argument("--json", type=Path, help="file for the figures")
@@ -282,7 +283,7 @@ def main() -> None:
     estimator = build_pipeline(PipelineSettings(model=chosen.model), GivenBoxes).estimator
     found = {
         f"drawn, {views} cameras": measure_drawn(
-            estimator, views, range(chosen.scenes), chosen.frames
+            estimator, views, range(chosen.seed, chosen.seed + chosen.scenes), chosen.frames
         )
         for views in (2, len(CIRCLE))
     }

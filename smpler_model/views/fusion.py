@@ -19,7 +19,7 @@ from smpler_model.people.bones import chain, unchain
 from smpler_model.views.matching import match_views
 from smpler_model.views.rotation_mean import mean_by_axis
 
-OUT_OF_PLANE = 0.25
+OUT_OF_PLANE = 0.5
 """Information of a view about turns out of its image plane, over that about turns in it."""
 
 LEAST_CONFIDENCE = 0.02
@@ -73,7 +73,7 @@ class Sightings:
         betas: (n, 10).
         joints_m: (n, 24, 3).
         covariances_m2: (n, 3, 3).
-        rays: (n, 3) unit vectors from the camera to the pelvises.
+        rays_m: (n, 3) from the camera to the pelvises.
         confidences: (n, 24).
     """
 
@@ -82,7 +82,7 @@ class Sightings:
     betas: Floats
     joints_m: Floats
     covariances_m2: Floats
-    rays: Floats
+    rays_m: Floats
     confidences: Floats
 
 
@@ -110,7 +110,9 @@ def fuse_views(results: Sequence[FrameResult], pose: Pose) -> FusedPeople:
     everyone = Sightings(
         *(np.concatenate([getattr(one, f.name) for one in each]) for f in fields(Sightings))
     )
-    groups = match_views(everyone.views, everyone.joints_m, everyone.covariances_m2)
+    groups = match_views(
+        everyone.views, everyone.joints_m, everyone.covariances_m2, everyone.rays_m
+    )
     indices = np.full((len(groups), len(results)), -1)
     for person, group in enumerate(groups):
         indices[person, everyone.views[group]] = group
@@ -128,8 +130,6 @@ def sightings_of(people: People, fixed_from_camera: Floats, view: int) -> Sighti
         view: index of the view.
     """
     turn, place = fixed_from_camera[:3, :3], fixed_from_camera[:3, 3]
-    pelvises = people.joints_m[:, 0]
-    distances = np.linalg.norm(pelvises, axis=1, keepdims=True)
     confidences = people.joint_confidences
     if confidences is None:
         confidences = np.ones(people.joints_m.shape[:2])
@@ -139,7 +139,7 @@ def sightings_of(people: People, fixed_from_camera: Floats, view: int) -> Sighti
         betas=people.betas,
         joints_m=people.joints_m @ turn.T + place,
         covariances_m2=turn @ people.covariances_m2 @ turn.T,
-        rays=pelvises / distances @ turn.T,
+        rays_m=people.joints_m[:, 0] @ turn.T,
         confidences=confidences,
     )
 
@@ -158,7 +158,7 @@ def fuse_bodies(everyone: Sightings, indices: NDArray[np.intp], pose: Pose) -> F
     seen, chosen = (indices >= 0).T, np.maximum(indices, 0).T  # (v, n)
     confidences = np.where(seen[..., None], everyone.confidences[chosen], 0.0)  # (v, n, 24)
     sure = np.where(seen[..., None], np.maximum(confidences, LEAST_CONFIDENCE), 0.0)
-    weights = _weigh_turns(sure, everyone.rays[chosen])
+    weights = _weigh_turns(sure, everyone.rays_m[chosen])
     rotations = unchain(mean_by_axis(everyone.bones[chosen], weights))
     shares = sure.mean(-1) / sure.mean(-1).sum(0)
     betas = np.einsum("vn,vnb->nb", shares, everyone.betas[chosen])
@@ -181,11 +181,12 @@ def fuse_bodies(everyone: Sightings, indices: NDArray[np.intp], pose: Pose) -> F
     )
 
 
-def _weigh_turns(sure: Floats, rays: Floats) -> Floats:
+def _weigh_turns(sure: Floats, rays_m: Floats) -> Floats:
     """Return the weights (v, n, 24, 3, 3) of turns about the axes of the fixed frame.
 
     The confidence of what lies at a bone's end; for turns about axes across the ray, a fraction.
     """
+    rays = rays_m / np.linalg.norm(rays_m, axis=-1, keepdims=True)
     along = rays[..., :, None] * rays[..., None, :]  # (v, n, 3, 3)
     by_axis = OUT_OF_PLANE * np.eye(3) + (1 - OUT_OF_PLANE) * along
     weights: Floats = (sure @ _ENDS.T)[..., None, None] * by_axis[:, :, None]
