@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -133,12 +133,12 @@ def make_estimators(body: Body) -> dict[str, Estimator]:
     return estimators
 
 
-def measure(frames: int) -> list[Placed]:
+def measure(frames: int, cameras: Mapping[str, Camera] = CAMERAS) -> list[Placed]:
     """Return the errors of all estimators, distances and cameras."""
     body = Body(load_builtin_body())
     placers = {name: Placer(each) for name, each in make_estimators(body).items()}
     results = []
-    for title, camera in CAMERAS.items():
+    for title, camera in cameras.items():
         for distance_m in DISTANCES_M:
             errors: dict[str, list[float]] = {}
             for shown in show_people(body, camera, distance_m, frames):
@@ -178,6 +178,7 @@ def main() -> None:
     """Measure, print a table, and optionally write JSON."""
     parser = argparse.ArgumentParser(description="Errors of placed people, metres.")
     parser.add_argument("--frames", type=int, default=8, help="number for each of four people")
+    parser.add_argument("--camera", choices=CAMERAS, help="only one of the cameras")
     parser.add_argument(
         "--field", action="store_true", help="only the table of lenses, which takes seconds"
     )
@@ -190,7 +191,8 @@ def main() -> None:
         tabulate_field(field),
     ]
     if not chosen.field:
-        results = measure(chosen.frames)
+        shown = CAMERAS if chosen.camera is None else {chosen.camera: CAMERAS[chosen.camera]}
+        results = measure(chosen.frames, shown)
         figures["pelvis"] = record_of(results)
         tables += ["pelvis error, median / 95th percentile, metres", tabulate(results)]
     write_results(figures, "\n\n".join(tables), chosen.json)
