@@ -15,11 +15,12 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.shipped import load_shipped_model
+from smpler_model.inference import backends
 from smpler_model.inference import estimator as estimator_module
 from smpler_model.inference.backends import Backend, Precision, choose
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.inference.estimator import Estimates, Estimator
-from smpler_model.inference.export import example_crops
+from smpler_model.inference.export import ExportError, example_crops
 from smpler_model.inference.fast_network import FastSmpler
 from smpler_model.inference.runners import OUTPUT_SIZE
 from smpler_model.network.config import SMPLER_NANO
@@ -142,7 +143,11 @@ def test_a_missing_package_is_named(
 
 
 def test_an_exported_file_runs(
-    calibrated: Smpler, exported_file: Path, estimators: dict[Backend, Estimator], tmp_path: Path
+    calibrated: Smpler,
+    exported_file: Path,
+    estimators: dict[Backend, Estimator],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     exported = Estimator(calibrated, exported=exported_file)
     assert exported.backend == "onnxruntime"
@@ -150,6 +155,11 @@ def test_an_exported_file_runs(
     other = calibrated_model(SMPLER_NANO, calibrated.body.arrays(), seed=1)
     with pytest.raises(ValueError, match="must hold the weights and body of the chosen"):
         Estimator(other, exported=exported_file)
+    monkeypatch.setattr(backends, "OUTPUT_SHAPES", {"rotations": (24, 3, 3)})
+    with pytest.raises(
+        ExportError, match="must have the outputs rotations, got a file of another"
+    ):
+        Estimator(calibrated, exported=exported_file)
     with pytest.raises(ValueError, match="needs backend 'onnxruntime', got 'eager'"):
         Estimator(calibrated, backend="eager", exported=exported_file)
     with pytest.raises(FileNotFoundError, match="must be a file"):
@@ -285,8 +295,8 @@ def test_float16_hardly_changes_the_trained_model(
     """
     network = FastSmpler(trained).halve(torch.float16)
     with torch.inference_mode():
-        rotations, _, _, joints, _ = network(torch.from_numpy(people_seen))
-    degrees, millimetres = distances(rotations.numpy(), joints.numpy(), whole)
+        half = network(torch.from_numpy(people_seen))
+    degrees, millimetres = distances(half.rotations.numpy(), half.joints.numpy(), whole)
     within = (degrees.max(1) < 0.5) & (millimetres.max(1) < 2)
     assert within.mean() >= 0.995
     assert np.median(degrees.max(1)) < 0.1
