@@ -227,7 +227,8 @@ def flat(messages: dict[str, list[Any]]) -> dict[str, list[str]]:
         }
 
 
-@pytest.mark.parametrize("boxes", ["truth", pytest.param("detector", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("boxes", ["truth", "detector"])
 def test_a_resumed_run_equals_an_uninterrupted_one(
     boxes: str,
     config: EvaluationSettings,
