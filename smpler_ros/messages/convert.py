@@ -18,7 +18,10 @@ from smpler_model.frames import FrameResult, People, details_of, values_or_nan
 from smpler_ros.messages.message_types import Message, MessageTypes
 
 _JOINTS = len(SMPL_JOINTS)
-_JOINT_FRAME = re.compile(rf".*person_\d+/(?:{'|'.join(SMPL_JOINTS)})")
+FOOTPRINT = "footprint"
+"""Name, below `person_<id>/`, of the frame on the floor."""
+
+_PERSON_FRAME = re.compile(rf".*person_\d+/(?:{'|'.join((*SMPL_JOINTS, FOOTPRINT))})")
 
 
 def time_message(types: MessageTypes, stamp_ns: int) -> Message:
@@ -96,9 +99,9 @@ def transforms_message(
     return types.tf_message(transforms=transforms)
 
 
-def is_joint_frame(name: str) -> bool:
+def is_person_frame(name: str) -> bool:
     """Return whether a frame name is one of `transforms_message`, with any prefix."""
-    return _JOINT_FRAME.fullmatch(name) is not None
+    return _PERSON_FRAME.fullmatch(name) is not None
 
 
 def parent_from_joint(people: People) -> tuple[Floats, NDArray[np.float64]]:

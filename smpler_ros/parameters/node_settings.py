@@ -10,6 +10,7 @@ from smpler_model.settings.pipeline import (
     PipelineSettings,
 )
 from smpler_model.settings.setting import Settings, setting
+from smpler_model.settings.world import WorldSettings
 
 TOPIC_DETECTOR = "topic"
 
@@ -50,6 +51,14 @@ class InputSettings(CameraSettings):
         unit="s",
         minimum=0.0,
         maximum=1.0,
+    )
+    transform_wait: float = setting(
+        0.1,
+        "How long an image waits for the camera's pose in fixed_frame, before it is processed "
+        "without.",
+        unit="s",
+        minimum=0.0,
+        maximum=2.0,
     )
     person_labels: tuple[str, ...] = setting(
         ("person", "0"),
@@ -110,7 +119,12 @@ class OutputSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings(  # fields come from the last base to the first
-    OutputSettings, PublishSettings, PipelineSettings, InputSettings, LifecycleSettings
+    OutputSettings,
+    PublishSettings,
+    WorldSettings,
+    PipelineSettings,
+    InputSettings,
+    LifecycleSettings,
 ):
     """All parameters of `smpler_node`."""
 
