@@ -12,7 +12,7 @@ from smpler_model.settings.setting import check_names
 NODE_ONLY = (
     *("autostart", "cameras", "image_transport", "person_labels"),
     *("fixed_frame", "transform_wait"),
-    *("publish_tf", "tf_prefix", "publish_vertices", "publish_hri"),
+    *("publish_tf", "tf_prefix", "tf_confidence", "publish_vertices", "publish_hri"),
     *("marker_lifetime", "mesh_opacity", "overlay_mesh", "jpeg_quality"),
 )
 """Parameters of nodes that are ignored where nothing reads them, as without live topics."""

@@ -97,6 +97,14 @@ class OutputSettings(Settings):
         "Prefix of frame names: rear gives rear/person_<id>/<joint>. If empty, the node's "
         "namespace; / for no prefix.",
     )
+    tf_confidence: float = setting(
+        0.0,
+        "Least confidence of joints for their frames; one that is not sure is left out unless a "
+        "joint that is sure hangs from it.",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
     marker_lifetime: float = setting(
         0.5,
         "Lifetime of markers after the last update; 0 keeps them.",

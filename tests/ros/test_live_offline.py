@@ -66,7 +66,7 @@ def play(
 ) -> dict[int, People]:
     """Publish the bag's images, each after the answer to the previous one.
 
-    With a fixed frame, the camera's transform is published a little later than the image.
+    With a fixed frame, the camera's transform is published a little later than each image.
 
     Args:
         bag: bag to play.
@@ -85,9 +85,12 @@ def play(
         peer.images.publish(image_message(types, header, frame.rgb))
         if fixed_frame:
             time.sleep(0.04)
-            pose = transform_message(types, header, frame.frame_id, poses[frame.stamp_ns])
-            pose.header.frame_id = fixed_frame
-            transforms.publish(types.tf_message(transforms=[pose]))
+            send_pose(frame)
+
+    def send_pose(frame: Frame) -> None:
+        header = header_message(types, frame.stamp_ns, fixed_frame)
+        pose = transform_message(types, header, frame.frame_id, poses[frame.stamp_ns])
+        transforms.publish(types.tf_message(transforms=[pose]))
 
     def send_depth(frame: Frame) -> None:
         assert frame.depth_m is not None
@@ -110,6 +113,8 @@ def play(
         peer.spin_until(lambda: not fixed_frame or transforms.get_subscription_count() > 0)
         time.sleep(1.0)  # discovery is complete slightly before both ends report it
         frames = [frame for _, frame in reader.read_frames(reader.cameras)]
+        if fixed_frame:
+            send_pose(frames[0])  # images wait only for frames that are known
         for count, frame in enumerate(frames):
             send(frame)
             if late_depth and count:
