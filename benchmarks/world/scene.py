@@ -22,15 +22,15 @@ Kind = Literal["standing", "walking"]
 
 FRAME = "camera_optical_frame"
 WALKING_M_S = 1.2
-DURATION_S = 5.0
+DURATION_S = 6.0
 STARTS_S = 1.5
 """When the walking person sets off."""
 
-_TURN_S = (1.0, 3.0)  # in which the robot turns
+_TURN_S = (3.0, 5.0)  # in which the robot turns
 _YAW_RAD = math.pi / 4  # before the turn, and the negative after it
 _DRIVING_M_S, _START_M, _AWAY_M, _HEIGHT_M = 0.5, -1.25, -3.6, 1.2
-_STANDING_M = ((0.2, -0.9), (0.4, 0.3), (0.0, 1.5))
-_WALK_FROM_M, _WALK_TO_M = (0.0, 2.0), (0.0, -4.5)
+_STANDING_M = ((0.2, -0.2), (0.4, 0.9), (0.0, 2.2))
+_WALK_FROM_M, _WALK_TO_M = (0.0, 2.6), (0.0, -5.0)
 _FOV_DEG, _WIDTH, _HEIGHT = 90.0, 640, 480
 
 

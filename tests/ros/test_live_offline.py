@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,13 +106,7 @@ def play(
     with open_bag(bag) as reader, start_node(**PARAMETERS, **values):
         for each in reader.read_messages(["/tf"]):
             poses |= {link.stamp_ns: link.matrix for link in links_of(each.message)}
-        peer.wait_for_reliable_node()
-        if late_depth:
-            peer.wait_for_reliable_node("/depth")
-        peer.spin_until(lambda: peer.camera_infos.get_subscription_count() > 0)
-        peer.spin_until(lambda: peer.node.count_publishers("people") > 0)
-        peer.spin_until(lambda: not fixed_frame or transforms.get_subscription_count() > 0)
-        time.sleep(1.0)  # discovery is complete slightly before both ends report it
+        wait_for_node(peer, "/depth" if late_depth else "", transforms if fixed_frame else None)
         frames = [frame for _, frame in reader.read_frames(reader.cameras)]
         if fixed_frame:
             send_pose(frames[0])  # images wait only for frames that are known
@@ -125,6 +120,18 @@ def play(
             send_depth(frames[-1])
             peer.spin_until(lambda: len(peer.people) >= len(frames))
     return {stamp_ns_of(message): people_from_message(message) for message in peer.people}
+
+
+def wait_for_node(peer: Peer, depth: str, transforms: Any) -> None:  # noqa: ANN401 - a publisher
+    """Wait until the node subscribes to everything."""
+    peer.wait_for_reliable_node()
+    if depth:
+        peer.wait_for_reliable_node(depth)
+    peer.spin_until(lambda: peer.camera_infos.get_subscription_count() > 0)
+    peer.spin_until(lambda: peer.node.count_publishers("people") > 0)
+    if transforms:
+        peer.spin_until(lambda: transforms.get_subscription_count() > 0)
+    time.sleep(1.0)  # discovery is complete slightly before both ends report it
 
 
 def evaluate(

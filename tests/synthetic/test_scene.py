@@ -79,6 +79,19 @@ def test_cameras_move_when_asked(body: Body, motion: CameraMotion, moves: bool) 
     assert len(scene.frame(0).truth) == 0
 
 
+@pytest.mark.parametrize("motion", ["still", "pan", "drive"])
+def test_people_stand_on_the_floor_wherever_the_camera_is(
+    body: Body, motion: CameraMotion
+) -> None:
+    scene = SyntheticScene(body, CAMERA, people=2, seed=1, camera_motion=motion)
+    for stamp_ns in (0, 3 * SECOND_NS):
+        pose = scene.world_from_camera(stamp_ns)
+        people = scene._pose_people(stamp_ns, pose)
+        assert len(people.ids)
+        world = people.vertices_m @ pose[:3, :3].T + pose[:3, 3]
+        np.testing.assert_allclose(world[..., 2].min(1), 0, atol=0.015)
+
+
 class UnculledScene(SyntheticScene):
     def _may_see(self, joints: np.ndarray) -> np.ndarray:
         return np.ones(len(joints), bool)
