@@ -1,4 +1,4 @@
-"""A node that shows people in a browser, and listens only while one is open."""
+"""A node that shows people in a browser, and subscribes only while one is open."""
 
 from contextlib import ExitStack
 from typing import Any
@@ -10,6 +10,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import load_named_body
+from smpler_model.settings.setting import table_of
 from smpler_model.viewing.choices import add_choices
 from smpler_model.viewing.eye import add_eye
 from smpler_model.viewing.page import Page, open_page
@@ -18,28 +19,37 @@ from smpler_model.viewing.surfaces import BodySurface
 from smpler_model.viewing.trails import Trails
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.inputs.adaptive_subscription import FittingSubscription
+from smpler_ros.inputs.camera_input import compressed_topic
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.message_types import Message
 from smpler_ros.node.node_process import ManagedNode, run_node
+from smpler_ros.parameters.node_settings import NodeSettings
 from smpler_ros.parameters.ros_parameters import RosParameters
 from smpler_ros.parameters.viewer_settings import ViewerSettings
 from smpler_ros.viewer.live_moments import LiveMoments
 
-_CHECK_S = 0.25  # longest time until the node notices that a page was opened or closed
+_CHECK_S = 0.25  # interval at which the node checks whether a browser shows the page
 _ADAPT_S = 2.0
 _LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Viewer(ManagedNode):
-    """Serves a page with the people of `people`, their `image` and the camera's place.
+    """Serves a page with the people of `people`, their `image` and the camera's pose.
 
-    The page exists from activate to deactivate; subscriptions while a browser shows it.
+    True people from `ground_truth/people`, which the synthetic camera publishes, are shown as
+    well. The page exists while the node is active, the subscriptions while a browser shows the
+    page. The parameter file of `smpler_node` can be used; parameters of that node alone have no
+    effect.
     """
 
     def __init__(self, node_name: str = "viewer") -> None:
         super().__init__(node_name)
         self._parameters_of_ros = RosParameters(
-            self, ViewerSettings, lambda: self._page is not None, lambda _: None
+            self,
+            ViewerSettings,
+            lambda: self._page is not None,
+            lambda _: None,
+            ignored=[each.name for each in table_of(NodeSettings)],
         )
         self._stack = ExitStack()
         self._page: Page | None = None
@@ -73,7 +83,7 @@ class Viewer(ManagedNode):
         return super().on_deactivate(state)
 
     def close(self) -> None:
-        """Stop listening, and close the page."""
+        """Unsubscribe, and close the page."""
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
@@ -91,7 +101,7 @@ class Viewer(ManagedNode):
         self._trails = Trails()
 
     def _check(self) -> None:
-        """Listen while somebody looks."""
+        """Subscribe while a browser shows the page."""
         watched = self._page is not None and self._page.is_watched
         if watched and not self._fitting:
             self._listen()
@@ -105,11 +115,13 @@ class Viewer(ManagedNode):
     def _listen(self) -> None:
         self._begin()
         is_raw = self._settings.image_transport == "raw"
-        image, kind = ("image", Image) if is_raw else ("image/compressed", CompressedImage)
+        image = self.resolve_topic_name("image")  # first remapped, then extended
+        image, kind = (image, Image) if is_raw else (compressed_topic(image), CompressedImage)
         topics: list[tuple[str, type[Any], Any]] = [
             ("people", SmplPersonArray, self._show),
             (image, kind, self._moments.add_image),
             ("camera_info", CameraInfo, self._moments.add_info),
+            ("ground_truth/people", SmplPersonArray, self._moments.add_truth),
         ]
         self._fitting = [
             FittingSubscription(self, name, kind, store) for name, kind, store in topics
@@ -130,7 +142,7 @@ class Viewer(ManagedNode):
         if self._scene is None:
             return
         moment = self._moments.add_people(message)
-        # Who listens to /tf makes the node publish everybody's joints: only where it is needed.
+        # With a subscriber, smpler_node publishes all joints on /tf; subscribe only if needed.
         if self._moving is None and not self._moments.knows_place(message.header.frame_id):
             store = self._moments.add_transforms
             self._moving = FittingSubscription(self, "/tf", TFMessage, store, depth=100)

@@ -1,4 +1,4 @@
-"""What a page gets of people, and what it makes of it."""
+"""The messages that a page gets, and the surfaces that follow from them."""
 
 import time
 from dataclasses import replace
@@ -11,6 +11,7 @@ from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
 from smpler_model.drawing.palette import colours_of
 from smpler_model.frames import People
+from smpler_model.viewing import person
 from smpler_model.viewing.page import Page
 from smpler_model.viewing.scene import Scene
 from smpler_model.viewing.surfaces import BodySurface
@@ -34,7 +35,7 @@ def scene(page: Page, builtin: BodyArrays) -> Scene:
     return Scene(page.server, BodySurface(builtin))
 
 
-def test_a_page_shows_the_surfaces_that_the_body_has(page: Page, scene: Scene, body: Body) -> None:
+def test_surfaces_on_the_page_equal_the_body_s(page: Page, scene: Scene, body: Body) -> None:
     watcher = Watcher(page.address)
     people = posed_people(body, 2)
     scene.show(moment_of(people), {}, exact=True)
@@ -49,7 +50,7 @@ def test_a_page_shows_the_surfaces_that_the_body_has(page: Page, scene: Scene, b
     watcher.close()
 
 
-def test_a_mesh_is_sent_once_and_then_its_bones(page: Page, scene: Scene, body: Body) -> None:
+def test_a_mesh_is_sent_once_and_then_only_bones(page: Page, scene: Scene, body: Body) -> None:
     watcher = Watcher(page.address)
     first = posed_people(body, 2)
     scene.show(moment_of(first), {})
@@ -64,7 +65,7 @@ def test_a_mesh_is_sent_once_and_then_its_bones(page: Page, scene: Scene, body: 
     watcher.take(1.0)
     assert watcher.surfaces() == names
     per_person = (watcher.bytes - sent) / len(first)
-    assert per_person < 5_000, per_person  # 1 MB as markers
+    assert per_person < 1_000, per_person  # 1 MB as markers
     assert first.vertices_m is not None
     pelvis = first.joints_m[:, :1]
     expected = (first.vertices_m - pelvis) @ turned.T + pelvis @ turned.T
@@ -73,7 +74,51 @@ def test_a_mesh_is_sent_once_and_then_its_bones(page: Page, scene: Scene, body: 
     watcher.close()
 
 
-def test_a_page_that_comes_later_sees_the_same(page: Page, scene: Scene, body: Body) -> None:
+def test_who_moves_costs_less_than_1_kb_an_image(
+    page: Page, scene: Scene, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every bone, label and trail changes; correctives that are a little off send no mesh."""
+    watcher = Watcher(page.address)
+    trails, images, n = Trails(), 20, 2
+    monkeypatch.setattr(person, "MESH_EVERY_S", 0.0)
+    monkeypatch.setattr(person, "WORTH_MOVING_M", 0.1)
+    for index in range(images):
+        people = posed_people(body, n, seed=index)
+        walked = np.array([0.0, 0.0, 0.07 * index])
+        people = replace(people, joints_m=people.joints_m + walked, betas=0 * people.betas)
+        scene.show(moment_of(people, index * 50_000_000), trails.add(moment_of(people, index)))
+        if index == 0:
+            watcher.wait(lambda: len(watcher.surfaces()) == n)
+            watcher.take(0.5)
+            sent, meshes = watcher.bytes, watcher.counts["SkinnedMeshMessage"]
+        watcher.take(0.1)  # one image, one window
+    assert watcher.counts["SkinnedMeshMessage"] == meshes
+    assert watcher.counts["SetBonePositionMessage"] >= 23 * n * (images - 1)
+    per_person = (watcher.bytes - sent) / (images - 1) / n
+    assert per_person < 1_000, per_person
+    watcher.close()
+
+
+def test_a_mesh_is_sent_again_where_it_is_far_off_or_stands_still(
+    page: Page, scene: Scene, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(person, "MESH_EVERY_S", 0.0)
+    watcher = Watcher(page.address)
+    first = replace(posed_people(body, 1), betas=np.zeros((1, 10)))
+    scene.show(moment_of(first), {})
+    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 1)
+    taller = replace(first, betas=np.array([[0.2, *[0.0] * 9]]))  # off by 5 mm to 2 cm
+    scene.show(moment_of(taller, 1), {})
+    watcher.take(0.5)
+    assert watcher.counts["SkinnedMeshMessage"] == 1
+    scene.show(moment_of(taller, 2), {})
+    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 2)
+    scene.show(moment_of(replace(first, betas=np.array([[3.0, *[0.0] * 9]])), 3), {})
+    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 3)
+    watcher.close()
+
+
+def test_browsers_that_connect_later_show_the_same(page: Page, scene: Scene, body: Body) -> None:
     people = posed_people(body, 1)
     scene.show(moment_of(people), {}, exact=True)
     scene.show(moment_of(posed_people(body, 1, seed=1), 1), {}, exact=True)
@@ -129,8 +174,8 @@ def test_uncertainty_is_the_ellipsoid_of_the_covariance(
     watcher.close()
 
 
-def test_what_a_page_holds_does_not_grow(page: Page, scene: Scene, body: Body) -> None:
-    """As many images as ten minutes have at 20 Hz would take minutes; the buffer tells sooner."""
+def test_the_state_of_a_page_does_not_grow(page: Page, scene: Scene, body: Body) -> None:
+    """Measured on viser's buffer of messages: ten minutes of images would take minutes."""
     buffer = page.server._websock_server._broadcast_buffer
     watcher = Watcher(page.address)
     trails, sizes = Trails(), []
@@ -143,7 +188,7 @@ def test_what_a_page_holds_does_not_grow(page: Page, scene: Scene, body: Body) -
     watcher.close()
 
 
-def test_who_goes_away_is_not_counted(page: Page) -> None:
+def test_closed_browsers_are_not_counted(page: Page) -> None:
     assert not page.is_watched
     first, second = Watcher(page.address), Watcher(page.address)
     assert page.wait_for_watchers(10)
