@@ -21,6 +21,7 @@ from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
+from smpler_model.people.confidence import joint_confidences
 from smpler_model.people.placement import (
     Placement,
     lasting_covariances,
@@ -382,6 +383,8 @@ class Pipeline:
             if self._config.smoothing is not None:
                 translations_m = pelvises_in_camera(motion, frame.pose) - joints[:, 0]
         joints_m = joints + translations_m[:, None]
+        keypoints_px = camera.project(joints_m)
+        changes = estimates.changes_m / self.estimator.usual_change_m
         return People(
             ids=tracks.ids,
             states=tracks.states,
@@ -394,7 +397,8 @@ class Pipeline:
             sources=sources,
             weak_cameras=estimates.cameras,
             joints_m=joints_m,
-            keypoints_px=camera.project(joints_m),
+            keypoints_px=keypoints_px,
+            joint_confidences=joint_confidences(joints_m, keypoints_px, changes, camera),
             motion=motion,
         )
 

@@ -153,19 +153,22 @@ class SyntheticScene:
     def _pose_people(self, stamp_ns: int, pose: Floats) -> PosedPeople:
         """Return the people who may be at least partly in view."""
         time_s = stamp_ns * _NS % self.duration_s
-        turned, rest = pose[:3, :3].T, self._resting_pelvises
+        turned = pose[:3, :3].T
         rotations = np.empty((len(self.motions), 24, 3, 3))
-        translations = np.empty((len(self.motions), 3))
+        world = np.empty((len(self.motions), 3))
         for row, motion in enumerate(self.motions):
-            rotations[row], world = motion.at(time_s)
+            rotations[row], world[row] = motion.at(time_s)
             rotations[row, 0] = turned @ rotations[row, 0]
-            # SMPL turns about the pelvis, which the translation does not move to the origin.
-            translations[row] = turned @ (world + rest[row] - pose[:3, 3]) - rest[row]
         betas = np.array([motion.betas for motion in self.motions]).reshape(-1, 10)
-        local = self.body.joints(
-            torch.from_numpy(rotations).float(), torch.from_numpy(betas).float()
+        local = (
+            self.body.joints(torch.from_numpy(rotations).float(), torch.from_numpy(betas).float())
+            .double()
+            .numpy()
         )
-        seen = self._may_see(local.double().numpy() + translations[:, None])
+        # Bodies are turned about their pelvises, which do not lie at SMPL's origin.
+        pelvises = local[:, 0]
+        translations = (world + pelvises - pose[:3, 3]) @ turned.T - pelvises
+        seen = self._may_see(local + translations[:, None])
         rows = np.flatnonzero(seen & (time_s >= self.empty_s))
         rotations, translations, betas = rotations[rows], translations[rows], betas[rows]
         mesh = self.body.mesh(torch.from_numpy(rotations).float(), torch.from_numpy(betas).float())
@@ -177,14 +180,6 @@ class SyntheticScene:
             joints_m=mesh.joints.double().numpy() + translations[:, None],
             vertices_m=mesh.vertices.double().numpy() + translations[:, None],
         )
-
-    @cached_property
-    def _resting_pelvises(self) -> Floats:
-        """(n, 3) pelvises of all people in SMPL's rest pose."""
-        betas = np.array([motion.betas for motion in self.motions]).reshape(-1, 10)
-        identity = torch.eye(3).expand(len(betas), 24, 3, 3)
-        joints = self.body.joints(identity, torch.from_numpy(betas).float())
-        return np.asarray(joints[:, 0].double().numpy())
 
     def _may_see(self, joints: Floats) -> NDArray[np.bool_]:
         """Return (p,) whether anything near joints (p, 24, 3) may be in the image."""
