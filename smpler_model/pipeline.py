@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.crops import CROP_MARGIN, Crops
 from smpler_model.detectors.detector import BatchDetector, Detections, Detector
@@ -22,6 +23,8 @@ from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.confidence import joint_confidences
+from smpler_model.people.floor import floor_from_pose, place_by_floor, stand
+from smpler_model.people.foot_motion import FootMotion
 from smpler_model.people.placement import (
     Placement,
     lasting_covariances,
@@ -62,6 +65,8 @@ class PipelineConfig:
         assumed_fov_deg: horizontal field of view of a camera without calibration, degrees.
         max_people: maximum number of people per image; the largest boxes are kept.
         coast: whether to report coasting tracks, at their predicted boxes.
+        use_floor: whether z = 0 of the fixed frame is the floor; then people are placed by their
+            feet, where the camera is calibrated and has a pose.
     """
 
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
@@ -70,6 +75,7 @@ class PipelineConfig:
     assumed_fov_deg: float = 60.0
     max_people: int = 16
     coast: bool = False
+    use_floor: bool = False
 
 
 class CameraState:
@@ -80,6 +86,7 @@ class CameraState:
         self.tracker = Tracker(ids, config.tracker)
         self.smoother = Smoother(config.smoothing)
         self.world = WorldFilter(config.smoothing)
+        self.feet = FootMotion()
         self.last_stamp_ns: int | None = None
 
     def follow_clock(self, stamp_ns: int) -> None:
@@ -89,6 +96,7 @@ class CameraState:
             self.tracker.reset()
             self.smoother.reset()
             self.world.reset()
+            self.feet.reset()
         self.last_stamp_ns = stamp_ns
 
     def track(self, frame: Frame, detections: Detections) -> tuple[Tracks, int]:
@@ -282,10 +290,10 @@ class Pipeline:
         timings: dict[str, float],
     ) -> FrameResult:
         """Return the people of one camera, without those who cannot be placed."""
-        camera = self._camera_of(frame)
+        camera, floor = self._camera_of(frame), self._floor_of(frame)
         with measure(timings, "place"):
             seen = estimates.turned(turns_to_camera(camera, crops))
-            placement = self._place(frame, camera, crops, seen)
+            placement = self._place(frame, camera, crops, seen, floor)
         sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
         somewhere = Bodies(seen.rotations, seen.betas, np.ones((len(seen), 3)))
         said = are_sound(somewhere) & np.isfinite(seen.keypoints).all((1, 2))
@@ -295,14 +303,14 @@ class Pipeline:
             bodies = self._smooth(name, frame, tracks, seen, placement)
         with measure(timings, "pose"):
             people = self._pose(name, frame, camera, tracks, seen, placement, bodies)
+            if floor is not None and frame.pose is not None:
+                feet = self.camera_state(name).feet
+                people = stand(people, feet, frame.stamp_ns, floor, frame.pose)
+        left_out = (*tracked.left_out, *reasons)
         return FrameResult(
-            stamp_ns=frame.stamp_ns,
-            frame_id=frame.frame_id,
-            camera=camera,
-            people=people,
-            timings_ms=timings,
-            left_out=(*tracked.left_out, *reasons),
+            *(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out),
             pose=frame.pose,
+            floor=floor,
         )
 
     def _camera_of(self, frame: Frame) -> Camera:
@@ -310,6 +318,12 @@ class Pipeline:
         return frame.camera or camera_from_field_of_view(
             width, height, self._config.assumed_fov_deg
         )
+
+    def _floor_of(self, frame: Frame) -> Floats | None:
+        """Return the plane of the floor (4) in the optical frame; None if it is not known."""
+        if not self._config.use_floor or frame.pose is None:
+            return None
+        return floor_from_pose(frame.pose.fixed_from_camera)
 
     def _estimate(
         self,
@@ -344,13 +358,22 @@ class Pipeline:
             }
 
     def _place(
-        self, frame: Frame, camera: Camera, crops: Crops[PixelArray], estimates: Estimates
+        self,
+        frame: Frame,
+        camera: Camera,
+        crops: Crops[PixelArray],
+        estimates: Estimates,
+        floor: Floats | None,
     ) -> Placement:
-        keypoints_px = crops.image_from_crop(estimates.keypoints)
-        placement = place(estimates.joints_m, keypoints_px, camera)
-        if frame.depth_m is None:
-            return placement
-        return place_by_depth(placement, estimates.joints_m, frame.depth_m, camera)
+        keypoints_px, joints_m = crops.image_from_crop(estimates.keypoints), estimates.joints_m
+        placement = place(joints_m, keypoints_px, camera)
+        if frame.depth_m is not None:
+            placement = place_by_depth(placement, joints_m, frame.depth_m, camera)
+        if floor is not None and camera.calibrated:
+            placement = place_by_floor(
+                placement, estimates.rotations, joints_m, keypoints_px, floor, camera
+            )
+        return placement
 
     def _smooth(
         self, name: str, frame: Frame, tracks: Tracks, estimates: Estimates, placement: Placement
@@ -430,7 +453,8 @@ def keep_largest(tracks: Tracks, count: int) -> Tracks:
 
 def _sources(placement: Placement, camera: Camera) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     size = TranslationSource.BODY_SIZE if camera.calibrated else TranslationSource.FIELD_OF_VIEW
-    return np.where(placement.from_depth, TranslationSource.DEPTH, size).astype(np.uint8)
+    known = np.where(placement.from_floor, TranslationSource.FLOOR, size)
+    return np.where(placement.from_depth, TranslationSource.DEPTH, known).astype(np.uint8)
 
 
 def _measure_pelvises(

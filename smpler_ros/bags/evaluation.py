@@ -131,6 +131,7 @@ class Evaluation:
             f"smoother/{name}": state[name].smoother.snapshot() for name in self._names
         }
         arrays |= {f"world/{name}": state[name].world.snapshot() for name in self._names}
+        arrays |= {f"feet/{name}": state[name].feet.snapshot() for name in self._names}
         arrays |= {f"errors/{name}": each.snapshot() for name, each in self._accuracy.items()}
         self.checkpoint = replace(
             self.checkpoint,
@@ -303,7 +304,9 @@ class Evaluation:
                 state.track(frame, found)
         for purpose, arrays in self.checkpoint.arrays.items():
             kind, _, name = purpose.partition("/")
-            if kind == "smoother":
+            if kind == "feet":
+                self._pipeline.camera_state(name).feet.restore(arrays)
+            elif kind == "smoother":
                 self._pipeline.camera_state(name).smoother.restore(arrays)
             elif kind == "world":
                 self._pipeline.camera_state(name).world.restore(arrays)

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.detectors.detector import (
     Detections,
     FullImageDetector,
     GivenBoxes,
     detections_from,
 )
-from smpler_model.frames import Frame, FrameResult, People, TranslationSource
+from smpler_model.frames import CameraPose, Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.confidence import are_inside
@@ -93,6 +94,25 @@ def test_results_are_consistent(create: Callable[[], Pipeline]) -> None:
     assert set(result.timings_ms) == {
         "detect", "track", "crop", "estimate", "place", "smooth", "pose", "mesh",
     }  # fmt: skip
+
+
+def test_the_floor_is_told_where_it_is_used_and_the_pose_known(estimator: Estimator) -> None:
+    pose = CameraPose("map", level_camera(1.2, 10.0))
+    for use_floor, known in ((True, pose), (True, None), (False, pose)):
+        pipeline = Pipeline(estimator, GivenBoxes, replace(AT_ONCE, use_floor=use_floor))
+        frames = [replace(frame(index), pose=known) for index in range(2)]
+        result = run(pipeline, frames)[-1]
+        people = result.people
+        if not (use_floor and known):
+            assert result.floor is None
+            assert people.foot_contacts is people.footprints_m is None
+            continue
+        assert result.floor is not None
+        assert people.foot_contacts is not None
+        assert ((people.foot_contacts >= 0) & (people.foot_contacts <= 1)).all()
+        assert people.footprints_m is not None
+        heights = people.footprints_m @ result.floor[:3] + result.floor[3]
+        np.testing.assert_allclose(heights, 0, atol=1e-9)
 
 
 def test_people_off_axis_are_rotated_by_their_direction(create: Callable[[], Pipeline]) -> None:
