@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.viewing.choices import Choices
+from smpler_model.viewing.retirement import Retirement
 
 if TYPE_CHECKING:
     import viser
@@ -48,6 +49,7 @@ class PersonView:
     def __init__(
         self,
         scene: "viser.SceneApi",
+        retirement: Retirement,
         name: str,
         colour: Colour,
         faces: NDArray[np.uint32],
@@ -59,13 +61,15 @@ class PersonView:
 
         Args:
             scene: scene of the page.
+            retirement: takes meshes off it.
             name: path in it.
             colour: RGB, 0 to 255.
             faces: (f, 3) of the body.
             weights: (v, 24) of the body.
             opacity: of the surface, 0 to 1; None for an opaque one.
         """
-        self._scene, self._name, self._colour = scene, name, colour
+        self._scene, self._retirement = scene, retirement
+        self._name, self._colour = name, colour
         self._faces, self._weights, self._opacity = faces, weights, opacity
         self._mesh: viser.MeshSkinnedHandle | None = None
         self._skeleton: viser.LineSegmentsHandle | None = None
@@ -108,8 +112,10 @@ class PersonView:
         # Under another name: a page would show new vertices of the old one unposed for an image.
         self._meshes += 1
         none = np.zeros((len(SMPL_JOINTS), 3))
+        name = f"{self._name}/surface_{self._meshes % 2}"
+        self._retirement.reuse(name)
         self._mesh = self._scene.add_mesh_skinned(
-            f"{self._name}/surface_{self._meshes % 2}",
+            name,
             vertices_m,
             self._faces,
             bone_wxyzs=np.tile([1.0, 0, 0, 0], (len(none), 1)),
@@ -119,7 +125,7 @@ class PersonView:
             opacity=self._opacity,
         )
         if old is not None:
-            old.remove()
+            self._retirement.retire(old)
 
     def set_bones(self, wxyz: Floats, positions_m: Floats) -> None:
         """Pose the surface: (24, 4) quaternions and (24, 3) metres."""
@@ -203,8 +209,9 @@ class PersonView:
 
     def remove(self) -> None:
         """Remove everything from the page."""
-        handles = (self._mesh, self._skeleton, self._label, self._ellipsoid, self._trail)
-        for handle in handles:
+        if self._mesh is not None:
+            self._retirement.retire(self._mesh)
+        for handle in (self._skeleton, self._label, self._ellipsoid, self._trail):
             if handle is not None:
                 handle.remove()
         self._mesh = self._skeleton = self._label = self._ellipsoid = self._trail = None

@@ -14,6 +14,7 @@ from smpler_model.viewing.camera_view import CAMERA, CameraView
 from smpler_model.viewing.choices import Choices
 from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.person import PersonView
+from smpler_model.viewing.retirement import Retirement
 from smpler_model.viewing.surfaces import BodySurface
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Scene:
             fade_strength=2.0,
             shadow_opacity=0.0,
         )
+        self._retirement = Retirement(server.scene)
         self._people: dict[int, PersonView] = {}
         self._truth: dict[int, PersonView] = {}
         self._last: tuple[Moment, Trail] | None = None
@@ -111,6 +113,7 @@ class Scene:
 
     def _draw(self, moment: Moment, trails: Trail, *, exact: bool) -> None:
         choices = self.choices
+        self._retirement.sweep()
         if not self._placed_eye:
             self._placed_eye = True
             eye, target = viewpoint(moment)
@@ -174,10 +177,9 @@ class Scene:
             views[id_].set_bones(bones.wxyz[row], bones.positions_m[row])
 
     def _view(self, name: str, colour: tuple[int, int, int], opacity: float | None) -> PersonView:
-        surface = self._surface
-        return PersonView(
-            self._server.scene, name, colour, surface.faces, surface.weights, opacity=opacity
-        )
+        scene, surface = self._server.scene, self._surface
+        faces, weights = surface.faces, surface.weights
+        return PersonView(scene, self._retirement, name, colour, faces, weights, opacity=opacity)
 
     def _keep(self, views: dict[int, PersonView], people: People | None) -> None:
         """Remove the people who are no longer there."""

@@ -108,6 +108,29 @@ def test_a_body_is_drawn_where_the_camera_sees_it(
     tab.close()
 
 
+def test_people_who_leave_and_come_back_do_not_break_the_page(
+    page: Page,
+    builtin: BodyArrays,
+    browser: Any,  # noqa: ANN401
+) -> None:
+    body = Body(builtin).eval()
+    scene = Scene(page.server, BodySurface(builtin))
+    errors: list[str] = []
+    tab = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.set_default_timeout(1e3 * WAIT_S)
+    tab.goto(page.address)
+    assert page.wait_for_watchers(WAIT_S)
+    [client] = page.server.get_clients().values()
+    scene.choices.labels = scene.choices.camera = False
+    for index, n in enumerate((1, 3, 1, 2, 1)):
+        scene.show(moment_of(posed_people(body, n, seed=index), index), {}, exact=True)
+        wait_until(lambda: np.isfinite(column_of(client)) or bool(errors))
+    tab.evaluate("0")  # lets errors arrive
+    assert errors == []
+    tab.close()
+
+
 @pytest.mark.parametrize("height_m", [1.2, 0.9170])
 def test_through_the_camera_its_image_fills_the_picture(
     page: Page,

@@ -11,7 +11,7 @@ from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
 from smpler_model.drawing.palette import colours_of
 from smpler_model.frames import People
-from smpler_model.viewing import person
+from smpler_model.viewing import person, retirement
 from smpler_model.viewing.page import Page
 from smpler_model.viewing.scene import Scene
 from smpler_model.viewing.surfaces import BodySurface
@@ -147,6 +147,29 @@ def test_people_who_left_are_gone_and_truth_is_white(page: Page, scene: Scene, b
     scene.choices.bodies = False
     scene.refresh()
     watcher.wait(lambda: not watcher.shown.get(watcher.surfaces()[0], True))
+    watcher.close()
+
+
+def test_meshes_leave_in_two_steps(
+    page: Page, scene: Scene, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """viser's page fails where a skinned mesh is removed with nothing in its place."""
+    watcher = Watcher(page.address)
+    people = posed_people(body, 2)
+    scene.show(moment_of(people), {})
+    watcher.wait(lambda: len(watcher.surfaces()) == 2)
+    meshes = set(watcher.surfaces())
+    scene.show(moment_of(_rows(people, 1), 1), {})
+    watcher.wait(lambda: len(watcher.surfaces()) == 1)
+    (gone,) = meshes - set(watcher.surfaces())
+    assert "axes_length" in watcher.nodes[gone]
+    scene.show(moment_of(people, 2), {})
+    watcher.wait(lambda: len(watcher.surfaces()) == 2)
+    scene.show(moment_of(_rows(people, 1), 3), {})
+    watcher.wait(lambda: len(watcher.surfaces()) == 1)
+    monkeypatch.setattr(retirement, "RETIRE_S", 0.0)
+    scene.show(moment_of(_rows(people, 1), 4), {})
+    watcher.wait(lambda: gone not in watcher.nodes)
     watcher.close()
 
 
