@@ -17,11 +17,8 @@ from training.learning.losses import LossWeights
 
 Device = Literal["auto", "cpu", "cuda"]
 
-_OF_CROPS = (
-    *("dense_share", "dense_weight", "dense_crops", "frame_weight"),
-    *("refine_only", "vertex_step"),
-)
-_OF_CROPS_OR_PHOTOS = ("refined_crops", "early_size", "stage_weight")
+_OF_CROPS = ("frame_weight", "vertex_step")
+_OF_CROPS_OR_PHOTOS = ("refined_crops", "stage_weight")
 
 
 @dataclass(frozen=True)
@@ -30,18 +27,11 @@ class TrainSettings:
 
     Attributes:
         model: key of `config.MODELS`.
-        last_modules: exchange modules of the last stage of a backbone that is a layout of our
-            own; the model's if 0. Those that `initial` has not begin by passing on what they get.
-        backbone_width: channels of that backbone's finest branch; the model's if 0. Those that are
-            not in `initial` change nothing at first.
-        crop_side: side of the network's input crops, pixels; the model's if 0. `initial` may have
-            learnt on others: what its Transformer knows of places in the image is interpolated.
         stage: `backbone` trains backbone and first guess as a model of their own, SMPLer's first
             stage; `smpler` the whole network.
         output: folder for checkpoints, configuration and logs.
         data: what it learns from.
         initial: checkpoint to begin with, of the stage before or of this one.
-        new_transformer: whether the Transformer starts from nothing though `initial` has one.
         backbone_weights: weights of the backbone alone, learnt on photos, to begin with.
         body: SMPL file or folder of such files; the initial checkpoint's, else the built-in, if
             None.
@@ -66,26 +56,16 @@ class TrainSettings:
         still_groups: first groups of blocks of a mobile backbone that never change, with the
             convolution before them. What they learnt on photos serves drawings, too, and their
             gradients cost most, for their maps are the largest.
-        refine_only: whether backbone and first guess stay as `initial` has them, and the
-            Transformer alone learns, which is quicker. For crops; their maps are not compared.
-        optimiser: `adam` for all weights; `muon` for the backbone's convolutions, Adam for the
-            rest. A backbone that starts from nothing learns several times quicker so.
-        muon_rate: learning rate of Muon at its highest.
         schedule: `cosine` falls as half a cosine; `constant` stays, but for `fall_share`.
         fall_share: share of the steps, the last, over which a constant rate falls as half a
             cosine. Until then it does not matter how many steps there are in all.
         warm_up: steps over which the rate rises.
         weight_decay: AdamW's weight decay; 0 for Adam.
         clip: greatest norm of the gradient; 0 does not clip.
-        dense_share: share of the steps that learn the dense maps alone, at first: a backbone that
-            starts from nothing learns from a pose only when it can see limbs. For crops.
         first_guess_share: share of the steps, after these, that train backbone and first guess
             only, as SMPLer's first stage does; they are quicker.
         stage_weight: weight of the estimates before the last in the loss; SMPLer's is 0. Every
             block learns from its own error from the start then, which a short run needs.
-        dense_weight: weight of the maps of joints, parts and surface that the finest features
-            must show while training on crops. They teach a backbone that knows no photos where
-            things are.
         frame_weight: weight of how the joints are turned in the camera's frame while training on
             crops. The model's own rotations are relative to their parents: without it a wrong
             pelvis is made up for by a twisted spine.
@@ -93,9 +73,6 @@ class TrainSettings:
             from unit length. The rotation that they stand for does not depend on it, so nothing
             else holds it; the longer they are, the less a step turns.
         refined_crops: crops of a process' batch that the Transformer sees, the first; all if 0.
-        dense_crops: crops of a process' batch whose maps are compared, the first; all if 0.
-        early_size: side in pixels that crops are shrunk to while the Transformer does not learn,
-            which makes these steps quicker; not shrunk if 0.
         weights: loss weights.
         vertex_step: every so manieth vertex is compared, for crops.
         autocast: what runs in fewer bits: nothing, the backbone's convolutions, or the network but
@@ -113,14 +90,10 @@ class TrainSettings:
     """
 
     model: str = "smpler_nano"
-    last_modules: int = 0
-    backbone_width: int = 0
-    crop_side: int = 0
     stage: Literal["backbone", "smpler"] = "smpler"
     output: Path = Path("runs/nano")
     data: CropData | TsvData | PhotoData | MixedData = field(default_factory=CropData)
     initial: Path | None = None
-    new_transformer: bool = False
     backbone_weights: Path | None = None
     body: Path | None = None
     regressor: Path | None = None
@@ -137,23 +110,16 @@ class TrainSettings:
     correction_rate: float = 1.0
     still_share: float = 0.0
     still_groups: int = 0
-    refine_only: bool = False
-    optimiser: Literal["adam", "muon"] = "adam"
-    muon_rate: float = 0.02
     schedule: Literal["cosine", "constant"] = "cosine"
     fall_share: float = 0.0
     warm_up: int = 200
     weight_decay: float = 1e-4
     clip: float = 20.0
-    dense_share: float = 0.0
     first_guess_share: float = 0.4
     stage_weight: float = 1.0
-    dense_weight: float = 1.0
     frame_weight: float = 0.0
     length_weight: float = 0.0
     refined_crops: int = 0
-    dense_crops: int = 0
-    early_size: int = 0
     weights: LossWeights = field(default_factory=LossWeights)
     vertex_step: int = 16
     autocast: Literal["none", "backbone", "network"] = "backbone"
@@ -169,37 +135,20 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         counts = ("steps", "batch", "accumulate", "checkpoint_every", "evaluate_every", "threads")
-        rates = ("learning_rate", "muon_rate", "correction_rate")
+        rates = ("learning_rate", "correction_rate")
         for name in (*counts, *rates, "log_every", "vertex_step"):
             if getattr(self, name) <= 0:
                 raise ValueError(
                     f"{name} must be positive, got {getattr(self, name)}; change the configuration"
                 )
-        not_negative = [
-            "epochs",
-            "last_modules",
-            "backbone_width",
-            "crop_side",
-            "warm_up",
-            "clip",
-            "weight_decay",
-            "stage_weight",
-        ]
-        not_negative += ["dense_weight", "frame_weight", "refined_crops", "dense_crops"]
-        not_negative += ["head_learning_rate", "dense_share", "first_guess_share", "still_share"]
-        not_negative += ["still_groups", "fall_share"]
-        for name in not_negative:
+        not_negative = ("epochs", "warm_up", "clip", "weight_decay", "head_learning_rate")
+        shares = ("first_guess_share", "still_share", "still_groups", "fall_share")
+        for name in (*not_negative, *shares, "stage_weight", "frame_weight", "refined_crops"):
             if getattr(self, name) < 0:
                 raise ValueError(
                     f"{name} must not be negative, got {getattr(self, name)}; change it"
                 )
         self._check_data()
-        self._check_what_learns()
-        if self.early_size % 32:
-            raise ValueError(
-                f"early_size must be a multiple of 32, got {self.early_size}; the backbone halves "
-                "it five times"
-            )
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; change it")
 
@@ -210,19 +159,6 @@ class TrainSettings:
         for name, needed in needs.items():
             if getattr(self, name) not in (0, getattr(TrainSettings, name)):
                 raise ValueError(f"{name} needs {needed}, got {self.data.kind}; leave it out")
-
-    def _check_what_learns(self) -> None:
-        others = self.dense_share + self.first_guess_share + self.dense_weight
-        if self.refine_only and (self.stage != "smpler" or self.initial is None or others):
-            raise ValueError(
-                "refine_only needs stage smpler, an initial checkpoint, and dense_share, "
-                "first_guess_share and dense_weight 0, for nothing else learns; change these"
-            )
-        if self.dense_share and not self.dense_weight:
-            raise ValueError(
-                f"dense_share must be 0 where dense_weight is, got {self.dense_share}: such steps "
-                "learn nothing; change one"
-            )
 
 
 def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> TrainSettings:

@@ -1,4 +1,4 @@
-"""Train a network: `python -m training.train config/train/nano_larger.yaml [field=value ...]`.
+"""Train a network: `python -m training.train config/train/nano.yaml [field=value ...]`.
 
 On several GPUs or machines: `torchrun --nproc-per-node 2 -m training.train CONFIG`. Started again,
 it goes on from the last checkpoint as if it had not stopped.

@@ -47,8 +47,7 @@ def test_mistakes_are_explained(override: str, message: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("dense_crops", "dense_weight", "frame_weight", "refined_crops", "early_size"),
-        *("stage_weight", "vertex_step"),
+        *("frame_weight", "refined_crops", "stage_weight", "vertex_step"),
     ],
 )
 def test_what_needs_crops_is_not_ignored_with_photos(name: str) -> None:

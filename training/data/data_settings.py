@@ -29,7 +29,7 @@ class CropData:
         cut_below: probability that a crop to train on ends above the feet; 0.08 for the others.
         colour: greatest change of each colour channel, as a share, while training.
         cutout: probability that a rectangle is blanked while training.
-        shift: cells of 4 pixels that a crop is moved by at most, either way, while training.
+        shift: pixels that a crop is moved by at most, either way, while training.
     """
 
     kind: Literal["crops"] = "crops"

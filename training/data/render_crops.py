@@ -1,4 +1,4 @@
-"""Render a run's crops: `python -m training.data.render_crops config/train/nano_larger.yaml`.
+"""Render a run's crops: `python -m training.data.render_crops config/train/nano.yaml`.
 
 Files that are there are kept, so that it may be stopped and started, and run several times at once
 with `--part 0/2` and `--part 1/2`.
@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from smpler_model.network.config import find_model
 from synthetic.crops import CropRenderer, CropStyle
 from training.data.crop_files import render_file, shard_path
 from training.data.data_settings import CropData
-from training.learning.growing import configure_model
 from training.settings import TrainSettings, crop_data, load_settings
 
 
@@ -30,7 +30,7 @@ def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:
 
 def make_renderer(settings: TrainSettings, style: CropStyle) -> CropRenderer:
     """Return what draws crops of a run's size."""
-    side = configure_model(settings).image_size
+    side = find_model(settings.model).image_size
     return CropRenderer(Body(load_builtin_body()), side, style=style)
 
 

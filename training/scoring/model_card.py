@@ -16,11 +16,11 @@ from smpler_model.body.smpl import Body
 from smpler_model.checkpoints.files import load_model, read_checkpoint
 from smpler_model.checkpoints.shipped import shipped_path
 from smpler_model.file_hashes import hash_files
+from smpler_model.network.config import find_model
 from smpler_model.people.metrics import Errors
 from synthetic.crops import CropStyle
 from training.data.crop_files import CropFiles, render_file, shard_path
 from training.data.render_crops import make_renderer, shard_seeds
-from training.learning.growing import configure_model
 from training.scoring.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer
 from training.settings import TrainSettings, crop_data, load_settings
 
@@ -46,7 +46,7 @@ def measure(weights: Path, settings: TrainSettings) -> dict[str, Errors]:
         [shard_path(data.folder, seed) for seed in seeds] for seeds in shard_seeds(data)
     )
     arrays = load_builtin_body()
-    model = load_model(weights, config=configure_model(settings), body=arrays)
+    model = load_model(weights, config=find_model(settings.model), body=arrays)
     body = Body(arrays)
     crops = CropFiles(held_out)
     mean = mean_answer(CropFiles(training[:1]))
@@ -148,7 +148,7 @@ def _command(record: Mapping[str, Any]) -> str:
 def main() -> int:
     """Read the command line, measure, print and write; returns the exit code."""
     parser = argparse.ArgumentParser(description="Measure a model and write its card.")
-    parser.add_argument("config", nargs="?", default="config/train/nano_larger.yaml")
+    parser.add_argument("config", nargs="?", default="config/train/nano.yaml")
     parser.add_argument("overrides", nargs="*", metavar="field=value")
     parser.add_argument("--weights", type=Path, help="the shipped file where none is given")
     parser.add_argument("--card", type=Path, default=CARD, help="the file to write")

@@ -13,14 +13,15 @@ from smpler_model.inference.fast_network import (
     MapsToOutputs,
 )
 from smpler_model.inference.runners import PlainNetwork
-from smpler_model.network.config import SMPLER_MOBILE, SMPLER_NANO, ModelConfig
+from smpler_model.network.config import SMPLER_NANO, ModelConfig
 from smpler_model.network.initialisation import build_model
 from smpler_model.network.smpler import Smpler
 from tests.calibrated import calibrated_model
 from tests.conftest import OfficialFile
+from tests.small_hrnet import SMALL_HRNET
 
 EXACT = 1e-9
-SMALL = (SMPLER_NANO, SMPLER_MOBILE)
+SMALL = (SMPLER_NANO, SMALL_HRNET)
 
 
 @pytest.fixture(scope="module", params=SMALL, ids=lambda config: config.name)
