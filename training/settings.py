@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from training.configuration import load_configuration
+from training.configuration import (
+    load_configuration,
+    override,
+    read_values,
+    settings_from_values,
+)
 from training.data.data_settings import (
     CropData,
     MixedData,
@@ -16,6 +21,9 @@ from training.data.data_settings import (
 from training.learning.losses import LossWeights
 
 Device = Literal["auto", "cpu", "cuda"]
+
+WEIGHTS = "weights.pt"
+"""What a run writes into its folder to evaluate, ship and begin with."""
 
 _OF_CROPS = ("frame_weight", "vertex_step")
 _OF_CROPS_OR_PHOTOS = ("refined_crops", "stage_weight")
@@ -56,9 +64,7 @@ class TrainSettings:
         still_groups: first groups of blocks of a mobile backbone that never change, with the
             convolution before them. What they learnt on photos serves drawings, too, and their
             gradients cost most, for their maps are the largest.
-        schedule: `cosine` falls as half a cosine; `constant` stays, but for `fall_share`.
-        fall_share: share of the steps, the last, over which a constant rate falls as half a
-            cosine. Until then it does not matter how many steps there are in all.
+        schedule: `cosine` falls as half a cosine; `constant` stays.
         warm_up: steps over which the rate rises.
         weight_decay: AdamW's weight decay; 0 for Adam.
         clip: greatest norm of the gradient; 0 does not clip.
@@ -111,7 +117,6 @@ class TrainSettings:
     still_share: float = 0.0
     still_groups: int = 0
     schedule: Literal["cosine", "constant"] = "cosine"
-    fall_share: float = 0.0
     warm_up: int = 200
     weight_decay: float = 1e-4
     clip: float = 20.0
@@ -142,7 +147,7 @@ class TrainSettings:
                     f"{name} must be positive, got {getattr(self, name)}; change the configuration"
                 )
         not_negative = ("epochs", "warm_up", "clip", "weight_decay", "head_learning_rate")
-        shares = ("first_guess_share", "still_share", "still_groups", "fall_share")
+        shares = ("first_guess_share", "still_share", "still_groups")
         for name in (*not_negative, *shares, "stage_weight", "frame_weight", "refined_crops"):
             if getattr(self, name) < 0:
                 raise ValueError(
@@ -162,13 +167,49 @@ class TrainSettings:
 
 
 def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> TrainSettings:
-    """Read a run's configuration; see `configuration.load_configuration`.
+    """Read the configuration of a run, that of its last phase where it has several.
 
     Raises:
         ValueError: an unknown field, or a value of the wrong type.
         FileNotFoundError: there is no such file.
     """
-    return load_configuration(TrainSettings, path, overrides)
+    return load_phases(path, overrides)[-1]
+
+
+def load_phases(path: str | Path, overrides: Sequence[str] = ()) -> list[TrainSettings]:
+    """Read the phases of a run, one after another; most runs are one.
+
+    `phases` in the file lists, for each phase, its `name` and the fields that differ from the
+    file's own. A phase writes into the folder of that name below `output`, and begins with the
+    weights of the phase before.
+
+    Args:
+        path: YAML file with the fields of `TrainSettings`.
+        overrides: `field=value` for all phases, see `configuration.load_configuration`.
+
+    Raises:
+        ValueError: an unknown field, a value of the wrong type, or a phase without a name.
+        FileNotFoundError: there is no such file.
+    """
+    common = read_values(path)
+    phases = common.pop("phases", None)
+    if phases is None:
+        return [load_configuration(TrainSettings, path, overrides)]
+    if not isinstance(phases, list) or not all(
+        isinstance(p, dict) and "name" in p for p in phases
+    ):
+        raise ValueError(
+            f"phases of {path} must be a list in which each has a name, got {phases!r}"
+        )
+    settings: list[TrainSettings] = []
+    for phase in phases:
+        values = override({**common, **phase}, overrides)
+        folder = Path(values.get("output", TrainSettings.output))
+        values["output"] = str(folder / str(values.pop("name")))
+        if settings:
+            values["initial"] = str(settings[-1].output / WEIGHTS)
+        settings.append(settings_from_values(TrainSettings, values))
+    return settings
 
 
 def crop_data(settings: TrainSettings) -> CropData:

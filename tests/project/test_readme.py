@@ -98,8 +98,8 @@ TESTED = {
         "tests/training/data/test_download.py::test_data_set_is_fetched_unpacked_and_verified",
         "training.data.download",
     ),
-    "python -m training.scoring.model_card config/train/nano_larger.yaml "
-    "--weights runs/nano_larger/weights.pt --card runs/nano_larger/card.md": (
+    "python -m training.scoring.model_card config/train/nano.yaml "
+    "--weights runs/nano/end/weights.pt --card runs/nano/card.md": (
         "tests/training/scoring/test_model_card.py::test_card_of_a_trained_model",
         "model_card",
     ),
@@ -115,15 +115,6 @@ HOURS = "takes hours; its configuration is loaded here, its parts have tests in 
 MINUTES = "takes half an hour; its configuration is loaded here, its parts have tests"
 DOCKER = "needs Docker and the network, or a GPU; what the Dockerfile copies is checked here"
 
-PARTS = ("_guess", "_turns", "_whole", "_everyday", "_longer", "_deeper", "", "_larger")
-DRAWN = (
-    "_guess",
-    "_everyday",
-    "_longer",
-    "_deeper",
-    "_larger",
-)  # the other parts' crops are drawn by then
-
 UNTESTABLE = {
     "sudo apt install g++ make python3-rosdep python3-venv": ADMINISTRATOR,
     "sudo apt install ros-$ROS_DISTRO-vision-msgs ros-$ROS_DISTRO-compressed-image-transport": (
@@ -136,10 +127,8 @@ UNTESTABLE = {
     ". install/setup.sh": INSTALLATION,
     ". src/smpler_ros/.ros/environment.sh": INSTALLATION,
     f"python -m colcon build --base-paths src src/smpler_ros/smpler_msgs {COLCON}": INSTALLATION,
-    **{f"{TWO_PROCESSES}/nano{part}.yaml": HOURS for part in PARTS},
-    **{f"{RENDER}/nano{part}.yaml": HOURS for part in DRAWN},
-    f"{RENDER}/mobile.yaml": HOURS,
-    f"{TWO_PROCESSES}/mobile.yaml": HOURS,
+    f"{RENDER}/nano.yaml": HOURS,
+    f"{TRAIN}/nano.yaml": HOURS,
     f"{RENDER}/synthetic.yaml": MINUTES,
     f"{TWO_PROCESSES}/synthetic.yaml": MINUTES,
     **{

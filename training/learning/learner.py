@@ -109,11 +109,9 @@ class Learner(Generic[Examples]):
         """Rise over the warm-up; then stay, or fall as half a cosine."""
         s = self.settings
         rise = min(1.0, (self.step_count + 1) / max(s.warm_up, 1))
-        falling = s.fall_share if s.schedule == "constant" else 1.0
-        if not falling:
+        if s.schedule == "constant":
             return rise
-        done = max(0.0, (self.step_count / self.steps - (1 - falling)) / falling)
-        fall = 0.5 * (1 + math.cos(math.pi * done))
+        fall = 0.5 * (1 + math.cos(math.pi * self.step_count / self.steps))
         return rise * (0.01 + 0.99 * fall)
 
     def is_still(self) -> bool:

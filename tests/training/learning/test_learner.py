@@ -60,17 +60,6 @@ def test_another_backbone_has_no_groups_to_keep(settings: TrainSettings) -> None
         Learner(given, CropObjective(build_starting_model(given), given), Processes(), 4)
 
 
-def test_a_constant_rate_falls_over_the_last_share(settings: TrainSettings) -> None:
-    given = replace(settings, schedule="constant", fall_share=0.25, warm_up=0)
-    learner = Learner(given, CropObjective(build_starting_model(given), given), Processes(), 100)
-    factors = []
-    for learner.step_count in (0, 50, 75, 87, 88, 100):
-        factors.append(learner.learning_rate_factor())
-    assert factors[:3] == [1, 1, 1]
-    assert (factors[3] + factors[4]) / 2 == pytest.approx(0.505, abs=1e-3)
-    assert factors[5] == pytest.approx(0.01)
-
-
 def test_layers_that_change_an_estimate_have_their_own_rate(settings: TrainSettings) -> None:
     given = replace(
         settings,
