@@ -20,6 +20,7 @@ from synthetic.camera.cameras import (
 from synthetic.camera.photograph import Photo, Wardrobe, photograph
 from synthetic.camera.raster_batch import rasterise_batch
 from synthetic.camera.sensor import draw_sensors, expose
+from synthetic.crop_style import CropStyle
 from synthetic.noise import (
     draw_chance,
     draw_uniform,
@@ -30,46 +31,18 @@ from synthetic.noise import (
 from synthetic.people.appearance import draw_outfits, make_atlas
 from synthetic.people.moments import draw_moments
 from synthetic.people.poses import draw_poses
+from synthetic.people.recorded import RecordedPoses
 from synthetic.people.turns import turn
 from synthetic.world.abstract import draw_abstract
 from synthetic.world.background import Backdrop, render_rooms
-from synthetic.world.lighting import Lights, cast_shadows, draw_lights
+from synthetic.world.clutter import draw_clutter
+from synthetic.world.lighting import Lights, cast_shadows, dim, draw_lights
 from synthetic.world.occluders import draw_occlusion
+from synthetic.world.photos import ScenePhotos
 from synthetic.world.rooms import draw_rooms
 
 BACKGROUND = 24  # label of what is not the person, in the map of parts
 PART_STRIDE = 4  # pixels of the crop to one of the map of parts
-
-
-@dataclass(frozen=True)
-class CropStyle:
-    """What people do in crops, and how hard it is to see them.
-
-    Attributes:
-        everyday: share of people who do what those of the synthetic scenes do; the others take any
-            pose of `poses.draw_poses`, which are harder.
-        companions: share of batches that show a second person.
-        close: share of cameras that are close, look down and are rolled, as for
-            `cameras.draw_cameras`.
-        abstract: share of batches without a room.
-        hidden: probability of each of three things that may stand before the person.
-        truncated: probability of each side that the crop reaches beyond the photo there.
-        cut_below: probability that the window ends above the feet.
-        cut_aside: probability that it leaves out a side.
-        sensor_strength: strength of sensor imperfections, as for `sensor.draw_sensors`.
-        least_seen: share of the crop that shows the person; others are not kept.
-    """
-
-    everyday: float = 0.75
-    companions: float = 0.15
-    close: float = 0.0
-    abstract: float = 0.2
-    hidden: float = 0.07
-    truncated: float = 0.04
-    cut_below: float = 0.08
-    cut_aside: float = 0.03
-    sensor_strength: float = 0.7
-    least_seen: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -123,12 +96,37 @@ class CropRenderer:
     """Draws crops of people of one body; holds nothing that changes."""
 
     def __init__(
-        self, body: Body, size: int = 224, *, style: CropStyle | None = None, seed: int = 0
+        self,
+        body: Body,
+        size: int = 224,
+        *,
+        style: CropStyle | None = None,
+        poses: RecordedPoses | None = None,
+        photos: ScenePhotos | None = None,
+        seed: int = 0,
     ) -> None:
-        """Prepare for crops of `size` pixels, a multiple of 8; the seed is that of the noise."""
+        """Prepare.
+
+        Args:
+            body: of all people, who differ in shape.
+            size: side of the crops, pixels, a multiple of 8.
+            style: what they show.
+            poses: recorded ones, which some styles need.
+            photos: for behind the people, which some styles need.
+            seed: of the noise that things are made of.
+
+        Raises:
+            ValueError: the style needs what is not given.
+        """
+        self.style = style or CropStyle()
+        if (self.style.recorded and poses is None) or (self.style.photographed and photos is None):
+            raise ValueError(
+                f"a style with recorded {self.style.recorded:g} and photographed "
+                f"{self.style.photographed:g} needs poses and photos, got none; pass them"
+            )
         self.body = body
         self.size = size
-        self.style = style or CropStyle()
+        self.poses, self.photos = poses, photos
         self.volume = make_volume(torch.Generator().manual_seed(seed))
         joints = body.J_regressor @ body.v_template
         atlas = make_atlas(body.v_template, body.weights, joints)
@@ -184,6 +182,9 @@ class CropRenderer:
             everyday = draw_chance(self.style.everyday, (b,), generator)
             if everyday.any():
                 rotations[everyday] = draw_moments(int(everyday.sum()), generator)
+        if self.style.recorded and self.poses:
+            recorded = draw_chance(self.style.recorded, (b,), generator)
+            rotations[recorded] = self.poses.draw(int(recorded.sum()), generator)
         heading = turn("z", draw_uniform(0, 2 * torch.pi, (b,), generator))
         camera_from_world = world_from_camera[:, :3, :3].transpose(1, 2)
         upright = camera_from_world @ heading @ torch.tensor(WORLD_FROM_BODY)
@@ -205,10 +206,15 @@ class CropRenderer:
         self, scene: Tensor, world_from_camera: Tensor, intrinsics: Tensor, generator: Generator
     ) -> Photo:
         b, p = scene.shape[:2]
-        outfits = draw_outfits(b * p, generator)
+        outfits = draw_outfits(b * p, generator, self.style.bare)
         up = world_from_camera[:, 2, :3].clone()
         lights = draw_lights(up, generator)
         square = (self.size, self.size)
+        flat = self._draw_flat(b, generator)
+        if flat is not None:
+            # The light there is not that on the people: some are dark before a bright sky.
+            lights = dim(lights, (0.5 * torch.randn(b, generator=generator)).clamp(-2, 1).exp())
+            return photograph(self.wardrobe, scene, outfits, lights, intrinsics, flat)
         if draw_chance(self.style.abstract, (1,), generator):
             backdrop = draw_abstract(b, square, generator)
             return photograph(self.wardrobe, scene, outfits, lights, intrinsics, backdrop)
@@ -219,6 +225,15 @@ class CropRenderer:
         shade = self._shade(scene, room, lights, world_from_camera[:, 2, 3], intrinsics)
         colour = room.colour * shade[:, None]
         return photograph(self.wardrobe, scene, outfits, lights, intrinsics, colour, room.depth_m)
+
+    def _draw_flat(self, b: int, generator: Generator) -> Tensor | None:
+        """Draw what is behind b people without a floor to stand on; None for other places."""
+        style = self.style
+        if style.photographed and self.photos and draw_chance(style.photographed, (1,), generator):
+            return self.photos.draw(b, self.size, generator)
+        if style.cluttered and draw_chance(style.cluttered, (1,), generator):
+            return draw_clutter(b, (self.size, self.size), generator)
+        return None
 
     def _shade(
         self, scene: Tensor, room: Backdrop, lights: Lights, floor_m: Tensor, intrinsics: Tensor
@@ -242,7 +257,8 @@ class CropRenderer:
             truncation=style.truncated,
         )
         covered = srgb_from_linear(occlusion.cover(linear_from_srgb(photo.image)))
-        image = expose(covered, draw_sensors(b, generator, style.sensor_strength), generator)
+        sensors = draw_sensors(b, generator, style.sensor_strength, style.harsh)
+        image = expose(covered, sensors, generator)
         return image, occlusion.mask | (photo.person != 0)
 
     def _label(

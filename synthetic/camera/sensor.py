@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from synthetic.noise import draw_chance, draw_uniform
+from synthetic.noise import draw_chance, draw_choice, draw_uniform
 
 KERNEL = 9  # side of the blur's kernel, pixels
 BLOCK = 8  # side of a JPEG block, pixels
@@ -45,8 +45,22 @@ class Sensors:
         return Sensors(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
-def draw_sensors(b: int, generator: Generator, strength: float = 1.0) -> Sensors:
-    """Draw b cameras from a CPU generator; strength 0 gives flawless ones, 1 the usual range."""
+def draw_sensors(
+    b: int, generator: Generator, strength: float = 1.0, harsh: float = 0.0
+) -> Sensors:
+    """Draw b cameras from a CPU generator.
+
+    Args:
+        b: number of cameras.
+        generator: the same seed gives the same cameras.
+        strength: 0 gives flawless ones, 1 the usual range.
+        harsh: share of those with a fault beyond the usual range.
+    """
+    usual = _draw_usual(b, generator, strength)
+    return _spoil(usual, harsh, generator) if harsh else usual
+
+
+def _draw_usual(b: int, generator: Generator, strength: float) -> Sensors:
 
     def uniform(low: float, high: float) -> Tensor:
         return draw_uniform(low, high, (b,), generator)
@@ -62,6 +76,33 @@ def draw_sensors(b: int, generator: Generator, strength: float = 1.0) -> Sensors
         motion_px=strength * moving * torch.randn(b, 2, generator=generator) * 1.5,
         noise=strength * uniform(0.0, 1.0) ** 2 * 0.05,
         coarseness=strength * uniform(0.0, 1.0) ** 2 * 0.05,
+    )
+
+
+def _spoil(sensors: Sensors, share: float, generator: Generator) -> Sensors:
+    """Give that share of cameras one fault each: dark, glaring, unsharp, shaken, grey, coarse."""
+    b = len(sensors.brightness)
+    kind = draw_choice((3, 2, 1.5, 1.5, 1, 2), b, generator)
+    kind = torch.where(draw_chance(share, (b,), generator), kind, -1)
+    dark, glaring, unsharp, shaken, grey, coarse = (kind == each for each in range(6))
+
+    def either(where: Tensor, low: float, high: float, usual: Tensor) -> Tensor:
+        return torch.where(where, draw_uniform(low, high, (b,), generator), usual)
+
+    darkness = either(dark, 0.35, 0.75, torch.ones(b))
+    warmth = either(dark, -0.25, 0.25, torch.zeros(b))[:, None] * torch.tensor([1.0, 0.0, -1.0])
+    shake = functional.normalize(torch.randn(b, 2, generator=generator), dim=1)
+    shake = shake * draw_uniform(3.0, 7.0, (b, 1), generator)
+    return replace(
+        sensors,
+        brightness=either(glaring, 0.6, 0.8, sensors.brightness),
+        contrast=either(glaring, 1.2, 1.7, sensors.contrast),
+        balance=sensors.balance * darkness[:, None] * (1 + warmth),
+        saturation=torch.where(grey, 0.0, sensors.saturation),
+        blur_px=either(unsharp, 1.5, 2.5, sensors.blur_px),
+        motion_px=torch.where(shaken[:, None], shake, sensors.motion_px),
+        noise=either(dark, 0.02, 0.09, sensors.noise),
+        coarseness=either(coarse, 0.05, 0.12, sensors.coarseness),
     )
 
 

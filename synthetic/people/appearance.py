@@ -7,7 +7,7 @@ a hairline is sharp at any resolution and moves with the body.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import torch
@@ -129,8 +129,20 @@ class Outfit:
         return Outfit(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
-def draw_outfits(n: int, generator: Generator) -> Outfit:
-    """Draw n people's looks from a CPU generator; the same seed gives the same people."""
+def draw_outfits(n: int, generator: Generator, bare: float = 0.0) -> Outfit:
+    """Draw n people's looks.
+
+    Args:
+        n: people.
+        generator: on the CPU; the same seed gives the same people.
+        bare: share of those dressed for sport or summer: bare arms and legs, some without a shirt,
+            in one piece or in wide clothes, many with a cap.
+    """
+    dressed = _draw_dressed(n, generator)
+    return _undress(dressed, bare, generator) if bare else dressed
+
+
+def _draw_dressed(n: int, generator: Generator) -> Outfit:
     long_hair = draw_chance(0.4, (n,), generator)
     bald = draw_chance(0.06, (n,), generator) & ~long_hair
     jacket = draw_chance(0.3, (n,), generator)
@@ -167,6 +179,38 @@ def draw_outfits(n: int, generator: Generator) -> Outfit:
         scales=scales,
         roughness=roughness,
         seed=draw_uniform(0.0, 100.0, (n, 3), generator),
+    )
+
+
+def _undress(outfits: Outfit, share: float, generator: Generator) -> Outfit:
+    """Dress that share of people for sport or summer."""
+    n = len(outfits.hem)
+    changed = draw_chance(share, (n,), generator)
+    vest, top, shirtless, suit, wide = (
+        changed & (draw_choice((3, 3, 1.5, 1.5, 2), n, generator) == kind) for kind in range(5)
+    )
+    short, barefoot, capped = (draw_chance(p, (n,), generator) & changed for p in (0.7, 0.2, 0.3))
+
+    def either(where: Tensor, low: float, high: float, usual: Tensor) -> Tensor:
+        return torch.where(where, draw_uniform(low, high, (n,), generator), usual)
+
+    sleeve = either(vest | suit, -0.3, 0.0, either(top, 0.1, 0.4, outfits.sleeve))
+    hem = either(vest | top, -0.3, 0.05, either(wide, 0.0, 0.25, outfits.hem))
+    tones, kinds = outfits.tones.clone(), outfits.kinds.clone()
+    tones[:, LOWER] = torch.where(suit[:, None, None], tones[:, UPPER], tones[:, LOWER])
+    kinds[:, LOWER] = torch.where(suit, kinds[:, UPPER], kinds[:, LOWER])
+    return replace(
+        outfits,
+        sleeve=sleeve,
+        hem=torch.where(shirtless, -9.0, torch.where(suit, 0.1, hem)),  # above the shoulders
+        opening=torch.where(changed, 0.0, outfits.opening),
+        lower_end=either(short, 0.05, 0.5, outfits.lower_end),
+        shoe_top=torch.where(barefoot, 9.0, outfits.shoe_top),  # below the soles
+        hat=torch.where(capped, 1.0, outfits.hat),
+        looseness=either(wide, 0.02, 0.045, outfits.looseness),
+        flare=either(wide, 0.015, 0.05, outfits.flare),
+        tones=tones,
+        kinds=kinds,
     )
 
 

@@ -9,7 +9,7 @@ from torch import Generator
 
 from smpler_model.body.skeleton import SMPL_SHAPE_COUNT
 from smpler_model.body.smpl import Body
-from synthetic.people.motions import Activity, Leg, Motion, make_motion
+from synthetic.people.motions import Activity, Hand, Leg, Motion, make_motion
 
 _WINGS_M = 4.5  # how far from the middle people wait, out of a usual camera's view
 _LANES_M = (0.3, 1.15, -0.6, 2.0, -1.2)
@@ -36,6 +36,7 @@ def draw_motion(body: Body, index: int, duration_s: float, generator: Generator)
     first = _STAY[int(draws[2] * len(_STAY))]
     away = (depth, side * _WINGS_M)
     middle = (depth, side * (2 * draws[3] - 1))
+    hand: Hand = "left" if draws[6] < 0.5 else "right"
     to_camera = Leg("turn", 1.2, heading=math.pi)
     if index == 0:
         stop, start, heading = (0.3, 0.4 * side), (0.3, -0.4 * side), math.pi
@@ -56,9 +57,9 @@ def draw_motion(body: Body, index: int, duration_s: float, generator: Generator)
         ]
     wait = [Leg("stand", 2.5 * draws[5] * index)] if index else []
     legs = wait + round_trip
-    motion = make_motion(body, betas, legs, start, heading, generator)
+    motion = make_motion(body, betas, legs, start, heading, generator, hand)
     rounds = math.ceil(duration_s / motion.duration_s)
     if rounds == 1:
         return motion
     again = legs + round_trip * (rounds - 1)
-    return make_motion(body, betas, again, start, heading, generator)
+    return make_motion(body, betas, again, start, heading, generator, hand)

@@ -46,6 +46,12 @@ def draw_moments(n: int, generator: Generator) -> Tensor:
         leg = Leg(activities[kind], 2.0, (2.0, 0.0), math.pi / 2)
         poses, _ = perform(leg, before, np.zeros(2), 0.0, style)
         moments.append(poses[torch.randint(len(poses), (_TIMES,), generator=generator)])
-    sway = _SWAY * torch.randn(n * len(JOINT), 3, generator=generator).clamp(-2.5, 2.5)
-    swayed = torch.from_numpy(Rotation.from_rotvec(sway.numpy()).as_matrix()).float()
-    return torch.cat(moments)[:n] @ swayed.view(n, -1, 3, 3)
+    return sway(torch.cat(moments)[:n], generator)
+
+
+def sway(rotations: Tensor, generator: Generator) -> Tensor:
+    """Turn every joint of poses (n, 24, 3, 3) a little, by chance."""
+    n = len(rotations)
+    vectors = _SWAY * torch.randn(n * len(JOINT), 3, generator=generator).clamp(-2.5, 2.5)
+    swayed = torch.from_numpy(Rotation.from_rotvec(vectors.numpy()).as_matrix()).float()
+    return rotations @ swayed.view(n, -1, 3, 3)

@@ -19,10 +19,11 @@ from smpler_model.array_types import Floats
 from smpler_model.body.smpl import Body, rigid_transforms, skin
 from synthetic.camera.cameras import WORLD_FROM_BODY
 from synthetic.people.gestures import JOINT, draw_left_arms, put_arm
-from synthetic.people.poses import STANDING_SHARE, draw_gait
+from synthetic.people.poses import STANDING_SHARE, draw_gait, mirror_rotations
 from synthetic.people.turns import turn
 
 Activity = Literal["walk", "stand", "wave", "sit", "reach", "turn"]
+Hand = Literal["left", "right"]
 
 RATE_HZ = 30.0
 _STEP_HZ = 0.9  # pairs of steps a second
@@ -98,6 +99,7 @@ def make_motion(
     start_m: tuple[float, float],
     heading: float,
     generator: Generator,
+    hand: Hand = "left",
 ) -> Motion:
     """Let a body do one thing after another.
 
@@ -108,6 +110,7 @@ def make_motion(
         start_m: (x, y) in the world.
         heading: heading at the start, rad.
         generator: generator on the CPU; the same seed gives the same motion.
+        hand: hand to wave and reach with.
 
     Raises:
         ValueError: there is nothing to do.
@@ -115,7 +118,7 @@ def make_motion(
     if not legs:
         raise ValueError("legs must hold at least one activity, got none; add one")
     feet = _Feet(body, betas)
-    style = Style(feet.leg_m, generator)
+    style = Style(feet.leg_m, generator, hand)
     pose, place = style.standing, np.array(start_m)
     rotations, translations = [], []
     for leg in legs:
@@ -137,16 +140,20 @@ class Style:
 
     Attributes:
         standing: pose (24, 3, 3); so are `reaching`, `waving` and `sitting`.
+        hand: hand that the person waves and reaches with.
     """
 
-    def __init__(self, leg_m: float, generator: Generator) -> None:
+    def __init__(self, leg_m: float, generator: Generator, hand: Hand = "left") -> None:
         """Sample a style for a person with that leg length from a CPU generator."""
+        self.hand = hand
         self.stride = 0.6 + 0.25 * float(torch.rand((), generator=generator))
         self.leg_m = leg_m
         self.pace = _STEP_HZ * (0.9 + 0.2 * float(torch.rand((), generator=generator)))
         self.standing = self._pose("hang", "hang", generator)
         self.reaching = self._pose("reach", "hang", generator)
         self.waving = self._pose("wave", "hang", generator)
+        if hand == "right":
+            self.reaching, self.waving = map(mirror_rotations, (self.reaching, self.waving))
         self.sitting = self._pose("cross", "cross", generator)
         for side in ("left", "right"):
             # Bent alike, which leaves the soles level all the way down.
@@ -221,7 +228,7 @@ def perform(
     elif leg.activity == "wave":
         wanted = style.waving.repeat(len(time), 1, 1, 1)
         beat = 0.35 * (2 * math.pi * 1.2 * time).sin()
-        elbow = JOINT["left_elbow"]
+        elbow = JOINT[f"{style.hand}_elbow"]
         wanted[:, elbow] = turn("y", beat) @ wanted[:, elbow]
     else:
         wanted = style.held(leg.activity).repeat(len(time), 1, 1, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Generator, Tensor
@@ -58,6 +58,18 @@ def draw_lights(up: Tensor, generator: Generator) -> Lights:
     place = torch.randn(b, 3, generator=generator) * 1.5 + up * 1.5
     lamp = tint() * draw_uniform(0.3, 1.5, (b, 1), generator) * on
     return Lights(up, sky, sky * bounce, sun_from, sun, place, lamp)
+
+
+def dim(lights: Lights, gain: Tensor) -> Lights:
+    """Return lights (b,) times as strong."""
+    times = gain[:, None]
+    return replace(
+        lights,
+        sky=lights.sky * times,
+        ground=lights.ground * times,
+        sun=lights.sun * times,
+        lamp=lights.lamp * times,
+    )
 
 
 def light(

@@ -1,5 +1,8 @@
 from dataclasses import fields
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -7,7 +10,11 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.skeleton import H36M_JOINTS, SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from synthetic.camera.cameras import draw_cameras, look_at, project
+from synthetic.crop_style import CropStyle
 from synthetic.crops import BACKGROUND, PART_STRIDE, CropRenderer, DrawnCrops
+from synthetic.people.poses import draw_poses
+from synthetic.people.recorded import RecordedPoses, write_poses
+from synthetic.world.photos import ScenePhoto, ScenePhotos
 
 SIZE = 96
 
@@ -111,3 +118,42 @@ def test_look_at_a_point_ahead() -> None:
     pose = look_at(torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([[1.0, 0.0, 1.0]]))[0]
     expected = torch.tensor([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
     torch.testing.assert_close(pose[:3, :3], expected)
+
+
+def test_recorded_people_take_recorded_poses(tmp_path: Path) -> None:
+    pose = draw_poses(1, torch.Generator().manual_seed(2))
+    write_poses(pose, tmp_path / "one.npz")
+    style = CropStyle(recorded=1.0)
+    renderer = CropRenderer(
+        Body(load_builtin_body()), SIZE, style=style, poses=RecordedPoses(tmp_path)
+    )
+    knees = renderer.draw(8, torch.Generator().manual_seed(0)).rotations[:, 4:6]
+    bent = ((knees.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2).acos().sort(1).values
+    given = ((pose[0, 4:6].diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2).acos().sort().values
+    torch.testing.assert_close(bent, given.expand(8, 2), atol=0.3, rtol=0)
+
+
+def test_photos_and_clutter_stand_behind_people(tmp_path: Path) -> None:
+    """Photos of one colour give crops whose border has it, up to the sensor."""
+    path = tmp_path / "green.png"
+    cv2.imwrite(str(path), np.full((64, 64, 3), (20, 180, 20), np.uint8))
+    body = Body(load_builtin_body())
+    flawless = {"sensor_strength": 0.0, "truncated": 0.0, "hidden": 0.0}
+    photos = ScenePhotos([ScenePhoto(path, np.zeros((0, 4)))])
+    green = CropRenderer(body, SIZE, style=CropStyle(photographed=1.0, **flawless), photos=photos)
+    cluttered = CropRenderer(body, SIZE, style=CropStyle(cluttered=1.0, **flawless))
+    corners = [
+        renderer.draw(8, torch.Generator().manual_seed(0)).images[..., :8, :8].float()
+        for renderer in (green, cluttered)
+    ]
+    red, green_light, _ = corners[0].mean((2, 3)).T
+    assert ((green_light - red) > 60).float().mean() > 0.8
+    assert corners[0].std((2, 3)).median() < 2
+    assert corners[1].std((2, 3)).median() > 2
+
+
+def test_styles_that_need_poses_or_photos_say_so() -> None:
+    body = Body(load_builtin_body())
+    for style in (CropStyle(recorded=0.5), CropStyle(photographed=0.5)):
+        with pytest.raises(ValueError, match="needs poses and photos"):
+            CropRenderer(body, SIZE, style=style)

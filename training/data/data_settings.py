@@ -7,6 +7,12 @@ from typing import Literal
 from training.data.sequences import check_pattern
 from training.data.shares import share_out
 
+SHOWN = (
+    *("everyday", "recorded", "close", "cut_below"),
+    *("photographed", "cluttered", "bare", "harsh", "companions"),
+)
+"""Settings of crops to train on that are fields of `CropStyle`, too."""
+
 
 @dataclass(frozen=True)
 class CropData:
@@ -27,6 +33,15 @@ class CropData:
         close: share of cameras to train on that are close, look down and are rolled, as for
             `crops.CropStyle`; none of the others do.
         cut_below: probability that a crop to train on ends above the feet; 0.08 for the others.
+        poses: folder with files of `fit_poses`, for people in recorded poses.
+        recorded: share of people to train on in such a pose; none of the others are.
+        backgrounds: folders of photos for behind people; if labelled, as for `find_backgrounds`,
+            those parts without people.
+        photographed: share of batches to train on with photos behind people; none of the others.
+        cluttered: share of the rest of those with clutter behind people; none of the others.
+        bare: share of people to train on dressed for sport or summer; none of the others are.
+        harsh: share of crops to train on with harsh light or a bad camera; none of the others.
+        companions: share of batches to train on with a second person; 0.15 for the others.
         colour: greatest change of each colour channel, as a share, while training.
         cutout: probability that a rectangle is blanked while training.
         shift: pixels that a crop is moved by at most, either way, while training.
@@ -47,16 +62,30 @@ class CropData:
     everyday: float = 0.75
     close: float = 0.0
     cut_below: float = 0.08
+    poses: Path | None = None
+    recorded: float = 0.0
+    backgrounds: tuple[Path, ...] = ()
+    photographed: float = 0.0
+    cluttered: float = 0.0
+    bare: float = 0.0
+    harsh: float = 0.0
+    companions: float = 0.15
 
     def __post_init__(self) -> None:
         if self.seed_step < 1:
             raise ValueError(f"seed_step must be positive, got {self.seed_step}; set it to 1")
         if self.shift < 0:
             raise ValueError(f"shift must not be negative, got {self.shift}; set it to 0")
-        for name in ("everyday", "close", "cut_below"):
+        for name in SHOWN:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
                     f"{name} must be from 0 to 1, got {getattr(self, name)}; change it"
+                )
+        for share, given in (("recorded", "poses"), ("photographed", "backgrounds")):
+            if getattr(self, share) and not getattr(self, given):
+                raise ValueError(
+                    f"{share} {getattr(self, share):g} needs {given}, got none; name a folder or "
+                    f"set {share} to 0"
                 )
         if self.shards * self.seed_step > self.held_out_seed:
             raise ValueError(

@@ -13,9 +13,13 @@ from tqdm import tqdm
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.network.config import find_model
-from synthetic.crops import CropRenderer, CropStyle
+from synthetic.crop_style import CropStyle
+from synthetic.crops import CropRenderer
+from synthetic.people.recorded import RecordedPoses
+from synthetic.world.photos import ScenePhotos
+from training.data.backgrounds import find_backgrounds
 from training.data.crop_files import render_file, shard_path
-from training.data.data_settings import CropData
+from training.data.data_settings import SHOWN, CropData
 from training.settings import TrainSettings, crop_data, load_settings
 
 
@@ -28,10 +32,32 @@ def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:
     )
 
 
-def make_renderer(settings: TrainSettings, style: CropStyle) -> CropRenderer:
+def make_renderer(
+    settings: TrainSettings,
+    style: CropStyle,
+    poses: RecordedPoses | None = None,
+    photos: ScenePhotos | None = None,
+) -> CropRenderer:
     """Return what draws crops of a run's size."""
     side = find_model(settings.model).image_size
-    return CropRenderer(Body(load_builtin_body()), side, style=style)
+    body = Body(load_builtin_body())
+    return CropRenderer(body, side, style=style, poses=poses, photos=photos)
+
+
+def make_shown_renderer(settings: TrainSettings) -> CropRenderer:
+    """Return what draws crops to train on.
+
+    Raises:
+        FileNotFoundError: a folder of poses or backgrounds has none.
+        ValueError: a file in it is of another form.
+    """
+    data = crop_data(settings)
+    return make_renderer(
+        settings,
+        CropStyle(**{name: getattr(data, name) for name in SHOWN}),
+        RecordedPoses(data.poses) if data.poses else None,
+        find_backgrounds(data.backgrounds) if data.backgrounds else None,
+    )
 
 
 def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None:
@@ -39,8 +65,8 @@ def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None
     data = crop_data(settings)
     training, validation, held_out = shard_seeds(data)
     data.folder.mkdir(parents=True, exist_ok=True)
-    style = CropStyle(everyday=data.everyday, close=data.close, cut_below=data.cut_below)
-    shown, asked = (make_renderer(settings, each) for each in (style, CropStyle(everyday=1.0)))
+    shown = make_shown_renderer(settings)
+    asked = make_renderer(settings, CropStyle(everyday=1.0))
     for seed in tqdm((held_out + validation + training)[part::parts], desc="files"):
         path = shard_path(data.folder, seed)
         if not path.exists():

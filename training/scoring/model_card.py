@@ -18,7 +18,7 @@ from smpler_model.checkpoints.shipped import shipped_path
 from smpler_model.file_hashes import hash_files
 from smpler_model.network.config import find_model
 from smpler_model.people.metrics import Errors
-from synthetic.crops import CropStyle
+from synthetic.crop_style import CropStyle
 from training.data.crop_files import CropFiles, render_file, shard_path
 from training.data.render_crops import make_renderer, shard_seeds
 from training.scoring.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer

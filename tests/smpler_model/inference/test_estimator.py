@@ -24,7 +24,8 @@ from smpler_model.inference.runners import OUTPUT_SIZE
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
 from smpler_model.network.smpler import Smpler
-from synthetic.crops import CropRenderer, CropStyle, join_crops
+from synthetic.crop_style import CropStyle
+from synthetic.crops import CropRenderer, join_crops
 from tests.calibrated import calibrated_model
 
 SIDE = SMPLER_NANO.image_size

@@ -1,6 +1,6 @@
 """Sensor faults: none at strength zero, each as strong as asked."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import torch
 from torch import Generator
@@ -57,6 +57,23 @@ def test_compression_loses_more_when_coarser_and_nothing_at_zero() -> None:
         losses.append((compress(IMAGES, torch.full((3,), step)) - IMAGES).square().mean().sqrt())
     assert losses[0] < 1e-5
     assert losses[0] < losses[1] < losses[2] < 0.1
+
+
+def test_harsh_cameras_have_a_fault_each_and_leave_the_others_as_they_are() -> None:
+    usual = draw_sensors(400, Generator().manual_seed(0), 0.7)
+    some = draw_sensors(400, Generator().manual_seed(0), 0.7, harsh=0.5)
+    names = [field.name for field in fields(Sensors)]
+    off = {
+        name: (getattr(some, name) != getattr(usual, name)).view(400, -1).any(1) for name in names
+    }
+    spoilt = torch.stack(list(off.values())).any(0)
+    assert 0.4 < spoilt.float().mean() < 0.6
+    dark = some.balance.mean(1) < 0.8
+    assert 0.08 < dark.float().mean() < 0.2
+    assert torch.equal(off["noise"], dark)
+    assert (some.saturation == 0).any()
+    assert some.blur_px.max() > 1.5 > usual.blur_px.max()
+    assert (some.motion_px.norm(dim=1) > 3).sum() > 10
 
 
 def test_values_stay_in_range_and_follow_the_seed() -> None:

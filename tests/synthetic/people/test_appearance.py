@@ -60,6 +60,21 @@ def test_people_differ_and_stay_in_range() -> None:
     assert len(looks[torch.tensor([3, 5])].hem) == 2
 
 
+def test_people_dressed_for_summer_show_skin(studio: Studio) -> None:
+    """Of arms, legs and trunk; one who is dressed as usual shows little."""
+    shown = []
+    for bare in (0.0, 1.0):
+        looks = draw_outfits(60, Generator().manual_seed(1), bare)
+        layers = torch.stack([paint_vertices(studio, looks, person).layer for person in range(60)])
+        below = studio.template[:, 1] < 0.2  # without heads
+        shown.append((layers[:, below] == SKIN).float().mean(1))
+    assert shown[1].mean() > 1.8 * shown[0].mean()
+    assert (shown[1] > 0.5).any()
+    usual, some = (draw_outfits(60, Generator().manual_seed(1), bare) for bare in (0.0, 0.4))
+    same = (usual.sleeve == some.sleeve) & (usual.hem == some.hem) & (usual.hat == some.hat)
+    assert 0.5 < same.float().mean() < 0.85
+
+
 def test_atlas_measures_limbs_and_face(studio: Studio) -> None:
     columns = studio.atlas.coordinates
     wrist = studio.template[:, 0] > 0.78

@@ -6,7 +6,10 @@ import torch
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
-from synthetic.people.motions import RATE_HZ, Leg, Motion, interpolate, make_motion
+from synthetic.people.casting import draw_motion
+from synthetic.people.motions import RATE_HZ, Hand, Leg, Motion, interpolate, make_motion
+
+HANDS: tuple[Hand, ...] = ("left", "right")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,38 @@ def test_sitting_lowers_the_pelvis(body: Body, motion: Motion) -> None:
     height = joints[:, 0, 2].numpy() + motion.translations_m[:, 2]
     assert height.max() > 0.8
     assert height.min() < 0.65
+
+
+def test_who_is_right_handed_waves_with_the_right(body: Body) -> None:
+    left, right = (
+        make_motion(
+            body,
+            torch.zeros(10),
+            [Leg("wave", 2.0)],
+            (0.0, 0.0),
+            0.0,
+            torch.Generator().manual_seed(0),
+            hand,
+        )
+        for hand in HANDS
+    )
+    for motion, higher, lower in ((left, 20, 21), (right, 21, 20)):
+        rotations = torch.from_numpy(motion.rotations[-10:]).float()
+        wrists = body.joints(rotations, torch.zeros(10, 10))[..., 2]
+        assert (wrists[:, higher] > wrists[:, lower] + 0.2).all()
+        moved = np.ptp(motion.rotations[-30:], axis=0).max((1, 2))
+        assert moved[higher - 2] > 0.1 > moved[lower - 2]  # the elbows
+
+
+def test_people_of_scenes_wave_with_either_hand(body: Body) -> None:
+    heights = []
+    for seed in range(6):
+        motion = draw_motion(body, 0, 2.0, torch.Generator().manual_seed(seed))
+        waving = torch.from_numpy(motion.rotations[45:46]).float()
+        heights.append(body.joints(waving, torch.zeros(1, 10))[0, 20:22, 2])
+    left_higher = torch.stack(heights).diff(dim=1) < 0
+    assert left_higher.any()
+    assert not left_higher.all()
 
 
 def test_time_between_samples_is_on_the_shortest_arc(motion: Motion) -> None:

@@ -1,9 +1,17 @@
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import torch
 
+from synthetic.crop_style import CropStyle
+from synthetic.people.poses import draw_poses
+from synthetic.people.recorded import write_poses
 from training.data import render_crops
+from training.data.data_settings import CropData
+from training.settings import TrainSettings
 
 TRAIN = Path(__file__).parents[3] / "config" / "train"
 
@@ -28,6 +36,35 @@ def test_mistakes_get_a_sentence(
     said = capsys.readouterr().err
     assert said.startswith("error: ")
     assert message in said
+
+
+def test_crops_to_train_on_have_the_style_asked_for(tmp_path: Path) -> None:
+    write_poses(draw_poses(2, torch.Generator().manual_seed(0)), tmp_path / "poses.npz")
+    cv2.imwrite(str(tmp_path / "street.png"), np.zeros((40, 40, 3), np.uint8))
+    data = CropData(
+        poses=tmp_path, recorded=0.6, backgrounds=(tmp_path,), photographed=0.5, bare=0.3
+    )
+    renderer = render_crops.make_shown_renderer(TrainSettings(data=data))
+    assert renderer.style == CropStyle(recorded=0.6, photographed=0.5, bare=0.3)
+    assert renderer.poses is not None
+    assert len(renderer.poses) == 2
+    assert renderer.photos is not None
+    assert [photo.path.name for photo in renderer.photos.photos] == ["street.png"]
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"recorded": 0.5}, "recorded 0.5 needs poses"),
+        ({"photographed": 0.5}, "photographed 0.5 needs backgrounds"),
+        ({"harsh": 1.5}, "harsh must be from 0 to 1"),
+    ],
+)
+def test_shares_without_what_they_are_of_are_refused(
+    shares: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        CropData(**shares)
 
 
 @pytest.mark.parametrize(("text", "part"), [("0/1", (0, 1)), ("3/4", (3, 4))])

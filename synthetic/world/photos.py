@@ -1,0 +1,88 @@
+"""Photos behind drawn people: windows of those that a user has, away from the people in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from smpler_model.array_types import Floats
+from synthetic.noise import draw_chance, draw_uniform, linear_from_srgb
+
+_TRIES = 24
+_LEAST_SHARE = 0.3  # of a photo's shorter side that a window spans
+_LEAST_PX = 48
+
+
+@dataclass(frozen=True)
+class ScenePhoto:
+    """A photo.
+
+    Attributes:
+        path: of the image.
+        boxes_xyxy: (n, 4) around the people in it, pixels; none where nobody is known.
+    """
+
+    path: Path
+    boxes_xyxy: Floats
+
+
+class ScenePhotos:
+    """Photos to draw backdrops from; they are read when they are drawn."""
+
+    def __init__(self, photos: Sequence[ScenePhoto]) -> None:
+        """Hold photos.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not photos:
+            raise ValueError("backgrounds must be photos, got none; give a folder that has some")
+        self.photos = tuple(photos)
+
+    def draw(self, b: int, side: int, generator: Generator) -> Tensor:
+        """Draw (b, 3, side, side) linear light from a CPU generator: a window of a photo each.
+
+        Raises:
+            ValueError: a photo cannot be read.
+        """
+        chosen = torch.randint(len(self.photos), (b,), generator=generator).tolist()
+        windows = torch.stack([_draw_window(self.photos[i], side, generator) for i in chosen])
+        mirrored = draw_chance(0.5, (b, 1, 1, 1), generator)
+        windows = torch.where(mirrored, windows.flip(3), windows)
+        gain = draw_uniform(0.7, 1.3, (b, 1, 1, 1), generator)
+        return linear_from_srgb(windows) * gain
+
+
+def _draw_window(photo: ScenePhoto, side: int, generator: Generator) -> Tensor:
+    """Return (3, side, side) display values: the best of some windows drawn at random."""
+    image = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f"backgrounds must be images, got {photo.path} unreadable; take it out")
+    height, width = image.shape[:2]
+    shorter = min(height, width)
+    least = min(max(_LEAST_SHARE * shorter, _LEAST_PX), shorter)
+    sides = draw_uniform(least, shorter, (_TRIES,), generator).floor()
+    room = torch.tensor([width, height]) - sides[:, None]
+    corner = (torch.rand(_TRIES, 2, generator=generator) * room).floor()
+    squares = torch.cat((corner, corner + sides[:, None]), 1).int().numpy()
+    left, top, right, bottom = squares[_cover(squares, photo.boxes_xyxy).argmin()]
+    window = image[top:bottom, left:right, ::-1]
+    how = cv2.INTER_AREA if right - left > side else cv2.INTER_LINEAR
+    scaled = cv2.resize(window, (side, side), interpolation=how)
+    return torch.from_numpy(scaled).permute(2, 0, 1).float() / 255
+
+
+def _cover(squares: NDArray[np.int32], boxes: Floats) -> Floats:
+    """Return (n,) the share of each square that boxes (m, 4) cover, those that overlap twice."""
+    low = np.maximum(squares[:, None, :2], boxes[:, :2])
+    high = np.minimum(squares[:, None, 2:], boxes[:, 2:])
+    common = (high - low).clip(0).prod(2).sum(1)
+    shares: Floats = common / (squares[:, 2:] - squares[:, :2]).prod(1)
+    return shares
