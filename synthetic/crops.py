@@ -184,7 +184,8 @@ class CropRenderer:
                 rotations[everyday] = draw_moments(int(everyday.sum()), generator)
         if self.style.recorded and self.poses:
             recorded = draw_chance(self.style.recorded, (b,), generator)
-            rotations[recorded] = self.poses.draw(int(recorded.sum()), generator)
+            if recorded.any():
+                rotations[recorded] = self.poses.draw(int(recorded.sum()), generator)
         heading = turn("z", draw_uniform(0, 2 * torch.pi, (b,), generator))
         camera_from_world = world_from_camera[:, :3, :3].transpose(1, 2)
         upright = camera_from_world @ heading @ torch.tensor(WORLD_FROM_BODY)

@@ -120,6 +120,14 @@ def test_look_at_a_point_ahead() -> None:
     torch.testing.assert_close(pose[:3, :3], expected)
 
 
+def test_a_batch_may_have_nobody_in_a_recorded_pose(tmp_path: Path) -> None:
+    write_poses(draw_poses(1, torch.Generator().manual_seed(0)), tmp_path / "poses.npz")
+    style = CropStyle(everyday=1.0, recorded=1e-6)
+    body = Body(load_builtin_body())
+    renderer = CropRenderer(body, SIZE, style=style, poses=RecordedPoses(tmp_path))
+    assert len(renderer.draw(1, torch.Generator().manual_seed(0))) == 1
+
+
 def test_recorded_people_take_recorded_poses(tmp_path: Path) -> None:
     pose = draw_poses(1, torch.Generator().manual_seed(2))
     write_poses(pose, tmp_path / "one.npz")
