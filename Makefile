@@ -5,6 +5,8 @@ SHELL := /bin/bash
 export MAKEFLAGS += --no-print-directory
 
 IN_ENV = . .ros/environment.sh &&
+# A core for each worker, so one thread; files in the order of tests/conftest.py, long ones first.
+PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup test check unit demo lock clean
 .DEFAULT_GOAL := help
@@ -21,7 +23,7 @@ setup:  ## prepare .venv, ROS 2 and the message packages (only what has changed)
 	@$(PYTHON) tools/set_up.py
 
 test: check  ## everything that CI runs
-	@$(IN_ENV) python -m pytest -n 2 --dist loadfile --durations 15
+	@$(IN_ENV) $(PYTEST) --durations 15
 
 check: setup  ## ruff, mypy, and the packages that colcon finds
 	@$(IN_ENV) ruff check . && ruff format --check --quiet .
@@ -29,7 +31,7 @@ check: setup  ## ruff, mypy, and the packages that colcon finds
 	@$(IN_ENV) python -m colcon --log-base /dev/null list --base-paths . smpler_msgs
 
 unit: setup  ## the quick tests: no node, no colcon, no training run
-	@$(IN_ENV) python -m pytest -n 2 --dist loadfile -m "not own_process and not slow"
+	@$(IN_ENV) $(PYTEST) -m "not own_process and not slow"
 
 demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4 for your own
 	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)"
@@ -38,7 +40,7 @@ lock: setup  ## write constraints.txt anew, keeping the versions that still fit
 	@$(IN_ENV) python -m pip install --quiet uv
 	@$(IN_ENV) uv pip compile --quiet --universal --python-version 3.10 --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links \
-	--group pip --group model --group tracking --group tracking-needs --group bags --group train --group extra --group check \
+	--group pip --group model --group tracking --group tracking-needs --group bags --group train --group extra --group viewer --group check \
 	--group build --group ros \
 	--output-file constraints.txt
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl_file import load_chosen_body
 from smpler_model.checkpoints.files import load_model
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model
@@ -90,7 +92,22 @@ def load_named_model(settings: ModelSettings) -> Smpler:
             f"model must be {' or '.join(SHIPPED_MODELS)} or a checkpoint's path, got '{name}'; "
             "check the path"
         )
-    return load_model(name, body=body)
+    return load_model(name, body=body, default_body=load_builtin_body)
+
+
+def load_named_body(settings: ModelSettings) -> BodyArrays:
+    """Load the body alone of what `load_named_model` loads, without the network where it can.
+
+    Raises:
+        ValueError: a file that does not fit.
+        OSError: a file that cannot be read.
+    """
+    body = load_chosen_body(settings.body, settings.gender)
+    if body is not None:
+        return body
+    if settings.model in SHIPPED_MODELS:
+        return load_builtin_body()
+    return load_named_model(settings).body.arrays()
 
 
 def detector_factory(settings: PipelineSettings, device: torch.device) -> CreateDetector:

@@ -16,6 +16,7 @@ from smpler_model.network.initialisation import build_backbone_model, build_mode
 from smpler_model.network.smpler import BackboneModel, Smpler
 from tests.calibrated import calibrate_norms
 from tests.parity.seeded_checkpoint import seeded_arrays, write_checkpoint
+from tests.smpl_files import save_smpl_npz
 
 # Seeded, as every test here; first calls of torch are slower than hypothesis' deadline.
 settings.register_profile("project", derandomize=True, deadline=None)
@@ -25,6 +26,13 @@ settings.load_profile("project")
 torch.set_num_threads(1)
 
 OfficialFile = Callable[[str], Path]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, so that no worker is left with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,14 @@ def official_file(tmp_path_factory: pytest.TempPathFactory) -> OfficialFile:
 @pytest.fixture(scope="session")
 def body_arrays() -> BodyArrays:
     return seeded_arrays()
+
+
+@pytest.fixture(scope="session")
+def body_file(body_arrays: BodyArrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same body as an archive in SMPL's layout; not to be changed."""
+    path = tmp_path_factory.mktemp("body") / "body.npz"
+    save_smpl_npz(body_arrays, path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,9 @@ VENV = ROOT / ".venv"
 ROS = ROOT / ".ros"
 LOG = ROS / "set_up.log"
 BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python{}.{}".format(*sys.version_info))
-MODEL_GROUPS = ("pip", "model", "tracking-needs", "bags", "train", "extra", "check", "build")
+MODEL_GROUPS = (
+    *("pip", "model", "tracking-needs", "bags", "train", "extra", "viewer", "check", "build"),
+)
 BARE_GROUP = "tracking"  # installed without its dependencies; pyproject.toml says why
 OFFLINE_SIGNS = (
     "NewConnectionError",

@@ -29,7 +29,6 @@ from smpler_model.body.smpl import Body
 from smpler_model.body.smpl_file import Gender, load_smpl_file
 from smpler_model.checkpoints.files import load_backbone_model, load_model, read_checkpoint
 from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX
-from smpler_model.checkpoints.official_layout import BODY_PREFIX
 from smpler_model.file_hashes import hash_files
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
 from smpler_model.network.config import find_model
@@ -147,10 +146,10 @@ def load_evaluated(settings: EvaluateSettings) -> BackboneModel:
         FileNotFoundError: a file is missing.
     """
     config = find_model(settings.model)
-    state = read_checkpoint(settings.checkpoint).state
-    whole = any(key.startswith(TRANSFORMER_PREFIX) for key in state)
+    checkpoint = read_checkpoint(settings.checkpoint)
+    whole = any(key.startswith(TRANSFORMER_PREFIX) for key in checkpoint.state)
     body: BodyArrays | None = None
-    if not any(key.startswith(BODY_PREFIX) for key in state):
+    if not checkpoint.has_body:
         body = (
             load_arrays(settings.bodies, settings.regressor)
             if settings.bodies

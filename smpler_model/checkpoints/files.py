@@ -81,6 +81,11 @@ class Checkpoint:
     nest: str
     other: dict[str, Any]
 
+    @property
+    def has_body(self) -> bool:
+        """Whether the file brings a body; without one, loading needs another."""
+        return any(key.startswith(BODY_PREFIX) for key in self.state)
+
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a state dict, or a training checkpoint that holds one under `model` or `state_dict`.
@@ -115,7 +120,11 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def load_model(
-    path: str | Path, *, config: ModelConfig | None = None, body: BodyArrays | None = None
+    path: str | Path,
+    *,
+    config: ModelConfig | None = None,
+    body: BodyArrays | None = None,
+    default_body: Callable[[], BodyArrays] | None = None,
 ) -> Smpler:
     """Build the network that a file was saved from, with its weights, in evaluation mode.
 
@@ -124,13 +133,14 @@ def load_model(
         config: what the file is expected to be; found out from its sizes if None.
         body: a body to use instead of the file's. If it has no 17-joint regressor it takes the
             file's.
+        default_body: loads the body to use where the file has none and none is given.
 
     Raises:
         CheckpointError: as `read_checkpoint`, or the file does not fit the config, or has no body
             while none is given.
         FileNotFoundError: there is no such file.
     """
-    return _load(build_model, path, config, body)
+    return _load(build_model, path, config, body, default_body)
 
 
 def load_backbone_model(
@@ -240,8 +250,11 @@ def _load(
     path: str | Path,
     config: ModelConfig | None,
     body: BodyArrays | None,
+    default_body: Callable[[], BodyArrays] | None = None,
 ) -> Model:
     checkpoint = read_checkpoint(path)
+    if body is None and default_body and not checkpoint.has_body:
+        body = default_body()
     config = config or _find_config(checkpoint)
     cause = find_likely_cause(checkpoint.state, config, whole=build is build_model)
     model = build(config, _choose_body(checkpoint, body, cause))

@@ -111,9 +111,8 @@ def _describe_body(state: Mapping[str, Tensor]) -> str:
 
 def _try_loading(checkpoint: Checkpoint, body: BodyArrays | None) -> str:
     load = load_model if _has_transformer(checkpoint.state) else load_backbone_model
-    has_body = any(key.startswith(BODY_PREFIX) for key in checkpoint.state)
     try:
-        load(checkpoint.path, body=None if has_body else body)
+        load(checkpoint.path, body=None if checkpoint.has_body else body)
     except CheckpointError as error:
         return f"no: {error}"
     return "yes, every key and shape fits"

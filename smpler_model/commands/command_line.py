@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from smpler_model.commands import export, info, run
+from smpler_model.commands import export, info, run, view
 from smpler_model.commands.command import INTERRUPTED, read_arguments
 from smpler_model.inference.device_memory import DeviceMemoryError
 
@@ -38,6 +38,6 @@ def build_parser() -> argparse.ArgumentParser:
         prog="smpler", description="SMPL bodies from images, videos and bags."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (info, run, export):
+    for command in (info, run, view, export):
         command.add_parser(commands)
     return parser

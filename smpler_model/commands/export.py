@@ -37,15 +37,11 @@ def run(chosen: argparse.Namespace) -> int:
     # Imported here so that `--help` need not wait for PyTorch.
     from smpler_model.body.builtin import load_builtin_body
     from smpler_model.body.smpl_file import load_chosen_body
-    from smpler_model.checkpoints.files import load_model, read_checkpoint
-    from smpler_model.checkpoints.official_layout import BODY_PREFIX
+    from smpler_model.checkpoints.files import load_model
     from smpler_model.inference.export import export_model
 
     body = load_chosen_body(chosen.body, chosen.gender)
-    state = read_checkpoint(chosen.checkpoint).state
-    if body is None and not any(key.startswith(BODY_PREFIX) for key in state):
-        body = load_builtin_body()
-    model = load_model(chosen.checkpoint, body=body)
+    model = load_model(chosen.checkpoint, body=body, default_body=load_builtin_body)
     target = chosen.output or chosen.checkpoint.with_suffix(_SUFFIXES[chosen.format])
     sys.stdout.write(export_model(model, target, chosen.format) + "\n")
     return 0

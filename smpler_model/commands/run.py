@@ -64,8 +64,17 @@ def run(chosen: argparse.Namespace) -> int:
         OSError: a file that cannot be read or written.
         DeviceMemoryError: a network that does not fit; results so far are kept.
     """
-    settings = read_settings(chosen, RunSettings)
-    folder = _choose_folder(chosen)
+    return find_people(chosen.input, read_settings(chosen, RunSettings), _choose_folder(chosen))
+
+
+def find_people(given: str, settings: RunSettings, folder: Path) -> int:
+    """Find the people in an input and write files, as `run`.
+
+    Args:
+        given: name of the input.
+        settings: how to do it.
+        folder: folder of the files.
+    """
     # Said before OpenCV opens a video: its libraries would print what is reported here in words.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
@@ -73,7 +82,7 @@ def run(chosen: argparse.Namespace) -> int:
     from smpler_model.cameras.calibration import read_camera_info
     from smpler_model.sources import open_source
 
-    _check_input_stays(chosen.input, folder)
+    _check_input_stays(given, folder)
     camera = None
     if settings.camera_info:
         rectified = bool(settings.rectified)
@@ -81,7 +90,7 @@ def run(chosen: argparse.Namespace) -> int:
     with (
         closing(_LeftOut()) as left_out,
         open_source(
-            chosen.input,
+            given,
             camera,
             image_topic=settings.image_topic,
             settings=settings,

@@ -182,7 +182,9 @@ def _check_for_tensorrt(model: Any) -> None:  # noqa: ANN401 - onnx has no types
 
 def _load_onnx(path: Path) -> Any:  # noqa: ANN401 - as callable as a module
     onnxruntime = import_optional("onnxruntime", "verifying an ONNX file")
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return lambda crops: map(torch.from_numpy, session.run(None, {"crops": crops.numpy()}))
 
 

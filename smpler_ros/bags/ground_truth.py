@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from smpler_model.bags.people_topics import PEOPLE_TYPE, people_from_message
 from smpler_model.bags.reader import BagMessage, BagReader, SourceError
 from smpler_model.bags.stamp_order import REWIND_NS
 from smpler_model.body.archives import read_npz
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT, SMPL_VERTEX_COUNT
 from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
 from smpler_model.frames import People
-from smpler_ros.messages.convert import people_from_message
-
-PEOPLE_TYPE = "smpler_msgs/msg/SmplPersonArray"
 
 STAMP_TOLERANCE_NS = 1_000_000
 """Largest difference between the timestamps of an image and its ground truth."""
@@ -218,44 +216,6 @@ def read_file_truths(
     return dict(truths)
 
 
-def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dict[str, str]:
-    """Return the ground-truth topic for each image topic.
-
-    Args:
-        reader: reader of the bag.
-        cameras: image topics.
-        wanted: topics, separated by commas; if empty, those of the type with `truth` in their
-            names: others may be a node's outputs. Each is assigned to the camera with the most
-                similar
-            topic name.
-
-    Raises:
-        SourceError: a missing topic, or cameras that share one.
-    """
-    topics = {name for name, topic in reader.topics.items() if topic.type == PEOPLE_TYPE}
-    chosen = {name.strip() for name in wanted.split(",") if name.strip()}
-    if missing := chosen - topics:
-        listed = ", ".join(sorted(topics)) or "none"
-        raise SourceError(
-            f"the truth must be a topic of {PEOPLE_TYPE} in {reader.path}, which has {listed}, "
-            f"got '{min(missing)}'; choose one of them or a .npz file"
-        )
-    if not chosen:
-        chosen = {name for name in topics if "truth" in name}
-    found: dict[str, str] = {}
-    for topic in sorted(chosen):
-        shared = {camera: _shared_parts(camera, topic) for camera in cameras}
-        best = [camera for camera in cameras if shared[camera] == max(shared.values())]
-        if len(best) != 1 or best[0] in found:
-            raise SourceError(
-                f"each topic of the truth must share its name with one camera, got {topic} beside "
-                f"{', '.join(best)}; name one topic of the truth for each camera, or evaluate the "
-                "cameras one by one"
-            )
-        found[best[0]] = topic
-    return found
-
-
 def _read(reader: BagReader, topic: str) -> Iterator[_Labelled]:
     """Give the truth of a topic.
 
@@ -277,16 +237,6 @@ def _label(each: BagMessage, topic: str) -> _Labelled:
             f"the truth on {topic} must be {PEOPLE_TYPE} with the fields of this version, got one "
             f"with others ({error}); choose another --truth, or none"
         ) from error
-
-
-def _shared_parts(first: str, second: str) -> int:
-    parts = zip(first.strip("/").split("/"), second.strip("/").split("/"), strict=False)
-    count = 0
-    for one, other in parts:
-        if one != other:
-            break
-        count += 1
-    return count
 
 
 def usable_rows(people: People) -> NDArray[np.bool_]:

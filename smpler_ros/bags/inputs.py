@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smpler_model.bags.cameras import with_settings
+from smpler_model.bags.people_topics import find_truth_topics
 from smpler_model.bags.reader import BagReader, CameraTopics, SourceError
 from smpler_model.settings.bag import WITHOUT
 from smpler_ros.bags.ground_truth import (
     TopicTruth,
     Truth,
-    find_truth_topics,
     read_file_truths,
 )
 from smpler_ros.bags.settings import EvaluationSettings

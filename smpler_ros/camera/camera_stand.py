@@ -11,10 +11,10 @@ from rclpy.timer import Timer
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.array_types import Floats
+from smpler_model.cameras.frame_tree import FrameTree, level_camera
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.convert import header_message, transform_message
-from smpler_ros.messages.frame_tree import FrameTree, level_camera
 from smpler_ros.messages.message_types import message_types_from_ros
 from smpler_ros.node.node_process import ManagedNode, run_node
 from smpler_ros.parameters.ros_parameters import RosParameters

@@ -11,12 +11,12 @@ from tf2_msgs.msg import TFMessage
 
 from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.frame_tree import LINK_FROM_OPTICAL
 from smpler_model.frames import FrameResult
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_player import Shot
 from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.messages.convert import header_message, person_array_message, transform_message
-from smpler_ros.messages.frame_tree import LINK_FROM_OPTICAL
 from smpler_ros.messages.images import (
     camera_info_message,
     depth_message,

@@ -7,12 +7,12 @@ from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, Image
 
+from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.frames import Frame
 from smpler_model.source import Source
 from smpler_ros.camera.camera_stand import create_static_publisher, publish_static
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.convert import header_message
-from smpler_ros.messages.frame_tree import level_camera
 from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import message_types_from_ros
 from smpler_ros.parameters.stand_settings import StandSettings

@@ -2,7 +2,7 @@
 
 The node passes rclpy's classes and the bag writer those of `rosbags`, so both share this module
 and it needs no ROS installation. Images, calibration and depth are read by
-`smpler_model.cameras.messages`.
+`smpler_model.cameras.messages`, people by `smpler_model.bags.people_topics`.
 """
 
 import re
@@ -58,38 +58,6 @@ def person_array_message(
         header=header,
         model=model,
         people=[types.person(**dict(zip(columns, row, strict=True))) for row in rows],
-    )
-
-
-def people_from_message(message: Message) -> People:
-    """Return the people in a `smpler_msgs/SmplPersonArray`: results or ground truth in a bag.
-
-    The message holds single precision except for the translation and its covariance, and neither
-    the camera nor the timings of the result; its stamp and frame are in its header. If one person
-    lacks a mesh, all people have none.
-    """
-    people = message.people
-    n = len(people)
-
-    def stack(name: str, *shape: int) -> Floats:
-        rows = [np.asarray(getattr(person, name), np.float64) for person in people]
-        return np.array(rows, np.float64).reshape(n, *shape)
-
-    meshes = [np.asarray(person.vertices, np.float32) for person in people]
-    return People(
-        ids=stack("id").astype(np.int64),
-        states=stack("tracking_state").astype(np.uint8),
-        scores=stack("score"),
-        boxes_xyxy=stack("box_xyxy", 4),
-        rotations=_rotations_from_vectors(stack("pose", _JOINTS, 3)),
-        betas=stack("betas", 10),
-        translations_m=stack("translation", 3),
-        covariances_m2=stack("translation_covariance", 3, 3),
-        sources=stack("translation_source").astype(np.uint8),
-        weak_cameras=stack("weak_camera", 3),
-        joints_m=stack("joints", _JOINTS, 3),
-        keypoints_px=stack("keypoints", _JOINTS, 2),
-        vertices_m=np.stack(meshes).reshape(n, -1, 3) if n and all(map(len, meshes)) else None,
     )
 
 
@@ -227,9 +195,3 @@ def _columns(types: MessageTypes, people: People, *, vertices: bool) -> dict[str
         "keypoints": rows(people.keypoints_px, np.float32),
         "vertices": [types.sequence(mesh.ravel()) for mesh in meshes],
     }
-
-
-def _rotations_from_vectors(vectors: Floats) -> Floats:
-    n, k, _ = vectors.shape
-    matrices = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix()
-    return np.asarray(matrices, np.float64).reshape(n, k, 3, 3)

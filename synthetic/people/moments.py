@@ -52,6 +52,8 @@ def draw_moments(n: int, generator: Generator) -> Tensor:
 def sway(rotations: Tensor, generator: Generator) -> Tensor:
     """Turn every joint of poses (n, 24, 3, 3) a little, by chance."""
     n = len(rotations)
+    if not n:
+        return rotations
     vectors = _SWAY * torch.randn(n * len(JOINT), 3, generator=generator).clamp(-2.5, 2.5)
     swayed = torch.from_numpy(Rotation.from_rotvec(vectors.numpy()).as_matrix()).float()
-    return rotations @ swayed.view(n, -1, 3, 3)
+    return rotations @ swayed.view(n, len(JOINT), 3, 3)

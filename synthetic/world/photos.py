@@ -15,7 +15,8 @@ from torch import Generator, Tensor
 from smpler_model.array_types import Floats
 from synthetic.noise import draw_chance, draw_uniform, linear_from_srgb
 
-_TRIES = 24
+_PHOTOS, _WINDOWS = 4, 24  # that are tried
+_MOST_COVERED = 0.1  # share of a window that people may cover; others are tried further
 _LEAST_SHARE = 0.3  # of a photo's shorter side that a window spans
 _LEAST_PX = 48
 
@@ -52,31 +53,44 @@ class ScenePhotos:
         Raises:
             ValueError: a photo cannot be read.
         """
-        chosen = torch.randint(len(self.photos), (b,), generator=generator).tolist()
-        windows = torch.stack([_draw_window(self.photos[i], side, generator) for i in chosen])
+        windows = torch.stack([self._draw_one(side, generator) for _ in range(b)])
         mirrored = draw_chance(0.5, (b, 1, 1, 1), generator)
         windows = torch.where(mirrored, windows.flip(3), windows)
         gain = draw_uniform(0.7, 1.3, (b, 1, 1, 1), generator)
         return linear_from_srgb(windows) * gain
 
+    def _draw_one(self, side: int, generator: Generator) -> Tensor:
+        """Return (3, side, side) display values."""
+        rows = torch.randint(len(self.photos), (_PHOTOS,), generator=generator).tolist()
+        least, best = _draw_window(self.photos[rows[0]], generator)
+        for row in rows[1:]:
+            if least <= _MOST_COVERED:
+                break
+            least, best = min(
+                (least, best), _draw_window(self.photos[row], generator), key=lambda pair: pair[0]
+            )
+        how = cv2.INTER_AREA if len(best) > side else cv2.INTER_LINEAR
+        scaled = cv2.resize(best, (side, side), interpolation=how)
+        return torch.from_numpy(scaled).permute(2, 0, 1).float() / 255
 
-def _draw_window(photo: ScenePhoto, side: int, generator: Generator) -> Tensor:
-    """Return (3, side, side) display values: the best of some windows drawn at random."""
+
+def _draw_window(photo: ScenePhoto, generator: Generator) -> tuple[float, NDArray[np.uint8]]:
+    """Return the best of some windows (s, s, 3) RGB, and the share of it that people cover."""
     image = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError(f"backgrounds must be images, got {photo.path} unreadable; take it out")
     height, width = image.shape[:2]
     shorter = min(height, width)
     least = min(max(_LEAST_SHARE * shorter, _LEAST_PX), shorter)
-    sides = draw_uniform(least, shorter, (_TRIES,), generator).floor()
+    sides = draw_uniform(least, shorter, (_WINDOWS,), generator).floor()
     room = torch.tensor([width, height]) - sides[:, None]
-    corner = (torch.rand(_TRIES, 2, generator=generator) * room).floor()
+    corner = (torch.rand(_WINDOWS, 2, generator=generator) * room).floor()
     squares = torch.cat((corner, corner + sides[:, None]), 1).int().numpy()
-    left, top, right, bottom = squares[_cover(squares, photo.boxes_xyxy).argmin()]
-    window = image[top:bottom, left:right, ::-1]
-    how = cv2.INTER_AREA if right - left > side else cv2.INTER_LINEAR
-    scaled = cv2.resize(window, (side, side), interpolation=how)
-    return torch.from_numpy(scaled).permute(2, 0, 1).float() / 255
+    covered = _cover(squares, photo.boxes_xyxy)
+    best = covered.argmin()
+    left, top, right, bottom = squares[best]
+    window = np.asarray(image[top:bottom, left:right, ::-1], np.uint8)
+    return float(covered[best]), window
 
 
 def _cover(squares: NDArray[np.int32], boxes: Floats) -> Floats:

@@ -30,9 +30,10 @@ ROOMS = {
     "inference": {"checkpoints"},
     "cameras": set(),
     "people": {"cameras", "detectors", "body"},
-    "bags": {"cameras", "settings"},
+    "bags": {"body", "cameras", "settings"},
     "detectors": {"cameras", "inference"},
     "drawing": {"cameras", "people"},
+    "viewing": {"bags", "body", "cameras", "drawing", "people", "settings"},
 }
 # Which rooms a room of smpler_ros may import, besides its own modules.
 ROS_ROOMS = {

@@ -77,6 +77,7 @@ def start_node(checkpoint: Path) -> StartNode:
             "model": checkpoint,
             "detector": "full_image",
             "confirm_frames": 1,
+            "backend": "plain",  # the others have to compile first
             "threads": 1,
         } | parameters
         given = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]

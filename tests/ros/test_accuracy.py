@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from smpler_model.bags.people_topics import people_from_message
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.messages import stamp_ns_of
@@ -10,7 +11,6 @@ from smpler_model.frames import People
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.bags.accuracy import CameraAccuracy
 from smpler_ros.bags.matching import USUAL_IOU
-from smpler_ros.messages.convert import people_from_message
 from tests.card import read_card
 from tests.ros.peer import NodeProcess, Peer
 

@@ -9,10 +9,10 @@ from rclpy.serialization import serialize_message
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.array_types import Floats
+from smpler_model.cameras.frame_tree import LINK_FROM_OPTICAL, level_camera
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.camera_stand import create_static_publisher, publish_static
 from smpler_ros.messages.convert import header_message, transform_message
-from smpler_ros.messages.frame_tree import LINK_FROM_OPTICAL, level_camera
 from smpler_ros.messages.message_types import message_types_from_ros
 from tests.ros.peer import NodeProcess, Peer
 from tests.ros.test_synthetic_camera import transforms_of

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from tf2_msgs.msg import TFMessage
 
+from smpler_model.cameras.frame_tree import level_camera
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera import synthetic_bag
-from smpler_ros.messages.frame_tree import level_camera
 from tests.ros.peer import Peer
 from tests.ros.test_synthetic_camera import transforms_of
 

@@ -8,6 +8,7 @@ import pytest
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
+from smpler_model.bags.people_topics import people_from_message
 from smpler_model.bags.reader import open_bag
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
@@ -16,7 +17,7 @@ from smpler_model.frames import Frame, People, TranslationSource
 from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.camera.scene_bag import SceneBagSettings, write_scene_bag
-from smpler_ros.messages.convert import header_message, people_from_message
+from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.images import camera_info_message, depth_message, image_message
 from smpler_ros.messages.message_types import message_types_from_ros
 from tests.ros.conftest import StartNode

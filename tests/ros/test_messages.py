@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
+from smpler_model.bags.people_topics import people_from_message
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_reader import FrameReader
 from smpler_model.cameras.messages import decode_depth, decode_image
@@ -27,7 +28,6 @@ from smpler_ros.messages.bag_types import message_types_from_rosbags, register_s
 from smpler_ros.messages.cdr import PointMarker, serialize_markers
 from smpler_ros.messages.convert import (
     header_message,
-    people_from_message,
     person_array_message,
     transforms_message,
 )

@@ -35,7 +35,7 @@ def test_image_in_people_out(
     camera: str, start_node: StartNode, request: pytest.FixtureRequest
 ) -> None:
     peer: Peer = request.getfixturevalue(camera)
-    with start_node():
+    with start_node(backend="auto"):
         peer.wait_for_node()
         peer.exchange(seconds=16)
         people = peer.exchange(seconds=17)
@@ -63,7 +63,7 @@ def test_stops_cleanly_on_a_signal(
 
 
 def test_stops_while_it_loads(ros_domain: int, start_node: StartNode) -> None:
-    with start_node() as node:
+    with start_node(backend="auto") as node:
         node.wait_for("loading the model")
         status, output, seconds = node.stop()
     assert (status, "Traceback" in output, "waiting for images" in output) == (0, False, False)
@@ -71,7 +71,7 @@ def test_stops_while_it_loads(ros_domain: int, start_node: StartNode) -> None:
 
 
 def test_stops_while_a_lifecycle_manager_has_it_load(peer: Peer, start_node: StartNode) -> None:
-    with start_node(autostart=False) as node:
+    with start_node(autostart=False, backend="auto") as node:
         client = peer.node.create_client(ChangeState, "/smpler_node/change_state")
         peer.spin_until(client.service_is_ready)
         transition = Transition(id=Transition.TRANSITION_CONFIGURE)

@@ -17,13 +17,13 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
+from smpler_model.bags.people_topics import people_from_message
 from smpler_model.cameras.frame_reader import FrameReader
 from smpler_model.cameras.messages import NS_PER_S, decode_image, stamp_ns_of
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import Film
 from smpler_ros.camera.scene_settings import SceneSettings
-from smpler_ros.messages.convert import people_from_message
 from tests.ros.peer import STARTUP_S, NodeProcess, Peer
 
 MODULE = "smpler_ros.synthetic_camera"

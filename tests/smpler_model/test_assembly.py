@@ -51,6 +51,7 @@ def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:
         model=str(checkpoint),
         device="cpu",
         detector="full_image",
+        backend="plain",
         confirm_frames=1,
         smoothing=False,
         fov=90.0,
@@ -62,6 +63,13 @@ def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:
     assert len(result.people) == 1
     assert pipeline.config.smoothing is None
     assert result.camera.fx == pytest.approx(80)
+
+
+def test_a_file_without_a_body_gets_the_built_in_one(tmp_path: Path) -> None:
+    model = build_model(SMPLER_NANO, load_builtin_body())
+    save_checkpoint(model, tmp_path / "bare.pt", include_body=False)
+    loaded = load_named_model(PipelineSettings(model=str(tmp_path / "bare.pt")))
+    assert torch.equal(loaded.body.v_template, model.body.v_template)
 
 
 def test_an_exported_network_is_the_one_that_runs(checkpoint: Path, tmp_path: Path) -> None:

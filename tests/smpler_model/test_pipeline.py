@@ -28,7 +28,7 @@ AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1))
 
 @pytest.fixture(scope="module")
 def estimator(nano: Smpler) -> Estimator:
-    return Estimator(nano)
+    return Estimator(nano, backend="plain")  # the usual one has to compile first
 
 
 @pytest.fixture
@@ -280,11 +280,11 @@ class Poisoned(Estimator):
     ],
 )
 def test_a_person_who_is_not_finite_costs_nobody_else(
-    nano: Smpler, field: str, value: float
+    nano: Smpler, estimator: Estimator, field: str, value: float
 ) -> None:
-    poisoned = Poisoned(nano)
+    poisoned = Poisoned(nano, backend="plain")
     poisoned.field, poisoned.value = field, value
-    pipeline, sound = (Pipeline(each, GivenBoxes, AT_ONCE) for each in (poisoned, Estimator(nano)))
+    pipeline, sound = (Pipeline(each, GivenBoxes, AT_ONCE) for each in (poisoned, estimator))
     for index in range(3):
         frames = {name: frame(index) for name in "ab"}
         results = []
@@ -313,7 +313,7 @@ def test_one_keypoint_that_is_not_finite_is_not_missed(nano: Smpler) -> None:
             estimates.keypoints[:, 7] = np.nan
             return estimates
 
-    (result,) = run(Pipeline(OneJoint(nano), GivenBoxes, AT_ONCE), [frame(0)])
+    (result,) = run(Pipeline(OneJoint(nano, backend="plain"), GivenBoxes, AT_ONCE), [frame(0)])
     assert len(result.people) == 2
     assert np.isfinite(result.people.joints_m).all()
 

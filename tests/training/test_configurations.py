@@ -81,6 +81,7 @@ def people(body: Body, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tsv_dataset(folder, "people", CropRenderer(body, 96), 6, seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_official_size_starts(stage: str, people: Path, tmp_path: Path) -> None:
     """Two steps of the real network on a CPU, with nothing but a data set at hand."""

@@ -61,7 +61,7 @@ class People:
 
 
 def read_people(folder: Path, rate_hz: float, body: Body) -> list[People]:
-    """Return the people of a folder, of recordings one list item each.
+    """Return the people of a folder, one list item for all who have the same points.
 
     Args:
         folder: prepared photos or BVH files.
@@ -74,7 +74,11 @@ def read_people(folder: Path, rate_hz: float, body: Body) -> list[People]:
     """
     recordings = sorted(folder.rglob("*.bvh"))
     if recordings:
-        return [read_recording(path, rate_hz, body) for path in tqdm(recordings, desc="read")]
+        alike: dict[tuple[str, ...], list[People]] = {}
+        for path in tqdm(recordings, desc="read"):
+            people = read_recording(path, rate_hz, body)
+            alike.setdefault(people.names, []).append(people)
+        return [_join(names, parts) for names, parts in alike.items()]
     joints = torch.from_numpy(PhotoFiles(folder, "train").stored.joints[:, _PHOTO_ROWS])
     names = tuple(PHOTO_JOINTS[row] for row in _PHOTO_ROWS)
     upright = torch.tensor([1.0, -1.0, -1.0])  # from the axes of a camera that is level
@@ -106,6 +110,11 @@ def read_recording(path: Path, rate_hz: float, body: Body) -> People:
     scale = np.linalg.norm(np.subtract(*joints[wanted]), axis=1).sum() / theirs
     scaled = torch.from_numpy(points * scale).float()
     return People(names, scaled, torch.ones(scaled.shape[:2]))
+
+
+def _join(names: tuple[str, ...], parts: list[People]) -> People:
+    points = torch.cat([part.points_m for part in parts])
+    return People(names, points, torch.cat([part.confidence for part in parts]))
 
 
 def fit_people(body: Body, people: list[People]) -> FittedPoses:

@@ -20,7 +20,6 @@ from smpler_model.checkpoints.files import (
     read_data,
 )
 from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, check_fit
-from smpler_model.checkpoints.official_layout import BODY_PREFIX
 from smpler_model.network.config import find_model
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.mean_parameters import load_mean_parameters
@@ -146,8 +145,7 @@ def load_backbone_weights(model: BackboneModel, path: Path) -> None:
 
 
 def _choose_body(settings: TrainSettings, initial: Checkpoint | None) -> BodyArrays:
-    has_body = initial and any(key.startswith(BODY_PREFIX) for key in initial.state)
-    if settings.body or not initial or not has_body:
+    if settings.body or not initial or not initial.has_body:
         return load_arrays(settings.body, settings.regressor)
     read = load_model if _has_transformer(initial) else load_backbone_model
     arrays = read(initial.path, config=find_model(settings.model)).body.arrays()

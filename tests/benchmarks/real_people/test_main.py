@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.real_people.__main__ import main
 from benchmarks.real_people.detection import score_detections
 from benchmarks.real_people.folder import read_folder
 from benchmarks.real_people.scoring import score_photos, score_video
@@ -20,22 +21,18 @@ from tests.benchmarks.real_people.made_up import CAMERA, PHOTO, VIDEO, write_fol
 ROOT = Path(__file__).parents[3]
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.real_people", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_a_folder_is_measured(tmp_path: Path, nano_file: Path) -> None:
+def test_a_folder_is_measured(
+    tmp_path: Path,
+    nano_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     write_folder(tmp_path, Body(load_builtin_body()))
     output = tmp_path / "out"
-    whole = ("--detector", "full_image")
-    done = run(tmp_path, "--model", nano_file, "--output", output, *whole)
-    assert done.returncode == 0, done.stderr
+    given = [tmp_path, "--model", nano_file, "--output", output, "--detector", "full_image"]
+    monkeypatch.setattr(sys, "argv", ["real_people", *map(str, given)])
+    assert main() == 0
+    printed = capsys.readouterr().out.splitlines()
     predictions = json.loads((output / "predictions.json").read_text())
     folder = read_folder(tmp_path)
     found_px = {PHOTO: np.array(predictions["photos"][PHOTO])}
@@ -48,7 +45,7 @@ def test_a_folder_is_measured(tmp_path: Path, nano_file: Path) -> None:
     found = {PHOTO: np.array(predictions["detections"][PHOTO])}
     assert found[PHOTO].tolist() == [[0, 0, CAMERA.width - 1, CAMERA.height - 1]]
     detections = score_detections(folder.photos, found).line("full_image")
-    assert done.stdout.splitlines()[:3] == [detections, photos.line(), video.line(VIDEO)]
+    assert printed[:3] == [detections, photos.line(), video.line(VIDEO)]
     figures = json.loads((output / "figures.json").read_text())
     assert figures["photos"]["pck"] == list(photos.pck)
     assert figures["videos"]["mpjpe_mm"] == pytest.approx(video.mpjpe_mm, abs=0.1)
@@ -58,7 +55,8 @@ def test_a_folder_is_measured(tmp_path: Path, nano_file: Path) -> None:
 
 
 def test_what_cannot_be_measured_is_said_in_a_sentence(tmp_path: Path) -> None:
-    done = run(tmp_path)
+    command = [sys.executable, "-m", "benchmarks.real_people", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: a folder of labelled people must hold people.json")
     assert "Traceback" not in done.stderr

@@ -21,7 +21,7 @@ def rows_of(description: str) -> dict[str, str]:
     ("variant", "model", "count", "paper"),
     [
         ("w32_h36m", "smpler_w32", "37,355,950", "35.6 M"),
-        ("w48_3dpw", "smpler_w48", "73,615,150", "70.2 M"),
+        pytest.param(*("w48_3dpw", "smpler_w48", "73,615,150", "70.2 M"), marks=pytest.mark.slow),
     ],
 )
 def test_official_files(

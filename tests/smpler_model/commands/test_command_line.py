@@ -6,11 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.commands.command_line import main
 from smpler_model.network.smpler import Smpler
-from tests.smpl_files import save_smpl_npz
 
 
 def test_info_runs_as_a_command(nano_file: Path) -> None:
@@ -25,12 +23,11 @@ def test_info_runs_as_a_command(nano_file: Path) -> None:
 
 
 def test_info_takes_a_body_and_lists_keys(
-    nano: Smpler, body_arrays: BodyArrays, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    nano: Smpler, body_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint, body = tmp_path / "bare.pt", tmp_path / "body.npz"
+    checkpoint = tmp_path / "bare.pt"
     save_checkpoint(nano, checkpoint, include_body=False)
-    save_smpl_npz(body_arrays, body)
-    assert main(["info", str(checkpoint), "--body", str(body), "--keys"]) == 0
+    assert main(["info", str(checkpoint), "--body", str(body_file), "--keys"]) == 0
     printed = capsys.readouterr().out
     assert "yes, every key and shape fits" in printed
     assert "blocks.1.camera_delta.bias" in printed

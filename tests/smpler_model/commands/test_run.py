@@ -13,12 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from smpler_model.body.arrays import BodyArrays
 from smpler_model.commands.command_line import main
 from smpler_model.inference.estimator import Estimates, Estimator
-from smpler_model.network.smpler import Smpler
 from tests.full_memory import SENTENCE, run_out_after
-from tests.smpl_files import save_smpl_npz
 from tests.smpler_model.cameras.test_calibration import CALIBRATION
 
 ROOT = Path(__file__).parents[3]
@@ -50,7 +47,7 @@ def frames_of(path: Path) -> int:
 
 def test_an_image(command: list[str], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite("person.png", picture(0))
-    assert main([*command, "person.png", "--mesh", "glb"]) == 0
+    assert main([*command, "person.png", "--mesh", "glb", "--backend", "auto"]) == 0
     files = sorted(path.name for path in (here / "out").iterdir())
     assert files == ["mesh.glb", "overlay.png", "results.jsonl"]
     (line,) = lines_of(here / "out")
@@ -204,13 +201,11 @@ def test_faults_give_one_sentence(
 def test_a_body_that_does_not_fit(
     command: list[str],
     here: Path,
-    nano: Smpler,
-    body_arrays: BodyArrays,
+    body_file: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     cv2.imwrite("good.png", picture(0))
-    save_smpl_npz(body_arrays, Path("body.npz"))
-    with np.load("body.npz") as arrays:
+    with np.load(body_file) as arrays:
         cut = {
             name: array[:100] if len(array) == 6890 else array for name, array in arrays.items()
         }
@@ -263,6 +258,7 @@ def test_nobody_is_said(
     assert len(lines_of(here / "out")) == 3
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_computed(command: list[str], here: Path) -> None:
     write_video(Path("video.mkv"), 2000)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -1,4 +1,5 @@
 import logging
+import os
 import resource
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.shipped import load_shipped_model
 from smpler_model.inference import estimator as estimator_module
-from smpler_model.inference.backends import Backend, Precision
+from smpler_model.inference.backends import Backend, Precision, choose
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.inference.export import example_crops, export_model
@@ -28,10 +29,13 @@ from synthetic.crop_style import CropStyle
 from synthetic.crops import CropRenderer, join_crops
 from tests.calibrated import calibrated_model
 
+CPU = torch.device("cpu")
 SIDE = SMPLER_NANO.image_size
 # OpenVINO leaves the process that frees its networks a signal stack that is too small.
 OPENVINO = pytest.param("openvino", marks=pytest.mark.own_process)
 RUNNABLE = ("eager", "onnxruntime", OPENVINO)
+PEOPLE_SEEN = "TEST_PEOPLE_SEEN"
+"""Names the file of crops that the process of its own reads: drawing them takes long."""
 
 
 class Estimators(dict[Backend, Estimator]):
@@ -97,8 +101,8 @@ def test_people_do_not_depend_on_one_another(
 
 
 def test_auto_takes_what_is_installed(model: Smpler, body_arrays: BodyArrays) -> None:
-    assert Estimator(model).backend == "onnxruntime"
-    assert Estimator(model, precision="half").backend == "eager"
+    assert choose(model, CPU).backend == "onnxruntime"
+    assert choose(model, CPU, precision="half").backend == "eager"
     full = build_model(replace(SMPLER_NANO, attention="full"), body_arrays)
     other = Estimator(full)
     assert other.backend == "plain"
@@ -106,10 +110,12 @@ def test_auto_takes_what_is_installed(model: Smpler, body_arrays: BodyArrays) ->
 
 
 @pytest.mark.parametrize("backend", ["eager", OPENVINO])
-def test_warming_up_changes_nothing(model: Smpler, backend: Backend) -> None:
-    warm = Estimator(model, backend=backend)
-    warm.warm_up(3)
-    assert_close(warm.estimate(crops(2)), Estimator(model, backend="plain").estimate(crops(2)))
+def test_warming_up_changes_nothing(
+    estimators: dict[Backend, Estimator], backend: Backend
+) -> None:
+    estimators[backend].warm_up(3)
+    warm = estimators[backend].estimate(crops(2))
+    assert_close(warm, estimators["plain"].estimate(crops(2)))
 
 
 @pytest.mark.parametrize(
@@ -248,6 +254,8 @@ def people_seen(trained: Smpler) -> NDArray[np.uint8]:
     Noise is no measure of what rounding does. Crops that are drawn together share whether they
     show a room and somebody else: many small draws show what the training's files show.
     """
+    if PEOPLE_SEEN in os.environ:
+        return np.load(os.environ[PEOPLE_SEEN])
     style = CropStyle(everyday=1.0)
     renderer = CropRenderer(trained.body, trained.config.image_size, style=style)
     generator = torch.Generator().manual_seed(9)
@@ -270,6 +278,7 @@ def distances(
     return degrees, 1000 * np.linalg.norm(joints_m - of.joints_m, axis=-1)
 
 
+@pytest.mark.slow
 def test_float16_does_no_harm_to_the_trained_model(
     trained: Smpler, people_seen: NDArray[np.uint8], whole: Estimates
 ) -> None:
@@ -287,6 +296,7 @@ def test_float16_does_no_harm_to_the_trained_model(
     assert np.median(degrees.max(1)) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["eager", OPENVINO])
 def test_bfloat16_does_little_harm_to_the_trained_model(
     trained: Smpler, people_seen: NDArray[np.uint8], whole: Estimates, backend: Backend
@@ -298,8 +308,12 @@ def test_bfloat16_does_little_harm_to_the_trained_model(
     assert millimetres.mean() < 2
 
 
-def test_openvino_in_a_process_of_its_own() -> None:
+@pytest.mark.slow
+def test_openvino_in_a_process_of_its_own(people_seen: NDArray[np.uint8], tmp_path: Path) -> None:
+    path = tmp_path / "people.npy"
+    np.save(path, people_seen)
     command = [sys.executable, "-m", "pytest", "-m", "own_process", __file__]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | {PEOPLE_SEEN: str(path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout

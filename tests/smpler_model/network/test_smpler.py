@@ -35,7 +35,9 @@ class Parity:
     expected: Mapping[str, NDArray[np.float64]]
 
 
-@pytest.fixture(scope="module", params=VARIANTS)
+@pytest.fixture(
+    scope="module", params=[VARIANTS[0], pytest.param(VARIANTS[1], marks=pytest.mark.slow)]
+)
 def parity(request: pytest.FixtureRequest, official_file: OfficialFile) -> Parity:
     variant = request.param
     model = load_model(official_file(variant)).double()

@@ -99,6 +99,7 @@ assert torch.ops.torchvision.nms(boxes, torch.tensor([0.1, 0.9, 0.5]), 0.5).toli
 """
 
 
+@pytest.mark.slow
 def test_timm_and_detectors_work_when_the_operators_do_not_load() -> None:
     done = subprocess.run(
         [sys.executable, "-c", BREAK_THE_LIBRARY + USE_TORCHVISION],

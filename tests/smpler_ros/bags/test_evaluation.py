@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from smpler_model.bags.people_topics import people_from_message
 from smpler_model.bags.reader import open_bag
 from smpler_model.body.skeleton import SMPL_FACE_COUNT, SMPL_JOINTS
 from smpler_model.cameras.messages import camera_from_info, decode_image, stamp_ns_of
@@ -20,7 +21,6 @@ from smpler_model.frames import Frame, FrameResult
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine, RecordingDetector
 from smpler_ros.bags.settings import OUTPUTS, EvaluationSettings
-from smpler_ros.messages.convert import people_from_message
 from tests.smpler_ros.bags.test_ground_truth import truths_in
 from tests.smpler_ros.conftest import SMALL, WriteBag
 

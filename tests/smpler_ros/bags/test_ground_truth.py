@@ -4,17 +4,16 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from smpler_model.bags.people_topics import find_truth_topics, people_from_message
 from smpler_model.bags.reader import SourceError, open_bag
 from smpler_model.frames import People
 from smpler_ros.bags.ground_truth import (
     FileTruth,
     TopicTruth,
-    find_truth_topics,
     read_file_truths,
     usable_rows,
 )
 from smpler_ros.camera.scene_bag import START_NS
-from smpler_ros.messages.convert import people_from_message
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
 TOPIC = "/camera/ground_truth/people"

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smpler_model.bags.people_topics import PEOPLE_TYPE
 from smpler_model.bags.reader import open_bag
 from smpler_model.body.smpl import Body
 from smpler_model.frames import FrameResult
 from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.bags.engine import Engine
-from smpler_ros.bags.ground_truth import PEOPLE_TYPE, TopicTruth
+from smpler_ros.bags.ground_truth import TopicTruth
 from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.messages.convert import header_message, person_array_message
 from smpler_ros.messages.images import image_message

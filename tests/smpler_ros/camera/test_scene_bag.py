@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smpler_model.bags.people_topics import people_from_message
 from smpler_model.bags.reader import open_bag
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_ros.bags.bag_writer import BAG_FORMATS, BagFormat
 from smpler_ros.camera.scene_bag import START_NS, SceneBagSettings, write_scene_bag
 from smpler_ros.camera.synthetic_bag import main
-from smpler_ros.messages.convert import people_from_message
 from synthetic.scene import SyntheticScene
 from tests.full_disk import room_for
 

@@ -7,13 +7,13 @@ import pytest
 from rosbags.typesys import Stores, get_typestore
 from scipy.spatial.transform import Rotation
 
+from smpler_model.bags.people_topics import people_from_message
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.frames import People
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
 from smpler_ros.messages.convert import (
     camera_from_joint,
     header_message,
-    people_from_message,
     person_array_message,
     transforms_message,
 )

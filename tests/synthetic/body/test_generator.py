@@ -30,6 +30,7 @@ def generated() -> Arrays:
     return build_body(*build_mesh())
 
 
+@pytest.mark.slow
 def test_generator_makes_the_shipped_body_again(arrays: Arrays, generated: Arrays) -> None:
     assert generated.keys() == arrays.keys()
     for name in ("f", "mirror", "kintree_table"):

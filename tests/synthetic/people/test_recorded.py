@@ -33,6 +33,7 @@ def test_people_take_a_recorded_pose_or_its_mirror_image(tmp_path: Path) -> None
     assert 8 < mirrored.sum() < 32
     assert torch.minimum(*off).max() < SWAY
     assert torch.equal(drawn, recorded.draw(40, torch.Generator().manual_seed(0)))
+    assert recorded.draw(0, torch.Generator().manual_seed(0)).shape == (0, 24, 3, 3)
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,11 @@ def test_what_is_no_photo_is_refused(tmp_path: Path) -> None:
     photos = ScenePhotos([ScenePhoto(tmp_path / "text.jpg", np.zeros((0, 4)))])
     with pytest.raises(ValueError, match=r"text\.jpg unreadable"):
         photos.draw(1, 32, torch.Generator())
+
+
+def test_photos_full_of_people_give_way_to_others(photo: ScenePhoto, tmp_path: Path) -> None:
+    path = tmp_path / "crowd.png"
+    cv2.imwrite(str(path), np.full((HEIGHT, WIDTH, 3), 255, np.uint8))
+    crowd = ScenePhoto(path, np.array([[0.0, 0.0, WIDTH, HEIGHT]]))
+    light = ScenePhotos([photo, crowd]).draw(40, 16, torch.Generator().manual_seed(0))
+    assert (light[:, 2].mean((1, 2)) > 0.5).float().mean() < 0.2  # the crowd is white

@@ -11,29 +11,22 @@ import pytest
 
 from tests.training.data.made_up_photos import PHOTOS, SIDE, write_labels, write_photos
 from training.data.photo_files import PHOTO_JOINTS, SPLITS, STORED_MARGIN, PhotoFiles
-from training.data.prepare_photos import prepare, read_labels, split_of
+from training.data.prepare_photos import main, prepare, read_labels, split_of
 
 ROOT = Path(__file__).parents[3]
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "training.data.prepare_photos", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_the_command_prepares_both_splits(tmp_path: Path) -> None:
+def test_the_command_prepares_both_splits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     labels = write_photos(tmp_path)
-    done = run(labels, tmp_path / "out", "--validation-share", "0.3", "--side", str(SIDE))
-    assert done.returncode == 0, done.stderr
+    given = [labels, tmp_path / "out", "--validation-share", 0.3, "--side", SIDE]
+    monkeypatch.setattr(sys, "argv", ["prepare_photos", *map(str, given)])
+    assert main() == 0
     splits = [PhotoFiles(tmp_path / "out", split) for split in ("train", "validation")]
     assert sum(map(len, splits)) == PHOTOS
     told = f"{len(splits[0])} people to train, {len(splits[1])} people to validation"
-    assert done.stdout.endswith(f": {told}\n")
+    assert capsys.readouterr().out.endswith(f": {told}\n")
     names = [set(split.stored.names.tolist()) for split in splits]
     assert not names[0] & names[1]
 
@@ -112,7 +105,9 @@ def test_labels_of_another_form_are_refused(
 
 def test_a_split_without_people_is_refused_in_a_sentence(tmp_path: Path) -> None:
     labels = write_photos(tmp_path, 2)
-    done = run(labels, tmp_path / "out", "--validation-share", "0")
+    given = [labels, tmp_path / "out", "--validation-share", 0]
+    command = [sys.executable, "-m", "training.data.prepare_photos", *map(str, given)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: photos must be left for validation")
     assert "Traceback" not in done.stderr

@@ -142,6 +142,7 @@ def test_too_many_bad_rows_stop(damaged: Path, tmp_path: Path) -> None:
         list(source.batches(0, 8))
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_exactly(
     seeded_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

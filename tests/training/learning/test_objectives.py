@@ -17,6 +17,8 @@ from training.data.labelled_people import LabelledPeople, collate
 from training.learning.objectives import PeopleObjective
 from training.settings import TrainSettings
 
+pytestmark = pytest.mark.slow
+
 EXACT = 1e-6
 
 

@@ -37,6 +37,7 @@ def read_all(path: Path, side: int) -> LabelledPeople:
     return collate([dataset[row] for row in range(len(dataset))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_metrics_equal_the_reference(
     variant: str, official_file: OfficialFile, seeded_data: Path

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
-from smpler_ros.messages.message_types import Message
+from smpler_model.cameras.messages import Message
 
 LINK_FROM_OPTICAL: Floats = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 """(4, 4): a camera's body frame (x forward, y left, z up) from its optical one (REP 103)."""

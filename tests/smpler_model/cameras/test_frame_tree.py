@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
+from smpler_model.cameras.frame_tree import LINK_FROM_OPTICAL, FrameTree, level_camera
 from smpler_ros.bags.bag_writer import WriterTypes
 from smpler_ros.messages.convert import frame_prefix, header_message, transform_message
-from smpler_ros.messages.frame_tree import LINK_FROM_OPTICAL, FrameTree, level_camera
 
 TYPES = WriterTypes().types
 

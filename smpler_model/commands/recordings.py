@@ -1,0 +1,95 @@
+"""What `smpler view` opens: a run's results, a bag with people, or what they lie in."""
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from smpler_model.bags.reader import is_bag, open_bag
+from smpler_model.sources import open_source
+from smpler_model.viewing.bag_recording import has_people, read_bag
+from smpler_model.viewing.recording import Recording
+from smpler_model.viewing.result_files import find_results, read_results
+from smpler_model.viewing.stored_images import StoredImages
+
+Advance = Callable[[], object]
+
+_BAG, _SUMMARY = "bag", "summary.json"  # of evaluate_bag
+_RECORDED = "recorded"  # of the demonstration
+_OVERLAYS = ("overlay.mp4", "overlay.png", "overlay")
+
+
+def holds_people(path: Path) -> bool:
+    """Return whether people were already found in what a path names, so that it can be shown."""
+    if find_results(path) or _is_evaluation(path) or _is_demo(path):
+        return True
+    if not path.exists() or not is_bag(path):
+        return False
+    with open_bag(path) as reader:
+        return has_people(reader)
+
+
+def open_recording(
+    path: Path, images: str = "", image_topic: str = "", advance: Advance = lambda: None
+) -> Recording:
+    """Read a recording.
+
+    Args:
+        path: results of `smpler run`, their folder, a folder of `evaluate_bag` or of `make demo`,
+            or a bag with people.
+        images: input that people were found in, for its images; if empty, that which the results
+            name, else the overlays beside them.
+        image_topic: image topic of a bag; if empty, the only one.
+        advance: called after each image.
+
+    Raises:
+        SourceError: there is nothing to show.
+        OSError: a file that cannot be read.
+    """
+    if _is_demo(path):
+        path = path / _RECORDED
+    results = find_results(path)
+    if results is not None:
+        return _open_results(results, images or _overlay_beside(results), image_topic, advance)
+    people = path / _BAG if _is_evaluation(path) else path
+    with ExitStack() as stack:
+        people_bag = stack.enter_context(open_bag(people))
+        source = images or (_input_of(path) if _is_evaluation(path) else "")
+        image_bag = stack.enter_context(open_bag(source)) if source else people_bag
+        recording = read_bag(people_bag, image_bag, image_topic, advance)
+        recording.title = path.resolve().name
+        return recording
+
+
+def _open_results(results: Path, images: str, image_topic: str, advance: Advance) -> Recording:
+    frames = read_results(results)
+    stored = StoredImages()
+    if images:
+        with open_source(images, image_topic=image_topic) as source:
+            for frame in source.frames:
+                stored.add(frame.stamp_ns, frame.rgb)
+                advance()
+    stored.match([frame.stamp_ns for frame in frames])
+    title = results.resolve().parent.name
+    return Recording(title, frames, stored if len(stored) else None)
+
+
+def _overlay_beside(results: Path) -> str:
+    paths = (results.parent / name for name in _OVERLAYS)
+    return next((str(path) for path in paths if path.exists()), "")
+
+
+def _is_evaluation(path: Path) -> bool:
+    return (path / _SUMMARY).is_file() and (path / _BAG).is_dir()
+
+
+def _is_demo(path: Path) -> bool:
+    return (path / _RECORDED).is_dir() and is_bag(path / _RECORDED)
+
+
+def _input_of(evaluation: Path) -> str:
+    """Return the bag that was evaluated; empty where it is gone, so that its people are left."""
+    summary = json.loads((evaluation / _SUMMARY).read_text())
+    bag = Path(summary["bag"])
+    places = (bag, evaluation.parent / bag.name)
+    return next((str(place) for place in places if place.exists() and is_bag(place)), "")

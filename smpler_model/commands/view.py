@@ -1,0 +1,102 @@
+"""`view`: people of a recording in a browser."""
+
+import argparse
+import sys
+import webbrowser
+from pathlib import Path
+
+from tqdm import tqdm
+
+from smpler_model.commands.command import Commands
+from smpler_model.commands.flags import add_flags, add_params_flag, read_settings, read_text
+from smpler_model.commands.result_folders import base_name
+from smpler_model.commands.run import find_people
+from smpler_model.commands.words import counted
+from smpler_model.settings.view import ViewSettings
+from smpler_model.source import SourceError, camera_number
+
+_OTHER_BODY_M = 0.01  # joints that are farther apart are those of another body
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "view",
+        help="show people in a browser: a run's results, a bag with people, or a video",
+        usage="%(prog)s [options] input",
+        description="Show people in a browser. Where the input is neither results nor a bag with "
+        "people, they are found first, as by `smpler run`, and kept in NAME_smpler.",
+    )
+    parser.add_argument(
+        "input", type=read_text, help="results of run or evaluate_bag, a bag, a video, images"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="find people again")
+    add_params_flag(parser)
+    add_flags(parser, ViewSettings)
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Serve the page until Ctrl-C.
+
+    Returns:
+        0; the status of the run where people had to be found and could not be.
+
+    Raises:
+        ValueError: an input, port or parameter that does not fit.
+        OSError: a file that cannot be read.
+    """
+    settings = read_settings(chosen, ViewSettings)
+    # Imported here so that `--help` need not wait for PyTorch.
+    from smpler_model.assembly import load_named_body
+    from smpler_model.commands.recordings import holds_people, open_recording
+    from smpler_model.viewing.page import open_page
+    from smpler_model.viewing.player import Player
+    from smpler_model.viewing.scene import Scene
+    from smpler_model.viewing.surfaces import BodySurface
+
+    path, images = _check_input(chosen.input), settings.images
+    with open_page("smpler_ros", settings.host, settings.port) as page:
+        if not holds_people(path):
+            folder = Path(f"{base_name(path)}_smpler")
+            if chosen.overwrite or not any(folder.glob("results.*")):
+                status = find_people(chosen.input, settings, folder)
+                if status:
+                    return status
+            path, images = folder, images or chosen.input
+        with tqdm(unit="image", desc="reading", dynamic_ncols=True) as bar:
+            recording = open_recording(path, images, settings.image_topic, bar.update)
+        surface = BodySurface(load_named_body(settings))
+        if (error_m := surface.joint_error_m(recording.people)) > _OTHER_BODY_M:
+            sys.stderr.write(
+                f"warning: the people's joints are up to {100 * error_m:.0f} cm from those of the "
+                "body that is drawn: they were found with another one; name it by --model or "
+                "--body\n"
+            )
+        scene = Scene(page.server, surface)
+        player = Player(page, recording, scene, settings.frame)
+        sys.stdout.write(f"{counted(len(recording), 'image')} at {page.address} (Ctrl-C ends)\n")
+        sys.stdout.flush()
+        if settings.open and not webbrowser.open(page.address):
+            sys.stderr.write(f"warning: there is no browser here; open {page.address} in one\n")
+        try:
+            player.run()
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+def _check_input(given: str) -> Path:
+    """Return the path of a recording.
+
+    Raises:
+        SourceError: there is none.
+    """
+    if camera_number(given) is not None:
+        raise SourceError(
+            f"view shows recordings, got the camera {given}; record it by `smpler run {given}`, "
+            f"or see it live by `make demo INPUT={given} VIEW=1`"
+        )
+    if not Path(given).exists():
+        raise SourceError(f"the recording must be a file or a folder, got {given}; check the path")
+    return Path(given)

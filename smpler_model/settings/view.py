@@ -1,0 +1,46 @@
+"""What a user can set of the command `view`, and of every page that shows people."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from smpler_model.settings.run import RunSettings
+from smpler_model.settings.setting import Settings, setting
+
+USUAL_PORT = 8080
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageSettings(Settings):
+    """Where a page is served."""
+
+    part: ClassVar[str] = "Page"
+
+    host: str = setting(
+        "localhost",
+        "Address that the page is served at; with 0.0.0.0 other machines can open it, too.",
+    )
+    port: int | None = setting(
+        None,
+        "Port that the page is served at; 0 for any.",
+        minimum=0,
+        maximum=65_535,
+        unset=f"the first free one from {USUAL_PORT} on",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewSettings(PageSettings, RunSettings):
+    """What `view` shows, and how it finds people where nobody has yet."""
+
+    part: ClassVar[str] = "View"
+
+    images: str = setting(
+        "",
+        "Input that the people were found in, for its images.",
+        is_path=True,
+        unset="a bag's own, or the overlays beside the results",
+    )
+    frame: int | None = setting(
+        None, "Show this frame and wait there.", minimum=0, unset="play from the first"
+    )
+    open: bool = setting(False, "Open the page in the usual browser.")

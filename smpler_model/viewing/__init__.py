@@ -1,0 +1,1 @@
+"""People in a web page, live and recorded, without ROS."""

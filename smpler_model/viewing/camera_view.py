@@ -1,0 +1,135 @@
+"""A camera's field of view and image on a page."""
+
+import math
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from smpler_model.array_types import Floats
+from smpler_model.cameras.camera import Camera
+
+if TYPE_CHECKING:
+    import viser
+
+IMAGE_WIDTH_PX = 480
+"""Width of images on a page; larger ones are made smaller."""
+
+CAMERA = "/camera"
+"""Path of the camera's optical frame in a scene."""
+
+_WIDEST_RAD = math.radians(150)
+_USUAL_DEPTH_M = 0.5
+_COLOUR = (60, 60, 70)
+
+
+class CameraView:
+    """A camera where it is, with what it sees.
+
+    State: the last camera, and how far before it the image is shown.
+    """
+
+    def __init__(self, scene: "viser.SceneApi") -> None:
+        self._scene = scene
+        self._frame = scene.add_frame(CAMERA, show_axes=False)
+        self._frustum: viser.CameraFrustumHandle | None = None
+        self._camera: Camera | None = None
+        self._world_from_camera: Floats = np.eye(4)
+        self.depth_m = _USUAL_DEPTH_M
+
+    def show(
+        self,
+        camera: Camera,
+        world_from_camera: Floats,
+        rgb: NDArray[np.uint8] | None,
+        *,
+        shown: bool,
+    ) -> None:
+        """Put the camera into its place, and show its image.
+
+        Args:
+            camera: the camera.
+            world_from_camera: (4, 4), metres.
+            rgb: (h, w, 3) image; None where there is none.
+            shown: whether the field of view is drawn.
+        """
+        self._world_from_camera = world_from_camera
+        self._frame.wxyz, self._frame.position = _pose(world_from_camera)
+        if camera != self._camera:
+            self._camera = camera
+            if self._frustum is not None:
+                self._frustum.remove()
+            self._frustum = self._scene.add_camera_frustum(
+                f"{CAMERA}/view",
+                vertical_field_of_view(camera),
+                camera.width / camera.height,
+                color=_COLOUR,
+                thickness=0.01,
+                cast_shadow=False,
+                receive_shadow=False,
+            )
+        if self._frustum is None:
+            return
+        self._frustum.visible = shown
+        self._frustum.scale = _scale_of(camera, self.depth_m)
+        if shown:
+            self._frustum.image = None if rgb is None else shrink(rgb)
+
+    def look_through(self, client: "viser.ClientHandle", depth_m: float) -> None:
+        """Put a page's eye where the camera is, with the image behind the people.
+
+        Args:
+            client: the page.
+            depth_m: how far before the camera the image is to be.
+        """
+        if self._camera is None:
+            return
+        self.depth_m = depth_m
+        view = client.camera
+        # The page's window may be wider or higher than the image: all of the image is to be seen.
+        wider = max(self._camera.width / self._camera.height / view.aspect, 1.0)
+        vertical = math.tan(vertical_field_of_view(self._camera) / 2) * wider
+        with client.atomic():
+            wxyz, position = _pose(self._world_from_camera)
+            view.wxyz, view.position = wxyz, position
+            view.fov = 2 * math.atan(vertical)
+
+    def step_back(self) -> None:
+        """Show the image before the people again."""
+        self.depth_m = _USUAL_DEPTH_M
+
+
+def vertical_field_of_view(camera: Camera) -> float:
+    """Return the angle between the upper and the lower edge of a rectified image, radians.
+
+    Where a lens sees more than a flat image can show, it is the most that a page draws.
+    """
+    return min(2 * math.atan(camera.height / (2 * camera.fy)), _WIDEST_RAD)
+
+
+def shrink(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image that is at most `IMAGE_WIDTH_PX` wide."""
+    height, width = rgb.shape[:2]
+    if width <= IMAGE_WIDTH_PX:
+        return rgb
+    size = (IMAGE_WIDTH_PX, max(round(height * IMAGE_WIDTH_PX / width), 1))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _scale_of(camera: Camera, depth_m: float) -> float:
+    """Return the size of viser's frustum whose image is at a depth.
+
+    viser divides the pyramid of depth one by the cube root of its volume, a third of the product
+    of half the image's sides, and multiplies it by the size.
+    """
+    y = math.tan(vertical_field_of_view(camera) / 2)
+    x = y * camera.width / camera.height
+    return float(depth_m * (x * y / 3) ** (1 / 3))
+
+
+def _pose(world_from_frame: Floats) -> tuple[Floats, Floats]:
+    """Return a (4, 4) transform as a quaternion w, x, y, z and a position."""
+    turn = Rotation.from_matrix(world_from_frame[:3, :3]).as_quat()
+    return np.roll(turn, 1), world_from_frame[:3, 3]

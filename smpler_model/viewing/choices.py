@@ -1,0 +1,61 @@
+"""What a page's user chooses to see."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import viser
+
+
+@dataclass
+class Choices:
+    """Which parts of a scene are shown."""
+
+    bodies: bool = True
+    skeletons: bool = False
+    labels: bool = True
+    trails: bool = True
+    uncertainty: bool = False
+    truth: bool = True
+    camera: bool = True
+    floor: bool = True
+
+
+_HINTS = {
+    "bodies": "SMPL's surface, in each person's colour",
+    "skeletons": "the 24 joints",
+    "labels": "id and distance from the camera; ~ where the camera is not calibrated",
+    "trails": "the way over the floor during the last 5 seconds",
+    "uncertainty": "where the pelvis is with a probability of 95 %",
+    "truth": "true people, white, where the recording has them",
+    "camera": "its field of view and image",
+    "floor": "squares of half a metre",
+}
+
+
+def add_choices(
+    server: "viser.ViserServer", choices: Choices, changed: Callable[[], None]
+) -> None:
+    """Put a box to tick for each part on the page.
+
+    Args:
+        server: server of the page.
+        choices: follows the boxes.
+        changed: called after each change.
+    """
+    with server.gui.add_folder("show"):
+        for field in fields(choices):
+            _add_box(server, choices, field.name, changed)
+
+
+def _add_box(
+    server: "viser.ViserServer", choices: Choices, name: str, changed: Callable[[], None]
+) -> None:
+    box = server.gui.add_checkbox(name, getattr(choices, name), hint=_HINTS[name])
+
+    def choose(_: object) -> None:
+        setattr(choices, name, box.value)
+        changed()
+
+    box.on_update(choose)

@@ -1,0 +1,92 @@
+"""The web page: its address, who looks at it, and its end."""
+
+import contextlib
+import io
+import socket
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from smpler_model.inference.optional_packages import import_optional
+from smpler_model.settings.view import USUAL_PORT
+
+if TYPE_CHECKING:
+    import viser
+
+_EVERYWHERE = ("", "0.0.0.0", "::")
+
+
+class Page:
+    """A page that browsers open, and what it shows.
+
+    Attributes:
+        server: viser's server.
+        address: what to type into a browser on this machine.
+    """
+
+    def __init__(self, server: "viser.ViserServer", host: str) -> None:
+        """Wrap a running server; see `open_page`."""
+        self.server = server
+        shown = "localhost" if host in _EVERYWHERE else host
+        self.address = f"http://{shown}:{server.get_port()}"
+        self._watched = threading.Event()
+        server.on_client_connect(lambda _: self._watched.set())
+        server.on_client_disconnect(lambda _: self._count())
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether any browser shows the page."""
+        return self._watched.is_set()
+
+    def wait_for_watchers(self, timeout_s: float) -> bool:
+        """Wait until a browser shows the page; return whether one does."""
+        return self._watched.wait(timeout_s)
+
+    def _count(self) -> None:
+        if not self.server.get_clients():
+            self._watched.clear()
+
+
+@contextlib.contextmanager
+def open_page(title: str, host: str, port: int | None) -> Iterator[Page]:
+    """Serve a page, and end it.
+
+    Args:
+        title: at the top of the page.
+        host: address to serve at; `localhost` for this machine only.
+        port: port to serve at; None for the first free one from `USUAL_PORT` on, 0 for any.
+
+    Raises:
+        ValueError: viser is not installed, or the port is taken.
+    """
+    module = import_optional("viser", "the view in a browser")
+    _check_place(host, port or 0)
+    with _quiet():
+        server: viser.ViserServer = module.ViserServer(
+            host, USUAL_PORT if port is None else port, verbose=False
+        )
+    try:
+        server.gui.configure_theme(show_share_button=False)
+        server.gui.set_panel_label(title)
+        yield Page(server, host)
+    finally:
+        with _quiet():
+            server.stop()
+
+
+def _check_place(host: str, port: int) -> None:
+    """Refuse a place where viser would look for another port, or for ever."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise ValueError(
+            f"the page must be served at an address of this machine and a free port, got {host} "
+            f"and {port or 'any'} ({error.strerror or error}); choose another host or port"
+        ) from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what viser prints to itself: the address is said in this project's words."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield

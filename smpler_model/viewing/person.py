@@ -1,0 +1,197 @@
+"""One person's objects on a page."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from smpler_model.array_types import Floats
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
+from smpler_model.viewing.choices import Choices
+
+if TYPE_CHECKING:
+    import viser
+
+Colour = tuple[int, int, int]
+
+MESH_EVERY_S = 1.0
+"""Least time between two meshes of a person who moves."""
+
+_WORTH_M = 0.005  # a vertex that is off by more is worth a new mesh
+_BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
+_HEAD = SMPL_JOINTS.index("head")
+_ABOVE_HEAD_M = np.array([0.0, -0.3, 0.0])  # y is down in the optical frame
+_BONE_WIDTH_M = 0.025
+_SEE_THROUGH = 0.55
+_DEVIATIONS_95 = 2.796  # of a normal distribution in three dimensions: the root of chi-squared
+_STEADY_M = 1e-6  # a place that moves by less is the same
+
+
+class PersonView:
+    """A person's surface, skeleton, label, way and uncertainty.
+
+    State: what the page has of them. An object is made when it is first shown.
+    """
+
+    def __init__(
+        self,
+        scene: "viser.SceneApi",
+        name: str,
+        colour: Colour,
+        faces: NDArray[np.uint32],
+        weights: NDArray[np.float32],
+        *,
+        opacity: float | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            scene: scene of the page.
+            name: path in it.
+            colour: RGB, 0 to 255.
+            faces: (f, 3) of the body.
+            weights: (v, 24) of the body.
+            opacity: of the surface, 0 to 1; None for an opaque one.
+        """
+        self._scene, self._name, self._colour = scene, name, colour
+        self._faces, self._weights, self._opacity = faces, weights, opacity
+        self._mesh: viser.MeshSkinnedHandle | None = None
+        self._skeleton: viser.LineSegmentsHandle | None = None
+        self._label: viser.LabelHandle | None = None
+        self._ellipsoid: viser.IcosphereHandle | None = None
+        self._trail: viser.LineSegmentsHandle | None = None
+        self._vertices: NDArray[np.float32] | None = None
+        self._meshed_s = 0.0
+        self._meshes = 0
+        self.rest_joints_m: Floats | None = None
+
+    def wants_mesh(self, *, exact: bool) -> bool:
+        """Return whether it is time to see how far the page's mesh is off.
+
+        Args:
+            exact: whether the person stands still, so that every millimetre is seen.
+        """
+        if self._mesh is None or exact:
+            return True
+        return time.monotonic() - self._meshed_s >= MESH_EVERY_S
+
+    def set_mesh(self, vertices_m: NDArray[np.float32], joints_m: Floats, *, exact: bool) -> None:
+        """Take over a rest surface; it is sent where the page's is off by a visible amount.
+
+        Args:
+            vertices_m: (6890, 3).
+            joints_m: (24, 3).
+            exact: whether the page's must be the same.
+        """
+        self._meshed_s = time.monotonic()
+        if self._vertices is not None:
+            off_m = float(np.abs(vertices_m - self._vertices).max())
+            if off_m <= (_STEADY_M if exact else _WORTH_M):
+                return
+        self._vertices, self.rest_joints_m = vertices_m, joints_m
+        old, self._mesh = self._mesh, None
+        # Under another name: a page would show new vertices of the old one unposed for an image.
+        self._meshes += 1
+        none = np.zeros((len(SMPL_JOINTS), 3))
+        self._mesh = self._scene.add_mesh_skinned(
+            f"{self._name}/surface_{self._meshes % 2}",
+            vertices_m,
+            self._faces,
+            bone_wxyzs=np.tile([1.0, 0, 0, 0], (len(none), 1)),
+            bone_positions=none,
+            skin_weights=self._weights,
+            color=self._colour,
+            opacity=self._opacity,
+        )
+        if old is not None:
+            old.remove()
+
+    def set_bones(self, wxyz: Floats, positions_m: Floats) -> None:
+        """Pose the surface: (24, 4) quaternions and (24, 3) metres."""
+        if self._mesh is None:
+            return
+        for bone, turn, place in zip(self._mesh.bones, wxyz, positions_m, strict=True):
+            bone.wxyz, bone.position = turn, place
+
+    def show_surface(self, choices: Choices) -> None:
+        """Show the surface or not; one can see a skeleton through it."""
+        if self._mesh is not None:
+            self._mesh.visible = choices.bodies
+            through = _SEE_THROUGH if choices.skeletons else None
+            self._mesh.opacity = self._opacity if through is None else through
+
+    def show_skeleton(self, joints_m: Floats, *, shown: bool) -> None:
+        """Draw (24, 3) joints, metres in the optical frame."""
+        if self._skeleton is not None:
+            self._skeleton.visible = shown
+        if not shown:
+            return
+        points = joints_m[_BONES].astype(np.float32)  # (23, 2, 3)
+        if self._skeleton is None:
+            self._skeleton = self._scene.add_line_segments(
+                f"{self._name}/skeleton", points, self._colour, thickness=_BONE_WIDTH_M
+            )
+        self._skeleton.points = points
+
+    def show_label(self, text: str, joints_m: Floats, *, shown: bool) -> None:
+        """Write a text above the head of (24, 3) joints."""
+        if self._label is not None:
+            self._label.visible = shown
+        if not shown:
+            return
+        if self._label is None:
+            self._label = self._scene.add_label(
+                f"{self._name}/label", text, anchor="bottom-center"
+            )
+        self._label.text = text
+        self._label.position = joints_m[_HEAD] + _ABOVE_HEAD_M
+
+    def show_uncertainty(self, pelvis_m: Floats, covariance_m2: Floats, *, shown: bool) -> None:
+        """Draw where the (3,) pelvis is with a probability of 95 %, by its (3, 3) covariance."""
+        shown = shown and bool(np.isfinite(covariance_m2).all())
+        if self._ellipsoid is not None:
+            self._ellipsoid.visible = shown
+        if not shown:
+            return
+        if self._ellipsoid is None:
+            self._ellipsoid = self._scene.add_icosphere(
+                f"{self._name}/uncertainty",
+                1.0,
+                self._colour,
+                opacity=0.3,
+                cast_shadow=False,
+                receive_shadow=False,
+            )
+        variances, axes = np.linalg.eigh(covariance_m2)
+        axes[:, 0] *= np.linalg.det(axes)  # a turn, not a mirror
+        radii = _DEVIATIONS_95 * np.sqrt(np.maximum(variances, 1e-8))
+        self._ellipsoid.scale = (float(radii[0]), float(radii[1]), float(radii[2]))
+        self._ellipsoid.wxyz = np.roll(Rotation.from_matrix(axes).as_quat(), 1)
+        self._ellipsoid.position = pelvis_m
+
+    def show_trail(self, name: str, places_m: Sequence[Floats], *, shown: bool) -> None:
+        """Draw a way of (3,) places in the world, at a path of its own in the scene."""
+        shown = shown and len(places_m) > 1
+        if self._trail is not None:
+            self._trail.visible = shown
+        if not shown:
+            return
+        places = np.asarray(places_m, np.float32)
+        points = np.stack([places[:-1], places[1:]], axis=1)
+        if self._trail is None:
+            self._trail = self._scene.add_line_segments(
+                name, points, self._colour, thickness=_BONE_WIDTH_M
+            )
+        self._trail.points = points
+
+    def remove(self) -> None:
+        """Take everything off the page."""
+        handles = (self._mesh, self._skeleton, self._label, self._ellipsoid, self._trail)
+        for handle in handles:
+            if handle is not None:
+                handle.remove()
+        self._mesh = self._skeleton = self._label = self._ellipsoid = self._trail = None
+        self._vertices = None

@@ -1,0 +1,197 @@
+"""People before a camera as a page's objects."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from smpler_model.array_types import Floats
+from smpler_model.drawing.overlay import label_of
+from smpler_model.drawing.palette import colours_of
+from smpler_model.frames import People
+from smpler_model.viewing.camera_view import CAMERA, CameraView
+from smpler_model.viewing.choices import Choices
+from smpler_model.viewing.moments import Moment
+from smpler_model.viewing.person import PersonView
+from smpler_model.viewing.surfaces import BodySurface
+
+if TYPE_CHECKING:
+    import viser
+
+Trail = Mapping[int, Sequence[Floats]]
+"""(3,) places in the world of each person, by id."""
+
+_TRUE_COLOUR = (240, 240, 240)
+_TRUE_OPACITY = 0.6
+_PELVIS = 0
+_FLOOR_COLOUR = (205, 208, 214)
+
+
+class Scene:
+    """What a page shows.
+
+    State: the last moment, and the objects of the people in it. Safe to call from several threads.
+
+    Attributes:
+        choices: which parts are shown; `refresh` after a change.
+    """
+
+    def __init__(self, server: "viser.ViserServer", surface: BodySurface) -> None:
+        """Prepare; the scene is empty.
+
+        Args:
+            server: server of the page.
+            surface: body of the people.
+        """
+        self.choices = Choices()
+        self._server, self._surface = server, surface
+        self._lock = threading.Lock()
+        # Shadows take a laptop without a GPU most of a page's time.
+        server.scene.configure_default_lights(cast_shadow=False)
+        self._camera = CameraView(server.scene)
+        self._floor = server.scene.add_grid(
+            "/floor",
+            infinite_grid=True,
+            cell_size=0.5,
+            section_size=1.0,
+            cell_color=_FLOOR_COLOUR,
+            section_color=_FLOOR_COLOUR,
+            fade_distance=30.0,
+            fade_strength=2.0,
+            shadow_opacity=0.0,
+        )
+        self._people: dict[int, PersonView] = {}
+        self._truth: dict[int, PersonView] = {}
+        self._last: tuple[Moment, Trail] | None = None
+        self._placed_eye = False
+
+    def show(self, moment: Moment, trails: Trail, *, exact: bool = False) -> None:
+        """Show an image and its people instead of those before.
+
+        Args:
+            moment: what to show.
+            trails: the ways of people over the floor.
+            exact: whether surfaces must have the correctives of this very pose: for what is looked
+                at longer than an image of a film.
+        """
+        with self._lock, self._server.atomic():
+            self._last = moment, trails
+            self._draw(moment, trails, exact=exact)
+
+    def refresh(self) -> None:
+        """Show the last moment again, after a change of the choices."""
+        with self._lock, self._server.atomic():
+            if self._last is not None:
+                self._draw(*self._last, exact=True)
+
+    def look_through(self, client: "viser.ClientHandle") -> None:
+        """Put a page's eye where the camera is, with the image behind all people."""
+        with self._lock, self._server.atomic():
+            if self._last is None:
+                return
+            moment, trails = self._last
+            depths = moment.people.joints_m[..., 2].max(initial=3.0)
+            self._camera.look_through(client, float(depths) + 1.0)
+            self._draw(moment, trails, exact=False)
+
+    def step_back(self, client: "viser.ClientHandle") -> None:
+        """Put a page's eye behind the camera, above it."""
+        with self._lock, self._server.atomic():
+            if self._last is None:
+                return
+            moment, trails = self._last
+            self._camera.step_back()
+            eye, target = viewpoint(moment)
+            with client.atomic():
+                client.camera.up_direction = (0.0, 0.0, 1.0)
+                client.camera.position, client.camera.look_at = eye, target
+                client.camera.fov = np.radians(55.0)
+            self._draw(moment, trails, exact=False)
+
+    def _draw(self, moment: Moment, trails: Trail, *, exact: bool) -> None:
+        choices = self.choices
+        if not self._placed_eye:
+            self._placed_eye = True
+            eye, target = viewpoint(moment)
+            self._server.initial_camera.position = eye
+            self._server.initial_camera.look_at = target
+        self._camera.show(
+            moment.camera, moment.world_from_camera, moment.rgb, shown=choices.camera
+        )
+        self._floor.visible = choices.floor
+        self._floor.position = (0.0, 0.0, moment.floor_m)
+        self._draw_people(moment.people, trails, exact=exact)
+        truth = moment.truth if choices.truth else None
+        self._draw_truth(truth, exact=exact)
+
+    def _draw_people(self, people: People, trails: Trail, *, exact: bool) -> None:
+        colours = colours_of(people.ids).tolist()
+        names = [f"{CAMERA}/person_{id_}" for id_ in people.ids.tolist()]
+        self._keep(self._people, people)
+        for id_, name, colour in zip(people.ids.tolist(), names, colours, strict=True):
+            if id_ not in self._people:
+                self._people[id_] = self._view(name, tuple(colour), None)
+        self._pose(self._people, people, exact=exact)
+        choices = self.choices
+        for row, id_ in enumerate(people.ids.tolist()):
+            view, joints = self._people[id_], people.joints_m[row]
+            view.show_surface(choices)
+            view.show_skeleton(joints, shown=choices.skeletons)
+            view.show_label(label_of(people, row), joints, shown=choices.labels)
+            covariance = people.covariances_m2[row]
+            view.show_uncertainty(joints[_PELVIS], covariance, shown=choices.uncertainty)
+            places = trails.get(id_, ())
+            view.show_trail(f"/trail_{id_}", places, shown=choices.trails)
+
+    def _draw_truth(self, truth: People | None, *, exact: bool) -> None:
+        self._keep(self._truth, truth)
+        if truth is None:
+            return
+        for id_ in truth.ids.tolist():
+            if id_ not in self._truth:
+                name = f"{CAMERA}/truth_{id_}"
+                self._truth[id_] = self._view(name, _TRUE_COLOUR, _TRUE_OPACITY)
+        self._pose(self._truth, truth, exact=exact)
+        for row, id_ in enumerate(truth.ids.tolist()):
+            self._truth[id_].show_surface(self.choices)
+            shown = self.choices.skeletons
+            self._truth[id_].show_skeleton(truth.joints_m[row], shown=shown)
+
+    def _pose(self, views: dict[int, PersonView], people: People, *, exact: bool) -> None:
+        """Send bones, and rest surfaces where those of the page are too old."""
+        if not self.choices.bodies or not len(people):
+            return
+        ids = people.ids.tolist()
+        if any(views[id_].wants_mesh(exact=exact) for id_ in ids):
+            rest = self._surface.rest(people)
+            for row, id_ in enumerate(ids):
+                if views[id_].wants_mesh(exact=exact):
+                    views[id_].set_mesh(rest.vertices_m[row], rest.joints_m[row], exact=exact)
+        known = [views[id_].rest_joints_m for id_ in ids]
+        bones = self._surface.bones(people, np.array(known))
+        for row, id_ in enumerate(ids):
+            views[id_].set_bones(bones.wxyz[row], bones.positions_m[row])
+
+    def _view(self, name: str, colour: tuple[int, int, int], opacity: float | None) -> PersonView:
+        surface = self._surface
+        return PersonView(
+            self._server.scene, name, colour, surface.faces, surface.weights, opacity=opacity
+        )
+
+    def _keep(self, views: dict[int, PersonView], people: People | None) -> None:
+        """Remove those who are no longer there."""
+        there = set() if people is None else set(people.ids.tolist())
+        for id_ in [id_ for id_ in views if id_ not in there]:
+            views.pop(id_).remove()
+
+
+def viewpoint(moment: Moment) -> tuple[Floats, Floats]:
+    """Return where to look from, behind the camera and above it, and (3,) what to look at."""
+    world = moment.world_from_camera
+    place, right, ahead = world[:3, 3], world[:3, 0], world[:3, 2]
+    up = np.array([0.0, 0.0, 1.0])
+    eye = place - 1.6 * ahead + 1.2 * right + 1.0 * up
+    target = place + 3.0 * ahead
+    target[2] = moment.floor_m + 0.9
+    return eye, target

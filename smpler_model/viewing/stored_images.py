@@ -1,0 +1,63 @@
+"""Images of a recording, small and compressed in memory, for quick jumps."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.cameras.encodings import decode_compressed
+from smpler_model.viewing.camera_view import shrink
+
+_QUALITY = 80  # of JPEG
+
+
+class StoredImages:
+    """Images by number, (h, w, 3) RGB, at most `camera_view.IMAGE_WIDTH_PX` wide."""
+
+    def __init__(self) -> None:
+        self._stamps_ns: list[int] = []
+        self._contents: list[bytes] = []
+        self._rows: Sequence[int | None] = ()
+
+    def __len__(self) -> int:
+        return len(self._contents)
+
+    def add(self, stamp_ns: int, rgb: NDArray[np.uint8]) -> None:
+        """Add the next image."""
+        bgr = cv2.cvtColor(shrink(rgb), cv2.COLOR_RGB2BGR)
+        _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        self._stamps_ns.append(stamp_ns)
+        self._contents.append(content.tobytes())
+
+    def match(self, stamps_ns: Sequence[int]) -> None:
+        """Say which moments the images are of.
+
+        As many images as moments are taken one by one. Otherwise the nearest in time is taken
+        where one is no farther than half of the usual step between images.
+
+        Args:
+            stamps_ns: of the moments.
+        """
+        if len(stamps_ns) == len(self._stamps_ns):
+            self._rows = range(len(stamps_ns))
+            return
+        have = np.array(self._stamps_ns, np.int64)
+        order = np.argsort(have)
+        have = have[order]
+        most_ns = np.median(np.diff(have)) / 2 if len(have) > 1 else 0
+        rows: list[int | None] = []
+        for stamp_ns in stamps_ns:
+            after = int(np.searchsorted(have, stamp_ns))
+            near = [row for row in (after - 1, after) if 0 <= row < len(have)]
+            best = min(near, key=lambda row: abs(int(have[row]) - stamp_ns), default=None)
+            fits = best is not None and abs(int(have[best]) - stamp_ns) <= most_ns
+            rows.append(int(order[best]) if fits and best is not None else None)
+        self._rows = rows
+
+    def read(self, index: int) -> NDArray[np.uint8] | None:
+        """Return the image of a moment; None where there is none."""
+        row = self._rows[index] if index < len(self._rows) else None
+        if row is None:
+            return None
+        return decode_compressed("jpeg", np.frombuffer(self._contents[row], np.uint8))

@@ -1,0 +1,142 @@
+"""`view`: results that are read back, and the page of the command."""
+
+import json
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from smpler_model.cameras.camera import Camera
+from smpler_model.commands.command_line import main
+from smpler_model.commands.recordings import holds_people, open_recording
+from smpler_model.commands.result_files import RESULT_FILES
+from smpler_model.drawing.video import Video
+from smpler_model.frames import FrameResult
+from smpler_model.source import SourceError
+from tests.random_people import random_people
+
+FRAMES, RATE_HZ = 4, 10.0
+CAMERA = Camera(
+    *(64, 48, 50.0, 51.0, 31.5, 23.5), lens="plumb_bob", coefficients=(0.1, 0.02, 0.0, 0.0, 0.5)
+)
+
+
+def write_results(folder: Path, suffix: str) -> list[FrameResult]:
+    folder.mkdir()
+    results = [
+        FrameResult(round(index * 1e9 / RATE_HZ), "optical", CAMERA, random_people(n, seed=index))
+        for index, n in zip(range(FRAMES), (2, 0, 1, 3), strict=True)
+    ]
+    file = RESULT_FILES[suffix](folder / f"results.{suffix}")
+    for index, result in enumerate(results):
+        file.write(index, "", result)
+    file.close()
+    return results
+
+
+def write_video(path: Path) -> None:
+    video = Video(path, RATE_HZ, 64, 48)
+    for index in range(FRAMES):
+        video.write(np.full((48, 64, 3), 60 * index, np.uint8))
+    video.close()
+
+
+@pytest.mark.parametrize("suffix", RESULT_FILES)
+def test_results_are_read_back(suffix: str, tmp_path: Path) -> None:
+    results = write_results(tmp_path / "run", suffix)
+    write_video(tmp_path / "run" / "overlay.mp4")
+    assert holds_people(tmp_path / "run")
+    recording = open_recording(tmp_path / "run")
+    assert len(recording) == FRAMES
+    for index, result in enumerate(results):
+        moment = recording.moment(index)
+        assert moment.stamp_ns == result.stamp_ns
+        assert moment.camera == CAMERA
+        assert moment.rgb is not None
+        assert abs(float(moment.rgb.mean()) - 60 * index) < 6
+        for name, array in vars(moment.people).items():
+            expected = vars(result.people)[name]
+            if expected is not None:
+                np.testing.assert_allclose(array, expected, atol=2e-5, err_msg=name)
+
+
+def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").write_text(json.dumps({"other": 1}) + "\n")
+    with pytest.raises(SourceError, match="must be the results of `smpler run`"):
+        open_recording(tmp_path)
+    cv2.imwrite(str(tmp_path / "image.png"), np.zeros((8, 8, 3), np.uint8))
+    assert not holds_people(tmp_path / "image.png")
+
+
+def test_cameras_and_what_is_not_there_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["view", "0"]) == 1
+    assert "view shows recordings, got the camera 0" in capsys.readouterr().err
+    assert main(["view", "nowhere"]) == 1
+    assert "must be a file or a folder, got nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_video_is_run_first(
+    nano_file: Path,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The page ends as by Ctrl-C as soon as it is there."""
+    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+    from smpler_model.viewing.player import Player
+
+    def interrupt(_: Player) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Player, "run", interrupt)
+    write_video(here / "video.mp4")
+    flags = [
+        "--model",
+        str(nano_file),
+        "--detector",
+        "full_image",
+        "--threads",
+        "1",
+        "--port",
+        "0",
+    ]
+    assert main(["view", "video.mp4", *flags]) == 0
+    assert f"{FRAMES} images at http://localhost:" in capsys.readouterr().out
+    assert (here / "video_smpler" / "results.jsonl").is_file()
+    assert main(["view", "video.mp4", *flags]) == 0  # from the results
+    assert "frames, results in" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_command_says_where_it_serves(tmp_path: Path) -> None:
+    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+    from tests.smpler_model.viewing.watcher import Watcher
+
+    write_results(tmp_path / "run", "jsonl")
+    command = [sys.executable, "-m", "smpler_model", "view", str(tmp_path / "run"), "--port", "0"]
+    with (
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as viewer,
+        ExitStack() as stack,
+    ):
+        stack.callback(viewer.kill)
+        assert viewer.stdout is not None
+        assert viewer.stderr is not None
+        line = viewer.stdout.readline()
+        assert f"{FRAMES} images at http://localhost:" in line
+        watcher = Watcher(line.split(" at ")[1].split()[0])
+        watcher.wait(lambda: len(watcher.surfaces()) == 2, timeout_s=60)
+        watcher.close()
+        viewer.send_signal(signal.SIGINT)
+        assert viewer.wait(timeout=30) == 0
+        assert viewer.stdout.read() == ""
+        said = viewer.stderr.read()
+        assert "Traceback" not in said
+        assert "found with another one" in said  # random joints are those of no body

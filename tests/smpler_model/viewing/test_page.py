@@ -1,0 +1,48 @@
+"""Where a page is served."""
+
+import socket
+
+import pytest
+
+from smpler_model.inference import optional_packages
+from smpler_model.viewing.page import Page, open_page
+
+
+def test_a_page_is_for_this_machine_alone(page: Page) -> None:
+    assert page.address.startswith("http://localhost:")
+    port = page.server.get_port()
+    addresses = {
+        entry[4][0]
+        for entry in socket.getaddrinfo(socket.gethostname(), port, family=socket.AF_INET)
+    }
+    for address in addresses:
+        if not str(address).startswith("127."):
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection((str(address), port), timeout=2)
+
+
+def test_a_port_that_is_taken_is_refused(page: Page) -> None:
+    port = page.server.get_port()
+    with (
+        pytest.raises(ValueError, match=f"a free port, got localhost and {port}"),
+        open_page("again", "localhost", port),
+    ):
+        pass
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    pytest.importorskip("viser")
+    with (
+        pytest.raises(ValueError, match=r"an address of this machine .*got 192\.0\.2\.1"),
+        open_page("elsewhere", "192.0.2.1", 0),
+    ):
+        pass
+
+
+def test_without_viser_a_sentence_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optional_packages, "is_installed", lambda _: False)
+    with (
+        pytest.raises(ValueError, match="the view in a browser needs the package viser"),
+        open_page("none", "localhost", 0),
+    ):
+        pass

@@ -1,0 +1,123 @@
+"""Recordings on a page, over time."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.smpl import Body
+from smpler_model.viewing.moments import Moment
+from smpler_model.viewing.page import Page
+from smpler_model.viewing.player import Player
+from smpler_model.viewing.recording import RecordedFrame, Recording, camera_height
+from smpler_model.viewing.scene import Scene
+from smpler_model.viewing.surfaces import BodySurface
+from tests.smpler_model.viewing.conftest import CAMERA, posed_people
+
+pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+
+from tests.smpler_model.viewing.watcher import Watcher
+
+STEP_NS = 50_000_000
+FRAMES = 12
+
+
+class Counted(Recording):
+    """Counts the moments that are asked for."""
+
+    asked = 0
+
+    def moment(self, index: int, *, image: bool = True) -> Moment:
+        Counted.asked += 1
+        return super().moment(index, image=image)
+
+
+@pytest.fixture(scope="module")
+def recording(builtin: BodyArrays) -> Recording:
+    body = Body(builtin).eval()
+    frames = [
+        RecordedFrame(index * STEP_NS, CAMERA, posed_people(body, 1, seed=index))
+        for index in range(FRAMES)
+    ]
+    return Counted("walk", frames)
+
+
+@pytest.fixture
+def start(
+    page: Page, recording: Recording, builtin: BodyArrays
+) -> Iterator[Callable[[int | None], Player]]:
+    players: list[tuple[Player, threading.Thread]] = []
+
+    def begin(frame: int | None) -> Player:
+        scene = Scene(page.server, BodySurface(builtin))
+        player = Player(page, recording, scene, frame)
+        thread = threading.Thread(target=player.run)
+        thread.start()
+        players.append((player, thread))
+        return player
+
+    yield begin
+    for player, thread in players:
+        player.stop()
+        thread.join()
+
+
+def test_the_timeline_shows_each_frame_as_it_is(
+    page: Page, recording: Recording, start: Callable[[int | None], Player]
+) -> None:
+    player = start(3)
+    watcher = Watcher(page.address)
+    for frame in (3, 7, 0):
+        player.seek(frame)
+        people = recording.moment(frame).people
+        assert people.vertices_m is not None
+        expected = people.vertices_m[0]
+
+        def is_shown(expected: np.ndarray = expected) -> bool:
+            names = watcher.surfaces()
+            return len(names) == 1 and np.allclose(watcher.surface(names[0]), expected, atol=1e-4)
+
+        watcher.wait(is_shown)
+    watcher.close()
+
+
+def test_it_plays_in_a_loop_and_only_before_somebody(
+    page: Page, start: Callable[[int | None], Player]
+) -> None:
+    Counted.asked = 0
+    player = start(None)
+    time.sleep(0.5)
+    assert (Counted.asked, player.index) == (0, 0)
+    watcher = Watcher(page.address)
+    seen: set[int] = set()
+
+    def has_looped() -> bool:
+        seen.add(player.index)
+        return len(seen) > 2 and player.index < max(seen)
+
+    watcher.wait(has_looped, timeout_s=60)
+    watcher.close()
+    deadline = time.monotonic() + 10
+    while page.is_watched:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1.5)
+    asked = Counted.asked
+    time.sleep(1.0)
+    assert Counted.asked == asked
+
+
+def test_the_floor_is_under_the_feet(recording: Recording) -> None:
+    moment = recording.moment(0)
+    height = camera_height(recording._frames)
+    assert moment.world_from_camera[2, 3] == pytest.approx(height)
+    feet = [frame.people.joints_m[:, [10, 11], 1].max() for frame in recording._frames]
+    assert sum(foot < height for foot in feet) >= 0.9 * FRAMES
+
+
+def test_a_recording_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one image's people"):
+        Recording("nothing", [])

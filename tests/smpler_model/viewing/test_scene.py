@@ -1,0 +1,164 @@
+"""What a page gets of people, and what it makes of it."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.smpl import Body
+from smpler_model.drawing.palette import colours_of
+from smpler_model.frames import People
+from smpler_model.viewing.page import Page
+from smpler_model.viewing.scene import Scene
+from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.trails import Trails
+from tests.smpler_model.viewing.conftest import moment_of, posed_people
+
+pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+
+from tests.smpler_model.viewing.watcher import Watcher
+
+EXACT_M = 1e-4
+
+
+@pytest.fixture(scope="module")
+def body(builtin: BodyArrays) -> Body:
+    return Body(builtin).eval()
+
+
+@pytest.fixture
+def scene(page: Page, builtin: BodyArrays) -> Scene:
+    return Scene(page.server, BodySurface(builtin))
+
+
+def test_a_page_shows_the_surfaces_that_the_body_has(page: Page, scene: Scene, body: Body) -> None:
+    watcher = Watcher(page.address)
+    people = posed_people(body, 2)
+    scene.show(moment_of(people), {}, exact=True)
+    watcher.wait(lambda: len(watcher.surfaces()) == 2)
+    watcher.take(0.5)
+    assert people.vertices_m is not None
+    for row, name in enumerate(watcher.surfaces()):
+        assert str(people.ids[row]) in name
+        np.testing.assert_allclose(watcher.surface(name), people.vertices_m[row], atol=EXACT_M)
+        colour = colours_of([people.ids[row]])[0]
+        assert tuple(watcher.nodes[name]["color"]) == tuple(colour.tolist())
+    watcher.close()
+
+
+def test_a_mesh_is_sent_once_and_then_its_bones(page: Page, scene: Scene, body: Body) -> None:
+    watcher = Watcher(page.address)
+    first = posed_people(body, 2)
+    scene.show(moment_of(first), {})
+    watcher.wait(lambda: len(watcher.surfaces()) == 2)
+    watcher.take(0.5)
+    names, sent = watcher.surfaces(), watcher.bytes
+    turned = Rotation.from_euler("y", 0.2).as_matrix()
+    rotations = first.rotations.copy()
+    rotations[:, 0] = turned @ rotations[:, 0]
+    turn = replace(first, rotations=rotations, joints_m=first.joints_m @ turned.T)
+    scene.show(moment_of(turn, 1), {})
+    watcher.take(1.0)
+    assert watcher.surfaces() == names
+    per_person = (watcher.bytes - sent) / len(first)
+    assert per_person < 5_000, per_person  # 1 MB as markers
+    assert first.vertices_m is not None
+    pelvis = first.joints_m[:, :1]
+    expected = (first.vertices_m - pelvis) @ turned.T + pelvis @ turned.T
+    for row, name in enumerate(names):
+        np.testing.assert_allclose(watcher.surface(name), expected[row], atol=EXACT_M)
+    watcher.close()
+
+
+def test_a_page_that_comes_later_sees_the_same(page: Page, scene: Scene, body: Body) -> None:
+    people = posed_people(body, 1)
+    scene.show(moment_of(people), {}, exact=True)
+    scene.show(moment_of(posed_people(body, 1, seed=1), 1), {}, exact=True)
+    watcher, other = Watcher(page.address), Watcher(page.address)
+    for each in (watcher, other):
+        each.wait(lambda each=each: len(each.surfaces()) == 1)  # type: ignore[misc]
+        each.take(0.5)
+    assert watcher.surfaces() == other.surfaces()
+    expected = posed_people(body, 1, seed=1).vertices_m
+    assert expected is not None
+    for each in (watcher, other):
+        np.testing.assert_allclose(each.surface(each.surfaces()[0]), expected[0], atol=EXACT_M)
+        each.close()
+
+
+def test_people_who_left_are_gone_and_truth_is_white(page: Page, scene: Scene, body: Body) -> None:
+    watcher = Watcher(page.address)
+    people = posed_people(body, 2)
+    scene.show(moment_of(people, truth=people), {})
+    watcher.wait(lambda: len(watcher.surfaces()) == 4)
+    white = [name for name in watcher.surfaces() if "truth" in name]
+    assert [tuple(watcher.nodes[name]["color"]) for name in white] == [(240, 240, 240)] * 2
+    scene.show(moment_of(_rows(people, 1), 1), {})
+    watcher.wait(lambda: len(watcher.surfaces()) == 1)
+    assert f"person_{people.ids[0]}" in watcher.surfaces()[0]
+    scene.choices.bodies = False
+    scene.refresh()
+    watcher.wait(lambda: not watcher.shown.get(watcher.surfaces()[0], True))
+    watcher.close()
+
+
+def test_uncertainty_is_the_ellipsoid_of_the_covariance(
+    page: Page, scene: Scene, body: Body
+) -> None:
+    watcher = Watcher(page.address)
+    people = posed_people(body, 1)
+    turned = Rotation.from_euler("xyz", (0.3, 0.5, 0.7)).as_matrix()
+    radii = np.array([0.1, 0.2, 0.4])
+    covariance = turned @ np.diag((radii / 2.796) ** 2) @ turned.T
+    people = replace(people, covariances_m2=covariance[None])
+    scene.choices.uncertainty = True
+    scene.show(moment_of(people), {})
+    name = f"/camera/person_{people.ids[0]}/uncertainty"
+    watcher.wait(lambda: "wxyz" in watcher.places.get(name, {}))
+    watcher.take(0.5)
+    np.testing.assert_allclose(np.sort(watcher.nodes[name]["scale"]), radii, rtol=1e-3)
+    shown = Rotation.from_quat(np.roll(watcher.places[name]["wxyz"], -1)).as_matrix()
+    scaled = shown @ np.diag(np.array(watcher.nodes[name]["scale"]) / 2.796) ** 2 @ shown.T
+    np.testing.assert_allclose(scaled, covariance, atol=1e-6)
+    np.testing.assert_allclose(
+        watcher.places[name]["position"], people.joints_m[0, 0], atol=EXACT_M
+    )
+    watcher.close()
+
+
+def test_what_a_page_holds_does_not_grow(page: Page, scene: Scene, body: Body) -> None:
+    """As many images as ten minutes have at 20 Hz would take minutes; the buffer tells sooner."""
+    buffer = page.server._websock_server._broadcast_buffer
+    watcher = Watcher(page.address)
+    trails, sizes = Trails(), []
+    for index in range(60):
+        moment = moment_of(posed_people(body, 2, seed=index), index * 50_000_000)
+        scene.show(moment, trails.add(moment), exact=index % 10 == 0)
+        watcher.take(0.01)
+        sizes.append(len(buffer.message_from_id))
+    assert max(sizes[30:]) <= max(sizes[:30])
+    watcher.close()
+
+
+def test_who_goes_away_is_not_counted(page: Page) -> None:
+    assert not page.is_watched
+    first, second = Watcher(page.address), Watcher(page.address)
+    assert page.wait_for_watchers(10)
+    first.close()
+    time.sleep(0.5)
+    assert page.is_watched
+    second.close()
+    deadline = time.monotonic() + 10
+    while page.is_watched:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _rows(people: People, count: int) -> People:
+    arrays = {
+        name: None if array is None else array[:count] for name, array in vars(people).items()
+    }
+    return People(**arrays)
