@@ -1,9 +1,9 @@
 # smpler_ros on a ROS 2 image, with a GPU through the NVIDIA Container Toolkit of the host.
-# Not built in CI, and not tried. The host's driver must be one for CUDA 13 (580 or newer), which
-# the PyTorch that constraints.txt pins is built for.
+# Not built in CI and never tested. The host needs a driver for CUDA 13 (580 or newer), because the
+# PyTorch version in constraints.txt is built for CUDA 13.
 #   docker build --tag smpler_ros .
 #   docker run --rm --gpus all --network host --ipc host smpler_ros
-# --network and --ipc let Fast DDS reach nodes on the host, by network and by shared memory.
+# --network and --ipc let Fast DDS reach nodes on the host through the network and shared memory.
 ARG ROS_DISTRO=jazzy
 FROM ros:${ROS_DISTRO}-perception
 
@@ -18,7 +18,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ make python3-venv \
     && rm -rf /var/lib/apt/lists/*
 
-# What package.xml names; RViz belongs on a machine with a screen.
+# The dependencies in package.xml, without RViz, which needs a screen.
 COPY package.xml ./
 COPY smpler_msgs smpler_msgs
 RUN apt-get update \
@@ -40,7 +40,7 @@ COPY training training
 RUN . "/opt/ros/$ROS_DISTRO/setup.bash" \
     && { make setup PYTHON=/usr/bin/python3 || { cat .ros/set_up.log; exit 1; }; }
 
-# Messages by the distribution's Python, whose generators fit; programs get .venv's.
+# The messages are built with the distribution's Python, which has matching generators; programs use .venv's.
 RUN . "/opt/ros/$ROS_DISTRO/setup.bash" \
     && . .ros/environment.sh \
     && python -m colcon build --base-paths . smpler_msgs \

@@ -1,6 +1,7 @@
 # Everything happens inside the clone: .venv, .ros and build folders; `make clean` removes them.
 PYTHON ?= python3
 INPUT ?=
+VIEW ?=
 SHELL := /bin/bash
 export MAKEFLAGS += --no-print-directory
 
@@ -8,7 +9,7 @@ IN_ENV = . .ros/environment.sh &&
 # A core for each worker, so one thread; files in the order of tests/conftest.py, long ones first.
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup test check unit demo lock clean
+.PHONY: help setup test check unit demo gpu lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -33,10 +34,15 @@ check: setup  ## ruff, mypy, and the packages that colcon finds
 unit: setup  ## the quick tests: no node, no colcon, no training run
 	@$(IN_ENV) $(PYTEST) -m "not own_process and not slow"
 
-demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4 for your own
-	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)"
+demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4, VIEW=1
+	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)" $(if $(filter-out 0,$(VIEW)),--view)
 
-lock: setup  ## write constraints.txt anew, keeping the versions that still fit
+gpu:  ## on a machine with a GPU, with the PyTorch that is there: its tests and figures, to gpu.json
+	@command -v $(PYTHON) >/dev/null || { echo "gpu: expected Python 3.10 or newer as '$(PYTHON)', \
+	found none; install it or run make with PYTHON=<its path>" >&2; exit 1; }
+	@$(PYTHON) tools/gpu.py
+
+lock: setup  ## resolve constraints.txt again, keeping the versions that still fit
 	@$(IN_ENV) python -m pip install --quiet uv
 	@$(IN_ENV) uv pip compile --quiet --universal --python-version 3.10 --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links \
@@ -44,5 +50,5 @@ lock: setup  ## write constraints.txt anew, keeping the versions that still fit
 	--group build --group ros \
 	--output-file constraints.txt
 
-clean:  ## remove everything that the other targets have made
-	rm -rf .venv .ros build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean:  ## remove everything that the other targets created
+	rm -rf .venv .ros .gpu build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis

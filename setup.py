@@ -9,7 +9,7 @@ from setuptools import find_packages, setup
 def share_files() -> list[tuple[str, list[str]]]:
     """Return the files that ROS looks up in the package's share folder.
 
-    None for an editable install: copies of them would grow old beside the clone's own.
+    None for an editable install, where copies would become stale.
     """
     if "editable_wheel" in sys.argv:
         return []
@@ -46,6 +46,7 @@ setup(
             "smpler_node = smpler_ros.smpler_node:main",
             "synthetic_bag = smpler_ros.synthetic_bag:main",
             "synthetic_camera = smpler_ros.synthetic_camera:main",
+            "viewer = smpler_ros.viewer.__main__:main",
         ]
     },
 )

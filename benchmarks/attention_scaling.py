@@ -1,8 +1,8 @@
-"""What decoupling the attention saves: `python -m benchmarks.attention_scaling`.
+"""Cost of decoupled and full attention: `python -m benchmarks.attention_scaling`.
 
-One attention unit of SMPLer, and one that lets image and target tokens attend to one another
-together, over the number of image tokens: time, peak memory and operations of a forward pass, and
-of one with its gradient. Both do the same around the joints.
+Compares an attention unit of SMPLer with one in which image and target tokens attend to one
+another jointly, over the number of image tokens: time, peak memory and operations of a forward
+pass, and of one with its gradient. Both are equal around the joints.
 
 Source of the claim: SMPLer, section 3: O(l_F l_T + l_T^2) instead of O((l_F + l_T)^2).
 """
@@ -36,7 +36,7 @@ from smpler_model.network.smpler import QUERY_COUNT
 
 KINDS: tuple[AttentionKind, ...] = ("decoupled", "full")
 SIDES = (16, 24, 32, 40, 48, 56, 72)
-"""Sides of the finest map; the others are a half, a quarter and an eighth. 56 is SMPLer's."""
+"""Sides of the finest map; the others are a half, a quarter and an eighth. SMPLer's is 56."""
 
 Kernel = Literal["plain", "fused"]
 _LEAST_RUNS = 3
@@ -50,10 +50,10 @@ class Row:
         kind: type of attention.
         side: side of the finest map.
         image_tokens: l_F, on all four maps.
-        gflop: operations of a forward pass, a multiplication and an addition being two.
+        gflop: operations of a forward pass, counting a multiplication and an addition as two.
         forward_ms: median time of a forward pass.
         training_ms: median time of a forward pass and its gradient.
-        forward_mb: most memory held at once beyond what the inputs take, MB.
+        forward_mb: peak memory in addition to the inputs, MB.
         training_mb: the same with the gradient.
     """
 
@@ -69,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a unit gets for one person."""
+    """Inputs of a unit for one person."""
 
     queries: Tensor
     tokens: list[Tensor]
@@ -77,7 +77,7 @@ class Inputs:
 
 
 class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of all tensors that operators make, for as long as they live."""
+    """Counts the bytes of all tensors that operators create, during their lifetimes."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -91,7 +91,7 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[object, ...] = (),
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
-        """Run an operator and count what it returns."""
+        """Run an operator and count its results."""
         out = func(*args, **(kwargs or {}))
         for value in tree_flatten(out)[0]:
             if isinstance(value, Tensor):
@@ -114,7 +114,7 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def make_inputs(side: int, device: torch.device) -> Inputs:
-    """Draw queries, the pixels of four maps, and what lies around the joints."""
+    """Draw queries, the pixels of four maps, and the patches around the joints."""
     c = SMPLER_W32.width
     generator = torch.Generator().manual_seed(side)
 
@@ -173,7 +173,7 @@ def time_calls(call: Callable[[], None], seconds: float, device: torch.device) -
 
 
 def count_memory(call: Callable[[], None], device: torch.device) -> int:
-    """Return the most bytes that a call holds at once."""
+    """Return the peak memory of a call, bytes."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
@@ -186,12 +186,12 @@ def count_memory(call: Callable[[], None], device: torch.device) -> int:
 
 
 def choose_kernel(kernel: Kernel) -> AbstractContextManager[None]:
-    """Return the context in which attention is computed by PyTorch's choice, or step by step."""
+    """Return a context in which PyTorch chooses the attention kernel, or uses the plain one."""
     return nullcontext() if kernel == "fused" else sdpa_kernel(SDPBackend.MATH)
 
 
 def format_table(rows: list[Row]) -> str:
-    """Return the measurements as Markdown, and how each kind grows with the feature length."""
+    """Return the measurements as Markdown, with the growth of each kind over the length."""
     lines = [
         "| attention | l_F | GFLOP | forward ms | training ms | forward MB | training MB |",
         "|---|---|---|---|---|---|---|",
@@ -205,7 +205,7 @@ def format_table(rows: list[Row]) -> str:
 
 
 def plot(rows: list[Row], path: Path, title: str) -> None:
-    """Draw operations, time and memory over the feature length."""
+    """Plot operations, time and memory over the number of image tokens."""
     mpl.use("Agg")
     from matplotlib import pyplot, ticker
 
@@ -245,8 +245,8 @@ def _wait(device: torch.device) -> None:
 
 
 def main() -> None:
-    """Measure, print a table, draw the plot, and save the results where asked."""
-    parser = argparse.ArgumentParser(description="What decoupling the attention saves.")
+    """Measure, print a table, draw the plot, and optionally save the results."""
+    parser = argparse.ArgumentParser(description="Cost of decoupled and full attention.")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--kernel", choices=("plain", "fused"), default="fused")

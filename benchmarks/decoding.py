@@ -1,4 +1,4 @@
-"""Times of turning image messages into RGB: `python -m benchmarks.decoding`.
+"""Times of decoding image messages to RGB: `python -m benchmarks.decoding`.
 
 The project's decoder and `rosbags-image`, on the same messages in the same run.
 """
@@ -37,7 +37,7 @@ RUNS = 15
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: median times; None where the image comes out wrong or not at all."""
+    """One line of the table: median times; None if the image is wrong or missing."""
 
     image: str
     ours_ms: float
@@ -45,7 +45,7 @@ class Row:
 
 
 def raw_message(encoding: str, padding: int = 0) -> Message:
-    """Return a `sensor_msgs/Image` of noise, with this many unused bytes behind every row."""
+    """Return a `sensor_msgs/Image` of noise, with this many unused bytes after every row."""
     store = get_typestore(Stores.ROS2_JAZZY)
     rows = HEIGHT * 3 // 2 if encoding == "nv12" else HEIGHT
     step = round(WIDTH * BYTES_A_PIXEL[encoding] * HEIGHT / rows) + padding
@@ -62,7 +62,7 @@ def raw_message(encoding: str, padding: int = 0) -> Message:
 
 
 def jpeg_message() -> Message:
-    """Return a `sensor_msgs/CompressedImage` of a smooth picture."""
+    """Return a `sensor_msgs/CompressedImage` of a smooth image."""
     store = get_typestore(Stores.ROS2_JAZZY)
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     rgb = np.stack([x * 255 / WIDTH, y * 255 / HEIGHT, (x + y) % 256], 2).astype(np.uint8)
@@ -84,7 +84,7 @@ def median_ms(work: Callable[[], object]) -> float:
 
 
 def compare(name: str, message: Message) -> Row:
-    """Time both; theirs counts only where the picture is the same to rounding."""
+    """Time both decoders; that of the library counts only if the images agree up to rounding."""
     ours = decode_image(message)
     try:
         theirs = np.asarray(message_to_cvimage(message, "rgb8"))
@@ -112,8 +112,8 @@ def table(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    """Measure, print a table, write JSON if asked to."""
-    parser = argparse.ArgumentParser(description="Times of turning image messages into RGB.")
+    """Measure, print a table, and optionally write JSON."""
+    parser = argparse.ArgumentParser(description="Times of decoding image messages to RGB.")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows = [compare(encoding, raw_message(encoding)) for encoding in BYTES_A_PIXEL]

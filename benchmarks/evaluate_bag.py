@@ -1,9 +1,9 @@
-"""What `evaluate_bag` takes besides its steps: `python -m benchmarks.evaluate_bag`.
+"""Overhead of `evaluate_bag` besides its steps: `python -m benchmarks.evaluate_bag`.
 
-A synthetic bag is evaluated; the time from opening it to the last file is compared with the sum
-of the steps that the run measured (read, detect ... write). What is not a step: checkpoints, then
+A synthetic bag is evaluated; the time from opening it to the last file is compared with the sum of
+the steps that the run measured (read, detect ... write). Not counted as steps are checkpoints, and
 summary, hashes and report, which take about the same time for any bag. Speed does not depend on
-the weights: fresh ones serve where none are shipped.
+the weights: random ones are used if none are shipped.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from smpler_ros.camera.scene_bag import SceneBagSettings, write_scene_bag
 
 @dataclass(frozen=True)
 class Result:
-    """A run: its time from beginning to end, seconds, and its summary."""
+    """A run: its total time, seconds, and its summary."""
 
     seconds: float
     summary: Summary
@@ -55,14 +55,12 @@ def measure(bag: Path, short: Path, folder: Path, config: EvaluationSettings) ->
 
 
 def main() -> None:
-    """Measure, print a table, write JSON if asked to."""
+    """Measure, print a table, and optionally write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of the bag")
-    parser.add_argument(
-        "--bag", type=Path, help="a bag with the truth in it, instead of a new one"
-    )
+    parser.add_argument("--bag", type=Path, help="a bag with ground truth, instead of a new one")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     results = []

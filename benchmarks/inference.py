@@ -1,9 +1,10 @@
-"""Every way to run the network, side by side: `python -m benchmarks.inference`.
+"""Compares all backends of the network: `python -m benchmarks.inference`.
 
 The reference is the plain network in eager float32 with a mesh after each stage, which is what
 SMPLer's code computes; `plain` is the same without meshes. Times are those of
-`Estimator.estimate`: uint8 crops in, NumPy arrays out. What each way rounds is its distance from a
-float64 run, and counts as a multiple of the plain network's own.
+`Estimator.estimate`: uint8 crops in, NumPy arrays out. Rounding errors are distances from a
+    float64 run, as multiples of
+the plain network's own.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ _ERROR_PEOPLE = 2
 
 @dataclass(frozen=True)
 class Row:
-    """Times of one way with a number of people."""
+    """Times of one backend with a number of people."""
 
     model: str
     way: str
@@ -56,7 +57,7 @@ class Row:
 
 
 class MeshEachStage:
-    """What SMPLer's code does: a full body after each of the four stages."""
+    """Computes what SMPLer's code does: a full body after each of the four stages."""
 
     def __init__(self, model: Smpler, device: torch.device) -> None:
         self._network, self._device = PlainNetwork(model).to(device), device
@@ -74,16 +75,16 @@ class MeshEachStage:
 
 
 def build_estimator(model: Smpler, way: str, device: torch.device) -> Estimator:
-    """Return the estimator that a way names: a back end, and `half` behind it or not."""
+    """Return the estimator for a name: a backend, optionally followed by `half`."""
     backend, precision = split_way(way)
     return Estimator(copy.deepcopy(model), device, backend=backend, precision=precision)
 
 
 def split_way(way: str) -> tuple[Backend, Literal["float32", "half"]]:
-    """Return a way's back end, and its precision: `half` where that is behind it.
+    """Return a name's backend, and its precision: `half` if it follows.
 
     Raises:
-        ArgumentTypeError: there is no such way.
+        ArgumentTypeError: an unknown name.
     """
     names: tuple[Backend, ...] = get_args(Backend)
     for name in names:
@@ -92,15 +93,14 @@ def split_way(way: str) -> tuple[Backend, Literal["float32", "half"]]:
         if way == f"{name} half":
             return name, "half"
     raise argparse.ArgumentTypeError(
-        f"a way must be one of {', '.join(names)}, or one of these with half behind it, got "
-        f"'{way}'; choose such"
+        f"a way must be one of {', '.join(names)}, optionally followed by half, got '{way}'"
     )
 
 
 def measure_times(
     model: Smpler, estimators: dict[str, Estimator], people: int, seconds: float
 ) -> list[Row]:
-    """Time all ways with some people, in turns."""
+    """Time all backends with this number of people, in turns."""
     crops = example_crops(model.config.image_size, people).numpy()
     device = next(iter(estimators.values())).device
     reference = MeshEachStage(copy.deepcopy(model), device)
@@ -113,7 +113,7 @@ def measure_times(
 
 @torch.inference_mode()
 def measure_errors(model: Smpler, estimators: dict[str, Estimator]) -> dict[str, dict[str, float]]:
-    """Return how far each way is from a float64 run, root mean squares."""
+    """Return each backend's deviations from a float64 run, root mean squares."""
     crops = example_crops(model.config.image_size, _ERROR_PEOPLE)
     exact = PlainNetwork(copy.deepcopy(model).cpu().double())
     rotations, betas, cameras, joints, keypoints = (v.numpy() for v in exact(crops))
@@ -125,7 +125,7 @@ def measure_errors(model: Smpler, estimators: dict[str, Estimator]) -> dict[str,
 
 
 def count_work(model: Smpler) -> dict[str, float]:
-    """Return what one person costs: operations of the plain and the fast network, and weights."""
+    """Return the cost per person: operations of the plain and the fast network, and weights."""
     crops = example_crops(model.config.image_size, 1)
     found: dict[str, float] = {}
     networks = {"plain": PlainNetwork(model), "fast": FastSmpler(model)}
@@ -138,7 +138,7 @@ def count_work(model: Smpler) -> dict[str, float]:
 
 
 def compute_floor(work: dict[str, float], machine: dict[str, Any]) -> dict[str, float]:
-    """Return the least that one person can take, ms, by what the device was measured to do."""
+    """Return the minimum time per person, ms, from the device's measured throughput."""
     return {
         "float32_ms": 1e3 * work["fast_gflop"] / machine["float32_gflops"],
         "half_ms": 1e3 * work["fast_gflop"] / machine["half_gflops"],
@@ -147,7 +147,7 @@ def compute_floor(work: dict[str, float], machine: dict[str, Any]) -> dict[str, 
 
 
 def tabulate(rows: list[Row]) -> str:
-    """Return the times as a table, with the gain over the reference and over `plain`."""
+    """Return the times as a table, with the speedup over the reference and over `plain`."""
     medians = {(row.way, row.people): row.times.median_ms for row in rows}
     lines = [
         (
@@ -180,17 +180,17 @@ def tabulate(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    """Measure one model; print the times, and write all figures as JSON if asked."""
+    """Measure one model; print the times, and optionally write all figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=tuple(MODELS), default="smpler_w32")
     parser.add_argument("--people", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     parser.add_argument("--ways", nargs="+", type=_way, help="such as eager, 'openvino half'")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each figure")
+    parser.add_argument("--seconds", type=float, default=3.0, help="time for each figure")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
-    # Threads that wait for one another crawl on a busy machine: what is not timed uses one.
+    # Threads that wait for each other crawl on a busy machine: what is not timed uses one.
     torch.set_num_threads(1)
     device = torch.device(chosen.device)
     model = build_seeded_model(chosen.model)
@@ -223,7 +223,7 @@ def _way(text: str) -> str:
 
 
 def _distance(found: Estimates, truth: Estimates) -> dict[str, float]:
-    # Of rotations by a, the distance's Frobenius norm is sqrt(8) sin(a / 2).
+    # The difference of two rotations by an angle a has the Frobenius norm sqrt(8) sin(a / 2).
     apart = np.linalg.norm(found.rotations - truth.rotations, axis=(-2, -1))
     degrees = np.degrees(2 * np.arcsin(np.clip(apart / np.sqrt(8), 0, 1)))
     joints_mm = 1000 * np.linalg.norm(found.joints_m - truth.joints_m, axis=-1)

@@ -1,6 +1,6 @@
-"""Mesh markers as lists of points and as NumPy's bytes: `python -m benchmarks.markers`.
+"""Mesh markers as lists of points and as bytes from NumPy: `python -m benchmarks.markers`.
 
-Both ways publish to a subscriber in this process, over real topics.
+Both kinds are published to a subscriber in this process, over real topics.
 """
 
 import argparse
@@ -37,7 +37,7 @@ RUNS = {"list of points": 5, "bytes": 40}
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: median times for everybody in a frame, milliseconds."""
+    """One line of the table: median times for all people of a frame, milliseconds."""
 
     way: str
     people: int
@@ -51,7 +51,7 @@ class Row:
 
 
 def stand_in_a_row(body: BodyArrays, n: int) -> People:
-    """Return n people in the rest pose, side by side, three metres before the camera."""
+    """Return n people in the rest pose, side by side, three metres in front of the camera."""
     places = np.stack([np.arange(n) - (n - 1) / 2, np.zeros(n), np.full(n, 3.0)], 1)
     turned = body.v_template * (1, -1, -1)  # upright in the optical frame
     return People(
@@ -88,13 +88,13 @@ def list_points(
 
 
 class Link:
-    """A topic in this process. What arrives is kept as bytes, the newest only."""
+    """A topic in this process. The newest message is kept as bytes."""
 
     def __init__(self, node: Node) -> None:
         """Connect both ends.
 
         Raises:
-            TimeoutError: they did not find each other.
+            TimeoutError: discovery took too long.
         """
         qos = QoSProfile(depth=1)
         self._node = node
@@ -107,7 +107,7 @@ class Link:
         """Wait until a message of this many bytes has arrived.
 
         Raises:
-            TimeoutError: none did.
+            TimeoutError: none arrived.
         """
         self._spin_until(lambda: len(self._received) == size)
         self._received = b""
@@ -142,7 +142,7 @@ def measure(way: str, people: int, build: Callable[[], Message], link: Link) -> 
 
 
 def run(numbers: list[int]) -> list[Row]:
-    """Measure both ways for each number of people."""
+    """Measure both kinds for each number of people."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     types = message_types_from_ros(serialize_message)
     body = load_builtin_body()
@@ -182,7 +182,7 @@ def table(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    """Measure, print a table, write JSON if asked to."""
+    """Measure, print a table, and optionally write JSON."""
     parser = argparse.ArgumentParser(description="Mesh markers as lists of points and as bytes.")
     parser.add_argument("--people", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--json", type=Path)

@@ -1,7 +1,7 @@
-"""Whether memory stays flat over many frames: `python -m benchmarks.memory`.
+"""Checks that memory does not grow over many frames: `python -m benchmarks.memory`.
 
-The pipeline gets frames of a synthetic camera again and again, true boxes with them; people come
-and go, and every frame is posed with its surface. What a frame keeps adds up.
+The pipeline processes the frames of a synthetic camera repeatedly, with true boxes; people come
+and go, and every frame is posed with its mesh. Memory that a frame leaves behind would add up.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Held:
-    """What the process holds after some frames.
+    """Memory of the process after some frames.
 
     Attributes:
-        frames: processed so far.
+        frames: number of frames processed so far.
         resident_mib: resident memory of the whole process.
-        python_blocks: objects' memory blocks that Python has given out.
+        python_blocks: allocated memory blocks of Python objects.
         device_mib: tensors on the GPU; 0 on a CPU.
     """
 
@@ -49,7 +49,7 @@ class Held:
 def measure_memory(
     estimator: Estimator, shown: list[SceneFrame], frames: int, readings: int
 ) -> list[Held]:
-    """Process frames; return what is held at evenly spaced readings."""
+    """Process frames; return the memory at evenly spaced readings."""
     detector = GivenBoxes()
     pipeline = Pipeline(estimator, lambda: detector)
     held = []
@@ -63,7 +63,7 @@ def measure_memory(
 
 
 def read_memory(frames: int, device: torch.device) -> Held:
-    """Return what the process holds now."""
+    """Return the current memory of the process."""
     gc.collect()
     status = Path("/proc/self/status").read_text().splitlines()
     resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
@@ -72,10 +72,10 @@ def read_memory(frames: int, device: torch.device) -> Held:
 
 
 def main() -> None:
-    """Measure, print a table, and write JSON if asked."""
+    """Measure, print a table, and optionally write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=tuple(MODELS), default="smpler_nano")
-    parser.add_argument("--people", type=int, default=3, help="in the room")
+    parser.add_argument("--people", type=int, default=3, help="number of people in the room")
     parser.add_argument("--frames", type=int, default=10_000)
     parser.add_argument("--readings", type=int, default=10)
     parser.add_argument("--backend", choices=BACKENDS, default="auto")

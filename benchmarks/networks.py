@@ -1,7 +1,7 @@
-"""Networks to measure: seeded weights, with batch-norm statistics that fit them.
+"""Networks for benchmarks: seeded weights, with matching batch-norm statistics.
 
-With an untrained network's statistics the activations sink into denormal numbers, which processors
-add up a hundred times more slowly than others.
+With an untrained network's statistics, activations become denormal numbers, with which processors
+compute a hundred times more slowly.
 """
 
 import torch
@@ -32,9 +32,9 @@ def build_seeded_model(name: str, body: BodyArrays | None = None) -> Smpler:
 
 @torch.no_grad()
 def calibrate(backbone: nn.Module, images: torch.Tensor) -> None:
-    """Give each batch norm the statistics of what it sees of some images."""
+    """Set each batch norm's statistics to those of its inputs for some images."""
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # a plain mean instead of a running one
+            module.momentum = None  # an arithmetic mean instead of a moving one
     backbone.train()(images)
     backbone.eval()

@@ -1,14 +1,14 @@
-"""What the live node costs beside the network: `python -m benchmarks.node`.
+"""Overhead of the live node besides the network: `python -m benchmarks.node`.
 
-A process of its own sends images of 640x480 with calibration and boxes at 30 Hz, and listens; the
-node runs here, over real topics, with the package's profile of Fast DDS. For every image whose
-people were published:
+A separate process publishes images of 640x480 with calibration and boxes at 30 Hz, and subscribes
+to the results; the node runs here, over real topics, with the package's Fast DDS profile. For
+every image whose people were published:
 
-- overhead: from the image's arrival at the node to its people's publication, less the time of the
-  network;
-- end to end: from the moment before the image was sent to its people's publication.
+- overhead: from the image's arrival at the node to the publication of its people, without the time
+  of the network;
+- end to end: from just before the image was published to the publication of its people.
 
-Images that were sent and never published are dropped ones.
+Images without published people count as dropped.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ _WAIT_S = 60.0
 
 @dataclass(frozen=True)
 class Passage:
-    """One image's way through the node, milliseconds.
+    """The processing of one image by the node, milliseconds.
 
     Attributes:
-        whole_ms: time from before the image was sent until its people were published.
-        inside_ms: time from the image's arrival until then.
-        network_ms: share of `inside_ms` spent in the network.
+        whole_ms: time from just before the image was published until its people were published.
+        inside_ms: time from the image's arrival until its people were published.
+        network_ms: part of `inside_ms` spent in the network.
     """
 
     whole_ms: float
@@ -59,7 +59,7 @@ class Passage:
 
 
 class MeasuredNode(SmplerNode):
-    """The node, which also writes down when images came and people went."""
+    """The node, which also records when images arrive and people are published."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,13 +90,13 @@ class Row:
     """One line of the table.
 
     Attributes:
-        listened: topics that somebody listens to.
-        people: people in every image.
-        sent: images.
+        listened: topics with subscribers.
+        people: number of people in every image.
+        sent: number of images published.
         dropped: number of images without published people.
         overhead_ms: median and 99th percentile.
         network_ms: median.
-        whole_ms: median and 99th percentile of the time from end to end.
+        whole_ms: median and 99th percentile of the end-to-end time.
     """
 
     listened: str
@@ -123,12 +123,12 @@ def measure(listened: str, people: int, rate_hz: float, seconds: float) -> Row:
         camera.start()
         for step in (node.trigger_configure, node.trigger_activate):
             if step() != TransitionCallbackReturn.SUCCESS:
-                raise RuntimeError("the node must start, and did not; its log says why")
+                raise RuntimeError("the node must start, but did not; its log says why")
         end = time.monotonic() + _WAIT_S + seconds
         while camera.is_alive() and time.monotonic() < end:
             executor.spin_once(timeout_sec=0.1)
         if camera.exitcode != 0:
-            raise RuntimeError(f"the camera must end by itself, its status is {camera.exitcode}")
+            raise RuntimeError(f"the camera must exit by itself, its status is {camera.exitcode}")
     finally:
         node.close()
         executor.shutdown()
@@ -151,11 +151,11 @@ def tabulate(rows: Iterable[Row]) -> str:
 
 
 def main() -> None:
-    """Measure, print a table, and write JSON if asked."""
+    """Measure, print a table, and optionally write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rate", type=float, default=30.0, help="images a second")
-    parser.add_argument("--seconds", type=float, default=20.0, help="for each line")
+    parser.add_argument("--rate", type=float, default=30.0, help="rate of the images, Hz")
+    parser.add_argument("--seconds", type=float, default=20.0, help="duration for each line")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     os.environ.setdefault("ROS_DOMAIN_ID", "87")
@@ -177,8 +177,8 @@ def main() -> None:
 def _summarise(listened: str, people: int, sent: int, passages: list[Passage]) -> Row:
     if len(passages) <= _SETTLING_IMAGES:
         raise RuntimeError(
-            f"people must come of more than {_SETTLING_IMAGES} of {sent} images, came of "
-            f"{len(passages)}; end other programs, or send fewer a second"
+            f"more than {_SETTLING_IMAGES} of {sent} images must have published people, got "
+            f"{len(passages)}; end other programs, or lower the rate"
         )
     whole, inside, network = np.array([list(asdict(p).values()) for p in passages]).T
     settled = slice(_SETTLING_IMAGES, None)

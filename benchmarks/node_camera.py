@@ -1,4 +1,4 @@
-"""The other end of the node's topics, in a process of its own: a camera, and who listens."""
+"""The other end of the node's topics, in a separate process: a camera, and subscribers."""
 
 import time
 from array import array
@@ -18,7 +18,7 @@ from smpler_msgs.msg import SmplPersonArray
 
 WIDTH, HEIGHT, FOCAL = 640, 480, 600.0
 Listeners = tuple[str, ...]
-"""Topics of the node that are listened to."""
+"""Topics of the node to subscribe to."""
 
 _KINDS = {
     "people": SmplPersonArray,
@@ -30,7 +30,7 @@ _LAST_WAIT_S = 1.0
 
 
 class SendingCamera:
-    """Publishes images of nothing with as many boxes as there are to be people."""
+    """Publishes blank images with a box for each person."""
 
     def __init__(self, node: Node, people: int) -> None:
         self._images = node.create_publisher(Image, "image", 5)
@@ -44,12 +44,12 @@ class SendingCamera:
         ]
 
     def is_heard(self) -> bool:
-        """Return whether the node listens to all."""
+        """Return whether the node subscribes to all topics."""
         publishers = (self._images, self._infos, self._boxes)
         return all(publisher.get_subscription_count() for publisher in publishers)
 
     def send(self) -> None:
-        """Publish one image, stamped with the present time."""
+        """Publish one image with the current time as timestamp."""
         header = Header(frame_id="camera_optical_frame")
         header.stamp.sec, header.stamp.nanosec = divmod(time.time_ns(), 10**9)
         k = [FOCAL, 0.0, WIDTH / 2, 0.0, FOCAL, HEIGHT / 2, 0.0, 0.0, 1.0]
@@ -62,13 +62,13 @@ class SendingCamera:
 
 
 def send_images(listened: Listeners, people: int, rate_hz: float, count: int) -> None:
-    """Wait for the node, send images, and end a moment after the last.
+    """Wait for the node, publish images, and end a moment after the last.
 
     Args:
-        listened: topics to subscribe.
-        people: boxes in every image.
-        rate_hz: images a second.
-        count: images to send.
+        listened: topics to subscribe to.
+        people: number of boxes in every image.
+        rate_hz: rate of the images.
+        count: number of images.
     """
     rclpy.init()
     node = Node("camera_of_the_benchmark")
@@ -96,7 +96,7 @@ def send_images(listened: Listeners, people: int, rate_hz: float, count: int) ->
 
 
 def _ignore(_message: bytes) -> None:
-    """Take a message as it came, and do nothing with it."""
+    """Receive a serialised message and ignore it."""
 
 
 def _detection(x: float, width: float) -> Detection2D:

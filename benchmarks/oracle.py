@@ -1,4 +1,4 @@
-"""An estimator that knows the truth: what is left of the error is not the network's."""
+"""An estimator that returns ground truth: the remaining errors are not the network's."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from numpy.typing import NDArray
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.crops import cut_crops
+from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.pipeline import turns_to_camera
 from synthetic.truth import GroundTruth
 
-_SIDE = 32  # of the crops, which nobody looks at
+_SIDE = 32  # of the crops, which are ignored
 
 
 class Oracle(Estimator):
-    """Says of the crops of a frame what it was told, whatever they show."""
+    """Returns the ground truth it was given, whatever the crops show."""
 
     def __init__(self, body: Body, *, of_average_size: bool = False) -> None:
-        """Prepare.
+        """Create an oracle without people.
 
         Args:
             body: body of the people.
-            of_average_size: take everybody's shape for the average one, as a network does that
-                cannot see how tall somebody is.
+            of_average_size: replace everybody's shape by the average, as for a network that cannot
+                tell how tall people are.
         """
         self.model = SimpleNamespace(body=body)  # type: ignore[assignment]
+        self._joints_body = body
         self.device = torch.device("cpu")
         self.side = _SIDE
         self._of_average_size = of_average_size
@@ -38,13 +40,13 @@ class Oracle(Estimator):
     def tell(
         self, rgb: NDArray[np.uint8], camera: Camera, truth: GroundTruth, margin: float
     ) -> None:
-        """Tell the truth about the next crops, which are cut around the visible boxes.
+        """Set the ground truth of the next crops, which are cut around the visible boxes.
 
-        A network sees people as cameras do that look at their crops; so they are told.
+        A network assumes cameras that look at the crops' centres, and so do the given rotations.
 
         Args:
             rgb: the image.
-            camera: camera that took it.
+            camera: camera of the image.
             truth: ground truth of the image.
             margin: margin of the crops.
         """
@@ -56,8 +58,8 @@ class Oracle(Estimator):
         seen = Estimates(truth.rotations, betas, cameras, joints, keypoints)
         self._next = seen.turned(turns_to_camera(camera, crops).swapaxes(1, 2))
 
-    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
-        """Return what was told, a row for each crop."""
+    def estimate(self, crops: PixelArray) -> Estimates:
+        """Return the given ground truth, a row per crop."""
         if self._next is None or len(self._next) != len(crops):
             told = 0 if self._next is None else len(self._next)
             raise ValueError(f"the oracle was told of {told} people, got {len(crops)} crops")

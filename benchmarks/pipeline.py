@@ -1,6 +1,6 @@
-"""Every step of a frame, from pixels to posed people: `python -m benchmarks.pipeline`.
+"""Times of all steps of a frame, from pixels to posed people: `python -m benchmarks.pipeline`.
 
-The frames are a synthetic camera's, the boxes are true: detectors have costs of their own.
+The frames are from a synthetic camera, with true boxes, as detectors have costs of their own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WHOLE = "whole frame"
 
 
 def render_frames(people: int, count: int) -> list[SceneFrame]:
-    """Return frames of a scene with so many people, not all of whom are always in view."""
+    """Return frames of a scene with this number of people, not all always in view."""
     camera = camera_from_field_of_view(*_SIZE, _FOV_DEG)
     scene = SyntheticScene(Body(load_builtin_body()), camera, people=people)
     return [scene.frame(index * _PERIOD_NS) for index in range(count)]
@@ -45,7 +45,7 @@ def render_frames(people: int, count: int) -> list[SceneFrame]:
 def measure_steps(
     estimator: Estimator, frames: list[SceneFrame], *, mesh: bool
 ) -> tuple[dict[str, Times], float]:
-    """Return each step's times, and how many people a frame had on average."""
+    """Return each step's times, and the mean number of people per frame."""
     config = PipelineConfig(tracker=TrackerConfig(confirm_frames=1))
     pipeline = Pipeline(estimator, GivenBoxes, config)
     taken: dict[str, list[float]] = {}
@@ -65,15 +65,15 @@ def measure_steps(
 
 
 def main() -> None:
-    """Measure, print a table, and write JSON if asked."""
+    """Measure, print a table, and optionally write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=tuple(MODELS), default="smpler_nano")
-    parser.add_argument("--people", type=int, default=3, help="in the room")
+    parser.add_argument("--people", type=int, default=3, help="number of people in the room")
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--backend", choices=BACKENDS, default="auto")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--mesh", action="store_true", help="also pose 6890 vertices a person")
+    parser.add_argument("--mesh", action="store_true", help="also pose 6890 vertices per person")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,17 +1,17 @@
-"""How well people are placed in metres: `python -m benchmarks.placement`.
+"""Errors of placing people in metres: `python -m benchmarks.placement`.
 
-One person of a synthetic scene at a time, standing, waving and turning at 2, 4 and 8 m, seen by
-cameras of two focal lengths, with a principal point aside and through a lens. Boxes are those of
-the pixels that show the person. Errors are distances of the pelvis joint to the true one, in the
-camera's frame, metres. The estimators:
+One person of a synthetic scene at a time stands, waves and turns at 2, 4 and 8 m, seen by cameras
+with two focal lengths, with an off-centre principal point and with lens distortion. Boxes are
+those of the person's visible pixels. Errors are distances of the pelvis joint from the true one,
+in the camera's frame, metres. The estimators:
 
-- truth: rotations, shape and keypoints are true; what is left is placing's own.
-- average size: the same, but everybody has the average shape. No single image says how tall
-  somebody is; this is what it costs.
-- the shipped network, where its weights are there.
+- truth: true rotations, shape and keypoints; the remaining error is that of placing.
+- average size: the same, but everybody has the average shape. No single image shows how tall a
+  person is; this is the resulting error.
+- the shipped network, if its weights are available.
 
-Without CameraInfo, a field of view of 60 degrees is assumed. A second table is that of
-`placement_field`: placing by noisy keypoints, in the whole field of every lens model.
+Without CameraInfo, a field of view of 60 degrees is assumed. The second table is that of
+`placement_field`: placing by noisy keypoints, in the whole field of view of every lens model.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Placed:
 def show_people(
     body: Body, camera: Camera, distance_m: float, frames: int
 ) -> Iterator[SceneFrame]:
-    """Give frames of one person after the other, with depth."""
+    """Yield frames of one person after the other, with depth."""
     scene = SyntheticScene(body, camera, people=_PEOPLE, background="plain", seed=1)
     shown = [_act(body, distance_m, person) for person in range(_PEOPLE)]
     away = make_motion(
@@ -97,7 +97,7 @@ def _act(body: Body, distance_m: float, person: int) -> Motion:
 
 
 class Placer:
-    """The real pipeline around an estimator, for one frame after the other."""
+    """The real pipeline with an estimator, for one frame after the other."""
 
     def __init__(self, estimator: Estimator) -> None:
         self._estimator = estimator
@@ -105,13 +105,13 @@ class Placer:
         self._pipeline = Pipeline(estimator, lambda: self._detector, _AT_ONCE)
 
     def error_m(self, frame: Frame, camera: Camera, truth: GroundTruth, view: str = "") -> float:
-        """Return how far the pelvis of the only person is from the true one, metres.
+        """Return the distance of the only person's pelvis from the true one, metres.
 
         Args:
             frame: frame with one person, and the camera as given to the pipeline.
-            camera: camera that took the frame.
+            camera: actual camera of the frame.
             truth: ground truth of the frame.
-            view: tells sequences of frames apart.
+            view: distinguishes sequences of frames.
         """
         self._detector.give(detections_from(truth.visible_boxes_xyxy))
         if isinstance(self._estimator, Oracle):
@@ -121,7 +121,7 @@ class Placer:
 
 
 def make_estimators(body: Body) -> dict[str, Estimator]:
-    """Return the estimators by name; the shipped network only where its weights are there."""
+    """Return the estimators by name; the shipped network only if its weights are available."""
     estimators: dict[str, Estimator] = {
         "truth": Oracle(body),
         "average size": Oracle(body, of_average_size=True),
@@ -157,7 +157,7 @@ def measure(frames: int) -> list[Placed]:
 
 
 def tabulate(results: list[Placed]) -> str:
-    """Return median / 95th percentile in metres, cameras and distances down, estimators across."""
+    """Return median / 95th percentile in metres, cameras and distances as rows."""
     names = list(dict.fromkeys(each.estimator for each in results))
     lines: dict[tuple[str, float], dict[str, str]] = {}
     for each in results:
@@ -172,9 +172,9 @@ def tabulate(results: list[Placed]) -> str:
 
 
 def main() -> None:
-    """Measure, print a table, write JSON if asked to."""
+    """Measure, print a table, and optionally write JSON."""
     parser = argparse.ArgumentParser(description="Errors of placed people, metres.")
-    parser.add_argument("--frames", type=int, default=8, help="of each of four people")
+    parser.add_argument("--frames", type=int, default=8, help="number for each of four people")
     parser.add_argument(
         "--field", action="store_true", help="only the table of lenses, which takes seconds"
     )
@@ -194,7 +194,7 @@ def main() -> None:
 
 
 def record_of(results: list[Placed]) -> list[dict[str, Any]]:
-    """Return what is written of the errors."""
+    """Return the errors for JSON."""
     return [
         {
             "camera": each.camera,

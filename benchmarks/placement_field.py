@@ -1,9 +1,9 @@
-"""How well people are placed in the whole field of every lens model, from noisy keypoints.
+"""Errors of placing people in the whole field of view of every lens model, from noisy keypoints.
 
-The built-in body stands, arms a little lifted, at one distance from the camera and several angles
-off its axis, in several headings and directions around the axis. Its keypoints are exact but for
-noise of a few pixels, its size is right: what is left is what placing makes of noise. Errors are
-those of SMPL's translation, metres.
+The built-in body stands with slightly raised arms at one distance from the camera and several
+angles off its axis, in several headings and directions around the axis. Its keypoints are exact
+except for noise of a few pixels, and its size is right: the errors are those that placing makes
+from noise. They are distances of SMPL's translation, metres.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ LENSES = {
 
 
 def measure_field(angles_deg: Sequence[float] = ANGLES_DEG) -> list[dict[str, Any]]:
-    """Return a row for each lens and angle: errors, metres; None where the lens shows nobody."""
+    """Return a row for each lens and angle: errors, metres; None if the lens shows nobody."""
     rng = np.random.default_rng(0)
     joints = _stand()
     rows = []
@@ -75,7 +75,7 @@ def measure_field(angles_deg: Sequence[float] = ANGLES_DEG) -> list[dict[str, An
 
 
 def tabulate_field(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return median / 90th percentile in metres, lenses down and angles across."""
+    """Return median / 90th percentile in metres, lenses as rows and angles as columns."""
     angles = dict.fromkeys(row["angle_deg"] for row in rows)
     lines: dict[str, list[str]] = {}
     for row in rows:
@@ -87,7 +87,7 @@ def tabulate_field(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _stand() -> Floats:
-    """Return the joints (headings, 24, 3) of somebody who stands, in the optical frame's axes."""
+    """Return the joints (headings, 24, 3) of a standing person, in the optical frame's axes."""
     around = np.linspace(0, 2 * np.pi, _HEADINGS, endpoint=False)
     upright = Rotation.from_rotvec([np.pi, 0, 0])  # SMPL's y is up, the optical frame's is down
     rotations = np.tile(np.eye(3), (_HEADINGS, 24, 1, 1))
@@ -103,14 +103,14 @@ def _stand() -> Floats:
 
 
 def _errors(joints: Floats, camera: Camera, angle: float, rng: np.random.Generator) -> Floats:
-    """Return the errors, metres, of those people at an angle off the axis whom the lens shows."""
+    """Return the errors, metres, of the people at an angle off the axis whom the lens shows."""
     around = np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
     aside = np.sin(angle) * np.stack([np.cos(around), np.sin(around)], 1)
     places = DISTANCE_M * np.column_stack([aside, np.full(_DIRECTIONS, np.cos(angle))])
     people = np.repeat(np.tile(joints, (_DIRECTIONS, 1, 1)), _DRAWS, 0)
     truth = np.repeat(np.repeat(places, len(joints), 0), _DRAWS, 0)
     exact = camera.project(people + truth[:, None])
-    half = np.isfinite(exact).all(2).sum(1) * 2 >= exact.shape[1]  # of the joints are shown
+    half = np.isfinite(exact).all(2).sum(1) * 2 >= exact.shape[1]  # at least half of the joints
     noisy = exact[half] + rng.normal(0, NOISE_PX, exact[half].shape)
     found = place(people[half], noisy, camera).translations_m
     return np.asarray(np.linalg.norm(found - truth[half], axis=1))

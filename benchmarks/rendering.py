@@ -39,7 +39,7 @@ DISTANCE_M = 4.0
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; a second's images from the median run."""
+    """One line of the table; images per second of the median run."""
 
     what: str
     images_per_second: float
@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Scene:
-    """b people in the built-in body's rest pose, turned about the vertical."""
+    """b people in the built-in body's rest pose, rotated about the vertical."""
 
     template: Tensor
     faces: Tensor
@@ -59,18 +59,18 @@ class Scene:
 
     @property
     def images(self) -> int:
-        """Number of people, one an image."""
+        """Number of people, one per image."""
         return len(self.vertices_m)
 
     def intrinsics(self, size: tuple[int, int]) -> Tensor:
-        """Return (b, 4): a camera in which two metres fill the image's height."""
+        """Return (b, 4) intrinsics of a camera in which two metres fill the image's height."""
         focal = size[1] * DISTANCE_M / 2.0
         middle = [(size[0] - 1) / 2, (size[1] - 1) / 2]
         return torch.tensor([focal, focal, *middle]).expand(self.images, 4)
 
 
 def make_scene(path: Path, images: int, device: str) -> Scene:
-    """Load a body in SMPL's layout and place one person an image."""
+    """Load a body in SMPL's layout and place one person per image."""
     with np.load(path) as arrays:
         template, faces = torch.tensor(arrays["v_template"]), torch.tensor(arrays["f"].astype(int))
         joints = torch.tensor(arrays["J_regressor"] @ arrays["v_template"])
@@ -95,7 +95,7 @@ def make_scene(path: Path, images: int, device: str) -> Scene:
 
 
 def measure(what: str, images: int, run: Callable[[], object], seconds: float) -> Row:
-    """Time a function that makes that many images, again and again."""
+    """Time repeated calls of a function that renders this many images."""
     run()
     times: list[float] = []
     while sum(times) < seconds or len(times) < 3:
@@ -131,7 +131,7 @@ def measure_frames(scene: Scene, seconds: float) -> list[Row]:
 
 
 def measure_batches(scene: Scene, seconds: float) -> list[Row]:
-    """Time the batched rasteriser and the whole way to a training image."""
+    """Time the batched rasteriser and all steps of a training image."""
     device, n = scene.vertices_m.device, scene.images
     intrinsics = scene.intrinsics(CROP).to(device)
     volume = make_volume(scene.generator).to(device)
@@ -168,7 +168,7 @@ def measure_batches(scene: Scene, seconds: float) -> list[Row]:
 
 
 def measure_camera(seconds: float) -> list[Row]:
-    """Time the synthetic camera's images: all that it renders, truth and depth included."""
+    """Time the synthetic camera's images, including ground truth and depth."""
     settings = SceneSettings(loop=30.0, rendering="live")
     rows = []
     for size in (FRAME, (1280, 720)):
@@ -188,7 +188,7 @@ def measure_camera(seconds: float) -> list[Row]:
 
 
 def compare(scene: Scene) -> dict[str, float]:
-    """Return how far both rasterisers agree on the scene."""
+    """Return how well both rasterisers agree on the scene."""
     intrinsics = scene.intrinsics(CROP)
     seen = rasterise_batch(
         scene.vertices_m, scene.faces, intrinsics.to(scene.vertices_m.device), CROP
@@ -205,7 +205,7 @@ def compare(scene: Scene) -> dict[str, float]:
 
 
 def name_processor() -> str:
-    """Return the processor's name as the system tells it."""
+    """Return the processor's name as reported by the system."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -213,13 +213,13 @@ def name_processor() -> str:
 
 
 def main() -> None:
-    """Measure, print a table, and save it where asked."""
+    """Measure, print a table, and optionally save it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--body", type=Path, default=BUILTIN_BODY_PATH, help="a body in SMPL's layout"
     )
-    parser.add_argument("--images", type=int, default=8, help="images in a batch")
-    parser.add_argument("--threads", type=int, default=1, help="threads that torch may use")
+    parser.add_argument("--images", type=int, default=8, help="number of images in a batch")
+    parser.add_argument("--threads", type=int, default=1, help="number of PyTorch's threads")
     parser.add_argument("--device", default="cpu", help="for the batched renderer: cpu or cuda")
     parser.add_argument("--seconds", type=float, default=3.0, help="time for each row")
     parser.add_argument("--output", type=Path, help="write the results here as JSON")

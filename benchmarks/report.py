@@ -1,6 +1,6 @@
 """Put the figures into `docs/performance.md` and `accuracy.md`: `python -m benchmarks.report`.
 
-Each file of `docs/performance` becomes what stands between the two comments that name it.
+Each file in `docs/performance` replaces the text between the two comments that name it.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu import show as show_gpu
 from benchmarks.placement_field import tabulate_field
 from benchmarks.timing import format_table
 
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 def replace_section(pages: dict[Path, str], name: str, content: str) -> None:
-    """Put another content between `<!-- name -->` and `<!-- end -->`, in the page that has these.
+    """Replace the text between `<!-- name -->` and `<!-- end -->`, in the page that has these.
 
     Raises:
         ValueError: no page has a place for it.
@@ -60,7 +61,7 @@ def describe(results: Results) -> str:
 
 
 def show_inference(results: Results) -> str:
-    """Return times, floor and rounding of every way to run a network."""
+    """Return times, minimum and rounding errors of every backend."""
     rows = results["rows"]
     medians = {(row["way"], row["people"]): row["times"]["median_ms"] for row in rows}
     work_ms = {(row["way"], row["people"]): row["times"]["cpu_ms"] for row in rows}
@@ -182,6 +183,7 @@ def show_placement(results: Results) -> str:
 
 
 _SECTIONS: dict[str, Callable[[Results], str]] = {
+    "gpu": show_gpu,
     "inference": show_inference,
     "markers": show_markers,
     "memory": show_memory,

@@ -1,15 +1,15 @@
-"""What smoothing gains and what it costs: `python -m benchmarks.smoothing`.
+"""Benefit and cost of smoothing: `python -m benchmarks.smoothing`.
 
-People of the built-in body walk, wave, turn, sit and reach before a still camera at 30 Hz; the
-truth is known. Estimates are the truth with errors that change from frame to frame (see
-`NOISE`), or what the shipped network says of rendered frames, where its weights are there. The
-figures, over all sequences:
+People with the built-in body walk, wave, turn, sit and reach in front of a still camera at 30 Hz,
+with ground truth. Estimates are the truth with errors that change from frame to frame (see
+`NOISE`), or the shipped network's for rendered frames, if its weights are available. The figures,
+over all sequences:
 
 - acceleration error: mean difference of the joints' accelerations, mm per frame squared;
-- error: mean distance to the truth, mm;
-- lag: the delay of the truth that comes closest to what came out, ms.
+- error: mean distance from the truth, mm;
+- lag: the delay of the truth that is closest to the result, ms.
 
-`joints` are the 24 relative to the pelvis, `pelvis` is its place in the camera's frame.
+`joints` are the 24 relative to the pelvis, `pelvis` is its position in the camera's frame.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ _BOX_SPREAD_PX = 2.0
 
 @dataclass(frozen=True)
 class Noise:
-    """Standard deviations of errors that are new in every frame.
+    """Standard deviations of errors that are independent between frames.
 
     Attributes:
-        rotation_rad: about each axis of every joint.
+        rotation_rad: rotation about each axis of every joint.
         bearing: noise of x / z and y / z.
         depth: noise of log z.
         betas: noise of each shape coefficient.
@@ -67,7 +67,7 @@ class Noise:
 
 
 NOISE = Noise(math.radians(4), 0.004, 0.03, 0.3)
-"""Of the order of what a small network does: 4 degrees, 2 px at a focal length of 500, 3 %."""
+"""Similar to a small network's errors: 4 degrees, 2 px at a focal length of 500, 3 %."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Figures:
 
 
 def make_person(body: Body, seed: int) -> Motion:
-    """Return what one person does."""
+    """Return the motion of one person."""
     generator = Generator().manual_seed(seed)
     betas = torch.randn(10, generator=generator).clamp(-2, 2)
     side = 1.0 if seed % 2 else -1.0
@@ -128,7 +128,7 @@ def add_noise(truth: Bodies, noise: Noise, seed: int) -> Bodies:
 
 
 def smooth(estimates: Bodies, config: SmoothingConfig | None) -> Bodies:
-    """Return bodies (t, ...) smoothed one after the other, as they come."""
+    """Return bodies (t, ...) smoothed one after the other, in order."""
     if config is None:
         return estimates
     smoother = Smoother(config)
@@ -159,7 +159,7 @@ def pose(body: Body, bodies: Bodies) -> tuple[Floats, Floats]:
 
 
 def measure(body: Body, sequences: list[Sequence], config: SmoothingConfig | None) -> Figures:
-    """Return the figures of a configuration; None is no smoothing."""
+    """Return the figures of a configuration; None for no smoothing."""
     rows = []
     for each in sequences:
         given = pose(body, smooth(each.estimates, config))
@@ -174,7 +174,7 @@ def measure(body: Body, sequences: list[Sequence], config: SmoothingConfig | Non
 
 
 def find_lag_s(points: Floats, target: Floats) -> float:
-    """Return the delay of the target (t, k, 3) that comes closest to points, seconds."""
+    """Return the delay of the target (t, k, 3) that is closest to points, seconds."""
     times = np.arange(len(points)) / RATE_HZ
     flat = target.reshape(len(target), -1)
     inside = (times >= LAGS_S[-1]) & (times <= times[-1] + LAGS_S[0])
@@ -190,7 +190,7 @@ def find_lag_s(points: Floats, target: Floats) -> float:
 
 
 def make_configurations() -> dict[str, SmoothingConfig | None]:
-    """Return what is compared: none, the default, and filters around it."""
+    """Return the configurations to compare: none, the default, and variations of it."""
     usual = SmoothingConfig()
     configurations: dict[str, SmoothingConfig | None] = {"none": None, "default": usual}
     for factor in (0.5, 2.0):
@@ -202,7 +202,7 @@ def make_configurations() -> dict[str, SmoothingConfig | None]:
 def scale_filters(
     config: SmoothingConfig, *, cutoff: float = 1.0, gain: float = 1.0
 ) -> SmoothingConfig:
-    """Return a configuration with all filters' cutoffs and speed gains times factors."""
+    """Return a configuration with all filters' cutoffs and speed gains multiplied by factors."""
     rotations, bearing, depth = (
         OneEuro(each.cutoff_hz * cutoff, each.speed_gain * gain)
         for each in (config.rotations, config.bearing, config.depth)
@@ -217,7 +217,7 @@ def simulate(body: Body, count: int) -> list[Sequence]:
 
 
 def estimate(body: Body, estimator: Estimator, count: int) -> list[Sequence]:
-    """Return people as a network sees them in rendered frames, in a detector's shaky boxes."""
+    """Return people estimated by a network in rendered frames, in a detector's jittering boxes."""
     sequences = []
     for seed in range(count):
         scene = SyntheticScene(body, CAMERA, people=1, seed=seed, background="plain")
@@ -245,7 +245,7 @@ def estimate(body: Body, estimator: Estimator, count: int) -> list[Sequence]:
 
 
 def main() -> None:
-    """Measure, print a table, write JSON if asked to."""
+    """Measure, print a table, and optionally write JSON."""
     parser = argparse.ArgumentParser(description="Jitter and lag with and without smoothing.")
     parser.add_argument("--sequences", type=int, default=4)
     parser.add_argument("--json", type=Path, help="also write the figures here")

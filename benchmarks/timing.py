@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine, times, tables and files."""
+"""Shared by the benchmarks: the machine, times, tables and files."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ import torch
 
 Run = Callable[[], object]
 _Sample = tuple[float, float]
-"""Milliseconds by the clock on the wall, and of work of all threads."""
+"""Milliseconds of wall time, and of CPU time of all threads."""
 
 _SETTLING_RUNS = 2
 _TURNS = 4
 _LEAST_RUNS = 2
 _TRIES = 2
 _DISTURBANCE = 0.1
-"""Share of all cores above which other programs disturb a turn, so that it is taken again."""
+"""Fraction of all cores above which other programs disturb a turn, so that it is repeated."""
 
 _MATRIX, _COPY_BYTES = 2048, 1 << 28
 
 
 @dataclass(frozen=True)
 class Times:
-    """How long something took.
+    """Duration of something.
 
     Attributes:
-        median_ms: half of the runs took less.
-        p99_ms: all but one in a hundred took less.
-        cpu_ms: median of the time that all threads worked, or waited busily.
-        runs: number of them.
-        disturbance: share of all cores that other programs took meanwhile.
+        median_ms: median wall time.
+        p99_ms: 99th percentile of the wall time.
+        cpu_ms: median CPU time of all threads, including busy waiting.
+        runs: number of runs.
+        disturbance: fraction of all cores that other programs used meanwhile.
     """
 
     median_ms: float
@@ -49,11 +49,11 @@ class Times:
 
 
 def time_together(runs: Mapping[str, Run], seconds: float) -> dict[str, Times]:
-    """Time several things side by side, in turns, so that a disturbance meets them all.
+    """Time several things in turns, so that a disturbance affects all of them.
 
     Args:
         runs: what is timed, by name.
-        seconds: time for each, in all rounds together.
+        seconds: total time for each.
     """
     samples: dict[str, list[_Sample]] = {name: [] for name in runs}
     disturbances: dict[str, list[float]] = {name: [] for name in runs}
@@ -69,7 +69,7 @@ def time_together(runs: Mapping[str, Run], seconds: float) -> dict[str, Times]:
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
-    """Return what a figure depends on: processor, threads, versions, and what it can do."""
+    """Return the machine's properties that affect results: processor, threads, versions, speed."""
     facts: dict[str, Any] = {
         "processor": name_processor(),
         "cores": os.cpu_count(),
@@ -88,7 +88,7 @@ def describe_machine(device: torch.device) -> dict[str, Any]:
 
 
 def name_processor() -> str:
-    """Return the processor's name as the system tells it."""
+    """Return the processor's name as reported by the system."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -96,13 +96,13 @@ def name_processor() -> str:
 
 
 def measure_product(device: torch.device, dtype: torch.dtype) -> float:
-    """Return the operations a second of a large matrix product, in 1e9."""
+    """Return the operations per second of a large matrix product, in 1e9."""
     left, right = (torch.randn(_MATRIX, _MATRIX, device=device).to(dtype) for _ in range(2))
     return 2 * _MATRIX**3 / _fastest(lambda: left @ right, device) / 1e9
 
 
 def measure_copy(device: torch.device) -> float:
-    """Return the bytes a second that a large copy reads and writes, in 1e9."""
+    """Return the bytes per second that a large copy reads and writes, in 1e9."""
     source = torch.zeros(_COPY_BYTES, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * _COPY_BYTES / _fastest(lambda: target.copy_(source), device) / 1e9
@@ -118,7 +118,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str
 
 
 def write_results(results: Mapping[str, Any], table: str, path: Path | None) -> None:
-    """Print a table, and write the figures as JSON where asked."""
+    """Print a table, and optionally write the figures as JSON."""
     sys.stdout.write(table + "\n")
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def _summarise(samples: Sequence[_Sample], disturbance: float) -> Times:
 
 
 def _time(run: Run, seconds: float) -> list[_Sample]:
-    """Run again and again; return what each run took."""
+    """Run repeatedly; return the duration of each run."""
     for _ in range(_SETTLING_RUNS):
         run()
     samples: list[_Sample] = []
@@ -145,7 +145,7 @@ def _time(run: Run, seconds: float) -> list[_Sample]:
 
 
 def _take_turn(run: Run, seconds: float) -> tuple[list[_Sample], float]:
-    """Return the times of the least disturbed try, and how much others took of the cores."""
+    """Return the times of the least disturbed try, and the cores' fraction used by others."""
     best: tuple[list[_Sample], float] = ([], np.inf)
     for _ in range(_TRIES):
         before = _Clock.read()
@@ -161,7 +161,7 @@ def _take_turn(run: Run, seconds: float) -> tuple[list[_Sample], float]:
 
 @dataclass(frozen=True)
 class _Clock:
-    """Seconds: of the wall, of all cores' work, and of this process' work."""
+    """Seconds of wall time, of all cores' work, and of this process's work."""
 
     wall: float
     busy: float
@@ -178,7 +178,7 @@ class _Clock:
         return cls(time.perf_counter(), (user + nice + system) / ticks, own)
 
     def others_until(self, later: _Clock) -> float:
-        """Return the share of all cores that other processes took."""
+        """Return the fraction of all cores that other processes used."""
         others = (later.busy - self.busy) - (later.own - self.own)
         return max(0.0, others / (later.wall - self.wall) / (os.cpu_count() or 1))
 
@@ -186,7 +186,8 @@ class _Clock:
 def _fastest(run: Run, device: torch.device, repetitions: int = 8) -> float:
     """Return the shortest time of a run, seconds.
 
-    On a CPU it is the threads' work over their number, which other programs do not lengthen.
+    On a CPU it is the threads' CPU time divided by their number, which other programs do not
+    affect.
     """
     on_cpu = device.type == "cpu"
     taken = []

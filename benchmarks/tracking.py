@@ -1,16 +1,16 @@
-"""Whether ids stay with people who cross: `python -m benchmarks.tracking`.
+"""Identity switches when people cross: `python -m benchmarks.tracking`.
 
-Two people of a synthetic room walk towards each other, pass at different distances from a still
+Two people in a synthetic room walk towards each other, pass at different distances from a still
 camera, and come back. Boxes are, from the easiest on:
 
-- people in view: true boxes of those of whom at least 40 % of the box is to be seen, as a detector
-  finds them at its best;
-- every pixel: true boxes of whatever is to be seen, down to slivers beside the person in front;
+- people in view: true boxes of people of whose box at least 40 % is visible, like those of a very
+  good detector;
+- every pixel: true boxes of everything visible, down to slivers beside the person in front;
 - faulty: the first with missed people, jittering edges, uncertain and false boxes;
-- motion: what the detector of that name finds.
+- motion, person: detections of the detectors of these names.
 
-An id switch: a true person is tracked under another id than the last time. Tracks belong to people
-by the boxes of visible pixels (intersection over union of at least 0.5, one to one).
+An id switch: a true person is tracked under another id than the last time. Tracks are matched with
+people by the boxes of visible pixels (intersection over union of at least 0.5, one to one).
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ from smpler_model.array_types import Floats
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
-from smpler_model.detectors.detector import Detections, detections_from
+from smpler_model.detectors.detector import Detections, Detector, detections_from
 from smpler_model.detectors.motion import MotionDetector
+from smpler_model.detectors.person_detector import PersonDetector
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig
+from smpler_model.settings.pipeline import PipelineSettings
 from synthetic.people.motions import Leg, make_motion
 from synthetic.scene import SyntheticScene
 from synthetic.truth import SceneFrame
@@ -43,7 +45,8 @@ CAMERA = Camera(640, 480, 450, 450, 319.5, 239.5)
 RATE_HZ = 15.0
 LEAST_IOU = 0.5
 LEAST_IN_VIEW = 0.4
-_EMPTY_S = 2.0  # before anybody comes, for `motion` to learn the room
+KEEP_SCORE = PipelineSettings().keep_score
+_EMPTY_S = 2.0  # before anybody enters, for `motion` to learn the room
 _WINGS_M = 4.2
 _LANES_M = (0.0, 1.0)  # behind the room's middle, so that one hides the other
 
@@ -55,10 +58,10 @@ class TrackingCounts:
     """Counts over sequences.
 
     Attributes:
-        people: true people in all frames.
-        missed: those without a track.
-        switches: changes of a person's id.
-        false: tracks of nobody.
+        people: number of true people in all frames.
+        missed: number of people without a track.
+        switches: number of changes of a person's id.
+        false: number of tracks of nobody.
     """
 
     people: int = 0
@@ -84,14 +87,14 @@ class TrackingCounts:
 
 
 def match(true_boxes: Floats, boxes: Floats) -> list[tuple[int, int]]:
-    """Return rows of boxes (n, 4) and (m, 4) that belong together."""
+    """Return rows of matched boxes (n, 4) and (m, 4)."""
     overlaps = intersections_over_unions(true_boxes, boxes)
     rows = zip(*linear_sum_assignment(-overlaps), strict=True)
     return [(int(i), int(j)) for i, j in rows if overlaps[i, j] >= LEAST_IOU]
 
 
 def intersections_over_unions(first: Floats, second: Floats) -> Floats:
-    """Return (n, m) of boxes (n, 4) and (m, 4)."""
+    """Return (n, m) intersections over union of boxes (n, 4) and (m, 4)."""
     low = np.maximum(first[:, None, :2], second[:, :2])
     high = np.minimum(first[:, None, 2:], second[:, 2:])
     common = np.clip(high - low, 0, None).prod(-1)
@@ -119,10 +122,10 @@ def make_crossing(body: Body, seed: int) -> SyntheticScene:
 
 
 class FaultyDetector:
-    """True boxes as a detector finds them."""
+    """Returns true boxes with the faults of a detector."""
 
     def __init__(self, seed: int, *, miss: float = 0.15, jitter: float = 0.04) -> None:
-        """Prepare: chance of a miss, and deviation of edges over the box's height."""
+        """Store the probability of a miss, and the deviation of edges over the box's height."""
         self._rng = np.random.default_rng(seed)
         self._miss, self._jitter = miss, jitter
 
@@ -133,7 +136,7 @@ class FaultyDetector:
         heights = boxes[:, 3:] - boxes[:, 1:2]
         boxes = boxes + heights * rng.normal(0, self._jitter, boxes.shape)
         scores = rng.uniform(0.3, 1.0, len(boxes))
-        if rng.random() < 0.1:  # somebody who is not there
+        if rng.random() < 0.1:  # a false box
             corner = rng.uniform(0, (CAMERA.width - 60, CAMERA.height - 150))
             boxes = np.vstack([boxes, np.concatenate([corner, corner + np.array([60, 150])])])
             scores = np.append(scores, 0.55)
@@ -141,12 +144,12 @@ class FaultyDetector:
 
 
 def find_every_pixel(shown: SceneFrame) -> Detections:
-    """Return the boxes of the pixels that show people."""
+    """Return the boxes of people's visible pixels."""
     return detections_from(shown.truth.visible_boxes_xyxy)
 
 
 def find_people_in_view(shown: SceneFrame) -> Detections:
-    """Return them for people who are not mostly hidden, by others or by the image's edge."""
+    """Return the same for people who are not mostly hidden, by others or by the image's edge."""
     truth = shown.truth
     seen, whole = (
         (boxes[:, 2:] - boxes[:, :2]).prod(1)
@@ -155,16 +158,17 @@ def find_people_in_view(shown: SceneFrame) -> Detections:
     return detections_from(truth.visible_boxes_xyxy[seen >= LEAST_IN_VIEW * whole])
 
 
-def find_motion(detector: MotionDetector, shown: SceneFrame) -> Detections:
-    """Return what moves."""
+def find_by(detector: Detector, shown: SceneFrame) -> Detections:
+    """Return the detections of a detector."""
     return detector.detect(shown.frame.rgb)
 
 
 def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, TrackingCounts]:
-    """Count over sequences, for each way of finding boxes."""
-    body = Body(load_builtin_body())
+    """Count over sequences, for each source of boxes."""
+    body, person = Body(load_builtin_body()), PersonDetector(score_threshold=KEEP_SCORE)
     tallies = {
-        name: TrackingCounts() for name in ("people in view", "every pixel", "faulty", "motion")
+        name: TrackingCounts()
+        for name in ("people in view", "every pixel", "faulty", "motion", "person")
     }
     for seed in range(sequences):
         scene = make_crossing(body, seed)
@@ -173,7 +177,8 @@ def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, Tr
             "people in view": find_people_in_view,
             "every pixel": find_every_pixel,
             "faulty": FaultyDetector(seed),
-            "motion": partial(find_motion, motion),
+            "motion": partial(find_by, motion),
+            "person": partial(find_by, person),
         }
         trackers = {name: Tracker(IdSource(), config) for name in finders}
         for tally in tallies.values():
@@ -195,7 +200,7 @@ def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, Tr
 
 
 def tabulate(tallies: dict[str, TrackingCounts], sequences: int) -> str:
-    """Return a table, detectors down."""
+    """Return a table with sources of boxes as rows."""
     rows = [
         [name, tally.switches, f"{tally.missed / max(tally.people, 1):.1%}", tally.false]
         for name, tally in tallies.items()
@@ -206,8 +211,8 @@ def tabulate(tallies: dict[str, TrackingCounts], sequences: int) -> str:
 
 
 def main() -> None:
-    """Measure, print a table, write JSON if asked to."""
-    parser = argparse.ArgumentParser(description="Whether ids stay with people who cross.")
+    """Measure, print a table, and optionally write JSON."""
+    parser = argparse.ArgumentParser(description="Identity switches when people cross.")
     parser.add_argument("--sequences", type=int, default=4)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     chosen = parser.parse_args()

@@ -1,7 +1,7 @@
-"""People a second in training: `python -m benchmarks.training [--model smpler_w32]`.
+"""Training speed, people per second: `python -m benchmarks.training [--model smpler_w32]`.
 
-The training step in several forms against the plain one (float32, eager, PyTorch's own memory
-layout), and reading a data set alone, for each worker.
+Several variants of the training step against the plain one (float32, eager, PyTorch's own memory
+layout), and reading a data set alone, per worker.
 """
 
 import argparse
@@ -43,7 +43,7 @@ class Row:
 
 
 def forms(device: torch.device) -> dict[str, dict[str, Any]]:
-    """Return the settings that make each form of the step; the plain one first."""
+    """Return the settings of each variant of the step; the plain one first."""
     plain = {"autocast": "none", "channels_last": False, "compile": False}
     table = {
         PLAIN: plain,
@@ -84,7 +84,7 @@ def time_steps(learner: Learner[LabelledPeople], batch: LabelledPeople, seconds:
 
 
 def measure_reading(settings: TrainSettings, side: int, workers: int, people: int) -> float:
-    """Return people a second and worker that are read, decoded, cropped and augmented."""
+    """Return people per second and worker that are read, decoded, cropped and augmented."""
     assert isinstance(settings.data, TsvData)
     data = replace(settings.data, workers=workers)
     source = TsvSource(replace(settings, data=data), Processes(), data, side)
@@ -97,7 +97,7 @@ def measure_reading(settings: TrainSettings, side: int, workers: int, people: in
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Return all figures; the data set is drawn into the folder."""
+    """Return all figures; the data set is rendered into the folder."""
     renderer = CropRenderer(Body(load_builtin_body()), options.image)
     write_tsv_dataset(folder, "people", renderer, options.batch, seed=0)
     data = TsvData(
@@ -143,16 +143,16 @@ def report(options: argparse.Namespace, results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure, print a table, save it where asked."""
-    parser = argparse.ArgumentParser(description="People a second in training.")
+    """Measure, print a table, and optionally save it."""
+    parser = argparse.ArgumentParser(description="Training speed, people per second.")
     parser.add_argument("--model", default="smpler_nano")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--image", type=int, default=512, help="side of the images, pixels")
-    parser.add_argument("--people", type=int, default=512, help="read in all")
-    parser.add_argument("--seconds", type=float, default=5.0, help="time for each form")
+    parser.add_argument("--people", type=int, default=512, help="total number to read")
+    parser.add_argument("--seconds", type=float, default=5.0, help="time for each variant")
     parser.add_argument("--output", type=Path, help="write the results here as JSON")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

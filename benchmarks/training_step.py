@@ -1,4 +1,4 @@
-"""One update of the weights on synthetic crops: `python -m benchmarks.training_step`."""
+"""Times of one weight update on synthetic crops: `python -m benchmarks.training_step`."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def build_learner(settings: TrainSettings, device: torch.device) -> Learner[Batc
 
 
 def main() -> None:
-    """Measure, print a table, and write JSON if asked."""
+    """Measure, print a table, and optionally write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=tuple(MODELS), default="smpler_nano")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=5.0, help="for each figure")
+    parser.add_argument("--seconds", type=float, default=5.0, help="time for each figure")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
@@ -56,7 +56,7 @@ def main() -> None:
     batch = batch_of(renderer.draw(chosen.batch, Generator().manual_seed(0))).to(device)
     body.to(device)
     sys.stderr.write("prepared; measuring\n")
-    # A step reads its loss back, and so ends when the device has done it.
+    # A step reads its loss back, and therefore ends when the device has finished it.
     runs = {way: (lambda one=learner: one.step([batch])) for way, learner in learners.items()}
     times = time_together(runs, chosen.seconds)
     results = {

@@ -1,6 +1,6 @@
 """Play a bag and start the node on the bag's time. `evaluate_bag` reads a bag without playing it.
 
-Takes the arguments of camera.launch.py, too. Example:
+Also takes the arguments of camera.launch.py. Example:
     ros2 launch smpler_ros bag.launch.py bag:=walk image:=/camera/image_raw \
         image_transport:=compressed camera_info:=/camera/camera_info
 """
@@ -28,16 +28,16 @@ SHARE = FindPackageShare("smpler_ros")
 CLOCK_HZ = "100"
 ARGUMENTS = (
     ("bag", None, "Path of the bag."),
-    ("bag_rate", "1.0", "Speed over that of the recording."),
-    ("bag_start", "0.0", "Seconds of the bag to leave out at its start."),
-    ("bag_loop", "false", "Whether to play the bag again and again."),
-    ("bag_delay", "5.0", "Seconds to wait before playing, in which the network is loaded."),
-    ("stop_at_end", "true", "Whether everything stops when the bag is over."),
+    ("bag_rate", "1.0", "Playback speed relative to the recording."),
+    ("bag_start", "0.0", "Seconds to skip at the start of the bag."),
+    ("bag_loop", "false", "Whether to play the bag in a loop."),
+    ("bag_delay", "5.0", "Seconds to wait before playing, while the network is loaded."),
+    ("stop_at_end", "true", "Whether everything stops at the end of the bag."),
 )
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the arguments and what is started with them."""
+    """Return the arguments and the actions."""
     declared = [
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, default, description in ARGUMENTS
@@ -51,13 +51,13 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def refuse_unknown_arguments(context: LaunchContext) -> None:
-    """Refuse what nobody declares; launch itself would take no notice of it."""
+    """Refuse undeclared arguments, which launch itself would ignore."""
     declared = generate_launch_description().get_launch_arguments()
     check_arguments(__file__, context.argv, [argument.name for argument in declared])
 
 
 def bag_actions(context: LaunchContext) -> list[Action]:
-    """Return the player, and what happens when it is done."""
+    """Return the player, and the action at its end."""
     given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
     player = ExecuteProcess(
         cmd=[

@@ -1,4 +1,4 @@
-"""Start the node for one camera and, if asked for, the camera's driver and RViz.
+"""Start the node for one camera and, optionally, the camera's driver and RViz.
 
 Examples:
     ros2 launch smpler_ros camera.launch.py driver:=usb_cam namespace:=camera rviz:=true
@@ -21,7 +21,7 @@ from launch import LaunchContext, LaunchDescription
 from smpler_ros.parameters.launch_arguments import check_arguments, existing_file
 
 SHARE = FindPackageShare("smpler_ros")
-STOP_TIMEOUT_S = "20"  # PyTorch is slow to leave on a busy machine
+STOP_TIMEOUT_S = "20"  # PyTorch is slow to exit on a busy machine
 
 
 @dataclass(frozen=True)
@@ -68,28 +68,28 @@ ARGUMENTS = (
     (
         "depth",
         "",
-        "Topic of depth images that are aligned with the image, for the parameter use_depth; if "
-        "empty, that of the driver, or depth without one.",
+        "Topic of depth images aligned with the image, for the parameter use_depth; if empty, "
+        "that of the driver, or depth without one.",
     ),
     ("detections", "detections", "Topic of vision_msgs/Detection2DArray for detector:=topic."),
     (
         "params_file",
         PathJoinSubstitution([SHARE, "config", "camera.yaml"]),
-        "Parameters of the node; copy the default one and change it.",
+        "Parameter file of the node; copy and edit the default one.",
     ),
     ("model", "", "Shipped model or path of a checkpoint; if empty, as in params_file."),
-    ("body", "", "SMPL file or folder of them; if empty, as in params_file."),
+    ("body", "", "SMPL file or folder of SMPL files; if empty, as in params_file."),
     (
         "detector",
         "",
-        "torchvision, onnx, motion, full_image or topic; if empty, as in params_file.",
+        "person, torchvision, onnx, motion, full_image or topic; if empty, as in params_file.",
     ),
-    ("device", "", "auto, cpu, cuda or one GPU such as cuda:1; if empty, as in params_file."),
+    ("device", "", "auto, cpu, cuda or a GPU such as cuda:1; if empty, as in params_file."),
     (
         "tf_prefix",
         "",
-        "Comes before the names of people's frames; if empty, as in params_file, and where that "
-        "says nothing the namespace.",
+        "Prefix of the names of people's frames; if empty, as in params_file, or else the "
+        "namespace.",
     ),
     (
         "driver",
@@ -99,9 +99,9 @@ ARGUMENTS = (
     (
         "driver_executable",
         "",
-        "Program of the driver; may be empty for those that are known.",
+        "Executable of the driver; may be empty for known drivers.",
     ),
-    ("driver_params_file", "", "Parameters of the driver; if empty, its own defaults."),
+    ("driver_params_file", "", "Parameter file of the driver; if empty, its own defaults."),
     ("rviz", "false", "Whether to start RViz."),
     (
         "rviz_config",
@@ -116,16 +116,16 @@ ARGUMENTS = (
     (
         "place_camera",
         LaunchConfiguration("rviz"),
-        "Whether to publish where the camera is in fixed_frame, level unless camera_pitch says "
-        "otherwise, in case that nobody else does; by default where RViz is started.",
+        "Whether to publish a level camera pose in fixed_frame (see camera_height, camera_pitch) "
+        "if nothing else publishes the camera's pose; by default only with RViz.",
     ),
-    ("camera_height", "1.2", "For place_camera: metres above the floor."),
-    ("camera_pitch", "0.0", "For place_camera: degrees that the camera looks down."),
+    ("camera_height", "1.2", "For place_camera: height above the floor, metres."),
+    ("camera_pitch", "0.0", "For place_camera: angle by which the camera looks down, degrees."),
     ("use_sim_time", "false", "Whether time comes from /clock."),
     ("log_level", "info", "debug, info, warn, error or fatal."),
 )
 OVERRIDES = ("image_transport", "model", "body", "detector", "device", "tf_prefix")
-# Parameters of the stand, with the arguments that they come from.
+# Parameters of the camera stand, with the launch arguments that set them.
 STAND = {
     "world_frame": ("fixed_frame", str),
     "height": ("camera_height", float),
@@ -134,7 +134,7 @@ STAND = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the arguments and what is started with them."""
+    """Return the arguments and the actions."""
     declared = [
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, default, description in ARGUMENTS
@@ -176,12 +176,12 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def parameter_of(argument: str, kind: type) -> ParameterValue:
-    """Return the value of an argument as a parameter of a type."""
+    """Return an argument's value as a parameter of a type."""
     return ParameterValue(LaunchConfiguration(argument), value_type=kind)
 
 
 def refuse_unknown_arguments(context: LaunchContext) -> None:
-    """Refuse what nobody declares; launch itself would take no notice of it."""
+    """Refuse undeclared arguments, which launch itself would ignore."""
     declared = generate_launch_description().get_launch_arguments()
     check_arguments(__file__, context.argv, [argument.name for argument in declared])
 
@@ -235,10 +235,10 @@ def camera_actions(context: LaunchContext) -> list[Action]:
 
 
 def find_driver(package: str, executable: str) -> Driver:
-    """Return a driver by its package; a program that is given goes before the known one.
+    """Return a driver by its package; a given executable replaces the known one.
 
     Raises:
-        ValueError: the driver is not known and no program is given.
+        ValueError: the driver is unknown and no executable is given.
     """
     if package == "none":
         return Driver("")
@@ -248,6 +248,6 @@ def find_driver(package: str, executable: str) -> Driver:
     if not executable:
         raise ValueError(
             f"driver must be none or one of {', '.join(DRIVERS)}, got '{package}'; name its "
-            "program with driver_executable:="
+            "executable with driver_executable:="
         )
     return Driver(executable)

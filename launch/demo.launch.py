@@ -1,6 +1,6 @@
 """Start the synthetic camera, the node and RViz: no camera and no downloads are needed.
 
-Takes the arguments of camera.launch.py, too. Example:
+Also takes the arguments of camera.launch.py. Example:
     ros2 launch smpler_ros demo.launch.py people:=2 rviz:=false
 """
 
@@ -16,24 +16,24 @@ from launch import LaunchContext, LaunchDescription
 from smpler_ros.parameters.launch_arguments import check_arguments, existing_file
 
 SHARE = FindPackageShare("smpler_ros")
-STOP_TIMEOUT_S = "20"  # PyTorch is slow to leave on a busy machine
+STOP_TIMEOUT_S = "20"  # PyTorch is slow to exit on a busy machine
 ARGUMENTS = (
     (
         "camera_params_file",
         PathJoinSubstitution([SHARE, "config", "synthetic_camera.yaml"]),
-        "Parameters of the synthetic camera; copy the default one and change it.",
+        "Parameter file of the synthetic camera; copy and edit the default one.",
     ),
-    ("people", "", "People in the room; if empty, as in camera_params_file."),
-    ("rate", "", "Images a second; if empty, as in camera_params_file."),
-    ("seed", "", "Decides room and people; if empty, as in camera_params_file."),
-    ("detector", "motion", "As for camera.launch.py; motion needs no weights and a still camera."),
+    ("people", "", "Number of people in the room; if empty, as in camera_params_file."),
+    ("rate", "", "Frame rate, images/s; if empty, as in camera_params_file."),
+    ("seed", "", "Random seed of room and people; if empty, as in camera_params_file."),
+    ("detector", "", "As for camera.launch.py."),
     ("rviz", "true", "Whether to start RViz."),
 )
-OVERRIDES = ("people", "rate", "seed")  # the camera itself says which values are none
+OVERRIDES = ("people", "rate", "seed")  # the camera itself rejects invalid values
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the arguments and what is started with them."""
+    """Return the arguments and the actions."""
     declared = [
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, default, description in ARGUMENTS
@@ -61,7 +61,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def refuse_unknown_arguments(context: LaunchContext) -> None:
-    """Refuse what nobody declares; launch itself would take no notice of it."""
+    """Refuse undeclared arguments, which launch itself would ignore."""
     declared = generate_launch_description().get_launch_arguments()
     check_arguments(__file__, context.argv, [argument.name for argument in declared])
 

@@ -1,4 +1,4 @@
-"""Give Fast DDS shared memory that holds whole images, for all that is started afterwards."""
+"""Give Fast DDS shared memory for whole images in everything that is started afterwards."""
 
 import os
 
@@ -11,7 +11,7 @@ from smpler_ros.fast_dds import profile_variable
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the variable that names the profile, unless the user has a profile."""
+    """Return the variable that names the profile, unless the user has set one."""
     variable = profile_variable(os.environ)
     if variable is None:
         return LaunchDescription()

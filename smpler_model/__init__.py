@@ -1,1 +1,1 @@
-"""SMPLer: SMPL bodies from single images. Knows nothing of ROS."""
+"""SMPLer: SMPL bodies from single images, independent of ROS."""

@@ -6,7 +6,7 @@ from smpler_model.program import Program, run_program
 
 
 def main() -> int:
-    """Run it as a process; return the exit status."""
+    """Run the command line as a process; return the exit status."""
     return run_program(_load)
 
 

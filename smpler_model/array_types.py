@@ -1,4 +1,4 @@
-"""Types of arrays that every room names."""
+"""Array types used in all packages."""
 
 import numpy as np
 from numpy.typing import NDArray

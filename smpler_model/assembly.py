@@ -1,5 +1,6 @@
-"""Pipelines from settings: the same for node, bag evaluator and command line."""
+"""Builds pipelines from settings, in the same way for node, bag evaluator and command line."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,51 +14,80 @@ from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model
 from smpler_model.detectors.detector import Detector, FullImageDetector, GivenBoxes
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.onnx_detector import OnnxDetector
+from smpler_model.detectors.person_detector import PersonDetector
 from smpler_model.detectors.torchvision_detector import TorchvisionDetector
-from smpler_model.inference.estimator import Estimator
+from smpler_model.inference.backends import choose
+from smpler_model.inference.self_check import Checked, build_checked_estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.smoothing import OneEuro, SmoothingConfig
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
-from smpler_model.settings.pipeline import ModelSettings, PipelineSettings
+from smpler_model.settings.pipeline import BodySettings, PipelineSettings
+
+logger = logging.getLogger(__name__)
 
 CreateDetector = Callable[[], Detector]
 
 
+def warn_of_refusal(checked: Checked) -> None:
+    """Log which backends the self-check refused and why, if it did."""
+    if checked.warning:
+        logger.warning("%s", checked.warning)
+
+
 def build_pipeline(
-    settings: PipelineSettings, create_detector: CreateDetector | None = None
+    settings: PipelineSettings,
+    create_detector: CreateDetector | None = None,
+    *,
+    cameras: int = 1,
+    tell: Callable[[Checked], None] = warn_of_refusal,
 ) -> Pipeline:
     """Load everything that the settings name.
 
     Args:
         settings: settings of the pipeline.
-        create_detector: gives each camera its detector instead of the one that is named.
+        create_detector: creates each camera's detector, instead of the one in the settings.
+        cameras: how many cameras share a batch.
+        tell: gets what the self-check of the network found.
 
     Raises:
-        ValueError: a model, body, detector or device that cannot be used; the message says why.
+        ValueError: an unusable model, body, detector or device; the message says why.
         OSError: a file that cannot be read.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
     detector = create_detector or detector_factory(settings, device)
-    estimator = Estimator(
-        load_named_model(settings),
-        device,
-        backend=settings.backend,
-        precision=settings.precision,
-        exported=Path(settings.exported) if settings.exported else None,
-    )
-    # A GPU prepares each size of batch; the CPU only has to touch its memory once.
-    estimator.warm_up(settings.max_people if device.type == "cuda" else 1)
-    return Pipeline(estimator, detector, pipeline_config(settings))
+    checked = build_checked(load_named_model(settings), settings, device, cameras)
+    tell(checked)
+    return Pipeline(checked.estimator, detector, pipeline_config(settings))
+
+
+def build_checked(
+    model: Smpler, settings: PipelineSettings, device: torch.device, cameras: int = 1
+) -> Checked:
+    """Return a network with the first backend that works, of what the settings ask for.
+
+    Args:
+        model: the network, on the CPU.
+        settings: settings of the pipeline.
+        device: where it runs.
+        cameras: how many cameras share a batch.
+
+    Raises:
+        ValueError: a backend that cannot be used; the message says why.
+        FileNotFoundError: the exported network is not there.
+    """
+    exported = Path(settings.exported) if settings.exported else None
+    choice = choose(model, device, settings.backend, settings.precision, exported)
+    return build_checked_estimator(model, choice, cameras * settings.max_people)
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of a name; `auto` is the first GPU, or the CPU where there is none.
+    """Return the named device; `auto` is the first GPU, or the CPU if there is none.
 
     Raises:
-        ValueError: there is no such device here.
+        ValueError: this machine has no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -76,7 +106,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def load_named_model(settings: ModelSettings) -> Smpler:
+def load_named_model(settings: BodySettings) -> Smpler:
     """Load the model and the body that the settings name.
 
     Raises:
@@ -95,7 +125,7 @@ def load_named_model(settings: ModelSettings) -> Smpler:
     return load_model(name, body=body, default_body=load_builtin_body)
 
 
-def load_named_body(settings: ModelSettings) -> BodyArrays:
+def load_named_body(settings: BodySettings) -> BodyArrays:
     """Load the body alone of what `load_named_model` loads, without the network where it can.
 
     Raises:
@@ -111,7 +141,7 @@ def load_named_body(settings: ModelSettings) -> BodyArrays:
 
 
 def detector_factory(settings: PipelineSettings, device: torch.device) -> CreateDetector:
-    """Return what gives each camera its detector; those that remember nothing are shared.
+    """Return a function that creates each camera's detector; stateless detectors are shared.
 
     Raises:
         ValueError: weights that are missing or do not fit.
@@ -119,7 +149,7 @@ def detector_factory(settings: PipelineSettings, device: torch.device) -> Create
     if settings.boxes_are_given:
         return GivenBoxes
     kind, weights = settings.detector, settings.detector_weights
-    score = settings.detection_score
+    score = min(settings.keep_score, settings.detection_score)
     if kind == "motion":
         return MotionDetector
     if kind == "full_image":
@@ -132,6 +162,10 @@ def detector_factory(settings: PipelineSettings, device: torch.device) -> Create
             )
         shared = OnnxDetector(
             weights, score_threshold=score, device=device, threads=settings.threads
+        )
+    elif kind == "person":
+        shared = PersonDetector(
+            weights or None, device=device, score_threshold=score, threads=settings.threads
         )
     else:
         shared = TorchvisionDetector(weights or None, device=device, score_threshold=score)
@@ -147,9 +181,8 @@ def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
         depth=OneEuro(settings.depth_cutoff, usual.depth.speed_gain),
         shape_time_s=settings.shape_time,
     )
-    least_score = min(TrackerConfig.start_score, settings.detection_score)
-    if settings.boxes_are_given:  # whoever gives them has chosen them
-        least_score = 0.0
+    # The source of given boxes has already selected them.
+    least_score = 0.0 if settings.boxes_are_given else settings.detection_score
     return PipelineConfig(
         tracker=TrackerConfig(
             start_score=least_score,

@@ -1,4 +1,4 @@
-"""Files that are the old ones or the whole new ones at any moment, even if the power fails."""
+"""Atomic file writes: a file is the old or the complete new one, even after a power failure."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 def write_atomically(
     path: Path, write: Callable[[IO[bytes]], object], *, sync: bool = True
 ) -> None:
-    """Write a file under another name, and give it its own when it is whole.
+    """Write a file under a temporary name and rename it when it is complete.
 
     Args:
         path: path of the file; see `replacing`.
-        write: gets the open file.
-        sync: whether the file outlives a power failure; False for many files that are quickly made
-            again, as waiting for the disk takes milliseconds each.
+        write: called with the open file.
+        sync: whether the file must survive a power failure; False for many files that are quickly
+            recreated, as waiting for the disk takes milliseconds each.
 
     Raises:
-        OSError: it cannot be written; what was there before is as it was.
+        OSError: it cannot be written; an existing file is unchanged.
     """
     with replacing(path, sync=sync) as partial, _Writer(partial) as file:
         try:
@@ -40,24 +40,24 @@ def write_atomically(
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """Write a file of UTF-8, with escapes for what is no Unicode; see `write_atomically`."""
+    """Write a UTF-8 file, with escapes for invalid Unicode; see `write_atomically`."""
     write_atomically(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 @contextmanager
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
-    """Give a name to write a file to, which then replaces what is there.
+    """Yield a temporary path to write to; the file then replaces the existing one.
 
     Args:
-        path: path of the file. An existing file's permissions are kept; of a link, the target is
+        path: path of the file. An existing file's permissions are kept; for a link, the target is
             replaced.
-        sync: whether the file outlives a power failure.
+        sync: whether the file must survive a power failure.
 
     Yields:
-        The name, in the same folder. After an error nothing is left under it.
+        The temporary path, in the same folder. After an error the file is removed.
 
     Raises:
-        OSError: it cannot be written; what was there before is as it was.
+        OSError: it cannot be written; an existing file is unchanged.
     """
     target = path.resolve()
     partial = target.with_name(f".{uuid.uuid4().hex}.partial")
@@ -66,7 +66,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         yield partial
         put_in_place(partial, target, sync=sync)
     except OSError as error:
-        # The name of the moment means nothing to whoever reads this.
+        # The temporary name would mean nothing to the user.
         if error.errno is not None and error.filename in (None, partial, str(partial)):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
@@ -75,15 +75,15 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
 
 
 def put_in_place(partial: Path, path: Path, *, sync: bool = True) -> None:
-    """Give a finished file its name, in place of what has it.
+    """Rename a finished file, replacing an existing one.
 
     Args:
         partial: the file, on the same file system as `path`.
-        path: its name; the permissions of a file that has it are kept.
-        sync: whether the file outlives a power failure.
+        path: its final path; the permissions of an existing file are kept.
+        sync: whether the file must survive a power failure.
 
     Raises:
-        OSError: that is not possible.
+        OSError: it cannot be renamed.
     """
     if path.exists():
         partial.chmod(stat.S_IMODE(path.stat().st_mode))
@@ -95,10 +95,10 @@ def put_in_place(partial: Path, path: Path, *, sync: bool = True) -> None:
 
 
 class _Writer(io.BufferedWriter):
-    """A file that remembers what could not be written: PyTorch tells of a full disk as a position.
+    """Remembers why writing failed, as PyTorch reports a full disk only as a wrong position.
 
     Attributes:
-        failure: the error; None where there was none.
+        failure: the error; None if there was none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -106,7 +106,7 @@ class _Writer(io.BufferedWriter):
         self.failure: OSError | None = None
 
     def write(self, content: Buffer) -> int:
-        """Write; see `io.BufferedWriter`."""
+        """Write, and remember an error; see `io.BufferedWriter`."""
         try:
             return super().write(content)
         except OSError as error:
@@ -122,12 +122,12 @@ def _require_replaceable(path: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """See that a file, or the names in a folder, are on the disk."""
+    """Flush a file, or the names in a folder, to disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)
     except OSError as error:
-        # Some network file systems cannot do this for folders, and keep names by other means.
+        # Some network file systems do not support this for folders, and keep names by other means.
         if error.errno != errno.EINVAL or not path.is_dir():
             raise
     finally:

@@ -1,4 +1,4 @@
-"""What goes through the pipeline: an image in, the people in it out."""
+"""Inputs and results of the pipeline: an image, and the people in it."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -11,7 +11,7 @@ from smpler_model.cameras.camera import Camera
 
 
 class TranslationSource(IntEnum):
-    """What decided a person's distance, with the numbers of `smpler_msgs/SmplPerson`."""
+    """How a person's distance was determined, with the numbers of `smpler_msgs/SmplPerson`."""
 
     BODY_SIZE = 0
     DEPTH = 1
@@ -24,10 +24,10 @@ class Frame:
 
     Attributes:
         rgb: (h, w, 3) uint8.
-        stamp_ns: when it was taken, nanoseconds.
+        stamp_ns: timestamp of the image, nanoseconds.
         frame_id: the camera's optical frame.
-        camera: its calibration; None where there is none.
-        depth_m: (h, w) float32 metres along the optical axis, aligned with the image; None where
+        camera: the camera's calibration; None if there is none.
+        depth_m: (h, w) float32 metres along the optical axis, aligned with the image; None if
             there is none.
     """
 
@@ -52,7 +52,7 @@ class Frame:
         if self.camera is not None and (self.camera.width, self.camera.height) != (width, height):
             raise ValueError(
                 f"the camera is calibrated for {self.camera.width}x{self.camera.height}, the "
-                f"image is {width}x{height}; calibrate it at this size or send that one"
+                f"image is {width}x{height}; calibrate it at this size or send images of that size"
             )
         if self.depth_m is not None and self.depth_m.shape != (height, width):
             raise ValueError(
@@ -70,14 +70,14 @@ class People:
         states: (n) uint8 `tracker.TrackState`.
         scores: (n) of the detections, 0 to 1.
         boxes_xyxy: (n, 4) pixels.
-        rotations: (n, 24, 3, 3) `parent_from_joint`; the pelvis' in the optical frame.
+        rotations: (n, 24, 3, 3) `parent_from_joint`; the pelvis's in the optical frame.
         betas: (n, 10).
         translations_m: (n, 3) SMPL's translation.
-        covariances_m2: (n, 3, 3) of it.
+        covariances_m2: (n, 3, 3) covariances of the translations.
         sources: (n) uint8 `TranslationSource`.
-        weak_cameras: (n, 3) of the crops (s, tx, ty).
+        weak_cameras: (n, 3) weak perspective of the crops (s, tx, ty).
         joints_m: (n, 24, 3).
-        keypoints_px: (n, 24, 2) of the joints, through the lens; NaN behind the camera.
+        keypoints_px: (n, 24, 2) projected joints, with lens distortion; NaN behind the camera.
         vertices_m: (n, 6890, 3) float32, None unless requested.
     """
 
@@ -101,16 +101,16 @@ class People:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """What was found in a frame.
+    """The people in a frame.
 
     Attributes:
-        stamp_ns: the frame's.
-        frame_id: the frame's.
+        stamp_ns: timestamp of the frame.
+        frame_id: frame id of the frame.
         camera: camera used to place the people; not `calibrated` if assumed.
-        people: who was found.
-        timings_ms: what each step took; of the batch, where several cameras shared it.
-        left_out: a sentence for each person who was detected or tracked and is not among `people`,
-            because something of them is not finite or cannot be placed.
+        people: the people found.
+        timings_ms: duration of each step; of the whole batch for steps that cameras share.
+        left_out: a sentence for each person who was detected or tracked but is missing from
+            `people`, because of a value that is not finite or because they cannot be placed.
     """
 
     stamp_ns: int

@@ -1,4 +1,4 @@
-"""Text files that only grow, by whole lines, whatever happens."""
+"""Text files that are appended to line by line and never hold a partial line."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 
 
 class LineFile:
-    """A text file of UTF-8 that grows; what is appended is in it at once, or nothing of it.
+    """A UTF-8 text file that grows; each append is written completely or not at all.
 
     Attributes:
         path: path of the file.
-        length: bytes.
+        length: length of the file, bytes.
     """
 
     def __init__(self, path: Path, length: int = 0) -> None:
-        """Open.
+        """Open the file.
 
         Args:
             path: path of the file.
-            length: bytes to keep of it; 0 begins anew.
+            length: bytes to keep; 0 starts a new file.
 
         Raises:
             OSError: it cannot be opened.
@@ -30,10 +30,10 @@ class LineFile:
         self._file.seek(length)
 
     def append(self, text: str) -> None:
-        """Add whole lines.
+        """Append whole lines.
 
         Raises:
-            OSError: they cannot be written; the file is as it was.
+            OSError: they cannot be written; the file is unchanged.
         """
         content = text.encode(errors="backslashreplace")
         try:
@@ -47,7 +47,7 @@ class LineFile:
         self.length += len(content)
 
     def sync(self) -> None:
-        """See that everything is on the disk."""
+        """Flush everything to disk."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:

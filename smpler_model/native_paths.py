@@ -1,4 +1,4 @@
-"""Paths as libraries of C and C++ take them."""
+"""Paths for C and C++ libraries."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 
 
 def native_path(path: str | Path) -> str:
-    """Return a path that can be handed to OpenCV and its like, which need UTF-8.
+    """Return a path for libraries that need UTF-8, such as OpenCV.
 
     Raises:
-        ValueError: it is none. OpenCV would crash with it, and no report could name it.
+        ValueError: it is not UTF-8. OpenCV would crash with it, and no report could name it.
     """
     text = os.fspath(path)
     try:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError(
-            f"a path must be UTF-8, got {os.fsencode(text)!r}; rename what it leads to"
+            f"a path must be UTF-8, got {os.fsencode(text)!r}; rename the file or folder"
         ) from None
     if "\0" in text:
-        raise ValueError(f"a path must have no zero bytes, got {text!r}; leave them out")
+        raise ValueError(f"a path must have no zero bytes, got {text!r}; remove them")
     return text

@@ -1,7 +1,7 @@
-"""From a frame to the people in it: detect, track, crop, estimate, place, smooth.
+"""Finds the people in a frame: detect, track, crop, estimate, place, smooth.
 
-The live node, the bag evaluator and the command line all call `Pipeline`, so that what they say of
-a frame is equal.
+The live node, the bag evaluator and the command line all call `Pipeline`, so that their results
+for a frame are equal.
 """
 
 import logging
@@ -15,39 +15,42 @@ import torch
 from numpy.typing import NDArray
 
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
-from smpler_model.cameras.crops import CROP_MARGIN, Crops, cut_crops
-from smpler_model.detectors.detector import Detections, Detector
+from smpler_model.cameras.crops import CROP_MARGIN, Crops
+from smpler_model.detectors.detector import BatchDetector, Detections, Detector
 from smpler_model.frames import Frame, FrameResult, People, TranslationSource
+from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.placement import Placement, place, place_by_depth
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.shared_image import SharedImage, join_pixels
 from smpler_model.step_times import measure
 
 logger = logging.getLogger(__name__)
 
 _Done = TypeVar("_Done")
 
+_ONE_BY_ONE = "processing the cameras one by one, as their common batch failed: %s"
 _UNUSABLE_BOX = "a box was left out: it is not finite, empty or huge"
 _NO_BODY = "a person was left out: the network's outputs are not finite, or not rotations"
 _NO_PLACE = (
-    "a person was left out, as they cannot be placed: nearly all of their joints would be where "
-    "the lens shows nothing"
+    "a person was left out, as they cannot be placed: nearly all of their joints would be "
+    "outside the lens's field of view"
 )
 
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """What the pipeline does.
+    """Parameters of the pipeline.
 
     Attributes:
-        tracker: when a box becomes a person.
-        smoothing: how people are smoothed; None for not at all.
+        tracker: when tracks are confirmed and dropped.
+        smoothing: how people are smoothed; None for no smoothing.
         crop_margin: side of a crop over the longer side of its box.
         assumed_fov_deg: horizontal field of view of a camera without calibration, degrees.
-        max_people: most people per image; the largest boxes are kept.
-        coast: also report people who are not seen at the moment, at their predicted boxes.
+        max_people: maximum number of people per image; the largest boxes are kept.
+        coast: whether to report coasting tracks, at their predicted boxes.
     """
 
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
@@ -59,7 +62,7 @@ class PipelineConfig:
 
 
 class CameraState:
-    """All that is remembered of one camera from frame to frame."""
+    """The state of one camera between frames."""
 
     def __init__(self, detector: Detector, ids: IdSource, config: PipelineConfig) -> None:
         self.detector = detector
@@ -68,7 +71,7 @@ class CameraState:
         self.last_stamp_ns: int | None = None
 
     def follow_clock(self, stamp_ns: int) -> None:
-        """Forget everything when time runs backwards: the bag was rewound."""
+        """Reset the state when time runs backwards: the bag was rewound."""
         if self.last_stamp_ns is not None and stamp_ns < self.last_stamp_ns:
             self.detector.reset()
             self.tracker.reset()
@@ -76,11 +79,11 @@ class CameraState:
         self.last_stamp_ns = stamp_ns
 
     def track(self, frame: Frame, detections: Detections) -> tuple[Tracks, int]:
-        """Lead the tracker through the detections of the next frame.
+        """Update the tracker with the detections of the next frame.
 
         Returns:
-            The tracks, and the number of invalid boxes that were left out. Should the
-            tracker fail, it starts anew with the next frame.
+            The tracks, and the number of invalid boxes that were left out. If the tracker fails,
+            it is reset for the next frame.
         """
         height, width = frame.rgb.shape[:2]
         usable = detections.are_usable(width, height)
@@ -93,7 +96,7 @@ class CameraState:
 
 
 class _Isolate(Protocol):
-    """Does something for each of several cameras; what fails is reported and left out."""
+    """Runs a step for each of several cameras; failures are reported and left out."""
 
     def __call__(
         self, names: Iterable[str], step: Callable[[str], _Done], /
@@ -102,14 +105,14 @@ class _Isolate(Protocol):
 
 @dataclass(frozen=True)
 class _Tracked:
-    """Tracked people of one frame, and a sentence for each box that was left out."""
+    """Tracks in one frame, and a sentence for each box that was left out."""
 
     people: Tracks
     left_out: tuple[str, ...]
 
 
 class Pipeline:
-    """Finds people in frames. Cameras share the network and the ids, and nothing else.
+    """Finds people in frames. Cameras share only the network and the source of ids.
 
     Attributes:
         estimator: the network.
@@ -120,15 +123,20 @@ class Pipeline:
         estimator: Estimator,
         create_detector: Callable[[], Detector],
         config: PipelineConfig | None = None,
+        *,
+        uploads: bool | None = None,
     ) -> None:
-        """Prepare.
+        """Create a pipeline without cameras; they are added with their first frames.
 
         Args:
             estimator: the network.
             create_detector: called once for each camera.
-            config: what to do.
+            config: parameters.
+            uploads: whether each image is uploaded to the network's device once, for the detector
+                and for the crops; if None, where that is a GPU.
         """
         self.estimator = estimator
+        self._uploads = estimator.device.type == "cuda" if uploads is None else uploads
         self._create_detector = create_detector
         self._config = config or PipelineConfig()
         self._ids = IdSource()
@@ -136,11 +144,11 @@ class Pipeline:
 
     @property
     def config(self) -> PipelineConfig:
-        """What the pipeline does."""
+        """The current parameters."""
         return self._config
 
     def reconfigure(self, config: PipelineConfig) -> None:
-        """Go on in another way; how people are tracked stays as it was for cameras seen before."""
+        """Change the parameters; the tracker's are kept for cameras that exist already."""
         self._config = config
         for state in self._cameras.values():
             if config.smoothing is None:
@@ -149,7 +157,7 @@ class Pipeline:
                 state.smoother.config = config.smoothing
 
     def camera_state(self, name: str) -> CameraState:
-        """Return what is remembered of a camera, which begins at its first call."""
+        """Return the state of a camera, created on the first call."""
         if name not in self._cameras:
             self._cameras[name] = CameraState(self._create_detector(), self._ids, self._config)
         return self._cameras[name]
@@ -169,20 +177,25 @@ class Pipeline:
 
         Args:
             frames: frames by camera name.
-            mesh: whether to compute vertices, or the cameras to compute those of.
-            report: gets the camera's name and what was raised in any step of its frame; that frame
-                has no result then and the others do. If None, it is raised here.
+            mesh: whether to compute vertices, or the cameras to compute them for.
+            report: called with the camera's name and the exception of any step of its frame; that
+                frame then has no result, the others do. If None, the exception is raised.
 
         Returns:
-            By camera. People of whom something is not finite, or who cannot be placed, are
-            `left_out` of their frame's result, and the others are not.
+            Results by camera. People with values that are not finite, or who cannot be placed, are
+            in `left_out` of their frame's result; other people are not affected.
         """
         meshed = (frames if mesh else ()) if isinstance(mesh, bool) else mesh
         timings: dict[str, float] = {}
         isolated = partial(_isolated, report)
-        tracks = isolated(frames, lambda name: self._track(name, frames[name], timings))
+        device = self.estimator.device if self._uploads else None
+        images = {name: SharedImage(frame, device) for name, frame in frames.items()}
+        found = self._detect(images, isolated, timings)
+        tracks = isolated(
+            found, lambda name: self._track(name, frames[name], found[name], timings)
+        )
         crops = isolated(
-            tracks, lambda name: self._crop(frames[name], tracks[name].people, timings)
+            tracks, lambda name: self._crop(images[name], tracks[name].people, timings)
         )
         estimates = self._estimate(crops, isolated, timings)
 
@@ -196,11 +209,41 @@ class Pipeline:
 
         return isolated(estimates, finish)
 
-    def _track(self, name: str, frame: Frame, timings: dict[str, float]) -> "_Tracked":
-        state = self.camera_state(name)
-        state.follow_clock(frame.stamp_ns)
+    def _detect(
+        self, images: Mapping[str, SharedImage], isolated: "_Isolate", timings: dict[str, float]
+    ) -> dict[str, Detections]:
+        """Find people; where cameras share a detector that takes several images, in one call.
+
+        Where that fails, it is called for each, so that one costs no other.
+        """
+
+        def prepare(name: str) -> Detector:
+            state = self.camera_state(name)
+            state.follow_clock(images[name].frame.stamp_ns)
+            return state.detector
+
+        def alone(name: str) -> Detections:
+            return images[name].detect(detectors[name])
+
+        detectors = isolated(images, prepare)
         with measure(timings, "detect"):
-            detections = state.detector.detect(frame.rgb)
+            shared = next(iter(detectors.values()), None)
+            is_common = all(detector is shared for detector in detectors.values())
+            if len(detectors) < 2 or not is_common or not isinstance(shared, BatchDetector):
+                return isolated(detectors, alone)
+            try:
+                found = shared.detect_all([images[name].frame.rgb for name in detectors])
+            except Exception as error:
+                each = isolated(detectors, alone)
+                if len(each) == len(detectors):
+                    logger.warning(_ONE_BY_ONE, error)
+                return each
+            return dict(zip(detectors, found, strict=True))
+
+    def _track(
+        self, name: str, frame: Frame, detections: Detections, timings: dict[str, float]
+    ) -> "_Tracked":
+        state = self.camera_state(name)
         with measure(timings, "track"):
             tracks, unusable = state.track(frame, detections)
         if not self._config.coast:
@@ -208,21 +251,23 @@ class Pipeline:
         left_out = (_UNUSABLE_BOX,) * unusable
         return _Tracked(keep_largest(tracks, self._config.max_people), left_out)
 
-    def _crop(self, frame: Frame, tracks: Tracks, timings: dict[str, float]) -> Crops:
+    def _crop(
+        self, image: SharedImage, tracks: Tracks, timings: dict[str, float]
+    ) -> Crops[PixelArray]:
         with measure(timings, "crop"):
             side, margin = self.estimator.side, self._config.crop_margin
-            return cut_crops(frame.rgb, tracks.boxes_xyxy, side, margin=margin)
+            return image.cut(tracks.boxes_xyxy, side, margin)
 
     def _find(
         self,
         name: str,
         frame: Frame,
         tracked: "_Tracked",
-        crops: Crops,
+        crops: Crops[PixelArray],
         estimates: Estimates,
         timings: dict[str, float],
     ) -> FrameResult:
-        """Return where the people of one camera are; who cannot be placed is left out."""
+        """Return the people of one camera, without those who cannot be placed."""
         camera = self._camera_of(frame)
         with measure(timings, "place"):
             seen = estimates.turned(turns_to_camera(camera, crops))
@@ -246,11 +291,15 @@ class Pipeline:
         )
 
     def _estimate(
-        self, crops: Mapping[str, Crops], isolated: "_Isolate", timings: dict[str, float]
+        self,
+        crops: Mapping[str, Crops[PixelArray]],
+        isolated: "_Isolate",
+        timings: dict[str, float],
     ) -> dict[str, Estimates]:
-        """Run the network once for all cameras and hand each its rows.
+        """Run the network once for all cameras and split its outputs.
 
-        Where that fails with several cameras, it is run for each, so that one costs no other.
+        If the batch of several cameras fails, the network is run for each camera separately, so
+        that one does not affect the others.
         """
 
         def alone(name: str) -> Estimates:
@@ -260,15 +309,12 @@ class Pipeline:
             if len(crops) < 2:
                 return isolated(crops, alone)
             try:
-                everyone = np.concatenate([cut.pixels for cut in crops.values()])
+                everyone = join_pixels([cut.pixels for cut in crops.values()])
                 estimates = self.estimator.estimate(everyone)
             except Exception as error:
                 each = isolated(crops, alone)
                 if len(each) == len(crops):
-                    logger.warning(
-                        "processing the cameras one by one, as their common batch failed: %s",
-                        error,
-                    )
+                    logger.warning(_ONE_BY_ONE, error)
                 return each
             ends = np.cumsum([len(cut) for cut in crops.values()]).tolist()
             return {
@@ -277,7 +323,7 @@ class Pipeline:
             }
 
     def _place(
-        self, frame: Frame, camera: Camera, crops: Crops, estimates: Estimates
+        self, frame: Frame, camera: Camera, crops: Crops[PixelArray], estimates: Estimates
     ) -> Placement:
         keypoints_px = crops.image_from_crop(estimates.keypoints)
         placement = place(estimates.joints_m, keypoints_px, camera)
@@ -324,18 +370,18 @@ class Pipeline:
         return replace(people, vertices_m=vertices_m)
 
 
-def turns_to_camera(camera: Camera, crops: Crops) -> NDArray[np.float64]:
-    """Return the rotations (n, 3, 3) from the frames of cameras that look at crops to a camera's.
+def turns_to_camera(camera: Camera, crops: Crops[PixelArray]) -> NDArray[np.float64]:
+    """Return the rotations (n, 3, 3) from virtual cameras that look at the crops to the camera.
 
-    A person at the edge of a wide image who looks into the camera looks past its axis; a crop does
-    not show that.
+    A crop does not show where it lies in the image: a person at the edge of a wide image who faces
+    the camera is rotated against its axis.
     """
     rays = torch.from_numpy(camera.unproject_inwards(crops.centres_px))
     return np.asarray(rotation_to_ray(rays).numpy())
 
 
 def keep_largest(tracks: Tracks, count: int) -> Tracks:
-    """Return at most `count` tracks, those of the largest boxes, in their order."""
+    """Return at most `count` tracks, those with the largest boxes, in their original order."""
     if len(tracks) <= count:
         return tracks
     areas = (tracks.boxes_xyxy[:, 2:] - tracks.boxes_xyxy[:, :2]).prod(1)

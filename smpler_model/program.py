@@ -1,8 +1,8 @@
-"""Programs that a signal ends quietly at any time.
+"""Runs programs that signals end quietly at any time.
 
-Importing PyTorch and ROS takes seconds, and Python's own answer to Ctrl-C in that time is a
-traceback of internal modules. This module imports nothing that takes time: an entry point
-imports it first, and through it what it runs.
+Importing PyTorch and ROS takes seconds, and Ctrl-C during an import would print a traceback of
+internal modules. This module imports nothing slow: an entry point imports it first, and everything
+else through it.
 """
 
 import os
@@ -18,20 +18,20 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_program(load: Callable[[], Program], *, serves: bool = False) -> int:
-    """Import a program and run it in this process, which does nothing else.
+    """Import a program and run it as the only task of this process.
 
-    While modules are imported, and after the program, a signal ends the process at once. In
-    between signals are the program's; `KeyboardInterrupt`, which it may leave to this function, is
-    what Python makes of Ctrl-C. Signals that the process was started to ignore stay ignored.
+    A signal ends the process at once while modules are imported, and after the program. In
+    between, the program handles signals; it may leave `KeyboardInterrupt`, which Python raises on
+    Ctrl-C, to this function. Signals that were ignored at the start of the process stay ignored.
 
     Args:
         load: imports the program.
-        serves: whether it runs until a signal ends it, as a node does. That is no failure then,
-            and this function leaves the process itself: what Python would take down takes seconds
-            where PyTorch is loaded.
+        serves: whether it runs until a signal ends it, as a node does. A signal is then no
+            failure, and this function ends the process directly, because Python's own shutdown
+            takes seconds once PyTorch is loaded.
 
     Returns:
-        The exit status: that of the program, or 128 and the signal's number, as shells have it.
+        The exit status of the program, or 128 plus the signal's number, as in shells.
     """
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     taken = [number for number in _SIGNALS if before[number] is not signal.SIG_IGN]
@@ -48,7 +48,7 @@ def run_program(load: Callable[[], Program], *, serves: bool = False) -> int:
         status = program()
     except KeyboardInterrupt:
         status = status_of(signal.SIGINT)
-    with suppress(OSError):  # the interpreter tries again at its end, and says what is wrong
+    with suppress(OSError):  # the interpreter tries again at its end, and reports the error
         sys.stdout.flush()
     if serves:
         os._exit(status)

@@ -1,4 +1,4 @@
-"""What gives frames."""
+"""Sources of frames."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,32 +9,32 @@ from smpler_model.frames import Frame
 _MOST_DIGITS = 9  # of a camera's number, which OpenCV takes as 32 bits
 
 Report = Callable[[str], None]
-"""Called with a message about what was left out."""
+"""Called with a message about something that was left out."""
 
 
 def camera_number(name: str) -> int | None:
-    """Return the number of the camera that a name means; None where it means something else.
+    """Return the number of the camera that a name denotes; None if it denotes something else.
 
-    Something that lies there under the name goes first: folders of recordings are called 0001.
+    An existing file or folder takes precedence: folders of recordings may be called 0001.
     """
     is_number = name.isascii() and name.isdecimal() and len(name) <= _MOST_DIGITS
     return int(name) if is_number and not Path(name).exists() else None
 
 
 class SourceError(ValueError):
-    """An input cannot be read; the message gives reason and remedy."""
+    """An input cannot be read; the message states the reason and a remedy."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """An input that gives frames.
+    """An input of frames.
 
     Attributes:
-        frames: frames in order; a `SourceError` ends them where the input breaks off.
-        count: how many there should be; None if unknown.
+        frames: frames in order; a `SourceError` ends them if the input is truncated.
+        count: expected number of frames; None if unknown.
         rate_hz: rate of the frames.
         is_sequence: whether the frames show one scene, so that people can be tracked.
-        names: names of the frames by their stamps, nanoseconds; empty where they have none.
+        names: names of the frames by their timestamps, nanoseconds; empty if they have none.
     """
 
     frames: Iterator[Frame]

@@ -1,4 +1,4 @@
-"""Frames from images, folders of them, videos, bags and cameras: all the same to the pipeline."""
+"""Frames from images, folders of images, videos, bags and cameras, behind one interface."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ from smpler_model.video_files import is_cut
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 _FOLDER_RATE_HZ = 30.0
-_NEARLY = 0.9  # of the frames that a video promises: it may round
+_NEARLY = 0.9  # of the frames that a video's header states, which may be rounded
 
 
 @contextmanager
@@ -39,19 +39,19 @@ def open_source(
     settings: BagSettings | None = None,
     report: Report | None = None,
 ) -> Iterator[Source]:
-    """Open an input, and close it in the end.
+    """Open an input; it is closed on leaving the context.
 
     Args:
         name: path of an image, a folder of images, a video file or a bag, or the number of a
             camera.
-        camera: calibration of what took the images, if known; it goes before a bag's.
+        camera: calibration of the images' camera, if known; it takes precedence over a bag's.
         image_topic: image topic in a bag; if empty, the only one.
         settings: how a bag is read.
-        report: called with a message for each image that is left out because it cannot be read,
-            and on what is doubtful; they are logged as warnings if None.
+        report: called with a message for each unreadable image that is left out, and with
+            warnings; if None, both are logged as warnings.
 
     Raises:
-        SourceError: there is no such input, or nothing that can be read.
+        SourceError: there is no such input, or nothing of it can be read.
     """
     path, report = Path(native_path(name)), report or logging.getLogger(__name__).warning
     settings = settings or BagSettings()
@@ -88,10 +88,10 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def _read_frame(path: Path, stamp_ns: int, camera: Camera | None) -> Frame:
-    """Return the frame of an image file, as EXIF turns it, and the calibration with it.
+    """Return the frame of an image file, rotated according to EXIF together with its calibration.
 
-    Calibrations are of sensors, which know nothing of EXIF. One that has the size of the turned
-    image alone was made with turned images.
+    Calibrations are of the sensor, before the EXIF rotation. One that fits only the size of the
+    rotated image was made with rotated images.
 
     Raises:
         ValueError: the file is no image, or not of the calibration's size.
@@ -119,7 +119,7 @@ def _read_stored(path: Path) -> tuple[Rgb, PictureHeader]:
 
 
 def _check_unneeded(name: str, image_topic: str, settings: BagSettings) -> None:
-    """Refuse topics, and depth, for an input that has no topics."""
+    """Refuse topics and depth for an input without topics."""
     named = {image_topic, settings.info_topic, settings.depth_topic} - {"", WITHOUT}
     if named or settings.use_depth:
         raise SourceError(
@@ -143,7 +143,7 @@ def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
 
 
 def _frame_names(paths: Sequence[Path]) -> list[str]:
-    """Return a name for each image: without its suffix, unless only that tells some apart."""
+    """Return a name for each image: without its suffix unless names would be equal."""
     stems = [path.stem for path in paths]
     return stems if len(set(stems)) == len(paths) else [path.name for path in paths]
 
@@ -160,8 +160,7 @@ def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> It
         yield frame
     if not read:
         raise SourceError(
-            f"the folder must hold images that can be read, got none among {len(paths)}; repair "
-            "them"
+            f"the folder must hold readable images, got none among {len(paths)}; repair them"
         )
 
 
@@ -192,8 +191,8 @@ def _open_video(
     try:
         if not capture.isOpened() and isinstance(name, int):
             raise SourceError(
-                f"{title} must be one that OpenCV can open, got none of this number; see whether "
-                "it is connected and free, or give a path"
+                f"{title} must be one that OpenCV can open, got none of this number; check that "
+                "it is connected and not in use, or give a path"
             )
         if not capture.isOpened():
             raise SourceError(
@@ -215,11 +214,11 @@ def _open_video(
 
 @dataclass(frozen=True)
 class _Film:
-    """A video, or what a camera sends.
+    """A video, or a camera's stream.
 
     Attributes:
-        title: its name in sentences.
-        path: path of its file; None for a camera.
+        title: name in error messages.
+        path: path of the file; None for a camera.
         count: number of frames according to the file's header; None if unknown.
         rate_hz: frame rate of the file; None for a camera.
     """
@@ -233,7 +232,7 @@ class _Film:
 def _video_frames(
     capture: cv2.VideoCapture, film: _Film, camera: Camera | None, report: Report
 ) -> Iterator[Frame]:
-    """Give frames at the file's steady rate, which is what its players show; a camera's as now."""
+    """Yield frames at the file's steady rate, as players show them; a camera's at current time."""
     index = 0
     while True:
         arrived, bgr = capture.read()
@@ -249,21 +248,21 @@ def _video_frames(
 def _check_end(film: _Film, got: int, report: Report) -> None:
     """Distinguish a truncated video from one with fewer frames than its header states.
 
-    The promise is duration times rate where images do not come at a steady one.
+    For images at a variable rate, the stated number is duration times rate.
 
     Raises:
-        SourceError: it broke off: its file is shorter than it should be, half of the frames are
-            missing, or all.
+        SourceError: it is truncated: its file is shorter than it should be, or half of the frames
+            or all are missing.
     """
     if got and (film.count is None or got >= _NEARLY * film.count):
         return
     is_half = film.path is not None and film.count is not None and 2 * got >= film.count
     if not is_half or film.path is None or is_cut(film.path):
         raise SourceError(
-            f"{film.title} must have {film.count or 'some'} frames, got {got} before it broke "
-            "off; what was read so far is kept"
+            f"{film.title} must have {film.count or 'some'} frames, got {got} before it was "
+            "truncated; what was read so far is kept"
         )
     report(
-        f"{film.title} promises {film.count} frames and holds {got}, as videos of a variable rate "
-        "do; all of them were read"
+        f"{film.title} states {film.count} frames and has {got}, as is common for variable frame "
+        "rates; all of them were read"
     )

@@ -1,4 +1,4 @@
-"""How long steps take, and how long they take on average."""
+"""Durations of steps, and their averages."""
 
 import time
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def measure(timings_ms: MutableMapping[str, float], step: str) -> Iterator[None]:
-    """Add the time that the body of the `with` statement takes, also where it raises.
+    """Add the time that the body of the `with` statement takes, even if it raises.
 
     Args:
-        timings_ms: milliseconds by step; the step's may be there already.
+        timings_ms: milliseconds by step, to which the time is added.
         step: name of the step.
     """
     start = time.perf_counter()
@@ -21,7 +21,7 @@ def measure(timings_ms: MutableMapping[str, float], step: str) -> Iterator[None]
 
 
 class StepTimes:
-    """Sums of steps' times, in the order in which they were first seen."""
+    """Total times of steps, in the order of their first occurrence."""
 
     def __init__(self) -> None:
         self._sums_ms: dict[str, float] = {}
@@ -34,7 +34,7 @@ class StepTimes:
 
     @contextmanager
     def measure(self, step: str) -> Iterator[None]:
-        """Measure what runs inside as a step."""
+        """Measure the body of the `with` statement as a step."""
         with measure(self._sums_ms, step):
             yield
 
@@ -43,7 +43,7 @@ class StepTimes:
         return {step: total / max(self.frames, 1) for step, total in self._sums_ms.items()}
 
     def table(self) -> str:
-        """Return a table of the means, one step a line, the sum last."""
+        """Return a table of the means, one step per line, the sum last."""
         means = self.means_ms()
         total = sum(means.values())
         rate = f"  ({1e3 / total:.1f} frames/s)" if total else ""

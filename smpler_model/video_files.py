@@ -28,7 +28,7 @@ def _end_of_avi(_: BinaryIO, head: bytes, __: int) -> int:
 
 
 def _end_of_mp4(file: BinaryIO, _: bytes, size: int) -> int:
-    """Go from box to box; a size of 0 means up to the end, 1 that it stands behind the name."""
+    """Walk the boxes; a size of 0 means up to the end, 1 that the size follows the name."""
     at = 0
     while at + 16 <= size:
         file.seek(at)
@@ -52,7 +52,7 @@ def _end_of_matroska(_: BinaryIO, head: bytes, size: int) -> int:
 
 
 def _read_vint(head: bytes, at: int) -> tuple[int, int]:
-    """Return a number of EBML and where it ends; its leading zeros tell how many bytes it has."""
+    """Return a variable-length EBML integer and its end; leading zero bits give its length."""
     first = head[at] if at < len(head) else 0x80
     count = 9 - first.bit_length()
     value = int.from_bytes(head[at : at + count], "big")

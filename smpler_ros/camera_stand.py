@@ -1,4 +1,4 @@
-"""Run the stand of a camera: `ros2 run smpler_ros camera_stand`."""
+"""Run the camera stand: `ros2 run smpler_ros camera_stand`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Which variable gives Fast DDS a profile: shared memory that holds whole images."""
+"""The environment variable that gives Fast DDS a profile, with shared memory for whole images."""
 
 from collections.abc import Mapping
 
@@ -8,9 +8,9 @@ _DISTRIBUTIONS_WITH_2 = ("humble", "iron", "jazzy")
 
 
 def profile_variable(environment: Mapping[str, str]) -> str | None:
-    """Return the variable to set in an environment; None where the user has set one.
+    """Return the variable to set in an environment; None if the user has set one.
 
-    Fast DDS 3, which came with Kilted, reads another variable than Fast DDS 2, and warns of the
+    Fast DDS 3, which came with Kilted, reads another variable than Fast DDS 2, and warns about the
     old one at every start.
     """
     if VARIABLE_OF_2 in environment or VARIABLE_OF_3 in environment:

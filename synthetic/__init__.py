@@ -1,1 +1,1 @@
-"""Synthetic people, rooms and cameras, made without external data."""
+"""Synthetic people, rooms and cameras, generated without external data."""

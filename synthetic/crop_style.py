@@ -1,34 +1,34 @@
-"""What drawn crops show. Needs nothing, so that settings can be checked at once."""
+"""Contents of rendered crops. Imports nothing, so that settings can be checked at once."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class CropStyle:
-    """What people do in crops, and how hard it is to see them.
+    """What people do in crops, and how hard they are to see.
 
-    The held-out people have the defaults but for `everyday`; shares that are 0 there draw nothing
-    at random, so that those people stay what they are.
+    Held-out people have the defaults except for `everyday`; fractions that are 0 there make no
+    random draws, so that those people never change.
 
     Attributes:
-        everyday: share of people who do what those of the synthetic scenes do; the others take any
-            pose of `poses.draw_poses`, which are harder.
-        recorded: share of people who take a recorded pose instead, of either kind.
-        bare: share of people dressed for sport or summer, as for `appearance.draw_outfits`.
-        companions: share of batches that show a second person.
-        close: share of cameras that are close, look down and are rolled, as for
+        everyday: fraction of people with motions as in the synthetic scenes; the others have
+            arbitrary poses of `poses.draw_poses`, which are harder.
+        recorded: fraction of people, of both kinds, who have a recorded pose instead.
+        bare: fraction of people dressed for sport or summer, see `appearance.draw_outfits`.
+        companions: fraction of batches with a second person.
+        close: fraction of cameras that are close, look down and are rolled, see
             `cameras.draw_cameras`.
-        photographed: share of batches with photos behind the people.
-        cluttered: share of the other batches with clutter behind the people.
-        abstract: share of the remaining batches without a room.
-        hidden: probability of each of three things that may stand before the person.
-        truncated: probability of each side that the crop reaches beyond the photo there.
+        photographed: fraction of batches with photos as backgrounds and, in these, on occluders.
+        cluttered: fraction of the other batches with clutter as background.
+        abstract: fraction of the remaining batches without a room.
+        hidden: probability of each of three objects that may occlude the person.
+        truncated: probability, for each side, that the crop extends beyond the photo.
         cut_below: probability that the window ends above the feet.
         cut_aside: probability that it leaves out a side.
-        sensor_strength: strength of sensor imperfections, as for `sensor.draw_sensors`.
-        harsh: share of crops with a fault that such sensors do not have: too dark or too bright,
-            out of focus, shaken, without colours, badly compressed.
-        least_seen: share of the crop that shows the person; others are not kept.
+        sensor_strength: strength of sensor imperfections, see `sensor.draw_sensors`.
+        harsh: fraction of crops with an imperfection beyond these: too dark or too bright, out of
+            focus, shaken, without colours, or badly compressed.
+        least_seen: minimum fraction of the crop that shows the person; others are discarded.
     """
 
     everyday: float = 0.75

@@ -1,4 +1,4 @@
-"""Square crops of synthetic people with the SMPL parameters that they show."""
+"""Square crops of synthetic people with their SMPL parameters."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from synthetic.people.turns import turn
 from synthetic.world.abstract import draw_abstract
 from synthetic.world.background import Backdrop, render_rooms
 from synthetic.world.clutter import draw_clutter
-from synthetic.world.lighting import Lights, cast_shadows, dim, draw_lights
+from synthetic.world.lighting import Lights, cast_shadows, draw_lights, tune
 from synthetic.world.occluders import draw_occlusion
 from synthetic.world.photos import ScenePhotos
 from synthetic.world.rooms import draw_rooms
 
-BACKGROUND = 24  # label of what is not the person, in the map of parts
-PART_STRIDE = 4  # pixels of the crop to one of the map of parts
+BACKGROUND = 24  # label of everything but the person, in the map of parts
+PART_STRIDE = 4  # pixels of the crop per pixel of the map of parts
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,15 @@ class DrawnCrops:
 
     Attributes:
         images: (b, 3, s, s) uint8.
-        parts: (b, s/4, s/4) uint8, the SMPL joint that moves what is seen most, 24 elsewhere.
-        coordinates: (b, 3, s/4, s/4) uint8, where on the resting body that is; 0 to 255 spans
-            -1.2 to 1.2 m.
-        rotations: (b, 24, 3, 3), the pelvis' in the camera's frame.
+        parts: (b, s/4, s/4) uint8, the SMPL joint that moves the visible surface most, 24
+            elsewhere.
+        coordinates: (b, 3, s/4, s/4) uint8, position of that surface on the resting body; 0 to 255
+            spans -1.2 to 1.2 m.
+        rotations: (b, 24, 3, 3), the pelvis's in the camera's frame.
         betas: (b, 10).
         keypoints: (b, 24 + 17, 2) projected SMPL joints, then those of `skeleton.H36M_JOINTS`;
             the crop spans [-1, 1], y down. They may lie outside.
-        translation_m: (b, 3) of SMPL's origin in the camera's frame.
+        translation_m: (b, 3) SMPL's origin in the camera's frame.
         intrinsics: (b, 4) fx, fy, cx, cy of the crop, pixels.
     """
 
@@ -83,7 +84,7 @@ class DrawnCrops:
 
 @dataclass(frozen=True)
 class _People:
-    """b people with the pelvis' rotation and all points in their cameras' frames, metres."""
+    """b people with the pelvis's rotation and all points in their cameras' frames, metres."""
 
     rotations: Tensor
     betas: Tensor
@@ -93,7 +94,7 @@ class _People:
 
 
 class CropRenderer:
-    """Draws crops of people of one body; holds nothing that changes."""
+    """Draws crops of people of one body; has no mutable state."""
 
     def __init__(
         self,
@@ -105,18 +106,18 @@ class CropRenderer:
         photos: ScenePhotos | None = None,
         seed: int = 0,
     ) -> None:
-        """Prepare.
+        """Store the arguments and prepare the body.
 
         Args:
-            body: of all people, who differ in shape.
+            body: body of all people, who differ in shape.
             size: side of the crops, pixels, a multiple of 8.
-            style: what they show.
-            poses: recorded ones, which some styles need.
-            photos: for behind the people, which some styles need.
-            seed: of the noise that things are made of.
+            style: contents of the crops.
+            poses: recorded poses, which some styles need.
+            photos: photos as backgrounds, which some styles need.
+            seed: random seed of the noise in materials.
 
         Raises:
-            ValueError: the style needs what is not given.
+            ValueError: the style needs poses or photos that are missing.
         """
         self.style = style or CropStyle()
         if (self.style.recorded and poses is None) or (self.style.photographed and photos is None):
@@ -133,7 +134,7 @@ class CropRenderer:
         self.wardrobe = Wardrobe(body.faces.long(), atlas, self.volume)
 
     def draw_seen(self, b: int, generator: Generator) -> DrawnCrops:
-        """Draw crops until there are b of people who can be seen; see `CropStyle.least_seen`."""
+        """Draw crops until b show enough of their person; see `CropStyle.least_seen`."""
         kept: list[DrawnCrops] = []
         while (missing := b - sum(map(len, kept))) > 0:
             crops = self.draw(min(missing + 1, b), generator)
@@ -174,7 +175,7 @@ class CropRenderer:
     def _draw_people(
         self, world_from_camera: Tensor, place: Tensor, generator: Generator
     ) -> _People:
-        """Put people on the floor at places (b, 2) of the world."""
+        """Place people on the floor at positions (b, 2) of the world."""
         b = len(place)
         betas = torch.randn(b, SMPL_SHAPE_COUNT, generator=generator).clamp(-3, 3)
         rotations = draw_poses(b, generator)
@@ -184,8 +185,7 @@ class CropRenderer:
                 rotations[everyday] = draw_moments(int(everyday.sum()), generator)
         if self.style.recorded and self.poses:
             recorded = draw_chance(self.style.recorded, (b,), generator)
-            if recorded.any():
-                rotations[recorded] = self.poses.draw(int(recorded.sum()), generator)
+            rotations[recorded] = self.poses.draw(int(recorded.sum()), generator)
         heading = turn("z", draw_uniform(0, 2 * torch.pi, (b,), generator))
         camera_from_world = world_from_camera[:, :3, :3].transpose(1, 2)
         upright = camera_from_world @ heading @ torch.tensor(WORLD_FROM_BODY)
@@ -213,8 +213,7 @@ class CropRenderer:
         square = (self.size, self.size)
         flat = self._draw_flat(b, generator)
         if flat is not None:
-            # The light there is not that on the people: some are dark before a bright sky.
-            lights = dim(lights, (0.5 * torch.randn(b, generator=generator)).clamp(-2, 1).exp())
+            lights = tune(lights, flat, generator)
             return photograph(self.wardrobe, scene, outfits, lights, intrinsics, flat)
         if draw_chance(self.style.abstract, (1,), generator):
             backdrop = draw_abstract(b, square, generator)
@@ -229,11 +228,16 @@ class CropRenderer:
 
     def _draw_flat(self, b: int, generator: Generator) -> Tensor | None:
         """Draw what is behind b people without a floor to stand on; None for other places."""
-        style = self.style
-        if style.photographed and self.photos and draw_chance(style.photographed, (1,), generator):
-            return self.photos.draw(b, self.size, generator)
-        if style.cluttered and draw_chance(style.cluttered, (1,), generator):
+        photos, cluttered = self._draw_photos(b, generator), self.style.cluttered
+        if photos is None and cluttered and draw_chance(cluttered, (1,), generator):
             return draw_clutter(b, (self.size, self.size), generator)
+        return photos
+
+    def _draw_photos(self, b: int, generator: Generator) -> Tensor | None:
+        """Draw windows of photos for a share of batches; None for the others."""
+        share = self.style.photographed
+        if share and self.photos and draw_chance(share, (1,), generator):
+            return self.photos.draw(b, self.size, generator)
         return None
 
     def _shade(
@@ -248,7 +252,7 @@ class CropRenderer:
         return cast_shadows(points, rays * room.depth_m[..., None], lights, floor_m, intrinsics)
 
     def _disturb(self, photo: Photo, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Hide parts and add a camera's faults; also return where the person is not seen."""
+        """Add occlusions and camera imperfections; also return where the person is not visible."""
         b, style = len(photo.image), self.style
         occlusion = draw_occlusion(
             b,
@@ -256,6 +260,7 @@ class CropRenderer:
             generator,
             presence=style.hidden,
             truncation=style.truncated,
+            texture=self._draw_photos(b, generator),
         )
         covered = srgb_from_linear(occlusion.cover(linear_from_srgb(photo.image)))
         sensors = draw_sensors(b, generator, style.sensor_strength, style.harsh)
@@ -283,7 +288,7 @@ class CropRenderer:
 
 
 def join_crops(parts: Sequence[DrawnCrops]) -> DrawnCrops:
-    """Return the crops of several batches as one."""
+    """Concatenate the crops of several batches."""
     names = [field.name for field in fields(DrawnCrops)]
     return DrawnCrops(
         **{name: torch.cat([getattr(part, name) for part in parts]) for name in names}
@@ -297,8 +302,8 @@ def draw_windows(
 
     Args:
         vertices_m: (b, v, 3) in the cameras' frames.
-        generator: On the CPU.
-        style: How often they show only a part of the body.
+        generator: generator on the CPU.
+        style: how often they show only a part of the body.
 
     Returns:
         Centres (b, 2) and sides (b,), as x / z and y / z.

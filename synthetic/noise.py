@@ -1,4 +1,4 @@
-"""Random numbers that look like something: smooth noise in space and over images, and draws."""
+"""Random numbers: smooth noise in space and over images, and draws from distributions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def make_volume(generator: Generator, channels: int = 4) -> Tensor:
 
 
 def sample_volume(volume: Tensor, points: Tensor) -> Tensor:
-    """Return (n, c) smooth noise at points (n, 3), one lattice step to a unit of length."""
+    """Return (n, c) smooth noise at points (n, 3), with one lattice step per unit of length."""
     grid = points.to(volume.dtype) * (2 / (LATTICE - 1))
     values = functional.grid_sample(
         volume, grid[None, None, None], padding_mode="reflection", align_corners=True
@@ -43,12 +43,12 @@ def make_clouds(
 def draw_uniform(
     low: float | Tensor, high: float | Tensor, shape: Sequence[int], generator: Generator
 ) -> Tensor:
-    """Return numbers of that shape between low and high."""
+    """Return uniform numbers of this shape between low and high."""
     return low + (high - low) * torch.rand(*shape, generator=generator)
 
 
 def draw_chance(probability: float, shape: Sequence[int], generator: Generator) -> Tensor:
-    """Return bools of that shape, True with that probability."""
+    """Return bools of this shape, True with this probability."""
     return torch.rand(*shape, generator=generator) < probability
 
 
@@ -59,7 +59,7 @@ def draw_choice(weights: Sequence[float], n: int, generator: Generator) -> Tenso
 
 
 def linear_from_srgb(colour: Tensor) -> Tensor:
-    """Return light intensities for display values in [0, 1]; gamma 2 in place of sRGB's 2.2."""
+    """Return light intensities for display values in [0, 1]; gamma 2 instead of sRGB's 2.2."""
     return colour * colour
 
 

@@ -1,8 +1,8 @@
-"""A room with people in it, as a camera sees it over time, and the truth about them.
+"""A room with people, as a camera sees it over time, with ground truth.
 
-A scene is a function of time: the same seed and stamp give the same frame, whatever was asked for
-before. It is drawn with the NumPy rasteriser, colours baked to the vertices, to be fast enough for
-a live camera.
+A scene is a function of time: the same seed and timestamp give the same frame, whatever was
+rendered before. It is rendered by the NumPy rasteriser with vertex colours, which is fast enough
+for a live camera.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from synthetic.world.rooms import draw_rooms
 
 _NS = 1e-9
 _LEAST_ROOM_M = ((-4.2, -5.5, 0.0), (3.2, 5.5, 2.5))
-_MOVING_SHRINK = 4  # a moving camera's room is drawn at this fraction of the resolution
+_MOVING_SHRINK = 4  # a moving camera's room is rendered at this fraction of the resolution
 _GREY = 128
-_FLESH_M = 0.4  # nothing of a clothed body is farther from all joints' bounding box
+_FLESH_M = 0.4  # a clothed body extends at most this far from its joints' bounding box
 _NEAREST_M = 0.05
 _PAN_RAD, _DRIVE_M, _SWAY_HZ = 0.35, 0.6, 0.1
 
 
 class SyntheticScene:
-    """People in a room before a camera."""
+    """People in a room, seen by a camera."""
 
     def __init__(
         self,
@@ -60,27 +60,27 @@ class SyntheticScene:
         background: Background = "room",
         frame_id: str = "camera_optical_frame",
     ) -> None:
-        """Draw a room, people and what they do.
+        """Draw a room, people and their motions.
 
         Args:
             body: body model of all people, who differ in shape.
             camera: intrinsics and lens.
-            people: how many; not all are in view all the time.
-            seed: decides everything.
-            duration_s: after this time everything repeats.
-            empty_s: how long nobody is there at first, each time; what finds people by their
-                motion learns the room meanwhile.
-            camera_motion: whether the camera stands still, pans, or drives to and fro.
-            background: a room, or nothing but grey.
+            people: number of people; not all are always in view.
+            seed: random seed of everything.
+            duration_s: period after which everything repeats.
+            empty_s: time for which the room is empty at the start of each period, in which motion
+                detectors learn the background.
+            camera_motion: whether the camera is still, pans, or drives back and forth.
+            background: a room, or plain grey.
             frame_id: the camera's optical frame.
 
         Raises:
-            ValueError: a number is unusable.
+            ValueError: an invalid number.
         """
         if people < 0 or duration_s <= 0 or empty_s < 0:
             raise ValueError(
                 "people must be 0 or more, duration_s positive and empty_s 0 or more, got "
-                f"{people}, {duration_s} and {empty_s}; change them"
+                f"{people}, {duration_s} and {empty_s}"
             )
         self.body, self.camera, self.frame_id = body, camera, frame_id
         self._canvas = LensCanvas(camera)
@@ -89,7 +89,7 @@ class SyntheticScene:
         generator = Generator().manual_seed(seed)
         self._volume = make_volume(generator)
         rooms = draw_rooms(1, generator, outdoors=0.0)
-        # Wide enough for people to wait beside the view.
+        # Wide enough for people to wait outside the view.
         self._rooms = replace(
             rooms,
             low=torch.minimum(rooms.low, torch.tensor(_LEAST_ROOM_M[0])),
@@ -104,11 +104,11 @@ class SyntheticScene:
         self._bake_looks(people, generator)
 
     def frame(self, stamp_ns: int, *, depth: bool = False) -> SceneFrame:
-        """Return what the camera sees at a stamp, nanoseconds.
+        """Render the frame at a timestamp, nanoseconds.
 
         Args:
             stamp_ns: timestamp of the frame.
-            depth: whether a depth image is wanted, aligned and without noise.
+            depth: whether to render a depth image, aligned and without noise.
         """
         pose = self.world_from_camera(stamp_ns)
         people = self._pose_people(stamp_ns, pose)
@@ -121,9 +121,9 @@ class SyntheticScene:
         return SceneFrame(frame, truth, told[shown])
 
     def world_from_camera(self, stamp_ns: int) -> Floats:
-        """Return the camera's pose (4, 4) at a stamp: z up, the floor at 0."""
+        """Return the camera's pose (4, 4) at a timestamp: z up, the floor at 0."""
         time_s = stamp_ns * _NS % self.duration_s
-        # A whole number of swings, so that the end meets the beginning.
+        # An integer number of swings, so that the end joins the start.
         swings = max(round(_SWAY_HZ * self.duration_s), 1)
         sway = math.sin(2 * math.pi * swings * time_s / self.duration_s)
         place, yaw = self._place.copy(), 0.0
@@ -137,7 +137,7 @@ class SyntheticScene:
         return np.asarray(look[0].numpy(), np.float64)
 
     def _bake_looks(self, people: int, generator: Generator) -> None:
-        """Paint all people's vertices: colours (n, v, 3), 0 to 255, and clothes' thickness."""
+        """Compute all people's vertex colours (n, v, 3), 0 to 255, and clothes' thickness."""
         body = self.body
         atlas = make_atlas(body.v_template, body.weights, body.J_regressor @ body.v_template)
         v = len(body.v_template)
@@ -151,7 +151,7 @@ class SyntheticScene:
 
     @torch.no_grad()
     def _pose_people(self, stamp_ns: int, pose: Floats) -> PosedPeople:
-        """Return the people who may be partly in view."""
+        """Return the people who may be at least partly in view."""
         time_s = stamp_ns * _NS % self.duration_s
         turned = pose[:3, :3].T
         rotations = np.empty((len(self.motions), 24, 3, 3))
@@ -178,14 +178,14 @@ class SyntheticScene:
         )
 
     def _may_see(self, joints: Floats) -> NDArray[np.bool_]:
-        """Return (p,) whether anything within reach of joints (p, 24, 3) may be in the image."""
+        """Return (p,) whether anything near joints (p, 24, 3) may be in the image."""
         c = self._canvas.pinhole
         low, high = joints.min(1) - _FLESH_M, joints.max(1) + _FLESH_M  # (p, 3) of boxes
         far = np.maximum(high[:, 2:], _NEAREST_M)
         near = np.maximum(low[:, 2:], _NEAREST_M)
         edges = np.array([[-c.cx - 1, -c.cy - 1], [c.width - c.cx, c.height - c.cy]])
         first, last = edges / (c.fx, c.fy)  # of the image, at a depth of one metre
-        # The image's edge leans outwards with depth, on the left and on the right.
+        # The field of view widens with depth, on the left and on the right.
         left, right = np.minimum(first * near, first * far), np.maximum(last * near, last * far)
         inside = (high[:, :2] > left) & (low[:, :2] < right)
         seen: NDArray[np.bool_] = inside.all(1) & (high[:, 2] > _NEAREST_M)
@@ -194,7 +194,7 @@ class SyntheticScene:
     def _draw(
         self, people: PosedPeople, pose: Floats
     ) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.float32]]:
-        """Return image and each pixel's person (0 for none), through the lens; depth.
+        """Return image and each pixel's person (0 for none), with lens distortion; and depth.
 
         The depth image, in metres, is the pinhole's.
         """
@@ -219,7 +219,7 @@ class SyntheticScene:
     def _rasterise(
         self, vertices: Floats, people: NDArray[np.intp]
     ) -> tuple[Raster, NDArray[np.float32], NDArray[np.float32]]:
-        """Return what is seen of clothed people, with normals and colours at its pixels."""
+        """Return the visible parts of clothed people, with normals and colours at the pixels."""
         skin_mesh, corners = merge_people(vertices, self._faces)
         normals = vertex_normals(skin_mesh, corners)
         clothed = skin_mesh + self._thickness[people].reshape(-1, 1) * normals

@@ -1,4 +1,4 @@
-"""Which scenes there are, by name. Needs nothing, so that settings can be checked at once."""
+"""Names of scene options. Imports nothing, so that settings can be checked at once."""
 
 from typing import Literal
 

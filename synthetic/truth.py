@@ -1,4 +1,4 @@
-"""What is true of the people in a rendered frame, and in the form that the pipeline gives."""
+"""Ground truth of the people in a rendered frame, also in the form of the pipeline's results."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from smpler_model.cameras.camera import Camera
 from smpler_model.frames import Frame, People, TranslationSource
 from smpler_model.people.tracker import TrackState
 
-LEAST_SEEN_PX = 40  # a person with fewer pixels in the image is not in it
+LEAST_SEEN_PX = 40  # a person with fewer visible pixels does not count as in the image
 
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """The n people whom a frame shows, in the camera's optical frame.
+    """The n visible people of a frame, in the camera's optical frame.
 
     Attributes:
-        ids: (n,) int64, of the same person in all frames; from 1.
-        rotations: (n, 24, 3, 3), the pelvis' in the camera's frame.
+        ids: (n,) int64, constant over all frames; from 1.
+        rotations: (n, 24, 3, 3), the pelvis's in the camera's frame.
         betas: (n, 10).
-        translations_m: (n, 3); added to SMPL's vertices and joints it places them.
+        translations_m: (n, 3) SMPL's translation, added to its vertices and joints.
         joints_m: (n, 24, 3).
-        keypoints_px: (n, 24, 2) joints in the image, through the lens; NaN behind the camera.
-        boxes_xyxy: (n, 4) around the whole body, pixels; may reach out of the image.
-        visible_boxes_xyxy: (n, 4) around the pixels that show the person.
+        keypoints_px: (n, 24, 2) projected joints, with lens distortion; NaN behind the camera.
+        boxes_xyxy: (n, 4) around the whole body, pixels; may exceed the image.
+        visible_boxes_xyxy: (n, 4) around the visible pixels of the person.
         world_from_camera: (4, 4), z up, the floor at 0.
     """
 
@@ -47,12 +47,12 @@ class GroundTruth:
 
 @dataclass(frozen=True)
 class SceneFrame:
-    """A frame and the truth about it.
+    """A frame with its ground truth.
 
     Attributes:
-        frame: image, stamp, calibration, and depth where it was asked for.
+        frame: image, timestamp, calibration, and depth if requested.
         truth: ground truth of the visible people.
-        people: (h, w) int32 id of the person that each pixel shows, 0 for none.
+        people: (h, w) int32 id of the person at each pixel, 0 for none.
     """
 
     frame: Frame
@@ -62,11 +62,11 @@ class SceneFrame:
 
 @dataclass(frozen=True)
 class PosedPeople:
-    """p people before a camera, seen or not.
+    """p people around a camera, visible or not.
 
     Attributes:
         ids: (p,) int64, from 1.
-        rotations: (p, 24, 3, 3), the pelvis' in the camera's frame.
+        rotations: (p, 24, 3, 3), the pelvis's in the camera's frame.
         betas: (p, 10).
         translations_m: (p, 3).
         joints_m: (p, 24, 3) in the camera's frame.
@@ -84,11 +84,11 @@ class PosedPeople:
 def tell_truth(
     people: PosedPeople, shown: NDArray[np.int32], camera: Camera, world_from_camera: Floats
 ) -> GroundTruth:
-    """Return the truth about those of whom enough is seen.
+    """Return the ground truth of sufficiently visible people.
 
     Args:
-        people: before the camera.
-        shown: (h, w) id of the person that each pixel shows, 0 for none.
+        people: people around the camera.
+        shown: (h, w) id of the person at each pixel, 0 for none.
         camera: camera of the image.
         world_from_camera: (4, 4).
     """
@@ -113,7 +113,7 @@ def tell_truth(
 
 
 def people_from_truth(truth: GroundTruth, first_id: int = 0) -> People:
-    """Return the truth as people: certain, with the boxes of what is visible and no crop.
+    """Convert ground truth to people with score 1, visible boxes and no crop.
 
     Args:
         truth: ground truth of a frame.
@@ -137,6 +137,6 @@ def people_from_truth(truth: GroundTruth, first_id: int = 0) -> People:
 
 
 def _box_of(mask: NDArray[np.bool_]) -> list[int]:
-    """Return left, top, right, bottom of the pixels of a mask, which has some."""
+    """Return left, top, right, bottom of the pixels of a non-empty mask."""
     columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
     return [int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])]

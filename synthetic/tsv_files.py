@@ -1,8 +1,8 @@
 """Synthetic people in the TSV layout of the released data sets.
 
-`NAME.img.tsv` holds a key and an image in base64 a row, `NAME.label.tsv` the key and labels in
-JSON, `NAME.hw.tsv` the key and the image's size; a `.lineidx` file beside each holds the byte at
-which each row begins. `NAME.linelist.tsv` lists the rows to use, and `NAME.yaml` names the files.
+`NAME.img.tsv` has a key and an image in base64 per row, `NAME.label.tsv` the key and labels in
+JSON, `NAME.hw.tsv` the key and the image's size; a `.lineidx` file next to each contains the byte
+offset of each row. `NAME.linelist.tsv` lists the rows to use, and `NAME.yaml` names the files.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from synthetic.crops import CropRenderer, DrawnCrops
 
 _BATCH = 16
 _JPEG_QUALITY = 95
-_SCALE_PX = 200  # a scale of 1 is a person in a square of that many pixels
+_SCALE_PX = 200  # a scale of 1 is a person in a square of this many pixels
 _MARGIN = 1.2
 _ROW_OF_H36M = {"pelvis": 0, "spine": 7, "nose": 9}  # labelled joints besides the evaluated
 COLUMNS = ("img", "label", "hw")
@@ -35,20 +35,20 @@ COLUMNS = ("img", "label", "hw")
 def write_tsv_dataset(
     folder: str | Path, name: str, renderer: CropRenderer, people: int, seed: int
 ) -> Path:
-    """Render people and write them as a data set, one person an image.
+    """Render people and write them as a data set, one person per image.
 
     Joints that the built-in body does not define (top of the head, thorax, jaw, eyes, ears) have
     confidence 0.
 
     Args:
-        folder: is made where there is none.
+        folder: folder for the files; created if missing.
         name: name of the files.
-        renderer: draws the images; they are as large as its crops.
+        renderer: renders the images; they have the size of its crops.
         people: number of rows.
-        seed: decides everything.
+        seed: random seed of everything.
 
     Returns:
-        The YAML file.
+        Path of the YAML file.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,8 +76,8 @@ def write_tsv_dataset(
 def make_labels(body: Body, crops: DrawnCrops) -> list[dict[str, Any]]:
     """Return the labels of crops, one dictionary each, under the released fields' names.
 
-    Joints in the image are in pixels; those in space are in metres, in the camera's axes, with the
-    regressed pelvis as origin; pose is the 72 numbers of the axis-angle vectors, rad.
+    Joints in the image are in pixels; those in space are in metres, in the camera's axes, relative
+    to the regressed pelvis; the pose is the 72 numbers of the axis-angle vectors, rad.
     """
     vertices = body.mesh(crops.rotations, crops.betas).vertices
     h36m = body.h36m_joints(vertices)
@@ -125,7 +125,7 @@ def _encode(rgb: NDArray[np.uint8]) -> str:
 
 
 def _write_rows(path: Path, rows: list[str]) -> None:
-    """Write rows, and beside them where each begins."""
+    """Write rows, and an index of their byte offsets."""
     lines = [f"{row}\n".encode() for row in rows]
     starts = np.cumsum([0, *map(len, lines)])[:-1]
     path.write_bytes(b"".join(lines))

@@ -21,7 +21,7 @@ START_NS = 1_700_000_000_000_000_000
 
 @dataclass(frozen=True)
 class Sent:
-    """A message to write, and when it is recorded; its stamp is another matter."""
+    """A message to write, and its recording time, which may differ from its timestamp."""
 
     topic: str
     message: Message
@@ -49,7 +49,7 @@ class Messages:
         return kind(self.header(stamp_ns), height, width, encoding, 0, step, data)
 
     def disparity(self, stamp_ns: int, pixels: np.ndarray) -> Message:
-        """A message whose type is named like an image's."""
+        """A message whose type has a name like an image's."""
         header, image = self.header(stamp_ns), self.image(stamp_ns, pixels, "32FC1")
         region = self._types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
         kind = self._types["stereo_msgs/msg/DisparityImage"]
@@ -74,7 +74,7 @@ class Messages:
 
 
 def picture(index: int) -> np.ndarray:
-    """A picture by which its index is told, (24, 32, 3)."""
+    """An image that encodes its index, (24, 32, 3)."""
     pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     pixels[..., 0] = index
     pixels[:, : WIDTH // 2, 1] = 200
@@ -82,7 +82,7 @@ def picture(index: int) -> np.ndarray:
 
 
 def camera_messages(count: int = 10, *, ros1: bool = False, topic: str = "/cam") -> list[Sent]:
-    """Images and CameraInfo, ten a second."""
+    """Images and CameraInfo at 10 Hz."""
     make = Messages(ros1=ros1)
     sent = []
     for index in range(count):
@@ -94,7 +94,7 @@ def camera_messages(count: int = 10, *, ros1: bool = False, topic: str = "/cam")
 
 
 def write_bag(folder: Path, sent: Sequence[Sent], form: str = "mcap") -> Path:
-    """Write messages in the order given, and return the bag's path."""
+    """Write messages in the given order, and return the bag's path."""
     if form == "rosbag1":
         return _write_rosbag1(folder / "bag.bag", sent)
     storage, _, compression = form.partition("-")
@@ -136,7 +136,7 @@ def _write_rosbag1(path: Path, sent: Sequence[Sent]) -> Path:
 
 
 def storage_file(path: Path) -> Path:
-    """Return the file that holds the messages."""
+    """Return the file that contains the messages."""
     if path.is_file():
         return path
     (file,) = [each for each in path.iterdir() if each.name != "metadata.yaml"]

@@ -18,8 +18,8 @@ _DRAWN = ("pose_delta.weight", "rotation_delta.weight", "bias_table")
 def calibrated_model(config: ModelConfig, body: BodyArrays, seed: int = 0) -> Smpler:
     """Return a network in evaluation mode whose estimates depend on the image.
 
-    Batch norms take the statistics of a few seeded images, see `calibrate_norms`. Everything that
-    starts at zero is drawn.
+    Batch norms get the statistics of a few seeded images, see `calibrate_norms`. Everything that
+    starts at zero is drawn at random.
     """
     torch.manual_seed(seed)
     model = build_model(config, body)
@@ -36,12 +36,12 @@ def calibrated_model(config: ModelConfig, body: BodyArrays, seed: int = 0) -> Sm
 
 
 def calibrate_norms(backbone: nn.Module, images: torch.Tensor) -> None:
-    """Give each batch norm the statistics of what it sees of (b, 3, s, s) images.
+    """Set each batch norm's statistics to those of its inputs for (b, 3, s, s) images.
 
-    With those of an untrained network the maps sink to nothing or grow from module to module.
+    With those of an untrained network, activations vanish or grow from module to module.
     """
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # a plain mean over all batches
+            module.momentum = None  # an arithmetic mean over all batches
     with torch.no_grad():
         backbone.train()(images)

@@ -8,7 +8,7 @@ COLUMNS = ("mpjpe_mm", "pa_mpjpe_mm", "mpve_mm")
 
 
 def read_card(row: str = "smpler_nano") -> dict[str, float]:
-    """Return the held-out errors in a row of the card, millimetres by the names of `FIGURES`."""
+    """Return the held-out errors in a row of the card, mm, by the names of `FIGURES`."""
     found = re.search(rf"^\| {row} \|(.*)\|$", CARD.read_text(encoding="utf-8"), re.MULTILINE)
     assert found, f"the card must have a row {row}"
     values = map(float, found[1].split("|"))

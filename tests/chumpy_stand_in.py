@@ -13,7 +13,7 @@ import numpy as np
 
 
 class Ch:
-    """Pickles as `chumpy.ch.Ch` does: its attributes without two that cannot be pickled."""
+    """Is pickled like `chumpy.ch.Ch`: its attributes without two that cannot be pickled."""
 
     def __init__(self, **terms: object) -> None:
         self.__dict__.update(terms)
@@ -28,20 +28,20 @@ class Ch:
 
 
 class Select(Ch):
-    """Pickles as `chumpy.reordering.Select` does."""
+    """Is pickled like `chumpy.reordering.Select`."""
 
 
 class Reshape(Ch):
-    """Pickles as `chumpy.reordering.Reshape` does."""
+    """Is pickled like `chumpy.reordering.Reshape`."""
 
 
 class MatVecMult(Ch):
-    """Pickles as `chumpy.ch.MatVecMult` does, which cannot be read without chumpy."""
+    """Is pickled like `chumpy.ch.MatVecMult`, which needs chumpy."""
 
 
 @contextmanager
 def chumpy_importable() -> Iterator[None]:
-    """Let these classes be pickled under chumpy's names, and be gone afterwards."""
+    """Make these classes picklable under chumpy's names within the context."""
     places = {Ch: "chumpy.ch", MatVecMult: "chumpy.ch"}
     places |= {Select: "chumpy.reordering", Reshape: "chumpy.reordering"}
     assert "chumpy" not in sys.modules

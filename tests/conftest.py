@@ -18,11 +18,11 @@ from tests.calibrated import calibrate_norms
 from tests.parity.seeded_checkpoint import seeded_arrays, write_checkpoint
 from tests.smpl_files import save_smpl_npz
 
-# Seeded, as every test here; first calls of torch are slower than hypothesis' deadline.
+# Seeded, like all tests here; first calls of torch are slower than hypothesis' deadline.
 settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
 
-# Threads that wait for one another cost tenfold where other work shares the cores.
+# Threads that wait for each other are ten times slower when other programs share the cores.
 torch.set_num_threads(1)
 
 OfficialFile = Callable[[str], Path]
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class SmallModel:
-    """A model of small size and the file that it was saved to."""
+    """A small model and its file."""
 
     model: BackboneModel
     path: Path
@@ -45,7 +45,7 @@ class SmallModel:
 
 @pytest.fixture(scope="session")
 def official_file(tmp_path_factory: pytest.TempPathFactory) -> OfficialFile:
-    """Return a function that gives the seeded file of a variant, written at its first call."""
+    """Return a function that returns the seeded file of a variant, written on its first call."""
     folder = tmp_path_factory.mktemp("official")
 
     @cache
@@ -72,7 +72,7 @@ def body_file(body_arrays: BodyArrays, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def nano(body_arrays: BodyArrays) -> Smpler:
-    """The small model with fresh weights in evaluation mode; not to be changed."""
+    """The small model with initial weights in evaluation mode; not to be modified."""
     torch.manual_seed(0)
     model = build_model(SMPLER_NANO, body_arrays)
     side = SMPLER_NANO.image_size
@@ -89,7 +89,7 @@ def nano_file(nano: Smpler, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stage_file(body_arrays: BodyArrays, tmp_path_factory: pytest.TempPathFactory) -> SmallModel:
-    """A file of the first training stage, at small size."""
+    """A file of the first training stage, for a small model."""
     torch.manual_seed(1)
     model = build_backbone_model(SMPLER_NANO, body_arrays).eval()
     path = tmp_path_factory.mktemp("stage") / "stage.pt"

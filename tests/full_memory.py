@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from smpler_model.inference.runners import TorchRunner
+from tests.after_self_check import break_after_self_check
 
 SENTENCE = (
     "the network needs more memory than cpu has left; end other programs there, or choose a "
@@ -21,7 +22,7 @@ def ask_for_too_much() -> None:
 
 
 def run_out_after(patch: pytest.MonkeyPatch, batches: int) -> None:
-    """Leave the back ends `plain` and `eager` memory for so many batches."""
+    """Let the backends `plain` and `eager` run out of memory after a number of frames' batches."""
     run, calls = TorchRunner.run, itertools.count()
 
     def run_while_there_is_memory(
@@ -31,4 +32,6 @@ def run_out_after(patch: pytest.MonkeyPatch, batches: int) -> None:
             ask_for_too_much()
         return run(self, crops)
 
-    patch.setattr(TorchRunner, "run", run_while_there_is_memory)
+    break_after_self_check(
+        patch, lambda: patch.setattr(TorchRunner, "run", run_while_there_is_memory)
+    )

@@ -1,4 +1,4 @@
-"""MCAP files as recorders other than rosbag2 write them."""
+"""MCAP files as written by recorders other than rosbag2."""
 
 import struct
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from tests.bag_writer import Sent
 
 @dataclass(frozen=True)
 class Style:
-    """How a recorder writes.
+    """The way a recorder writes.
 
     Attributes:
-        profile: in the file's header.
-        is_ros1: messages and definitions are in ROS 1's form.
-        chunk_messages: messages a chunk; 0 for none in chunks.
-        compression: of chunks: `lz4` or empty.
-        has_index: there is an index at the end.
-        has_message_index: the index tells which channels are in a chunk.
+        profile: profile in the file's header.
+        is_ros1: whether messages and definitions are ROS 1's.
+        chunk_messages: number of messages per chunk; 0 for no chunks.
+        compression: compression of chunks: `lz4` or empty.
+        has_index: whether there is an index at the end.
+        has_message_index: whether the index states which channels are in a chunk.
         definition: text of every schema; None for the right one.
-        others: channels of other encodings beside, with a message each, by their encodings.
+        others: encodings of additional channels, with one message each.
     """
 
     profile: str = "ros2"
@@ -38,7 +38,7 @@ class Style:
 
 
 def text(value: str | bytes) -> bytes:
-    """Return a text with its length before it."""
+    """Return a text preceded by its length."""
     value = value.encode() if isinstance(value, str) else value
     return struct.pack("<I", len(value)) + value
 
@@ -61,7 +61,7 @@ def message(number: int, time_ns: int, data: bytes) -> bytes:
 
 
 def chunk(content: bytes, compression: str = "", size: int | None = None) -> bytes:
-    """Return the record of a chunk that states a size."""
+    """Return the record of a chunk with a stated size."""
     packed = {"": content, "lz4": lz4.frame.compress(content)}[compression]
     stated = len(content) if size is None else size
     head = struct.pack("<QQQI", 0, 2**62, stated, 0)
@@ -69,7 +69,7 @@ def chunk(content: bytes, compression: str = "", size: int | None = None) -> byt
 
 
 def write_mcap(path: Path, sent: Sequence[Sent], style: Style = Style()) -> Path:
-    """Write messages in the order given, and return the path."""
+    """Write messages in the given order, and return the path."""
     store = get_typestore(Stores.ROS1_NOETIC if style.is_ros1 else Stores.LATEST)
     types = {each.topic: each.message.__msgtype__ for each in sent}
     about, numbers = b"", {}

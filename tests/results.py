@@ -16,7 +16,7 @@ def make_people(
     source: TranslationSource = TranslationSource.BODY_SIZE,
     state: TrackState = TrackState.CONFIRMED,
 ) -> People:
-    """People at (n, 3), joints in a column of one metre; vertices (v, 3) about the middle."""
+    """Return people at (n, 3), each a column of joints one metre high; vertices (v, 3)."""
     n = len(translations_m)
     rows = np.linspace(-0.5, 0.5, 24)
     joints = np.column_stack([np.zeros(24), rows, np.zeros(24)]) - (0, rows[0], 0)

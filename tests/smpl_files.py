@@ -10,8 +10,8 @@ from smpler_model.body.arrays import BodyArrays
 
 
 def save_smpl_npz(arrays: BodyArrays, path: Path) -> None:
-    """Write a body as a compressed archive."""
-    np.savez_compressed(path, **_layout_of(arrays))
+    """Write a body as an archive."""
+    np.savez(path, **_layout_of(arrays))
 
 
 def save_smpl_pickle(arrays: BodyArrays, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Build the message packages with colcon, and write the shell file that makes them importable."""
+"""Builds the message packages with colcon, and writes the shell file for importing them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ros_installation import RosInstallation
 from set_up_steps import SetUpError, run_logged
 
 STAND_INS = ("hri_msgs", "tf2_msgs", "vision_msgs")
-"""Message packages that a ROS installation has and the wheels lack."""
+"""Message packages that a ROS installation has but the wheels lack."""
 
 
 def build_interfaces(
     root: Path, venv: Path, ros_folder: Path, ros: RosInstallation | None, log: Path
 ) -> None:
-    """Build `smpler_msgs`, and those of `STAND_INS` that are missing, into `ros_folder`/install.
+    """Build `smpler_msgs`, and missing packages of `STAND_INS`, into `ros_folder`/install.
 
     Raises:
-        SetUpError: A package does not build.
+        SetUpError: a package does not build.
     """
     environment = wheel_environment(venv) if ros is None else {}
     if ros is None:
@@ -79,8 +79,8 @@ def site_packages(venv: Path) -> Path:
 def correct_exported_paths(venv: Path) -> None:
     """Point the wheels' CMake exports to this environment's headers.
 
-    They name the include folders of Python and NumPy on the machine that built them, which CMake
-    refuses where those do not exist.
+    They contain the include folders of Python and NumPy on the machine that built them, and CMake
+    refuses folders that do not exist.
     """
     numpy_include = site_packages(venv) / "numpy" / "_core" / "include"
     python_include = sysconfig.get_path("include")
@@ -106,7 +106,7 @@ def can_import(venv: Path, module: str, environment: dict[str, str]) -> bool:
 
 
 def write_environment_file(venv: Path, ros_folder: Path, environment: dict[str, str]) -> None:
-    """Write `ros_folder`/environment.sh: `. .ros/environment.sh` and everything is on the path."""
+    """Write `ros_folder`/environment.sh, which puts everything on the path when sourced."""
     prefixes = {"PATH", "LD_LIBRARY_PATH", "AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH"}
     lines = [f"export VIRTUAL_ENV='{venv}'"]
     if not environment:

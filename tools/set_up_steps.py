@@ -1,4 +1,4 @@
-"""What the steps of the set-up share: errors, stamps, logged commands."""
+"""Shared by the steps of the set-up: errors, stamps, logged commands."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 class SetUpError(Exception):
-    """The set-up cannot go on; the message is one sentence with the remedy."""
+    """The set-up cannot continue; the message is one sentence with the remedy."""
 
 
 class Stamp:
-    """A file that says what a finished step was made from."""
+    """A file that records the inputs of a finished step."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,7 +33,7 @@ class Stamp:
 
 
 def fingerprint(*parts: Iterable[str]) -> str:
-    """Return a hash of texts; their order and their borders count."""
+    """Return a hash of texts, which depends on their order and on where one ends."""
     digest = hashlib.sha256()
     for part in parts:
         for text in part:
@@ -44,7 +44,7 @@ def fingerprint(*parts: Iterable[str]) -> str:
 def run_logged(
     command: list[str], log: Path, *, cwd: Path, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command quietly, append what it prints to a log, and return both streams as stdout."""
+    """Run a command quietly, append its output to a log, and return both streams as stdout."""
     result = subprocess.run(
         command,
         cwd=cwd,

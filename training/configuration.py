@@ -1,8 +1,8 @@
-"""Configurations: frozen dataclasses, from YAML, every field open to the command line.
+"""Configurations: frozen dataclasses read from YAML, with overrides on the command line.
 
 Fields may be numbers, strings, paths, choices (`Literal`), tuples of one type, other dataclasses,
-or `None`. Where a field may be one of several dataclasses, each has a field `kind` whose default
-names it, and the value's `kind` chooses; the first is meant where it is missing.
+or `None`. If a field may be one of several dataclasses, each has a field `kind` whose default
+names it, and the value's `kind` selects one; without it, the first is used.
 """
 
 import copy
@@ -31,8 +31,8 @@ def load_configuration(
     Args:
         kind: the dataclass.
         path: YAML file with the fields; omitted ones keep their defaults.
-        overrides: `field=value`, the value in YAML; fields of fields as `data.shards=2`, and
-            places in lists as `data.sets.0.weight=2`.
+        overrides: `field=value` with the value in YAML; nested fields as `data.shards=2`, and
+            list items as `data.sets.0.weight=2`.
 
     Raises:
         ValueError: an unknown field, a value of the wrong type, or a broken YAML file.
@@ -50,18 +50,20 @@ def read_values(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, An
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"the configuration must be a YAML file, got {path}; check it")
+        raise FileNotFoundError(
+            f"the configuration must be a YAML file, got {path}; check the path"
+        )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} must be YAML, got: {error}; correct it") from error
+        raise ValueError(f"{path} must be YAML, got: {error}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold fields and values, got {content!r}; correct it")
+        raise ValueError(f"{path} must hold fields and values, got {content!r}")
     return override(content, overrides)
 
 
 def override(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Return a configuration's fields with others in their place, see `load_configuration`.
+    """Return a configuration's fields after overrides, see `load_configuration`.
 
     Raises:
         ValueError: an override without a value, or one that is not YAML.
@@ -107,17 +109,17 @@ def settings_from_values(kind: type[Settings], values: object, where: str = "") 
 
 
 def plain_values(settings: Any) -> dict[str, Any]:  # noqa: ANN401 - any settings dataclass
-    """Return settings as YAML can hold them; `settings_from_values` reads them back."""
+    """Return settings as plain values for YAML; `settings_from_values` reads them back."""
     return {name: _plain(value) for name, value in dataclasses.asdict(settings).items()}
 
 
 def write_configuration(settings: Any, path: Path) -> None:  # noqa: ANN401 - any dataclass
-    """Write settings with every default resolved, so that they can be run again."""
+    """Write settings with all defaults filled in, so that they can be run again."""
     write_text_atomically(path, yaml.safe_dump(plain_values(settings), sort_keys=False))
 
 
 def _place(content: Any, names: Sequence[str], value: object) -> None:  # noqa: ANN401 - YAML
-    """Put a value where the names lead; missing mappings are made."""
+    """Set a value at a path of names, creating missing mappings."""
     *outer, last = names
     for name in outer:
         if isinstance(content, list):
@@ -134,9 +136,7 @@ def _place(content: Any, names: Sequence[str], value: object) -> None:  # noqa: 
 
 def _row(content: list[Any], name: str) -> int:
     if not name.isdigit() or int(name) >= len(content):
-        raise ValueError(
-            f"a place in a list must be a number below {len(content)}, got '{name}'; correct it"
-        )
+        raise ValueError(f"an index in a list must be a number below {len(content)}, got '{name}'")
     return int(name)
 
 
@@ -159,7 +159,7 @@ def _read(kind: Any, value: object, where: str) -> object:  # noqa: ANN401 - any
         raise ValueError(f"{where} must be one of {names}, got {value!r}")
     if origin is tuple:
         if not isinstance(value, list):
-            raise ValueError(f"{where} must be a list, got {value!r}; write one item a line")
+            raise ValueError(f"{where} must be a list, got {value!r}; write one item per line")
         return tuple(_read(choices[0], v, f"{where}.{i}") for i, v in enumerate(value))
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return settings_from_values(kind, value, f"{where}.")
@@ -169,7 +169,7 @@ def _read(kind: Any, value: object, where: str) -> object:  # noqa: ANN401 - any
         return float(value)  # type: ignore[arg-type]
     if type(value) is kind:
         return value
-    raise ValueError(f"{where} must be {kind.__name__}, got {value!r}; change its value")
+    raise ValueError(f"{where} must be {kind.__name__}, got {value!r}")
 
 
 def _is_number(value: object) -> bool:
@@ -187,5 +187,5 @@ def _read_union(choices: Sequence[Any], value: object, where: str) -> object:
     named = {kind.kind: kind for kind in kinds}
     name = value.get("kind", kinds[0].kind) if isinstance(value, Mapping) else kinds[0].kind
     if name not in named:
-        raise ValueError(f"{where}.kind must be one of {', '.join(named)}, got {name!r}; choose")
+        raise ValueError(f"{where}.kind must be one of {', '.join(named)}, got {name!r}")
     return _read(named[name], value, where)

@@ -1,13 +1,13 @@
 """Evaluate a model on a data set: `python -m training.evaluate config/evaluate/NAME.yaml`.
 
 On several GPUs: `torchrun --nproc-per-node 2 -m training.evaluate CONFIG`. Every person is counted
-once. Written are `people.csv`, `sequences.csv` and `summary.json`, which states with the figures
-how they were made.
+once. The outputs are `people.csv`, `sequences.csv` and `summary.json`, which contains the results
+and how they were computed.
 
 Differs from the reference where that is wrong: PA-MPJPE is the mean over people with joints in
-space, not a sum over all divided by those; no person is counted twice to fill up a batch of the
-last process; every key of a checkpoint must fit; which weights are evaluated was not chosen on the
-test data by the trainer here.
+space, not a sum over everybody divided by their number; nobody is counted twice to fill the last
+process's batch; every key of a checkpoint must fit; the trainer here has not selected the
+evaluated weights on the test data.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from training.configuration import load_configuration, plain_values, write_confi
 from training.data.data_settings import TsvSet
 from training.data.datasets import TsvDataset
 from training.data.labelled_people import Fault, collate
-from training.learning.processes import Processes, join_processes
+from training.learning.processes import Processes, choose_products, join_processes
 from training.learning.starting_models import load_arrays, load_regressor
 from training.scoring.scores import Conventions, Scores, join, score, score_sequences, write_scores
 from training.settings import Device
@@ -58,16 +58,15 @@ class EvaluateSettings:
         data: the data set; its YAML file is relative to `root`.
         output: folder for the results.
         root: folder of the data sets.
-        regressor: `.npy` of the (17, 6890) joint regressor that belongs to the data set; the
-            checkpoint's if None.
-        bodies: folder of SMPL files, for a body that the checkpoint lacks and for genders.
+        regressor: `.npy` of the data set's (17, 6890) joint regressor; the checkpoint's if None.
+        bodies: folder of SMPL files, for a checkpoint without a body and for gendered bodies.
         conventions: conventions of the metrics.
-        boxes: what the crops come from, for the summary; the released data have true boxes.
-        batch: people in one forward pass.
-        workers: processes that read, for each evaluating process.
-        bad_rows: rows that may be unreadable; they are named and not counted.
+        boxes: source of the crops, for the summary; the released data have true boxes.
+        batch: number of people in one forward pass.
+        workers: number of reading processes per evaluating process.
+        bad_rows: number of unreadable rows allowed; they are reported and not counted.
         threads: PyTorch's CPU threads.
-        device: `auto` is a GPU where there is one, else the CPU.
+        device: `auto` is a GPU if there is one, else the CPU.
     """
 
     model: str
@@ -88,25 +87,25 @@ class EvaluateSettings:
     def __post_init__(self) -> None:
         if self.batch <= 0 or self.threads <= 0:
             raise ValueError(
-                f"batch and threads must be positive, got {self.batch} and {self.threads}; change "
-                "the configuration"
+                f"batch and threads must be positive, got {self.batch} and {self.threads}"
             )
         if self.conventions.gender == "labelled" and self.bodies is None:
             raise ValueError(
-                "gender: labelled needs bodies, got none; give a folder of SMPL files of both "
+                "gender: labelled needs bodies, got none; give a folder with SMPL files of both "
                 "genders"
             )
 
 
 def evaluate(settings: EvaluateSettings, processes: Processes) -> dict[str, float]:
-    """Evaluate a model and write the results; return the means by the metrics' usual names.
+    """Evaluate a model and write the results; return the means under the metrics' usual names.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: a file does not fit, or too many rows cannot be read. What could be evaluated
-            is written before.
+        ValueError: a file does not fit, or too many rows are unreadable. Results up to then are
+            written before.
     """
     torch.set_num_threads(settings.threads)
+    choose_products(tf32=False)
     model = load_evaluated(settings).to(processes.device)
     dataset = TsvDataset(settings.root / settings.data.yaml, model.config.image_size)
     bodies = _gendered_bodies(settings, model, processes.device)
@@ -115,12 +114,12 @@ def evaluate(settings: EvaluateSettings, processes: Processes) -> dict[str, floa
     faults = sorted((f for _, some in gathered for f in some), key=lambda fault: fault.row)
     parts = [part for some, _ in gathered for part in some]
     if not parts:
-        raise ValueError(f"{dataset.path} must hold people that can be read, got none; check it")
+        raise ValueError(f"{dataset.path} must hold readable people, got none; check it")
     scores = join(parts)
     if len(scores) + len(faults) != len(dataset):
         raise ValueError(
-            f"{len(dataset)} people must be evaluated, got {len(scores)} and {len(faults)} that "
-            "cannot be read; report this as a fault"
+            f"{len(dataset)} people must be evaluated, got {len(scores)} and {len(faults)} "
+            "unreadable ones; report this as a bug"
         )
     means = scores.means()
     if processes.is_first:
@@ -133,7 +132,7 @@ def evaluate(settings: EvaluateSettings, processes: Processes) -> dict[str, floa
     if len(faults) > settings.bad_rows:
         raise ValueError(
             f"at most {settings.bad_rows} rows may be unreadable, got {len(faults)}, the first: "
-            f"{faults[0].reason}; get the data again, or raise bad_rows"
+            f"{faults[0].reason}; download the data again, or raise bad_rows"
         )
     return means
 
@@ -166,7 +165,7 @@ def load_evaluated(settings: EvaluateSettings) -> BackboneModel:
 def describe(
     settings: EvaluateSettings, model: BackboneModel, dataset: TsvDataset, faults: Sequence[Fault]
 ) -> dict[str, Any]:
-    """Return what must be known to compare the figures with others."""
+    """Return the facts needed to compare the results with others."""
     regressor = model.body.J_regressor_h36m
     assert regressor is not None
     values = regressor.cpu().contiguous().numpy()
@@ -189,7 +188,7 @@ def describe(
             "PA-MPJPE": "mm",
             "MPVE": "mm",
             "Accel": "mm per frame squared",
-            "PCK": "share of joints within 150 mm",
+            "PCK": "fraction of joints within 150 mm",
             "AUC": "mean PCK of 0 to 150 mm",
         },
     }
@@ -215,7 +214,7 @@ def _score_share(
     bodies: dict[str, Body],
     processes: Processes,
 ) -> tuple[list[Scores], list[Fault]]:
-    """Score every count-th person, from the rank on: no person is scored twice."""
+    """Score this process's people, every n-th from its rank on; nobody is scored twice."""
     mine = list(range(processes.rank, len(dataset), processes.count))
     groups = [mine[k : k + settings.batch] for k in range(0, len(mine), settings.batch)]
     loader: Iterator[Any] = iter(
@@ -233,7 +232,7 @@ def _score_share(
 
 
 def main() -> int:
-    """Read the command line and evaluate; return 1 after an error, which is one sentence."""
+    """Parse the command line and evaluate; return 1 after an error, which is one sentence."""
     parser = argparse.ArgumentParser(description="Evaluate a model on a data set.")
     parser.add_argument("config", help="YAML file of the evaluation")
     parser.add_argument("overrides", nargs="*", metavar="field=value")

@@ -1,4 +1,4 @@
-"""What a training run is asked to do."""
+"""Settings of a training run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,68 +31,69 @@ _OF_CROPS_OR_PHOTOS = ("refined_crops", "stage_weight")
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """One run.
+    """A training run.
 
     Attributes:
         model: key of `config.MODELS`.
-        stage: `backbone` trains backbone and first guess as a model of their own, SMPLer's first
-            stage; `smpler` the whole network.
+        stage: `backbone` trains a model of backbone and regressor, SMPLer's first stage; `smpler`
+            the whole network.
         output: folder for checkpoints, configuration and logs.
-        data: what it learns from.
-        initial: checkpoint to begin with, of the stage before or of this one.
-        backbone_weights: weights of the backbone alone, learnt on photos, to begin with.
-        body: SMPL file or folder of such files; the initial checkpoint's, else the built-in, if
-            None.
-        regressor: `.npy` of the (17, 6890) joint regressor; that of the body if None.
+        data: training data.
+        initial: initial checkpoint, of the previous stage or of this one.
+        backbone_weights: pretrained weights of the backbone alone.
+        body: SMPL file or folder of SMPL files; if None, the body of the initial checkpoint, or
+            else the built-in one.
+        regressor: `.npy` of the (17, 6890) joint regressor; the body's if None.
         mean_parameters: `smpl_mean_params.npz`; an upright rest pose if None.
-        seed: seed of weights, order, augmentation and dropout.
-        threads: threads of PyTorch on the CPU, for each process.
-        device: `auto` is a GPU where there is one, else the CPU.
-        steps: updates of the weights in all.
-        epochs: passes over the data; counts instead of steps where positive.
-        batch: people in one forward pass of one process.
-        accumulate: forward passes to one update.
+        seed: random seed of weights, order, augmentation and dropout.
+        threads: PyTorch's CPU threads per process.
+        device: `auto` is a GPU if there is one, else the CPU.
+        steps: total number of weight updates.
+        epochs: passes over the data; replaces `steps` if positive.
+        batch: number of people in one forward pass of one process.
+        accumulate: forward passes per update.
         learning_rate: peak learning rate.
-        head_learning_rate: peak learning rate of all but the backbone; as the backbone's if 0. A
-            head that averages over hundreds of inputs leaves its place at a high rate.
+        head_learning_rate: peak learning rate of everything but the backbone; 0 for the
+            backbone's. Heads that average over hundreds of inputs diverge at a high rate.
         correction_rate: learning rate of the layers that correct an estimate, relative to their
-            heads'. Each of their outputs is a sum over all of a head's channels, so that Adam's
-            step, which is as large for every weight, moves an estimate much further than others
-            do.
-        still_share: share of the steps, the first, in which the backbone stays as it is: heads
-            that know nothing yet do not disturb what it learnt on photos. They are quicker, too.
-        still_groups: first groups of blocks of a mobile backbone that never change, with the
-            convolution before them. What they learnt on photos serves drawings, too, and their
-            gradients cost most, for their maps are the largest.
-        schedule: `cosine` falls as half a cosine; `constant` stays.
-        warm_up: steps over which the rate rises.
+            heads'. Each of their outputs sums over all channels, so that Adam's steps, which have
+            the same size for every weight, change an estimate far more than in other layers.
+        still_share: fraction of the steps, at the start, in which the backbone is frozen, so that
+            untrained heads do not disturb its pretrained weights. These steps are also faster.
+        still_groups: number of first groups of blocks of a mobile backbone that stay frozen, with
+            the convolution before them. Their pretrained features also suit drawings, and their
+            gradients cost most because their maps are the largest.
+        schedule: `cosine` decays as half a cosine; `constant` keeps the peak rate.
+        warm_up: number of steps over which the rate rises.
         weight_decay: AdamW's weight decay; 0 for Adam.
-        clip: greatest norm of the gradient; 0 does not clip.
-        first_guess_share: share of the steps, after these, that train backbone and first guess
-            only, as SMPLer's first stage does; they are quicker.
-        stage_weight: weight of the estimates before the last in the loss; SMPLer's is 0. Every
-            block learns from its own error from the start then, which a short run needs.
-        frame_weight: weight of how the joints are turned in the camera's frame while training on
-            crops. The model's own rotations are relative to their parents: without it a wrong
-            pelvis is made up for by a twisted spine.
-        length_weight: weight of how far the columns of the blocks' corrections of rotations are
-            from unit length. The rotation that they stand for does not depend on it, so nothing
-            else holds it; the longer they are, the less a step turns.
-        refined_crops: crops of a process' batch that the Transformer sees, the first; all if 0.
+        clip: maximum norm of the gradient; 0 for no clipping.
+        first_guess_share: fraction of the steps, after these, that train backbone and regressor
+            only, as in SMPLer's first stage; they are faster.
+        stage_weight: weight of the estimates before the last one in the loss; 0 in SMPLer. Every
+            block then learns from its own error from the start, which short runs need.
+        frame_weight: weight of the joints' rotations in the camera's frame, for crops. The model's
+            own rotations are relative to their parents, so that otherwise a twisted spine can
+            compensate for a wrong pelvis.
+        length_weight: weight of the deviation from unit length of the columns of the blocks'
+            corrections. The resulting rotation does not depend on the length, so nothing else
+            limits it, and the longer the columns, the less a step rotates.
+        refined_crops: number of crops of a process's batch for the Transformer, the first ones; 0
+            for all.
         weights: loss weights.
-        vertex_step: every so manieth vertex is compared, for crops.
-        autocast: what runs in fewer bits: nothing, the backbone's convolutions, or the network but
-            its rotations, body and camera.
+        vertex_step: every n-th vertex is compared, for crops.
+        autocast: what runs in half precision: nothing, the backbone's convolutions, or the network
+            except its rotations, body and camera.
         autocast_type: autocast's data type.
         tf32: whether a GPU may round the factors of float32 products to 10 bits, which is several
-            times quicker.
-        channels_last: memory layout of images and convolutions.
-        compile: whether the backbone is compiled first.
+            times faster.
+        channels_last: whether images and convolutions use the channels-last memory layout.
+        compile: whether to compile the backbone.
         sync_batch_norm: whether several processes share the statistics of batch norms.
-        ema: decay of the mean of weights that is evaluated and shipped; 0 ships the last weights.
-        checkpoint_every: steps from one checkpoint to the next.
-        evaluate_every: steps from one validation to the next.
-        log_every: steps from one line in TensorBoard to the next.
+        ema: decay of the moving average of weights, which is evaluated and shipped; 0 ships the
+            last weights.
+        checkpoint_every: number of steps between checkpoints.
+        evaluate_every: number of steps between validations.
+        log_every: number of steps between log entries in TensorBoard.
     """
 
     model: str = "smpler_nano"
@@ -143,19 +144,17 @@ class TrainSettings:
         rates = ("learning_rate", "correction_rate")
         for name in (*counts, *rates, "log_every", "vertex_step"):
             if getattr(self, name) <= 0:
-                raise ValueError(
-                    f"{name} must be positive, got {getattr(self, name)}; change the configuration"
-                )
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}; raise it")
         not_negative = ("epochs", "warm_up", "clip", "weight_decay", "head_learning_rate")
         shares = ("first_guess_share", "still_share", "still_groups")
         for name in (*not_negative, *shares, "stage_weight", "frame_weight", "refined_crops"):
             if getattr(self, name) < 0:
                 raise ValueError(
-                    f"{name} must not be negative, got {getattr(self, name)}; change it"
+                    f"{name} must not be negative, got {getattr(self, name)}; set it to 0 or more"
                 )
         self._check_data()
         if not 0 <= self.ema < 1:
-            raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; change it")
+            raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; 0 switches it off")
 
     def _check_data(self) -> None:
         needs = {name: "crops" for name in _OF_CROPS if find_crops(self.data) is None}
@@ -216,9 +215,11 @@ def crop_data(settings: TrainSettings) -> CropData:
     """Return the settings of a run's crops.
 
     Raises:
-        ValueError: it learns from other data.
+        ValueError: it uses other data.
     """
     crops = find_crops(settings.data)
     if crops is None:
-        raise ValueError(f"data must be crops, got {settings.data.kind}; give such a run")
+        raise ValueError(
+            f"data must be crops, got {settings.data.kind}; use a run that trains on crops"
+        )
     return crops

@@ -1,7 +1,7 @@
 """Train a network: `python -m training.train config/train/nano.yaml [field=value ...]`.
 
-On several GPUs or machines: `torchrun --nproc-per-node 2 -m training.train CONFIG`. Started again,
-it goes on from the last checkpoint as if it had not stopped.
+On several GPUs or machines: `torchrun --nproc-per-node 2 -m training.train CONFIG`. When started
+again, it resumes from the last checkpoint as if it had not stopped.
 """
 
 import argparse
@@ -38,7 +38,7 @@ LOG = "log.jsonl"
 CHOSEN_BY = "MPJPE"
 SECONDS_AN_HOUR = 3600.0
 
-# They decide how quickly and where a run goes, not what it learns.
+# These affect how fast a run is and where it is stored, but not its results.
 _FREE_FIELDS = ("output", "threads", "device", "checkpoint_every", "log_every")
 
 
@@ -46,14 +46,14 @@ class Run:
     """A run's data, learner and record."""
 
     def __init__(self, settings: TrainSettings, processes: Processes | None = None) -> None:
-        """Load data, build the network, and go on from a checkpoint where there is one.
+        """Load data, build the network, and resume from a checkpoint if there is one.
 
-        Everything that can be wrong with files is found here, before the first step.
+        All faults of files are found here, before the first step.
 
         Raises:
             FileNotFoundError: a file is missing.
             ValueError: a file does not fit, or the checkpoint belongs to another run.
-            OSError: there is too little room for checkpoints.
+            OSError: the disk is too full for checkpoints.
         """
         torch.set_num_threads(settings.threads)
         self.settings, self.processes = settings, processes or Processes()
@@ -80,16 +80,16 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The file to go on from."""
+        """The file to resume from."""
         return self.settings.output / CHECKPOINT
 
     @property
     def log(self) -> Path:
-        """A line of JSON for each checkpoint."""
+        """The log, with a line of JSON per checkpoint."""
         return self.settings.output / LOG
 
     def train(self) -> None:
-        """Learn until all steps are done."""
+        """Train until all steps are done."""
         s, learner, first = self.settings, self.learner, self.processes.is_first
         started, hours = time.monotonic(), self.record["hours"]
         board = SummaryWriter(str(s.output), purge_step=learner.step_count) if first else None
@@ -131,7 +131,7 @@ class Run:
                 board.close()
 
     def save(self) -> None:
-        """Write the checkpoint, and the weights to evaluate and ship; each is whole."""
+        """Write the checkpoint, and the weights to evaluate and ship, atomically."""
         if self.processes.is_first:
             content = {"learner": self.learner.state(), "record": self.record, "best": self.best}
             write_atomically(self.checkpoint, lambda file: torch.save(content, file))
@@ -139,10 +139,10 @@ class Run:
         self.processes.wait()
 
     def export(self, path: Path) -> None:
-        """Write the mean weights with the run's record.
+        """Write the averaged weights with the run's record.
 
-        Those of the built-in body's small model are written in half precision and without the
-        body, others in full and with it.
+        The small models of the built-in body are written in half precision and without the body,
+        others in full precision and with it.
         """
         record = self.record | {"steps": self.learner.step_count}
         small = find_crops(self.settings.data) is not None
@@ -156,7 +156,7 @@ class Run:
 
     def _validate(self, board: SummaryWriter | None) -> dict[str, float]:
         model = self.learner.mean_model
-        self.processes.copy_first(model.buffers())  # what is judged is what is written
+        self.processes.copy_first(model.buffers())  # the evaluated weights are the written ones
         found: Validation = self.source.validate(model)
         if board:
             picture = draw_overlays(model, self.source.show().images)
@@ -181,8 +181,8 @@ class Run:
         for name in ("settings", "processes", *self.source.facts):
             if _decisive(saved["record"].get(name)) != _decisive(self.record[name]):
                 raise ValueError(
-                    f"{self.checkpoint} must come from the same {name}, got another; give another "
-                    "output folder, or remove the checkpoint"
+                    f"{self.checkpoint} must come from the same {name}, got another; set output "
+                    "to another folder, or remove the checkpoint"
                 )
         self.record["hours"] = saved["record"]["hours"]
         self.best = saved["best"]
@@ -191,14 +191,14 @@ class Run:
             self._forget_later_lines()
 
     def _forget_later_lines(self) -> None:
-        """Drop what was logged after the checkpoint: those steps are done again."""
+        """Drop what was logged after the checkpoint: those steps are repeated."""
         if not self.log.is_file():
             return
         kept = []
         for line in self.log.read_text(encoding="utf-8").splitlines():
             try:
                 is_kept = json.loads(line)["step"] <= self.learner.step_count
-            except ValueError:  # the power failed while it was written
+            except ValueError:  # power failed while it was written
                 continue
             if is_kept:
                 kept.append(f"{line}\n")
@@ -206,7 +206,7 @@ class Run:
 
 
 def read_record(initial: Path | None) -> dict[str, Any] | None:
-    """Return the record of the run that a checkpoint comes from; None where it tells of none."""
+    """Return the record of the run that wrote a checkpoint; None if there is none."""
     record: dict[str, Any] | None = None
     if initial is not None:
         record = read_checkpoint(initial).other.get("record")
@@ -214,25 +214,25 @@ def read_record(initial: Path | None) -> dict[str, Any] | None:
 
 
 def check_room(folder: Path, learner: Learner[Any]) -> None:
-    """Fail where the disk cannot hold a run's checkpoints, the old and the new one at once.
+    """Fail if the disk cannot hold a run's checkpoints, the old and the new one at once.
 
     Raises:
-        OSError: there is too little room.
+        OSError: there is too little space.
     """
     weights = sum(4 * p.numel() for p in learner.trained)
     body = sum(4 * b.numel() for b in learner.model.body.buffers())
-    states = 3 + bool(learner.settings.ema)  # weights, two moments, their mean
+    states = 3 + bool(learner.settings.ema)  # weights, two moments, their average
     needed = 2 * weights * states + 3 * (weights + body)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(
             f"checkpoints need {needed / 1e9:.1f} GB, got {free / 1e9:.1f} GB free in {folder}; "
-            "make room or give another output folder"
+            "free space or set output to another folder"
         )
 
 
 def write_scalars(board: SummaryWriter, numbers: dict[str, float], step: int) -> None:
-    """Write numbers to TensorBoard: losses, errors, and what else there is."""
+    """Write numbers to TensorBoard: losses, errors, and others."""
     for name, value in numbers.items():
         group = "error" if name.isupper() or "-" in name else "training"
         board.add_scalar(f"{group}/{name}", value, step)
@@ -244,7 +244,7 @@ def write_picture(board: SummaryWriter, picture: Any, step: int) -> None:  # noq
 
 
 def _decisive(value: object) -> object:
-    """Leave out what does not change what is learnt."""
+    """Drop settings that do not affect the results."""
     if not isinstance(value, dict):
         return value
     kept = {name: inner for name, inner in value.items() if name not in _FREE_FIELDS}
@@ -260,7 +260,7 @@ def _decisive_data(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Read the command line and train; return 1 after an error, which is one sentence."""
+    """Parse the command line and train; return 1 after an error, which is one sentence."""
     parser = argparse.ArgumentParser(description="Train a network.")
     parser.add_argument("config", help="YAML file of the run")
     parser.add_argument("overrides", nargs="*", metavar="field=value")

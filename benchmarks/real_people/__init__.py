@@ -1,1 +1,1 @@
-"""How well real people are found, in labelled photos and in calibrated video."""
+"""Accuracy on real people, in labelled photos and calibrated videos."""

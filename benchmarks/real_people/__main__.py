@@ -1,13 +1,13 @@
-"""How well real people are found: `python -m benchmarks.real_people FOLDER [--detector D]`.
+"""Accuracy on real people: `python -m benchmarks.real_people FOLDER [--detector D]`.
 
-FOLDER holds photos and videos with the answers in `people.json`, see `folder`. The model gets the
-labelled boxes and goes through the pipeline of the robots; videos are placed in metres by their
-calibration. Printed are, over all labelled joints of the photos, the share that is closer than a
-part of the person's box, and for videos the errors of 12 joints in space. OUT gets
-`predictions.json`, `figures.json`, and `sheet.png`, which shows each person with the joints, true
-ones in white, found ones in colours (the left limbs orange, the right ones blue). With a detector,
-it is told besides how many people of the photos it finds and how often it finds nobody, and the
-page shows its boxes in green.
+FOLDER contains photos and videos with ground truth in `people.json`, see `folder`. The model gets
+the labelled boxes and runs in the same pipeline as on robots; people in videos are placed in
+metres by the videos' calibration. The output is, over all labelled joints of the photos, the
+fraction of joints closer than a fraction of the person's box, and for videos the errors of 12
+joints in space. OUT gets `predictions.json`, `figures.json`, and `sheet.png`, which shows each
+person with the true joints in white and the estimated ones in colour (left limbs orange, right
+ones blue). With a detector, the output also has the fraction of the people in photos that it finds
+and its false boxes, and the page shows its boxes in green.
 """
 
 import argparse
@@ -53,7 +53,7 @@ _SHOWN_FRAMES = 6  # of a video
 
 
 class Report:
-    """What is found, as predictions, figures and tiles of the page."""
+    """Collects predictions, figures and the tiles of the page."""
 
     def __init__(self, folder: FolderTruth) -> None:
         self.folder = folder
@@ -63,7 +63,7 @@ class Report:
         self.tiles: list[Image] = []
 
     def take_photos(self, observer: Observer) -> None:
-        """Look at all photos."""
+        """Evaluate the model on all photos."""
         found = {}
         for photo, frame, seen in look_at_photos(observer, self.folder):
             found[photo.image] = seen.joints_px
@@ -78,7 +78,7 @@ class Report:
             self.lines.append(scores.line())
 
     def take_videos(self, observer: Observer) -> None:
-        """Look at all videos."""
+        """Evaluate the model on all videos."""
         every = []
         for video in self.folder.videos:
             found, predictions = {}, {}
@@ -101,7 +101,7 @@ class Report:
             self.lines.append(average(every).line("videos"))
 
     def take_detections(self, detector: Detector, name: str) -> None:
-        """Look for people in all photos."""
+        """Evaluate a detector on all photos."""
         found = {}
         for photo, rgb, boxes_xyxy in detect_in_photos(detector, self.folder):
             found[photo.image] = boxes_xyxy
@@ -151,12 +151,12 @@ def _show_frame(video: VideoTruth, number: int, frame: Frame, seen: Seen) -> lis
 
 
 def main() -> int:
-    """Read the command line and measure; return 1 after an error, which is one sentence."""
-    parser = argparse.ArgumentParser(description="How well real people are found.")
-    parser.add_argument("folder", type=Path, help="with people.json, photos and videos")
+    """Parse the command line and measure; return 1 after an error, which is one sentence."""
+    parser = argparse.ArgumentParser(description="Accuracy on real people.")
+    parser.add_argument("folder", type=Path, help="folder of people.json, photos and videos")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
-    parser.add_argument("--detector", choices=DETECTORS, help="also look for people with it")
-    parser.add_argument("--detector-weights", default="", help="its file, if it needs one")
+    parser.add_argument("--detector", choices=DETECTORS, help="detector to evaluate as well")
+    parser.add_argument("--detector-weights", default="", help="its weights file, if it needs one")
     parser.add_argument("--output", type=Path, default=Path("runs/real_people"))
     chosen = parser.parse_args()
     try:

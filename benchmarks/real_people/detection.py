@@ -1,4 +1,4 @@
-"""How many of the people in photos a detector finds, and how often it finds nobody."""
+"""Recall and false boxes of a detector on people in photos."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 LEAST_HEIGHT_PX = 60
-"""Smaller people need not be found, though boxes on them are right."""
+"""Smaller people need not be found, but boxes on them are not false."""
 
 LEAST_IOU = 0.5
-"""Intersection over union from which on a box is a person's."""
+"""Minimum intersection over union of a box with a person's."""
 
 _TRUE, _FOUND = (255, 255, 255), (90, 230, 90)
 
 
 @dataclass(frozen=True)
 class DetectionScores:
-    """How well people in photos are detected.
+    """Detection metrics of people in photos.
 
     Attributes:
-        people: people of at least `LEAST_HEIGHT_PX`.
-        found: those of them who have a box.
-        photos: photos in which everybody is labelled; only there can a box be wrong.
-        false_boxes: boxes on nobody in these.
+        people: number of people of at least `LEAST_HEIGHT_PX`.
+        found: number of these people with a box.
+        photos: number of photos in which everybody is labelled; only there can a box be false.
+        false_boxes: number of boxes on nobody in these photos.
     """
 
     people: int
@@ -42,16 +42,16 @@ class DetectionScores:
 
     @property
     def recall(self) -> float:
-        """Share of the people who have a box; 0 where there is nobody."""
+        """Fraction of the people with a box; 0 if there are no people."""
         return self.found / max(self.people, 1)
 
     @property
     def false_per_photo(self) -> float:
-        """Boxes on nobody a photo; 0 where no photo can tell."""
+        """False boxes per photo; 0 if no photo can tell."""
         return self.false_boxes / max(self.photos, 1)
 
     def line(self, detector: str) -> str:
-        """Return the figures as a line to print."""
+        """Return the metrics as a line to print."""
         return (
             f"{detector}: {self.found} of {self.people} people over {LEAST_HEIGHT_PX} px   recall "
             f"{self.recall:.3f}   boxes on nobody {self.false_per_photo:.2f} a photo "
@@ -62,7 +62,7 @@ class DetectionScores:
 def detect_in_photos(
     detector: Detector, folder: FolderTruth
 ) -> Iterator[tuple[PhotoTruth, Image, Floats]]:
-    """Give each photo with its pixels and the (n, 4) boxes that a detector finds in it alone."""
+    """Yield each photo with its pixels and the (n, 4) boxes that a detector finds in it alone."""
     for photo in folder.photos:
         rgb = read_image(folder.path / photo.image)
         detector.reset()
@@ -70,7 +70,7 @@ def detect_in_photos(
 
 
 def score_detections(photos: Sequence[PhotoTruth], found: Mapping[str, Floats]) -> DetectionScores:
-    """Compare boxes with people. A box is one person's, the first one's that it fits.
+    """Compare boxes with people. A box counts for the first person that it matches.
 
     Args:
         photos: photos with their labels.
@@ -92,10 +92,10 @@ def score_detections(photos: Sequence[PhotoTruth], found: Mapping[str, Floats]) 
 def match_people(
     people_xyxy: Floats, boxes_xyxy: Floats
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Give people (n, 4), one after the other, the best of the boxes (m, 4) that are left.
+    """Match people (n, 4), one after the other, with the best of the remaining boxes (m, 4).
 
     Returns:
-        (n,) whether a person has a box, (m,) whether a box is nobody's.
+        (n,) whether a person has a box, (m,) whether a box is false.
     """
     has_box = np.zeros(len(people_xyxy), np.bool_)
     is_free = np.ones(len(boxes_xyxy), np.bool_)

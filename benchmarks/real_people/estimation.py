@@ -1,4 +1,4 @@
-"""Whom a model sees in the given boxes, by the pipeline that robots run."""
+"""Estimates people in given boxes, with the pipeline that robots run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from smpler_model.sources import open_source, read_image
 Floats = NDArray[np.float64]
 
 BODY_JOINTS = [SMPL_JOINTS.index(name) for name in JOINTS]
-"""Of SMPL's joints, those that `JOINTS` names."""
+"""The SMPL joints that `JOINTS` names."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Seen:
     """n people of one image, in the order of their boxes.
 
     Attributes:
-        joints_m: (n, 12, 3) in the optical frame of the camera, an assumed one for photos.
-        joints_px: (n, 12, 2) in the image, through the camera's lens.
+        joints_m: (n, 12, 3) in the camera's optical frame, an assumed camera's for photos.
+        joints_px: (n, 12, 2) in the image, with lens distortion.
     """
 
     joints_m: Floats
@@ -37,11 +37,11 @@ class Seen:
 
 
 ONE_IMAGE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1), smoothing=None)
-"""People are reported at once, as their image alone shows them."""
+"""People are reported at once, from their image alone."""
 
 
 class Observer:
-    """A model that looks at one image after the other and remembers none."""
+    """A model that processes one image after the other, without memory."""
 
     def __init__(self, estimator: Estimator) -> None:
         self._estimator = estimator
@@ -58,7 +58,7 @@ class Observer:
     def _look(self, frame: Frame, box_xyxy: Floats) -> tuple[Floats, Floats]:
         detector = GivenBoxes()
         detector.give(detections_from([box_xyxy]))
-        # A pipeline of its own, so that nobody is taken for somebody of another box or image.
+        # A pipeline of its own, so that nobody inherits a track of another box or image.
         pipeline = Pipeline(self._estimator, lambda: detector, ONE_IMAGE)
         people = pipeline.process(frame).people
         return people.joints_m[0, BODY_JOINTS], people.keypoints_px[0, BODY_JOINTS]
@@ -68,10 +68,10 @@ def load_observer(model: str) -> Observer:
     """Load a model.
 
     Args:
-        model: a shipped one's name, or the path of a checkpoint.
+        model: name of a shipped model, or path of a checkpoint.
 
     Raises:
-        ValueError: a model that cannot be used.
+        ValueError: an unusable model.
         OSError: a file that cannot be read.
     """
     return Observer(build_pipeline(PipelineSettings(model=model), GivenBoxes).estimator)
@@ -80,7 +80,7 @@ def load_observer(model: str) -> Observer:
 def look_at_photos(
     observer: Observer, folder: FolderTruth
 ) -> Iterator[tuple[PhotoTruth, Frame, Seen]]:
-    """Give each photo with whom the model sees in it."""
+    """Yield each photo with the estimated people."""
     for photo in folder.photos:
         frame = Frame(read_image(folder.path / photo.image), 0)
         yield photo, frame, observer.look(frame, photo.boxes_xyxy)
@@ -89,10 +89,10 @@ def look_at_photos(
 def look_at_video(
     observer: Observer, folder: FolderTruth, video: VideoTruth
 ) -> Iterator[tuple[int, Frame, Seen]]:
-    """Give each frame that is scored, by its number, with whom the model sees in it.
+    """Yield each scored frame, by its number, with the estimated person.
 
     Raises:
-        ValueError: the video has fewer frames than are labelled, or of another size.
+        ValueError: the video has fewer frames than labels, or another size.
     """
     wanted = video.scored_frames
     read = 0

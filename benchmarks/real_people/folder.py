@@ -1,12 +1,12 @@
-"""Folders of real people with the answers: labelled photos and calibrated videos.
+"""Folders of real people with ground truth: labelled photos and calibrated videos.
 
-`people.json` names everything in the folder:
+`people.json` describes everything in the folder:
 
 - `joints`: the names of `JOINTS`, in that order.
 - `photos`: each has its `image`, whether `everybody` in it is labelled, and `people`: `box_xyxy`
   in pixels, `joints_px` (12 times x, y and whether it is labelled) and whether they are `scored`.
 - `videos`: each has the name of its file as `video`, the camera as in CameraInfo (`width`,
-  `height`, `k`, `d`, `distortion_model`), and of its one person the `boxes_xyxy` and the
+  `height`, `k`, `d`, `distortion_model`), and for its one person the `boxes_xyxy` and the
   `joints_m` in the camera's optical frame, for each frame; every `every`-th frame is scored.
 """
 
@@ -33,18 +33,18 @@ JOINTS = tuple(
 )
 """The 12 labelled joints: pairs down the arms, then down the legs."""
 
-_REMEDY = "see benchmarks/real_people/folder.py for what it holds"
+_REMEDY = "see benchmarks/real_people/folder.py for its contents"
 _NO_RECTIFICATION = (1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0, 0)
 
 
 @dataclass(frozen=True)
 class PersonTruth:
-    """Somebody in a photo.
+    """A person in a photo.
 
     Attributes:
         box_xyxy: (4,) pixels.
         joints_px: (12, 2) in the order of `JOINTS`.
-        labelled: (12,) bool, which of these are known.
+        labelled: (12,) bool, whether each joint is labelled.
         is_scored: whether the person counts.
     """
 
@@ -55,7 +55,7 @@ class PersonTruth:
 
     @property
     def size_px(self) -> float:
-        """The longer side of the box, which errors are measured by."""
+        """The longer side of the box, the unit of errors."""
         return float((self.box_xyxy[2:] - self.box_xyxy[:2]).max())
 
 
@@ -66,7 +66,7 @@ class PhotoTruth:
     Attributes:
         image: name of the file in the folder.
         shows_everybody: whether everybody in it is among `people`.
-        people: who is labelled.
+        people: the labelled people.
     """
 
     image: str
@@ -86,7 +86,7 @@ class VideoTruth:
     Attributes:
         video: name of the file in the folder.
         camera: camera that took it.
-        every: every so manieth frame is scored, the first one too.
+        every: every n-th frame is scored, including the first.
         boxes_xyxy: (frames, 4) pixels.
         joints_m: (frames, 12, 3) in the camera's optical frame.
     """
@@ -99,13 +99,13 @@ class VideoTruth:
 
     @property
     def scored_frames(self) -> range:
-        """The numbers of the frames that are scored."""
+        """The numbers of the scored frames."""
         return range(0, len(self.boxes_xyxy), self.every)
 
 
 @dataclass(frozen=True)
 class FolderTruth:
-    """A folder of photos and videos with the answers."""
+    """A folder of photos and videos with ground truth."""
 
     path: Path
     photos: tuple[PhotoTruth, ...]
@@ -113,11 +113,11 @@ class FolderTruth:
 
 
 def read_folder(path: Path) -> FolderTruth:
-    """Read what is known of a folder's people; its photos and videos are not opened.
+    """Read a folder's description; its photos and videos are not opened.
 
     Raises:
         FileNotFoundError: there is no `people.json`, or a file that it names is missing.
-        ValueError: it is of another form.
+        ValueError: it has another format.
     """
     file = path / PEOPLE_FILE
     if not file.is_file():
@@ -136,9 +136,7 @@ def read_folder(path: Path) -> FolderTruth:
     names = [photo.image for photo in folder.photos] + [video.video for video in folder.videos]
     missing = [name for name in names if not (path / name).is_file()]
     if missing:
-        raise FileNotFoundError(
-            f"{file} must name files that are there, got {missing[0]}; restore it"
-        )
+        raise FileNotFoundError(f"{file} must name existing files, got {missing[0]}; restore it")
     return folder
 
 

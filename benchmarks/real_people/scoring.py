@@ -1,4 +1,4 @@
-"""What is told of real people: how close joints are in photos, and bodies in space in videos."""
+"""Metrics on real people: distances of joints in photos, and of bodies in space in videos."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
 Floats = NDArray[np.float64]
 
 PCK_SHARES = (0.1, 0.05)
-"""A joint is found when it is closer than so much of the longer side of the person's box."""
+"""A joint counts as found if it is closer than this fraction of the box's longer side."""
 
 _SHOULDERS, _HIPS = (
     [JOINTS.index(f"left_{name}"), JOINTS.index(f"right_{name}")] for name in ("shoulder", "hip")
@@ -21,12 +21,12 @@ _SHOULDERS, _HIPS = (
 
 @dataclass(frozen=True)
 class PhotoScores:
-    """How close the joints of the people in photos are.
+    """Errors of the joints of people in photos.
 
     Attributes:
-        people: who were looked for.
-        pck: share of the labelled joints that are found, for each of `PCK_SHARES`.
-        mean_error: mean over people of their joints' mean distance, as a share of the box.
+        people: number of scored people.
+        pck: fraction of the labelled joints that are found, for each of `PCK_SHARES`.
+        mean_error: mean over people of their joints' mean distance, as a fraction of the box.
     """
 
     people: int
@@ -34,7 +34,7 @@ class PhotoScores:
     mean_error: float
 
     def line(self) -> str:
-        """Return the figures as a line to print."""
+        """Return the metrics as a line to print."""
         found = "   ".join(
             f"PCK@{share:g} of the box {value:.3f}"
             for share, value in zip(PCK_SHARES, self.pck, strict=True)
@@ -44,14 +44,14 @@ class PhotoScores:
 
 @dataclass(frozen=True)
 class VideoScores:
-    """How close a person's joints are in space; means or medians over frames.
+    """Errors of a person's joints in space; means or medians over frames.
 
     Attributes:
-        frames: frames that were compared.
-        mpjpe_mm: mean distance of the 12 joints, the hips' midpoints aligned.
+        frames: number of compared frames.
+        mpjpe_mm: mean distance of the 12 joints, with aligned hips' midpoints.
         pa_mpjpe_mm: the same after the best similarity transform.
         hips_m: median distance of the hips' midpoint, in the camera's frame.
-        turn_deg: median angle between where the torsos face.
+        turn_deg: median angle between the torsos' facing directions.
     """
 
     frames: int
@@ -61,7 +61,7 @@ class VideoScores:
     turn_deg: float
 
     def line(self, title: str) -> str:
-        """Return the figures as a line to print."""
+        """Return the metrics as a line to print."""
         return (
             f"{title}: {self.frames} frames   MPJPE {self.mpjpe_mm:.0f} mm   "
             f"PA-MPJPE {self.pa_mpjpe_mm:.0f} mm   hips off {self.hips_m:.2f} m   "
@@ -72,14 +72,14 @@ class VideoScores:
 def score_photos(
     photos: Sequence[PhotoTruth], found_px: Mapping[str, Floats]
 ) -> PhotoScores | None:
-    """Compare people with their labels; those who are not scored are left out.
+    """Compare people with their labels; people who are not scored are left out.
 
     Args:
-        photos: photos with their estimates.
+        photos: photos with labels.
         found_px: (n, 12, 2) joints of all people of each photo, by its name.
 
     Returns:
-        The figures; None where nobody is scored.
+        The metrics; None if nobody is scored.
     """
     errors = [
         np.linalg.norm(joints_px - person.joints_px, axis=-1)[person.labelled] / person.size_px
@@ -98,10 +98,10 @@ def score_photos(
 
 
 def score_video(video: VideoTruth, found_m: Mapping[int, Floats]) -> VideoScores:
-    """Compare a person with the truth.
+    """Compare a person with the ground truth.
 
     Args:
-        video: video with its estimates.
+        video: video with labels.
         found_m: (12, 3) joints of its scored frames, by their numbers.
     """
     found = np.array([found_m[number] for number in video.scored_frames])
@@ -131,7 +131,7 @@ def hips_of(joints: Floats) -> Floats:
 
 
 def facing_of(joints_m: Floats) -> Floats:
-    """Return the unit normals (..., 3) of torsos, out of the chest, of joints (..., 12, 3)."""
+    """Return the unit normals (..., 3) of torsos, out of the chest, for joints (..., 12, 3)."""
     across = joints_m[..., _HIPS[0], :] - joints_m[..., _HIPS[1], :]
     up = joints_m[..., _SHOULDERS, :].mean(-2) - hips_of(joints_m)
     normals = np.cross(across, up)

@@ -1,4 +1,4 @@
-"""A page that shows people with their joints, true ones and found ones."""
+"""A page of people with their true and estimated joints."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 TILE_PX = 300
-"""Side of the square that shows a person."""
+"""Side of the square around a person."""
 
 _COLUMNS = 6
 _MARGIN = 1.4
@@ -47,7 +47,7 @@ def show_in_image(rgb: Image, person: PersonTruth, found_px: Floats, caption: st
         rgb: (h, w, 3).
         person: person with the estimate.
         found_px: (12, 2) joints.
-        caption: to write.
+        caption: text below the image.
     """
     crops = cut_crops(rgb, person.box_xyxy[None], TILE_PX, margin=_MARGIN)
     true, found = (
@@ -61,12 +61,12 @@ def show_in_image(rgb: Image, person: PersonTruth, found_px: Floats, caption: st
 
 
 def show_from_side(true_m: Floats, found_m: Floats, caption: str) -> Image:
-    """Return a tile of bodies seen from the camera's left, the camera at the left border.
+    """Return a tile of bodies seen from the camera's left, with the camera at the left border.
 
     Args:
-        true_m: (12, 3) joints with the origin that both share, optical frame.
-        found_m: (12, 3) joints.
-        caption: to write.
+        true_m: (12, 3) joints relative to a common origin, optical frame.
+        found_m: (12, 3) joints relative to the same origin.
+        caption: text below the image.
     """
     tile = np.full((TILE_PX, TILE_PX, 3), 40, np.uint8)
     everything = np.ones(len(JOINTS), np.bool_)
@@ -76,7 +76,7 @@ def show_from_side(true_m: Floats, found_m: Floats, caption: str) -> Image:
 
 
 def write_caption(tile: Image, caption: str) -> Image:
-    """Write at the foot of a tile, and return it."""
+    """Write a caption at the bottom of a tile, and return the tile."""
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         place = (6, TILE_PX - 8)
         cv2.putText(

@@ -1,1 +1,1 @@
-"""Frames from recorded bags, whole or damaged."""
+"""Frames from recorded bags, intact or damaged."""

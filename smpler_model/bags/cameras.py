@@ -1,4 +1,4 @@
-"""Which topics of a bag belong to a camera, by type, name and content."""
+"""Assigns a bag's topics to cameras by type, name and content."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -32,8 +32,8 @@ class CameraTopics:
         info: topic of their CameraInfo, None for none.
         depth: topic of depth images aligned with the images, None for none.
         rectified: whether the images are rectified.
-        depth_tolerance_ns: how far the stamps of an image and of its depth may be apart.
-        yuv422: the order of the bytes in images that are labelled `yuv422`.
+        depth_tolerance_ns: largest difference between the timestamps of an image and its depth.
+        yuv422: byte order of images with the encoding `yuv422`.
     """
 
     image: str
@@ -47,16 +47,16 @@ class CameraTopics:
 
 
 def with_settings(camera: CameraTopics, settings: BagSettings) -> CameraTopics:
-    """Return a camera as the user says it is.
+    """Return a camera with the user's settings applied.
 
     Raises:
-        SourceError: depth is wanted where there is none.
+        SourceError: depth is required but missing.
     """
     wants_depth = settings.wants_depth
     if wants_depth and camera.depth is None:
         raise SourceError(
             f"use_depth needs depth images that are aligned with {camera.image}, got none; "
-            "name their topic, or leave use_depth out"
+            "name their topic, or unset use_depth"
         )
     return replace(
         camera,
@@ -70,11 +70,11 @@ def with_settings(camera: CameraTopics, settings: BagSettings) -> CameraTopics:
 def find_cameras(
     topics: Mapping[str, Topic], first_message: FirstMessage
 ) -> tuple[CameraTopics, ...]:
-    """Return the cameras of which there are colour images.
+    """Return the cameras with colour images.
 
     Args:
         topics: topics of the bag, by name.
-        first_message: gives the first message of a topic.
+        first_message: returns the first message of a topic.
     """
     images = {
         name: topic
@@ -86,7 +86,7 @@ def find_cameras(
     chosen = {
         name: topic
         for name, topic in images.items()
-        # The raw images hold more, and need no decoding.
+        # Raw images are lossless and need no decompression.
         if name == _without_transport(name) or _without_transport(name) not in images
     }
     cameras = []
@@ -100,8 +100,9 @@ def find_cameras(
 def find_info(image: str, topics: Mapping[str, Topic], *, alone: bool) -> tuple[str | None, bool]:
     """Return the CameraInfo topic of an image topic, and whether the images are rectified.
 
-    By ROS's convention it is called `camera_info` and lies beside the images. librealsense records
-    `image/data` and `info/camera_info`. An only camera may have an only CameraInfo elsewhere.
+    By ROS's convention it is called `camera_info` and has the images' namespace. librealsense
+    records `image/data` and `info/camera_info`. A single camera may have a single CameraInfo
+    elsewhere.
     """
     base = _without_transport(image)
     infos = [name for name, topic in topics.items() if topic.type == CAMERA_INFO and topic.count]
@@ -119,7 +120,8 @@ def find_info(image: str, topics: Mapping[str, Topic], *, alone: bool) -> tuple[
 def find_depth(image: str, topics: Mapping[str, Topic], first_message: FirstMessage) -> str | None:
     """Return the only depth topic of an image topic's camera, if it is aligned with the images.
 
-    It shares the first part of the name, says `aligned` or `registered`, and is as large.
+    An aligned topic has the same first part of the name, contains `aligned` or `registered`, and
+    its images have the same size.
     """
     device = image.split("/")[1] if image.startswith("/") else image.split("/")[0]
     found = []
@@ -140,20 +142,20 @@ def _is_depth(name: str, message: Message | None) -> bool:
     if is_compressed(message):
         original = message.format.partition(";")[0].strip()
         return "compressedDepth" in message.format or original in DEPTH_ENCODINGS
-    if message.encoding == "mono16":  # depth of older drivers, or the image of a thermal camera
+    if message.encoding == "mono16":  # depth from older drivers, or a thermal camera
         return "depth" in name.lower()
     return message.encoding in DEPTH_ENCODINGS
 
 
 def _same_size(depth: Message, image: Message | None) -> bool:
-    """Return whether sizes are equal, as far as they are known."""
+    """Return whether the sizes are equal, as far as they are known."""
     if image is None or is_compressed(image):
         return True
     return bool((depth.width, depth.height) == (image.width, image.height))
 
 
 def is_rectified(image: str) -> bool:
-    """Return whether a topic of images is one of rectified ones, by the parts of its name.
+    """Return whether a topic has rectified images, by the parts of its name.
 
     `image_proc` calls them image_rect and image_rect_color; some drivers have a namespace `rect`.
     """
@@ -162,7 +164,7 @@ def is_rectified(image: str) -> bool:
 
 
 def namespace_of(image: str) -> str:
-    """Return where the images of a topic lie: `/front` of `/front/image_raw/compressed`."""
+    """Return the namespace of an image topic: `/front` of `/front/image_raw/compressed`."""
     return _without_transport(image).rpartition("/")[0]
 
 

@@ -1,35 +1,35 @@
-"""Files of chunks, MCAP and rosbag1: an inventory of the chunks, and their messages in order.
+"""Chunked files, MCAP and rosbag1: an inventory of the chunks, and their messages in order.
 
-The inventory comes from the file's index or, where that is lost, does not fit or was never
-written, from reading the file once.
+The inventory comes from the file's index. If the index is lost, wrong or was never written, the
+whole file is read once instead.
 """
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from smpler_model.bags.storage import Definitions, RawMessage, Topic, describe_damage
-from smpler_model.bags.unpacking import DamageError
+from smpler_model.bags.unpacking import MAX_UNPACKED, DamageError
 from smpler_model.source import SourceError
 
 MAX_MESSAGES = 500_000
 """Limit of messages in one chunk: a few kB of compressed zeros can expand to millions."""
 
 _HELD_BYTES = 64 * 1024**2  # of chunks that overlap in time
-_MESSAGE_BYTES = 300  # that Python needs for a message besides its data
+_MESSAGE_BYTES = 300  # Python's overhead per message
 _LATEST_NS = 2**63 - 1
 
 
 @dataclass(frozen=True)
 class Channel:
-    """What messages of one number are.
+    """The topic and type of a channel's messages.
 
     Attributes:
         topic: topic of the messages.
         type: message type as in ROS 2.
-        is_ros1: they are in ROS 1's form.
+        is_ros1: whether they are serialised as in ROS 1.
     """
 
     topic: str
@@ -42,12 +42,12 @@ class Chunk:
     """A part of a file.
 
     Attributes:
-        position: position of its content in the file.
+        position: position of its content in the file, bytes.
         size: size of its content in the file, bytes.
-        is_packed: it is a chunk's record; else plain records that follow each other.
-        start_ns: the earliest recording time of its messages.
-        end_ns: the latest.
-        channels: channels whose messages the chunk has; None if unknown before reading it.
+        is_packed: whether it is a chunk's record; else a sequence of plain records.
+        start_ns: recording time of its earliest message.
+        end_ns: recording time of its latest message.
+        channels: channels whose messages the chunk contains; None if unknown before reading it.
     """
 
     position: int
@@ -60,15 +60,15 @@ class Chunk:
 
 @dataclass
 class Contents:
-    """What is in a file.
+    """The contents of a file.
 
     Attributes:
         channels: channels by number.
         definitions: definitions of message types.
-        foreign: topics whose messages are none of ROS, and what they are.
+        foreign: topics whose messages are not from ROS, and their encodings.
         chunks: readable chunks.
         counts: message counts by channel number.
-        damage: what is wrong with the file, in a few words; empty for nothing.
+        damage: what is wrong with the file, in a few words; empty if nothing is.
     """
 
     channels: dict[int, Channel] = field(default_factory=dict)
@@ -84,33 +84,33 @@ ChunkMessage = tuple[int, int, bytes]
 
 
 class ChunkFormat(Protocol):
-    """A format of files of chunks, for one file."""
+    """A chunked file format, for one file."""
 
     def inventory(self, file: BinaryIO) -> Contents:
-        """Return what is in a file.
+        """Return the contents of a file.
 
         Raises:
-            DamageError: it is no file of this format.
+            DamageError: the file has another format.
         """
 
     def chunk_messages(self, file: BinaryIO, chunk: Chunk) -> Iterator[ChunkMessage]:
-        """Give the messages of a chunk in its own order.
+        """Yield the messages of a chunk in its own order.
 
         Raises:
-            DamageError: it is not whole; all before was given.
+            DamageError: the chunk is incomplete; all messages before the damage were yielded.
         """
 
 
 class ChunkedFile:
-    """A file of chunks that is open; see `storage.BagFile`."""
+    """An open chunked file; see `storage.BagFile`."""
 
     def __init__(self, path: Path, form: ChunkFormat, shown: Path) -> None:
-        """Open it.
+        """Open the file.
 
         Args:
-            path: path of the file, which may be an unpacked copy.
-            form: reads its format.
-            shown: its name to the user.
+            path: path of the file, which may be an uncompressed copy.
+            form: format of the file.
+            shown: path to show to the user.
 
         Raises:
             DamageError: nothing can be read.
@@ -136,7 +136,7 @@ class ChunkedFile:
     def messages(
         self, topics: Collection[str], start_ns: int | None = None, end_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Give messages in recording order; see `storage.BagFile`."""
+        """Yield messages in recording order; see `storage.BagFile`."""
         first, end = start_ns or 0, _LATEST_NS + 1 if end_ns is None else end_ns
         channels = {
             number: channel
@@ -181,13 +181,13 @@ class ChunkedFile:
 
 
 class Inventory:
-    """Makes the inventory of a file that is read from its beginning to its end."""
+    """Builds the contents of a file that is read from start to end."""
 
     def __init__(self, file: BinaryIO, form: ChunkFormat, contents: Contents) -> None:
         self._file, self._form, self._contents = file, form, contents
 
     def add(self, chunk: Chunk) -> None:
-        """Read a chunk, and add what of it can be read."""
+        """Read a chunk and add its readable messages."""
         counts: dict[int, int] = {}
         start_ns, end_ns = _LATEST_NS, 0
         try:
@@ -206,18 +206,38 @@ class Inventory:
                 contents.counts[channel] = contents.counts.get(channel, 0) + count
 
     def damaged(self, reason: str) -> None:
-        """Note what is wrong; the first counts."""
+        """Record what is wrong; only the first reason is kept."""
         self._contents.damage = self._contents.damage or reason
 
 
+def read_chunk(
+    file: BinaryIO, chunk: Chunk, unpack_chunk: Callable[[memoryview], tuple[memoryview, str]]
+) -> tuple[memoryview, str]:
+    """Return the records of a chunk, and what is wrong with it, empty if nothing is.
+
+    Args:
+        file: the bag's file.
+        chunk: the chunk to read.
+        unpack_chunk: returns the same for a chunk's record in the file's format.
+
+    Raises:
+        DamageError: the chunk is larger than `MAX_UNPACKED`.
+    """
+    if chunk.size > MAX_UNPACKED:
+        raise DamageError(f"{chunk.size} bytes are in one record")
+    file.seek(chunk.position)
+    content = memoryview(file.read(chunk.size))
+    return unpack_chunk(content) if chunk.is_packed else (content, "")
+
+
 def add_region(inventory: Inventory, start: int, end: int) -> None:
-    """Add plain records outside chunks, where there are any."""
+    """Add a region of plain records outside chunks, unless it is empty."""
     if end > start:
         inventory.add(Chunk(start, end - start, is_packed=False))
 
 
 def valid_time(time_ns: int) -> int:
-    """Return a recording time, 0 for one that no clock shows."""
+    """Return a recording time, 0 if it is impossible."""
     return time_ns if 0 <= time_ns <= _LATEST_NS else 0
 
 
@@ -227,7 +247,7 @@ def size_of(file: BinaryIO) -> int:
 
 
 def _topics(contents: Contents) -> Mapping[str, Topic]:
-    """Return topics by name; where one name has several types, that of most messages counts."""
+    """Return topics by name; if a name has several types, the one with most messages counts."""
     counts: dict[tuple[str, str], int] = {}
     for number, channel in contents.channels.items():
         key = (channel.topic, channel.type)

@@ -1,8 +1,8 @@
-"""Which files make a bag: rosbag2 (sqlite3, mcap) and rosbag1, whole or not, compressed or not.
+"""Finds and opens the files of a bag: rosbag2 (sqlite3, mcap) and rosbag1, intact or not.
 
-`rosbags` decodes messages, but its readers of files are not used: they refuse profiles, encodings
-and qualities of service that they do not know, believe metadata.yaml rather than the files,
-overlook SQLite's log, and unpack whatever size a chunk has.
+Files may be compressed. `rosbags` decodes messages, but its file readers are not used: they reject
+unknown profiles, encodings and QoS settings, trust metadata.yaml more than the files, overlook
+SQLite's write-ahead log, and decompress chunks of any size.
 """
 
 import re
@@ -30,23 +30,23 @@ ALL_SUFFIXES = (*ROS1_SUFFIXES, *ROS2_SUFFIXES)
 METADATA = "metadata.yaml"
 
 _COMPRESSED = (".zstd", ".zst")
-_PART = re.compile(r"_(0|[1-9]\d*)$")  # what rosbag2 adds to the names of a bag's files
+_PART = re.compile(r"_(0|[1-9]\d*)$")  # suffix that rosbag2 adds to the names of a bag's files
 _MAX_METADATA = 16 * 1024**2
 
 
 def is_bag(path: Path) -> bool:
-    """Return whether a path is a bag, by names alone."""
+    """Return whether a path is a bag, judged by names alone."""
     if path.is_dir():
         return (path / METADATA).is_file() or len(find_recordings(path)) == 1
     return bool(_suffix(path, ALL_SUFFIXES))
 
 
 def find_recordings(folder: Path) -> dict[str, list[Path]]:
-    """Return the files of rosbag2 that lie in a folder, by a pattern of the recording's names.
+    """Return the rosbag2 files in a folder, by a pattern of each recording's file names.
 
-    Files are of one recording if their names differ in the number alone that rosbag2 adds:
-    `walk_0.mcap` and `walk_1.mcap.zstd` are `walk_*.mcap`. Of a file that lies there compressed
-    and unpacked, the latter is taken.
+    Files belong to one recording if their names differ only in the number that rosbag2 adds:
+    `walk_0.mcap` and `walk_1.mcap.zstd` are `walk_*.mcap`. If a file exists compressed and
+    uncompressed, the latter is used.
     """
     found: dict[str, list[Path]] = {}
     for file in find_bag_files(folder, ROS2_SUFFIXES):
@@ -55,7 +55,7 @@ def find_recordings(folder: Path) -> dict[str, list[Path]]:
 
 
 def find_bag_files(folder: Path, suffixes: Sequence[str] = ALL_SUFFIXES) -> list[Path]:
-    """Return the files in a folder whose names end so; unpacked ones go before compressed ones."""
+    """Return a folder's files with these suffixes, the uncompressed of two copies."""
     files = [file for file in sorted(folder.iterdir()) if _suffix(file, suffixes)]
     names = {file.name for file in files}
     return [
@@ -66,7 +66,7 @@ def find_bag_files(folder: Path, suffixes: Sequence[str] = ALL_SUFFIXES) -> list
 
 
 def check_one_recording(folder: Path) -> None:
-    """Refuse a folder in which files of several recordings lie.
+    """Refuse a folder with files of several recordings.
 
     Raises:
         SourceError: there are several.
@@ -74,9 +74,9 @@ def check_one_recording(folder: Path) -> None:
     names = list(find_recordings(folder))
     if len(names) > 1:
         raise SourceError(
-            f"{folder} must hold one recording unless it has a {METADATA} that can be read, got "
-            f"{len(names)}, {names[0]} and {names[1]} among them; choose a file, or give each "
-            "recording a folder"
+            f"{folder} must hold one recording unless it has a readable {METADATA}, got "
+            f"{len(names)}, {names[0]} and {names[1]} among them; choose a file, or move each "
+            "recording into its own folder"
         )
 
 
@@ -85,29 +85,29 @@ def open_bag_files(path: Path, stack: ExitStack) -> list[BagFile]:
 
     Args:
         path: folder of a rosbag2 with or without metadata.yaml, one file of it, or a rosbag1.
-        stack: closes the files, and removes what had to be unpacked.
+        stack: closes the files and removes uncompressed copies.
 
     Raises:
-        SourceError: there is no bag that can be read.
+        SourceError: there is no readable bag.
     """
     if not path.exists():
         raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
     if path.is_file():
         if not is_bag(path):
             raise SourceError(
-                f"a bag must be a folder or end on {ROS1_SUFFIXES[0]}, "
+                f"a bag must be a folder or end in {ROS1_SUFFIXES[0]}, "
                 f"{' or '.join(ROS2_SUFFIXES)}, got {path}; rename it or choose another"
             )
         return [_open_file(path, stack)]
     parts, missing = _find_parts(path)
     files: list[BagFile] = [
-        LostFile(_describe_loss(path / name, "it is not there")) for name in missing
+        LostFile(_describe_loss(path / name, "it is missing")) for name in missing
     ]
     errors: list[SourceError] = []
     for part in parts:
         try:
             files.append(_open_file(part, stack))
-        except SourceError as error:  # the others may be whole
+        except SourceError as error:  # the other files may be intact
             files.append(LostFile(str(error)))
             errors.append(error)
     if errors and len(errors) == len(parts):
@@ -116,7 +116,7 @@ def open_bag_files(path: Path, stack: ExitStack) -> list[BagFile]:
 
 
 class LostFile:
-    """A part of a recording of which nothing can be read; see `storage.BagFile`."""
+    """A part of a recording that cannot be read at all; see `storage.BagFile`."""
 
     start_ns = end_ns = 0
 
@@ -129,17 +129,17 @@ class LostFile:
     def messages(
         self, topics: Collection[str], start_ns: int | None = None, end_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Give no messages but the error."""
+        """Raise the error without yielding messages."""
         del topics, start_ns, end_ns
         raise SourceError(self.damage)
         yield
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, as nothing is open."""
 
 
 def _open_file(path: Path, stack: ExitStack) -> BagFile:
-    """Open a file by what it begins with.
+    """Open a file according to its first bytes.
 
     Raises:
         SourceError: nothing can be read.
@@ -154,9 +154,9 @@ def _open_file(path: Path, stack: ExitStack) -> BagFile:
         raise SourceError(_describe_loss(path, reason or str(error))) from error
     except OSError as error:
         raise SourceError(
-            f"{path} must be a file that can be read, with space for a copy in "
+            f"{path} must be a readable file, with space for a copy in "
             f"{tempfile.gettempdir()} if it is compressed or was never closed, got an error "
-            f"({brief(error)}); make space there, or name another folder in TMPDIR"
+            f"({brief(error)}); free space there, or set TMPDIR to another folder"
         ) from error
     stack.callback(file.close)
     return file
@@ -179,10 +179,10 @@ def _describe_loss(path: Path, reason: str) -> str:
 
 
 def _find_parts(folder: Path) -> tuple[list[Path], list[str]]:
-    """Return the files of a recording, and the names of those that are not there.
+    """Return the files of a recording, and the names of the missing ones.
 
-    Files that metadata.yaml does not name are taken, too, if their names are like those that it
-    does: a recorder that is killed does not name its last ones.
+    Files that metadata.yaml does not list are included if their names match those that it lists: a
+    recorder that is killed does not list its last files.
 
     Raises:
         SourceError: there are none, or those of several recordings.
@@ -204,7 +204,7 @@ def _find_parts(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def _named_files(folder: Path) -> list[str]:
-    """Return the names of files in metadata.yaml, none where it is missing or damaged."""
+    """Return the file names in metadata.yaml, none if it is missing or damaged."""
     path = folder / METADATA
     if not path.is_file() or path.stat().st_size > _MAX_METADATA:
         return []
@@ -213,11 +213,11 @@ def _named_files(folder: Path) -> list[str]:
         about = yaml.load(path.read_bytes(), Loader=loader)["rosbag2_bagfile_information"]
         return [PurePosixPath(str(name)).name for name in about["relative_file_paths"]]
     except (yaml.YAMLError, LookupError, TypeError, ValueError, RecursionError, OSError):
-        return []  # the files tell as much
+        return []  # the files themselves suffice
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """Return a file that metadata.yaml names, compressed or not."""
+    """Return a file that metadata.yaml lists, compressed or not."""
     bare = _bare(name)
     names = (name, bare, *(bare + suffix for suffix in _COMPRESSED))
     return next((folder / each for each in names if each and (folder / each).is_file()), None)
@@ -234,6 +234,6 @@ def _bare(name: str) -> str:
 
 
 def _suffix(path: Path, suffixes: Sequence[str]) -> str:
-    """Return which suffix a file has, whether it is compressed or not; empty for none."""
+    """Return the suffix of a file, compressed or not; empty if it is none of these."""
     name = path.name.lower() if suffixes is _COMPRESSED else _bare(path.name.lower())
     return next((suffix for suffix in suffixes if name.endswith(suffix)), "")

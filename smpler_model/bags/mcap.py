@@ -1,7 +1,7 @@
-"""MCAP files, of whatever profile: https://mcap.dev/spec.
+"""MCAP files of any profile: https://mcap.dev/spec.
 
-Recorders other than rosbag2 leave the profile empty, write ROS 1's messages, or channels of JSON
-and protobuf beside those of ROS; only the latter are looked at.
+Recorders other than rosbag2 leave the profile empty, write ROS 1's messages, or add channels of
+JSON and protobuf; only ROS messages are read.
 """
 
 import struct
@@ -17,6 +17,7 @@ from smpler_model.bags.chunks import (
     Contents,
     Inventory,
     add_region,
+    read_chunk,
     size_of,
     valid_time,
 )
@@ -28,10 +29,10 @@ MAGIC = b"\x89MCAP0\r\n"
 _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK = 2, 3, 4, 5, 6
 _CHUNK_INDEX, _STATISTICS, _DATA_END = 8, 11, 15
 _HEAD = struct.Struct("<BQ")  # of a record: kind, size of its content
-_MESSAGE_HEAD = struct.Struct("<HIQQ")  # channel, number, recorded, published
+_MESSAGE_HEAD = struct.Struct("<HIQQ")  # channel, sequence number, recording and publishing time
 _PAIR = struct.Struct("<HQ")  # a channel's number, and a value
 _FOOTER_SIZE = _HEAD.size + 20 + len(MAGIC)
-_REGION = 1024**2  # bytes of messages outside chunks that are taken for one chunk
+_REGION = 1024**2  # bytes of messages outside chunks that are treated as one chunk
 _ENCODINGS = {"cdr": False, "ros1": True}
 
 
@@ -41,10 +42,10 @@ class Mcap:
     def __init__(self) -> None:
         self._contents = Contents()
         self._schemas: dict[int, tuple[str, str, str]] = {}  # name, encoding, text
-        self._numbers: set[int] = set()  # of channels, those of foreign messages too
+        self._numbers: set[int] = set()  # of all channels, foreign ones included
 
     def inventory(self, file: BinaryIO) -> Contents:
-        """Return what is in a file; see `chunks.ChunkFormat`."""
+        """Return the contents of a file; see `chunks.ChunkFormat`."""
         file.seek(0)
         if file.read(len(MAGIC)) != MAGIC:
             raise DamageError("it is not an MCAP file")
@@ -57,13 +58,8 @@ class Mcap:
         return self._contents
 
     def chunk_messages(self, file: BinaryIO, chunk: Chunk) -> Iterator[ChunkMessage]:
-        """Give the messages of a chunk; see `chunks.ChunkFormat`."""
-        if chunk.size > MAX_UNPACKED:
-            raise DamageError(f"{chunk.size} bytes are in one record")
-        file.seek(chunk.position)
-        content, reason = memoryview(file.read(chunk.size)), ""
-        if chunk.is_packed:
-            content, reason = _unpack_chunk(content)
+        """Yield the messages of a chunk; see `chunks.ChunkFormat`."""
+        content, reason = read_chunk(file, chunk, _unpack_chunk)
         count = 0
         for kind, start, end in _records_in(content, reason):
             if kind == _MESSAGE and end - start >= _MESSAGE_HEAD.size:
@@ -74,7 +70,7 @@ class Mcap:
                     data = bytes(content[start + _MESSAGE_HEAD.size : end])
                     yield number, valid_time(time_ns), data
                 elif number not in self._numbers:
-                    reason = reason or "a message's channel is not there"
+                    reason = reason or "a message's channel is missing"
             elif kind in (_SCHEMA, _CHANNEL):
                 self._learn(kind, content[start:end])
         if reason:
@@ -104,10 +100,10 @@ class Mcap:
             contents.definitions.setdefault((name, channel.is_ros1), definition)
 
     def _read_index(self, file: BinaryIO, size: int) -> None:
-        """Read the index at the file's end.
+        """Read the index at the end of the file.
 
         Raises:
-            DamageError: there is none that can be used.
+            DamageError: there is no usable index.
         """
         end = size - _FOOTER_SIZE
         file.seek(max(end, 0))
@@ -132,12 +128,12 @@ class Mcap:
             or (messages and not chunks)
             or not self._numbers.issuperset(number for number, count in counts.items() if count)
         ):
-            raise DamageError("the index is not complete")
+            raise DamageError("the index is incomplete")
 
     def _read_all(self, file: BinaryIO, size: int) -> None:
-        """Make the inventory without the index."""
+        """Build the contents without the index."""
         inventory = Inventory(file, self, self._contents)
-        region = position = len(MAGIC)  # where messages outside chunks began
+        region = position = len(MAGIC)  # start of the messages outside chunks
         damage = ""
         while True:
             file.seek(position)
@@ -148,7 +144,7 @@ class Mcap:
             kind, length = _HEAD.unpack(head)
             content = position + _HEAD.size
             if not kind or kind in (_FOOTER, _DATA_END):
-                damage = "" if kind else "a record is of no kind"
+                damage = "" if kind else "a record has no kind"
                 break
             is_plain = kind in (_SCHEMA, _CHANNEL, _MESSAGE)
             if not is_plain or position > region + _REGION:
@@ -168,10 +164,10 @@ class Mcap:
 
 
 def _records_in(content: memoryview, reason: str) -> Iterator[tuple[int, int, int]]:
-    """Give kind, beginning and end of the records that follow each other.
+    """Yield kind, start and end of consecutive records.
 
     Raises:
-        DamageError: one is not whole, with a reason that is known, or else this one.
+        DamageError: a record is incomplete; `reason` is the cause, if known.
     """
     end = 0
     while end < len(content):
@@ -185,7 +181,7 @@ def _records_in(content: memoryview, reason: str) -> Iterator[tuple[int, int, in
 
 
 def _usual_encoding(schema_encoding: str) -> str:
-    """Return how messages are encoded where the channel does not say it."""
+    """Return the encoding of messages whose channel does not state it."""
     usual = {"ros1msg": "ros1", "ros2msg": "cdr", "ros2idl": "cdr", "omgidl": "cdr"}
     return usual.get(schema_encoding, "")
 
@@ -202,14 +198,14 @@ def _indexed_chunk(file: BinaryIO, fields: "_Fields") -> Chunk:
 
 
 def _statistics(fields: "_Fields") -> tuple[int, int, dict[int, int]]:
-    """Return how many messages and chunks there are, and messages by channel."""
+    """Return the numbers of messages and chunks, and of messages by channel."""
     messages, *_, chunks = (fields.number(form) for form in ("<Q", "<H", "<I", "<I", "<I", "<I"))
-    fields.take(16)  # times, which need not be true
+    fields.take(16)  # times, which may be wrong
     return messages, chunks, dict(fields.pairs())
 
 
 def _unpack_chunk(record: memoryview) -> tuple[memoryview, str]:
-    """Return the records of a chunk, and what is wrong with it, empty for nothing."""
+    """Return the records of a chunk, and what is wrong with it, empty if nothing is."""
     fields = _Fields(record)
     fields.take(16)  # times
     size, checksum, compression = fields.number("<Q"), fields.number("<I"), fields.text()
@@ -233,7 +229,7 @@ class _Fields:
         return bytes(self.take(self.number("<I"))).decode(errors="replace")
 
     def pairs(self) -> Iterator[tuple[int, int]]:
-        """Give a map of channels' numbers."""
+        """Yield a map from channel numbers to values."""
         content = self.take(self.number("<I"))
         if len(content) % _PAIR.size:
             raise DamageError("a map is cut off")

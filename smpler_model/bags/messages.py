@@ -1,4 +1,4 @@
-"""Messages from their serialised form, with the definitions that a bag brings along."""
+"""Deserialises messages with the definitions in the bag."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
 
 _IDL_RULE = "=" * 80 + "\n"  # between the parts of an IDL definition in a bag
-_MAX_DEFINITION = 256 * 1024  # characters; those of ROS have some thousands
+_MAX_DEFINITION = 256 * 1024  # characters; definitions in ROS have a few thousand
 _READ = frozenset(
     {
         *("std_msgs/msg/Header", "builtin_interfaces/msg/Time", "tf2_msgs/msg/TFMessage"),
@@ -29,23 +29,23 @@ _READ = frozenset(
         *("geometry_msgs/msg/Vector3", "geometry_msgs/msg/Quaternion"),
     }
 )
-"""Message types that this program reads; they are the same in all ROS versions."""
+"""Message types that this project reads; they are the same in all ROS versions."""
 
 
 class MessageError(ValueError):
-    """A message cannot be read; the message says why."""
+    """A message cannot be decoded; the error says why."""
 
 
 class MessageDecoder:
-    """Deserialises messages. Types are looked up at their first use.
+    """Deserialises messages. Types are set up on first use.
 
-    A bag's own definition decides; where it has none (rosbag2 before Iron wrote none into SQLite)
-    or none that can be parsed, that of the common packages of ROS does. Of the types that this
-    program reads, the fields must be those of ROS.
+    A bag's own definition is used. If it has none (rosbag2 before Iron writes none into SQLite) or
+    an invalid one, the definition of ROS's common packages is used. For the types that this
+    project reads, the fields must equal those in ROS.
     """
 
     def __init__(self, definitions: Mapping[TypeKey, Definition]) -> None:
-        """Prepare.
+        """Store the definitions.
 
         Args:
             definitions: message definitions in the bag.
@@ -56,7 +56,7 @@ class MessageDecoder:
         """Return the message.
 
         Raises:
-            MessageError: its type is unknown, or its bytes do not fit.
+            MessageError: its type is unknown, or its bytes do not match the type.
         """
         store = _typestore(
             raw.type, self._definitions.get((raw.type, raw.is_ros1)), is_ros1=raw.is_ros1
@@ -70,45 +70,45 @@ class MessageDecoder:
         try:
             if raw.is_ros1:
                 return store.deserialize_ros1(data, raw.type)
-            if data.startswith(ZSTD_MAGIC):  # no CDR begins so: each message is compressed
+            if data.startswith(ZSTD_MAGIC):  # no CDR begins like this: the message is compressed
                 unpacked, damage = unpack("zstd", data)
                 if damage:
                     raise DamageError(damage)
                 return store.deserialize_cdr(unpacked, raw.type)
             return store.deserialize_cdr(data, raw.type)
-        except Exception as error:  # rosbags raises what the wrong bytes lead to
+        except Exception as error:  # rosbags raises various errors for invalid bytes
             raise MessageError(
                 f"a message must hold a {raw.type}, got {len(raw.data)} bytes of something else "
-                f"({brief(error)}); check what recorded it"
+                f"({brief(error)}); check the recorder"
             ) from error
 
 
 @lru_cache(maxsize=256)
 def _typestore(name: str, definition: Definition | None, *, is_ros1: bool) -> Typestore | str:
-    """Return a store that holds a type, or why there is none."""
+    """Return a typestore with the type, or the reason why there is none."""
     usual = get_typestore(Stores.ROS1_NOETIC if is_ros1 else Stores.LATEST).fielddefs
     store = get_typestore(Stores.EMPTY)
     try:
         types = _choose(name, definition, usual)
         _check_fields(types, usual)
         store.register(_with_parts(types, usual, store.fielddefs))
-    except Exception as error:  # rosbags raises errors of its parser, too
+    except Exception as error:  # rosbags also raises its parser's errors
         return brief(error)
     return store
 
 
 def _choose(name: str, definition: Definition | None, usual: Typesdict) -> Typesdict:
-    """Return a type and those that came with it, from the bag or from ROS.
+    """Return a type and those it depends on, from the bag or from ROS.
 
     Raises:
-        MessageError: neither has it.
+        MessageError: neither defines it.
     """
     reason = "the bag does not define it"
     if definition is not None:
         try:
             types = _parse(name, definition)
-        except Exception as error:  # rosbags raises errors of its parser, too
-            reason = f"its definition cannot be used ({brief(error)})"
+        except Exception as error:  # rosbags also raises its parser's errors
+            reason = f"its definition is unusable ({brief(error)})"
         else:
             if name in types and (types[name][1] or name not in usual):
                 return types
@@ -118,10 +118,10 @@ def _choose(name: str, definition: Definition | None, usual: Typesdict) -> Types
 
 
 def _check_fields(types: Typesdict, usual: Typesdict) -> None:
-    """Refuse types whose fields are other than this program reads.
+    """Refuse types whose fields differ from those that this project reads.
 
     Raises:
-        MessageError: there is one.
+        MessageError: a type differs.
     """
     for name in _READ.intersection(types, usual):
         expected, fields = _fields(usual, name), _fields(types, name)
@@ -134,13 +134,13 @@ def _check_fields(types: Typesdict, usual: Typesdict) -> None:
 
 
 def _fields(types: Typesdict, name: str) -> list[tuple[str, object]]:
-    """Return names and forms of fields; ROS 1 writes matrices in capitals."""
+    """Return names and types of fields; ROS 1 writes matrices in capitals."""
     fields = types[name][1]
     return [(field.lower() if len(field) == 1 else field, form) for field, form in fields]
 
 
 def _with_parts(types: Typesdict, usual: Typesdict, known: Typesdict) -> Typesdict:
-    """Return types with those that they are made of, without what is known."""
+    """Return types with all types they contain, except known ones."""
     needed: Typesdict = {}
     names = list(types)
     while names:
@@ -153,7 +153,7 @@ def _with_parts(types: Typesdict, usual: Typesdict, known: Typesdict) -> Typesdi
 
 
 def _names_in(form: object) -> Iterator[str]:
-    """Give the names of types in a field's form as rosbags parses it."""
+    """Yield the names of types in a field's type as parsed by rosbags."""
     kind, content = cast("tuple[Nodetype, Any]", form)
     if kind == Nodetype.NAME:
         yield content

@@ -1,7 +1,8 @@
-"""Stamps for messages that have none: one clock for all messages of a bag.
+"""Timestamps for messages without one: one clock for all messages of a bag.
 
-What a simulation's nodes send before the first `/clock` is stamped 0, and a recorder that follows
-that clock records it at 0. Other messages tell how far stamps and recording times are apart.
+In simulation, nodes that publish before the first `/clock` stamp their messages 0, and a recorder
+on simulated time records them at 0. The other messages show the offset between timestamps and
+recording times.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -11,24 +12,24 @@ from smpler_model.bags.stamp_order import REWIND_NS, StampedMessage
 from smpler_model.cameras.messages import Message, stamp_ns_of
 
 LOOK_AHEAD = 300
-"""Messages of a topic among which one with a stamp is looked for."""
+"""Number of messages per topic that are searched for a timestamp."""
 
 _NO_CLOCK = (
-    "messages must have a stamp, or a recording time to take for it, got one from before their "
-    "clock ran; it is left out"
+    "messages must have a timestamp or a recording time, got one from before their clock "
+    "started; it is left out"
 )
 
 
 class TimedMessage(Protocol):
-    """A message and when it was recorded."""
+    """A message and its recording time."""
 
     @property
     def topic(self) -> str:
-        """That it was sent on."""
+        """The topic of the message."""
 
     @property
     def time_ns(self) -> int:
-        """When it was recorded, 0 if unknown."""
+        """The recording time, 0 if unknown."""
 
     @property
     def message(self) -> Message:
@@ -36,17 +37,17 @@ class TimedMessage(Protocol):
 
 
 class MissingStamps:
-    """Gives every message a stamp."""
+    """Assigns a timestamp to every message."""
 
     def __init__(
         self, topics: Collection[str], read: Callable[[str], Iterator[TimedMessage]]
     ) -> None:
-        """Look for the first stamps.
+        """Search the topics for their first timestamps.
 
         Args:
-            topics: whose messages will come; the first that has stamps tells the clock of those
-                that have none at all.
-            read: gives the messages of a topic.
+            topics: topics of the messages; the first with timestamps sets the clock for topics
+                that have none.
+            read: returns the messages of a topic.
         """
         self._first_ns: dict[str, int] = {}
         self._offsets: dict[str, int] = {}
@@ -55,10 +56,10 @@ class MissingStamps:
         self._offset = next(iter(self._offsets.values()), 0)
 
     def stamp(self, each: TimedMessage) -> StampedMessage:
-        """Return a message with its stamp: its own, or by the stamps of those before.
+        """Return a message with its own timestamp, or one derived from earlier messages.
 
         Raises:
-            ValueError: nothing tells when it was sent.
+            ValueError: neither a timestamp nor a recording time is known.
         """
         topic, stamp_ns = each.topic, stamp_ns_of(each.message)
         if stamp_ns:
@@ -69,7 +70,7 @@ class MissingStamps:
             if stamp_ns < 0:
                 raise ValueError(_NO_CLOCK)
         elif self._first_ns.get(topic, REWIND_NS + 1) > REWIND_NS:
-            raise ValueError(_NO_CLOCK)  # else the clock begins at 0
+            raise ValueError(_NO_CLOCK)  # otherwise the clock would begin at 0
         return StampedMessage(topic, stamp_ns, each.message)
 
     def _look_at(self, topic: str, messages: Iterator[TimedMessage]) -> None:

@@ -1,4 +1,4 @@
-"""People in bags: which topics hold them, and `smpler_msgs/SmplPersonArray` read back."""
+"""People in bags: their topics, and results from `smpler_msgs/SmplPersonArray`."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -18,9 +18,9 @@ _JOINTS = len(SMPL_JOINTS)
 def people_from_message(message: Message) -> People:
     """Return the people in a `smpler_msgs/SmplPersonArray`: results or ground truth in a bag.
 
-    The message holds single precision except for the translation and its covariance, and neither
-    the camera nor the timings of the result; its stamp and frame are in its header. If one person
-    lacks a mesh, all people have none.
+    The message has single precision except for the translation and its covariance, and contains
+    neither the camera nor the timings of the result; timestamp and frame are in its header. If one
+    person lacks a mesh, all people have none.
     """
     people = message.people
     n = len(people)
@@ -54,7 +54,7 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
         reader: reader of the bag.
         cameras: image topics.
         wanted: topics, separated by commas; if empty, those of the type with `truth` in their
-            names: others may be a node's outputs. Each is assigned to the camera whose topic
+            names, as others may be a node's outputs. Each is assigned to the camera whose topic
             has the most similar name.
 
     Raises:
@@ -66,7 +66,7 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
         listed = ", ".join(sorted(topics)) or "none"
         raise SourceError(
             f"the truth must be a topic of {PEOPLE_TYPE} in {reader.path}, which has {listed}, "
-            f"got '{min(missing)}'; choose one of them or a .npz file"
+            f"got '{min(missing)}'; name one of these topics or a .npz file"
         )
     if not chosen:
         chosen = {name for name in topics if "truth" in name}
@@ -85,7 +85,7 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
 
 
 def shared_parts(first: str, second: str) -> int:
-    """Return how many parts of two topics' names are the same, from the left."""
+    """Return the number of equal leading parts of two topics' names."""
     parts = zip(first.strip("/").split("/"), second.strip("/").split("/"), strict=False)
     count = 0
     for one, other in parts:

@@ -1,7 +1,7 @@
-"""Images, calibration and depth from bags: rosbag2 (sqlite3, mcap) and rosbag1, without ROS.
+"""Images, calibrations and depth from bags: rosbag2 (sqlite3, mcap) and rosbag1, without ROS.
 
-Bags that have lost their end, or their metadata.yaml, are read as far as they go. Memory is that
-of a few images, however large the bag is.
+Truncated bags and bags without metadata.yaml are read as far as possible. Memory is bounded by a
+few images, however large the bag is.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ class BagMessage:
         topic: topic of the message.
         type: message type as in ROS 2 (`sensor_msgs/msg/Image`).
         time_ns: when it was recorded.
-        message: deserialised.
+        message: the deserialised message.
     """
 
     topic: str
@@ -59,16 +59,16 @@ class BagMessage:
 
 
 class BagReader:
-    """A bag that is open; see `open_bag`.
+    """An open bag; see `open_bag`.
 
     Attributes:
         path: path of the bag.
         topics: topics by name.
         start_ns: recording time of the first message, 0 in an empty bag.
         end_ns: recording time of the last message.
-        damage: what is wrong with its files, in a sentence; None for whole ones.
-        foreign: what holds no messages of ROS: names of topics, and how they are encoded.
-        cameras: colour images in the bag; where raw and compressed ones were recorded, the raw.
+        damage: what is wrong with its files, as a sentence; None if they are intact.
+        foreign: topics without ROS messages, and their encodings.
+        cameras: colour cameras of the bag; raw images if both raw and compressed ones exist.
     """
 
     def __init__(self, path: Path, files: Sequence[BagFile]) -> None:
@@ -91,9 +91,9 @@ class BagReader:
 
         Args:
             image: topic of the images; if empty, the only one.
-            info: topic of their CameraInfo; if empty, the one beside the images; `none` for none.
-            depth: topic of aligned depth images; if empty, the one that belongs to the images by
-                its name and size; `none` for none.
+            info: topic of their CameraInfo; if empty, the one next to the images; `none` for none.
+            depth: topic of aligned depth images; if empty, the one that matches the images in name
+                and size; `none` for none.
 
         Raises:
             SourceError: no such topic, or several to choose from.
@@ -104,10 +104,10 @@ class BagReader:
         return replace(camera, info=found_info, depth=found_depth)
 
     def first_message(self, topic: str) -> Message | None:
-        """Return the first message of a topic that can be read, None where there is none."""
+        """Return the first readable message of a topic, None if there is none."""
         try:
             return next((each.message for each in self.read_messages([topic])), None)
-        except SourceError:  # the file breaks off before one comes
+        except SourceError:  # the file is truncated before the first message
             return None
 
     def read_messages(
@@ -117,16 +117,16 @@ class BagReader:
         end_ns: int | None = None,
         report: TopicReport | None = None,
     ) -> Iterator[BagMessage]:
-        """Give messages in recording order.
+        """Yield messages in recording order.
 
         Args:
-            topics: their names.
-            start_ns: the first recording time; None for the bag's.
-            end_ns: the recording time to stop before; None for the bag's end.
-            report: gets what is left out because it cannot be read.
+            topics: names of the topics.
+            start_ns: first recording time; None for the start of the bag.
+            end_ns: recording time to stop before; None for the end of the bag.
+            report: called for messages that are left out because they are unreadable.
 
         Raises:
-            SourceError: the bag breaks off; all before was given.
+            SourceError: the bag is truncated; all messages before were yielded.
         """
         broken: SourceError | None = None
         for file in self._files:
@@ -143,23 +143,23 @@ class BagReader:
                             report(raw.topic, str(error))
                         continue
                     yield BagMessage(raw.topic, raw.type, raw.time_ns, message)
-            except SourceError as error:  # the other files may be whole
+            except SourceError as error:  # the other files may be intact
                 broken = broken or error
         if broken:
             raise broken
 
     def rate_hz(self, camera: CameraTopics) -> float | None:
-        """Return how many images a second a camera takes, None where too few tell.
+        """Return a camera's rate, images per second; None if there are too few images.
 
-        It is the median of the first, so that gaps in the recording do not count.
+        It is the median over the first images, so that gaps in the recording do not count.
         """
         stamps_ns: list[int] = []
-        with suppress(SourceError):  # the file breaks off
+        with suppress(SourceError):  # the file is truncated
             for each in self._stamped([camera.image], lambda _topic, _reason: None):
                 stamps_ns.append(each.stamp_ns)
                 if len(stamps_ns) == _RATE_IMAGES:
                     break
-        stamps_ns.sort()  # as they are read in the end
+        stamps_ns.sort()  # the order in which frames are yielded
         steps_ns = [after - before for before, after in pairwise(stamps_ns) if after > before]
         return NS_PER_S / median(steps_ns) if steps_ns else None
 
@@ -171,26 +171,26 @@ class BagReader:
         end_ns: int | None = None,
         note: TopicReport | None = None,
     ) -> Iterator[tuple[str, Frame]]:
-        """Give image topic and frame in the order of the images' stamps.
+        """Yield image topic and frame in the order of the images' timestamps.
 
-        The calibration is the last before the image that fits its size, or the first of the bag.
-        Depth is that of the
-        nearest stamp. Images that come much too late to be put in order, or again with the stamp
-        of the last, are left out; where a stamp is missing, see `missing_stamps`.
+        The calibration is the last one before the image that fits its size, or the first of the
+        bag. Depth is the image with the nearest timestamp. Images that come too late to be sorted,
+        or repeat the last timestamp, are left out; for missing timestamps see `missing_stamps`.
 
         Args:
-            cameras: to read.
-            report: gets what is left out and why.
-            start_ns: the first recording time; None for the bag's.
-            end_ns: the recording time to stop before; None for the bag's end.
-            note: gets what is doubtful of a camera's images or of the bag, once.
+            cameras: cameras to read.
+            report: called with each message left out and the reason.
+            start_ns: first recording time; None for the start of the bag.
+            end_ns: recording time to stop before; None for the end of the bag.
+            note: called with warnings about a camera's images or the bag, each once.
 
         Raises:
-            SourceError: the bag breaks off, or no image can be read; all before was given.
+            SourceError: the bag is truncated, or no image can be read; all frames before were
+                yielded.
         """
         if note and self.foreign:
             named = ", ".join(f"{topic} ({kind})" for topic, kind in self.foreign.items())
-            note(self.path.name, f"topics without ROS messages are left out: {named}")
+            note(self.path.name, f"topics without ROS messages are ignored: {named}")
         topics = _topics_of(cameras)
         order = StampOrder(len(topics), last=[each.image for each in cameras])
         readers = [
@@ -221,8 +221,8 @@ class BagReader:
                     yield reader.topics.image, frame
         if not given:
             names = ", ".join(each.image for each in cameras)
-            why = f"the first: {reasons[0]}" if reasons else "none in this time"
-            raise SourceError(f"{self.path} must hold images that can be read on {names}; {why}")
+            why = f"the first: {reasons[0]}" if reasons else "none in this time range"
+            raise SourceError(f"{self.path} must hold readable images on {names}; {why}")
 
     def _stamped(
         self,
@@ -231,7 +231,7 @@ class BagReader:
         start_ns: int | None = None,
         end_ns: int | None = None,
     ) -> Iterator[StampedMessage]:
-        """Give messages with their stamps; see `read_messages`."""
+        """Yield messages with their timestamps; see `read_messages`."""
         stamps = MissingStamps(topics, self._read_whole)
         for each in self.read_messages(topics, start_ns, end_ns, report):
             try:
@@ -240,7 +240,7 @@ class BagReader:
                 report(each.topic, str(error))
 
     def _read_whole(self, topic: str) -> Iterator[BagMessage]:
-        with suppress(SourceError):  # what is wrong is said when the frames are read
+        with suppress(SourceError):  # reported when the frames are read
             yield from self.read_messages([topic])
 
     def _camera_of(self, image: str) -> CameraTopics:
@@ -257,7 +257,7 @@ class BagReader:
                 return CameraTopics(image, topic.type, topic.count, info, depth, rectified)
             raise SourceError(
                 f"the image topic must be one of {self.path}, which has {listed}, got '{image}'; "
-                "choose one of them"
+                "name one of these topics"
             )
         if len(self.cameras) != 1:
             named = {topic.name: topic.type for topic in self.topics.values()} | self.foreign
@@ -278,28 +278,28 @@ class BagReader:
         if wanted and wanted not in fitting:
             raise SourceError(
                 f"the {kind} topic must be one of {', '.join(fitting) or 'none'} "
-                f"({' or '.join(types)}), got '{wanted}'; choose one of them, or {WITHOUT}"
+                f"({' or '.join(types)}), got '{wanted}'; name one of these topics, or {WITHOUT}"
             )
         return wanted or found
 
 
 @contextmanager
 def open_bag(path: str | Path) -> Iterator[BagReader]:
-    """Open a bag, and close it in the end.
+    """Open a bag; it is closed on leaving the context.
 
     Args:
-        path: folder of a rosbag2, also without its metadata.yaml, one .mcap or .db3 file of it,
-            or a ROS 1 .bag; files may be compressed by zstd.
+        path: folder of a rosbag2, with or without metadata.yaml, one .mcap or .db3 file of it, or
+            a ROS 1 .bag; files may be compressed with zstd.
 
     Raises:
-        SourceError: there is no bag, or one of which nothing can be read.
+        SourceError: there is no bag, or nothing of it can be read.
     """
     with ExitStack() as stack:
         yield BagReader(Path(path), open_bag_files(Path(path), stack))
 
 
 class _CameraReader:
-    """Puts image, calibration and depth of one camera together."""
+    """Combines image, calibration and depth of one camera."""
 
     def __init__(
         self,
@@ -321,10 +321,10 @@ class _CameraReader:
         self._last_ns: int | None = None
 
     def take(self, stamped: StampedMessage) -> Frame | None:
-        """Return a frame where the message is this camera's image.
+        """Return a frame if the message is an image of this camera.
 
         Raises:
-            ValueError: a frame that cannot be made of it.
+            ValueError: the image is unusable.
         """
         if stamped.topic == self.topics.info:
             self._infos.add(stamped.message)
@@ -339,7 +339,7 @@ class _CameraReader:
 
 
 def _topics_of(cameras: Sequence[CameraTopics]) -> list[str]:
-    """Return the topics of cameras, those of images first."""
+    """Return the topics of cameras, image topics first."""
     names = [each.image for each in cameras]
     names += [name for each in cameras for name in (each.info, each.depth) if name]
     return list(dict.fromkeys(names))
@@ -347,7 +347,7 @@ def _topics_of(cameras: Sequence[CameraTopics]) -> list[str]:
 
 def _two_types(topic: Topic, other: str) -> str:
     return (
-        f"messages of a topic must be of one type, got a {other} among those of {topic.type}; it "
+        f"messages of a topic must have one type, got a {other} among those of {topic.type}; it "
         "is left out"
     )
 

@@ -1,4 +1,4 @@
-"""Bags of ROS 1, version 2.0: http://wiki.ros.org/Bags/Format/2.0."""
+"""ROS 1 bags, version 2.0: http://wiki.ros.org/Bags/Format/2.0."""
 
 import struct
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from smpler_model.bags.chunks import (
     Contents,
     Inventory,
     add_region,
+    read_chunk,
     size_of,
 )
 from smpler_model.bags.storage import Definition, printable, ros2_type
@@ -22,25 +23,25 @@ MAGIC = b"#ROSBAG V"
 _VERSION = b"#ROSBAG V2.0\n"
 _MESSAGE, _BAG, _CHUNK, _CHUNK_INFO, _CONNECTION = 2, 3, 5, 6, 7
 _NUMBER = struct.Struct("<I")
-_REGION = 1024**2  # bytes of messages outside chunks that are taken for one chunk
+_REGION = 1024**2  # bytes of messages outside chunks that are treated as one chunk
 _MAX_HEADER = 1024**2
 
 Header = dict[bytes, bytes]
 
 
 class Rosbag1:
-    """One bag of ROS 1; see `chunks.ChunkFormat`."""
+    """One ROS 1 bag; see `chunks.ChunkFormat`."""
 
     def __init__(self) -> None:
         self._contents = Contents()
 
     def inventory(self, file: BinaryIO) -> Contents:
-        """Return what is in a file; see `chunks.ChunkFormat`."""
+        """Return the contents of a file; see `chunks.ChunkFormat`."""
         size = size_of(file)
         file.seek(0)
         self._contents = Contents()
         if (magic := file.readline(40)) != _VERSION:
-            raise DamageError(f"it is no bag of version 2.0 but begins with {magic!r}")
+            raise DamageError(f"it is not a bag of version 2.0 but begins with {magic!r}")
         try:
             self._read_index(file, size)
         except DamageError:
@@ -49,13 +50,8 @@ class Rosbag1:
         return self._contents
 
     def chunk_messages(self, file: BinaryIO, chunk: Chunk) -> Iterator[ChunkMessage]:
-        """Give the messages of a chunk; see `chunks.ChunkFormat`."""
-        if chunk.size > MAX_UNPACKED:
-            raise DamageError(f"{chunk.size} bytes are in one record")
-        file.seek(chunk.position)
-        content, reason = memoryview(file.read(chunk.size)), ""
-        if chunk.is_packed:
-            content, reason = _unpack_chunk(content)
+        """Yield the messages of a chunk; see `chunks.ChunkFormat`."""
+        content, reason = read_chunk(file, chunk, _unpack_chunk)
         place, count = 0, 0
         while place < len(content):
             try:
@@ -70,7 +66,7 @@ class Rosbag1:
                 if number in self._contents.channels:
                     yield number, time_ns, bytes(content[start:place])
                 else:
-                    reason = reason or "a message's connection is not there"
+                    reason = reason or "a message's connection is missing"
             elif kind == _CONNECTION:
                 self._learn(header, bytes(content[start:place]))
         if reason:
@@ -89,10 +85,10 @@ class Rosbag1:
             self._contents.definitions.setdefault((kind, True), definition)
 
     def _read_index(self, file: BinaryIO, size: int) -> None:
-        """Read the index at the file's end.
+        """Read the index at the end of the file.
 
         Raises:
-            DamageError: there is none that can be used.
+            DamageError: there is no usable index.
         """
         header, _, _ = _read_head(file, len(_VERSION), size)
         if header.get(b"encryptor"):
@@ -117,12 +113,12 @@ class Rosbag1:
                     self._contents.counts[number] = before + count
         known = self._contents.channels.keys()
         if infos != _number(header, b"chunk_count") or not self._contents.counts.keys() <= known:
-            raise DamageError("the index is not complete")
+            raise DamageError("the index is incomplete")
 
     def _read_all(self, file: BinaryIO, size: int) -> None:
-        """Make the inventory without the index."""
+        """Build the contents without the index."""
         inventory = Inventory(file, self, self._contents)
-        region = position = len(_VERSION)  # where messages outside chunks began
+        region = position = len(_VERSION)  # start of the messages outside chunks
         while position < size:
             try:
                 header, start, length = _read_head(file, position, size)
@@ -150,7 +146,7 @@ class Rosbag1:
 
 
 def _read_head(file: BinaryIO, position: int, size: int) -> tuple[Header, int, int]:
-    """Return the header of a record, where its content begins, and how long that is."""
+    """Return a record's header, the position of its content, and the content's size."""
     file.seek(position)
     length = _read_number(file)
     if length > min(_MAX_HEADER, size - position):
@@ -167,7 +163,7 @@ def _read_number(file: BinaryIO) -> int:
 
 
 def _parse_record(content: memoryview, place: int) -> tuple[Header, int, int]:
-    """Return the header of a record, and where its content begins and ends."""
+    """Return a record's header, and where its content starts and ends."""
     try:
         begin = place + 4 + _NUMBER.unpack_from(content, place)[0]
         start = begin + 4
@@ -191,7 +187,7 @@ def _parse_header(content: bytes) -> Header:
 def _kind(header: Header) -> int:
     value = header.get(b"op", b"")
     if len(value) != 1:
-        raise DamageError("a record is of no kind")
+        raise DamageError("a record has no kind")
     return value[0]
 
 
@@ -203,7 +199,7 @@ def _number(header: Header, name: bytes, form: str = "<I") -> int:
 
 
 def _time(header: Header, name: bytes) -> int:
-    """Return a time in nanoseconds."""
+    """Return a time, nanoseconds."""
     value = _number(header, name, "<Q")
     return (value & 0xFFFFFFFF) * 10**9 + (value >> 32)
 
@@ -228,7 +224,7 @@ def _indexed_chunk(file: BinaryIO, info: Header, channels: frozenset[int], size:
 
 
 def _unpack_chunk(record: memoryview) -> tuple[memoryview, str]:
-    """Return the records of a chunk, and what is wrong with it, empty for nothing."""
+    """Return the records of a chunk, and what is wrong with it, empty if nothing is."""
     try:
         begin = 4 + _NUMBER.unpack_from(record)[0]
         content = record[begin + 4 :]

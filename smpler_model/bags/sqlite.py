@@ -1,7 +1,7 @@
 """rosbag2 in SQLite.
 
-A recorder that was killed leaves a write-ahead log or a journal beside the file, which SQLite
-takes in only where it may write; then a copy is read, so that the user's files stay as they are.
+A recorder that was killed leaves a write-ahead log or a journal next to the file. SQLite can only
+apply it by writing, so a copy is read and the user's files stay unchanged.
 """
 
 import os
@@ -33,14 +33,14 @@ _ENCODING = "cdr"
 
 
 class SqliteFile:
-    """A file of rosbag2 in SQLite that is open; see `storage.BagFile`."""
+    """An open file of rosbag2 in SQLite; see `storage.BagFile`."""
 
     def __init__(self, path: Path, shown: Path) -> None:
-        """Open it.
+        """Open the file.
 
         Args:
-            path: path of the file, which may be an unpacked copy.
-            shown: its name to the user.
+            path: path of the file, which may be an uncompressed copy.
+            shown: path to show to the user.
 
         Raises:
             DamageError: nothing can be read.
@@ -73,7 +73,7 @@ class SqliteFile:
     def messages(
         self, topics: Collection[str], start_ns: int | None = None, end_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Give messages in recording order; see `storage.BagFile`."""
+        """Yield messages in recording order; see `storage.BagFile`."""
         channels = {
             number: (name, kind)
             for number, (name, kind) in self._channels.items()
@@ -98,10 +98,10 @@ class SqliteFile:
         self._stack.close()
 
     def _check_tables(self) -> None:
-        """Refuse tables whose content is computed, which may have no end.
+        """Refuse tables with computed content, which may be endless.
 
         Raises:
-            DamageError: there is one, or a table is missing.
+            DamageError: a table is computed or missing.
         """
         query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
         for name in ("topics", "messages"):
@@ -113,12 +113,12 @@ class SqliteFile:
                 raise DamageError(f"columns of its table '{name}' are computed")
 
     def _read_channels(self) -> dict[int, tuple[str, str]]:
-        """Return name and type of topics by their numbers."""
+        """Return name and type of topics by number."""
         channels: dict[int, tuple[str, str]] = {}
         query = "SELECT id, name, type, serialization_format FROM topics ORDER BY id"
         for number, name, kind, encoding in self._database.execute(query):
             if not isinstance(name, str) or not isinstance(kind, str):
-                self.foreign[f"topic {number}"] = "without a name or a type"
+                self.foreign[f"topic {number}"] = "without a name or type"
             elif encoding != _ENCODING:
                 self.foreign[printable(name)] = printable(str(encoding))
             else:
@@ -136,7 +136,7 @@ class SqliteFile:
                 self.definitions.setdefault((ros2_type(row[0]), False), definition)
 
     def _count(self) -> tuple[dict[int, int], tuple[int, int]]:
-        """Return how many messages each topic has, and the first and the last time."""
+        """Return the number of messages per topic, and the first and last recording time."""
         self._reason = "its end is missing" if _is_cut(self._file) else ""
         counts: dict[int, int] = {}
         times: list[int] = []
@@ -156,7 +156,7 @@ class SqliteFile:
         return counts, (min(times, default=0), max(times, default=0))
 
     def _count_readable(self) -> tuple[dict[int, int], list[int]]:
-        """Return how many messages of each topic can be read, and when they were recorded."""
+        """Return the number of readable messages per topic, and their recording times."""
         counts: dict[int, int] = {}
         times: list[int] = []
         try:
@@ -171,10 +171,10 @@ class SqliteFile:
     def _rows(
         self, channels: Collection[int], start_ns: int | None = None, end_ns: int | None = None
     ) -> Iterator[tuple[int, int, int]]:
-        """Give a row's number, its topic's, and when it was recorded.
+        """Yield the numbers of a row and its topic, and the recording time.
 
         Raises:
-            sqlite3.Error: the file breaks off.
+            sqlite3.Error: the file is truncated.
         """
         numbers = ",".join(str(number) for number in channels)
         conditions = [f"topic_id IN ({numbers})"]
@@ -190,17 +190,17 @@ class SqliteFile:
             yield row, number, time_ns if _is_time(time_ns) else 0
 
     def _data(self, row: int) -> bytes:
-        """Return the data of a row, empty where it cannot be read."""
+        """Return the data of a row, empty if it is unreadable."""
         query = "SELECT data FROM messages WHERE id = ?"
         try:
             (data,) = self._database.execute(query, (row,)).fetchone() or (None,)
-        except sqlite3.Error:  # the others may be whole
+        except sqlite3.Error:  # other rows may be intact
             return b""
         return data if isinstance(data, bytes) else b""
 
 
 def _connect(path: Path, stack: ExitStack) -> sqlite3.Connection:
-    """Open a database, or a copy of it that lives as long as the stack."""
+    """Open a database, or a copy of it that exists as long as the stack."""
     beside = [path.with_name(path.name + "-wal"), path.with_name(path.name + "-journal")]
     beside = [each for each in beside if _is_live(each)]
     mode = "mode=ro&immutable=1"
@@ -212,13 +212,13 @@ def _connect(path: Path, stack: ExitStack) -> sqlite3.Connection:
     stack.callback(database.close)
     database.text_factory = lambda text: text.decode(errors="replace")
     database.execute("PRAGMA trusted_schema=OFF")
-    # Without it, SQLite refuses files that are shorter than their header says.
+    # Otherwise SQLite refuses files that are shorter than their headers state.
     database.execute("PRAGMA writable_schema=ON")
     return database
 
 
 def _is_live(path: Path) -> bool:
-    """Return whether a write-ahead log or a journal holds anything."""
+    """Return whether there is a non-empty write-ahead log or journal."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -227,11 +227,11 @@ def _is_live(path: Path) -> bool:
 
 
 def _is_cut(path: Path) -> bool:
-    """Return whether a file is shorter than its header says."""
+    """Return whether a file is shorter than its header states."""
     with path.open("rb") as file:
         header = file.read(100)
     if len(header) < 100 or header[24:28] != header[92:96]:
-        return False  # an old version of SQLite wrote it, whose header does not say
+        return False  # written by an old version of SQLite, whose header lacks the size
     page_size = int.from_bytes(header[16:18], "big")
     pages = int.from_bytes(header[28:32], "big")
     return pages * (page_size if page_size > 1 else 65536) > path.stat().st_size

@@ -1,4 +1,4 @@
-"""Messages of several topics in the order of their stamps, with a small memory."""
+"""Sorts the messages of several topics by timestamp, with a small buffer."""
 
 import heapq
 from collections import deque
@@ -13,42 +13,42 @@ WINDOW = 8
 """Messages per topic that are buffered to sort late ones by timestamp."""
 
 REWIND_NS = 1_000_000_000
-"""A timestamp this much before the latest one means that the clock was set back."""
+"""A timestamp this far before the latest one means that the clock was set back."""
 
 
 def check_order(stamp_ns: int, last_ns: int | None) -> None:
-    """Refuse an image that comes twice or a little late; much later is a clock set back.
+    """Refuse an image that is repeated or slightly late; far earlier means a clock set back.
 
-    The sentences do not say which or how late it is, so that such images can be counted.
+    The sentences contain neither time nor delay, so that equal ones can be counted.
 
     Args:
         stamp_ns: timestamp of the image.
-        last_ns: timestamp of the image before, None for the first.
+        last_ns: timestamp of the previous image, None for the first.
 
     Raises:
-        ValueError: the stamp is the last one, or before it by up to `REWIND_NS`.
+        ValueError: the timestamp equals the last one, or is earlier by up to `REWIND_NS`.
     """
     if stamp_ns == last_ns:
         raise ValueError(
-            "images must differ in their stamps, got one with the stamp of the last; it is left "
-            "out, fix its publisher or recorder"
+            "images must have different timestamps, got one with the timestamp of the last; it is "
+            "left out, fix its publisher or recorder"
         )
     late_ns = 0 if last_ns is None else last_ns - stamp_ns
     if 0 < late_ns <= REWIND_NS:
         raise ValueError(
-            "images must come nearly in the order of their stamps, got one that is up to "
+            "images must come nearly in the order of their timestamps, got one that is up to "
             f"{REWIND_NS // 1_000_000} ms late; it is left out"
         )
 
 
 @dataclass(frozen=True)
 class StampedMessage:
-    """A message and when it is of.
+    """A message and its timestamp.
 
     Attributes:
         topic: topic of the message.
-        stamp_ns: timestamp of its header.
-        message: deserialised.
+        stamp_ns: timestamp in its header.
+        message: the deserialised message.
     """
 
     topic: str
@@ -65,18 +65,18 @@ class _Entry:
 
 
 class StampOrder:
-    """Sorts a stream by its stamps as far as it is nearly sorted.
+    """Sorts a nearly sorted stream by timestamp.
 
-    Where the clock was set back (a bag of a simulation that started anew), all before is given
-    first and then order starts anew.
+    When the clock was set back (a simulation was restarted), all earlier messages are yielded
+    first and sorting starts anew.
     """
 
     def __init__(self, topics: int, last: Collection[str] = ()) -> None:
-        """Prepare.
+        """Create an empty buffer.
 
         Args:
-            topics: how many there are.
-            last: those whose messages come after the others of the same stamp.
+            topics: number of topics.
+            last: topics whose messages come after others with the same timestamp.
         """
         self._capacity, self._last = WINDOW * max(topics, 1), last
         self._heap: list[_Entry] = []
@@ -84,7 +84,7 @@ class StampOrder:
         self._newest_ns: int | None = None
 
     def sort(self, stream: Iterable[StampedMessage]) -> Iterator[StampedMessage]:
-        """Give the messages of a stream; those held back are given even if it raises."""
+        """Yield the messages of a stream; buffered ones are yielded even if the stream raises."""
         try:
             for stamped in stream:
                 if self._newest_ns is not None and stamped.stamp_ns < self._newest_ns - REWIND_NS:
@@ -107,7 +107,7 @@ class StampOrder:
         yield from self._empty()
 
     def waiting(self, topic: str) -> list[StampedMessage]:
-        """Return the messages of a topic that are held back."""
+        """Return the buffered messages of a topic."""
         return [entry.stamped for entry in self._heap if entry.stamped.topic == topic]
 
     def _empty(self) -> Iterator[StampedMessage]:
@@ -116,16 +116,16 @@ class StampOrder:
 
 
 class Companions:
-    """What goes with the images of a topic, to find the one that belongs to an image."""
+    """Recent messages that accompany a topic's images, to find the one for each image."""
 
     def __init__(self, topic: str, image: str, tolerance_ns: int, order: StampOrder) -> None:
-        """Prepare.
+        """Create an empty collection.
 
         Args:
             topic: topic of the messages paired with the images.
             image: topic of the images.
-            tolerance_ns: how far stamps of what belongs together may be apart.
-            order: which holds back what comes next.
+            tolerance_ns: largest difference between the timestamps of an image and its message.
+            order: buffer of the messages to come.
         """
         self._topic, self._image = topic, image
         self._tolerance_ns, self._order = tolerance_ns, order
@@ -133,14 +133,14 @@ class Companions:
         self._images_ns: deque[int] = deque(maxlen=WINDOW)
 
     def add(self, stamped: StampedMessage) -> None:
-        """Remember a message that has been given, of either topic."""
+        """Remember a message of either topic."""
         if stamped.topic == self._topic:
             self._past.append(stamped)
         elif stamped.topic == self._image:
             self._images_ns.append(stamped.stamp_ns)
 
     def nearest(self, stamp_ns: int) -> Message | None:
-        """Return the message that belongs to the image of a stamp, None where none does."""
+        """Return the message that belongs to the image at a timestamp, None if there is none."""
         near = [*self._past, *self._order.waiting(self._topic)]
         images = (each.stamp_ns for each in self._order.waiting(self._image))
         place = partner_of(

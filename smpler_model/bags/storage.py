@@ -1,4 +1,4 @@
-"""What a file of a bag gives, whatever its format."""
+"""The interface of a bag's files, whatever their format."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Topic:
     Attributes:
         name: name of the topic.
         type: message type, as in ROS 2 (`sensor_msgs/msg/Image`).
-        count: messages that can be read.
+        count: number of readable messages.
     """
 
     name: str
@@ -26,8 +26,8 @@ class Definition:
     """Text that defines a message type.
 
     Attributes:
-        text: ROS's .msg form, or IDL.
-        is_idl: which of them.
+        text: definition in .msg format or IDL.
+        is_idl: whether it is IDL.
     """
 
     text: str
@@ -35,7 +35,7 @@ class Definition:
 
 
 TypeKey = tuple[str, bool]
-"""A type's name as in ROS 2, and whether it is in ROS 1's form."""
+"""Name of a type as in ROS 2, and whether it is serialised as in ROS 1."""
 
 Definitions = dict[TypeKey, Definition]
 
@@ -47,9 +47,9 @@ class RawMessage:
     Attributes:
         topic: topic of the message.
         type: message type as in ROS 2 (`sensor_msgs/msg/Image`).
-        time_ns: when it was recorded; 0 if unknown.
-        data: CDR, or ROS 1's form; empty where it cannot be read.
-        is_ros1: which of them.
+        time_ns: recording time; 0 if unknown.
+        data: CDR or ROS 1's serialisation; empty if unreadable.
+        is_ros1: whether it is ROS 1's.
     """
 
     topic: str
@@ -68,15 +68,15 @@ class BagFile(Protocol):
 
     @property
     def definitions(self) -> Mapping[TypeKey, Definition]:
-        """Definitions of message types, as far as the file has them."""
+        """Definitions of message types, if the file has any."""
 
     @property
     def foreign(self) -> Mapping[str, str]:
-        """What holds no messages of ROS and is left out: names of topics, and why."""
+        """Topics without ROS messages, which are ignored, and the reason."""
 
     @property
     def start_ns(self) -> int:
-        """Recording time of the first message, 0 where there is none."""
+        """Recording time of the first message, 0 if there is none."""
 
     @property
     def end_ns(self) -> int:
@@ -84,15 +84,15 @@ class BagFile(Protocol):
 
     @property
     def damage(self) -> str | None:
-        """What is wrong with the file, in a sentence; None for a whole one."""
+        """What is wrong with the file, as a sentence; None if it is intact."""
 
     def messages(
         self, topics: Collection[str], start_ns: int | None = None, end_ns: int | None = None
     ) -> Iterator[RawMessage]:
-        """Give messages in recording order, from a time up to and without another.
+        """Yield messages in recording order, from one time up to, but not including, another.
 
         Raises:
-            SourceError: the file is damaged; what could be read was given.
+            SourceError: the file is damaged; all readable messages were yielded.
         """
 
     def close(self) -> None:
@@ -100,20 +100,20 @@ class BagFile(Protocol):
 
 
 def printable(name: str) -> str:
-    """Return a name as it can stand in a sentence, without line breaks and the like."""
+    """Return a name without line breaks and other unprintable characters, for error messages."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in name)
 
 
 def ros2_type(name: str) -> str:
-    """Return a type's name as in ROS 2, `sensor_msgs/msg/Image`, from other ways to write it."""
+    """Normalise a type's name to that of ROS 2, such as `sensor_msgs/msg/Image`."""
     parts = printable(name).replace("::", "/").split("/")
     return f"{parts[0]}/msg/{parts[1]}" if len(parts) == 2 else "/".join(parts)
 
 
 def describe_damage(path: Path, count: int, reason: str) -> str:
-    """Say that a file is not whole."""
+    """Return a sentence about an incomplete file."""
     return (
-        f"{path} must be a whole bag, got one that breaks off after {count} messages ({reason}); "
+        f"{path} must be a complete bag, got one truncated after {count} messages ({reason}); "
         "what was read so far is kept"
     )
 

@@ -1,4 +1,4 @@
-"""Compressed bytes, unpacked within bounds: a few kB can stand for gigabytes."""
+"""Decompression within size limits: a few kB can expand to gigabytes."""
 
 import errno
 import importlib
@@ -13,8 +13,8 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 MAX_UNPACKED = 256 * 1024**2
 """Size limit of one chunk or message, bytes; recorders write chunks of a few MB."""
 
-_LEFT_FREE = 512 * 1024**2  # bytes of a disk
-_PIECE, _PART = 64 * 1024, 1024 * 1024  # fed and taken at once; all before damage is kept
+_LEFT_FREE = 512 * 1024**2  # bytes of disk space
+_PIECE, _PART = 64 * 1024, 1024 * 1024  # input and output at a time; output before damage is kept
 _CODECS = {
     "bz2": (("bz2", "BZ2Decompressor"),),
     "lz4": (("lz4.frame", "LZ4FrameDecompressor"),),
@@ -23,46 +23,47 @@ _CODECS = {
 
 
 class DamageError(Exception):
-    """Something in a bag's file is not whole; the message says what, in a few words."""
+    """A part of a bag's file is damaged; the error says what, in a few words."""
 
 
 def unpack(
     compression: str, data: bytes | memoryview, size: int | None = None
 ) -> tuple[memoryview, str]:
-    """Unpack what can be unpacked.
+    """Decompress as much as possible.
 
     Args:
         compression: `zstd`, `lz4`, `bz2`, or empty or `none` for none.
-        data: packed.
+        data: the compressed bytes.
         size: stated size; None if unknown.
 
     Returns:
-        At most that many bytes and at most `MAX_UNPACKED`, and what is wrong with them, empty
-        where nothing is.
+        At most that many bytes and at most `MAX_UNPACKED`, and what is wrong with them, empty if
+        nothing is.
     """
     if size is not None and size > MAX_UNPACKED:
-        return memoryview(b""), f"{size} bytes are said to be in one chunk"
+        return memoryview(b""), f"a chunk claims {size} bytes"
     limit = MAX_UNPACKED if size is None else size
     if compression in ("", "none"):
         content, reason = memoryview(data)[: limit + 1], ""
     else:
         content, reason = _unpack(compression, data, limit + 1)
     if len(content) > limit:
-        return content[:limit], "more bytes are in a chunk than it says"
+        return content[:limit], "a chunk contains more bytes than stated"
     if size is not None and len(content) < size:
-        reason = reason or "fewer bytes are in a chunk than it says"
+        reason = reason or "a chunk contains fewer bytes than stated"
     return content, reason
 
 
 def unpack_file(path: Path, folder: Path) -> tuple[Path, str]:
-    """Unpack a file that is compressed by zstd as a whole.
+    """Decompress a file that is compressed by zstd as a whole.
 
     Args:
         path: path of the file, such as `walk_0.mcap.zstd`.
-        folder: to write to.
+        folder: folder for the decompressed file.
 
     Returns:
-        The file there, `walk_0.mcap`, as far as it unpacks, and what is wrong, empty for nothing.
+        The file there, `walk_0.mcap`, as far as it can be decompressed, and what is wrong, empty
+        if nothing is.
 
     Raises:
         OSError: it cannot be read, or the disk is nearly full.
@@ -82,17 +83,17 @@ def unpack_file(path: Path, folder: Path) -> tuple[Path, str]:
 
 
 def _check_space(folder: Path) -> None:
-    """Leave some space for others: a few MB can stand for a whole disk of zeros.
+    """Keep some disk space free: a few MB can expand to a whole disk of zeros.
 
     Raises:
-        OSError: there is not more.
+        OSError: no more space may be used.
     """
     if shutil.disk_usage(folder).free < _LEFT_FREE:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def copy_files(paths: list[Path], folder: Path) -> Path:
-    """Copy files into a folder, and return the first's copy.
+    """Copy files into a folder and return the copy of the first.
 
     Raises:
         OSError: they cannot be read, or the disk is full.
@@ -117,26 +118,26 @@ def _unpack(compression: str, data: bytes | memoryview, limit: int) -> tuple[mem
 
 
 def _inflate(compression: str, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    """Give unpacked bytes in parts of at most `_PART`.
+    """Yield decompressed bytes in parts of at most `_PART`.
 
     Raises:
-        DamageError: the bytes are damaged or cut off; all before was given.
+        DamageError: the bytes are damaged or truncated; all parts before were yielded.
     """
     decompressor = None
     for piece in pieces:
         rest = piece
         while rest:
-            if decompressor is None or decompressor.eof:  # frames may follow each other
+            if decompressor is None or decompressor.eof:  # several frames may follow one another
                 decompressor = _decompressor(compression)
             try:
                 yield decompressor.decompress(rest, _PART)
                 while not decompressor.eof and not decompressor.needs_input:
                     yield decompressor.decompress(b"", _PART)
-            except Exception as error:  # each decompressor raises errors of its own
+            except Exception as error:  # each decompressor has its own errors
                 raise DamageError("compressed bytes are damaged") from error
             rest = decompressor.unused_data if decompressor.eof else b""
     if decompressor is None or not decompressor.eof:
-        raise DamageError("compressed bytes are cut off")
+        raise DamageError("compressed bytes are truncated")
 
 
 def _decompressor(compression: str) -> Any:  # noqa: ANN401 - one of several classes
@@ -145,4 +146,4 @@ def _decompressor(compression: str) -> Any:  # noqa: ANN401 - one of several cla
             return getattr(importlib.import_module(module), name)()
         except ImportError:
             continue
-    raise DamageError(f"a chunk is compressed by {compression[:20]!r}, which cannot be undone")
+    raise DamageError(f"a chunk has the unknown compression {compression[:20]!r}")

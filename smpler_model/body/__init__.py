@@ -1,1 +1,1 @@
-"""SMPL as functions of tensors, and the files that hold a body."""
+"""SMPL as functions of tensors, and readers of body model files."""

@@ -42,11 +42,11 @@ class BodyArrays:
         shapedirs: (6890, 3, 10) shape directions.
         posedirs: (6890, 3, 207) pose correctives.
         parents: (24,) kinematic tree, parents before children, -1 for the root.
-        J_regressor_h36m: (17, 6890) the joints of `skeleton.H36M_JOINTS` from vertices; None
-            where the source has none.
+        J_regressor_h36m: (17, 6890) the joints of `skeleton.H36M_JOINTS` from vertices; None if
+            the source has none.
 
     Raises:
-        ValueError: an array has the wrong shape or kind, is not finite, or breaks the rules above.
+        ValueError: an array has the wrong shape or type, is not finite, or violates the above.
     """
 
     v_template: Floats
@@ -84,7 +84,9 @@ def _check_array(name: str, values: np.ndarray) -> None:
         )
     kind = np.integer if name in ("faces", "parents") else np.floating
     if not np.issubdtype(values.dtype, kind):
-        raise ValueError(f"{name} must be of a {kind.__name__} type, got {values.dtype}; convert")
+        raise ValueError(
+            f"{name} must have a {kind.__name__} type, got {values.dtype}; convert it"
+        )
     if not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity; the file is damaged")
 
@@ -94,7 +96,7 @@ def _check_weights(weights: Floats) -> None:
     if error > 1e-3 or weights.min() < 0:
         raise ValueError(
             "weights must be positive with rows that sum to one, got a row that is off by "
-            f"{error:.3g} and a least weight of {weights.min():.3g}; the file is damaged"
+            f"{error:.3g} and a smallest weight of {weights.min():.3g}; the file is damaged"
         )
 
 

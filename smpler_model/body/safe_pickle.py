@@ -1,8 +1,8 @@
-"""Reading SMPL's pickles without running what they ask for, and without chumpy.
+"""Reads SMPL's pickles without executing them and without chumpy.
 
-A pickle names functions and classes to call. Here only NumPy's array constructors are let
-through; sparse matrices and chumpy's expressions are recorded, and turned into arrays by code of
-ours. Everything else is refused.
+A pickle names functions and classes to call. Only NumPy's array constructors are allowed here;
+sparse matrices and chumpy's expressions are recorded and converted into arrays by this module.
+Everything else is refused.
 """
 
 import math
@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 
 
 class UnsafePickleError(ValueError):
-    """A pickle asks for something that is not an array."""
+    """A pickle contains something other than arrays."""
 
 
 class Recorded:
-    """Stands for an object of a class that is not imported: only its state is kept."""
+    """Stands for an object of a class that is not imported; keeps only its state."""
 
     origin = ""
 
     def __new__(cls, *_: object) -> "Recorded":
-        """Make one, whatever its class would have been called with."""
+        """Create one, whatever the arguments."""
         return super().__new__(cls)
 
     def __setstate__(self, state: object) -> None:
@@ -35,13 +35,13 @@ class Recorded:
 
 
 def load_pickle(path: Path) -> dict[str, Any]:
-    """Read a pickled dictionary of arrays, of Python 2 or 3.
+    """Read a pickled dictionary of arrays, from Python 2 or 3.
 
     Returns:
-        Its entries; `array_from_pickled` turns those that are not arrays yet into such.
+        Its entries; `array_from_pickled` converts those that are not arrays yet.
 
     Raises:
-        UnsafePickleError: it asks for anything but arrays.
+        UnsafePickleError: it contains something other than arrays.
         ValueError: it is damaged, or not a dictionary.
     """
     with path.open("rb") as file:
@@ -50,16 +50,16 @@ def load_pickle(path: Path) -> dict[str, Any]:
             content = _ArrayUnpickler(file, encoding="latin1").load()
         except UnsafePickleError as error:
             raise UnsafePickleError(f"{path} {error}") from None
-        except Exception as error:  # a damaged pickle can raise anything
+        except Exception as error:  # a damaged pickle can raise any error
             raise ValueError(
                 f"{path} must be a pickle, got a file that cannot be read as one "
-                f"({type(error).__name__}); it is cut short or of another kind, get it again"
+                f"({type(error).__name__}); it is truncated or of another kind, get it again"
             ) from error
     most = path.stat().st_size
     values = content.values() if isinstance(content, dict) else ()
     if any(isinstance(value, np.ndarray) and value.nbytes > most for value in values):
         raise ValueError(
-            f"{path} must hold its arrays, got one that is larger than the file; get it again"
+            f"{path} must contain its arrays, got one that is larger than the file; get it again"
         )
     if not isinstance(content, dict):
         raise ValueError(
@@ -69,9 +69,9 @@ def load_pickle(path: Path) -> dict[str, Any]:
 
 
 def _check_places(file: IO[bytes], size: int) -> None:
-    """Refuse a pickle that keeps objects under numbers which no file of its size needs.
+    """Refuse a pickle whose memo indices are larger than a file of its size needs.
 
-    Python's unpickler makes room for all numbers below. The file is left at its beginning.
+    Python's unpickler allocates memory for all smaller indices. The file is left at its start.
     """
     for opcode, number, _ in pickletools.genops(file):
         if opcode.name.endswith("PUT") and isinstance(number, int) and number > size:
@@ -80,7 +80,7 @@ def _check_places(file: IO[bytes], size: int) -> None:
 
 
 def array_from_pickled(value: object) -> NDArray[Any]:
-    """Turn what a pickle held into an array.
+    """Convert a value from a pickle into an array.
 
     Args:
         value: an array, or a recorded sparse matrix or chumpy expression.
@@ -91,7 +91,7 @@ def array_from_pickled(value: object) -> NDArray[Any]:
     try:
         return _array_from(value)
     except RecursionError as error:
-        raise ValueError("an expression holds itself; the file is damaged") from error
+        raise ValueError("an expression contains itself; the file is damaged") from error
 
 
 def _array_from(value: object) -> NDArray[Any]:
@@ -118,7 +118,7 @@ def _dense(form: Callable[..., Any], state: dict[str, Any]) -> NDArray[Any]:
         raise ValueError(f"a matrix of {shape} is larger than any of SMPL's")
     if form is scipy.sparse.coo_matrix:
         places = state["coords"] if "coords" in state else (state["row"], state["col"])
-        matrix = form((state["data"], tuple(places)), shape=shape)  # checks the places itself
+        matrix = form((state["data"], tuple(places)), shape=shape)  # checks the indices itself
     else:
         matrix = form((state["data"], state["indices"], state["indptr"]), shape=shape)
         matrix.check_format(full_check=True)  # indices out of range would be read out of bounds
@@ -145,32 +145,32 @@ _SPARSE = {
     for form in ("coo", "csc", "csr")
     for kind in ("matrix", "array")
 }
-_MOST_ENTRIES = 50_000_000  # of a sparse matrix written out; SMPL's regressor has 165,360
+_MOST_ENTRIES = 50_000_000  # of a dense matrix; SMPL's regressor has 165,360
 _CHUMPY = {"Ch": _constant, "Select": _selection, "Reshape": _reshaped}
 
 
 def _reconstruct_recorded(kind: type, base: type, _: object) -> Recorded:
-    """Stand in for `copyreg._reconstructor`, with which old protocols make an object."""
+    """Replaces `copyreg._reconstructor`, with which old protocols create objects."""
     if not (issubclass(kind, Recorded) and base is object):
         raise UnsafePickleError(f"must hold arrays only, got an object of {kind.__name__}")
     return kind()
 
 
 def _encode_latin1(text: str, encoding: str) -> bytes:
-    """Stand in for `codecs.encode`, with which Python 3 writes bytes for Python 2."""
+    """Replaces `codecs.encode`, with which Python 3 pickles bytes for Python 2."""
     if encoding != "latin1":
         raise UnsafePickleError(f"must hold bytes as latin1, got {encoding}")
     return text.encode("latin1")
 
 
 def _no_bytes(*arguments: object) -> bytes:
-    """Stand in for `bytes`, with which old protocols write none; with a number it takes memory."""
+    """Replaces `bytes`, with which old protocols create empty bytes; a size would take memory."""
     if arguments:
         raise UnsafePickleError("must hold bytes as such, got a call of bytes")
     return b""
 
 
-# NumPy's constructors have moved between versions; asked this way it hands out its own.
+# NumPy's constructors have moved between versions; this call returns the current ones.
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
@@ -194,6 +194,6 @@ class _ArrayUnpickler(pickle.Unpickler):
         if module.split(".")[0] == "chumpy" or module.startswith("scipy.sparse"):
             return type(name, (Recorded,), {"origin": f"{module}.{name}"})
         raise UnsafePickleError(
-            f"must hold arrays only, got a reference to {module}.{name}; nothing of it was run, "
+            f"must hold arrays only, got a reference to {module}.{name}; it was not executed, "
             "get the file from its source again"
         )

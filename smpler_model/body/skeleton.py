@@ -1,4 +1,4 @@
-"""Joint names, trees and orders: SMPL's own, Human3.6M's, and those that data sets label."""
+"""Joint names, trees and orders: SMPL's, Human3.6M's, and those labelled in data sets."""
 
 SMPL_JOINTS = (
     "pelvis",
@@ -36,7 +36,7 @@ SMPL_PARENTS = (
 
 
 def other_side(name: str) -> str:
-    """Return the name of a joint on the other side of the body: right_knee of left_knee."""
+    """Return the name of the joint on the other side of the body: right_knee for left_knee."""
     side, _, part = name.partition("_")
     swapped = {"left": "right", "right": "left"}
     return f"{swapped[side]}_{part}" if side in swapped else name
@@ -73,7 +73,7 @@ VERTEX_LANDMARKS = {
     "right_ring": 6016,
     "right_pinky": 6133,
 }
-"""Single vertices of SMPL's surface that stand for points without a joint."""
+"""Single vertices of SMPL that represent points without a joint."""
 
 H36M_JOINTS = (
     "pelvis",
@@ -97,10 +97,10 @@ H36M_JOINTS = (
 """Rows of the 17-joint regressors."""
 
 H36M_PELVIS = 0
-"""Row of the 17-joint regressors that gives the pelvis."""
+"""Row of the pelvis in the 17-joint regressors."""
 
 H36M_EVALUATED = (3, 2, 1, 4, 5, 6, 16, 15, 14, 11, 12, 13, 8, 10)
-"""The 14 joints that are evaluated, as rows of the 17-joint regressors."""
+"""The 14 evaluated joints, as rows of the 17-joint regressors."""
 
 LABELLED_JOINTS = (
     "right_ankle",
@@ -128,7 +128,7 @@ LABELLED_JOINTS = (
     "left_ear",
     "right_ear",
 )
-"""The 24 joints that the released data sets label."""
+"""The 24 joints labelled in the released data sets."""
 
 LABELLED_EVALUATED = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 18)
 """The 14 evaluated joints among the labelled 24, in the order of `H36M_EVALUATED`."""

@@ -1,4 +1,4 @@
-"""SMPL as stateless functions of tensors, and the module that holds its arrays.
+"""SMPL as stateless functions of tensors, and a module with its arrays.
 
 Source: Loper et al., "SMPL: A Skinned Multi-Person Linear Model", SIGGRAPH Asia 2015.
 """
@@ -15,7 +15,7 @@ from smpler_model.body.arrays import BodyArrays
 
 @dataclass(frozen=True)
 class Mesh:
-    """The surface of b bodies.
+    """The meshes of b bodies.
 
     Attributes:
         vertices: (b, 6890, 3) metres, in the axes of the joints.
@@ -41,10 +41,10 @@ def blend_shape(template: Tensor, directions: Tensor, betas: Tensor) -> Tensor:
 
 
 def blend_pose(directions: Tensor, rotations: Tensor) -> Tensor:
-    """Return the corrective offsets that undo the artefacts of skinning.
+    """Return the corrective offsets that compensate artefacts of skinning.
 
     Args:
-        directions: (207, 3 v), for the entries of the 23 rotations below the pelvis.
+        directions: (207, 3 v), for the entries of the rotations of the 23 joints below the pelvis.
         rotations: (b, 24, 3, 3).
 
     Returns:
@@ -58,8 +58,8 @@ def blend_pose(directions: Tensor, rotations: Tensor) -> Tensor:
 def pose_joints(rotations: Tensor, rest_joints: Tensor, ancestors: Tensor) -> Tensor:
     """Compose each joint's transform with those of all its ancestors.
 
-    Rather than walk the tree joint by joint, every joint's product doubles its reach in each
-    round: with the transforms up to 2^r levels above, those up to 2^(r+1) take one more product.
+    Instead of following the tree joint by joint, each round doubles the number of levels: with the
+    transforms over 2^r levels, those over 2^(r+1) need one more product.
 
     Args:
         rotations: (b, k, 3, 3) `parent_from_joint` rotations.
@@ -69,7 +69,7 @@ def pose_joints(rotations: Tensor, rest_joints: Tensor, ancestors: Tensor) -> Te
     Returns:
         (b, k, 4, 4) `root_from_joint` transforms. Their translations are the posed joints.
     """
-    b = rest_joints.shape[0]  # not len(), which a traced graph would fix
+    b = rest_joints.shape[0]  # not len(), which a traced graph would make constant
     parents = ancestors[0]
     origin = rest_joints.new_zeros(b, 1, 3)
     offsets = rest_joints - torch.cat((rest_joints, origin), 1)[:, parents]
@@ -88,13 +88,13 @@ def rigid_transforms(rotations: Tensor, translations: Tensor) -> Tensor:
 
 
 def find_ancestors(parents: np.ndarray) -> np.ndarray:
-    """Return for each joint its ancestors 1, 2, 4, ... levels above, one row for each distance.
+    """Return the ancestors of each joint 1, 2, 4, ... levels above it, one row per distance.
 
     Args:
         parents: (k,) parent of each joint, -1 for the root, parents before children.
 
     Returns:
-        (rounds, k) int64; k where there is no such ancestor.
+        (rounds, k) int64; k if there is no such ancestor.
     """
     k = len(parents)
     above = np.append(np.where(parents < 0, k, parents), k)
@@ -106,7 +106,7 @@ def find_ancestors(parents: np.ndarray) -> np.ndarray:
 
 
 def skin(vertices: Tensor, weights: Tensor, posed_from_rest: Tensor) -> Tensor:
-    """Move every vertex by the weighted mean of the joints' transforms.
+    """Transform every vertex by the weighted mean of the joints' transforms.
 
     Args:
         vertices: (b, v, 3) of the unposed body, metres.
@@ -123,8 +123,8 @@ def skin(vertices: Tensor, weights: Tensor, posed_from_rest: Tensor) -> Tensor:
 class Body(nn.Module):
     """A body model's arrays, ready to be posed.
 
-    The arrays are buffers under SMPL's names. They belong to the body, not to what a network
-    learns, and so stay out of the state dict.
+    The arrays are buffers under SMPL's names. They are not learned and therefore not in the state
+    dict.
     """
 
     v_template: Tensor
@@ -158,10 +158,10 @@ class Body(nn.Module):
         self._regress_rest_joints()
 
     def joints(self, rotations: Tensor, betas: Tensor) -> Tensor:
-        """Return the posed joints without touching a vertex.
+        """Return the posed joints without computing vertices.
 
-        Rest joints are regressed from vertices that are linear in shape, so they are linear in
-        shape themselves.
+        Rest joints are linear in the vertices, which are linear in the shape, so rest joints are
+        linear in the shape as well.
 
         Args:
             rotations: (b, 24, 3, 3).
@@ -173,7 +173,7 @@ class Body(nn.Module):
         return self._chain(rotations, betas)[0][..., :3, 3]
 
     def mesh(self, rotations: Tensor, betas: Tensor) -> Mesh:
-        """Return the posed surface, (b, 6890, 3), with the joints, (b, 24, 3), in metres.
+        """Return the posed vertices, (b, 6890, 3), and joints, (b, 24, 3), in metres.
 
         Args:
             rotations: (b, 24, 3, 3).
@@ -201,7 +201,7 @@ class Body(nn.Module):
         return self.J_regressor_h36m @ vertices
 
     def arrays(self) -> BodyArrays:
-        """Return the arrays that the body holds."""
+        """Return the body's arrays."""
         held = {name: b.cpu().numpy() for name, b in self.named_buffers()}
         k = len(held["weights"].T)  # joints
         parents = held["ancestors"][0]
@@ -233,7 +233,7 @@ class Body(nn.Module):
             self.get_buffer(name).copy_(exact)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Body":
-        # Regressed anew at every cast: a product rounded to float32 would stay wrong in float64.
+        # Recomputed at every cast: a product rounded to float32 would stay inexact in float64.
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._regress_rest_joints()
         return self

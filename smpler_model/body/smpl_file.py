@@ -1,7 +1,7 @@
 """SMPL's own files: `.pkl` as released, for Python 2, with or without chumpy inside, and `.npz`.
 
-They are read here and not by `smplx`, which runs whatever a pickle asks for, needs chumpy, and is
-licensed for non-commercial research.
+`smplx` is not used, because it executes pickled code, needs chumpy, and is licensed for
+non-commercial research.
 """
 
 from pathlib import Path
@@ -35,7 +35,7 @@ _RELATIVES: dict[tuple[int, ...], str] = {
     (5023, 5): "FLAME",
     (778, 16): "MANO",
 }
-"""Numbers of vertices and joints of related models in the same file layout."""
+"""Numbers of vertices and joints of related models with the same file layout."""
 
 _FILE_NAMES: dict[Gender, tuple[str, str]] = {
     "neutral": ("basicmodel_neutral_lbs", "smpl_neutral"),
@@ -45,14 +45,14 @@ _FILE_NAMES: dict[Gender, tuple[str, str]] = {
 """Prefixes of released file names, and the names that `smplx` expects; in lower case."""
 
 _ROOT = 2**32 - 1
-"""SMPL's mark for "no parent", -1 as an unsigned number."""
+"""SMPL's mark for "no parent": -1 as an unsigned number."""
 
 
 def load_chosen_body(path: str | Path | None, gender: Gender) -> BodyArrays | None:
-    """Read the body that a user chose: a file, or one of a folder by its gender; None for none.
+    """Read the chosen body: a file, or one from a folder by gender; None if no path is given.
 
     Raises:
-        ValueError: a file that does not fit, or a gender without a folder to choose from.
+        ValueError: a file that does not fit, or a gender without a folder.
         FileNotFoundError: there is no such file.
     """
     if path:
@@ -64,20 +64,20 @@ def load_chosen_body(path: str | Path | None, gender: Gender) -> BodyArrays | No
 def load_smpl_file(
     path: str | Path, regressor: Floats | None = None, *, gender: Gender = "neutral"
 ) -> BodyArrays:
-    """Read a body from a SMPL file; neutral, male and female are files of their own.
+    """Read a body from a SMPL file; neutral, male and female bodies are separate files.
 
-    Shape directions beyond the tenth are left out.
+    Shape directions beyond the tenth are dropped.
 
     Args:
-        path: `.pkl`, read without running its code and without chumpy, or `.npz`; or a folder that
-            holds such files under their released names, or those that `smplx` expects.
+        path: `.pkl`, read without executing its code and without chumpy, or `.npz`; or a folder
+            with such files under their released names, or those that `smplx` expects.
         regressor: (17, 6890) joints of `skeleton.H36M_JOINTS`, such as
-            `J_regressor_h36m_correct.npy`; the file's own, where it has one, if None.
-        gender: which of the files in a folder.
+            `J_regressor_h36m_correct.npy`; if None, the file's own, if it has one.
+        gender: which of the files in a folder to read.
 
     Raises:
-        ValueError: the file is damaged, unsafe, or no SMPL model, or a gender is to be chosen and
-            `path` is no folder.
+        ValueError: the file is damaged, unsafe, or no SMPL model, or a gender is given but `path`
+            is not a folder.
         FileNotFoundError: there is no such file.
     """
     path = Path(path)
@@ -146,10 +146,10 @@ def _is_of(file: Path, gender: Gender) -> bool:
 
 
 def _check_beginning(path: Path) -> None:
-    """Refuse what downloads leave in place of a file.
+    """Refuse files that failed downloads leave behind.
 
     Raises:
-        ValueError: it is a page or a pointer.
+        ValueError: it is a web page or a Git LFS pointer.
     """
     with path.open("rb") as file:
         beginning = file.read(200).lstrip().lower()
@@ -160,12 +160,12 @@ def _check_beginning(path: Path) -> None:
         )
     if beginning.startswith(b"version https://git-lfs"):
         raise ValueError(
-            f"{path} must be a SMPL file, got a pointer of Git LFS; fetch it with git lfs pull"
+            f"{path} must be a SMPL file, got a Git LFS pointer; download it with git lfs pull"
         )
 
 
 def _check_family(arrays: dict[str, NDArray[Any]]) -> None:
-    """Name SMPL's relatives, whose files have the same arrays in other sizes.
+    """Refuse related models, whose files have the same arrays in other sizes.
 
     Raises:
         ValueError: it is one of them.
@@ -177,7 +177,7 @@ def _check_family(arrays: dict[str, NDArray[Any]]) -> None:
 
 
 def _check_choice(gender: Gender, given: str) -> None:
-    """Refuse a gender where there is no folder to choose from."""
+    """Refuse a gender if there is no folder to choose from."""
     if gender != "neutral":
         raise ValueError(
             f"gender chooses from a folder of SMPL files, got {gender} and {given}; give the "

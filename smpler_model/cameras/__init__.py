@@ -1,1 +1,1 @@
-"""Lenses, calibrations, and images as they come from cameras."""
+"""Lenses, calibrations, and decoding of camera images."""

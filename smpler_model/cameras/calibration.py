@@ -1,4 +1,4 @@
-"""Calibrations in files, as ROS's `camera_calibration` writes them."""
+"""Calibration files in the format of ROS's `camera_calibration`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,21 +8,21 @@ import yaml
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.camera_info import camera_from_camera_info
 
-_REMEDY = "use a file as ROS's camera_calibration writes it"
-_LENS = "plumb_bob"  # of files that name none
+_REMEDY = "use a file written by ROS's camera_calibration"
+_LENS = "plumb_bob"  # for files without a distortion_model
 _IDENTITY_P = (1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0, 0)
 _MOST_LETTERS = 60
 
 
 def read_camera_info(path: Path, *, rectified: bool = False) -> Camera:
-    """Read the YAML file of a camera's calibration.
+    """Read a camera's calibration from a YAML file.
 
     Args:
         path: path of the file.
-        rectified: the images are the rectified ones, so that the projection matrix holds.
+        rectified: whether the images are rectified, so that the projection matrix applies.
 
     Raises:
-        ValueError: the file is no calibration, or one that no camera has.
+        ValueError: the file is no calibration, or its values are impossible.
         OSError: it cannot be read.
     """
     content = _read_yaml(path)
@@ -38,10 +38,10 @@ def read_camera_info(path: Path, *, rectified: bool = False) -> Camera:
 
 
 def _read_yaml(path: Path) -> object:
-    """Return what a YAML file holds, None where it is no YAML."""
+    """Return the content of a YAML file, None if it is not YAML."""
     try:
         return yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, ValueError, RecursionError):  # its dates and numbers raise ValueError
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: invalid dates and numbers
         return None
 
 
@@ -72,7 +72,7 @@ def _read_size(content: Mapping[object, object], name: str) -> int:
 
 
 def _read_matrix(content: Mapping[object, object], name: str, count: int = 0) -> list[float]:
-    """Return the numbers below a name, row by row: of a list, or of a list of rows."""
+    """Return the numbers under a name, row by row, from a list or a list of rows."""
     matrix = _find(content, name)
     data = matrix.get("data") if isinstance(matrix, Mapping) else matrix
     rows = data if isinstance(data, list) else [None]
@@ -89,13 +89,13 @@ def _find(content: Mapping[object, object], name: str) -> object:
     if name not in content:
         raise ValueError(
             "a calibration must have image_width, image_height, camera_matrix and "
-            f"distortion_coefficients, got none that is complete ('{name}' is missing); {_REMEDY}"
+            f"distortion_coefficients, got none or only parts ('{name}' is missing); {_REMEDY}"
         )
     return content[name]
 
 
 def _read_number(value: object) -> float | None:
-    """Return a number, also one that YAML takes for a text (1e-3), None for anything else."""
+    """Return a number, even if YAML reads it as text (1e-3); None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -105,11 +105,11 @@ def _read_number(value: object) -> float | None:
 
 
 def _show(value: object) -> str:
-    """Return a value in short; of a list or mapping, which may hold itself, its kind."""
+    """Return a value in short; for lists and mappings, which may be recursive, only their type."""
     if not isinstance(value, int | float | str):
         return "nothing" if value is None else f"a {type(value).__name__}"
     try:
         text = repr(value)
-    except ValueError:  # more digits than Python writes
+    except ValueError:  # more digits than Python converts
         return "a number of many digits"
     return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."

@@ -1,7 +1,7 @@
-"""Cameras: pixels from points and rays from pixels, through the lens.
+"""Cameras: projection of points to pixels and of pixels to rays, with lens distortion.
 
-Frames are optical ones (x right, y down, z forward, REP 103), points are in metres, and the centre
-of the top left pixel is (0, 0). Lens models are those of `distortion`.
+Points are in metres in the optical frame (x right, y down, z forward, REP 103); the centre of the
+top left pixel is (0, 0). `distortion` implements the lens models.
 """
 
 import math
@@ -31,10 +31,10 @@ class Camera:
         cy: vertical principal point, pixels.
         lens: a key of `lenses.COEFFICIENT_COUNTS`.
         coefficients: coefficients of the lens, in OpenCV's order.
-        calibrated: False where the focal length was assumed from a field of view.
+        calibrated: False if the focal length was derived from an assumed field of view.
 
     Raises:
-        ValueError: a value that no camera has.
+        ValueError: an impossible value.
     """
 
     width: int
@@ -63,7 +63,7 @@ class Camera:
         if self.lens not in COEFFICIENT_COUNTS:
             raise ValueError(
                 f"the lens model must be one of {', '.join(COEFFICIENT_COUNTS)}, got "
-                f"'{self.lens}'; calibrate the camera with one of them"
+                f"'{self.lens}'; calibrate the camera with one of these models"
             )
         if len(self.coefficients) not in COEFFICIENT_COUNTS[self.lens]:
             expected = " or ".join(map(str, COEFFICIENT_COUNTS[self.lens]))
@@ -86,7 +86,7 @@ class Camera:
 
     @property
     def reach_rad(self) -> float:
-        """Angle off the optical axis from which on the lens shows nothing, at most a right one."""
+        """Largest angle off the optical axis that the lens images; at most a right angle."""
         return self._distortion.reach_rad
 
     def project(self, points_m: ArrayLike) -> Floats:
@@ -96,8 +96,8 @@ class Camera:
             points_m: (..., 3) in the optical frame.
 
         Returns:
-            (..., 2) pixels; NaN for points that are not in front of the camera, or farther aside
-            than the lens shows.
+            (..., 2) pixels; NaN for points that are not in front of the camera or outside the
+            lens's field of view.
         """
         points = np.asarray(points_m, np.float64)
         flat = points.reshape(-1, 3)
@@ -108,14 +108,14 @@ class Camera:
         return pixels.reshape(*points.shape[:-1], 2)
 
     def unproject(self, pixels: ArrayLike) -> Floats:
-        """Return the rays that pixels see.
+        """Return the rays of pixels.
 
         Args:
             pixels: (..., 2).
 
         Returns:
-            (..., 3) points on the rays at a depth of one metre, optical frame; NaN for pixels in
-            which the lens shows nothing.
+            (..., 3) points on the rays at a depth of one metre, optical frame; NaN for pixels that
+            the lens does not expose.
         """
         array = np.asarray(pixels, np.float64)
         bent = (array.reshape(-1, 2) - (self.cx, self.cy)) / (self.fx, self.fy)
@@ -126,10 +126,10 @@ class Camera:
         return rays.reshape(*array.shape[:-1], 3)
 
     def unproject_inwards(self, pixels: ArrayLike) -> Floats:
-        """Return rays as `unproject` does, also for pixels in which the lens shows nothing.
+        """Return rays as `unproject` does, with replacements where the lens exposes nothing.
 
-        Those get the ray of the farthest point that is shown on the line from the principal point
-        to them; NaN is left for pixels that are not finite.
+        Such a pixel gets the ray of the farthest exposed point on the line from the principal
+        point to it; only pixels that are not finite give NaN.
         """
         array = np.asarray(pixels, np.float64)
         flat = array.reshape(-1, 2)
@@ -151,7 +151,7 @@ class Camera:
 
 
 def camera_from_field_of_view(width: int, height: int, horizontal_fov_deg: float) -> Camera:
-    """Return an assumed camera where there is no calibration; it is marked as such.
+    """Return an assumed camera for use without a calibration; `calibrated` is False.
 
     Args:
         width: width of the image, pixels.
@@ -163,8 +163,8 @@ def camera_from_field_of_view(width: int, height: int, horizontal_fov_deg: float
     """
     if not 1 <= horizontal_fov_deg <= 179:
         raise ValueError(
-            f"the field of view must be 1 to 179 degrees, got {horizontal_fov_deg:g}; give the "
-            "horizontal one of the camera's data sheet"
+            f"the field of view must be 1 to 179 degrees, got {horizontal_fov_deg:g}; take the "
+            "horizontal one from the camera's data sheet"
         )
     focal = width / (2 * math.tan(math.radians(horizontal_fov_deg) / 2))
     return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, calibrated=False)

@@ -1,4 +1,4 @@
-"""Cameras from the fields of a `sensor_msgs/CameraInfo`, as drivers fill them."""
+"""Cameras from the fields of a `sensor_msgs/CameraInfo`, including those that drivers misuse."""
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Note = Callable[[str], None]
 
 Size = tuple[int, int]
 
-_MOST_LETTERS = 40  # of a name that a sentence repeats
+_MOST_LETTERS = 40  # of a name quoted in an error
 
 
 def camera_from_camera_info(
@@ -42,20 +42,20 @@ def camera_from_camera_info(
         coefficients: `d`.
         k: (9) intrinsics of the raw image, row by row.
         p: (12) projection of the rectified image, row by row.
-        rectified: the image is the rectified one, so `p` holds and the lens is undone.
+        rectified: whether the image is rectified, so that `p` applies and the lens has no
+            distortion.
         binning: horizontal and vertical; 0 means 1, as in the message.
         offset: left and top of the region of interest, full pixels.
         region: width and height of the region of interest, full pixels; 0 for the full image.
-        image_size: width and height of the image that the camera is for, if it is known; it
-            decides where the message may mean either.
-        note: gets what was doubtful; without it, a lens that is not known is an error.
+        image_size: width and height of the actual image, if known; it resolves ambiguous fields.
+        note: called with warnings; without it, an unknown lens model is an error.
 
     Returns:
-        The camera, or None for an uncalibrated one, which by ROS's convention has k[0] = 0. Where
-        one of `k` and `p` is zero, the other holds.
+        The camera, or None for an uncalibrated one, which by ROS's convention has k[0] = 0. If
+        one of `k` and `p` is zero, the other is used.
 
     Raises:
-        ValueError: the values describe no camera.
+        ValueError: the values describe no possible camera.
     """
     matrix = _choose_matrix(k, p, rectified=rectified)
     if matrix[0, 0] == 0:
@@ -68,7 +68,7 @@ def camera_from_camera_info(
         raise ValueError(
             f"the lens model must be one of {', '.join(COEFFICIENT_COUNTS)} with its "
             f"coefficients, got '{lens[:_MOST_LETTERS]}' with {len(numbers)}; calibrate the "
-            "camera with one of them"
+            "camera with one of these models"
         )
     factors = (max(binning[0], 1), max(binning[1], 1))
     full = (region[0] or width, region[1] or height)
@@ -80,11 +80,11 @@ def camera_from_camera_info(
     of_k = (1, 1) if is_as_sent or _is_of_binned(centre, (width, height), factors) else factors
     if of_k != factors and note:
         note(
-            f"the calibration says binning {factors[0]}x{factors[1]}, and its intrinsics are "
-            "those of the images as published: they are used as such; let the driver publish "
-            "those of the full image"
+            f"the calibration states binning {factors[0]}x{factors[1]}, but its intrinsics are "
+            "those of the published images, and they are used as such; let the driver publish the "
+            "intrinsics of the full image"
         )
-    # Pixel centres are at whole numbers: the centre of a block of n pixels lies (n - 1) / 2 in.
+    # Pixel centres are integers: the centre of a block of n pixels is (n - 1) / 2 from its first.
     return Camera(
         *_choose_size(full, of_size, image_size),
         fx=float(matrix[0, 0]) / of_k[0],
@@ -98,14 +98,14 @@ def camera_from_camera_info(
 
 
 def _choose_matrix(k: ArrayLike, p: ArrayLike, *, rectified: bool) -> Floats:
-    """Return the matrix of the images; the other one where that has no focal length at all."""
+    """Return the matrix that applies to the images; the other one if it has no focal length."""
     both = [np.asarray(k, np.float64).reshape(3, 3), np.asarray(p, np.float64).reshape(3, 4)]
     wanted, other = reversed(both) if rectified else both
     return wanted if wanted[[0, 1], [0, 1]].any() else other
 
 
 def _choose_size(full: Size, factors: Size, image_size: Size | None) -> Size:
-    """Return the size of the binned image, whose last block some drivers leave unfinished."""
+    """Return the size of the binned image; some drivers drop the incomplete last block."""
     size = full[0] // factors[0], full[1] // factors[1]
     if factors == (1, 1) or image_size is None:
         return size
@@ -114,9 +114,10 @@ def _choose_size(full: Size, factors: Size, image_size: Size | None) -> Size:
 
 
 def _is_of_binned(centre: tuple[float, float], full: Size, factors: Size) -> bool:
-    """Return whether a principal point is nearer to the middle of the binned image.
+    """Return whether a principal point is nearer to the centre of the binned image.
 
-    Ratios decide, as the full image's middle is `factors` times as far from the corner.
+    Distances are compared as ratios, as the full image's centre is `factors` times as far from
+    the corner.
     """
     excess = 0.0
     for at, size, factor in zip(centre, full, factors, strict=True):

@@ -1,10 +1,11 @@
-"""Square crops around boxes, each by one warp that can be undone.
+"""Square crops around boxes, each made by one invertible warp.
 
 Images are (h, w, 3) uint8 RGB; the centre of the top left pixel is (0, 0). A crop spans [-1, 1] in
 both directions, y down, from the outer edge of its first pixel to that of its last.
 """
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from smpler_model.array_types import Floats
 
 Bytes = NDArray[np.uint8]
+Pixels_co = TypeVar("Pixels_co", covariant=True)
+"""`Bytes`, or a tensor on a device; see `device_crops`."""
 
 CROP_MARGIN = 1.2
 """Ratio of a crop's side to the box's longer side, as in SMPLer's training data."""
@@ -21,16 +24,33 @@ _SMALLEST_SIDE_PX = 2.0
 
 
 @dataclass(frozen=True)
-class Crops:
-    """n square cut-outs of one image.
+class Squares:
+    """n squares in an image, which may reach out of it.
 
     Attributes:
-        pixels: (n, side, side, 3) uint8 RGB; black where the image ends.
-        centres_px: (n, 2) in the image, pixels.
-        sizes_px: (n) length of a side in the image, pixels.
+        centres_px: (n, 2) pixels.
+        sizes_px: (n) length of a side, pixels.
     """
 
-    pixels: Bytes
+    centres_px: Floats
+    sizes_px: Floats
+
+    def select(self, rows: NDArray[np.intp]) -> "Squares":
+        """Return some of the squares."""
+        return Squares(self.centres_px[rows], self.sizes_px[rows])
+
+
+@dataclass(frozen=True)
+class Crops(Generic[Pixels_co]):
+    """n square crops of one image.
+
+    Attributes:
+        pixels: (n, side, side, 3) uint8 RGB; black outside the image.
+        centres_px: (n, 2) in the image, pixels.
+        sizes_px: (n) side length in the image, pixels.
+    """
+
+    pixels: Pixels_co
     centres_px: Floats
     sizes_px: Floats
 
@@ -38,7 +58,7 @@ class Crops:
         return len(self.sizes_px)
 
     def image_from_crop(self, points: ArrayLike) -> Floats:
-        """Return where points of the crops lie in the image.
+        """Transform points from the crops to the image.
 
         Args:
             points: (n, ..., 2) in [-1, 1] over the crops.
@@ -52,7 +72,7 @@ class Crops:
         return self.centres_px.reshape(-1, *ones, 2) + half * array
 
     def crop_from_image(self, points_px: ArrayLike) -> Floats:
-        """Return where pixels (n, ..., 2) of the image lie in the crops, undoing the above."""
+        """Transform pixels (n, ..., 2) of the image to the crops; inverse of `image_from_crop`."""
         array = np.asarray(points_px, np.float64)
         ones = (1,) * (array.ndim - 2)
         half = (self.sizes_px / 2).reshape(-1, *ones, 1)
@@ -61,12 +81,12 @@ class Crops:
 
 def cut_crops(
     rgb: Bytes, boxes_xyxy: ArrayLike, side: int, *, margin: float = CROP_MARGIN
-) -> Crops:
-    """Cut a square around each box.
+) -> Crops[Bytes]:
+    """Cut a square crop around each box.
 
     Args:
         rgb: (h, w, 3) image.
-        boxes_xyxy: (n, 4) left, top, right, bottom in pixels; they may reach out of the image.
+        boxes_xyxy: (n, 4) left, top, right, bottom in pixels; they may exceed the image.
         side: side of the crops, pixels.
         margin: side of the square over the longer side of the box.
 
@@ -78,17 +98,15 @@ def cut_crops(
             f"the image must be (h, w, 3) uint8 with pixels, got {rgb.shape} {rgb.dtype}; convert "
             "it first"
         )
-    boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    sizes = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(1, initial=0) * margin, _SMALLEST_SIDE_PX)
-    pixels = np.empty((len(boxes), side, side, 3), np.uint8)
+    squares = squares_around(boxes_xyxy, margin)
+    centres, sizes = squares.centres_px, squares.sizes_px
+    steps = shrink_steps(sizes, side).tolist()
+    pixels = np.empty((len(sizes), side, side, 3), np.uint8)
     shrunk: dict[int, Bytes] = {1: rgb}
-    for crop, centre, size in zip(pixels, centres, sizes, strict=True):
-        # Bilinear sampling skips pixels when it shrinks by more than two: shrink by areas first.
-        step = 2 ** max(int(np.log2(size / side)), 0)
+    for crop, centre, size, step in zip(pixels, centres, sizes, steps, strict=True):
         if step not in shrunk:
             shrunk[step] = _shrink(rgb, step)
-        crop_px = size / side  # image pixels in a pixel of the crop
+        crop_px = size / side  # image pixels per crop pixel
         source_from_crop = np.array(
             [
                 [crop_px, 0, centre[0] + (crop_px - size) / 2],
@@ -106,6 +124,22 @@ def cut_crops(
             borderMode=cv2.BORDER_CONSTANT,
         )
     return Crops(pixels, centres, sizes)
+
+
+def squares_around(boxes_xyxy: ArrayLike, margin: float) -> Squares:
+    """Return a square around each of (n, 4) boxes, `margin` times their longer side."""
+    boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    sizes = (boxes[:, 2:] - boxes[:, :2]).max(1, initial=0) * margin
+    return Squares(centres, np.maximum(sizes, _SMALLEST_SIDE_PX))
+
+
+def shrink_steps(sizes_px: Floats, side: int) -> NDArray[np.int64]:
+    """Return by how much an image is shrunk by areas before squares (n) are sampled: powers of 2.
+
+    Bilinear sampling skips pixels when it shrinks by more than two.
+    """
+    return 2 ** np.maximum(np.log2(sizes_px / side), 0).astype(np.int64)
 
 
 def _shrink(rgb: Bytes, step: int) -> Bytes:

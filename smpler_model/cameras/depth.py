@@ -1,4 +1,4 @@
-"""Metres from the fields of ROS depth images (REP 118), without ROS."""
+"""Depth in metres from the fields of ROS depth images (REP 118), without ROS."""
 
 import struct
 
@@ -22,7 +22,7 @@ FARTHEST_M = 100.0
 _MILLIMETRES = ("16UC1", "mono16")
 _METRES = "32FC1"
 _METRES_FROM_MILLIMETRES = np.float32(1e-3)
-_HEADER = struct.Struct("<iff")  # format of the inverse depth, its A and its B
+_HEADER = struct.Struct("<iff")  # format of the inverse depth, then its parameters A and B
 _SAMPLE_STEP_PX = 8
 
 
@@ -33,11 +33,11 @@ def decode_raw_depth(
 
     Args:
         encoding: 32FC1 for metres, 16UC1 or mono16 for millimetres.
-        height: rows.
-        width: pixels in a row.
-        step: bytes in a row, padding included.
+        height: number of rows.
+        width: pixels per row.
+        step: bytes per row, including padding.
         data: the bytes.
-        is_bigendian: the order of the bytes in a number.
+        is_bigendian: whether the numbers are big-endian.
 
     Returns:
         (h, w) float32 metres, NaN where nothing was measured (0, infinite and NaN alike).
@@ -107,7 +107,7 @@ def _from_metres(values: Metres) -> Metres:
     if middle > FARTHEST_M:
         raise ImageError(
             f"a {_METRES} depth image must be in metres (REP 118), got a median of {middle:.0f}; "
-            "divide millimetres by 1000 or publish them as 16UC1"
+            "convert millimetres to metres or publish them as 16UC1"
         )
     return metres
 

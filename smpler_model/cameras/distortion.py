@@ -1,9 +1,9 @@
-"""What lenses do to rays, and back: the models of `sensor_msgs/CameraInfo`, which are OpenCV's.
+"""Lens distortion and its inverse: the models of `sensor_msgs/CameraInfo`, which are OpenCV's.
 
-A model takes a point (x, y) of the plane z = 1 to where the lens shows it on that plane; focal
-lengths and principal point are the camera's. Models are polynomials, which may rise, turn and fold
-back: a lens shows what lies within the first turn, and outside of it nothing is defined. So both
-directions give NaN there, and within they undo one another.
+A model maps points (x, y) of the plane z = 1 to distorted points on it; focal lengths and
+principal point belong to the camera. The models are polynomials, which may turn and fold back: a
+lens images what lies within the first turning point, and beyond it nothing is defined. There, both
+directions return NaN; within it, they invert each other.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 
 _MOST_COEFFICIENTS = 14
-_TABLE_ROWS = 1024  # of the first guesses
-_DIRECTIONS = 32  # in which folds are looked for
-_STEPS = 25  # of Newton's method, which needs some five but near a fold
-_EXACT = 1e-11  # of the plane z = 1: less than a pixel's billionth
+_TABLE_ROWS = 1024  # of the table of initial guesses
+_DIRECTIONS = 32  # in which folds are searched
+_STEPS = 25  # of Newton's method, which takes about five unless close to a fold
+_EXACT = 1e-11  # on the plane z = 1: less than a billionth of a pixel
 _WIDEST_RAD = math.pi / 2  # a ray at right angles to the axis does not meet the plane
 
 
 class Distortion(Protocol):
-    """What one lens does.
+    """The distortion of one lens.
 
     Attributes:
-        reach_rad: angle off the axis from which on it shows nothing; at most a right angle.
+        reach_rad: largest angle off the axis that the lens images; at most a right angle.
     """
 
     reach_rad: float
 
     def bend(self, plane: Floats) -> Floats:
-        """Return where points (n, 2) of the plane z = 1 are shown; NaN beyond the reach."""
+        """Distort points (n, 2) of the plane z = 1; NaN beyond the reach."""
 
     def straighten(self, bent: Floats) -> Floats:
-        """Return what is shown at points (n, 2); NaN where nothing is."""
+        """Undistort points (n, 2); NaN where nothing is imaged."""
 
 
 @lru_cache(maxsize=64)  # a camera is built for each image, with the same few lenses
 def distortion_of(model: str, coefficients: tuple[float, ...]) -> Distortion:
-    """Return what the lens of a model does, a key of `lenses.COEFFICIENT_COUNTS`."""
+    """Return the distortion for a model, a key of `lenses.COEFFICIENT_COUNTS`."""
     if model == "none":
         return Pinhole()
     return Fisheye(coefficients) if model == "equidistant" else Polynomials(coefficients)
@@ -65,16 +65,16 @@ class Pinhole:
     reach_rad = _WIDEST_RAD
 
     def bend(self, plane: Floats) -> Floats:
-        """Return the points (n, 2) as they are."""
+        """Return the points (n, 2) unchanged."""
         return plane
 
     def straighten(self, bent: Floats) -> Floats:
-        """Return the points (n, 2) as they are."""
+        """Return the points (n, 2) unchanged."""
         return bent
 
 
 class Fisheye:
-    """`equidistant`: the angle off the axis is bent by an odd polynomial, all directions alike.
+    """`equidistant`: an odd polynomial of the angle off the axis, equal in all directions.
 
     Source: Kannala and Brandt, "A Generic Camera Model and Calibration Method", PAMI 2006; with
     OpenCV's four terms.
@@ -88,14 +88,14 @@ class Fisheye:
         self._bent_table = self._bend(self._table)
 
     def bend(self, plane: Floats) -> Floats:
-        """Return where points (n, 2) of the plane z = 1 are shown; NaN beyond the reach."""
+        """Distort points (n, 2) of the plane z = 1; NaN beyond the reach."""
         radii = np.linalg.norm(plane, axis=1)
         angles = np.arctan(radii)
         bent = np.where(angles < self.reach_rad, self._bend(angles), np.nan)
         return _at_radius(plane, radii, bent)
 
     def straighten(self, bent: Floats) -> Floats:
-        """Return what is shown at points (n, 2); NaN where nothing is."""
+        """Undistort points (n, 2); NaN where nothing is imaged."""
         radii = np.linalg.norm(bent, axis=1)
         rows = np.searchsorted(self._bent_table, radii).clip(1, _TABLE_ROWS - 1)
         low, high = self._table[rows - 1], self._table[rows]
@@ -125,7 +125,7 @@ class Polynomials:
         values = np.zeros(_MOST_COEFFICIENTS)
         values[: len(coefficients)] = coefficients
         k1, k2, self._p1, self._p2, k3, k4, k5, k6, *prism, tilt_x, tilt_y = values.tolist()
-        # All of the radius squared.
+        # All polynomials are in the squared radius.
         self._above, self._below = np.array([1.0, k1, k2, k3]), np.array([1.0, k4, k5, k6])
         self._above_slope, self._below_slope = polyder(self._above), polyder(self._below)
         self._prism = np.array([[0, *prism[:2]], [0, *prism[2:]]])
@@ -136,23 +136,23 @@ class Polynomials:
         self.reach_rad = math.atan(self._reach)
         self._table = np.tan(np.linspace(0, self.reach_rad * (1 - 1e-6), _TABLE_ROWS))
         self._bent_table = self._table * self._gain(self._table**2)
-        # Where it bends less and less outwards, towards a fold, as opposed to a pole.
+        # Where the slope decreases outwards, towards a fold, as opposed to a pole.
         self._slackens = np.gradient(np.gradient(self._bent_table, self._table), self._table) < 0
 
     def bend(self, plane: Floats) -> Floats:
-        """Return where points (n, 2) of the plane z = 1 are shown; NaN beyond the reach."""
+        """Distort points (n, 2) of the plane z = 1; NaN beyond the reach."""
         bent = self._bend(plane)[0]
         flat = np.column_stack([bent, np.ones(len(bent))]) @ self._tilt.T
         shown = self._shows(plane) & (flat[:, 2:] > 0)  # in front of a tilted sensor
         return np.where(shown, flat[:, :2] / flat[:, 2:], np.nan)
 
     def straighten(self, bent: Floats) -> Floats:
-        """Return what is shown at points (n, 2); NaN where nothing is."""
+        """Undistort points (n, 2); NaN where nothing is imaged."""
         flat = np.column_stack([bent, np.ones(len(bent))]) @ np.linalg.inv(self._tilt).T
         wanted = flat[:, :2] / flat[:, 2:]
         plane, straight = self._guess(wanted), np.full(wanted.shape, np.nan)
-        left = np.arange(len(wanted))  # of the points
-        with np.errstate(all="ignore"):  # what leaves the lens' reach is not shown
+        left = np.arange(len(wanted))  # points that have not converged
+        with np.errstate(all="ignore"):  # points that leave the reach become NaN
             for _ in range(_STEPS):
                 got, slopes = self._bend(plane)
                 missing = wanted[left] - got
@@ -166,15 +166,15 @@ class Polynomials:
         return straight
 
     def _guess(self, wanted: Floats) -> Floats:
-        """Return about what is shown at points (n, 2), from the radial terms alone."""
+        """Return initial guesses for undistorting points (n, 2), from the radial terms alone."""
         radii = np.linalg.norm(wanted, axis=1)
         rows = np.searchsorted(self._bent_table, radii).clip(0, _TABLE_ROWS - 1)
         guess = np.interp(radii, self._bent_table, self._table)
-        # From a little within, Newton's method climbs to a fold; from without it leaps over it.
+        # From slightly inside, Newton's method climbs to a fold; from outside it leaps over it.
         return _at_radius(wanted, radii, guess * np.where(self._slackens[rows], 0.9, 1.0))
 
     def _find_radial_turn(self) -> float:
-        """Return the radius on the plane z = 1 where the radial terms turn, or have a pole."""
+        """Return the radius on the plane z = 1 where the radial terms turn or have a pole."""
         above, below = self._above, self._below
         rise = polyadd(above, 2 * polymulx(self._above_slope))
         # d/dr of r a / b is this over b^2.
@@ -182,7 +182,7 @@ class Polynomials:
         return math.sqrt(min(_first_root(turn), _first_root(below)))
 
     def _find_fold(self) -> float:
-        """Return the radius up to which nothing folds in any direction, with all terms."""
+        """Return the radius up to which no direction folds, with all terms."""
         widest_rad = math.atan(self._reach)
         radii = np.tan(np.linspace(0, widest_rad * (1 - 1e-6), _TABLE_ROWS))
         around = np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
@@ -196,7 +196,7 @@ class Polynomials:
         return np.asarray(np.linalg.norm(plane, axis=1, keepdims=True) < self._reach)
 
     def _bend(self, plane: Floats) -> tuple[Floats, Floats]:
-        """Return what an upright sensor shows of points (n, 2), and derivatives (2, 2, n)."""
+        """Distort points (n, 2) for an upright sensor; also return the derivatives (2, 2, n)."""
         x, y = plane.T
         p1, p2, square = self._p1, self._p2, x * x + y * y
         below = _value(self._below, square)
@@ -221,7 +221,7 @@ class Polynomials:
 
 
 def _value(coefficients: Floats, x: Floats) -> Floats:
-    """Return a polynomial's values at (n); its coefficients rise in power."""
+    """Return a polynomial's values at (n); coefficients are in ascending order."""
     value = np.full_like(x, coefficients[-1])
     for coefficient in coefficients[-2::-1].tolist():
         value *= x
@@ -230,14 +230,14 @@ def _value(coefficients: Floats, x: Floats) -> Floats:
 
 
 def _first_root(coefficients: Floats) -> float:
-    """Return the least positive real root; infinite if there is none."""
+    """Return the smallest positive real root; infinity if there is none."""
     roots = polyroots(polytrim(coefficients))
     real = roots[np.abs(roots.imag) <= 1e-12 * np.abs(roots)].real
     return float(min(real[real > 0], default=math.inf))
 
 
 def _at_radius(points: Floats, radii: Floats, wanted: Floats) -> Floats:
-    """Return points (n, 2) of radii (n) moved along their rays to other radii (n)."""
+    """Move points (n, 2) of radii (n) along their rays to other radii (n)."""
     scale = np.divide(wanted, radii, out=np.ones_like(radii), where=radii > 0)
     return np.asarray(points * scale[:, None])
 
@@ -250,7 +250,7 @@ def _solve(matrices: Floats, vectors: Floats) -> Floats:
 
 
 def _tilt(tilt_x: float, tilt_y: float) -> Floats:
-    """Return the (3, 3) homography from an upright sensor to one that is tilted, angles in rad."""
+    """Return the (3, 3) homography from an upright sensor to a tilted one, angles in rad."""
     sin_x, cos_x = math.sin(tilt_x), math.cos(tilt_x)
     sin_y, cos_y = math.sin(tilt_y), math.cos(tilt_y)
     about_x = np.array([[1, 0, 0], [0, cos_x, sin_x], [0, -sin_x, cos_x]])

@@ -1,11 +1,11 @@
-"""Pixels from the fields of ROS image messages, without ROS.
+"""RGB pixels from the fields of ROS image messages, without ROS.
 
 Encodings are those of `sensor_msgs/image_encodings`. One decoder serves the live node and bags:
-OpenCV converts, and this module lays the array over the message's bytes. Neither `cv_bridge` nor
-`rosbags-image` does all that is needed: the first does not import under NumPy 2 in several
-distributions, the second ignores `step` and cannot read the planes of NV12.
+OpenCV converts arrays that are views of the message's bytes. Neither `cv_bridge` nor
+`rosbags-image` suffices: the first does not import under NumPy 2 in several distributions, the
+second ignores `step` and misreads the planes of NV12.
 
-Images without a colour order in their encoding (8UC3, 8UC4) are BGR, as RViz shows them.
+Images whose encoding has no colour order (8UC3, 8UC4) are read as BGR, as in RViz.
 """
 
 import math
@@ -32,27 +32,28 @@ DEFAULT_JPEG_QUALITY = 85
 DEFAULT_YUV422: Yuv422 = "uyvy"  # as sensor_msgs/image_encodings defines yuv422
 YUV422 = "yuv422"
 DEPTH_ENCODINGS = frozenset({"16UC1", "32FC1"})
-"""Encodings of depth images by REP 118."""
+"""Encodings of depth images according to REP 118."""
 
 MOST_LETTERS = 60
-"""Most letters of a message's text that an error quotes."""
+"""Maximum length of a message's text quoted in an error."""
 
 MOST_PIXELS = 1 << 26
-"""Most pixels of an image, 67 million; a file of a megabyte can claim a thousand times as many."""
+"""Maximum number of pixels of an image; a file of a megabyte can claim a thousand times as
+many."""
 
 
 class ImageError(ValueError):
-    """An image cannot be read; the message gives reason and remedy."""
+    """An image cannot be decoded; the message states the reason and a remedy."""
 
 
 @dataclass(frozen=True)
 class _Packing:
-    """How the pixels of an encoding lie in a row.
+    """Memory layout of an encoding's pixels.
 
     Attributes:
-        channels: numbers in a pixel.
-        bits: bits per channel value.
-        to_rgb: OpenCV's conversion; None where the numbers are RGB already.
+        channels: numbers per pixel.
+        bits: bits per number.
+        to_rgb: OpenCV's conversion code; None if the numbers are already RGB.
         block: width and height must be multiples of its (width, height).
     """
 
@@ -63,7 +64,7 @@ class _Packing:
 
 
 def _with_16_bits(packings: dict[str, _Packing]) -> dict[str, _Packing]:
-    """Add the 16-bit variants, whose names end on 16 instead of 8."""
+    """Add the 16-bit variants, whose names end in 16 instead of 8."""
     deep = {
         f"{name.removesuffix('8')}16": _Packing(packing.channels, 16, packing.to_rgb)
         for name, packing in packings.items()
@@ -96,10 +97,10 @@ _PACKINGS = {
     "yuv422_yuy2": _Packing(2, 8, cv2.COLOR_YUV2RGB_YUYV, (2, 1)),
 }
 
-# Planes one after the other: brightness in full size, then pairs of colour differences.
+# One plane after the other: luminance in full size, then pairs of chrominance.
 _HALF_PLANES = {"nv12": cv2.COLOR_YUV2RGB_NV12, "nv21": cv2.COLOR_YUV2RGB_NV21}
 _FULL_PLANES = "nv24"
-# ITU-R BT.601, as OpenCV has it for the other YUV encodings: Y from 16, U and V about 128.
+# ITU-R BT.601, as OpenCV uses it for the other YUV encodings: Y from 16, U and V around 128.
 _RGB_FROM_YUV = np.array([[1.164, 0, 1.596], [1.164, -0.391, -0.813], [1.164, 2.018, 0]])
 _RGB_FROM_YUV1 = np.column_stack([_RGB_FROM_YUV, -_RGB_FROM_YUV @ (16, 128, 128)])
 
@@ -109,15 +110,15 @@ BAYER_ENCODINGS = frozenset(name for name in _PACKINGS if name.startswith("bayer
 ENCODINGS = frozenset(_PACKINGS) | frozenset(_HALF_PLANES) | {_FULL_PLANES}
 """Encodings that `decode_raw` reads."""
 
-# Grey or BGR, and not turned by EXIF, which would part image and calibration.
+# Grey or BGR, not rotated by EXIF, which would break the match with the calibration.
 _PICTURE = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _FULL_RANGE = 65535
 _SENSOR_BITS = (10, 12, 14)
 _STRETCH_PERCENT = (0.5, 99.5)
-_SAMPLE_PIXELS = 1 << 16  # that are looked at for the stretch
-_MOST_ROW_SURPLUS = 255  # bytes: rows are aligned to 256 at the most
+_SAMPLE_PIXELS = 1 << 16  # from which the stretch is computed
+_MOST_ROW_SURPLUS = 255  # bytes: rows are aligned to 256 at most
 _JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_LONGEST_TAIL = 4096  # cameras fill up the last block they send
+_LONGEST_TAIL = 4096  # cameras pad the last block that they transfer
 
 
 def decode_raw(
@@ -135,14 +136,14 @@ def decode_raw(
 
     Args:
         encoding: one of `ENCODINGS`.
-        height: rows.
-        width: pixels in a row.
-        step: bytes in a row, padding included.
+        height: number of rows.
+        width: pixels per row.
+        step: bytes per row, including padding.
         data: the bytes.
-        is_bigendian: the order of the bytes in 16-bit numbers.
-        yuv422: what the encoding `yuv422` means: drivers that are older than the name
-            `yuv422_yuy2` give it to both orders.
-        note: gets what was doubtful.
+        is_bigendian: whether 16-bit numbers are big-endian.
+        yuv422: meaning of the encoding `yuv422`: drivers older than the name `yuv422_yuy2` use it
+            for both byte orders.
+        note: called with warnings.
 
     Returns:
         (h, w, 3) uint8 RGB. For rgb8 it is a view of `data`, padded rows included: copy it before
@@ -153,7 +154,7 @@ def decode_raw(
     """
     content = np.frombuffer(data, np.uint8)
     if encoding not in ENCODINGS and (plain := encoding.lower().replace("-", "_")) in ENCODINGS:
-        encoding = plain  # RGB8 and YUV422-YUY2 are about, too
+        encoding = plain  # drivers also publish RGB8 and YUV422-YUY2
     if encoding in _HALF_PLANES:
         return _decode_half_planes(encoding, height, width, step, content, note)
     if encoding == _FULL_PLANES:
@@ -178,8 +179,9 @@ def decode_compressed(image_format: str, data: Buffer) -> Rgb:
     """Return the pixels of a `sensor_msgs/CompressedImage` as RGB.
 
     Args:
-        image_format: its `format`, as `compressed_image_transport` writes it; other texts are
-            fine too, because the content says what it is (JPEG, PNG and what else OpenCV reads).
+        image_format: its `format`, as written by `compressed_image_transport`; other texts are
+            accepted, as the content determines the format (JPEG, PNG and others that OpenCV
+            reads).
         data: its bytes.
 
     Returns:
@@ -207,16 +209,16 @@ def decode_compressed(image_format: str, data: Buffer) -> Rgb:
     pixels = _eight_bits(picture, grey=picture.ndim == 2 and not is_mosaic)
     if picture.ndim == 3:
         return _rgb_from(pixels, cv2.COLOR_BGR2RGB)
-    # The transport stores the raw mosaic of a Bayer sensor as a grey picture.
+    # The transport stores the raw mosaic of a Bayer sensor as a grey image.
     grey = _PACKINGS[original if is_mosaic else "mono8"]
     return _rgb_from(pixels, grey.to_rgb)
 
 
 def decode_picture(content: NDArray[np.uint8], flags: int) -> NDArray[Any] | None:
-    """Return the picture in the bytes of a file as OpenCV reads it, None where there is none.
+    """Decode the bytes of an image file with OpenCV; return None if it is no image.
 
     Raises:
-        ImageError: it says that it has more than `MOST_PIXELS`.
+        ImageError: its header states more than `MOST_PIXELS`.
     """
     header = read_header(content)
     if header is None:
@@ -224,7 +226,7 @@ def decode_picture(content: NDArray[np.uint8], flags: int) -> NDArray[Any] | Non
     _check_pixels(header.width, header.height)
     try:
         return cv2.imdecode(content, flags)
-    except cv2.error:  # what OpenCV cannot decode, and what it has no memory for
+    except cv2.error:  # what OpenCV cannot decode or has no memory for
         return None
 
 
@@ -252,16 +254,16 @@ def lay_over(
     kind: DTypeLike,
     note: Note | None = None,
 ) -> NDArray[np.generic]:
-    """Lay an array over a message's bytes, without a copy.
+    """Return a view of a message's bytes as an array, without a copy.
 
     Args:
         content: the bytes.
         encoding: encoding, for error messages.
-        height: rows.
-        width: pixels in a row.
-        step: bytes in a row, padding included; the last row needs no padding.
-        channels: numbers in a pixel.
-        kind: data type of the channels.
+        height: number of rows.
+        width: pixels per row.
+        step: bytes per row, including padding; the last row needs no padding.
+        channels: numbers per pixel.
+        kind: data type of the numbers.
         note: called with warnings, such as more bytes than `step` states.
 
     Returns:
@@ -294,16 +296,16 @@ def lay_over(
 def _decode_half_planes(
     encoding: str, height: int, width: int, step: int, content: Bytes, note: Note | None
 ) -> Rgb:
-    """Return the RGB of a brightness plane over one of colours at half the resolution."""
+    """Return RGB from a plane of luminance and one of chrominance at half the resolution."""
     _check_blocks(encoding, height, width, (2, 2))
-    # Some drivers put the bytes of all planes of a row into `step` although rows are not padded.
+    # Some drivers count the bytes of all planes in `step` although rows are not padded.
     step = width if len(content) == height * width * 3 // 2 else step
     planes = lay_over(content, encoding, height * 3 // 2, width, step, 1, np.uint8, note)
     return _rgb_from(np.ascontiguousarray(planes, np.uint8), _HALF_PLANES[encoding])
 
 
 def _decode_full_planes(height: int, width: int, step: int, content: Bytes) -> Rgb:
-    """Return the RGB of a brightness plane over one of colours at full resolution."""
+    """Return RGB from a plane of luminance and one of chrominance at full resolution."""
     step = width if len(content) == height * width * 3 else step
     y = lay_over(content[: height * step], _FULL_PLANES, height, width, step, 1, np.uint8)
     rest = content[height * step :]
@@ -313,11 +315,12 @@ def _decode_full_planes(height: int, width: int, step: int, content: Bytes) -> R
 
 
 def _eight_bits(pixels: NDArray[np.generic], *, grey: bool) -> Rgb:
-    """Return 8-bit numbers of 8 or 16-bit ones, as bright as these can be shown.
+    """Scale 8 or 16-bit numbers to 8 bits, as bright as possible.
 
-    Sensors of 10 to 14 bits leave the upper ones empty, and grey images of thermal cameras use a
-    small part of the range: grey is stretched between the values that are there, but for half a
-    percent at each end, unless they are half the range apart. Colours keep their proportions.
+    Sensors of 10 to 14 bits leave the upper bits empty, and grey images of thermal cameras use a
+    small part of the range: grey is stretched between its smallest and largest values, except half
+    a percent at each end, unless they are already half the range apart. Colours keep their
+    proportions.
     """
     if pixels.dtype.itemsize == 1:
         return pixels.view(np.uint8)
@@ -338,7 +341,7 @@ def _eight_bits(pixels: NDArray[np.generic], *, grey: bool) -> Rgb:
 
 
 def _range_of(largest: int) -> int:
-    """Return the largest number of the sensor that numbers come from, by the bits in use."""
+    """Return the largest number that the sensor can produce, judged by the bits in use."""
     return next((2**bits - 1 for bits in _SENSOR_BITS if largest < 2**bits), _FULL_RANGE)
 
 
@@ -347,7 +350,7 @@ def _rgb_from(pixels: Rgb, to_rgb: int | None) -> Rgb:
 
 
 def _breaks_off(content: Bytes) -> bool:
-    """Return whether a JPEG has no end, which some versions of OpenCV fill up with grey."""
+    """Return whether a JPEG has no end marker; some versions of OpenCV fill the rest with grey."""
     is_jpeg = content[:2].tobytes() == _JPEG_BEGIN
     return is_jpeg and _JPEG_END not in content[-_LONGEST_TAIL:].tobytes()
 
@@ -371,16 +374,16 @@ def _check_pixels(width: int, height: int) -> None:
 def _choose_yuv422(order: Yuv422, note: Note | None) -> str:
     if order == "uyvy" and note:
         note(
-            "images are labelled yuv422, which is UYVY, and older drivers use it for YUYV too: if "
-            "people look green or violet, set yuv422 to yuyv"
+            "images are labelled yuv422, which means UYVY, but older drivers use it for YUYV too; "
+            "if people look green or violet, set yuv422 to yuyv"
         )
     return "yuv422_yuy2" if order == "yuyv" else "uyvy"
 
 
 def _true_step(height: int, step: int, got: int, note: Note | None) -> int:
-    """Return how far rows are apart where more bytes came than `step` says.
+    """Return the actual distance of rows, bytes, if more bytes came than `step` states.
 
-    Drivers that align rows forget to say so: the surplus is the same for every row, and small.
+    Drivers that align rows may not say so: the surplus per row is then equal and small.
     """
     surplus = got - step * height
     if surplus <= 0:
@@ -389,14 +392,14 @@ def _true_step(height: int, step: int, got: int, note: Note | None) -> int:
     if rest == 0 and each <= _MOST_ROW_SURPLUS:
         if note:
             note(
-                f"images have {got // height} bytes per row but step {step}: the rows are used "
-                "as they are; fix the step in the publisher"
+                f"images have {got // height} bytes per row but step {step}: the actual rows are "
+                "used; fix the step in the publisher"
             )
         return step + each
     if note:
         note(
-            f"images have {surplus} bytes more than their {height} rows of {step}: these are left "
-            "out; fix the publisher"
+            f"images have {surplus} bytes more than their {height} rows of {step}, which are "
+            "ignored; fix the publisher"
         )
     return step
 

@@ -1,4 +1,4 @@
-"""Frames of one camera from its messages, and what is doubtful of them, said once."""
+"""Frames from one camera's messages, with warnings about them, each given once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ _NAMELESS = "camera"
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """Settings of a camera's images.
+    """Properties of a camera's images that messages do not state.
 
     Attributes:
-        rectified: whether they are rectified, which messages do not state.
-        yuv422: the order of the bytes in images that are labelled `yuv422`.
+        rectified: whether the images are rectified.
+        yuv422: byte order of images with the encoding `yuv422`.
     """
 
     rectified: bool = False
@@ -36,10 +36,10 @@ class ImageSettings:
 
 
 class FrameReader:
-    """Makes frames of messages, the same for the live node, bags and the command line.
+    """Makes frames from messages, in the same way for the live node, bags and the command line.
 
-    What costs an image is raised. What does not is said at its first time: depth that cannot be
-    used, a lens that is not known, a frame without a name. State is what has been said.
+    Faults that make an image unusable are raised. Others cause a warning, once: unusable depth, an
+    unknown lens model, a missing frame id. State: the warnings given so far.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class FrameReader:
         *,
         name: str = "",
     ) -> None:
-        """Prepare.
+        """Create a reader.
 
         Args:
-            settings: what is known of the images.
+            settings: properties of the images.
             say: called with warnings.
             name: name of the camera, used as frame id of images without one.
         """
@@ -64,16 +64,16 @@ class FrameReader:
     def read(
         self, image: Message, infos: Sequence[Message] = (), depth: Message | None = None
     ) -> Frame:
-        """Return the frame for the pipeline, stamped and named as the image.
+        """Return the frame for the pipeline, with the image's timestamp and frame id.
 
         Args:
             image: a `sensor_msgs/Image` or `CompressedImage`.
-            infos: the camera's `sensor_msgs/CameraInfo`s, the newest last; that which fits the
-                image's size is taken.
-            depth: an aligned depth image, raw or compressed; None where there is none.
+            infos: the camera's `sensor_msgs/CameraInfo`s, the newest last; the one that fits the
+                image's size is used.
+            depth: an aligned depth image, raw or compressed; None if there is none.
 
         Raises:
-            ValueError: the image cannot be read, or no calibration fits it.
+            ValueError: the image cannot be decoded, or no calibration fits it.
         """
         rgb = decode_image(image, yuv422=self._settings.yuv422, note=self._note)
         size = rgb.shape[1], rgb.shape[0]
@@ -86,7 +86,7 @@ class FrameReader:
         )
 
     def _find_camera(self, infos: Sequence[Message], size: Size) -> Camera | None:
-        """Return the newest camera for images of a size; where none is, the newest."""
+        """Return the newest camera for images of this size; if there is none, the newest."""
         newest: Camera | None = None
         for index, info in enumerate(reversed(infos)):
             notes: list[str] = []
@@ -105,11 +105,11 @@ class FrameReader:
         try:
             depth_m = decode_depth(message)
         except ValueError as error:
-            self._note(f"images go on without depth: {error}", kind="depth")
+            self._note(f"depth is not used: {error}", kind="depth")
             return None
         if depth_m.shape != size[::-1]:
             self._note(
-                f"images go on without depth: it must be as large as the image, "
+                f"depth is not used: it must be as large as the image, "
                 f"{size[0]}x{size[1]}, got {depth_m.shape[1]}x{depth_m.shape[0]}; register it to "
                 "the image",
                 kind="depth",
@@ -118,23 +118,23 @@ class FrameReader:
         return depth_m
 
     def _frame_id(self, given: str) -> str:
-        """Return the name of the image's frame as TF has it: neither empty nor with a slash."""
+        """Return the image's frame id as TF requires it: not empty and without a leading slash."""
         frame_id = given.lstrip("/")
         if not frame_id:
             self._note(
-                f"images must name their frame, got an empty frame_id: results are in "
-                f"'{self._name}'; let the camera's driver set frame_id"
+                f"images must name their frame, got an empty frame_id, and results use "
+                f"'{self._name}'; set frame_id in the camera's driver"
             )
             return self._name
         if frame_id != given:
             self._note(
-                f"names of frames must not begin with a slash in ROS 2, got '{given}': results "
-                f"are in '{frame_id}'; fix the driver's frame_id"
+                f"frame ids must not begin with a slash in ROS 2, got '{given}', and results "
+                f"use '{frame_id}'; fix the driver's frame_id"
             )
         return frame_id
 
     def _note(self, sentence: str, kind: str = "") -> None:
-        """Say something at its first time; of a kind, whatever came first."""
+        """Give a warning once; of each kind, only the first one."""
         if (kind or sentence) in self._said:
             return
         self._said.add(kind or sentence)

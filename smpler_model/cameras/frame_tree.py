@@ -1,4 +1,4 @@
-"""The tree of frames that transforms make, as it is now, and cameras in it."""
+"""The current tree of frames, built from transforms, and poses of cameras in it."""
 
 from math import radians
 
@@ -9,18 +9,22 @@ from smpler_model.array_types import Floats
 from smpler_model.cameras.messages import Message
 
 LINK_FROM_OPTICAL: Floats = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
-"""(4, 4): a camera's body frame (x forward, y left, z up) from its optical one (REP 103)."""
+"""(4, 4) rotation from a camera's optical frame to its body frame (x forward, y left, z up)."""
+
+
+FLOORS = ("map", "odom", "world", "earth", "base_footprint")
+"""Frames whose z is up from the floor (REP 105)."""
 
 
 def level_camera(height_m: float, pitch_deg: float) -> Floats:
-    """Return where a camera is that looks along x, above the origin of a frame whose z is up.
+    """Return the pose of a camera above the origin of a frame with z up, looking along x.
 
     Args:
-        height_m: above the floor at z = 0.
-        pitch_deg: how far it looks down from the horizon.
+        height_m: height above the floor at z = 0.
+        pitch_deg: angle by which it looks down.
 
     Returns:
-        (4, 4): world from the optical frame, metres.
+        (4, 4) transform from the optical frame to the world, metres.
     """
     world_from_link = np.eye(4)
     world_from_link[:3, :3] = Rotation.from_rotvec([0.0, radians(pitch_deg), 0.0]).as_matrix()
@@ -30,18 +34,18 @@ def level_camera(height_m: float, pitch_deg: float) -> Floats:
 
 
 class FrameTree:
-    """Frames and their parents; of each transform the last one that was added."""
+    """Frames and their parents; each transform replaces an earlier one of the same frame."""
 
     def __init__(self) -> None:
         self._parents: dict[str, str] = {}
         self._poses: dict[str, Floats] = {}
 
     def add(self, message: Message) -> None:
-        """Take over the transforms of a `tf2_msgs/TFMessage`."""
+        """Add the transforms of a `tf2_msgs/TFMessage`."""
         for each in message.transforms:
             place, turn = each.transform.translation, each.transform.rotation
             numbers = [turn.x, turn.y, turn.z, turn.w]
-            if not any(numbers):  # what tf2 refuses, too
+            if not any(numbers):  # tf2 refuses this as well
                 continue
             pose = np.eye(4)
             pose[:3, :3] = Rotation.from_quat(numbers).as_matrix()
@@ -53,22 +57,26 @@ class FrameTree:
         return frame in self._parents or frame in self._parents.values()
 
     def parent_of(self, frame: str) -> str:
-        """Return the parent of a frame; empty where it has none."""
+        """Return the parent of a frame; empty if it has none."""
         return self._parents.get(frame, "")
 
     def path_to_root(self, frame: str) -> list[str]:
-        """Return a frame and those above it, the nearest first. A circle ends where it closes."""
+        """Return a frame and its ancestors, the nearest first; a cycle ends where it closes."""
         path = [frame]
         while (parent := self._parents.get(path[-1])) is not None and parent not in path:
             path.append(parent)
         return path
 
     def root_from(self, frame: str) -> Floats:
-        """Return (4, 4): the last frame of `path_to_root` from a frame, metres."""
+        """Return the (4, 4) transform from a frame to the last of `path_to_root`, metres."""
         pose = np.eye(4)
         for child in self.path_to_root(frame)[:-1]:
             pose = self._poses[child] @ pose
         return pose
+
+    def world_from(self, frame: str) -> Floats | None:
+        """Return (4, 4): a frame of `FLOORS` from a frame; None where no transform leads there."""
+        return self.root_from(frame) if self.path_to_root(frame)[-1] in FLOORS else None
 
 
 def _name(frame: str) -> str:

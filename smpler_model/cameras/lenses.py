@@ -1,4 +1,4 @@
-"""Lens models by the names that drivers and calibration tools give them."""
+"""Lens models under the names that drivers and calibration tools use."""
 
 import math
 import re
@@ -14,8 +14,8 @@ COEFFICIENT_COUNTS = {
 """Lens models, with their permitted numbers of coefficients."""
 
 _RADIAL, _FISHEYE = "radial", "fisheye"
-# Spelled without what is no letter or digit. OpenCV has one vector for plumb_bob and
-# rational_polynomial: the longer one goes on where the shorter one ends.
+# Names without punctuation, in lower case. In OpenCV, the coefficients of rational_polynomial
+# extend those of plumb_bob.
 _FAMILIES = {
     **dict.fromkeys(
         ("", "plumbbob", "radtan", "radialtangential", "browncondrady", "brownconrady", "brown"),
@@ -36,7 +36,7 @@ class Lens:
         model: a key of `COEFFICIENT_COUNTS`.
         coefficients: coefficients in OpenCV's order.
         is_known: False if name and coefficients are unusable, so that no distortion is applied.
-        doubt: a sentence on what was taken for what; empty where nothing was.
+        doubt: a warning about the interpretation; empty if there is no doubt.
     """
 
     model: str = "none"
@@ -46,13 +46,13 @@ class Lens:
 
 
 def find_lens(name: str, coefficients: Sequence[float]) -> Lens:
-    """Return the lens of a `distortion_model` and its `d`.
+    """Return the lens for a `distortion_model` and its `d`.
 
-    Coefficients of 0 at the end say nothing, whatever their count, and neither does a name with
-    nothing but such.
+    Trailing coefficients of 0 are ignored, whatever their number; with only such coefficients the
+    name is ignored too.
     """
     values = tuple(map(float, coefficients))
-    if not any(values):  # NaN counts as a number here
+    if not any(values):  # NaN is true
         return Lens()
     family = _FAMILIES.get(re.sub(r"[^a-z0-9]", "", name.lower()))
     if all(map(math.isfinite, values)) and family is not None:
@@ -64,17 +64,17 @@ def find_lens(name: str, coefficients: Sequence[float]) -> Lens:
     return Lens(
         is_known=False,
         doubt=f"{_called(name, len(values))} is none of {', '.join(COEFFICIENT_COUNTS)}: images "
-        "are taken as undistorted, and the results are flagged; calibrate the camera "
-        "with one of them",
+        "are treated as undistorted, and the results are flagged; calibrate the camera "
+        "with one of these models",
     )
 
 
 def _fit(values: tuple[float, ...], counts: tuple[int, ...]) -> tuple[float, ...] | None:
-    """Return the coefficients with zeros added or left out to one of the counts."""
+    """Pad the coefficients with zeros, or cut zeros off, to one of the counts."""
     if len(values) in counts:
         return values
     needed = max(index + 1 for index, value in enumerate(values) if value)
-    # With three radial-tangential coefficients it is unknown whether the third is p1 or k3.
+    # With three radial-tangential coefficients it is ambiguous whether the third is p1 or k3.
     count = next((count for count in counts if count >= needed), None)
     if count is None or len(values) == 3:
         return None
@@ -86,8 +86,8 @@ def _doubt(name: str, model: str, count: int) -> str:
     if not is_promoted:
         return ""
     return (
-        f"{_called(name, count)} is taken for rational_polynomial, as it has more than five; name "
-        "that as the distortion_model"
+        f"{_called(name, count)} is interpreted as rational_polynomial, as it has more than five; "
+        "set distortion_model to that"
     )
 
 

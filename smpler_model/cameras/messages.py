@@ -1,4 +1,4 @@
-"""What image messages hold, of rclpy or of `rosbags` alike: only their fields are looked at."""
+"""Contents of image messages from rclpy and from `rosbags` alike: only fields are accessed."""
 
 from typing import Any, TypeAlias
 
@@ -24,7 +24,7 @@ _MOST_SIZES = 8
 
 
 def stamp_ns_of(message: Message) -> int:
-    """Return the stamp in the header of a message, nanoseconds."""
+    """Return the timestamp in the header of a message, nanoseconds."""
     stamp = message.header.stamp
     return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
@@ -42,13 +42,13 @@ def decode_image(
     Args:
         message: the message.
         yuv422: see `encodings.decode_raw`.
-        note: gets what was doubtful.
+        note: called with warnings.
 
     Returns:
         (h, w, 3) uint8 RGB; for rgb8 a view of the message's data, see `encodings.decode_raw`.
 
     Raises:
-        ImageError: the message holds no colour image that can be read.
+        ImageError: the message holds no colour image that can be decoded.
     """
     if is_compressed(message):
         return decode_compressed(message.format, message.data)
@@ -62,7 +62,7 @@ def decode_depth(message: Message) -> Metres:
         (h, w) float32 metres along the optical axis, NaN where nothing was measured.
 
     Raises:
-        ImageError: the message holds no depth image that can be read.
+        ImageError: the message holds no depth image that can be decoded.
     """
     if is_compressed(message):
         return decode_compressed_depth(message.format, message.data)
@@ -80,17 +80,17 @@ def camera_from_info(
 
     Args:
         message: the message.
-        rectified: the images are the rectified ones (topics that end on `image_rect` and the
-            like), which the message does not say.
-        image_size: width and height of the image, where they are known.
-        note: gets what was doubtful; without it, a lens that is not known is an error.
+        rectified: whether the images are rectified (topics that end in `image_rect` and the
+            like), which the message does not state.
+        image_size: width and height of the image, if known.
+        note: called with warnings; without it, an unknown lens model is an error.
 
     Returns:
-        The camera for images as they are sent, after binning and region of interest; None where
-        the message says that the camera is not calibrated.
+        The camera for images as they are sent, after binning and region of interest; None if the
+        message states that the camera is not calibrated.
 
     Raises:
-        ValueError: the values describe no camera.
+        ValueError: the values describe no possible camera.
     """
     region = message.roi
     return camera_from_camera_info(
@@ -110,13 +110,13 @@ def camera_from_info(
 
 
 class CameraInfos:
-    """The newest `sensor_msgs/CameraInfo` of each size of image, of those that came last."""
+    """The newest `sensor_msgs/CameraInfo` for each of the most recent image sizes."""
 
     def __init__(self) -> None:
         self._by_size: dict[tuple[int, ...], Message] = {}
 
     def add(self, message: Message) -> None:
-        """Take a message in the place of an earlier one for images of its size."""
+        """Store a message, replacing an earlier one for images of its size."""
         region = message.roi
         binning = message.binning_x, message.binning_y
         key = (message.width, message.height, region.width, region.height, *binning)
@@ -126,7 +126,7 @@ class CameraInfos:
             del self._by_size[next(iter(self._by_size))]
 
     def all(self) -> tuple[Message, ...]:
-        """Return them, the newest last."""
+        """Return the stored messages, the newest last."""
         return tuple(self._by_size.values())
 
 
@@ -142,6 +142,6 @@ def _raw_fields(message: Message) -> dict[str, Any]:
 
 
 def _matrix(message: Message, name: str) -> ArrayLike:
-    """Return a field that ROS 1 writes in capitals."""
+    """Return a field whose name is in capitals in ROS 1."""
     values: ArrayLike = getattr(message, name if hasattr(message, name) else name.upper())
     return values

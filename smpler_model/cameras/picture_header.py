@@ -1,6 +1,7 @@
-"""Contents of an image file's header, read before decompression.
+"""Size and orientation from an image file's header, read before decompression.
 
-OpenCV tells neither: it takes up to a thousand million pixels, and turns by EXIF without a word.
+OpenCV reports neither: it accepts up to a thousand million pixels and silently applies the EXIF
+orientation.
 """
 
 import re
@@ -11,25 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274  # tags of TIFF, which EXIF has, too
+_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274  # TIFF tags, which EXIF uses too
 _NUMBERS = {3: "H", 4: "I"}  # types of TIFF
 _EXIF = b"Exif\0\0"
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15 of JPEG
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG's SOF0 to SOF15
 _WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
-_CODESTREAM = b"\xff\x4f\xff\x51"  # SOC and SIZ of JPEG 2000
-_HEAD = 1024  # bytes in which text or boxes before the size end
+_CODESTREAM = b"\xff\x4f\xff\x51"  # JPEG 2000's SOC and SIZ
+_HEAD = 1024  # bytes within which the size must follow
 _NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
 
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """What a picture is.
+    """Properties of an image file.
 
     Attributes:
-        width: pixels, before it is turned.
-        height: likewise.
-        orientation: how EXIF asks to turn it, 1 (not at all) to 8; a TIFF file's own one, which
-            OpenCV always follows, does not count.
+        width: pixels, before the orientation is applied.
+        height: pixels, before the orientation is applied.
+        orientation: EXIF orientation, 1 (unchanged) to 8; 1 for TIFF files, whose own orientation
+            OpenCV always applies.
     """
 
     width: int
@@ -38,14 +39,14 @@ class PictureHeader:
 
 
 def read_header(content: NDArray[np.uint8]) -> PictureHeader | None:
-    """Return what the bytes of a picture file begin with, None where that is no known picture."""
+    """Parse the header of an image file, None if the format is unknown."""
     data = np.ascontiguousarray(content).data
     start = bytes(data[:12])
     for begin, reader in _READERS.items():
         if start.startswith(begin):
             try:
                 header = reader(data)
-            except struct.error:  # it ends before it says how large it is
+            except struct.error:  # the data ends before the size
                 return None
             return header if header is not None and header.width and header.height else None
     return None
@@ -55,7 +56,7 @@ def _read_jpeg(data: memoryview) -> PictureHeader | None:
     orientation, at = 1, 2
     while at + 4 <= len(data):
         marker = data[at + 1]
-        if data[at] != 0xFF or marker == 0xFF:  # libjpeg looks for the next one, too
+        if data[at] != 0xFF or marker == 0xFF:  # libjpeg also searches for the next one
             at += 1
         elif marker in _WITHOUT_LENGTH:
             at += 2
@@ -71,7 +72,7 @@ def _read_jpeg(data: memoryview) -> PictureHeader | None:
 
 
 def _read_png(data: memoryview) -> PictureHeader | None:
-    """Read the chunks up to IEND, which must all be there: OpenCV makes room for the largest."""
+    """Read the chunks up to IEND; all must be complete, as OpenCV allocates for the largest."""
     width, height = struct.unpack_from(">II", data, 16)
     orientation, at = 1, 8
     while at + 12 <= len(data):
@@ -87,7 +88,7 @@ def _read_png(data: memoryview) -> PictureHeader | None:
 def _read_bmp(data: memoryview) -> PictureHeader | None:
     (size,) = struct.unpack_from("<I", data, 14)
     width, height = struct.unpack_from("<HH" if size == 12 else "<ii", data, 18)
-    return PictureHeader(abs(width), abs(height))  # a negative height: from the top
+    return PictureHeader(abs(width), abs(height))  # a negative height means top to bottom
 
 
 def _read_webp(data: memoryview) -> PictureHeader | None:
@@ -140,7 +141,7 @@ def _read_orientation(tags: memoryview) -> int:
 
 
 def _read_tags(data: memoryview) -> dict[int, int]:
-    """Return the tags of the first directory of a TIFF that are one number."""
+    """Return the single-number tags of the first directory of a TIFF."""
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
     if order is None:
         return {}

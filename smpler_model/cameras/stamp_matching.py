@@ -1,4 +1,4 @@
-"""Which depth image or which boxes belong to which image, by their stamps."""
+"""Matches depth images and boxes with images by their timestamps."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 def partner_of(
     image_ns: int, partners_ns: Sequence[int], images_ns: Sequence[int], tolerance_ns: int
 ) -> int | None:
-    """Return the place of the partner that belongs to an image; None where none does.
+    """Return the index of the partner that belongs to an image; None if there is none.
 
-    A partner belongs to the image whose stamp is nearest to its own, the earlier of two that are
-    equally far, and to no other; of several an image takes the nearest, the earlier of two.
+    A partner belongs to the image with the nearest timestamp, the earlier of two equally near
+    ones, and to no other. Of several partners, an image takes the nearest, the earlier of two.
 
     Args:
-        image_ns: stamp of the image.
-        partners_ns: stamps of what may belong to it.
-        images_ns: stamps of the images around, with or without this one's.
-        tolerance_ns: how far stamps of what belongs together may be apart.
+        image_ns: timestamp of the image.
+        partners_ns: timestamps of the possible partners.
+        images_ns: timestamps of the neighbouring images, with or without this one's.
+        tolerance_ns: largest difference between the timestamps of an image and its partner.
     """
     near = [
         (abs(stamp_ns - image_ns), stamp_ns, place)
@@ -29,5 +29,5 @@ def partner_of(
 
 
 def _nearest(stamp_ns: int, others_ns: Sequence[int]) -> int:
-    """Return the nearest of some stamps, the earlier of two."""
+    """Return the nearest of several timestamps, the earlier of two."""
     return min(others_ns, key=lambda ns: (abs(ns - stamp_ns), ns))

@@ -1,4 +1,4 @@
-"""Pictures that are turned by EXIF, and the calibration of the sensor with them."""
+"""Rotates images by their EXIF orientation, and the camera's calibration with them."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import numpy as np
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.encodings import Rgb
 
-# By the orientation of EXIF: where the picture's x and y axes lie in the turned one, by columns.
+# By EXIF orientation: the stored image's x and y axes in the rotated image, as columns.
 _AXES = {
     1: ((1, 0), (0, 1)),
     2: ((-1, 0), (0, 1)),
@@ -23,10 +23,10 @@ _FIRST_PRISM, _FIRST_TILT = 8, 12  # of OpenCV's coefficients
 
 
 def turn_image(rgb: Rgb, orientation: int) -> Rgb:
-    """Return an (h, w, 3) picture as it is to be seen.
+    """Return an (h, w, 3) image as it is to be viewed.
 
     Args:
-        rgb: the picture as it is stored.
+        rgb: the image as stored.
         orientation: EXIF orientation, 1 to 8.
     """
     (xx, xy), (yx, yy) = _AXES[orientation]
@@ -38,18 +38,18 @@ def turn_image(rgb: Rgb, orientation: int) -> Rgb:
 
 
 def turn_camera(camera: Camera, orientation: int) -> Camera:
-    """Return the camera of a turned picture.
+    """Return the camera of the rotated image.
 
     Args:
         camera: camera of the image as stored.
         orientation: EXIF orientation, 1 to 8.
 
     Raises:
-        ValueError: the lens has tilted planes, which cannot be turned.
+        ValueError: the lens has a tilted sensor, which cannot be rotated.
     """
     axes = np.array(_AXES[orientation], np.float64)
     size = np.abs(axes) @ (camera.width, camera.height)
-    # The last pixel's centre is at size - 1: where an axis is turned round, it becomes 0.
+    # The last pixel's centre is at size - 1: where an axis is reversed, it becomes 0.
     corner = np.where(axes.sum(1) < 0, size - 1, 0)
     centre = axes @ (camera.cx, camera.cy) + corner
     focal = np.abs(axes) @ (camera.fx, camera.fy)
@@ -66,18 +66,19 @@ def turn_camera(camera: Camera, orientation: int) -> Camera:
 
 
 def _turn_coefficients(camera: Camera, axes: np.ndarray) -> tuple[float, ...]:
-    """Turn what of a lens is no function of the distance from its axis alone.
+    """Rotate the coefficients that are not radially symmetric.
 
-    Decentring moves a point x by 2 (q x) x + |x|^2 q with q = (p2, p1), a thin prism by
-    |x|^2 (s1, s3) + |x|^4 (s2, s4): vectors, which turn with the picture.
+    Tangential distortion moves a point x by 2 (q x) x + |x|^2 q with q = (p2, p1), a thin prism by
+    |x|^2 (s1, s3) + |x|^4 (s2, s4): these are vectors, which rotate with the image.
     """
     values = np.array(camera.coefficients, np.float64)
     if camera.lens not in ("plumb_bob", "rational_polynomial"):
         return camera.coefficients
     if values[_FIRST_TILT:].any():
         raise ValueError(
-            "a calibration whose sensor is tilted cannot be turned with a picture, got tilts of "
-            f"{values[_FIRST_TILT:].tolist()}; turn the picture's pixels and take its EXIF away"
+            "a calibration with a tilted sensor cannot be rotated with its image, got tilts of "
+            f"{values[_FIRST_TILT:].tolist()}; rotate the image's pixels and remove its EXIF "
+            "orientation"
         )
     values[[3, 2]] = axes @ values[[3, 2]]
     if len(values) > _FIRST_PRISM:

@@ -1,1 +1,1 @@
-"""Weights in files: official ones, ours, and the shipped one."""
+"""Checkpoint files: official ones, this project's, and the shipped weights."""

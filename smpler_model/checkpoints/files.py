@@ -1,6 +1,6 @@
-"""Reading and writing SMPLer files, in the layout of the official checkpoints.
+"""Reads and writes SMPLer checkpoints in the official layout.
 
-Files are read with PyTorch's restricted unpickler, which runs no code of theirs.
+Files are read with PyTorch's restricted unpickler, which executes no code in them.
 """
 
 import argparse
@@ -47,13 +47,14 @@ _NESTS = ("model", "state_dict")
 _PARALLEL = "module."
 """Key prefix added by PyTorch's multi-GPU wrappers."""
 
-_SHOWN_KEY = 80  # letters of a key that is no weight's
+_SHOWN_KEY = 80  # characters of a key quoted in an error
 
 _MOST_UNPACKED = 1_000_000_000
 _MOST_GROWTH = 2
-"""Limits of a file's unpacked size: bytes, or multiples of its own; weights hardly compress."""
+"""Limits of a file's decompressed size, in bytes or as a multiple of its own size; weights hardly
+compress."""
 
-# What training scripts leave beside weights, whose making runs no code of the file.
+# Harmless objects that training scripts store beside the weights.
 _PLAIN_CLASSES: list[Any] = [
     argparse.Namespace,
     np.dtype,
@@ -67,13 +68,13 @@ _PLAIN_CLASSES: list[Any] = [
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds.
+    """Contents of a checkpoint file.
 
     Attributes:
         path: path of the file.
         state: tensors under official keys.
-        nest: under which entry they were, as in a training checkpoint; empty if under none.
-        other: what that holds besides, such as `optimizer` and `epoch`.
+        nest: entry of a training checkpoint that holds them; empty if there is none.
+        other: other entries of the training checkpoint, such as `optimizer` and `epoch`.
     """
 
     path: Path
@@ -83,17 +84,17 @@ class Checkpoint:
 
     @property
     def has_body(self) -> bool:
-        """Whether the file brings a body; without one, loading needs another."""
+        """Whether the file contains a body; without one, loading needs another."""
         return any(key.startswith(BODY_PREFIX) for key in self.state)
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a state dict, or a training checkpoint that holds one under `model` or `state_dict`.
+    """Read a state dict, or a training checkpoint with one under `model` or `state_dict`.
 
-    Keys may have `module.` in front, as networks for several GPUs save them.
+    Keys may begin with `module.`, as saved by multi-GPU wrappers.
 
     Raises:
-        CheckpointError: the file is damaged, holds more than data, or is not SMPLer's.
+        CheckpointError: the file is damaged, contains more than data, or is not SMPLer's.
         FileNotFoundError: there is no such file.
     """
     path = Path(path)
@@ -129,15 +130,15 @@ def load_model(
     """Build the network that a file was saved from, with its weights, in evaluation mode.
 
     Args:
-        path: an official file, or one of `save_checkpoint`.
-        config: what the file is expected to be; found out from its sizes if None.
-        body: a body to use instead of the file's. If it has no 17-joint regressor it takes the
-            file's.
-        default_body: loads the body to use where the file has none and none is given.
+        path: an official file, or one written by `save_checkpoint`.
+        config: expected configuration; derived from the file if None.
+        body: a body to use instead of the file's. If it has no 17-joint regressor, the file's is
+            used.
+        default_body: loads a body if neither file nor caller provides one.
 
     Raises:
-        CheckpointError: as `read_checkpoint`, or the file does not fit the config, or has no body
-            while none is given.
+        CheckpointError: as for `read_checkpoint`, or the file does not fit the config, or neither
+            file nor caller provides a body.
         FileNotFoundError: there is no such file.
     """
     return _load(build_model, path, config, body, default_body)
@@ -151,12 +152,12 @@ def load_backbone_model(
 
 
 def load_backbone_stage(model: Smpler, path: str | Path) -> None:
-    """Copy backbone and first guess from a file of the first training stage.
+    """Copy backbone and regressor from a file of the first training stage.
 
-    The Transformer's weights and the network's body stay as they are.
+    The Transformer's weights and the body are unchanged.
 
     Raises:
-        CheckpointError: as `read_checkpoint`, or the file does not fit.
+        CheckpointError: as for `read_checkpoint`, or the file does not fit.
         FileNotFoundError: there is no such file.
     """
     checkpoint = read_checkpoint(path)
@@ -172,18 +173,18 @@ def save_checkpoint(
     dtype: torch.dtype | None = None,
     other: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a model in the official layout, all at once: a file that is there is whole.
+    """Write a model in the official layout, atomically.
 
     Args:
-        model: any model of ours.
-        path: path of the file; one that exists is replaced.
-        include_body: False keeps the body's arrays out; loading then needs a body.
-        dtype: to store the learned parameters in, float16 for instance; as they are if None.
+        model: any model of this package.
+        path: path of the file, which is replaced if it exists.
+        include_body: False leaves the body's arrays out; loading then needs a body.
+        dtype: type to store the learned parameters in, such as float16; None keeps theirs.
         other: further entries, such as `optimizer` and `epoch`.
 
     Raises:
-        ValueError: the body has no 17-joint regressor, which the layout asks for.
-        OSError: the file cannot be written; one that was there is as it was.
+        ValueError: the body has no 17-joint regressor, which the layout requires.
+        OSError: the file cannot be written; an existing one is unchanged.
     """
     path = Path(path)
     state = {_official_key(key): values for key, values in model.state_dict().items()}
@@ -197,16 +198,16 @@ def save_checkpoint(
 
 
 def read_data(path: Path) -> Any:  # noqa: ANN401 - a file holds what it holds
-    """Return what a file of `torch.save` holds, without running code of it.
+    """Return the content of a file written by `torch.save`, without executing code in it.
 
     Raises:
         FileNotFoundError: there is no such file.
-        CheckpointError: it cannot be read, or holds more than tensors and plain values.
+        CheckpointError: it is damaged, or contains more than tensors and plain values.
     """
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint must be a file, got {path}; check the path")
     with path.open("rb") as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the pickles that are refused below
+        warnings.simplefilter("ignore")  # about pickles, which are refused below
         _check_unpacked_size(path)
         try:
             with torch.serialization.safe_globals(_PLAIN_CLASSES):
@@ -216,32 +217,32 @@ def read_data(path: Path) -> Any:  # noqa: ANN401 - a file holds what it holds
 
 
 def _check_unpacked_size(path: Path) -> None:
-    """Refuse a file that unpacks to far more than weights do."""
+    """Refuse a file whose decompressed size is far beyond that of weights."""
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-    except Exception:  # not a zip file, which `torch.load` judges, or a damaged one
+    except Exception:  # not a zip file, which `torch.load` handles, or a damaged one
         return
     if unpacked > max(_MOST_UNPACKED, _MOST_GROWTH * path.stat().st_size):
         raise CheckpointError(
             f"{path} must hold weights, which hardly compress, got "
-            f"{path.stat().st_size / 1e6:.1f} MB that unpack to {unpacked / 1e9:.1f} GB; get the "
+            f"{path.stat().st_size / 1e6:.1f} MB that expand to {unpacked / 1e9:.1f} GB; get the "
             "file from its source again"
         )
 
 
 def _explain(error: Exception) -> str:
-    """Tell a pickle that asks for more than data from one that is damaged."""
+    """Return a sentence that distinguishes unsafe pickles from damaged ones."""
     culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
     if isinstance(error, pickle.UnpicklingError) and culprit:
         return (
-            f"must hold tensors and plain values only, got a reference to {culprit[1]}; nothing "
-            "of it was run: get the file from its source again, or have the weights saved alone, "
-            "with torch.save(model.state_dict(), path)"
+            f"must hold tensors and plain values only, got a reference to {culprit[1]}; it "
+            "was not executed: get the file from its source again, or have the weights saved "
+            "alone, with torch.save(model.state_dict(), path)"
         )
     return (
         f"must be a file of torch.save, got one that cannot be read ({type(error).__name__}); "
-        "it is cut short or of another kind, get it from its source again"
+        "it is truncated or of another kind, get it from its source again"
     )
 
 
@@ -273,7 +274,7 @@ def _find_config(checkpoint: Checkpoint) -> ModelConfig:
 
 
 def _choose_body(checkpoint: Checkpoint, body: BodyArrays | None, cause: str) -> BodyArrays:
-    """Take the given body, else the file's; a regressor that the given lacks is the file's."""
+    """Return the given body, else the file's; the file also supplies a missing regressor."""
     path, state = checkpoint.path, checkpoint.state
     found = {key: values for key, values in state.items() if key.startswith(BODY_PREFIX)}
     if not found and body is None:
@@ -296,7 +297,7 @@ def _choose_body(checkpoint: Checkpoint, body: BodyArrays | None, cause: str) ->
 def _fill(
     model: BackboneModel, checkpoint: Checkpoint, cause: str, parts: tuple[str, ...] = ("",)
 ) -> None:
-    """Copy a file's weights into those parts of a model, all of them or none."""
+    """Copy a file's weights into parts of a model, all of them or none."""
     own = model.state_dict()
     official = {key: _official_key(key) for key in own if key.startswith(parts)}
     learned = {k: v for k, v in checkpoint.state.items() if not k.startswith(BODY_PREFIX)}

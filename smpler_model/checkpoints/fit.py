@@ -1,4 +1,4 @@
-"""Whether a checkpoint fits a model, and if not, why."""
+"""Checks whether a checkpoint fits a model, and explains why not."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,17 +14,17 @@ FIRST_LAYER = "SMPL_predictor.fc1.weight"
 TRANSFORMER_PREFIX = "transformer."
 _ESTIMATE_SIZE = 6 * len(SMPL_JOINTS) + SMPL_SHAPE_COUNT + 3
 _NAMED_KEYS = 3
-_SHOWN = 300  # letters of a finding that names a key
+_SHOWN = 300  # characters of a finding that quotes a key
 
 
 class CheckpointError(ValueError):
-    """A file that cannot be loaded; the message gives reason and remedy."""
+    """A file that cannot be loaded; the message states the reason and a remedy."""
 
 
 def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:
-    """Return the named model whose sizes a state under official keys has, None if there is none.
+    """Return the named model with the sizes of a state under official keys, None if there is none.
 
-    The first layer of the first guess tells: its width and the channels that it reads.
+    It is identified by the regressor's first layer: its width and number of inputs.
     """
     if FIRST_LAYER not in state:
         return None
@@ -38,25 +38,25 @@ def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:
 
 
 def find_likely_cause(state: Mapping[str, Tensor], config: ModelConfig, *, whole: bool) -> str:
-    """Say why a file might not fit and what to do, judged by all its keys.
+    """Return why a file might not fit and what to do, judged by all its keys.
 
     Args:
-        state: what the file holds, under official keys.
+        state: tensors in the file, under official keys.
         config: configuration of the model to load into.
-        whole: True for a whole SMPLer, False for the model of the first training stage.
+        whole: True for a complete SMPLer, False for the model of the first training stage.
     """
     found = identify_config(state)
     if FIRST_LAYER not in state:
-        return "it is not a whole SMPLer checkpoint, give one"
+        return "it is not a complete SMPLer checkpoint, give one"
     if found and found.name != config.name:
-        return f"it is a {found.name} file, ask for that model"
+        return f"it is a {found.name} file, choose that model"
     has_transformer = any(key.startswith(TRANSFORMER_PREFIX) for key in state)
     if whole and not has_transformer:
-        return "it is of the backbone stage of training, load it as that"
+        return "it is from the backbone stage of training, load it as such"
     if has_transformer and not whole:
-        return "it is of a whole SMPLer, not of the backbone stage, load it as that"
+        return "it is a complete SMPLer, not of the backbone stage, load it as such"
     if found and found.attention != config.attention:
-        return f"it was trained with {found.attention} attention, ask for that"
+        return f"it was trained with {found.attention} attention, choose that"
     return "it is damaged or of another version, get it from its source again"
 
 
@@ -67,9 +67,9 @@ def check_fit(
 
     Args:
         expected: shape of every official key of the model, or of a part of it.
-        found: what the file holds of that part.
-        source: begins the message.
-        cause: ends it.
+        found: tensors of that part in the file.
+        source: start of the message.
+        cause: end of the message.
 
     Raises:
         CheckpointError: they differ. The message names keys.
@@ -90,10 +90,10 @@ def check_fit(
 
 
 def check_tensors(state: Mapping[str, Tensor], *, source: str) -> None:
-    """Refuse tensors that are no plain arrays of real numbers.
+    """Refuse tensors that are not plain arrays of real numbers.
 
     Raises:
-        CheckpointError: there is one. The message names its key.
+        CheckpointError: there is such a tensor. The message names its key.
     """
     for key, values in state.items():
         kind = _kind_of(values)
@@ -105,21 +105,21 @@ def check_tensors(state: Mapping[str, Tensor], *, source: str) -> None:
 
 
 def check_finite(state: Mapping[str, Tensor], *, source: str) -> None:
-    """Refuse weights that are not finite, with which every result would be none.
+    """Refuse weights that are not finite, as no result would be.
 
     Raises:
-        CheckpointError: there are some. The message names the first key.
+        CheckpointError: some are not finite. The message names the first key.
     """
     broken = [key for key, values in state.items() if not bool(values.isfinite().all())]
     if broken:
         raise CheckpointError(
             f"{source} must hold finite numbers, got others in {_abridge(broken)}; the training "
-            "broke off or the file is damaged, take an earlier one"
+            "diverged or the file is damaged, use an earlier one"
         )
 
 
 def _kind_of(values: Tensor) -> str:
-    """Name what a tensor is besides a plain array of real numbers; empty if nothing."""
+    """Name the kind of a tensor that is not a plain array of real numbers; empty if it is one."""
     if values.is_quantized:
         return "the quantised"
     if values.layout != torch.strided:

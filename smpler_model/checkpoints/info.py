@@ -1,4 +1,4 @@
-"""What a SMPLer file is, in words."""
+"""A description of a SMPLer checkpoint."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ _BUFFERS = (".running_mean", ".running_var", ".num_batches_tracked")
 
 
 def describe_checkpoint(path: str | Path, body: BodyArrays | None = None) -> str:
-    """Say what a file is, how large, and whether it loads, one finding a line.
+    """Describe a file: its kind, its size, and whether it loads, one finding per line.
 
     Args:
         path: path of the file.
-        body: to try loading with, where the file has none.
+        body: body for loading a file that has none.
 
     Raises:
-        CheckpointError: the file is damaged, holds more than data, or is not SMPLer's.
+        CheckpointError: the file is damaged, contains more than data, or is not SMPLer's.
         FileNotFoundError: there is no such file.
     """
     checkpoint = read_checkpoint(path)
@@ -58,10 +58,10 @@ def describe_checkpoint(path: str | Path, body: BodyArrays | None = None) -> str
 
 
 def list_keys(path: str | Path) -> str:
-    """List every key of a file with its shape, type and our name for it, one a line.
+    """List every key of a file with its shape, type and name in this package, one per line.
 
     Raises:
-        CheckpointError: the file is damaged, holds more than data, or is not SMPLer's.
+        CheckpointError: the file is damaged, contains more than data, or is not SMPLer's.
         FileNotFoundError: there is no such file.
     """
     lines = []
@@ -77,7 +77,7 @@ def _part_of(key: str) -> str:
 
 
 def _count_parameters(state: Mapping[str, Tensor]) -> Counter[str]:
-    """Count what is trained: neither statistics of batches, nor mean parameters, nor the body."""
+    """Count the trainable parameters: no batch statistics, mean parameters or body."""
     counts: Counter[str] = Counter()
     for key, values in state.items():
         fixed = key.startswith((BODY_PREFIX, "SMPL_predictor.init_")) or key.endswith(_BUFFERS)
@@ -95,7 +95,7 @@ def _describe_form(checkpoint: Checkpoint) -> str:
 
 def _describe_model(state: Mapping[str, Tensor]) -> str:
     config = identify_config(state)
-    name = config.name if config else "of no known size"
+    name = config.name if config else "of unknown size"
     if not _has_transformer(state):
         return f"{name}, backbone stage of training (no Transformer)"
     return f"{name}, {config.attention} attention" if config else name

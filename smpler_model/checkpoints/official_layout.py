@@ -1,7 +1,7 @@
-"""The one table between our names and those of the official checkpoints.
+"""The table that maps this package's state keys to those of the official checkpoints.
 
-Each row pairs a prefix of our keys with one of theirs; `*` stands for the same number on both
-sides, and what follows the prefix (`.weight`, `.bias`, ...) is the same.
+Each row pairs a prefix of this package's keys with an official one; `*` stands for the same number
+in both, and what follows the prefix (`.weight`, `.bias`, ...) is equal.
 """
 
 import re
@@ -57,7 +57,7 @@ _MODULES = (
 )
 
 FULL_ATTENTION = "full_unit"
-"""Names the layer of the study variant in a file; no official file has it."""
+"""Key of the layer of the `full` attention variant; no official file has it."""
 
 _ATTENTION_LAYERS = (
     (
@@ -87,7 +87,7 @@ TABLE = _MODULES + tuple(
         _ATTENTION_LAYERS, _ATTENTION_PARTS
     )
 )
-"""(our prefix, official prefix), complete."""
+"""(prefix in this package, official prefix), complete."""
 
 BODY_PREFIX = "smpl_handler."
 BODY_REGRESSOR = f"{BODY_PREFIX}J_regressor_h36m_correct"
@@ -111,20 +111,20 @@ BODY_SHAPES = {key: Size(ARRAY_SHAPES[name]) for name, key in _BODY_TABLE} | {
 
 
 def find_official_key(key: str) -> str | None:
-    """Translate one of our state keys; None if the table has no row for it."""
+    """Translate a state key to the official one; None if the table has no row for it."""
     return _translate(key, _OFFICIAL_FROM_OURS)
 
 
 def find_our_key(official: str) -> str | None:
-    """Translate an official state key; None if the table has no row for it."""
+    """Translate an official state key to this package's; None if the table has no row for it."""
     return _translate(official, _OURS_FROM_OFFICIAL)
 
 
 def body_from_official(state: Mapping[str, Tensor]) -> BodyArrays:
-    """Read the body out of a state under official keys, all of which are present.
+    """Extract the body from a state under official keys, all of which are present.
 
     Raises:
-        ValueError: an array is not what `BodyArrays` asks for.
+        ValueError: an array that `BodyArrays` refuses.
     """
     arrays = {name: numbers_of(state[key]) for name, key in _BODY_TABLE}
     arrays["posedirs"] = arrays["posedirs"].T.reshape(SMPL_VERTEX_COUNT, 3, -1)
@@ -132,13 +132,13 @@ def body_from_official(state: Mapping[str, Tensor]) -> BodyArrays:
 
 
 def numbers_of(values: Tensor) -> NDArray[Any]:
-    """Return a tensor as an array; types of fewer bits, which NumPy may lack, as float32."""
+    """Return a tensor as an array; types that NumPy may lack, such as bfloat16, as float32."""
     wide = values.float() if values.is_floating_point() and values.itemsize < _WIDE else values
     return np.asarray(wide.numpy())
 
 
 def official_from_body(arrays: BodyArrays) -> dict[str, Tensor]:
-    """Return the body's entries under official keys, shaped and typed as there.
+    """Return the body's entries under official keys, with the official shapes and types.
 
     Raises:
         ValueError: the body has no 17-joint regressor.
@@ -147,7 +147,7 @@ def official_from_body(arrays: BodyArrays) -> dict[str, Tensor]:
     for name, key in _BODY_TABLE:
         values = getattr(arrays, name)
         if values is None:
-            raise ValueError(f"a body that is saved must have a {name}, got none; add one to it")
+            raise ValueError(f"a body to be saved must have a {name}, got none; add one to it")
         if name == "posedirs":
             values = values.reshape(3 * SMPL_VERTEX_COUNT, -1).T
         kind = np.int64 if np.issubdtype(values.dtype, np.integer) else np.float32

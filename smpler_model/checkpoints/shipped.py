@@ -1,4 +1,4 @@
-"""What comes with the package: a small model's weights."""
+"""The weights that ship with the package."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ def shipped_path(name: str) -> Path:
     """
     if name not in SHIPPED_MODELS:
         raise ValueError(
-            f"shipped models are {', '.join(SHIPPED_MODELS)}, got '{name}'; give a file's path "
-            "for others"
+            f"shipped models are {', '.join(SHIPPED_MODELS)}, got '{name}'; for other models "
+            "give a file's path"
         )
     return DATA / f"{name}.pt"
 
@@ -31,12 +31,12 @@ def load_shipped_model(name: str, body: BodyArrays | None = None) -> Smpler:
 
     Args:
         name: one of `SHIPPED_MODELS`.
-        body: body to pose; the built-in one, with which it was trained, if None.
+        body: body to pose; if None, the built-in one, with which the model was trained.
 
     Raises:
         ValueError: no such model is shipped.
         CheckpointError: its file does not fit.
-        FileNotFoundError: its file is not there.
+        FileNotFoundError: its file is missing.
     """
     path = shipped_path(name)
     return load_model(path, config=find_model(name), body=body or load_builtin_body())

@@ -1,1 +1,1 @@
-"""The commands of the command line, one a module; each adds its parser and runs."""
+"""The subcommands of the command line, one per module; each adds its parser and runs."""

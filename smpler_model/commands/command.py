@@ -1,4 +1,4 @@
-"""What a command is added to."""
+"""Parts shared by all commands."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ INTERRUPTED = 130
 def read_arguments(
     parser: argparse.ArgumentParser, arguments: Sequence[str] | None
 ) -> argparse.Namespace:
-    """Read a command line; end the process with a sentence where it does not fit.
+    """Parse a command line; if it is invalid, exit with one sentence.
 
     Args:
         parser: command-line parser.
@@ -31,5 +31,5 @@ def read_arguments(
             text.encode()
         except UnicodeEncodeError:
             # OpenCV would crash with such a path, and no report could name it.
-            parser.error(f"arguments must be UTF-8, got {os.fsencode(text)!r}; rename what it is")
+            parser.error(f"arguments must be UTF-8, got {os.fsencode(text)!r}; rename the file")
     return parser.parse_args(given)

@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from smpler_model.commands import export, info, run, view
+from smpler_model.commands import doctor, export, info, run, view
 from smpler_model.commands.command import INTERRUPTED, read_arguments
 from smpler_model.inference.device_memory import DeviceMemoryError
 
@@ -17,8 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: command-line arguments; those of the process if None.
 
     Returns:
-        0, or 1 after an error, which is one sentence on the standard error stream, or 130 where
-        Ctrl-C ended it.
+        0, or 1 after an error, which is one sentence on standard error, or 130 after Ctrl-C.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s")
     chosen = read_arguments(build_parser(), arguments)
@@ -38,6 +37,6 @@ def build_parser() -> argparse.ArgumentParser:
         prog="smpler", description="SMPL bodies from images, videos and bags."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (info, run, view, export):
+    for command in (info, run, view, export, doctor):
         command.add_parser(commands)
     return parser

@@ -1,4 +1,4 @@
-"""`export`: a checkpoint as a file for other programs."""
+"""`export`: writes a checkpoint in a format for other programs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(chosen: argparse.Namespace) -> int:
         ValueError: a file that does not fit, or a package that is missing.
         OSError: a file that cannot be read or written.
     """
-    # Imported here so that `--help` need not wait for PyTorch.
+    # Imported here so that `--help` does not wait for PyTorch.
     from smpler_model.body.builtin import load_builtin_body
     from smpler_model.body.smpl_file import load_chosen_body
     from smpler_model.checkpoints.files import load_model

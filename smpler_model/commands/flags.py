@@ -1,4 +1,4 @@
-"""Flags of a command line, one for each setting."""
+"""Command-line flags, one per setting."""
 
 import argparse
 import math
@@ -12,14 +12,14 @@ from smpler_model.settings.setting import Setting, Settings, Value, table_of
 
 S = TypeVar("S", bound=Settings)
 
-_PREFIX = "setting:"  # of the attributes of what argparse returns
+_PREFIX = "setting:"  # of the attributes in argparse's namespace
 
 
 def at_least(least: float) -> Callable[[str], float]:
-    """Return what reads a finite number of a flag, of the kind of its least value.
+    """Return a parser for a flag with a finite number of the type of its minimum.
 
     Args:
-        least: value allowed; an int for whole numbers.
+        least: minimum value; an int for whole numbers.
     """
     kind = type(least)
 
@@ -30,19 +30,19 @@ def at_least(least: float) -> Callable[[str], float]:
             number = math.nan
         if not least <= number < math.inf:
             what = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"must be {what} from {least} on, got {text!r}")
+            raise argparse.ArgumentTypeError(f"must be {what} of at least {least}, got {text!r}")
         return number
 
     return read
 
 
 def read_path(text: str) -> Path:
-    """Read a path of a flag; an empty one, as of a variable that is not set, is refused."""
+    """Parse a path; an empty one, as from an unset shell variable, is refused."""
     return Path(read_text(text))
 
 
 def read_text(text: str) -> str:
-    """Read a text of a flag that must not be empty."""
+    """Parse a text that must not be empty."""
     if not text:
         raise argparse.ArgumentTypeError("must name something, got an empty text")
     return text
@@ -60,7 +60,7 @@ def add_params_flag(parser: argparse.ArgumentParser) -> None:
 
 def add_flags(parser: argparse.ArgumentParser, kind: type[Settings]) -> None:
     """Add a flag for every setting of a class."""
-    # What only this command has comes first; the sort keeps the order of the rest.
+    # Settings of this command alone come first; the sort keeps the order of the rest.
     table = sorted(table_of(kind), key=lambda each: each.part != kind.part)
     for part, settings in groupby(table, key=lambda each: each.part):
         group = parser.add_argument_group(part.lower())
@@ -69,10 +69,10 @@ def add_flags(parser: argparse.ArgumentParser, kind: type[Settings]) -> None:
 
 
 def read_settings(chosen: argparse.Namespace, kind: type[S]) -> S:
-    """Return the values of the flags, else those of the file of `--params`, else the defaults.
+    """Return the values of the flags, else those of the `--params` file, else the defaults.
 
     Raises:
-        ValueError: a file that is no YAML of parameters, or a value that is refused.
+        ValueError: a file that is not YAML of parameters, or an invalid value.
         OSError: a file that cannot be read.
     """
     names = [each.name for each in table_of(kind)]
@@ -102,7 +102,7 @@ def _add_flag(group: argparse._ArgumentGroup, each: Setting) -> None:
 
 
 def _shown(each: Setting) -> str:
-    """Return the default as the help shows it."""
+    """Return the default as shown in the help."""
     default: Value | None = each.default
     if isinstance(default, bool):
         return "yes" if default else "no"

@@ -1,4 +1,4 @@
-"""`info`: what a SMPLer checkpoint is."""
+"""`info`: describes a SMPLer checkpoint."""
 
 import argparse
 import sys
@@ -22,13 +22,13 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print what the file is.
+    """Print a description of the file.
 
     Raises:
         ValueError: a file that does not fit.
         OSError: a file that cannot be read.
     """
-    # Imported here so that `--help` need not wait for PyTorch.
+    # Imported here so that `--help` does not wait for PyTorch.
     from smpler_model.body.builtin import load_builtin_body
     from smpler_model.body.smpl_file import load_chosen_body
     from smpler_model.checkpoints.info import describe_checkpoint, list_keys

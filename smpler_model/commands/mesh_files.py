@@ -1,4 +1,4 @@
-"""Meshes in files that other programs read: glTF (.glb) and Wavefront (.obj)."""
+"""Meshes in common file formats: glTF (.glb) and Wavefront (.obj)."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ from smpler_model.frames import FrameResult
 MESH_SUFFIXES = ("glb", "obj")
 
 _VIEWER_FROM_OPTICAL = np.diag([1.0, -1.0, -1.0])
-"""These programs have y up and look along -z."""
+"""These formats have y up and look along -z."""
 
 
 def write_meshes(path: Path, result: FrameResult, faces: ArrayLike) -> None:
-    """Write the people of a frame, each an object `person_ID`, in metres.
+    """Write the people of a frame, each as an object `person_ID`, in metres.
 
-    The camera is at the origin and looks along -z, y is up.
+    The camera is at the origin and looks along -z; y is up.
 
     Args:
-        path: ends on .glb or .obj.
+        path: path of the file, ending in .glb or .obj.
         result: result with vertices.
         faces: (f, 3) of the body.
 

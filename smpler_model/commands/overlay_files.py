@@ -1,4 +1,4 @@
-"""Overlays in files: a video, or an image a frame."""
+"""Overlays as files: a video, or one image per frame."""
 
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +22,7 @@ class OverlayFile(Protocol):
 
         Args:
             index: index of the frame, from 0.
-            name: name of the frame; empty where it has none.
+            name: name of the frame; empty if it has none.
             rgb: the image.
 
         Raises:
@@ -33,18 +33,18 @@ class OverlayFile(Protocol):
         """Finish the file.
 
         Raises:
-            OSError: it is not whole.
+            OSError: it is incomplete.
         """
 
 
 class OverlayVideo:
-    """An .mp4 file; another one begins where the images' size changes."""
+    """An .mp4 file; a new one begins whenever the image size changes."""
 
     def __init__(self, path: Path, rate_hz: float) -> None:
-        """Prepare; the file begins with the first image.
+        """Store the arguments; the file begins with the first image.
 
         Raises:
-            ValueError: a path that OpenCV cannot take.
+            ValueError: a path that OpenCV cannot use.
         """
         native_path(path)
         self._path, self._rate_hz = path, rate_hz
@@ -75,7 +75,7 @@ class OverlayVideo:
 
 
 class OverlayImages:
-    """PNG files in a folder, called like the frames, or by their numbers."""
+    """PNG files in a folder, named after the frames or numbered."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -90,4 +90,4 @@ class OverlayImages:
         write_atomically(path, lambda file: file.write(content.tobytes()), sync=False)
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing, as every image is complete."""

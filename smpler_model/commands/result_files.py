@@ -1,4 +1,4 @@
-"""Results in files: JSON lines, or one file of NumPy arrays."""
+"""Results as files: JSON lines, or one file of NumPy arrays."""
 
 import json
 from collections.abc import Callable
@@ -20,14 +20,14 @@ _MOST_COEFFICIENTS = 14
 
 
 class ResultFile(Protocol):
-    """Takes results one after the other. What was written is valid after `close`, at any time."""
+    """Takes results one after the other; `close` leaves a valid file at any time."""
 
     def write(self, index: int, name: str, result: FrameResult) -> None:
         """Write the result of a frame.
 
         Args:
             index: index of the frame, from 0.
-            name: name of the frame; empty where it has none.
+            name: name of the frame; empty if it has none.
             result: result of the frame.
         """
 
@@ -36,10 +36,10 @@ class ResultFile(Protocol):
 
 
 class JsonLinesFile:
-    """One line a frame, whole at any time. Lengths are in metres, angles in radians.
+    """One line per frame, complete at any time. Lengths are in metres, angles in radians.
 
-    A line holds `index`, `name`, `stamp_ns`, `frame_id`, `camera` (intrinsics and lens) and
-    `people`; a person `id`, `state`, `score`, `box_xyxy` (pixels), `pose` (72, axis-angle),
+    A line has `index`, `name`, `stamp_ns`, `frame_id`, `camera` (intrinsics and lens) and
+    `people`; a person has `id`, `state`, `score`, `box_xyxy` (pixels), `pose` (72, axis-angle),
     `betas` (10), `translation_m`, `translation_covariance_m2` (3x3), `translation_source`,
     `weak_camera` (s, tx, ty), `joints_m` (24x3) and `keypoints_px` (24x2, null behind the camera).
     """
@@ -48,7 +48,7 @@ class JsonLinesFile:
         self._file = LineFile(path)
 
     def write(self, index: int, name: str, result: FrameResult) -> None:
-        """Write a line, or nothing of it.
+        """Write a line completely or not at all.
 
         Raises:
             OSError: it cannot be written.
@@ -69,14 +69,14 @@ class JsonLinesFile:
 
 
 class ArraysFile:
-    """An .npz file, written when it is closed: f frames, and n people in all of them together.
+    """An .npz file, written on closing: f frames, and n people over all frames.
 
     `frame_*` arrays have f rows: `frame_stamps_ns`, `frame_names`, `frame_intrinsics` (fx, fy, cx,
-    cy), `frame_sizes` (width, height), `frame_lenses`, `frame_coefficients` (14, zeros behind the
-    lens' own), `frame_calibrated`. The others have n: `frames` (row of the frame), `ids`,
+    cy), `frame_sizes` (width, height), `frame_lenses`, `frame_coefficients` (14, padded with
+    zeros), `frame_calibrated`. The others have n rows: `frames` (row of the frame), `ids`,
     `states`, `scores`, `boxes_xyxy`, `poses` (72), `betas` (10), `translations_m`,
-    `covariances_m2` (3, 3), `sources`, `weak_cameras`, `joints_m` (24, 3) and `keypoints_px`
-    (24, 2; NaN behind the camera). Numbers are float32.
+    `covariances_m2` (3, 3), `sources`, `weak_cameras`, `joints_m` (24, 3) and `keypoints_px` (24,
+    2; NaN behind the camera). Numbers are float32.
     """
 
     def __init__(self, path: Path) -> None:
@@ -105,7 +105,7 @@ class ArraysFile:
         )
 
     def close(self) -> None:
-        """Write the file, all of it or nothing."""
+        """Write the file completely or not at all."""
         frames: dict[str, Any] = {
             f"frame_{key}": np.array([frame[key] for frame in self._frames])
             for key in (self._frames[0] if self._frames else ())
@@ -172,7 +172,7 @@ def _arrays_of(people: People) -> dict[str, Any]:
 
 
 def _numbers(array: Any) -> Any:  # noqa: ANN401 - nested lists
-    """Return an array as lists; JSON has no NaN, null stands for it."""
+    """Return an array as lists, with null for NaN, which JSON lacks."""
     rounded = np.round(np.asarray(array, np.float64), _DECIMALS)
     numbers = rounded.astype(object)
     numbers[~np.isfinite(rounded)] = None

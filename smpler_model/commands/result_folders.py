@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def base_name(path: Path) -> str:
-    """Return what the results of an input are called: a file without its suffix, a folder whole.
+    """Return the name for an input's results: a file's name without suffix, a folder's name.
 
     `walk.1` and `walk.2` are names of folders, not suffixes.
     """

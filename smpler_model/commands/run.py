@@ -1,4 +1,4 @@
-"""`run`: people in an image, a folder, a video, a bag, or before a camera."""
+"""`run`: finds people in an image, a folder, a video, a bag, or a camera stream."""
 
 import argparse
 import os
@@ -56,29 +56,28 @@ def run(chosen: argparse.Namespace) -> int:
     """Find people and write files.
 
     Returns:
-        0; 1 where not a single frame has a result; 130 where Ctrl-C ended it. What was computed is
-        kept.
+        0; 1 if no frame has a result; 130 after Ctrl-C. Results so far are kept.
 
     Raises:
-        ValueError: an input, model, body or parameter that does not fit.
+        ValueError: an invalid input, model, body or parameter.
         OSError: a file that cannot be read or written.
-        DeviceMemoryError: a network that does not fit; results so far are kept.
+        DeviceMemoryError: the network does not fit into memory; results so far are kept.
     """
     return find_people(chosen.input, read_settings(chosen, RunSettings), _choose_folder(chosen))
 
 
 def find_people(given: str, settings: RunSettings, folder: Path) -> int:
-    """Find the people in an input and write files, as `run`.
+    """Find the people in an input and write files, like `run`.
 
     Args:
         given: name of the input.
-        settings: how to do it.
-        folder: folder of the files.
+        settings: settings of the run.
+        folder: folder for the files.
     """
-    # Said before OpenCV opens a video: its libraries would print what is reported here in words.
+    # Set before OpenCV opens a video: its libraries would print what is reported here in words.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
-    # Imported here so that `--help` need not wait for PyTorch.
+    # Imported here so that `--help` does not wait for PyTorch.
     from smpler_model.cameras.calibration import read_camera_info
     from smpler_model.sources import open_source
 
@@ -103,7 +102,7 @@ def find_people(given: str, settings: RunSettings, folder: Path) -> int:
 
 
 class _LeftOut:
-    """Says what is left out at its first time, and in the end how often it came again."""
+    """Reports each reason for leaving something out once, and finally how often it occurred."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -150,11 +149,11 @@ def _process(
 
 
 def _for_one_image(settings: RunSettings) -> RunSettings:
-    """Settings for single images: no confirmation by later images, no smoothing."""
+    """Return settings for single images: no confirmation by later images, no smoothing."""
     if settings.detector == "motion":
         raise ValueError(
             "the detector motion needs a sequence, got one image; use --detector full_image for "
-            "a person who fills it, or torchvision"
+            "a person who fills it, or person"
         )
     return replace(settings, confirm_frames=1, smoothing=False)
 
@@ -162,8 +161,8 @@ def _for_one_image(settings: RunSettings) -> RunSettings:
 def _explain_nobody(settings: RunSettings, source: "Source") -> str:
     if settings.detector == "motion":
         return (
-            "no people were found: the detector motion looks for people who move before a "
-            "camera that stands still, and learns the background from the first images"
+            "no people were found: the detector motion finds people who move in front of a "
+            "static camera, and learns the background from the first images"
         )
     hint = "" if source.is_sequence else "; if a person fills the image, use --detector full_image"
     return f"the detector {settings.detector} found no people{hint}"
@@ -175,18 +174,18 @@ def _choose_folder(chosen: argparse.Namespace) -> Path:
     folder: Path = chosen.output or Path(f"{name}_smpler")
     native_path(folder)
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"the output must be a folder, got the file {folder}; choose another")
+        raise ValueError(f"the output must be a folder, got the file {folder}; choose a folder")
     if not chosen.overwrite and any(folder.glob("results.*")):
         raise ValueError(
-            f"{folder} holds results already; choose another --output or pass --overwrite"
+            f"{folder} already holds results; choose another --output or pass --overwrite"
         )
     return folder
 
 
 def _check_input_stays(given: str, folder: Path) -> None:
-    """Refuse to read what the run replaces, such as a video that is called overlay.mp4.
+    """Refuse an input that the run would replace, such as a video named overlay.mp4.
 
-    Nor may its files lie among those of a bag.
+    The run's files must not be among those of a bag either.
     """
     from smpler_model.bags.reader import is_bag
     from smpler_model.commands.runner import files_in_the_way
@@ -201,7 +200,8 @@ def _check_input_stays(given: str, folder: Path) -> None:
     for old in (old.resolve() for old in files_in_the_way(folder)):
         if old == path or (old.parent == path and old.suffix in IMAGE_SUFFIXES):
             raise ValueError(
-                f"the input must not be what the run replaces, got {old}; choose another --output"
+                f"the input must not be a file that the run replaces, got {old}; choose another "
+                "--output"
             )
 
 

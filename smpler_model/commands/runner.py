@@ -1,4 +1,4 @@
-"""A source through the pipeline into files."""
+"""Runs a source through the pipeline and writes the results to files."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -30,13 +30,13 @@ Progress = Callable[[Iterable[Frame]], Iterable[Frame]]
 
 @dataclass(frozen=True)
 class FileOutputs:
-    """What is written.
+    """The files to write.
 
     Attributes:
         folder: folder for all files; created if missing.
-        results: suffix of the file of results, a key of `RESULT_FILES`.
-        overlay: what is drawn over the images; None for no overlay.
-        mesh: suffix of files of meshes, one of `MESH_SUFFIXES`; empty for none.
+        results: suffix of the results file, a key of `RESULT_FILES`.
+        overlay: style of the overlay; None for no overlay.
+        mesh: suffix of the mesh files, one of `MESH_SUFFIXES`; empty for none.
         mesh_frames: indices of frames whose meshes are written; empty for all with people.
     """
 
@@ -53,7 +53,7 @@ class Outputs:
     def __init__(
         self, config: FileOutputs, source: Source, faces: NDArray[np.int64], times: StepTimes
     ) -> None:
-        """Make the folder and open the files.
+        """Create the folder and open the files.
 
         Raises:
             OSError: they cannot be written.
@@ -69,14 +69,14 @@ class Outputs:
         self._overlay = _open_overlay(config, source)
 
     def needs_mesh(self, index: int) -> bool:
-        """Return whether vertices are needed for a frame."""
+        """Return whether a frame needs vertices."""
         config = self._config
         drawn = config.overlay is not None and config.overlay.needs_mesh
         chosen = not config.mesh_frames or index in config.mesh_frames
         return drawn or (bool(config.mesh) and chosen)
 
     def write(self, index: int, frame: Frame, result: FrameResult) -> None:
-        """Write what was found in a frame.
+        """Write the results of a frame.
 
         Raises:
             OSError: it cannot be written.
@@ -93,7 +93,7 @@ class Outputs:
                 write_meshes(self._mesh_path(index, name), result, self._faces)
 
     def leave_out(self, index: int, frame: Frame) -> None:
-        """Go on after a frame without a result: a video keeps its length.
+        """Handle a frame without a result: a video keeps its length.
 
         Raises:
             OSError: it cannot be written.
@@ -125,26 +125,26 @@ class Outputs:
 
 
 def files_of_run(folder: Path) -> list[Path]:
-    """Return the files in a folder that the next run into it removes; none if it holds no results.
+    """Return the files that the next run into a folder removes; none if it holds no results.
 
-    The next run's frames may be others, and its files of other kinds.
+    The next run may have other frames, and files of other kinds.
     """
     return files_in_the_way(folder) if any(folder.glob("results.*")) else []
 
 
 def files_in_the_way(folder: Path) -> list[Path]:
-    """Return the files in a folder that have names of which a run writes some."""
+    """Return the files in a folder whose names a run would use."""
     return [path for pattern in _WRITTEN for path in folder.glob(pattern)]
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a run did.
+    """Summary of a run.
 
     Attributes:
-        frames: how many there were.
-        people: how many were found, counted by their ids.
-        failed: frames without a result.
+        frames: number of frames.
+        people: number of people, counted by their ids.
+        failed: number of frames without a result.
     """
 
     frames: int
@@ -160,19 +160,19 @@ def run_source(
     progress: Progress,
     report: Callable[[str], None],
 ) -> Done:
-    """Process all frames and write what is found; what was written stays whatever happens.
+    """Process all frames and write the results; results so far are kept in any case.
 
     Args:
         source: source of the frames.
         pipeline: pipeline that finds people.
-        outputs: are closed in the end.
-        times: gets the time of every step.
-        progress: shows how far it is.
+        outputs: output files, which are closed at the end.
+        times: collects the time of every step.
+        progress: displays the progress.
         report: called with a message for each frame and each person that was left out.
 
     Raises:
-        SourceError: the source breaks off.
-        DeviceMemoryError: the network does not fit; the other frames would fail as well.
+        SourceError: the source is truncated.
+        DeviceMemoryError: the network does not fit into memory; further frames would fail as well.
     """
     ids: set[int] = set()
     failed = 0

@@ -1,12 +1,16 @@
-"""What a detector is, and the two that need no image."""
+"""The detector protocol, and two detectors that do not look at the image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_LARGEST_BOX = 16  # times the image's longer side: how far from its corner a box may reach
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_LARGEST_BOX = 16  # farthest extent of a box, in multiples of the image's longer side
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,9 @@ class Detections:
         return len(self.scores)
 
     def are_usable(self, width: int, height: int) -> NDArray[np.bool_]:
-        """Return (n,) whether boxes can contain a person, in an image of a size in pixels.
+        """Return (n,) whether boxes can contain a person in an image of this size, pixels.
 
-        All numbers are finite, a box has an area, and it is not far larger than the image.
+        Such a box is finite, has an area, and is not far larger than the image.
         """
         finite = np.isfinite(self.boxes_xyxy).all(1) & np.isfinite(self.scores)
         sides = np.where(finite[:, None], self.boxes_xyxy[:, 2:] - self.boxes_xyxy[:, :2], 0)
@@ -43,12 +47,12 @@ class Detections:
         return np.asarray((sides > 0).all(1) & (farthest < _LARGEST_BOX * max(width, height)))
 
     def select(self, rows: NDArray[np.bool_]) -> "Detections":
-        """Return the detections that a (n) mask marks."""
+        """Return the detections that an (n) mask selects."""
         return Detections(self.boxes_xyxy[rows], self.scores[rows])
 
 
 def detections_from(boxes_xyxy: ArrayLike, scores: ArrayLike | None = None) -> Detections:
-    """Return detections from lists or arrays; without scores each is certain."""
+    """Return detections from lists or arrays; without scores, all scores are 1."""
     boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
     if scores is None:
         return Detections(boxes, np.ones(len(boxes)))
@@ -56,7 +60,7 @@ def detections_from(boxes_xyxy: ArrayLike, scores: ArrayLike | None = None) -> D
 
 
 class Detector(Protocol):
-    """Finds people. One detector serves one camera, so it may remember earlier images."""
+    """Finds people. Each camera has its own detector, so it may remember earlier images."""
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
         """Return the people in an (h, w, 3) uint8 RGB image."""
@@ -65,8 +69,27 @@ class Detector(Protocol):
         """Forget earlier images: the next one may be of another time or place."""
 
 
+@runtime_checkable
+class BatchDetector(Detector, Protocol):
+    """Finds people in the images of several cameras at once; it remembers none of them."""
+
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Return the people in each of several (h, w, 3) uint8 RGB images of any sizes."""
+
+
+@runtime_checkable
+class DeviceDetector(Detector, Protocol):
+    """A detector that takes images from the memory of its device, too, with equal results.
+
+    There an image is uploaded once, for the detector and for the crops.
+    """
+
+    def detect_on_device(self, image: "Tensor") -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image on any device."""
+
+
 class FullImageDetector:
-    """Takes the whole image for one person: for crops, and for people who fill the image."""
+    """Returns the whole image as one person: for crops, and for people who fill the image."""
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
         """Return one box as large as the (h, w, 3) image."""
@@ -74,7 +97,7 @@ class FullImageDetector:
         return detections_from([[0, 0, width - 1, height - 1]])
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """Do nothing: this detector has no state."""
 
 
 class GivenBoxes:
@@ -88,9 +111,9 @@ class GivenBoxes:
         self._next = detections
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
-        """Return the boxes that were given since the last image."""
+        """Return the boxes set since the last image."""
         given, self._next = self._next, detections_from([])
         return given
 
     def reset(self) -> None:
-        """Nothing is remembered: what was given is meant for the next image."""
+        """Do nothing: boxes that were set are meant for the next image."""

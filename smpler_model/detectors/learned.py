@@ -1,19 +1,19 @@
-"""What the detectors with a network share: their error, and how their boxes become detections."""
+"""Shared by the detectors with a network: their error, and detections from their boxes."""
 
 import numpy as np
 
 from smpler_model.array_types import Floats
 from smpler_model.detectors.detector import Detections
 
-WITHOUT_WEIGHTS = "the detectors 'motion' and 'full_image' need no file"
+WITHOUT_WEIGHTS = "the detectors 'person', 'motion' and 'full_image' need no file"
 
 
 class DetectorError(ValueError):
-    """A detector cannot be built from what it was given."""
+    """A detector cannot be built from its arguments."""
 
 
 def check_threshold(name: str, value: float) -> None:
-    """Refuse a threshold that each detection would pass, or none.
+    """Refuse a threshold outside 0 to 1.
 
     Raises:
         DetectorError: it is not between 0 and 1.
@@ -23,19 +23,19 @@ def check_threshold(name: str, value: float) -> None:
 
 
 def detections_from_edges(edges: Floats, scores: Floats, width: int, height: int) -> Detections:
-    """Return what networks find, cut to the image, in this package's pixels.
+    """Return a network's boxes, clipped to the image, in this package's pixel coordinates.
 
-    Networks count from the image's left edge, so that it spans 0 to its width. Here a pixel's
-    centre has a whole number, and an image spans 0 to its width - 1.
+    Networks count from the image's left edge, so that the image spans 0 to its width. Here the
+    centres of pixels are integers, and the image spans 0 to its width - 1.
 
     Args:
         edges: (n, 4) left, top, right, bottom, counted from the image's edges.
-        scores: (n).
+        scores: (n) confidence, 0 to 1.
         width: width of the image, pixels.
-        height: likewise.
+        height: height of the image, pixels.
 
     Returns:
-        At most n people, in the same order: boxes with nothing inside the image are left out.
+        At most n people, in the same order; boxes outside the image are left out.
     """
     last = np.array([width, height, width, height]) - 1.0
     boxes = (edges.reshape(-1, 4) - 0.5).clip(0, last)

@@ -1,4 +1,4 @@
-"""People as what moves before a still camera: needs no weights."""
+"""Finds people who move in front of a still camera; needs no weights."""
 
 from dataclasses import dataclass
 
@@ -11,29 +11,30 @@ from smpler_model.detectors.detector import Detections, detections_from
 Bytes = NDArray[np.uint8]
 
 _SHADOW = 127  # OpenCV's mark of a shadow in the foreground mask
-_MATCH_STEP = 2  # every second pixel is enough to tell how the light changed
-_BAND = 32  # levels of the background that are looked at together
+_MATCH_STEP = 2  # every second pixel suffices to estimate the change of exposure
+_BAND = 32  # levels of the background that share one median
 _LEAST_BAND = 0.01  # of all pixels
 _FARTHEST_LEVELS = 30
-_LARGEST_POWER = 2.0  # no exposure bends tones by more
+_LARGEST_POWER = 2.0  # no change of exposure bends tones by more
 
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """Parameters of the separation of people from the background.
+    """Parameters of background subtraction.
 
     Attributes:
         working_height: images are shrunk to about this height first, pixels.
-        learning_images: the background is learned quickly over the first images.
-        forget_images: later, what stays this many images becomes background.
-        variance_threshold: squared distance, in variances, that makes a pixel foreground.
+        learning_images: number of images over which the background is first learned, quickly.
+        forget_images: afterwards, what stands still for this many images becomes background.
+        variance_threshold: squared distance, in variances, beyond which a pixel is foreground.
         least_variance: minimum variance of a background pixel, squared levels; covers changing
             light.
-        darkest_shadow: a background pixel dimmed more than this is a person in grey, not a shadow.
+        darkest_shadow: fraction of its brightness to which a shadow may dim the background;
+            anything darker is foreground.
         min_height: minimum height of a person as a fraction of the image's height.
-        min_fill: foreground pixels over those of the box.
-        max_aspect: width over height of a person, arms spread.
-        join_gap: parts of one person lie no farther apart, over the image's height.
+        min_fill: minimum fraction of foreground pixels in a box.
+        max_aspect: maximum width over height of a person, with arms spread.
+        join_gap: maximum gap between the parts of one person, as a fraction of the image's height.
     """
 
     working_height: int = 240
@@ -49,10 +50,10 @@ class MotionConfig:
 
 
 class MotionDetector:
-    """Subtracts a background that it learns from the images; finds upright, person-sized blobs.
+    """Subtracts a background learned from the images and finds upright, person-sized blobs.
 
-    Whoever is there from the first image on is background until he moves. State is the
-    background; `reset` forgets it.
+    People visible from the first image on are background until they move. State: the background;
+    `reset` forgets it.
     """
 
     def __init__(self, config: MotionConfig | None = None) -> None:
@@ -118,11 +119,12 @@ class MotionDetector:
 
 
 def match_exposure(rgb: Bytes, background: Bytes) -> Bytes:
-    """Compensate for changes of automatic exposure and white balance when a person appears.
+    """Undo the change of exposure and white balance that a person causes by appearing.
 
-    Cameras do not only scale: dark surfaces brighten by more than bright ones. So each channel has
-    a gain and a power. They follow from the medians of image and background over pixels of like
-    background, which ignore a foreground of less than half of them. Both are (h, w, 3) uint8.
+    Automatic exposure does not only scale: dark surfaces brighten by more than bright ones. So
+    each channel has a gain and a power, fitted to medians of image and background over pixels of
+    similar background; medians ignore a foreground of less than half of them. Both images are
+    (h, w, 3) uint8.
     """
     image, behind = (array[::_MATCH_STEP, ::_MATCH_STEP] for array in (rgb, background))
     usable = ((behind > 16) & (behind < 240) & (image > 8) & (image < 250)).all(-1)
@@ -133,7 +135,7 @@ def match_exposure(rgb: Bytes, background: Bytes) -> Bytes:
 
 
 def _tone_curve(image: Bytes, behind: Bytes) -> Bytes:
-    """Return (256,) background levels by image levels, from (n) pixels of both."""
+    """Return (256,) background levels by image levels, from n pixels of both."""
     gain = float(np.median(behind / image.astype(np.float32)))
     points = []
     for band in np.unique(behind // _BAND):
@@ -143,14 +145,14 @@ def _tone_curve(image: Bytes, behind: Bytes) -> Bytes:
         if inside.mean() >= _LEAST_BAND and abs(x * gain - y) <= _FARTHEST_LEVELS:
             points.append((np.log(x), np.log(y), inside.mean()))
     power, offset = _fit_line(np.array(points).reshape(-1, 3))
-    if not 1 / _LARGEST_POWER <= power <= _LARGEST_POWER:  # too few bands, or another picture
+    if not 1 / _LARGEST_POWER <= power <= _LARGEST_POWER:  # too few bands, or another scene
         power, offset = 1.0, float(np.log(gain))
     matched = np.exp(offset) * np.arange(256.0) ** power
     return np.asarray((matched + 0.5).clip(0, 255), np.uint8)
 
 
 def _fit_line(points: NDArray[np.float64]) -> tuple[float, float]:
-    """Return slope and offset through points (n, 3) of x, y, weight; 0, 0 where x is all alike."""
+    """Fit a line to points (n, 3) of x, y, weight; return slope and offset, 0, 0 for equal x."""
     x, y, weight = points.T
     total = weight.sum()
     spread = float((weight * (x - (weight * x).sum() / max(total, 1e-9)) ** 2).sum())

@@ -1,4 +1,4 @@
-"""Which of the forms of `onnx_forms` a network's answer has."""
+"""Identifies which form of `onnx_forms` a network's outputs have."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ _STRIDES = (8, 16, 32, 64)
 
 
 def identify_form(outputs: Outputs, size: tuple[int, int], *, takes_sizes: bool) -> Form | None:
-    """Return the form that a network's answer to one image has, None for an unknown one.
+    """Return the form of a network's outputs for one image, None if unknown.
 
     Args:
         outputs: outputs by name.
         size: (height, width) of the input.
-        takes_sizes: whether the network has an input of sizes.
+        takes_sizes: whether the network has an input for the image's size.
     """
     if takes_sizes:
         return _identify_rt_detr(outputs)
@@ -58,7 +58,7 @@ def _identify_detr(tables: Outputs, size: tuple[int, int]) -> DetrForm | None:
     if len(tables) != 2:
         return None
     names = [name for name, table in tables.items() if table.shape[2] == 4]
-    if len(names) == 2:  # four classes: only the names can tell
+    if len(names) == 2:  # four classes: only the names can tell boxes from logits
         names = [name for name in names if "box" in name.lower() or "det" in name.lower()]
     if len(names) != 1:
         return None

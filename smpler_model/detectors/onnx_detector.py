@@ -1,8 +1,8 @@
-"""People found by a network in an ONNX file, through ONNX Runtime.
+"""Finds people with a network in an ONNX file, through ONNX Runtime.
 
-What the file says of itself decides how it is used: the image input's shape tells the size and
-whether channels come first or last, its type whether pixels are float32, float16 or bytes, and its
-answer to one grey image which of the forms of `onnx_forms` its outputs have.
+The file itself decides how it is used: the shape of its image input gives the size and the order
+of channels; the input's type says whether pixels are float32, float16 or bytes; its outputs for a
+grey image show which form of `onnx_forms` they have.
 """
 
 import importlib
@@ -41,7 +41,7 @@ CPU = torch.device("cpu")
 CPU_PROVIDER, CUDA_PROVIDER = "CPUExecutionProvider", "CUDAExecutionProvider"
 Provider = str | tuple[str, dict[str, int]]
 
-_MOST_CANDIDATES = 1000  # boxes that suppression looks at, the most certain ones
+_MOST_CANDIDATES = 1000  # most confident boxes that enter non-maximum suppression
 
 _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
@@ -60,7 +60,7 @@ class OnnxInput:
         size: its (height, width).
         channels_first: (1, 3, h, w) rather than (1, h, w, 3).
         dtype: data type of the input pixels.
-        sizes: name and type of the input of sizes, None where there is none.
+        sizes: name and type of the input for the image's size, None where there is none.
     """
 
     name: str
@@ -73,11 +73,11 @@ class OnnxInput:
 class OnnxDetector:
     """Finds people with a user's YOLOX, DETR, RT-DETR or RTMDet file.
 
-    Remembers nothing between images.
+    It remembers nothing between images.
 
     Attributes:
-        input: what the file asks for.
-        form: what its outputs are.
+        input: the file's inputs.
+        form: the form of its outputs.
     """
 
     def __init__(
@@ -92,23 +92,23 @@ class OnnxDetector:
         device: torch.device = CPU,
         threads: int = 0,
     ) -> None:
-        """Load the file and let it look at a grey image once.
+        """Load the file and run it once on a grey image.
 
         Args:
             path: path of the ONNX file.
-            score_threshold: people less certain than this are left out, 0 to 1.
-            overlap_threshold: where a network finds people several times (YOLOX), a box goes when
-                its intersection over union with a better one is larger.
-            person_class: index of person among the classes. If None, that of COCO: 1 where a DETR
-                has 91 classes, as RF-DETR; else 0.
+            score_threshold: detections of lower confidence are dropped, 0 to 1.
+            overlap_threshold: for networks that find a person several times (YOLOX), a box is
+                dropped when its intersection over union with a more confident one is larger.
+            person_class: index of the class person. If None, that of COCO: 1 for a DETR with 91
+                classes, such as RF-DETR; else 0.
             scaling: scaling of the pixels, if a file differs from its output format's default.
             open_size: (height, width) to use where the file leaves them open, pixels.
-            device: where it runs; on a GPU that needs the package onnxruntime-gpu.
-            threads: threads per operator; 0 leaves the number to ONNX Runtime.
+            device: device to run on; a GPU needs the package onnxruntime-gpu.
+            threads: threads per operator; 0 lets ONNX Runtime choose.
 
         Raises:
-            DetectorError: onnxruntime or the file is missing, or its inputs or outputs are of no
-                known form.
+            DetectorError: onnxruntime or the file is missing, or the form of its inputs or outputs
+                is unknown.
         """
         check_threshold("score_threshold", score_threshold)
         check_threshold("overlap_threshold", overlap_threshold)
@@ -122,7 +122,7 @@ class OnnxDetector:
         self._overlap_threshold = overlap_threshold
 
     def detect(self, rgb: Bytes) -> Detections:
-        """Return the people in an (h, w, 3) uint8 RGB image, the most certain first."""
+        """Return the people in an (h, w, 3) uint8 RGB image, the most confident first."""
         height, width = rgb.shape[:2]
         fitted, factors = fit_image(rgb, self.input.size, letterboxed=self.form.letterboxed)
         outputs = self._run(fitted, self._scaling)
@@ -139,22 +139,22 @@ class OnnxDetector:
         return detections_from_edges(edges, scores, width, height)
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """Do nothing: this detector has no state."""
 
     def _run(self, rgb: Bytes, scaling: Scaling) -> Outputs:
         pixels: NDArray[Any] = scale_pixels(rgb, scaling)
-        if self.input.dtype is np.uint8:  # the file scales them itself
+        if self.input.dtype is np.uint8:  # such a file scales the pixels itself
             pixels = rgb[..., ::-1] if scaling.startswith("bgr") else rgb
         if self.input.channels_first:
             pixels = pixels.transpose(2, 0, 1)
         feed = {self.input.name: np.ascontiguousarray(pixels[None], self.input.dtype)}
         if self.input.sizes:
             name, dtype = self.input.sizes
-            feed[name] = np.array([self.input.size[::-1]], dtype)  # width first, as RT-DETR
+            feed[name] = np.array([self.input.size[::-1]], dtype)  # (width, height), as RT-DETR
         names = [output.name for output in self._session.get_outputs()]
         try:
             answers = self._session.run(names, feed)
-        except Exception as error:  # of classes that ONNX Runtime does not publish
+        except Exception as error:  # ONNX Runtime does not publish its error classes
             height, width = self.input.size
             raise DetectorError(
                 f"{self._path} does not run on an image of {width}x{height} ({_brief(error)}); "
@@ -194,15 +194,15 @@ class OnnxDetector:
 
 
 def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInput:  # noqa: ANN401
-    """Read from an ONNX Runtime session what a detector's inputs are.
+    """Read a detector's inputs from an ONNX Runtime session.
 
     Args:
         session: ONNX Runtime session of the file.
-        open_size: (height, width) to take where the file leaves them open.
+        open_size: (height, width) to use where the file leaves them open.
         path: path of the file, for errors.
 
     Raises:
-        DetectorError: the inputs are not an image and, at most, its size.
+        DetectorError: the inputs are not one image and at most one size.
     """
     if min(open_size) < 1:
         raise DetectorError(f"open_size must be positive pixels, got {open_size}; use (640, 640)")
@@ -234,7 +234,7 @@ def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInpu
 def choose_providers(device: torch.device, available: Sequence[str]) -> list[Provider]:
     """Return ONNX Runtime's execution providers for a device, the preferred first.
 
-    Where there is none for the GPU, a warning names the package that has it.
+    If none supports the GPU, a warning names the package that does.
 
     Args:
         device: a CPU, or a GPU of this machine.
@@ -260,11 +260,11 @@ def _open_session(path: Path, device: torch.device, threads: int) -> Any:  # noq
         )
     providers = choose_providers(device, runtime.get_available_providers())
     options = runtime.SessionOptions()
-    options.log_severity_level = 3  # what is wrong is raised
+    options.log_severity_level = 3  # errors only, which are raised as well
     options.intra_op_num_threads = threads
     try:
         return runtime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # of classes that ONNX Runtime does not publish
+    except Exception as error:  # ONNX Runtime does not publish its error classes
         raise DetectorError(
             f"{path} is not an ONNX file that ONNX Runtime {runtime.__version__} can load "
             f"({_brief(error)}); export it again"

@@ -1,20 +1,20 @@
-"""What detectors in ONNX files want for input and how their outputs are read.
+"""Forms of detectors in ONNX files: which input they expect and how their outputs are read.
 
 Four forms are known. All boxes leave this module as edges in pixels of the network's input.
 
 - YOLOX (Ge et al., 2021): one tensor (1, n, 5 + classes) of centre, size, objectness and class
   scores for each cell of the grids of strides 8, 16, 32 (and 64). Centre and log size are relative
-  to the cell, or decoded to pixels already. Input: BGR 0 to 255, top left in a grey letterbox.
+  to the cell, or already decoded to pixels. Input: BGR 0 to 255, top left in a grey letterbox.
 - DETR with sigmoid scores, such as RF-DETR and Deformable DETR (Zhu et al., 2021): boxes (1, q, 4)
-  of centre and size over those of the image, and logits (1, q, classes). Input: RGB stretched to
+  of centre and size as fractions of the image, and logits (1, q, classes). Input: RGB stretched to
   the network's size, standardised by ImageNet's mean and deviation.
-- RT-DETR (Zhao et al., 2024) and D-FINE with their last step inside: a second input of two
-  integers takes the size that boxes refer to; labels (1, q), boxes (1, q, 4) of edges, and scores
-  (1, q). Input: RGB 0 to 1, stretched.
-- RTMDet (Lyu et al., 2022) as MMDeploy exports it, with the suppression of overlaps inside: dets
+- RT-DETR (Zhao et al., 2024) and D-FINE with their postprocessing inside: a second input of two
+  integers is the image size that boxes refer to; labels (1, q), boxes (1, q, 4) of edges, and
+  scores (1, q). Input: RGB 0 to 1, stretched.
+- RTMDet (Lyu et al., 2022) as exported by MMDeploy, with non-maximum suppression inside: dets
   (1, n, 5) of edges and score, and labels (1, n). Input: BGR standardised by ImageNet's mean and
-  deviation, top left in a grey letterbox. Its raw heads, a tensor for each scale, are not read;
-  other networks that MMDeploy exports look the same from outside: give their `scaling`.
+  deviation, top left in a grey letterbox. Its raw heads, one tensor per scale, are not supported;
+  other networks exported by MMDeploy have the same outputs: set `scaling` for them.
 """
 
 from collections.abc import Mapping
@@ -33,37 +33,37 @@ Outputs = Mapping[str, NDArray[Any]]
 Scaling = Literal["bgr_bytes", "bgr_imagenet", "rgb_unit", "rgb_imagenet"]
 
 _GREY = 114
-_COCO_SPARSE = 91  # classes where COCO's own numbers are kept; person is 1 there, else 0
+_COCO_SPARSE = 91  # classes under COCO's original numbers; person is 1 there, else 0
 
 
 class Form(Protocol):
-    """One way of asking a network for boxes."""
+    """The inputs and outputs of one family of networks."""
 
     @property
     def scaling(self) -> Scaling:
-        """Which numbers the input's pixels are, unless the file asks for bytes."""
+        """The pixels' scaling, unless the file takes bytes."""
 
     @property
     def letterboxed(self) -> bool:
-        """Whether the image keeps its aspect, with grey beside it."""
+        """Whether the image keeps its aspect ratio, padded with grey."""
 
     @property
     def overlapping(self) -> bool:
-        """Whether one person is found several times."""
+        """Whether a person can be found several times."""
 
     @property
     def classes(self) -> int | None:
-        """How many classes there are, None where the file does not tell."""
+        """Number of classes, None if the file does not tell."""
 
     @property
     def person_class(self) -> int:
-        """Index of person if the network was trained on COCO."""
+        """Index of the class person if the network was trained on COCO."""
 
     def score(self, outputs: Outputs, person_class: int) -> Floats:
-        """Return how certain each of the n boxes is a person, (n) from 0 to 1."""
+        """Return the confidence that each of the n boxes is a person, (n) from 0 to 1."""
 
     def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
-        """Return edges of the (m) chosen boxes, (m, 4) pixels of the input."""
+        """Return edges of the m chosen boxes, (m, 4) pixels of the input."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class YoloxForm:
 
     Attributes:
         name: name of the output.
-        classes: how many.
-        cells: (n, 2) column and row of each cell, counted in its grid.
+        classes: number of classes.
+        cells: (n, 2) column and row of each cell within its grid.
         strides: (n, 1) size of each cell, pixels.
-        decoded: whether boxes are pixels already.
+        decoded: whether boxes are already in pixels.
     """
 
     name: str
@@ -95,7 +95,7 @@ class YoloxForm:
         return np.asarray(table[:, 4] * table[:, 5 + person_class], np.float64)
 
     def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
-        """Return the chosen cells' edges."""
+        """Return the edges of the chosen cells' boxes."""
         table = outputs[self.name][0, chosen, :4].astype(np.float64)
         centres, sizes = table[:, :2], table[:, 2:]
         if not self.decoded:
@@ -107,12 +107,12 @@ class YoloxForm:
 
 @dataclass(frozen=True)
 class DetrForm:
-    """Boxes of queries, one for each object.
+    """Boxes of queries, one query per object.
 
     Attributes:
-        boxes: name of that output.
-        logits: likewise.
-        classes: how many.
+        boxes: name of the output with the boxes.
+        logits: name of the output with the logits.
+        classes: number of classes.
         size: (height, width) of the input.
     """
 
@@ -127,16 +127,16 @@ class DetrForm:
 
     @property
     def person_class(self) -> int:
-        """1 among COCO's own 91 numbers; else 0."""
+        """1 under COCO's original 91 numbers, else 0."""
         return 1 if self.classes == _COCO_SPARSE else 0
 
     def score(self, outputs: Outputs, person_class: int) -> Floats:
-        """Return the sigmoid of the class' logit."""
+        """Return the sigmoid of the class's logit."""
         logits = outputs[self.logits][0, :, person_class].astype(np.float64)
         return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float64)  # cannot overflow
 
     def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
-        """Return the chosen queries' edges."""
+        """Return the edges of the chosen queries' boxes."""
         height, width = self.size
         boxes = outputs[self.boxes][0, chosen].astype(np.float64) * (width, height, width, height)
         return _edges(boxes[:, :2], boxes[:, 2:])
@@ -147,9 +147,9 @@ class RtDetrForm:
     """Boxes of queries with the best class of each.
 
     Attributes:
-        labels: name of that output.
-        boxes: likewise.
-        scores: likewise.
+        labels: name of the output with the classes.
+        boxes: name of the output with the boxes.
+        scores: name of the output with the scores.
     """
 
     labels: str
@@ -163,22 +163,22 @@ class RtDetrForm:
     person_class: int = 0
 
     def score(self, outputs: Outputs, person_class: int) -> Floats:
-        """Return the scores of people, 0 for anything else."""
+        """Return the scores of people, 0 for other classes."""
         scores = outputs[self.scores][0].astype(np.float64)
         return np.where(outputs[self.labels][0] == person_class, scores, 0.0)
 
     def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
-        """Return the chosen queries' edges."""
+        """Return the edges of the chosen queries' boxes."""
         return np.asarray(outputs[self.boxes][0, chosen], np.float64)
 
 
 @dataclass(frozen=True)
 class RtmDetForm:
-    """Boxes after the suppression of overlaps, with score and class of each.
+    """Boxes after non-maximum suppression, with score and class of each.
 
     Attributes:
-        dets: name of that output.
-        labels: likewise.
+        dets: name of the output with boxes and scores.
+        labels: name of the output with the classes.
     """
 
     dets: str
@@ -191,25 +191,25 @@ class RtmDetForm:
     person_class: int = 0
 
     def score(self, outputs: Outputs, person_class: int) -> Floats:
-        """Return the scores of people, 0 for anything else."""
+        """Return the scores of people, 0 for other classes."""
         scores = outputs[self.dets][0, :, 4].astype(np.float64)
         return np.where(outputs[self.labels][0] == person_class, scores, 0.0)
 
     def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
-        """Return the chosen boxes' edges."""
+        """Return the edges of the chosen boxes."""
         return np.asarray(outputs[self.dets][0, chosen, :4], np.float64)
 
 
 def fit_image(rgb: Bytes, size: tuple[int, int], *, letterboxed: bool) -> tuple[Bytes, Floats]:
-    """Give an image a network's size.
+    """Resize an image to a network's input.
 
     Args:
         rgb: (h, w, 3).
-        size: (height, width) to return.
-        letterboxed: keep the aspect, top left, grey beside it; else stretch.
+        size: (height, width) of the result.
+        letterboxed: keep the aspect ratio, with the image top left and grey padding; else stretch.
 
     Returns:
-        (height, width, 3) pixels, and the (2) factors of x and y that turned edges into theirs.
+        (height, width, 3) pixels, and the (2) factors by which x and y of edges were multiplied.
     """
     (height, width), (rows, columns) = rgb.shape[:2], size
     if letterboxed:
@@ -224,7 +224,7 @@ def fit_image(rgb: Bytes, size: tuple[int, int], *, letterboxed: bool) -> tuple[
 
 
 def scale_pixels(rgb: Bytes, scaling: Scaling) -> NDArray[np.float32]:
-    """Turn (h, w, 3) bytes into the numbers that a network was trained with, channels last."""
+    """Turn (h, w, 3) bytes into the numbers that the network was trained with, channels last."""
     pixels = rgb.astype(np.float32)
     if scaling == "bgr_bytes":
         return pixels[..., ::-1]

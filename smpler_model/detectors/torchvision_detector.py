@@ -1,10 +1,10 @@
-"""People found by torchvision's smallest network trained on COCO.
+"""Finds people with torchvision's smallest detector trained on COCO.
 
-That is SSDLite320 with MobileNetV3-Large. Among torchvision's detectors it has the least
-arithmetic (0.58 GFLOPs) and the smallest file (13 MB). The next, Faster R-CNN at 320 pixels, finds
-a little more (22.8 against 21.3 COCO box mAP, as torchvision states), but its file is 74 MB, and
-it pools each proposal by itself, which takes several times as long where torchvision's compiled
-operators do not load.
+It is SSDLite320 with MobileNetV3-Large: among torchvision's detectors the one with the fewest
+operations (0.58 GFLOPs) and the smallest file (13 MB). The next, Faster R-CNN at 320 pixels, is
+slightly more accurate (22.8 against 21.3 COCO box mAP, as torchvision states), but its file is
+74 MB, and it pools each proposal by itself, which takes several times as long where torchvision's
+compiled operators do not load.
 
 Sources: Howard et al., "Searching for MobileNetV3", ICCV 2019; Sandler et al., "MobileNetV2:
 Inverted Residuals and Linear Bottlenecks", CVPR 2018 (SSDLite).
@@ -19,9 +19,11 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smpler_model.cameras.device_crops import upload
 from smpler_model.detectors.detector import Detections
 from smpler_model.detectors.learned import (
     WITHOUT_WEIGHTS,
@@ -30,6 +32,7 @@ from smpler_model.detectors.learned import (
     detections_from_edges,
 )
 from smpler_model.inference.device_memory import explain_memory
+from smpler_model.inference.float32 import whole_float32
 from smpler_model.network.torchvision_operators import import_torchvision
 
 _PERSON = 1  # among COCO's categories, of which 0 is the background
@@ -37,7 +40,7 @@ _CATEGORIES = 91
 
 
 class TorchvisionDetector:
-    """Finds people with SSDLite320 and COCO weights. Remembers nothing between images."""
+    """Finds people with SSDLite320 and COCO weights; remembers nothing between images."""
 
     def __init__(
         self,
@@ -50,22 +53,21 @@ class TorchvisionDetector:
         """Load the network.
 
         Args:
-            weights: file of torchvision's state dict for `ssdlite320_mobilenet_v3_large` with 91
-                classes. If None, COCO's are taken from torch's cache, and are fetched into it
-                the first time.
-            device: where the network runs.
-            score_threshold: people less certain than this are left out, 0 to 1.
-            max_side: larger images are first shrunk to this longer side, pixels. The network
-                itself samples 320x320 pixels without smoothing, from COCO's images of 640.
+            weights: file with a state dict of torchvision's `ssdlite320_mobilenet_v3_large` for 91
+                classes. If None, the COCO weights in torch's cache, downloaded the first time.
+            device: device to run on.
+            score_threshold: detections of lower confidence are dropped, 0 to 1.
+            max_side: images with a longer side are first shrunk to it, pixels. The network samples
+                320x320 pixels without smoothing; COCO's images, on which it was trained, have 640.
 
         Raises:
-            DetectorError: weights that are not there, cannot be fetched, or do not fit.
+            DetectorError: weights that are missing, cannot be downloaded, or do not fit.
             DeviceMemoryError: the network does not fit into the device's memory.
         """
         check_threshold("score_threshold", score_threshold)
         if max_side < 1:
             raise DetectorError(
-                f"max_side must be at least 1 pixel, got {max_side}; 640 is what COCO has"
+                f"max_side must be at least 1 pixel, got {max_side}; COCO's images have 640"
             )
         import_torchvision()
         path = fetch_weights() if weights is None else Path(weights)
@@ -75,34 +77,53 @@ class TorchvisionDetector:
             self._model = _load_network(path, score_threshold).to(device)
 
     def detect(self, rgb: NDArray[np.uint8]) -> Detections:
-        """Return the people in an (h, w, 3) uint8 RGB image, the most certain first.
+        """Return the people in an (h, w, 3) uint8 RGB image, the most confident first.
 
         Raises:
             DeviceMemoryError: the device's memory does not suffice.
         """
-        height, width = rgb.shape[:2]
-        small = _shrink(rgb, self._max_side)
+        if self._device.type == "cuda":
+            with self._explain_memory():
+                image = upload(rgb, self._device)
+            return self.detect_on_device(image)
+        pixels = torch.from_numpy(np.ascontiguousarray(_shrink(rgb, self._max_side)))
+        return self._detect(pixels.permute(2, 0, 1) / 255, rgb.shape[1], rgb.shape[0])
+
+    def detect_on_device(self, image: Tensor) -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image on any device.
+
+        It is shrunk there, by a triangular filter instead of OpenCV's means of areas.
+
+        Raises:
+            DeviceMemoryError: the device's memory does not suffice.
+        """
+        height, width = image.shape[:2]
         with self._explain_memory(), torch.inference_mode():
-            pixels = torch.from_numpy(np.ascontiguousarray(small)).to(self._device)
-            found: dict[str, Tensor] = self._model([pixels.permute(2, 0, 1) / 255])[0]
-            people = found["labels"] == _PERSON
-            edges = found["boxes"][people].double().cpu().numpy()
-            scores = found["scores"][people].double().cpu().numpy()
-        scale = np.array([width / small.shape[1], height / small.shape[0]] * 2)
-        return detections_from_edges(edges * scale, scores, width, height)
+            planes = _shrink_on_device(image.to(self._device), self._max_side)
+        return self._detect(planes, width, height)
+
+    def _detect(self, planes: Tensor, width: int, height: int) -> Detections:
+        """Detect people in (3, h, w) planes from 0 to 1 of an image of another size."""
+        with self._explain_memory(), torch.inference_mode(), whole_float32():
+            found: dict[str, Tensor] = self._model([planes.to(self._device)])[0]
+            columns = (found["boxes"], found["scores"][:, None], found["labels"][:, None])
+            table = torch.cat([column.double() for column in columns], 1).cpu().numpy()  # (n, 6)
+        people = table[table[:, 5] == _PERSON]
+        scale = np.array([width / planes.shape[2], height / planes.shape[1]] * 2)
+        return detections_from_edges(people[:, :4] * scale, people[:, 4], width, height)
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """Do nothing: this detector has no state."""
 
     def _explain_memory(self) -> AbstractContextManager[None]:
         return explain_memory("the person detector", self._device, "choose another detector")
 
 
 def fetch_weights() -> Path:
-    """Return the file of COCO weights in torch's cache, fetched if it is not there yet.
+    """Return the file of COCO weights in torch's cache; download it if it is missing.
 
     Raises:
-        DetectorError: it is not there and cannot be fetched.
+        DetectorError: it is missing and cannot be downloaded.
     """
     import_torchvision()
     url: str = _ssdlite().SSDLite320_MobileNet_V3_Large_Weights.COCO_V1.url
@@ -114,8 +135,8 @@ def fetch_weights() -> Path:
         torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2])
     except (OSError, RuntimeError) as error:  # no network, no room; a wrong checksum
         raise DetectorError(
-            f"the person detector's weights could not be fetched ({error}); download {url} where "
-            f"there is a network and save it as {path}, or give its path as the weights; "
+            f"the person detector's weights could not be downloaded ({error}); download {url} "
+            f"elsewhere and save it as {path}, or give its path as the weights; "
             f"{WITHOUT_WEIGHTS}"
         ) from error
     return path
@@ -126,7 +147,7 @@ def _ssdlite() -> Any:  # noqa: ANN401 - torchvision is untyped
 
 
 def _load_network(path: Path, score_threshold: float) -> nn.Module:
-    # Built with few classes it would not fit COCO's file; built untrained it fetches nothing.
+    # With another number of classes it would not fit COCO's file; untrained, it downloads nothing.
     network: nn.Module = _ssdlite().ssdlite320_mobilenet_v3_large(
         weights=None,
         weights_backbone=None,
@@ -161,20 +182,33 @@ def _read_state(path: Path) -> Mapping[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can raise anything
         raise DetectorError(
-            f"{path} is damaged or no file of PyTorch weights; delete it and fetch it again"
+            f"{path} is damaged or no file of PyTorch weights; delete it and download it again"
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise DetectorError(
-            f"{path} must hold a dictionary of tensors, got a {type(state).__name__} of other "
-            "things; save the network's state_dict() alone"
+            f"{path} must hold a dictionary of tensors only, got a {type(state).__name__} with "
+            "other things; save the network's state_dict() alone"
         )
     return state
 
 
 def _shrink(rgb: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
-    height, width = rgb.shape[:2]
-    scale = max_side / max(height, width)
-    if scale >= 1:
+    size = _shrunk_size(rgb.shape[0], rgb.shape[1], max_side)
+    if size is None:
         return rgb
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _shrink_on_device(image: Tensor, max_side: int) -> Tensor:
+    """(h, w, 3) uint8 -> (3, h', w') from 0 to 1."""
+    planes = image.permute(2, 0, 1).float() / 255
+    size = _shrunk_size(image.shape[0], image.shape[1], max_side)
+    if size is None:
+        return planes
+    return F.interpolate(planes[None], size, mode="bilinear", antialias=True)[0]
+
+
+def _shrunk_size(height: int, width: int, max_side: int) -> tuple[int, int] | None:
+    """Return the height and width of a shrunk image; None if it is small enough."""
+    scale = max_side / max(height, width)
+    return None if scale >= 1 else (max(1, round(height * scale)), max(1, round(width * scale)))

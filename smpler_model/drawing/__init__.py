@@ -1,1 +1,1 @@
-"""Pictures of people: a rasteriser, shading, and overlays."""
+"""Images of people: a rasteriser, shading, and overlays."""

@@ -1,7 +1,7 @@
-"""Results over the image they came from: meshes, skeletons, boxes and names.
+"""Draws results over their image: meshes, skeletons, boxes and labels.
 
-No window, no GPU, no display: OpenCV draws lines and text, `raster` draws meshes. Everything goes
-through the camera's lens, so it lies over the image as it was taken.
+It needs no window, GPU or display: OpenCV draws lines and text, `raster` draws meshes. Everything
+is distorted by the camera's lens, so that it fits the original image.
 """
 
 import math
@@ -27,21 +27,21 @@ _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) 
 _SUBPIXEL_BITS = 4
 _FARTHEST_PX = 2**14  # beyond it OpenCV's fixed-point coordinates overflow
 _USUAL_HEIGHT = 480
-_WIDEST_RAD = math.radians(89)  # off the axis that points are drawn as the lens shows them
+_WIDEST_RAD = math.radians(89)  # off the axis, within which points are drawn through the lens
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK, _LIGHT = (20, 20, 20), (250, 250, 250)
 
 
 @dataclass(frozen=True)
 class RenderStyle:
-    """What is drawn.
+    """What to draw.
 
     Attributes:
-        mesh: bodies, where the result has vertices.
+        mesh: bodies, if the result has vertices.
         skeleton: lines between the joints.
-        boxes: what the tracker follows.
+        boxes: the tracks' bounding boxes.
         labels: id and distance.
-        opacity: opacity of the bodies; 0 leaves the image, 1 hides it.
+        opacity: opacity of the bodies; 0 shows only the image, 1 hides it.
     """
 
     mesh: bool = True
@@ -52,7 +52,7 @@ class RenderStyle:
 
     @property
     def needs_mesh(self) -> bool:
-        """Whether the pipeline has to compute vertices for it."""
+        """Whether the pipeline has to compute vertices."""
         return self.mesh and self.opacity > 0
 
 
@@ -62,7 +62,7 @@ def draw_result(
     """Draw the people of a result over their image.
 
     Args:
-        rgb: (h, w, 3) uint8 image of the frame; not changed.
+        rgb: (h, w, 3) uint8 image of the frame; not modified.
         result: result of the frame.
         faces: (f, 3) of the body.
         style: what to draw; everything if None.
@@ -89,13 +89,13 @@ def draw_result(
 
 
 def colour_of(track_id: int) -> Colour:
-    """Return the RGB colour, 0 to 255, that a person has in all images and markers."""
+    """Return a person's RGB colour, 0 to 255, the same in all images and markers."""
     red, green, blue = colours_of([track_id])[0].tolist()
     return red, green, blue
 
 
 def label_of(people: People, row: int) -> str:
-    """Return a person's id and the distance of the pelvis; `~` where the camera was assumed."""
+    """Return a person's id and the pelvis's distance, with `~` for an assumed camera."""
     about = "~" if people.sources[row] == TranslationSource.FIELD_OF_VIEW else ""
     hidden = " hidden" if people.states[row] == TrackState.COASTING else ""
     distance_m = np.linalg.norm(people.joints_m[row, 0])
@@ -103,9 +103,9 @@ def label_of(people: People, row: int) -> str:
 
 
 def bend(points_m: ArrayLike, camera: Camera) -> Floats:
-    """Move points so that a pinhole shows them where the lens does, at the same depths.
+    """Move points so that a pinhole camera shows them where the lens does, at the same depths.
 
-    Beyond the image a lens model may fold back into it; there the points go straight on outwards.
+    Beyond its field of view a lens model may fold back; there, points continue straight outwards.
 
     Args:
         points_m: (..., 3) in the optical frame.
@@ -124,7 +124,7 @@ def bend(points_m: ArrayLike, camera: Camera) -> Floats:
     beyond = np.maximum(np.linalg.norm(plane, axis=1) / _field_radius(camera), 1.0)[:, None]
     edge = np.column_stack([plane / beyond, np.ones(len(plane))])
     pixels = camera.project(edge)
-    # Nothing is shown within a fold of tangential terms before the reach: no place is right there.
+    # Inside a fold of tangential terms before the reach nothing is imaged: no position is correct.
     pixels = np.where(np.isnan(pixels), camera.rectified().project(edge), pixels)
     bent[front, :2] = (
         (pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy) * beyond * ahead[:, 2:]
@@ -133,7 +133,7 @@ def bend(points_m: ArrayLike, camera: Camera) -> Floats:
 
 
 def _field_radius(camera: Camera) -> float:
-    """Return how far from the axis, in metres at one metre's depth, the image reaches."""
+    """Return the radius of the image's field of view on the plane z = 1, metres."""
     x, y = np.linspace(0, camera.width - 1, 9), np.linspace(0, camera.height - 1, 9)
     border = np.concatenate(
         [
@@ -143,7 +143,7 @@ def _field_radius(camera: Camera) -> float:
     )
     radii = np.linalg.norm(camera.unproject(border)[:, :2], axis=1)
     reach = math.tan(min(0.98 * camera.reach_rad, _WIDEST_RAD))
-    if np.isnan(radii).any():  # the lens' circle ends within the image
+    if np.isnan(radii).any():  # the lens's image circle ends inside the image
         return reach
     return min(1.05 * float(radii.max()), reach)
 
@@ -165,7 +165,7 @@ def _draw_skeleton(canvas: Image, keypoints_px: Floats, colour: Colour, weight: 
     bones = keypoints_px[_BONES]  # (23, 2, 2)
     bones = _fixed_point(bones[np.isfinite(bones).all((1, 2))])
     joints = _fixed_point(keypoints_px[np.isfinite(keypoints_px).all(1)])
-    dots = np.repeat(joints[:, None], 2, axis=1)  # a line of no length is a round dot
+    dots = np.repeat(joints[:, None], 2, axis=1)  # a line of zero length is a round dot
     pale = tuple(round(0.35 * value + 0.65 * 255) for value in colour)
     for lines, thickness, paint in (
         (bones, 3 * weight, _DARK),
@@ -190,7 +190,7 @@ def _draw_box(canvas: Image, box_xyxy: Floats, colour: Colour, thickness: float)
 
 
 def _draw_label(canvas: Image, box_xyxy: Floats, text: str, colour: Colour, weight: float) -> None:
-    weight = max(weight, 0.8)  # text gets unreadable sooner than lines
+    weight = max(weight, 0.8)  # text becomes unreadable sooner than lines
     scale, thickness, pad = 0.5 * weight, max(1, round(weight)), round(3 * weight)
     (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
     left, top, _, _ = _whole(box_xyxy)

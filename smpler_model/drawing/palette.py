@@ -1,4 +1,4 @@
-"""One colour a person, the same in the overlay, in markers and in every run."""
+"""One colour per person, the same in overlays, in markers and in every run."""
 
 import colorsys
 
@@ -12,10 +12,10 @@ _SATURATION, _VALUE = 0.6, 0.95
 def colours_of(ids: ArrayLike) -> NDArray[np.uint8]:
     """Return the colours of people.
 
-    Steps of the golden ratio around the hues keep people who came one after the other apart.
+    Steps of the golden ratio through the hues keep consecutive ids distinguishable.
 
     Args:
-        ids: (n) numbers of the people.
+        ids: (n) track ids.
 
     Returns:
         (n, 3) RGB, 0 to 255.

@@ -34,10 +34,10 @@ EMPTY_KEY = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class Raster:
-    """What a camera sees of a mesh: one entry for each of the n pixels that show a triangle.
+    """The visible parts of a mesh: one entry for each of the n pixels that show a triangle.
 
     Attributes:
-        size: Width and height of the image, pixels.
+        size: width and height of the image, pixels.
         pixel: (n,) ascending index into the image, y * width + x.
         triangle: (n,) row of the faces given to `rasterise`, int32.
         depth: (n,) depth along the optical axis, metres, float32.
@@ -51,15 +51,15 @@ class Raster:
     barycentric: NDArray[np.float32]
 
     def depth_map(self) -> NDArray[np.float32]:
-        """Return (h, w) depth in metres, inf where nothing is seen."""
+        """Return (h, w) depth in metres, infinity where nothing is visible."""
         return self._scatter(self.depth, np.inf)
 
     def mask(self) -> NDArray[np.bool_]:
-        """Return (h, w) True where a triangle is seen."""
+        """Return (h, w) True where a triangle is visible."""
         return self._scatter(np.ones(len(self.pixel), np.bool_), False)
 
     def interpolate(self, faces: ArrayLike, attributes: ArrayLike) -> NDArray[np.float32]:
-        """Return (n, c) values of (v, c) vertex attributes at the seen pixels."""
+        """Return (n, c) values of (v, c) vertex attributes at the visible pixels."""
         corners = np.asarray(faces)[self.triangle]
         values = np.asarray(attributes, np.float32)[corners]  # (n, 3, c)
         blended: NDArray[np.float32] = np.einsum("nk,nkc->nc", self.barycentric, values)
@@ -87,12 +87,12 @@ def rasterise(
         vertices_m: (v, 3) points in the camera's optical frame, metres; any may lie behind it.
         faces: (f, 3) vertex rows.
         intrinsics: fx, fy, cx, cy, pixels; pixel centres at integer coordinates.
-        size: Width and height of the image, pixels.
-        near_m: What is nearer than this is cut away, metres.
-        cull_back: Leave out triangles seen from behind; right for closed surfaces.
+        size: width and height of the image, pixels.
+        near_m: anything nearer is clipped, metres.
+        cull_back: whether to drop triangles seen from behind; right for closed meshes.
 
     Raises:
-        ValueError: If a shape, the size or the near plane is unusable.
+        ValueError: a shape, the size or the near plane is invalid.
     """
     vertices, corners = _check(vertices_m, faces, intrinsics, size, near_m)
     points = _to_pixels(vertices, np.asarray(intrinsics, np.float64))
@@ -108,7 +108,7 @@ def rasterise(
 
 @dataclass(frozen=True)
 class _Spans:
-    """Pixels first..first+count-1 of an image row, inside the outline with that index."""
+    """Pixels first..first+count-1 of an image row, inside the outline with this index."""
 
     first: Ints
     count: Ints
@@ -137,13 +137,13 @@ def _check(
 
 
 def _to_pixels(vertices: Floats, intrinsics: Floats) -> Floats:
-    """Return (v, 3) homogeneous pixel coordinates x z, y z, z; z stays the depth in metres."""
+    """Return (v, 3) homogeneous pixel coordinates x z, y z, z; z is the depth in metres."""
     depth = vertices[:, 2:]
     return np.hstack((vertices[:, :2] * intrinsics[:2] + depth * intrinsics[2:], depth))
 
 
 def _snap(points: Floats) -> Floats:
-    """Bring homogeneous pixels (..., 3) to whole numbers of 1/256 pixel, (..., 2)."""
+    """Convert homogeneous pixels (..., 3) to integers of 1/256 pixel, (..., 2)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         pixels = points[..., :2] / points[..., 2:]
     snapped: Floats = np.rint(np.clip(pixels, -GUARD_BAND_PX, GUARD_BAND_PX) * SUBPIXELS)
@@ -151,7 +151,7 @@ def _snap(points: Floats) -> Floats:
 
 
 def _outline(points: Floats, corners: Ints, near_m: float) -> tuple[Floats, Ints]:
-    """Return the projected triangles (t, 3, 2) and the face that each is a part of (t,)."""
+    """Return the projected triangles (t, 3, 2) and the face that each belongs to (t,)."""
     snapped = _snap(points)
     behind = points[:, 2] < near_m
     if not behind.any():
@@ -177,7 +177,7 @@ def _outline(points: Floats, corners: Ints, near_m: float) -> tuple[Floats, Ints
 
 
 def _cross_near(front: Floats, behind: Floats, near_m: float) -> Floats:
-    """Return where the edges meet the near plane; the same for both triangles at an edge."""
+    """Return the edges' intersections with the near plane, equal for both triangles of an edge."""
     share = (near_m - front[:, 2:]) / (behind[:, 2:] - front[:, 2:])
     crossing: Floats = front + share * (behind - front)
     crossing[:, 2] = near_m
@@ -187,7 +187,7 @@ def _cross_near(front: Floats, behind: Floats, near_m: float) -> Floats:
 def _keep_visible(
     outline: Floats, source: Ints, size: tuple[int, int], cull_back: bool
 ) -> tuple[Floats, Ints]:
-    """Drop outlines that face away or hold no pixel centre of the image."""
+    """Drop outlines that face away or contain no pixel centre of the image."""
     (ax, bx, cx), (ay, by, cy) = outline.T
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     keep = area < 0 if cull_back else area != 0  # negative seen from outside: y points down
@@ -200,7 +200,7 @@ def _keep_visible(
 
 
 def _cut_rows(outline: Floats, size: tuple[int, int]) -> _Spans:
-    """Cut every outline into the spans of pixels whose centres lie inside it."""
+    """Cut every outline into spans of pixels whose centres lie inside it."""
     width, height = size
     order = np.argsort(outline[..., 1], axis=1)
     x = np.take_along_axis(outline[..., 0], order, 1).T.copy()  # (3, t), from top to bottom
@@ -221,14 +221,14 @@ def _cut_rows(outline: Floats, size: tuple[int, int]) -> _Spans:
 
 
 def _cross_level(xa: Floats, ya: Floats, xb: Floats, yb: Floats, level: Floats) -> Floats:
-    """Return the first pixel column at or right of where edges a-b cross a level."""
+    """Return the first pixel column at or right of the intersection of edges a-b with a level."""
     run = yb - ya
     column: Floats = np.ceil((xa * run + (level - ya) * (xb - xa)) / (run * SUBPIXELS))
     return column
 
 
 def _expand(count: Ints) -> tuple[Ints, Ints]:
-    """Return the owner and the place within it of each of sum(count) elements."""
+    """Return the owner and the index within it of each of sum(count) elements."""
     owner = np.repeat(np.arange(len(count)), count)
     before = np.cumsum(count) - count
     return owner, np.arange(len(owner)) - before[owner]
@@ -258,7 +258,7 @@ def _cross(a: Floats, b: Floats) -> Floats:
 def _keep_nearest(
     spans: _Spans, nearness: Floats, depth_range: Floats, size: tuple[int, int]
 ) -> tuple[Ints, Ints, NDArray[np.float32]]:
-    """Return the seen pixels in ascending order, the nearest outline and its depth there."""
+    """Return the visible pixels in ascending order, with the nearest outline and its depth."""
     outline = spans.outline
     slope, rise, level = nearness  # of 1 / depth, which is linear in the image
     row, column = np.divmod(spans.first, size[0])
@@ -266,7 +266,7 @@ def _keep_nearest(
     far, near = 1 / depth_range.max(1), 1 / depth_range.min(1)
     owner, offset = _expand(spans.count)
     seen = outline[owner]
-    # Seen almost edge-on, a plane is so steep at the snapped outline that it leaves the triangle.
+    # Nearly edge-on, a plane is so steep at the snapped outline that it leaves the triangle.
     inverse = np.clip(start[owner] + slope[seen] * offset, far[seen], near[seen])
     key = (1 / inverse).astype(np.float32).view(np.int32).astype(np.int64) << 32
     key |= seen
@@ -278,9 +278,9 @@ def _keep_nearest(
 
 
 def _barycentric(forms: Floats, seen: Ints, pixel: Ints, width: int) -> NDArray[np.float32]:
-    """Return the (n, 3) weights of the corners of the seen outlines at pixels."""
+    """Return the (n, 3) weights of the corners of the visible outlines at pixels."""
     y, x = np.divmod(pixel, width)
     weights = np.stack([form[0, seen] * x + form[1, seen] * y + form[2, seen] for form in forms])
-    weights = np.maximum(weights, 0)  # a centre may lie 1/512 pixel outside: corners were snapped
+    weights = np.maximum(weights, 0)  # a centre may be 1/512 pixel outside: corners were snapped
     total = weights[0] + weights[1] + weights[2]
     return np.ascontiguousarray((weights / np.where(total > 0, total, 1)).T, np.float32)

@@ -1,4 +1,4 @@
-"""People over a photo: light and soft-edged blending on top of `smpler_model.drawing.raster`."""
+"""People drawn over a photo: lighting and antialiased blending of `raster`'s result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIGHT_FROM = (-0.4, -0.7, -0.6)  # over the camera's left shoulder; x right, y d
 
 
 def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> NDArray[np.float64]:
-    """Return (v, 3) unit normals: means over a vertex's triangles, weighted by their area."""
+    """Return (v, 3) unit normals: means over each vertex's triangles, weighted by area."""
     points, corners = np.asarray(vertices, np.float64), np.asarray(faces)
     a, b, c = points[corners].transpose(1, 2, 0)
     (ux, uy, uz), (vx, vy, vz) = b - a, c - a
@@ -32,13 +32,13 @@ def shade(
     light_from: ArrayLike = LIGHT_FROM,
     ambient: float = 0.45,
 ) -> NDArray[np.float32]:
-    """Light colours by a hemisphere (brighter from above) and one direction (Lambert).
+    """Light colours by a hemisphere (brighter from above) and one directional light (Lambert).
 
     Args:
         colours: (n, 3), 0 to 255.
-        normals: (n, 3) in the camera's frame, need not be unit.
-        light_from: Direction towards the light.
-        ambient: Share of the light that comes from the hemisphere, 0 to 1.
+        normals: (n, 3) in the camera's frame, of any length.
+        light_from: direction towards the light.
+        ambient: fraction of the light that comes from the hemisphere, 0 to 1.
 
     Returns:
         (n, 3), 0 to 255, float32.
@@ -55,10 +55,10 @@ def shade(
 def merge_people(
     vertices_m: ArrayLike, faces: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Join people (n, v, 3) with shared faces (f, 3) to one mesh: (n*v, 3) and (n*f, 3).
+    """Merge people (n, v, 3) with shared faces (f, 3) into one mesh: (n*v, 3) and (n*f, 3).
 
     Raises:
-        ValueError: If the vertices are not (n, v, 3).
+        ValueError: the vertices are not (n, v, 3).
     """
     vertices, corners = np.asarray(vertices_m, np.float64), np.asarray(faces, np.int64)
     if vertices.ndim != 3 or vertices.shape[2] != 3:
@@ -69,16 +69,16 @@ def merge_people(
 
 
 def blend(image: Image, raster: Raster, colours: ArrayLike, opacity: float = 1.0) -> Image:
-    """Lay colours over an image, softened over one pixel at the silhouette.
+    """Blend colours into an image, with the silhouette softened over one pixel.
 
     Args:
-        image: (h, w, 3), RGB; not changed.
-        raster: What is seen, at the image's size.
+        image: (h, w, 3), RGB; not modified.
+        raster: what is visible, at the image's size.
         colours: (n, 3) at the raster's pixels, RGB, 0 to 255.
-        opacity: 0 leaves the image, 1 hides it.
+        opacity: 0 shows only the image, 1 hides it.
 
     Raises:
-        ValueError: If image and raster differ in size.
+        ValueError: image and raster differ in size.
     """
     height, width = image.shape[:2]
     if (width, height) != raster.size:
@@ -112,15 +112,15 @@ def draw_people(
     *,
     opacity: float = 0.85,
 ) -> Image:
-    """Draw people (n, v, 3), hiding one another by depth, over an RGB image.
+    """Draw people (n, v, 3), occluding each other by depth, over an RGB image.
 
     Args:
-        image: (h, w, 3), RGB; not changed.
+        image: (h, w, 3), RGB; not modified.
         vertices_m: (n, v, 3) in the camera's optical frame, metres.
         faces: (f, 3), shared by all people.
         intrinsics: fx, fy, cx, cy of the image, pixels.
-        colours: (n, 3) one a person, or (n, v, 3) one a vertex; RGB, 0 to 255.
-        opacity: 0 leaves the image, 1 hides it.
+        colours: (n, 3) one per person, or (n, v, 3) one per vertex; RGB, 0 to 255.
+        opacity: 0 shows only the image, 1 hides it.
     """
     vertices, corners = merge_people(vertices_m, faces)
     raster = rasterise(vertices, corners, intrinsics, (image.shape[1], image.shape[0]))

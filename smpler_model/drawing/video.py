@@ -1,4 +1,4 @@
-"""Videos in files, which are checked: OpenCV does not report a full disk."""
+"""Video files, verified after writing: OpenCV does not report a full disk."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Image = NDArray[np.uint8]
 SUFFIX = ".mp4"
 USUAL_RATE_HZ = 30.0
 
-_CODEC = "mp4v"  # MPEG-4 part 2: of what OpenCV's wheels can write, what most players show
-_MOST_TICKS = 65535  # a second: MPEG-4 counts time in 16 bits
+_CODEC = "mp4v"  # MPEG-4 part 2: of the codecs in OpenCV's wheels the most widely playable
+_MOST_TICKS = 65535  # per second: MPEG-4 counts time in 16 bits
 _LEAST_RATE_HZ = 0.01
 _SIDES_PX = (2, 8190)  # of images in MPEG-4; OpenCV makes them even
 
@@ -25,25 +25,25 @@ _SIDES_PX = (2, 8190)  # of images in MPEG-4; OpenCV makes them even
 class Video:
     """An .mp4 file of images of one size.
 
-    Images that are larger than the format allows are shrunk.
+    Images larger than the format allows are shrunk.
     """
 
     def __init__(self, path: Path, rate_hz: float, width: int, height: int) -> None:
-        """Begin the file.
+        """Start the file.
 
         Args:
-            path: path of the file; one that exists is replaced.
+            path: path of the file, which is replaced if it exists.
             rate_hz: rate of the images; rounded to the nearest that the format can store.
             width: width of the images, pixels.
             height: height of the images, pixels.
 
         Raises:
-            ValueError: a path that OpenCV cannot take.
+            ValueError: a path that OpenCV cannot use.
             OSError: the file cannot be written.
         """
         self.path, self._count = path, 0
         name = native_path(path)
-        with path.open("wb"):  # Python gives a proper error for a bad folder, OpenCV does not
+        with path.open("wb"):  # Python reports a bad folder properly, OpenCV does not
             pass
         least, most = _SIDES_PX
         scale = min(1.0, most / max(width, height))
@@ -53,7 +53,7 @@ class Video:
         if not self._writer.isOpened():
             raise OSError(
                 f"OpenCV must be able to write {path} ({width}x{height}, {_CODEC}), got a "
-                "refusal; see whether the disk is full, or leave the video out"
+                "refusal; check whether the disk is full, or leave the video out"
             )
 
     def write(self, rgb: Image) -> None:
@@ -65,10 +65,10 @@ class Video:
         self._count += 1
 
     def close(self) -> None:
-        """Finish the file, and see that it can be played.
+        """Finish the file and check that it can be played.
 
         Raises:
-            OSError: it cannot; it is removed.
+            OSError: it cannot be played; it is removed.
         """
         self._writer.release()
         playable = count_images(self.path)
@@ -76,14 +76,14 @@ class Video:
             self.path.unlink(missing_ok=True)
             raise OSError(
                 f"{self.path} must hold {self._count} images, got {playable} after writing them; "
-                "see whether the disk is full"
+                "check whether the disk is full"
             )
 
 
 def writable_rate_hz(rate_hz: float) -> float:
-    """Return the rate nearest to another that MPEG-4 can hold: at most 65535 ticks a second.
+    """Return the nearest rate that MPEG-4 can store: at most 65535 ticks per second.
 
-    Rates are written as thousandths, hundredths, tenths or whole numbers, whichever fits.
+    Rates are written as thousandths, hundredths, tenths or integers, whichever fits.
     """
     if not math.isfinite(rate_hz):
         return USUAL_RATE_HZ

@@ -1,1 +1,1 @@
-"""The network at work, quickly, on a CPU or a GPU."""
+"""Fast inference on a CPU or a GPU."""

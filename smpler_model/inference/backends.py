@@ -1,23 +1,22 @@
-"""The programs that can run the network, all to the same result; chosen by name.
+"""Backends that run the network, selected by name; all give the same results.
 
 | name | what runs |
 |---|---|
-| `plain` | `smpler.Smpler` as it is: the reference for all others |
-| `eager` | the fast network, operation by operation |
-| `compiled` | the fast network through torch.compile; needs a C++ compiler, starts slowly |
+| `plain` | `smpler.Smpler` unchanged: the reference for all others |
+| `eager` | the fast network in PyTorch, operation by operation |
+| `compiled` | the fast network with torch.compile; needs a C++ compiler and starts slowly |
 | `onnxruntime` | the fast network in ONNX Runtime, on a CPU |
 | `openvino` | the fast network in OpenVINO, on a CPU |
-| `cuda_graph` | the fast network as CUDA graphs, one for each bucket of people |
+| `cuda_graph` | the fast network as CUDA graphs, one per batch size of `cuda_graphs.BUCKETS` |
 """
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from smpler_model.inference.cuda_graphs import BucketRunner, call_again, capture_graph
+from smpler_model.inference.cuda_graphs import BucketRunner, GraphCapture, call_again
 from smpler_model.inference.export import (
     ExportError,
     example_crops,
@@ -25,7 +24,7 @@ from smpler_model.inference.export import (
     onnx_bytes,
     read_metadata,
 )
-from smpler_model.inference.fast_network import FastSmpler
+from smpler_model.inference.fast_network import FastSmpler, check_attention
 from smpler_model.inference.optional_packages import import_optional, is_installed
 from smpler_model.inference.runners import (
     OUTPUT_SIZE,
@@ -48,8 +47,8 @@ PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "half")
 _ON_CPU_ONLY = ("onnxruntime", "openvino")
 _IN_FLOAT32_ONLY = ("plain", "onnxruntime")
 _FASTEST_ON_CPU: tuple[Backend, ...] = ("onnxruntime",)
-"""OpenVINO is as fast, but is left to those who ask for it: when one of its networks is destroyed
-it leaves the thread a signal stack that is too small, and the next signal (Ctrl-C) kills the
+"""OpenVINO is as fast but never chosen automatically: when one of its networks is destroyed, it
+leaves the thread with a signal stack that is too small, and the next signal (Ctrl-C) kills the
 process.
 """
 
@@ -60,15 +59,34 @@ class Choice:
 
     Attributes:
         backend: any but `auto`.
-        device: where.
-        half: whether maps are in half precision: float16 on a GPU, bfloat16 on a CPU.
-        exported: an ONNX file of this network, for `onnxruntime`; None to make one in memory.
+        device: device of the network.
+        half: whether feature maps are in half precision: float16 on a GPU, bfloat16 on a CPU.
+        exported: an ONNX file of this network for `onnxruntime`; None to export one in memory.
     """
 
     backend: Backend
     device: torch.device
     half: bool
     exported: Path | None = None
+
+    def __str__(self) -> str:
+        """Name the backend and its precision, as in 'cuda_graph in half precision'."""
+        return f"{self.backend} in {'half precision' if self.half else 'float32'}"
+
+    def fallbacks(self) -> "list[Choice]":
+        """Return what else can run the network there, the fastest first.
+
+        The same backend in float32, then `eager` in float32, then `plain`.
+        """
+        ways: tuple[tuple[Backend, bool], ...] = (
+            *((self.backend, half) for half in (self.half, False)),
+            *(("eager", False), ("plain", False)),
+        )
+        after = list(dict.fromkeys(ways))
+        after = after[after.index((self.backend, self.half)) + 1 :]
+        if self.backend == "plain":
+            return []
+        return [Choice(backend, self.device, half) for backend, half in after]
 
 
 def choose(
@@ -78,10 +96,12 @@ def choose(
     precision: Precision = "auto",
     exported: Path | None = None,
 ) -> Choice:
-    """Settle what `auto` stands for, and refuse what does not go together.
+    """Resolve `auto`, and refuse combinations that cannot run.
 
     Raises:
-        ValueError: an unknown name, a package that is missing, or a combination that cannot run.
+        ValueError: an unknown name, a missing package, a combination that cannot run, or an
+            exported file of another model.
+        FileNotFoundError: the exported file is not there.
     """
     _check_name("backend", backend, BACKENDS)
     _check_name("precision", precision, PRECISIONS)
@@ -97,32 +117,36 @@ def choose(
         )
     if backend == "cuda_graph" and not cuda:
         raise ValueError(
-            f"backend 'cuda_graph' needs a CUDA device, got '{device}'; choose another backend"
+            f"backend 'cuda_graph' needs a CUDA device, got '{device}'; choose 'auto'"
         )
     if half and backend in _IN_FLOAT32_ONLY:
         raise ValueError(
-            f"backend '{backend}' runs in float32 only, got precision 'half'; change one of them"
+            f"backend '{backend}' runs in float32 only, got precision 'half'; choose 'float32'"
         )
     if exported and backend != "onnxruntime":
         raise ValueError(
-            f"an exported network needs backend 'onnxruntime', got '{backend}'; change one of them"
+            f"an exported network needs backend 'onnxruntime', got '{backend}'; choose that "
+            "backend or give no exported network"
         )
     if backend in _ON_CPU_ONLY:
         import_optional(backend, f"backend '{backend}'")
+    if backend != "plain":
+        check_attention(model)
+    if exported:
+        _check_exported(exported, model)
     return Choice(backend, device, half, exported)
 
 
 def build_runner(model: Smpler, choice: Choice) -> Runner:
-    """Return what runs a model in the way that was chosen.
+    """Return a runner for a model.
 
     Raises:
-        ValueError: the model cannot be run so, or the exported file is not of this model.
+        ValueError: the backend cannot run this model.
     """
     side = model.config.image_size
     if choice.backend == "plain":
         return TorchRunner(PlainNetwork(model), side, choice.device)
     if choice.exported:
-        _check_exported(choice.exported, model)
         return OnnxRuntimeRunner(choice.exported)
     network = FastSmpler(model)
     if choice.backend == "onnxruntime":
@@ -137,9 +161,7 @@ def build_runner(model: Smpler, choice: Choice) -> Runner:
     if choice.backend == "compiled":
         compiled = torch.compile(network, dynamic=False)
         return BucketRunner(compiled, side, OUTPUT_SIZE, choice.device, call_again)  # type: ignore[arg-type]
-    return BucketRunner(
-        network, side, OUTPUT_SIZE, choice.device, partial(capture_graph, device=choice.device)
-    )
+    return BucketRunner(network, side, OUTPUT_SIZE, choice.device, GraphCapture(choice.device))
 
 
 def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:
@@ -148,7 +170,7 @@ def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:
 
 
 def _best_backend(model: Smpler, device: torch.device, precision: Precision) -> Backend:
-    """Return the fastest of what is installed, as measured by `benchmarks.inference`."""
+    """Return the fastest installed backend, as measured by `benchmarks.inference`."""
     if model.config.attention != "decoupled":
         return "plain"
     if device.type == "cuda":
@@ -166,10 +188,10 @@ def _onnx_of(network: FastSmpler) -> bytes:
 
 
 def _check_exported(path: Path, model: Smpler) -> None:
-    """Refuse a file that holds another network than the model.
+    """Refuse an exported file of another network.
 
     Raises:
-        ExportError: it does.
+        ExportError: its weights or body differ from the model's.
     """
     if read_metadata(path)["weights"] != fingerprint(model):
         raise ExportError(

@@ -1,86 +1,124 @@
-"""Running a network whose graphs are made for fixed numbers of people.
+"""Runs a network with fixed batch sizes, as CUDA graphs where the device has them.
 
-Memory is taken once for each number and used again for every frame. On a GPU a graph is captured
-for each, so that a frame costs one launch; elsewhere the network is called.
+Memory is allocated once per batch size and reused for every frame. On a GPU, a graph is captured
+for each size, so that a frame takes a single launch; on other devices the network is called.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeAlias
+from weakref import WeakSet
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smpler_model.inference.float32 import whole_float32
+
 BUCKETS = (1, 2, 4, 8, 16)
-"""Batch sizes with a graph of their own; other sizes are padded to the next."""
+"""Batch sizes; any other number of people is padded to the next."""
 
 _WARM_UP_RUNS = 3
 
 Step = Callable[[], None]
 Capture = Callable[[Step], Step]
+PixelArray: TypeAlias = NDArray[np.uint8] | Tensor
+"""Crops (n, side, side, 3), uint8 RGB, in the host's memory or on the network's device."""
 
 
 def find_bucket(people: int) -> int:
-    """Return the smallest bucket that holds so many people, the largest if none does."""
+    """Return the smallest bucket for this number of people, or the largest if none suffices."""
     return next((bucket for bucket in BUCKETS if bucket >= people), BUCKETS[-1])
 
 
 def pack(outputs: tuple[Tensor, ...]) -> Tensor:
-    """Return all outputs side by side, (b, n), so that one transfer fetches them."""
+    """Concatenate all outputs to (b, n), so that a single transfer fetches them."""
     return torch.cat([values.flatten(1) for values in outputs], 1)
 
 
 @contextmanager
 def measure_convolutions() -> Iterator[None]:
-    """Let cuDNN try its kernels and keep the quickest; what else is chosen of it stays.
+    """Let cuDNN benchmark its kernels; all its other settings stay as they are.
 
-    PyTorch's `cudnn.flags` sets all of cuDNN's switches, and its default is to switch cuDNN off.
+    PyTorch's `cudnn.flags` sets all of cuDNN's settings, and its default switches cuDNN off.
     """
     cudnn = torch.backends.cudnn
-    with cudnn.flags(
-        enabled=cudnn.enabled,
-        benchmark=True,
-        deterministic=cudnn.deterministic,
-        allow_tf32=cudnn.allow_tf32,
-    ):
+    usual = cudnn.benchmark
+    cudnn.benchmark = True
+    try:
         yield
+    finally:
+        cudnn.benchmark = usual
 
 
 def call_again(step: Step) -> Step:
-    """Capture nothing: each replay is a call. For devices without graphs."""
-    step()
-    return step
+    """Capture nothing: for devices without graphs, each replay is a call."""
+
+    def call() -> None:
+        with whole_float32():
+            step()
+
+    call()
+    return call
 
 
-def capture_graph(step: Step, device: torch.device) -> Step:
-    """Capture a step as a CUDA graph of a device, which need not be the current one.
+class GraphCapture:
+    """Captures steps as CUDA graphs of one device, which need not be the current one.
 
-    Source: PyTorch's notes on CUDA graphs: warm up on a side stream, so that libraries choose
-    their kernels and take their memory before the capture.
+    All graphs share one memory pool. They are replayed one after another on one stream, and a
+    step's inputs and outputs lie outside the pool, so each may overwrite what others computed.
+
+    Source: PyTorch's notes on CUDA graphs. Warm up on the stream of the capture, so that
+    libraries choose their kernels and allocate their memory before it; captures into one pool
+    share a stream.
     """
-    with torch.cuda.device(device):
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with measure_convolutions(), torch.cuda.stream(stream):
-            for _ in range(_WARM_UP_RUNS):
-                step()
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=stream):
-                step()
-        torch.cuda.current_stream().wait_stream(stream)
 
-    def replay() -> None:
-        with torch.cuda.device(device):
-            graph.replay()
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._graphs: WeakSet[torch.cuda.CUDAGraph] = WeakSet()  # captured, and still in use
 
-    return replay
+    def __call__(self, step: Step) -> Step:
+        """Warm a step up, capture it, and return a function that replays it."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.device(self._device), whole_float32(), measure_convolutions():
+            self._stream.wait_stream(torch.cuda.current_stream())
+            # Restores the current stream even if the capture fails to end, unlike `cuda.graph`.
+            with torch.cuda.stream(self._stream):
+                for _ in range(_WARM_UP_RUNS):
+                    step()
+                # Other threads may use the GPU meanwhile, for whatever else the process does.
+                with torch.cuda.graph(
+                    graph,
+                    pool=self._pool(),
+                    stream=self._stream,
+                    capture_error_mode="thread_local",
+                ):
+                    step()
+            torch.cuda.current_stream().wait_stream(self._stream)
+        self._graphs.add(graph)
+
+        def replay() -> None:
+            with torch.cuda.device(self._device):
+                graph.replay()
+
+        return replay
+
+    def _pool(self) -> Any:  # noqa: ANN401 - PyTorch does not publish the type
+        """Return the pool of the graphs in use; a new one where there are none.
+
+        PyTorch gives up a pool with its last graph, also if that graph's capture failed, and
+        refuses to capture into it again.
+        """
+        graph = next(iter(self._graphs), None)
+        return torch.cuda.graph_pool_handle() if graph is None else graph.pool()
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """Memory for one number of people, and what turns its input into its output."""
+    """Buffers for one batch size, and the step that computes the output from the input."""
 
     host_input: Tensor
     input: Tensor
@@ -90,42 +128,48 @@ class Bucket:
 
 
 class BucketRunner:
-    """Runs a network through buckets; not for several threads at once."""
+    """Runs a network in buckets of fixed batch sizes; not thread-safe."""
 
     def __init__(
         self, network: nn.Module, side: int, size: int, device: torch.device, capture: Capture
     ) -> None:
-        """Prepare without running anything.
+        """Store the arguments; nothing runs yet.
 
         Args:
             network: (b, side, side, 3) uint8 crops -> tuple of tensors with b rows, on the device.
             side: side of the crops, pixels.
-            size: numbers that it returns for each person.
-            device: where it runs.
-            capture: how a step is made to be replayed.
+            size: number of output values per person.
+            device: device of the network.
+            capture: turns a step into one that can be replayed.
         """
         self._network, self._device, self._capture = network, device, capture
         self._side, self._size = side, size
         self._buckets: dict[int, Bucket] = {}
 
     def prepare(self, people: int) -> None:
-        """Take memory and capture for so many people, if not yet done."""
+        """Allocate memory and capture a graph for this number of people, if not yet done."""
         count = find_bucket(people)
         if count not in self._buckets:
             self._buckets[count] = self._build(count)
 
-    def forget(self, people: int) -> None:
-        """Give back the memory of buckets for more than so many people."""
-        self._buckets = {n: bucket for n, bucket in self._buckets.items() if n <= people}
+    def release(self) -> None:
+        """Free all buckets, which share their memory; they are built again when needed."""
+        self._buckets.clear()
 
-    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run on at most `BUCKETS[-1]` crops (n, side, side, 3); returns (n, size)."""
+    def run(self, crops: PixelArray) -> NDArray[np.float32]:
+        """Run on at most `BUCKETS[-1]` crops (n, side, side, 3); return (n, size).
+
+        This waits for the device once, for the result.
+        """
         n = len(crops)
         self.prepare(n)
         bucket = self._buckets[find_bucket(n)]
-        # Rows above n keep the crops of an earlier frame; no person depends on another's row.
-        bucket.host_input.numpy()[:n] = crops
-        bucket.input.copy_(bucket.host_input, non_blocking=True)
+        # Rows from n on keep the crops of an earlier frame; rows do not affect each other.
+        if isinstance(crops, Tensor):
+            bucket.input[:n].copy_(crops)
+        else:
+            bucket.host_input.numpy()[:n] = crops
+            bucket.input[:n].copy_(bucket.host_input[:n], non_blocking=True)
         bucket.replay()
         bucket.host_output.copy_(bucket.output, non_blocking=True)
         if self._device.type == "cuda":

@@ -1,4 +1,4 @@
-"""Too little memory, as a sentence. Needs no PyTorch, so that every program can name the error."""
+"""Out-of-memory errors as one sentence. Imports no PyTorch, so that every program can catch it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,28 +7,30 @@ _SIGNS = (
     "out of memory",
     "can't allocate memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
     "Failed to allocate memory",
     "bad_alloc",
 )
-"""What PyTorch's errors say of a GPU's memory, the CPU's and cuBLAS's, and what ONNX Runtime's and
-C++'s say; they share no class."""
+"""Parts of the messages with which PyTorch (GPU, CPU, cuBLAS, cuDNN), ONNX Runtime and C++ report
+too little memory; their errors have no common class.
+"""
 
 
 class DeviceMemoryError(MemoryError):
-    """A device has too little memory left; the message states what to do."""
+    """A device has too little memory left; the message says what to do."""
 
 
 @contextmanager
 def explain_memory(what: str, device: object, remedy: str) -> Iterator[None]:
-    """Turn the errors of PyTorch and of other back ends about memory into a sentence.
+    """Turn out-of-memory errors of PyTorch and other backends into one sentence.
 
     Args:
-        what: needs the memory.
-        device: whose memory it is.
-        remedy: what else to do than to end other programs.
+        what: what needs the memory.
+        device: the device whose memory it is.
+        remedy: what to do besides ending other programs.
 
     Raises:
-        DeviceMemoryError: instead of theirs.
+        DeviceMemoryError: in place of those errors.
     """
     try:
         yield

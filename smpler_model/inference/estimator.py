@@ -1,5 +1,6 @@
-"""The network at work: crops in, arrays out."""
+"""Runs the network on crops of people: arrays in, arrays out."""
 
+import copy
 import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_VERTEX_COUNT
 from smpler_model.inference.backends import Backend, Precision, build_runner, choose
-from smpler_model.inference.cuda_graphs import BUCKETS
+from smpler_model.inference.cuda_graphs import BUCKETS, PixelArray
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
 from smpler_model.inference.fast_network import OUTPUT_SHAPES
+from smpler_model.inference.float32 import whole_float32
 from smpler_model.inference.runners import OUTPUT_SIZE
 from smpler_model.network.smpler import JOINT_COUNT, Smpler
 
@@ -25,7 +27,7 @@ logger = logging.getLogger(__name__)
 class Estimates:
     """Outputs of the network for n crops; see `estimates.Stage` for the frames.
 
-    The network takes every crop for the middle of an image: its camera looks at the crop's centre.
+    The network assumes that the optical axis passes through each crop's centre.
 
     Attributes:
         rotations: (n, 24, 3, 3).
@@ -44,27 +46,35 @@ class Estimates:
     def __len__(self) -> int:
         return len(self.betas)
 
-    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> "Estimates":
-        """Return some of the rows."""
+    def __getitem__(self, rows: slice | NDArray[np.bool_ | np.intp]) -> "Estimates":
+        """Return the given rows."""
         return Estimates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def turned(self, turns: Floats) -> "Estimates":
-        """Return the same people, turned by (n, 3, 3) rotations about their pelvis."""
+        """Return the people rotated about their pelvises by (n, 3, 3) rotations."""
         rotations = self.rotations.copy()
         rotations[:, 0] = turns @ rotations[:, 0]
-        pelvis = self.joints_m[:, :1]  # it stays where it is when the person turns
+        pelvis = self.joints_m[:, :1]  # the centre of the rotation
         joints_m = (self.joints_m - pelvis) @ turns.swapaxes(-1, -2) + pelvis
         return replace(self, rotations=rotations, joints_m=joints_m)
+
+
+def batch_sizes(people: int) -> list[int]:
+    """Return a size for each bucket that up to so many people need, the largest first.
+
+    Smaller graphs find room in what the largest has taken.
+    """
+    return sorted({min(count, people) for count in BUCKETS}, reverse=True)
 
 
 class Estimator:
     """A network in evaluation mode on its device.
 
     Attributes:
-        model: the network; its body poses what `joints` and `vertices` are asked for.
-        device: where it runs.
+        model: the network; `joints` and `vertices` use its body.
+        device: device of the network.
         side: side of the crops, pixels.
-        backend: what runs it, see `backends`.
+        choice: backend, device and precision, see `backends`.
     """
 
     def __init__(
@@ -76,40 +86,50 @@ class Estimator:
         precision: Precision = "auto",
         exported: Path | None = None,
     ) -> None:
-        """Prepare a network; what the first frames would wait for is done by `warm_up`.
+        """Prepare a network; `warm_up` does what would delay the first frames.
 
         Args:
-            model: moved to the device and put into evaluation mode.
-            device: where it runs.
-            backend: what runs it; `auto` takes the fastest that is installed.
-            precision: `half` keeps the image's maps in half precision; `auto` does so on a GPU.
-            exported: an ONNX file that was exported from this model, for `onnxruntime`.
+            model: put into evaluation mode, and moved to the device by the backend `plain`.
+            device: device to run on.
+            backend: backend that runs it; `auto` chooses the fastest that is installed.
+            precision: `half` computes feature maps in half precision; `auto` does so on a GPU.
+            exported: an ONNX file exported from this model, for `onnxruntime`.
 
         Raises:
-            ValueError: an unknown name, a missing package, or what does not go together.
+            ValueError: an unknown name, a missing package, or options that exclude each other.
             DeviceMemoryError: the network does not fit into the device's memory.
         """
         self.device = torch.device(device)
-        choice = choose(model, self.device, backend, precision, exported)
+        self.choice = choose(model, self.device, backend, precision, exported)
         self.side = model.config.image_size
-        self.backend = choice.backend
+        self.model = model.eval()
+        # Joints are few: a CPU poses them before a GPU would have answered.
+        self._joints_body = copy.deepcopy(model.body).cpu()
         with self._explain_memory():
-            self.model = model.to(self.device).eval()
-            self._runner = build_runner(self.model, choice)
-        self._most = BUCKETS[-1]  # people that are run at once
+            self._mesh_body = copy.deepcopy(model.body).to(self.device)
+            self._runner = build_runner(self.model, self.choice)
+        self._most = BUCKETS[-1]  # largest batch
+
+    @property
+    def backend(self) -> Backend:
+        """Name of the backend."""
+        return self.choice.backend
 
     @torch.inference_mode()
     def warm_up(self, people: int) -> None:
-        """Do now what the first frames with up to so many people would wait for."""
-        for count in sorted({min(count, people, self._most) for count in BUCKETS}):
+        """Allocate memory and prepare kernels for up to this number of people."""
+        for count in batch_sizes(people):
             self._run(np.zeros((count, self.side, self.side, 3), np.uint8))
 
     @torch.inference_mode()
-    def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+    def estimate(self, crops: PixelArray) -> Estimates:
         """Estimate the person in each of (n, side, side, 3) uint8 RGB crops.
 
+        Args:
+            crops: in the host's memory or, as a tensor, on any device.
+
         Raises:
-            DeviceMemoryError: not even one person fits into the device's memory.
+            DeviceMemoryError: the device's memory does not suffice for one person.
         """
         packed = self._run(crops).astype(np.float64)
         sizes = [int(np.prod(shape)) for shape in OUTPUT_SHAPES.values()]
@@ -123,46 +143,53 @@ class Estimator:
         if len(betas) == 0:
             return np.empty((0, JOINT_COUNT, 3))
         with self._explain_memory():
-            joints = self.model.body.joints(self._tensor(rotations), self._tensor(betas))
-            return np.asarray(joints.double().cpu().numpy())
+            pose = (torch.from_numpy(array).float() for array in (rotations, betas))
+            return np.asarray(self._joints_body.joints(*pose).double().numpy())
 
     @torch.inference_mode()
     def vertices(self, rotations: Floats, betas: Floats) -> NDArray[np.float32]:
         """Pose bodies: (n, 24, 3, 3) and (n, 10) -> (n, 6890, 3) before translation."""
         if len(betas) == 0:
             return np.empty((0, SMPL_VERTEX_COUNT, 3), np.float32)
-        with self._explain_memory():
-            mesh = self.model.body.mesh(self._tensor(rotations), self._tensor(betas))
+        with self._explain_memory(), whole_float32():
+            mesh = self._mesh_body.mesh(self._tensor(rotations), self._tensor(betas))
             return np.asarray(mesh.vertices.float().cpu().numpy())
 
-    def _run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run on all crops, as many at once as fit: (n, OUTPUT_SIZE)."""
+    def _run(self, crops: PixelArray) -> NDArray[np.float32]:
+        """Run on all crops, in batches as large as the memory allows: (n, OUTPUT_SIZE)."""
         done = 0
         rows = [np.empty((0, OUTPUT_SIZE), np.float32)]
         while done < len(crops):
             some = crops[done : done + self._most]
-            try:
-                with self._explain_memory():
-                    rows.append(self._runner.run(some))
-            except DeviceMemoryError:
-                if len(some) == 1:
-                    raise
+            found = self._try(some)
+            if found is None:
                 self._take_fewer(len(some))
                 continue
+            rows.append(found)
             done += len(some)
         return np.concatenate(rows)
+
+    def _try(self, crops: PixelArray) -> NDArray[np.float32] | None:
+        """Run on crops; None if fewer may fit. By then the error holds no memory any more."""
+        try:
+            with self._explain_memory():
+                return self._runner.run(crops)
+        except DeviceMemoryError:
+            if len(crops) == 1:
+                raise
+            return None
 
     def _explain_memory(self) -> AbstractContextManager[None]:
         return explain_memory("the network", self.device, "choose a smaller model")
 
     def _take_fewer(self, people: int) -> None:
-        """Halve what is run at once, from now on."""
+        """Halve the largest batch from now on."""
         self._most = people // 2
-        self._runner.forget(self._most)
+        self._runner.release()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         logger.warning(
-            "%d people do not fit into the memory of %s; from now on %d are run at once",
+            "%d people do not fit into the memory of %s; from now on batches have at most %d",
             people,
             self.device,
             self._most,

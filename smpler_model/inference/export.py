@@ -1,7 +1,8 @@
-"""The network as an ONNX file for other programs.
+"""Exports the network as an ONNX file for other programs.
 
-It takes (b, s, s, 3) uint8 RGB crops, for any b, and returns what `fast_network.OUTPUT_SHAPES`
-names. A file is written only after what it says has been compared with the network.
+The file takes (b, s, s, 3) uint8 RGB crops, for any b, and returns the outputs that
+`fast_network.OUTPUT_SHAPES` names. It is written only after its outputs have been compared with
+the network's.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ TENSORRT_OPERATORS = frozenset(
         *("Split", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
     )
 )
-"""Operators of ours that TensorRT's parser reads.
+"""The operators used here that TensorRT's parser supports.
 
 Source: `docs/operators.md` of onnx/onnx-tensorrt; GridSample needs TensorRT 8.5, uint8 crops and
 LayerNormalization need 8.6.
@@ -50,7 +51,7 @@ _PEOPLE_TRIED = (1, 3)
 
 
 class ExportError(ValueError):
-    """A file cannot be written, or is not what it should be."""
+    """A file cannot be written, or is not a valid export of the network."""
 
 
 def fingerprint(model: Smpler) -> str:
@@ -66,13 +67,15 @@ def onnx_bytes(
     network: nn.Module,
     inputs: Mapping[str, torch.Tensor],
     outputs: tuple[str, ...] = tuple(OUTPUT_SHAPES),
+    free: Mapping[str, Mapping[int, str]] | None = None,
 ) -> bytes:
-    """Return a module as an ONNX model whose batch size is free.
+    """Export a module to ONNX, by default with a variable batch size alone.
 
     Args:
         network: network in evaluation mode, on the CPU.
-        inputs: an example of each, by name, with two people or more.
-        outputs: names of what it returns.
+        inputs: an example of each input by name, for at least two people.
+        outputs: names of the outputs.
+        free: names of the variable dimensions, by input or output and index.
     """
     stream = io.BytesIO()
     with torch.no_grad(), _quiet_exporter():
@@ -84,7 +87,7 @@ def onnx_bytes(
             opset_version=ONNX_OPSET,
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_axes={name: {0: "people"} for name in (*inputs, *outputs)},
+            dynamic_axes=free or {name: {0: "people"} for name in (*inputs, *outputs)},
         )
     return stream.getvalue()
 
@@ -96,19 +99,19 @@ def example_crops(side: int, people: int = 2) -> torch.Tensor:
 
 
 def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
-    """Export a model atomically, after verification that its outputs equal the model's.
+    """Export a model atomically, after checking that its outputs equal the model's.
 
     Args:
         model: model with decoupled attention.
-        path: path of the file; one that exists is replaced.
-        form: `onnx`, or `tensorrt-ready-onnx`, which has only operators that TensorRT reads and no
-            free dimension but the batch.
+        path: path of the file, which is replaced if it exists.
+        form: `onnx`, or `tensorrt-ready-onnx`, which uses only operators that TensorRT supports
+            and has no variable dimension but the batch.
 
     Returns:
-        What was compared and how far it was apart, one sentence.
+        One sentence on what was compared and the largest difference.
 
     Raises:
-        ExportError: the file is not what it should be, or the package that runs it is missing.
+        ExportError: the exported network differs, or the package that runs it is missing.
     """
     network = FastSmpler(model)
     metadata = {"model": model.config.name, "weights": fingerprint(model)}
@@ -131,15 +134,15 @@ def read_metadata(path: Path) -> dict[str, str]:
     onnx = import_optional("onnx", "reading an exported network")
     try:
         found = onnx.load(path)
-    except Exception as error:  # protobuf's errors share no base class
+    except Exception as error:  # protobuf's errors have no common base class
         raise ExportError(
             f"{path} must be an ONNX file, got one that cannot be read; export it again"
         ) from error
     props = {prop.key: prop.value for prop in found.metadata_props}
     if _METADATA not in props:
         raise ExportError(
-            f"{path} must be an ONNX file of `python -m smpler_model export`, got another; export "
-            "the checkpoint"
+            f"{path} must be an ONNX file written by `smpler export`, got another; export the "
+            "checkpoint"
         )
     metadata: dict[str, str] = json.loads(props[_METADATA])
     return metadata
@@ -162,7 +165,7 @@ def _write_onnx(
 
 
 def _declare_shape(model: Any, name: str, shape: tuple[int, ...]) -> None:  # noqa: ANN401
-    """Say what an output's dimensions are: only the first is free."""
+    """Set an output's dimensions; only the first is variable."""
     output = next(output for output in model.graph.output if output.name == name)
     dimensions = output.type.tensor_type.shape
     del dimensions.dim[:]
@@ -176,7 +179,7 @@ def _check_for_tensorrt(model: Any) -> None:  # noqa: ANN401 - onnx has no types
     if others:
         raise ExportError(
             f"a graph for TensorRT must consist of operators it supports, got "
-            f"{', '.join(sorted(others))}; export as 'onnx' and tell us"
+            f"{', '.join(sorted(others))}; export as 'onnx'"
         )
 
 
@@ -192,7 +195,7 @@ def _compare(network: FastSmpler, run: Any) -> float:  # noqa: ANN401
     """Return the largest difference over several batch sizes.
 
     Raises:
-        ExportError: it is too large.
+        ExportError: the outputs differ.
     """
     worst = 0.0
     for people in _PEOPLE_TRIED:
@@ -225,13 +228,13 @@ def _gap(
 def _quiet_exporter() -> Iterator[None]:
     """Silence PyTorch's warnings about its TorchScript-based exporter and tracer.
 
-    It names them deprecated. The newer exporter needs a package more, and its graphs are larger;
-    what these write is compared with the network each time.
+    They call it deprecated. The newer exporter needs one more package, and its graphs are larger;
+    every exported graph is compared with the network anyway.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         warnings.filterwarnings(
             "ignore", "Constant folding", UserWarning
-        )  # of how maps are padded
+        )  # about how feature maps are padded
         yield

@@ -1,9 +1,9 @@
-"""The network for inference: the same function as `smpler.Smpler` in fewer and larger products.
+"""The network for inference: the function of `smpler.Smpler` in fewer and larger products.
 
-Batch norm is folded into the convolutions, normalisation of the crops is part of the graph, all
-blocks' projections of a map are one product, and attention is that of `fused_attention`. Only
-joints are posed; the mesh is left to those who want it. No operation depends on the number of
-people, so that one graph serves every batch.
+Batch norm is folded into the convolutions, normalising the crops is part of the graph, the
+projections of a feature map for all blocks are one product, and attention is that of
+`fused_attention`. Only joints are posed; the mesh is computed on request. No operation depends on
+the number of people, so that one graph serves every batch size.
 """
 
 import copy
@@ -33,7 +33,7 @@ from smpler_model.network.smpler import (
 
 
 class Outputs(NamedTuple):
-    """What the network returns of b people; see `estimates.Stage` for shapes and units."""
+    """Outputs of the network for b people; see `estimates.Stage` for shapes and units."""
 
     rotations: Tensor
     betas: Tensor
@@ -43,7 +43,10 @@ class Outputs(NamedTuple):
 
 
 class ProjectedMap(NamedTuple):
-    """A map at the Transformer's width, (b, h * w, blocks, c), before and after gain and shift."""
+    """A feature map at the Transformer's width, without and with gain and shift.
+
+    Both are (b, h * w, blocks, c).
+    """
 
     normalised: Tensor
     tokens: Tensor
@@ -59,29 +62,38 @@ OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
 """Outputs of the network for each person, in this order; see `estimates.Stage`."""
 
 
+def check_attention(model: Smpler) -> None:
+    """Refuse a model that the fast network cannot stand for.
+
+    Raises:
+        ValueError: its attention is not decoupled.
+    """
+    if model.config.attention != "decoupled":
+        raise ValueError(
+            f"the fast network needs decoupled attention, got '{model.config.attention}'; "
+            "use backend 'plain'"
+        )
+
+
 class FastSmpler(nn.Module):
-    """A SMPLer with its weights multiplied out, for evaluation only."""
+    """A SMPLer with its constant products precomputed, for evaluation only."""
 
     mean: Tensor
     scale: Tensor
 
     def __init__(self, model: Smpler) -> None:
-        """Multiply out the weights of a model, which is left as it is.
+        """Precompute the products of a model's weights; the model itself is unchanged.
 
         Args:
             model: model with decoupled attention.
 
         Raises:
-            ValueError: its attention is of another kind.
+            ValueError: a model with another kind of attention.
         """
         super().__init__()
-        if model.config.attention != "decoupled":
-            raise ValueError(
-                f"the fast network needs decoupled attention, got '{model.config.attention}'; "
-                "use backend 'plain'"
-            )
+        check_attention(model)
         dtype = model.embedding.rotation.weight.dtype
-        exact = copy.deepcopy(model).cpu().double().eval()  # products are rounded once, at the end
+        exact = copy.deepcopy(model).cpu().double().eval()  # so that products are rounded once
         self.config = model.config
         self.stem = name_stem(model.config)
         self.backbone = fold_backbone(exact.backbone)
@@ -101,11 +113,12 @@ class FastSmpler(nn.Module):
         self.requires_grad_(False).eval().to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def halve(self, dtype: torch.dtype) -> "FastSmpler":
-        """Store and compute maps and image tokens in half precision.
+        """Store and compute feature maps and image tokens in half precision.
 
-        Queries, rotations, body and camera keep theirs: they are few, and half of it cannot hold
-        a rotation. So do the first convolutions, which make the pixels fewer: they are a few in a
-        hundred operations, and what they round turns people more than what all others do.
+        Queries, rotations, body and camera keep full precision: they are few, and half precision
+        is too coarse for a rotation. So do the first convolutions, up to the reduced resolution:
+        they are a few percent of the operations, but their rounding rotates people more than that
+        of all others.
 
         Args:
             dtype: float16 or bfloat16.
@@ -138,7 +151,7 @@ class FastSmpler(nn.Module):
         return maps
 
     def refine(self, features: Sequence[Tensor]) -> Outputs:
-        """Turn the four maps into what `forward` returns."""
+        """Compute the outputs of `forward` from the four maps."""
         pooled = features[-1].to(self.mean.dtype).mean((2, 3))
         stage = self._observe(self.regressor(pooled))
         queries = self.embedding(stage, pooled)
@@ -158,7 +171,7 @@ class FastSmpler(nn.Module):
 
 
 class CropsToMaps(nn.Module):
-    """The first part of a fast network by itself."""
+    """The first part of a fast network as a module of its own."""
 
     def __init__(self, network: FastSmpler) -> None:
         super().__init__()
@@ -170,7 +183,7 @@ class CropsToMaps(nn.Module):
 
 
 class MapsToOutputs(nn.Module):
-    """The second part of a fast network by itself."""
+    """The second part of a fast network as a module of its own."""
 
     def __init__(self, network: FastSmpler) -> None:
         super().__init__()
@@ -182,22 +195,23 @@ class MapsToOutputs(nn.Module):
 
 
 class RoundedAfter(nn.Module):
-    """A layer that computes in its own precision and rounds what it returns."""
+    """A layer that computes in its own precision and rounds its result."""
 
     def __init__(self, layer: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         self.layer, self.dtype = layer, dtype
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the layer's result in another type."""
+        """Return the layer's result in the other type."""
         rounded: Tensor = self.layer(x).to(self.dtype)
         return rounded
 
 
 class FastRegressor(nn.Module):
-    """The first guess, with pose, shape and camera as one vector.
+    """The initial estimate, with pose, shape and camera as one vector.
 
-    What the image adds to the first hidden layer is the same in every iteration.
+    The image's contribution to the first hidden layer is the same in every iteration and is
+    computed once.
     """
 
     initial: Tensor
@@ -222,7 +236,7 @@ class FastRegressor(nn.Module):
         self.register_buffer("initial", torch.cat(starts, 1))
 
     def forward(self, pooled: Tensor) -> Estimate:
-        """(b, n) pooled coarsest map -> the first estimate."""
+        """(b, n) pooled coarsest map -> the initial estimate."""
         from_image = self.image(pooled)
         values = self.initial.expand(pooled.shape[0], -1)
         for _ in range(self.iterations):
@@ -233,7 +247,7 @@ class FastRegressor(nn.Module):
 
 
 class FusedProjection(nn.Module):
-    """Bring one feature map to the Transformer's width, for all blocks at once."""
+    """Project a feature map to the Transformer's width, for all blocks at once."""
 
     gain: Tensor
     shift: Tensor
@@ -266,7 +280,7 @@ class FusedProjection(nn.Module):
             feature_map: (b, n, h, w).
 
         Returns:
-            The map as the joints sample it, and as the tokens that are attended to.
+            The map for sampling at the joints, and the tokens for attention.
         """
         pixels = feature_map.permute(0, 2, 3, 1).flatten(1, 2)  # (b, h * w, n)
         b, n, _ = pixels.shape  # people, pixels
@@ -276,10 +290,10 @@ class FusedProjection(nn.Module):
 
 
 class FusedBlock(nn.Module):
-    """A `RefinementBlock` with what can be is multiplied out.
+    """A `RefinementBlock` with its constant products precomputed.
 
-    The bilinear sample at a joint and the pixels around it are one gather: the four pixels that
-    it interpolates are among the 64.
+    The bilinear sample at a joint and the pixels around it are one gather, as the four pixels that
+    are interpolated are among the 64.
     """
 
     map_gain: Tensor
@@ -321,7 +335,7 @@ class FusedBlock(nn.Module):
         Args:
             queries: (b, 26, c).
             stage: the estimate so far.
-            finest: (b, h * w, c) finest map, normalised only.
+            finest: (b, h * w, c) finest map, normalised, without gain and shift.
             tokens: (b, h * w, c) for each map.
 
         Returns:
@@ -342,10 +356,10 @@ class FusedBlock(nn.Module):
         return queries, self._correct(stage, queries)
 
     def _gather(self, finest: Tensor, near: Tensor) -> Tensor:
-        """Return the map's pixels at whole positions, (b, 24, 64, c), in the queries' type."""
+        """Return the map's pixels at integer positions, (b, 24, 64, c), in the queries' type."""
         b, k, n, _ = near.shape  # people, joints, pixels of a patch
         size, c = self.side**2, self.map_gain.shape[0]  # pixels of the map, channels
-        position = near.to(torch.int64)  # what is not finite becomes out of range, and is clamped
+        position = near.to(torch.int64)  # non-finite values fall out of range and are clamped
         index = (position[..., 1] * self.side + position[..., 0]).clamp(0, size - 1)
         people = torch.arange(b, device=finest.device)[:, None, None]
         rows = finest.reshape(-1, c).index_select(0, (people * size + index).flatten())
@@ -361,7 +375,7 @@ class FusedBlock(nn.Module):
         return (weights.prod(-1)[:, :, None] @ patches).squeeze(2)
 
     def _look_up_biases(self, offsets: Tensor) -> Sequence[Tensor]:
-        """(b, 24, 64, 2) offsets in [-1, 1] -> (b, 24, heads, 64) for each unit."""
+        """(b, 24, 64, 2) offsets in [-1, 1] -> (b, 24, heads, 64) biases for each unit."""
         tables = self.bias_tables.expand(offsets.shape[0], -1, -1, -1)
         biases = F.grid_sample(tables, offsets, align_corners=True).transpose(1, 2)
         return torch.split(biases, self.heads, 2)
@@ -376,20 +390,20 @@ class FusedBlock(nn.Module):
 
 
 def _pool_positions(positions: Tensor, scale: int) -> Tensor:
-    """Return the finest map's (1, c, s, s) position embedding at a scale, (h * w, c)."""
+    """Return the finest map's (1, c, s, s) position embedding pooled to a scale, (h * w, c)."""
     for _ in range(scale):
         positions = F.avg_pool2d(positions, 2)
     return positions.flatten(2).squeeze(0).T
 
 
 def _window() -> Tensor:
-    """Return the 64 offsets of a patch's pixels, row by row, x then y."""
+    """Return the offsets of a patch's 64 pixels, row by row, x before y."""
     steps = torch.arange(1 - PATCH_RADIUS, PATCH_RADIUS + 1)
     return torch.cartesian_prod(steps, steps).flip(-1)
 
 
 def _spread() -> Tensor:
-    """Return what gives each joint its own row, and shape and camera the mean of all: (26, 24)."""
+    """Return the (26, 24) matrix of queries by joints: each joint's own, else the mean of all."""
     mean = torch.full(
         (QUERY_COUNT - JOINT_COUNT, JOINT_COUNT), 1 / JOINT_COUNT, dtype=torch.double
     )

@@ -1,4 +1,4 @@
-"""The backbone for inference: batch norm inside the convolutions, and nothing between them."""
+"""Folds batch norms and activations of the backbone into its convolutions, for inference."""
 
 import copy
 
@@ -9,10 +9,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class RectifiedConvolution(nn.Module):
-    """A convolution, a residual added where there is one, and max(0, x).
+    """A convolution, the optional sum with a residual, and ReLU.
 
-    On a GPU that is one kernel of cuDNN; PyTorch's separate operations read and write the map
-    three times more.
+    On a GPU this is a single cuDNN kernel; separate PyTorch operations would read and write the
+    feature map three more times.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -20,7 +20,7 @@ class RectifiedConvolution(nn.Module):
         self.convolution = convolution
 
     def forward(self, images: Tensor, residual: Tensor | None = None) -> Tensor:
-        """(b, n, h, w) and the (b, m, h', w') that is added -> (b, m, h', w')."""
+        """(b, n, h, w) and an optional residual (b, m, h', w') -> (b, m, h', w')."""
         if images.is_cuda:
             return self._in_one_kernel(images, residual)
         convolved: Tensor = self.convolution(images)
@@ -41,14 +41,14 @@ class RectifiedConvolution(nn.Module):
 
 
 def fold_backbone(backbone: nn.Module) -> fx.GraphModule:
-    """Return the same function as a backbone in evaluation mode, with fewer operations.
+    """Return the function of a backbone in evaluation mode with fewer operations.
 
-    Products of weights are rounded to the backbone's type: fold in float64 what is to be exact,
-    and cast after.
+    Products of weights are rounded to the backbone's type: to lose nothing, fold in float64 and
+    cast afterwards.
 
     Args:
-        backbone: convolutions, batch norms and activations that `torch.fx` can trace; modules of
-            it that hold none of these stay as they are. It is left as it is.
+        backbone: convolutions, batch norms and activations that `torch.fx` can trace; submodules
+            without any of these are kept. The backbone itself is unchanged.
     """
     whole = copy.deepcopy(backbone).eval()
     traced = fx.GraphModule(whole, _ConvolutionTracer().trace(whole))
@@ -62,10 +62,10 @@ def fold_backbone(backbone: nn.Module) -> fx.GraphModule:
 
 
 class _ConvolutionTracer(fx.Tracer):
-    """Looks only into modules in which there is something to fold."""
+    """Traces only into modules that contain something to fold."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Return whether a module stays a call."""
+        """Return whether a module is kept as a call."""
         inside = any(isinstance(part, nn.Conv2d) for part in m.modules())
         return not inside or super().is_leaf_module(m, module_qualified_name)
 
@@ -78,7 +78,7 @@ def _remove_identities(traced: fx.GraphModule) -> None:
 
 
 def _fold_batch_norms(traced: fx.GraphModule) -> None:
-    """Scale and shift by each convolution's weights; a batch norm without one stays."""
+    """Scale and shift the convolutions' weights; a batch norm without a convolution stays."""
     for node in list(traced.graph.nodes):
         norm = _module_of(traced, node)
         if not isinstance(norm, nn.BatchNorm2d):
@@ -118,7 +118,7 @@ def _is_sum(node: fx.Node) -> bool:
 
 
 def _split_sum(traced: fx.GraphModule, total: fx.Node) -> tuple[fx.Node, fx.Node]:
-    """Return a sum's convolution and what is added to it, in whatever order they are written."""
+    """Return the convolution and the other term of a sum, in whichever order they are added."""
     left, right = total.all_input_nodes
     free = isinstance(_module_of(traced, left), nn.Conv2d) and len(left.users) == 1
     return (left, right) if free else (right, left)

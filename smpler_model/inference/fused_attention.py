@@ -1,14 +1,14 @@
 """SMPLer's attention with its matrices multiplied out beforehand: same function, fewer operations.
 
-Of 26 queries that look at 3136 pixels, the queries are the cheaper side to project:
-(W_q q) . (W_k t) = (W_k^T W_q q) . t, so a head's scores take one product of 26 queries with the
-pixels as they are, and no pixel has a key. Likewise W_o W_v (sum of p t) for the values. What a
-key's bias adds to all scores of a query alike drops out of the softmax; what a value's bias adds
-passes through, since weights sum to one. The gain and shift of a LayerNorm go into the matrix
-behind it.
+With 26 queries and 3136 pixels it is cheaper to project the queries:
+(W_q q) . (W_k t) = (W_k^T W_q q) . t, so that a head's scores are one product of 26 queries with
+the unprojected pixels, and no keys are computed. The same holds for the values, with
+W_o W_v (sum of p t). A key's bias adds the same number to all scores of a query, which the softmax
+cancels; a value's bias passes through, as the attention weights sum to one. Gain and shift of a
+LayerNorm are folded into the matrix behind it.
 
-A layer is called a source here when it reads the image: one for each of the maps, and last the
-joint-aware one. All sources read the same queries, so each of their steps is one product.
+A `source` here is an attention layer that reads the image: one for each feature map, and last the
+joint-aware one. All sources share the queries, so each of their steps is one product.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ def linear_from(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def fold_norm(norm: nn.LayerNorm, layer: nn.Linear) -> nn.Linear:
-    """Return the layer that does for normalised values what `layer` does behind `norm`."""
+    """Return a layer that acts on values without gain and shift as `layer` does behind `norm`."""
     return linear_from(layer.weight * norm.weight, layer.weight @ norm.bias + layer.bias)
 
 
@@ -90,7 +90,7 @@ class FusedUnit(nn.Module):
         return self.among_queries(self._mix(queries, torch.stack(seen).to(queries.dtype)))  # type: ignore[no-any-return]
 
     def _look(self, asked: Tensor, tokens: Tensor) -> Tensor:
-        """Attend from (b, q, heads * c) to (b, t, c), which serve as keys and values of all."""
+        """Attend from (b, q, heads * c) to (b, t, c), the keys and values of all heads."""
         b, q, _ = asked.shape
         rows = asked.reshape(b, 1, q * self.heads, -1)
         pixels = tokens[:, None]
@@ -98,7 +98,7 @@ class FusedUnit(nn.Module):
         return seen.reshape(b, q, -1)
 
     def _look_near(self, asked: Tensor, patches: Tensor, bias: Tensor) -> Tensor:
-        """Attend from each joint to its own pixels; queries that are no joint's see nothing."""
+        """Attend from each joint to its own pixels; other queries get zeros."""
         k = self.joint_count
         b, q, _ = asked.shape
         rows = asked[:, :k].reshape(b, k, self.heads, -1)
@@ -108,7 +108,7 @@ class FusedUnit(nn.Module):
     def _mix(self, queries: Tensor, seen: Tensor) -> Tensor:
         """Finish all sources' layers and average them: (n, b, q, heads * c) -> (b, q, c).
 
-        Scaling the hidden values instead of the results makes the average part of the product.
+        Weighting the hidden values instead of the results makes the average part of the product.
         """
         n, b, q, _ = seen.shape
         output = torch.baddbmm(self.source_output_bias, seen.flatten(1, 2), self.source_output)
@@ -125,7 +125,7 @@ class FusedUnit(nn.Module):
 
 
 class FusedSelfAttention(nn.Module):
-    """An `AttentionLayer` whose tokens are its queries: one product for all three projections."""
+    """Self-attention, an `AttentionLayer` with one product for all three projections."""
 
     def __init__(self, layer: AttentionLayer) -> None:
         super().__init__()
@@ -172,9 +172,9 @@ def _absorb_value(layer: AttentionLayer) -> tuple[Tensor, Tensor]:
 
 
 def _row_weights(sources: int, query_count: int, joint_count: int) -> Tensor:
-    """Return how much each source counts for each query, (sources, q).
+    """Return each source's weight for each query, (sources, q).
 
-    The maps count alike. For a joint the patches around it count as much as all maps together.
+    All maps have equal weights. For a joint, its patch weighs as much as all maps together.
     """
     maps = sources - 1
     weights = torch.full((sources, query_count), 1 / maps, dtype=torch.float64)

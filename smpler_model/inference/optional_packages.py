@@ -1,4 +1,4 @@
-"""Packages that are needed for some choices only."""
+"""Packages that only some options need."""
 
 import importlib
 import importlib.util
@@ -11,11 +11,11 @@ def is_installed(name: str) -> bool:
 
 
 def import_optional(name: str, purpose: str) -> Any:  # noqa: ANN401 - a module without types
-    """Return a module.
+    """Import and return a module.
 
     Args:
         name: name of the package.
-        purpose: what it is needed for.
+        purpose: what needs it, for the error.
 
     Raises:
         ValueError: it is not installed.

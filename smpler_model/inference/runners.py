@@ -1,4 +1,4 @@
-"""What runs a network: PyTorch, ONNX Runtime or OpenVINO behind one protocol."""
+"""Runners of a network in PyTorch, ONNX Runtime or OpenVINO, behind one protocol."""
 
 import io
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smpler_model.inference.cuda_graphs import pack
+from smpler_model.inference.cuda_graphs import PixelArray, pack
 from smpler_model.inference.export import example_crops, onnx_bytes
 from smpler_model.inference.fast_network import (
     OUTPUT_SHAPES,
@@ -18,6 +18,7 @@ from smpler_model.inference.fast_network import (
     MapsToOutputs,
     Outputs,
 )
+from smpler_model.inference.float32 import whole_float32
 from smpler_model.inference.optional_packages import import_optional
 from smpler_model.network.smpler import Smpler
 
@@ -28,17 +29,17 @@ _MAP_NAMES = ("stride_4", "stride_8", "stride_16", "stride_32")
 
 
 class Runner(Protocol):
-    """What runs a network."""
+    """Runs a network."""
 
-    def forget(self, people: int) -> None:
-        """Give back what is kept for more than so many people."""
+    def release(self) -> None:
+        """Free memory that can be allocated again."""
 
-    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def run(self, crops: PixelArray) -> NDArray[np.float32]:
         """Turn (n, side, side, 3) RGB crops into (n, OUTPUT_SIZE) numbers."""
 
 
 class PlainNetwork(nn.Module):
-    """`smpler.Smpler` behind the fast network's interface."""
+    """`smpler.Smpler` with the interface of the fast network."""
 
     mean: Tensor
     scale: Tensor
@@ -61,19 +62,21 @@ class PlainNetwork(nn.Module):
 
 
 class TorchRunner:
-    """Calls a module for whatever number of people."""
+    """Calls a module with any number of people."""
 
     def __init__(self, network: nn.Module, side: int, device: torch.device) -> None:
         self._network, self._side, self._device = network.to(device), side, device
 
-    def forget(self, people: int) -> None:
-        """Keep nothing, so there is nothing to give back."""
+    def release(self) -> None:
+        """Do nothing, as nothing is kept."""
 
-    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def run(self, crops: PixelArray) -> NDArray[np.float32]:
         """See `Runner`."""
-        images = torch.from_numpy(crops).to(self._device)
-        packed: NDArray[np.float32] = pack(self._network(images)).cpu().numpy()
-        return packed
+        images = crops if isinstance(crops, Tensor) else torch.from_numpy(crops)
+        with whole_float32():
+            packed = pack(self._network(images.to(self._device)))
+        found: NDArray[np.float32] = packed.cpu().numpy()
+        return found
 
 
 class OnnxRuntimeRunner:
@@ -88,17 +91,17 @@ class OnnxRuntimeRunner:
         )
         self._shape = self._session.get_inputs()[0].shape[1:]
 
-    def forget(self, people: int) -> None:
-        """Keep nothing, so there is nothing to give back."""
+    def release(self) -> None:
+        """Do nothing, as nothing is kept."""
 
-    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def run(self, crops: PixelArray) -> NDArray[np.float32]:
         """See `Runner`."""
-        outputs = self._session.run(None, {"crops": crops})
+        outputs = self._session.run(None, {"crops": np.asarray(crops)})
         return np.concatenate([values.reshape(len(crops), -1) for values in outputs], 1)
 
 
 class OpenVinoRunner:
-    """Runs the fast network in OpenVINO: backbone and refinement, each in its precision."""
+    """Runs the fast network in OpenVINO: backbone and refinement, each in its own precision."""
 
     def __init__(self, network: FastSmpler, *, half: bool) -> None:
         crops = example_crops(network.config.image_size)
@@ -111,12 +114,12 @@ class OpenVinoRunner:
         )
         self._refinement = _compile_openvino(onnx_bytes(MapsToOutputs(network), maps), "f32")
 
-    def forget(self, people: int) -> None:
-        """Keep nothing, so there is nothing to give back."""
+    def release(self) -> None:
+        """Do nothing, as nothing is kept."""
 
-    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def run(self, crops: PixelArray) -> NDArray[np.float32]:
         """See `Runner`."""
-        maps = self._backbone([crops]).values()
+        maps = self._backbone([np.asarray(crops)]).values()
         outputs = self._refinement(list(maps)).values()
         return np.concatenate([values.reshape(len(crops), -1) for values in outputs], 1)
 

@@ -1,1 +1,1 @@
-"""The network: SMPLer as in the paper, and what it is made of."""
+"""The SMPLer network as in the paper, and its parts."""

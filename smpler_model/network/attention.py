@@ -2,8 +2,8 @@
 
 SMPLer, section 3: the target tokens attend to the image tokens and to one another, the image
 tokens attend to nothing. With l_F image and l_T target tokens this costs O(l_F l_T + l_T^2)
-instead of the O((l_F + l_T)^2) of attention over all tokens together; that is what makes maps of
-56x56 pixels affordable. Either is a unit here, with the same interface.
+instead of the O((l_F + l_T)^2) of joint attention over all tokens, which makes maps of 56x56
+pixels affordable. Both kinds are units here, with the same interface.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ LAYER_NORM_EPS = 1e-12
 
 
 class AttentionLayer(nn.Module):
-    """Attention of normalised queries to tokens, then a small network, each with a residual."""
+    """Attention of normalised queries to tokens, then an MLP, each with a residual."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class AttentionLayer(nn.Module):
 
         Args:
             queries: (..., q, c).
-            tokens: (..., t, c) that are attended to, taken as they are; the normalised queries
+            tokens: (..., t, c) to attend to, not normalised here; the normalised queries
                 themselves if None.
             bias: (..., heads, q, t) added to the scores.
 
@@ -72,7 +72,7 @@ class AttentionLayer(nn.Module):
 
 
 class MultiScaleAttention(nn.Module):
-    """Queries attend to all pixels of each map by itself; the mean over maps is kept."""
+    """Queries attend to all pixels of each map separately; the results are averaged over maps."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -87,8 +87,8 @@ class MultiScaleAttention(nn.Module):
 class JointAwareAttention(nn.Module):
     """Each joint's query attends to the finest map's pixels around that joint only.
 
-    What a pixel weighs depends on where it lies from the joint, through a learned table of
-    9x9 offsets for each head, read bilinearly and zero beyond.
+    A pixel's score depends on its offset from the joint, through a learned table of 9x9 offsets
+    for each head, interpolated bilinearly and zero outside.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -99,7 +99,7 @@ class JointAwareAttention(nn.Module):
 
     def forward(self, joint_queries: Tensor, patches: Patches) -> Tensor:
         """(b, 24, c) queries and the patches around their joints -> (b, 24, c)."""
-        # Every joint is a small attention problem of its own: one query, 64 tokens.
+        # Each joint is a separate attention problem: one query, 64 tokens.
         bias = self._bias(patches.offsets)
         updated: Tensor = self.layer(joint_queries[:, :, None], patches.features, bias)
         return updated.squeeze(2)
@@ -113,7 +113,7 @@ class JointAwareAttention(nn.Module):
 
 
 class DecoupledUnit(nn.Module):
-    """SMPLer's unit: image to targets, at all scales and around the joints, then among targets."""
+    """SMPLer's unit: attention to all maps and around the joints, then among the queries."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -124,12 +124,12 @@ class DecoupledUnit(nn.Module):
     def forward(
         self, queries: Tensor, tokens: Sequence[Tensor], patches: Patches
     ) -> tuple[Tensor, Sequence[Tensor]]:
-        """Update the queries; the image tokens stay as they are.
+        """Update the queries; the image tokens are unchanged.
 
         Args:
             queries: (b, 26, c).
             tokens: (b, h * w, c) for each map.
-            patches: around the 24 joints.
+            patches: pixels around the 24 joints.
 
         Returns:
             The new queries and the tokens for the next unit.
@@ -142,8 +142,8 @@ class DecoupledUnit(nn.Module):
 class FullUnit(nn.Module):
     """For comparison only: one self-attention over image and target tokens together.
 
-    It takes the place of the attention at all scales and of that among the queries; the
-    joint-aware attention stays, so that nothing else differs.
+    It replaces the attention to all maps and the one among the queries; the joint-aware attention
+    stays, so that nothing else differs.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -175,4 +175,4 @@ UNITS: dict[AttentionKind, type[DecoupledUnit] | type[FullUnit]] = {
     "decoupled": DecoupledUnit,
     "full": FullUnit,
 }
-"""The unit of each choice of attention."""
+"""The unit for each kind of attention."""

@@ -1,4 +1,4 @@
-"""The convolutional backbone: a high-resolution network from timm, or a mobile one.
+"""The convolutional backbone: a high-resolution network from timm, or the mobile backbone.
 
 Source: Wang et al., "Deep High-Resolution Representation Learning for Visual Recognition",
 TPAMI 2020.
@@ -15,9 +15,9 @@ _BRANCH_MAPS = (1, 2, 3, 4)
 
 
 def build_backbone(config: ModelConfig) -> nn.Module:
-    """Build the network that turns (b, 3, s, s) images into four maps.
+    """Build the network that turns (b, 3, s, s) images into four feature maps.
 
-    The state keys of timm's are those of the official checkpoints' `backbone.` part.
+    timm's state keys are those under `backbone.` in the official checkpoints.
 
     Returns:
         A module that returns a list of four maps (b, c_i, s / 2^(i+2), s / 2^(i+2)), with the
@@ -25,7 +25,7 @@ def build_backbone(config: ModelConfig) -> nn.Module:
     """
     if isinstance(config.backbone, MobileLayout):
         return MobileBackbone(config.backbone)
-    import_torchvision()  # timm imports it, and would fail where its build does not fit torch's
+    import_torchvision()  # before timm imports it, which fails if its build does not fit torch's
     import timm
 
     network: nn.Module = timm.create_model(
@@ -35,5 +35,5 @@ def build_backbone(config: ModelConfig) -> nn.Module:
 
 
 def name_stem(config: ModelConfig) -> tuple[str, ...]:
-    """Return the names of a backbone's first convolutions, which see the most pixels."""
+    """Return the names of a backbone's first convolutions, which process the most pixels."""
     return ("stem",) if isinstance(config.backbone, MobileLayout) else ("conv1", "conv2")

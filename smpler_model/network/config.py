@@ -1,4 +1,4 @@
-"""The named models and what they are made of."""
+"""The named models and their hyperparameters."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,13 +15,13 @@ MOBILE_KEYPOINTS = 17
 
 @dataclass(frozen=True)
 class MobileLayout:
-    """A MobileNetV2 with a feature pyramid and keypoints; the depth is MobileNetV2's.
+    """A MobileNetV2 with a feature pyramid and keypoint heads, as deep as MobileNetV2.
 
     The defaults are those of MoveNet Lightning.
 
     Attributes:
         stem: channels of the first convolution.
-        widths: widths of the seven groups of blocks, finest first.
+        widths: channels of the seven groups of blocks, finest first.
         last: channels of the coarsest features.
         pyramid: channels of the pyramid at strides 32, 16, 8 and 4.
     """
@@ -35,8 +35,8 @@ class MobileLayout:
     def channels(self) -> tuple[int, int, int, int]:
         """Channels of the four maps, finest first.
 
-        The finest has besides a map for each keypoint and the pixels' x and y, the coarsest x, y
-        and visibility of each keypoint.
+        The finest map also contains a map for each keypoint and the pixels' x and y, the coarsest
+        also x, y and visibility of each keypoint.
         """
         _, coarse, middle, fine = self.pyramid
         return (
@@ -49,22 +49,22 @@ class MobileLayout:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything that decides a SMPLer network's shape.
+    """All hyperparameters of a SMPLer network.
 
     Attributes:
         name: key in `MODELS`.
-        backbone: timm's name of a high-resolution network, or a mobile backbone's layout.
+        backbone: timm's name of a high-resolution network, or the layout of a mobile backbone.
         channels: channels of its four maps, finest first.
         width: channels c of queries and image tokens.
-        heads: attention heads; they divide `width`.
-        blocks: Transformer blocks, each of which refines the estimate.
-        units: attention units in a block.
-        attention: `decoupled` is the model; `full` lets image and target tokens attend to one
-            another in one self-attention, to measure what decoupling saves.
+        heads: number of attention heads; `width` must be a multiple of it.
+        blocks: number of Transformer blocks, each of which refines the estimate.
+        units: number of attention units per block.
+        attention: `decoupled` for the model itself; `full` for joint self-attention over image and
+            target tokens, to measure what decoupling saves.
         dropout: rate in the Transformer, in training only.
-        regressor_width: hidden channels of the regressor of the first guess.
-        regressor_iterations: refinements by that regressor.
-        regressor_dropout: its rate, in training only.
+        regressor_width: hidden channels of the regressor for the initial estimate.
+        regressor_iterations: number of refinements by that regressor.
+        regressor_dropout: dropout rate of that regressor, in training only.
         image_size: side of the square crop in pixels; a multiple of 32.
         mean: mean of RGB in [0, 1], subtracted from the input.
         std: standard deviation of RGB in [0, 1], by which the input is divided.
@@ -90,7 +90,7 @@ class ModelConfig:
         if self.width % self.heads:
             raise ValueError(
                 f"width must be a multiple of heads, got {self.width} and {self.heads}; "
-                "change one of them"
+                f"choose {max(self.width // self.heads, 1) * self.heads}"
             )
         if self.image_size % 32:
             raise ValueError(
@@ -102,7 +102,7 @@ class ModelConfig:
 
     @property
     def feature_sizes(self) -> tuple[int, int, int, int]:
-        """Sides of the four feature maps, finest first."""
+        """Side lengths of the four feature maps, finest first."""
         return (
             self.image_size // 4,
             self.image_size // 8,
@@ -112,10 +112,10 @@ class ModelConfig:
 
 
 SMPLER_W32 = ModelConfig("smpler_w32", "hrnet_w32", (32, 64, 128, 256))
-"""SMPLer, as released."""
+"""SMPLer, as published."""
 
 SMPLER_W48 = ModelConfig("smpler_w48", "hrnet_w48", (48, 96, 192, 384))
-"""SMPLer-L, as released."""
+"""SMPLer-L, as published."""
 
 SMPLER_NANO = ModelConfig(
     "smpler_nano",

@@ -1,4 +1,4 @@
-"""What the network returns."""
+"""Outputs of the network."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Estimate:
     """SMPL parameters and camera of b people.
 
     Attributes:
-        rotations: (b, 24, 3, 3), each joint's frame in its parent's; the pelvis' in the camera's.
+        rotations: (b, 24, 3, 3), each joint's frame in its parent's; the pelvis's in the camera's.
         betas: (b, 10) shape coefficients.
         camera: (b, 3) weak perspective (s, tx, ty), see `geometry.project_weak_perspective`.
     """
@@ -24,7 +24,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Stage(Estimate):
-    """An estimate and the joints that follow from it.
+    """An estimate with its joints.
 
     Attributes:
         joints: (b, 24, 3) metres, in the model's axes (x right, y down, z forward).
@@ -40,8 +40,8 @@ class SmplerOutput:
     """Results of one forward pass.
 
     Attributes:
-        stages: the first guess, then one refinement for each Transformer block.
-        mesh: the surface of the last stage, None where it was not asked for.
+        stages: the initial estimate, then one refinement per Transformer block.
+        mesh: vertices and faces of the last stage, None if not requested.
     """
 
     stages: tuple[Stage, ...]
@@ -49,5 +49,5 @@ class SmplerOutput:
 
     @property
     def final(self) -> Stage:
-        """The last and best stage."""
+        """The last and most accurate stage."""
         return self.stages[-1]

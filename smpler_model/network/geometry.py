@@ -6,9 +6,9 @@ from torch import Tensor
 
 
 def rotation_from_6d(six: Tensor) -> Tensor:
-    """Turn the continuous six-number form into rotation matrices.
+    """Convert the continuous 6D representation into rotation matrices.
 
-    The six numbers are the rows of a (3, 2) matrix whose columns are made orthonormal; the third
+    The six numbers are the rows of a (3, 2) matrix whose columns are orthonormalised; the third
     column is their cross product. Degenerate input (a column near zero, or parallel columns)
     gives finite numbers that are not a rotation.
 
@@ -30,13 +30,14 @@ def rotation_from_6d(six: Tensor) -> Tensor:
 def rotation_from_axis_angle(axis_angle: Tensor) -> Tensor:
     """Exponential map: (..., 3) rotation vectors in radians -> (..., 3, 3) matrices.
 
-    Differentiable everywhere, zero included.
+    Differentiable everywhere, including zero.
     """
     angle_squared = (axis_angle * axis_angle).sum(-1, keepdim=True)[..., None]  # (..., 1, 1)
     small = angle_squared < 1e-8
     safe = torch.where(small, torch.ones_like(angle_squared), angle_squared)
     angle = safe.sqrt()
-    # Both factors are smooth in the squared angle; the series is exact to rounding where used.
+    # Both factors are smooth in the squared angle; where the series is used, it is exact to
+    # rounding.
     sine = torch.where(small, 1 - angle_squared / 6, angle.sin() / angle)
     cosine = torch.where(small, 0.5 - angle_squared / 24, (1 - angle.cos()) / safe)
     skew = skew_from_vector(axis_angle)
@@ -45,12 +46,12 @@ def rotation_from_axis_angle(axis_angle: Tensor) -> Tensor:
 
 
 def rotation_to_ray(rays: Tensor) -> Tensor:
-    """Return the smallest rotations (..., 3, 3) that turn the z axis to rays (..., 3).
+    """Return the smallest rotations (..., 3, 3) from the z axis to rays (..., 3).
 
-    A camera turned so looks along the ray and does not roll.
+    A camera rotated in this way looks along the ray without rolling.
 
     Args:
-        rays: rays of any length, not straight behind.
+        rays: rays of any length, except straight backwards.
     """
     x, y, z = F.normalize(rays, dim=-1).unbind(-1)
     skew = skew_from_vector(torch.stack((-y, x, torch.zeros_like(x)), -1))  # of z axis x ray
@@ -59,12 +60,12 @@ def rotation_to_ray(rays: Tensor) -> Tensor:
 
 
 def turn_pelvis(rotations: Tensor, turns: Tensor) -> Tensor:
-    """Return poses (b, 24, 3, 3) with the pelvis' rotation after (b, 3, 3) turns."""
+    """Return poses (b, 24, 3, 3) with (b, 3, 3) rotations applied to the pelvis."""
     return torch.cat((turns[:, None] @ rotations[:, :1], rotations[:, 1:]), 1)
 
 
 def skew_from_vector(vector: Tensor) -> Tensor:
-    """(..., 3) -> (..., 3, 3) matrices that take the cross product with the vector."""
+    """(..., 3) -> (..., 3, 3) matrices of the cross product with the vector."""
     x, y, z = vector.unbind(-1)
     zero = torch.zeros_like(x)
     rows = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=-1)

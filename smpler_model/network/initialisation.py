@@ -1,4 +1,4 @@
-"""Building networks, with weights to train from."""
+"""Builds networks with initial weights for training."""
 
 import torch
 from torch import nn
@@ -11,18 +11,18 @@ from smpler_model.network.smpler import BackboneModel, RefinementBlock, Regresso
 _POSITION_SPREAD = 0.1
 _DELTA_SPREAD = 1e-3
 _UNTURNED = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
-"""No rotation, in six numbers."""
+"""The identity rotation in the 6D representation."""
 
 
 def build_model(
     config: ModelConfig, body_arrays: BodyArrays, mean_parameters: MeanParameters | None = None
 ) -> Smpler:
-    """Build a SMPLer network with fresh weights, ready for training or for loading.
+    """Build a SMPLer network with initial weights, ready for training or for loading a checkpoint.
 
     Args:
-        config: one of `config.MODELS`, or your own.
-        body_arrays: the body that it poses.
-        mean_parameters: where the first guess starts; an upright rest pose if None.
+        config: one of `config.MODELS`, or another configuration.
+        body_arrays: the body model.
+        mean_parameters: start of the regressor; an upright rest pose if None.
     """
     model = Smpler(config, body_arrays, mean_parameters or upright_parameters())
     initialise(model)
@@ -40,10 +40,10 @@ def build_backbone_model(
 
 @torch.no_grad()
 def initialise(model: BackboneModel) -> None:
-    """Draw the weights of all but the backbone, which timm initialises.
+    """Initialise all weights except the backbone's, which timm initialises.
 
     Every correction starts near zero, so that an untrained network stays near the mean parameters
-    rather than crumple the body.
+    instead of crumpling the body.
     """
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d) and not name.startswith("backbone."):

@@ -1,4 +1,4 @@
-"""The parameters from which the first guess starts."""
+"""The parameters from which the initial estimate starts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +42,7 @@ class MeanParameters:
 
 
 def upright_parameters() -> MeanParameters:
-    """Return the rest pose, standing upright before the camera, whose y axis points down."""
+    """Return an upright rest pose; the camera's y axis points down."""
     pose = np.tile(np.array(_UNTURNED, np.float32), len(SMPL_JOINTS))
     pose[:6] = _UPRIGHT
     camera = np.array([1, 0, 0], np.float32)
@@ -53,7 +53,7 @@ def load_mean_parameters(path: str | Path) -> MeanParameters:
     """Read `smpl_mean_params.npz`, which holds `pose` (144), `shape` (10) and `cam` (3).
 
     Raises:
-        ValueError: the file is damaged, lacks one of these, or a shape is wrong.
+        ValueError: the file is damaged, or lacks an array or has one of a wrong shape.
         FileNotFoundError: there is no such file.
     """
     names = ("pose", "shape", "cam")

@@ -1,11 +1,9 @@
-"""A backbone that has seen people: MobileNetV2, a feature pyramid and heads for 17 keypoints.
+"""A backbone pretrained on people: a `MobilePyramid` with heads for 17 keypoints.
 
-Its layout is that of MoveNet, so that training can begin with MoveNet's weights. Batch norms are
-part of the convolutions there, and there are none here.
+Its layout is that of MoveNet Lightning, so that training can start from MoveNet's weights.
 
-Source: Sandler et al., "MobileNetV2", CVPR 2018; Lin et al., "Feature Pyramid Networks for Object
-Detection", CVPR 2017; Zhou et al., "Objects as Points", 2019. Differs: keypoints are means over
-pixels instead of the best pixel, so that what follows can teach them.
+Source: Zhou et al., "Objects as Points", 2019. Differs: keypoints are means over pixels instead of
+the best pixel, so that gradients flow through them.
 """
 
 import torch
@@ -13,72 +11,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smpler_model.network.config import MOBILE_KEYPOINTS, MobileLayout
+from smpler_model.network.mobile_pyramid import MobilePyramid, PixelHead, keep_variance
 
-_EXPANSION = 6
-_TENSORFLOWS_PADDING = (0, 1, 0, 1)  # of images of even sides before a convolution of stride 2
-_HEAD_WIDTH = 96
-_NEAR = 1.8  # pixels of the finest map at which the preference for what is near sets in
-_ALMOST_NOTHING = 1e-12  # so that a root has a gradient at nought
-_SHARPNESS = 6.0  # the larger, the more a mean over pixels is the best pixel
+_NEAR = 1.8  # pixels of the finest map, beyond which the preference for near pixels sets in
+_ALMOST_NOTHING = 1e-12  # gives the square root a gradient at zero
+_SHARPNESS = 6.0  # the larger, the closer a mean over pixels is to the best pixel
 
 
-_REPEATS = (1, 2, 3, 4, 3, 3, 1)
-_STRIDES = (1, 2, 2, 2, 1, 2, 1)
-_LATERAL = (1, 2, 3)  # groups that the pyramid reads: strides 4, 8 and 16
-
-
-class MobileBackbone(nn.Module):
-    """Four maps, strides 4 to 32; see `MobileLayout.channels`."""
+class MobileBackbone(MobilePyramid):
+    """Returns four maps with strides 4 to 32; see `MobileLayout.channels`."""
 
     def __init__(self, layout: MobileLayout) -> None:
-        super().__init__()
-        self.pad = nn.ZeroPad2d(_TENSORFLOWS_PADDING)
-        self.stem = nn.Conv2d(3, layout.stem, 3, stride=2)
-        groups, width = [], layout.stem
-        for number, (channels, repeats, stride) in enumerate(
-            zip(layout.widths, _REPEATS, _STRIDES, strict=True)
-        ):
-            expansion = _EXPANSION if number else 1
-            blocks = [InvertedResidual(width, channels, expansion, stride)]
-            blocks += [
-                InvertedResidual(channels, channels, expansion, 1) for _ in range(1, repeats)
-            ]
-            groups.append(nn.Sequential(*blocks))
-            width = channels
-        self.groups = nn.ModuleList(groups)
-        self.last = nn.Conv2d(width, layout.last, 1)
-        self.activation = nn.ReLU6()
-        coarsest, *finer = layout.pyramid
-        self.top = nn.Conv2d(layout.last, coarsest, 1)
-        inputs = [layout.widths[group] for group in reversed(_LATERAL)]
-        merged = (coarsest, *finer[:-1])
-        self.laterals = nn.ModuleList(
-            nn.Conv2d(*pair, 1) for pair in zip(inputs, merged, strict=True)
-        )
-        self.merges = nn.ModuleList(
-            SeparableConvolution(*pair) for pair in zip(merged, finer, strict=True)
-        )
-        self.heat = KeypointHead(finer[-1], MOBILE_KEYPOINTS)
-        self.centre = KeypointHead(finer[-1], 1)
-        self.reach = KeypointHead(finer[-1], 2 * MOBILE_KEYPOINTS)
-        self.offset = KeypointHead(finer[-1], 2 * MOBILE_KEYPOINTS)
+        super().__init__(layout)
+        fine = layout.pyramid[-1]
+        self.heat = PixelHead(fine, MOBILE_KEYPOINTS)
+        self.centre = PixelHead(fine, 1)
+        self.reach = PixelHead(fine, 2 * MOBILE_KEYPOINTS)
+        self.offset = PixelHead(fine, 2 * MOBILE_KEYPOINTS)
         self.reader = KeypointReader()
         self.places = PixelPlaces()
-        self.apply(_keep_variance)
+        self.apply(keep_variance)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(b, 3, s, s) -> four maps (b, n, s / 4, s / 4) to (b, n, s / 32, s / 32)."""
-        x = self.activation(self.stem(self.pad(images)))
-        seen = []
-        for number, group in enumerate(self.groups):
-            x = group(x)
-            if number in _LATERAL:
-                seen.append(x)
-        features = self.activation(self.last(x))
-        pyramid = [self.top(features)]
-        for lateral, merge, finer in zip(self.laterals, self.merges, reversed(seen), strict=True):
-            enlarged = F.interpolate(pyramid[-1], scale_factor=2.0, mode="bilinear")
-            pyramid.append(merge(enlarged + lateral(finer)))
+        features, pyramid = self.see(images)
         _, coarse, middle, fine = pyramid
         heat = self.heat(fine)
         numbers = self.reader(heat, self.centre(fine), self.reach(fine), self.offset(fine))
@@ -91,65 +47,11 @@ class MobileBackbone(nn.Module):
         ]
 
 
-def _keep_variance(module: nn.Module) -> None:
-    """Draw a convolution's weights: where no norm follows, they alone keep maps in proportion."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-
-
-class InvertedResidual(nn.Module):
-    """MobileNetV2's block: widen, filter each channel by itself, narrow."""
-
-    def __init__(self, inputs: int, outputs: int, expansion: int, stride: int) -> None:
-        super().__init__()
-        width = inputs * expansion
-        self.expand = nn.Conv2d(inputs, width, 1) if expansion > 1 else nn.Identity()
-        even = stride > 1
-        self.pad = nn.ZeroPad2d(_TENSORFLOWS_PADDING) if even else nn.Identity()
-        self.depthwise = nn.Conv2d(width, width, 3, stride, padding=0 if even else 1, groups=width)
-        self.project = nn.Conv2d(width, outputs, 1)
-        self.activation = nn.ReLU6()
-        self.widens = expansion > 1
-        self.adds = stride == 1 and inputs == outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(b, inputs, h, w) -> (b, outputs, h / stride, w / stride)."""
-        wide = self.activation(self.expand(x)) if self.widens else x
-        narrow: Tensor = self.project(self.activation(self.depthwise(self.pad(wide))))
-        return x + narrow if self.adds else narrow
-
-
-class SeparableConvolution(nn.Module):
-    """A 3x3 filter of each channel, then a mixture of channels, at least zero."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.depthwise = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
-        self.pointwise = nn.Conv2d(inputs, outputs, 1)
-        self.activation = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(b, inputs, h, w) -> (b, outputs, h, w)."""
-        mixed: Tensor = self.activation(self.pointwise(self.depthwise(x)))
-        return mixed
-
-
-class KeypointHead(nn.Sequential):
-    """Reads numbers of each pixel off the finest map of the pyramid."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(
-            SeparableConvolution(inputs, _HEAD_WIDTH), nn.Conv2d(_HEAD_WIDTH, outputs, 1)
-        )
-
-
 class KeypointReader(nn.Module):
-    """Turns the heads' maps into the keypoints of whoever is in the middle; it learns nothing.
+    """Turns the heads' maps into the keypoints of the person in the centre; it has no weights.
 
-    Pixels near the person's centre say roughly where all keypoints are. Of a keypoint's own map,
-    what is near that place counts, so that neighbours' limbs do not.
+    Pixels near the person's centre predict roughly where all keypoints are. In a keypoint's own
+    map, pixels near that position count more, so that the limbs of neighbours are ignored.
     """
 
     def forward(self, heat: Tensor, centre: Tensor, reach: Tensor, offset: Tensor) -> Tensor:
@@ -159,13 +61,14 @@ class KeypointReader(nn.Module):
             heat: (b, 17, h, w) logits of each keypoint.
             centre: (b, 1, h, w) logits of person centres.
             reach: (b, 34, h, w) from a centre to the person's keypoints, y then x, in pixels.
-            offset: (b, 34, h, w) from a keypoint's pixel to its exact place, likewise.
+            offset: (b, 34, h, w) from a keypoint's pixel to its exact position, y then x, in
+                pixels.
 
         Returns:
-            (b, 17, 3): x and y, where the crop spans [-1, 1], and how well it is seen, 0 to 1.
+            (b, 17, 3): x and y, where the crop spans [-1, 1], and the visibility, 0 to 1.
         """
         asked, side = heat.dtype, heat.shape[-1]
-        wide = torch.promote_types(asked, torch.float32)  # half precision cannot hold a place
+        wide = torch.promote_types(asked, torch.float32)  # half precision is too coarse
         heat, centre, reach, offset = (maps.to(wide) for maps in (heat, centre, reach, offset))
         steps = torch.arange(side, device=heat.device, dtype=wide)
         places = torch.stack(torch.meshgrid(steps, steps, indexing="ij")).flatten(1)  # (2, n)
@@ -175,9 +78,9 @@ class KeypointReader(nn.Module):
         middle = _weigh(-F.softplus(-centre.flatten(2)) - (away + _NEAR).log())  # (b, 1, n)
         rough = ((places + reach) * middle[:, :, None]).sum(-1)  # (b, 17, 2)
         down, across = (places - rough[..., None]).unbind(2)
-        # Many times quicker than a norm over so short an axis.
+        # Much faster than a norm over such a short axis.
         away = (down.square() + across.square() + _ALMOST_NOTHING).sqrt()  # (b, 17, n)
-        seen = -F.softplus(-heat.flatten(2))  # the logarithm of how likely
+        seen = -F.softplus(-heat.flatten(2))  # the log-likelihood
         near = _weigh(seen - (away + _NEAR).log())
         exact = ((places + offset) * near[:, :, None]).sum(-1)
         down, across = (exact * (2 / side) - 1).unbind(-1)
@@ -185,10 +88,10 @@ class KeypointReader(nn.Module):
 
 
 class PixelPlaces(nn.Module):
-    """Says of each pixel where it is.
+    """Adds the coordinates of each pixel.
 
-    What a joint's query reads off the map at the joint and around it says so in which direction
-    the joint ought to move.
+    From the features at a joint and around it, the joint's query thus learns in which direction
+    the joint should move.
     """
 
     def forward(self, feature_map: Tensor) -> Tensor:
@@ -201,5 +104,5 @@ class PixelPlaces(nn.Module):
 
 
 def _weigh(scores: Tensor) -> Tensor:
-    """(b, k, n) logarithms of likelihoods -> weights that add up to 1 over the pixels."""
+    """(b, k, n) log-likelihoods -> weights over the pixels that sum to 1."""
     return (_SHARPNESS * scores).softmax(-1)

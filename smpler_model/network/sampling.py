@@ -1,4 +1,4 @@
-"""Reading feature maps at and around image positions."""
+"""Sampling feature maps at and around image positions."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 PATCH_RADIUS = 4
-"""A patch spans 8x8 pixels: offsets -3 to 4 from the pixel to the upper left of its position."""
+"""A patch spans 8x8 pixels: offsets -3 to 4 from the pixel at the upper left of its position."""
 
 
 @dataclass(frozen=True)
 class Patches:
-    """Pixels of a map in the neighbourhood of k positions.
+    """Pixels of a map around k positions.
 
     Attributes:
         features: (b, k, 64, c).
@@ -46,8 +46,7 @@ def sample_map(feature_map: Tensor, positions: Tensor) -> Tensor:
 def sample_patches(feature_map: Tensor, positions: Tensor) -> Patches:
     """Cut the 8x8 pixels around each position out of a map, by nearest neighbour.
 
-    A pixel that falls outside is replaced by the nearest on the border, and its offset is then
-    that pixel's.
+    A pixel outside the map is replaced by the nearest one on the border, and so is its offset.
 
     Args:
         feature_map: (b, side, side, c).
@@ -57,7 +56,7 @@ def sample_patches(feature_map: Tensor, positions: Tensor) -> Patches:
     pixels = (positions + 1) / 2 * (side - 1)  # (b, k, 2)
     steps = torch.arange(1 - PATCH_RADIUS, PATCH_RADIUS + 1, device=positions.device)
     window = torch.cartesian_prod(steps, steps).flip(-1)  # (64, 2), row by row, x then y
-    # Clamped as integers, so that a position that is not finite stays inside the map, too.
+    # Clamped as integers, so that a non-finite position stays inside the map as well.
     near = (pixels[:, :, None].floor().long() + window).clamp(0, side - 1)  # (b, k, 64, 2)
     people = torch.arange(b, device=positions.device)[:, None, None]
     features = feature_map[people, near[..., 1], near[..., 0]]  # (b, k, 64, c)

@@ -2,7 +2,7 @@
 
 Source: Xu, Liu, Yan, "SMPLer: Taming Transformers for Monocular 3D Human Shape and Pose
 Estimation", IEEE TPAMI 2024. Differs: between blocks only the joints are computed, and the mesh
-once after the last; the output is the same.
+once after the last block; the output is the same.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ CAMERA_SIZE = 3
 
 
 class Regressor(nn.Module):
-    """The first guess: refine mean parameters a few times from the pooled image feature.
+    """The initial estimate: refines mean parameters a few times from the pooled image feature.
 
     Source: Kanazawa et al., "End-to-end Recovery of Human Shape and Pose", CVPR 2018.
     """
@@ -63,7 +63,7 @@ class Regressor(nn.Module):
         """Refine the mean parameters for each image.
 
         Args:
-            pooled: (b, n), the mean over pixels of the coarsest map with its n channels.
+            pooled: (b, n) mean over pixels of the coarsest map with its n channels.
         """
         b = len(pooled)  # people
         pose = self.initial_pose.expand(b, -1)
@@ -82,7 +82,7 @@ class Regressor(nn.Module):
 
 
 class QueryEmbedding(nn.Module):
-    """Turn an estimate into 26 queries: one for each joint, one for shape, one for the camera."""
+    """Turns an estimate into 26 queries: one per joint, one for shape, one for the camera."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class QueryEmbedding(nn.Module):
         self.image = nn.Linear(config.channels[-1], config.width)
 
     def forward(self, estimate: Estimate, pooled: Tensor) -> Tensor:
-        """Return the queries (b, 26, c) of an estimate and the (b, n) pooled coarsest map."""
+        """Return the queries (b, 26, c) for an estimate and the (b, n) pooled coarsest map."""
         joints = self.rotation(estimate.rotations.flatten(2))  # (b, 24, c)
         shape = self.shape(estimate.betas)[:, None]
         camera = self.camera(estimate.camera)[:, None]
@@ -101,7 +101,7 @@ class QueryEmbedding(nn.Module):
 
 
 class MapProjection(nn.Module):
-    """Bring a feature map to the Transformer's width, each pixel normalised."""
+    """Projects a feature map to the Transformer's width and normalises each pixel."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class MapProjection(nn.Module):
 
 
 class RefinementBlock(nn.Module):
-    """One Transformer block: look at the image where the joints are, correct the estimate."""
+    """One Transformer block: attends to the image around the joints and corrects the estimate."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class RefinementBlock(nn.Module):
         self.projections = nn.ModuleList(MapProjection(n, c) for n in config.channels)
         self.joint_projection = nn.Linear(c, c)
         self.query_projection = nn.Linear(c, c)
-        # A query's place in the sequence tells it which joint it is.
+        # A query's index in the sequence tells which joint it belongs to.
         self.query_positions = nn.Parameter(torch.empty(QUERY_COUNT, c))
         self.map_positions = nn.Parameter(torch.empty(1, c, side, side))
         self.units = nn.ModuleList(UNITS[config.attention](config) for _ in range(config.units))
@@ -141,7 +141,7 @@ class RefinementBlock(nn.Module):
 
         Args:
             queries: (b, 26, c).
-            stage: the estimate so far, with the joints' positions in the image.
+            stage: the current estimate, with the joints' positions in the image.
             features: four maps (b, channels, h, w), finest first.
 
         Returns:
@@ -159,18 +159,18 @@ class RefinementBlock(nn.Module):
         return queries, self._correct(stage, queries)
 
     def _look_at_joints(self, finest: Tensor, keypoints: Tensor) -> Tensor:
-        """Each joint's query gets the pixel it projects to, shape and camera the mean of all."""
+        """Return each joint's pixel of the map for its query, and the mean for the others."""
         seen = self.joint_projection(sample_map(finest, keypoints))  # (b, 24, c)
         mean = seen.mean(1, keepdim=True)
         return torch.cat((seen, mean, mean), 1)  # (b, 26, c)
 
     def _tokens(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Add to every pixel what its position means, and drop the grid: (b, h * w, c) each."""
+        """Add position embeddings to every pixel and flatten the grids: (b, h * w, c) each."""
         positions: Tensor = self.map_positions
         tokens = []
         for feature_map in maps:
             tokens.append((feature_map + positions.permute(0, 2, 3, 1)).flatten(1, 2))
-            positions = F.avg_pool2d(positions, 2)  # the next map is half as fine
+            positions = F.avg_pool2d(positions, 2)  # the next map has half the resolution
         return tokens
 
     def _correct(self, estimate: Estimate, queries: Tensor) -> Estimate:
@@ -185,7 +185,7 @@ class RefinementBlock(nn.Module):
 
 
 class BackboneModel(nn.Module):
-    """What training begins with: backbone, first guess and body, without the Transformer."""
+    """The model of the first training stage: backbone, initial estimate, body; no Transformer."""
 
     def __init__(self, config: ModelConfig, arrays: BodyArrays, mean: MeanParameters) -> None:
         super().__init__()
@@ -199,11 +199,11 @@ class BackboneModel(nn.Module):
         return self._output([self.guess(self.backbone(images))], mesh)
 
     def guess(self, features: Sequence[Tensor]) -> Stage:
-        """Return the first guess from four maps, of which it reads the coarsest."""
+        """Return the initial estimate from four maps, of which it uses the coarsest."""
         return self._observe(self.regressor(features[-1].mean((2, 3))))
 
     def _observe(self, estimate: Estimate) -> Stage:
-        """Add to an estimate where its joints are, in space and in the image."""
+        """Add the joints to an estimate, in space and in the image."""
         with _without_autocast(estimate.rotations):
             joints = self.body.joints(estimate.rotations, estimate.betas)
             keypoints = project_weak_perspective(joints, estimate.camera)
@@ -229,12 +229,12 @@ class Smpler(BackboneModel):
 
         Args:
             images: (b, 3, s, s) square crops, RGB, normalised with the config's mean and std.
-            mesh: whether to compute the surface of the last stage.
+            mesh: whether to compute the mesh of the last stage.
         """
         return self._output(self.refine(self.backbone(images)), mesh)
 
     def refine(self, features: Sequence[Tensor]) -> list[Stage]:
-        """Return the first guess and its refinements from four maps, strides 4 to 32."""
+        """Return the initial estimate and its refinements from four maps, strides 4 to 32."""
         pooled = features[-1].mean((2, 3))
         stages = [self.guess(features)]
         queries = self.embedding(stages[0], pooled)
@@ -245,9 +245,9 @@ class Smpler(BackboneModel):
 
 
 def _without_autocast(like: Tensor) -> AbstractContextManager[object]:
-    """Keep rotations, body and camera at full precision: half of it cannot hold a rotation.
+    """Keep rotations, body and camera at full precision, as half precision is too coarse.
 
-    Nothing is entered where no autocast is on, so that exporters do not see it.
+    No context is entered unless autocast is on, so that exporters do not see it.
     """
     kind = like.device.type
     active = torch.is_autocast_enabled(kind)

@@ -1,10 +1,10 @@
-"""Import torchvision even where its compiled operators do not fit the installed torch.
+"""Import torchvision even if its compiled operators do not fit the installed torch.
 
 timm and torchvision's detectors need torchvision. When its build and torch's differ (a CUDA build
-of torchvision beside a CPU-only torch, for instance) its shared library does not load, and
+of torchvision with a CPU-only torch, for instance) its shared library does not load, and
 `import torchvision` raises "operator torchvision::nms does not exist". It registers only its two
-non-maximum suppressions unguarded, and replaces by plain Python what else its detectors need, so
-supplying these two is enough to use it.
+non-maximum suppressions without a guard and has Python replacements for all other operators that
+its detectors need, so supplying these two suffices.
 """
 
 import importlib
@@ -24,9 +24,9 @@ _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def import_torchvision() -> ModuleType:
-    """Return torchvision, with a plain non-maximum suppression where its own cannot load.
+    """Import torchvision, with a plain non-maximum suppression if its own cannot load.
 
-    In that case one warning is logged, with the remedy; results are the same, only slower.
+    In that case one warning with a remedy is logged; results are the same, only slower.
 
     Raises:
         ImportError: torchvision is not installed.
@@ -57,10 +57,10 @@ def suppress_overlaps(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Te
     Args:
         boxes: (n, 4) corners x1, y1, x2, y2.
         scores: (n,).
-        iou_threshold: a box goes when it overlaps a better one by more than this.
+        iou_threshold: a box is dropped when it overlaps a better one by more than this.
 
     Returns:
-        (m,) int64 indices of the boxes that stay, best score first.
+        (m,) int64 indices of the boxes that are kept, best score first.
     """
     order = scores.argsort(descending=True, stable=True)
     overlaps = (_intersection_over_union(boxes[order]) > iou_threshold).cpu().numpy()
@@ -73,7 +73,7 @@ def suppress_overlaps(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Te
 
 
 def _intersection_over_union(boxes: Tensor) -> Tensor:
-    """(n, 4) corners -> (n, n) overlaps; 0 between boxes that do not meet."""
+    """(n, 4) corners -> (n, n) intersection over union; 0 for disjoint boxes."""
     top_left = torch.maximum(boxes[:, None, :2], boxes[None, :, :2])
     bottom_right = torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     intersection = (bottom_right - top_left).clamp(min=0).prod(-1)  # (n, n)
@@ -85,15 +85,15 @@ def _intersection_over_union(boxes: Tensor) -> Tensor:
 def _define_operators() -> None:
     torch.library.define("torchvision::nms", _SCHEMA)
     torch.library.impl("torchvision::nms", "default", suppress_overlaps)
-    # For quantised boxes. Importing needs its name only, and a call says that it has no kernel.
+    # For quantised boxes. Importing needs only its name; calling it reports a missing kernel.
     torch.library.define("torchvision::qnms", _SCHEMA)
 
 
 def _use_plain_operators(torchvision: ModuleType) -> None:
     # Its wrapper around the operator refuses to run when the library is missing.
     torchvision.ops.nms = torchvision.ops.boxes.nms = suppress_overlaps
-    # Its plain RoIAlign compiles itself at the first call: half a minute, and a C++ compiler, for
-    # nothing here. The module's name is also the name of its function, so it is looked up.
+    # Its plain RoIAlign compiles itself at the first call, which takes half a minute and a C++
+    # compiler, without use here. Module and function share the name, so the module is looked up.
     roi_align: Any = sys.modules["torchvision.ops.roi_align"]
     if hasattr(roi_align, "_roi_align"):
         roi_align._roi_align = inspect.unwrap(roi_align._roi_align)

@@ -1,1 +1,1 @@
-"""Who is who, where they stand, how they move, and how large errors are."""
+"""Tracking, placement in metres, smoothing, and error metrics of people."""

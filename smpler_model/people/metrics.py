@@ -1,12 +1,12 @@
-"""Errors of estimated people: the figures that papers print, with their conventions stated.
+"""Error metrics of estimated people as papers report them, with explicit conventions.
 
-Lengths go in as metres and come out as millimetres. Joints are the 14 of
-`skeleton.H36M_EVALUATED`, in that order, regressed from both surfaces with the same regressor
-where they are not labelled; their origin is the midpoint of both hips. The origin of surfaces is
-the regressed pelvis. Figures with other conventions cannot be compared with these.
+Lengths are metres on input and millimetres on output. Joints are the 14 of
+`skeleton.H36M_EVALUATED`, in that order, regressed from both meshes with the same regressor unless
+they are labelled; their origin is the midpoint of both hips. The origin of meshes is the regressed
+pelvis. Results under other conventions cannot be compared with these.
 
-Every function takes tensors or NumPy arrays, (n, ...) for n people, computes in the type given
-(float64 for exact figures), and returns the kind that it was given.
+Every function takes tensors or NumPy arrays, (n, ...) for n people, computes in the given type
+(float64 for exact results), and returns the kind it was given.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ Values = TypeVar("Values", Tensor, NDArray[Any])
 MM_FROM_M = 1000.0
 PCK_THRESHOLD_MM = 150.0
 AUC_THRESHOLDS_MM = tuple(range(0, 151, 5))
-"""Limits over which the area under the curve of PCK is taken.
+"""Thresholds over which the area under the PCK curve is computed.
 
 Source: Mehta et al., "Monocular 3D Human Pose Estimation In The Wild", 3DV 2017.
 """
 
 _EVALUATED = [LABELLED_JOINTS[row] for row in LABELLED_EVALUATED]
 HIPS = (_EVALUATED.index("right_hip"), _EVALUATED.index("left_hip"))
-"""Rows of both hips among the evaluated joints, whose midpoint is their origin."""
+"""Rows of both hips among the evaluated joints; their midpoint is the origin."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Errors:
     mpve: Tensor
 
     def means(self) -> dict[str, float]:
-        """Return the means over people by the metrics' usual names."""
+        """Return the means over people under the metrics' usual names."""
         names = {"MPJPE": self.mpjpe, "PA-MPJPE": self.pa_mpjpe, "MPVE": self.mpve}
         return {name: float(values.double().mean()) for name, values in names.items()}
 
@@ -59,10 +59,10 @@ def joint_error(predicted: Values, target: Values, *, centred: bool = True) -> V
     """Return MPJPE (n,), mm: the mean distance of joints (n, 14, 3), m.
 
     Args:
-        predicted: joints.
-        target: the true ones.
-        centred: whether the hips' midpoints are aligned first; False takes the joints as they
-            come, for another origin. So in `pck` and `auc`.
+        predicted: estimated joints.
+        target: ground-truth joints.
+        centred: whether to align the hips' midpoints first; False uses the joints as given, for
+            another origin. The same holds for `pck` and `auc`.
 
     Source: Ionescu et al., "Human3.6M", TPAMI 2014.
     """
@@ -88,19 +88,18 @@ def vertex_error(
 def acceleration_error(
     predicted: Values, target: Values, *, interval_s: float | None = None, centred: bool = True
 ) -> Values:
-    """Return how far the joints' accelerations differ, for each inner image of one sequence.
+    """Return the difference of the joints' accelerations for each inner image of a sequence.
 
     Args:
         predicted: (t, 14, 3) joints of one person in t successive images at a steady rate, m;
-            a sequence with a gap is two.
-        target: the same of the truth.
-        interval_s: time from image to image, for mm/s^2; mm per image squared, as papers print,
-            if None.
-        centred: whether the hips' midpoint is each image's origin; False asks for the path of
-            the whole body too.
+            a sequence with a gap must be split.
+        target: ground truth, likewise.
+        interval_s: time between images, for mm/s^2; None gives mm per image squared, as in papers.
+        centred: whether the hips' midpoint is each image's origin; False includes the motion of
+            the whole body.
 
     Returns:
-        (t - 2,) means over the joints; none for a sequence of fewer than three images.
+        (t - 2,) means over the joints; empty for fewer than three images.
 
     Source: Kanazawa et al., "Learning 3D Human Dynamics from Video", CVPR 2019.
     """
@@ -118,7 +117,7 @@ def pck(
     *,
     centred: bool = True,
 ) -> Values:
-    """Return the share (n,), 0 to 1, of joints (n, 14, 3), m, that are nearer than a limit."""
+    """Return the fraction (n,), 0 to 1, of joints (n, 14, 3), m, within a distance."""
     distances = _joint_distances(predicted, target, centred)
     return _as_given(predicted, (distances < threshold_mm).to(distances.dtype).mean(-1))
 
@@ -132,21 +131,20 @@ def auc(predicted: Values, target: Values, *, centred: bool = True) -> Values:
 
 
 def centre_on_hips(joints: Tensor, hips: Sequence[int] = HIPS) -> Tensor:
-    """Move joints (n, k, 3) so that the hips' midpoint is the origin.
+    """Translate joints (n, k, 3) so that the hips' midpoint is the origin.
 
     Args:
-        joints: the 14 evaluated ones, or others.
-        hips: rows of both hips among them.
+        joints: the 14 evaluated joints, or others.
+        hips: indices of both hips among them.
     """
     return joints - joints[:, hips].mean(1, keepdim=True)
 
 
 def align(points: Tensor, target: Tensor) -> Tensor:
-    """Move, turn and scale points (n, k, 3) to come as close to others as they can.
+    """Align points (n, k, 3) with others by the best similarity transform (Procrustes).
 
-    The turn is a rotation, never a reflection. Points that all coincide keep their size. Where a
-    number is not finite, all of that person's are NaN; others are not touched.
-
+    The rotation never includes a reflection. Coinciding points keep their scale. A person with a
+    non-finite number becomes NaN; others are not affected.
     Source: Umeyama, "Least-squares estimation of transformation parameters between two point
         patterns", TPAMI 1991.
     """
@@ -154,7 +152,7 @@ def align(points: Tensor, target: Tensor) -> Tensor:
     x, y = points - middle, target - target_middle
     covariance = x.transpose(1, 2) @ y
     finite = covariance.isfinite().all((1, 2), keepdim=True)
-    # The decomposition refuses a whole batch for one number.
+    # A single non-finite number would make the decomposition fail for the whole batch.
     u, sizes, vh = torch.linalg.svd(torch.where(finite, covariance, 0.0))
     reflected = torch.linalg.det(u @ vh).sign()
     signs = torch.stack((torch.ones_like(reflected), torch.ones_like(reflected), reflected), 1)

@@ -1,11 +1,11 @@
-"""Where people stand: metres in the camera's frame, from the crop's camera and the real one.
+"""Places people: metres in the camera's frame, from the crop's camera and the real one.
 
-The network sees a crop through a camera of its own, a weak perspective one. Its 24 keypoints say
-where in the image the joints are; the real camera turns those into rays, lens included; the body
-says where the joints are to one another. The translation that brings the joints closest to their
-rays, in metres, follows by linear least squares, equally well wherever in the field of a lens. For
+The network models a crop by a weak-perspective camera. Its 24 keypoints are the joints' positions
+in the image; the real camera turns them into rays, including lens distortion; the body gives the
+joints' positions relative to each other. Linear least squares finds the translation, in metres,
+that brings the joints closest to their rays, equally well anywhere in a lens's field of view. For
 a person far away on the optical axis this is the usual Tz = 2 f / (b s) with crop side b and scale
-s; nearer, it also holds for what perspective does to a body that is not flat.
+s; nearby, it also accounts for perspective within the body.
 """
 
 from dataclasses import dataclass, fields
@@ -17,35 +17,35 @@ from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
 
 HEIGHT_SPREAD = 0.06
-"""Standard deviation of adults' heights over their mean: how wrong an estimated size may be."""
+"""Relative standard deviation of adults' heights: the error of an estimated size."""
 
 FIELD_OF_VIEW_SPREAD = 0.2
-"""The same for an assumed focal length over the real one."""
+"""Relative standard deviation of an assumed focal length."""
 
 OWN_SPREAD_PX = 4.0
-"""Standard deviation of each keypoint by itself, in either direction."""
+"""Standard deviation of each keypoint's own error, pixels per axis."""
 
 SHARED_SPREAD_PX = 4.0
-"""Standard deviation of what all keypoints of a person are off by together."""
+"""Standard deviation of the error shared by all keypoints of a person, pixels per axis."""
 
 _SURFACE_BEFORE_JOINT_M = 0.10
 _DEPTH_SPREAD_M = 0.05
-_TORSO = np.array([0, 1, 2, 3, 6, 9, 12, 16, 17])  # joints with much body around them
+_TORSO = np.array([0, 1, 2, 3, 6, 9, 12, 16, 17])  # joints with much of the body around them
 _NEAREST_M, _FARTHEST_M = 0.1, 100.0
-_LEAST_SPREAD = 1e-12  # mean square of the rays' angles to one another; below, they are one ray
+_LEAST_SPREAD = 1e-12  # mean squared angle between the rays; below, they are one ray
 _PIXEL_STEPS = np.array([[0, 0], [0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]])
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where n people are.
+    """Positions of n people.
 
     Attributes:
         translations_m: (n, 3) SMPL's translation, added to every joint and vertex, optical frame;
-            NaN for people who cannot be placed, because less than two joints have a ray.
-        covariances_m2: (n, 3, 3) of it.
-        from_depth: (n) bool, whether a depth image decided the distance.
-        least_depths_m: (n) of the translation; nearer, a joint that is seen would not be in front
+            NaN for people who cannot be placed because fewer than two joints have a ray.
+        covariances_m2: (n, 3, 3) covariances of the translations.
+        from_depth: (n) bool, whether a depth image determined the distance.
+        least_depths_m: (n) smallest z of the translations that keeps every visible joint in front
             of the camera.
     """
 
@@ -55,27 +55,27 @@ class Placement:
     least_depths_m: Floats
 
     def __getitem__(self, rows: NDArray[np.bool_]) -> "Placement":
-        """Return the people that a (n) mask marks."""
+        """Return the people that an (n) mask selects."""
         return Placement(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def place(joints_m: ArrayLike, keypoints_px: ArrayLike, camera: Camera) -> Placement:
     """Place people by their keypoints.
 
-    Of a joint J and its ray r, a unit vector, (I - r r^T) (J + T) is how far it is from the ray;
-    the translation T has the least sum of the squares. Keypoints where the lens shows nothing, or
-    that are not finite, have no ray and do not count. Joints that have one stay in front of the
+    For a joint J with the ray r, a unit vector, (I - r r^T) (J + T) is its offset from the ray;
+    the translation T minimises the sum of the squared offsets. Keypoints outside the lens's field
+    of view, or not finite, have no ray and are ignored. Joints with a ray stay in front of the
     camera.
 
     Args:
         joints_m: (n, k, 3) posed joints before translation, in the optical frame's axes.
-        keypoints_px: (n, k, 2) of the same joints in the image as it was taken.
+        keypoints_px: (n, k, 2) the same joints in the original, distorted image.
         camera: camera of the image.
 
     Returns:
-        The placement. Its covariances are of keypoints that are off by `OWN_SPREAD_PX` and
-        `SHARED_SPREAD_PX`, and of bodies whose size is off by `HEIGHT_SPREAD`, or where the
-        camera's focal length was assumed by `FIELD_OF_VIEW_SPREAD`.
+        The placement. Its covariances assume errors of keypoints with `OWN_SPREAD_PX` and
+        `SHARED_SPREAD_PX`, and of the body's size with `HEIGHT_SPREAD`, or with
+        `FIELD_OF_VIEW_SPREAD` if the camera's focal length was assumed.
     """
     joints = np.asarray(joints_m, np.float64)
     rays, by_pixel = _rays(np.asarray(keypoints_px, np.float64), camera)
@@ -86,7 +86,7 @@ def place(joints_m: ArrayLike, keypoints_px: ArrayLike, camera: Camera) -> Place
     enough = np.linalg.eigvalsh(normal)[:, 0] > _LEAST_SPREAD * seen.sum(1)
     inverse = np.linalg.inv(np.where(enough[:, None, None], normal, np.eye(3)))
     free = -(inverse @ np.einsum("nkij,nkj->ni", beside, joints)[..., None])[..., 0]
-    # A joint on its ray at the least distance is as deep as that times its ray's z.
+    # The depth of a joint on its ray at the least distance is that distance times its ray's z.
     least = np.where(seen, _NEAREST_M * rays[..., 2] - joints[..., 2], -np.inf).max(1)
     lift = np.maximum(least - free[:, 2], 0)[:, None]
     # The least squares among translations of one depth lie on this line.
@@ -115,16 +115,16 @@ def place_by_depth(
     depth_m: NDArray[np.float32],
     camera: Camera,
 ) -> Placement:
-    """Move people along their rays to where an aligned depth image sees them.
+    """Move people along their rays to the distance in an aligned depth image.
 
-    The torso's joints are looked up in the image; the median of what the surface in front of them
-    says about the distance decides. People of whom less than half of these joints are measured
-    stay where they are, and no person gets so near that a visible joint is behind the camera.
+    The depth is read at the torso's joints; the median of the resulting distances is used. People
+    keep their distance if fewer than half of these joints have a depth, and nobody is moved so
+    near that a visible joint is behind the camera.
 
     Args:
         placement: placement without depth.
         joints_m: (n, 24, 3) posed joints before translation.
-        depth_m: (h, w) metres along the optical axis, aligned with the image; 0, NaN and infinite
+        depth_m: (h, w) metres along the optical axis, aligned with the image; 0, NaN or infinity
             where unknown.
         camera: camera of the image.
     """
@@ -142,7 +142,7 @@ def place_by_depth(
     least = 1 + (placement.least_depths_m - before[:, 2]) / torso[:, 2]
     lift = np.where(known, np.maximum(least - ratio, 0), 0)
     translations = before + (ratio + lift - 1)[:, None] * torso
-    # T' = T - torso + depth * torso / torso_z: what it owes to T, and to the depth.
+    # T' = T - torso + depth * torso / torso_z: derivatives by T and by the depth.
     by_depth = torso / torso[:, 2:]
     by_place = ratio[:, None, None] * (np.eye(3) - by_depth[:, :, None] * np.eye(3)[2])
     covariances = (
@@ -155,9 +155,9 @@ def place_by_depth(
 
 
 def _rays(pixels: Floats, camera: Camera) -> tuple[Floats, Floats]:
-    """Return unit rays (..., 3) of pixels (..., 2), and their derivatives (..., 3, 2) by these.
+    """Return unit rays (..., 3) of pixels (..., 2), and their derivatives (..., 3, 2).
 
-    Where the lens shows nothing a little to one side, the other side counts.
+    At the edge of the lens's field of view, differences are one-sided.
     """
     points = camera.unproject(pixels[..., None, :] + _PIXEL_STEPS)  # (..., 5, 3)
     units = points / np.linalg.norm(points, axis=-1, keepdims=True)
@@ -170,10 +170,10 @@ def _rays(pixels: Floats, camera: Camera) -> tuple[Floats, Floats]:
 
 
 def _keypoint_noise(by_pixel: Floats) -> Floats:
-    """Return the covariance (n, 3, 3) of what keypoints' noise adds to the normal equations.
+    """Return the covariance (n, 3, 3) that the keypoints' errors add to the normal equations.
 
     Args:
-        by_pixel: (n, k, 3, 2) metres that a joint is moved by when its keypoint is, per pixel.
+        by_pixel: (n, k, 3, 2) displacement of a joint by its keypoint, metres per pixel.
     """
     own = np.einsum("nkiu,nkju->nij", by_pixel, by_pixel)
     together = by_pixel.sum(1)
@@ -182,7 +182,7 @@ def _keypoint_noise(by_pixel: Floats) -> Floats:
 
 
 def _look_up(depth_m: NDArray[np.float32], pixels: Floats) -> Floats:
-    """Return the depths (...) that an image shows at pixels (..., 2); NaN where it shows none."""
+    """Return the depths (...) of an image at pixels (..., 2); NaN where there is none."""
     whole = np.nan_to_num(pixels, nan=-1.0, posinf=-1.0, neginf=-1.0).round()
     height, width = depth_m.shape
     inside = np.asarray(((whole >= 0) & (whole < (width, height))).all(-1))

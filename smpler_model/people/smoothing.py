@@ -1,9 +1,10 @@
-"""One-Euro filters for tracked people: still when they are still, quick when they move.
+"""One-Euro filters for tracked people: steady at rest, with little lag in motion.
 
-Source: Casiez, Roussel, Vogel: "1 Euro Filter", CHI 2012. A low pass whose cutoff grows with the
-speed. Differs: rotations are filtered on SO(3) (differences are rotation vectors, steps are
-rotations), places as direction and distance, which holds at any angle off a camera's axis, and the
-time step is the real one of the stamps.
+Source: Casiez, Roussel, Vogel: "1 Euro Filter", CHI 2012. A low-pass filter whose cutoff grows
+    with
+the speed. Differs: rotations are filtered on SO(3) (differences are rotation vectors, steps are
+rotations), positions as direction and distance, which works at any angle off the camera's axis,
+and the time step is the actual one between timestamps.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from smpler_model.array_types import Floats
 
 Ids = NDArray[np.int64]
 
-_ROTATION_TOLERANCE = 0.5  # of a determinant, which is 1 but for rounding
+_ROTATION_TOLERANCE = 0.5  # of a determinant, which is 1 except for rounding
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class OneEuro:
 
     Attributes:
         cutoff_hz: minimum cutoff frequency, at rest; lower is smoother.
-        speed_gain: added to the cutoff for each unit of speed; higher lags less.
+        speed_gain: increase of the cutoff per unit of speed; higher lags less.
         speed_cutoff_hz: cutoff frequency of the low-pass filter of the speed.
     """
 
@@ -38,7 +39,7 @@ class OneEuro:
         if self.cutoff_hz <= 0 or self.speed_gain < 0 or self.speed_cutoff_hz <= 0:
             raise ValueError(
                 "a One-Euro filter needs positive cutoffs and a gain of at least 0, got "
-                f"{self}; change it"
+                f"{self}; raise the negative or zero value"
             )
 
 
@@ -50,8 +51,8 @@ class SmoothingConfig:
         rotations: filter of joint rotations; speeds are in rad/s.
         bearing: filter of the direction from the camera to the person; speeds are in rad/s.
         depth: filter of the logarithm of the distance; speeds are in 1/s.
-        shape_time_s: the shape is a mean over about this time.
-        gap_s: a person who was not seen for longer starts anew.
+        shape_time_s: time over which the shape is averaged, seconds.
+        gap_s: the filters of a person unseen for longer are reset, seconds.
     """
 
     rotations: OneEuro = OneEuro(1.5, 2.0)
@@ -66,7 +67,7 @@ class Bodies:
     """n people at one instant.
 
     Attributes:
-        rotations: (n, 24, 3, 3) `parent_from_joint`; the pelvis' in the optical frame.
+        rotations: (n, 24, 3, 3) `parent_from_joint`; the pelvis's in the optical frame.
         betas: (n, 10) shape coefficients.
         translations_m: (n, 3) SMPL's translation in the optical frame, metres.
     """
@@ -82,7 +83,7 @@ class _Track:
 
     stamp_ns: int
     age_s: float
-    rotations: Rotation  # 24 of them
+    rotations: Rotation  # 24 joints
     betas: Floats  # (10)
     place: Floats  # (4) unit vector from the camera, logarithm of the distance
     turning: Floats  # (24, 3) rad/s
@@ -90,14 +91,14 @@ class _Track:
 
 
 class Smoother:
-    """The filters of all people that one camera sees.
+    """The filters of all people in one camera.
 
-    State is kept for each id. It starts anew for a new id, after a gap, when time does not advance
-    (a rewound bag), and for invalid people: with values that are not finite, or
-    invalid rotations. Such people are returned unchanged. `reset` clears all people.
+    State is kept per track id. It is reset for a new id, after a gap, when time does not advance
+    (a rewound bag), and for invalid people: with values that are not finite, or invalid rotations.
+    Such people are returned unchanged. `reset` clears all people.
 
     Attributes:
-        config: how; it may be exchanged at any time.
+        config: the filters' parameters; it may be replaced at any time.
     """
 
     def __init__(self, config: SmoothingConfig | None = None) -> None:
@@ -127,7 +128,7 @@ class Smoother:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        """Go on where `snapshot` was taken."""
+        """Restore the state that `snapshot` returned."""
         columns = (arrays[name] for name in ("stamps_ns", "ages_s", "quaternions"))
         others = (arrays[name] for name in ("betas", "places", "turning", "moving"))
         rows = zip(arrays["ids"].tolist(), *columns, *others, strict=True)
@@ -137,11 +138,11 @@ class Smoother:
         }
 
     def smooth(self, stamp_ns: int, ids: Ids, bodies: Bodies) -> Bodies:
-        """Filter what was estimated from one frame.
+        """Filter the people in one frame.
 
         Args:
             stamp_ns: timestamp of the frame, nanoseconds.
-            ids: (n) of the people.
+            ids: (n) track ids of the people.
             bodies: bodies of the people, as estimated.
 
         Returns:
@@ -182,7 +183,7 @@ class Smoother:
         direction = previous.place[:3] + bearing
         direction /= np.linalg.norm(direction)
         age = previous.age_s + dt
-        weight = dt / min(age + dt, config.shape_time_s)  # a plain mean first, then a slow one
+        weight = dt / min(age + dt, config.shape_time_s)  # first a plain mean, then a slow one
         return _Track(
             stamp_ns=measured.stamp_ns,
             age_s=age,
@@ -205,17 +206,17 @@ class Smoother:
 def one_euro_step(
     parameters: OneEuro, difference: Floats, speed: Floats, dt_s: float
 ) -> tuple[Floats, Floats]:
-    """Return the step towards a new measurement, and the speed that was measured on the way.
+    """Return the step towards a new measurement, and the new speed.
 
     Args:
         parameters: parameters of the filter.
         difference: (..., d) from the last filtered value to the new measurement.
-        speed: (..., d) as it was, per second.
+        speed: (..., d) previous speed, per second.
         dt_s: time since the last value, seconds, positive.
 
     Returns:
-        (..., d) the part of `difference` to go, and (..., d) the new speed. Cutoffs depend on the
-        norm over d.
+        (..., d) the part of `difference` to apply, and (..., d) the new speed. Cutoffs depend on
+        the norm over d.
     """
     speed = speed + low_pass_weight(parameters.speed_cutoff_hz, dt_s) * (difference / dt_s - speed)
     rate = np.linalg.norm(speed, axis=-1, keepdims=True)
@@ -224,14 +225,14 @@ def one_euro_step(
 
 
 def low_pass_weight(cutoff_hz: Floats | float, dt_s: float) -> Floats | float:
-    """Return the weight of a new value in a first-order low pass."""
+    """Return the weight of a new value in a first-order low-pass filter."""
     return 1.0 / (1.0 + 1.0 / (2.0 * np.pi * cutoff_hz * dt_s))
 
 
 def are_sound(bodies: Bodies) -> NDArray[np.bool_]:
     """Return (n,) whether people are valid bodies.
 
-    All numbers are finite, rotations do not mirror or flatten, and the translation is not zero.
+    All numbers are finite, rotations are proper, and the translation is not zero.
     """
     parts = (bodies.rotations, bodies.betas, bodies.translations_m)
     finite = np.all([np.isfinite(part).all(tuple(range(1, part.ndim))) for part in parts], axis=0)

@@ -1,4 +1,4 @@
-"""Who is who from image to image: ByteTrack, with ids that are never reused."""
+"""Tracks people from image to image with ByteTrack; ids are never reused."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from trackers import ByteTrackTracker
 
 from smpler_model.detectors.detector import Detections
 
-_NOBODY = -1  # the library's id of a box that belongs to no confirmed track
+_NOBODY = -1  # the library's id of a box without a confirmed track
 _LIBRARY_RATE_HZ = 30.0
-_USUAL_STEPS = 15  # whose median is the usual time between images
+_USUAL_STEPS = 15  # number of time steps whose median is the usual one
 _FIRST_EARLY_ID = 2**40  # the library's own ids stay below
 
 
 class TrackState(IntEnum):
-    """How sure a track is, with the numbers of `smpler_msgs/SmplPerson`."""
+    """State of a track, with the numbers of `smpler_msgs/SmplPerson`."""
 
     TENTATIVE = 0
     CONFIRMED = 1
@@ -29,18 +29,18 @@ class TrackState(IntEnum):
 
 @dataclass(frozen=True)
 class TrackerConfig:
-    """When a box becomes a person and when a person is gone.
+    """When a track is confirmed and when it is dropped.
 
     Attributes:
-        confirm_frames: images in a row that a person must be seen in.
-        lost_s: a person who was not seen for this long is gone, seconds.
-        start_score: least score that begins a track.
-        sure_score: boxes below it are matched only to tracks that found nothing better.
-        min_iou: least overlap of a box with the predicted one.
+        confirm_frames: number of successive images with detections that confirm a track.
+        lost_s: a track unseen for this long is dropped, seconds.
+        start_score: minimum score that starts a track.
+        sure_score: boxes with lower scores are matched only to the tracks that remain unmatched.
+        min_iou: minimum intersection over union of a box with the predicted one.
     """
 
     confirm_frames: int = 2
-    lost_s: float = 1.0
+    lost_s: float = 1.4
     start_score: float = 0.5
     sure_score: float = 0.5
     min_iou: float = 0.1
@@ -51,9 +51,9 @@ class Tracks:
     """n people who are tracked in one image.
 
     Attributes:
-        ids: (n) int64, unique over all cameras and never given twice.
-        boxes_xyxy: (n, 4) pixels, as detected; predicted for those who coast.
-        scores: (n) of the detections; 0 for those who coast.
+        ids: (n) int64 track ids, unique over all cameras and never reused.
+        boxes_xyxy: (n, 4) pixels, as detected; predicted for coasting tracks.
+        scores: (n) of the detections; 0 for coasting tracks.
         states: (n) `TrackState`.
     """
 
@@ -66,7 +66,7 @@ class Tracks:
         return len(self.ids)
 
     def select(self, rows: NDArray[np.bool_]) -> "Tracks":
-        """Return the tracks that a (n) mask marks."""
+        """Return the tracks that an (n) mask selects."""
         return Tracks(self.ids[rows], self.boxes_xyxy[rows], self.scores[rows], self.states[rows])
 
 
@@ -82,10 +82,10 @@ class IdSource:
 
 
 class Tracker:
-    """The people of one camera.
+    """The tracks of one camera.
 
-    State is the tracks. It is forgotten when time runs backwards (a rewound bag) and by `reset`;
-    ids go on.
+    State: the tracks. It is reset when time runs backwards (a rewound bag) and by `reset`; ids
+    continue.
     """
 
     def __init__(self, ids: IdSource, config: TrackerConfig | None = None) -> None:
@@ -110,14 +110,14 @@ class Tracker:
         self._clock_s = 0.0
 
     def update(self, stamp_ns: int, detections: Detections) -> Tracks:
-        """Take the detections of the next image, empty ones too.
+        """Update the tracks with the detections of the next image, even if there are none.
 
         Args:
             stamp_ns: timestamp of the image; an image with the previous timestamp changes nothing.
             detections: detections of the image.
 
         Returns:
-            Confirmed people: those seen, then those who coast.
+            Confirmed people: visible tracks, then coasting ones.
         """
         if self._last_ns is not None and stamp_ns < self._last_ns:
             self.reset()
@@ -137,10 +137,10 @@ class Tracker:
         return self._people(cast(Boxes, seen[confirmed]), seen_ids[confirmed])
 
     def _advance_clock(self, stamp_ns: int) -> None:
-        """Count time in usual steps between images, as the library's filters are tuned for it.
+        """Count time in usual steps between images, the unit of the library's filters.
 
-        Their noise is that of one image. At other rates than the library's own, people would be
-        expected too far from, or too close to, where they were.
+        Their noise is tuned per image. At other rates than the library's own, predictions would
+        otherwise be too far from, or too close to, the last position.
         """
         if self._last_ns is not None:
             self._steps_ns.append(stamp_ns - self._last_ns)
@@ -151,7 +151,7 @@ class Tracker:
         self._last_ns = stamp_ns
 
     def _confirm_at_once(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give ids to tracks that began with this image; the library does with the next one."""
+        """Assign ids to tracks that start with this image; the library does so one image later."""
         begun = [track for track in self._library.tracks if track.tracker_id == _NOBODY]
         for track in begun:
             track.tracker_id = next(self._early_ids)

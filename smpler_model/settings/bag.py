@@ -1,4 +1,4 @@
-"""Settings of a bag's cameras that override what is found in the bag."""
+"""Settings of a bag's cameras, which override the defaults derived from the bag."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ WITHOUT = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class BagSettings(CameraSettings):
-    """How a bag's cameras are read; None and empty names use what is found in the bag."""
+    """How a bag's cameras are read; None and empty names use what the bag provides."""
 
     info_topic: str = setting(
         "",
         f"CameraInfo topic of the images, or {WITHOUT}.",
-        unset="camera_info beside the images",
+        unset="camera_info next to the images",
     )
     depth_topic: str = setting(
         "",
@@ -25,7 +25,7 @@ class BagSettings(CameraSettings):
     )
     rectified: bool | None = setting(
         None,
-        "Whether the images are rectified: P of the calibration holds then, without distortion.",
+        "Whether the images are rectified: P of the calibration then applies, without distortion.",
         unset="according to the topic's name",
     )
     use_depth: bool | None = setting(
@@ -33,7 +33,7 @@ class BagSettings(CameraSettings):
     )
     pairing_tolerance: float = setting(
         0.02,
-        "Largest difference between the stamps of an image and of its depth image.",
+        "Largest difference between the timestamps of an image and of its depth image.",
         unit="s",
         minimum=0.0,
         maximum=1.0,

@@ -1,4 +1,4 @@
-"""Parameter files: YAML of names and values, or ROS's, read as ROS itself reads them."""
+"""Parameter files in YAML: plain names and values, or ROS's format, parsed as ROS parses them."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -20,7 +20,7 @@ ANY_NODE = ("qos_overrides", "start_type_description_service", "use_sim_time")
 """First parts of the names of parameters that every ROS node has."""
 
 _ROS_KEY = "ros__parameters"
-_NODE, _EVERY_NODE = "smpler_node", ("**", "*")  # our node's name in a file with several nodes
+_NODE, _EVERY_NODE = "smpler_node", ("**", "*")  # the node's name in a file with several nodes
 
 
 def read_parameter_file(path: Path, names: Collection[str]) -> dict[str, object]:
@@ -83,7 +83,7 @@ _RosLoader.add_constructor("tag:yaml.org,2002:bool", _construct_bool)
 
 
 def _values_of_node(path: Path, content: Mapping[Any, object]) -> dict[str, object]:
-    """Return the values for our node; all values if it is not a ROS parameter file.
+    """Return the values for this project's node; all values if it is not a ROS parameter file.
 
     As in ROS, values for all nodes (`**`) come first, whatever the order in the file.
     """
@@ -96,7 +96,7 @@ def _values_of_node(path: Path, content: Mapping[Any, object]) -> dict[str, obje
         listed = ", ".join(name for name, _ in ours)
         raise ValueError(
             f"{path} must hold parameters of one {_NODE} if it has several nodes, got {listed}; "
-            "rename one, or leave the others out"
+            "rename one, or remove the others"
         )
     common = [values for name, values in nodes if name in _EVERY_NODE]
     found = [*common, *(values for _, values in ours)]
@@ -104,7 +104,7 @@ def _values_of_node(path: Path, content: Mapping[Any, object]) -> dict[str, obje
 
 
 def _nodes_in(content: Mapping[Any, object]) -> Iterator[tuple[str, Mapping[Any, object]]]:
-    """Give the nodes in a ROS file, with their parameters, in namespaces too."""
+    """Yield the nodes in a ROS file with their parameters, including nodes in namespaces."""
     for name, value in content.items():
         if not isinstance(value, Mapping):
             continue

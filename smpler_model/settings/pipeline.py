@@ -1,27 +1,28 @@
-"""What a user can set of the pipeline: the same for node, `evaluate_bag` and `run`."""
+"""Settings of the pipeline: the same for node, `evaluate_bag` and `run`."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from smpler_model.settings.setting import Settings, setting
 
-# Repeated here, with a test, because what defines them imports PyTorch, for which `--help` need
-# not wait.
+# Repeated here, with a test, because the modules that define them import PyTorch, for which
+# `--help` need not wait.
 Gender = Literal["neutral", "male", "female"]
 Backend = Literal["auto", "plain", "eager", "compiled", "onnxruntime", "openvino", "cuda_graph"]
 Precision = Literal["auto", "float32", "half"]
 Yuv422 = Literal["uyvy", "yuyv"]
 
-DETECTORS = ("torchvision", "onnx", "motion", "full_image")
+DETECTORS = ("person", "torchvision", "onnx", "motion", "full_image")
 DETECTOR_DESCRIPTION = (
-    "How people are detected: torchvision (weights are downloaded once), onnx (your own file), "
-    "motion (static camera, no weights), full_image (one person fills the image)"
+    "How people are detected: person (weights included), torchvision (weights are downloaded "
+    "once), onnx (your own file), motion (static camera, no weights), full_image (one person "
+    "fills the image)"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class CameraSettings(Settings):
-    """What is known of cameras wherever images come from."""
+    """Properties of cameras, whatever the source of the images."""
 
     part: ClassVar[str] = "Cameras"
 
@@ -41,8 +42,8 @@ class CameraSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelSettings(Settings):
-    """The network, its body, and where it runs."""
+class BodySettings(Settings):
+    """The network and its body."""
 
     part: ClassVar[str] = "Model"
 
@@ -56,6 +57,14 @@ class ModelSettings(Settings):
         is_path=True,
     )
     gender: Gender = setting("neutral", "Which body to load from a folder of SMPL files.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(BodySettings):
+    """The network, its body, and where it runs."""
+
+    part: ClassVar[str] = "Model"
+
     device: str = setting(
         "auto", "Inference device: auto, cpu, cuda, or a particular GPU such as cuda:1."
     )
@@ -66,7 +75,9 @@ class ModelSettings(Settings):
         maximum=256,
     )
     backend: Backend = setting(
-        "auto", "Inference backend; auto takes the fastest one that is installed."
+        "auto",
+        "Inference backend; auto takes the fastest one that is installed. One that fails its "
+        "self-check at configure gives way to the next.",
     )
     exported: str = setting(
         "",
@@ -77,7 +88,7 @@ class ModelSettings(Settings):
     precision: Precision = setting(
         "auto",
         "Floating-point precision of the backbone's feature maps; auto is half on a GPU and "
-        "float32 on a CPU.",
+        "float32 on a CPU. Products in float32 never use TF32.",
     )
     crop_margin: float = setting(
         1.2,
@@ -94,15 +105,22 @@ class DetectionSettings(Settings):
 
     part: ClassVar[str] = "Detection"
 
-    detector: str = setting("torchvision", f"{DETECTOR_DESCRIPTION}.", choices=DETECTORS)
+    detector: str = setting("person", f"{DETECTOR_DESCRIPTION}.", choices=DETECTORS)
     detector_weights: str = setting(
         "",
-        "Weights file of the detectors torchvision and onnx; if empty, torchvision's own weights.",
+        "Weights file of the detectors person, torchvision and onnx; if empty, the first two take "
+        "their own.",
         is_path=True,
     )
     detection_score: float = setting(
         0.5,
-        "Confidence threshold of the detectors torchvision and onnx.",
+        "Confidence from which on a detection begins a track.",
+        minimum=0.01,
+        maximum=0.99,
+    )
+    keep_score: float = setting(
+        0.25,
+        "Confidence from which on a detection continues a track, at most detection_score.",
         minimum=0.01,
         maximum=0.99,
     )
@@ -128,7 +146,7 @@ class TrackingSettings(Settings):
         maximum=100,
     )
     lost_after: float = setting(
-        1.0, "Drop a track unseen this long.", unit="s", minimum=0.05, maximum=60.0
+        1.4, "Drop a track unseen this long.", unit="s", minimum=0.05, maximum=60.0
     )
     min_iou: float = setting(
         0.1,
@@ -189,7 +207,7 @@ class SmoothingSettings(Settings):
 class PipelineSettings(  # fields come from the last base to the first
     SmoothingSettings, TrackingSettings, DetectionSettings, ModelSettings, CameraSettings
 ):
-    """All that decides the pipeline."""
+    """All settings of the pipeline."""
 
     @property
     def boxes_are_given(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a user can set of the command `run`."""
+"""Settings of the command `run`."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -10,7 +10,7 @@ from smpler_model.settings.setting import setting
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(PipelineSettings, BagSettings):
-    """How `run` reads its input, finds people, and writes them."""
+    """How `run` reads its input, finds people, and writes the results."""
 
     part: ClassVar[str] = "Input and output"
 
@@ -37,6 +37,6 @@ class RunSettings(PipelineSettings, BagSettings):
         super().__post_init__()
         if self.mesh_frame and not self.mesh:
             raise ValueError(
-                "mesh_frame selects among the frames of mesh, got it alone; add --mesh glb or "
+                "mesh_frame selects among the frames with meshes, got it alone; add --mesh glb or "
                 "--mesh obj"
             )

@@ -40,15 +40,15 @@ def setting(
     is_path: bool = False,
     unset: str = "",
 ) -> T:
-    """Return the field of a setting in a class of `Settings`; its annotation gives the type.
+    """Return a dataclass field for a setting in a class of `Settings`; its annotation is the type.
 
     Args:
-        default: value where nothing is said.
+        default: value if none is given.
         description: one sentence or more.
-        unit: unit of the value; empty where it has none.
-        minimum: least value allowed; None for no bound.
-        maximum: greatest value allowed; None for no bound.
-        choices: values allowed, those of the annotation if that is a `Literal`; empty for any.
+        unit: unit of the value; empty if it has none.
+        minimum: smallest valid value; None for no bound.
+        maximum: largest valid value; None for no bound.
+        choices: valid values; those of the annotation if it is a `Literal`; empty for any.
         live: whether it can change while the node is active; otherwise it is read when the node
             is configured.
         is_path: whether it may name a file, so that `~` stands for the user's home.
@@ -69,14 +69,14 @@ def setting(
 
 @dataclass(frozen=True)
 class Setting:
-    """What is known of one setting; see `setting` for the attributes that are not listed.
+    """The properties of one setting; see `setting` for the attributes that are not listed.
 
     Attributes:
         name: name of the field, in snake case.
-        part: title of the part of the settings that it belongs to.
-        default: value where nothing is said.
+        part: title of the group of settings that it belongs to.
+        default: value if none is given.
         kind: type of the value, or of a list's elements.
-        is_list: whether the value is a tuple of such items.
+        is_list: whether the value is a tuple of such elements.
         is_optional: whether it may be None, which only the default can be.
     """
 
@@ -96,12 +96,12 @@ class Setting:
     unset: str
 
     def check(self, value: object) -> Value | None:
-        """Return a value as the type of the setting.
+        """Convert a value to the setting's type.
 
-        Whole numbers are numbers, too; any sequence is a list.
+        Whole numbers are accepted as numbers, and any sequence as a list.
 
         Raises:
-            ValueError: it is of another type, or outside its bounds or choices.
+            ValueError: it has another type, or is outside its bounds or choices.
         """
         if value is None and self.is_optional:
             return None
@@ -120,7 +120,7 @@ class Setting:
         if isinstance(value, str):
             return self._check_text(value)
         low, high = self.minimum, self.maximum
-        # Written so that NaN is refused, too.
+        # Written so that NaN is refused as well.
         inside = (low is None or value >= low) and (high is None or value <= high)
         if not inside or (isinstance(value, float) and not isfinite(value)):
             raise ValueError(f"{self.name} must {self._bounds()}, got {value}")
@@ -165,13 +165,13 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Base of all settings: every field is made by `setting`, and is checked on construction.
+    """Base of all settings: every field is created by `setting` and checked on construction.
 
-    A subclass may join several; their fields are then attributes of one object. Whole numbers
-    become numbers, lists become tuples, and `~` the user's home.
+    A subclass may combine several; their fields are then attributes of one object. Whole numbers
+    become floats, lists become tuples, and `~` becomes the user's home.
 
     Attributes:
-        part: title over the fields of a class in help texts and tables.
+        part: title of a class's fields in help texts and tables.
 
     Raises:
         ValueError: a value of another type, or outside its bounds or choices.
@@ -185,17 +185,17 @@ class Settings:
 
     @classmethod
     def from_values(cls: type[S], values: Mapping[str, object]) -> S:
-        """Return settings from values by name; the defaults hold where none is given.
+        """Return settings from values by name, with defaults for missing ones.
 
         Raises:
-            ValueError: a name that no setting has, or a value that its setting refuses.
+            ValueError: an unknown name, or an invalid value.
         """
         check_names(values, [each.name for each in table_of(cls)])
         return cls(**values)
 
 
 def table_of(kind: type[Settings]) -> tuple[Setting, ...]:
-    """Return what is known of every setting of a class, in the order of its fields."""
+    """Return the properties of every setting of a class, in the order of its fields."""
     hints = get_type_hints(kind)
     return tuple(
         Setting(
@@ -209,7 +209,7 @@ def table_of(kind: type[Settings]) -> tuple[Setting, ...]:
 
 
 def check_names(names: Iterable[str], known: Collection[str]) -> None:
-    """Refuse names that no setting has.
+    """Refuse unknown names of settings.
 
     Raises:
         ValueError: an unknown name.
@@ -221,13 +221,13 @@ def check_names(names: Iterable[str], known: Collection[str]) -> None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that names what is probably meant; empty if nothing is near."""
+    """Return the end of a sentence with the name probably meant; empty if none is similar."""
     near = get_close_matches(name, known, 1)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _part_of(kind: type[Settings], name: str) -> str:
-    """Return the title of the class that brings a field in."""
+    """Return the title of the class that defines a field."""
     return next(
         base.part
         for base in reversed(kind.__mro__)
@@ -249,7 +249,7 @@ def _facts_of(hint: Any, choices: tuple[str, ...]) -> dict[str, Any]:  # noqa: A
 
 
 def _float_of(value: int) -> float:
-    """Return a whole number as a float; one too large for that is infinite."""
+    """Return a whole number as a float; infinity if it is too large."""
     try:
         return float(value)
     except OverflowError:

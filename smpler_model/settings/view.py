@@ -6,8 +6,6 @@ from typing import ClassVar
 from smpler_model.settings.run import RunSettings
 from smpler_model.settings.setting import Settings, setting
 
-USUAL_PORT = 8080
-
 
 @dataclass(frozen=True, kw_only=True)
 class PageSettings(Settings):
@@ -19,12 +17,11 @@ class PageSettings(Settings):
         "localhost",
         "Address that the page is served at; with 0.0.0.0 other machines can open it, too.",
     )
-    port: int | None = setting(
-        None,
-        "Port that the page is served at; 0 for any.",
+    port: int = setting(
+        8080,
+        "Port that the page is served at; the next free one where it is taken, 0 for any.",
         minimum=0,
         maximum=65_535,
-        unset=f"the first free one from {USUAL_PORT} on",
     )
 
 

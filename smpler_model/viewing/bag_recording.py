@@ -27,8 +27,6 @@ TRANSFORMS = ("/tf_static", "/tf")
 _TRANSFORM_TYPES = ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage")
 _TOLERANCE_NS = 1_000_000  # between the stamps of an image and of its truth
 _ASSUMED_SIZE = (640, 480)
-_FLOORS = ("map", "odom", "world", "earth", "base_footprint")
-"""Frames whose z is up from the floor (REP 105)."""
 
 Advance = Callable[[], object]
 """Called after each image that was read."""
@@ -210,8 +208,7 @@ class _CameraPoses:
         while self._next is not None and self._next[0] <= stamp_ns:
             self._tree.add(self._next[1])
             self._next = next(self._moving, None)
-        path = self._tree.path_to_root(frame_id)
-        return self._tree.root_from(frame_id) if path[-1] in _FLOORS else None
+        return self._tree.world_from(frame_id)
 
     def _read(self, reader: BagReader, topic: str) -> Iterator[tuple[int, object]]:
         if topic not in reader.topics or reader.topics[topic].type not in _TRANSFORM_TYPES:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from smpler_model.inference.optional_packages import import_optional
-from smpler_model.settings.view import USUAL_PORT
 
 if TYPE_CHECKING:
     import viser
@@ -48,23 +47,21 @@ class Page:
 
 
 @contextlib.contextmanager
-def open_page(title: str, host: str, port: int | None) -> Iterator[Page]:
+def open_page(title: str, host: str, port: int) -> Iterator[Page]:
     """Serve a page, and end it.
 
     Args:
         title: at the top of the page.
         host: address to serve at; `localhost` for this machine only.
-        port: port to serve at; None for the first free one from `USUAL_PORT` on, 0 for any.
+        port: port to serve at; the next free one where it is taken, 0 for any.
 
     Raises:
-        ValueError: viser is not installed, or the port is taken.
+        ValueError: viser is not installed, or the host is none of this machine.
     """
     module = import_optional("viser", "the view in a browser")
-    _check_place(host, port or 0)
+    _check_host(host)
     with _quiet():
-        server: viser.ViserServer = module.ViserServer(
-            host, USUAL_PORT if port is None else port, verbose=False
-        )
+        server: viser.ViserServer = module.ViserServer(host, port, verbose=False)
     try:
         server.gui.configure_theme(show_share_button=False)
         server.gui.set_panel_label(title)
@@ -74,14 +71,14 @@ def open_page(title: str, host: str, port: int | None) -> Iterator[Page]:
             server.stop()
 
 
-def _check_place(host: str, port: int) -> None:
-    """Refuse a place where viser would look for another port, or for ever."""
+def _check_host(host: str) -> None:
+    """Refuse an address at which viser would look for a free port for ever."""
     try:
-        socket.create_server((host, port)).close()
+        socket.create_server((host, 0)).close()
     except OSError as error:
         raise ValueError(
-            f"the page must be served at an address of this machine and a free port, got {host} "
-            f"and {port or 'any'} ({error.strerror or error}); choose another host or port"
+            f"the page must be served at an address of this machine, got {host} "
+            f"({error.strerror or error}); choose localhost, or 0.0.0.0 for all of them"
         ) from None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smpler_model.viewing.choices import add_choices
+from smpler_model.viewing.eye import add_eye
 from smpler_model.viewing.page import Page
 from smpler_model.viewing.recording import Recording
 from smpler_model.viewing.scene import Scene
@@ -50,13 +51,12 @@ class Player:
         self._timeline = gui.add_slider("frame", min=0, max=highest, step=1, initial_value=start)
         self._time = gui.add_markdown("")
         self._steps = gui.add_button_group("step", ("back", "on"))
-        self._look = gui.add_button_group("look", ("through the camera", "from behind"))
+        add_eye(page.server, scene)
         add_choices(page.server, scene.choices, scene.refresh)
         self._play.on_update(lambda _: self._wake())
         self._speed.on_update(lambda _: self._wake())
         self._timeline.on_update(self._slide)
         self._steps.on_click(lambda _: self._step())
-        self._look.on_click(self._turn_eye)
 
     @property
     def index(self) -> int:
@@ -105,14 +105,6 @@ class Player:
     def _step(self) -> None:
         _set(self._play, False)
         self.seek(self._index + (1 if self._steps.value == "on" else -1))
-
-    def _turn_eye(self, event: "viser.GuiEvent[viser.GuiButtonGroupHandle]") -> None:
-        if event.client is None:
-            return
-        if self._look.value == "through the camera":
-            self._scene.look_through(event.client)
-        else:
-            self._scene.step_back(event.client)
 
     def _following(self, index: int) -> int:
         """Return the next frame that is shown: the first again after the last."""

@@ -1,1 +1,1 @@
-"""Bags in, bags and errors out, without a running ROS."""
+"""Evaluation of recorded bags, without a running ROS: bags in, bags and errors out."""

@@ -50,15 +50,15 @@ CONVENTIONS = {
     "origin of vertices": "the regressed pelvis",
     "true surface": "the truth's vertices where it has some, else the model's body posed with the "
     "truth's rotations and betas",
-    "pairs": "boxes, one to one, greatest sum of intersections over union (Hungarian)",
-    "identity switch": "a true person is paired with another id than the last time",
+    "pairs": "boxes, one to one, with the largest sum of intersections over union (Hungarian)",
+    "identity switch": "a true person is matched with another id than the last time",
     "acceleration": "only where three images in a row have the same pair, in steps that differ "
     "by less than half",
     "means": "over pairs; people who were missed have no error",
 } | FIGURES
 """Conventions of the metrics; printed with them."""
 
-_STEADY = 0.5  # the two time steps of an acceleration may differ by this share
+_STEADY = 0.5  # largest relative difference between the two time steps of an acceleration
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ class CameraAccuracy:
     """
 
     def __init__(self, body: Body, min_iou: float) -> None:
-        """Prepare.
+        """Create the comparison; no people are matched yet.
 
         Args:
             body: body model, with a 17-joint regressor.
             min_iou: least overlap of the boxes of a pair.
 
         Raises:
-            ValueError: a body without regressor.
+            ValueError: a body without a regressor.
         """
         if body.J_regressor_h36m is None:
             raise ValueError(
@@ -113,7 +113,7 @@ class CameraAccuracy:
         self._body, self._min_iou = body, min_iou
         self._regressor = body.J_regressor_h36m.double().cpu().numpy()
         self._last_ids: dict[int, int] = {}
-        # By ground-truth id: up to 2 timestamps, estimated and true joints of these images.
+        # By ground-truth id: up to 2 timestamps, with the estimated and true joints at them.
         self._past: dict[int, list[tuple[int, Floats, Floats]]] = {}
         self._images = 0
         self._seen_in: dict[int, int] = {}
@@ -123,7 +123,7 @@ class CameraAccuracy:
 
         Args:
             stamp_ns: timestamp of the image.
-            people: estimated people; those with vertices are not posed again.
+            people: estimated people; bodies are posed only for those without vertices.
             truth: the ground-truth people.
         """
         self._images += 1

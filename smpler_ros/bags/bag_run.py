@@ -1,4 +1,4 @@
-"""One bag from its path to its summary."""
+"""Evaluates one bag, from its path to its summary."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from smpler_ros.bags.run_files import (
 from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.summary import summarise
 from smpler_ros.bags.video import write_videos
+from smpler_ros.bags.worst_frames import show_worst_frames
 
 Summary = dict[str, Any]
 
@@ -53,7 +54,7 @@ def evaluate_bag(
     Args:
         bag: path of the bag.
         folder: folder for the results.
-        config: what to do.
+        config: settings of the evaluation.
         engine: network and detector, if already loaded.
         resume: whether to continue an earlier run in the folder, if there is one.
         overwrite: whether to replace it.
@@ -65,7 +66,7 @@ def evaluate_bag(
 
     Raises:
         SourceError: nothing of the bag can be evaluated.
-        ValueError: something else does not fit; the message says what.
+        ValueError: other invalid settings or inputs; the message says which.
         OSError: a file that cannot be read or written.
     """
     progress = progress or Progress()
@@ -86,7 +87,8 @@ def evaluate_bag(
             complete = evaluation.run(progress.advance, should_stop)
             summary = summarise(evaluation, source, engine, config, complete=complete)
             write_summary(folder, summary)
-            write_report(folder, summary, evaluation.tally)
+            worst = show_worst_frames(folder, source, engine.body, config.fov)
+            write_report(folder, summary, evaluation.tally, worst)
             if config.video:
                 _add_videos(folder, summary)
             if complete:

@@ -32,7 +32,7 @@ BagFormat = Literal["mcap", "sqlite3", "rosbag1"]
 BAG_FORMATS: tuple[BagFormat, ...] = ("mcap", "sqlite3", "rosbag1")
 
 _VERSION: Literal[8] = 8  # of rosbag2's metadata; distributions from Iron on read it
-_URI_MARKS = frozenset("?#%")  # `rosbags` puts the path into a URI as it is
+_URI_MARKS = frozenset("?#%")  # `rosbags` puts the path into a URI without escaping it
 _ENDLESS = QosTime(2147483647, 4294967295)
 
 
@@ -75,7 +75,7 @@ class BagWriter:
         compress: bool = False,
         types: WriterTypes | None = None,
     ) -> None:
-        """Prepare.
+        """Create the writer; the bag is created on entering the context.
 
         Args:
             path: path of the bag, which must not exist yet.
@@ -106,7 +106,7 @@ class BagWriter:
         if kind == "rosbag1":
             self._ros1 = get_typestore(Stores.ROS1_NOETIC)
             register_smpler_msgs(self._ros1)
-            transforms = MESSAGE_NAMES["tf_message"]  # ROS 1's list in rosbags lacks it
+            transforms = MESSAGE_NAMES["tf_message"]  # missing among ROS 1's messages in rosbags
             self._ros1.register({transforms: self._store.fielddefs[transforms]})
             self._writer = Writer1(path)
             return
@@ -122,7 +122,7 @@ class BagWriter:
         return self
 
     def __exit__(self, *error: object) -> None:
-        # A bag that an error interrupts is complete up to there.
+        # A bag whose writing an error interrupts is complete up to that point.
         try:
             with self._faults_named():
                 self._writer.close()
@@ -136,11 +136,11 @@ class BagWriter:
         """Write a message.
 
         Args:
-            topic: its name.
+            topic: name of the topic.
             kind: message type, such as `sensor_msgs/msg/Image`.
             stamp_ns: when it was recorded, nanoseconds.
             message: a message built with `types`, or its CDR bytes (rosbag2 only).
-            latched: whether late subscribers get it, too; the topic's first message decides.
+            latched: whether late subscribers get it as well; the topic's first message decides.
 
         Raises:
             OSError: it cannot be written, for instance because the disk is full.
@@ -157,13 +157,13 @@ class BagWriter:
         for owner in (self._writer, getattr(self._writer, "storage", None)):
             for name in ("bio", "conn"):
                 file = getattr(owner, name, None)
-                with suppress(OSError, sqlite3.Error):  # said already
+                with suppress(OSError, sqlite3.Error):  # already reported
                     if file is not None:
                         file.close()
 
     @contextmanager
     def _faults_named(self) -> Iterator[None]:
-        """Return the error with the path of the bag that cannot be written."""
+        """Add the bag's path to the error when it cannot be written."""
         try:
             yield
         except sqlite3.Error as error:

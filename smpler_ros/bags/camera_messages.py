@@ -1,4 +1,4 @@
-"""The output bag's messages for one camera: those of the node, at the images' timestamps."""
+"""The output bag's messages for one camera: the node's, with the images' timestamps."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class CameraMessages:
         model: str,
         faces: NDArray[np.integer],
     ) -> None:
-        """Prepare.
+        """Create the topics' constructors.
 
         Args:
             image: topic of the images in the input.
             namespace: namespace of the camera.
-            bag: to write to.
-            config: what to write.
+            bag: the output bag.
+            config: settings of the evaluation.
             model: name of the model.
             faces: (f, 3) of the body.
         """
@@ -60,7 +60,7 @@ class CameraMessages:
 
     @property
     def shown(self) -> list[int]:
-        """Ids of the people whose markers are shown; set them to continue an earlier run."""
+        """Ids of the people whose markers are displayed; set them to resume a run."""
         return sorted(self._skeletons.shown | self._meshes.shown)
 
     @shown.setter
@@ -116,8 +116,8 @@ class CameraMessages:
 def find_namespaces(images: Sequence[str]) -> dict[str, str]:
     """Return the namespaces of cameras by their image topics.
 
-    It is the parent of the image topic (`/front` for `/front/image_raw/compressed`); if several
-    cameras share one, the image topic itself.
+    It is the parent of the image topic (`/front` for `/front/image_raw/compressed`), or the image
+    topic itself if several cameras have the same parent.
     """
     bases = {image: image.removesuffix(_COMPRESSED) for image in images}
     places = {image: base.rpartition("/")[0] for image, base in bases.items()}

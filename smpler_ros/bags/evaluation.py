@@ -37,7 +37,7 @@ Batch = dict[str, Frame]
 
 
 class Evaluation:
-    """A run over one bag. State: the checkpoint's, the tally, and the pipeline's.
+    """A run over one bag. State: the checkpoint, the tally and the pipeline's state.
 
     Attributes:
         tally: totals, including those of the resumed run.
@@ -53,7 +53,7 @@ class Evaluation:
         files: RunFiles,
         checkpoint: RunState,
     ) -> None:
-        """Prepare.
+        """Open the outputs and restore the state at the checkpoint.
 
         Args:
             source: the bag.
@@ -88,7 +88,7 @@ class Evaluation:
         self._start = self._saved = time.monotonic()
 
     def run(self, advance: Callable[[int], object], should_stop: Callable[[], bool]) -> bool:
-        """Process the remaining images, or a given number of them.
+        """Process the remaining images, until the end or a request to stop.
 
         Args:
             advance: called with the number of images processed.
@@ -105,7 +105,7 @@ class Evaluation:
         )
         reached = False
         try:
-            self._go_on(frames)
+            self._restore(frames)
             advance(self.checkpoint.frames)
             reached = self._process_all(frames, advance, should_stop)
         except SourceError as error:  # results before the error are kept
@@ -211,7 +211,7 @@ class Evaluation:
                 self.tally.leave_out(
                     self._source.truth_names[name],
                     f"the truth must be finite numbers below 1e6, got others for person {id_} at "
-                    f"{stamp_ns} ns, who is not measured there",
+                    f"{stamp_ns} ns, whose errors are left out",
                 )
         return people
 
@@ -222,7 +222,7 @@ class Evaluation:
                 self.tally.leave_out(
                     self._source.truth_names[name],
                     f"the truth must have stamps within 1 ms of the images of {name}, got none; "
-                    "see that it counts nanoseconds from the same time",
+                    "check that both count nanoseconds from the same time",
                 )
 
     def _compare(
@@ -279,20 +279,20 @@ class Evaluation:
         for person in people:
             self.tally.add_person(person)
 
-    def _go_on(self, frames: Frames) -> None:
+    def _restore(self, frames: Frames) -> None:
         """Restore the state at the checkpoint."""
         done = zip(islice(frames, self.checkpoint.frames), self._files.logged(), strict=False)
         for (name, frame), logged in done:
             state = self._pipeline.camera_state(name)
             state.follow_clock(frame.stamp_ns)
-            self._truth_at(name, frame.stamp_ns)  # it follows the clock, too
+            self._truth_at(name, frame.stamp_ns)  # ground truth follows the clock as well
             self._count(name, logged)
             if logged.found is None:
                 continue
             found = logged.found
             if self._detector(name).remembers_images:
                 found = state.detector.detect(frame.rgb)
-            # A tracker that failed in the first run fails again here, and is reset likewise.
+            # A tracker that failed in the first run fails again here and is reset likewise.
             with suppress(Exception) if logged.fault else nullcontext():
                 state.track(frame, found)
         for purpose, arrays in self.checkpoint.arrays.items():

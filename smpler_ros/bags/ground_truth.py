@@ -26,7 +26,7 @@ STAMP_TOLERANCE_NS = 1_000_000
 _KEPT_NS = 5 * NS_PER_S  # ground truth kept for late images
 _AHEAD_NS = NS_PER_S  # ground truth may be recorded this much out of order
 _MOST = 1e6  # limit of boxes, angles, coefficients and positions
-_MOST_BYTES = 8_000_000_000  # of a truth file; an hour of one person's surfaces at 13 Hz
+_MOST_BYTES = 8_000_000_000  # of a truth file; an hour of one person's vertices at 13 Hz
 _J = len(SMPL_JOINTS)
 _FILE_FIELDS: dict[str, tuple[int, ...]] = {
     "stamps_ns": (),
@@ -44,7 +44,7 @@ class Truth(Protocol):
     """Ground truth of the people in front of one camera."""
 
     def at(self, stamp_ns: int) -> People | None:
-        """Return the people at a stamp; None where the image is not labelled.
+        """Return the people at a timestamp; None if the image is not labelled.
 
         Timestamps are requested in order. A step back by more than `REWIND_NS` means that the
         clock was set back.
@@ -59,7 +59,7 @@ class TopicTruth:
     """
 
     def __init__(self, reader: BagReader, topic: str) -> None:
-        """Prepare.
+        """Open the topic.
 
         Args:
             reader: reader of the bag.
@@ -71,7 +71,7 @@ class TopicTruth:
         self._asked_ns = 0
 
     def at(self, stamp_ns: int) -> People | None:
-        """Return the people at a stamp; see `Truth`."""
+        """Return the people at a timestamp; see `Truth`."""
         if stamp_ns < self._asked_ns - REWIND_NS:
             self._pass = self._begin_pass()
         self._asked_ns = stamp_ns
@@ -84,14 +84,14 @@ class TopicTruth:
 
 @dataclass(frozen=True)
 class _Labelled:
-    """An image's stamp, nanoseconds, and who is in it."""
+    """An image's timestamp, nanoseconds, and the people in it."""
 
     stamp_ns: int
     people: People
 
 
 class _Pass:
-    """Ground truth of one pass. State: the part that was read, near the current images."""
+    """Ground truth of one pass. State: what was read so far, near the current images."""
 
     def __init__(self, images: Iterator[_Labelled]) -> None:
         self._images = images
@@ -175,7 +175,7 @@ class FileTruth:
         self._stamps = np.unique(np.concatenate([stamps, fields.get(_LABELLED, stamps[:0])]))
 
     def at(self, stamp_ns: int) -> People | None:
-        """Return the people at a stamp; see `Truth`."""
+        """Return the people at a timestamp; see `Truth`."""
         if not len(self._stamps):
             return None
         place = int(np.searchsorted(self._stamps, stamp_ns))
@@ -211,13 +211,13 @@ def read_file_truths(
     if strange := (named or frozenset()) - set(topics):
         raise ValueError(
             f"the cameras in {path} must be image topics of the bag, got '{min(strange)}'; "
-            "correct it, or leave its rows out"
+            "correct them, or leave their rows out"
         )
     return dict(truths)
 
 
 def _read(reader: BagReader, topic: str) -> Iterator[_Labelled]:
-    """Give the truth of a topic.
+    """Yield the ground truth of a topic.
 
     Raises:
         ValueError: messages whose fields are not those of the type.
@@ -226,7 +226,7 @@ def _read(reader: BagReader, topic: str) -> Iterator[_Labelled]:
         for each in reader.read_messages([topic]):
             yield _label(each, topic)
     except SourceError:
-        return  # where the bag is truncated the images end, too, which is reported
+        return  # where the bag is truncated, its images end too, which is reported
 
 
 def _label(each: BagMessage, topic: str) -> _Labelled:

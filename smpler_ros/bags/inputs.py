@@ -28,7 +28,7 @@ class Input:
         reader: reader of the bag.
         cameras: cameras to evaluate.
         truths: ground truth by image topic, for cameras that have it.
-        truth_names: topics or file, likewise.
+        truth_names: topics or file of the ground truth, by image topic.
     """
 
     reader: BagReader
@@ -38,7 +38,7 @@ class Input:
 
     @property
     def image_count(self) -> int:
-        """Images of all cameras."""
+        """Number of images of all cameras."""
         return sum(camera.count for camera in self.cameras)
 
 
@@ -65,7 +65,7 @@ def choose_input(reader: BagReader, config: EvaluationSettings) -> Input:
         missing = next(name for name in names if name not in truths)
         raise SourceError(
             f"boxes can be taken from the truth only where there is one, got none for {missing}; "
-            "take them from the detector"
+            "choose --boxes detector"
         )
     return Input(reader, cameras, truths, found)
 

@@ -64,7 +64,7 @@ Report = Callable[[str], None]
 
 
 def find_bags(names: Iterable[str]) -> list[Path]:
-    """Return the bags that names on the command line stand for.
+    """Return the bags that command-line arguments name.
 
     Args:
         names: paths of bags, of folders with bags at any depth, patterns such as `*/*.mcap`, or
@@ -117,7 +117,7 @@ def evaluate_in_turn(
 
     Args:
         jobs: the bags.
-        config: what to do.
+        config: settings of the evaluation.
         resume: whether to continue earlier runs.
         overwrite: whether to replace them.
         report: called with error messages.

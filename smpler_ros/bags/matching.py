@@ -43,7 +43,7 @@ def match_boxes(
     Source: Kuhn, "The Hungarian method for the assignment problem", 1955.
     """
     overlaps = box_overlaps(found, true)
-    # Pairs below the minimum count 0, so that none is formed at the expense of a good one.
+    # Pairs below the minimum count 0, so that none is formed at the expense of a better one.
     useful = np.where(overlaps >= min_iou, overlaps, 0.0)
     rows, columns = linear_sum_assignment(useful, maximize=True)
     pairs = useful[rows, columns] > 0

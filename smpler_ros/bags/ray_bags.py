@@ -40,7 +40,7 @@ def evaluate_on_ray(
 
     Args:
         jobs: the bags; their paths must be valid on all machines.
-        config: what to do.
+        config: settings of the evaluation.
         address: address of a cluster, or `local` to start one on this machine.
         workers: number of bags processed in parallel on this machine; None for one per core.
         cpus: CPU cores per bag.

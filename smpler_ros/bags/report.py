@@ -14,6 +14,7 @@ from smpler_model.commands.words import counted
 from smpler_ros.bags.plots import plot_errors
 from smpler_ros.bags.run_files import REPORT
 from smpler_ros.bags.run_statistics import RunStatistics
+from smpler_ros.bags.worst_frames import WorstFrame
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 60em; color: #222; }
@@ -23,8 +24,16 @@ th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid #ddd; }
 th:first-child, td:first-child { text-align: left; } th { font-weight: 600; }
 p.note { background: #fff3d6; padding: .5em .8em; } img { max-width: 100%; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15em 1em; font-size: .9em; }
+.wide { overflow-x: auto; } td, th { white-space: nowrap; }
+.worst { display: grid; grid-template-columns: repeat(auto-fill, minmax(17em, 1fr)); gap: 1em; }
+figure { margin: 0; } figure img { width: 100%; } figcaption { font-size: .9em; }
+a.button { display: inline-block; background: #2a6fbb; color: #fff; padding: .45em .9em;
+  border-radius: .3em; text-decoration: none; margin: .3em 0; }
+code { overflow-wrap: anywhere; }
+@media (max-width: 40em) { body { margin: 1em; } dl { grid-template-columns: 1fr; } }
 dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
 """
+_PHONE = '<meta name="viewport" content="width=device-width, initial-scale=1">'
 _TITLES = {
     "mpjpe_mm": "MPJPE mm",
     "pa_mpjpe_mm": "PA-MPJPE mm",
@@ -40,18 +49,25 @@ _TITLES = {
 }
 
 
-def write_report(folder: Path, summary: Mapping[str, Any], tally: RunStatistics) -> None:
+def write_report(
+    folder: Path,
+    summary: Mapping[str, Any],
+    tally: RunStatistics,
+    worst: Sequence[WorstFrame] = (),
+) -> None:
     """Write `report.html`, with plots beside it and embedded.
 
     Args:
         folder: folder of the run.
         summary: summary of the run.
         tally: tally of the run.
+        worst: frames that are shown.
     """
     plots = plot_errors(folder, tally)
     sections = [_head(summary), _notes(summary), _speed(summary), _cameras(summary)]
     if summary["accuracy"]:
         sections += [_errors(summary["accuracy"]), *map(_image, plots)]
+        sections += [_worst(folder, worst)] if worst else []
         sections.append("<h2>Conventions</h2>" + _list(summary["accuracy"]["conventions"]))
     sections.append("<h2>Configuration</h2>" + _list(_flat(summary["configuration"])))
     sections.append("<h2>SHA-256</h2>" + _list(_flat(summary["sha256"])))
@@ -59,7 +75,7 @@ def write_report(folder: Path, summary: Mapping[str, Any], tally: RunStatistics)
     body = "\n".join(sections)
     write_text_atomically(
         folder / REPORT,
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8">{_PHONE}<title>{title}</title>'
         f"<style>{_STYLE}</style><body>{body}</body></html>\n",
     )
 
@@ -94,7 +110,7 @@ def _speed(summary: Mapping[str, Any]) -> str:
         for step, values in summary["latency_ms"].items()
     ]
     header = ["step", "mean ms", "p50", "p90", "p99"]
-    return "<h2>Time a batch of images</h2>" + _table(header, rows)
+    return "<h2>Time per batch of images</h2>" + _table(header, rows)
 
 
 def _cameras(summary: Mapping[str, Any]) -> str:
@@ -120,6 +136,22 @@ def _errors(accuracy: Mapping[str, Any]) -> str:
     return "<h2>Errors</h2>" + _table(["", *_TITLES.values()], rows)
 
 
+def _worst(folder: Path, frames: Sequence[WorstFrame]) -> str:
+    figures = "".join(_worst_figure(folder, frame) for frame in frames)
+    return f'<h2>Largest errors</h2><div class="worst">{figures}</div>'
+
+
+def _worst_figure(folder: Path, frame: WorstFrame) -> str:
+    name = f"{frame.camera}, image {frame.frame}: person {frame.person}, {frame.error_mm:.0f} mm"
+    command = f"smpler view {folder} --image-topic {frame.camera} --frame {frame.frame}"
+    button = f'<a class="button" href="{frame.page}">in 3D</a><br>' if frame.page else ""
+    return (
+        f'<figure><img alt="{escape(name)}" src="data:image/jpeg;base64,{frame.picture}">'
+        f"<figcaption>{escape(name)}<br>{button}<code>{escape(command)}</code></figcaption>"
+        "</figure>"
+    )
+
+
 def _figures(sums: Mapping[str, Any]) -> list[Any]:
     return [sums[name] for name in _TITLES]
 
@@ -135,7 +167,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         "<tr>" + "".join(f"<td>{escape(_number(cell))}</td>" for cell in row) + "</tr>"
         for row in rows
     )
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
 
 
 def _list(entries: Mapping[str, Any]) -> str:

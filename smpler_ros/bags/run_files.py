@@ -177,7 +177,7 @@ def choose_checkpoint(
 
     Raises:
         ValueError: there is an earlier run and neither flag is set, or its settings or input
-        differ.
+            differ.
     """
     fresh = RunState(config.digest(), _sizes(bag))
     state = folder / STATE
@@ -186,8 +186,8 @@ def choose_checkpoint(
         if before.digest != fresh.digest or before.bag != fresh.bag:
             what = "bag" if before.digest == fresh.digest else "configuration"
             raise ValueError(
-                f"a run goes on with the {what} that it began with, got another {what} for "
-                f"{folder}; give the same again or use --overwrite"
+                f"a run must be resumed with the {what} that it began with, got another {what} "
+                f"for {folder}; give the first {what}, or start anew with --overwrite"
             )
         return before
     others = [file.name for file in folder.iterdir() if file.name != LOCK]
@@ -213,7 +213,7 @@ def _remove_run(folder: Path) -> None:
     """Remove the files of a run, and nothing else."""
     shutil.rmtree(folder / BAG, ignore_errors=True)
     names = (PEOPLE, FRAMES, TIMINGS, DETECTIONS, STATE, SUMMARY, REPORT)
-    patterns = (*names, "error_*.png", "overlay*.mp4", "contact_sheet.png")
+    patterns = (*names, "error_*.png", "worst_*.html", "overlay*.mp4", "contact_sheet.png")
     for pattern in patterns:
         for file in folder.glob(pattern):
             file.unlink()

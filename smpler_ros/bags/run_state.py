@@ -29,7 +29,7 @@ class RunState:
 
     Attributes:
         digest: digest of the configuration.
-        bag: name and size of the input's files.
+        bag: names and sizes of the input's files.
         frames: number of frames read from the input.
         batches: number of processed batches.
         transforms: number of copied transform messages.
@@ -37,7 +37,7 @@ class RunState:
         finished: whether the input was read to its end.
         lengths: valid lengths of the text files, bytes.
         information: metadata of the output bag.
-        shown: ids of the displayed markers, by topic.
+        shown: ids of the people with markers, by topic.
         arrays: state of smoothers and errors, by purpose and camera: `smoother/<camera>`.
     """
 

@@ -20,7 +20,7 @@ _OTHERS = "others"
 
 @dataclass
 class Track:
-    """A track: its first and last frame within the camera, and in how many it was seen."""
+    """A track: its first and last frame within the camera, and its number of frames."""
 
     camera: str
     first_frame: int
@@ -92,10 +92,10 @@ class RunStatistics:
         frames: frames by camera.
         tracks: tracks by id.
         latencies_ms: durations of the steps; one entry per batch.
-        errors: over all, by `(camera,)`, and by `(camera, true id)`.
+        errors: errors over all cameras, by `(camera,)`, and by `(camera, true id)`.
         course: errors over time by camera: timestamps, MPJPE and PA-MPJPE of all pairs.
         left_out: number of unused messages, by topic and reason.
-        people_left_out: number of detected people without a result, likewise.
+        people_left_out: number of detected people without a result, by topic and reason.
         notes: pairs of topic and warning about its images.
     """
 

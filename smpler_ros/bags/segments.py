@@ -39,11 +39,11 @@ class SegmentedBag:
         self.folder = folder
         self.information: dict[str, Any] = dict(information or {})
         self._compress, self._types = compress, WriterTypes()
-        # Beside the bag, not in it: an unfinished file is not part of the bag yet.
+        # Next to the bag, not in it: an unfinished file is not part of the bag yet.
         self._part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(self._part, ignore_errors=True)
         if folder.exists():
-            self._go_back()
+            self._roll_back()
         self._writer = self._open()
 
     @property
@@ -75,7 +75,7 @@ class SegmentedBag:
         self._writer = self._open()
 
     def close(self) -> None:
-        """Drop what was not committed."""
+        """Discard the messages that were not committed."""
         try:
             self._writer.__exit__()
         finally:
@@ -84,7 +84,7 @@ class SegmentedBag:
     def _open(self) -> BagWriter:
         return BagWriter(self._part, compress=self._compress, types=self._types).__enter__()
 
-    def _go_back(self) -> None:
+    def _roll_back(self) -> None:
         """Remove files that `information` does not list, left by a killed run."""
         kept = set(self.information.get("relative_file_paths", ()))
         if kept:

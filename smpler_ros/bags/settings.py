@@ -25,7 +25,7 @@ _STATE_FORMAT = 2
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings(OutputSettings, PipelineSettings, BagSettings):
-    """How bags are read, people found and compared with ground truth, and what is written."""
+    """How bags are read, how people are found and compared with ground truth, and the outputs."""
 
     part: ClassVar[str] = "Evaluation"
 
@@ -61,7 +61,7 @@ class EvaluationSettings(OutputSettings, PipelineSettings, BagSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # A video is made of the overlay.
+        # The video is made from the overlay.
         wanted = {*self.outputs, "overlay"} if self.video else {*self.outputs}
         object.__setattr__(self, "outputs", tuple(name for name in OUTPUTS if name in wanted))
 

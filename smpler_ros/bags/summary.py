@@ -34,10 +34,10 @@ def summarise(
 
     Args:
         evaluation: the run.
-        source: its bag.
-        engine: its network.
+        source: the run's bag.
+        engine: the run's network and detector.
         config: settings of the run.
-        complete: whether the bag's end was reached.
+        complete: whether the end of the bag was reached.
     """
     tally, wall_s = evaluation.tally, evaluation.checkpoint.wall_s
     frames = sum(tally.frames.values())
@@ -134,7 +134,7 @@ def _accuracy(
     return {
         "conventions": CONVENTIONS
         | {
-            "boxes": f"of the {config.boxes}",
+            "boxes": f"from the {config.boxes}",
             "least overlap of a pair": config.match_iou,
             "truth": dict(source.truth_names),
         },

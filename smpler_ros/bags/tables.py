@@ -19,11 +19,11 @@ class GrowingFile:
     """
 
     def __init__(self, path: Path, length: int = 0) -> None:
-        """Open.
+        """Open the file; what exceeds the length is cut off.
 
         Args:
             path: path of the file.
-            length: bytes to keep; the rest was written by a killed run after its last checkpoint.
+            length: bytes to keep; a killed run wrote the rest after its last checkpoint.
         """
         self.path = path
         self._file = LineFile(path, length)
@@ -53,7 +53,7 @@ class Table(GrowingFile):
     """A CSV file with a header."""
 
     def __init__(self, path: Path, columns: Sequence[str], length: int = 0) -> None:
-        """Open; see `GrowingFile`."""
+        """Open the file and write the header if it is new; see `GrowingFile`."""
         super().__init__(path, length)
         if not length:
             self.write_rows([columns])

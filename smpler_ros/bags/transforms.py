@@ -28,7 +28,7 @@ class TransformCopy:
     """
 
     def __init__(self, reader: BagReader, skip: int = 0, *, static: bool = True) -> None:
-        """Prepare.
+        """Open the topics of transforms.
 
         Args:
             reader: reader of the input.
@@ -73,7 +73,7 @@ def _read(reader: BagReader, topic: str) -> Iterator[Message]:
         for each in reader.read_messages([topic]):
             yield each.message
     except SourceError:
-        return  # where the bag is truncated the images end, too, which is reported
+        return  # where the bag is truncated, its images end too, which is reported
 
 
 def _write(bag: SegmentedBag, topic: str, stamp_ns: int, message: Message) -> None:
@@ -84,7 +84,7 @@ def _write(bag: SegmentedBag, topic: str, stamp_ns: int, message: Message) -> No
 
 
 def _copy(types: MessageTypes, message: Message) -> Message:
-    """Return the message in ROS 2 classes, also if from ROS 1, without people's frames."""
+    """Return the message in ROS 2 classes, even if it is from ROS 1, without people's frames."""
     transforms = []
     for given in message.transforms:
         if is_joint_frame(given.child_frame_id) or is_body_frame(given.child_frame_id):

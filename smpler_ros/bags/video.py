@@ -14,7 +14,7 @@ from smpler_model.drawing.video import SUFFIX, USUAL_RATE_HZ, Video
 from smpler_ros.bags.camera_messages import OVERLAY
 from smpler_ros.bags.run_files import BAG
 
-_FIRST_STEPS = 100  # images whose time steps decide the rate
+_FIRST_STEPS = 100  # time steps between images from which the rate is computed
 _MOST_NAME_BYTES = 200  # file systems allow 255
 
 

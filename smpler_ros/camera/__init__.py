@@ -1,1 +1,1 @@
-"""The synthetic camera, and bags of it."""
+"""The synthetic camera, its bags, and the camera stand."""

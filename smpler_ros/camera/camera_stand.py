@@ -1,4 +1,4 @@
-"""Where a camera stands, said as long as nobody else does: viewers then have a floor."""
+"""Publishes a camera's pose above a floor, unless somebody else does, so that viewers have one."""
 
 import numpy as np
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
@@ -25,11 +25,12 @@ _LATCHED = QoSProfile(depth=_TF_DEPTH, durability=DurabilityPolicy.TRANSIENT_LOC
 
 
 class CameraStand(ManagedNode):
-    """Ties the frame of the images in `people` to a world frame, by one static transform.
+    """Connects the frame of the images in `people` to a world frame by one static transform.
 
-    It waits a while after the first image for others who publish where the camera is, and ties
-    the topmost frame above the camera's. Static, as viewers want the transform with the image and
-    not after it; so it cannot be taken back, and who comes later is only reported.
+    After the first image it waits a while for other publishers of the camera's pose, and then
+    connects the topmost frame above the camera's. The transform is static, as viewers need it with
+    the image and not later; it can therefore not be withdrawn, and publishers that appear later
+    are only reported.
     """
 
     def __init__(self, node_name: str = "camera_stand") -> None:
@@ -58,7 +59,7 @@ class CameraStand(ManagedNode):
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Forget everything; the transform goes with its publisher for who listens from now on."""
+        """Forget everything; new subscribers no longer get the transform."""
         self._stop_listening()
         if self._static is not None:
             self.destroy_publisher(self._static)
@@ -71,7 +72,7 @@ class CameraStand(ManagedNode):
         return self._parameters_of_ros.settings
 
     def _begin(self, frame: str) -> None:
-        """Take the camera's frame from the first image that has one."""
+        """Take the camera's frame from the first message that names one."""
         if not frame or self._people is None:
             return
         self._frame = frame
@@ -87,26 +88,26 @@ class CameraStand(ManagedNode):
         if parent != self._settings.world_frame and not self._was_said:
             self._was_said = True
             self.get_logger().warning(
-                f"'{self._tied}' is now published below '{parent}', too, and a frame can have one "
-                "parent only; leave this program out (place_camera:=false with the launch files)"
+                f"'{self._tied}' is now published below '{parent}' as well, but a frame has only "
+                "one parent; stop camera_stand (place_camera:=false with the launch files)"
             )
 
     def _decide(self) -> None:
         world, log = self._settings.world_frame, self.get_logger()
         path = self._tree.path_to_root(self._frame)
         if world in path:
-            log.info(f"transforms lead from '{world}' to '{self._frame}' already")
+            log.info(f"transforms already lead from '{world}' to '{self._frame}'")
             self._stop_listening()
         elif world not in self._tree:
             self._tie(path[-1])
-            moving = self._transforms.pop()  # everybody's joints; static frames tell enough
+            moving = self._transforms.pop()  # this includes all joints; static frames suffice
             self.destroy_subscription(moving)
             self._stop_timer()
         elif not self._was_said:
             self._was_said = True
             log.warning(
                 f"there is a frame '{world}', but no transform leads from it to '{self._frame}'; "
-                "publish where on the robot the camera is"
+                "publish the pose of the camera on the robot"
             )
 
     def _tie(self, root: str) -> None:
@@ -118,9 +119,9 @@ class CameraStand(ManagedNode):
         publish_static(self, self._static, settings.world_frame, root, world_from_root)
         self._tied = root
         self.get_logger().info(
-            f"nobody publishes where '{self._frame}' is: taken to be {settings.height:g} m above "
-            f"the floor of '{settings.world_frame}' and to look {settings.pitch:g} degrees down; "
-            "camera_height:= and camera_pitch:= of the launch files say otherwise"
+            f"nobody publishes the pose of '{self._frame}': assuming {settings.height:g} m above "
+            f"the floor of '{settings.world_frame}', looking {settings.pitch:g} degrees down; set "
+            "camera_height:= and camera_pitch:= of the launch files to change this"
         )
 
     def _stop_listening(self) -> None:
@@ -137,7 +138,7 @@ class CameraStand(ManagedNode):
 
 
 def create_static_publisher(node: Node) -> "Publisher[TFMessage]":
-    """Return a publisher of `/tf_static`; who comes later hears its last message, too."""
+    """Return a publisher of `/tf_static`; late subscribers get its last message."""
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     return node.create_publisher(TFMessage, "/tf_static", latched)
 

@@ -1,8 +1,8 @@
 """Bags of synthetic scenes, with ground truth.
 
-Every camera stands in a room of its own. Topics lie below `/camera`, or `/camera_<i>` where there
-are several: `image_raw` or `image_raw/compressed`, `camera_info`, `ground_truth/people`, and
-`depth_registered/image_raw` if wanted. The rooms lie side by side in the frame `map`, z up.
+Every camera has its own room. Topics are below `/camera`, or `/camera_<i>` for several cameras:
+`image_raw` or `image_raw/compressed`, `camera_info`, `ground_truth/people`, and optionally
+`depth_registered/image_raw`. The rooms are side by side in the frame `map`, z up.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from synthetic.scene_kinds import CameraMotion
 from synthetic.truth import SceneFrame, people_from_truth
 
 START_NS = 1_700_000_000 * NS_PER_S
-"""Timestamp of the first image; RViz takes small ones for simulated time."""
+"""Timestamp of the first image; RViz would take a small one for simulated time."""
 
 TRUTH_TOPIC = "ground_truth/people"
 TRUTH_MODEL = "ground_truth"
@@ -57,13 +57,10 @@ class SceneBagSettings(Settings):
     height: int = setting(480, "Image height.", unit="pixels", minimum=16, maximum=8_192)
     fov: float = setting(60.0, "Horizontal field of view.", unit="degrees", minimum=1, maximum=179)
     people: int = setting(3, "Number of people in each room.", minimum=0, maximum=64)
-    cameras: int = setting(
-        1, "Number of cameras, each in a room of its own.", minimum=1, maximum=64
-    )
+    cameras: int = setting(1, "Number of cameras, each in its own room.", minimum=1, maximum=64)
     seed: int = setting(
         0,
-        "Random seed of the rooms, the people and their motions; the rooms' seeds follow one "
-        "another.",
+        "Random seed of the rooms, the people and their motions; rooms have consecutive seeds.",
         minimum=0,
         maximum=2**31 - 1,
     )
@@ -79,7 +76,7 @@ class SceneBagSettings(Settings):
 
     @property
     def frames(self) -> int:
-        """Images of each camera."""
+        """Number of images per camera."""
         return max(round(self.duration * self.rate), 1)
 
     @property
@@ -122,7 +119,7 @@ def write_scene_bag(
 
 
 class _Room:
-    """One scene, its camera and its topics."""
+    """One scene with its camera and topics."""
 
     def __init__(self, body: Body, config: SceneBagSettings, index: int) -> None:
         self._config, self._index = config, index

@@ -1,4 +1,4 @@
-"""The film that the settings of the synthetic camera describe."""
+"""Creates the film for the synthetic camera's settings."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from synthetic.scene import SyntheticScene
 
 
 def make_film(settings: SceneSettings) -> Film:
-    """Return the film that settings describe.
+    """Return the film for the settings.
 
     Raises:
-        ValueError: it is to be rendered ahead and takes more memory than allowed, or shows nobody.
+        ValueError: it is rendered ahead and exceeds the memory limit, or shows nobody.
     """
     if settings.people and settings.empty >= settings.loop:
         raise ValueError(
@@ -30,8 +30,8 @@ def _check_memory(settings: SceneSettings) -> None:
     size_mb = film_size_mb(images, settings.width * settings.height, depth=settings.publish_depth)
     if settings.rendering == "ahead" and size_mb > settings.memory:
         raise ValueError(
-            f"images rendered ahead must fit {settings.memory} MB, {images:.0f} of them take "
-            f"{size_mb:.0f} MB; shorten loop, set rendering to live, or raise memory"
+            f"images rendered ahead must fit into {settings.memory} MB, but {images:.0f} of them "
+            f"take {size_mb:.0f} MB; shorten loop, set rendering to live, or raise memory"
         )
 
 

@@ -1,9 +1,9 @@
 """Plays a synthetic scene at a constant rate, and drops images that are late.
 
-At the border of the film's loop stamps and rate go on, and the scene begins anew. With
-`SceneSettings.empty` every loop begins with the empty room, so that a tracker whose lost time is
-shorter drops everybody and nobody inherits an id. Without it people jump at the border, some of
-them to where others were.
+At the end of the film, the scene restarts while timestamps and rate continue. With
+`SceneSettings.empty` every loop begins with the empty room, so that a tracker with a shorter lost
+time drops everybody and nobody inherits an id. Otherwise people jump at the restart, some of them
+to positions where others were.
 """
 
 import math
@@ -43,7 +43,7 @@ class Film:
     """
 
     def __init__(self, scene: "SyntheticScene", rate_hz: float, *, depth: bool = False) -> None:
-        """Prepare.
+        """Create the film; nothing is rendered yet.
 
         Args:
             scene: scene to render.
@@ -62,16 +62,16 @@ class Film:
         return film_size_mb(self.length, camera.width * camera.height, depth=self._depth)
 
     def time_ns(self, index: int) -> int:
-        """Return when an image is due, since the start."""
+        """Return when an image is due, since the start, nanoseconds."""
         return round(index * NS_PER_S / self.rate_hz)
 
     def shot(self, index: int) -> Shot:
-        """Return an image: one that was rendered ahead, or one rendered now."""
+        """Return an image, rendered ahead or now."""
         place = index % self.length
         return self._kept[place] if place < len(self._kept) else self._render(place)
 
     def render_ahead(self) -> int:
-        """Render one more image and keep it; return how many there are now."""
+        """Render one more image and keep it; return the number of images rendered so far."""
         if len(self._kept) < self.length:
             self._kept.append(self._render(len(self._kept)))
         return len(self._kept)
@@ -82,7 +82,7 @@ class Film:
 
 
 def film_size_mb(length: float, pixels: float, *, depth: bool) -> float:
-    """Return the memory of a film with that many images of that many pixels."""
+    """Return the memory of a film with this number of images and of pixels per image."""
     return length * pixels * (_PIXEL_BYTES + _DEPTH_BYTES * depth) / _BYTES_PER_MB
 
 
@@ -111,7 +111,7 @@ class ClockWatch:
     def __init__(
         self, now_ns: Callable[[], int], steady_ns: Callable[[], int] = time.monotonic_ns
     ) -> None:
-        """Begin.
+        """Store the clocks and their difference.
 
         Args:
             now_ns: the clock.
@@ -126,7 +126,7 @@ class ClockWatch:
         return abs(self._ahead_ns - before_ns) > _SET_NS
 
     def _read(self) -> int:
-        """Return how far the clock is ahead, read without a long pause between the two."""
+        """Return the lead of the clock, from two readings in quick succession."""
         while True:
             before_ns, now_ns, after_ns = self._steady_ns(), self._now_ns(), self._steady_ns()
             if after_ns - before_ns < _SET_NS / 10:
@@ -143,10 +143,10 @@ class Player:
     """
 
     def __init__(self, film: Film, host: PlayerHost, duration_s: float = math.inf) -> None:
-        """Prepare.
+        """Store the arguments; `play` starts.
 
         Args:
-            film: to play.
+            film: film to play.
             host: callbacks.
             duration_s: when to stop, seconds.
         """
@@ -190,7 +190,7 @@ class Player:
             index = following
 
     def _next(self, index: int, ready_ns: int) -> int:
-        """Return the first image after one that is due when it can be ready."""
+        """Return the next image that is due late enough to be ready in time."""
         first = math.ceil(ready_ns * self._film.rate_hz / NS_PER_S)
         late = first - index - 1
         # Jumps of the clock are handled elsewhere.

@@ -44,9 +44,9 @@ class SceneSettings(LifecycleSettings):
     )
     empty: float = setting(
         1.5,
-        "How long the room stays empty at the start of each loop. Longer than a tracker's "
-        "lost_after, nobody is taken for who stood there before; and the detector motion learns "
-        "the room.",
+        "Time for which the room is empty at the start of each loop. If it is longer than a "
+        "tracker's lost_after, nobody inherits the id of a person who stood there before; and the "
+        "detector motion learns the room.",
         unit="s",
         minimum=0.0,
         maximum=60.0,
@@ -57,8 +57,8 @@ class SceneSettings(LifecycleSettings):
     background: Background = setting("room", "Render a furnished room, or plain grey.")
     loop: float = setting(
         12.0,
-        "Length of the scene, which then starts again: the room is empty for a while, then people "
-        "are in their first positions.",
+        "Length of the scene, which then restarts: first with the empty room, then with the "
+        "people at their initial positions.",
         unit="s",
         minimum=0.1,
         maximum=600.0,

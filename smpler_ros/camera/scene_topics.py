@@ -32,7 +32,7 @@ _IMAGE_DEPTH, _TRUTH_DEPTH, _TF_DEPTH = 2, 10, 100
 
 
 class SceneTopics:
-    """The publishers of a synthetic camera. They last until `close`."""
+    """The publishers of a synthetic camera. They exist until `close`."""
 
     def __init__(self, node: LifecycleNode, settings: SceneSettings, camera: Camera) -> None:
         """Create the publishers.
@@ -74,7 +74,7 @@ class SceneTopics:
         )
 
     def place(self, world_from_camera: Floats, stamp_ns: int) -> None:
-        """Publish the static transforms; `world_from_camera` (4, 4) is that at the start."""
+        """Publish the static transforms; `world_from_camera` (4, 4) is the pose at the start."""
         if not self._settings.world_frame:
             return
         optical = self._transform("link_frame", "frame_id", LINK_FROM_OPTICAL, stamp_ns)
@@ -87,7 +87,7 @@ class SceneTopics:
         """Publish an image and its ground truth on topics with subscribers."""
         types, frame = self._types, shot.frame
         header = header_message(types, stamp_ns, self._frame_id)
-        # Messages that belong to the image go before it.
+        # Messages that belong to the image are sent before it.
         if self._moves and self._settings.world_frame and _is_heard(self._moving):
             pose = self._link_transform(shot.truth.world_from_camera, stamp_ns)
             self._moving.publish(types.tf_message(transforms=[pose]))
@@ -119,7 +119,7 @@ class SceneTopics:
         return self._settings.camera_motion != "still"
 
     def _link_transform(self, world_from_camera: Floats, stamp_ns: int) -> Message:
-        world_from_link = world_from_camera @ LINK_FROM_OPTICAL.T  # a rotation alone
+        world_from_link = world_from_camera @ LINK_FROM_OPTICAL.T  # a pure rotation
         return self._transform("world_frame", "link_frame", world_from_link, stamp_ns)
 
     def _transform(

@@ -1,4 +1,4 @@
-"""`synthetic_bag`: a bag of people in synthetic rooms, with ground truth."""
+"""`synthetic_bag`: writes a bag of people in synthetic rooms, with ground truth."""
 
 from __future__ import annotations
 

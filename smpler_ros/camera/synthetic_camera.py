@@ -16,7 +16,7 @@ from smpler_ros.parameters.ros_parameters import RosParameters
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 REPORT_PERIOD_S = 5.0
-LEAST_SHARE_LEFT_OUT = 0.05  # of the images; smaller shares are not reported
+LEAST_SHARE_LEFT_OUT = 0.05  # of the images; smaller fractions of drops are not reported
 
 
 class SyntheticCamera(ManagedNode):
@@ -158,12 +158,12 @@ class SyntheticCamera(ManagedNode):
 
 
 def _load_film(settings: SceneSettings) -> Film:
-    """Return the film; PyTorch, which takes seconds to import, comes with it."""
+    """Return the film; this imports PyTorch, which takes seconds."""
     import torch
 
     from smpler_ros.camera.scene_film import make_film
 
-    torch.set_num_threads(1)  # bodies are small, and the cores are wanted by who looks at them
+    torch.set_num_threads(1)  # bodies are small, and the subscribers need the cores
     return make_film(settings)
 
 

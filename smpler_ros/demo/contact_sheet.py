@@ -45,7 +45,7 @@ def write_contact_sheet(video: Path, path: Path) -> None:
         path: path of the PNG.
 
     Raises:
-        ValueError: the video has no frame that can be read.
+        ValueError: the video has no readable frame.
         OSError: the PNG cannot be written.
     """
     sheet = compose_sheet(read_evenly(video, FRAMES))
@@ -87,7 +87,7 @@ def compose_sheet(frames: Sequence[TimedImage]) -> Image:
     """Arrange frames of equal size in rows on a page, with their times below.
 
     Args:
-        frames: k of them, at least one; (h, w, 3) each.
+        frames: k frames, at least one; (h, w, 3) each.
 
     Returns:
         (H, 1600, 3) uint8 RGB: rows of 4 cells, each 394 pixels wide, 8 apart.

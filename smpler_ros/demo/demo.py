@@ -34,12 +34,13 @@ from smpler_ros.bags.evaluate_bag import main as evaluate_bag
 from smpler_ros.bags.run_files import BAG, REPORT, SUMMARY
 from smpler_ros.demo.contact_sheet import write_contact_sheet
 from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
+from smpler_ros.demo.live_page import live_page
 from smpler_ros.demo.playback import Playback
 from smpler_ros.demo.recorder import Recorder
 from smpler_ros.fast_dds import profile_variable
 
 START_TIMEOUT_S = 120.0  # the camera renders its film first
-EMPTY_S = 1.5  # for the detector `motion` to learn the background
+EMPTY_S = 1.5  # for the detector `motion` to learn the background, if it is asked for
 LAST_PEOPLE_S = 2.0  # after the input's last image
 FASTDDS_PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 RECORDED, EVALUATED = "recorded", "evaluation"
@@ -68,17 +69,18 @@ class DemoSettings(Settings):
         10.0, "Frame rate of the synthetic camera.", unit="Hz", minimum=0.5, maximum=120.0
     )
     people: int = setting(2, "Number of people in the synthetic room.", minimum=0, maximum=32)
+    view: bool = setting(False, "Open the page that shows people in 3D in the usual browser.")
     detector: str | None = setting(
         None,
         f"{DETECTOR_DESCRIPTION}.",
         choices=DETECTORS,
-        unset="motion, or full_image for an image",
+        unset="person, or full_image for an image",
     )
 
 
 @contextmanager
 def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a node of this package as a process, and stop it at exit."""
+    """Run a node of this package as a process, and stop it on leaving the context."""
     command = [sys.executable, "-m", module, "--ros-args", *arguments]
     process = subprocess.Popen(command)
     try:
@@ -89,7 +91,7 @@ def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 class DemoRun:
-    """Recorder, playback and their processes."""
+    """A recorder, a playback and their processes."""
 
     def __init__(self, writer: BagWriter, source: Source | None) -> None:
         self.recorder = Recorder(writer, TOPICS)
@@ -125,7 +127,7 @@ class DemoRun:
             )
 
     def close(self) -> None:
-        """Leave the topics."""
+        """Destroy the subscriptions and publishers."""
         self._executor.shutdown()
         for node in (self.recorder, self.playback):
             if node is not None:
@@ -141,6 +143,7 @@ def record(
     with ExitStack() as stack:
         rclpy.init()
         stack.callback(rclpy.try_shutdown)
+        stack.enter_context(live_page(tell, opens=settings.view))
         processes = [
             stack.enter_context(running("smpler_ros.smpler_node", "-p", f"detector:={detector}"))
         ]
@@ -174,12 +177,13 @@ def conclude(output: Path, detector: str) -> None:
     """Print the table and the paths of the outputs."""
     folder = output / EVALUATED
     summary = json.loads((folder / SUMMARY).read_text())
-    paths = {
+    paths: dict[str, Path | str] = {
         "overlay video": folder / VIDEO,
         "contact sheet": folder / SHEET,
         "report": folder / REPORT,
         "bag for RViz or Foxglove": folder / BAG,
         "recorded topics": output / RECORDED,
+        "in a browser": f"smpler view {output}",
     }
     live = measure_live(output / RECORDED, f"/{PEOPLE}")
     print(f"\n{format_table(table_rows(live, summary))}\n\n{format_paths(paths)}")
@@ -190,7 +194,7 @@ def conclude(output: Path, detector: str) -> None:
 def show(options: argparse.Namespace, settings: DemoSettings, source: Source | None) -> int:
     """Record, evaluate and report; return the exit status."""
     is_image = Path(options.input).suffix.lower() in IMAGE_SUFFIXES
-    detector = settings.detector or ("full_image" if is_image else "motion")
+    detector = settings.detector or ("full_image" if is_image else "person")
     try:
         record(options, settings, source, detector)
         evaluate(options.output, detector, "none" if options.input else f"/{TRUTH}")
@@ -235,6 +239,11 @@ def set_fast_dds_profile() -> None:
     """Give Fast DDS in this process and its children the profile, unless the user has one."""
     if variable := profile_variable(os.environ):
         os.environ[variable] = str(FASTDDS_PROFILE)
+
+
+def tell(sentence: str) -> None:
+    """Print what is no error."""
+    print(sentence, flush=True)
 
 
 def say(sentence: str) -> None:

@@ -63,7 +63,7 @@ def table_rows(live: LiveFigures, summary: Mapping[str, Any]) -> list[Row]:
     """
     rows = [
         ("people messages", _number(live.rate_hz, 1), "Hz", "live, from the node"),
-        ("median latency", _number(live.latency_ms, 0), "ms", "from an image's stamp"),
+        ("median latency", _number(live.latency_ms, 0), "ms", "from an image's timestamp"),
         ("people seen", str(summary["people"]), "", f"in {summary['frames']} images"),
         ("tracks", str(summary["tracks"]), "", "assigned ids"),
     ]
@@ -90,8 +90,8 @@ def format_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def format_paths(paths: Mapping[str, Path]) -> str:
-    """Return a line for each path, by its title."""
+def format_paths(paths: Mapping[str, Path | str]) -> str:
+    """Return a line for each path, or command, by its title."""
     width = max(map(len, paths))
     return "\n".join(f"{title:<{width}}  {path}" for title, path in paths.items())
 

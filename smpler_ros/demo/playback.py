@@ -24,16 +24,17 @@ DEPTH = 5
 class Playback(Node):
     """Publishes `image`, and `camera_info` if known, at the source's rate.
 
-    It starts when the image has a subscriber. A single image is published several times. For
-    viewers, the camera is level in a frame `map`, at a usual height, as files do not give its
-    pose. State: the next frame.
+    It starts when the image has a subscriber. A single image is published several times. As files
+    have no camera pose, the camera is placed level at a usual height in a frame `map`, for
+    viewers.
+    State: the next frame.
 
     Attributes:
         is_over: whether all frames were published.
     """
 
     def __init__(self, source: Source, frame_id: str = "camera_optical_frame") -> None:
-        """Begin.
+        """Create the publishers.
 
         Args:
             source: source of the frames.
@@ -52,7 +53,7 @@ class Playback(Node):
         create_steady_timer(self, 1 / source.rate_hz, self._publish)
 
     def _publish(self) -> None:
-        # The recorder subscribes, too: wait for the node besides it.
+        # The recorder subscribes as well: wait for the node besides it.
         if self.is_over or self._images.get_subscription_count() < 2:
             return
         frame = next(self._frames, None)
@@ -67,7 +68,7 @@ class Playback(Node):
         self._images.publish(image_message(self._types, header, frame.rgb))
 
     def _place(self, frame_id: str) -> None:
-        """Say where the camera is, before its first image."""
+        """Publish the pose of the camera, before its first image."""
         if frame_id == self._placed:
             return
         stand, self._placed = StandSettings(), frame_id

@@ -10,7 +10,7 @@ from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.messages.message_types import import_message_class
 
 DEPTH = 50
-LATCHED = ("/tf_static",)  # sent once, also to who comes later
+LATCHED = ("/tf_static",)  # sent once, also to late subscribers
 
 
 class Recorder(Node):

@@ -1,7 +1,7 @@
 """Subscriptions that are reliable if their publishers allow it.
 
 A best-effort subscriber matches every publisher, but loses messages: a camera's images fill the
-publisher's shared memory, and unread messages in it, small ones too, are overwritten.
+publisher's shared memory, where unread messages are overwritten, even small ones.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from smpler_ros.messages.message_types import Message
 class FittingSubscription:
     """Subscribes best effort, and reliably as soon as all publishers of the topic offer it.
 
-    State: the current subscription; it lasts until `close`.
+    State: the current subscription; it exists until `close`.
 
     Attributes:
         topic: full name of the topic.

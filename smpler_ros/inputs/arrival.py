@@ -1,4 +1,4 @@
-"""What arrives together: an image and what belongs to it."""
+"""An image together with the messages that belong to it."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from smpler_ros.messages.message_types import Message
 
 @dataclass(frozen=True)
 class Arrival:
-    """An image as it came, and what came with it.
+    """A received image and the messages that belong to it.
 
     Attributes:
         image: `sensor_msgs/Image` or `CompressedImage`.
         camera_infos: the camera's calibrations, the newest last.
-        depth: depth image of about the same stamp; None where there is none.
-        detections: `vision_msgs/Detection2DArray` of the same stamp; None where there is none.
+        depth: depth image with about the same timestamp; None if there is none.
+        detections: `vision_msgs/Detection2DArray` with the same timestamp; None if there is none.
     """
 
     image: Message

@@ -64,10 +64,10 @@ class InputConfig:
 class CameraInput:
     """Subscribes to `image` and `camera_info` in a namespace and passes on every image.
 
-    Reliability follows the camera: reliable as soon as every publisher of the image offers that,
+    Reliability follows the camera: reliable as soon as every publisher of the image offers it,
     because a best-effort subscriber loses most images that are larger than Fast DDS's shared
     memory; best effort otherwise, because a reliable subscriber gets nothing from a best-effort
-    publisher. State lasts until `close`.
+    publisher. State: the subscriptions and waiting images, until `close`.
     """
 
     def __init__(
@@ -110,7 +110,9 @@ class CameraInput:
             name: self._subscribe_partner(namespace, name, kind) for name, kind in kinds.items()
         }
         self._last_fit_s = dict.fromkeys(kinds, time.monotonic())
-        image = node.resolve_topic_name(join_names(namespace, "image"))  # remapped, then extended
+        image = node.resolve_topic_name(
+            join_names(namespace, "image")
+        )  # first remapped, then extended
         topic = compressed_topic(image) if config.compressed else image
         kind = CompressedImage if config.compressed else Image
         self._reception = Reception(node.resolve_topic_name(topic))
@@ -146,8 +148,8 @@ class CameraInput:
         if not stamp_ns_of(message):
             self._stamp_with_arrival(message)
         self._held = message
-        # The calibration often arrives just after the first image: waiting avoids a jump of
-        # people.
+        # The calibration often arrives just after the first image: waiting prevents people from
+        # jumping.
         if self._camera_infos.all() or self._has_waited():
             self._release()
 
@@ -160,8 +162,8 @@ class CameraInput:
             remedy = ", and publish /clock or leave use_sim_time false"
         message.header.stamp = now.to_msg()
         self._node.get_logger().warning(
-            f"images on {self._images.topic} have no stamp: {clock} of their arrival takes its "
-            f"place; let the camera's driver stamp them{remedy}",
+            f"images on {self._images.topic} have no timestamp and get {clock} of their arrival; "
+            f"let the camera's driver stamp them{remedy}",
             once=True,
         )
 
@@ -242,8 +244,8 @@ class CameraInput:
         else:
             log.warning(
                 f"only {having} of the last {images} images came with {name}, "
-                f"{CONSEQUENCES[name]}: large messages are lost on their way where they are sent "
-                "best effort; send it reliably, or give its sender config/fastdds.xml"
+                f"{CONSEQUENCES[name]}: large messages are lost in transport if they are sent "
+                "best effort; publish it reliably, or give its publisher config/fastdds.xml"
             )
 
 

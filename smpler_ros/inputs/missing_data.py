@@ -76,12 +76,12 @@ def explain_missing_partner(
     if gap_s < 0:
         return (
             f"{silent}: the last one is {-gap_s:.3f} s older than the oldest waiting image; "
-            "make its publisher faster or lower the images' rate, and give it the stamp "
+            "make its publisher faster or lower the images' rate, and give it the timestamp "
             "of its image"
         )
     return (
-        f"{silent}: the last one's stamp is {gap_s:.3f} s from the nearest image's; give it the "
-        "stamp of its image, or raise pairing_tolerance"
+        f"{silent}: the last one's timestamp is {gap_s:.3f} s from the nearest image's; give it "
+        "the timestamp of its image, or raise pairing_tolerance"
     )
 
 

@@ -9,7 +9,7 @@ SHARE_S = 5.0
 LEAST_SHARE = 0.5
 
 _RATE_S = 2.0  # how long images are counted before their rate is logged
-_LEAST_JUDGED = 5  # images needed before their share is judged
+_LEAST_JUDGED = 5  # number of images from which the fraction with partners is judged
 
 
 class Reception:
@@ -20,7 +20,7 @@ class Reception:
     """
 
     def __init__(self, topic: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin.
+        """Start without images.
 
         Args:
             topic: topic of the images.
@@ -37,7 +37,7 @@ class Reception:
         """Record an image of a size, pixels; 0 if unknown."""
         self._last_s = self._said_s = self._clock()
         if self._since_s is None or self._is_silent:
-            self._since_s, self._count = self._last_s, -1  # the first begins the time
+            self._since_s, self._count = self._last_s, -1  # counting starts with the first image
         self._count += 1
         self._size = f", {width}x{height}" if width and height else ""
 
@@ -64,7 +64,7 @@ class Reception:
 
 
 class Share:
-    """The share of the last images that had a partner, and whether it became low or recovered."""
+    """The fraction of recent images with a partner, and whether it dropped or recovered."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -80,11 +80,11 @@ class Share:
             self._fits.popleft()
 
     def counts(self) -> tuple[int, int]:
-        """Return how many of the last images had the partner, and the number of these images."""
+        """Return the number of recent images with the partner, and of all recent images."""
         return sum(fits for _, fits in self._fits), len(self._fits)
 
     def changed(self) -> bool:
-        """Return whether the share became low, or recovered, since the last call.
+        """Return whether the fraction dropped, or recovered, since the last call.
 
         If no image has the partner, nothing changes: that has other reasons; see `miss`.
         """

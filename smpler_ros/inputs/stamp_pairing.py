@@ -15,9 +15,9 @@ from smpler_model.cameras.stamp_matching import partner_of
 Item = TypeVar("Item")
 Found = dict[str, Item | None]
 
-ALONE_AFTER_S = 1.0  # an image that no other follows is passed on without optional partners
+ALONE_AFTER_S = 1.0  # an image without a successor is then passed on without optional partners
 _TRUSTED = 10  # timely partners until images wait for the full time again
-_USUAL_STEPS = 16  # stamps whose intervals predict the next image
+_USUAL_STEPS = 16  # timestamps whose intervals predict the next image
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,20 @@ class _Waiting(Generic[Item]):
 class Pairing(Generic[Item]):
     """Passes on each image with its partners, in the order of the images.
 
-    A partner belongs to the image whose stamp is the nearest to its own, and only to that (see
-    `partner_of`, which reading a bag calls, too): of images closer together than the tolerance
-    each gets its own. If the next image or the next partner is expected to match better, the
-    pairing waits for it. A complete image releases those before it, as partners
-    arrive in the order of their timestamps.
+    A partner belongs to the image with the nearest timestamp, and only to that one (see
+    `partner_of`, which also reads bags): even images closer together than the tolerance each get
+    their own. If the next image or the next partner is expected to match better, the pairing waits
+    for it. A complete image releases those before it, as partners arrive in the order of their
+    timestamps.
 
     Images wait for an optional partner for at most its `wait_ns`, until one has waited in vain:
-    then images are passed on at once until a partner arrives again, and as soon as the next image
-    is there until several have arrived. Otherwise images would be late and come in bursts when
-    depth is lost in transport.
+    from then on images are passed on at once until a partner arrives again, and as soon as the
+    next image arrives until several partners have arrived. Otherwise images would be late and come
+    in bursts when depth is lost in transport.
 
-    State: the waiting images, the partners that may still match one, how many of these arrived
-    since an image waited in vain, and the last timestamps. Timestamps that go back by more than
-    `rewind_ns` mean that the clock was set back: whatever waits is released or dropped.
+    State: the waiting images, the partners that may still match one, the number of partners since
+    an image waited in vain, and the last timestamps. Timestamps that go back by more than
+    `rewind_ns` mean that the clock was set back: everything waiting is released or dropped.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class Pairing(Generic[Item]):
         rewind_ns: int = REWIND_NS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare.
+        """Create an empty pairing.
 
         Args:
-            partners: partners of the image; without any, images go on at once.
+            partners: partners of the image; without any, images are passed on at once.
             tolerance_ns: largest difference between paired timestamps.
             emit: called with an image, and every partner by name, None for a missing one.
             lose: called with an image that lacks a required partner, and its other partners.
@@ -109,7 +109,7 @@ class Pairing(Generic[Item]):
         }
 
     def add_image(self, stamp_ns: int, image: Item) -> None:
-        """Take an image."""
+        """Add an image."""
         if self._newest_ns is not None and stamp_ns < self._newest_ns - self._rewind_ns:
             self._forget(later_than_ns=stamp_ns + self._rewind_ns)
         self._newest_ns = max(stamp_ns, self._newest_ns or stamp_ns)
@@ -122,7 +122,7 @@ class Pairing(Generic[Item]):
                 waiting.popleft()
 
     def add_partner(self, name: str, stamp_ns: int, item: Item) -> None:
-        """Take a partner of an image with about the same timestamp, earlier or later."""
+        """Add a partner of an image with about the same timestamp, earlier or later."""
         self._came_ns[name].append(stamp_ns)
         self._waiting[name].append(_Waiting(stamp_ns, item))
         wait_ns = next(partner.wait_ns for partner in self._partners if partner.name == name)
@@ -131,7 +131,7 @@ class Pairing(Generic[Item]):
         self._advance()
 
     def release(self) -> None:
-        """Pass on images that wait for optional partners and that no other image follows."""
+        """Pass on images without a successor that still wait for optional partners."""
         due_s = self._clock() - ALONE_AFTER_S
         while self._images and self._images[0].arrival_s <= due_s:
             if not self._is_whole(self._find(self._images[0])):
@@ -142,9 +142,9 @@ class Pairing(Generic[Item]):
         """Return the difference between the timestamps of the last partner and the nearest image.
 
         Returns:
-            Negative if its image has gone, or was before all that are remembered: how much older
-            it is than the oldest image that waits, or than the newest where none does. None if no
-            partner or no image came yet.
+            Negative if its image was passed on already, or is older than all remembered images:
+            how much older it is than the oldest waiting image, or than the newest image if none
+            waits. None if no partner or no image has arrived.
         """
         if not self._came_ns[name] or self._newest_ns is None:
             return None
@@ -169,7 +169,7 @@ class Pairing(Generic[Item]):
         self._newest_ns = None
 
     def _advance(self) -> None:
-        """Pass on images from the oldest on, as far as their partners are decided."""
+        """Pass on images, the oldest first, as far as their partners are decided."""
         index = 0
         while index < len(self._images):
             if self._is_decided(index):
@@ -206,13 +206,13 @@ class Pairing(Generic[Item]):
         return newest_ns is None or newest_ns - stamp_ns <= partner.wait_ns
 
     def _may_fit_the_next_image(self, partner_ns: int, index: int) -> bool:
-        """Return whether the next image, not yet received, is expected nearer to a partner."""
+        """Return whether the next image is expected to be nearer to a partner."""
         after_ns = partner_ns - self._images[index].stamp_ns
         is_last = index == len(self._images) - 1
         return is_last and 2 * after_ns > _usual_step_ns(self._images_ns())
 
     def _may_be_farther(self, mine: _Waiting[Item], partner: Partner, index: int) -> bool:
-        """Return whether the next partner, not yet received, is expected nearer to an image."""
+        """Return whether the next partner is expected to be nearer to an image."""
         before_ns = self._images[index].stamp_ns - mine.stamp_ns
         is_last = mine is self._waiting[partner.name][-1]
         return is_last and 2 * before_ns > _usual_step_ns(self._came_ns[partner.name])
@@ -222,7 +222,7 @@ class Pairing(Generic[Item]):
         return [*self._past_ns, *(image.stamp_ns for image in self._images)]
 
     def _count_late(self) -> int:
-        """Return how many of the oldest images have waited too long for required partners."""
+        """Return the number of oldest images that have waited too long for required partners."""
         waits_ns = [partner.wait_ns for partner in self._partners if partner.required]
         if not waits_ns or self._newest_ns is None:
             return 0
@@ -269,7 +269,7 @@ class Pairing(Generic[Item]):
 
 
 def _usual_step_ns(stamps_ns: Iterable[int]) -> float:
-    """Return the typical interval between timestamps; infinite for fewer than two."""
+    """Return the typical interval between timestamps; infinity for fewer than two."""
     last_ns = list(stamps_ns)[-_USUAL_STEPS:]
     steps_ns = [b - a for a, b in pairwise(last_ns) if b > a]
     return median(steps_ns) if steps_ns else inf

@@ -33,7 +33,7 @@ def register_smpler_msgs(store: Typestore) -> None:
     """Register the messages of `smpler_msgs` in a typestore that lacks them.
 
     Raises:
-        FileNotFoundError: the definitions are neither beside this package nor installed.
+        FileNotFoundError: the definitions are neither in the source tree nor installed.
     """
     for path in sorted(_definitions_folder().glob("*.msg")):
         name = f"{_PACKAGE}/msg/{path.stem}"
@@ -42,7 +42,7 @@ def register_smpler_msgs(store: Typestore) -> None:
 
 
 def bag_constructor(store: Typestore, name: str) -> Constructor:
-    """Return a constructor in which fields have zeros, empty texts and empty lists by default.
+    """Return a constructor with zeros, empty strings and empty lists as default values.
 
     Args:
         store: the typestore.
@@ -86,6 +86,6 @@ def _definitions_folder() -> Path:
         if (folder / "SmplPersonArray.msg").exists():
             return folder
     raise FileNotFoundError(
-        f"the definitions of {_PACKAGE} must lie in one of {', '.join(map(str, folders))}, got "
+        f"the definitions of {_PACKAGE} must be in one of {', '.join(map(str, folders))}, got "
         "none; source the workspace in which it was built"
     )

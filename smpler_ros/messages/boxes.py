@@ -30,7 +30,7 @@ class BoxReader:
         say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare.
+        """Create a reader.
 
         Args:
             labels: class labels of people, compared without case and surrounding spaces.
@@ -48,8 +48,8 @@ class BoxReader:
     def read(self, message: Message, image_size: tuple[int, int]) -> Detections:
         """Return the people of a message.
 
-        A box whose best label is another one is left out; a box without a label, or with an empty
-        one, is a person.
+        A box whose best label is of another class is dropped; a box without a label, or with an
+        empty one, is a person.
 
         Args:
             message: boxes by centre and size, pixels of the image.
@@ -103,8 +103,8 @@ class BoxReader:
             self._say_once(
                 "labels",
                 f"no box of detections has a label of people ({', '.join(sorted(self._labels))}) "
-                f"for {PATIENCE_S:.0f} s, labels that came are {', '.join(self._seen)}; set "
-                "person_labels if one of these is people's",
+                f"for {PATIENCE_S:.0f} s, received labels are {', '.join(self._seen)}; set "
+                "person_labels if one of these means people",
             )
 
     def _check_size(self, people: Detections, image_size: tuple[int, int]) -> None:
@@ -116,7 +116,7 @@ class BoxReader:
             self._say_once(
                 "size",
                 f"boxes of detections must be in pixels of the image, {width}x{height}, got one "
-                f"that reaches to {right:.0f}, {bottom:.0f}; scale them back from the detector's "
+                f"that extends to {right:.0f}, {bottom:.0f}; scale them back from the detector's "
                 "input",
             )
 

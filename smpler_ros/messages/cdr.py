@@ -1,10 +1,10 @@
 """Marker arrays as CDR bytes, with the points inserted by NumPy.
 
 A mesh has 41,328 points, and rclpy needs an object for each; `benchmarks/markers.py` measures the
-cost. Here, the message classes serialise the message with one point in each marker, so that they
-define the layout, and the actual points then replace that one. A point
-is 24 bytes, a multiple of CDR's largest alignment (8, in the encoding that ROS 2 uses), so nothing
-behind it shifts against its alignment.
+cost. Here, the message classes serialise the message with a single point per marker, which defines
+the layout, and the actual points then replace that one. A point is 24 bytes, a multiple of CDR's
+largest alignment (8, in the encoding that ROS 2 uses), so the alignment of everything behind it is
+unchanged.
 
 Source: OMG, "DDS Interoperability Wire Protocol" (encapsulation), and OMG CORBA, "Common Data
 Representation" (alignment).
@@ -31,7 +31,7 @@ class PointMarker:
 
     Attributes:
         message: a `visualization_msgs/Marker` without points.
-        points: (n, 3) metres; empty for a marker that needs none.
+        points: (n, 3) metres; empty for a marker without points.
     """
 
     message: Message
@@ -41,12 +41,12 @@ class PointMarker:
 def serialize_markers(types: MessageTypes, markers: Sequence[PointMarker]) -> bytes:
     """Return the CDR bytes of a `visualization_msgs/MarkerArray`.
 
-    They equal those of the full message, but for padding, which Fast CDR leaves undefined. Both
-    `publish` of rclpy and the writers of `rosbags` take them.
+    They equal those of the full message except for padding, which Fast CDR leaves undefined. Both
+    `publish` of rclpy and the writers of `rosbags` accept them.
 
     Args:
         types: the message classes.
-        markers: the markers in their order. Their messages are given one point, and keep it.
+        markers: the markers in order. Each of their messages is given one point, and keeps it.
 
     Raises:
         ValueError: the classes serialise in an unknown layout.
@@ -88,8 +88,8 @@ def _find_sequence(
             "a marker must hold its points as aligned doubles, got something else; this "
             "middleware's encoding is not plain CDR, choose for example Fast DDS"
         )
-    # The number of points stands right before them, or before four bytes that align them. In the
-    # first case the bytes before the number are the flag `frame_locked`, 0, and its padding.
+    # The number of points directly precedes them, or precedes four bytes of alignment. In the
+    # first case, the bytes before the number are the flag `frame_locked`, 0, and its padding.
     for begin in (point - _ALIGNMENT, point - _COUNT.size):
         if _COUNT.unpack_from(template, begin) == (1,):
             return begin, point + _POINT.size

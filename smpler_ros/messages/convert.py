@@ -123,7 +123,7 @@ def camera_from_joint(rotations: Floats) -> Floats:
         (n, 24, 3, 3) each joint's in the optical frame.
     """
     above = np.array([_JOINTS if parent < 0 else parent for parent in SMPL_PARENTS] + [_JOINTS])
-    # A fixed root joint is added above the pelvis. Each round doubles the levels.
+    # A fixed root joint is added above the pelvis. Each round doubles the number of levels.
     chain = np.concatenate(
         [rotations, np.broadcast_to(np.eye(3), (len(rotations), 1, 3, 3))], axis=1
     )
@@ -134,11 +134,11 @@ def camera_from_joint(rotations: Floats) -> Floats:
 
 
 def frame_prefix(given: str, namespace: str = "") -> str:
-    """Return what goes before the names of frames: `a/` of `a`, and nothing of `/`.
+    """Return the prefix of frame names: `a/` for `a`, and nothing for `/`.
 
     Args:
-        given: by the user.
-        namespace: of the node, which stands in where nothing is given, so that nodes in several
+        given: the user's prefix.
+        namespace: namespace of the node, used if no prefix is given, so that nodes in different
             namespaces do not publish the same frames.
     """
     prefix = (given or namespace).strip("/")
@@ -152,8 +152,8 @@ def transform_message(
 
     Args:
         types: the message classes.
-        header: with the frame of the parent.
-        child: its frame.
+        header: header with the parent's frame.
+        child: name of the child frame.
         parent_from_child: (4, 4), metres.
     """
     message = types.transform_stamped(header=header)

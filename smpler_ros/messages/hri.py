@@ -27,9 +27,9 @@ SKELETON_JOINTS = (
     *("left_shoulder", "left_elbow", "left_wrist", "right_hip", "right_knee", "right_ankle"),
     *("left_hip", "left_knee", "left_ankle", None, None, None, None),
 )
-"""SMPL's joint for each of the 18 points of `hri_msgs/Skeleton2D`; None for those of the face."""
+"""SMPL's joint for each of the 18 points of `hri_msgs/Skeleton2D`; None for points of the face."""
 
-# REP 155: x points out of the belly, z to the head. SMPL's pelvis: x to the left, y up, z forward.
+# REP 155: x points forward from the belly, z to the head. SMPL's pelvis: x left, y up, z forward.
 _PELVIS_FROM_BODY = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
 _BODY_FRAME = re.compile(r"body_p\d+")
 _HIPS = [SMPL_JOINTS.index("left_hip"), SMPL_JOINTS.index("right_hip")]
@@ -63,7 +63,7 @@ def hri_types(find: Callable[[str], Constructor]) -> HriTypes:
 
 
 def body_ids(people: People) -> list[str]:
-    """Return ids for the REP, which begin with a letter because they are parts of topic names."""
+    """Return ids for the REP, which start with a letter because they are parts of topic names."""
     return [f"p{id_}" for id_ in people.ids.tolist()]
 
 
@@ -90,7 +90,7 @@ def skeleton_messages(
     """Return an `hri_msgs/Skeleton2D` per person, in the order of `people`.
 
     Points that are unknown (nose, eyes and ears), behind the camera or outside the image have
-    confidence 0; the others have that of the person.
+    confidence 0; all other points have the confidence of the person.
     """
     rows = [SMPL_JOINTS.index(joint or "head") for joint in SKELETON_JOINTS]
     known = np.array([joint is not None for joint in SKELETON_JOINTS])
@@ -109,7 +109,7 @@ def skeleton_messages(
 def body_transforms(types: MessageTypes, header: Message, people: People) -> Message:
     """Return the `tf2_msgs/TFMessage` of the frames `body_<id>`, children of the image's frame.
 
-    Their origin is between the hips; x points out of the belly and z to the head.
+    The origin is between the hips; x points forward from the belly and z to the head.
     """
     origins = people.joints_m[:, _HIPS].mean(1)
     camera_from_body = people.rotations[:, 0] @ _PELVIS_FROM_BODY

@@ -50,7 +50,7 @@ class PersonMarkers:
         lifetime_s: float,
         alpha: float,
     ) -> None:
-        """Prepare.
+        """Create markers without people.
 
         Args:
             types: the message classes.
@@ -70,7 +70,7 @@ class PersonMarkers:
 
         Args:
             header: the image's.
-            people: who was found.
+            people: people to display.
         """
         ids = people.ids.tolist()
         gone = sorted(self.shown - set(ids))
@@ -137,7 +137,7 @@ class MeshMarkers(PersonMarkers):
         lifetime_s: float = DEFAULT_LIFETIME_S,
         alpha: float = 1.0,
     ) -> None:
-        """Prepare.
+        """Create markers without people.
 
         Args:
             types: the message classes.
@@ -180,7 +180,7 @@ class SkeletonMarkers(PersonMarkers):
         lifetime_s: float = DEFAULT_LIFETIME_S,
         alpha: float = 1.0,
     ) -> None:
-        """Prepare.
+        """Create markers without people.
 
         Args:
             types: the message classes.

@@ -10,7 +10,11 @@ from smpler_ros.node.statistics import CameraReport
 
 
 def diagnostic_array(
-    header: Header, node: str, reports: Mapping[str, CameraReport], fixed: Mapping[str, str]
+    header: Header,
+    node: str,
+    reports: Mapping[str, CameraReport],
+    fixed: Mapping[str, str],
+    warning: str = "",
 ) -> DiagnosticArray:
     """Return one status per camera.
 
@@ -19,34 +23,42 @@ def diagnostic_array(
         node: full name of the node.
         reports: statistics by camera.
         fixed: constant values by name, such as model and detector.
+        warning: what is wrong with the node as a whole; empty if nothing is.
     """
     return DiagnosticArray(
         header=header,
-        status=[_status(node, name, report, fixed) for name, report in reports.items()],
+        status=[_status(node, name, report, fixed, warning) for name, report in reports.items()],
     )
 
 
-def judge(report: CameraReport) -> tuple[bytes, str]:
-    """Return the level and the message of a camera's status."""
+def judge(report: CameraReport, warning: str = "") -> tuple[bytes, str]:
+    """Return the level and the message of a camera's status.
+
+    Args:
+        report: statistics of the camera.
+        warning: what is wrong with the node as a whole; it counts where nothing worse is.
+    """
     if report.is_new_error:
         return DiagnosticStatus.ERROR, report.last_error
     if not report.received:
         return DiagnosticStatus.STALE, "no images"
     if report.without_detections == report.received:
-        return DiagnosticStatus.WARN, "no detections that fit an image: images are dropped"
+        return DiagnosticStatus.WARN, "no detections match an image: images are dropped"
     if report.depth_share is not None and report.depth_share < LEAST_SHARE:
         share = f"{100 * report.depth_share:.0f} % of images"
-        return DiagnosticStatus.WARN, f"depth came with {share}: distances jump"
+        return DiagnosticStatus.WARN, f"depth is available for {share}: distances jump"
     if report.people_left_out:
         left_out = f"{report.people_left_out} people were seen and left out; the log says why"
         return DiagnosticStatus.WARN, left_out
+    if warning:
+        return DiagnosticStatus.WARN, warning
     return DiagnosticStatus.OK, f"{report.people} people at {report.rate_hz:.1f} Hz"
 
 
 def _status(
-    node: str, camera: str, report: CameraReport, fixed: Mapping[str, str]
+    node: str, camera: str, report: CameraReport, fixed: Mapping[str, str], warning: str
 ) -> DiagnosticStatus:
-    level, message = judge(report)
+    level, message = judge(report, warning)
     values = {
         "rate (Hz)": f"{report.rate_hz:.2f}",
         "images received": str(report.received),

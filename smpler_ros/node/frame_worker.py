@@ -1,4 +1,4 @@
-"""Processing of images between arrival and publication. Needs no ROS."""
+"""Processes images between arrival and publication, without ROS."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -20,8 +20,8 @@ from smpler_ros.node.statistics import Statistics
 class FrameWorker:
     """Turns received images into results, and errors into log messages.
 
-    State: the pipeline's, and the settings for the next image. An error drops only the image in
-    which it occurs.
+    State: that of the pipeline, and the settings for the next image. An error drops only the image
+    in which it occurs.
     """
 
     def __init__(
@@ -33,15 +33,15 @@ class FrameWorker:
         images: ImageSettings,
         person_labels: tuple[str, ...],
     ) -> None:
-        """Prepare.
+        """Create a worker.
 
         Args:
-            pipeline: finds people.
-            statistics: counts faults.
+            pipeline: pipeline that finds people.
+            statistics: receives the counts of errors.
             report: called with a camera's name and a message for each error or warning about the
                 results.
             images: settings of the cameras' images.
-            person_labels: which `detections` are people, besides those without a label.
+            person_labels: labels of people in `detections`; boxes without a label are people too.
         """
         self._pipeline = pipeline
         self._statistics = statistics
@@ -121,7 +121,7 @@ class FrameWorker:
         return people
 
     def _say_calibration(self, name: str, arrival: Arrival, *, is_missing: bool) -> None:
-        """Say that there is no calibration, and again only after that changed."""
+        """Warn that there is no calibration, and again only after that has changed."""
         sentence = self._explain_missing_calibration(arrival) if is_missing else ""
         if sentence and sentence != self._calibration_said.get(name):
             self._report(name, sentence)

@@ -1,4 +1,4 @@
-"""Run a node as a process that stops cleanly on SIGINT and SIGTERM."""
+"""Runs a node as a process that stops cleanly on SIGINT and SIGTERM."""
 
 import os
 import signal
@@ -54,8 +54,8 @@ def run_node(
     order.
 
     Args:
-        create: Creates the node.
-        arguments: Command line, for remappings and parameters; that of the process by default.
+        create: creates the node.
+        arguments: command line, for remappings and parameters; that of the process by default.
         name: name of the node, for the error message if it cannot be created.
 
     Returns:
@@ -81,15 +81,15 @@ def run_node(
 
 
 class _Stopped(BaseException):
-    """Raised on a signal; not an `Exception`, so that handlers of those do not catch it."""
+    """Raised on a signal; not an `Exception`, so that `except Exception` does not catch it."""
 
 
 class _Signals:
     """Handlers of SIGINT and SIGTERM: they request a stop, and interrupt long steps.
 
     Attributes:
-        stop: gets an item at each signal. Not an Event: a signal just as a wait for it
-            begins would find its lock taken.
+        stop: gets an item at each signal. It is no Event, whose lock could be taken when a signal
+            arrives just as a wait for it begins.
     """
 
     def __init__(self) -> None:
@@ -100,14 +100,14 @@ class _Signals:
 
     @property
     def came(self) -> bool:
-        """Whether there was a signal."""
+        """Whether a signal has arrived."""
         return not self.stop.empty()
 
     def end(self, step: Callable[[], bool]) -> bool:
-        """Run a step that a signal, also an earlier one, interrupts; return True if interrupted.
+        """Run a step that signals interrupt, even earlier ones; return True if it was interrupted.
 
         A step that does not end in time, because it is in library code or catches the exception,
-        ends with the process.
+        is ended together with the process.
         """
         try:
             self._may_end = True
@@ -160,8 +160,8 @@ def _spin(node: ManagedNode, stop: SimpleQueue[None]) -> bool:
 def wait_for_stop(stop: SimpleQueue[None]) -> None:
     """Wait, in the main thread, until a signal handler or another thread requests a stop.
 
-    A signal that comes just before the wait begins, or to another thread, does not end it: Python
-    runs handlers only between instructions of the main thread, so it wakes up periodically.
+    A signal that arrives just before the wait, or in another thread, does not end it: Python runs
+    handlers only between instructions of the main thread, so the thread wakes up periodically.
     """
     while True:
         with suppress(Empty):

@@ -16,6 +16,7 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.assembly import build_pipeline, pipeline_config
 from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.frames import Frame, FrameResult
+from smpler_model.inference.self_check import Checked
 from smpler_model.step_times import StepTimes
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.messages.convert import frame_prefix
@@ -53,11 +54,12 @@ class Published:
 
 
 class Session:
-    """Lives from configure to cleanup.
+    """The resources of a node from configure to cleanup.
 
     Attributes:
         cameras: names of all cameras.
         statistics: statistics of all cameras.
+        warning: what is wrong for as long as the session lives; empty if nothing is.
     """
 
     def __init__(
@@ -79,11 +81,13 @@ class Session:
         self.statistics = Statistics()
         for name in self.cameras:
             self.statistics.add_camera(name)
-        pipeline = build_pipeline(settings)
-        self._device = pipeline.estimator.device
+        self.warning = ""
         self._names = {"model": settings.model, "detector": settings.detector}
+        self._report = report
+        pipeline = build_pipeline(settings, cameras=len(self.cameras), tell=self._note_check)
+        self._device = pipeline.estimator.device
         if settings.device == "auto" and not torch.cuda.is_available():
-            report("", "no GPU that PyTorch can use: the network runs on the CPU")
+            report("", "no GPU is usable by PyTorch: the network runs on the CPU")
         self._worker = FrameWorker(
             pipeline,
             self.statistics,
@@ -92,7 +96,6 @@ class Session:
             person_labels=settings.person_labels,
         )
         self._live = live_output(settings, node.get_namespace())
-        self._report = report
         self._node = node
         self._transforms: LifecyclePublisher[Any] = node.create_lifecycle_publisher(
             TFMessage, "/tf", TF_DEPTH
@@ -103,6 +106,16 @@ class Session:
         except Exception:
             self.close()
             raise
+
+    def _note_check(self, checked: Checked) -> None:
+        self.warning = checked.warning
+        self._names |= {
+            "backend": str(checked.estimator.choice),
+            "backend's error": str(checked.deviation),
+            "backend, one person (ms)": f"{checked.one_person_ms:.1f}",
+        }
+        if checked.warning:
+            self._report("", checked.warning)
 
     def _create_outputs(self, settings: NodeSettings, faces: NDArray[np.integer[Any]]) -> None:
         types = message_types_from_ros(serialize_message)
@@ -160,12 +173,12 @@ class Session:
         self._report(name, sentence)
 
     def reconfigure(self, settings: NodeSettings) -> None:
-        """Use the live ones of new settings from the next image on."""
+        """Use the live parameters of new settings from the next image on."""
         self._worker.reconfigure(pipeline_config(settings))
         self._live = live_output(settings, self._node.get_namespace())
 
     def facts(self) -> dict[str, str]:
-        """Return the values of diagnostics that are no statistics: names, device, its memory."""
+        """Return diagnostic values that are not statistics: names, device, its memory."""
         memory = ""
         if self._device.type == "cuda":
             memory = f"{torch.cuda.memory_reserved(self._device) / _MIB:.0f}"
@@ -184,7 +197,7 @@ class Session:
 
 
 def live_output(settings: NodeSettings, namespace: str) -> LiveOutput:
-    """Return the settings of the messages of a node in a namespace."""
+    """Return the live output settings of a node in a namespace."""
     return LiveOutput(
         tf=settings.publish_tf,
         tf_prefix=frame_prefix(settings.tf_prefix, namespace),

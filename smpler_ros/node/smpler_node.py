@@ -31,8 +31,8 @@ class SmplerNode(ManagedNode):
     """Subscribes to images and publishes the people in them. README.md lists the topics.
 
     Callbacks only store the newest image; one worker thread does the rest. Model, detector and
-    publishers live from configure to cleanup, subscriptions and the worker from
-    activate to deactivate.
+    publishers exist from configure to cleanup, subscriptions and the worker from activate to
+    deactivate.
     """
 
     def __init__(self, node_name: str = "smpler_node") -> None:
@@ -101,7 +101,7 @@ class SmplerNode(ManagedNode):
         check_camera_names(self, self._settings.cameras)
         model, detector = self._settings.model, self._settings.detector
         self.get_logger().info(f"loading the model {model} and the detector {detector}")
-        # It brings PyTorch, which takes seconds: parameters were refused before, if at all.
+        # This imports PyTorch, which takes seconds; invalid parameters were refused before.
         from smpler_ros.node.session import Session
 
         self._session = Session(self, self._settings, self._report)
@@ -145,7 +145,7 @@ class SmplerNode(ManagedNode):
         try:
             self._session.clear(self.get_clock().now().nanoseconds)
         except Exception as error:  # the shutdown continues
-            self.get_logger().warning(f"markers may stay where they are: {error}")
+            self.get_logger().warning(f"markers may remain displayed: {error}")
 
     def _leave_cameras(self) -> None:
         if self._timer is not None:
@@ -179,7 +179,9 @@ class SmplerNode(ManagedNode):
             return
         header = Header(stamp=self.get_clock().now().to_msg())
         name = self.get_fully_qualified_name()
-        self._diagnostics.publish(diagnostic_array(header, name, reports, session.facts()))
+        self._diagnostics.publish(
+            diagnostic_array(header, name, reports, session.facts(), session.warning)
+        )
 
     def _apply(self, settings: NodeSettings) -> None:
         """Use changed parameters from the next image on."""
@@ -200,7 +202,7 @@ class SmplerNode(ManagedNode):
 
 
 def input_config(settings: NodeSettings) -> InputConfig:
-    """Return which topics the settings ask for."""
+    """Return the topics to subscribe to."""
     return InputConfig(
         compressed=settings.image_transport == "compressed",
         depth=settings.use_depth,

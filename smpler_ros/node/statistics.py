@@ -16,16 +16,16 @@ class CameraReport:
     """Statistics of one camera's images since the last report.
 
     Attributes:
-        received: received images.
-        processed: received images whose people were published.
-        dropped: images replaced by a newer one before processing.
-        failed: images that could not be processed.
-        without_detections: images dropped for lack of detections.
-        without_depth: images processed without the requested depth.
-        depth_share: share of the last hundred images with depth, 0 to 1; None where it is not
-            asked for or none came.
-        people_left_out: detected people who are missing from the results.
-        boxes_left_out: boxes in `detections` that are not finite or have no area.
+        received: number of received images.
+        processed: number of images whose people were published.
+        dropped: number of images replaced by a newer one before processing.
+        failed: number of images that could not be processed.
+        without_detections: number of images dropped for lack of detections.
+        without_depth: number of images processed without the requested depth.
+        depth_share: fraction of the last hundred images with depth, 0 to 1; None if depth is not
+            requested or no image came.
+        people_left_out: number of detected people who are missing from the results.
+        boxes_left_out: number of boxes in `detections` that are not finite or have no area.
         rate_hz: rate of processed images.
         people: number of people in the last image; 0 while no images arrive.
         age_ms: mean time from an image's timestamp until its people were published.

@@ -75,7 +75,7 @@ class Output(Protocol):
 
 
 class CameraOutput:
-    """The publishers of one camera. State: the displayed markers; it lasts until `close`."""
+    """The publishers of one camera. State: the displayed markers. They exist until `close`."""
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class CameraOutput:
             other.close()
 
     def _people_message(self, header: Message, result: FrameResult, live: LiveOutput) -> Message:
-        # Those who subscribed after the frame was processed get vertices with the next one.
+        # Those who subscribed while the frame was processed get vertices from the next one on.
         vertices = live.vertices and result.people.vertices_m is not None
         return person_array_message(
             self._types, header, self._config.model, result, vertices=vertices

@@ -1,4 +1,4 @@
-"""Arguments of launch files: what `launch` itself takes without a word is refused."""
+"""Checks the arguments of launch files, as `launch` itself ignores unknown ones silently."""
 
 import sys
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ OF_EVERY_FILE = (
     *("emulate_tty", "launch-prefix", "launch-prefix-filter"),
     *("sigkill_timeout", "sigterm_timeout"),
 )
-"""What `launch` reads of any command line, declared or not."""
+"""Arguments that `launch` itself reads, declared or not."""
 
 _PACKAGE = "smpler_ros"
 
@@ -18,16 +18,16 @@ _PACKAGE = "smpler_ros"
 def check_arguments(file: str, given: Iterable[str], declared: Iterable[str]) -> None:
     """Refuse arguments of a command line that a launch file does not declare.
 
-    Nothing is refused where the command line started another file that includes this one: what it
-    declares is not known here.
+    Nothing is refused if the command line started another file that includes this one, because its
+    declared arguments are not known here.
 
     Args:
         file: path of the launch file.
-        given: the command line's, such as `rate:=5`.
-        declared: names of those that there are.
+        given: arguments of the command line, such as `rate:=5`.
+        declared: names of the declared arguments.
 
     Raises:
-        ValueError: one that is not declared.
+        ValueError: an argument that is not declared.
     """
     if not _is_started_by(sys.argv, Path(file)):
         return
@@ -39,19 +39,21 @@ def check_arguments(file: str, given: Iterable[str], declared: Iterable[str]) ->
 
 
 def existing_file(argument: str, path: str) -> str:
-    """Return the path of a file, without `~`; `launch` would go on without one.
+    """Return the path of a file, with `~` expanded; `launch` would start without the file.
 
     Raises:
         ValueError: there is no such file.
     """
     found = Path(path).expanduser()
     if not found.is_file():
-        raise ValueError(f"{argument} must be a parameter file, got '{found}', which is not there")
+        raise ValueError(
+            f"{argument} must be a parameter file, got '{found}', which does not exist"
+        )
     return str(found)
 
 
 def _is_started_by(command: Iterable[str], file: Path) -> bool:
-    """Tell whether a command line names the file: `launch smpler_ros <name>`, or its path."""
+    """Return whether a command line names the file: `launch smpler_ros <name>`, or its path."""
     words = list(command)
     if file.name in words[words.index(_PACKAGE) + 1 :] if _PACKAGE in words else False:
         return True

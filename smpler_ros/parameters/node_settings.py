@@ -39,14 +39,14 @@ class InputSettings(CameraSettings):
     )
     rectified: bool = setting(
         False,
-        "Whether the images are rectified: P of the calibration holds then, without distortion.",
+        "Whether the images are rectified: P of the calibration then applies, without distortion.",
     )
     use_depth: bool = setting(
         False, "Take people's distance from `depth`, a depth image aligned with the image."
     )
     pairing_tolerance: float = setting(
         0.02,
-        "Largest difference between the stamps of an image and of its depth image or detections.",
+        "Largest difference between the timestamps of an image and its depth image or detections.",
         unit="s",
         minimum=0.0,
         maximum=1.0,
@@ -85,8 +85,8 @@ class OutputSettings(Settings):
 
     tf_prefix: str = setting(
         "",
-        "Comes before the names of frames: rear gives rear/person_<id>/<joint>. If empty, the "
-        "node's namespace; / for nothing.",
+        "Prefix of frame names: rear gives rear/person_<id>/<joint>. If empty, the node's "
+        "namespace; / for no prefix.",
     )
     marker_lifetime: float = setting(
         0.5,
@@ -115,7 +115,7 @@ class NodeSettings(  # fields come from the last base to the first
     """All parameters of `smpler_node`."""
 
     detector: str = setting(
-        "torchvision",
+        "person",
         f"{DETECTOR_DESCRIPTION}, topic (boxes from `detections`, vision_msgs/Detection2DArray).",
         choices=(*DETECTORS, TOPIC_DETECTOR),
     )

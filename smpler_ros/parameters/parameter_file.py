@@ -1,4 +1,4 @@
-"""Print the parameters of a node: the file in `config/`, or the page `docs/parameters.md`."""
+"""Prints the parameters of a node: the file in `config/`, or the page `docs/parameters.md`."""
 
 import argparse
 import json
@@ -14,11 +14,13 @@ from smpler_model.settings.setting import Setting, Settings, Value, table_of
 from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.parameters.node_settings import NodeSettings
 from smpler_ros.parameters.stand_settings import StandSettings
+from smpler_ros.parameters.viewer_settings import ViewerSettings
 
 NODES: dict[str, type[Settings]] = {
     "smpler_node": NodeSettings,
     "synthetic_camera": SceneSettings,
     "camera_stand": StandSettings,
+    "viewer": ViewerSettings,
 }
 """Settings class of every node by program name."""
 
@@ -38,11 +40,11 @@ ros2 launch smpler_ros camera.launch.py params_file:=$PWD/my_camera.yaml
 python -m smpler_ros.evaluate_bag example_bag --params my_camera.yaml
 ```
 
-An unknown name and a value of the wrong type or out of range are refused. Whole numbers count as
-numbers, `[]` is an empty list, and `~` at the start of a path is the home folder. Parameters that
-can change at runtime take effect from the next image (`ros2 param set /smpler_node fov 75`);
+Unknown names and values of the wrong type or out of range are refused. Whole numbers are accepted
+as numbers, `[]` is an empty list, and `~` at the start of a path is the home folder. Parameters
+that can change at runtime take effect from the next image (`ros2 param set /smpler_node fov 75`);
 others are read when the node is configured. Parameters of topics have no effect on `evaluate_bag`
-and `run`, whose own flags `--help` lists.
+and `run`; their own flags are listed by `--help`.
 
 This page is written by `{_COMMAND} --markdown`."""
 

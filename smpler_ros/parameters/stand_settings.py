@@ -1,4 +1,4 @@
-"""What can be set of a camera's stand."""
+"""Settings of the camera stand."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,14 +21,14 @@ class StandSettings(LifecycleSettings):
     )
     pitch: float = setting(
         0.0,
-        "How far the camera looks down from the horizon.",
+        "Angle by which the camera looks down.",
         unit="degrees",
         minimum=-90.0,
         maximum=90.0,
     )
     wait: float = setting(
         2.0,
-        "How long others have time to say where the camera is, after its first image.",
+        "Time after the first image in which others may publish the camera's pose.",
         unit="s",
         minimum=0.1,
         maximum=600.0,

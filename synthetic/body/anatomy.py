@@ -3,7 +3,7 @@
 SMPL's axes: x to the person's left, y up, z to the front; the pelvis joint lies at y = -0.225 m.
 Heights and breadths follow the usual fractions of stature (for example biacromial breadth 0.23,
 hand length 0.108, foot length 0.152); every number here was chosen for this project. Only the left
-half and the middle are listed; rows of lofts are explained in `body_primitives.Loft`.
+half and the middle are listed; `primitives.Loft` explains the rows of lofts.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ IntArray = NDArray[np.int64]
 
 
 def _tetrahedra(shape: tuple[int, int, int]) -> IntArray:
-    """Node numbers (t, 4) of all tetrahedra, each positively oriented."""
+    """Return the node numbers (t, 4) of all tetrahedra, each positively oriented."""
     strides = (shape[1] * shape[2], shape[2], 1)
     nodes = np.arange(shape[0] * shape[1] * shape[2]).reshape(shape)
     corner = nodes[:-1, :-1, :-1].ravel()

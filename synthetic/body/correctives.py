@@ -21,7 +21,7 @@ _ANGLES_DEGREES = (20.0, 45.0, 70.0, 95.0, 115.0)
 _LEVELS = 128
 _RIDGE = 0.05
 
-# How much of the lost thickness is given back; full strength would make wide joints bulge.
+# Fraction of the lost thickness that is restored; full strength would make wide joints bulge.
 _STRENGTHS = {
     "knee": 0.9, "elbow": 0.9, "wrist": 0.7, "ankle": 0.6, "shoulder": 0.55, "hip": 0.5,
     "neck": 0.5, "head": 0.5, "hand": 0.5, "foot": 0.5,
@@ -36,14 +36,14 @@ def _sample_rotations() -> Rotation:
 
 
 def fit_responses(shares: FloatArray) -> FloatArray:
-    """Offset per pose feature for vertices that follow a joint's rotation by a share.
+    """Return the offset per pose feature for vertices that follow a joint's rotation partly.
 
     Args:
-        shares: The moving side's skinning weight (k,), 0 to 1.
+        shares: skinning weight (k,) of the moving side, 0 to 1.
 
     Returns:
-        (k, 3, 3, 9): times a vertex's place relative to the joint (3,) and the features R - I,
-        row by row (9,), it gives the vertex's offset in the rest pose.
+        (k, 3, 3, 9): multiplied by a vertex's position relative to the joint (3,) and the features
+        R - I, row by row (9,), it gives the vertex's offset in the rest pose.
     """
     rotations = _sample_rotations()
     matrices = rotations.as_matrix()
@@ -61,7 +61,7 @@ def fit_responses(shares: FloatArray) -> FloatArray:
 
 
 def _moving_share(weights: FloatArray, joint: int) -> FloatArray:
-    """The part of each vertex (v,) that moves with a joint or with those below it."""
+    """Return the part of each vertex (v,) that moves with a joint or with those below it."""
     below = {joint}
     for child, parent in enumerate(SMPL_PARENTS):
         if parent in below:
@@ -71,7 +71,7 @@ def _moving_share(weights: FloatArray, joint: int) -> FloatArray:
 
 
 def pose_correctives(points: FloatArray, weights: FloatArray, joints: FloatArray) -> FloatArray:
-    """SMPL's pose directions (v, 3, 207), m.
+    """Return SMPL's pose directions (v, 3, 207), m.
 
     Args:
         points: Vertices (v, 3), m.

@@ -1,4 +1,4 @@
-"""Make the built-in body: `python -m synthetic.body.generator [path]`."""
+"""Generate the built-in body: `python -m synthetic.body.generator [path]`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _lines(spans: tuple[tuple[float, float, int], ...]) -> FloatArray:
 
 
 def build_mesh() -> tuple[FloatArray, IntArray, IntArray]:
-    """Vertices (6890, 3), m, triangles (13776, 3) and mirror permutation (6890,)."""
+    """Return vertices (6890, 3), m, triangles (13776, 3) and mirror permutation (6890,)."""
     surface = BodySurface.assemble()
     points, faces = contour(surface, _lines(_GRID_X), _lines(_GRID_Y), _lines(_GRID_Z))
     half = remesh(surface, points, faces, wanted=edge_length, vertices=VERTICES, passes=7)
@@ -48,7 +48,7 @@ def build_mesh() -> tuple[FloatArray, IntArray, IntArray]:
 
 
 def build_body(points: FloatArray, faces: IntArray, mirror: IntArray) -> dict[str, NDArray[Any]]:
-    """Everything that SMPL's file layout holds, from the mesh of the rest pose.
+    """Return all arrays of SMPL's file layout for a mesh in the rest pose.
 
     Args:
         points: Vertices (6890, 3), m.
@@ -57,7 +57,7 @@ def build_body(points: FloatArray, faces: IntArray, mirror: IntArray) -> dict[st
 
     Returns:
         SMPL's arrays `v_template`, `f`, `weights`, `J_regressor`, `shapedirs`, `posedirs` and
-        `kintree_table`, and besides them `J_regressor_h36m` (17, 6890), `mirror` (6890,), and the
+        `kintree_table`, and in addition `J_regressor_h36m` (17, 6890), `mirror` (6890,), and the
         joints that the regressor was fitted to: `joint_centres` (24, 3) and `joint_shapedirs`
         (24, 3, 10), m.
     """
@@ -87,7 +87,7 @@ def _quantise(values: FloatArray) -> NDArray[np.float32]:
 
 
 def symmetrise(fields: FloatArray, mirror: IntArray) -> FloatArray:
-    """Copy the left half's vectors (v, 3, k) to the right half; none across the seam."""
+    """Copy the left half's vectors (v, 3, k) to the right half; on the seam, x is zero."""
     side = np.array([-1.0, 1.0, 1.0])[:, None]
     left = np.arange(len(fields)) <= mirror
     result = np.where(left[:, None, None], fields, fields[mirror] * side)

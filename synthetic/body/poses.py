@@ -1,4 +1,4 @@
-"""Ten everyday poses, to look at the built-in body and to test its skinning."""
+"""Ten everyday poses, for viewing the built-in body and testing its skinning."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ POSES: dict[str, dict[str, Degrees]] = {
 
 
 def pose_rotations(name: str) -> FloatArray:
-    """Rotation matrices (24, 3, 3) of a pose in `POSES`, each relative to the parent."""
+    """Return rotation matrices (24, 3, 3) of a pose in `POSES`, each relative to the parent."""
     vectors = np.zeros((len(SMPL_JOINTS), 3))
     for joint, degrees in POSES[name].items():
         vectors[SMPL_JOINTS.index(joint)] = np.radians(degrees)

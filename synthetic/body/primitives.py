@@ -1,8 +1,9 @@
-"""Implicit shapes that the built-in body is blended from.
+"""Implicit shapes from which the built-in body is blended.
 
 A shape is called with points (n, 3) in metres and returns (n,) values in metres: negative inside,
-positive outside, about the distance to the surface near it. Only sums, products and square roots
-are used, which round alike on every machine; the generator is reproducible because of that.
+positive outside, approximately the distance near the surface. It uses only sums, products and
+square roots, which are rounded identically on every machine, so that the generator is
+reproducible.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Point = tuple[float, float, float]
 
 
 def blend(first: FloatArray, second: FloatArray, width: float) -> FloatArray:
-    """Union of two shapes with a fillet.
+    """Return the union of two shapes with a fillet.
 
     Args:
         first: Values of one shape, (n,), m.
@@ -35,12 +36,12 @@ def blend(first: FloatArray, second: FloatArray, width: float) -> FloatArray:
 
 
 def carve(solid: FloatArray, tool: FloatArray, width: float) -> FloatArray:
-    """Take one shape away from another, with rounded edges; arguments as for `blend`."""
+    """Subtract one shape from another, with rounded edges; arguments as for `blend`."""
     return -blend(-solid, tool, width)
 
 
 def norm(vectors: FloatArray) -> FloatArray:
-    """Length of each row of (n, 2) or (n, 3), summed in a fixed order."""
+    """Return the length of each row of (n, 2) or (n, 3), summed in a fixed order."""
     total = vectors[:, 0] * vectors[:, 0]
     for column in range(1, vectors.shape[1]):
         total = total + vectors[:, column] * vectors[:, column]
@@ -49,7 +50,7 @@ def norm(vectors: FloatArray) -> FloatArray:
 
 
 def mirrored(shape: Shape, width: float) -> Shape:
-    """The shape and its reflection in x = 0, blended where they meet."""
+    """Return the shape and its reflection in x = 0, blended where they meet."""
 
     def both(points: FloatArray) -> FloatArray:
         reflected = points.copy()
@@ -81,7 +82,7 @@ class Cone:
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """An ellipsoid with semi-axes `radii` (m), turned about x; `pitch` is the angle's tangent."""
+    """An ellipsoid with semi-axes `radii` (m), rotated about x; `pitch` is the angle's tangent."""
 
     centre: Point
     radii: Point

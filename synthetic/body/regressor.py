@@ -1,4 +1,4 @@
-"""Sparse matrices that give the built-in body's joints from its vertices, for every shape."""
+"""Sparse matrices that compute the built-in body's joints from its vertices, for every shape."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _H36M_MEANS: dict[str, dict[str, float]] = {
 }
 _H36M_SKIN = {"nose": (0.0, 0.404, 0.130), "head": (0.0, 0.541, 0.006)}
 
-# How many of the nearest vertices may take part.
+# Maximum number of nearest vertices that contribute to a joint.
 _REACH = {
     "pelvis": 500, "spine1": 500, "spine2": 500, "spine3": 500, "neck": 400, "head": 400,
     "left_hip": 700, "left_knee": 160, "left_ankle": 240, "left_foot": 400, "left_collar": 500,
@@ -33,7 +33,7 @@ _REACH = {
 def _row(
     points: FloatArray, shapes: FloatArray, place: FloatArray, moves: FloatArray, reach: int
 ) -> FloatArray:
-    """Weights (v,), none negative, sum 1, that give one point and its moves with the shape."""
+    """Return non-negative weights (v,) that sum to 1 and give a point and its displacements."""
     near = np.argsort(norm(points - place), kind="stable")[:reach]
     candidates = np.concatenate([points[near][:, :, None], shapes[near]], axis=2)
     goal = np.concatenate([place[:, None], moves], axis=1)
@@ -48,7 +48,7 @@ def _row(
 
 
 def _finish(rows: FloatArray, mirror: IntArray, partner: tuple[int, ...]) -> FloatArray:
-    """Symmetric rows in units of 2^-16 that sum to exactly 1."""
+    """Make rows symmetric, in units of 2^-16, with a sum of exactly 1."""
     rows = (rows + rows[list(partner)][:, mirror]) / 2
     units = np.round(rows * _UNITS / 2) * 2
     units[units < 8] = 0
@@ -73,7 +73,7 @@ def joint_regressor(
     joints: FloatArray,
     joint_shapes: FloatArray,
 ) -> FloatArray:
-    """Regressor (24, v) of the joints.
+    """Return the regressor (24, v) of the joints.
 
     Args:
         points: Vertices (v, 3), m.
@@ -94,7 +94,7 @@ def joint_regressor(
 
 
 def h36m_regressor(points: FloatArray, mirror: IntArray, regressor: FloatArray) -> FloatArray:
-    """Human3.6M regressor (17, v), built on the joint regressor (24, v)."""
+    """Return the Human3.6M regressor (17, v), built on the joint regressor (24, v)."""
     rows = []
     for name in H36M_JOINTS:
         if name in _H36M_SKIN:

@@ -1,7 +1,7 @@
-"""Even triangles on the body's surface, in exactly the wanted number.
+"""Remeshes the body's surface into even triangles with an exact number of vertices.
 
-Botsch and Kobbelt, "A remeshing approach to multiresolution modeling", 2004, with a wanted edge
-length that varies over the surface and a vertex count that is met exactly.
+Botsch and Kobbelt, "A remeshing approach to multiresolution modeling", 2004, with a target edge
+length that varies over the surface and an exact number of vertices.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _relative_lengths(
 
 
 def _collapse_short(mesh: EditableMesh, wanted: EdgeLength, limit: float) -> int:
-    """Collapse edges below `limit` wanted lengths, shortest first; returns how many."""
+    """Collapse edges below `limit` target lengths, shortest first; return their number."""
     edges, ratio, target = _relative_lengths(mesh, wanted)
     order = np.argsort(ratio, kind="stable")
     touched: set[int] = set()
@@ -91,7 +91,7 @@ def _relax(mesh: EditableMesh, surface: BodySurface, wanted: EdgeLength, step: f
 
 
 def _seam_goal(mesh: EditableMesh, points: FloatArray) -> FloatArray:
-    """For each seam vertex the middle of its two neighbours along the seam, (n, 3)."""
+    """Return the middle of each seam vertex's two neighbours along the seam, (n, 3)."""
     edges = mesh.edges()
     seam = edges[(points[edges[:, 0], 0] == 0.0) & (points[edges[:, 1], 0] == 0.0)]
     goal = np.zeros_like(points)
@@ -101,7 +101,7 @@ def _seam_goal(mesh: EditableMesh, points: FloatArray) -> FloatArray:
 
 
 def _count(mesh: EditableMesh) -> tuple[int, int]:
-    """Vertices of the whole body (both halves) and those on the seam."""
+    """Return the numbers of vertices of the whole body (both halves) and on the seam."""
     used = [vertex for vertex, star in enumerate(mesh.star) if star]
     seam = sum(mesh.on_seam(vertex) for vertex in used)
     return 2 * len(used) - seam, seam
@@ -137,7 +137,7 @@ def _settle(
 
 
 def _thin_out(mesh: EditableMesh, surface: BodySurface, wanted: EdgeLength) -> EditableMesh:
-    """Collapse short edges until hardly any is left."""
+    """Collapse short edges until hardly any remain."""
     while _collapse_short(mesh, wanted, 0.75) > 0.01 * len(mesh.points):
         mesh = EditableMesh(*mesh.compact())
         _settle(mesh, surface, wanted, rounds=1, step=0.5)
@@ -153,15 +153,15 @@ def remesh(
     vertices: int,
     passes: int,
 ) -> tuple[FloatArray, IntArray]:
-    """Replace a mesh of the left half of the body by one of even triangles.
+    """Replace a mesh of the left half of the body by one with even triangles.
 
     Args:
-        surface: The implicit surface that every vertex is put on.
-        points: Vertices of the half (n, 3), m, open at x = 0 exactly.
-        faces: Triangles (m, 3).
-        wanted: Edge length, m, at points (n, 3), up to a factor that is found here.
-        vertices: Vertex count of the whole body, that is twice the half less its seam.
-        passes: Rounds of splitting, collapsing, flipping and relaxing.
+        surface: the implicit surface onto which every vertex is projected.
+        points: vertices of the half (n, 3), m, open at x = 0 exactly.
+        faces: triangles (m, 3).
+        wanted: target edge length, m, at points (n, 3), up to a factor that is determined here.
+        vertices: number of vertices of the whole body: twice the half minus its seam.
+        passes: number of rounds of splitting, collapsing, flipping and relaxing.
 
     Returns:
         Vertices and triangles of the new half.

@@ -1,7 +1,7 @@
-"""Ten directions in which the built-in body's shape varies; one unit is one standard deviation.
+"""Ten directions in which the built-in body's shape varies; a unit is one standard deviation.
 
-A direction stretches bones along the rest pose's axes, which moves the joints with them, and adds
-smooth swellings along the normals, which do not. Both act linearly, as SMPL's shapes do.
+A direction stretches bones along the rest pose's axes, which also moves the joints, and adds
+smooth swellings along the normals, which does not. Both are linear, like SMPL's shape directions.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Swelling:
 
 @dataclass(frozen=True)
 class ShapeDirection:
-    """What one unit of a shape coefficient does.
+    """The effect of one unit of a shape coefficient.
 
     `stretch` lists bones (named by their joints, left for both) with strains along x, y and z.
     """
@@ -142,7 +142,7 @@ SHAPE_DIRECTIONS = (
 
 
 def bone_strains(direction: ShapeDirection) -> FloatArray:
-    """Strain of every bone along x, y and z per unit, (24, 3)."""
+    """Return the strain of every bone along x, y and z per unit, (24, 3)."""
     strains = np.zeros((len(SMPL_JOINTS), 3))
     for bones, strain in direction.stretch:
         for bone in bones:
@@ -152,7 +152,7 @@ def bone_strains(direction: ShapeDirection) -> FloatArray:
 
 
 def joint_displacements(joints: FloatArray, strains: FloatArray) -> FloatArray:
-    """How strained bones move the joints (24, 3), m; the pelvis stays."""
+    """Return the displacements of the joints (24, 3) by strained bones, m; the pelvis is fixed."""
     moved = np.zeros_like(joints)
     for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
         moved[joint] = moved[parent] + strains[parent] * (joints[joint] - joints[parent])
@@ -160,7 +160,7 @@ def joint_displacements(joints: FloatArray, strains: FloatArray) -> FloatArray:
 
 
 def vertex_normals(points: FloatArray, faces: IntArray) -> FloatArray:
-    """Unit normals (v, 3), weighted by area."""
+    """Return unit normals (v, 3), weighted by area."""
     corners = points[faces]
     flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     total = np.zeros_like(points)
@@ -180,7 +180,7 @@ def _swell(points: FloatArray, swelling: Swelling) -> FloatArray:
 def shape_directions(
     points: FloatArray, faces: IntArray, weights: FloatArray, joints: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Displacements of vertices and joints per unit of each coefficient.
+    """Return the displacements of vertices and joints per unit of each coefficient.
 
     Args:
         points: Vertices (v, 3), m.

@@ -1,6 +1,6 @@
 """Contact sheet of the built-in body: `python -m synthetic.body.sheet body.png`.
 
-First row: four sides at rest. Then ten poses, then the ten shape directions at -2 and +2.
+First row: four views at rest. Then ten poses, then the ten shape directions at -2 and +2.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OVERSAMPLING = 2
 def posed_vertices(
     body: Body, pose: str | None = None, betas: FloatArray | None = None
 ) -> FloatArray:
-    """Vertices (6890, 3), m, in a pose of `body_poses` (default: rest) with betas (10,)."""
+    """Return vertices (6890, 3), m, in a pose of `poses` (default: rest) with betas (10,)."""
     rotations = np.tile(np.eye(3), (24, 1, 1)) if pose is None else pose_rotations(pose)
     shape = np.zeros(10) if betas is None else betas
     with torch.no_grad():
@@ -46,13 +46,13 @@ def posed_vertices(
 def draw_tile(
     vertices: FloatArray, faces: FloatArray, text: str, *, turn: float = 0.0, size: tuple[int, int]
 ) -> Image:
-    """One picture of a body.
+    """Draw a body.
 
     Args:
         vertices: (v, 3), m, SMPL's axes.
         faces: Triangles (f, 3).
         text: Caption.
-        turn: Degrees that the body turns to its left before the picture is taken.
+        turn: rotation of the body to its left, degrees.
         size: Width and height, pixels; the height shows 2.3 m.
     """
     width, height = (side * _OVERSAMPLING for side in size)
@@ -77,7 +77,7 @@ def draw_tile(
 
 
 def draw_sheet(body: Body) -> Image:
-    """The whole contact sheet, RGB."""
+    """Draw the whole contact sheet, RGB."""
     faces = body.faces.numpy()
     rest = posed_vertices(body)
     sides = (("front", 0.0, 430), ("left", -90.0, 220), ("back", 180.0, 430), ("right", 90.0, 220))

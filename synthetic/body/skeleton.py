@@ -1,4 +1,4 @@
-"""Where the built-in body's 24 joints are in its rest pose, and its two mirrored halves."""
+"""The built-in body's 24 joints in the rest pose, and the construction of the right half."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from synthetic.body.contour import IntArray
 from synthetic.body.primitives import FloatArray
 
 # Centres of rotation of the left half and the middle, m. They were chosen for this body: inside
-# the limbs, at the heights that segment lengths as fractions of stature give.
+# the limbs, at heights that follow from segment lengths as fractions of stature.
 _CENTRES = {
     "pelvis": (0.0, -0.225, 0.000),
     "left_hip": (0.078, -0.315, -0.002),
@@ -31,7 +31,7 @@ _CENTRES = {
 
 
 def joint_centres() -> FloatArray:
-    """Centres of the joints at rest, (24, 3), m, exactly symmetric about x = 0."""
+    """Return the centres of the joints at rest, (24, 3), m, exactly symmetric about x = 0."""
     centres = np.zeros((len(SMPL_JOINTS), 3))
     for number, name in enumerate(SMPL_JOINTS):
         side = -1.0 if name.startswith("right_") else 1.0
@@ -41,13 +41,13 @@ def joint_centres() -> FloatArray:
 
 
 def kintree_table() -> NDArray[np.uint32]:
-    """SMPL's table (2, 24): parents (2^32 - 1 for the root) and joint numbers."""
+    """Return SMPL's table (2, 24): parents (2^32 - 1 for the root) and joint numbers."""
     parents = np.array(SMPL_PARENTS, dtype=np.int64) % 2**32
     return np.stack([parents, np.arange(len(SMPL_PARENTS))]).astype(np.uint32)
 
 
 def join_halves(half: FloatArray, faces: IntArray) -> tuple[FloatArray, IntArray, IntArray]:
-    """Make the whole body from its left half.
+    """Build the whole body from its left half.
 
     Args:
         half: Vertices (n, 3) with x >= 0; those on the seam have x = 0 exactly.

@@ -1,8 +1,8 @@
 """Skinning weights of the built-in body: nearest bones, diffused over the surface.
 
 As in Baran and Popovic, "Automatic rigging and animation of 3D characters", 2007, section 4, the
-weights are heat that spreads from the bones; here it spreads for a time that differs from joint to
-joint, so that the width of every transition is chosen.
+weights are heat that spreads from the bones; here the time differs between joints, which sets the
+width of each transition.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INFLUENCES = 4
 _SMALLEST = 1.0 / 128.0
 _UNITS = 4096
 
-# Where a bone ends that has no single child, relative to its joint (left side, m).
+# End of each bone that has no single child, relative to its joint (left side, m).
 _TIPS = {
     "pelvis": (0.0, 0.10, 0.0),
     "spine3": (0.0, 0.150, 0.0),
@@ -34,7 +34,7 @@ _CHILDREN = {
     "left_elbow": "left_wrist", "left_wrist": "left_hand",
 }  # fmt: skip
 
-# How much farther than others a bone reaches, m: trunk bones are thick.
+# Distance by which a bone extends farther than others, m: trunk bones are thick.
 _REACH = {
     "pelvis": 0.035, "spine1": 0.035, "spine2": 0.035, "spine3": 0.035, "left_collar": 0.004,
     "neck": 0.030, "head": 0.020,
@@ -66,7 +66,7 @@ def _left(name: str) -> str:
 
 
 def nearest_bones(points: FloatArray, joints: FloatArray) -> IntArray:
-    """The joint (n,) whose bone each vertex (n, 3) is nearest to, m."""
+    """Return the joint (n,) whose bone is nearest to each vertex (n, 3), m."""
     folded = np.concatenate([np.abs(points[:, :1]), points[:, 1:]], axis=1)
     below_groin = ((folded - joints[SMPL_JOINTS.index("left_hip")]) * _GROIN).sum(axis=1) > 0
     above_jaw = (points * _JAW).sum(axis=1) > _JAW_LEVEL
@@ -94,7 +94,7 @@ def nearest_bones(points: FloatArray, joints: FloatArray) -> IntArray:
 
 
 def transition_widths(points: FloatArray, joints: FloatArray) -> FloatArray:
-    """Half width (n,), m, of skinning transitions near each vertex."""
+    """Return the half width (n,), m, of skinning transitions near each vertex."""
     widths = np.array([_WIDTHS[_left(name)] for name in SMPL_JOINTS])
     share = np.stack([1.0 / (norm(points - joint) + 0.02) ** 4 for joint in joints], axis=1)
     mean: FloatArray = (share * widths).sum(axis=1) / share.sum(axis=1)
@@ -104,7 +104,7 @@ def transition_widths(points: FloatArray, joints: FloatArray) -> FloatArray:
 def surface_operators(
     points: FloatArray, faces: IntArray, conductivity: FloatArray
 ) -> tuple[sparse.csc_matrix, sparse.csc_matrix]:
-    """Lumped mass (v, v) and cotangent stiffness (v, v) with conductivity (v,), m^2."""
+    """Return lumped mass (v, v) and cotangent stiffness (v, v) for conductivity (v,), m^2."""
     rows, columns, values = [], [], []
     area = norm(
         np.cross(
@@ -131,7 +131,7 @@ def surface_operators(
 def diffuse(
     points: FloatArray, faces: IntArray, values: FloatArray, width: FloatArray
 ) -> FloatArray:
-    """Smooth per-vertex values (v, k) over the surface with a kernel of `width` (v,), m."""
+    """Smooth per-vertex values (v, k) over the surface with a kernel of width (v,), m."""
     steps = 3
     mass, stiffness = surface_operators(points, faces, np.square(width) / (2 * steps))
     solver = splu((mass + stiffness).tocsc())
@@ -143,7 +143,7 @@ def diffuse(
 def limit_influences(weights: FloatArray) -> FloatArray:
     """Keep the largest four weights of each row, in units of 1/4096, with sum exactly 1."""
     ranked = -np.sort(-weights, axis=1)
-    # Strictly above the fifth: two equal weights on the seam stay or go together.
+    # Strictly above the fifth: two equal weights on the seam are kept or dropped together.
     kept = np.where(weights > ranked[:, _INFLUENCES, None], weights, 0.0)
     kept[kept < _SMALLEST] = 0.0
     units = np.round(kept / kept.sum(axis=1, keepdims=True) * _UNITS)
@@ -155,7 +155,7 @@ def limit_influences(weights: FloatArray) -> FloatArray:
 def skinning_weights(
     points: FloatArray, faces: IntArray, mirror: IntArray, joints: FloatArray
 ) -> FloatArray:
-    """Weights (v, 24) for vertices (v, 3), m: symmetric, rows sum to 1, at most four each."""
+    """Return symmetric weights (v, 24) for vertices (v, 3), m, at most four per row, sum 1."""
     hard = np.eye(len(SMPL_JOINTS))[nearest_bones(points, joints)]
     width = transition_widths(points, joints) * np.sqrt(2.0)
     soft = diffuse(points, faces, hard, width)

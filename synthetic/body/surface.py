@@ -1,4 +1,4 @@
-"""The built-in body as one implicit surface, its gradient, and the mesh density wanted on it."""
+"""The built-in body as one implicit surface, its gradient, and its target mesh density."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BodySurface:
 
     @classmethod
     def assemble(cls) -> BodySurface:
-        """The body of `body_anatomy`."""
+        """Build the body from the parts in `anatomy`."""
         return cls(
             trunk=anatomy.trunk_parts(),
             head=anatomy.head_parts(),
@@ -67,7 +67,7 @@ class BodySurface:
         return gradient
 
     def project(self, points: FloatArray, steps: int = 2) -> FloatArray:
-        """Nearest surface points, about, of points (n, 3) close to it, by Newton's method."""
+        """Project points (n, 3) close to the surface approximately onto it, by Newton's method."""
         for _ in range(steps):
             gradient = self.gradient(points)
             square = np.square(norm(gradient))
@@ -77,7 +77,7 @@ class BodySurface:
 
 
 def edge_length(points: FloatArray) -> FloatArray:
-    """Wanted edge length (n,), m, before the common factor that sets the vertex count."""
+    """Return the target edge length (n,), m, before the factor that sets the vertex count."""
 
     def near(centre: tuple[float, float, float], inner: float, outer: float) -> FloatArray:
         distance = norm(points - np.array(centre))

@@ -1,4 +1,4 @@
-"""A triangle mesh that can be edited edge by edge: collapse, split and flip.
+"""A triangle mesh with local edits: edge collapse, split and flip.
 
 Botsch and Kobbelt, "A remeshing approach to multiresolution modeling", 2004, section 4. The mesh
 is a disc whose border, the seam, lies in the plane x = 0: seam vertices stay on it, and every edit
@@ -36,7 +36,7 @@ def _distance(a: Vector, b: Vector) -> float:
 
 
 def triangle_quality(a: Vector, b: Vector, c: Vector) -> float:
-    """Area over the sum of squared sides, 1 for an equilateral triangle, 0 for a flat one."""
+    """Return area over the sum of squared sides, 1 if equilateral, 0 if flat."""
     normal = _cross(a, b, c)
     area = math.sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2])
     sides = _distance(a, b) ** 2 + _distance(b, c) ** 2 + _distance(c, a) ** 2
@@ -46,8 +46,8 @@ def triangle_quality(a: Vector, b: Vector, c: Vector) -> float:
 class EditableMesh:
     """Vertices, triangles and the triangles around each vertex.
 
-    `points` lists positions in m, `faces` vertex triples (None where a face was removed), `star`
-    the face numbers at each vertex (empty for a removed vertex).
+    `points` lists positions in m, `faces` vertex triples (None for a removed face), `star` the
+    face numbers at each vertex (empty for a removed vertex).
     """
 
     def __init__(self, points: FloatArray, faces: IntArray) -> None:
@@ -59,18 +59,18 @@ class EditableMesh:
                 self.star[vertex].add(number)
 
     def face(self, number: int) -> tuple[int, int, int]:
-        """The vertices of a face that exists."""
+        """Return the vertices of an existing face."""
         face = self.faces[number]
         if face is None:
             raise KeyError(number)
         return face
 
     def on_seam(self, vertex: int) -> bool:
-        """Whether the vertex lies in the plane x = 0."""
+        """Return whether a vertex lies in the plane x = 0."""
         return self.points[vertex][0] == 0.0
 
     def neighbours(self, vertex: int) -> set[int]:
-        """All vertices that share an edge with this one."""
+        """Return all vertices that share an edge with this one."""
         around = {other for number in self.star[vertex] for other in self.face(number)}
         around.discard(vertex)
         return around
@@ -79,7 +79,7 @@ class EditableMesh:
         return _cross(self.points[face[0]], self.points[face[1]], self.points[face[2]])
 
     def _survives(self, vertex: int, gone: set[int], place: Vector, longest: float) -> bool:
-        """Whether moving a vertex keeps its other faces' sides and does not stretch edges."""
+        """Return whether a moved vertex leaves its other faces unflipped and well shaped."""
         for number in self.star[vertex] - gone:
             face = self.face(number)
             before = self._normal(face)
@@ -97,12 +97,13 @@ class EditableMesh:
         """Merge two adjacent vertices if the mesh stays a manifold without folds.
 
         Args:
-            keep: The vertex that stays, at the middle or, if only one is on the seam, there.
-            drop: The vertex that goes.
-            longest: No edge may become longer than this, m.
+            keep: the vertex that is kept, moved to the middle or, if only one is on the seam,
+                there.
+            drop: the vertex that is removed.
+            longest: maximum length of an edge after the merge, m.
 
         Returns:
-            Whether it was done.
+            Whether the vertices were merged.
         """
         shared = self.star[keep] & self.star[drop]
         if self.on_seam(drop) and not self.on_seam(keep):
@@ -141,7 +142,7 @@ class EditableMesh:
         self.points[keep] = place
 
     def split(self, a: int, b: int) -> None:
-        """Put a vertex in the middle of an edge."""
+        """Insert a vertex in the middle of an edge."""
         p, q = self.points[a], self.points[b]
         new = len(self.points)
         self.points.append(((p[0] + q[0]) / 2, (p[1] + q[1]) / 2, (p[2] + q[2]) / 2))
@@ -161,7 +162,7 @@ class EditableMesh:
                     self.star[vertex].add(added)
 
     def flip(self, a: int, b: int) -> bool:
-        """Turn an inner edge if that makes the worse of its two triangles better."""
+        """Flip an inner edge if that improves the worse of its two triangles."""
         shared = sorted(self.star[a] & self.star[b])
         if len(shared) != 2:
             return False
@@ -194,13 +195,13 @@ class EditableMesh:
         return triangle_quality(*(self.points[vertex] for vertex in face))
 
     def edges(self) -> IntArray:
-        """All edges (e, 2), smaller vertex first, sorted."""
+        """Return all edges (e, 2), smaller vertex first, sorted."""
         faces = np.array([face for face in self.faces if face is not None])
         pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
         return np.unique(np.sort(pairs, axis=1), axis=0)
 
     def compact(self) -> tuple[FloatArray, IntArray]:
-        """Vertices (n, 3) and faces (m, 3) without the removed ones."""
+        """Return vertices (n, 3) and faces (m, 3) without the removed ones."""
         faces = np.array([face for face in self.faces if face is not None])
         used, numbers = np.unique(faces, return_inverse=True)
         return np.array(self.points)[used], numbers.reshape(faces.shape)

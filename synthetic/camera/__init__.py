@@ -1,1 +1,1 @@
-"""How drawn people become images."""
+"""Rendering of people into camera images."""

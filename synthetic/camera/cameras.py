@@ -1,8 +1,8 @@
-"""Where cameras stand and how they look at people.
+"""Poses of cameras that look at people.
 
 World axes are ROS's: x ahead, y left, z up, the floor at z = 0. Camera axes are those of ROS's
-optical frame: x right, y down, z forward. A body whose pelvis is not turned stands upright in
-SMPL's axes (x left, y up, z front); `WORLD_FROM_BODY` makes it stand in the world, facing x.
+optical frame: x right, y down, z forward. A body with an unrotated pelvis stands upright in SMPL's
+axes (x left, y up, z front); `WORLD_FROM_BODY` makes it stand in the world, facing x.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def look_at(position_m: Tensor, target_m: Tensor, roll: Tensor | None = None) ->
     """Return (b, 4, 4) `world_from_camera` of cameras that look from points to points (b, 3).
 
     Args:
-        position_m: Where the cameras are, in the world.
-        target_m: What comes to lie in the middle of their images; not straight above or below.
-        roll: (b,) turn about the optical axis, rad, clockwise seen from behind the camera.
+        position_m: positions of the cameras in the world.
+        target_m: points in the centres of their images; not directly above or below.
+        roll: (b,) rotation about the optical axis, rad, clockwise seen from behind the camera.
     """
     forward = functional.normalize(target_m - position_m, dim=1)
     up = forward.new_tensor([0.0, 0.0, 1.0]).expand_as(forward)
@@ -42,14 +42,14 @@ def look_at(position_m: Tensor, target_m: Tensor, roll: Tensor | None = None) ->
 def draw_cameras(b: int, generator: Generator, close: float = 0.0) -> Tensor:
     """Draw b cameras around the world's origin: `world_from_camera` (b, 4, 4).
 
-    They are at eye level, as low as a robot's head or under a ceiling, 1.5 to 10 m away, and look
-    past the middle of a person who stands at the origin by a few degrees.
+    They are at eye level, as low as a robot's head or under a ceiling, 1.5 to 10 m away, and aim
+    within a few degrees of the middle of a person who stands at the origin.
 
     Args:
-        b: cameras.
+        b: number of cameras.
         generator: generator on the CPU.
-        close: share of those that are like a phone in a hand or the camera of a robot's arm
-            instead: 1 to 3 m above the floor, 1.2 to 4 m away, and rolled by up to 30 degrees.
+        close: fraction of cameras that are instead like a phone in a hand or the camera of a
+            robot's arm: 1 to 3 m above the floor, 1.2 to 4 m away, and rolled by up to 30 degrees.
     """
     usual = _draw_usual(b, generator)
     if not close:
@@ -82,7 +82,7 @@ def _draw_close(b: int, generator: Generator) -> Tensor:
 
 
 def _aim(distance: Tensor, height: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Place cameras (b,) metres away and high; return (b, 3) places and points to look at."""
+    """Place cameras at distances and heights (b,), m; return (b, 3) positions and targets."""
     b = len(distance)
     azimuth = draw_uniform(0, 2 * torch.pi, (b,), generator)
     place = torch.stack((distance * azimuth.cos(), distance * azimuth.sin(), height), 1)
@@ -96,10 +96,9 @@ def _aim(distance: Tensor, height: Tensor, generator: Generator) -> tuple[Tensor
 def crop_intrinsics(centre: Tensor, side: Tensor, size: int) -> Tensor:
     """Return (b, 4) fx, fy, cx, cy of square crops of `size` pixels.
 
-    Args:
-        centre: (b, 2) of the crop, as x / z and y / z in the camera's frame.
-        side: (b,) of the crop, same units.
-        size: Side of the crop, pixels; it spans -0.5 to size - 0.5.
+    centre: (b, 2) centre of the crop, as x / z and y / z in the camera's frame.
+    side: (b,) side of the crop, in the same units.
+    size: side of the crop, pixels; it spans -0.5 to size - 0.5.
     """
     focal = (size / side)[:, None]
     return torch.cat((focal, focal, (size - 1) / 2 - focal * centre), 1)

@@ -1,4 +1,4 @@
-"""Drawing through a lens: a pinhole image that holds all that the lens sees, then bent."""
+"""Lens distortion of rendered images: a pinhole image of the whole field of view is warped."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from smpler_model.cameras.camera import Camera
 
-_GRID_POINTS = 33  # along each side of the image, to find what the lens sees
+_GRID_POINTS = 33  # along each side of the image, to find the lens's field of view
 _BLOCK_PX = 4  # the pinhole image's sides are multiples of this
-_WIDEST_RAD = math.radians(80)  # off the axis; what a lens shows farther aside stays black
-_OUTSIDE_PX = -9.0  # of the pinhole image, where the lens shows nothing
+_WIDEST_RAD = math.radians(80)  # off the axis; anything farther out stays black
+_OUTSIDE_PX = -9.0  # outside of the pinhole image, for pixels that the lens does not expose
 
 
 class LensCanvas:
-    """The pinhole image to draw for a camera, and how it becomes the camera's.
+    """The pinhole image to render for a camera, and its warp into the camera's image.
 
     Attributes:
         camera: camera to render for.
-        pinhole: to draw with; the same camera where it has no lens.
+        pinhole: camera to render with; the same camera if it has no lens distortion.
     """
 
     def __init__(self, camera: Camera) -> None:
@@ -35,20 +35,20 @@ class LensCanvas:
             self._maps = np.ascontiguousarray(flat[..., 0]), np.ascontiguousarray(flat[..., 1])
 
     def bend(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the camera's image (h, w, 3) from the pinhole's."""
+        """Warp the pinhole's image into the camera's image (h, w, 3)."""
         if self._maps is None:
             return rgb
         return np.asarray(cv2.remap(rgb, *self._maps, cv2.INTER_LINEAR), np.uint8)
 
     def bend_labels(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the camera's labels (h, w), each the nearest of the pinhole's."""
+        """Warp the pinhole's labels into the camera's (h, w), by nearest neighbour."""
         if self._maps is None:
             return labels
         bent = cv2.remap(labels.astype(np.float32), *self._maps, cv2.INTER_NEAREST)
         return np.asarray(bent, np.int32)
 
     def bend_depth(self, depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the camera's depth image (h, w), metres, each the nearest of the pinhole's."""
+        """Warp the pinhole's depth image into the camera's (h, w), metres, nearest pixels."""
         if self._maps is None:
             return depth_m
         bent = cv2.remap(depth_m, *self._maps, cv2.INTER_NEAREST, borderValue=math.nan)
@@ -56,9 +56,10 @@ class LensCanvas:
 
 
 def _surround(camera: Camera) -> Camera:
-    """Return a pinhole camera of the same focal length that sees all that the lens sees.
+    """Return a pinhole camera of the same focal length that covers the lens's field of view.
 
-    That ends 80 degrees off the axis, where a pinhole's image is six focal lengths away.
+    The field of view is limited to 80 degrees off the axis, which is six focal lengths away in a
+    pinhole's image.
     """
     across = np.linspace(0, camera.width - 1, _GRID_POINTS)
     down = np.linspace(0, camera.height - 1, _GRID_POINTS)

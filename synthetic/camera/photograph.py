@@ -1,4 +1,4 @@
-"""From posed people, what they wear and the light on them to images with exact masks."""
+"""Renders posed people with clothes and light into images with exact masks."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Photo:
 
     Attributes:
         image: (b, 3, h, w) display values in [0, 1].
-        person: (b, h, w) which of the image's people is seen, -1 for none.
-        depth_m: (b, h, w) depth of what was drawn, inf where the backdrop shows.
+        person: (b, h, w) index of the visible person in the image, -1 for none.
+        depth_m: (b, h, w) depth of what was drawn, infinity for the backdrop.
     """
 
     image: Tensor
@@ -34,9 +34,9 @@ class Photo:
 
 
 class Wardrobe:
-    """A body's topology and atlas, and the noise that clothes are cut from.
+    """A body's topology and atlas, and the noise used for clothes.
 
-    Holds no state that changes: the same people, light and place give the same photo.
+    It has no mutable state: the same people, light and position give the same photo.
     """
 
     def __init__(self, faces: Tensor, atlas: Atlas, volume: Tensor) -> None:
@@ -46,7 +46,7 @@ class Wardrobe:
 
     @cached_property
     def vertex_from_face(self) -> Tensor:
-        """(v, f) sparse: 1 where a face has a vertex."""
+        """(v, f) sparse: 1 if a vertex belongs to a face."""
         f = len(self.faces)
         columns = torch.arange(f, device=self.faces.device).repeat_interleave(3)
         shape = (len(self.atlas.coordinates), f)
@@ -80,16 +80,16 @@ def photograph(
     backdrop: Tensor,
     backdrop_depth_m: Tensor | None = None,
 ) -> Photo:
-    """Render people before a backdrop.
+    """Render people in front of a backdrop.
 
     Args:
-        wardrobe: Topology, atlas and noise.
-        vertices_m: (b, p, v, 3) in each camera's frame; who lies behind it is left out.
-        outfits: Of the b*p people, image by image.
-        lights: Of the b images.
+        wardrobe: topology, atlas and noise.
+        vertices_m: (b, p, v, 3) in each camera's frame; people behind the camera are not drawn.
+        outfits: outfits of the b*p people, image by image.
+        lights: lights of the b images.
         intrinsics: (b, 4) fx, fy, cx, cy, pixels; pixel centres at integer coordinates.
         backdrop: (b, 3, h, w) linear light.
-        backdrop_depth_m: (b, h, w); what is nearer than a person hides it.
+        backdrop_depth_m: (b, h, w); anything nearer than a person hides them.
     """
     b, p, v, _ = vertices_m.shape
     h, w = backdrop.shape[2:]
@@ -113,14 +113,14 @@ def photograph(
 
 
 def _find_unhidden(seen: Fragments, backdrop_depth_m: Tensor | None) -> Tensor:
-    """Return (n,) 1 where a person is nearer than the backdrop, else 0."""
+    """Return (n,) 1 if a person is nearer than the backdrop, else 0."""
     if backdrop_depth_m is None:
         return torch.ones_like(seen.depth)
     return (seen.depth < backdrop_depth_m.reshape(-1)[seen.pixel]).float()
 
 
 def locate(seen: Fragments, intrinsics: Tensor) -> Tensor:
-    """Return (n, 3) points in the camera's frame that the pixels show, metres."""
+    """Return (n, 3) points in the camera's frame at the pixels, metres."""
     width, height = seen.size
     fx, fy, cx, cy = intrinsics[seen.image].to(seen.depth.dtype).T
     x = (seen.pixel % width - cx) / fx
@@ -129,7 +129,7 @@ def locate(seen: Fragments, intrinsics: Tensor) -> Tensor:
 
 
 def _lay_over(drawn: Tensor, backdrop: Tensor) -> Tensor:
-    """Lay premultiplied colours and cover (b, 4, h, w) over a backdrop, with soft edges."""
+    """Blend premultiplied colours and coverage (b, 4, h, w) over a backdrop, with soft edges."""
     kernel = drawn.new_tensor(EDGE_BLUR)
     weights = (kernel[:, None] * kernel).expand(4, 1, 3, 3)
     soft = functional.conv2d(drawn, weights, padding=1, groups=4)

@@ -19,13 +19,13 @@ from smpler_model.drawing.raster import EMPTY_KEY, GUARD_BAND_PX, SUBPIXELS
 
 @dataclass(frozen=True)
 class Fragments:
-    """What b cameras see: one entry for each of the n pixels that show a triangle.
+    """The visible parts of meshes in b cameras: one entry for each of n pixels.
 
     Attributes:
-        batch: Number of images b.
-        size: Width and height of every image, pixels.
+        batch: number of images b.
+        size: width and height of every image, pixels.
         pixel: (n,) ascending index into the batch, (image * height + y) * width + x.
-        image: (n,) the image of each entry.
+        image: (n,) index of the image.
         triangle: (n,) row of the shared faces.
         depth: (n,) depth along the optical axis, metres, float32.
         barycentric: (n, 3) perspective-correct weights of the triangle's corners, float32.
@@ -40,7 +40,7 @@ class Fragments:
     barycentric: Tensor
 
     def interpolate(self, faces: Tensor, attributes: Tensor) -> Tensor:
-        """Return (n, c) values at the seen pixels of vertex attributes (b, v, c) or (v, c)."""
+        """Return (n, c) values at the visible pixels of vertex attributes (b, v, c) or (v, c)."""
         corners = faces[self.triangle]  # (n, 3)
         if attributes.ndim == 3:
             corners = corners + self.image[:, None] * attributes.shape[1]
@@ -49,11 +49,11 @@ class Fragments:
         return (values * self.barycentric.T[:, :, None].to(values.dtype)).sum(0)
 
     def to_images(self, values: Tensor, empty: float | Tensor = 0.0) -> Tensor:
-        """Return (b, c, h, w): values (n, c) at the seen pixels, `empty` elsewhere.
+        """Return (b, c, h, w): values (n, c) at the visible pixels, `empty` elsewhere.
 
         Args:
             values: (n, c) or (n,), which counts as c = 1.
-            empty: A number, or images (b, c, h, w) to draw over; not changed.
+            empty: a number, or images (b, c, h, w) as background, which are not modified.
         """
         values = values[:, None] if values.ndim == 1 else values
         width, height = self.size
@@ -82,12 +82,12 @@ def rasterise_batch(
         vertices_m: (b, v, 3) points in each camera's optical frame, metres.
         faces: (f, 3) vertex rows, shared.
         intrinsics: (b, 4) or (4,) fx, fy, cx, cy, pixels; pixel centres at integer coordinates.
-        size: Width and height, pixels.
-        near_m: What is nearer than this is cut away, metres.
-        cull_back: Leave out triangles seen from behind; right for closed surfaces.
+        size: width and height, pixels.
+        near_m: anything nearer is clipped, metres.
+        cull_back: whether to drop triangles seen from behind; right for closed meshes.
 
     Raises:
-        ValueError: If a shape is wrong.
+        ValueError: a shape is wrong.
     """
     if vertices_m.ndim != 3 or vertices_m.shape[2] != 3:
         raise ValueError(f"vertices must be (b, v, 3), got {tuple(vertices_m.shape)}; stack them")
@@ -123,7 +123,7 @@ class _Spans:
 
 
 def _to_pixels(vertices_m: Tensor, intrinsics: Tensor) -> Tensor:
-    """Return (3, b*v) homogeneous pixel coordinates x z, y z, z; z stays the depth in metres."""
+    """Return (3, b*v) homogeneous pixel coordinates x z, y z, z; z is the depth in metres."""
     x, y, z = vertices_m.double().permute(2, 0, 1)
     fx, fy, cx, cy = intrinsics.double().T[:, :, None]
     return torch.stack((x * fx + z * cx, y * fy + z * cy, z)).flatten(1)
@@ -140,13 +140,13 @@ def _divmod(a: Tensor, b: int) -> tuple[Tensor, Tensor]:
 
 
 def _snap(points: Tensor) -> Tensor:
-    """Bring homogeneous pixels (3, ...) to whole numbers of 1/256 pixel, (2, ...)."""
+    """Convert homogeneous pixels (3, ...) to integers of 1/256 pixel, (2, ...)."""
     pixels = (points[:2] / points[2]).clamp(-GUARD_BAND_PX, GUARD_BAND_PX)
     return (pixels * SUBPIXELS).round()
 
 
 def _outline(points: Tensor, corners: Tensor, near_m: float) -> tuple[Tensor, Tensor]:
-    """Return projected triangles (2, 3, t) and the triangle that each is a part of (t,)."""
+    """Return projected triangles (2, 3, t) and the triangle that each belongs to (t,)."""
     snapped = _gather(_snap(points), corners)
     source = torch.arange(corners.shape[1], device=corners.device)
     behind = points[2] < near_m
@@ -173,7 +173,7 @@ def _outline(points: Tensor, corners: Tensor, near_m: float) -> tuple[Tensor, Te
 
 
 def _cross_near(front: Tensor, behind: Tensor, near_m: float) -> Tensor:
-    """Return where edges (3, t) meet the near plane; the same for both triangles at an edge."""
+    """Return the edges' (3, t) intersections with the near plane, equal for both triangles."""
     share = (near_m - front[2]) / (behind[2] - front[2])
     crossing = front + share * (behind - front)
     crossing[2] = near_m
@@ -183,7 +183,7 @@ def _cross_near(front: Tensor, behind: Tensor, near_m: float) -> Tensor:
 def _keep_visible(
     outline: Tensor, source: Tensor, size: tuple[int, int], cull_back: bool
 ) -> tuple[Tensor, Tensor]:
-    """Drop outlines that face away or hold no pixel centre of their image."""
+    """Drop outlines that face away or contain no pixel centre of their image."""
     (ax, bx, cx), (ay, by, cy) = outline
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     keep = area < 0 if cull_back else area != 0  # negative seen from outside: y points down
@@ -222,7 +222,7 @@ def _cut_rows(outline: Tensor, image: Tensor, size: tuple[int, int]) -> _Spans:
 
 
 def _cross_level(xa: Tensor, ya: Tensor, xb: Tensor, yb: Tensor, level: Tensor) -> Tensor:
-    """Return the first pixel column at or right of where edges a-b cross a level."""
+    """Return the first pixel column at or right of the intersection of edges a-b with a level."""
     run = yb - ya
     return ((xa * run + (level - ya) * (xb - xa)) / (run * SUBPIXELS)).ceil_()
 
@@ -249,8 +249,8 @@ def _weight_forms(points: Tensor) -> Tensor:
 def _keep_nearest(
     spans: _Spans, nearness: Tensor, depth_range: Tensor, size: tuple[int, int], b: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the seen pixels in ascending order, the nearest outline and its depth there."""
-    # 1 / depth is linear in the image; a plane seen almost edge-on is kept to its triangle.
+    """Return the visible pixels in ascending order, with the nearest outline and its depth."""
+    # 1 / depth is linear in the image; a nearly edge-on plane is limited to its triangle's depths.
     limits = torch.stack((1 / depth_range.amax(0), 1 / depth_range.amin(0)))
     slope, rise, level, far, near = _gather(torch.cat((nearness, limits)), spans.outline)
     start = slope * spans.column + rise * spans.row + level
@@ -268,10 +268,10 @@ def _keep_nearest(
 
 
 def _barycentric(forms: Tensor, seen: Tensor, pixel: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return the (n, 3) weights of the corners of the seen outlines at pixels."""
+    """Return the (n, 3) weights of the corners of the visible outlines at pixels."""
     line, x = _divmod(pixel, size[0])
     slope, rise, level = _gather(forms.transpose(0, 1).flatten(0, 1), seen).view(3, 3, -1)
-    # A centre may lie 1/512 pixel outside of its triangle, because corners were snapped.
+    # A centre may be 1/512 pixel outside of its triangle, because corners were snapped.
     weights = (slope * x + rise * (line % size[1]) + level).clamp_(min=0)
     total = weights.sum(0)
     blended: Tensor = weights / torch.where(total > 0, total, 1)

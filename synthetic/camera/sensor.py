@@ -1,4 +1,4 @@
-"""What a cheap camera does to an image: exposure, colour, blur, motion, noise, JPEG blocks."""
+"""Imperfections of a cheap camera: exposure, colour, blur, motion, noise, JPEG blocks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Sensors:
-    """b cameras' faults.
+    """Imperfections of b cameras.
 
     Attributes:
         brightness: (b,) mean that the exposure aims at, display value in [0, 1].
         contrast: (b,) slope about the mean.
         balance: (b, 3) gains of red, green and blue.
-        saturation: (b,) 0 grey, 1 as it is.
+        saturation: (b,) 0 for grey, 1 for unchanged.
         blur_px: (b,) standard deviation of the defocus.
         motion_px: (b, 2) camera's movement during the exposure, x and y.
         noise: (b,) standard deviation in mid-grey, display value.
@@ -53,8 +53,8 @@ def draw_sensors(
     Args:
         b: number of cameras.
         generator: the same seed gives the same cameras.
-        strength: 0 gives flawless ones, 1 the usual range.
-        harsh: share of those with a fault beyond the usual range.
+        strength: 0 gives perfect cameras, 1 the usual range.
+        harsh: fraction of cameras with an imperfection beyond the usual range.
     """
     usual = _draw_usual(b, generator, strength)
     return _spoil(usual, harsh, generator) if harsh else usual
@@ -80,7 +80,7 @@ def _draw_usual(b: int, generator: Generator, strength: float) -> Sensors:
 
 
 def _spoil(sensors: Sensors, share: float, generator: Generator) -> Sensors:
-    """Give that share of cameras one fault each: dark, glaring, unsharp, shaken, grey, coarse."""
+    """Give a fraction of cameras one fault each: dark, glaring, unsharp, shaken, grey, coarse."""
     b = len(sensors.brightness)
     kind = draw_choice((3, 2, 1.5, 1.5, 1, 2), b, generator)
     kind = torch.where(draw_chance(share, (b,), generator), kind, -1)
@@ -107,7 +107,7 @@ def _spoil(sensors: Sensors, share: float, generator: Generator) -> Sensors:
 
 
 def expose(images: Tensor, sensors: Sensors, generator: Generator) -> Tensor:
-    """Take images (b, 3, h, w), display values in [0, 1], through the cameras; same shape.
+    """Apply the imperfections to images (b, 3, h, w), display values in [0, 1]; same shape.
 
     The generator (on the images' device) draws the noise.
     """
@@ -138,13 +138,13 @@ def _luma(images: Tensor) -> Tensor:
 
 
 def _roll_off(images: Tensor) -> Tensor:
-    """Bend highlights above 0.8 towards 1 in place of cutting them."""
+    """Compress highlights above 0.8 towards 1 instead of clipping them."""
     over = (images - 0.8).clamp(min=0)
     return torch.minimum(images, images.new_tensor(0.8)) + 0.2 * torch.tanh(over / 0.2)
 
 
 def _blur(images: Tensor, sensors: Sensors) -> Tensor:
-    """Blur each image by its own kernel: a Gaussian drawn out along the motion."""
+    """Blur each image with its own kernel: a Gaussian stretched along the motion."""
     b, _, h, w = images.shape
     offset = torch.arange(KERNEL, device=images.device) - KERNEL // 2.0
     y, x = torch.meshgrid(offset, offset, indexing="ij")
@@ -165,7 +165,7 @@ def compress(images: Tensor, coarseness: Tensor) -> Tensor:
     """Quantise images (b, 3, h, w) as JPEG does: in the cosine basis of 8x8 blocks.
 
     Args:
-        images: Any size; the border is repeated up to a multiple of 8.
+        images: any size; the border is repeated up to a multiple of 8.
         coarseness: (b,) step at the lowest frequency, display value; 0 leaves an image unchanged.
     """
     h, w = images.shape[2:]
@@ -178,7 +178,7 @@ def compress(images: Tensor, coarseness: Tensor) -> Tensor:
     basis = torch.cos(torch.pi * (place + 0.5) * place[:, None] / BLOCK) * math.sqrt(2 / BLOCK)
     basis[0] /= math.sqrt(2)
     waves = torch.einsum("fy,bciyjx,gx->bcifjg", basis, blocks, basis)
-    rise = 1 + 0.8 * (place[:, None] + place)  # finer waves are kept less exactly
+    rise = 1 + 0.8 * (place[:, None] + place)  # higher frequencies are quantised more coarsely
     colour = images.new_tensor([1.0, 2.0, 2.0, 2.0])
     step = BLOCK * coarseness.clamp(min=1e-6)[:, None, None, None, None, None] / 2
     step = step * colour[:, None, None, None, None] * rise[:, None, :]

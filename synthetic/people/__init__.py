@@ -1,1 +1,1 @@
-"""What drawn people wear and do."""
+"""Clothes, poses and motions of synthetic people."""

@@ -1,6 +1,6 @@
-"""What people wear and look like, drawn at random: skin, hair, faces, clothes.
+"""Random appearance of people: skin, hair, faces, clothes.
 
-Nothing here is an image. An `Outfit` holds numbers for each person; `painting.paint` evaluates
+Nothing here is an image. An `Outfit` contains numbers for each person; `painting.paint` evaluates
 them at the pixels of a rendered body, in coordinates of the rest pose (`Atlas`), so that a hem or
 a hairline is sharp at any resolution and moves with the body.
 """
@@ -34,7 +34,7 @@ CLOTH_TONES = (
 
 
 class Atlas(NamedTuple):
-    """Coordinates on the unposed body, one row a vertex; the same for all people.
+    """Coordinates on the unposed body, one row per vertex; the same for all people.
 
     `coordinates` columns: 0-2 rest position, m; 3 along the arm, 0 at the shoulder joint and 1 at
     the wrist; 4 down the leg, 0 at the hip and 1 at the ankle, negative above the hip; 5-7 from
@@ -54,7 +54,7 @@ def make_atlas(v_template: Tensor, weights: Tensor, joints: Tensor) -> Atlas:
         joints: (24, 3) of the rest pose, metres.
 
     Raises:
-        ValueError: If the shapes do not belong together.
+        ValueError: the shapes do not fit together.
     """
     if weights.shape != (len(v_template), 24) or joints.shape != (24, 3):
         raise ValueError(
@@ -74,23 +74,23 @@ def make_atlas(v_template: Tensor, weights: Tensor, joints: Tensor) -> Atlas:
 
 @dataclass(frozen=True)
 class Outfit:
-    """n people; lengths along arm and leg are in the atlas' coordinates.
+    """n people; lengths along arm and leg are in the atlas's coordinates.
 
     Attributes:
         sleeve: (n,) where the upper garment's sleeves end.
         hem: (n,) where the upper garment ends.
         neckline: (n,) depth of the neck opening, m.
-        opening: (n,) half width at the hem of a jacket's front opening, m; 0 when closed.
+        opening: (n,) half width at the hem of a jacket's front opening, m; 0 if closed.
         lower_end: (n,) where trousers, shorts or skirt end.
         shoe_top: (n,) where shoes or boots begin.
-        hair_end: (n,) lowest hair behind, in units of the atlas' head coordinates.
-        hairline: (n,) how far the hairline is drawn back, same units; large when bald.
+        hair_end: (n,) lowest hair behind, in the atlas's head coordinates.
+        hairline: (n,) receding of the hairline, in the same units; large if bald.
         hair_volume: (n,) thickness of the hair, m.
         beard: (n,) strength, 0 to 1.
         hat: (n,) 1 with a cap.
         glasses: (n,) 1 with glasses.
-        looseness: (n,) how far the upper garment stands off, m.
-        flare: (n,) how far the lower garment stands off, m.
+        looseness: (n,) distance of the upper garment from the body, m.
+        flare: (n,) distance of the lower garment from the body, m.
         logo: (n,) half the height of a print on the chest, m.
         tones: (n, 8, 2, 3) two colours for each layer, display values in [0, 1].
         kinds: (n, 8) pattern of each layer.
@@ -130,13 +130,13 @@ class Outfit:
 
 
 def draw_outfits(n: int, generator: Generator, bare: float = 0.0) -> Outfit:
-    """Draw n people's looks.
+    """Draw n people's appearance.
 
     Args:
-        n: people.
-        generator: on the CPU; the same seed gives the same people.
-        bare: share of those dressed for sport or summer: bare arms and legs, some without a shirt,
-            in one piece or in wide clothes, many with a cap.
+        n: number of people.
+        generator: generator on the CPU; the same seed gives the same people.
+        bare: fraction of people dressed for sport or summer: bare arms and legs, some without a
+            shirt, in one piece or in wide clothes, many with a cap.
     """
     dressed = _draw_dressed(n, generator)
     return _undress(dressed, bare, generator) if bare else dressed
@@ -183,7 +183,7 @@ def _draw_dressed(n: int, generator: Generator) -> Outfit:
 
 
 def _undress(outfits: Outfit, share: float, generator: Generator) -> Outfit:
-    """Dress that share of people for sport or summer."""
+    """Dress a fraction of people for sport or summer."""
     n = len(outfits.hem)
     changed = draw_chance(share, (n,), generator)
     vest, top, shirtless, suit, wide = (
@@ -215,7 +215,7 @@ def _undress(outfits: Outfit, share: float, generator: Generator) -> Outfit:
 
 
 def _draw_cloth_tones(n: int, generator: Generator) -> Tensor:
-    """Return (n, 3): mostly the greys, blues and browns people wear, else any hue."""
+    """Return (n, 3) colours: mostly common greys, blues and browns, else any hue."""
     worn = torch.tensor(CLOTH_TONES)[draw_choice((6, 4, 3, 3, 3, 2, 2, 3), n, generator)]
     worn = worn * draw_uniform(0.75, 1.15, (n, 1), generator)
     worn = worn + 0.03 * torch.randn(n, 3, generator=generator)
@@ -228,7 +228,7 @@ def _draw_cloth_tones(n: int, generator: Generator) -> Tensor:
 
 
 def _draw_between(palette: tuple[tuple[float, ...], ...], at: Tensor) -> Tensor:
-    """Return (n, 3) colours of a palette, blended at places (n,) in [0, 1]."""
+    """Return (n, 3) colours of a palette, interpolated at positions (n,) in [0, 1]."""
     tones = torch.tensor(palette)
     place = at * (len(tones) - 1)
     low = place.long().clamp(max=len(tones) - 2)

@@ -1,4 +1,4 @@
-"""Who does what in a synthetic scene."""
+"""Assigns motions to the people of a synthetic scene."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from smpler_model.body.skeleton import SMPL_SHAPE_COUNT
 from smpler_model.body.smpl import Body
 from synthetic.people.motions import Activity, Hand, Leg, Motion, make_motion
 
-_WINGS_M = 4.5  # how far from the middle people wait, out of a usual camera's view
+_WINGS_M = 4.5  # distance from the middle at which people wait, out of a usual camera's view
 _LANES_M = (0.3, 1.15, -0.6, 2.0, -1.2)
-"""Distances behind the room's middle at which people go about, so that few walk into others."""
+"""Distances behind the room's middle at which people move, so that few collide."""
 _STAY: tuple[Activity, ...] = ("wave", "stand", "sit", "reach")
 
 
 def draw_motion(body: Body, index: int, duration_s: float, generator: Generator) -> Motion:
-    """Draw what one person does, for at least `duration_s`, from a CPU generator.
+    """Draw the motion of one person, of at least `duration_s`, from a CPU generator.
 
     The first person stays in the middle; every second of the others crosses the view and comes
-    back, the rest come in, do something and leave.
+    back, the rest enter, do something and leave.
 
     Args:
         body: body of the person.
         index: index of the person, from 0.
-        duration_s: how long.
+        duration_s: minimum duration.
         generator: the same seed gives the same motion.
     """
     betas = torch.randn(SMPL_SHAPE_COUNT, generator=generator).clamp(-2, 2)

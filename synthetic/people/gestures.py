@@ -1,4 +1,4 @@
-"""What arms do: hang, reach, wave, cross and so on."""
+"""Arm gestures: hanging, reaching, waving, crossed and so on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ JOINT = {name: row for row, name in enumerate(SMPL_JOINTS)}
 
 
 class Spread(NamedTuple):
-    """Numbers to draw around a mean.
+    """The distribution of a number.
 
     Attributes:
-        mean: their mean.
-        width: half the width, or the standard deviation where they are not even.
-        even: evenly within the width, else normal, cut at 2.5 deviations.
+        mean: mean value.
+        width: half the width if uniform, else the standard deviation.
+        even: whether it is uniform; else normal, clipped at 2.5 deviations.
     """
 
     mean: float
@@ -30,7 +30,7 @@ class Spread(NamedTuple):
     even: bool = True
 
     def draw(self, n: int, generator: Generator) -> Tensor:
-        """Return (n,) numbers."""
+        """Draw (n,) numbers."""
         if self.even:
             return self.mean + self.width * (2 * torch.rand(n, generator=generator) - 1)
         return self.mean + self.width * torch.randn(n, generator=generator).clamp(-2.5, 2.5)
@@ -45,12 +45,12 @@ def _between(low: float, high: float) -> Spread:
 
 
 class Gesture(NamedTuple):
-    """One thing to do with the left arm.
+    """A gesture of the left arm.
 
     Attributes:
-        share: share of random people with this gesture.
+        share: fraction of random people with this gesture.
         direction: direction of the upper arm in the chest's frame, x, y and z, of any length.
-        twist: twist of the upper arm, rad; turns the forearm of a hanging arm inwards.
+        twist: twist of the upper arm, rad; rotates the forearm of a hanging arm inwards.
         flex: bend of the elbow, rad.
     """
 
@@ -86,7 +86,7 @@ GESTURES = {
 
 
 def draw_arms(rotations: Tensor, generator: Generator) -> None:
-    """Give poses (n, 24, 3, 3) random gestures, nearly half of them with both arms alike."""
+    """Give poses (n, 24, 3, 3) random gestures, nearly half of them with equal arms."""
     n = len(rotations)
     shares = [gesture.share for gesture in GESTURES.values()]
     left, other = (draw_choice(shares, n, generator) for _ in range(2))
@@ -123,7 +123,7 @@ def draw_left_arms(name: str, n: int, generator: Generator) -> dict[str, Tensor]
 
 
 def put_arm(rotations: Tensor, side: str, left_arm: dict[str, Tensor]) -> None:
-    """Give poses (n, 24, 3, 3) an arm of `draw_left_arms`, mirrored for the right side."""
+    """Set an arm of `draw_left_arms` in poses (n, 24, 3, 3), mirrored for the right side."""
     mirror = torch.tensor([-1.0 if side == "right" else 1.0, 1.0, 1.0])
     for joint, rotation in left_arm.items():
         rotations[:, JOINT[f"{side}_{joint}"]] = rotation * mirror[:, None] * mirror

@@ -1,4 +1,4 @@
-"""Single poses of people who do what those of the synthetic scenes do."""
+"""Single poses from motions like those in the synthetic scenes."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _ACTIVITY_SHARES: dict[Activity, float] = {
     "reach": 0.1,
     "turn": 0.08,
 }
-_TIMES = 4  # that one person is seen
-_SWAY = 0.06  # standard deviation of what each joint adds by chance, rad
-_LEG_M = 0.8  # it decides how long a way takes, which a single pose does not show
+_TIMES = 4  # moments per person
+_SWAY = 0.06  # standard deviation of each joint's random deviation, rad
+_LEG_M = 0.8  # affects only durations of walking, which a single pose does not show
 
 
 def draw_moments(n: int, generator: Generator) -> Tensor:
-    """Draw what people of the scenes look like at some moments: (n, 24, 3, 3) poses.
+    """Draw poses (n, 24, 3, 3) of people at random moments of everyday motions.
 
-    Each person comes from one pose and does one thing, in a style of their own, and is seen a few
-    times; no joint is held exactly as the activity says. The pelvis is turned as by
+    Each person changes from one pose to an activity, in their own style, and is sampled a few
+    times; every joint deviates slightly from the activity. The pelvis is rotated as in
     `poses.draw_poses`.
 
     Args:
-        n: poses.
+        n: number of poses.
         generator: generator on the CPU; the same seed gives the same poses.
     """
     activities, people = list(_ACTIVITY_SHARES), math.ceil(n / _TIMES)

@@ -1,7 +1,7 @@
-"""People who walk, wave, sit, turn and reach: poses over time, with feet that do not slide.
+"""People who walk, wave, sit, turn and reach: poses over time without sliding feet.
 
-An activity gives poses and a heading. Where the person goes follows from that: at every moment the
-feet that bear on the floor stay where they are, and the rest of the body moves.
+An activity gives poses and a heading. The person's path follows from them: at every moment the
+supporting feet stay in place, and the rest of the body moves.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ Activity = Literal["walk", "stand", "wave", "sit", "reach", "turn"]
 Hand = Literal["left", "right"]
 
 RATE_HZ = 30.0
-_STEP_HZ = 0.9  # pairs of steps a second
+_STEP_HZ = 0.9  # pairs of steps per second
 _BLEND_S = 0.6
 _TURN_S = 1.6
 _SEATED = 1.45  # bend of hips and knees, rad
 _LIFT, _TURN_LIFT = 0.1, 0.05  # of the swinging foot, in lengths of the leg
-_SOLE_M = 0.02  # what is that little above the lowest point of the resting body touches the floor
-_GRIP_M = 0.003  # height over the lowest point at which the floor's hold fades
+_SOLE_M = 0.02  # vertices up to this height above the resting body's lowest point are the soles
+_GRIP_M = 0.003  # height above the lowest point over which the grip of the floor fades
 
 
 @dataclass(frozen=True)
 class Leg:
-    """A part of what a person does.
+    """A part of a person's motion.
 
     Attributes:
-        activity: what.
-        duration_s: how long; that of walking follows from the way.
+        activity: kind of activity.
+        duration_s: duration; that of walking follows from the distance.
         target_m: (x, y) in the world to walk to.
-        heading: to turn to, rad about the world's z axis, 0 along x.
+        heading: heading to turn to, rad about the world's z axis, 0 along x.
     """
 
     activity: Activity
@@ -57,8 +57,8 @@ class Motion:
     """One body over time, at `RATE_HZ`.
 
     Attributes:
-        rotations: (t, 24, 3, 3) float64, the pelvis' in the world.
-        translations_m: (t, 3) of SMPL's origin in the world.
+        rotations: (t, 24, 3, 3) float64, the pelvis's in the world.
+        translations_m: (t, 3) SMPL's origin in the world.
         betas: (10,).
     """
 
@@ -72,9 +72,9 @@ class Motion:
         return (len(self.rotations) - 1) / RATE_HZ
 
     def at(self, time_s: float) -> tuple[Floats, Floats]:
-        """Return rotations (24, 3, 3) and translation (3,) at a time; before and after, it stays.
+        """Return rotations (24, 3, 3) and translation (3,) at a time, clamped to the motion.
 
-        Between samples every joint turns about one axis at a constant rate (slerp).
+        Between samples every joint rotates about one axis at a constant rate (slerp).
         """
         place = min(max(time_s * RATE_HZ, 0.0), len(self.rotations) - 1.0)
         row = min(int(place), len(self.rotations) - 2)
@@ -85,7 +85,7 @@ class Motion:
 
 
 def interpolate(start: Floats, end: Floats, share: float) -> Floats:
-    """Return rotations (..., 3, 3) that share of the way between others, by slerp."""
+    """Interpolate rotations (..., 3, 3) by slerp; a share of 0 gives the start, 1 the end."""
     first = Rotation.from_matrix(start.reshape(-1, 3, 3))
     step = (first.inv() * Rotation.from_matrix(end.reshape(-1, 3, 3))).as_rotvec()
     matrices = (first * Rotation.from_rotvec(share * step)).as_matrix()
@@ -101,19 +101,19 @@ def make_motion(
     generator: Generator,
     hand: Hand = "left",
 ) -> Motion:
-    """Let a body do one thing after another.
+    """Perform one activity after another.
 
     Args:
-        body: whose feet touch the floor.
+        body: body whose feet touch the floor.
         betas: (10,).
-        legs: what it does; at least one.
+        legs: the activities; at least one.
         start_m: (x, y) in the world.
         heading: heading at the start, rad.
         generator: generator on the CPU; the same seed gives the same motion.
         hand: hand to wave and reach with.
 
     Raises:
-        ValueError: there is nothing to do.
+        ValueError: there are no activities.
     """
     if not legs:
         raise ValueError("legs must hold at least one activity, got none; add one")
@@ -136,7 +136,7 @@ def make_motion(
 
 
 class Style:
-    """What one person's poses look like whenever they do the same thing.
+    """One person's poses, the same whenever they repeat an activity.
 
     Attributes:
         standing: pose (24, 3, 3); so are `reaching`, `waving` and `sitting`.
@@ -144,7 +144,7 @@ class Style:
     """
 
     def __init__(self, leg_m: float, generator: Generator, hand: Hand = "left") -> None:
-        """Sample a style for a person with that leg length from a CPU generator."""
+        """Draw a style for a person with this leg length from a CPU generator."""
         self.hand = hand
         self.stride = 0.6 + 0.25 * float(torch.rand((), generator=generator))
         self.leg_m = leg_m
@@ -156,7 +156,7 @@ class Style:
             self.reaching, self.waving = map(mirror_rotations, (self.reaching, self.waving))
         self.sitting = self._pose("cross", "cross", generator)
         for side in ("left", "right"):
-            # Bent alike, which leaves the soles level all the way down.
+            # Both bend equally, which keeps the soles level throughout.
             self.sitting[JOINT[f"{side}_hip"]] = turn("x", torch.tensor(-_SEATED))
             self.sitting[JOINT[f"{side}_knee"]] = turn("x", torch.tensor(_SEATED))
 
@@ -167,13 +167,13 @@ class Style:
         return pose[0]
 
     def held(self, activity: Activity) -> Tensor:
-        """Return the pose (24, 3, 3) that an activity comes to rest in."""
+        """Return the final pose (24, 3, 3) of an activity."""
         poses = {"sit": self.sitting, "reach": self.reaching, "wave": self.waving}
         return poses.get(activity, self.standing)
 
     @property
     def speed_m(self) -> float:
-        """Metres a second of walking."""
+        """Walking speed, metres per second."""
         return self.leg_m * self.stride / STANDING_SHARE * self.pace
 
     def phase(self, time: Tensor) -> Tensor:
@@ -185,7 +185,7 @@ class Style:
         phase = self.phase(time)
         poses = draw_gait(phase, stride, lift)
         for side, sign in (("left", 1.0), ("right", -1.0)):
-            # Arms swing against the legs of their side.
+            # Arms swing opposite to the leg on the same side.
             swing = turn("x", 0.45 * stride * sign * phase.cos())
             for joint in ("collar", "elbow", "wrist", "hand"):
                 poses[:, JOINT[f"{side}_{joint}"]] = self.standing[JOINT[f"{side}_{joint}"]]
@@ -197,12 +197,12 @@ class Style:
 def perform(
     leg: Leg, pose: Tensor, place: Floats, heading: float, style: Style
 ) -> tuple[Tensor, Floats]:
-    """One activity of a person.
+    """Perform one activity.
 
     Args:
-        leg: what.
+        leg: the activity.
         pose: (24, 3, 3) at the start, relative to the heading.
-        place: (2,) in the world at the start, m.
+        place: (2,) position in the world at the start, m.
         heading: heading at the start, rad.
         style: style of the person.
 
@@ -215,7 +215,7 @@ def perform(
     elif leg.activity == "walk":
         way = np.array(leg.target_m) - place
         goal = math.atan2(way[1], way[0])
-        # Speeding up and slowing down take as long as a blend, at half the speed on average.
+        # Acceleration and deceleration take as long as a blend, at half the speed on average.
         duration = max(float(np.linalg.norm(way)) / style.speed_m + _BLEND_S, 2 * _BLEND_S)
     time = torch.arange(max(int(duration * RATE_HZ), 2)) / RATE_HZ
     headings = _turn_over(time, heading, goal, min(duration, _TURN_S), style)
@@ -238,7 +238,7 @@ def perform(
 def _turn_over(time: Tensor, start: float, end: float, swift_s: float, style: Style) -> Floats:
     """Return headings (t,), rad, that change while one foot stands and the other swings."""
     turning = (end - start + math.pi) % (2 * math.pi) - math.pi
-    half = (style.phase(time) / math.pi) % 1  # of a cycle, between two feet's meeting the ground
+    half = (style.phase(time) / math.pi) % 1  # of a cycle, from one foot's contact to the other's
     single = (half > 2 * STANDING_SHARE - 1).float()
     rate = single * (_ease((time + 1 / RATE_HZ) / swift_s) - _ease(time / swift_s))
     share = rate.cumsum(0) / rate.sum().clamp(min=1e-6)
@@ -246,13 +246,13 @@ def _turn_over(time: Tensor, start: float, end: float, swift_s: float, style: St
 
 
 def _ease(share: Tensor) -> Tensor:
-    """Rise from 0 to 1 with no sudden start or end; (...,) -> (...,)."""
+    """Rise smoothly from 0 to 1; (...,) -> (...,)."""
     clipped = share.clamp(0, 1)
     return clipped * clipped * (3 - 2 * clipped)
 
 
 def _blend(pose: Tensor, wanted: Tensor, ramp: Tensor) -> Tensor:
-    """Turn a pose (24, 3, 3) into others (t, 24, 3, 3) over time, joint by joint (slerp)."""
+    """Blend a pose (24, 3, 3) into others (t, 24, 3, 3) over time, joint by joint (slerp)."""
     t = len(wanted)
     first = Rotation.from_matrix(pose.repeat(t, 1, 1).double().numpy())
     step = (first.inv() * Rotation.from_matrix(wanted.flatten(0, 1).double().numpy())).as_rotvec()
@@ -262,7 +262,7 @@ def _blend(pose: Tensor, wanted: Tensor, ramp: Tensor) -> Tensor:
 
 
 class _Feet:
-    """The soles of one body, which hold it where they touch the floor."""
+    """The soles of one body, which stay in place while they touch the floor."""
 
     def __init__(self, body: Body, betas: Tensor) -> None:
         self.body, self.betas = body, betas
@@ -274,7 +274,7 @@ class _Feet:
         self.leg_m = float((leg[0] - leg[1]).norm())
 
     def follow(self, rotations: Tensor, place: Floats) -> Floats:
-        """Return translations (t, 3), m, that keep bearing soles still, from a place (2,)."""
+        """Return translations (t, 3), m, that keep supporting soles in place, from (2,)."""
         t = len(rotations)
         joints = self.body.joints(rotations, self.betas.expand(t, -1))
         turns = self._chain_rotations(rotations)

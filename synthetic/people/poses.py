@@ -1,7 +1,7 @@
-"""Poses of the 24 SMPL joints, drawn at random within what human joints can do.
+"""Random poses of the 24 SMPL joints within human joint limits.
 
-Rotations act in SMPL's rest frame (x to the person's left, y up, z to the front), so that a pose
-whose pelvis is not turned stands upright and looks along z.
+Rotations are in SMPL's rest frame (x to the person's left, y up, z to the front), so that a pose
+with an unrotated pelvis stands upright and faces along z.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from synthetic.people.turns import turn, turn_towards
 STANCES = ("stand", "stride", "sit", "squat", "raise", "lunge", "any")
 _STANCE_SHARES = (0.36, 0.30, 0.14, 0.06, 0.05, 0.05, 0.04)
 STANDING_SHARE = 0.6
-"""Share of a walking cycle during which a foot stands on the ground."""
+"""Fraction of a walking cycle in which a foot stands on the ground."""
 
 
 def mirror_rotations(rotations: Tensor) -> Tensor:
-    """Return poses (..., 24, 3, 3) as a mirror shows them, left limbs as right ones.
+    """Return mirrored poses (..., 24, 3, 3), with left and right limbs exchanged.
 
-    The pelvis may be turned in the person's own axes or in a camera's: both have x to the side.
+    The pelvis may be rotated in the person's own axes or in a camera's: in both, x is sideways.
     """
     side = rotations.new_tensor([-1.0, 1.0, 1.0])
     return rotations[..., MIRRORED_JOINTS, :, :] * side[:, None] * side
@@ -35,8 +35,8 @@ def mirror_rotations(rotations: Tensor) -> Tensor:
 def draw_poses(n: int, generator: Generator) -> Tensor:
     """Draw (n, 24, 3, 3) poses from a CPU generator: standing, walking, sitting and so on.
 
-    The pelvis tilts with the trunk but does not turn: multiply it from the left with where the
-    person faces.
+    The pelvis tilts with the trunk but does not turn: multiply it from the left with the person's
+    heading.
     """
     rotations = torch.eye(3).repeat(n, 24, 1, 1)
     lean = _draw_trunk(rotations, generator)
@@ -52,12 +52,12 @@ def draw_poses(n: int, generator: Generator) -> Tensor:
 
 
 def draw_gait(phase: Tensor, stride: Tensor, lift: Tensor) -> Tensor:
-    """Return how legs move in walking: (n, 24, 3, 3), other joints at rest.
+    """Return the legs' rotations in walking: (n, 24, 3, 3), with other joints at rest.
 
     Args:
-        phase: (n,) rad; the left foot meets the ground at 0, the right at pi.
-        stride: (n,) as for `swing_leg`.
-        lift: (n,) as for `swing_leg`.
+        phase: (n,) rad; the left foot touches the ground at 0, the right at pi.
+        stride: (n,) see `swing_leg`.
+        lift: (n,) see `swing_leg`.
     """
     rotations = torch.eye(3).repeat(len(phase), 24, 1, 1)
     for side, offset in (("left", 0.0), ("right", math.pi)):
@@ -69,36 +69,35 @@ def draw_gait(phase: Tensor, stride: Tensor, lift: Tensor) -> Tensor:
 
 
 def swing_leg(phase: Tensor, stride: Tensor, lift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Bend one leg so that its foot stands still on the ground and then swings forward.
+    """Bend one leg so that its foot stands on the ground and then swings forward.
 
-    While it stands the foot moves backwards under the hip at a constant rate; while it swings it
-    starts and ends at that rate. Hip and knee follow from where the ankle is.
+    While the foot stands, it moves backwards under the hip at a constant rate; its swing starts
+    and ends at that rate. Hip and knee follow from the position of the ankle.
 
     Args:
-        phase: (n,) rad; the foot meets the ground at 0.
-        stride: (n,) way of the standing foot under the hip, in lengths of the leg; up to 1.2.
-        lift: (n,) height of the swinging foot, same unit.
+        phase: (n,) rad; the foot touches the ground at 0.
+        stride: (n,) path of the standing foot under the hip, in lengths of the leg; up to 1.2.
+        lift: (n,) height of the swinging foot, in lengths of the leg.
 
     Returns:
-        How far the thigh is raised, how far the knee is bent, and how far the foot points down
-        from where it is level, rad.
+        Flexion of the hip, flexion of the knee, and angle of the foot below horizontal, rad.
     """
     cycle = (phase / (2 * math.pi)) % 1
     swing = ((cycle - STANDING_SHARE) / (1 - STANDING_SHARE)).clamp(min=0)
-    rate = -(1 - STANDING_SHARE) / STANDING_SHARE  # of the ground, in strides a swing
-    # From half a stride behind to half a stride ahead; at both ends at that rate, and steadily.
+    rate = -(1 - STANDING_SHARE) / STANDING_SHARE  # of the ground, in strides per swing
+    # From half a stride behind to half a stride ahead; at both ends with that rate, and smoothly.
     ahead = -0.5 + rate * swing + (1 - rate) * swing**3 * (10 - 15 * swing + 6 * swing**2)
     ahead = torch.where(swing > 0, ahead, 0.5 - cycle / STANDING_SHARE) * stride
     height = 0.995 * (1 - (stride / 2).square()).sqrt()
     raised = lift * (math.pi * swing).sin()
     reach = (ahead.square() + (height - raised).square()).sqrt()
-    # Thigh and shank of half a leg each: an isosceles triangle.
+    # Thigh and shank are half a leg each: an isosceles triangle.
     half = reach.clamp(max=1).acos()
     return torch.atan2(ahead, height - raised) + half, 2 * half, 2 * raised
 
 
 def _draw_trunk(rotations: Tensor, generator: Generator) -> Tensor:
-    """Bend and turn trunk and head; return (n,) how far the pelvis tilts forwards, rad."""
+    """Bend and turn trunk and head; return (n,) the forward tilt of the pelvis, rad."""
     n = len(rotations)
 
     def normal(spread: float) -> Tensor:
@@ -115,7 +114,7 @@ def _draw_trunk(rotations: Tensor, generator: Generator) -> Tensor:
     for joint in ("spine1", "spine2", "spine3"):
         bent = turn("z", aside / 3) @ turn("x", part + normal(0.04))
         rotations[:, JOINT[joint]] = turn("y", twist / 3) @ bent
-    level = -0.25 * forward  # people look ahead of them
+    level = -0.25 * forward  # people look straight ahead
     for joint in ("neck", "head"):
         nod = turn("z", normal(0.08)) @ turn("x", (level + 0.05 + normal(0.16)).clamp(-0.6, 0.6))
         rotations[:, JOINT[joint]] = turn("y", normal(0.24)) @ nod
@@ -129,7 +128,7 @@ def _draw_legs(rotations: Tensor, lean: Tensor, generator: Generator) -> None:
         sign = 1 if side == "left" else -1
         hip, knee = hips.gather(0, stance[None])[0], knees.gather(0, stance[None])[0]
         knee = knee.clamp(0, 2.5)
-        hip = (hip + lean).clamp(-0.6, 2.1)  # the thighs stay where they are when the trunk leans
+        hip = (hip + lean).clamp(-0.6, 2.1)  # thighs keep their direction when the trunk leans
         broad = torch.where(stance >= STANCES.index("sit"), 0.45, 0.14)
         apart = sign * broad * draw_uniform(-0.05, 1, (n,), generator)
         twist = 0.18 * torch.randn(n, generator=generator).clamp(-2.5, 2.5)
@@ -142,7 +141,7 @@ def _draw_legs(rotations: Tensor, lean: Tensor, generator: Generator) -> None:
 
 
 def _draw_stances(n: int, generator: Generator) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return how far hips and knees bend, (stances, n) each, rad, for either side."""
+    """Return the flexion of hips and knees, (stances, n) each, rad, for either side."""
 
     def uniform(low: float, high: float) -> Tensor:
         return draw_uniform(low, high, (n,), generator)

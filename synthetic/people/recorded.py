@@ -1,8 +1,8 @@
-"""Poses that people really took, in files that a user has.
+"""Recorded poses of real people, from the user's files.
 
 A file is an `npz` archive with `rotation_vectors`, (n, 24, 3) numbers: the rotation vector of each
-of SMPL's joints, rad, the pelvis' as in `poses.draw_poses`, whichever way the person faces.
-`python -m training.data.fit_poses` makes such files.
+SMPL joint, rad, with the pelvis's as in `poses.draw_poses`, independent of the person's heading.
+`python -m training.data.fit_poses` creates such files.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _NAME = "rotation_vectors"
 
 
 class RecordedPoses:
-    """The poses of all files of a folder, in memory."""
+    """The poses in all files of a folder, in memory."""
 
     def __init__(self, folder: Path) -> None:
         """Read a folder.
 
         Raises:
             FileNotFoundError: it has no such files.
-            ValueError: a file is of another form.
+            ValueError: a file has another format.
         """
         paths = sorted(folder.glob("*.npz"))
         if not paths:
             raise FileNotFoundError(
-                f"poses must be a folder with .npz files, got none in {folder}; make some with "
+                f"poses must be a folder with .npz files, got none in {folder}; create some with "
                 "python -m training.data.fit_poses"
             )
         vectors = np.concatenate([_read(path) for path in paths])
@@ -51,7 +51,7 @@ class RecordedPoses:
     def draw(self, n: int, generator: Generator) -> Tensor:
         """Draw (n, 24, 3, 3) poses from a CPU generator.
 
-        Half of them are as a mirror shows them; no joint is exactly where it was recorded.
+        Half of them are mirrored; every joint deviates slightly from the recording.
         """
         chosen = self.rotations[torch.randint(len(self), (n,), generator=generator)]
         mirrored = draw_chance(0.5, (n, 1, 1, 1), generator)
@@ -73,11 +73,11 @@ def _read(path: Path) -> NDArray[np.float32]:
                 raise ValueError("a single array")
             vectors = archive[_NAME]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} must hold poses, got {error}; make it again") from None
+        raise ValueError(f"{path} must hold poses, got {error}; create it again") from None
     if vectors.ndim != 3 or vectors.shape[1:] != (len(JOINT), 3) or not len(vectors):
         raise ValueError(
-            f"{path} must have rotation_vectors (n, 24, 3), got {vectors.shape}; make it again"
+            f"{path} must have rotation_vectors (n, 24, 3), got {vectors.shape}; create it again"
         )
     if not np.isfinite(vectors).all():
-        raise ValueError(f"{path} must hold finite numbers, got others; make it again")
+        raise ValueError(f"{path} must hold finite numbers, got others; create it again")
     return np.asarray(vectors, np.float32)

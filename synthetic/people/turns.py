@@ -19,7 +19,7 @@ def turn(axis: str, angle: Tensor) -> Tensor:
 
 
 def turn_towards(start: Tensor, end: Tensor) -> Tensor:
-    """Return the smallest rotations (..., 3, 3) that take unit vectors (..., 3) to others."""
+    """Return the smallest rotations (..., 3, 3) from unit vectors (..., 3) to others."""
     across = torch.linalg.cross(start.expand_as(end), end)
     along = (start * end).sum(-1)[..., None, None].clamp(min=-0.999)
     x, y, z = across.unbind(-1)

@@ -1,1 +1,1 @@
-"""What stands around drawn people, and the light on them."""
+"""Surroundings of synthetic people, and the light on them."""

@@ -1,4 +1,4 @@
-"""Backdrops without a place: gradients, clouds and shapes of colour."""
+"""Abstract backdrops: gradients, clouds and coloured shapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from synthetic.noise import linear_from_srgb as linear
 
 
 def draw_abstract(b: int, size: tuple[int, int], generator: Generator) -> Tensor:
-    """Return (b, 3, h, w) linear light without a place: gradients, clouds and shapes of colour."""
+    """Return (b, 3, h, w) abstract backdrops, linear light: gradients, clouds, coloured shapes."""
     width, height = size
     tones = _draw_dull(b, 2, generator)
     clouds = make_clouds(b, size, generator, octaves=6, decay=0.75)
@@ -36,7 +36,7 @@ def draw_abstract(b: int, size: tuple[int, int], generator: Generator) -> Tensor
 
 
 def _draw_dull(b: int, n: int, generator: Generator) -> Tensor:
-    """Return (b, n, 3, 1, 1) display values, most of them closer to grey than to pure colours."""
+    """Return (b, n, 3, 1, 1) display values, most of them nearer to grey than to pure colours."""
     tones = torch.rand(b, n, 3, 1, 1, generator=generator)
     grey = tones.mean(2, keepdim=True)
     return torch.lerp(grey, tones, torch.rand(b, n, 1, 1, 1, generator=generator))

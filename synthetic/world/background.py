@@ -1,4 +1,4 @@
-"""What stands behind people: rooms and streets, rendered by casting a ray for each pixel."""
+"""Backgrounds of people: rooms and streets, rendered by casting a ray for each pixel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Backdrop:
 
 @dataclass(frozen=True)
 class _Hits:
-    """Where n rays a room end: depth and surface (b, n), point, normal (b, n, 3), uv (b, n, 2)."""
+    """Hits of n rays per room: depth and surface (b, n), point, normal (b, n, 3), uv (b, n, 2)."""
 
     depth: Tensor
     surface: Tensor
@@ -55,13 +55,13 @@ def render_rooms(
     """Render rooms as their cameras see them.
 
     Args:
-        rooms: b places; a wall that would hide the camera is moved behind it.
-        lights: Of the b images, in the cameras' frames, as for people.
+        rooms: b places; a wall between camera and people is moved behind the camera.
+        lights: lights of the b images, in the cameras' frames, as for people.
         intrinsics: (b, 4) fx, fy, cx, cy, pixels.
         world_from_camera: (b, 4, 4); world z up, floor at 0; camera's optical frame.
-        size: Width and height, pixels.
-        volume: Noise of at least four channels from `make_volume`.
-        shrink: Cast rays at a fraction of the resolution; 2 takes a quarter of the time. Must
+        size: width and height, pixels.
+        volume: noise of at least four channels from `make_volume`.
+        shrink: cast rays at a fraction of the resolution; 2 takes a quarter of the time. It must
             divide both sides.
     """
     if shrink > 1:
@@ -85,7 +85,7 @@ def render_rooms(
 
 
 def _scale_down(intrinsics: Tensor, factor: int) -> Tensor:
-    # Pixel centres are integers, so that the image's corner lies at -0.5 at any resolution.
+    # Pixel centres are integers, so that the image's corner is at -0.5 at any resolution.
     corner = intrinsics.new_tensor([0.0, 0.0, 0.5, 0.5])
     return (intrinsics + corner) / factor - corner
 
@@ -108,7 +108,7 @@ def _make_rays(intrinsics: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _meet_shell(rooms: Rooms, place: Tensor, directions: Tensor) -> _Hits:
-    """Meet walls, floor and ceiling from inside."""
+    """Intersect rays with walls, floor and ceiling from inside."""
     low = torch.minimum(rooms.low, place - CAMERA_GAP_M)[:, None]
     high = torch.maximum(rooms.high, place + CAMERA_GAP_M)[:, None]
     upward = directions > 0
@@ -124,7 +124,7 @@ def _meet_shell(rooms: Rooms, place: Tensor, directions: Tensor) -> _Hits:
 
 
 def _meet_boxes(rooms: Rooms, place: Tensor, directions: Tensor, behind: _Hits) -> _Hits:
-    """Put the nearest piece of furniture before what is behind it."""
+    """Replace hits by those of nearer furniture."""
     cos, sin = rooms.box_yaw.cos()[..., None], rooms.box_yaw.sin()[..., None]  # (b, boxes, 1)
     starts = _turn(place[:, None] - rooms.box_centre, cos[..., 0], sin[..., 0])
     rays = _turn(directions[:, None], cos, sin)  # (b, boxes, n) for each axis
@@ -150,7 +150,7 @@ def _meet_boxes(rooms: Rooms, place: Tensor, directions: Tensor, behind: _Hits) 
 
 
 def _turn(vectors: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return x, y, z of vectors (..., 3) in frames turned about z."""
+    """Return x, y, z of vectors (..., 3) in frames rotated about z."""
     x, y, z = vectors.unbind(-1)
     return cos * x + sin * y, cos * y - sin * x, z
 
@@ -158,13 +158,13 @@ def _turn(vectors: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Te
 def _touch_boxes(
     rooms: Rooms, place: Tensor, directions: Tensor, box: Tensor, depth: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the normal (b, n, 3) and uv (b, n, 2) where rays of that depth meet their box."""
+    """Return the normal (b, n, 3) and uv (b, n, 2) where rays hit their box at these depths."""
     rows = torch.arange(len(box), device=box.device)[:, None]
     cos, sin = rooms.box_yaw.cos()[rows, box], rooms.box_yaw.sin()[rows, box]
     offset = place[:, None] + depth[..., None] * directions - rooms.box_centre[rows, box]
     x, y, z = _turn(offset, cos, sin)
     local = torch.stack((x, y, z), -1)
-    # The face that is met is the one whose plane the point lies on.
+    # The face that is hit is the one whose plane contains the point.
     axis = (local.abs() - rooms.box_half[rows, box]).argmax(-1)
     sign = local.gather(2, axis[..., None])[..., 0].sign()
     along_x, along_y = (axis == 0) * sign, (axis == 1) * sign
@@ -175,7 +175,7 @@ def _touch_boxes(
 
 
 def _paint_surfaces(rooms: Rooms, hits: _Hits, volume: Tensor) -> Tensor:
-    """Return (b, n, 3) linear reflectance of what rays meet."""
+    """Return (b, n, 3) linear reflectance at the hits."""
     rows = torch.arange(len(hits.depth), device=hits.depth.device)[:, None]
     at = (rows, hits.surface)
     tones = rooms.tones[at]  # (b, n, 2, 3)
@@ -190,7 +190,7 @@ def _paint_surfaces(rooms: Rooms, hits: _Hits, volume: Tensor) -> Tensor:
 
 
 def _lay_pattern(kinds: Tensor, scale: Tensor, uv: Tensor, noise: Tensor) -> Tensor:
-    """Return (b, n) the share of the second tone, by each surface's pattern."""
+    """Return (b, n) the fraction of the second tone, by each surface's pattern."""
     u, v = (uv / scale[..., None]).unbind(-1)
 
     def scatter(i: Tensor, j: Tensor) -> Tensor:
@@ -223,7 +223,7 @@ def _lay_pattern(kinds: Tensor, scale: Tensor, uv: Tensor, noise: Tensor) -> Ten
 
 
 def _hang_fixtures(rooms: Rooms, hits: _Hits, tone: Tensor) -> Tensor:
-    """Lay doors, windows and pictures, each with a frame, and the skirting over walls."""
+    """Draw doors, windows and pictures, each with a frame, and the skirting on walls."""
     wall = hits.surface.clamp(max=3)
     rows = torch.arange(len(wall), device=wall.device)[:, None]
     on_wall = hits.surface < FLOOR
@@ -241,20 +241,20 @@ def _hang_fixtures(rooms: Rooms, hits: _Hits, tone: Tensor) -> Tensor:
 
 
 def _as_matt(albedo: Tensor) -> Surface:
-    """Return a smooth surface (n, 3) without gloss."""
+    """Return a matt surface (n, 3) without bumps or gloss."""
     zero = torch.zeros_like(albedo[:, 0])
     return Surface(albedo, torch.zeros_like(albedo), zero, zero.long())
 
 
 def _open_sky(rooms: Rooms, lights: Lights, hits: _Hits, colour: Tensor) -> Tensor:
-    """Put a sky, a little uneven, in place of the ceilings of streets."""
+    """Replace the ceilings of streets by a slightly uneven sky."""
     sky = rooms.outdoors[:, None] & (hits.surface == CEILING)
     glow = lights.sky[:, None] * (1.2 + 0.4 * hits.uv[..., :1].mul(0.1).sin())
     return torch.where(sky[..., None], glow, colour)
 
 
 def _find_corners(rooms: Rooms, hits: _Hits) -> Tensor:
-    """Return (b, n) in (0, 1]: darker towards the room's edges and around what stands in it."""
+    """Return (b, n) in (0, 1]: darker towards the room's edges and around its furniture."""
     gaps = torch.minimum(hits.point - rooms.low[:, None], rooms.high[:, None] - hits.point).abs()
     beside = gaps.sort(-1).values[..., 1]  # the smallest is the distance to the surface itself
     dark = 0.35 * torch.exp(-beside / 0.25)

@@ -1,8 +1,8 @@
-"""Backdrops with the statistics of photos: things of all sizes, nearer ones before others.
+"""Backdrops with the statistics of photos: objects of all sizes, occluding each other.
 
-Shapes that cover one another, their sizes drawn from a power law, give the edges and the spectrum
-of photos ("dead leaves"). Source: Lee, Mumford and Huang, "Occlusion Models for Natural Images",
-IJCV 2001. Differs: shapes are of many kinds, and places have a horizon, light and a few tones.
+Overlapping shapes whose sizes follow a power law have the edges and the spectrum of photos ("dead
+leaves"). Source: Lee, Mumford and Huang, "Occlusion Models for Natural Images", IJCV 2001.
+Differs: shapes are of many kinds, and scenes have a horizon, light and a few tones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from smpler_model.array_types import Floats
 from synthetic.noise import draw_chance, draw_uniform, linear_from_srgb, make_clouds
 
-_SHAPES = 250  # in an image
+_SHAPES = 250  # per image
 _SMALLEST, _LARGEST = 0.02, 0.5  # radii, in sides of the image
 _CORNERS = 7
 _SUBPIXEL_BITS = 4
@@ -24,7 +24,7 @@ _TONES = 8
 
 
 def draw_clutter(b: int, size: tuple[int, int], generator: Generator) -> Tensor:
-    """Return (b, 3, h, w) linear light of places full of things, from a CPU generator."""
+    """Return (b, 3, h, w) linear light of scenes full of objects, from a CPU generator."""
     tones = _draw_tones(b, generator)
     ground = _draw_ground(tones, size, generator)
     images = torch.stack([_cover(ground[i], tones[i], generator) for i in range(b)])
@@ -36,7 +36,7 @@ def draw_clutter(b: int, size: tuple[int, int], generator: Generator) -> Tensor:
 
 
 def _draw_tones(b: int, generator: Generator) -> Tensor:
-    """Return (b, tones, 3) display values: of one place, dull for the most part."""
+    """Return (b, tones, 3) display values: similar within a scene, mostly dull."""
     tones = torch.rand(b, _TONES, 3, generator=generator)
     grey = tones.mean(2, keepdim=True)
     tones = torch.lerp(grey, tones, torch.rand(b, _TONES, 1, generator=generator) ** 4)
@@ -45,7 +45,7 @@ def _draw_tones(b: int, generator: Generator) -> Tensor:
 
 
 def _draw_ground(tones: Tensor, size: tuple[int, int], generator: Generator) -> Tensor:
-    """Return (b, h, w, 3): what is far away, and from a horizon on the ground."""
+    """Return (b, h, w, 3): the far background, and the ground below a horizon."""
     (width, height), b = size, len(tones)
     horizon = draw_uniform(0.2, 1.1, (b, 1, 1, 1), generator)
     slope = 0.1 * torch.randn(b, 1, 1, 1, generator=generator)
@@ -57,7 +57,7 @@ def _draw_ground(tones: Tensor, size: tuple[int, int], generator: Generator) -> 
 
 
 def _cover(ground: Tensor, tones: Tensor, generator: Generator) -> Tensor:
-    """Lay shapes over an image (h, w, 3), the later ones over the earlier; return (3, h, w)."""
+    """Draw shapes over an image (h, w, 3), the later ones on top; return (3, h, w)."""
     image = np.ascontiguousarray(ground.numpy())
     outlines = _draw_outlines(ground.shape[:2], generator)
     number = int(draw_uniform(0.1, 1.0, (1,), generator) * _SHAPES)
@@ -70,7 +70,7 @@ def _cover(ground: Tensor, tones: Tensor, generator: Generator) -> Tensor:
 
 
 def _draw_outlines(shape: tuple[int, ...], generator: Generator) -> NDArray[np.int32]:
-    """Return (shapes, corners, 2) x and y, in parts of a pixel: upright things, rags and rods."""
+    """Return (shapes, corners, 2) x and y, in fixed point: upright objects, rags and rods."""
     height, width = shape
     rank = torch.rand(_SHAPES, 1, 1, generator=generator)
     # The density of radii falls with their cube, between the smallest and the largest.

@@ -1,4 +1,4 @@
-"""Light on people: sky and ground, one far light, one lamp, and dark where surfaces crowd."""
+"""Light on people: sky and ground, one distant light, one lamp, and ambient occlusion."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from torch.nn import functional
 from synthetic.noise import draw_chance, draw_uniform
 from synthetic.world.painting import Surface
 
+_GREY = 0.2  # mean linear light of a picture that is neither bright nor dark
 WARM, COOL = (1.0, 0.78, 0.56), (0.80, 0.90, 1.0)  # lamps at about 3200 K and a sky at 9000 K
 
 
 @dataclass(frozen=True)
 class Lights:
-    """Light of b images; directions and places in each camera's optical frame.
+    """Light of b images; directions and positions in each camera's optical frame.
 
     Attributes:
         up: (b, 3) unit, against gravity.
         sky: (b, 3) light from above, linear.
         ground: (b, 3) light from below, linear.
-        sun_from: (b, 3) unit, towards the far light.
-        sun: (b, 3) its strength, linear.
-        lamp_at_m: (b, 3) place of the lamp.
-        lamp: (b, 3) its strength at 1 m, linear.
+        sun_from: (b, 3) unit, towards the distant light.
+        sun: (b, 3) strength of the distant light, linear.
+        lamp_at_m: (b, 3) position of the lamp.
+        lamp: (b, 3) strength of the lamp at 1 m, linear.
     """
 
     up: Tensor
@@ -60,15 +61,26 @@ def draw_lights(up: Tensor, generator: Generator) -> Lights:
     return Lights(up, sky, sky * bounce, sun_from, sun, place, lamp)
 
 
-def dim(lights: Lights, gain: Tensor) -> Lights:
-    """Return lights (b,) times as strong."""
-    times = gain[:, None]
+def tune(lights: Lights, backdrops: Tensor, generator: Generator) -> Lights:
+    """Return lights that roughly match images of places in brightness and colour.
+
+    Args:
+        lights: lights of b images.
+        backdrops: (b, 3, h, w) linear light.
+        generator: generator on the CPU. Some people are dark against a bright sky, some bright at
+            night.
+    """
+    colour = backdrops.mean((2, 3)).clamp(min=0.01)
+    level = colour.mean(1, keepdim=True)
+    tint = (colour / level).clamp(0.5, 2).sqrt()
+    apart = 0.4 * torch.randn(len(colour), 1, generator=generator).clamp(-3, 2)
+    gain = tint * (level / _GREY).clamp(0.1, 4).sqrt() * apart.exp()
     return replace(
         lights,
-        sky=lights.sky * times,
-        ground=lights.ground * times,
-        sun=lights.sun * times,
-        lamp=lights.lamp * times,
+        sky=lights.sky * gain,
+        ground=lights.ground * gain,
+        sun=lights.sun * gain,
+        lamp=lights.lamp * gain,
     )
 
 
@@ -83,12 +95,12 @@ def light(
     """Return (n, 3) linear colours of lit pixels.
 
     Args:
-        surface: Of n pixels.
-        normals: (n, 3) in the camera's frame, need not be unit.
+        surface: surface of n pixels.
+        normals: (n, 3) in the camera's frame, of any length.
         points_m: (n, 3) in the camera's frame.
         image: (n,) the row of `lights` for each pixel.
-        lights: Of all images.
-        openness: (n,) share of the sky that reaches a pixel, from `find_openness`; 1 if None.
+        lights: lights of all images.
+        openness: (n,) fraction of the sky that reaches a pixel, from `find_openness`; 1 if None.
     """
     normals = _bend(normals, surface.bump)
     view = functional.normalize(-points_m, dim=1)
@@ -104,7 +116,7 @@ def light(
         (lights.sun_from[image], lights.sun[image]),
         (to_lamp, lights.lamp[image] / square),
     ):
-        # Light wraps a little around the edge, as from a window or through skin and cloth.
+        # Light wraps slightly around edges, as from a window or through skin and cloth.
         facing = (((normals * towards).sum(1, keepdim=True) + 0.15) / 1.15).clamp(min=0)
         received = received + strength * facing
         half = functional.normalize(towards + view, dim=1)
@@ -113,19 +125,19 @@ def light(
 
 
 def _bend(normals: Tensor, bump: Tensor) -> Tensor:
-    """Return unit normals, turned by the part of the bumps that lies in the surface."""
+    """Return unit normals, tilted by the part of the bumps that lies in the surface."""
     normals = functional.normalize(normals, dim=1)
     tangent = bump - (bump * normals).sum(1, keepdim=True) * normals
     return functional.normalize(normals + tangent, dim=1)
 
 
 def find_openness(depth_m: Tensor, reach_px: int = 9, strength: float = 4.0) -> Tensor:
-    """Return (b, h, w) in [0.35, 1]: darker where a surface lies behind what is around it.
+    """Return (b, h, w) in [0.35, 1]: darker where a surface lies behind its surroundings.
 
     Args:
-        depth_m: (b, h, w), inf where nothing is seen.
-        reach_px: Half the width of the neighbourhood.
-        strength: Darkening for each metre behind the mean around.
+        depth_m: (b, h, w), infinity where nothing is visible.
+        reach_px: half the width of the neighbourhood.
+        strength: darkening per metre behind the mean of the neighbourhood.
 
     Source: Luft, Colditz and Deussen, "Image enhancement by unsharp masking the depth buffer",
     SIGGRAPH 2006.
@@ -148,18 +160,18 @@ def cast_shadows(
     intrinsics: Tensor,
     softness_px: int = 2,
 ) -> Tensor:
-    """Return (b, h, w) in [0, 1]: light left on the floor of a scene by the people in it.
+    """Return (b, h, w) in [0, 1]: light that remains on the floor beside the people's shadows.
 
-    Every surface point's shadow is dropped on the floor at a quarter of the resolution, once away
-    from the far light and once straight down, weaker from high up, then blurred.
+    Every surface point's shadow is projected to the floor at a quarter of the resolution, once
+    from the distant light and once straight down, weaker from high up, then blurred.
 
     Args:
-        points_m: (b, n, 3) points of people, dense to a few centimetres; camera frame.
-        scene_m: (b, h, w, 3) points that the pixels show.
-        lights: Of the b images.
-        floor_m: (b,) distance of the camera above the floor, along `lights.up`.
+        points_m: (b, n, 3) points of people, a few centimetres apart; camera frame.
+        scene_m: (b, h, w, 3) points at the pixels.
+        lights: lights of the b images.
+        floor_m: (b,) height of the camera above the floor, along `lights.up`.
         intrinsics: (b, 4) fx, fy, cx, cy, pixels.
-        softness_px: Half the width of the blur, at a quarter of the resolution.
+        softness_px: half the width of the blur, at a quarter of the resolution.
     """
     b, h, w, _ = scene_m.shape
     up = lights.up
@@ -180,7 +192,7 @@ def cast_shadows(
 
 
 def _soften(dark: Tensor, reach_px: int, shape: tuple[int, int]) -> Tensor:
-    """Blur (b, 1, h/4, w/4) twice by a box and enlarge to (b, h, w)."""
+    """Blur (b, 1, h/4, w/4) twice with a box filter and enlarge to (b, h, w)."""
     for _ in range(2):
         dark = functional.avg_pool2d(dark, 2 * reach_px + 1, 1, reach_px)
     return functional.interpolate(dark, shape, mode="bilinear", align_corners=False)[:, 0]

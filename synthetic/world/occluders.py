@@ -1,4 +1,4 @@
-"""What stands before people: boxes, poles, table tops, leaves, and the image's own border."""
+"""Foregrounds that occlude people: boxes, poles, table tops, leaves, and the image's border."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Occlusion:
 
     Attributes:
         colour: (b, 3, h, w) linear light.
-        mask: (b, h, w) True where it hides what is behind.
+        mask: (b, h, w) True where it hides the scene.
     """
 
     colour: Tensor
@@ -43,17 +43,19 @@ def draw_occlusion(
     pieces: int = 3,
     presence: float = 0.2,
     truncation: float = 0.07,
+    texture: Tensor | None = None,
 ) -> Occlusion:
     """Draw foregrounds from a CPU generator.
 
     Args:
-        b: Number of images.
-        size: Width and height, pixels.
-        generator: The same seed gives the same foregrounds.
-        pieces: At most so many in an image.
-        presence: Probability of each piece.
-        truncation: Probability, for each side, that the scene ends, as black, inside the image:
-            a crop that reaches over the border of its photo.
+        b: number of images.
+        size: width and height, pixels.
+        generator: the same seed gives the same foregrounds.
+        pieces: maximum number of pieces per image.
+        presence: probability of each piece.
+        truncation: probability, for each side, that the scene ends in black inside the image, like
+            a crop that extends beyond its photo.
+        texture: (b, 3, h, w) linear light of the pieces; None for clouds of one tone.
     """
     width, height = size
     x = (torch.arange(width) + 0.5) / width
@@ -67,8 +69,9 @@ def draw_occlusion(
         tone = draw_uniform(0.03, 0.95, (b, 1, 1, 1), generator)
         tone = tone * draw_uniform(0.6, 1.0, (b, 3, 1, 1), generator)
         contrast = draw_uniform(0.0, 0.8, (b, 1, 1, 1), generator)
-        texture = linear_from_srgb((tone * (1 + contrast * (clouds - 0.5))).clamp(0, 1))
-        colour = torch.where(inside[:, None], texture, colour)
+        clouded = linear_from_srgb((tone * (1 + contrast * (clouds - 0.5))).clamp(0, 1))
+        look = clouded if texture is None else texture
+        colour = torch.where(inside[:, None], look, colour)
         mask |= inside
     border = _draw_border(x, y, truncation, b, generator)
     return Occlusion(torch.where(border[:, None], 0.0, colour), mask | border)
@@ -84,7 +87,7 @@ def _draw_border(x: Tensor, y: Tensor, truncation: float, b: int, generator: Gen
 
 
 def _draw_piece(x: Tensor, y: Tensor, clouds: Tensor, generator: Generator) -> Tensor:
-    """Return (b, h, w) True inside one random shape an image."""
+    """Return (b, h, w) True inside one random shape per image."""
     b = len(clouds)
     at = torch.rand(2, b, 1, 1, generator=generator)
     reach = draw_uniform(0.05, 0.3, (2, b, 1, 1), generator)

@@ -1,4 +1,4 @@
-"""Colours at the pixels of rendered people, from what they wear; sharp at any resolution."""
+"""Colours of clothes, hair and skin at the pixels of rendered people; sharp at any resolution."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from synthetic.people.appearance import (
     Outfit,
 )
 
-WAIST = -0.13  # height of a belt, down the leg
-SOLE = 1.065  # where shoes end and their soles begin, down the leg
+WAIST = -0.13  # height of a belt, along the leg
+SOLE = 1.065  # where shoes end and their soles begin, along the leg
 CHIN = -0.72  # height of the chin in head coordinates
 COLLAR_M = 0.078  # half width of a collar
 
 
 @dataclass(frozen=True)
 class Surface:
-    """What light meets at n pixels.
+    """The surface at n pixels.
 
     Attributes:
         albedo: (n, 3) linear reflectance in [0, 1].
-        bump: (n, 3) vectors to be added to unit normals, for folds and knit.
+        bump: (n, 3) vectors added to unit normals, for folds and knit.
         gloss: (n,) strength of the highlight, 0 to 1.
-        layer: (n,) which layer of the outfit is seen.
+        layer: (n,) visible layer of the outfit.
     """
 
     albedo: Tensor
@@ -48,16 +48,16 @@ def paint(coordinates: Tensor, outfits: Outfit, people: Tensor, volume: Tensor) 
     """Evaluate outfits at pixels.
 
     Args:
-        coordinates: (n, 11) the atlas' coordinates at the pixels.
-        outfits: Of all people.
-        people: (n,) the row of `outfits` that each pixel shows.
-        volume: Noise of at least four channels from `make_volume`.
+        coordinates: (n, 11) the atlas's coordinates at the pixels.
+        outfits: outfits of all people.
+        people: (n,) the row of `outfits` for each pixel.
+        volume: noise of at least four channels from `make_volume`.
     """
     rest = coordinates[:, :3]
     seed = outfits.seed[people]
     coarse = sample_volume(volume, rest * 11 + seed)
     middle = sample_volume(volume, rest * coordinates.new_tensor([38.0, 22.0, 38.0]) + seed)
-    # On the head, grain is drawn out downwards into strands of hair.
+    # On the head, grain is stretched downwards into strands of hair.
     drawn_out = 1 - 0.92 * coordinates[:, 8]
     thread = torch.stack((rest[:, 0], rest[:, 1] * drawn_out, rest[:, 2]), 1)
     grain = sample_volume(volume, thread * 170 + seed)
@@ -74,7 +74,7 @@ def paint(coordinates: Tensor, outfits: Outfit, people: Tensor, volume: Tensor) 
 
 
 def _find_layers(coordinates: Tensor, outfits: Outfit, people: Tensor, noise: Tensor) -> Tensor:
-    """Return (n,) which layer covers each pixel; later ones lie over earlier ones."""
+    """Return (n,) the layer that covers each pixel; later ones lie over earlier ones."""
     x, _, z, arm, down = coordinates[:, :5].T
     head_x, head_y, head_z = coordinates[:, 5:8].T
     sleeve, hem, lower_end = outfits.sleeve[people], outfits.hem[people], outfits.lower_end[people]
@@ -100,7 +100,7 @@ def _find_layers(coordinates: Tensor, outfits: Outfit, people: Tensor, noise: Te
 
 
 def find_hair(coordinates: Tensor, outfits: Outfit, people: Tensor, noise: Tensor) -> Tensor:
-    """Return (n,) True where hair grows or falls; noise (n, c) frays its edge."""
+    """Return (n,) True where there is hair; noise (n, c) frays its edge."""
     x, _, z = coordinates[:, :3].T
     side, up, front = coordinates[:, 5:8].T
     back = -front  # 0 at the tip of the nose, about 1 at the ears, 1.7 behind
@@ -126,7 +126,7 @@ def _weave(
     middle: Tensor,
     grain: Tensor,
 ) -> Tensor:
-    """Return (n,) the share of the second colour, by the layer's pattern."""
+    """Return (n,) the fraction of the second colour, by the layer's pattern."""
     x, y, z, arm, down = coordinates[:, :5].T
     kinds, scale = outfits.kinds[people, layer], outfits.scales[people, layer]
     along = torch.where(arm > 0.02, x, y) / scale
@@ -165,7 +165,7 @@ def _find_logo(coordinates: Tensor, outfits: Outfit, people: Tensor) -> Tensor:
 
 
 def _comb(coordinates: Tensor, outfits: Outfit, people: Tensor, grain: Tensor) -> Tensor:
-    """Return (n,) strands: noise drawn out downwards, lighter towards the ends."""
+    """Return (n,) strands: noise stretched downwards, lighter towards the ends."""
     turn = torch.atan2(coordinates[:, 5], -coordinates[:, 7] - 0.6)
     strands = torch.sin(turn * 41 + 9 * grain[:, 0]) + torch.sin(turn * 17 + coordinates[:, 6] * 4)
     comb: Tensor = 0.35 + 0.2 * strands - 0.25 * coordinates[:, 6]
@@ -175,7 +175,7 @@ def _comb(coordinates: Tensor, outfits: Outfit, people: Tensor, grain: Tensor) -
 def _draw_faces(
     albedo: Tensor, coordinates: Tensor, outfits: Outfit, people: Tensor, layer: Tensor
 ) -> Tensor:
-    """Hint at eyes, brows, lips, a beard and glasses on (n, 3) colours."""
+    """Add eyes, brows, lips, a beard and glasses to (n, 3) colours."""
     index = ((coordinates[:, 7] > -1.1) & (coordinates[:, 8] > 0.3)).nonzero()[:, 0]
     x, y, z = coordinates[index, 5:8].T
     x = x.abs()
@@ -211,7 +211,7 @@ def _draw_faces(
 
 
 def thicken(atlas: Atlas, outfits: Outfit, volume: Tensor) -> Tensor:
-    """Return (n, v) how far clothes and hair stand off the skin along the normals, metres."""
+    """Return (n, v) distances of clothes and hair from the skin along the normals, metres."""
     n, v = len(outfits.hem), len(atlas.coordinates)
     people = torch.arange(n, device=volume.device).repeat_interleave(v)
     coordinates = atlas.coordinates.repeat(n, 1)
@@ -221,7 +221,7 @@ def thicken(atlas: Atlas, outfits: Outfit, volume: Tensor) -> Tensor:
     loose = outfits.looseness[people] * (0.6 + 0.4 * noise[:, 2])
     flare = outfits.flare[people] * (coordinates[:, 4] + 0.35).clamp(0, 1.2)
     volume_m = outfits.hair_volume[people] * (1.3 + 0.3 * noise[:, 2])
-    # Long hair fills the hollow of the neck and thins out towards its ends on the back.
+    # Long hair fills the hollow of the neck and gets thinner towards its ends on the back.
     below = ((-0.1 - head) / 0.7).clamp(0, 1)
     ends = ((head - outfits.hair_end[people]) / 0.8).clamp(0, 1)
     volume_m = torch.lerp(volume_m, volume_m.clamp(min=0.012) * 2.2 * ends, below)

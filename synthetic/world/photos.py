@@ -1,4 +1,4 @@
-"""Photos behind drawn people: windows of those that a user has, away from the people in them."""
+"""Photos as backgrounds: windows of the user's photos, away from the people in them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from torch import Generator, Tensor
 from smpler_model.array_types import Floats
 from synthetic.noise import draw_chance, draw_uniform, linear_from_srgb
 
-_PHOTOS, _WINDOWS = 4, 24  # that are tried
-_MOST_COVERED = 0.1  # share of a window that people may cover; others are tried further
-_LEAST_SHARE = 0.3  # of a photo's shorter side that a window spans
+_PHOTOS, _WINDOWS = 4, 24  # number tried
+_MOST_COVERED = 0.1  # fraction of a window that people may cover; otherwise others are tried
+_LEAST_SHARE = 0.3  # smallest window as a fraction of the photo's shorter side
 _LEAST_PX = 48
 
 
@@ -26,8 +26,8 @@ class ScenePhoto:
     """A photo.
 
     Attributes:
-        path: of the image.
-        boxes_xyxy: (n, 4) around the people in it, pixels; none where nobody is known.
+        path: path of the image.
+        boxes_xyxy: (n, 4) boxes of the people in it, pixels; empty if none are known.
     """
 
     path: Path
@@ -35,16 +35,16 @@ class ScenePhoto:
 
 
 class ScenePhotos:
-    """Photos to draw backdrops from; they are read when they are drawn."""
+    """Photos to draw backgrounds from; they are read when drawn."""
 
     def __init__(self, photos: Sequence[ScenePhoto]) -> None:
-        """Hold photos.
+        """Store the photos.
 
         Raises:
             ValueError: there are none.
         """
         if not photos:
-            raise ValueError("backgrounds must be photos, got none; give a folder that has some")
+            raise ValueError("backgrounds must be photos, got none; give a folder with photos")
         self.photos = tuple(photos)
 
     def draw(self, b: int, side: int, generator: Generator) -> Tensor:
@@ -75,10 +75,10 @@ class ScenePhotos:
 
 
 def _draw_window(photo: ScenePhoto, generator: Generator) -> tuple[float, NDArray[np.uint8]]:
-    """Return the best of some windows (s, s, 3) RGB, and the share of it that people cover."""
+    """Return the best of several windows (s, s, 3) RGB, and the fraction covered by people."""
     image = cv2.imread(str(photo.path), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f"backgrounds must be images, got {photo.path} unreadable; take it out")
+        raise ValueError(f"backgrounds must be images, got {photo.path} unreadable; remove it")
     height, width = image.shape[:2]
     shorter = min(height, width)
     least = min(max(_LEAST_SHARE * shorter, _LEAST_PX), shorter)
@@ -94,7 +94,7 @@ def _draw_window(photo: ScenePhoto, generator: Generator) -> tuple[float, NDArra
 
 
 def _cover(squares: NDArray[np.int32], boxes: Floats) -> Floats:
-    """Return (n,) the share of each square that boxes (m, 4) cover, those that overlap twice."""
+    """Return (n,) the fraction of each square covered by boxes (m, 4), overlaps counted twice."""
     low = np.maximum(squares[:, None, :2], boxes[:, :2])
     high = np.minimum(squares[:, None, 2:], boxes[:, 2:])
     common = (high - low).clip(0).prod(2).sum(1)

@@ -1,4 +1,4 @@
-"""Rooms and streets drawn at random: a box with fixtures on its walls and furniture in it.
+"""Random rooms and streets: a box with fixtures on its walls and furniture in it.
 
 The world's axes are ROS's: z up, the floor at z = 0, metres. Rooms surround the origin.
 """
@@ -36,13 +36,13 @@ class Rooms:
         low: (b, 3) corner of the room with the smallest coordinates, m; z is 0.
         high: (b, 3) corner with the largest, m.
         box_centre: (b, 8, 3) of the furniture, m.
-        box_half: (b, 8, 3) half extents, m; 0 where there is none.
-        box_yaw: (b, 8) turned about z, rad.
+        box_half: (b, 8, 3) half extents, m; 0 if absent.
+        box_yaw: (b, 8) rotation about z, rad.
         fixture: (b, 4, 3, 4) rectangles u low, v low, u high, v high on each wall, m; u runs along
             the wall from the room's middle, v is the height.
         fixture_tone: (b, 4, 3, 3) display values in [0, 1].
         skirting: (b,) height of the skirting board, m.
-        tones: (b, s, 2, 3) two colours a surface, display values in [0, 1].
+        tones: (b, s, 2, 3) two colours per surface, display values in [0, 1].
         kinds: (b, s) pattern of each surface.
         scales: (b, s) size of the pattern's element, m.
         grain: (b, s) strength of fine noise.
@@ -69,7 +69,7 @@ class Rooms:
 
 
 def draw_rooms(b: int, generator: Generator, *, outdoors: float = 0.25) -> Rooms:
-    """Draw b places from a CPU generator, that share of them streets."""
+    """Draw b places from a CPU generator, a fraction of them streets."""
     street = draw_chance(outdoors, (b,), generator)
     reach = draw_uniform(1.5, 5.0, (b, 4), generator) * (1 + 3 * street[:, None])
     height = torch.where(
@@ -108,14 +108,14 @@ def _draw_tones(palette: tuple[tuple[float, ...], ...], n: int, generator: Gener
 def _draw_furniture(
     low: Tensor, high: Tensor, generator: Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return centres, half extents and yaws: tables on a leg, cupboards, pillars and clutter."""
+    """Return centres, half extents and yaws of tables, cupboards, pillars and clutter."""
     b = len(low)
     span = (high - low)[:, None, :2]
     place = low[:, None, :2] + span * torch.rand(b, FURNITURE, 2, generator=generator)
-    # Out of the middle, where people stand.
+    # Away from the middle, where people stand.
     away = place.norm(dim=2, keepdim=True).clamp(min=1e-3)
     place = place * (away.clamp(min=1.2) / away)
-    # Half of it goes to a wall.
+    # Half of it stands at a wall.
     side = torch.rand(b, FURNITURE, 2, generator=generator) < torch.tensor([0.25, 0.25])
     edge = torch.where(
         torch.rand(b, FURNITURE, 2, generator=generator) < 0.5, low[:, None, :2], high[:, None, :2]

@@ -17,7 +17,7 @@ TALL = np.array([2.0, *np.zeros(9)])
 
 
 def see(body: Body, camera: Camera, distance_m: float) -> tuple[Frame, GroundTruth]:
-    """One tall person a little aside and turned, with depth."""
+    """Render one tall person, slightly off axis and rotated, with depth."""
     turned = math.radians(150)
     facing = np.array(
         [

@@ -26,7 +26,7 @@ def test_memory_is_that_of_living_tensors() -> None:
 
 
 def test_full_attention_grows_with_the_square() -> None:
-    """Four times the tokens: decoupled attention costs less than four times, full far more."""
+    """For four times the tokens, decoupled attention costs less than four times, full far more."""
     with choose_kernel("plain"):
         growth = {kind: [measure(kind, side, 0.0, CPU) for side in (16, 32)] for kind in KINDS}
     few, many = growth["decoupled"]

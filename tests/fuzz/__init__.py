@@ -1,5 +1,5 @@
-"""Hostile input for every reader: thousands of broken versions of sound files and messages.
+"""Hostile input for every reader: thousands of corrupted versions of valid files and messages.
 
-A reader gives a `Target` (see `target`); `trial` tries it in a process of its own. More inputs
-than in the tests, or one of them again: `python -m tests.fuzz --help`.
+A reader is described by a `Target` (see `target`); `trial` tries it in a process of its own. To
+try more inputs than the tests, or to repeat one: `python -m tests.fuzz --help`.
 """

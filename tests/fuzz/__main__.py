@@ -1,4 +1,4 @@
-"""Try more inputs than the tests do, or one of them again."""
+"""Try more inputs than the tests do, or repeat one."""
 
 import argparse
 import sys
@@ -9,9 +9,13 @@ from tests.fuzz.trial import COUNT, find_target, try_target
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("target", help="module and function, such as calibrations:camera_info")
-    parser.add_argument("--count", type=int, default=COUNT, help=f"inputs; default: {COUNT}")
-    parser.add_argument("--seed", type=int, default=0, help="others for each seed; default: 0")
-    parser.add_argument("--only", type=int, help="try this input alone, and print it")
+    parser.add_argument(
+        "--count", type=int, default=COUNT, help=f"number of inputs; default: {COUNT}"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="random seed of the inputs; default: 0"
+    )
+    parser.add_argument("--only", type=int, help="try only the input of this number, and print it")
     chosen = parser.parse_args()
     first, count = (0, chosen.count) if chosen.only is None else (chosen.only, 1)
     if chosen.only is not None:

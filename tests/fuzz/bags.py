@@ -1,4 +1,4 @@
-"""Bags, whole and cut."""
+"""Bags, intact and truncated."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ _IMAGES = 3
 
 
 def mcap() -> Target:
-    """MCAP with and without chunks, compression and index, and one of ROS 1's messages."""
+    """MCAP with and without chunks, compression and index, and one with ROS 1 messages."""
     samples = [_write("mcap-zstd")]
     for style in (
         Style(),
@@ -32,19 +32,19 @@ def mcap() -> Target:
 
 
 def compressed() -> Target:
-    """MCAP that is compressed as a whole."""
+    """MCAP compressed as a whole."""
     samples = [zstd.compress(_write(form)) for form in ("mcap", "mcap-zstd")]
     return Target(on_file(_read, "bag.mcap.zstd"), samples, _mutate)
 
 
 def sqlite() -> Target:
-    """SQLite, plain and with messages that are compressed one by one."""
+    """SQLite, plain and with compressed messages."""
     samples = [_write("sqlite3"), _write("sqlite3-message-zstd")]
     return Target(on_file(_read, "bag.db3"), samples, _mutate)
 
 
 def rosbag1() -> Target:
-    """A bag of ROS 1, with and without its index."""
+    """A ROS 1 bag, with and without its index."""
     whole = _write("rosbag1")
     place = whole.index(b"index_pos=") + len(b"index_pos=")
     end = int.from_bytes(whole[place : place + 8], "little")
@@ -53,7 +53,7 @@ def rosbag1() -> Target:
 
 
 def _mutate(sample: bytes, random: Random, samples: Sequence[bytes]) -> bytes:
-    """Break a bag, and in one case of three cut its end off before."""
+    """Corrupt a bag, and truncate it first in one of three cases."""
     end = random.randrange(len(sample)) if random.random() < 0.3 else len(sample)
     return mutate_bytes(sample[:end], random, samples)
 
@@ -65,7 +65,7 @@ def _write(form: str) -> bytes:
 
 
 def _read(path: Path) -> None:
-    """Read everything that a bag gives."""
+    """Read everything in a bag."""
     with open_bag(path) as bag:
         for camera in bag.cameras:
             bag.rate_hz(camera)

@@ -29,13 +29,13 @@ distortion_coefficients: {rows: 1, cols: 4, data: [-0.01, 0.02, 0.001, 0]}
 
 
 def camera_info() -> Target:
-    """The YAML that ROS's camera_calibration writes."""
+    """YAML as written by ROS's camera_calibration."""
     samples = [_PINHOLE.encode(), _FISHEYE.encode()]
     return Target(on_file(_read, "camera.yaml"), samples, _mutate)
 
 
 def _read(path: Path) -> object:
-    """Read a file for raw images, and one in four for rectified ones."""
+    """Read a file for raw images, or in one of four cases for rectified ones."""
     return read_camera_info(path, rectified=path.stat().st_size % 4 == 0)
 
 

@@ -1,4 +1,4 @@
-"""A reader with every fault that a trial must notice, each for an input of its name."""
+"""A reader with every fault that a trial must detect, selected by its input."""
 
 import os
 import time

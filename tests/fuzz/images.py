@@ -1,4 +1,4 @@
-"""Image messages: raw ones, compressed ones, and depth."""
+"""Image messages: raw, compressed, and depth."""
 
 from collections.abc import Mapping, Sequence
 from random import Random
@@ -32,7 +32,7 @@ def raw() -> Target:
 
 
 def raw_depth() -> Target:
-    """The same for depth."""
+    """Fields of a `sensor_msgs/Image` with depth."""
     samples = [_raw("16UC1", 2 * _WIDTH), _raw("32FC1", 4 * _WIDTH)]
     return Target(lambda fields: decode_raw_depth(**fields), samples, _mutate_fields)
 
@@ -48,7 +48,7 @@ def compressed() -> Target:
 
 
 def orientation() -> Target:
-    """Files of photos: what their head says."""
+    """Headers of image files."""
     tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
     exif = b"Exif\0\0" + tiff
     jpeg = _encode(".jpg", np.zeros((_HEIGHT, _WIDTH, 3), np.uint8))

@@ -1,4 +1,4 @@
-"""Broken versions of bytes, text and numbers."""
+"""Corrupted versions of bytes, text and numbers."""
 
 import re
 import struct
@@ -10,7 +10,7 @@ EDGES = (
     *(10**6, 2**24, 2**30, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1, 2**40, 2**62, 2**63 - 1),
     *(2**63, 2**64 - 1),
 )
-"""Integers where something often breaks."""
+"""Integers at which errors are common."""
 
 _FIELDS = ("<B", "<H", ">H", "<I", ">I", "<Q", ">Q")
 _MOST_EDITS = 6
@@ -28,7 +28,7 @@ _HOSTILE_TOKENS = (
 
 
 def mutate_bytes(sample: bytes, random: Random, samples: Sequence[bytes]) -> bytes:
-    """Return bytes with a few faults: bits, numbers, pieces lost, doubled or of another sample."""
+    """Corrupt bytes: flip bits, change numbers, remove, repeat or exchange pieces."""
     content = bytearray(sample)
     for _ in range(random.randint(1, _MOST_EDITS)):
         _BYTE_EDITS[random.randrange(len(_BYTE_EDITS))](content, random, samples)
@@ -36,7 +36,7 @@ def mutate_bytes(sample: bytes, random: Random, samples: Sequence[bytes]) -> byt
 
 
 def mutate_text(sample: str, random: Random, samples: Sequence[str]) -> str:
-    """Return a text with a few faults: words that mean something else, lines lost or doubled."""
+    """Corrupt a text: exchange words for special ones, remove or repeat lines."""
     text = sample
     for _ in range(random.randint(1, _MOST_EDITS)):
         edit = _replace_token if random.random() < 0.7 else _edit_lines
@@ -45,7 +45,7 @@ def mutate_text(sample: str, random: Random, samples: Sequence[str]) -> str:
 
 
 def edge(random: Random, most: int) -> int:
-    """Return an integer of 0 to `most` where something often breaks, or any other."""
+    """Return an integer of 0 to `most`, often one at which errors are common."""
     if random.random() < 0.3:
         return random.randint(0, most)
     return random.choice([value for value in EDGES if value <= most])
@@ -102,7 +102,7 @@ _BYTE_EDITS = (
 
 
 def _piece(content: bytes | bytearray, random: Random) -> tuple[int, int]:
-    """Return where a piece begins and ends, more often a short one."""
+    """Return the start and end of a piece, mostly a short one."""
     begin = random.randint(0, len(content))
     longest = len(content) - begin
     length = random.randint(0, longest if random.random() < 0.2 else min(longest, 32))

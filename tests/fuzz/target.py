@@ -1,4 +1,4 @@
-"""What is tried: a reader, sound inputs for it, and how these are broken."""
+"""What is tested: a reader, valid inputs for it, and how they are corrupted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ Mutate = Callable[[Any, Random, Sequence[Any]], Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A reader that takes any input, or refuses it in a sentence.
+    """A reader that accepts any input, or refuses it in one sentence.
 
     Attributes:
-        read: gets one input.
-        samples: sound inputs, which the reader takes.
-        mutate: makes a broken input of a sample, with numbers from a generator and, if it likes,
-            parts of the other samples.
-        refusals: what `read` may raise: errors for users, raised on purpose.
+        read: called with one input.
+        samples: valid inputs, which the reader accepts.
+        mutate: corrupts a sample, with a random generator and optionally parts of the other
+            samples.
+        refusals: exceptions that `read` may raise: errors for users, raised on purpose.
     """
 
     read: Callable[[Any], object]
@@ -31,18 +31,18 @@ class Target:
     refusals: tuple[type[Exception], ...] = (ValueError,)
 
     def input(self, seed: int, index: int) -> Any:  # noqa: ANN401 (of any form)
-        """Return a broken input; equal for equal seed and index."""
+        """Return a corrupted input, equal for equal seed and index."""
         random = Random(f"{seed}/{index}")
         sample = self.samples[random.randrange(len(self.samples))]
         return self.mutate(sample, random, self.samples)
 
 
 def on_file(read: Callable[[Path], object], name: str) -> Callable[[bytes], object]:
-    """Return a reader of bytes for one of files.
+    """Turn a reader of files into one of bytes.
 
     Args:
-        read: gets the path of a file of these bytes, alone in its folder.
-        name: of the file, whose suffix may matter.
+        read: called with the path of a file of these bytes, alone in its folder.
+        name: name of the file, whose suffix may matter.
     """
 
     def read_bytes(content: bytes) -> object:
@@ -55,5 +55,5 @@ def on_file(read: Callable[[Path], object], name: str) -> Callable[[bytes], obje
 
 @cache
 def _make_folder() -> Path:
-    """Return a folder, always the same; `trial` removes it with all that its process leaves."""
+    """Return a folder, always the same; `trial` removes it with its contents."""
     return Path(mkdtemp())

@@ -14,7 +14,7 @@ WORDS = {
 }
 
 
-def test_every_fault_is_noticed() -> None:
+def test_every_fault_is_detected() -> None:
     target = find_target("faulty:manners")
     kinds = [target.input(4, index).decode() for index in range(10)]
     faults = {fault.index: fault.text for fault in try_target("faulty:manners", count=10, seed=4)}
@@ -36,7 +36,7 @@ def test_a_reader_that_hangs_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None
     assert "Timeout" in fault.text
 
 
-def test_inputs_can_be_made_again() -> None:
+def test_inputs_are_reproducible() -> None:
     target = find_target("calibrations:camera_info")
     assert target.input(3, 5) == target.input(3, 5)
     assert len({target.input(3, index) for index in range(50)}) > 40

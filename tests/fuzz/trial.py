@@ -1,4 +1,4 @@
-"""Tries a target in a process of its own, which may crash, hang or ask for too much."""
+"""Tries a target in a process of its own, which may crash, hang or use too much memory."""
 
 import faulthandler
 import json
@@ -23,18 +23,18 @@ MOST_MEMORY_KIB = 1 << 20
 LONGEST_SENTENCE = 2000
 
 _ROOT = Path(__file__).parents[2]
-_PEAK_RESET = Path("/proc/self/clear_refs")  # 5 lowers the peak to the present (proc(5))
-_ALL_MEMORY = 4 << 30  # bytes; what asks for more is refused, for the other programs' sake
+_PEAK_RESET = Path("/proc/self/clear_refs")  # writing 5 resets the peak (proc(5))
+_ALL_MEMORY = 4 << 30  # bytes; larger allocations fail, to protect other programs
 _MOST_FAULTS = 10
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What was wrong with one input.
+    """A fault found with one input.
 
     Attributes:
-        index: of the input; -1 for the reader as such.
-        text: what happened.
+        index: index of the input; -1 for the reader in general.
+        text: description of the fault.
     """
 
     index: int
@@ -48,10 +48,10 @@ def find_target(name: str) -> Target:
 
 
 def try_target(name: str, *, count: int = COUNT, seed: int = 0, first: int = 0) -> list[Fault]:
-    """Try inputs, and return the faults: at most the first few.
+    """Try inputs, and return the first few faults.
 
-    A fault is an exception that is not raised on purpose, a refusal of more than a line, a
-    warning, more than 1 GB of memory, more than 10 s, or the end of the process.
+    A fault is an exception not raised on purpose, a refusal of more than one line, a warning, more
+    than 1 GB of memory, more than 10 s, or the end of the process.
     """
     numbers = (count, seed, first, LONGEST_S)
     command = [sys.executable, "-m", "tests.fuzz.trial", name, *map(str, numbers)]
@@ -77,7 +77,7 @@ def _try_all(name: str, count: int, seed: int, first: int, longest_s: float) -> 
     """Try inputs in this process: print the index of each before it is tried, and faults."""
     target = find_target(name)
     for sample in target.samples:
-        target.read(sample)  # imports and caches what it needs, and shows that it takes it
+        target.read(sample)  # imports and caches everything, and shows that the sample is valid
     warnings.simplefilter("error")
     _limit_memory()
     faults = 0
@@ -100,7 +100,7 @@ def _try_all(name: str, count: int, seed: int, first: int, longest_s: float) -> 
 
 
 def _try_one(target: Target, content: object) -> str:
-    """Return what was wrong; empty where the reader took the input, or refused it as it should."""
+    """Return the fault; empty if the reader accepted the input, or refused it properly."""
     try:
         target.read(content)
     except target.refusals as error:
@@ -115,13 +115,13 @@ def _try_one(target: Target, content: object) -> str:
 
 
 def _trace() -> str:
-    """Return the traceback of the present exception, without the middle of a long one."""
+    """Return the current exception's traceback, without the middle of a long one."""
     text = traceback.format_exc()
     return text if len(text) < 3000 else f"{text[:1500]}\n...\n{text[-1500:]}"
 
 
 def _is_on_purpose(error: Exception) -> bool:
-    """Tell whether our own code raises an error, rather than what it calls."""
+    """Return whether this project's code raised an error, rather than a library."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     line = linecache.getline(last.filename, last.lineno or 0).strip()
     return Path(last.filename).is_relative_to(_ROOT) and line.startswith("raise ")

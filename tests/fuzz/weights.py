@@ -23,7 +23,7 @@ _LONGEST = 40
 
 
 def checkpoint() -> Target:
-    """What `torch.save` writes, new and old."""
+    """Files of `torch.save`, new and old."""
     return Target(on_file(read_checkpoint, "weights.pt"), _checkpoints(), _mutate_checkpoint)
 
 
@@ -78,7 +78,7 @@ def _saved(content: object, **options: bool) -> bytes:
 
 
 def _mutate_checkpoint(sample: bytes, random: Random, samples: Sequence[bytes]) -> bytes:
-    """Break the bytes, whose checksums few survive, or save what no training saves."""
+    """Corrupt the bytes, which mostly breaks a checksum, or save unusual content."""
     if random.random() < 0.5:
         return mutate_bytes(sample, random, samples)
     return _saved(_odd_dictionary(random, depth=3))

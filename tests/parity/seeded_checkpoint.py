@@ -85,7 +85,7 @@ def seeded_state(variant: str, seed: int = 0) -> dict[str, torch.Tensor]:
 
 
 def write_checkpoint(variant: str, path: Path) -> None:
-    """Write a file laid out like a training checkpoint."""
+    """Write a file in the layout of a training checkpoint."""
     torch.save({"model": seeded_state(variant), "epoch": 0, "global_iter": 0}, path)
 
 
@@ -108,7 +108,7 @@ def _regressor17(seed: int, salt: int) -> NDArray[np.float64]:
 
 
 def _fixed_values(variant: str, seed: int) -> Arrays:
-    """Return what is not drawn key by key: body and batch-norm statistics."""
+    """Return the entries that are not drawn key by key: body and batch-norm statistics."""
     body = seeded_body(seed)
     dataset = variant.split("_")[1]
     return {
@@ -154,7 +154,7 @@ def _draw(key: str, shape: list[int], seed: int) -> NDArray[np.generic]:
 
 
 def _norm_spread(key: str, shape: list[int]) -> tuple[float, float] | None:
-    """Return between what a normalisation's weights are drawn; None for other layers."""
+    """Return the range of a normalisation's weights; None for other layers."""
     if key.startswith("backbone") and len(shape) == 1:
         return (0.2, 0.5)
     is_map_norm = "raw_feat_projection_layer" in key and key.split(".")[-2] == "1"

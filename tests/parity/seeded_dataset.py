@@ -57,7 +57,7 @@ def write_dataset(folder: Path, seed: int = 0) -> None:
 
 
 def write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
-    """Write rows and where each begins."""
+    """Write rows, and an index of their offsets."""
     lines = ["\t".join(row) + "\n" for row in rows]
     starts = np.cumsum([0, *(len(line.encode()) for line in lines)])[:-1]
     path.write_text("".join(lines))
@@ -113,7 +113,7 @@ def _enlarge(coarse: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
 
 
 def _cubic_weights(few: int, many: int) -> NDArray[np.float64]:
-    """Return (many, few) weights of the coarse samples, those at the border repeated."""
+    """Return (many, few) weights of the coarse samples, with the border repeated."""
     places = (np.arange(many) + 0.5) * few / many - 0.5
     before = np.floor(places).astype(int)
     weights = np.zeros((many, few))

@@ -1,8 +1,9 @@
-"""Who may import whom."""
+"""Import rules between packages and rooms."""
 
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -10,18 +11,18 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROS_PREFIXES = ("ament", "cv_bridge", "launch", "message_filters", "rcl", "rosidl", "ros2", "tf2")
-# The rooms of smpler_ros that run nodes, and what starts them; everything else works without ROS.
+# The rooms of smpler_ros that run nodes, and their entry points; everything else needs no ROS.
 NODE_ROOMS = (
     *("camera.camera_stand", "camera.scene_topics", "camera.synthetic_camera", "demo", "inputs"),
-    *("node", "outputs", "parameters.ros_parameters"),
+    *("node", "outputs", "parameters.ros_parameters", "viewer.viewer_node"),
     *("camera_stand", "smpler_node", "synthetic_camera"),
 )
-# What every room may name: arrays, images with the people in them, what gives images, and files.
+# Modules that every room may import: array types, frames and results, sources, and files.
 WORDS = {
     *("smpler_model.array_types", "smpler_model.frames", "smpler_model.source"),
     *("smpler_model.atomic_files", "smpler_model.file_hashes", "smpler_model.native_paths"),
 }
-# Which rooms a room of smpler_model may import, besides its own modules and those that these may.
+# The rooms that each room of smpler_model may import, besides those that these may import.
 ROOMS = {
     "settings": set(),
     "body": set(),
@@ -33,9 +34,10 @@ ROOMS = {
     "bags": {"body", "cameras", "settings"},
     "detectors": {"cameras", "inference"},
     "drawing": {"cameras", "people"},
+    "machine": set(),
     "viewing": {"bags", "body", "cameras", "drawing", "people", "settings"},
 }
-# Which rooms a room of smpler_ros may import, besides its own modules.
+# The rooms that each room of smpler_ros may import.
 ROS_ROOMS = {
     "messages": set(),
     "parameters": {"camera", "messages"},  # prints the parameter files of both nodes
@@ -44,6 +46,7 @@ ROS_ROOMS = {
     "outputs": {"inputs", "messages"},
     "node": {"inputs", "messages", "outputs", "parameters"},
     "camera": {"bags", "inputs", "messages", "node", "parameters"},
+    "viewer": {"inputs", "messages", "node", "parameters"},
     "demo": {"bags", "camera", "inputs", "messages", "parameters"},
 }
 
@@ -55,18 +58,18 @@ def room_of(module: str) -> str:
 
 
 def rooms_below(room: str) -> set[str]:
-    """Return the rooms that a room of smpler_model may import, its own among them."""
+    """Return the rooms that a room of smpler_model may import, including itself."""
     return {room}.union(*map(rooms_below, ROOMS[room]))
 
 
 def runs_nodes(module: str) -> bool:
-    """Tell whether a module of smpler_ros may import ROS."""
+    """Return whether a module of smpler_ros may import ROS."""
     name = module.removeprefix("smpler_ros.")
     return any(name == room or name.startswith(f"{room}.") for room in NODE_ROOMS)
 
 
 def is_ros(module: str) -> bool:
-    """Tell whether a module belongs to ROS. `rosbags` is pure Python and does not."""
+    """Return whether a module belongs to ROS. `rosbags` is pure Python and does not."""
     top = module.split(".")[0]
     return top.endswith(("_msgs", "_interfaces")) or top.startswith(ROS_PREFIXES)
 
@@ -78,7 +81,7 @@ def modules_of(package: str) -> dict[str, Path]:
 
 
 def imports_of(file: Path) -> set[str]:
-    """Return every module that a file imports, inside functions too."""
+    """Return every module that a file imports, including those within functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -90,6 +93,7 @@ def imports_of(file: Path) -> set[str]:
     return found
 
 
+@cache
 def imported_packages(package: str) -> dict[str, set[str]]:
     """Return, for every module of a package, the modules that it imports."""
     return {name: imports_of(file) for name, file in modules_of(package).items()}
@@ -104,7 +108,7 @@ def imported_packages(package: str) -> dict[str, set[str]]:
         ("smpler_ros", {"training", "benchmarks", "tests"}),
     ],
 )
-def test_packages_know_only_those_below(package: str, forbidden: set[str]) -> None:
+def test_packages_import_only_lower_ones(package: str, forbidden: set[str]) -> None:
     for name, imported in imported_packages(package).items():
         assert not forbidden & {module.split(".")[0] for module in imported}, name
 
@@ -130,14 +134,14 @@ def test_rooms_of_the_node_import_downwards_only(room: str) -> None:
             assert rooms <= ROS_ROOMS[room], name
 
 
-def test_only_what_draws_people_imports_the_synthetic_world() -> None:
+def test_only_allowed_modules_import_synthetic() -> None:
     for name, imported in imported_packages("smpler_ros").items():
         if room_of(name) not in ("camera", "bags"):
             assert not [module for module in imported if module.startswith("synthetic")], name
 
 
 @pytest.mark.parametrize("package", ["smpler_model", "synthetic", "training"])
-def test_no_ros_below_the_nodes(package: str) -> None:
+def test_packages_below_the_nodes_import_no_ros(package: str) -> None:
     for name, imported in imported_packages(package).items():
         assert not [module for module in imported if is_ros(module)], name
 
@@ -156,7 +160,7 @@ def test_modules_import_downwards_only(package: str) -> None:
     ).prepare()
 
 
-def test_model_imports_where_there_is_no_ros() -> None:
+def test_model_imports_without_ros() -> None:
     modules = [name.removesuffix(".__init__") for name in modules_of("smpler_model")]
     modules = [name for name in modules if not name.endswith("__main__")]
     code = f"""

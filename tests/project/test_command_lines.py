@@ -20,10 +20,10 @@ from smpler_ros.demo.demo import main as demo
 
 Main = Callable[[list[str]], int]
 
-NOT_UTF8 = "\udcff"  # as Python shows the byte 0xff of a command line
+NOT_UTF8 = "\udcff"  # Python's representation of the byte 0xff in a command line
 VALUES = ("nan", "inf", "-1", "99999999999999999999", "1e18", "", NOT_UTF8)
 MISSING = "missing.mcap"
-"""An input that is not there, so that the best of settings ends in a sentence, too."""
+"""A missing input, so that even valid settings end in a sentence."""
 
 _SMPLER = {
     name: next(
@@ -42,14 +42,14 @@ PROGRAMS: dict[str, tuple[Main, list[str], argparse.ArgumentParser]] = {
 
 
 def flags_of(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Give the flags that take a value."""
+    """Yield the flags that take a value."""
     for action in parser._actions:
         if action.option_strings and action.nargs != 0 and action.dest != "help":
             yield action.option_strings[0]
 
 
 def said(main: Main, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """Return the sentence with which a program ends; usage may stand before it."""
+    """Return the sentence with which a program exits; usage may precede it."""
     try:
         status = main(arguments)
     except SystemExit as error:
@@ -63,7 +63,7 @@ def said(main: Main, arguments: list[str], capsys: pytest.CaptureFixture[str]) -
 
 
 def fail_to_write(path: Path, *_: object) -> None:
-    """Take the place of minutes of drawing where the settings are fine."""
+    """Replace minutes of rendering if the settings are valid."""
     raise OSError(f"{path}: {MISSING}")
 
 
@@ -71,7 +71,7 @@ def fail_to_write(path: Path, *_: object) -> None:
     ("program", "flag"),
     [(name, flag) for name, (_, _, parser) in PROGRAMS.items() for flag in flags_of(parser)],
 )
-def test_every_flag_takes_or_refuses_every_value(
+def test_every_flag_accepts_or_refuses_every_value(
     program: str,
     flag: str,
     tmp_path: Path,
@@ -93,7 +93,7 @@ def test_every_flag_takes_or_refuses_every_value(
 @pytest.mark.parametrize(
     "flag", ["--model", "--body", "--device", "--camera-info", "--detector-weights", "--exported"]
 )
-def test_what_is_used_after_the_settings_were_read_is_refused(
+def test_values_used_after_parsing_are_refused_in_a_sentence(
     flag: str,
     value: str,
     tmp_path: Path,

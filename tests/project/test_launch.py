@@ -1,4 +1,4 @@
-"""The launch files: as text everywhere, loaded and visited where `launch_ros` is installed."""
+"""The launch files: as text always, loaded and visited if `launch_ros` is installed."""
 
 import ast
 import importlib.util
@@ -17,7 +17,7 @@ from smpler_ros.parameters.node_settings import NodeSettings
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "launch").glob("*.launch.py"))
-# A folder of ours is called `launch`, too, and Python takes it for a package.
+# The folder launch/ of this project would be taken for the package `launch`.
 HAS_LAUNCH = importlib.util.find_spec("launch_ros") is not None
 needs_launch = pytest.mark.skipif(not HAS_LAUNCH, reason="needs launch_ros: a ROS installation")
 
@@ -61,7 +61,7 @@ def test_every_argument_is_explained_and_used(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_what_is_started_and_read_is_there(file: Path) -> None:
+def test_started_programs_and_read_files_exist(file: Path) -> None:
     ours = {"camera_stand", "smpler_node", "synthetic_camera"}
     assert set(keywords_of(file, "executable")) <= ours | {"rviz2"} | {""}
     for name in set(keywords_of(file, "executable")) & ours:
@@ -73,7 +73,7 @@ def test_what_is_started_and_read_is_there(file: Path) -> None:
             assert (ROOT / "launch" / name).is_file(), name
 
 
-def test_what_the_arguments_override_are_parameters() -> None:
+def test_arguments_override_existing_parameters() -> None:
     def overrides(name: str) -> object:
         for node in ast.parse((ROOT / "launch" / name).read_text()).body:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "OVERRIDES":
@@ -87,7 +87,7 @@ def test_what_the_arguments_override_are_parameters() -> None:
     assert {each.name for each in table_of(SceneSettings)} > set(names)
 
 
-def test_detectors_that_the_help_names_are_those_that_there_are() -> None:
+def test_the_help_lists_the_existing_detectors() -> None:
     described = dict(arguments_of(ROOT / "launch" / "camera.launch.py"))["detector"]
     choices = next(p.choices for p in table_of(NodeSettings) if p.name == "detector")
     assert [name for name in choices if name not in described] == []
@@ -119,7 +119,7 @@ def load(file: Path) -> ModuleType:
 
 @needs_launch
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_they_are_loaded_and_have_their_arguments(file: Path) -> None:
+def test_launch_files_load_and_declare_their_arguments(file: Path) -> None:
     description = load(file).generate_launch_description()
     declared = {argument.name for argument in description.get_launch_arguments()}
     assert declared >= {name for name, _ in arguments_of(file)}
@@ -139,7 +139,7 @@ def test_they_are_loaded_and_have_their_arguments(file: Path) -> None:
         ({"driver": "other", "driver_executable": "one"}, ("one", "image_raw", "camera_info")),
     ],
 )
-def test_the_camera_s_driver_decides_the_topics(
+def test_the_driver_determines_the_topics(
     given: dict[str, str], expected: tuple[str, ...]
 ) -> None:
     from launch import LaunchContext
@@ -154,7 +154,7 @@ def test_the_camera_s_driver_decides_the_topics(
 
 
 @needs_launch
-def test_a_parameter_file_that_is_not_there_is_refused() -> None:
+def test_a_missing_parameter_file_is_refused() -> None:
     from launch import LaunchContext
 
     camera, context = load(ROOT / "launch" / "camera.launch.py"), LaunchContext()
@@ -170,9 +170,9 @@ def test_a_parameter_file_that_is_not_there_is_refused() -> None:
 
 
 @needs_launch
-def test_a_driver_that_is_not_known_must_name_its_program() -> None:
+def test_an_unknown_driver_must_name_its_executable() -> None:
     module = load(ROOT / "launch" / "camera.launch.py")
-    with pytest.raises(ValueError, match="got 'other'; name its program"):
+    with pytest.raises(ValueError, match="got 'other'; name its executable"):
         module.find_driver("other", "")
 
 

@@ -1,4 +1,4 @@
-"""Both packages as colcon finds and builds them."""
+"""Both packages as found and built by colcon."""
 
 import os
 import signal

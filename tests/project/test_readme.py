@@ -1,4 +1,4 @@
-"""Every command in the README and its pages is tested, or says why not; what they name exists."""
+"""Every command in the README and its pages is tested, or has a reason; named files exist."""
 
 import importlib.util
 import re
@@ -14,6 +14,7 @@ from smpler_ros.camera.synthetic_bag import main as synthetic_bag
 from tests.project.test_launch import arguments_of
 from training.configuration import load_configuration
 from training.data.download import ARCHIVES
+from training.data.labelling.__main__ import build_parser as build_labelling_parser
 from training.evaluate import EvaluateSettings
 from training.settings import load_settings
 
@@ -41,8 +42,13 @@ EVALUATE = "python -m training.evaluate config/evaluate"
 RENDER = "python -m training.data.render_crops config/train"
 TWO_PROCESSES = "torchrun --nproc-per-node 2 -m training.train config/train"
 STAGES = "tests/training/test_stages.py"
+LABELLING = "datasets/labelling/bin/python -m training.data.labelling"
+TEACHER = "--teacher datasets/package/pose_landmark_heavy.tflite"
+WITHOUT_CONFIGURATION = {
+    *("training.data.download", "training.data.labelling", "training.data.prepare_photos"),
+}
 
-# Who runs a command, and what of it that file holds. Inputs, and sizes of what is trained, differ.
+# The test of each command, and the part of the command in that test. Inputs and sizes may differ.
 TESTED = {
     "make demo": ("tests/ros/test_demo.py::run_demo", "smpler_ros.demo"),
     "make demo INPUT=video.mp4": (
@@ -55,7 +61,7 @@ TESTED = {
         "tests/project/test_readme.py::test_the_environment_is_put_on_the_path",
         ".ros/environment.sh",
     ),
-    f"{MODEL} run video.mp4 --detector motion": (
+    f"{MODEL} run video.mp4": (
         "tests/smpler_model/commands/test_run.py::test_a_video",
         "smpler_model",
     ),
@@ -63,9 +69,17 @@ TESTED = {
         "tests/smpler_model/commands/test_run.py::test_a_video",
         '"--model"',
     ),
-    f"{MODEL} view video.mp4 --detector motion": (
+    f"{MODEL} view video.mp4": (
         "tests/smpler_model/commands/test_view.py::test_a_video_is_run_first",
         '"view"',
+    ),
+    "make demo VIEW=1": (
+        "tests/ros/test_demo.py::test_a_video_goes_through_the_node_into_bag_and_report",
+        "people in 3D: http://localhost:",
+    ),
+    "ros2 run smpler_ros viewer": (
+        "tests/ros/test_viewer.py::test_people_are_shown_and_nobody_listens_before",
+        "smpler_ros.viewer",
     ),
     f"{MODEL} view video_smpler": (
         "tests/smpler_model/commands/test_view.py::test_the_command_says_where_it_serves",
@@ -91,8 +105,8 @@ TESTED = {
         "tests/project/test_readme.py::test_the_bag_is_written",
         "synthetic_bag",
     ),
-    "evaluate_bag example_bag --detector motion": (
-        "tests/smpler_ros/bags/test_evaluate_bag.py::test_a_killed_run_leaves_valid_files_and_goes_on",
+    "evaluate_bag example_bag": (
+        "tests/smpler_ros/bags/test_evaluate_bag.py::test_a_killed_run_leaves_valid_files_and_resumes",
         "smpler_ros.evaluate_bag",
     ),
     "python -m training.data.render_people config/train/synthetic_backbone.yaml": (
@@ -107,7 +121,7 @@ TESTED = {
         "config/evaluate/synthetic.yaml",
     ),
     "python -m training.data.download all --root datasets": (
-        "tests/training/data/test_download.py::test_data_set_is_fetched_unpacked_and_verified",
+        "tests/training/data/test_download.py::test_data_set_is_downloaded_unpacked_and_verified",
         "training.data.download",
     ),
     "python -m training.scoring.model_card config/train/nano.yaml "
@@ -115,6 +129,23 @@ TESTED = {
         "tests/training/scoring/test_model_card.py::test_card_of_a_trained_model",
         "model_card",
     ),
+    f"{LABELLING} lsp datasets/lsp {TEACHER}": (
+        "tests/training/data/labelling/test_command.py::test_leeds_sports_pose",
+        '"lsp"',
+    ),
+    f"{LABELLING} ccp datasets/ccp {TEACHER} "
+    "--second datasets/package/pose_landmark_full.tflite": (
+        "tests/training/data/labelling/test_command.py::test_clothing_co_parsing",
+        '"ccp"',
+    ),
+    **{
+        f"python -m training.data.prepare_photos datasets/{name}/people.json "
+        f"datasets/photos_{name}": (
+            "tests/training/data/test_prepare_photos.py::test_the_command_prepares_both_splits",
+            "training.data.prepare_photos",
+        )
+        for name in ("lsp", "ccp")
+    },
 }
 
 ADMINISTRATOR = "installs packages into the system, for which a test has no right"
@@ -125,9 +156,18 @@ INSTALLATION = (
 LICENSED = "needs licensed data or weights, and GPUs; its configuration is loaded here"
 HOURS = "takes hours; its configuration is loaded here, its parts have tests in tests/training"
 MINUTES = "takes half an hour; its configuration is loaded here, its parts have tests"
+NETWORK = "fetches photos, networks or packages"
 DOCKER = "needs Docker and the network, or a GPU; what the Dockerfile copies is checked here"
 
 UNTESTABLE = {
+    "git clone https://github.com/axelcarlier/lsp datasets/lsp": NETWORK,
+    "git clone https://github.com/bearpaw/clothing-co-parsing datasets/ccp": NETWORK,
+    "npm pack --pack-destination datasets @mediapipe/pose@0.5.1675469404": NETWORK,
+    "tar xzf datasets/mediapipe-pose-0.5.1675469404.tgz --directory datasets": NETWORK,
+    "python3 -m venv datasets/labelling": NETWORK,
+    "datasets/labelling/bin/pip install ai-edge-litert 'opencv-python-headless<5' scipy tqdm": (
+        NETWORK
+    ),
     "sudo apt install g++ make python3-rosdep python3-venv": ADMINISTRATOR,
     "sudo apt install ros-$ROS_DISTRO-vision-msgs ros-$ROS_DISTRO-compressed-image-transport": (
         ADMINISTRATOR
@@ -157,9 +197,9 @@ UNTESTABLE = {
 
 
 def commands_of(text: str) -> list[str]:
-    """Return every command in blocks, and in lines where one begins with a known program.
+    """Return all commands in code blocks, and inline ones that begin with a known program.
 
-    Comments are left out, and lines that end with a backslash are put together.
+    Comments are left out, and lines that end with a backslash are joined.
     """
     commands = []
     for _, language, block in re.findall(r"^( *)```(\w*)\n(.*?)^\1```", text, re.M | re.S):
@@ -180,6 +220,7 @@ INLINE = {
     "smpler view": "named, not given",
     "python -m training.data.fit_poses": "named, not given",
     "python -m training.data.prepare_photos": "named, not given",
+    "python -m training.data.render_crops": "named, not given",
 }
 
 
@@ -202,7 +243,7 @@ def test_every_command_has_a_row_and_every_row_a_command() -> None:
 
 
 @pytest.mark.parametrize("command", TESTED)
-def test_whoever_runs_a_command_is_there(command: str) -> None:
+def test_tests_of_commands_exist(command: str) -> None:
     where, held = TESTED[command]
     name, _, function = where.partition("::")
     text = (ROOT / name).read_text()
@@ -210,7 +251,7 @@ def test_whoever_runs_a_command_is_there(command: str) -> None:
     assert not function or re.search(rf"^def {function}\(", text, re.M), where
 
 
-def test_the_demonstration_is_what_make_runs() -> None:
+def test_make_runs_the_demonstration() -> None:
     """Tests call the module with their own folder instead of the target."""
     makefile = (ROOT / "Makefile").read_text()
     assert 'python -m smpler_ros.demo --input "$(INPUT)"' in makefile
@@ -226,13 +267,13 @@ def test_the_environment_is_put_on_the_path() -> None:
 
 
 @pytest.mark.parametrize("words", words_of(MODEL), ids=" ".join)
-def test_the_model_s_commands_are_understood(
+def test_commands_of_the_model_are_parsed(
     words: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Flags that are not known would exit with 2; a file that is missing is one sentence."""
+    """Unknown flags would exit with 2; a missing file is one sentence."""
     monkeypatch.chdir(tmp_path)
     assert smpler_model(words) == 1
     message = capsys.readouterr().err
@@ -248,19 +289,21 @@ def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (tmp_path / words[0] / "metadata.yaml").is_file()
 
 
-def test_the_evaluator_s_flags_are_understood() -> None:
+def test_flags_of_the_evaluator_are_parsed() -> None:
     for words in words_of("evaluate_bag"):
         chosen = build_parser().parse_args(words)
-        assert read_config(chosen).detector == "motion"
+        assert read_config(chosen).detector == "person"
 
 
 def test_training_commands_name_modules_and_configurations() -> None:
     named = set()
     for command in COMMANDS:
         found = re.search(r"-m (training(?:\.\w+)+) (.*)", command)
-        if not found or found[1] == "training.data.download":
+        if not found:
             continue
         assert importlib.util.find_spec(found[1]) is not None
+        if found[1] in WITHOUT_CONFIGURATION:
+            continue
         path = found[2].split()[0]
         if found[1] == "training.evaluate":
             load_configuration(EvaluateSettings, ROOT / path)
@@ -271,9 +314,11 @@ def test_training_commands_name_modules_and_configurations() -> None:
     assert named == there, "docs/training.md has a command for every configuration"
     for words in words_of("python -m training.data.download"):
         assert words[0] in (*ARCHIVES, "all")
+    for words in words_of(LABELLING):
+        assert build_labelling_parser().parse_args(words).data == words[0]
 
 
-def test_launch_files_take_the_arguments() -> None:
+def test_launch_files_declare_the_arguments() -> None:
     shared = {name for name, _ in arguments_of(ROOT / "launch" / "camera.launch.py")}
     for command in COMMANDS:
         found = re.search(r"ros2 launch smpler_ros (\S+)(.*)", command)
@@ -283,7 +328,7 @@ def test_launch_files_take_the_arguments() -> None:
             assert given <= shared | {name for name, _ in arguments_of(file)}, command
 
 
-def test_the_dockerfile_copies_what_is_there() -> None:
+def test_the_dockerfile_copies_existing_files() -> None:
     ignored = (ROOT / ".dockerignore").read_text().split()
     lines = re.findall(r"^COPY (.+)$", (ROOT / "Dockerfile").read_text(), re.M)
     sources = [word for line in lines for word in line.split()[:-1]]
@@ -308,7 +353,7 @@ def test_links_lead_to_files(page: Path) -> None:
     assert not missing
 
 
-def test_files_that_are_named_are_there() -> None:
+def test_named_files_exist() -> None:
     folders = ("config", "docs", "launch", "smpler_model", "smpler_msgs", "smpler_ros", "tests")
     names = set(re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]+\.\w+)`", README))
     assert names
@@ -316,7 +361,7 @@ def test_files_that_are_named_are_there() -> None:
         assert (ROOT / name).exists(), name
 
 
-def test_speed_is_that_of_the_measurements() -> None:
+def test_stated_speeds_equal_the_measurements() -> None:
     """The README's figures are rows of docs/performance.md, and the fastest ones."""
     page = (ROOT / "docs" / "performance.md").read_text()
     machine = re.search(r"network alone, (.*?):\n", README)
@@ -326,7 +371,7 @@ def test_speed_is_that_of_the_measurements() -> None:
         assert machine[1] in table
         cells = [line.strip("| ").split(" | ") for line in table.splitlines()]
         times = {row[1]: float(row[2]) for row in cells if row[0] == "1" and len(row) > 4}
-        # Lists: of two that are equally fast, the first one is named.
+        # Lists: of two equally fast ones, the first is named.
         halves = [way for way in times if way.endswith(" half")]
         floats = [way for way in times if way not in halves and way != "reference"]
         single, half = (min(ways, key=times.__getitem__) for ways in (floats, halves))

@@ -1,4 +1,4 @@
-"""The errors of the set-up, each by one that really fails, and the run with nothing to do."""
+"""The errors of the set-up, each provoked for real, and a run with nothing to do."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
 
 
 def make(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run make with some variables set; one that is set to nothing is removed."""
+    """Run make with some variables set; a variable set to nothing is removed."""
     outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # of the make that runs the tests
     kept = {name: value for name, value in os.environ.items() if name not in outer}
     kept |= environment
@@ -31,7 +31,7 @@ def make(*arguments: str, cwd: Path, **environment: str) -> subprocess.Completed
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What the set-up reads, without what it has made."""
+    """The inputs of the set-up, without its outputs."""
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("tools", "smpler_msgs"):

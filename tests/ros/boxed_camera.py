@@ -1,4 +1,4 @@
-"""A camera for the node's tests: images, calibration and boxes out, people and the rest back."""
+"""A camera for tests of the node: publishes images, calibration and boxes, receives results."""
 
 from array import array
 from typing import Any
@@ -18,7 +18,7 @@ PERIOD_NS = 100_000_000
 
 
 class Camera:
-    """Publishes images, calibration and boxes in a namespace; keeps what comes back by stamp."""
+    """Publishes images, calibration and boxes in a namespace; keeps results by timestamp."""
 
     def __init__(self, peer: Peer, namespace: str = "") -> None:
         self.peer = peer
@@ -33,13 +33,13 @@ class Camera:
         node.create_subscription(SmplPersonArray, f"{before}people", self._store, 50)
 
     def listen(self, name: str, kind: type) -> list[Any]:
-        """Subscribe another topic; return the list that its messages come into."""
+        """Subscribe to another topic; return the list that collects its messages."""
         messages = self.others.setdefault(name, [])
         self.peer.node.create_subscription(kind, name, messages.append, 50)
         return messages
 
     def count(self, name: str, kind: type) -> None:
-        """Subscribe another topic and count its messages, as they came, in `counts`."""
+        """Subscribe to another topic and count its serialised messages in `counts`."""
         self.counts[name] = 0
 
         def add(_message: bytes) -> None:
@@ -51,7 +51,7 @@ class Camera:
         self.people[stamp_ns_of(message)] = message
 
     def people_at(self, message: Any) -> SmplPersonArray:  # noqa: ANN401 - a message
-        """Wait for the people of a message's image, which another topic may bring first."""
+        """Wait for the people of a message's image, as another topic may arrive first."""
         stamp_ns = stamp_ns_of(message)
         self.peer.spin_until(lambda: stamp_ns in self.people)
         return self.people[stamp_ns]
@@ -70,7 +70,7 @@ class Camera:
         info: dict[str, object] | None = None,
         gap_s: int = 0,
     ) -> int:
-        """Publish the next image with its boxes, stamped a gap later; return its stamp."""
+        """Publish the next image with its boxes, stamped a gap later; return its timestamp."""
         self.index += 1
         header = self.header()
         rng = np.random.default_rng(self.index)
@@ -89,7 +89,7 @@ class Camera:
         return 10**9 + self.index * PERIOD_NS
 
     def exchange(self, boxes: tuple[tuple[float, ...], ...] = BOXES) -> SmplPersonArray:
-        """Publish images until the people of one come back; return them."""
+        """Publish images until the people of one arrive; return them."""
         sent: list[int] = []
 
         def answered() -> bool:

@@ -22,11 +22,11 @@ from tests.ros.peer import NodeProcess, Peer
 
 StartNode = Callable[..., NodeProcess]
 
-DOMAINS = range(1, 102)  # their ports keep clear of those that Linux gives to other programs
+DOMAINS = range(1, 102)  # their ports are outside Linux's range of ephemeral ports
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs over live ROS as slow."""
+    """Mark tests over live ROS as slow."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.slow)
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @contextmanager
 def reserve_domain() -> Iterator[int]:
-    """Reserve a ROS domain on this machine, and name it in the environment."""
+    """Reserve a ROS domain on this machine, and set it in the environment."""
     for domain in DOMAINS:
         lock = (Path(tempfile.gettempdir()) / f"smpler_ros_domain_{domain}.lock").open("w")
         try:
@@ -52,14 +52,14 @@ def reserve_domain() -> Iterator[int]:
 
 @pytest.fixture
 def ros_domain() -> Iterator[int]:
-    """A ROS domain that no other test on this machine uses meanwhile, in the environment too."""
+    """A ROS domain that no other test on this machine uses, also set in the environment."""
     with reserve_domain() as domain:
         yield domain
 
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network with seeded weights: what it says is wrong, and always the same."""
+    """A small network with seeded weights: its results are wrong, but reproducible."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "seeded.pt"
     save_checkpoint(build_model(SMPLER_NANO, load_builtin_body()), path)

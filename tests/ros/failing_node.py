@@ -1,6 +1,6 @@
-"""The node, whose pipeline fails for black images, at each step in turn: `python -m` starts it.
+"""The node with a pipeline that fails for black images, at each step in turn.
 
-The step is chosen by the image's stamp, in `boxed_camera`'s periods.
+`python -m` starts it. The image's timestamp selects the step, in `boxed_camera`'s periods.
 """
 
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from smpler_model.detectors.detector import GivenBoxes
 from smpler_model.frames import Frame
 from smpler_model.inference.estimator import Estimator
 from smpler_model.pipeline import Pipeline
+from smpler_model.shared_image import SharedImage
 from smpler_ros.node.smpler_node import main
 from tests.ros.boxed_camera import PERIOD_NS
 
 STEPS = ("detect", "track", "crop", "estimate", "place", "smooth", "pose", "mesh")
 METHODS = {
-    "detect": (GivenBoxes, "detect"),
+    "detect": (SharedImage, "detect"),
     "track": (Pipeline, "_track"),
     "crop": (Pipeline, "_crop"),
     "estimate": (Estimator, "estimate"),
@@ -29,7 +29,7 @@ METHODS = {
 
 
 class Failures:
-    """Lets one step after the other fail. State: the frame that was looked at last."""
+    """Makes one step after the other fail. State: the current frame."""
 
     def __init__(self) -> None:
         self._turn, self._black = "", False
@@ -41,7 +41,7 @@ class Failures:
 
     def _wrap(self, step: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(owner: object, *arguments: Any) -> Any:  # noqa: ANN401 - any step's
-            self._look_at(arguments)
+            self._look_at((owner, *arguments))
             if self._black and step == self._turn:
                 raise RuntimeError(f"{step} is out of order")
             return method(owner, *arguments)
@@ -49,7 +49,8 @@ class Failures:
         return wrapped
 
     def _look_at(self, arguments: tuple[object, ...]) -> None:
-        for value in arguments:
+        for argument in arguments:
+            value = argument.frame if isinstance(argument, SharedImage) else argument
             if isinstance(value, Frame):
                 self._turn = STEPS[value.stamp_ns // PERIOD_NS % len(STEPS)]
                 self._black = not value.rgb.any()

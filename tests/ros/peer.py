@@ -1,4 +1,4 @@
-"""A node as a process, and the peer that talks to it over real ROS."""
+"""A node as a process, and a peer that communicates with it over real ROS."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ STARTUP_S = 60.0  # on a busy machine
 
 
 class NodeProcess:
-    """A node of the package running as its own process. Its output is read as it comes."""
+    """A node of the package as its own process. Its output is read continuously."""
 
     def __init__(self, module: str, *ros_arguments: str) -> None:
         command = [sys.executable, "-m", module]
@@ -44,25 +44,25 @@ class NodeProcess:
 
     @property
     def output(self) -> str:
-        """What was printed so far."""
+        """The output so far."""
         return "".join(self._lines)
 
     def wait_for(self, text: str, timeout_s: float = STARTUP_S) -> None:
-        """Wait until the node has printed a text; fail when it does not in time."""
+        """Wait until the node has printed a text; fail if it does not in time."""
         end = time.monotonic() + timeout_s
         while text not in self.output:
             assert time.monotonic() < end, f"'{text}' was not printed in time:\n{self.output}"
             time.sleep(0.02)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, float]:
-        """Send a signal; return the exit status, what was printed, and the seconds it took."""
+        """Send a signal; return the exit status, the output, and the time taken, seconds."""
         start = time.monotonic()
         self.process.send_signal(number)
         status = self.wait()
         return status, self.output, time.monotonic() - start
 
     def wait(self) -> int:
-        """Wait until the process ends by itself; return its exit status."""
+        """Wait until the process exits by itself; return its exit status."""
         status = self.process.wait(timeout=STARTUP_S)
         self._reader.join()
         return status
@@ -93,7 +93,7 @@ class NodeProcess:
 
 
 class Peer:
-    """The other side of the node: publishes images, collects people."""
+    """The node's counterpart: publishes images, collects people."""
 
     def __init__(self, domain: int, reliability: ReliabilityPolicy) -> None:
         self.context = rclpy.Context()
@@ -109,7 +109,7 @@ class Peer:
         self.node.create_subscription(SmplPersonArray, "people", self.people.append, 10)
 
     def publish_image(self, seconds: int, height: int = 48, width: int = 64) -> None:
-        """Publish a grey image and its camera_info, each with another stamp of that second."""
+        """Publish a grey image and its camera_info, with different timestamps in this second."""
         image = Image(height=height, width=width, encoding="rgb8", step=width * 3)
         image.data = array("B", bytes([127])) * (height * width * 3)
         image.header.frame_id = "camera_optical_frame"
@@ -119,14 +119,14 @@ class Peer:
         self.images.publish(image)
 
     def spin_until(self, condition: Callable[[], bool], timeout_s: float = STARTUP_S) -> None:
-        """Spin until the condition holds; fail when it does not in time."""
+        """Spin until the condition holds; fail if it does not in time."""
         end = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < end, "the condition did not come true in time"
             self.executor.spin_once(timeout_sec=0.02)
 
     def wait_for_node(self) -> None:
-        """Wait until the node listens to the image and publishes people."""
+        """Wait until the node subscribes to the image and publishes people."""
         self.spin_until(
             lambda: (
                 self.images.get_subscription_count() > 0
@@ -135,7 +135,7 @@ class Peer:
         )
 
     def wait_for_reliable_node(self, topic: str = "/image") -> None:
-        """Wait until the node subscribes a topic, the image's by default, reliably."""
+        """Wait until the node subscribes reliably to a topic, by default the image's."""
 
         def is_reliable() -> bool:
             subscriptions = self.node.get_subscriptions_info_by_topic(topic)
@@ -146,11 +146,11 @@ class Peer:
         self.spin_until(is_reliable)
 
     def wait_for_no_node(self) -> None:
-        """Wait until nobody listens to the image any more."""
+        """Wait until nobody subscribes to the image any more."""
         self.spin_until(lambda: self.images.get_subscription_count() == 0, timeout_s=40)
 
     def exchange(self, seconds: int) -> SmplPersonArray:
-        """Publish images of a second until people of that second come back."""
+        """Publish images of a second until their people arrive."""
         end = time.monotonic() + STARTUP_S
         while not (mine := [p for p in self.people if p.header.stamp.sec == seconds]):
             assert time.monotonic() < end, "no people came back"
@@ -159,7 +159,7 @@ class Peer:
         return mine[0]
 
     def close(self) -> None:
-        """Leave ROS."""
+        """Destroy the node and its context."""
         self.executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self.context)

@@ -1,4 +1,4 @@
-"""Synthetic camera, node and shipped model over real topics: people where and as they are."""
+"""Synthetic camera, node and shipped model over real topics: accuracy of the people."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from tests.ros.peer import NodeProcess, Peer
 
 CAMERA = {"people": 1, "rate": 5.0, "loop": 8.0, "empty": 1.0, "seed": 4}
 NODE = {"detector": "motion", "threads": 1, "device": "cpu"}
-WANTED = 20  # people found
+WANTED = 20  # number of people
 
 
 def words(values: dict[str, object]) -> list[str]:
@@ -25,14 +25,14 @@ def words(values: dict[str, object]) -> list[str]:
 
 @pytest.fixture
 def pairs(reliable_peer: Peer) -> list[tuple[int, People, People]]:
-    """Stamps with the people that the node found and those that there were."""
+    """Timestamps with the people that the node found and the true ones."""
     truth: list[SmplPersonArray] = []
     reliable_peer.node.create_subscription(
         SmplPersonArray, "ground_truth/people", truth.append, 10
     )
     found = reliable_peer.people
     with NodeProcess("smpler_ros.smpler_node", *words(dict(NODE))):
-        reliable_peer.wait_for_node()  # which learns the empty room first
+        reliable_peer.wait_for_node()  # it learns the empty room first
         with NodeProcess("smpler_ros.synthetic_camera", *words(dict(CAMERA))):
             reliable_peer.spin_until(lambda: sum(len(each.people) for each in found) >= WANTED)
     there = {stamp_ns_of(each): people_from_message(each) for each in truth}
@@ -43,7 +43,7 @@ def pairs(reliable_peer: Peer) -> list[tuple[int, People, People]]:
     ]
 
 
-def test_people_are_found_within_the_expected_error(
+def test_people_are_estimated_within_the_expected_error(
     pairs: list[tuple[int, People, People]],
 ) -> None:
     accuracy = CameraAccuracy(Body(load_builtin_body()), USUAL_IOU)
@@ -54,5 +54,6 @@ def test_people_are_found_within_the_expected_error(
     )
     assert len(mpjpe) >= WANTED / 2
     assert np.median(mpjpe) < 1.4 * read_card()["mpjpe_mm"]
-    # Nobody of average size tells the distance better than a tenth; they are 3 to 5 m away.
+    # Without knowing their size, the distance has an error of about a tenth; they are 3 to 5 m
+    # away.
     assert np.median(pelvis) < 500

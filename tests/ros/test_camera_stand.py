@@ -1,4 +1,4 @@
-"""The stand of a camera as a process, over real topics."""
+"""The camera stand as a process, over real topics."""
 
 from collections.abc import Callable, Iterator
 
@@ -23,7 +23,7 @@ MOUNTED[:3, 3] = 0.1, 0.0, 0.7
 
 
 class Scene:
-    """The stand beside a node that has found nobody yet, and others who publish transforms."""
+    """The stand with a node that has found nobody yet, and other publishers of transforms."""
 
     def __init__(self, peer: Peer, stand: NodeProcess) -> None:
         self.peer, self.stand = peer, stand
@@ -32,12 +32,12 @@ class Scene:
         self._sent: list[Callable[[], None]] = []
 
     def place(self, parent: str, child: str, pose: Floats) -> None:
-        """Publish a static transform, each from a publisher of its own."""
+        """Publish a static transform, each with a publisher of its own."""
         self._static.append(create_static_publisher(self.peer.node))
         publish_static(self.peer.node, self._static[-1], parent, child, pose)
 
     def move(self, parent: str, child: str) -> None:
-        """Publish a transform that changes, from now on."""
+        """Start publishing a transform that changes."""
         types = message_types_from_ros(serialize_message)
         publisher = self.peer.node.create_publisher(TFMessage, "/tf", 10)
         header = header_message(types, 1, parent)
@@ -46,13 +46,13 @@ class Scene:
         self._sent.append(lambda: publisher.publish(message))
 
     def begin(self, frame: str = FRAME) -> None:
-        """Let the node publish people of images with a frame, from now on."""
+        """Start publishing people of images with a frame."""
         message = SmplPersonArray()
         message.header.frame_id = frame
         self._sent.append(lambda: self._people.publish(message))
 
     def said(self, text: str) -> None:
-        """Wait until the stand has said something; then it has decided."""
+        """Wait until the stand has logged something; then it has decided."""
 
         def is_said() -> bool:
             for send in self._sent:
@@ -62,7 +62,7 @@ class Scene:
         self.peer.spin_until(is_said)
 
     def found(self, count: int) -> dict[tuple[str, str], np.ndarray]:
-        """Return that many static transforms."""
+        """Return this number of static transforms."""
         return transforms_of(self.peer, "/tf_static", count)
 
 
@@ -75,16 +75,16 @@ def scene(reliable_peer: Peer) -> Iterator[Scene]:
         assert "Traceback" not in stand.output
 
 
-def test_where_nobody_does_it_says_where_the_camera_is(scene: Scene) -> None:
-    scene.begin("")  # of an image without a frame
+def test_a_missing_camera_pose_is_published(scene: Scene) -> None:
+    scene.begin("")  # from an image without a frame
     scene.begin()
-    scene.said(f"nobody publishes where '{FRAME}' is: taken to be 1.5 m above the floor of 'map'")
+    scene.said(f"nobody publishes the pose of '{FRAME}': assuming 1.5 m above the floor of 'map'")
     [((parent, child), pose)] = scene.found(1).items()
     assert (parent, child) == ("map", FRAME)
     np.testing.assert_allclose(pose, level_camera(1.5, 20.0), atol=1e-9)
 
 
-def test_it_ties_what_the_camera_is_mounted_on(scene: Scene) -> None:
+def test_the_topmost_frame_above_the_camera_is_connected(scene: Scene) -> None:
     scene.place("mast", "eye_link", MOUNTED)
     scene.place("eye_link", FRAME, LINK_FROM_OPTICAL)
     scene.move(FRAME, "person_0/pelvis")
@@ -95,15 +95,15 @@ def test_it_ties_what_the_camera_is_mounted_on(scene: Scene) -> None:
     np.testing.assert_allclose(chain, level_camera(1.5, 20.0), atol=1e-9)
 
 
-def test_it_leaves_alone_what_others_publish(scene: Scene) -> None:
+def test_poses_published_by_others_are_left_alone(scene: Scene) -> None:
     scene.place("eye_link", FRAME, LINK_FROM_OPTICAL)
     scene.move("map", "eye_link")
     scene.begin()
-    scene.said(f"transforms lead from 'map' to '{FRAME}' already")
+    scene.said(f"transforms already lead from 'map' to '{FRAME}'")
     assert list(scene.found(1)) == [("eye_link", FRAME)]
 
 
-def test_it_does_not_guess_where_on_a_robot_the_camera_is(scene: Scene) -> None:
+def test_a_missing_transform_on_a_robot_is_reported(scene: Scene) -> None:
     scene.place("map", "base_link", MOUNTED)
     scene.begin()
     scene.said(f"there is a frame 'map', but no transform leads from it to '{FRAME}'; publish")
@@ -112,8 +112,8 @@ def test_it_does_not_guess_where_on_a_robot_the_camera_is(scene: Scene) -> None:
     scene.said("already")
 
 
-def test_who_publishes_it_later_is_reported(scene: Scene) -> None:
+def test_later_publishers_of_the_pose_are_reported(scene: Scene) -> None:
     scene.begin()
     scene.said("nobody publishes")
     scene.place("base_link", FRAME, LINK_FROM_OPTICAL)
-    scene.said(f"'{FRAME}' is now published below 'base_link', too")
+    scene.said(f"'{FRAME}' is now published below 'base_link' as well")

@@ -1,4 +1,4 @@
-"""The system's clock is set back while nodes run. A library of three lines stands in for that."""
+"""The system's clock is set back while nodes run, simulated by a preloaded library."""
 
 import subprocess
 from pathlib import Path
@@ -33,7 +33,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 
 @pytest.fixture
 def switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A path; when it exists, the clock of processes started from now on is an hour back."""
+    """A path; while it exists, the clock of processes started from now on is an hour back."""
     source, library, switch = (tmp_path / name for name in ("clock.c", "clock.so", "set_back"))
     source.write_text(SOURCE)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
@@ -42,7 +42,7 @@ def switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return switch
 
 
-def test_diagnostics_and_checks_go_on(
+def test_diagnostics_and_checks_continue(
     reliable_peer: Peer, start_node: StartNode, switch: Path
 ) -> None:
     said: list[DiagnosticArray] = []
@@ -58,7 +58,7 @@ def test_diagnostics_and_checks_go_on(
         node.wait_for("no image on /image for 5 s", timeout_s=20)
 
 
-def test_the_synthetic_camera_goes_on(reliable_peer: Peer, switch: Path) -> None:
+def test_the_synthetic_camera_continues(reliable_peer: Peer, switch: Path) -> None:
     images: list[Image] = []
     reliable_peer.node.create_subscription(Image, "image", images.append, 10)
     with start_camera():

@@ -1,4 +1,4 @@
-"""What `make demo` runs, with input of one's own."""
+"""The demonstration of `make demo`, with input files."""
 
 import csv
 import os
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from smpler_model.bags.reader import open_bag
+from smpler_model.inference.optional_packages import is_installed
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.demo.contact_sheet import WIDTH_PX
 from smpler_ros.demo.demo import describe_kept, evaluate
@@ -40,7 +41,7 @@ def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def write_clip(path: Path, *, step: int = 3) -> Path:
-    """Write three seconds of a disc on grey that moves by so many pixels a frame."""
+    """Write three seconds of a disc on grey that moves by a number of pixels per frame."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, SIZE)
     for index in range(30):
         image = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
@@ -51,7 +52,7 @@ def write_clip(path: Path, *, step: int = 3) -> Path:
 
 
 def table_of(printed: str) -> dict[str, list[str]]:
-    """Return the words of the closing table's lines after their titles."""
+    """Return the words of the final table's lines after their titles."""
     titles = ("people messages", "median latency", "people seen", "tracks", "MPJPE")
     return {
         title: line.removeprefix(title).split()
@@ -80,7 +81,9 @@ def test_a_video_goes_through_the_node_into_bag_and_report(
     shown = dict(line.rsplit("  ", 1) for line in last.splitlines())
     assert {title.rstrip(): path for title, path in shown.items()} == {
         title: str(out / name) for title, name in RESULTS.items()
-    }
+    } | {"in a browser": f"smpler view {out}"}
+    if is_installed("viser"):
+        assert "people in 3D: http://localhost:" in done.stdout
     assert all((out / name).exists() for name in RESULTS.values())
     with open_bag(out / "evaluation" / "bag") as bag:
         static = [each.message for each in bag.read_messages(["/tf_static"])]
@@ -92,31 +95,31 @@ def test_a_video_goes_through_the_node_into_bag_and_report(
         for message in moving
         for each in message.transforms
     ]
-    assert len(set(said)) == len(said) > 0  # tf2 would call the others repeated
+    assert len(set(said)) == len(said) > 0  # otherwise tf2 would report repeated data
 
 
-def test_where_nobody_is_the_table_says_so(ros_domain: int, tmp_path: Path) -> None:
+def test_an_input_without_people_is_reported(ros_domain: int, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "still.avi", step=0)
     done = run_demo("--input", str(clip), "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert table_of(done.stdout)["people seen"][0] == "0"
-    assert "demo: the detector motion found no people; choose another" in done.stderr
+    assert "demo: the detector person found no people; choose another" in done.stderr
 
 
-def test_what_was_recorded_of_a_broken_input_stays(ros_domain: int, tmp_path: Path) -> None:
+def test_the_recording_of_a_truncated_input_is_kept(ros_domain: int, tmp_path: Path) -> None:
     clip, out = write_clip(tmp_path / "clip.avi"), tmp_path / "out"
     content = clip.read_bytes()
     clip.write_bytes(content[: len(content) // 2])
     done = run_demo("--input", str(clip), "--output", str(out), "--detector", "full_image")
     assert done.returncode == 1
-    assert "before it broke off" in done.stderr
+    assert "before it was truncated" in done.stderr
     assert f"; what was recorded is in {out / 'recorded'}\n" in done.stderr
     assert "Traceback" not in done.stderr
     with open_bag(out / "recorded") as bag:
         assert bag.topics["/image"].count > 5
 
 
-def test_what_cannot_be_evaluated_stays(tmp_path: Path) -> None:
+def test_a_recording_that_cannot_be_evaluated_is_kept(tmp_path: Path) -> None:
     assert describe_kept(tmp_path) == "nothing was recorded"
     with BagWriter(tmp_path / "recorded") as writer:
         header = header_message(writer.types, 1, "camera")
@@ -129,7 +132,7 @@ def test_what_cannot_be_evaluated_stays(tmp_path: Path) -> None:
     assert describe_kept(tmp_path) == f"{kept}, what was evaluated in {tmp_path / 'evaluation'}"
 
 
-def test_a_node_that_cannot_start_is_said(ros_domain: int, tmp_path: Path) -> None:
+def test_a_node_that_cannot_start_is_reported(ros_domain: int, tmp_path: Path) -> None:
     done = run_demo("--output", str(tmp_path / "out"), "--detector", "onnx")
     assert done.returncode == 1
     assert "demo: a node ended early; its messages are above; nothing was" in done.stderr
@@ -144,7 +147,7 @@ def test_a_node_that_cannot_start_is_said(ros_domain: int, tmp_path: Path) -> No
         ("out/recorded/clip.avi", "the input must be outside"),
     ],
 )
-def test_what_is_no_input_is_said_and_costs_nothing(
+def test_invalid_inputs_are_refused_and_nothing_is_removed(
     name: str, reason: str, ros_domain: int, tmp_path: Path
 ) -> None:
     earlier = tmp_path / "out" / "recorded"

@@ -14,7 +14,7 @@ from tests.ros.peer import Peer
 BLACK = {"data": array("B", bytes(HEIGHT * WIDTH * 3))}
 
 
-def test_a_camera_that_fails_at_each_step_costs_the_others_no_image(
+def test_a_failing_camera_drops_no_image_of_the_others(
     start_node: StartNode,
 ) -> None:
     names = ("left", "middle", "right")
@@ -31,7 +31,7 @@ def test_a_camera_that_fails_at_each_step_costs_the_others_no_image(
         with started as node:
             for camera in cameras.values():
                 camera.exchange()
-            # Inputs become as reliable as they are offered in half a second; then none is lost.
+            # Inputs become reliable within half a second; afterwards no image is lost.
             settled = time.monotonic() + 3
             peer.spin_until(lambda: time.monotonic() > settled)
             for camera in cameras.values():

@@ -61,7 +61,7 @@ def prefix(tmp_path: Path) -> Path:
 
 
 def command_of(prefix: Path, name: str, arguments: Mapping[str, object]) -> list[str]:
-    """Return what `ros2 launch` runs, without its own package."""
+    """Return the command that `ros2 launch` would run, without that package."""
     file = f"{prefix}/share/smpler_ros/launch/{name}.launch.py"
     return [sys.executable, "-c", LAUNCH, file, *(f"{k}:={v}" for k, v in arguments.items())]
 
@@ -76,14 +76,14 @@ def environment_of(prefix: Path) -> dict[str, str]:
 
 
 class Launch:
-    """A launch file that runs, and after its end what it said."""
+    """A running launch file, and after its end its output."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
         self.output = ""
 
     def wait(self) -> None:
-        """Wait until it ends by itself."""
+        """Wait until it exits by itself."""
         self.output, _ = self.process.communicate(timeout=120)
 
 
@@ -91,7 +91,7 @@ class Launch:
 def launched(
     prefix: Path, name: str, arguments: Mapping[str, object], status: int | None = 0
 ) -> Iterator[Launch]:
-    """Run a launch file, stop it by Ctrl-C unless it has ended, and expect that all went well."""
+    """Run a launch file, stop it with Ctrl-C unless it has ended, and expect success."""
     with subprocess.Popen(
         command_of(prefix, name, arguments),
         env=environment_of(prefix),
@@ -112,7 +112,7 @@ def launched(
     assert "Traceback" not in launch.output
 
 
-def test_the_demonstration_sends_people(
+def test_the_demonstration_publishes_people(
     prefix: Path, checkpoint: Path, reliable_peer: Peer
 ) -> None:
     truths: list[SmplPersonArray] = []
@@ -143,7 +143,7 @@ def test_the_demonstration_sends_people(
     assert launch.output.count("process has finished cleanly") == 2
 
 
-def test_the_node_of_a_camera_sends_people(
+def test_the_node_of_a_camera_publishes_people(
     prefix: Path, checkpoint: Path, reliable_peer: Peer
 ) -> None:
     arguments = {
@@ -189,7 +189,7 @@ def test_the_node_of_a_camera_sends_people(
         ("demo", {"camera_params_file": "no.yaml"}, "camera_params_file must be a parameter file"),
     ],
 )
-def test_what_is_not_there_is_refused_before_anything_is_started(
+def test_missing_files_are_refused_before_anything_is_started(
     prefix: Path, ros_domain: int, name: str, arguments: Mapping[str, object], reason: str
 ) -> None:
     done = subprocess.run(
@@ -207,7 +207,7 @@ def test_what_is_not_there_is_refused_before_anything_is_started(
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_parameter_that_there_is_not_is_refused(prefix: Path, ros_domain: int) -> None:
+def test_an_unknown_parameter_is_refused(prefix: Path, ros_domain: int) -> None:
     file = prefix / "mine.yaml"
     file.write_text("/**: {ros__parameters: {detecter: motion}}\n")
     with launched(prefix, "camera", {"params_file": file}, status=None) as launch:
@@ -220,7 +220,7 @@ def test_a_parameter_that_there_is_not_is_refused(prefix: Path, ros_domain: int)
     importlib.util.find_spec("ros2bag") is None or shutil.which("ros2") is None,
     reason="needs `ros2 bag play`: a ROS installation",
 )
-def test_a_bag_is_played_on_its_own_time_and_all_ends_with_it(
+def test_a_bag_is_played_on_simulated_time_and_ends_the_launch(
     prefix: Path, checkpoint: Path, reliable_peer: Peer
 ) -> None:
     bag = prefix / "walk"

@@ -1,4 +1,4 @@
-"""The same bag through the node and through `evaluate_bag`: the same people."""
+"""The same bag through the node and through `evaluate_bag` gives the same people."""
 
 import time
 from pathlib import Path
@@ -27,7 +27,7 @@ SCENE = SceneBagSettings(
     duration=0.8, rate=10, width=160, height=120, people=2, image="raw", depth=True
 )
 PARAMETERS = {
-    "model": "smpler_nano",  # a network without training puts joints beside the depth image
+    "model": "smpler_nano",  # an untrained network would put joints outside the depth image
     "detector": "full_image",
     "confirm_frames": 1,
     "threads": 1,
@@ -46,13 +46,13 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def play(
     bag: Path, peer: Peer, start_node: StartNode, *, late_depth: bool = False
 ) -> dict[int, People]:
-    """Send the bag's images to the node, each after the answer to the last.
+    """Publish the bag's images, each after the answer to the previous one.
 
     Args:
-        bag: to send.
-        peer: that sends.
+        bag: bag to play.
+        peer: peer that publishes.
         start_node: starts the node.
-        late_depth: whether to send depth, too, that of each image after the next image.
+        late_depth: whether to publish depth as well, that of each image after the next image.
     """
     types = message_types_from_ros(serialize_message)
 
@@ -60,7 +60,7 @@ def play(
         assert frame.camera is not None
         header = header_message(types, frame.stamp_ns, frame.frame_id)
         peer.camera_infos.publish(camera_info_message(types, header, frame.camera))
-        time.sleep(0.3)  # other topics overtake; the calibration is to be there first
+        time.sleep(0.3)  # other topics may overtake; the calibration must arrive first
         peer.images.publish(image_message(types, header, frame.rgb))
 
     def send_depth(frame: Frame) -> None:
@@ -76,7 +76,7 @@ def play(
             peer.wait_for_reliable_node("/depth")
         peer.spin_until(lambda: peer.camera_infos.get_subscription_count() > 0)
         peer.spin_until(lambda: peer.node.count_publishers("people") > 0)
-        time.sleep(1.0)  # both ends have found each other a little before they say so
+        time.sleep(1.0)  # discovery is complete slightly before both ends report it
         frames = [frame for _, frame in reader.read_frames(reader.cameras)]
         for count, frame in enumerate(frames):
             send(frame)

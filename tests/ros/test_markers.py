@@ -12,7 +12,7 @@ from tests.random_people import random_people
 from tests.ros.peer import Peer
 
 
-def test_a_subscriber_gets_the_meshes_of_everybody(reliable_peer: Peer) -> None:
+def test_a_subscriber_gets_everybody_s_mesh(reliable_peer: Peer) -> None:
     types = message_types_from_ros(serialize_message)
     faces = np.random.default_rng(0).integers(0, 6890, (13776, 3))
     people = random_people(2, vertices=6890)

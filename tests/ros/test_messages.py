@@ -72,7 +72,7 @@ def assert_equal_bytes(first: bytes, second: bytes, name: str) -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 @pytest.mark.parametrize("vertices", [0, 6890])
-def test_people_are_equal_bytes_with_either_classes(n: int, vertices: int) -> None:
+def test_people_serialise_equally_with_both_classes(n: int, vertices: int) -> None:
     result = random_result(n, vertices=vertices)
     raw = [
         types.serialize(
@@ -90,8 +90,8 @@ def test_people_are_equal_bytes_with_either_classes(n: int, vertices: int) -> No
         np.testing.assert_array_equal(people.vertices_m, result.people.vertices_m)
 
 
-def test_fields_pass_the_checks_of_rclpy() -> None:
-    """Newer distributions check field types only when asked to; older ones always."""
+def test_fields_pass_rclpy_s_checks() -> None:
+    """Newer distributions check field types only on request; older ones always."""
     result = random_result(2, vertices=6890)
 
     def checked(**fields: object) -> Message:
@@ -103,14 +103,14 @@ def test_fields_pass_the_checks_of_rclpy() -> None:
     assert isinstance(message.people[0].joints, np.ndarray)
 
 
-def test_numbers_of_states_and_sources_are_those_of_the_message() -> None:
+def test_numbers_of_states_and_sources_equal_the_message_s() -> None:
     for state in TrackState:
         assert getattr(SmplPerson, f"TRACKING_{state.name}") == state
     for source in TranslationSource:
         assert getattr(SmplPerson, f"TRANSLATION_FROM_{source.name}") == source
 
 
-def test_transforms_are_equal_bytes_with_either_classes() -> None:
+def test_transforms_serialise_equally_with_both_classes() -> None:
     raw = [
         types.serialize(transforms_message(types, header(types), random_people(3), "a/"))
         for types in (TYPES, BAG_TYPES)
@@ -119,7 +119,7 @@ def test_transforms_are_equal_bytes_with_either_classes() -> None:
     assert len(deserialize_message(raw[0], TFMessage).transforms) == 72
 
 
-def test_images_are_equal_bytes_with_either_classes() -> None:
+def test_images_serialise_equally_with_both_classes() -> None:
     depth_m = np.full((48, 64), 1.5, np.float32)
     camera = Camera(64, 48, 50, 51, 31.5, 23.5, "plumb_bob", (0.1, 0, 0, 0, 0))
     for types in (TYPES, BAG_TYPES):
@@ -142,7 +142,7 @@ def test_images_are_equal_bytes_with_either_classes() -> None:
         assert isinstance(deserialize_message(raw, kind), kind)
 
 
-def test_an_rgb8_image_is_read_without_a_copy() -> None:
+def test_an_rgb8_image_is_decoded_without_a_copy() -> None:
     raw = TYPES.serialize(image_message(TYPES, header(), RGB))
     message = deserialize_message(raw, Image)
     rgb = decode_image(message)
@@ -196,7 +196,7 @@ def test_meshes_equal_a_full_serialisation_by_rclpy() -> None:
     assert_equal_bytes(raw, serialize_message(message), MARKERS)
 
 
-def test_markers_are_equal_bytes_with_either_classes() -> None:
+def test_markers_serialise_equally_with_both_classes() -> None:
     people = random_people(3, vertices=6890)
     for create in (lambda types: MeshMarkers(types, FACES), SkeletonMarkers):
         raw = []

@@ -1,4 +1,4 @@
-"""What the node says of images that come without the boxes or the depth that belong to them."""
+"""The node's messages about images without their boxes or depth."""
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -16,7 +16,7 @@ from tests.ros.peer import Peer
             {"detector": "topic"},
             40,
             "no detections on /detections matched an image for 5 s, images without are dropped: "
-            "the last one's stamp is 40.",
+            "the last one's timestamp is 40.",
             "images without detections",
             DiagnosticStatus.WARN,
         ),
@@ -37,7 +37,7 @@ from tests.ros.peer import Peer
         ),
     ],
 )
-def test_what_images_miss_is_explained_and_counted(
+def test_missing_partners_are_explained_and_counted(
     start_node: StartNode,
     parameters: dict[str, object],
     gap_s: int,

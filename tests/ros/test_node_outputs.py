@@ -1,4 +1,4 @@
-"""What the node publishes, and how it stands faults: one node, one camera, boxes from a topic."""
+"""Outputs of the node, and its handling of faults: one node, one camera, boxes from a topic."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -87,7 +87,7 @@ def test_boxes_become_people_with_meshes(camera: Camera) -> None:
         np.testing.assert_allclose(np.reshape(person.keypoints, (24, 2)), seen, atol=0.05)
 
 
-def test_frames_lead_to_the_joints(camera: Camera) -> None:
+def test_frames_give_the_joints(camera: Camera) -> None:
     frames = camera.listen("/tf", TFMessage)
 
     def of_people() -> list[TFMessage]:
@@ -116,7 +116,7 @@ def test_frames_lead_to_the_joints(camera: Camera) -> None:
         np.testing.assert_allclose(origins, np.reshape(person.joints, (24, 3)), atol=1e-5)
 
 
-def test_markers_show_the_vertices_and_go_with_the_people(camera: Camera) -> None:
+def test_markers_show_the_vertices_and_are_deleted_with_the_people(camera: Camera) -> None:
     arrays = camera.listen("mesh_markers", MarkerArray)
     camera.peer.spin_until(lambda: camera.exchange() is not None and bool(arrays))
     markers = {marker.id: marker for marker in arrays[-1].markers}
@@ -151,7 +151,7 @@ def test_skeletons_and_overlay(camera: Camera) -> None:
     np.testing.assert_allclose(points_of(bones[0]), joints[np.ravel(ends)], atol=1e-5)
 
 
-def test_bodies_as_rep_155_has_them(camera: Camera, running: tuple[Peer, NodeProcess]) -> None:
+def test_bodies_follow_rep_155(camera: Camera, running: tuple[Peer, NodeProcess]) -> None:
     peer = camera.peer
     lists = camera.listen("/humans/bodies/tracked", IdsList)
     frames = camera.listen("/tf", TFMessage)
@@ -178,7 +178,7 @@ def test_bodies_as_rep_155_has_them(camera: Camera, running: tuple[Peer, NodePro
         ({}, {"k": [float("nan")] * 9}, "an image was dropped"),
     ],
 )
-def test_a_fault_costs_one_image_and_is_said(
+def test_a_fault_drops_one_image_and_is_reported(
     camera: Camera,
     running: tuple[Peer, NodeProcess],
     image: dict[str, object],
@@ -203,10 +203,10 @@ def test_a_fault_costs_one_image_and_is_said(
     camera.peer.spin_until(lambda: len(camera.exchange().people) == 2)
 
 
-def test_a_calibration_of_another_size_leaves_that_which_fits(
+def test_a_calibration_of_another_size_does_not_replace_the_matching_one(
     camera: Camera, running: tuple[Peer, NodeProcess]
 ) -> None:
-    """As from a driver that publishes several sizes on one topic."""
+    """Some drivers publish several sizes on one topic."""
     _, node = running
     before = len(node.output)
     stamps = [camera.send(info={"width": 1920, "height": 1080}) for _ in range(3)]
@@ -215,8 +215,8 @@ def test_a_calibration_of_another_size_leaves_that_which_fits(
     assert "an image was dropped" not in node.output[before:]
 
 
-def test_a_clock_that_jumps_back_begins_anew(camera: Camera) -> None:
-    camera.index += 100  # further than an image can be late
+def test_a_clock_set_back_restarts_tracking(camera: Camera) -> None:
+    camera.index += 100  # farther than an image can be late
     camera.peer.spin_until(lambda: len(camera.exchange().people) == 2)
     ids = {person.id for person in camera.exchange().people}
     camera.index, later = 0, camera.index
@@ -226,7 +226,7 @@ def test_a_clock_that_jumps_back_begins_anew(camera: Camera) -> None:
     camera.index = later + 100
 
 
-def test_live_parameters_change_and_others_say_why_not(camera: Camera) -> None:
+def test_live_parameters_change_and_others_are_refused_with_a_reason(camera: Camera) -> None:
     peer = camera.peer
     double, text = ParameterType.PARAMETER_DOUBLE, ParameterType.PARAMETER_STRING
     assert set_parameter(peer, "crop_margin", type=double, double_value=1.3) == (True, "")
@@ -244,7 +244,9 @@ def test_live_parameters_change_and_others_say_why_not(camera: Camera) -> None:
     assert described.floating_point_range[0].to_value == 179.0
 
 
-def test_the_end_takes_all_markers_away(camera: Camera, running: tuple[Peer, NodeProcess]) -> None:
+def test_all_markers_are_deleted_at_the_end(
+    camera: Camera, running: tuple[Peer, NodeProcess]
+) -> None:
     arrays = camera.listen("mesh_markers", MarkerArray)
     camera.peer.spin_until(lambda: camera.exchange() is not None and bool(arrays))
     arrays.clear()
@@ -263,7 +265,7 @@ def test_two_cameras_share_the_ids(robot_cameras: tuple[Camera, Camera]) -> None
     assert not ids[0] & ids[1]
 
 
-def test_bodies_of_several_cameras_stay_in_the_robots_namespace(
+def test_bodies_of_several_cameras_are_in_the_robot_s_namespace(
     robot_cameras: tuple[Camera, Camera],
 ) -> None:
     camera = robot_cameras[0]
@@ -277,10 +279,13 @@ def test_bodies_of_several_cameras_stay_in_the_robots_namespace(
         ({"model": "/nowhere.pt"}, "cannot configure: model must be smpler_nano or a checkpoint"),
         ({"detector": "onnx"}, "cannot configure: the detector onnx needs a file"),
         ({"device": "cuda:9"}, "cannot configure: device 'cuda:9' needs a GPU"),
-        ({"detector": "eyes"}, "the node cannot start: detector must be one of torchvision"),
+        (
+            {"detector": "eyes"},
+            "the node cannot start: detector must be one of person, torchvision",
+        ),
     ],
 )
-def test_a_node_that_cannot_work_says_why(
+def test_a_node_that_cannot_be_configured_says_why(
     ros_domain: int, start_node: StartNode, parameters: dict[str, object], sentence: str
 ) -> None:
     with start_node(**parameters) as node:

@@ -1,4 +1,4 @@
-"""Parameters over real ROS: the same answers as those of a parameter file read without it."""
+"""Parameters over real ROS: the same results as for a parameter file read without it."""
 
 import os
 import re
@@ -52,12 +52,12 @@ class Started:
             raise
 
     def close(self) -> None:
-        """Take it down."""
+        """Destroy the node."""
         self.node.destroy_node()
         rclpy.shutdown(context=self.context)
 
     def set(self, name: str, value: object) -> str:
-        """Set a parameter; return why that was refused, or nothing."""
+        """Set a parameter; return the reason of a refusal, or nothing."""
         (result,) = self.node.set_parameters([Parameter(name, value=value)])
         assert result.successful == (not result.reason)
         return str(result.reason)
@@ -89,7 +89,7 @@ def path(tmp_path: Path) -> Path:
         ("use_sim_time: true\nqos_overrides./clock.subscription.depth: 3", NodeSettings()),
     ],
 )
-def test_a_file_means_the_same_with_and_without_ros(
+def test_a_file_gives_equal_settings_with_and_without_ros(
     ros_domain: int,
     path: Path,
     lines: str,
@@ -114,10 +114,10 @@ def test_a_file_means_the_same_with_and_without_ros(
         ("device: 0", "device must be text, got 0; put it in quotes"),
         ("person_labels: [0]", "person_labels must be a list of texts, got 0; put it in quotes"),
         ("person_labels: person", "person_labels must be a list of texts, got 'person'; write"),
-        ("detector: yolo", "detector must be one of torchvision, onnx"),
+        ("detector: yolo", "detector must be one of person, torchvision, onnx"),
     ],
 )
-def test_a_file_is_refused_alike_with_and_without_ros(
+def test_a_file_is_refused_equally_with_and_without_ros(
     ros_domain: int, path: Path, lines: str, reason: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(reason)) as live:
@@ -127,8 +127,8 @@ def test_a_file_is_refused_alike_with_and_without_ros(
     assert str(offline.value).removeprefix(f"{path}: ") == str(live.value)
 
 
-def test_a_word_is_what_rcl_takes_it_for(ros_domain: int, path: Path) -> None:
-    """Ours against rcl's own parser."""
+def test_scalars_are_resolved_like_rcl_does(ros_domain: int, path: Path) -> None:
+    """This project's parser is compared with rcl's own."""
     words = ["1e-2", "1.5e3", "-.5", "5.", ".inf", "010", "0x10", "-7", "yes", "off", "n", "1:30"]
     words += ["2026-11-28", "~", "null", "1_000", "'90'", "08", "+3", "Yes", "TRUE", ".5", "1e3"]
     names = [f"w{index}" for index in range(len(words))]
@@ -148,7 +148,7 @@ def test_a_word_is_what_rcl_takes_it_for(ros_domain: int, path: Path) -> None:
     ]
 
 
-def test_parameters_change_as_settings_do(ros_domain: int) -> None:
+def test_parameters_are_validated_like_settings(ros_domain: int) -> None:
     started = Started(ros_domain)
     try:
         started.is_configured = True
@@ -163,7 +163,7 @@ def test_parameters_change_as_settings_do(ros_domain: int) -> None:
         assert started.set("person_labels", ["a"]) == ""
         assert started.set("person_labels", []) == ""
         assert started.parameters.settings == NodeSettings(fov=91.5, person_labels=())
-        # What `ros2 param delete` and an empty list of another type send.
+        # Values sent by `ros2 param delete` and by an empty list of another type.
         unset = ParameterMessage(name="fov", value=ParameterValue())
         empty = ParameterMessage(
             name="cameras", value=ParameterValue(type=ParameterType.PARAMETER_BOOL_ARRAY)
@@ -176,7 +176,7 @@ def test_parameters_change_as_settings_do(ros_domain: int) -> None:
         started.close()
 
 
-def test_descriptors_say_what_the_settings_say(ros_domain: int) -> None:
+def test_descriptors_equal_the_settings(ros_domain: int) -> None:
     started = Started(ros_domain)
     described = {name: started.node.describe_parameter(name) for name in NAMES}
     types = {name: started.node.get_parameter(name).type_ for name in NAMES}
@@ -194,23 +194,23 @@ def test_descriptors_say_what_the_settings_say(ros_domain: int) -> None:
     [
         ("smpler_node", ["-p", "detecter:=motion"], "did you mean 'detector'?"),
         ("synthetic_camera", ["-p", "poeple:=1"], "did you mean 'people'?"),
-        ("smpler_node", ["-p", "detector:=foo"], "detector must be one of torchvision"),
+        ("smpler_node", ["-p", "detector:=foo"], "detector must be one of person, torchvision"),
         ("smpler_node", ["-p", "threads:=x"], "threads must be a whole number, got 'x'\n"),
         ("synthetic_camera", ["-p", "people:=x"], "people must be a whole number, got 'x'\n"),
         ("smpler_node", ["-p", "threads:="], "-p must be followed by name:=value"),
         ("smpler_node", ["-r", "image:="], "-r must be followed by name:=new_name"),
         ("smpler_node", ["--log-level", "loud"], "--log-level must be debug, info, warn"),
-        ("smpler_node", ["--bogus"], "must be arguments of ROS, got '--bogus'; give"),
+        ("smpler_node", ["--bogus"], "must be ROS arguments, got '--bogus'; give"),
         ("smpler_node", ["--params-file", "nofile.yaml"], "got 'nofile.yaml', where there is no"),
         (
             "synthetic_camera",
             ["--params-file", "broken.yaml"],
-            "'broken.yaml' must be a parameter file as config/camera.yaml is one, got one that "
-            "ROS cannot read (Cannot have a value before ros__parameters at line 1); correct it\n",
+            "'broken.yaml' must be a parameter file like config/camera.yaml, got one that "
+            "ROS cannot read (Cannot have a value before ros__parameters at line 1)\n",
         ),
     ],
 )
-def test_a_node_does_not_start_with_what_it_does_not_know(
+def test_unknown_arguments_of_a_node_are_refused(
     ros_domain: int, tmp_path: Path, program: str, arguments: list[str], sentence: str
 ) -> None:
     (tmp_path / "broken.yaml").write_text("fov: 3\n")
@@ -223,7 +223,7 @@ def test_a_node_does_not_start_with_what_it_does_not_know(
 
 
 @pytest.mark.parametrize("domain", ["abc", "-3", "233", "1.5"])
-def test_a_domain_must_be_one(monkeypatch: pytest.MonkeyPatch, domain: str) -> None:
+def test_an_invalid_domain_is_refused(monkeypatch: pytest.MonkeyPatch, domain: str) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", domain)
     status, output, _ = start_and_end("smpler_node", folder=ROOT)
     assert status == 1
@@ -231,7 +231,7 @@ def test_a_domain_must_be_one(monkeypatch: pytest.MonkeyPatch, domain: str) -> N
 
 
 def start_and_end(program: str, *arguments: str, folder: Path) -> tuple[int, str, set[str]]:
-    """Run a node's process until it ends; return its status, output, and what it imported."""
+    """Run a node's process until it exits; return status, output, and imported modules."""
     done = subprocess.run(
         [sys.executable, "-c", ENDING, program, *arguments],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What a node's process says of its end."""
+"""Exit status and messages of a node's process."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ sys.exit(run_node(Failing, []))
 """
 
 
-def test_a_callback_that_fails_ends_the_process_with_a_status(ros_domain: int) -> None:
+def test_a_failing_callback_ends_the_process_with_a_status(ros_domain: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", NODE],
         cwd=Path(__file__).parents[2],
@@ -33,4 +33,4 @@ def test_a_callback_that_fails_ends_the_process_with_a_status(ros_domain: int) -
     )
     assert done.returncode == 1
     assert "a callback failed: KeyError: 'what the callback needs'" in done.stderr
-    assert "in fail" in done.stderr  # an error of the program says where it was
+    assert "in fail" in done.stderr  # the traceback of a bug names its place

@@ -1,4 +1,4 @@
-"""What the node says of images and depth while they come."""
+"""The node's messages about the arrival of images and depth."""
 
 import time
 
@@ -9,7 +9,7 @@ from tests.ros.conftest import StartNode
 from tests.ros.peer import Peer
 
 
-def test_images_that_come_stop_and_come_back_are_said(
+def test_start_stop_and_return_of_images_are_logged(
     reliable_peer: Peer, start_node: StartNode
 ) -> None:
     with start_node() as node:
@@ -30,7 +30,7 @@ def test_images_that_come_stop_and_come_back_are_said(
     assert "[smpler_ros]" not in node.output
 
 
-def test_depth_that_few_images_have_is_said(reliable_peer: Peer, start_node: StartNode) -> None:
+def test_rare_depth_is_logged(reliable_peer: Peer, start_node: StartNode) -> None:
     peer = reliable_peer
     depths = peer.node.create_publisher(Image, "depth", 5)
     said: list[DiagnosticArray] = []

@@ -1,4 +1,4 @@
-"""What a configured node holds, in this process."""
+"""The resources of a configured node, in this process."""
 
 from array import array
 from collections.abc import Iterator
@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
+from smpler_model.inference import estimator
+from smpler_model.inference.backends import Choice, build_runner
+from smpler_model.inference.runners import Runner
+from smpler_model.network.smpler import Smpler
 from smpler_ros.inputs.arrival import Arrival
+from smpler_ros.node.diagnostics import diagnostic_array
 from smpler_ros.node.session import Session
 from smpler_ros.outputs.camera_output import CameraOutput
 from smpler_ros.parameters.node_settings import NodeSettings
@@ -41,7 +48,7 @@ def grey_image(seconds: int) -> Image:
     return image
 
 
-def test_what_one_camera_cannot_publish_costs_the_other_nothing(
+def test_failed_publishing_does_not_affect_other_cameras(
     node: LifecycleNode, settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish, said = CameraOutput.publish_people, list[tuple[str, str]]()
@@ -66,7 +73,7 @@ def test_what_one_camera_cannot_publish_costs_the_other_nothing(
     ) in said
 
 
-def test_a_session_that_fails_leaves_no_publishers(
+def test_a_failed_session_leaves_no_publishers(
     node: LifecycleNode, settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {publisher.topic for publisher in node.publishers}
@@ -78,3 +85,28 @@ def test_a_session_that_fails_leaves_no_publishers(
     with pytest.raises(ImportError, match="publish_hri needs the package hri_msgs"):
         Session(node, replace(settings, publish_hri=True), lambda *_: None)
     assert {publisher.topic for publisher in node.publishers} == before
+
+
+def test_a_backend_that_fails_is_named_in_log_and_diagnostics(
+    node: LifecycleNode, settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(model: Smpler, choice: Choice) -> Runner:
+        if choice.backend == "onnxruntime":
+            raise RuntimeError("this processor has no such instructions")
+        return build_runner(model, choice)
+
+    said = list[tuple[str, str]]()
+    monkeypatch.setattr(estimator, "build_runner", build)
+    session = Session(node, settings, lambda camera, text: said.append((camera, text)))
+    session.statistics.receive("left")
+    reports, facts = session.statistics.report({}), session.facts()
+    array = diagnostic_array(Header(), "/session", reports, facts, session.warning)
+    session.close()
+    (warning,) = [text for camera, text in said if not camera and "self-check" in text]
+    assert "onnxruntime in float32 fails: RuntimeError: this processor has no such" in warning
+    left, right = array.status
+    assert (left.level, left.message) == (DiagnosticStatus.WARN, warning)
+    assert (right.level, right.message) == (DiagnosticStatus.STALE, "no images")
+    values = {each.key: each.value for each in left.values}
+    assert values["backend"] == "eager in float32"
+    assert float(values["backend, one person (ms)"]) > 0

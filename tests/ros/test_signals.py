@@ -1,4 +1,4 @@
-"""Signals end a node whenever they come."""
+"""Signals end a node whenever they arrive."""
 
 import subprocess
 import sys
@@ -18,6 +18,6 @@ wait_for_stop(stop)
 
 
 def test_a_signal_that_does_not_interrupt_the_wait_ends_it() -> None:
-    """As one that comes in the moment when the wait begins; here another thread takes it."""
+    """Like one that arrives just as the wait begins; here another thread receives it."""
     done = subprocess.run([sys.executable, "-c", LATE], timeout=20, check=False)
     assert done.returncode == 0

@@ -62,7 +62,7 @@ def test_stops_cleanly_on_a_signal(
     assert seconds < 5.0
 
 
-def test_stops_while_it_loads(ros_domain: int, start_node: StartNode) -> None:
+def test_stops_while_loading(ros_domain: int, start_node: StartNode) -> None:
     with start_node(backend="auto") as node:
         node.wait_for("loading the model")
         status, output, seconds = node.stop()
@@ -70,7 +70,7 @@ def test_stops_while_it_loads(ros_domain: int, start_node: StartNode) -> None:
     assert seconds < 5.0
 
 
-def test_stops_while_a_lifecycle_manager_has_it_load(peer: Peer, start_node: StartNode) -> None:
+def test_stops_while_a_lifecycle_manager_configures_it(peer: Peer, start_node: StartNode) -> None:
     with start_node(autostart=False, backend="auto") as node:
         client = peer.node.create_client(ChangeState, "/smpler_node/change_state")
         peer.spin_until(client.service_is_ready)
@@ -112,7 +112,7 @@ def test_waits_for_a_lifecycle_manager_without_autostart(
         peer.exchange(seconds=3)
 
 
-def test_names_of_cameras_are_refused_before_anything_is_loaded(
+def test_invalid_camera_names_are_refused_before_loading(
     ros_domain: int, start_node: StartNode
 ) -> None:
     with start_node(cameras="[left, right-eye]", model="missing.pt") as node:
@@ -123,7 +123,7 @@ def test_names_of_cameras_are_refused_before_anything_is_loaded(
     assert "Traceback" not in node.output
 
 
-def test_goes_through_its_lifecycle_twice(peer: Peer, start_node: StartNode) -> None:
+def test_the_lifecycle_can_be_repeated(peer: Peer, start_node: StartNode) -> None:
     with start_node() as node:
         peer.exchange(seconds=1)
         for round_ in range(2):
@@ -138,9 +138,7 @@ def test_goes_through_its_lifecycle_twice(peer: Peer, start_node: StartNode) -> 
     assert (status, "Traceback" in output) == (0, False)
 
 
-def test_lifecycle_shutdown_leaves_the_process_answering(
-    peer: Peer, start_node: StartNode
-) -> None:
+def test_the_process_responds_after_lifecycle_shutdown(peer: Peer, start_node: StartNode) -> None:
     with start_node() as node:
         peer.exchange(seconds=1)
         assert change_state(peer, Transition.TRANSITION_ACTIVE_SHUTDOWN)
@@ -159,7 +157,7 @@ def test_images_larger_than_the_default_shared_memory_arrive_from_a_reliable_cam
     assert [people.header.stamp.sec for people in reliable_peer.people] == list(range(30))
 
 
-def test_images_without_a_stamp_get_that_of_their_arrival(
+def test_images_without_a_timestamp_get_that_of_their_arrival(
     peer: Peer, start_node: StartNode
 ) -> None:
     image = Image(height=48, width=64, encoding="rgb8", step=192, data=bytes(48 * 64 * 3))
@@ -171,11 +169,11 @@ def test_images_without_a_stamp_get_that_of_their_arrival(
     with start_node() as node:
         peer.wait_for_node()
         peer.spin_until(have_three_come)
-        node.wait_for("images on /image have no stamp")
+        node.wait_for("images on /image have no timestamp")
     assert all(people.header.stamp.sec > 1_700_000_000 for people in peer.people)
 
 
-def test_images_without_a_stamp_while_nobody_sets_the_simulated_clock(
+def test_images_without_a_timestamp_before_simulated_time_starts(
     peer: Peer, start_node: StartNode
 ) -> None:
     image = Image(height=48, width=64, encoding="rgb8", step=192, data=bytes(48 * 64 * 3))
@@ -187,19 +185,21 @@ def test_images_without_a_stamp_while_nobody_sets_the_simulated_clock(
     with start_node(use_sim_time=True) as node:
         peer.wait_for_node()
         peer.spin_until(have_three_come)
-        node.wait_for("the wall clock's time of their arrival takes its place")
+        node.wait_for("get the wall clock's time of their arrival")
         node.wait_for("publish /clock or leave use_sim_time false")
-        node.wait_for("got an empty frame_id: results are in 'camera'")
+        node.wait_for("got an empty frame_id, and results use 'camera'")
     assert all(people.header.stamp.sec > 1_700_000_000 for people in peer.people)
     assert {people.header.frame_id for people in peer.people} == {"camera"}
 
 
-def test_explains_that_nobody_publishes(peer: Peer, start_node: StartNode) -> None:
+def test_a_missing_publisher_is_explained(peer: Peer, start_node: StartNode) -> None:
     with start_node("-r", "image:=elsewhere") as node:
         node.wait_for("no image on /elsewhere for 5 s and it has no publisher")
 
 
-def test_explains_that_images_are_published_compressed(peer: Peer, start_node: StartNode) -> None:
+def test_compressed_images_on_another_topic_are_explained(
+    peer: Peer, start_node: StartNode
+) -> None:
     peer.node.create_publisher(CompressedImage, "elsewhere/compressed", 1)
     with start_node("-r", "image:=elsewhere") as node:
         node.wait_for(
@@ -208,7 +208,7 @@ def test_explains_that_images_are_published_compressed(peer: Peer, start_node: S
         )
 
 
-def test_explains_that_the_type_is_another(peer: Peer, start_node: StartNode) -> None:
+def test_another_message_type_is_explained(peer: Peer, start_node: StartNode) -> None:
     peer.node.create_publisher(CompressedImage, "image/compressed", 1)
     with start_node("-r", "image:=image/compressed") as node:
         node.wait_for("published by /peer (sensor_msgs/msg/CompressedImage, reliable)")

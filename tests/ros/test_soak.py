@@ -1,4 +1,4 @@
-"""Hundreds of frames at full rate: everything that the node can publish is listened to."""
+"""Hundreds of frames at full rate, with subscribers to everything that the node can publish."""
 
 import time
 from pathlib import Path
@@ -17,14 +17,14 @@ GROWTH_MIB = 8.0  # 40 KiB a frame: a mesh is 1 MB, an image 230 kB
 
 
 def resident_mib(pid: int) -> float:
-    """Return the memory that a process holds."""
+    """Return a process's resident memory, MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise ValueError(f"process {pid} must be running, its status has no VmRSS")
 
 
-def test_hundreds_of_frames_at_full_rate_do_not_grow(start_node: StartNode) -> None:
+def test_memory_does_not_grow_over_hundreds_of_frames(start_node: StartNode) -> None:
     with reserve_domain() as domain:
         peer = Peer(domain, ReliabilityPolicy.RELIABLE)
         with start_node(detector="topic", backend="auto", publish_vertices=True) as node:

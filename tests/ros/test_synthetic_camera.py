@@ -54,7 +54,7 @@ def local_film(**others: object) -> Film:
 
 
 class Viewer:
-    """Subscribes everything and keeps messages by stamp, in the order in which they came."""
+    """Subscribes to everything and keeps messages by timestamp, in the order of arrival."""
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
@@ -91,7 +91,7 @@ def viewer(reliable_peer: Peer) -> Iterator[Viewer]:
 
 
 def test_messages_of_an_image_agree_with_the_scene(viewer: Viewer, film: Film) -> None:
-    """The first image may be any of the loop; from it on all follow, and equal those made here."""
+    """The first image may be any of the loop; all later ones follow and equal those here."""
     stamps = viewer.wait_for(12)
     first = decode_image(viewer.got["image"][stamps[0]])
     phases = [i for i in range(film.length) if (film.shot(i).frame.rgb == first).all()]
@@ -116,7 +116,7 @@ def test_messages_of_an_image_agree_with_the_scene(viewer: Viewer, film: Film) -
         np.testing.assert_allclose(people.rotations, expected.truth.rotations, atol=1e-5)
 
 
-def test_joints_are_projected_into_the_box_of_who_is_seen(viewer: Viewer) -> None:
+def test_projected_joints_lie_in_the_person_s_box(viewer: Viewer) -> None:
     stamps = viewer.wait_for(5)
     for stamp in stamps:
         info = viewer.got["camera_info"][stamp]
@@ -169,7 +169,7 @@ def transforms_of(peer: Peer, topic: str, count: int) -> dict[tuple[str, str], n
     return found
 
 
-def test_it_says_where_the_camera_stands(reliable_peer: Peer, film: Film) -> None:
+def test_the_pose_of_a_still_camera_is_published(reliable_peer: Peer, film: Film) -> None:
     with start():
         found = transforms_of(reliable_peer, "/tf_static", 2)
     link = found["map", "camera_link"]
@@ -182,7 +182,7 @@ def test_it_says_where_the_camera_stands(reliable_peer: Peer, film: Film) -> Non
     np.testing.assert_allclose(link[:3, 0], film.shot(0).truth.world_from_camera[:3, 2])
 
 
-def test_it_says_where_the_camera_drives(reliable_peer: Peer) -> None:
+def test_the_pose_of_a_moving_camera_is_published(reliable_peer: Peer) -> None:
     with start(camera_motion="drive", rendering="live", background="plain", people=0):
         optical = transforms_of(reliable_peer, "/tf_static", 1)
         poses = [transforms_of(reliable_peer, "/tf", 1)["map", "camera_link"] for _ in range(3)]
@@ -199,7 +199,7 @@ def test_without_a_world_there_are_no_transforms(reliable_peer: Peer) -> None:
     assert heard == []
 
 
-def test_it_stops_after_its_duration(reliable_peer: Peer) -> None:
+def test_publishing_stops_after_the_duration(reliable_peer: Peer) -> None:
     viewer = Viewer(reliable_peer)
     with start(duration=3.0) as node:
         viewer.wait_for(1)
@@ -212,7 +212,7 @@ def test_it_stops_after_its_duration(reliable_peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_while_it_renders_ahead(ros_domain: int, number: signal.Signals) -> None:
+def test_the_camera_stops_while_rendering_ahead(ros_domain: int, number: signal.Signals) -> None:
     with start(loop=100.0) as node:
         node.wait_for("rendering 1000 images ahead")
         status, output, seconds = node.stop(number)
@@ -220,14 +220,14 @@ def test_it_stops_while_it_renders_ahead(ros_domain: int, number: signal.Signals
     assert seconds < 10.0  # on a busy machine; rendering them all takes longer
 
 
-def test_what_does_not_fit_into_memory_is_said(ros_domain: int) -> None:
+def test_exceeding_the_memory_limit_is_reported(ros_domain: int) -> None:
     with start(loop=300.0, memory=100) as node:
         assert node.wait() == 1
-    assert "must fit 100 MB" in node.output
+    assert "must fit into 100 MB" in node.output
     assert "Traceback" not in node.output
 
 
-def test_a_body_that_is_missing_is_said(ros_domain: int, tmp_path: Path) -> None:
+def test_a_missing_body_is_reported(ros_domain: int, tmp_path: Path) -> None:
     program = """
 import sys
 from pathlib import Path
@@ -250,7 +250,7 @@ sys.exit(synthetic_camera.main())
     assert "Traceback" not in done.stderr
 
 
-def test_it_goes_through_its_lifecycle_twice(reliable_peer: Peer) -> None:
+def test_the_camera_s_lifecycle_can_be_repeated(reliable_peer: Peer) -> None:
     viewer = Viewer(reliable_peer)
     with start(background="plain", people=0) as node:
         for _ in range(2):

@@ -17,6 +17,7 @@ from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.commands.command_line import main
 from smpler_model.detectors.detector import detections_from
 from smpler_model.detectors.motion import MotionDetector
+from smpler_model.detectors.person_detector import PersonDetector
 from smpler_model.frames import Frame
 from smpler_model.inference import backends
 from smpler_model.network.config import SMPLER_NANO
@@ -29,7 +30,7 @@ BODY = str(BUILTIN_BODY_PATH)
 
 
 class GivenBoxesSettings(PipelineSettings):
-    """Somebody else says where people are."""
+    """Boxes are supplied externally."""
 
     boxes_are_given = True
 
@@ -72,7 +73,7 @@ def test_a_file_without_a_body_gets_the_built_in_one(tmp_path: Path) -> None:
     assert torch.equal(loaded.body.v_template, model.body.v_template)
 
 
-def test_an_exported_network_is_the_one_that_runs(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_given_exported_network_is_used(checkpoint: Path, tmp_path: Path) -> None:
     exported = tmp_path / "nano.onnx"
     assert main(["export", str(checkpoint), "--output", str(exported)]) == 0
     settings = PipelineSettings(
@@ -92,7 +93,7 @@ def test_an_exported_network_is_the_one_that_runs(checkpoint: Path, tmp_path: Pa
         build_pipeline(replace(settings, model="smpler_nano"))
 
 
-def test_detectors_that_remember_belong_to_one_camera_each() -> None:
+def test_stateful_detectors_belong_to_one_camera_each() -> None:
     create = detector_factory(PipelineSettings(detector="motion"), torch.device("cpu"))
     first, second = create(), create()
     assert isinstance(first, MotionDetector)
@@ -135,10 +136,16 @@ def test_without_a_gpu_auto_is_the_cpu() -> None:
     assert choose_device("auto").type == expected
 
 
-@pytest.mark.parametrize(("asked", "least"), [(0.3, 0.3), (0.5, 0.5), (0.8, 0.5)])
-def test_whoever_a_detector_may_report_can_become_a_person(asked: float, least: float) -> None:
+@pytest.mark.parametrize("asked", [0.2, 0.5, 0.8])
+def test_tracks_begin_with_the_score_that_is_asked_for(asked: float) -> None:
     tracker = pipeline_config(PipelineSettings(detection_score=asked)).tracker
-    assert (tracker.start_score, tracker.sure_score) == (least, least)
+    assert (tracker.start_score, tracker.sure_score) == (asked, asked)
+
+
+def test_the_default_detector_needs_no_file_and_serves_all_cameras() -> None:
+    create = detector_factory(PipelineSettings(), torch.device("cpu"))
+    assert isinstance(create(), PersonDetector)
+    assert create() is create()
 
 
 @pytest.mark.parametrize("score", [0.0, 0.2])

@@ -1,4 +1,4 @@
-"""Files that are whole at any moment: what an error, a full disk or a reader in between sees."""
+"""Atomic files: what an error, a full disk or a concurrent reader sees."""
 
 import errno
 import os
@@ -84,7 +84,7 @@ def test_error_leaves_the_old_file_and_nothing_else(
     ],
     ids=["bytes", "numpy", "torch"],
 )
-def test_full_disk_is_said_of_the_file(tmp_path: Path, write: object, sync: bool) -> None:
+def test_full_disk_is_reported_with_the_file(tmp_path: Path, write: object, sync: bool) -> None:
     path = tmp_path / "kept.bin"
     path.write_text("old")
     with room_for(50_000), pytest.raises(OSError, match=r"File too large: '.*kept\.bin'$") as got:
@@ -93,7 +93,7 @@ def test_full_disk_is_said_of_the_file(tmp_path: Path, write: object, sync: bool
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"kept.bin": "old"}
 
 
-def test_missing_folder_is_said_of_the_file(tmp_path: Path) -> None:
+def test_missing_folder_is_reported_with_the_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"'.*nowhere/new\.txt'$"):
         write_text_atomically(tmp_path / "nowhere" / "new.txt", "")
 
@@ -133,7 +133,7 @@ def test_names_without_unicode_are_escaped(tmp_path: Path) -> None:
     assert (tmp_path / "text").read_text() == r"bag\udcff"
 
 
-def test_library_that_wants_a_name_gets_one(tmp_path: Path) -> None:
+def test_a_library_can_write_to_a_path(tmp_path: Path) -> None:
     with replacing(tmp_path / "made.txt") as partial:
         assert partial.parent == tmp_path
         partial.write_text("whole")
@@ -148,7 +148,7 @@ def test_finished_file_is_put_in_place(tmp_path: Path) -> None:
 
 
 def test_file_and_folder_are_synchronised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a power failure spares cannot be tried; that it is asked for can."""
+    """A power failure cannot be tested; the calls that protect against it can."""
     synced: list[str] = []
     fsync = os.fsync
 

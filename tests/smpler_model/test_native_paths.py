@@ -1,4 +1,4 @@
-"""Paths that libraries of C can be given."""
+"""Paths for C libraries."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from smpler_model.native_paths import native_path
 
 
 @pytest.mark.parametrize("name", ["plain.mp4", "mit Umlaut ä.mp4", "人.mp4"])
-def test_text_stays(name: str) -> None:
+def test_valid_paths_are_unchanged(name: str) -> None:
     assert native_path(Path(name)) == name
 
 
@@ -21,6 +21,6 @@ def test_text_stays(name: str) -> None:
     ],
     ids=["not UTF-8", "zero byte"],
 )
-def test_others_are_refused(name: str, sentence: str) -> None:
+def test_invalid_paths_are_refused(name: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         native_path(name)

@@ -1,6 +1,6 @@
-"""The whole way of a frame, with the small network untrained: what must hold whatever it says."""
+"""The whole pipeline with an untrained network: what must hold for any output."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.shared_image import SharedImage
 
 CAMERA = Camera(320, 240, 300.0, 302.0, 161.0, 119.0, "plumb_bob", (-0.1, 0.02, 0, 0, 0))
 BOXES = [[20, 10, 90, 200], [150, 30, 230, 220]]
@@ -33,12 +34,12 @@ def estimator(nano: Smpler) -> Estimator:
 
 @pytest.fixture
 def create(estimator: Estimator) -> Callable[[], Pipeline]:
-    """Return a function that makes a pipeline without memories."""
+    """Return a function that creates a pipeline without state."""
     return lambda: Pipeline(estimator, GivenBoxes, AT_ONCE)
 
 
 def frame(index: int, camera: Camera | None = CAMERA, seed: int = 0) -> Frame:
-    """A picture of nothing, 0.1 s after the one before."""
+    """A blank image, 0.1 s after the previous one."""
     rng = np.random.default_rng([seed, index])
     rgb = rng.integers(0, 255, (240, 320, 3), np.uint8)
     return Frame(rgb, index * 10**8, "optical", camera)
@@ -67,7 +68,7 @@ def assert_same(a: FrameResult, b: FrameResult, *, ids: bool = True) -> None:
         np.testing.assert_array_equal(a.people.ids, b.people.ids)
 
 
-def test_what_comes_out_fits_together(create: Callable[[], Pipeline]) -> None:
+def test_results_are_consistent(create: Callable[[], Pipeline]) -> None:
     pipeline = create()
     run(pipeline, [frame(0)])
     give(pipeline, "")
@@ -89,7 +90,7 @@ def test_what_comes_out_fits_together(create: Callable[[], Pipeline]) -> None:
     }  # fmt: skip
 
 
-def test_people_aside_are_turned_by_where_they_stand(create: Callable[[], Pipeline]) -> None:
+def test_people_off_axis_are_rotated_by_their_direction(create: Callable[[], Pipeline]) -> None:
     """The same crop, left of the axis of one camera and right of that of another."""
     frames = [frame(0, Camera(320, 240, 300, 300, cx, 120)) for cx in (319, 0)]
     left, right = (run(create(), [one, replace(one, stamp_ns=1)])[-1].people for one in frames)
@@ -109,7 +110,7 @@ def test_nobody(create: Callable[[], Pipeline]) -> None:
     assert result.people.joints_m.shape == (0, 24, 3)
 
 
-def test_without_calibration_the_result_says_so(create: Callable[[], Pipeline]) -> None:
+def test_a_missing_calibration_is_flagged(create: Callable[[], Pipeline]) -> None:
     result = run(create(), [frame(0, None), frame(1, None)])[-1]
     assert not result.camera.calibrated
     assert result.people.sources.tolist() == [TranslationSource.FIELD_OF_VIEW] * 2
@@ -127,7 +128,7 @@ def test_a_longer_lens_places_people_farther_away(create: Callable[[], Pipeline]
     np.testing.assert_allclose(far / near, 3, rtol=0.15)
 
 
-def test_cameras_in_one_batch_are_as_cameras_alone(create: Callable[[], Pipeline]) -> None:
+def test_a_batch_of_cameras_equals_single_cameras(create: Callable[[], Pipeline]) -> None:
     sequences = {name: [frame(i, seed=s) for i in range(3)] for s, name in enumerate("ab")}
     together = create()
     for index in range(3):
@@ -139,7 +140,7 @@ def test_cameras_in_one_batch_are_as_cameras_alone(create: Callable[[], Pipeline
     assert not set(batch["a"].people.ids) & set(batch["b"].people.ids)
 
 
-def test_meshes_are_those_of_the_cameras_that_are_watched(create: Callable[[], Pipeline]) -> None:
+def test_meshes_are_computed_for_the_requested_cameras(create: Callable[[], Pipeline]) -> None:
     pipeline = create()
     for index in range(2):
         for name in "ab":
@@ -187,13 +188,44 @@ def test_a_failing_detector_costs_its_own_camera_only(estimator: Estimator) -> N
     assert pipeline.process_batch({"a": frame(1)}, report=lambda n, e: None) == {}
 
 
+class Shared(FullImageDetector):
+    """A detector of all cameras that counts how it is called."""
+
+    def __init__(self, *, together: bool) -> None:
+        self.calls: list[int] = []
+        self._together = together
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        self.calls.append(1)
+        return super().detect(rgb)
+
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        self.calls.append(len(images))
+        if not self._together:
+            raise RuntimeError("images do not fit together")
+        return [super(Shared, self).detect(rgb) for rgb in images]
+
+
+@pytest.mark.parametrize(("together", "calls"), [(True, [2]), (False, [2, 1, 1])])
+def test_cameras_that_share_a_detector_are_one_call(
+    estimator: Estimator, together: bool, calls: list[int]
+) -> None:
+    detector = Shared(together=together)
+    pipeline = Pipeline(estimator, lambda: detector, AT_ONCE)
+    results = pipeline.process_batch({"a": frame(0), "b": frame(0)})
+    assert [len(result.people) for result in results.values()] == [1, 1]
+    assert detector.calls == calls
+
+
 STEPS = ("track", "crop", "estimate", "place", "smooth", "pose", "add_mesh")
 BROKEN = replace(CAMERA, fx=299.0)
 """The camera whose frames cannot be processed."""
 
 
 def is_broken(value: object) -> bool:
-    """Tell of what a step is given whether it is of the broken camera."""
+    """Return whether a step's arguments belong to the broken camera."""
+    if isinstance(value, SharedImage):
+        value = value.frame
     if isinstance(value, Frame):
         return value.camera == BROKEN
     if isinstance(value, People):
@@ -204,7 +236,7 @@ def is_broken(value: object) -> bool:
 
 
 def break_step(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
-    """Let a method fail for the broken camera, whatever it does."""
+    """Make a method fail for the broken camera."""
     method = getattr(owner, name)
 
     def step(self: object, *arguments: object) -> object:
@@ -257,7 +289,7 @@ def test_a_camera_that_fails_at_any_step_costs_the_others_nothing(
 
 
 class Poisoned(Estimator):
-    """Says of the first person of every batch what is not finite, or no rotation."""
+    """Returns non-finite values, or no rotation, for the first person of every batch."""
 
     value = np.nan
     field = "rotations"

@@ -37,7 +37,7 @@ sys.exit(run_program(load, serves={serves}))
 def interrupt(
     command: list[str], text: str, number: signal.Signals = signal.SIGINT
 ) -> tuple[int, str]:
-    """Send a signal as soon as a process has printed a text; return its status and its output."""
+    """Send a signal once a process has printed a text; return its status and its output."""
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

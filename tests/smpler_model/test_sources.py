@@ -20,7 +20,7 @@ HEIGHT, WIDTH, COUNT, RATE_HZ = 48, 64, 20, 10
 
 
 def picture(index: int) -> np.ndarray:
-    """An orange picture that grows darker, (48, 64, 3) RGB."""
+    """An orange image that gets darker, (48, 64, 3) RGB."""
     return np.full((HEIGHT, WIDTH, 3), (250 - 5 * index, 120, 10), np.uint8)
 
 
@@ -78,13 +78,13 @@ def test_a_video_that_breaks_off_gives_what_it_has_and_then_says_so(video: Path)
     whole = video.read_bytes()
     video.write_bytes(whole[: len(whole) // 2])
     frames: list[Frame] = []
-    with pytest.raises(SourceError, match="before it broke off"):
+    with pytest.raises(SourceError, match="before it was truncated"):
         read_until_error(video, frames)
     assert 3 < len(frames) < COUNT
 
 
 def promising(path: Path, promised: int, held: int) -> Path:
-    """Write an AVI whose head promises more frames than it holds."""
+    """Write an AVI whose header states more frames than it has."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE_HZ, (WIDTH, HEIGHT))
     for index in range(held):
         writer.write(np.ascontiguousarray(picture(index)[..., ::-1]))
@@ -104,7 +104,7 @@ def test_a_video_that_promises_more_than_it_holds_is_whole(tmp_path: Path) -> No
         frames = list(source.frames)
     assert (source.count, len(frames)) == (12, 10)
     (sentence,) = said
-    assert "promises 12 frames and holds 10" in sentence
+    assert "states 12 frames and has 10" in sentence
 
 
 def test_a_video_without_most_of_what_it_promises_broke_off(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A small bag with the truth in it, and a network with seeded weights."""
+"""A small bag with ground truth, and a network with seeded weights."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +31,7 @@ def body() -> Body:
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights drawn from a seed: what they find is nonsense, and always the same."""
+    """Seeded random weights: their results are meaningless, but reproducible."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "nano.pt"
     save_checkpoint(build_model(SMPLER_NANO, load_builtin_body()), path)

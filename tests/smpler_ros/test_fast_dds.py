@@ -1,4 +1,4 @@
-"""Which variable gives Fast DDS its profile."""
+"""The environment variable for Fast DDS's profile."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from smpler_ros.fast_dds import VARIABLE_OF_2, VARIABLE_OF_3, profile_variable
         ({VARIABLE_OF_3: "/mine.xml", "ROS_DISTRO": "humble"}, None),
     ],
 )
-def test_only_the_variable_that_is_read_is_set(
+def test_only_the_variable_in_use_is_set(
     environment: dict[str, str], variable: str | None
 ) -> None:
     assert profile_variable(environment) == variable

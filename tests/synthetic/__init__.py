@@ -1,1 +1,1 @@
-"""Tests of what the project makes itself."""
+"""Tests of the synthetic data."""

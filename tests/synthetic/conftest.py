@@ -1,4 +1,4 @@
-"""The shipped body's arrays, and a figure of ellipsoids to draw on, dressed and lit."""
+"""The shipped body's arrays, and a figure of ellipsoids to render, with clothes and light."""
 
 from dataclasses import dataclass
 

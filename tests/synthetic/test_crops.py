@@ -53,7 +53,7 @@ def test_keypoints_are_the_body_s_joints(renderer: CropRenderer, crops: DrawnCro
 
 
 def test_parts_lie_under_their_joints(crops: DrawnCrops) -> None:
-    """The trunk's cells surround the trunk's joints wherever these are seen."""
+    """The trunk's cells surround the trunk's joints wherever these are visible."""
     cells = crops.parts.shape[-1]
     place = ((crops.keypoints[:, 3] + 1) / 2 * cells).long()  # spine1
     inside = ((place >= 1) & (place < cells - 1)).all(1)
@@ -107,7 +107,7 @@ def test_close_cameras_look_down_and_are_rolled_and_leave_the_others_as_they_are
     distance, height = close[:, :2, 3].norm(dim=1), close[:, 2, 3]
     assert (distance.min() > 1.19, distance.max() < 4.01) == (True, True)
     assert (height.min() > 0.99, height.max() < 3.01) == (True, True)
-    down = torch.rad2deg(torch.asin(-close[:, 2, 2]))  # from the horizon
+    down = torch.rad2deg(torch.asin(-close[:, 2, 2]))  # below the horizon
     assert (down > 20).float().mean() > 0.3
     roll = torch.rad2deg(torch.asin(close[:, 2, 0] / close[:, :2, 2].norm(dim=1)))
     assert roll.abs().max() < 30.1

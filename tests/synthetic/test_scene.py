@@ -52,7 +52,7 @@ def test_parameters_give_the_joints_that_are_seen(body: Body, scene: SyntheticSc
 
 @pytest.mark.parametrize("camera", [CAMERA, LENS], ids=["pinhole", "plumb_bob"])
 def test_pixels_and_truth_agree(body: Body, camera: Camera) -> None:
-    """The box of the projected surface holds the pixels of a person alone in view."""
+    """The box of the projected mesh contains the pixels of a person alone in view."""
     scene = SyntheticScene(body, camera, people=1, seed=1)
     for second in (0, 6, 11):
         frame = scene.frame(second * SECOND_NS)
@@ -85,7 +85,7 @@ class UnculledScene(SyntheticScene):
 
 
 def test_people_who_are_not_posed_would_not_be_seen(body: Body, scene: SyntheticScene) -> None:
-    """Nobody is missing, and somebody was spared."""
+    """Nobody is missing, and somebody was skipped."""
     unculled = UnculledScene(body, LENS, people=3, seed=3, camera_motion="drive")
     pose = scene.world_from_camera(0)
     assert len(scene._pose_people(0, pose).ids) < len(unculled._pose_people(0, pose).ids) == 3

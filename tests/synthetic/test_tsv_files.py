@@ -15,7 +15,7 @@ from smpler_model.body.smpl import Body
 from synthetic.crops import CropRenderer
 from synthetic.tsv_files import write_tsv_dataset
 
-PEOPLE = 18  # more than one batch, not a whole number of them
+PEOPLE = 18  # more than one batch, and no multiple of the batch size
 
 
 @pytest.fixture(scope="module")

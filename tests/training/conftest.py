@@ -52,7 +52,7 @@ def settings(crop_folder: Path, tmp_path: Path) -> TrainSettings:
 
 @pytest.fixture(scope="session")
 def seeded_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `eval.yaml` and `train.yaml`; not to be changed."""
+    """A folder with `eval.yaml` and `train.yaml`; not to be modified."""
     folder = tmp_path_factory.mktemp("seeded")
     write_dataset(folder)
     return folder

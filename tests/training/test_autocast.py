@@ -1,4 +1,4 @@
-"""The network in fewer bits: rotations, body and camera stay whole."""
+"""The network in half precision: rotations, body and camera keep full precision."""
 
 import pytest
 import torch

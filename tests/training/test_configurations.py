@@ -1,4 +1,4 @@
-"""The shipped configurations are what the paper's recipe says, and start."""
+"""The shipped configurations follow the paper's recipe, and start."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_training_configurations_read_back(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", ["w32", "w48"])
 @pytest.mark.parametrize("stage", STAGES)
-def test_stages_are_the_paper_s(stage: str, width: str) -> None:
+def test_stages_follow_the_paper(stage: str, width: str) -> None:
     settings = load_settings(CONFIG / "train" / f"{stage}_{width}.yaml")
     assert (settings.epochs, settings.batch, settings.learning_rate) == STAGES[stage]
     assert settings.model == f"smpler_{width}"
@@ -53,7 +53,7 @@ def test_stages_are_the_paper_s(stage: str, width: str) -> None:
 
 
 @pytest.mark.parametrize("width", ["w32", "w48"])
-def test_stages_of_a_width_follow_one_another(width: str) -> None:
+def test_stages_start_from_the_previous_one(width: str) -> None:
     stages = {name: load_settings(CONFIG / "train" / f"{name}_{width}.yaml") for name in STAGES}
     assert stages["smpler"].initial == stages["backbone"].output / "weights.pt"
     assert stages["finetune"].initial == stages["smpler"].output / "weights.pt"
@@ -84,7 +84,7 @@ def people(body: Body, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_official_size_starts(stage: str, people: Path, tmp_path: Path) -> None:
-    """Two steps of the real network on a CPU, with nothing but a data set at hand."""
+    """Two steps of the real network on a CPU, with only a data set."""
     settings = load_settings(
         CONFIG / "train" / f"{stage}_w32.yaml",
         [

@@ -19,7 +19,7 @@ CONFIG = Path(__file__).parents[2] / "config"
         (evaluate, "evaluate", "evaluate/w32_3dpw.yaml", "lower batch"),
     ],
 )
-def test_memory_that_runs_out_is_said_in_a_sentence(
+def test_out_of_memory_is_one_sentence(
     command: ModuleType,
     part: str,
     configuration: str,

@@ -1,4 +1,4 @@
-"""A run on drawn crops and photos at once, as on one source: exact, and shipped as small."""
+"""A run on rendered crops and photos together, exactly resumable like one on a single source."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_every_batch_has_people_of_each_source(mixed_settings: TrainSettings) ->
         assert torch.equal(one.images, other.images)
 
 
-def test_stopping_and_going_on_changes_nothing(mixed_settings: TrainSettings) -> None:
+def test_resuming_changes_nothing(mixed_settings: TrainSettings) -> None:
     straight = Run(mixed_settings)
     straight.train()
     errors = straight.source.validate(straight.learner.mean_model).errors
@@ -71,7 +71,7 @@ def test_settings_of_several_sources_are_written_and_read(mixed_settings: TrainS
     ],
     ids=["one source", "no weight", "no scale", "rotations without crops"],
 )
-def test_settings_that_cannot_be_are_refused(build: object, reason: str) -> None:
+def test_invalid_data_settings_are_refused(build: object, reason: str) -> None:
     assert callable(build)
     with pytest.raises(ValueError, match=reason):
         build()

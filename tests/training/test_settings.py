@@ -16,7 +16,7 @@ def test_shipped_configuration_reads_back() -> None:
     assert settings_from_values(TrainSettings, plain_values(settings)) == settings
 
 
-def test_overrides_reach_inner_fields() -> None:
+def test_overrides_set_nested_fields() -> None:
     settings = load_settings(NANO, ["data.parts.0.data.shards=2", "seed=7", "weights.joints=1"])
     assert (settings.data.parts[0].data.shards, settings.seed, settings.weights.joints) == (
         2,
@@ -54,21 +54,21 @@ def test_mistakes_are_explained(override: str, message: str) -> None:
         *("frame_weight", "refined_crops", "stage_weight", "vertex_step"),
     ],
 )
-def test_what_needs_crops_is_not_ignored_with_photos(name: str) -> None:
+def test_settings_for_crops_are_refused_with_photos(name: str) -> None:
     with pytest.raises(ValueError, match=rf"{name} needs crops.*, got tsv; leave it out"):
         load_settings(PHOTOS, [f"{name}=32"])
 
 
-def test_defaults_of_what_needs_crops_are_no_mistake_with_photos() -> None:
-    settings = load_settings(PHOTOS, ["stage_weight=0"])  # as SMPLer has it
+def test_defaults_of_settings_for_crops_are_accepted_with_photos() -> None:
+    settings = load_settings(PHOTOS, ["stage_weight=0"])  # as in SMPLer
     assert settings_from_values(TrainSettings, plain_values(settings)) == settings
 
 
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("'('", r"sequence must be a regular expression, got '\(', in which there is: missing"),
-        (r"'^\d+'", "sequence must hold a group, which names the sequence, got "),
+        ("'('", r"sequence must be a regular expression, got '\(', which is none: missing"),
+        (r"'^\d+'", "sequence must contain a group that names the sequence, got "),
     ],
 )
 def test_a_pattern_that_names_no_sequence_is_refused(pattern: str, message: str) -> None:

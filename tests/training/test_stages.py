@@ -1,4 +1,4 @@
-"""The way from data sets to figures, each step through its real command."""
+"""From data sets to error metrics, each step through its real command."""
 
 import contextlib
 import csv
@@ -32,7 +32,7 @@ class Done:
 
 
 def run(module: str, *arguments: object) -> Done:
-    """Run a command's entry point here: starting Python again and again takes longer."""
+    """Run a command's entry point in this process, as starting Python repeatedly takes longer."""
     errors = io.StringIO()
     given = [module, *map(str, arguments)]
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(errors):
@@ -43,7 +43,7 @@ def run(module: str, *arguments: object) -> Done:
 
 
 def start(module: str, *arguments: object, processes: int = 1) -> subprocess.Popen[str]:
-    """Start a command as a user does, through torchrun if in several processes."""
+    """Start a command like a user, through torchrun for several processes."""
     command = [sys.executable, "-W", "ignore"]
     if processes > 1:
         command += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
@@ -87,7 +87,7 @@ def trained(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return runs
 
 
-def test_each_stage_begins_with_the_one_before(trained: Path) -> None:
+def test_each_stage_starts_from_the_previous_one(trained: Path) -> None:
     states = {
         name: torch.load(trained / name / "weights.pt", weights_only=True)
         for name in ("backbone", "smpler", "finetune")
@@ -140,7 +140,7 @@ def small_run(people: Path, output: Path, *more: str) -> list[str]:
     ]
 
 
-def test_a_run_killed_at_any_time_goes_on(people: Path, tmp_path: Path) -> None:
+def test_a_run_killed_at_any_time_resumes(people: Path, tmp_path: Path) -> None:
     straight = run("training.train", *small_run(people, tmp_path / "straight"))
     assert straight.returncode == 0, straight.stderr
     killed = tmp_path / "killed"
@@ -164,7 +164,7 @@ def test_a_run_killed_at_any_time_goes_on(people: Path, tmp_path: Path) -> None:
 def test_two_processes_train_each_stage(
     people: Path, trained: Path, tmp_path: Path, stage: str, before: str
 ) -> None:
-    """Several steps: PyTorch complains of weights without a gradient in the second one."""
+    """Several steps: PyTorch reports weights without a gradient in the second one."""
     initial = str(trained / before / "weights.pt") if before else "null"
     arguments = [
         *(f"config/train/synthetic_{stage}.yaml", f"data.root={people}", f"output={tmp_path}"),
@@ -199,6 +199,6 @@ def test_mistakes_end_in_one_sentence(people: Path, tmp_path: Path) -> None:
 
 
 def test_body_is_the_built_in_one(trained: Path, body: Body) -> None:
-    """Files of the data-set stages hold their body, as official ones do."""
+    """Files of the data-set stages include their body, like official ones."""
     state = torch.load(trained / "finetune" / "weights.pt", weights_only=True)["model"]
     torch.testing.assert_close(state["smpl_handler.smpl.v_template"], body.v_template)

@@ -20,7 +20,7 @@ from training.train import WEIGHTS, Run
 pytestmark = pytest.mark.slow
 
 
-def test_sampled_surface_is_the_body_s(crops: CropFiles) -> None:
+def test_sampled_surface_equals_the_body_s(crops: CropFiles) -> None:
     arrays = load_builtin_body()
     learner_body = Body(arrays)
     batch = crops.batch(torch.arange(4))
@@ -31,7 +31,7 @@ def test_sampled_surface_is_the_body_s(crops: CropFiles) -> None:
     torch.testing.assert_close(joints, mesh.joints)
 
 
-def test_truth_has_no_error(crops: CropFiles, body: Body) -> None:
+def test_the_truth_has_zero_error(crops: CropFiles, body: Body) -> None:
     one = crops.batch(torch.arange(16))
     errors = evaluate(
         lambda batch: constant_answer(one.rotations[0], one.betas[0])(batch), body, crops
@@ -41,7 +41,7 @@ def test_truth_has_no_error(crops: CropFiles, body: Body) -> None:
     assert errors.mpjpe[1:].min() > 1
 
 
-def test_stopping_and_going_on_changes_nothing(settings: TrainSettings) -> None:
+def test_resuming_changes_nothing(settings: TrainSettings) -> None:
     straight = Run(replace(settings, autocast="none"))
     straight.train()
     stopped_settings = replace(settings, autocast="none", output=settings.output / "stopped")
@@ -58,7 +58,7 @@ def test_stopping_and_going_on_changes_nothing(settings: TrainSettings) -> None:
             assert torch.equal(values, wanted[part][name]), (part, name)
 
 
-def test_a_line_of_the_log_that_was_cut_short_does_not_stop_a_run(
+def test_a_partial_line_of_the_log_does_not_stop_a_run(
     settings: TrainSettings,
 ) -> None:
     first = Run(settings)
@@ -87,7 +87,7 @@ def test_checkpoints_of_other_settings_are_refused(settings: TrainSettings) -> N
         Run(replace(settings, seed=1))
 
 
-def test_a_loss_that_explodes_stops_with_the_weights_before(crops: CropFiles) -> None:
+def test_an_exploding_loss_stops_with_the_previous_weights(crops: CropFiles) -> None:
     settings = TrainSettings(
         steps=60, warm_up=0, first_guess_share=0.0, batch=4, autocast="none", data=CropData()
     )
@@ -102,7 +102,7 @@ def test_a_loss_that_explodes_stops_with_the_weights_before(crops: CropFiles) ->
     assert all(torch.equal(values, before[name]) for name, values in weights.items())
 
 
-def test_a_few_crops_are_learnt(crops: CropFiles) -> None:
+def test_a_few_crops_can_be_memorised(crops: CropFiles) -> None:
     settings = TrainSettings(
         steps=60, warm_up=5, first_guess_share=0.0, batch=4, autocast="none", data=CropData()
     )

@@ -1,9 +1,9 @@
-"""Square crops around people, and how training changes them together with their labels.
+"""Square crops around people, and their augmentation together with the labels.
 
 Source: SMPLer and the data releases that it trains on. The crop is the square of 200 pixels times
-`scale` around `center`, its corners cut to whole pixels, black beyond the image, resized
-bilinearly. Labelled joints go to whole pixels of the crop as well. Differs: a turned crop is drawn
-by one warp instead of two.
+`scale` around `center`, with corners rounded to whole pixels, black outside the image, resized
+bilinearly. Labelled joints are rounded to whole pixels of the crop as well. Differs: a rotated
+crop is made by one warp instead of two.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from smpler_model.body.skeleton import LABELLED_JOINTS, MIRRORED_JOINTS, other_s
 from training.data.data_settings import Augmentation
 
 SCALE_PX = 200.0
-"""Pixels of a square of scale 1."""
+"""Side of a square of scale 1, pixels."""
 
 
 MIRRORED_LABELS = tuple(LABELLED_JOINTS.index(other_side(name)) for name in LABELLED_JOINTS)
@@ -27,12 +27,12 @@ MIRRORED_LABELS = tuple(LABELLED_JOINTS.index(other_side(name)) for name in LABE
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one image and its labels.
+    """The augmentation of one image and its labels.
 
     Attributes:
         flip: whether it is mirrored.
         gains: factors of red, green and blue.
-        rotation_deg: counter-clockwise turn as seen.
+        rotation_deg: rotation, counter-clockwise in the image.
         scale: factor of the crop's size.
     """
 
@@ -46,7 +46,7 @@ NO_CHANGE = Change()
 
 
 def draw_change(settings: Augmentation, rng: np.random.Generator) -> Change:
-    """Draw what happens to one training image."""
+    """Draw the augmentation of one training image."""
     flip = rng.random() < settings.flip
     gains = rng.uniform(1 - settings.colour, 1 + settings.colour, 3)
     limit = 2 * settings.rotation_deg
@@ -65,7 +65,7 @@ class Window:
         centre_px: (2,) x and y.
         scale: scale of the square, in units of 200 pixels.
         side: side of the crop, pixels.
-        rotation_deg: counter-clockwise turn of the content.
+        rotation_deg: rotation of the content, counter-clockwise in the image.
     """
 
     centre_px: tuple[float, float]
@@ -74,7 +74,7 @@ class Window:
     rotation_deg: float = 0.0
 
     def crop_from_image(self, points_px: Floats) -> Floats:
-        """Return where (n, 2) pixels of the image lie in the crop, in whole pixels, [-1, 1]."""
+        """Return the pixels (n, 2) of the image in the crop, in [-1, 1], rounded to its pixels."""
         size = SCALE_PX * self.scale
         half = self.side / 2
         apart = (points_px - self.centre_px) * (self.side / size)
@@ -99,7 +99,7 @@ class Window:
             )
         if self.rotation_deg:
             return self._warp(rgb, low, width, height)
-        square = np.zeros((height, width, 3))  # whole pixels blend to more than 24 bits
+        square = np.zeros((height, width, 3))  # float64, as blending needs more than 24 bits
         top, left = max(0, -low[1]), max(0, -low[0])
         seen = rgb[max(0, low[1]) : max(0, high[1]), max(0, low[0]) : max(0, high[0])]
         square[top : top + len(seen), left : left + seen.shape[1]] = seen
@@ -125,7 +125,7 @@ class Window:
 
 
 def turn_matrix(degrees: float) -> Floats:
-    """Return the (3, 3) turn in the image plane, counter-clockwise as seen; y points down."""
+    """Return the (3, 3) rotation in the image plane, counter-clockwise as seen; y points down."""
     cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     return np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
@@ -144,7 +144,7 @@ def change_keypoints(keypoints: Floats, change: Change) -> Floats:
 
 
 def change_joints(joints: Floats, change: Change) -> Floats:
-    """Turn and mirror (24, 4) joints in space, metres, with their confidence."""
+    """Rotate and mirror (24, 4) joints in space, metres, with their confidence."""
     turned = np.column_stack((joints[:, :3] @ turn_matrix(change.rotation_deg).T, joints[:, 3]))
     if not change.flip:
         return turned
@@ -152,12 +152,12 @@ def change_joints(joints: Floats, change: Change) -> Floats:
 
 
 def change_pose(pose: Floats, change: Change) -> Floats:
-    """Turn and mirror the (72,) axis-angle vectors of SMPL's 24 joints, radians."""
+    """Rotate and mirror the (72,) axis-angle vectors of SMPL's 24 joints, radians."""
     vectors = pose.reshape(-1, 3).copy()
     if change.rotation_deg:
         turned = turn_matrix(change.rotation_deg) @ Rotation.from_rotvec(vectors[0]).as_matrix()
         vectors[0] = Rotation.from_matrix(turned).as_rotvec()
     if change.flip:
-        # A mirror image of a rotation turns the other way about the axes in the mirror's plane.
+        # Mirroring reverses a rotation's components about the axes in the mirror's plane.
         vectors = vectors[list(MIRRORED_JOINTS)] * np.array([1.0, -1.0, -1.0])
     return vectors.reshape(-1)

@@ -1,4 +1,4 @@
-"""Which photos a user has for behind drawn people, and where people are in them."""
+"""Finds the user's photos for backgrounds, and the people in them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +13,12 @@ from training.data.prepare_photos import read_labels
 def find_backgrounds(folders: Sequence[Path]) -> ScenePhotos:
     """Find the photos in folders.
 
-    JSON files right in a folder are labels in the form that `prepare_photos` reads: its photos are
-    those labelled, and where people are is known. Without such files all images at any depth are.
+    JSON files directly in a folder are labels in the format of `prepare_photos`: its photos are
+    the labelled ones, with known people. Without such files, all images at any depth are used.
 
     Raises:
         FileNotFoundError: a folder has no photos.
-        ValueError: a JSON file in it is none of labels.
+        ValueError: a JSON file in it has no labels.
     """
     photos: list[ScenePhoto] = []
     for folder in folders:

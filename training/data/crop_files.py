@@ -1,4 +1,4 @@
-"""Synthetic crops in files: rendered once, read many times, changed a little each time."""
+"""Files of synthetic crops: rendered once, read many times, and augmented each time."""
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -23,11 +23,11 @@ _STORED = ("images", "rotations", "betas", "keypoints", "intrinsics")
 
 @dataclass(frozen=True)
 class Batch:
-    """b crops to learn from.
+    """b crops for training.
 
     Attributes:
         images: (b, 3, s, s) RGB, 0 to 255, float32.
-        rotations: (b, 24, 3, 3), the pelvis' in the camera's frame.
+        rotations: (b, 24, 3, 3), the pelvis's in the camera's frame.
         betas: (b, 10).
         keypoints: (b, 24 + 14, 2) joints of the chain, then the evaluated ones.
         windows: (b, 3) the crop's centre and side, as x / z and y / z in the camera's frame.
@@ -44,7 +44,7 @@ class Batch:
 
     @property
     def turns(self) -> Tensor:
-        """(b, 3, 3) from the frames of cameras that look at the crops' centres to the camera's."""
+        """(b, 3, 3) rotations from cameras that look at the crops' centres to the camera."""
         centres = self.windows[:, :2]
         return rotation_to_ray(torch.cat((centres, torch.ones_like(centres[:, :1])), 1))
 
@@ -54,13 +54,13 @@ class Batch:
 
 
 class CropFiles:
-    """The crops of some files, in memory."""
+    """The crops of several files, in memory."""
 
     def __init__(self, paths: list[Path]) -> None:
-        """Read files of `render_file`.
+        """Read files written by `render_file`.
 
         Raises:
-            FileNotFoundError: there are none of them.
+            FileNotFoundError: one of them is missing.
         """
         missing = [path for path in paths if not path.is_file()]
         if missing or not paths:
@@ -78,17 +78,17 @@ class CropFiles:
         return len(self._arrays[0])
 
     def batch(self, rows: Tensor) -> Batch:
-        """Return some crops, rows (b,)."""
+        """Return crops by row (b,)."""
         return _prepare(dict(zip(_STORED, (a[rows] for a in self._arrays), strict=True)))
 
 
 def batch_of(crops: DrawnCrops) -> Batch:
-    """Return rendered crops as a batch to learn from."""
+    """Return rendered crops as a training batch."""
     return _prepare({name: getattr(crops, name) for name in _STORED})
 
 
 def render_file(renderer: CropRenderer, path: Path, seed: int, crops: int) -> None:
-    """Render a file of crops, all at once: a file that is there is whole."""
+    """Render a file of crops and write it atomically."""
     generator = Generator().manual_seed(seed)
     sizes = [_RENDER_BATCH] * (crops // _RENDER_BATCH) + [crops % _RENDER_BATCH]
     drawn = join_crops([renderer.draw_seen(size, generator) for size in sizes if size])
@@ -97,7 +97,7 @@ def render_file(renderer: CropRenderer, path: Path, seed: int, crops: int) -> No
 
 
 def shard_path(folder: Path, seed: int) -> Path:
-    """Return the file that holds the crops of a seed."""
+    """Return the path of the file with a seed's crops."""
     return folder / f"{seed:07d}.npz"
 
 
@@ -107,11 +107,11 @@ def augment(
     """Mirror half of the crops, change their colours, blank rectangles, shift them.
 
     Args:
-        batch: not changed.
+        batch: the crops, which are not modified.
         generator: generator on the CPU.
-        colour: greatest change of each channel, as a share.
-        cutout: probability that a crop loses a rectangle.
-        shift: pixels that a crop is moved by at most, either way.
+        colour: largest relative change of each channel.
+        cutout: probability that a rectangle of a crop is blanked.
+        shift: largest shift of a crop in each direction, pixels.
     """
     chosen = torch.rand(len(batch), generator=generator) < 0.5
     images = torch.where(chosen[:, None, None, None], batch.images.flip(-1), batch.images)
@@ -134,9 +134,9 @@ def augment(
 
 
 def move(batch: Batch, pixels: Tensor) -> Batch:
-    """Return crops whose contents lie further right and down by (b, 2) pixels.
+    """Shift the contents of crops right and down by (b, 2) pixels.
 
-    What comes in at an edge is that edge's pixels.
+    Uncovered areas repeat the pixels at the edge.
     """
     side = batch.images.shape[-1]
     rows = torch.arange(len(pixels))[:, None, None]
@@ -153,7 +153,7 @@ def move(batch: Batch, pixels: Tensor) -> Batch:
 
 
 def mirror(batch: Batch) -> Batch:
-    """Return crops as a mirror shows them: left limbs become right ones."""
+    """Return mirrored crops: left limbs become right ones."""
     k = len(MIRRORED_JOINTS)
     keypoint_rows = [*MIRRORED_JOINTS, *(k + row for row in MIRRORED_EVALUATED)]
     return Batch(
@@ -178,6 +178,6 @@ def _prepare(stored: dict[str, Tensor]) -> Batch:
 
 
 def _windows(intrinsics: Tensor, side: int) -> Tensor:
-    """Return what (b, 4) fx, fy, cx, cy of crops say of their `Batch.windows`."""
+    """Return `Batch.windows` for crops with intrinsics (b, 4) fx, fy, cx, cy."""
     focal, principal = intrinsics[:, :1], intrinsics[:, 2:]
     return torch.cat(((side - 1) / 2 - principal, torch.full_like(focal, side)), 1) / focal

@@ -1,4 +1,4 @@
-"""Synthetic crops as a run's examples."""
+"""Synthetic crops as a run's training data."""
 
 from collections.abc import Iterator
 
@@ -43,11 +43,11 @@ class CropSource(ExampleSource[Batch]):
 
     @property
     def examples(self) -> int:
-        """Crops to train on."""
+        """Number of training crops."""
         return len(self.crops)
 
     def batches(self, first: int, last: int) -> Iterator[list[Batch]]:
-        """Give the batches of the steps; see the base class."""
+        """Yield the batches of the steps; see the base class."""
         seed = self.settings.seed
         for step in range(first, last):
             epoch, rows = self.rows_of(step)
@@ -68,12 +68,12 @@ class CropSource(ExampleSource[Batch]):
             ]
 
     def validate(self, model: BackboneModel) -> Validation:
-        """Return the errors on the validation crops, the held-out ones if there are none."""
+        """Return the errors on the validation crops, or on the held-out ones if there are none."""
         rows = torch.arange(self.processes.rank, len(self.compared), self.processes.count)
         parts = self.processes.gather(evaluate_model(model, self.compared, rows))
         columns = zip(*((e.mpjpe, e.pa_mpjpe, e.mpve) for e in parts), strict=True)
         return Validation(Errors(*map(torch.cat, columns)).means(), self.chooses)
 
     def show(self) -> Batch:
-        """Return crops of the validation."""
+        """Return some validation crops."""
         return self.compared.batch(torch.arange(min(8, len(self.compared))))

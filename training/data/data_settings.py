@@ -1,4 +1,4 @@
-"""What a training run learns from."""
+"""Settings of a run's training data."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,31 +20,33 @@ class CropData:
 
     Attributes:
         kind: `crops`.
-        folder: where the rendered crops lie, outside the repository.
-        shards: files of crops to train on; the seed of each is its number.
+        folder: folder of the rendered crops, outside the repository.
+        shards: number of files to train on; the seed of each is its number.
         seed_step: difference between successive seeds; the first is 0.
-        validation_shards: files to choose the best weights by; no best is kept if 0.
-        validation_seed: number of the first of these.
-        held_out_shards: files to evaluate on; nothing is ever chosen by them.
-        held_out_seed: number of the first of these; training has fewer files than that.
+        validation_shards: number of files for choosing the best weights; 0 for no choice.
+        validation_seed: number of the first of these files.
+        held_out_shards: number of files for evaluation; nothing is ever chosen by them.
+        held_out_seed: number of the first of these files; training must have fewer files than
+            that.
         crops: number of crops per file.
-        everyday: share of people to train on who do what those of the scenes do, as for
-            `crops.CropStyle`; all of the others do.
-        close: share of cameras to train on that are close, look down and are rolled, as for
-            `crops.CropStyle`; none of the others do.
-        cut_below: probability that a crop to train on ends above the feet; 0.08 for the others.
+        everyday: fraction of training people with everyday motions, see `crop_style.CropStyle`;
+            all validation and held-out people have them.
+        close: fraction of training cameras that are close, look down and are rolled, see
+            `crop_style.CropStyle`; validation and held-out crops have none.
+        cut_below: probability that a training crop ends above the feet; 0.08 for the others.
         poses: folder with files of `fit_poses`, for people in recorded poses.
-        recorded: share of people to train on in such a pose; none of the others are.
-        backgrounds: folders of photos for behind people; if labelled, as for `find_backgrounds`,
-            those parts without people.
-        photographed: share of batches to train on with photos behind people; none of the others.
-        cluttered: share of the rest of those with clutter behind people; none of the others.
-        bare: share of people to train on dressed for sport or summer; none of the others are.
-        harsh: share of crops to train on with harsh light or a bad camera; none of the others.
-        companions: share of batches to train on with a second person; 0.15 for the others.
-        colour: greatest change of each colour channel, as a share, while training.
-        cutout: probability that a rectangle is blanked while training.
-        shift: pixels that a crop is moved by at most, either way, while training.
+        recorded: fraction of training people in recorded poses; none of the others.
+        backgrounds: folders of photos as backgrounds; of labelled photos, see `find_backgrounds`,
+            only the parts without people are used.
+        photographed: fraction of training batches with photos as backgrounds; none of the others.
+        cluttered: fraction of the remaining training batches with clutter as background; none of
+            the others.
+        bare: fraction of training people dressed for sport or summer; none of the others.
+        harsh: fraction of training crops with harsh light or a bad camera; none of the others.
+        companions: fraction of training batches with a second person; 0.15 for the others.
+        colour: largest relative change of each colour channel in training.
+        cutout: probability that a rectangle is blanked in training.
+        shift: largest shift of a crop in each direction in training, in pixels.
     """
 
     kind: Literal["crops"] = "crops"
@@ -78,9 +80,7 @@ class CropData:
             raise ValueError(f"shift must not be negative, got {self.shift}; set it to 0")
         for name in SHOWN:
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(
-                    f"{name} must be from 0 to 1, got {getattr(self, name)}; change it"
-                )
+                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
         for share, given in (("recorded", "poses"), ("photographed", "backgrounds")):
             if getattr(self, share) and not getattr(self, given):
                 raise ValueError(
@@ -96,13 +96,13 @@ class CropData:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training images are changed; the defaults are SMPLer's.
+    """Augmentation of training images; the defaults are SMPLer's.
 
     Attributes:
-        flip: probability of a mirror image.
-        colour: greatest change of each colour channel, as a share.
-        rotation_deg: standard deviation of the turn in the image plane; clipped at twice that.
-        rotation_share: probability of a turn.
+        flip: probability of mirroring.
+        colour: largest relative change of each colour channel.
+        rotation_deg: standard deviation of the rotation in the image plane; clipped at twice that.
+        rotation_share: probability of a rotation.
         scale: standard deviation of the crop's relative size; clipped at once that.
     """
 
@@ -115,18 +115,18 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class PhotoAugmentation:
-    """How photos of people are changed.
+    """Augmentation of photos.
 
     Attributes:
-        flip: probability of a mirror image.
-        colour: greatest change of each colour channel, as a share.
-        rotation_deg: standard deviation of the turn in the image plane; clipped at twice that.
-        rotation_share: probability of a turn.
-        scale: greatest change of the crop's size, as a share.
-        shift: greatest move of the crop, as a share of half its side.
+        flip: probability of mirroring.
+        colour: largest relative change of each colour channel.
+        rotation_deg: standard deviation of the rotation in the image plane; clipped at twice that.
+        rotation_share: probability of a rotation.
+        scale: largest relative change of the crop's size.
+        shift: largest shift of the crop, as a fraction of half its side.
         cutout: probability that a rectangle is blanked.
-        grey: probability that an image loses its colours.
-        coarse: probability that it is enlarged from fewer pixels, down to a quarter of its side.
+        grey: probability that an image becomes grey.
+        coarse: probability that the resolution is reduced, by a factor of up to four.
     """
 
     flip: float = 0.5
@@ -144,12 +144,12 @@ class PhotoAugmentation:
 class PhotoData:
     """Photos of people with labelled joints, prepared once by `prepare_photos`.
 
-    Their labels may be wrong, and so count robustly: beyond a scale, an error is taken for what it
-    is and no longer for its square.
+    Their labels may be wrong, so the loss is robust: beyond a scale, errors count linearly instead
+    of squared.
 
     Attributes:
         kind: `photos`.
-        folder: where the prepared files lie, outside the repository.
+        folder: folder of the prepared files, outside the repository.
         augmentation: augmentation of training images.
         keypoint_scale: scale of errors in the image, in half crop sides.
         joint_scale_m: scale of errors in space, metres.
@@ -164,7 +164,7 @@ class PhotoData:
     def __post_init__(self) -> None:
         for name in ("keypoint_scale", "joint_scale_m"):
             if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}; change it")
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -173,9 +173,10 @@ class TsvSet:
 
     Attributes:
         yaml: file that names the parts, relative to the data's root.
-        weight: how often a row is seen in an epoch, on the mean; 0.5 is half of the rows.
-        sequence: regular expression whose first group, found in a row's key, names what must not
-            be split between training and validation: by default all up to the last number.
+        weight: mean number of times that a row occurs in an epoch; 0.5 uses half of the rows.
+        sequence: regular expression whose first group, found in a row's key, names the sequence,
+            which is not split between training and validation; by default everything up to the
+            last number.
     """
 
     yaml: Path
@@ -185,7 +186,7 @@ class TsvSet:
     def __post_init__(self) -> None:
         if self.weight <= 0:
             raise ValueError(
-                f"weight must be positive, got {self.weight} for {self.yaml}; leave the set out"
+                f"weight must be positive, got {self.weight} for {self.yaml}; remove the set"
             )
         check_pattern(self.sequence)
 
@@ -198,12 +199,12 @@ class TsvData:
         kind: `tsv`.
         sets: the data sets.
         root: folder that the sets' paths are relative to.
-        test: data sets that are evaluated later: training on them is refused.
-        validation_share: share of the sequences that are kept from training, to choose the best
-            weights by; no best is kept if 0.
+        test: data sets for later evaluation: training on them is refused.
+        validation_share: fraction of the sequences that are excluded from training, for choosing
+            the best weights; 0 for no choice.
         augmentation: augmentation of training images.
-        workers: processes that read, for each training process; 0 reads in that process.
-        bad_rows: rows that may be unreadable before training stops.
+        workers: number of reading processes per training process; 0 reads in the training process.
+        bad_rows: number of unreadable rows beyond which training stops.
     """
 
     sets: tuple[TsvSet, ...]
@@ -220,14 +221,13 @@ class TsvData:
             raise ValueError("data.sets must name a data set, got none; add one")
         if not 0 <= self.validation_share < 1:
             raise ValueError(
-                f"validation_share must be from 0 to below 1, got {self.validation_share}; "
-                "change it"
+                f"validation_share must be from 0 to below 1, got {self.validation_share}"
             )
         both = {s.yaml for s in self.sets} & set(self.test)
         if both:
             raise ValueError(
                 f"test data must not be trained on, got {sorted(both)[0]} in both lists; remove "
-                "one of them"
+                "it from one"
             )
 
 
@@ -237,7 +237,7 @@ class DataPart:
 
     Attributes:
         data: the source.
-        weight: its people in a batch, to those of the other sources.
+        weight: number of its people in a batch, relative to those of other sources.
     """
 
     data: CropData | PhotoData | TsvData
@@ -246,15 +246,15 @@ class DataPart:
     def __post_init__(self) -> None:
         if self.weight <= 0:
             raise ValueError(
-                f"weight must be positive, got {self.weight} for {self.data.kind}; leave it out"
+                f"weight must be positive, got {self.weight} for {self.data.kind}; remove the part"
             )
 
 
 @dataclass(frozen=True)
 class MixedData:
-    """Several sources of people: every batch has some of each.
+    """Several sources of people: every batch has some from each.
 
-    An epoch is one of the first source, and the best weights are chosen by its validation.
+    An epoch is one of the first source, whose validation selects the best weights.
 
     Attributes:
         kind: `mixed`.
@@ -267,12 +267,12 @@ class MixedData:
     def __post_init__(self) -> None:
         if len(self.parts) < 2:
             raise ValueError(
-                f"data.parts must name several sources, got {len(self.parts)}; give the only one "
-                "as data"
+                f"data.parts must name several sources, got {len(self.parts)}; set data to "
+                "a single one directly"
             )
 
     def shares(self, batch: int) -> tuple[int, ...]:
-        """Return how many people of a batch each source gives.
+        """Return the number of people from each source in a batch.
 
         Raises:
             ValueError: there are fewer people than sources.
@@ -281,10 +281,10 @@ class MixedData:
 
 
 Data = CropData | TsvData | PhotoData | MixedData
-"""What a run may learn from."""
+"""Training data of any kind."""
 
 
 def find_crops(data: Data) -> CropData | None:
-    """Return the synthetic crops of a run's data; None where there are none."""
+    """Return the settings of synthetic crops in a run's data; None if there are none."""
     sources = [part.data for part in data.parts] if isinstance(data, MixedData) else [data]
     return next((source for source in sources if isinstance(source, CropData)), None)

@@ -1,9 +1,9 @@
 """Data sets in the layout of the releases that SMPLer trains on.
 
-A YAML file names the tables: `img` (a key and an image in base64 a row), `label` (the key and
-labels in JSON), `hw` (the key and the image's size; it may be missing) and `linelist`, the rows to
-use. A composite set has a list of tables for each, or the name of a file that lists them, and its
-linelist holds the table and the row in it.
+A YAML file names the tables: `img` (per row a key and an image in base64), `label` (the key and
+labels in JSON), `hw` (the key and the image's size; optional) and `linelist`, the rows to use. A
+composite set has a list of tables for each, or the name of a file with such a list, and its
+linelist contains the table and the row in it.
 """
 
 import base64
@@ -42,10 +42,10 @@ _FLAGS = {
     "pose": "has_smpl",
     "betas": "has_smpl",
 }
-"""Which flag says that numbers are labels."""
+"""The flags that mark which numbers are labels."""
 
 _LARGEST = {"2d_joints": 1e5, "3d_joints": 1e3, "pose": 100.0, "betas": 100.0}
-"""No label is beyond: pixels, metres, radians, standard deviations of shape."""
+"""Limits of labels: pixels, metres, radians, standard deviations of shape."""
 
 _FIELDS = (
     *("center", "scale", "has_2d_joints", "has_3d_joints", "has_smpl"),
@@ -54,19 +54,19 @@ _FIELDS = (
 
 
 class RowError(ValueError):
-    """A row that cannot be read."""
+    """A row cannot be read."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One place to read: the row, and the number that its augmentation is drawn from."""
+    """A row to read, and the number that seeds its augmentation."""
 
     row: int
     number: int
 
 
 class TsvDataset(Dataset[LabelledPerson | Fault]):
-    """People of a YAML file; rows that cannot be read come as faults.
+    """People of a YAML file; unreadable rows are returned as faults.
 
     Rows are numbered as in the linelist. Reading is safe in worker processes.
     """
@@ -85,13 +85,13 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
         Args:
             path: path of the YAML file.
             side: side of the crops, pixels.
-            augmentation: how images are changed; not at all if None.
+            augmentation: augmentation of images; None for no augmentation.
             seed: seed of the augmentation.
-            root: folder that the tables' paths are relative to; the YAML file's if None.
+            root: folder that the tables' paths are relative to; that of the YAML file if None.
 
         Raises:
             FileNotFoundError: a file is missing.
-            ValueError: the files do not fit one another.
+            ValueError: the files do not fit together.
         """
         self.path, self.side = path, side
         self.augmentation, self.seed = augmentation, seed
@@ -117,10 +117,10 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
 
         Args:
             row: row of the linelist.
-            number: the change of the image is drawn from it.
+            number: number that seeds the augmentation.
 
         Raises:
-            RowError: image or label cannot be read. The message names the row.
+            RowError: image or label are unreadable. The message names the row.
         """
         part, line = (int(v) for v in self._places[row])
         where = f"row {line} of {self._tables['img'][part].path}"
@@ -140,7 +140,7 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
         key, *_, encoded = self._tables["img"][part].row(line)
         other, text, *_ = self._tables["label"][part].row(line)
         if key != other:
-            raise ValueError(f"its image is of '{key}', its label of '{other}'")
+            raise ValueError(f"its image belongs to '{key}', its label to '{other}'")
         try:
             data = np.frombuffer(base64.b64decode(encoded, validate=True), np.uint8)
         except binascii.Error as error:
@@ -213,8 +213,8 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
         images, labels = (self._tables[column] for column in _COLUMNS)
         if len(images) != len(labels):
             raise ValueError(
-                f"{self.path} must name a table of labels for each of images, got {len(labels)} "
-                f"for {len(images)}; get the data again"
+                f"{self.path} must name a table of labels for each table of images, got "
+                f"{len(labels)} for {len(images)}; download the data again"
             )
         lengths = np.array([min(len(i), len(la)) for i, la in zip(images, labels, strict=True)])
         parts, lines = self._places.T
@@ -223,25 +223,25 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
         if not inside.all():
             row = int(np.flatnonzero(~inside)[0])
             raise ValueError(
-                f"the linelist of {self.path} must name rows that are there, got "
-                f"{self._places[row].tolist()}; get the data again"
+                f"the linelist of {self.path} must name existing rows, got "
+                f"{self._places[row].tolist()}; download the data again"
             )
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(
-            f"a data set must be a YAML file, got {path}; fetch it with "
+            f"a data set must be a YAML file, got {path}; download it with "
             "python -m training.data.download, or correct the path"
         )
     names = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(names, dict):
-        raise ValueError(f"{path} must name tables, got {names!r}; get the data set again")
+        raise ValueError(f"{path} must name tables, got {names!r}; download the data set again")
     return names
 
 
 def _shaped(label: dict[str, Any], name: str, shape: Sequence[int]) -> NDArray[np.float64]:
-    """Return a label's numbers; some releases put people in front, one each."""
+    """Return a label's numbers; some releases have an additional dimension of people."""
     values = np.array(label[name], np.float64)
     if values.ndim == len(shape) + 1:
         values = values[0]

@@ -1,7 +1,7 @@
-"""Fetch the data that SMPLer trains on: `python -m training.data.download 3dpw human3.6m ...`.
+"""Download the data that SMPLer trains on: `python -m training.data.download 3dpw human3.6m ...`.
 
-Each archive comes by azcopy where that is installed, else by https; started again, it goes on
-where it broke off. After unpacking every table that the archive brings is compared with its index.
+Each archive is downloaded with azcopy if it is installed, else by https; an interrupted download
+is resumed. After unpacking, every table of the archive is compared with its index.
 
 Source: the TSV releases of METRO, whose folder of data sets is public.
 """
@@ -31,24 +31,24 @@ _BLOCK = 1 << 20
 _TIMEOUT_S = 60.0
 _DONE = ".downloaded"
 _PARTIAL_CONTENT, _NOTHING_LEFT = 206, 416
-_REFUSED = (401, 403, 409)  # without rights; public access is switched off
+_REFUSED = (401, 403, 409)  # no permission; public access is disabled
 
 
 def download(name: str, root: Path, server: str = SERVER, *, keep: bool = False) -> Path:
-    """Fetch, unpack and verify one data set; nothing is done where that was done before.
+    """Download, unpack and verify one data set, unless this was done before.
 
     Args:
         name: one of `ARCHIVES`.
         root: folder for all data sets.
-        server: address that the archives lie below.
-        keep: whether the archive stays beside what it held.
+        server: base address of the archives.
+        keep: whether to keep the archive.
 
     Returns:
         The data set's folder.
 
     Raises:
-        OSError: the server cannot be reached, or there is too little room.
-        ValueError: the archive is damaged, or a table does not fit its index.
+        OSError: the server cannot be reached, or the disk is too full.
+        ValueError: the archive is damaged, or a table does not match its index.
     """
     folder, archive = root / name, root / f"{name}.tar"
     if (folder / _DONE).is_file():
@@ -67,10 +67,10 @@ def download(name: str, root: Path, server: str = SERVER, *, keep: bool = False)
 
 
 def fetch_by_https(address: str, target: Path) -> None:
-    """Fetch a file; what is there of it from before is kept, and the rest is asked for.
+    """Download a file; a partial download is resumed.
 
     Raises:
-        OSError: the server cannot be reached, breaks off, or there is too little room.
+        OSError: the server cannot be reached, the connection breaks, or the disk is too full.
     """
     partial = target.with_name(f"{target.name}.partial")
     have = partial.stat().st_size if partial.is_file() else 0
@@ -86,22 +86,22 @@ def fetch_by_https(address: str, target: Path) -> None:
     except urllib.error.HTTPError as error:
         if error.code in _REFUSED:
             raise OSError(
-                f"{address} must be publicly readable, got {error}; the storage does not "
-                "allow it now: fetch it with the azcopy command of the data's authors, or give "
-                "another copy with --server"
+                f"{address} must be publicly readable, got {error}; the storage currently does "
+                "not allow that: download it with the azcopy command of the data's authors, or "
+                "name another copy with --server"
             ) from error
         if error.code != _NOTHING_LEFT:
-            raise OSError(f"{address} must be there, got {error}; check the name") from error
+            raise OSError(f"{address} must exist, got {error}; check the name") from error
     except urllib.error.URLError as error:
         raise OSError(
             f"{address} must be reachable, got {error.reason}; check the network, and start again "
-            "to go on"
+            "to resume"
         ) from error
     put_in_place(partial, target)
 
 
 def fetch_by_azcopy(address: str, target: Path) -> None:
-    """Fetch a file with azcopy, which checks and resumes by itself.
+    """Download a file with azcopy, which verifies and resumes by itself.
 
     Raises:
         OSError: azcopy fails.
@@ -110,18 +110,18 @@ def fetch_by_azcopy(address: str, target: Path) -> None:
     done = subprocess.run(["azcopy", "copy", address, str(partial)], check=False)
     if done.returncode:
         raise OSError(
-            f"azcopy must fetch {address}, got exit status {done.returncode}; see its log, and "
-            "start again to go on"
+            f"azcopy must download {address}, got exit status {done.returncode}; see its log, and "
+            "start again to resume"
         )
     put_in_place(partial, target)
 
 
 def unpack(archive: Path, root: Path) -> None:
-    """Unpack an archive into a folder; names that lead out of it are refused.
+    """Unpack an archive into a folder; paths outside the folder are refused.
 
     Raises:
         ValueError: the archive is damaged.
-        OSError: there is too little room.
+        OSError: the disk is too full.
     """
     _check_room(root, archive.stat().st_size)
     try:
@@ -133,19 +133,19 @@ def unpack(archive: Path, root: Path) -> None:
                 tar.extract(member, root)
     except (tarfile.TarError, EOFError) as error:
         raise ValueError(
-            f"{archive} must be a whole .tar file, got: {error}; remove it and start again"
+            f"{archive} must be a complete .tar file, got: {error}; remove it and start again"
         ) from error
 
 
 def _check_member(member: tarfile.TarInfo, root: Path) -> None:
-    """Refuse what is neither a file nor a folder below the root.
+    """Refuse members other than files and folders below the root.
 
     Raises:
         tarfile.TarError: it is something else, or elsewhere.
     """
     inside = (root / member.name).resolve().is_relative_to(root.resolve())
     if not inside or not (member.isfile() or member.isdir()):
-        raise tarfile.TarError(f"{member.name} is no file or folder inside of it")
+        raise tarfile.TarError(f"{member.name} is not a file or folder inside of it")
 
 
 def verify(folder: Path) -> int:
@@ -155,7 +155,7 @@ def verify(folder: Path) -> int:
         The number of tables.
 
     Raises:
-        ValueError: a table is cut short or does not fit its index, or there is none.
+        ValueError: a table is truncated or does not match its index, or there is none.
     """
     tables = sorted(folder.rglob("*.tsv"))
     if not tables:
@@ -166,7 +166,7 @@ def verify(folder: Path) -> int:
             widths = {len(table.row(row)) for row in (0, len(table) - 1)}
             if len(widths) > 1 or not _ends_with_a_row(path):
                 raise ValueError(
-                    f"{path} must end with a whole row, got a broken one; remove {folder} and "
+                    f"{path} must end with a complete row, got a partial one; remove {folder} and "
                     "start again"
                 )
     return len(tables)
@@ -179,7 +179,7 @@ def _ends_with_a_row(path: Path) -> bool:
 
 
 def _receive(answer: object, partial: Path, have: int, size: int | None) -> None:
-    """Append what arrives to a file, and tell where it ends too soon."""
+    """Append the received data to a file, and detect a premature end."""
     read = answer.read  # type: ignore[attr-defined]
     with (
         partial.open("ab" if have else "wb") as file,
@@ -190,27 +190,25 @@ def _receive(answer: object, partial: Path, have: int, size: int | None) -> None
             bar.update(len(block))
     arrived = partial.stat().st_size
     if size is not None and arrived != size:
-        raise OSError(
-            f"{partial.stem} must be {size} bytes, got {arrived}; start again to go on from there"
-        )
+        raise OSError(f"{partial.stem} must be {size} bytes, got {arrived}; start again to resume")
 
 
 def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(
-            f"{folder} needs {needed / 1e9:.1f} GB, got {free / 1e9:.1f} GB free; make room or "
+            f"{folder} needs {needed / 1e9:.1f} GB, got {free / 1e9:.1f} GB free; free space or "
             "choose another folder"
         )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read the command line and fetch; return 1 after an error, which is one sentence."""
-    parser = argparse.ArgumentParser(description="Fetch the data that SMPLer trains on.")
+    """Parse the command line and download; return 1 after an error, which is one sentence."""
+    parser = argparse.ArgumentParser(description="Download the data that SMPLer trains on.")
     parser.add_argument("names", nargs="+", choices=(*ARCHIVES, "all"), metavar="name")
     parser.add_argument("--root", type=Path, default=Path("datasets"))
     parser.add_argument("--server", default=SERVER)
-    parser.add_argument("--keep", action="store_true", help="leave the archives there")
+    parser.add_argument("--keep", action="store_true", help="keep the archives")
     chosen = parser.parse_args(arguments)
     names = ARCHIVES if "all" in chosen.names else chosen.names
     try:

@@ -1,9 +1,9 @@
-"""Make a file of poses from people's joints in space: `python -m training.data.fit_poses FROM TO`.
+"""Create a file of poses from people's joints: `python -m training.data.fit_poses FROM TO`.
 
-FROM is a folder. It holds either photos that `prepare_photos` has prepared, with joints in metres,
-of which those to train on are taken; or recorded motion as BVH files, in folders of any depth.
-(CMU's recordings, mocap.cs.cmu.edu, are free for all uses; several people converted them to BVH.)
-TO is an .npz file in the folder that a run's crops have as `poses`.
+FROM is a folder: either photos prepared by `prepare_photos`, with joints in metres, of which the
+training split is used; or recorded motion as BVH files, in folders of any depth. (CMU's
+recordings, mocap.cs.cmu.edu, are free for all uses; several people have converted them to BVH.) TO
+is an .npz file in the folder that a run's crops name as `poses`.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from training.data.motion_files import read_bvh
 from training.data.photo_files import BODY_ROWS, PHOTO_JOINTS, PhotoFiles
 from training.data.pose_fitting import NEEDED, FittedPoses, fit_poses
 
-WORST_M = 0.08  # of a pose's mean error; what fits worse is left out
-_LEAST_KNOWN = 10  # points of a person
+WORST_M = 0.08  # largest mean error of a pose; others are left out
+_LEAST_KNOWN = 10  # minimum number of known points per person
 _BATCH = 500
 _PHOTO_ROWS = [
     row for row, at in enumerate(BODY_ROWS) if at < len(SMPL_JOINTS) or PHOTO_JOINTS[row] == "nose"
@@ -54,19 +54,19 @@ class People:
         return People(self.names, self.points_m[rows], self.confidence[rows])
 
     def known_well(self) -> "People":
-        """Return those of whom enough is known to fit a pose."""
+        """Return the people with enough known points to fit a pose."""
         known = self.confidence > 0
         needed = known[:, [self.names.index(name) for name in NEEDED]].all(1)
         return self[needed & (known.sum(1) >= _LEAST_KNOWN)]
 
 
 def read_people(folder: Path, rate_hz: float, body: Body) -> list[People]:
-    """Return the people of a folder, one list item for all who have the same points.
+    """Return the people of a folder, one list item per set of joints.
 
     Args:
         folder: prepared photos or BVH files.
-        rate_hz: how many poses are taken of a second of motion.
-        body: recorded skeletons are brought to its size.
+        rate_hz: number of poses taken per second of motion.
+        body: body to whose size recorded skeletons are scaled.
 
     Raises:
         FileNotFoundError: the folder has neither.
@@ -81,12 +81,12 @@ def read_people(folder: Path, rate_hz: float, body: Body) -> list[People]:
         return [_join(names, parts) for names, parts in alike.items()]
     joints = torch.from_numpy(PhotoFiles(folder, "train").stored.joints[:, _PHOTO_ROWS])
     names = tuple(PHOTO_JOINTS[row] for row in _PHOTO_ROWS)
-    upright = torch.tensor([1.0, -1.0, -1.0])  # from the axes of a camera that is level
+    upright = torch.tensor([1.0, -1.0, -1.0])  # from the axes of a level camera
     return [People(names, joints[..., :3] * upright, joints[..., 3]).known_well()]
 
 
 def read_recording(path: Path, rate_hz: float, body: Body) -> People:
-    """Return the poses of a BVH file, brought to a body's size.
+    """Return the poses of a BVH file, scaled to a body's size.
 
     Raises:
         ValueError: the file is damaged, or its skeleton lacks joints.
@@ -98,7 +98,7 @@ def read_recording(path: Path, rate_hz: float, body: Body) -> People:
     if missing:
         raise ValueError(
             f"{path} must have a skeleton with limbs, got no {missing[0]} among "
-            f"{', '.join(recording.names)}; take it out"
+            f"{', '.join(recording.names)}; remove it"
         )
     every = max(round(1 / (rate_hz * recording.frame_s)), 1)
     points = recording.points[::every, list(rows.values())]
@@ -118,16 +118,16 @@ def _join(names: tuple[str, ...], parts: list[People]) -> People:
 
 
 def fit_people(body: Body, people: list[People]) -> FittedPoses:
-    """Fit everybody's pose, some people at a time; errors have one column, their mean.
+    """Fit everybody's pose, in batches; errors have one column, their mean.
 
     Raises:
-        ValueError: there is nobody.
+        ValueError: there are no people.
     """
     parts = [each[i : i + _BATCH] for each in people for i in range(0, len(each), _BATCH)]
     if not parts:
         raise ValueError(
             "poses need people whose hips, shoulders and most other joints are known in space, "
-            "got none; give others"
+            "got none"
         )
     fitted = [
         fit_poses(body, part.names, part.points_m, part.confidence)
@@ -140,17 +140,17 @@ def fit_people(body: Body, people: list[People]) -> FittedPoses:
 
 
 def main() -> int:
-    """Read the command line and fit; return 1 after an error, which is one sentence."""
-    parser = argparse.ArgumentParser(description="Make a file of poses from joints in space.")
+    """Parse the command line and fit; return 1 after an error, which is one sentence."""
+    parser = argparse.ArgumentParser(description="Create a file of poses from joints in space.")
     parser.add_argument("source", type=Path, help="folder of prepared photos or of BVH files")
     parser.add_argument("target", type=Path, help=".npz file in a folder for `poses`")
-    parser.add_argument("--rate-hz", type=float, default=2.0, help="poses of a second of motion")
+    parser.add_argument("--rate-hz", type=float, default=2.0, help="poses per second of motion")
     chosen = parser.parse_args()
     try:
         if chosen.target.suffix != ".npz":
             raise ValueError(f"the target must be an .npz file, got {chosen.target}; rename it")
         if not chosen.rate_hz > 0:
-            raise ValueError(f"--rate-hz must be positive, got {chosen.rate_hz:g}; change it")
+            raise ValueError(f"--rate-hz must be positive, got {chosen.rate_hz:g}")
         body = Body(load_builtin_body())
         fitted = fit_people(body, read_people(chosen.source, chosen.rate_hz, body))
         kept = fitted.errors_m[:, 0] < WORST_M
@@ -163,8 +163,8 @@ def main() -> int:
         return 1
     error_mm = 1000 * fitted.errors_m[kept].mean()
     sys.stdout.write(
-        f"{chosen.target}: {kept.sum()} of {len(kept)} poses, the joints {error_mm:.1f} mm from "
-        "those given on the mean\n"
+        f"{chosen.target}: {kept.sum()} of {len(kept)} poses, with a mean error of "
+        f"{error_mm:.1f} mm\n"
     )
     return 0
 

@@ -1,34 +1,34 @@
-"""Changes of images alone, which leave labels as they are."""
+"""Augmentations of images that leave the labels unchanged."""
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
 LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in what the eye takes for brightness, as in JPEG."""
+"""Weights of red, green and blue in luminance, as in JPEG."""
 
 _COARSEST = 4.0
 
 
 def tint(images: Tensor, generator: Generator, colour: float) -> Tensor:
-    """Return (b, 3, s, s) images of values 0 to 255 with each channel brighter or darker.
+    """Scale each channel of (b, 3, s, s) images with values 0 to 255.
 
     Args:
-        images: not changed.
+        images: the images, which are not modified.
         generator: generator on the CPU.
-        colour: greatest change, as a share.
+        colour: largest relative change.
     """
     gain = 1 + colour * (2 * torch.rand(len(images), 3, 1, 1, generator=generator) - 1)
     return (images * gain).clamp(0, 255)
 
 
 def blank(images: Tensor, generator: Generator, share: float) -> Tensor:
-    """Return (b, 3, s, s) images, some with a rectangle in a plain colour.
+    """Blank a rectangle with a plain colour in some of (b, 3, s, s) images.
 
     Args:
-        images: not changed.
+        images: the images, which are not modified.
         generator: generator on the CPU.
-        share: probability that an image loses a rectangle.
+        share: probability that an image gets a rectangle.
     """
     b, _, _, side = images.shape
     reach = torch.rand(b, 4, generator=generator) * side
@@ -43,12 +43,12 @@ def blank(images: Tensor, generator: Generator, share: float) -> Tensor:
 
 
 def drain(images: Tensor, generator: Generator, share: float) -> Tensor:
-    """Return (b, 3, s, s) images, some without colours.
+    """Turn some of (b, 3, s, s) images grey.
 
     Args:
-        images: not changed.
+        images: the images, which are not modified.
         generator: generator on the CPU.
-        share: probability that an image loses its colours.
+        share: probability that an image turns grey.
     """
     chosen = torch.rand(len(images), generator=generator) < share
     grey = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
@@ -56,12 +56,12 @@ def drain(images: Tensor, generator: Generator, share: float) -> Tensor:
 
 
 def coarsen(images: Tensor, generator: Generator, share: float) -> Tensor:
-    """Return (b, 3, s, s) images, some as if from far away: enlarged from fewer pixels.
+    """Reduce the resolution of some of (b, 3, s, s) images, as if they were taken from far away.
 
     Args:
-        images: not changed.
+        images: the images, which are not modified.
         generator: generator on the CPU.
-        share: probability that an image is coarser, up to four times.
+        share: probability that an image is reduced, by a factor of up to four.
     """
     chosen = (torch.rand(len(images), generator=generator) < share).nonzero()[:, 0]
     factor = 1 + (_COARSEST - 1) * float(torch.rand(1, generator=generator))

@@ -12,19 +12,19 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class LabelledPerson:
-    """One labelled person, as a data set gives it.
+    """One labelled person of a data set.
 
     Attributes:
         key: key of the row.
-        row: its number in the data set.
+        row: number of the row in the data set.
         gender: `male`, `female` or `none`.
         image: (3, s, s) float32 RGB crop, 0 to 255.
         keypoints: (24, 3) `skeleton.LABELLED_JOINTS` in the crop, [-1, 1], with confidence.
-        joints: (24, 4) the same in space, m, the labelled pelvis as origin, with confidence.
+        joints: (24, 4) the same in space, m, relative to the labelled pelvis, with confidence.
         pose: (72,) axis-angle vectors of SMPL's joints, rad.
         betas: (10,).
-        has_smpl: 1 where pose and betas are labelled, else 0.
-        has_joints: 1 where joints in space are labelled, else 0.
+        has_smpl: 1 if pose and betas are labelled, else 0.
+        has_joints: 1 if joints in space are labelled, else 0.
     """
 
     key: str
@@ -41,7 +41,7 @@ class LabelledPerson:
 
 @dataclass(frozen=True)
 class Fault:
-    """A row that could not be read, and why."""
+    """An unreadable row, and the reason."""
 
     row: int
     reason: str
@@ -49,10 +49,10 @@ class Fault:
 
 @dataclass(frozen=True, eq=False)
 class LabelledPeople:
-    """b labelled people; the fields of `LabelledPerson` with b in front, and the rows that failed.
+    """b labelled people; the fields of `LabelledPerson` with b in front, and the unreadable rows.
 
     Attributes:
-        faults: rows that could not be read; they are not among the b.
+        faults: unreadable rows; they are not among the b.
     """
 
     keys: tuple[str, ...]
@@ -71,7 +71,7 @@ class LabelledPeople:
         return len(self.images)
 
     def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> "LabelledPeople":
-        """Return the batch on a device, its numbers of a type."""
+        """Return the batch on a device, with numbers of this type."""
         moved: dict[str, Any] = {}
         for field in fields(self):
             values = getattr(self, field.name)
@@ -83,7 +83,7 @@ class LabelledPeople:
     def pin_memory(self) -> "LabelledPeople":
         """Return the batch in pinned memory, from which a GPU copies while it computes.
 
-        `DataLoader` calls this; of classes that do not have it, it pins nothing.
+        `DataLoader` calls this; objects without the method are not pinned.
         """
         tensors = {
             field.name: getattr(self, field.name).pin_memory()
@@ -93,7 +93,7 @@ class LabelledPeople:
         return replace(self, **tensors)
 
     def split(self, size: int) -> list["LabelledPeople"]:
-        """Return parts of at most `size` people, in order; the faults are with the first."""
+        """Return parts of at most `size` people, in order; the first has the faults."""
         parts = []
         for start in range(0, len(self), size):
             cut = slice(start, start + size)
@@ -103,10 +103,10 @@ class LabelledPeople:
 
 
 def collate(items: Sequence[LabelledPerson | Fault], size: int = 0) -> LabelledPeople:
-    """Stack people; faults are kept apart.
+    """Stack people; faults are kept separately.
 
     Args:
-        items: what a data set gave.
+        items: items of a data set.
         size: side of the images, for an empty batch.
     """
     people = [item for item in items if isinstance(item, LabelledPerson)]

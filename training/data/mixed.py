@@ -12,7 +12,7 @@ from training.data.photo_files import Photos
 
 @dataclass(frozen=True)
 class Mixed:
-    """People of several sources who are learnt from at once.
+    """People from several sources in one batch.
 
     Attributes:
         parts: a batch of each source, in the order of the sources.

@@ -1,4 +1,4 @@
-"""Several sources as a run's examples."""
+"""Several sources as a run's training data."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from training.settings import TrainSettings
 class MixedSource(ExampleSource[Mixed]):
     """Some people of each source in every batch.
 
-    Each source goes through its own people at its own pace; a run's epoch is one of the first.
+    Each source has its own epochs; an epoch of the run is one of the first source.
     """
 
     def __init__(
         self, settings: TrainSettings, processes: Processes, sources: Sequence[ExampleSource[Any]]
     ) -> None:
-        """Join sources.
+        """Combine sources.
 
         Args:
             settings: settings of the run.
@@ -36,17 +36,17 @@ class MixedSource(ExampleSource[Mixed]):
 
     @property
     def examples(self) -> int:
-        """People of an epoch, of all sources."""
+        """Number of people of all sources in an epoch."""
         return self.sources[0].steps_per_epoch * self.share * self.processes.count
 
     def batches(self, first: int, last: int) -> Iterator[list[Mixed]]:
-        """Give the batches of the steps; see the base class."""
+        """Yield the batches of the steps; see the base class."""
         each = [source.batches(first, last) for source in self.sources]
         for batches in zip(*each, strict=True):
             yield [Mixed(tuple(parts)) for parts in zip(*batches, strict=True)]
 
     def validate(self, model: BackboneModel) -> Validation:
-        """Return the errors on all sources, those after the first under names with a number."""
+        """Return the errors on all sources; from the second on, names have a number."""
         found = [source.validate(model) for source in self.sources]
         errors = dict(found[0].errors)
         for number, other in enumerate(found[1:], 1):

@@ -1,9 +1,9 @@
-"""Recorded motion in BVH files: where joints are over time.
+"""Recorded motion in BVH files: positions of joints over time.
 
-The format has no document of its own; the usual description is that of M. Meredith and S.
-Maddock, "Motion Capture File Formats Explained", University of Sheffield, 2001. Joints are found
-by the names that common skeletons give them: those of the public conversions of Carnegie Mellon's
-recordings, Mixamo's, and such as `LeftHip`, `LeftKnee`.
+The format has no official document; the usual description is that of M. Meredith and S. Maddock,
+"Motion Capture File Formats Explained", University of Sheffield, 2001. Joints are found by the
+names in common skeletons: those of the public conversions of Carnegie Mellon's recordings,
+Mixamo's, and names such as `LeftHip`, `LeftKnee`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEFT_NAMES: dict[str, tuple[str, ...]] = {
     "wrist": ("LeftHand", "lHand", "LeftWrist"),
     "hand": ("LeftHandMiddle1", "LeftHandIndex1", "lMid1", "LeftFingerBase"),
 }
-"""Names of SMPL's joints of the left side, the likeliest first."""
+"""Names of SMPL's joints on the left side, the most common first."""
 
 _MIDDLE_NAMES: dict[str, tuple[str, ...]] = {"neck": ("Neck", "neck"), "head": ("Head", "head")}
 _AXES = "XYZ"
@@ -37,7 +37,7 @@ class Recording:
 
     Attributes:
         names: (k,) names of the skeleton's joints.
-        points: (t, k, 3) where they are, in the file's unit, y up.
+        points: (t, k, 3) positions, in the file's unit, y up.
         frame_s: time between frames, s.
     """
 
@@ -46,7 +46,7 @@ class Recording:
     frame_s: float
 
     def rows(self) -> dict[str, int]:
-        """Return which of the joints SMPL's are, by SMPL's names; some may be missing."""
+        """Return the rows of SMPL's joints, by SMPL's names; some may be missing."""
         plain = {name.rpartition(":")[2]: row for row, name in reversed([*enumerate(self.names)])}
         wanted = dict(_MIDDLE_NAMES)
         for part, names in _LEFT_NAMES.items():
@@ -61,7 +61,7 @@ class Recording:
 
 @dataclass
 class _Skeleton:
-    """Joints in the order of their channels, and parents before children."""
+    """Joints in the order of their channels, with parents before children."""
 
     names: list[str]
     parents: list[int]
@@ -73,7 +73,7 @@ def read_bvh(path: Path) -> Recording:
     """Read a recording.
 
     Raises:
-        ValueError: the file is no BVH, or is cut short.
+        ValueError: the file is not BVH, or is truncated.
     """
     hierarchy, found, motion = path.read_text(encoding="utf-8", errors="replace").partition(
         "MOTION"
@@ -86,7 +86,7 @@ def read_bvh(path: Path) -> Recording:
         points = _place(skeleton, numbers)
     except (ValueError, IndexError) as error:
         raise ValueError(
-            f"{path} must be a whole BVH file, got {error}; get it again or take it out"
+            f"{path} must be a complete BVH file, got {error}; get it again or remove it"
         ) from None
     return Recording(tuple(skeleton.names), points, frame_s)
 
@@ -102,7 +102,7 @@ def _read_hierarchy(words: list[str]) -> _Skeleton:
             above.append(len(skeleton.names) - 1)
             at += 2
         elif word == "End":
-            at = words.index("}", at) + 1  # a site that no channel moves
+            at = words.index("}", at) + 1  # an end site, which has no channels
         elif word == "OFFSET":
             skeleton.offsets.append([float(number) for number in words[at + 1 : at + 4]])
             at += 4
@@ -132,7 +132,7 @@ def _read_motion(words: list[str], width: int) -> tuple[Floats, float]:
 
 
 def _place(skeleton: _Skeleton, numbers: Floats) -> Floats:
-    """Return where joints are, (t, k, 3)."""
+    """Return positions of joints, (t, k, 3)."""
     t, k = len(numbers), len(skeleton.names)
     points, turns = np.zeros((t, k, 3)), np.zeros((t, k, 3, 3))
     column = 0

@@ -1,9 +1,9 @@
 """Photos of people in files that training reads at full speed: squares around people, and joints.
 
-A folder holds two splits, `train` and `validation`. `SPLIT_images.npy` is an array (n, side, side,
-3) uint8 RGB, read without loading it whole; `SPLIT_labels.npz` has the `keypoints`, `joints` and
-`names` of its people. The square of a person is `STORED_MARGIN` times the longer side of their
-box, so that a crop can be turned, moved and enlarged within it.
+A folder has two splits, `train` and `validation`. `SPLIT_images.npy` is an array (n, side, side,
+3) uint8 RGB, which is memory-mapped; `SPLIT_labels.npz` has the `keypoints`, `joints` and `names`
+of its people. The square of a person is `STORED_MARGIN` times the longer side of their bounding
+box, so that a crop can be rotated, shifted and enlarged within it.
 """
 
 from dataclasses import dataclass, replace
@@ -32,14 +32,14 @@ PHOTO_JOINTS = (
     *("neck", "top_of_head", "nose"),
     *("left_foot", "right_foot", "left_hand", "right_hand"),
 )
-"""What may be labelled in photos. On the body, the neck and what follows it up to the nose are
-regressed from the surface, as Human3.6M's joints of that name; the others are SMPL's."""
+"""Joints that may be labelled in photos. On the body, the neck and the joints above it up to the
+nose are regressed from the mesh, as Human3.6M's joints of these names; the others are SMPL's."""
 
 PHOTO_HIPS = [PHOTO_JOINTS.index(f"{side}_hip") for side in ("left", "right")]
-"""Rows of both hips, whose midpoint is the origin in space."""
+"""Rows of both hips; their midpoint is the origin in space."""
 
 LIMB_JOINTS = PHOTO_JOINTS[:12]
-"""Those that every data set labels and errors are told of."""
+"""Joints that every data set labels and for which errors are reported."""
 
 MIRRORED_PHOTO_JOINTS = tuple(
     PHOTO_JOINTS.index(
@@ -59,17 +59,17 @@ def _body_row(name: str) -> int:
 
 
 BODY_ROWS = tuple(_body_row(name) for name in PHOTO_JOINTS)
-"""Where they are among the body's 24 joints and the 17 regressed ones, one after the other."""
+"""Their indices among the body's 24 joints followed by the 17 regressed ones."""
 
 
 @dataclass(frozen=True)
 class Photos:
-    """b people in photos to learn from.
+    """b people in photos, for training.
 
     Attributes:
         images: (b, 3, s, s) RGB, 0 to 255, float32.
         keypoints: (b, 19, 3) `PHOTO_JOINTS` in the crop, [-1, 1], y down, with confidence.
-        joints: (b, 19, 4) the same in space, metres, the hips' midpoint as origin, in the frame
+        joints: (b, 19, 4) the same in space, metres, relative to the hips' midpoint, in the frame
             of a camera that looks at the crop, with confidence; 0 if unknown.
     """
 
@@ -82,7 +82,7 @@ class Photos:
 
     @property
     def has_joints(self) -> Tensor:
-        """(b,) 1 where joints in space are known, else 0."""
+        """(b,) 1 if joints in space are known, else 0."""
         return (self.joints[..., 3] > 0).any(1).to(self.joints)
 
     def to(self, device: torch.device) -> "Photos":
@@ -92,11 +92,11 @@ class Photos:
 
 @dataclass(frozen=True)
 class StoredPhotos:
-    """n people as a split holds them.
+    """n people as stored in a split.
 
     Attributes:
         images: (n, side, side, 3) uint8.
-        keypoints: (n, 19, 3) float32, the stored square spans [-1, 1].
+        keypoints: (n, 19, 3) float32; the stored square spans [-1, 1].
         joints: (n, 19, 4) float32.
         names: (n,) text.
     """
@@ -111,14 +111,14 @@ class StoredPhotos:
 
 
 class PhotoFiles:
-    """The people of one split of a folder; their images stay on the disk until they are asked."""
+    """The people of one split of a folder; images are read from disk on demand."""
 
     def __init__(self, folder: Path, split: str) -> None:
         """Open a split.
 
         Raises:
             FileNotFoundError: it is missing.
-            ValueError: its files do not fit one another.
+            ValueError: its files do not fit together.
         """
         images, labels = split_paths(folder, split)
         missing = [path for path in (images, labels) if not path.is_file()]
@@ -141,18 +141,18 @@ class PhotoFiles:
         return len(self.stored)
 
     def batch(self, rows: Tensor, side: int) -> Photos:
-        """Return people, rows (b,), as the pipeline would show them: unchanged, `side` pixels."""
+        """Return people, rows (b,), with the pipeline's crop of `side` pixels, not augmented."""
         return cut(self._whole(rows), side, still(len(rows)))
 
     def changed(
         self, rows: Tensor, side: int, augmentation: PhotoAugmentation, generator: Generator
     ) -> Photos:
-        """Return people, rows (b,), changed at random.
+        """Return people, rows (b,), with random augmentation.
 
         Args:
-            rows: which.
+            rows: rows of the people.
             side: side of the crops, pixels.
-            augmentation: how much they are changed.
+            augmentation: strength of the augmentation.
             generator: generator on the CPU.
         """
         window = draw_window(len(rows), augmentation, generator)
@@ -194,11 +194,11 @@ class PhotoFiles:
 
 @dataclass(frozen=True)
 class Windows:
-    """Which part of each stored square a crop shows.
+    """The part of each stored square that a crop shows.
 
     Attributes:
         centres: (b, 2) in the square, which spans [-1, 1].
-        halves: (b,) half the crop's side, the square's is 1.
+        halves: (b,) half the crop's side; the square's is 1.
         turns: (b, 2, 2) from the crop's axes to the square's.
     """
 
@@ -208,7 +208,7 @@ class Windows:
 
 
 def still(count: int) -> Windows:
-    """Return windows that show people as the pipeline's crops do."""
+    """Return the windows of the pipeline's crops."""
     return Windows(
         torch.zeros(count, 2),
         torch.full((count,), CROP_MARGIN / STORED_MARGIN),
@@ -217,7 +217,7 @@ def still(count: int) -> Windows:
 
 
 def draw_window(count: int, settings: PhotoAugmentation, generator: Generator) -> Windows:
-    """Draw windows that are turned, moved and of other sizes."""
+    """Draw windows with random rotation, shift and size."""
     middle = still(count)
     spread, share = torch.randn(count, generator=generator), torch.rand(count, generator=generator)
     degrees = (settings.rotation_deg * spread).clamp(
@@ -233,18 +233,18 @@ def draw_window(count: int, settings: PhotoAugmentation, generator: Generator) -
 
 
 def cut(photos: Photos, side: int, windows: Windows) -> Photos:
-    """Return windows of images and labels; black where the image ends.
+    """Cut windows out of images and labels; black outside the image.
 
     Args:
         photos: whole squares.
         side: side of the crops, pixels.
-        windows: crop windows of each photo.
+        windows: crop window of each photo.
     """
     scaled = windows.halves[:, None, None] * windows.turns
     square_from_crop = torch.cat((scaled, windows.centres[..., None]), 2)  # (b, 2, 3)
     grid = F.affine_grid(square_from_crop, [len(photos), 3, side, side], align_corners=False)
     images = F.grid_sample(photos.images, grid, align_corners=False)
-    # A row vector times the matrix is turned the other way: from the square to the crop.
+    # Row vectors are multiplied from the left, so this matrix maps from the square to the crop.
     apart = photos.keypoints[..., :2] - windows.centres[:, None]
     points = apart @ windows.turns / windows.halves[:, None, None]
     joints = photos.joints[..., :2] @ windows.turns
@@ -256,7 +256,7 @@ def cut(photos: Photos, side: int, windows: Windows) -> Photos:
 
 
 def mirror(photos: Photos) -> Photos:
-    """Return people as a mirror shows them: left limbs become right ones."""
+    """Return mirrored people: left limbs become right ones."""
     rows = list(MIRRORED_PHOTO_JOINTS)
     return Photos(
         photos.images.flip(-1),
@@ -266,5 +266,5 @@ def mirror(photos: Photos) -> Photos:
 
 
 def split_paths(folder: Path, split: str) -> tuple[Path, Path]:
-    """Return the files of a split's images and labels."""
+    """Return the paths of a split's images and labels."""
     return folder / f"{split}_images.npy", folder / f"{split}_labels.npz"

@@ -1,4 +1,4 @@
-"""Photos of people as a run's examples."""
+"""Photos of people as a run's training data."""
 
 from collections.abc import Iterator
 
@@ -14,11 +14,11 @@ from training.learning.processes import Processes
 from training.scoring.photo_errors import PhotoErrors, evaluate_on_photos
 from training.settings import TrainSettings
 
-_ORDER, _CHANGES = 1, 2  # what a seed is for
+_ORDER, _CHANGES = 1, 2  # purposes of a seed
 
 
 class PhotoSource(ExampleSource[Photos]):
-    """Prepared photos; those of the split for validation are never learnt from."""
+    """Prepared photos; those of the validation split are never trained on."""
 
     def __init__(
         self,
@@ -33,13 +33,13 @@ class PhotoSource(ExampleSource[Photos]):
         Args:
             settings: settings of the run.
             processes: distributed training processes.
-            data: where the photos are.
+            data: settings of the photos.
             side: side of the network's crops, pixels.
-            batch: people of this source in a batch; all of it if 0.
+            batch: number of people of this source in a batch; 0 for the whole batch.
 
         Raises:
             FileNotFoundError: the photos were not prepared.
-            ValueError: their files do not fit one another.
+            ValueError: their files do not fit together.
         """
         super().__init__(settings, processes, batch)
         self.data, self.side = data, side
@@ -53,11 +53,11 @@ class PhotoSource(ExampleSource[Photos]):
 
     @property
     def examples(self) -> int:
-        """People to train on."""
+        """Number of people to train on."""
         return len(self.training)
 
     def batches(self, first: int, last: int) -> Iterator[list[Photos]]:
-        """Give the batches of the steps; see the base class."""
+        """Yield the batches of the steps; see the base class."""
         seed = self.settings.seed
         for step in range(first, last):
             epoch, rows = self.rows_of(step)
@@ -73,7 +73,7 @@ class PhotoSource(ExampleSource[Photos]):
             ]
 
     def validate(self, model: BackboneModel) -> Validation:
-        """Return the errors on the photos that were kept from training."""
+        """Return the errors on the validation photos."""
         rows = torch.arange(self.processes.rank, len(self.compared), self.processes.count)
         parts = self.processes.gather(evaluate_on_photos(model, self.compared, rows, self.side))
         columns = zip(*(vars(part).values() for part in parts), strict=True)

@@ -1,7 +1,7 @@
-"""Poses from points in space: the rotations of a body's joints that bring it to where people are.
+"""Fits poses to points in space: joint rotations that bring a body's points to the given ones.
 
-Points leave open what they do not show, such as how far a forearm is twisted. A weak prior decides
-there: joints near their rest and within what human joints can do.
+Points leave some rotations undetermined, such as the twist of a forearm. A weak prior determines
+them: joints near their rest and within human limits.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from smpler_model.body.smpl import Body, blend_shape, pose_joints
 from smpler_model.network.geometry import rotation_from_axis_angle
 
 NEEDED = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
-"""What must be known of a person: where the trunk is and faces."""
+"""Joints that every person must have, for the position and heading of the trunk."""
 
-_ON_JOINT = {"nose": "head"}  # regressed joints that may be given, and what they move with
-_TOLERANCE_M = 0.05  # from here on an error counts linearly, not squared
+_ON_JOINT = {"nose": "head"}  # regressed joints that may be given, and the joint that moves them
+_TOLERANCE_M = 0.05  # errors beyond this count linearly, not squared
 _OUTSIDE, _AWAY, _SHAPE = 20.0, 0.05, 0.05  # weights of limits, rest and shape
 _FIRST_RATE, _LAST_RATE = 0.1, 0.005
 
@@ -42,10 +42,10 @@ _LIMITS = {
     "wrist": ((-0.9, 0.9), (-0.5, 0.5), (-1.0, 1.0)),
     "hand": ((-0.1, 0.1), (-0.1, 0.1), (-0.3, 0.3)),
 }
-"""Rotation vectors of joints, of those on the left for pairs: least and greatest x, y, z, rad."""
+"""Rotation vectors of joints, for pairs those on the left: smallest and largest x, y, z, rad."""
 
 _REST = {"shoulder": (0.0, 0.0, -1.1), "knee": (0.2, 0.0, 0.0), "elbow": (0.0, -0.3, 0.0)}
-"""What the prior expects where it is not the rest pose: arms hang, joints are a little bent."""
+"""Expectations of the prior that differ from the rest pose: arms hang, joints bend slightly."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class FittedPoses:
     """n poses.
 
     Attributes:
-        rotations: (n, 24, 3, 3), the pelvis' in the axes of the points.
-        errors_m: (n, k) distances of the body's points from those given, metres; NaN where they
-            are not known.
+        rotations: (n, 24, 3, 3), the pelvis's in the axes of the points.
+        errors_m: (n, k) distances of the body's points from the given ones, metres; NaN for
+            unknown points.
     """
 
     rotations: Tensor
@@ -65,17 +65,17 @@ class FittedPoses:
 def fit_poses(
     body: Body, names: tuple[str, ...], points_m: Tensor, confidence: Tensor, steps: int = 250
 ) -> FittedPoses:
-    """Fit a body's pose, shape and place to points of n people, all at once.
+    """Fit a body's pose, shape and position to points of n people, all at once.
 
     Args:
-        body: of all of them; shapes differ.
-        names: what the k points are: SMPL's joints, or the nose.
-        points_m: (n, k, 3) in metres, y up for who stands upright.
-        confidence: (n, k), 0 where a point is not known. Those in `NEEDED` must be.
-        steps: of gradient descent.
+        body: body of all people, who differ in shape.
+        names: names of the k points: SMPL's joints, or the nose.
+        points_m: (n, k, 3) in metres, y up for a standing person.
+        confidence: (n, k), 0 for unknown points. Those in `NEEDED` must be known.
+        steps: number of gradient descent steps.
 
     Raises:
-        ValueError: a name is unknown, or where a trunk is.
+        ValueError: an unknown name, or a person whose trunk is unknown.
     """
     rows, offsets = _find_on_body(body, names)
     missing = [name for name in NEEDED if name not in names]
@@ -85,7 +85,7 @@ def fit_poses(
     if missing or unseen:
         raise ValueError(
             f"poses need {', '.join(NEEDED)} of everybody, got no {(missing or unseen)[0]}; leave "
-            "out who lacks them"
+            "out people without it"
         )
     n = len(points_m)
     facing = _face(names, points_m)
@@ -115,7 +115,7 @@ def fit_poses(
         share = distances(pose()) / _TOLERANCE_M
         misses = functional.huber_loss(share, torch.zeros_like(share), reduction="none")
         outside = (low - vectors).clamp(min=0) + (vectors - high).clamp(min=0)
-        # Those of one person do not depend on the others: the sum has every person's gradient.
+        # Each person's error is independent of the others: the sum has everybody's gradient.
         loss = (confidence * misses).sum() + _OUTSIDE * outside.square().sum()
         loss = (
             loss + _AWAY * (vectors - rest)[:, 1:].square().sum() + _SHAPE * betas.square().sum()
@@ -130,7 +130,7 @@ def fit_poses(
 
 
 def _find_on_body(body: Body, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    """Return the joints (k,) that points move with, and where they are from there (k, 3), m."""
+    """Return the joints (k,) that move the points, and the points relative to them (k, 3), m."""
     known = (*SMPL_JOINTS, *_ON_JOINT)
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -147,7 +147,7 @@ def _find_on_body(body: Body, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:
 
 
 def _face(names: tuple[str, ...], points_m: Tensor) -> Tensor:
-    """Return (n, 3, 3) where trunks are turned, from hips and shoulders."""
+    """Return the trunks' orientations (n, 3, 3), from hips and shoulders."""
     left_hip, right_hip, left_arm, right_arm = (points_m[:, names.index(name)] for name in NEEDED)
     up = functional.normalize(left_arm + right_arm - left_hip - right_hip, dim=1)
     aside = left_hip - right_hip + 0.5 * (left_arm - right_arm)
@@ -156,7 +156,7 @@ def _face(names: tuple[str, ...], points_m: Tensor) -> Tensor:
 
 
 def _make_prior() -> tuple[Tensor, Tensor, Tensor]:
-    """Return least, greatest and expected rotation vectors of all joints, (24, 3) each, rad."""
+    """Return the smallest, largest and expected rotation vectors of joints, (24, 3) each, rad."""
     low, high, rest = torch.zeros(3, len(SMPL_JOINTS), 3)
     low[0], high[0] = -math.inf, math.inf
     mirror = torch.tensor([1.0, -1.0, -1.0])  # of a rotation vector, from left to right

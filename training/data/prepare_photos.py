@@ -1,15 +1,15 @@
 """Prepare photos of people for training: `python -m training.data.prepare_photos LABELS FOLDER`.
 
-LABELS is a JSON file beside the photos:
+LABELS is a JSON file next to the photos:
 
 - `joints`: names among `photo_files.PHOTO_JOINTS`, in the order of the labels.
 - `photos`: each has its `image`, relative to the JSON file, and `people`, each with `box_xyxy` in
-  pixels, `joints_px` (x, y and confidence from 0 to 1 of each joint, 0 where it is not labelled)
-  and, where available, `joints_m` (x, y, z in metres and confidence; x right, y down,
-  z forward, as a camera sees it that looks at the person).
+  pixels, `joints_px` (x, y and confidence from 0 to 1 of each joint, 0 if it is not labelled) and,
+  if available, `joints_m` (x, y, z in metres and confidence; x right, y down, z forward, in the
+  frame of a camera that looks at the person).
 
-Several such files may be given. Photos are shared between training and validation by a hash of
-their names, so that a photo stays where it is when others come.
+Several such files may be given. Photos are assigned to training or validation by a hash of their
+names, so that the assignment does not change when photos are added.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class PersonLabels:
     Attributes:
         box_xyxy: (4,) pixels.
         keypoints: (19, 3) pixels and confidence, in the order of `PHOTO_JOINTS`.
-        joints: (19, 4) metres, the hips' midpoint as origin, and confidence.
+        joints: (19, 4) metres relative to the hips' midpoint, and confidence.
     """
 
     box_xyxy: NDArray[np.float64]
@@ -50,7 +50,7 @@ class PersonLabels:
 
 @dataclass(frozen=True)
 class PhotoLabels:
-    """A photo and who is labelled in it."""
+    """A photo and the people labelled in it."""
 
     image: Path
     people: tuple[PersonLabels, ...]
@@ -61,7 +61,7 @@ def read_labels(path: Path) -> list[PhotoLabels]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is of another form.
+        ValueError: it has another format.
     """
     if not path.is_file():
         raise FileNotFoundError(f"labels must be a JSON file, got {path}; check the path")
@@ -78,8 +78,7 @@ def read_labels(path: Path) -> list[PhotoLabels]:
     except (KeyError, TypeError, ValueError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(
-            f"{path} must hold labels as training/data/prepare_photos.py describes, got {reason}; "
-            "correct it"
+            f"{path} must hold labels as training/data/prepare_photos.py describes, got {reason}"
         ) from None
 
 
@@ -90,12 +89,12 @@ def prepare(
 
     Args:
         photos: photos with people.
-        folder: is made where there is none.
-        validation_share: share of the photos that training never sees.
+        folder: folder for the files; created if missing.
+        validation_share: fraction of the photos that are excluded from training.
         side: side of the stored squares, pixels.
 
     Returns:
-        How many people each split has.
+        The number of people in each split.
 
     Raises:
         ValueError: a split would be empty, or a photo cannot be read.
@@ -108,7 +107,7 @@ def prepare(
     empty = [split for split, count in counts.items() if not count]
     if empty:
         raise ValueError(
-            f"photos must be left for {empty[0]}, got none of {len(photos)}; give more photos or "
+            f"photos must remain for {empty[0]}, got none of {len(photos)}; give more photos or "
             f"another validation share than {validation_share:g}"
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +117,7 @@ def prepare(
 
 
 def split_of(name: str, validation_share: float) -> str:
-    """Return the split that a photo belongs to, by its name."""
+    """Return the split of a photo, by its name."""
     digest = hashlib.sha256(name.encode()).digest()
     in_validation = int.from_bytes(digest[:8], "big") < validation_share * 2**64
     return SPLITS[in_validation]
@@ -142,7 +141,7 @@ def _person_from(content: dict[str, Any], rows: list[int]) -> PersonLabels:
     box = np.array(content["box_xyxy"], np.float64).reshape(4)
     values = np.concatenate((keypoints.ravel(), joints.ravel(), box))
     if not np.isfinite(values).all() or not (box[2:] > box[:2]).all():
-        raise ValueError(f"a box {box.tolist()} or joints that are no finite numbers")
+        raise ValueError(f"a box {box.tolist()} or joints that are not finite numbers")
     return PersonLabels(box, keypoints, joints)
 
 
@@ -177,7 +176,7 @@ def _write_split(
 def _cut_people(
     photos: Sequence[PhotoLabels], side: int, split: str
 ) -> Iterator[tuple[str, PersonLabels, NDArray[np.uint8], NDArray[np.float64]]]:
-    """Give each person's photo, labels, square, and joints in it, [-1, 1]."""
+    """Yield each person's photo, labels, square, and joints in it, [-1, 1]."""
     for photo in tqdm(photos, desc=split):
         boxes = np.array([person.box_xyxy for person in photo.people]).reshape(-1, 4)
         crops = cut_crops(read_image(photo.image), boxes, side, margin=STORED_MARGIN)
@@ -189,12 +188,12 @@ def _cut_people(
 
 
 def main() -> int:
-    """Read the command line and prepare; return 1 after an error, which is one sentence."""
+    """Parse the command line and prepare; return 1 after an error, which is one sentence."""
     parser = argparse.ArgumentParser(description="Prepare photos of people for training.")
-    parser.add_argument("labels", nargs="+", type=Path, help="JSON files, beside their photos")
-    parser.add_argument("folder", type=Path, help="for the prepared files")
+    parser.add_argument("labels", nargs="+", type=Path, help="JSON files, next to their photos")
+    parser.add_argument("folder", type=Path, help="folder for the prepared files")
     parser.add_argument("--validation-share", type=float, default=0.05)
-    parser.add_argument("--side", type=int, default=SIDE_PX, help="of the squares, pixels")
+    parser.add_argument("--side", type=int, default=SIDE_PX, help="side of the squares, pixels")
     chosen = parser.parse_args()
     try:
         photos = [photo for path in chosen.labels for photo in read_labels(path)]

@@ -1,7 +1,7 @@
 """Write drawn people as data sets: `python -m training.data.render_people config/train/FILE.yaml`.
 
-Every set that a run names is written where it is missing, in the released layout, so that the way
-from data sets to figures can be gone by those who have none.
+Every missing set that a run names is written in the released layout, so that everything from data
+sets to error metrics can be tried without the real ones.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from training.settings import load_settings
 
 
 def render_people(paths: list[Path], people: int, side: int) -> None:
-    """Write the data sets that are missing; the seed of each is its place in the list."""
+    """Write the missing data sets; the seed of each is its index in the list."""
     renderer = CropRenderer(Body(load_builtin_body()), side)
     for seed, path in enumerate(tqdm(paths, desc="data sets")):
         if not path.exists():
@@ -27,12 +27,12 @@ def render_people(paths: list[Path], people: int, side: int) -> None:
 
 
 def main() -> int:
-    """Read the command line and render; return 1 after an error, which is one sentence."""
+    """Parse the command line and render; return 1 after an error, which is one sentence."""
     parser = argparse.ArgumentParser(description="Write synthetic people as data sets.")
     parser.add_argument("config", help="YAML file of a training run")
     parser.add_argument("overrides", nargs="*", metavar="field=value")
-    parser.add_argument("--people", type=int, default=256, help="in each data set")
-    parser.add_argument("--side", type=int, default=160, help="of the images, pixels")
+    parser.add_argument("--people", type=int, default=256, help="number of people per data set")
+    parser.add_argument("--side", type=int, default=160, help="side of the images, pixels")
     arguments = parser.parse_args()
     try:
         data = load_settings(arguments.config, arguments.overrides).data

@@ -1,10 +1,10 @@
-"""Whole shares of a number of people."""
+"""Divides a number of people into integer shares."""
 
 from collections.abc import Sequence
 
 
 def share_out(people: int, weights: Sequence[float]) -> tuple[int, ...]:
-    """Return how many of some people each of several gets, by their weights, one at least.
+    """Divide people by weights, with at least one for each.
 
     Raises:
         ValueError: there are fewer people than weights.
@@ -12,7 +12,7 @@ def share_out(people: int, weights: Sequence[float]) -> tuple[int, ...]:
     if people < len(weights):
         raise ValueError(
             f"a batch must have a person of each of {len(weights)} sources, got {people}; raise "
-            "batch, and refined_crops where it is not 0"
+            "batch, and refined_crops unless it is 0"
         )
     ends = [round(sum(weights[: k + 1]) / sum(weights) * people) for k in range(len(weights))]
     counts = [end - start for start, end in zip([0, *ends], ends, strict=False)]

@@ -1,7 +1,7 @@
-"""Where a run's examples come from: which are learnt in which step, and what it is chosen by.
+"""Interface of training data: the examples of each step, and the validation.
 
-What a step learns depends on the run's seed, the step and the process alone, so that a run that
-was stopped goes on as if it had not been, whatever the number of reading workers.
+The examples of a step depend only on the run's seed, the step and the process, so that a resumed
+run equals an uninterrupted one, whatever the number of reading workers.
 """
 
 from abc import ABC, abstractmethod
@@ -17,11 +17,11 @@ from training.settings import TrainSettings
 
 @dataclass(frozen=True)
 class Validation:
-    """Errors of a network that learns.
+    """Errors of the network in training.
 
     Attributes:
         errors: means by name.
-        chooses: whether the best weights may be chosen by them: not by held-out test data.
+        chooses: whether the errors may select the best weights: not those on held-out test data.
     """
 
     errors: dict[str, float]
@@ -32,32 +32,32 @@ class ExampleSource(ABC, Generic[Examples]):
     """Examples for every step."""
 
     facts: dict[str, Any]
-    """Hashes and numbers of the data; a run goes on only with the same."""
+    """Hashes and sizes of the data; a run is resumed only with the same."""
 
     def __init__(self, settings: TrainSettings, processes: Processes, batch: int = 0) -> None:
-        """Take the settings of a run.
+        """Store the settings.
 
         Args:
             settings: settings of the run.
             processes: distributed training processes.
-            batch: people of this source in a batch; all of it if 0.
+            batch: number of people of this source in a batch; 0 for the whole batch.
         """
         self.settings, self.processes = settings, processes
         self.batch = batch or settings.batch
 
     @property
     def share(self) -> int:
-        """Examples of one step in this process."""
+        """Number of examples of one step in this process."""
         return self.batch * self.settings.accumulate
 
     @property
     @abstractmethod
     def examples(self) -> int:
-        """Examples of an epoch."""
+        """Number of examples of an epoch."""
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole steps of an epoch; what is left over is learnt in others.
+        """Number of whole steps in an epoch; which examples remain differs between epochs.
 
         Raises:
             ValueError: an epoch has no whole step.
@@ -71,18 +71,18 @@ class ExampleSource(ABC, Generic[Examples]):
         return steps
 
     def rows_of(self, step: int) -> tuple[int, slice]:
-        """Return the epoch of a step, and this process' places in the epoch's order."""
+        """Return the epoch of a step, and this process's slice of the epoch's order."""
         epoch, place = divmod(step, self.steps_per_epoch)
         start = (place * self.processes.count + self.processes.rank) * self.share
         return epoch, slice(start, start + self.share)
 
     @abstractmethod
     def batches(self, first: int, last: int) -> Iterator[list[Examples]]:
-        """Give the batches of the steps from the first to before the last."""
+        """Yield the batches of the steps from `first` up to, but not including, `last`."""
 
     @abstractmethod
     def validate(self, model: BackboneModel) -> Validation:
-        """Return the errors of a network; every process takes part and gets all."""
+        """Return the errors of a network; every process takes part and gets all of them."""
 
     @abstractmethod
     def show(self) -> Examples:
@@ -90,5 +90,5 @@ class ExampleSource(ABC, Generic[Examples]):
 
 
 def mix_seed(seed: int, purpose: int, number: int) -> int:
-    """Return a seed of its own for each purpose, up to 3, and number."""
+    """Return a distinct seed for each purpose, up to 3, and number."""
     return (seed * 4 + purpose) * 1_000_003_000 + number

@@ -1,4 +1,4 @@
-"""The source of a run's examples, by its settings."""
+"""Creates the source of a run's training data from its settings."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def make_source(settings: TrainSettings, processes: Processes, side: int) -> Exa
 
     Raises:
         FileNotFoundError: data is missing.
-        ValueError: data cannot be used.
+        ValueError: the data are unusable.
     """
     data = settings.data
     if not isinstance(data, MixedData):

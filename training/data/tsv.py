@@ -1,7 +1,7 @@
-"""Tables of tab-separated values with an index of where rows begin.
+"""Tables of tab-separated values with an index of the rows.
 
-`X.lineidx` beside `X.tsv` holds the byte at which each row begins, one a line. Where it is missing
-it is made anew.
+`X.lineidx` next to `X.tsv` contains the byte offset of each row, one per line. If it is missing,
+it is created.
 """
 
 import logging
@@ -20,17 +20,17 @@ _BLOCK = 1 << 24
 
 
 class TsvFile:
-    """Rows of a file, read where they lie.
+    """Random access to the rows of a file.
 
-    Reading moves no place in the file, so that worker processes do not disturb one another.
+    Reading does not use a shared file position, so that worker processes do not affect each other.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open a file, and make its index where there is none.
+        """Open a file, and create its index if there is none.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: the index does not belong to the file.
+            ValueError: the index does not match the file.
         """
         if not path.is_file():
             raise FileNotFoundError(f"a table must be a file, got {path}; check the data set")
@@ -43,7 +43,7 @@ class TsvFile:
         return len(self._starts)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave the handle behind: it means nothing to another process."""
+        """Leave out the file handle, which is meaningless in another process."""
         return self.__dict__ | {"_handle": None}
 
     def row(self, number: int) -> list[str]:
@@ -71,7 +71,7 @@ class TsvFile:
 
 
 def find_rows(path: Path) -> NDArray[np.int64]:
-    """Return the byte at which each row of a file begins."""
+    """Return the byte offset of each row of a file."""
     starts, place = [np.zeros(1, np.int64)], 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -94,14 +94,14 @@ def _load_index(path: Path) -> NDArray[np.int64]:
         raise ValueError(f"{index} must hold numbers, got {error}; remove it") from error
     if not _belongs(path, starts):
         raise ValueError(
-            f"{index} must hold where the rows of {path.name} begin, got other places; remove it, "
-            "and it is made anew"
+            f"{index} must hold the offsets of the rows of {path.name}, got others; remove it, "
+            "and it is created again"
         )
     return starts
 
 
 def _belongs(path: Path, starts: NDArray[np.int64]) -> bool:
-    """Return whether an index fits a file, from its order and its last row."""
+    """Return whether an index matches a file, judged by its order and last row."""
     size = path.stat().st_size
     if not len(starts):
         return size == 0
@@ -115,8 +115,8 @@ def _belongs(path: Path, starts: NDArray[np.int64]) -> bool:
 
 
 def _save_index(index: Path, starts: NDArray[np.int64]) -> None:
-    """Keep an index beside its file; several processes may do so at once."""
+    """Save an index next to its file; several processes may do so at once."""
     try:
         write_text_atomically(index, "".join(f"{start}\n" for start in starts))
     except OSError as error:
-        logger.warning("%s could not be kept (%s) and is made again every time", index, error)
+        logger.warning("%s could not be saved (%s) and is computed every time", index, error)

@@ -1,4 +1,4 @@
-"""Data sets in the released layout as a run's examples."""
+"""Data sets in the released layout as a run's training data."""
 
 import hashlib
 import logging
@@ -29,26 +29,26 @@ MOST_STAND_INS = 20
 
 @dataclass(frozen=True)
 class MixedSample:
-    """A place in one of several data sets."""
+    """A row in one of several data sets."""
 
     part: int
     sample: Sample
 
 
 class MixedDataset(Dataset[list[LabelledPerson | Fault]]):
-    """Several data sets as one, each place a list: where a row fails, the next stands in for it.
+    """Several data sets as one. An item is a list: a substitute follows an unreadable row.
 
-    So processes have batches of one size, and a fault is still told.
+    Thus all batches have the same size, and faults are still reported.
     """
 
     def __init__(
         self, parts: list[TsvDataset], stand_ins: list[NDArray[np.int64]] | None = None
     ) -> None:
-        """Join data sets.
+        """Combine data sets.
 
         Args:
             parts: the data sets.
-            stand_ins: rows of each that may be read instead of others; none if None.
+            stand_ins: rows of each that may replace unreadable ones; none if None.
         """
         self.parts, self.stand_ins = parts, stand_ins
 
@@ -66,7 +66,7 @@ class MixedDataset(Dataset[list[LabelledPerson | Fault]]):
 
 
 class TsvSource(ExampleSource[LabelledPeople]):
-    """Mixed data sets in the released layout, some sequences kept for validation."""
+    """Mixed data sets in the released layout, with some sequences held out for validation."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
 
         Raises:
             FileNotFoundError: a file is missing.
-            ValueError: a data set cannot be read, or nothing is left to train or validate on.
+            ValueError: a data set is unreadable, or nothing is left for training or validation.
         """
         super().__init__(settings, processes, batch)
         self.data, self.side = data, side
@@ -103,7 +103,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
         if (data.validation_share and not self.validation) or not self.examples:
             raise ValueError(
                 f"validation_share {data.validation_share} must leave people on both sides, got "
-                f"{len(self.validation)} to validate and {self.examples} to train on; change it, "
+                f"{len(self.validation)} to validate and {self.examples} to train on; change it "
                 "or the sets' sequence patterns"
             )
         self.facts = {"data_sha256": _hash_sets(paths), "validation_people": len(self.validation)}
@@ -111,12 +111,12 @@ class TsvSource(ExampleSource[LabelledPeople]):
 
     @property
     def examples(self) -> int:
-        """People of an epoch, as often as their sets' weights say."""
+        """Number of people in an epoch, repeated according to their sets' weights."""
         pairs = zip(self.rows, self.data.sets, strict=True)
         return sum(round(part.weight * len(rows)) for rows, part in pairs)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return (n, 2) set and row of an epoch's people, in their order."""
+        """Return (n, 2) set and row of an epoch's people, in order."""
         rng = np.random.default_rng((self.settings.seed, epoch))
         places = []
         for number, (rows, part) in enumerate(zip(self.rows, self.data.sets, strict=True)):
@@ -127,23 +127,23 @@ class TsvSource(ExampleSource[LabelledPeople]):
         return rng.permutation(np.concatenate(places))
 
     def batches(self, first: int, last: int) -> Iterator[list[LabelledPeople]]:
-        """Give the batches of the steps; see the base class.
+        """Yield the batches of the steps; see the base class.
 
         Raises:
-            ValueError: more rows than allowed could not be read.
+            ValueError: more rows than allowed are unreadable.
         """
         for batch in self._load(self.training, self._samples(first, last)):
             self._note_faults(batch)
             if len(batch) < self.share:
                 raise ValueError(
-                    f"{MOST_STAND_INS} rows one after another must not all be unreadable, the "
-                    f"last: {self.bad[-1]}; get the data again"
+                    f"at most {MOST_STAND_INS} consecutive rows may be unreadable, the last: "
+                    f"{self.bad[-1]}; download the data again"
                 )
             moved = batch.to(self.processes.device)
             yield moved.split(self.batch)
 
     def validate(self, model: BackboneModel) -> Validation:
-        """Return the errors on the sequences that were kept, if any were."""
+        """Return the errors on the held-out sequences, if there are any."""
         if not self.validation:
             return Validation({}, chooses=False)
         was_training = model.training
@@ -166,7 +166,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
         return Validation(errors, chooses=True)
 
     def show(self) -> LabelledPeople:
-        """Return people of the validation, of the training if there are none."""
+        """Return people of the validation, or of the training data if there are none."""
         rows = self.rows[0][:8]
         samples = self.validation[:8] or [MixedSample(0, Sample(int(row), 0)) for row in rows]
         return _Collate(self.side)([self.plain[sample] for sample in samples])
@@ -196,7 +196,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
         )
 
     def _keep(self, number: int) -> NDArray[np.bool_]:
-        """Return which rows of a set are kept from training: whole sequences, by a hash."""
+        """Return which rows of a set are held out: whole sequences, selected by a hash."""
         part, dataset = self.data.sets[number], self.plain.parts[number]
         share = self.data.validation_share
         if not share:
@@ -221,7 +221,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
         if len(self.bad) > self.data.bad_rows:
             raise ValueError(
                 f"at most {self.data.bad_rows} rows may be unreadable, got {len(self.bad)}, the "
-                f"last: {self.bad[-1]}; get the data again or raise bad_rows"
+                f"last: {self.bad[-1]}; download the data again or raise bad_rows"
             )
 
 
@@ -234,16 +234,18 @@ class _Collate:
 
 
 def _read_one(dataset: TsvDataset) -> None:
-    """Fail at once where a whole data set is of another kind: its first rows all fail."""
+    """Fail at once if a data set is unusable as a whole: all of its first rows fail."""
     items = [dataset[row] for row in range(min(3, len(dataset)))]
     faults = [item for item in items if isinstance(item, Fault)]
     if not items or len(faults) == len(items):
         reason = faults[0].reason if faults else "it has no row"
-        raise RowError(f"{dataset.path} must hold labelled people, but {reason}; get it again")
+        raise RowError(
+            f"{dataset.path} must hold labelled people, but {reason}; download it again"
+        )
 
 
 def _hash_sets(paths: list[Path]) -> str:
-    """Return a hash of what the data sets name: files' names and sizes, and the lists' content."""
+    """Return a hash of what the data sets name: file names and sizes, and the lists' contents."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.read_bytes())

@@ -1,1 +1,1 @@
-"""What a network learns by."""
+"""Losses, optimisers and distributed training."""

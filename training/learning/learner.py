@@ -1,4 +1,4 @@
-"""A network with all that training changes: one step, and its state to stop and go on with."""
+"""The state of training: one step, and saving and restoring everything that it changes."""
 
 import copy
 import math
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from smpler_model.network.config import MobileLayout
 from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
@@ -18,14 +19,14 @@ from training.learning.processes import Processes, choose_products, share_batch_
 from training.settings import TrainSettings
 
 _EXPLOSION = 1e3
-"""A loss of this many times the usual one ends a run."""
+"""A loss this many times the usual one stops a run."""
 
 _MEMORY = 0.1
-"""Share of each step's loss in the usual one."""
+"""Weight of each step's loss in the moving average."""
 
 
 class Learner(Generic[Examples]):
-    """Objective, optimiser and the running mean of the network's weights."""
+    """Objective, optimisers and the moving average of the network's weights."""
 
     def __init__(
         self,
@@ -34,13 +35,13 @@ class Learner(Generic[Examples]):
         processes: Processes,
         steps: int,
     ) -> None:
-        """Take an objective, on the CPU, to its device.
+        """Move an objective from the CPU to its device.
 
         Args:
             settings: settings of the run.
             objective: objective with the initial weights.
             processes: distributed training processes.
-            steps: updates in all, for the course of the learning rate.
+            steps: total number of updates, for the learning rate schedule.
         """
         self.settings: TrainSettings = settings
         self.processes: Processes = processes
@@ -66,18 +67,18 @@ class Learner(Generic[Examples]):
 
     @property
     def model(self) -> BackboneModel:
-        """The network that learns."""
+        """The network in training."""
         model: BackboneModel = self.objective.model
         return model
 
     def step(self, batches: Sequence[Examples]) -> dict[str, float]:
-        """Learn from this process' batches; return the loss' terms before that.
+        """Update the weights from this process's batches; return the loss terms before the update.
 
         Args:
-            batches: one for each forward pass; the weights change once.
+            batches: one for each forward pass; the weights are updated once.
 
         Raises:
-            FloatingPointError: the loss is not finite, or exploded. The weights are those before.
+            FloatingPointError: the loss is not finite, or exploded. The weights are unchanged.
         """
         factor = self.learning_rate_factor()
         for group in self.optimiser.param_groups:
@@ -106,7 +107,7 @@ class Learner(Generic[Examples]):
         return numbers
 
     def learning_rate_factor(self) -> float:
-        """Rise over the warm-up; then stay, or fall as half a cosine."""
+        """Linear warm-up; then constant, or a half cosine."""
         s = self.settings
         rise = min(1.0, (self.step_count + 1) / max(s.warm_up, 1))
         if s.schedule == "constant":
@@ -115,16 +116,16 @@ class Learner(Generic[Examples]):
         return rise * (0.01 + 0.99 * fall)
 
     def is_still(self) -> bool:
-        """Return whether the backbone stays as it is in the present step."""
+        """Return whether the backbone is frozen in the current step."""
         return self.step_count / self.steps < self.settings.still_share
 
     def phase(self) -> Phase:
-        """Return what learns in the present step."""
+        """Return the phase of the current step."""
         done = self.step_count / self.steps
         return "guess" if done < self.settings.first_guess_share else "all"
 
     def state(self) -> dict[str, Any]:
-        """Return what `load_state` needs to go on as if there had been no stop."""
+        """Return everything that `load_state` needs to resume exactly."""
         return {
             "objective": self.objective.state_dict(),
             "mean_model": self.mean_model.state_dict() if self.settings.ema else {},
@@ -134,7 +135,7 @@ class Learner(Generic[Examples]):
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Resume from a `state`."""
         self.objective.load_state_dict(state["objective"])
         if self.settings.ema:
             self.mean_model.load_state_dict(state["mean_model"])
@@ -150,8 +151,8 @@ class Learner(Generic[Examples]):
         if self.processes.count == 1:
             whole: nn.Module = self.objective
             return whole
-        # Without the Transformer the finer maps of the backbone's last stage lead nowhere, and in
-        # the first phases whole parts do not learn: these weights get no gradient.
+        # Without the Transformer the finer maps of the backbone's last stage are unused, and in
+        # the first phases whole parts are not trained: these weights get no gradient.
         phases = (self.settings.first_guess_share, self.settings.still_share)
         learns_whole = isinstance(self.model, Smpler) and not any(phases)
         return DistributedDataParallel(
@@ -159,7 +160,7 @@ class Learner(Generic[Examples]):
         )
 
     def _backward(self, batch: Examples, parts: int, *, is_last: bool) -> Objective:
-        """Add the gradient of one batch; processes share it with the last batch of a step."""
+        """Accumulate the gradient of one batch; ranks synchronise at the last batch of a step."""
         counts = self._count(batch)
         if isinstance(self._callable, DistributedDataParallel):
             self._callable.require_backward_grad_sync = is_last
@@ -184,10 +185,10 @@ class Learner(Generic[Examples]):
         return numbers
 
     def _check_course(self, loss: float) -> None:
-        """Compare a loss with those of the phase's earlier steps, and add it to their mean.
+        """Compare a loss with the moving average of its phase, and update the average.
 
         Raises:
-            FloatingPointError: it is many times the usual one.
+            FloatingPointError: it is many times the average.
         """
         phase, usual = self._usual_loss
         if phase != self.phase() or math.isinf(usual):
@@ -196,7 +197,7 @@ class Learner(Generic[Examples]):
             raise FloatingPointError(
                 f"the loss must stay near {usual:.3g}, got {loss:.3g} in step "
                 f"{self.step_count}; lower the learning rate, or look for labels that are out of "
-                "range, and start again to go on from the last checkpoint"
+                "range, and start again to resume from the last checkpoint"
             )
         self._usual_loss = (phase, usual + _MEMORY * (loss - usual))
 
@@ -209,7 +210,7 @@ class Learner(Generic[Examples]):
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the mean weights towards the present ones, quickly while there are few steps."""
+        """Update the averaged weights, faster while there are few steps."""
         if not self.settings.ema:
             return
         decay = min(self.settings.ema, (1 + self.step_count) / (10 + self.step_count))
@@ -222,22 +223,22 @@ class Learner(Generic[Examples]):
 
 
 def hold_early_layers(model: BackboneModel, groups: int) -> None:
-    """Keep the first layers of a mobile backbone as they are.
+    """Freeze the first layers of a mobile backbone.
 
     Args:
-        model: changed: their weights need no gradient.
-        groups: groups of blocks that do not learn; none if 0.
+        model: model whose weights are frozen in place.
+        groups: number of groups of blocks to freeze; 0 for none.
 
     Raises:
-        ValueError: the backbone is another, or has fewer groups.
+        ValueError: another backbone, or one with fewer groups.
     """
     if not groups:
         return
     backbone = model.backbone
     if not isinstance(backbone, MobileBackbone) or groups > len(backbone.groups):
         raise ValueError(
-            f"still_groups must be 0, or up to 7 with a mobile backbone, "
-            f"got {groups} for {model.config.name}"
+            f"still_groups must be 0, or up to {len(MobileLayout().widths)} with a mobile "
+            f"backbone, got {groups} for {model.config.name}"
         )
     for layer in (backbone.stem, *backbone.groups[:groups]):
         layer.requires_grad_(False)
@@ -246,7 +247,7 @@ def hold_early_layers(model: BackboneModel, groups: int) -> None:
 def make_optimiser(
     settings: TrainSettings, named: Sequence[tuple[str, nn.Parameter]]
 ) -> torch.optim.Optimizer:
-    """Return the optimiser of an objective's weights, by name; groups hold their peak rates."""
+    """Return the optimizer of an objective's weights, by name; groups hold their peak rates."""
     reading = [w for name, w in named if _is_head(name) and not _corrects(name)]
     correcting = [w for name, w in named if _corrects(name)]
     seeing = [w for name, w in named if not _is_head(name)]
@@ -267,5 +268,5 @@ def _is_head(name: str) -> bool:
 
 
 def _corrects(name: str) -> bool:
-    """Return whether weights are of a layer that changes an estimate."""
+    """Return whether weights belong to a layer that corrects an estimate."""
     return _is_head(name) and "_delta." in name

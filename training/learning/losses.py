@@ -1,8 +1,8 @@
-"""What training minimises.
+"""Losses.
 
-SMPLer's four terms and their weighted sum: vertices and rotations by absolute, joints in space and
-in the image by squared differences; and the joints' distances, in space, which are what MPJPE
-measures, and in the image.
+These are SMPLer's four terms and their weighted sum: absolute differences of vertices and
+rotations, squared differences of joints in space and in the image; and distances of joints in
+space, which MPJPE measures, and in the image.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ class LossWeights:
     """Factors of the terms; the defaults are SMPLer's.
 
     Attributes:
-        vertices: weight of vertex distances, regressed pelvis as origin, per metre.
+        vertices: weight of vertex distances relative to the regressed pelvis, per metre.
         keypoints: weight of squared 2D joint errors, in half crop sides.
-        joints: weight of squared 3D joint errors, the hips' midpoint as origin, per square metre.
+        joints: weight of squared 3D joint errors relative to the hips' midpoint, per square metre.
         rotations: weight of errors of the 24 rotation matrices' entries.
-        distances: weight of distances of the same joints, not squared, per metre. Of the squares,
-            a few people who are hard to see make up most.
+        distances: weight of distances of the same joints, not squared, per metre. Squares are
+            dominated by a few people who are hard to see.
         keypoint_distances: weight of 2D joint errors, not squared, in half crop sides. The
-            gradient of the squares vanishes near the joints.
+            gradient of squares vanishes near the joints.
     """
 
     vertices: float = 100.0
@@ -38,12 +38,12 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class Posed:
-    """b people as a loss compares them, predicted or labelled.
+    """The compared quantities of b people, predicted or labelled.
 
     Attributes:
         rotations: (b, 24, 3, 3).
-        vertices: (b, v, 3) metres, all or some of the surface.
-        pelvis: (b, 3) metres, regressed from the surface.
+        vertices: (b, v, 3) metres, all vertices or some.
+        pelvis: (b, 3) metres, regressed from the vertices.
         joints: (b, 14, 3) metres, in the order of `skeleton.H36M_EVALUATED`.
         keypoints: (b, n, 2); the crop spans [-1, 1].
     """
@@ -57,11 +57,11 @@ class Posed:
 
 @dataclass(frozen=True)
 class Labels:
-    """Which labels b people have, and how much each joint counts.
+    """Which labels b people have, and the weight of each joint.
 
     Attributes:
-        has_smpl: (b,) 1 where rotations and surface are labelled, else 0.
-        has_joints: (b,) 1 where joints in space are labelled, else 0.
+        has_smpl: (b,) 1 if rotations and vertices are labelled, else 0.
+        has_joints: (b,) 1 if joints in space are labelled, else 0.
         joint_confidence: (b, 14).
         keypoint_confidence: (b, n).
     """
@@ -78,16 +78,16 @@ class Labels:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many people the means run over; scalars.
+    """Numbers of people that means are taken over; scalars.
 
-    Several processes share a batch: with the mean counts of all of them instead of its own, the
-    mean of the processes' gradients is the gradient of the whole batch, however unevenly the
-    labels are spread.
+    When several ranks share a batch, each uses the mean counts over all ranks instead of its own,
+    so that the mean of the ranks' gradients is the gradient of the whole batch, however unevenly
+    the labels are distributed.
 
     Attributes:
-        people: all of them.
-        with_smpl: those whose rotations and surface are labelled.
-        with_joints: those whose joints in space are labelled.
+        people: number of people.
+        with_smpl: number of people with labelled rotations and vertices.
+        with_joints: number of people with labelled joints in space.
     """
 
     people: Tensor
@@ -113,7 +113,7 @@ class Losses:
         return self.vertices + self.joints + self.rotations + self.distances + in_image
 
     def terms(self) -> dict[str, Tensor]:
-        """Return the terms and their sum by name, without gradient."""
+        """Return the terms and their sum by name, detached."""
         names = (*LossWeights.__annotations__, "total")
         return {name: getattr(self, name).detach() for name in names}
 
@@ -146,13 +146,13 @@ def compare(
 ) -> Losses:
     """Compute the losses of b people; a term without labelled people is 0.
 
-    Means run over the people who have the label, and over all their entries, those of no
-    confidence too.
+    Means are over the people who have the label, and over all their entries, including those with
+    zero confidence.
 
     Args:
         predicted: outputs of the network.
         target: labels; arbitrary values where there is no label.
-        labels: which there are.
+        labels: which labels exist.
         weights: weights of the terms; SMPLer's if None.
         counts: numbers of people that losses are averaged over; those of `labels` if None.
 
@@ -182,7 +182,7 @@ def compare(
 
 
 def _mean_over(values: Tensor, present: Tensor, count: Tensor) -> Tensor:
-    """Return the sum of (b, ...) values' means over those present, over a count; 0 if it is 0."""
+    """Return the sum of (b, ...) values' means over present people, over a count; 0 for 0."""
     each = values.flatten(1).mean(1)
     nobody = count == 0
     return (each * present).sum() / torch.where(nobody, torch.ones_like(count), count)

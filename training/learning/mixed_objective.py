@@ -1,7 +1,6 @@
-"""What is minimised on batches of several sources, which the network sees at once.
+"""The objective for batches from several sources, which the network processes at once.
 
-At once, so that a batch norm's statistics are those of all sources, as they are when the network
-is used.
+Thus a batch norm's statistics are those of all sources, as at inference.
 """
 
 from collections.abc import Sequence
@@ -30,11 +29,11 @@ from training.settings import TrainSettings
 
 @dataclass(frozen=True)
 class Places:
-    """Where one source's people are among those of all.
+    """The rows of one source's people in the common batch.
 
     Attributes:
-        rows: (n,) of the images, the refined people first.
-        refined: (r,) of what the Transformer returns.
+        rows: (n,) rows of the images, refined people first.
+        refined: (r,) rows of the Transformer's outputs.
     """
 
     rows: Tensor
@@ -42,7 +41,7 @@ class Places:
 
 
 class MixedObjective(ObjectiveModule[Mixed]):
-    """The losses of each source, weighed by its share of the people."""
+    """The losses of each source, weighted by its fraction of the people."""
 
     def __init__(
         self,
@@ -51,7 +50,7 @@ class MixedObjective(ObjectiveModule[Mixed]):
         parts: Sequence[ObjectiveModule[Any]],
         names: Sequence[str],
     ) -> None:
-        """Join objectives of the same network.
+        """Combine objectives of the same network.
 
         Args:
             model: model shared by all parts.
@@ -60,7 +59,7 @@ class MixedObjective(ObjectiveModule[Mixed]):
             names: names of the sources, for the log.
         """
         super().__init__(model, settings)
-        # Theirs is this one's network, which is registered once; what else they have follows.
+        # The parts' network is this one's, which is registered once; their other modules follow.
         self._parts = tuple(parts)
         self.names = tuple(names)
         self.others = nn.ModuleList(
@@ -69,7 +68,7 @@ class MixedObjective(ObjectiveModule[Mixed]):
         )
 
     def count(self, batch: Mixed) -> Counts:
-        """Return how many people of each source have labels: (sources,) each."""
+        """Return the numbers of people with labels per source: (sources,) each."""
         each = [part.count(some) for part, some in zip(self._parts, batch.parts, strict=True)]
         return Counts(
             *(torch.stack([getattr(one, field.name) for one in each]) for field in fields(Counts))
@@ -95,7 +94,7 @@ class MixedObjective(ObjectiveModule[Mixed]):
 def make_objective(
     model: BackboneModel, settings: TrainSettings, data: Data
 ) -> ObjectiveModule[Any]:
-    """Return what is minimised on a run's data.
+    """Return the objective for a run's data.
 
     Args:
         model: model to train.
@@ -114,7 +113,7 @@ def make_objective(
 
 
 def name_sources(kinds: Sequence[str]) -> list[str]:
-    """Name sources after their kinds; a second one of a kind gets a number."""
+    """Name sources after their kinds; further ones of a kind get a number."""
     seen = [kinds[: number + 1].count(kind) for number, kind in enumerate(kinds)]
     return [
         kind if count == 1 else f"{kind} {count}" for kind, count in zip(kinds, seen, strict=True)
@@ -122,16 +121,16 @@ def name_sources(kinds: Sequence[str]) -> list[str]:
 
 
 def find_places(sizes: Sequence[int], refined: int) -> list[Places]:
-    """Give each source its places in a batch whose first people are refined.
+    """Assign each source its rows in a batch whose first people are refined.
 
-    Every source has its share of the refined ones, one at least.
+    Every source gets its share of the refined people, at least one.
 
     Args:
-        sizes: people of each source.
-        refined: people of the batch who are refined, all if 0.
+        sizes: number of people of each source.
+        refined: number of people in the batch who are refined; 0 for all.
 
     Raises:
-        ValueError: fewer are refined than there are sources.
+        ValueError: fewer people are refined than there are sources.
     """
     total = sum(sizes)
     refined = refined if 0 < refined < total else total

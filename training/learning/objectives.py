@@ -1,4 +1,4 @@
-"""What is minimised: a network and the losses of its estimates, as one module.
+"""Objectives: a network and the losses of its estimates, as one module.
 
 Distributed training wraps the module, so that everything with weights runs inside it.
 """
@@ -39,18 +39,18 @@ from training.settings import TrainSettings
 BYTES = 255.0
 
 Phase = Literal["guess", "all"]
-"""What learns: backbone and first guess; everything."""
+"""What is trained: backbone and initial estimate; everything."""
 
 Examples = TypeVar("Examples", Batch, LabelledPeople, Photos, Mixed)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The loss to minimise and its parts, for the log.
+    """The loss to minimise, and its terms for the log.
 
     Attributes:
         loss: scalar.
-        terms: scalars by name, without gradient.
+        terms: scalars by name, detached.
     """
 
     loss: Tensor
@@ -66,7 +66,7 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         self.settings = settings
 
     def count(self, batch: Examples) -> Counts:
-        """Return how many people of a batch have labels."""
+        """Return the numbers of people with labels in a batch."""
         raise NotImplementedError
 
     def forward(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
@@ -75,7 +75,7 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         Args:
             batch: examples on the module's device.
             counts: numbers of people in all processes, see `losses.Counts`.
-            phase: what learns.
+            phase: what is trained.
         """
         with kept_corrections(self.model) as corrections:
             found = self.look(batch, counts, phase)
@@ -85,23 +85,23 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         return Objective(found.loss + length, found.terms | {"length": length.detach()})
 
     def look(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
-        """Compute the loss but for what depends on the corrections alone."""
+        """Compute the loss except for the terms of the corrections alone."""
         return self.compare(self.estimate(batch.images, phase), batch, counts)
 
     def compare(self, stages: Sequence[Stage], batch: Examples, counts: Counts) -> Objective:
-        """Compute the loss of what `estimate` returns for a batch."""
+        """Compute the loss of the results of `estimate` for a batch."""
         raise NotImplementedError
 
     def estimate(self, images: Tensor, phase: Phase) -> list[Stage]:
-        """Look at images of values 0 to 255.
+        """Run the network on images with values 0 to 255.
 
         Args:
             images: (b, 3, s, s).
-            phase: what learns.
+            phase: what is trained.
 
         Returns:
-            The stages that learn, in float32, those after the first guess with as many people as
-            are refined: the first of them.
+            The stages to train, in float32, those after the initial estimate for the refined
+            people only: the first ones.
         """
         model = self.model
         normalised = normalise(images, model, channels_last=self.settings.channels_last)
@@ -115,7 +115,7 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
             return refine_some(model, features, self.settings.refined_crops)
 
     def weigh(self, totals: list[Tensor]) -> Tensor:
-        """Return the mean of the stages' losses, the last of weight one."""
+        """Return the weighted mean of the stages' losses; the last has weight one."""
         weights = [self.settings.stage_weight] * (len(totals) - 1) + [1.0]
         weighed = [w * total for w, total in zip(weights, totals, strict=True)]
         return torch.stack(weighed).sum() / sum(weights)
@@ -128,20 +128,20 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
 
 
 class CropObjective(ObjectiveModule[Batch]):
-    """Every stage's losses on synthetic crops, where all is labelled."""
+    """Losses of every stage on synthetic crops, which have all labels."""
 
     def __init__(self, model: BackboneModel, settings: TrainSettings) -> None:
         super().__init__(model, settings)
         self.surface = SampledSurface(model.body, settings.vertex_step)
 
     def count(self, batch: Batch) -> Counts:
-        """Return the number of crops: each has every label."""
+        """Return the number of crops, all of which have every label."""
         people = batch.images.new_tensor(len(batch))
         return Counts(people, people, people)
 
     def compare(self, stages: Sequence[Stage], batch: Batch, counts: Counts) -> Objective:
         """Compute the loss; see the base class."""
-        rotations = turn_pelvis(batch.rotations, batch.turns.mT)  # as the crop shows them
+        rotations = turn_pelvis(batch.rotations, batch.turns.mT)  # as seen in the crop
         with torch.no_grad():
             frames = self.surface.frames(rotations, batch.betas)
             target = self.surface.compared(rotations, batch.betas, None, batch.keypoints)
@@ -152,7 +152,7 @@ class CropObjective(ObjectiveModule[Batch]):
         return Objective(self.weigh(totals), each[-1].terms())
 
     def _compare(self, stage: Stage, target: Posed, counts: Counts) -> Losses:
-        """Return the losses of a stage that may have only the first of the people."""
+        """Return the losses of a stage, which may have only the first of the people."""
         people, total = len(stage.betas), len(target.rotations)
         posed = self.surface.compared(stage.rotations, stage.betas, stage.camera, None)
         wanted = Posed(*(values[:people] for values in vars(target).values()))
@@ -173,11 +173,11 @@ class PeopleObjective(ObjectiveModule[LabelledPeople]):
     """SMPLer's losses of the last stage on labelled photos."""
 
     def count(self, batch: LabelledPeople) -> Counts:
-        """Return how many people of a batch have labels."""
+        """Return the numbers of people with labels in a batch."""
         return count_labels(labels_of(batch))
 
     def compare(self, stages: Sequence[Stage], batch: LabelledPeople, counts: Counts) -> Objective:
-        """Compute the loss of the last stage, of the people whom it has; see the base class."""
+        """Compute the loss of the last stage for the people that it has; see the base class."""
         final, body = stages[-1], self.model.body
         people, total = len(final.betas), len(batch)
         some = batch.split(people)[0] if people < total else batch
@@ -197,7 +197,7 @@ class PeopleObjective(ObjectiveModule[LabelledPeople]):
 
 
 def refine_some(model: Smpler, features: Sequence[Tensor], people: int) -> list[Stage]:
-    """Return the first guess of all, and the refinements of the first people; of all if 0."""
+    """Return everybody's initial estimate, and refinements of the first people; 0 for all."""
     if not 0 < people < len(features[0]):
         return model.refine(features)
     return [model.guess(features), *model.refine([m[:people] for m in features])[1:]]
@@ -205,7 +205,7 @@ def refine_some(model: Smpler, features: Sequence[Tensor], people: int) -> list[
 
 @contextmanager
 def kept_corrections(model: BackboneModel) -> Iterator[list[Tensor]]:
-    """Collect the (b, 24, 6) corrections of rotations that a model's blocks give meanwhile."""
+    """Collect the (b, 24, 6) corrections of rotations from a model's blocks."""
     kept: list[Tensor] = []
 
     def keep(_layer: nn.Module, _inputs: tuple[Tensor, ...], six: Tensor) -> None:
@@ -221,7 +221,7 @@ def kept_corrections(model: BackboneModel) -> Iterator[list[Tensor]]:
 
 
 def compare_lengths(corrections: Sequence[Tensor]) -> Tensor:
-    """Return the mean squared difference from one of the columns' lengths of (..., 6) numbers."""
+    """Return the mean squared deviation from one of the column lengths of (..., 6) numbers."""
     six = torch.stack(list(corrections)).float()
     lengths = torch.linalg.vector_norm(six.reshape(*six.shape[:-1], 3, 2), dim=-2)
     apart: Tensor = (lengths - 1).square().mean()
@@ -229,7 +229,7 @@ def compare_lengths(corrections: Sequence[Tensor]) -> Tensor:
 
 
 def posed_estimate(model: BackboneModel, stage: Stage, mesh: Mesh) -> Posed:
-    """Return what the losses compare of an estimate and its surface."""
+    """Return the compared quantities of an estimate and its mesh."""
     h36m = model.body.h36m_joints(mesh.vertices)
     joints = h36m[:, H36M_EVALUATED]
     keypoints = project_weak_perspective(joints, stage.camera)
@@ -239,7 +239,7 @@ def posed_estimate(model: BackboneModel, stage: Stage, mesh: Mesh) -> Posed:
 def posed_labels(
     model: BackboneModel, batch: LabelledPeople, rotations: Tensor, mesh: Mesh
 ) -> Posed:
-    """Return what the losses compare of labels, their surface that of the neutral body."""
+    """Return the compared quantities of labels, with the mesh of the neutral body."""
     pelvis = model.body.h36m_joints(mesh.vertices)[:, H36M_PELVIS]
     rows = list(LABELLED_EVALUATED)
     return Posed(
@@ -248,7 +248,7 @@ def posed_labels(
 
 
 def labels_of(batch: LabelledPeople) -> Labels:
-    """Return which labels people have; joints are the 14 that are evaluated."""
+    """Return which labels people have; joints are the 14 evaluated ones."""
     rows = list(LABELLED_EVALUATED)
     return Labels(
         batch.has_smpl, batch.has_joints, batch.joints[:, rows, 3], batch.keypoints[:, rows, 2]
@@ -256,7 +256,7 @@ def labels_of(batch: LabelledPeople) -> Labels:
 
 
 def normalise(images: Tensor, model: BackboneModel, *, channels_last: bool = True) -> Tensor:
-    """Return (b, 3, s, s) RGB from 0 to 255 as the network wants it."""
+    """Normalise (b, 3, s, s) RGB from 0 to 255 for the network."""
     whole = images.float()  # in the same order and precision as everywhere else
     mean, std = (
         whole.new_tensor(values)[:, None, None] for values in (model.config.mean, model.config.std)

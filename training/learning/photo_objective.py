@@ -1,4 +1,4 @@
-"""What is minimised on photos: distances of joints, robustly, as photos' labels may be wrong."""
+"""The objective for photos: robust distances of joints, as photos' labels may be wrong."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from training.settings import TrainSettings
 
 
 class PhotoObjective(ObjectiveModule[Photos]):
-    """Every stage's losses on photos: joints in the image, and in space where they are known."""
+    """Losses of every stage on photos: joints in the image, and in space where labelled."""
 
     def __init__(self, model: BackboneModel, settings: TrainSettings, data: PhotoData) -> None:
         super().__init__(model, settings)
@@ -26,7 +26,7 @@ class PhotoObjective(ObjectiveModule[Photos]):
         self.surface = SampledSurface(model.body, len(model.body.v_template))
 
     def count(self, batch: Photos) -> Counts:
-        """Return how many people of a batch have labels."""
+        """Return the numbers of people with labels in a batch."""
         nobody = batch.images.new_zeros(())
         return Counts(nobody + len(batch), nobody, batch.has_joints.sum())
 
@@ -60,13 +60,13 @@ class PhotoObjective(ObjectiveModule[Photos]):
 
 
 def _mean(values: Tensor, confidence: Tensor, people: Tensor) -> Tensor:
-    """Return the sum over people of (b, 19) values' means, over a number of people."""
+    """Return the sum over people of (b, 19) values' means, divided by a number of people."""
     nobody = people == 0
     return (values * confidence).mean(1).sum() / torch.where(nobody, 1.0, people)
 
 
 def square_robustly(distances: Tensor, scale: float) -> Tensor:
-    """Return squares of distances up to a scale, and beyond it their tangent: Huber's loss."""
+    """Return squared distances up to a scale, and beyond it their tangent: Huber's loss."""
     return torch.where(distances < scale, distances.square(), scale * (2 * distances - scale))
 
 

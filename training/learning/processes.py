@@ -18,10 +18,10 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Processes:
-    """This process and its rank.
+    """This process's rank and device.
 
     Attributes:
-        rank: its number, from 0.
+        rank: number of this process, from 0.
         count: number of processes (world size).
         device: device of this process.
     """
@@ -67,11 +67,11 @@ class Processes:
 def join_processes(device: Device = "auto") -> Iterator[Processes]:
     """Join torchrun's process group, and leave it at the end.
 
-    GPUs talk through NCCL, CPUs through Gloo.
+    GPUs communicate through NCCL, CPUs through Gloo.
 
     Raises:
-        ValueError: a GPU is asked for where there is none, or srun started several processes that
-            do not know of one another.
+        ValueError: a GPU is requested but not available, or srun started several processes that
+            do not know of each other.
     """
     chosen = device_of_process(device)
     count = int(os.environ.get("WORLD_SIZE", "1"))
@@ -79,14 +79,16 @@ def join_processes(device: Device = "auto") -> Iterator[Processes]:
     if "WORLD_SIZE" not in os.environ and "SLURM_PROCID" in os.environ and tasks > 1:
         raise ValueError(
             f"processes of one training must come from torchrun, got {tasks} from srun that would "
-            "each train alone; give srun one task a node, with torchrun as its command"
+            "each train alone; give srun one task per node, with torchrun as its command"
         )
     if count == 1:
         yield Processes(device=chosen)
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        dist.init_process_group("nccl", device_id=chosen)  # else barriers guess it, and warn
+    else:
+        dist.init_process_group("gloo")
     try:
         yield Processes(dist.get_rank(), dist.get_world_size(), chosen)
     finally:
@@ -97,11 +99,11 @@ def device_of_process(device: Device) -> torch.device:
     """Return the device of this process.
 
     Raises:
-        ValueError: a GPU is asked for where there is none.
+        ValueError: a GPU is requested but not available.
     """
     available = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "cuda" and not available:
-        raise ValueError("device must be there, got cuda without a GPU; choose cpu or auto")
+        raise ValueError("device must be available, got cuda without a GPU; choose cpu or auto")
     if device == "cpu" or not available:
         return torch.device("cpu")
     local = int(os.environ.get("LOCAL_RANK", "0"))
@@ -117,7 +119,7 @@ def choose_products(*, tf32: bool) -> None:
     """Set the precision of float32 matrix products on GPUs, for the whole process.
 
     Args:
-        tf32: whether to round factors to 10 bits, which is several times quicker. PyTorch does so
+        tf32: whether to round factors to 10 bits, which is several times faster. PyTorch does so
             in convolutions unless told otherwise.
     """
     torch.backends.cudnn.allow_tf32 = tf32
@@ -127,7 +129,7 @@ def choose_products(*, tf32: bool) -> None:
 class SharedBatchNorm(nn.BatchNorm2d):
     """Synchronised batch norm over all ranks, for CPUs.
 
-    PyTorch's own `SyncBatchNorm` computes the same but refuses CPUs.
+    PyTorch's own `SyncBatchNorm` computes the same but does not support CPUs.
     """
 
     def forward(self, x: Tensor) -> Tensor:

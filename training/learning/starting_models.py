@@ -1,4 +1,4 @@
-"""The network that a run begins with."""
+"""The initial network of a run."""
 
 import logging
 from collections.abc import Mapping
@@ -25,18 +25,18 @@ from smpler_model.network.initialisation import build_backbone_model, build_mode
 from smpler_model.network.mean_parameters import load_mean_parameters
 from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel
-from training.learning.movenet_weights import read_movenet
+from training.learning.movenet_weights import KEYPOINT_HEADS, read_movenet
 from training.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
 
 _PREFIXES = ("module.", "backbone.")
 _HEADS = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.", "head.")
-"""Parts of networks for classification and for 2D joints that the backbone is without."""
+"""Heads for classification and for 2D joints, which the backbone lacks."""
 
 
 def build_starting_model(settings: TrainSettings) -> BackboneModel:
-    """Build a run's network from its seed, and load what it is to begin with.
+    """Build a run's network from its seed, and load its initial weights.
 
     Raises:
         ValueError: a file does not fit.
@@ -66,7 +66,7 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
 def load_arrays(
     body: Path | None, regressor: Path | None, gender: Gender = "neutral"
 ) -> BodyArrays:
-    """Read a body, the built-in one if None, and a joint regressor, the body's own if None.
+    """Read a body, or the built-in one, and a joint regressor, or the body's own.
 
     Raises:
         ValueError: a file does not fit, or there is no regressor.
@@ -87,7 +87,7 @@ def load_regressor(path: Path) -> Floats:
     """Read a (17, 6890) joint regressor from a `.npy` file.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it contains something else.
         FileNotFoundError: there is no such file.
     """
     if not path.is_file():
@@ -102,19 +102,19 @@ def load_regressor(path: Path) -> Floats:
 
 
 def load_backbone_weights(model: BackboneModel, path: Path) -> None:
-    """Load a network that was trained on photos into a model's backbone.
+    """Load pretrained weights into a model's backbone.
 
     A mobile backbone takes MoveNet's graph, see `movenet_weights`, a high-resolution network a
-    file of `torch.save`. Of that, heads for classes and 2D joints are left out. Networks for 2D
-    joints end in the finest map alone: the layers that mix the coarser ones in the last module may
-    be missing, and then stay as they are. Everything else must fit.
+    file of `torch.save`, without its heads for classes and 2D joints. Networks for 2D joints end
+    in the finest map alone: the layers that mix the coarser ones in the last module may be
+    missing, and then keep their initial weights. Everything else must fit.
 
     Raises:
         ValueError: keys or shapes differ, or the file cannot be read.
         FileNotFoundError: there is no such file.
     """
     if isinstance(model.backbone, MobileBackbone):
-        model.backbone.load_state_dict(read_movenet(path, model.backbone))
+        model.backbone.load_state_dict(read_movenet(path, model.backbone, KEYPOINT_HEADS))
         return
     if not path.is_file():
         raise FileNotFoundError(
@@ -133,7 +133,9 @@ def load_backbone_weights(model: BackboneModel, path: Path) -> None:
     coarser = tuple(f"stage4.{last}.fuse_layers.{scale}." for scale in (1, 2, 3))
     if not any(key.startswith(coarser) for key in found):
         kept = {key: values for key, values in own.items() if key.startswith(coarser)}
-        logger.info("%s has no %s: these layers start from nothing", path, ", ".join(coarser))
+        logger.info(
+            "%s has no %s: these layers keep their initial weights", path, ", ".join(coarser)
+        )
         found |= kept
     check_fit(
         {key: values.shape for key, values in own.items()},

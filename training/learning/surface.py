@@ -1,4 +1,4 @@
-"""A part of the body's surface, for losses that need not look at every vertex."""
+"""A subset of the body's vertices, for losses that do not need all of them."""
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,9 @@ from training.learning.losses import Posed
 
 
 class SampledSurface(nn.Module):
-    """Poses every n-th vertex, and those that the 17-joint regressor reads.
+    """Poses every n-th vertex, and those used by the 17-joint regressor.
 
-    The vertices and joints are those of `Body.mesh` and `Body.h36m_joints`, at a fraction of the
+    The vertices and joints equal those of `Body.mesh` and `Body.h36m_joints`, at a fraction of the
     cost.
     """
 
@@ -34,10 +34,10 @@ class SampledSurface(nn.Module):
     ancestors: Tensor
 
     def __init__(self, body: Body, every: int = 16) -> None:
-        """Choose vertices of a body that has a 17-joint regressor.
+        """Select vertices of a body that has a 17-joint regressor.
 
         Raises:
-            ValueError: it has none.
+            ValueError: it has no regressor.
         """
         super().__init__()
         if body.J_regressor_h36m is None:
@@ -84,7 +84,7 @@ class SampledSurface(nn.Module):
         return posed[:, self.shown], self.regressor @ posed, joints
 
     def frames(self, rotations: Tensor, betas: Tensor) -> Tensor:
-        """Return the joints' transforms (b, 24, 4, 4) to the frame of the pelvis' parent.
+        """Return the joints' transforms (b, 24, 4, 4) to the frame of the pelvis's parent.
 
         Args:
             rotations: (b, 24, 3, 3).
@@ -96,12 +96,12 @@ class SampledSurface(nn.Module):
     def compared(
         self, rotations: Tensor, betas: Tensor, camera: Tensor | None, keypoints: Tensor | None
     ) -> Posed:
-        """Return what the losses compare.
+        """Return the compared quantities.
 
         Args:
             rotations: (b, 24, 3, 3).
             betas: (b, 10).
-            camera: (b, 3) weak perspective that projects the joints; None where keypoints are
+            camera: (b, 3) weak perspective for projecting the joints; None if keypoints are
                 known.
             keypoints: (b, 24 + 14, 2) labelled chain joints and evaluated joints.
         """

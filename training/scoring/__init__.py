@@ -1,1 +1,1 @@
-"""How well a network does."""
+"""Error metrics of networks."""

@@ -1,4 +1,4 @@
-"""Held-out errors of networks, and of answers that do not look at the image."""
+"""Held-out errors of networks, and of baselines that do not look at the image."""
 
 from collections.abc import Callable
 
@@ -21,13 +21,13 @@ _BATCH = 64
 
 @torch.no_grad()
 def evaluate(answer: Answer, body: Body, crops: CropFiles, chosen: Tensor | None = None) -> Errors:
-    """Compare an answer's people with those that the crops show, on the whole surface.
+    """Compare estimates with the people in crops, on all vertices.
 
     Args:
-        answer: gives estimates.
+        answer: returns estimates for a batch.
         body: body model of all people.
-        crops: to look at.
-        chosen: rows of these; all if None.
+        crops: crops to evaluate on.
+        chosen: rows of the crops; all if None.
     """
     each = []
     device = body.v_template.device
@@ -52,9 +52,9 @@ def evaluate_model(
 
     Args:
         model: model of any size.
-        crops: to look at.
-        chosen: rows of these; all if None.
-        stage: which of the network's estimates; 0 is the first guess, -1 the last refinement.
+        crops: crops to evaluate on.
+        chosen: rows of the crops; all if None.
+        stage: which of the network's estimates; 0 is the initial one, -1 the last refinement.
     """
     was_training = model.training
     model.eval()
@@ -71,7 +71,7 @@ def evaluate_model(
 
 
 def constant_answer(rotations: Tensor, betas: Tensor) -> Answer:
-    """Return the answer that is always the same: rotations (24, 3, 3), betas (10,)."""
+    """Return a baseline with constant rotations (24, 3, 3) and betas (10,)."""
 
     def answer(batch: Batch) -> Estimate:
         b = len(batch)
@@ -82,7 +82,7 @@ def constant_answer(rotations: Tensor, betas: Tensor) -> Answer:
 
 
 def rest_answer() -> Answer:
-    """Return the answer of the rest pose, upright before the camera."""
+    """Return the baseline of the upright rest pose."""
     mean = upright_parameters()
     return constant_answer(
         rotation_from_6d(torch.tensor(mean.pose_6d).reshape(24, 6)), torch.tensor(mean.betas)
@@ -90,9 +90,9 @@ def rest_answer() -> Answer:
 
 
 def mean_answer(crops: CropFiles) -> Answer:
-    """Return the answer of the mean rotations and betas of crops.
+    """Return the baseline of the mean rotations and betas of crops.
 
-    The mean of rotations is the one nearest to their arithmetic mean.
+    The mean rotation is the rotation nearest to the arithmetic mean.
     """
     batch = crops.batch(torch.arange(len(crops)))
     u, _, vh = torch.linalg.svd(batch.rotations.mean(0))

@@ -1,6 +1,7 @@
-"""Measure a model on held-out people and write its card: `python -m training.scoring.model_card`.
+"""Evaluates a model on held-out people and writes its card.
 
-Everything in the card is computed here or comes from the record in the model's file.
+Run it as `python -m training.scoring.model_card`. Everything in the card is computed here or comes
+from the record in the model's file.
 """
 
 import argparse
@@ -37,9 +38,9 @@ _LIMITS = """\
 
 
 def measure(weights: Path, settings: TrainSettings) -> dict[str, Errors]:
-    """Return the held-out errors of a model's file and of two answers that never look.
+    """Return the held-out errors of a model's file and of two baselines that ignore the image.
 
-    The model is also asked about people in any pose, whatever people its run shows.
+    The model is also evaluated on people in arbitrary poses, whatever its training data.
     """
     data = crop_data(settings)
     training, _, held_out = (
@@ -62,7 +63,7 @@ def measure(weights: Path, settings: TrainSettings) -> dict[str, Errors]:
 
 
 def draw_any_poses(settings: TrainSettings, people: int) -> CropFiles:
-    """Render crops as a run's, of people none of whom does what those of the scenes do."""
+    """Render crops like a run's, but of people in arbitrary poses only."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "crops.npz"
         seed = crop_data(settings).held_out_seed
@@ -81,7 +82,7 @@ def format_table(errors: dict[str, Errors]) -> str:
 
 
 def format_gain(errors: dict[str, Errors], model: str) -> str:
-    """Say how far below the mean pose's error that of a model is."""
+    """Return a sentence that compares a model's error with the mean pose's."""
     found, mean = (errors[name].means()["MPJPE"] for name in (model, "mean pose"))
     return f"MPJPE is {100 * (1 - found / mean):.0f} percent below that of the mean pose"
 
@@ -119,7 +120,7 @@ def write_card(
 
 
 def format_runs(record: Mapping[str, Any]) -> str:
-    """Return a run and those that it went on from, first to last, as a Markdown table."""
+    """Return a run and its predecessors, first to last, as a Markdown table."""
     runs: list[Mapping[str, Any]] = []
     last: Mapping[str, Any] | None = record
     while last is not None:
@@ -146,12 +147,12 @@ def _command(record: Mapping[str, Any]) -> str:
 
 
 def main() -> int:
-    """Read the command line, measure, print and write; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Measure a model and write its card.")
+    """Parse the command line, evaluate, print and write; return the exit status."""
+    parser = argparse.ArgumentParser(description="Evaluate a model and write its card.")
     parser.add_argument("config", nargs="?", default="config/train/nano.yaml")
     parser.add_argument("overrides", nargs="*", metavar="field=value")
-    parser.add_argument("--weights", type=Path, help="the shipped file where none is given")
-    parser.add_argument("--card", type=Path, default=CARD, help="the file to write")
+    parser.add_argument("--weights", type=Path, help="weights; default: the shipped file")
+    parser.add_argument("--card", type=Path, default=CARD, help="file to write")
     arguments = parser.parse_args()
     try:
         settings = load_settings(arguments.config, arguments.overrides)

@@ -1,4 +1,4 @@
-"""Pictures of what a network finds."""
+"""Images of a network's results."""
 
 import numpy as np
 import torch
@@ -10,19 +10,19 @@ from smpler_model.network.smpler import BackboneModel
 from training.learning.objectives import normalise
 
 COLOUR = (120, 170, 230)
-_FOCAL_SIDES = 50.0  # a long lens: weak perspective, almost
+_FOCAL_SIDES = 50.0  # a long focal length: nearly weak perspective
 
 
 @torch.inference_mode()
 def draw_overlays(model: BackboneModel, images: Tensor) -> NDArray[np.uint8]:
-    """Draw each crop, and beside it the crop with the body that the network finds.
+    """Draw each crop, and next to it the crop with the estimated body.
 
     Args:
-        model: any; it is evaluated, and left as it was.
+        model: any model; it is evaluated and not modified.
         images: (b, 3, s, s) RGB, 0 to 255.
 
     Returns:
-        (b s, 2 s, 3) uint8, one person a row.
+        (b s, 2 s, 3) uint8, one person per row.
     """
     was_training = model.training
     model.eval()

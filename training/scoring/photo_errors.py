@@ -1,4 +1,4 @@
-"""How well a network finds the people of photos that it did not learn from."""
+"""Errors of a network on people in held-out photos."""
 
 from dataclasses import dataclass
 
@@ -20,18 +20,18 @@ _LIMBS = slice(len(LIMB_JOINTS))
 
 @dataclass(frozen=True)
 class PhotoErrors:
-    """Errors of n people's 12 joints of the limbs; NaN where a joint is not labelled.
+    """Errors of n people's 12 limb joints; NaN if a joint is not labelled.
 
     Attributes:
-        shares: (n, 12) distance in the image, as a share of the longer side of the box.
-        distances_mm: (n, 12) distance in space, the hips' midpoints aligned.
+        shares: (n, 12) distance in the image, as a fraction of the longer side of the box.
+        distances_mm: (n, 12) distance in space, with aligned hips' midpoints.
     """
 
     shares: Tensor
     distances_mm: Tensor
 
     def means(self) -> dict[str, float]:
-        """Return the figures by the metrics' usual names, over all labelled joints."""
+        """Return the metrics under their usual names, over all labelled joints."""
         known = self.shares[self.shares.isfinite()]
         return {
             "PCK@0.1": float((known < 0.1).double().mean()),
@@ -48,10 +48,10 @@ def evaluate_on_photos(
 
     Args:
         model: model of any size.
-        photos: to look at, as the pipeline shows them.
+        photos: photos to evaluate on, with the pipeline's crops.
         rows: rows to score.
         side: side of the network's crops, pixels.
-        stage: which of the network's estimates; 0 is the first guess, -1 the last refinement.
+        stage: which of the network's estimates; 0 is the initial one, -1 the last refinement.
     """
     was_training = model.training
     model.eval()

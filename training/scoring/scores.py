@@ -1,4 +1,4 @@
-"""Errors of a network's people, one row a person, with the conventions that they were made by."""
+"""Errors of a network's people, one row per person, with the conventions used."""
 
 import csv
 import io
@@ -38,14 +38,14 @@ _FRAME = re.compile(r"^(.*?)(\d+)\D*$")
 
 @dataclass(frozen=True)
 class Conventions:
-    """What makes figures comparable.
+    """Conventions that make metrics comparable.
 
     Attributes:
-        origin: origin of joints: `hips`, the midpoint of both, or `pelvis`, the regressed one (the
+        origin: origin of joints: `hips`, their midpoint, or `pelvis`, the regressed one (the
             labelled one for labelled joints).
-        joint_truth: `labels` are the data set's joints; `mesh` regresses them from the labelled
+        joint_truth: `labels` uses the data set's joints; `mesh` regresses them from the labelled
             body.
-        gender: gender of the labelled body's surface: `neutral` for all, or as `labelled`.
+        gender: gender of the labelled body's mesh: `neutral` for all, or as `labelled`.
     """
 
     origin: Literal["hips", "pelvis"] = "hips"
@@ -58,11 +58,11 @@ class Scores:
     """Errors of n people.
 
     Attributes:
-        rows: (n,) in the data set.
+        rows: (n,) rows in the data set.
         keys: keys of the rows.
-        errors: (n,) for each of `METRICS`, mm or shares; NaN where there is no label.
-        joints: (n, 14, 3) found, m.
-        true_joints: the true ones; NaN where there is no label.
+        errors: (n,) for each of `METRICS`, mm or fractions; NaN if there is no label.
+        joints: (n, 14, 3) estimated joints, m.
+        true_joints: (n, 14, 3) labelled joints, m; NaN if there is no label.
     """
 
     rows: NDArray[np.int64]
@@ -90,8 +90,8 @@ def score(
     Args:
         model: model in evaluation mode.
         batch: batch on the model's device.
-        conventions: to go by.
-        bodies: `male` and `female`, for labelled genders; others have the model's.
+        conventions: conventions of the metrics.
+        bodies: `male` and `female` bodies, for labelled genders; others use the model's.
     """
     rotations = rotation_from_axis_angle(batch.pose.reshape(len(batch), -1, 3))
     with torch.inference_mode():
@@ -136,17 +136,17 @@ def score(
 
 
 def join(parts: Sequence[Scores]) -> Scores:
-    """Put the scores of several batches and processes together, in the order of rows.
+    """Join the scores of several batches and processes, in the order of rows.
 
     Raises:
-        ValueError: a row is there twice.
+        ValueError: a row occurs twice.
     """
     rows = np.concatenate([part.rows for part in parts])
     order = np.argsort(rows, kind="stable")
     if len(np.unique(rows)) != len(rows):
         raise ValueError(
             f"each person must be counted once, got {len(rows) - len(np.unique(rows))} twice; "
-            "report this as a fault"
+            "report this as a bug"
         )
     keys = [key for part in parts for key in part.keys]
     return Scores(
@@ -161,10 +161,10 @@ def join(parts: Sequence[Scores]) -> Scores:
 def score_sequences(
     scores: Scores, pattern: str, conventions: Conventions
 ) -> list[dict[str, Any]]:
-    """Return a row for each sequence: its name, its frames and its mean errors.
+    """Return a row per sequence: its name, its number of frames and its mean errors.
 
-    Acceleration is compared over successive frames: the last number in a key counts them, in the
-    smallest step that the sequence has, and a gap begins anew.
+    Acceleration is computed over successive frames: the last number in a key is the frame number,
+    the smallest step in the sequence is the frame interval, and a gap starts a new part.
 
     Args:
         scores: scores of all people.
@@ -189,13 +189,13 @@ def write_scores(
     facts: Mapping[str, Any],
     conventions: Conventions,
 ) -> dict[str, float]:
-    """Write `people.csv`, `sequences.csv` and `summary.json`, each whole, and return the means.
+    """Write `people.csv`, `sequences.csv` and `summary.json` atomically, and return the means.
 
     Args:
-        folder: is made where there is none.
+        folder: folder for the files; created if missing.
         scores: scores of all people.
         sequences: sequences from `score_sequences`.
-        facts: about the model and the data, for the summary.
+        facts: facts about the model and the data, for the summary.
         conventions: conventions of the scores.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -232,7 +232,7 @@ def _accelerations(scores: Scores, rows: NDArray[np.int64], conventions: Convent
     order = np.argsort(frames, kind="stable")
     frames, rows = frames[order], rows[order]
     steps = np.diff(frames)
-    if not len(steps) or steps.min() == 0:  # several people in a frame: no track to follow
+    if not len(steps) or steps.min() == 0:  # several people in a frame: there is no single track
         return np.empty(0)
     runs = np.split(rows, np.flatnonzero(steps != steps.min()) + 1)
     centred = conventions.origin == "hips"
@@ -245,7 +245,7 @@ def _accelerations(scores: Scores, rows: NDArray[np.int64], conventions: Convent
 
 
 def _gender(name: str) -> str:
-    """Data sets write genders in full or by their first letter."""
+    """Normalise a gender, which data sets write in full or by its first letter."""
     return {"m": "male", "f": "female"}.get(name[:1].lower(), "neutral")
 
 

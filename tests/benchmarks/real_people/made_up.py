@@ -1,4 +1,4 @@
-"""A small folder of people with the answers, made up of drawn ones."""
+"""A small folder of rendered people with ground truth."""
 
 import json
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ PHOTO, VIDEO = "photo.png", "video.avi"
 
 
 def write_folder(folder: Path, body: Body) -> tuple[Frame, GroundTruth]:
-    """Write a photo and a video of a still person, and return what both show.
+    """Write a photo and a video of a still person, and return frame and ground truth of both.
 
-    The photo has another box, on nobody, without labels.
+    The photo has a second box, on nobody, without labels.
     """
     frame, truth = see(body, CAMERA, 3.0)
     rng = np.random.default_rng(0)

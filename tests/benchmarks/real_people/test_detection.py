@@ -1,4 +1,4 @@
-"""Figures about boxes whose faults are known."""
+"""Detection metrics of boxes with known faults."""
 
 import numpy as np
 import pytest

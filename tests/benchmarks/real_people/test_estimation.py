@@ -1,4 +1,4 @@
-"""People are looked for in the given boxes and placed through their camera's lens."""
+"""People are estimated in the given boxes and placed through their camera's lens."""
 
 from pathlib import Path
 

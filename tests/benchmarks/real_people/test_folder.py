@@ -1,4 +1,4 @@
-"""A folder of labelled people is read whole, or refused in a sentence that names the fault."""
+"""A folder of labelled people is read completely, or refused in a sentence."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_a_folder_without_labels_is_refused(tmp_path: Path) -> None:
 def test_so_is_one_that_misses_a_file(tmp_path: Path) -> None:
     write_folder(tmp_path, Body(load_builtin_body()))
     (tmp_path / VIDEO).unlink()
-    with pytest.raises(FileNotFoundError, match=r"must name files that are there, got video\.avi"):
+    with pytest.raises(FileNotFoundError, match=r"must name existing files, got video\.avi"):
         read_folder(tmp_path)
 
 
@@ -55,7 +55,7 @@ def test_so_is_one_that_misses_a_file(tmp_path: Path) -> None:
     ],
     ids=["other joints", "a photo without people", "a video without calibration"],
 )
-def test_labels_of_another_form_are_refused(
+def test_labels_in_another_format_are_refused(
     tmp_path: Path, changes: dict[str, object], reason: str
 ) -> None:
     write_folder(tmp_path, Body(load_builtin_body()))

@@ -1,4 +1,4 @@
-"""The command measures a folder with a model, and says in a sentence why it cannot."""
+"""The command evaluates a model on a folder, and reports errors in one sentence."""
 
 import json
 import subprocess
@@ -54,6 +54,7 @@ def test_a_folder_is_measured(
     assert sheet.shape == (2 * TILE_PX, 6 * TILE_PX, 3)  # 3 of the photo, 3 times 2 of the video
 
 
+@pytest.mark.slow
 def test_what_cannot_be_measured_is_said_in_a_sentence(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.real_people", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

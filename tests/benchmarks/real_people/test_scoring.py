@@ -1,4 +1,4 @@
-"""Figures about people whose errors are known."""
+"""Metrics of people with known errors."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ STANDING = np.array(
         *([0.1, 0.8, 3.1], [-0.1, 0.8, 3.0]),
     ]
 )
-"""Somebody 3 m away who looks into the camera."""
+"""A person 3 m away who faces the camera."""
 
 
 def person_of(labelled: int, *, is_scored: bool = True) -> PersonTruth:

@@ -1,4 +1,4 @@
-"""Which topics of a real bag are a camera's."""
+"""Finding the topics of cameras in real bags."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.bag_writer import START_NS, Messages, Sent, camera_messages, picture,
 make = Messages()
 
 
-def test_no_image_topic_is_named_with_what_there_is(tmp_path: Path) -> None:
+def test_a_bag_without_images_lists_its_topics(tmp_path: Path) -> None:
     sent = [Sent("/cam/camera_info", make.info(START_NS), START_NS)]
     with (
         open_bag(write_bag(tmp_path, sent)) as bag,
@@ -38,7 +38,7 @@ def test_several_cameras_must_be_named_and_are_read_together(tmp_path: Path) -> 
     assert {topic for topic, _ in both} == {"/left/image_raw", "/right/image_raw"}
 
 
-def test_raw_images_go_before_compressed_ones_and_depth_is_no_camera(tmp_path: Path) -> None:
+def test_raw_images_are_preferred_and_depth_is_no_camera(tmp_path: Path) -> None:
     pixels = picture(7)
     depth = np.full((24, 32), 1500, np.uint16)
     sent = [
@@ -68,7 +68,7 @@ def test_only_images_can_be_named_as_images(tmp_path: Path) -> None:
     sent = [*camera_messages(2), Sent("/stereo/disparity", disparity, START_NS)]
     with (
         open_bag(write_bag(tmp_path, sent)) as bag,
-        pytest.raises(SourceError, match="has /cam/image_raw, got '/stereo/disparity'; choose"),
+        pytest.raises(SourceError, match="has /cam/image_raw, got '/stereo/disparity'; name one"),
     ):
         bag.choose_camera("/stereo/disparity")
 
@@ -86,7 +86,7 @@ def test_only_images_can_be_named_as_images(tmp_path: Path) -> None:
         ("/cam/image_raw", False),
     ],
 )
-def test_what_is_rectified_by_the_parts_of_its_name(
+def test_rectified_topics_are_recognised_by_name(
     tmp_path: Path, topic: str, rectified: bool
 ) -> None:
     make_image = make.compressed if topic.endswith("compressed") else make.image
@@ -95,7 +95,7 @@ def test_what_is_rectified_by_the_parts_of_its_name(
         assert bag.choose_camera().rectified == rectified
 
 
-def test_a_thermal_camera_is_a_camera_and_depth_by_its_name_is_none(tmp_path: Path) -> None:
+def test_thermal_cameras_are_cameras_but_depth_is_not(tmp_path: Path) -> None:
     values = np.tile(np.linspace(7000, 8200, 32).astype(np.uint16), (24, 1))
     sent = [
         Sent("/thermal/image_raw", make.image(START_NS, values, "mono16"), START_NS),
@@ -113,7 +113,7 @@ def test_a_thermal_camera_is_a_camera_and_depth_by_its_name_is_none(tmp_path: Pa
     assert frame.rgb.max() == 255
 
 
-def test_what_is_doubtful_is_noted_once_and_costs_no_image(tmp_path: Path) -> None:
+def test_warnings_are_given_once_and_drop_no_image(tmp_path: Path) -> None:
     sent = camera_messages()
     small = np.full((12, 16), 1500, np.uint16)
     for each in sent:
@@ -133,8 +133,8 @@ def test_what_is_doubtful_is_noted_once_and_costs_no_image(tmp_path: Path) -> No
     assert {frame.frame_id for _, frame in frames} == {"optical"}
     assert [topic for topic, _ in notes] == ["/cam/image_raw"] * 2
     assert sorted(note[:24] for _, note in notes) == [
-        "images go on without dep",
-        "names of frames must not",
+        "depth is not used: it mu",
+        "frame ids must not begin",
     ]
 
 

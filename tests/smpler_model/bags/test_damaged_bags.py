@@ -1,4 +1,4 @@
-"""Bags that are cut, incomplete, or none at all."""
+"""Bags that are truncated, incomplete, or no bags at all."""
 
 import shutil
 from pathlib import Path
@@ -23,10 +23,10 @@ from tests.smpler_model.bags.test_reader import IMAGE, indices, read
 
 @pytest.mark.parametrize("form", ["mcap", "mcap-zstd", "sqlite3", "rosbag1"])
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.97])
-def test_a_cut_bag_gives_what_it_has_and_then_says_so(
+def test_a_truncated_bag_is_read_up_to_its_end_and_reported(
     tmp_path: Path, form: str, share: float
 ) -> None:
-    # Pictures large enough for several chunks of rosbags' mcap writer.
+    # Images large enough for several chunks of rosbags' mcap writer.
     sent = []
     local = Messages(ros1=form == "rosbag1")
     noise = np.random.default_rng(0).integers(0, 255, (20, 200, 300, 3), np.uint8)
@@ -42,12 +42,12 @@ def test_a_cut_bag_gives_what_it_has_and_then_says_so(
         assert bag.damage is not None
         count = bag.topics[IMAGE].count
         frames, _, error = read(bag)
-    assert "breaks off after" in error
+    assert "truncated after" in error
     assert indices(frames) == list(range(count))
     assert 20 * share - 9 <= count <= 20
 
 
-def test_cut_while_recording_without_metadata(tmp_path: Path) -> None:
+def test_a_killed_recording_without_metadata(tmp_path: Path) -> None:
     path = write_bag(tmp_path, camera_messages(), "sqlite3")
     (path / "metadata.yaml").unlink()
     with open_bag(path) as bag:
@@ -57,7 +57,7 @@ def test_cut_while_recording_without_metadata(tmp_path: Path) -> None:
         assert len(read(bag)[0]) == 10
 
 
-def test_parts_without_metadata_come_in_the_order_of_their_times(tmp_path: Path) -> None:
+def test_parts_without_metadata_are_sorted_by_time(tmp_path: Path) -> None:
     sent = camera_messages(12)
     folder = tmp_path / "parts"
     folder.mkdir()
@@ -69,7 +69,7 @@ def test_parts_without_metadata_come_in_the_order_of_their_times(tmp_path: Path)
         assert indices(read(bag)[0]) == list(range(12))
 
 
-def test_several_recordings_in_a_folder_are_no_bag(tmp_path: Path) -> None:
+def test_several_recordings_in_a_folder_are_refused(tmp_path: Path) -> None:
     file = storage_file(write_bag(tmp_path, camera_messages(2)))
     folder = tmp_path / "several"
     folder.mkdir()
@@ -85,7 +85,7 @@ def test_several_recordings_in_a_folder_are_no_bag(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["bag.mcap", "bag.db3", "bag.bag"])
 @pytest.mark.parametrize("content", [b"", b"no bag at all" * 20, b"\x89MCAP0\r\n", b"SQLite fo"])
-def test_files_that_are_no_bags(tmp_path: Path, name: str, content: bytes) -> None:
+def test_other_files_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with (
@@ -95,11 +95,11 @@ def test_files_that_are_no_bags(tmp_path: Path, name: str, content: bytes) -> No
         pass
 
 
-def test_paths_that_are_no_bags(tmp_path: Path) -> None:
+def test_other_paths_are_refused(tmp_path: Path) -> None:
     for path, words in [
         (tmp_path / "none", "must be a file or a folder"),
         (tmp_path, "must hold a bag's files"),
-        (Path(__file__), "must be a folder or end on"),
+        (Path(__file__), "must be a folder or end in"),
     ]:
         with pytest.raises(SourceError, match=words), open_bag(path):
             pass

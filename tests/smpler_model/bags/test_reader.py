@@ -28,7 +28,7 @@ make = Messages()
 
 
 def read(bag: BagReader, **chosen: str) -> tuple[list[Frame], list[str], str]:
-    """Return frames, reports, and the error that ended it."""
+    """Return frames, reports, and the final error."""
     frames: list[Frame] = []
     reports: list[str] = []
     camera = bag.choose_camera(**chosen)
@@ -62,14 +62,14 @@ def test_every_kind_gives_the_same_frames(tmp_path: Path, form: str) -> None:
     assert frames[0].camera.fx == 40
 
 
-def test_a_folder_that_is_named_as_a_rosbag1_is_a_rosbag2(tmp_path: Path) -> None:
+def test_a_folder_named_like_a_rosbag1_is_a_rosbag2(tmp_path: Path) -> None:
     path = write_bag(tmp_path, camera_messages(), "mcap").rename(tmp_path / "walk.bag")
     with open_bag(path) as bag:
         frames, reports, error = read(bag)
     assert (len(frames), reports, error, bag.damage) == (10, [], "", None)
 
 
-def test_depth_is_that_of_the_nearest_stamp(tmp_path: Path) -> None:
+def test_depth_has_the_nearest_timestamp(tmp_path: Path) -> None:
     sent = []
     for index in range(6):
         stamp = START_NS + index * STEP_NS
@@ -85,7 +85,7 @@ def test_depth_is_that_of_the_nearest_stamp(tmp_path: Path) -> None:
     assert depths == [1, 2, 3, None, 5, 6]
 
 
-def test_images_that_come_a_little_late_are_put_in_order(tmp_path: Path) -> None:
+def test_slightly_late_images_are_sorted(tmp_path: Path) -> None:
     order = [0, 2, 1, 3, 5, 6, 4, 7]
     sent = [
         Sent(IMAGE, make.image(START_NS + i * STEP_NS, picture(i)), START_NS + place * STEP_NS)
@@ -97,7 +97,7 @@ def test_images_that_come_a_little_late_are_put_in_order(tmp_path: Path) -> None
     assert reports == []
 
 
-def test_an_image_that_comes_much_too_late_is_left_out_and_told(tmp_path: Path) -> None:
+def test_very_late_images_are_left_out_and_reported(tmp_path: Path) -> None:
     step = 10_000_000
     order = [*range(1, 2 * WINDOW), 0, *range(2 * WINDOW, 3 * WINDOW)]
     sent = [
@@ -111,7 +111,7 @@ def test_an_image_that_comes_much_too_late_is_left_out_and_told(tmp_path: Path) 
     assert "ms late" in reports[0]
 
 
-def test_images_that_come_twice_are_left_out_and_told(tmp_path: Path) -> None:
+def test_repeated_images_are_left_out_and_reported(tmp_path: Path) -> None:
     sent = [
         Sent(IMAGE, make.image(START_NS + i * STEP_NS, picture(i)), START_NS + place * STEP_NS)
         for place, i in enumerate([0, 1, 1, 2, 2, 2, 3])
@@ -120,10 +120,10 @@ def test_images_that_come_twice_are_left_out_and_told(tmp_path: Path) -> None:
         frames, reports, _ = read(bag)
     assert indices(frames) == [0, 1, 2, 3]
     assert len(reports) == 3
-    assert "images must differ in their stamps" in reports[0]
+    assert "images must have different timestamps" in reports[0]
 
 
-def test_a_clock_that_was_set_back_starts_order_anew(tmp_path: Path) -> None:
+def test_a_clock_set_back_restarts_sorting(tmp_path: Path) -> None:
     stamps = [*range(20, 40), *range(10)]
     sent = [
         Sent(IMAGE, make.image(START_NS + i * STEP_NS, picture(i)), START_NS + place * STEP_NS)
@@ -135,14 +135,14 @@ def test_a_clock_that_was_set_back_starts_order_anew(tmp_path: Path) -> None:
     assert reports == []
 
 
-def test_without_stamps_the_recording_time_counts(tmp_path: Path) -> None:
+def test_without_timestamps_the_recording_time_is_used(tmp_path: Path) -> None:
     sent = [Sent(IMAGE, make.image(0, picture(i)), START_NS + i * STEP_NS) for i in range(3)]
     with open_bag(write_bag(tmp_path, sent)) as bag:
         frames, _, _ = read(bag)
     assert [frame.stamp_ns for frame in frames] == [START_NS + i * STEP_NS for i in range(3)]
 
 
-def test_images_that_do_not_fit_are_told_and_left_out(tmp_path: Path) -> None:
+def test_unusable_images_are_left_out_and_reported(tmp_path: Path) -> None:
     sent = camera_messages(4)
     small = make.image(START_NS + 4 * STEP_NS, np.zeros((10, 10, 3), np.uint8))
     odd = replace(make.image(START_NS + 5 * STEP_NS, picture(5)), encoding="rgb565")
@@ -160,7 +160,7 @@ def test_images_that_do_not_fit_are_told_and_left_out(tmp_path: Path) -> None:
     assert "got 100" in reports[2]
 
 
-def test_no_readable_image_at_all_is_an_error_with_the_reason(tmp_path: Path) -> None:
+def test_no_readable_image_is_an_error_with_the_reason(tmp_path: Path) -> None:
     bad = make.info(START_NS, focal=float("nan"))
     image = make.image(START_NS, picture(0))
     sent = [Sent("/cam/camera_info", bad, START_NS), Sent(IMAGE, image, START_NS)]
@@ -170,13 +170,13 @@ def test_no_readable_image_at_all_is_an_error_with_the_reason(tmp_path: Path) ->
     assert "finite numbers with positive focal lengths" in error
 
 
-def test_calibration_changes_when_its_message_does(tmp_path: Path) -> None:
+def test_a_new_calibration_is_used(tmp_path: Path) -> None:
     sent = []
     for index in range(4):
         stamp = START_NS + index * STEP_NS
         info = make.info(stamp, focal=40.0 + 10 * (index >= 2))
         sent.append(Sent(IMAGE, make.image(stamp, picture(index)), stamp))
-        sent.append(Sent("/cam/camera_info", info, stamp + 1000))  # after the image, as most do
+        sent.append(Sent("/cam/camera_info", info, stamp + 1000))  # after the image, as usual
     with open_bag(write_bag(tmp_path, sent)) as bag:
         frames, _, _ = read(bag)
     assert [frame.camera.fx for frame in frames if frame.camera] == [40, 40, 50, 50]
@@ -197,7 +197,7 @@ def test_a_time_range_and_other_messages(tmp_path: Path) -> None:
             list(bag.read_frames([camera], end_ns=START_NS))
 
 
-def test_what_the_user_says_of_a_camera_goes_before_what_the_bag_shows(tmp_path: Path) -> None:
+def test_the_user_s_settings_override_the_bag(tmp_path: Path) -> None:
     depth = make.image(START_NS + 60_000_000, np.full((24, 32), 1500, np.uint16), "16UC1")
     info = make.info(START_NS)
     info.p[0] = 35
@@ -225,6 +225,6 @@ def test_what_the_user_says_of_a_camera_goes_before_what_the_bag_shows(tmp_path:
             with_settings(replace(found, depth=None), BagSettings(use_depth=True))
 
 
-def test_by_default_a_camera_is_as_the_bag_shows_it() -> None:
+def test_by_default_the_bag_decides() -> None:
     camera = CameraTopics("/image_rect", "Image", 3, "/camera_info", "/depth", rectified=True)
     assert with_settings(camera, BagSettings()) == camera

@@ -12,9 +12,7 @@ def stamped(stamps: list[int], topic: str = "a") -> list[StampedMessage]:
 
 
 @given(st.lists(st.integers(0, 50), max_size=40), st.randoms())
-def test_what_is_late_by_less_than_the_window_comes_in_order(
-    steps: list[int], random: object
-) -> None:
+def test_messages_within_the_window_are_sorted(steps: list[int], random: object) -> None:
     stamps = [sum(steps[: i + 1]) for i in range(len(steps))]
     moved = sorted(range(len(stamps)), key=lambda i: i + random.uniform(0, WINDOW - 1))
     given_stamps = [
@@ -24,7 +22,7 @@ def test_what_is_late_by_less_than_the_window_comes_in_order(
 
 
 @given(st.lists(st.integers(0, 3 * REWIND_NS), max_size=60))
-def test_nothing_is_lost_or_given_twice(stamps: list[int]) -> None:
+def test_nothing_is_lost_or_repeated(stamps: list[int]) -> None:
     out = list(StampOrder(2).sort(stamped(stamps)))
     assert sorted(each.message for each in out) == list(range(len(stamps)))
 
@@ -42,7 +40,7 @@ def test_memory_is_bounded() -> None:
         assert taken <= given_count + WINDOW + 1
 
 
-def test_what_is_held_back_is_given_before_an_error() -> None:
+def test_buffered_messages_are_yielded_before_an_error() -> None:
     def breaks() -> Iterator[StampedMessage]:
         yield from stamped([3, 1, 2])
         raise ValueError("broke off")
@@ -53,7 +51,7 @@ def test_what_is_held_back_is_given_before_an_error() -> None:
         next(out)
 
 
-def test_images_come_after_what_belongs_to_them() -> None:
+def test_images_come_after_their_companions() -> None:
     stream = [StampedMessage("image", 5, 0), StampedMessage("info", 5, 1)]
     out = StampOrder(2, last=["image"]).sort(stream)
     assert [each.topic for each in out] == ["info", "image"]

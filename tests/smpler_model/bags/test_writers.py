@@ -1,4 +1,4 @@
-"""Bags of other recorders, converters and hands: all images come out."""
+"""Bags by other recorders and converters, or edited by hand: all images are read."""
 
 import shutil
 import sqlite3
@@ -31,7 +31,7 @@ make = Messages()
 
 
 def check_whole(path: Path, count: int = 10) -> None:
-    """Check that all images of a bag come out, each with its stamp, and nothing is said."""
+    """Check that all images of a bag are read, each with its timestamp, without warnings."""
     with open_bag(path) as bag:
         assert bag.damage is None
         assert bag.topics[IMAGE].count == count
@@ -64,37 +64,35 @@ STYLES = {
 
 
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
-def test_mcap_of_other_writers(tmp_path: Path, style: Style) -> None:
+def test_mcap_files_of_other_writers(tmp_path: Path, style: Style) -> None:
     sent = camera_messages(ros1=style.is_ros1)
     check_whole(write_mcap(tmp_path / "bag.mcap", sent, style))
 
 
 @pytest.mark.parametrize("style", [Style(definition=""), Style(definition="sensor_msgs/Image")])
-def test_cut_mcap_whose_schemas_say_nothing(tmp_path: Path, style: Style) -> None:
+def test_truncated_mcap_with_empty_schemas(tmp_path: Path, style: Style) -> None:
     path = write_mcap(tmp_path / "bag.mcap", camera_messages(), style)
     content = path.read_bytes()
     path.write_bytes(content[: content.rindex(record(15, bytes(4)))])
     with open_bag(path) as bag:
         frames, reports, error = read(bag)
     assert (indices(frames), reports) == (list(range(10)), [])
-    assert "breaks off" in error
+    assert "truncated after" in error
 
 
 @pytest.mark.parametrize("has_index", [True, False])
-def test_channels_of_other_encodings_are_left_out_and_named_once(
-    tmp_path: Path, *, has_index: bool
-) -> None:
+def test_channels_of_other_encodings_are_reported_once(tmp_path: Path, *, has_index: bool) -> None:
     style = Style(has_index=has_index, others=("json", "protobuf"))
     path = write_mcap(tmp_path / "bag.mcap", camera_messages(), style)
     said: list[str] = []
     with open_source(str(path), report=said.append) as source:
         assert len(list(source.frames)) == 10
     others = "/json (json), /protobuf (protobuf)"
-    assert said == [f"bag.mcap: topics without ROS messages are left out: {others}"]
+    assert said == [f"bag.mcap: topics without ROS messages are ignored: {others}"]
     check_whole(path)
 
 
-def test_images_in_another_encoding_alone_are_named(tmp_path: Path) -> None:
+def test_images_only_in_another_encoding_are_reported(tmp_path: Path) -> None:
     path = write_mcap(tmp_path / "bag.mcap", [], Style(others=("protobuf",)))
     with (
         open_bag(path) as bag,
@@ -103,7 +101,7 @@ def test_images_in_another_encoding_alone_are_named(tmp_path: Path) -> None:
         bag.choose_camera()
 
 
-def test_chunks_that_overlap_in_time_come_in_recording_order(tmp_path: Path) -> None:
+def test_overlapping_chunks_are_sorted_by_recording_time(tmp_path: Path) -> None:
     sent = camera_messages(12)
     late = [*sent[8:16], *sent[:8], *sent[16:]]
     path = write_mcap(tmp_path / "bag.mcap", late, Style(chunk_messages=8))
@@ -114,13 +112,13 @@ def test_chunks_that_overlap_in_time_come_in_recording_order(tmp_path: Path) -> 
     check_whole(path, 12)
 
 
-def test_an_index_that_does_not_fit_is_made_anew(tmp_path: Path) -> None:
+def test_a_wrong_index_is_rebuilt(tmp_path: Path) -> None:
     sent = camera_messages()
     path = write_mcap(tmp_path / "bag.mcap", sent, Style(chunk_messages=4))
     content = bytearray(path.read_bytes())
     times = struct.pack("<QQ", sent[4].time_ns, sent[7].time_ns)
     place = content.rindex(times) + len(times)
-    content[place : place + 8] = struct.pack("<Q", 7)  # where the chunk is said to begin
+    content[place : place + 8] = struct.pack("<Q", 7)  # the stated start of the chunk
     path.write_bytes(content)
     check_whole(path)
 
@@ -162,7 +160,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("form", ["mcap", "sqlite3", "sqlite3-message-zstd"])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_metadata_that_is_not_true(
+def test_wrong_metadata_is_ignored(
     tmp_path: Path, form: str, change: Callable[[dict], object]
 ) -> None:
     path = write_bag(tmp_path, camera_messages(), form)
@@ -192,7 +190,7 @@ def test_a_part_that_lost_its_qos(tmp_path: Path, form: str, *, has_metadata: bo
     check_whole(folder)
 
 
-def test_a_part_that_metadata_does_not_name_and_one_that_is_gone(tmp_path: Path) -> None:
+def test_unlisted_and_missing_parts(tmp_path: Path) -> None:
     sent = camera_messages()
     path = write_bag(tmp_path, sent[:10])
     storage_file(path).rename(path / "bag_0.mcap")
@@ -206,10 +204,10 @@ def test_a_part_that_metadata_does_not_name_and_one_that_is_gone(tmp_path: Path)
         frames, _, error = read(bag)
     assert indices(frames) == [5, 6, 7, 8, 9]
     assert "bag_0.mcap must be a bag" in error
-    assert "(it is not there)" in error
+    assert "(it is missing)" in error
 
 
-def test_an_empty_last_part_costs_nothing_but_is_said(tmp_path: Path) -> None:
+def test_an_empty_last_part_is_reported(tmp_path: Path) -> None:
     path = write_bag(tmp_path, camera_messages())
     storage_file(path).rename(path / "bag_0.mcap")
     (path / "bag_1.mcap").touch()
@@ -249,7 +247,7 @@ def test_rows_in_the_write_ahead_log_of_a_killed_recorder(
     assert contents(folder) == before
 
 
-def test_a_transaction_that_a_killed_recorder_left_half_written_is_undone(tmp_path: Path) -> None:
+def test_an_incomplete_transaction_is_rolled_back(tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     folder.mkdir()
     file = storage_file(write_bag(tmp_path, camera_messages(), "sqlite3"))
@@ -278,7 +276,7 @@ def test_a_compressed_file_alone(tmp_path: Path, form: str, suffix: str) -> None
         assert len(list(source.frames)) == 10
 
 
-def test_a_compressed_file_that_is_cut_gives_what_it_has(tmp_path: Path) -> None:
+def test_a_truncated_compressed_file_is_read_up_to_its_end(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (10, 200, 300, 3), np.uint8)
     sent = [
         Sent(IMAGE, make.image(START_NS + i * STEP_NS, pixels), START_NS + i * STEP_NS)
@@ -291,11 +289,11 @@ def test_a_compressed_file_that_is_cut_gives_what_it_has(tmp_path: Path) -> None
     with open_bag(packed) as bag:
         frames, _, error = read(bag)
     assert 2 <= len(frames) <= 5
-    assert "cut.mcap.zstd must be a whole bag" in error
+    assert "cut.mcap.zstd must be a complete bag" in error
 
 
 @pytest.mark.parametrize("form", ["mcap", "sqlite3-file-zstd", "sqlite3-message-zstd"])
-def test_no_metadata_is_needed_however_a_bag_is_compressed(tmp_path: Path, form: str) -> None:
+def test_compressed_bags_need_no_metadata(tmp_path: Path, form: str) -> None:
     path = write_bag(tmp_path, camera_messages(), form)
     (path / "metadata.yaml").unlink()
     check_whole(path)
@@ -336,7 +334,7 @@ def test_a_rosbag1_whose_last_chunk_was_never_closed(tmp_path: Path) -> None:
     check_whole(killed)
 
 
-CLOCKS = {  # which images have no stamp, and which no recording time
+CLOCKS = {  # which images have no timestamp, and which no recording time
     "neither before the clock runs": ({0, 1, 2}, {0, 1, 2}),
     "no stamps before the clock runs": ({0, 1, 2}, set()),
     "one without a stamp": ({6}, set()),
@@ -368,11 +366,11 @@ def test_one_clock_for_all_images(
     assert indices(frames) == kept
     assert [frame.stamp_ns for frame in frames] == [stamps[i] for i in kept]
     assert len(said) == 10 - len(kept)
-    assert all("before their clock ran" in each for each in said)
+    assert all("before their clock started" in each for each in said)
 
 
 @pytest.mark.parametrize("is_recorded", [True, False])
-def test_a_clock_that_begins_at_0(tmp_path: Path, *, is_recorded: bool) -> None:
+def test_a_clock_that_starts_at_0(tmp_path: Path, *, is_recorded: bool) -> None:
     sent = [
         Sent(IMAGE, make.image(i * STEP_NS, picture(i)), (START_NS * is_recorded) + i * STEP_NS)
         for i in range(10)
@@ -383,9 +381,9 @@ def test_a_clock_that_begins_at_0(tmp_path: Path, *, is_recorded: bool) -> None:
     assert (reports, error) == ([], "")
 
 
-def test_a_camera_info_without_stamps_follows_the_clock_of_the_images(tmp_path: Path) -> None:
+def test_a_camera_info_without_timestamps_uses_the_images_clock(tmp_path: Path) -> None:
     sent = []
-    for index in range(20):  # simulated time; calibrated anew in the middle
+    for index in range(20):  # simulated time; a new calibration in the middle
         time = START_NS + index * STEP_NS
         info = make.info(0, focal=40.0 if index < 10 else 50.0)
         sent.append(Sent("/cam/camera_info", info, time))
@@ -396,7 +394,7 @@ def test_a_camera_info_without_stamps_follows_the_clock_of_the_images(tmp_path: 
     assert [f.camera.fx for f in frames if f.camera] == [40.0] * 10 + [50.0] * 10
 
 
-def test_a_channel_of_no_type_is_named(tmp_path: Path) -> None:
+def test_a_channel_without_type_is_reported(tmp_path: Path) -> None:
     path = write_mcap(tmp_path / "bag.mcap", camera_messages())
     typed, untyped = (channel(1, schema, "/cam/camera_info", "cdr") for schema in (1, 0))
     path.write_bytes(path.read_bytes().replace(typed, untyped))
@@ -405,9 +403,9 @@ def test_a_channel_of_no_type_is_named(tmp_path: Path) -> None:
         assert indices(read(bag)[0]) == list(range(10))
 
 
-def test_topics_that_are_left_out_are_named_in_the_report_of_a_bag(tmp_path: Path) -> None:
+def test_ignored_topics_are_reported(tmp_path: Path) -> None:
     path = write_mcap(tmp_path / "bag.mcap", camera_messages(), Style(others=("json",)))
     notes: list[tuple[str, str]] = []
     with open_bag(path) as bag:
         list(bag.read_frames(bag.cameras, note=lambda *each: notes.append(each)))
-    assert notes == [("bag.mcap", "topics without ROS messages are left out: /json (json)")]
+    assert notes == [("bag.mcap", "topics without ROS messages are ignored: /json (json)")]

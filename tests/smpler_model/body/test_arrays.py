@@ -26,7 +26,7 @@ def test_regressor_can_be_exchanged(body_arrays: BodyArrays) -> None:
         pytest.param("faces", lambda v: v.astype(float), "integer type", id="kind"),
         pytest.param("v_template", lambda v: changed(v, 5, np.nan), "finite", id="not a number"),
         pytest.param("weights", lambda v: v * 0.9, "sum to one", id="weights' sum"),
-        pytest.param("weights", lambda v: v - 0.1, "least weight", id="negative weight"),
+        pytest.param("weights", lambda v: v - 0.1, "smallest weight", id="negative weight"),
         pytest.param("parents", lambda v: changed(v, 3, 7), "earlier joint", id="child first"),
         pytest.param("parents", lambda v: changed(v, 0, 0), "-1 for the first", id="no root"),
         pytest.param("parents", lambda v: changed(v, 9, -1), "earlier joint", id="two roots"),

@@ -7,7 +7,7 @@ def test_tree_has_a_parent_before_every_joint_but_the_pelvis() -> None:
     assert all(0 <= parent < child for child, parent in enumerate(skeleton.SMPL_PARENTS) if child)
 
 
-def test_left_and_right_joints_hang_alike() -> None:
+def test_left_and_right_joints_have_mirrored_parents() -> None:
     def mirrored(name: str) -> str:
         sides = {"left": "right", "right": "left"}
         side, _, rest = name.partition("_")

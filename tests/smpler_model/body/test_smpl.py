@@ -67,13 +67,13 @@ def test_joints_alone_equal_those_of_the_mesh(
     assert torch.equal(body.joints(rotations, betas), body.mesh(rotations, betas).joints)
 
 
-def test_rest_pose_regresses_to_its_own_joints(body: Body) -> None:
+def test_rest_pose_has_the_regressed_joints(body: Body) -> None:
     betas = torch.randn(2, 10, generator=torch.Generator().manual_seed(1))
     mesh = body.mesh(torch.eye(3).expand(2, 24, 3, 3), betas)
     assert torch.allclose(body.J_regressor @ mesh.vertices, mesh.joints, atol=1e-5)
 
 
-def test_turning_the_pelvis_turns_the_whole_body(
+def test_rotating_the_pelvis_rotates_the_whole_body(
     body: Body, parameters: tuple[Tensor, Tensor]
 ) -> None:
     rotations, betas = rotation_from_axis_angle(parameters[0]).float(), parameters[1].float()
@@ -114,12 +114,12 @@ def test_casting_up_regains_the_precision_of_the_rest_joints(body_arrays: BodyAr
     assert torch.allclose(body.rest_joints, expected, atol=1e-15)
 
 
-def test_body_is_not_part_of_what_is_learned(body: Body) -> None:
+def test_body_has_no_learned_parameters(body: Body) -> None:
     assert not body.state_dict()
     assert not list(body.parameters())
 
 
-def test_arrays_come_back(body: Body, body_arrays: BodyArrays) -> None:
+def test_arrays_are_returned_unchanged(body: Body, body_arrays: BodyArrays) -> None:
     held = body.arrays()
     for name in ("v_template", "weights", "J_regressor", "shapedirs", "posedirs"):
         expected = getattr(body_arrays, name).astype(np.float32)
@@ -142,7 +142,7 @@ def trees(draw: st.DrawFn) -> list[int]:
 
 
 @given(trees())
-def test_chain_equals_a_walk_down_the_tree(parents: list[int]) -> None:
+def test_doubling_equals_walking_down_the_tree(parents: list[int]) -> None:
     k = len(parents)
     generator = torch.Generator().manual_seed(k)
     vectors = torch.randn(1, k, 3, generator=generator, dtype=torch.float64)
@@ -161,12 +161,12 @@ def test_chain_equals_a_walk_down_the_tree(parents: list[int]) -> None:
     assert torch.allclose(found[:, :3, 3], torch.stack(placed), atol=1e-11)
 
 
-def test_unturned_joints_need_no_correction() -> None:
+def test_unrotated_joints_need_no_correction() -> None:
     directions = torch.randn(207, 12, generator=torch.Generator().manual_seed(0))
     assert (blend_pose(directions, torch.eye(3).expand(1, 24, 3, 3)) == 0).all()
 
 
-def test_skinning_mixes_transforms_by_weight() -> None:
+def test_skinning_averages_transforms_by_weight() -> None:
     moved = torch.eye(4).repeat(1, 2, 1, 1)
     moved[0, 1, :3, 3] = torch.tensor([4.0, 0, 0])
     vertices = torch.tensor([[[0.0, 1, 0], [1.0, 1, 0]]])

@@ -145,18 +145,18 @@ def test_body_of_another_topology(tmp_path: Path, layout: Layout) -> None:
 def test_archive_with_objects_is_refused(tmp_path: Path, layout: Layout) -> None:
     path = tmp_path / "objects.npz"
     np.savez(path, **{**layout, "weights": np.array([{}], dtype=object)})
-    with pytest.raises(ValueError, match="holds objects, get it again"):
+    with pytest.raises(ValueError, match="contains objects, get it again"):
         load_smpl_file(path)
 
 
-def test_archive_cut_short_is_refused(tmp_path: Path, body_file: Path) -> None:
+def test_truncated_archive_is_refused(tmp_path: Path, body_file: Path) -> None:
     path = tmp_path / "cut.npz"
     path.write_bytes(body_file.read_bytes()[:100_000])
-    with pytest.raises(ValueError, match="cut short"):
+    with pytest.raises(ValueError, match="is truncated"):
         load_smpl_file(path)
 
 
-def test_what_is_beside_the_arrays_is_not_looked_at(
+def test_other_content_of_an_archive_is_ignored(
     tmp_path: Path, layout: Layout, body_arrays: BodyArrays
 ) -> None:
     path = tmp_path / "body.npz"
@@ -165,19 +165,19 @@ def test_what_is_beside_the_arrays_is_not_looked_at(
     assert_same_body(load_smpl_file(path), body_arrays)
 
 
-def test_an_array_of_objects_that_is_needed_is_refused(tmp_path: Path, layout: Layout) -> None:
+def test_a_required_array_of_objects_is_refused(tmp_path: Path, layout: Layout) -> None:
     path = tmp_path / "body.npz"
     np.savez(path, **layout | {"weights": np.array([{"a": 1}], object)})
-    with pytest.raises(ValueError, match="holds objects, get it again"):
+    with pytest.raises(ValueError, match="contains objects, get it again"):
         load_smpl_file(path)
 
 
-def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, layout: Layout) -> None:
+def test_an_archive_that_expands_too_much_is_refused(tmp_path: Path, layout: Layout) -> None:
     path = tmp_path / "body.npz"
     np.savez(path, **{name: values for name, values in layout.items() if name != "posedirs"})
     add_zeros(path, "posedirs.npy", 600_000_000)
     assert path.stat().st_size < 50_000_000
-    with pytest.raises(ValueError, match="must unpack to at most 500 MB, got 6"):
+    with pytest.raises(ValueError, match="must expand to at most 500 MB, got 6"):
         load_smpl_file(path)
 
 
@@ -200,7 +200,7 @@ def test_regressors_in_every_sparse_form(
     ],
 )
 @pytest.mark.parametrize("suffix", [".npz", ".pkl"])
-def test_what_a_download_leaves_is_named(
+def test_failed_downloads_are_recognised(
     tmp_path: Path, suffix: str, content: bytes, words: str
 ) -> None:
     path = tmp_path / f"SMPL_NEUTRAL{suffix}"
@@ -212,7 +212,7 @@ def test_what_a_download_leaves_is_named(
 @pytest.mark.parametrize(
     ("vertices", "joints", "name"), [(10475, 55, "SMPL-X"), (6890, 52, "SMPL-H")]
 )
-def test_relatives_are_named(
+def test_related_models_are_refused_by_name(
     tmp_path: Path, layout: Layout, vertices: int, joints: int, name: str
 ) -> None:
     path = tmp_path / "model.npz"
@@ -239,11 +239,11 @@ def test_arrays_of_other_dimensions_are_one_sentence(
         load_smpl_file(path)
 
 
-def test_an_expression_that_holds_itself_is_refused(tmp_path: Path, layout: Layout) -> None:
+def test_a_recursive_expression_is_refused(tmp_path: Path, layout: Layout) -> None:
     endless = Ch()
     endless.x = endless
     path = tmp_path / "model.pkl"
     with chumpy_importable():
         path.write_bytes(pickle.dumps(layout | {"weights": endless}, protocol=2))
-    with pytest.raises(ValueError, match="an expression holds itself"):
+    with pytest.raises(ValueError, match="an expression contains itself"):
         load_smpl_file(path)

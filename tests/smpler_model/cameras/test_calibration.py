@@ -54,14 +54,14 @@ def test_raw_and_rectified(path: Path) -> None:
         (CALIBRATION, "a: [", "must be a calibration in YAML"),
     ],
 )
-def test_calibrations_of_no_camera(path: Path, old: str, new: str, words: str) -> None:
+def test_invalid_calibrations_are_refused(path: Path, old: str, new: str, words: str) -> None:
     path.write_text(CALIBRATION.replace(old, new, 1))
     with pytest.raises(ValueError, match=words) as caught:
         read_camera_info(path)
     assert "\n" not in str(caught.value)
 
 
-def test_numbers_that_yaml_takes_for_text(path: Path) -> None:
+def test_numbers_that_yaml_reads_as_text(path: Path) -> None:
     path.write_text(CALIBRATION.replace("0.001", "1e-3").replace("640", "640.0"))
     assert read_camera_info(path).coefficients == (-0.2, 0.05, 0.001, 0.0, 0.0)
     assert read_camera_info(path).width == 640

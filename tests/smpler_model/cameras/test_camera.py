@@ -36,7 +36,7 @@ def test_unproject_undoes_project(lens: str, x: float, y: float, depth: float) -
 
 
 @pytest.mark.parametrize("lens", LENSES)
-def test_shapes_are_kept_and_nothing_may_come(lens: str) -> None:
+def test_shapes_are_kept_and_may_be_empty(lens: str) -> None:
     camera = CAMERAS[lens]
     points = np.random.default_rng(0).normal(0, 0.2, (2, 5, 3))
     points[..., 2] += 3
@@ -56,7 +56,7 @@ def test_points_behind_the_camera_have_no_pixel(lens: str) -> None:
 
 
 @pytest.mark.parametrize("lens", LENSES)
-def test_intrinsics_may_be_whole_numbers(lens: str) -> None:
+def test_intrinsics_may_be_integers(lens: str) -> None:
     whole = Camera(640, 480, 431, 428, 325, 233, lens, LENSES[lens])
     np.testing.assert_allclose(whole.project(whole.unproject([100, 200])), [100, 200], atol=1e-6)
 
@@ -81,12 +81,12 @@ def test_field_of_view_reaches_the_edges() -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_what_is_no_camera_is_refused(change: dict[str, object], words: str) -> None:
+def test_impossible_cameras_are_refused(change: dict[str, object], words: str) -> None:
     good = {"width": 640, "height": 480, "fx": 1.0, "fy": 1.0, "cx": 0.0, "cy": 0.0}
     with pytest.raises(ValueError, match=words):
         Camera(**(good | change))
 
 
-def test_a_field_of_view_that_no_camera_has_is_refused() -> None:
+def test_an_impossible_field_of_view_is_refused() -> None:
     with pytest.raises(ValueError, match="1 to 179 degrees, got 180"):
         camera_from_field_of_view(640, 480, 180)

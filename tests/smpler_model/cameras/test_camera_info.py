@@ -1,4 +1,4 @@
-"""Cameras from what drivers put into CameraInfo."""
+"""Cameras from CameraInfo messages as drivers fill them in."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ RECTIFIED = Camera(640, 480, 450, 455, 315, 236)
 
 
 def read(**changes: object) -> tuple[Camera | None, list[str]]:
-    """Return the camera and what was said."""
+    """Return the camera and the warnings."""
     notes: list[str] = []
     return camera_from_camera_info(**(INFO | changes), note=notes.append), notes
 
@@ -37,7 +37,7 @@ def test_raw_rectified_and_uncalibrated() -> None:
     assert read(coefficients=[0.0] * 5) == (Camera(640, 480, 500, 510, 320, 240), [])
 
 
-def test_of_k_and_p_the_one_that_is_there_holds() -> None:
+def test_the_non_zero_one_of_k_and_p_is_used() -> None:
     assert read(rectified=True, k=[0] * 9) == (RECTIFIED, [])
     assert read(rectified=True, p=[0] * 12) == (Camera(640, 480, 500, 510, 320, 240), [])
     bent = Camera(640, 480, 450, 455, 315, 236, "plumb_bob", LENS)
@@ -55,7 +55,7 @@ def test_binned_camera_sees_the_same_ray_in_the_block_of_a_pixel() -> None:
 
 
 @pytest.mark.parametrize("width", [2064, 516], ids=["size of the full image", "of the binned"])
-def test_intrinsics_of_the_binned_image_are_taken_as_they_are(width: int) -> None:
+def test_intrinsics_of_the_binned_image_are_used_unchanged(width: int) -> None:
     camera, notes = read(
         width=width,
         height=width * 3 // 4,
@@ -71,9 +71,7 @@ def test_intrinsics_of_the_binned_image_are_taken_as_they_are(width: int) -> Non
 
 @pytest.mark.parametrize("factor", [2, 4, 8])
 @pytest.mark.parametrize("shift", [-0.1, 0.0, 0.1])
-def test_a_principal_point_near_the_middle_is_that_of_the_full_image(
-    factor: int, shift: float
-) -> None:
+def test_a_principal_point_near_the_middle_means_the_full_image(factor: int, shift: float) -> None:
     size = (320 * factor, 240 * factor)
     k = [900, 0, (0.5 + shift) * size[0], 0, 900, (0.5 - shift) * size[1], 0, 0, 1]
     camera, notes = read(
@@ -84,7 +82,7 @@ def test_a_principal_point_near_the_middle_is_that_of_the_full_image(
     assert notes == []
 
 
-def test_a_last_block_that_is_not_finished_and_a_size_that_is_not_said() -> None:
+def test_incomplete_last_blocks_and_unknown_sizes() -> None:
     camera, _ = read(width=641, binning=(2, 2), image_size=(321, 240))
     assert camera is not None
     assert (camera.width, camera.height) == (321, 240)
@@ -111,7 +109,7 @@ def test_a_last_block_that_is_not_finished_and_a_size_that_is_not_said() -> None
         ("inverse_brown_conrady", [0, 0, 0, 0, 0], "none", ()),
     ],
 )
-def test_lenses_by_any_of_their_names(
+def test_lenses_under_any_name(
     lens: str, coefficients: list[float], model: str, kept: tuple[float, ...]
 ) -> None:
     camera, notes = read(lens=lens, coefficients=coefficients)
@@ -120,11 +118,11 @@ def test_lenses_by_any_of_their_names(
     assert notes == []
 
 
-def test_more_coefficients_than_plumb_bob_has_are_rational() -> None:
+def test_more_coefficients_than_plumb_bob_mean_rational_polynomial() -> None:
     camera, (note,) = read(coefficients=[*LENS, 0.1, 0.2, 0.3])
     assert camera is not None
     assert (camera.lens, len(camera.coefficients)) == ("rational_polynomial", 8)
-    assert "'plumb_bob' with 8 coefficients is taken for rational_polynomial" in note
+    assert "'plumb_bob' with 8 coefficients is interpreted as rational_polynomial" in note
 
 
 @pytest.mark.parametrize(
@@ -137,7 +135,7 @@ def test_more_coefficients_than_plumb_bob_has_are_rational() -> None:
         ("plumb_bob", [float("nan")] * 5),
     ],
 )
-def test_a_lens_that_is_not_known_leaves_k_marked(lens: str, coefficients: list[float]) -> None:
+def test_an_unknown_lens_is_ignored_and_flagged(lens: str, coefficients: list[float]) -> None:
     camera, (note,) = read(lens=lens, coefficients=coefficients)
     assert camera == Camera(640, 480, 500, 510, 320, 240, calibrated=False)
     assert f"'{lens}' with {len(coefficients)} coefficients is none of" in note

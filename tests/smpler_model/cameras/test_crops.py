@@ -1,4 +1,4 @@
-"""Crops: where their pixels come from, and any box."""
+"""Crops: the origin of their pixels, and arbitrary boxes."""
 
 import cv2
 import numpy as np
@@ -12,15 +12,13 @@ SIDE = 64
 
 
 def ramp(height: int, width: int) -> np.ndarray:
-    """An image whose red and green are its pixels' coordinates."""
+    """Return an image whose red and green are its pixels' coordinates."""
     v, u = np.mgrid[:height, :width]
     return np.stack([u, v, np.full_like(u, 9)], -1).astype(np.uint8)
 
 
 @given(x=st.floats(60, 140), y=st.floats(60, 120), w=st.floats(20, 90), h=st.floats(20, 90))
-def test_a_pixel_of_the_crop_shows_the_place_that_the_affine_says(
-    x: float, y: float, w: float, h: float
-) -> None:
+def test_crop_pixels_follow_the_affine_map(x: float, y: float, w: float, h: float) -> None:
     crops = cut_crops(ramp(200, 250), [[x - w / 2, y - h / 2, x + w / 2, y + h / 2]], SIDE)
     index = np.array([3, 20, 40, 60])
     grid = np.stack(np.meshgrid(index, index), -1)  # (4, 4, 2) column, row
@@ -54,14 +52,14 @@ def test_no_box() -> None:
     assert (crops.pixels.shape, len(crops)) == ((0, SIDE, SIDE, 3), 0)
 
 
-def test_fine_patterns_turn_grey_instead_of_flickering() -> None:
+def test_fine_patterns_are_averaged() -> None:
     board = np.indices((1024, 1024)).sum(0) % 2 * 255
     image = np.repeat(board[..., None], 3, -1).astype(np.uint8)
     crop = cut_crops(image, [[3, 5, 1010, 1000]], SIDE, margin=1.0).pixels[0, 4:-4, 4:-4]
     assert abs(crop.astype(int) - 127).max() <= 3
 
 
-def test_shrinking_first_does_not_move_the_picture() -> None:
+def test_shrinking_first_does_not_shift_the_image() -> None:
     rng = np.random.default_rng(1)
     image = cv2.GaussianBlur(rng.integers(0, 255, (600, 700, 3), np.uint8), (0, 0), 15)
     box = [100.0, 50.0, 571.0, 521.0]
@@ -78,6 +76,6 @@ def test_shrinking_first_does_not_move_the_picture() -> None:
     [np.zeros((0, 5, 3), np.uint8), np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3), np.float32)],
     ids=["empty", "grey", "float"],
 )
-def test_what_is_no_rgb_image_is_refused(image: np.ndarray) -> None:
+def test_other_arrays_are_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"must be \(h, w, 3\) uint8"):
         cut_crops(image, [[0, 0, 1, 1]], SIDE)

@@ -1,4 +1,4 @@
-"""Metres from depth images."""
+"""Depth images in metres."""
 
 import struct
 
@@ -51,7 +51,7 @@ def test_padded_rows() -> None:
     np.testing.assert_allclose(got, METRES, rtol=1e-6)
 
 
-def test_the_result_is_not_the_message() -> None:
+def test_the_result_is_a_copy() -> None:
     data = bytearray(np.ones((2, 2), "<f4").tobytes())
     got = decode("32FC1", np.ones((2, 2), "<f4"), data=data)
     data[:] = bytes(16)
@@ -64,11 +64,11 @@ def test_nothing_measured() -> None:
 
 
 def test_millimetres_in_floats_are_refused() -> None:
-    with pytest.raises(ImageError, match=r"must be in metres .* got a median of 2300; divide"):
+    with pytest.raises(ImageError, match=r"must be in metres .* got a median of 2300; convert"):
         decode("32FC1", np.full((40, 40), 2300, "<f4"))
 
 
-def test_a_few_far_pixels_are_no_reason_to_refuse() -> None:
+def test_a_few_far_pixels_are_accepted() -> None:
     values = np.full((40, 40), 2.0, "<f4")
     values[:8] = 1000
     assert decode("32FC1", values)[0, 0] == 1000

@@ -1,9 +1,9 @@
-"""Lens models: as OpenCV bends, undone over their whole field, and nothing beyond it."""
+"""Lens models: as OpenCV's, inverted over the whole field of view, and nothing beyond it."""
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -21,7 +21,7 @@ LARGEST = {
     ),
     "equidistant": (0.08, 0.04, 0.02, 0.01),
 }
-"""Coefficients of about the size that calibrations give, and more."""
+"""Coefficients of typical sizes in calibrations, and larger ones."""
 
 every_kind = pytest.mark.parametrize(
     ("model", "count"),
@@ -47,7 +47,7 @@ def in_directions(angles_rad: Floats, seed: int) -> Floats:
 
 @every_kind
 @given(seed=st.integers(0, 10**6))
-def test_bends_as_opencv_does(model: str, count: int, seed: int) -> None:
+def test_distortion_equals_opencv(model: str, count: int, seed: int) -> None:
     coefficients = draw_coefficients(model, count, seed)
     lens = distortion_of(model, coefficients)
     plane = in_directions(np.linspace(0, min(0.999 * lens.reach_rad, 1.5), 50), seed)
@@ -62,23 +62,23 @@ def test_bends_as_opencv_does(model: str, count: int, seed: int) -> None:
 
 
 @every_kind
+@settings(max_examples=40)  # lenses, of 200 points each
 @given(seed=st.integers(0, 10**6))
-def test_what_is_bent_is_straightened_over_the_whole_field(
+def test_undistortion_inverts_distortion_in_the_whole_field(
     model: str, count: int, seed: int
 ) -> None:
     lens = draw_lens(model, count, seed)
     plane = in_directions(np.linspace(0, min(0.9999 * lens.reach_rad, 1.5), 200), seed)
     bent = lens.bend(plane)
     assert np.isfinite(bent).all() or count == 14  # a tilted sensor ends at its horizon
-    near = np.abs(bent).max(1) < 10  # before a pole, a lens shows a field without an end
+    near = np.abs(bent).max(1) < 10  # before a pole, the field of view is unbounded
     np.testing.assert_allclose(lens.straighten(bent[near]), plane[near], rtol=1e-6, atol=1e-9)
 
 
 @every_kind
+@settings(max_examples=40)  # lenses, of 200 points each
 @given(seed=st.integers(0, 10**6))
-def test_what_is_straightened_is_bent_back_or_is_not_shown(
-    model: str, count: int, seed: int
-) -> None:
+def test_distortion_inverts_undistortion_where_defined(model: str, count: int, seed: int) -> None:
     lens = draw_lens(model, count, seed)
     bent = np.random.default_rng(seed).normal(0, 1.5, (200, 2))
     straight = lens.straighten(bent)
@@ -92,7 +92,7 @@ def test_what_is_straightened_is_bent_back_or_is_not_shown(
     ("model", "coefficients", "radius", "shown"),
     [
         ("plumb_bob", (-0.32, 0.11, 0, 0, 0), 0.99, True),
-        ("plumb_bob", (-0.32, 0.11, 0, 0, 0), 1.25, True),  # where OpenCV's iteration gives up
+        ("plumb_bob", (-0.32, 0.11, 0, 0, 0), 1.25, True),  # where OpenCV's iteration fails
         ("plumb_bob", (-0.32, 0, 0, 0, 0), 0.68, True),  # it turns at 2 / 3 / sqrt(0.96)
         ("plumb_bob", (-0.32, 0, 0, 0, 0), 0.69, False),
         ("equidistant", (0, 0, 0, 0), 1.57, True),
@@ -114,8 +114,8 @@ def test_the_field_ends_where_the_model_turns(
 
 
 @pytest.mark.parametrize("model", ["plumb_bob", "equidistant"])
-def test_nothing_is_projected_from_beyond_the_field(model: str) -> None:
-    """A polynomial that has turned would show it a second time, inside the image."""
+def test_nothing_outside_the_field_is_projected(model: str) -> None:
+    """A polynomial beyond its turning point would image them a second time."""
     coefficients = (-0.32, 0, 0, 0) if model == "plumb_bob" else (-0.2, 0, 0, 0)
     camera = Camera(640, 480, 320, 320, 320, 240, model, coefficients)
     assert 0.7 < camera.reach_rad < 1.3
@@ -124,7 +124,7 @@ def test_nothing_is_projected_from_beyond_the_field(model: str) -> None:
     assert np.isnan(camera.project([outside, 0, 1])).all()
 
 
-def test_pixels_that_are_dark_get_the_last_ray_on_their_line() -> None:
+def test_unexposed_pixels_get_the_last_ray_on_their_line() -> None:
     camera = Camera(640, 480, 200, 200, 320, 240, "equidistant", (-0.1, 0, 0, 0))
     pixels = np.array([[330, 250], [620, 240], [320, -400], [np.nan, 3]])
     assert np.isfinite(camera.unproject(pixels)).all(1).tolist() == [True, False, False, False]

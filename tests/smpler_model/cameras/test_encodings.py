@@ -21,19 +21,19 @@ from smpler_model.cameras.encodings import (
 Bytes = NDArray[np.uint8]
 
 RGB_OF_SITES = {"r": 0, "g": 1, "b": 2}
-# Whole numbers of Y, U and V stand for an RGB only to this many steps.
+# Rounded Y, U and V determine an RGB only up to this many steps.
 YUV_TOLERANCE = 3
 
 
 def picture(height: int = 24, width: int = 32) -> Bytes:
-    """A smooth colourful picture: every channel has its own gradient."""
+    """Return a smooth colourful image: every channel has its own gradient."""
     y, x = np.mgrid[:height, :width]
     channels = (8 * x, 255 - 10 * y, 60 + 2 * x + 3 * y)
     return np.stack(channels, 2).clip(0, 255).astype(np.uint8)
 
 
 def yuv_of(rgb: Bytes) -> tuple[Bytes, Bytes, Bytes]:
-    """Return brightness and colour differences, (h, w) each, by ITU-R BT.601."""
+    """Return luminance and chrominance, (h, w) each, by ITU-R BT.601."""
     r, g, b = np.moveaxis(rgb.astype(np.float64), 2, 0)
     y = 16 + 0.257 * r + 0.504 * g + 0.098 * b
     u = 128 - 0.148 * r - 0.291 * g + 0.439 * b
@@ -43,7 +43,7 @@ def yuv_of(rgb: Bytes) -> tuple[Bytes, Bytes, Bytes]:
 
 
 def in_pairs(rgb: Bytes) -> Bytes:
-    """Give pixels in pairs one colour, so that halving the resolution of colours loses nothing."""
+    """Give pairs of pixels the same colour, so that halving the chrominance loses nothing."""
     return np.repeat(np.repeat(rgb[::2, ::2], 2, 0), 2, 1)
 
 
@@ -78,7 +78,7 @@ def flat(pixels: Bytes) -> Bytes:
 
 
 CASES: dict[str, tuple[Callable[[Bytes], Bytes], Callable[[Bytes], Bytes], int]] = {
-    # encoding: (what can be seen of the picture, its rows of bytes, tolerance)
+    # encoding: (visible part of the image, its rows of bytes, tolerance)
     "rgb8": (lambda rgb: rgb, flat, 0),
     "bgr8": (lambda rgb: rgb, lambda rgb: flat(rgb[..., ::-1]), 0),
     "rgba8": (lambda rgb: rgb, lambda rgb: flat(alpha(rgb)), 0),
@@ -118,7 +118,7 @@ def decode(encoding: str, rows: Bytes, height: int, width: int, /, **changes: ob
 
 
 def padded(rows: Bytes, padding: int) -> Bytes:
-    """Add bytes that nobody must look at behind every row."""
+    """Add padding bytes after every row."""
     return np.pad(rows, ((0, 0), (0, padding)), constant_values=99)
 
 
@@ -136,7 +136,7 @@ def test_every_encoding_is_tested() -> None:
 
 @pytest.mark.parametrize("padding", [0, 1, 6])
 @pytest.mark.parametrize("encoding", CASES)
-def test_pixels_come_out_as_they_went_in(encoding: str, padding: int) -> None:
+def test_pixels_survive_encoding_and_decoding(encoding: str, padding: int) -> None:
     see, pack, tolerance = CASES[encoding]
     expected = see(picture())
     pad = padded_nv24 if encoding == "nv24" else padded
@@ -153,7 +153,7 @@ def test_big_endian_numbers(encoding: str) -> None:
     expected = see(picture())
     values = pack(expected)
     swapped = values.reshape(len(values), -1, 2)[..., ::-1].reshape(values.shape)
-    # 257 times a byte reads the same in both orders: take numbers that do not.
+    # 257 times a byte is equal in both byte orders: use numbers that are not.
     dim = (values.view("<u2") & 0xFF00).astype(">u2").view(np.uint8)
     np.testing.assert_array_equal(
         decode(encoding, swapped, 24, 32, is_bigendian=True), decode(encoding, values, 24, 32)
@@ -163,7 +163,7 @@ def test_big_endian_numbers(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["RGB8", "Bgr8", "MONO8", "YUV422-YUY2"])
-def test_names_in_other_letters(encoding: str) -> None:
+def test_names_ignore_case(encoding: str) -> None:
     known = {name.lower(): name for name in CASES}[encoding.lower().replace("-", "_")]
     see, pack, tolerance = CASES[known]
     got = decode(encoding, pack(see(picture())), 24, 32)
@@ -171,14 +171,14 @@ def test_names_in_other_letters(encoding: str) -> None:
 
 
 def thermal(low: int, high: int) -> NDArray[np.uint16]:
-    """Numbers that rise from left to right, with a dead pixel and a hot one."""
+    """Return numbers that rise from left to right, with a dead pixel and a hot one."""
     values = np.tile(np.linspace(low, high, 320).astype(np.uint16), (240, 1))
     values[0, 0], values[10, 10] = 0, 65535
     return values
 
 
 @pytest.mark.parametrize(("low", "high"), [(7000, 8200), (29_000, 31_000), (0, 4095)])
-def test_a_thermal_camera_is_seen_by_the_values_that_are_there(low: int, high: int) -> None:
+def test_a_thermal_image_is_stretched_to_its_values(low: int, high: int) -> None:
     rows = thermal(low, high).astype("<u2").view(np.uint8)
     got = decode("mono16", rows, 240, 320)[120, :, 0].astype(int)
     assert got[0] == 0
@@ -202,19 +202,19 @@ def test_colours_of_sensors_with_fewer_bits(encoding: str, bits: int) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
-def test_depth_is_no_colour_image(encoding: str) -> None:
+def test_depth_is_refused_as_colour_image(encoding: str) -> None:
     with pytest.raises(ImageError, match=f"got a depth image .'{encoding}'.; name the camera's"):
         decode(encoding, np.zeros((24, 128), np.uint8), 24, 32)
 
 
-def test_more_pixels_than_any_camera_has_are_refused() -> None:
+def test_too_many_pixels_are_refused() -> None:
     with pytest.raises(ImageError, match="up to 67 million pixels, got one of 70000x1000; scale"):
         decode("mono8", np.zeros((1000, 70_000), np.uint8), 1000, 70_000)
 
 
 @pytest.mark.parametrize("encoding", sorted(BAYER_ENCODINGS))
 def test_bayer_mosaics(encoding: str) -> None:
-    """Sites keep their own colour, and the others are close to it in a smooth picture."""
+    """Pixels keep their own colour; interpolated colours are close in a smooth image."""
     rgb = picture(32, 32)
     sites = encoding.removeprefix("bayer_").rstrip("0123456789")
     mosaic = np.empty((32, 32), np.uint8)
@@ -231,7 +231,7 @@ def test_bayer_mosaics(encoding: str) -> None:
     "encoding", sorted(e for e in ENCODINGS if not e.startswith(("nv", "8UC", "16UC")))
 )
 def test_agrees_with_rosbags_image(encoding: str) -> None:
-    """Where that library applies: no padding, no planes, a named order of colours."""
+    """For images that the library supports: no padding, no planes, a named colour order."""
     generator = np.random.default_rng(3)
     store = get_typestore(Stores.ROS2_JAZZY)
     image_class = store.types["sensor_msgs/msg/Image"]
@@ -251,7 +251,8 @@ def test_agrees_with_rosbags_image(encoding: str) -> None:
     )
     theirs = np.asarray(message_to_cvimage(message, "rgb8")).astype(int)
     ours = decode(encoding, data.reshape(12, step), 12, 20).astype(int)
-    # Theirs cuts 16 bits off, ours rounds; a mosaic is filled in after that instead of before.
+    # The library truncates 16 bits, this decoder rounds; it demosaics before instead of after
+    # that.
     np.testing.assert_allclose(ours, theirs, atol=0 if depth == 8 else 2)
 
 
@@ -265,7 +266,7 @@ def test_rgb8_is_a_view() -> None:
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda b: array("B", b)])
-def test_data_of_every_kind(kind: Callable[[bytes], bytes]) -> None:
+def test_data_of_every_type(kind: Callable[[bytes], bytes]) -> None:
     rgb = picture()
     got = decode("bgr8", flat(rgb), 24, 32, data=kind(rgb[..., ::-1].tobytes()))
     np.testing.assert_array_equal(got, rgb)
@@ -278,7 +279,7 @@ def test_the_last_row_needs_no_padding() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["nv12", "nv24"])
-def test_planes_whose_step_counts_all_of_them(encoding: str) -> None:
+def test_step_may_count_all_planes(encoding: str) -> None:
     see, pack, tolerance = CASES[encoding]
     rows = pack(see(picture()))
     step = rows.size // 24
@@ -317,7 +318,7 @@ def test_broken_images_are_refused(changes: dict[str, object], sentence: str) ->
     data=st.binary(max_size=500),
     is_bigendian=st.booleans(),
 )
-def test_any_fields_give_an_image_or_a_sentence(
+def test_any_fields_give_an_image_or_an_error(
     encoding: str, height: int, width: int, step: int, data: bytes, is_bigendian: bool
 ) -> None:
     try:

@@ -1,4 +1,4 @@
-"""Frames of a camera's messages, and what is said of them."""
+"""Frames from a camera's messages, and the warnings about them."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ IMAGE = make.image(START_NS, RGB)
 
 
 class Ear:
-    """A reader, and what it said."""
+    """A reader, and its warnings."""
 
     def __init__(self, settings: ImageSettings | None = None, name: str = "") -> None:
         self.heard: list[str] = []
@@ -26,7 +26,7 @@ def in_frame(message: Message, frame_id: str) -> Message:
     return message
 
 
-def test_each_image_has_the_calibration_of_its_size() -> None:
+def test_each_image_gets_the_calibration_of_its_size() -> None:
     infos, ear = CameraInfos(), Ear()
     infos.add(make.info(START_NS, focal=40))
     infos.add(make.info(START_NS, focal=20, size=(16, 12)))
@@ -43,7 +43,7 @@ def test_each_image_has_the_calibration_of_its_size() -> None:
     assert ear.heard == []
 
 
-def test_of_many_sizes_the_last_are_remembered() -> None:
+def test_only_recent_sizes_are_remembered() -> None:
     infos = CameraInfos()
     for width in range(1, 100):
         infos.add(make.info(START_NS, size=(width, 24)))
@@ -74,18 +74,18 @@ def compressed(image_format: str, content: bytes) -> Message:
     ],
     ids=["size", "RVL", "no PNG", "empty", "jpeg", "colour"],
 )
-def test_depth_that_cannot_be_used_costs_no_image(depth: Message, words: str) -> None:
+def test_unusable_depth_drops_no_image(depth: Message, words: str) -> None:
     ear = Ear()
     for _ in range(3):
         frame = ear.reader.read(IMAGE, [], depth)
         assert frame.depth_m is None
         np.testing.assert_array_equal(frame.rgb, RGB)
     (sentence,) = ear.heard
-    assert sentence.startswith("images go on without depth: ")
+    assert sentence.startswith("depth is not used: ")
     assert words in sentence
 
 
-def test_depth_that_fits_is_there_after_depth_that_did_not() -> None:
+def test_usable_depth_after_unusable_depth() -> None:
     ear = Ear()
     good = make.image(START_NS, np.full((24, 32), 1500, np.uint16), "16UC1")
     assert ear.reader.read(IMAGE, [], make.image(START_NS, RGB)).depth_m is None
@@ -101,12 +101,12 @@ def test_depth_that_fits_is_there_after_depth_that_did_not() -> None:
             "head_camera",
             "must not begin with a slash in ROS 2, got '/head_camera'",
         ),
-        ("", "", "camera", "an empty frame_id: results are in 'camera'"),
-        ("", "/robot/front", "robot_front", "an empty frame_id: results are in 'robot_front'"),
-        ("/", "front", "front", "an empty frame_id: results are in 'front'"),
+        ("", "", "camera", "an empty frame_id, and results use 'camera'"),
+        ("", "/robot/front", "robot_front", "an empty frame_id, and results use 'robot_front'"),
+        ("/", "front", "front", "an empty frame_id, and results use 'front'"),
     ],
 )
-def test_names_of_frames_fit_tf(given: str, name: str, expected: str, words: str) -> None:
+def test_frame_ids_are_valid_in_tf(given: str, name: str, expected: str, words: str) -> None:
     ear = Ear(name=name)
     for _ in range(2):
         assert ear.reader.read(in_frame(make.image(START_NS, RGB), given)).frame_id == expected
@@ -114,7 +114,7 @@ def test_names_of_frames_fit_tf(given: str, name: str, expected: str, words: str
     assert words in sentence
 
 
-def test_yuyv_that_is_labelled_yuv422() -> None:
+def test_yuyv_labelled_as_yuv422() -> None:
     """The bytes of (228, 113, 95): Y 141, U 103, V 180."""
     yuyv = np.tile(np.array([141, 103, 141, 180], np.uint8), (24, 16)).reshape(24, 32, 2)
     image = make.image(START_NS, yuyv, "yuv422")
@@ -131,7 +131,7 @@ def test_yuyv_that_is_labelled_yuv422() -> None:
 
 
 @pytest.mark.parametrize("padding", [2, 18, 128])
-def test_rows_that_are_further_apart_than_the_step_says(padding: int) -> None:
+def test_rows_longer_than_step(padding: int) -> None:
     rows = np.pad(RGB.reshape(24, 96), ((0, 0), (0, padding)), constant_values=9)
     image = make.image(START_NS, RGB)
     image.data = rows.ravel()
@@ -143,7 +143,7 @@ def test_rows_that_are_further_apart_than_the_step_says(padding: int) -> None:
 
 
 @pytest.mark.parametrize("surplus", [1, 100, 24 * 1000])
-def test_bytes_behind_the_picture_are_left_out(surplus: int) -> None:
+def test_bytes_after_the_image_are_ignored(surplus: int) -> None:
     image = make.image(START_NS, RGB)
     image.data = np.pad(image.data, (0, surplus))
     ear = Ear()

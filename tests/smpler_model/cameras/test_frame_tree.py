@@ -1,4 +1,4 @@
-"""Frames above a camera, and where a level camera is."""
+"""Frames above a camera, and the pose of a level camera."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_a_camera_stands_upright(height_m: float, pitch_deg: float) -> None:
     assert np.degrees(np.arcsin(-forward[2])) == pytest.approx(pitch_deg, abs=1e-6)
 
 
-def test_a_person_before_a_level_camera_stands_on_the_floor() -> None:
+def test_a_person_in_front_of_a_level_camera_stands_on_the_floor() -> None:
     feet, head = (0.2, 1.2, 3.0, 1.0), (0.2, -0.5, 3.0, 1.0)  # metres, in the optical frame
     world_from_camera = level_camera(1.2, 0.0)
     np.testing.assert_allclose(world_from_camera @ feet, [3.0, -0.2, 0.0, 1.0], atol=1e-12)
@@ -59,7 +59,7 @@ def test_poses_are_chained_to_the_root(seed: int) -> None:
     np.testing.assert_allclose(tree.root_from("base"), np.eye(4))
 
 
-def test_the_last_transform_holds_and_frames_are_known_by_either_end() -> None:
+def test_the_last_transform_counts_and_both_frames_are_known() -> None:
     tree = tree_of(("map", "eye", pose_of(1)), ("odom", "eye", LINK_FROM_OPTICAL))
     np.testing.assert_allclose(tree.root_from("eye"), LINK_FROM_OPTICAL, atol=1e-12)
     assert "odom" in tree
@@ -67,13 +67,13 @@ def test_the_last_transform_holds_and_frames_are_known_by_either_end() -> None:
     assert "map" not in tree
 
 
-def test_what_is_no_tree_does_not_hang() -> None:
+def test_cycles_terminate() -> None:
     tree = tree_of(("b", "a", np.eye(4)), ("a", "b", np.eye(4)), ("c", "c", np.eye(4)))
     assert tree.path_to_root("a") == ["a", "b"]
     assert tree.path_to_root("c") == ["c"]
 
 
-def test_a_rotation_that_is_none_is_left_out() -> None:
+def test_an_invalid_rotation_is_ignored() -> None:
     header = header_message(TYPES, 1, "map")
     transform = transform_message(TYPES, header, "eye", np.eye(4))
     transform.transform.rotation.w = 0.0

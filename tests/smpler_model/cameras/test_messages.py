@@ -1,4 +1,4 @@
-"""Frames from messages, with the classes of rosbags for ROS 2 and ROS 1."""
+"""Frames from messages of rosbags' classes for ROS 2 and ROS 1."""
 
 import numpy as np
 import pytest
@@ -92,7 +92,7 @@ def test_frame_of_an_image_alone(store: Typestore) -> None:
     assert frame.depth_m is None
 
 
-def test_messages_that_went_through_a_bag(store: Typestore) -> None:
+def test_messages_from_a_bag(store: Typestore) -> None:
     kind = "sensor_msgs/msg/Image"
     if store.fielddefs["std_msgs/msg/Header"][1][0][0] == "seq":
         message = store.deserialize_ros1(
@@ -112,7 +112,7 @@ def test_depth_of_a_compressed_message(store: Typestore) -> None:
         decode_depth(compressed_of(store, "jpeg", encode_jpeg(RGB)))
 
 
-def test_rectified_images_have_the_projection_and_no_lens(store: Typestore) -> None:
+def test_rectified_images_use_the_projection_without_distortion(store: Typestore) -> None:
     camera = camera_from_info(info_of(store), rectified=True)
     assert camera is not None
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (400, 410, 30, 22)

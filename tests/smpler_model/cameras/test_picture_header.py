@@ -1,4 +1,4 @@
-"""What is known of a picture before it is unpacked."""
+"""Properties of an image file that are known before it is decompressed."""
 
 import struct
 
@@ -13,7 +13,7 @@ KINDS = (".jpg", ".png", ".bmp", ".tiff", ".webp", ".jp2", ".ppm", ".pgm", ".pbm
 
 
 def tags_of(orientation: int, order: str = "<") -> bytes:
-    """The TIFF that EXIF is, with one tag."""
+    """Return an EXIF block, which is a TIFF, with one tag."""
     begin = b"II*\0" if order == "<" else b"MM\0*"
     return begin + struct.pack(f"{order}IHHHIHHI", 8, 1, 274, 3, 1, orientation, 0, 0)
 
@@ -54,19 +54,19 @@ def test_orientations(orientation: int, order: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_orientations_that_mean_nothing(orientation: int) -> None:
+def test_invalid_orientations(orientation: int) -> None:
     content = turned_jpeg(np.zeros((40, 72, 3), np.uint8), orientation)
     assert header_of(content) == PictureHeader(72, 40)
 
 
 @pytest.mark.parametrize("extension", KINDS)
-def test_what_ends_before_its_size_is_none(extension: str) -> None:
+def test_truncated_headers_give_none(extension: str) -> None:
     image = np.zeros((64, 64) if extension in (".pgm", ".pbm") else (64, 64, 3), np.uint8)
     assert header_of(encoded(extension, image).tobytes()[:5]) is None
 
 
 @pytest.mark.parametrize("chunk", [b"IDAT", b"IEND"])
-def test_a_chunk_that_is_larger_than_the_file_is_none(chunk: bytes) -> None:
+def test_a_chunk_larger_than_the_file_gives_none(chunk: bytes) -> None:
     content = bytearray(encoded(".png", np.zeros((64, 64, 3), np.uint8)).tobytes())
     at = content.index(chunk)
     content[at - 4 : at] = (2_000_000_000).to_bytes(4, "big")
@@ -74,5 +74,5 @@ def test_a_chunk_that_is_larger_than_the_file_is_none(chunk: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"GIF89a" + bytes(50), bytes(100)])
-def test_other_bytes_are_none(content: bytes) -> None:
+def test_other_bytes_give_none(content: bytes) -> None:
     assert header_of(content) is None

@@ -22,14 +22,14 @@ STAMPS = st.lists(st.integers(0, 60), min_size=1, max_size=8, unique=True)
         (100, [109], [], 0),
     ],
 )
-def test_the_nearest_of_its_own(
+def test_the_nearest_own_partner_is_found(
     image: int, partners: list[int], images: list[int], place: int | None
 ) -> None:
     assert partner_of(image, partners, images, 10) == place
 
 
 @given(STAMPS, STAMPS, st.integers(0, 30))
-def test_no_partner_goes_with_two_images(
+def test_no_partner_matches_two_images(
     images: list[int], partners: list[int], tolerance: int
 ) -> None:
     places = [partner_of(image, partners, images, tolerance) for image in images]

@@ -1,4 +1,4 @@
-"""A turned picture and its camera show the same world, turned."""
+"""A rotated image and its camera show the same world, rotated."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ LENSES = {
     ),
     "equidistant": (-0.02, 0.006, -0.003, 0.0004),
 }
-# Of a point in the stored picture, (w - 1, h - 1) = (71, 39): where it is in the turned one.
+# The point (w - 1, h - 1) = (71, 39) of the stored image in the rotated one, by orientation.
 TURNS = {
     1: lambda x, y: (x, y),
     2: lambda x, y: (71 - x, y),
@@ -31,7 +31,7 @@ TURNS = {
 
 
 @pytest.mark.parametrize("orientation", TURNS)
-def test_pictures_are_turned_as_opencv_turns_them(orientation: int) -> None:
+def test_images_are_rotated_as_in_opencv(orientation: int) -> None:
     rgb = np.zeros((40, 72, 3), np.uint8)
     rgb[:20, :36], rgb[20:, :36], rgb[:20, 36:] = (250, 0, 0), (0, 250, 0), (0, 0, 250)
     content = np.frombuffer(turned_jpeg(rgb, orientation), np.uint8)
@@ -42,7 +42,7 @@ def test_pictures_are_turned_as_opencv_turns_them(orientation: int) -> None:
 
 @pytest.mark.parametrize("orientation", TURNS)
 @pytest.mark.parametrize("lens", LENSES)
-def test_points_are_turned_with_the_picture(orientation: int, lens: str) -> None:
+def test_points_are_rotated_with_the_image(orientation: int, lens: str) -> None:
     camera = Camera(72, 40, 61, 58, 33.5, 21.25, lens, LENSES[lens])
     turned = turn_camera(camera, orientation)
     points = np.random.default_rng(0).uniform((-0.5, -0.3, 0.9), (0.5, 0.3, 2), (50, 3))
@@ -58,5 +58,5 @@ def test_points_are_turned_with_the_picture(orientation: int, lens: str) -> None
 def test_a_tilted_sensor_is_refused() -> None:
     coefficients = (*(0.1,) * 12, 0.02, 0.0)
     camera = Camera(72, 40, 61, 58, 33.5, 21.25, "rational_polynomial", coefficients)
-    with pytest.raises(ValueError, match="tilted cannot be turned"):
+    with pytest.raises(ValueError, match="with a tilted sensor cannot be rotated"):
         turn_camera(camera, 6)

@@ -19,7 +19,7 @@ Content = dict[str, Any]
 
 @pytest.fixture
 def altered(nano_file: Path, tmp_path: Path) -> Callable[[Callable[[Content], object]], Path]:
-    """Return a function that changes a good file's state and gives the new file."""
+    """Return a function that changes a valid file's state and returns the new file."""
 
     def alter(change: Callable[[Content], object]) -> Path:
         content = torch.load(nano_file, weights_only=True)
@@ -38,7 +38,7 @@ def test_backbone_of_another_project(
     torch.save({f"backbone.{k}": v for k, v in nano.backbone.state_dict().items()}, path)
     with pytest.raises(CheckpointError, match="must have the sizes of one of smpler_w32"):
         load_model(path)
-    with pytest.raises(CheckpointError, match="not a whole SMPLer checkpoint, give one"):
+    with pytest.raises(CheckpointError, match="not a complete SMPLer checkpoint, give one"):
         load_model(path, config=SMPLER_NANO, body=body_arrays)
 
 
@@ -49,17 +49,17 @@ def test_w32_for_w48(official_file: OfficialFile) -> None:
     assert (
         "backbone.transition1.0.0.weight is (32, 256, 3, 3) instead of (48, 256, 3, 3)" in message
     )
-    assert message.endswith("it is a smpler_w32 file, ask for that model")
+    assert message.endswith("it is a smpler_w32 file, choose that model")
     assert "\n" not in message
 
 
-def test_backbone_stage_for_the_whole(stage_file: SmallModel) -> None:
+def test_backbone_stage_for_a_whole_model(stage_file: SmallModel) -> None:
     with pytest.raises(CheckpointError, match=r"\d+ missing") as caught:
         load_model(stage_file.path)
-    assert "it is of the backbone stage of training" in str(caught.value)
+    assert "it is from the backbone stage of training" in str(caught.value)
 
 
-def test_the_whole_for_a_backbone_stage(nano: Smpler, nano_file: Path) -> None:
+def test_a_whole_model_for_the_backbone_stage(nano: Smpler, nano_file: Path) -> None:
     with pytest.raises(CheckpointError, match=r"\d+ unknown .* not of the backbone stage"):
         load_backbone_model(nano_file)
     with pytest.raises(CheckpointError, match=r"\d+ unknown .* not of the backbone stage"):
@@ -67,7 +67,7 @@ def test_the_whole_for_a_backbone_stage(nano: Smpler, nano_file: Path) -> None:
 
 
 def test_decoupled_weights_for_full_attention(nano_file: Path) -> None:
-    with pytest.raises(CheckpointError, match="trained with decoupled attention, ask for"):
+    with pytest.raises(CheckpointError, match="trained with decoupled attention, choose"):
         load_model(nano_file, config=replace(SMPLER_NANO, attention="full"))
 
 
@@ -128,7 +128,7 @@ def test_refusal_leaves_the_model_untouched(
 
 @pytest.mark.parametrize("name", list(MODELS))
 @pytest.mark.parametrize("attention", ["decoupled", "full"])
-def test_models_are_told_apart_by_their_keys(name: str, attention: AttentionKind) -> None:
+def test_models_are_identified_by_their_keys(name: str, attention: AttentionKind) -> None:
     config = MODELS[name]
     state = {
         "SMPL_predictor.fc1.weight": torch.empty(config.regressor_width, 157 + config.channels[-1])
@@ -138,6 +138,6 @@ def test_models_are_told_apart_by_their_keys(name: str, attention: AttentionKind
     assert identify_config(state) == replace(config, attention=attention)
 
 
-def test_unknown_sizes_are_no_model() -> None:
+def test_unknown_sizes_match_no_model() -> None:
     assert identify_config({"SMPL_predictor.fc1.weight": torch.empty(7, 7)}) is None
     assert identify_config({}) is None

@@ -63,7 +63,7 @@ def test_a_broken_body_is_not_hidden_by_a_given_one(
     assert rows_of(describe_checkpoint(path, body_arrays))["loads"].startswith("no: ")
 
 
-def test_file_that_does_not_fit_says_why(nano_file: Path, tmp_path: Path) -> None:
+def test_a_misfit_is_explained(nano_file: Path, tmp_path: Path) -> None:
     state = torch.load(nano_file, weights_only=True)["model"]
     del state["init_query_layer_cam.bias"]
     path = tmp_path / "damaged.pt"
@@ -80,7 +80,7 @@ def test_file_of_another_project_is_refused(tmp_path: Path) -> None:
         describe_checkpoint(path)
 
 
-def test_keys_are_listed_with_our_names(nano_file: Path) -> None:
+def test_keys_are_listed_with_both_names(nano_file: Path) -> None:
     lines = list_keys(nano_file).splitlines()
     assert len(lines) == len(torch.load(nano_file, weights_only=True)["model"])
     assert "transformer.1.cam_predictor.bias  (3,)  float32  blocks.1.camera_delta.bias" in lines

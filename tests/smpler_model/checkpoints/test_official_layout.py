@@ -25,7 +25,7 @@ def manifest() -> dict[str, tuple[list[int], str]]:
     return json.loads((DATA / "manifest_w32.json").read_text())
 
 
-def test_every_official_key_is_ours_or_the_bodys(manifest: dict) -> None:
+def test_every_official_key_is_translated_or_the_body_s(manifest: dict) -> None:
     learned = {key for key in manifest if not key.startswith(BODY_PREFIX)}
     translated = {key: find_our_key(key) for key in learned}
     assert all(translated.values())
@@ -45,7 +45,7 @@ def test_body_keys_have_the_official_shapes_and_types(
 
 
 @pytest.mark.parametrize("attention", ["decoupled", "full"])
-def test_every_key_of_ours_has_an_official_name(body_arrays: BodyArrays, attention: str) -> None:
+def test_every_key_has_an_official_name(body_arrays: BodyArrays, attention: str) -> None:
     config = replace(SMPLER_NANO, attention=attention)
     with torch.device("cpu"):
         keys = build_model(config, body_arrays).state_dict()
@@ -54,7 +54,7 @@ def test_every_key_of_ours_has_an_official_name(body_arrays: BodyArrays, attenti
     assert [find_our_key(key or "") for key in official] == list(keys)
 
 
-def test_no_row_of_the_table_is_idle(nano: Smpler, body_arrays: BodyArrays) -> None:
+def test_every_row_of_the_table_is_used(nano: Smpler, body_arrays: BodyArrays) -> None:
     full = build_model(replace(SMPLER_NANO, attention="full"), body_arrays)
     depths = {row[0].count(".") + 1 for row in TABLE}
     prefixes = {

@@ -1,4 +1,4 @@
-"""The arguments that runs of the command share."""
+"""Fixtures shared by the tests of the command `run`."""
 
 import copy
 from pathlib import Path
@@ -29,6 +29,6 @@ def person_file(nano: Smpler, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command(person_file: Path, here: Path) -> list[str]:
-    """The arguments that all runs share, but for the input; no backend has to compile first."""
+    """The arguments shared by all runs, without the input; no backend has to compile first."""
     shared = ["--model", str(person_file), "--detector", "full_image", "--device", "cpu"]
     return ["run", *shared, "--backend", "plain", "--threads", "1", "--output", "out"]

@@ -11,6 +11,7 @@ from smpler_model.commands.command_line import main
 from smpler_model.network.smpler import Smpler
 
 
+@pytest.mark.slow
 def test_info_runs_as_a_command(nano_file: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "smpler_model", "info", nano_file],
@@ -22,7 +23,7 @@ def test_info_runs_as_a_command(nano_file: Path) -> None:
     assert "smpler_nano, decoupled attention" in done.stdout
 
 
-def test_info_takes_a_body_and_lists_keys(
+def test_info_accepts_a_body_and_lists_keys(
     nano: Smpler, body_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint = tmp_path / "bare.pt"
@@ -75,7 +76,7 @@ def test_a_gender_without_bodies_is_refused(
     assert error.count("\n") == 1
 
 
-def test_no_command_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([])
     assert caught.value.code == 2

@@ -33,32 +33,32 @@ def test_every_setting_has_a_flag_of_its_type() -> None:
         assert str(value) == text
 
 
-def test_lists_stand_in_one_flag_or_in_several() -> None:
+def test_lists_are_given_in_one_flag_or_several() -> None:
     for given in (("--mesh-frame", "3", "5"), ("--mesh-frame", "3", "--mesh-frame", "5")):
         assert read(*given, "--mesh", "glb") == RunSettings(mesh="glb", mesh_frame=(3, 5))
 
 
-def test_flags_go_before_the_file(tmp_path: Path) -> None:
+def test_flags_override_the_file(tmp_path: Path) -> None:
     path = tmp_path / "parameters.yaml"
     path.write_text("fov: 75\ncoast: true\nmax_people: 3\nframes: 9\n")
     expected = RunSettings(fov=75.0, coast=True, max_people=5, frames=9)
     assert read("--params", str(path), "--max-people", "5") == expected
 
 
-def test_a_flag_is_checked_as_a_file_is() -> None:
+def test_flags_are_validated_like_files() -> None:
     with pytest.raises(ValueError, match="max_people must lie between 1 and 256, got 0"):
         read("--max-people", "0")
-    with pytest.raises(ValueError, match="mesh_frame selects among the frames of mesh"):
+    with pytest.raises(ValueError, match="mesh_frame selects among the frames with mesh"):
         read("--mesh-frame", "3")
 
 
-def test_help_says_unit_and_default(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_unit_and_default(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         read("--help")
     text = " ".join(capsys.readouterr().out.split())
     assert "without calibration. Default: 60.0 degrees." in text
     assert "0 leaves the number to PyTorch. Default: 0." in text
-    assert "unseen this long. Default: 1.0 s." in text
+    assert "unseen this long. Default: 1.4 s." in text
     assert "Default: according to the topic's name." in text
     assert "--no-smoothing" in text
     assert text.index("input and output:") < text.index("model:") < text.index("smoothing:")

@@ -14,7 +14,7 @@ PLACES = np.array([[-1.0, 0.5, 4.0], [1.0, 0.0, 5.0]])
 
 
 @pytest.mark.parametrize("suffix", ["glb", "obj"])
-def test_people_are_objects_of_their_own_in_a_viewer_s_axes(tmp_path: Path, suffix: str) -> None:
+def test_people_are_separate_objects_in_viewer_axes(tmp_path: Path, suffix: str) -> None:
     people = make_people(PLACES, CAMERA, ids=[3, 7], vertices_m=np.asarray(BALL.vertices))
     path = tmp_path / f"mesh.{suffix}"
     write_meshes(path, make_result(people, CAMERA), BALL.faces)
@@ -30,7 +30,7 @@ def test_people_are_objects_of_their_own_in_a_viewer_s_axes(tmp_path: Path, suff
         assert sorted(scene.geometry) == ["person_3", "person_7"]
 
 
-def test_what_cannot_be_written(tmp_path: Path) -> None:
+def test_results_that_cannot_be_written(tmp_path: Path) -> None:
     people = make_people(PLACES, CAMERA)
     with pytest.raises(ValueError, match="people and their vertices"):
         write_meshes(tmp_path / "mesh.glb", make_result(people, CAMERA), BALL.faces)

@@ -44,7 +44,7 @@ def test_a_video_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         file.write(0, "", picture(0))
 
 
-def test_images_are_called_like_the_frames(tmp_path: Path) -> None:
+def test_images_are_named_after_the_frames(tmp_path: Path) -> None:
     file = OverlayImages(tmp_path / "overlay")
     file.write(0, "first", picture(9))
     file.write(1, "", picture(8))

@@ -15,7 +15,7 @@ CAMERA = Camera(320, 240, 250.0, 251.0, 160.0, 120.0, "plumb_bob", LENS)
 
 
 def results() -> list[FrameResult]:
-    """Two people, nobody, and one who is partly behind the camera."""
+    """Two people, nobody, and one person partly behind the camera."""
     rng = np.random.default_rng(0)
     rotations = Rotation.random(48, random_state=1).as_matrix().reshape(2, 24, 3, 3)
     two = make_people(rng.normal([0, 0, 3], 0.3, (2, 3)), CAMERA, ids=[4, 9])
@@ -27,12 +27,12 @@ def results() -> list[FrameResult]:
     return [make_result(each, CAMERA, i * 10**8) for i, each in enumerate(people)]
 
 
-def test_lines_hold_everything(tmp_path: Path) -> None:
+def test_lines_contain_everything(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     file = JsonLinesFile(path)
     for index, result in enumerate(results()):
         file.write(index, f"picture{index}", result)
-        # Whole after every line, whatever comes next.
+        # Complete after every line, whatever comes next.
         assert len(path.read_text().splitlines()) == index + 1
     file.close()
     first, second, third = (json.loads(line) for line in path.read_text().splitlines())
@@ -53,7 +53,7 @@ def test_lines_hold_everything(tmp_path: Path) -> None:
     assert third["people"][0]["keypoints_px"][3] == [None, None]
 
 
-def test_arrays_hold_the_same(tmp_path: Path) -> None:
+def test_arrays_contain_the_same(tmp_path: Path) -> None:
     path = tmp_path / "results.npz"
     file = ArraysFile(path)
     for index, result in enumerate(results()):

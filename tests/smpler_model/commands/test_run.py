@@ -1,4 +1,4 @@
-"""The command on real input of every kind, whole and broken."""
+"""The command on real input of every kind, intact and damaged."""
 
 import json
 import os
@@ -15,6 +15,7 @@ import pytest
 
 from smpler_model.commands.command_line import main
 from smpler_model.inference.estimator import Estimates, Estimator
+from tests.after_self_check import break_after_self_check
 from tests.full_memory import SENTENCE, run_out_after
 from tests.smpler_model.cameras.test_calibration import CALIBRATION
 
@@ -81,7 +82,7 @@ def test_a_folder_with_broken_images(
     assert "images/2.png must be an image file" in warnings
 
 
-def test_images_that_differ_in_their_suffix_alone(command: list[str], here: Path) -> None:
+def test_images_that_differ_only_in_their_suffix(command: list[str], here: Path) -> None:
     Path("images").mkdir()
     for index, suffix in enumerate((".jpg", ".png")):
         cv2.imwrite(f"images/a{suffix}", picture(index))
@@ -100,14 +101,14 @@ def test_a_video(command: list[str], here: Path) -> None:
     assert [path.name for path in Path("out/mesh").iterdir()] == ["000002.glb"]
 
 
-def test_a_number_of_frames_without_overlay(command: list[str], here: Path) -> None:
+def test_a_limited_number_of_frames_without_overlay(command: list[str], here: Path) -> None:
     write_video(Path("video.mkv"), 6)
     assert main([*command, "video.mkv", "--frames", "3", "--no-overlay"]) == 0
     assert len(lines_of(here / "out")) == 3
     assert [path.name for path in (here / "out").iterdir()] == ["results.jsonl"]
 
 
-def test_a_video_that_breaks_off_keeps_what_it_gave(
+def test_results_of_a_truncated_video_are_kept(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_video(Path("video.mkv"), 20)
@@ -122,14 +123,14 @@ def test_a_video_that_breaks_off_keeps_what_it_gave(
     assert frames_of(Path("out/overlay.mp4")) == count
 
 
-def test_memory_that_runs_out_keeps_what_was_found(
+def test_results_before_memory_runs_out_are_kept(
     command: list[str],
     here: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_video(Path("video.mkv"), 6)
-    run_out_after(monkeypatch, batches=1 + 3)  # the first warms up
+    run_out_after(monkeypatch, batches=3)
     assert main([*command, "video.mkv", "--backend", "plain", "--confirm-frames", "1"]) == 1
     captured = capsys.readouterr()
     assert f"error: {SENTENCE}\n" in captured.err
@@ -139,7 +140,7 @@ def test_memory_that_runs_out_keeps_what_was_found(
     assert frames_of(Path("out/overlay.mp4")) == 3
 
 
-def test_a_calibration_file_goes_before_the_field_of_view(command: list[str], here: Path) -> None:
+def test_a_calibration_file_overrides_the_field_of_view(command: list[str], here: Path) -> None:
     cv2.imwrite("person.png", picture(0))
     small = CALIBRATION.replace("640", "64").replace("480", "48")
     Path("head.yaml").write_text(small)
@@ -167,7 +168,7 @@ FAULTS = {
     "no detector file": (["good.png", "--detector", "onnx"], "the detector onnx needs a file"),
     "missing weights": (
         ["good.png", "--detector", "torchvision", "--detector-weights", "missing.pth"],
-        "'motion' and 'full_image' need no file",
+        "'person', 'motion' and 'full_image' need no file",
     ),
     "device": (["good.png", "--device", "cuda:9"], "needs a GPU"),
     "parameter": (["good.png", "--fov", "400"], "fov must lie between"),
@@ -179,7 +180,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_give_one_sentence(
+def test_errors_are_one_sentence(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str], fault: str
 ) -> None:
     cv2.imwrite("good.png", picture(0))
@@ -214,19 +215,19 @@ def test_a_body_that_does_not_fit(
     assert "6890" in capsys.readouterr().err
 
 
-def test_an_earlier_run_is_not_written_over(
+def test_an_earlier_run_is_not_overwritten(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cv2.imwrite("person.png", picture(0))
     assert main([*command, "person.png"]) == 0
     before = Path("out/results.jsonl").read_bytes()
     assert main([*command, "person.png"]) == 1
-    assert "holds results already" in capsys.readouterr().err
+    assert "already holds results" in capsys.readouterr().err
     assert Path("out/results.jsonl").read_bytes() == before
     assert main([*command, "person.png", "--overwrite"]) == 0
 
 
-def test_what_replaces_an_earlier_run_leaves_nothing_of_it(command: list[str], here: Path) -> None:
+def test_overwriting_removes_an_earlier_run_completely(command: list[str], here: Path) -> None:
     cv2.imwrite("person.png", picture(0))
     assert main([*command, "person.png", "--mesh", "obj"]) == 0
     Path("out/notes.txt").touch()
@@ -237,7 +238,7 @@ def test_what_replaces_an_earlier_run_leaves_nothing_of_it(command: list[str], h
 
 
 @pytest.mark.parametrize("given", ["out/overlay", "out/overlay/1.png", "out"])
-def test_pictures_of_an_earlier_run_are_not_read_and_replaced(
+def test_images_of_an_earlier_run_are_no_input(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str], given: str
 ) -> None:
     Path("out/overlay").mkdir(parents=True)
@@ -245,11 +246,11 @@ def test_pictures_of_an_earlier_run_are_not_read_and_replaced(
     kept = Path("out/overlay.png" if given == "out" else "out/overlay/1.png")
     cv2.imwrite(str(kept), picture(0))
     assert main([*command, given, "--overwrite"]) == 1
-    assert "must not be what the run replaces, got" in capsys.readouterr().err
+    assert "must not be a file that the run replaces, got" in capsys.readouterr().err
     assert kept.is_file()
 
 
-def test_nobody_is_said(
+def test_finding_nobody_is_reported(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_video(Path("video.mkv"), 3)
@@ -259,7 +260,7 @@ def test_nobody_is_said(
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_was_computed(command: list[str], here: Path) -> None:
+def test_ctrl_c_keeps_the_results(command: list[str], here: Path) -> None:
     write_video(Path("video.mkv"), 2000)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
@@ -268,7 +269,7 @@ def test_ctrl_c_keeps_what_was_computed(command: list[str], here: Path) -> None:
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
-        # Shells start background jobs, and what these start, with Ctrl-C ignored.
+        # Shells start background jobs, and their children, with Ctrl-C ignored.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     results = here / "out" / "results.jsonl"
@@ -288,7 +289,7 @@ def test_ctrl_c_keeps_what_was_computed(command: list[str], here: Path) -> None:
 
 
 def fail_at(monkeypatch: pytest.MonkeyPatch, frames: set[int]) -> None:
-    """Let the network fail, and then say nothing finite, at the frames of these numbers."""
+    """Make the network fail, and then return non-finite values, at frames with these numbers."""
     estimate, calls = Estimator.estimate, iter(range(100))
 
     def fail(self: Estimator, crops: np.ndarray) -> Estimates:
@@ -300,10 +301,10 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, frames: set[int]) -> None:
             estimates.betas[:] = np.nan
         return estimates
 
-    monkeypatch.setattr(Estimator, "estimate", fail)
+    break_after_self_check(monkeypatch, lambda: monkeypatch.setattr(Estimator, "estimate", fail))
 
 
-def test_a_frame_and_a_person_that_fail_cost_no_other(
+def test_a_failing_frame_or_person_affects_no_other(
     command: list[str],
     here: Path,
     capsys: pytest.CaptureFixture[str],
@@ -321,7 +322,7 @@ def test_a_frame_and_a_person_that_fail_cost_no_other(
     assert "2 times in all: a person was left out" in warnings
 
 
-def test_an_image_that_fails_is_said_and_the_status_tells(
+def test_a_failing_image_is_reported_and_sets_the_status(
     command: list[str],
     here: Path,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""The command on bags, whole and broken."""
+"""The command on bags, intact and damaged."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_a_bag_with_its_calibration(command: list[str], here: Path, form: str) -
     assert frames_of(Path("out/overlay.mp4")) == 5
 
 
-def test_a_node_s_file_says_that_images_are_rectified(command: list[str], here: Path) -> None:
+def test_a_node_s_file_sets_rectified(command: list[str], here: Path) -> None:
     sent = camera_messages(2)
     for each in sent:
         if each.topic == "/cam/camera_info":
@@ -34,26 +34,28 @@ def test_a_node_s_file_says_that_images_are_rectified(command: list[str], here: 
     assert lines_of(here / "out")[0]["camera"]["fx"] == 40
 
 
-def test_images_that_come_twice_are_told_in_two_lines(
+def test_repeated_images_are_reported_in_two_lines(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent = camera_messages(4)
     write_bag(here, [*sent[:4], *[replace(each, time_ns=each.time_ns + 1) for each in sent]])
     assert main([*command, "bag"]) == 0
     assert len(lines_of(here / "out")) == 4
-    warnings = [line for line in capsys.readouterr().err.splitlines() if "with the stamp" in line]
+    warnings = [
+        line for line in capsys.readouterr().err.splitlines() if "with the timestamp" in line
+    ]
     assert [line.partition("/cam")[0] for line in warnings] == [
         "warning: ",
         "warning: 2 times in all: ",
     ]
 
 
-def test_a_cut_bag_keeps_what_it_gave(
+def test_results_of_a_truncated_bag_are_kept(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = storage_file(write_bag(here, camera_messages(10), "sqlite3"))
     content = file.read_bytes()
     file.write_bytes(content[: int(0.8 * len(content))])
     assert main([*command, "bag"]) == 1
-    assert "breaks off after" in capsys.readouterr().err
+    assert "truncated after" in capsys.readouterr().err
     assert 0 < len(lines_of(here / "out")) < 10

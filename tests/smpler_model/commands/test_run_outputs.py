@@ -1,4 +1,4 @@
-"""Where the command writes, and what it says where that is not possible."""
+"""The outputs of the command, and its errors where they cannot be written."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def test_fast_cameras_get_an_overlay(command: list[str], here: Path, rate_hz: fl
     assert count_images(Path("out/overlay.mp4")) == 4
 
 
-def test_a_disk_too_small_for_the_overlay_is_a_failure(
+def test_a_full_disk_during_the_overlay_is_an_error(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_video(Path("in.avi"), 10, 8)
@@ -44,7 +44,7 @@ def test_a_disk_too_small_for_the_overlay_is_a_failure(
 
 
 @pytest.mark.parametrize("results", ["jsonl", "npz"])
-def test_a_disk_too_small_for_the_results_is_a_failure(
+def test_a_full_disk_during_the_results_is_an_error(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str], results: str
 ) -> None:
     write_video(Path("in.avi"), 10, 6)
@@ -58,7 +58,7 @@ def test_a_disk_too_small_for_the_results_is_a_failure(
 
 
 @pytest.mark.parametrize("given", ["--output", "--camera-info", "--params", "--body", "--model"])
-def test_paths_that_are_no_text_are_refused(
+def test_paths_that_are_not_utf_8_are_refused(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str], given: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -70,7 +70,7 @@ def test_paths_that_are_no_text_are_refused(
 @pytest.mark.parametrize(
     ("given", "output"), [("overlay.mp4", "."), ("overlay", "."), ("mesh/overlay.png", "mesh")]
 )
-def test_the_input_is_not_written_over(
+def test_the_input_is_not_overwritten(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str], given: str, output: str
 ) -> None:
     path = Path(given)
@@ -83,12 +83,12 @@ def test_the_input_is_not_written_over(
         cv2.imwrite(str(image), np.zeros((48, 64, 3), np.uint8))
     before = {file: file.read_bytes() for file in here.rglob("*") if file.is_file()}
     assert main([*command, given, "--output", output]) == 1
-    assert "the input must not be what the run replaces" in capsys.readouterr().err
+    assert "the input must not be a file that the run replaces" in capsys.readouterr().err
     assert {file: file.read_bytes() for file in here.rglob("*") if file.is_file()} == before
 
 
 @pytest.mark.parametrize("output", ["bag", "bag/out"])
-def test_a_bag_s_folder_takes_no_results(
+def test_results_are_not_written_into_a_bag(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str], output: str
 ) -> None:
     write_bag(here, camera_messages(2))
@@ -98,7 +98,7 @@ def test_a_bag_s_folder_takes_no_results(
     assert sorted(path.name for path in Path("bag").iterdir()) == before
 
 
-def test_folders_of_a_series_have_results_of_their_own(command: list[str], here: Path) -> None:
+def test_each_bag_of_a_series_has_its_own_results(command: list[str], here: Path) -> None:
     plain = command[: command.index("--output")]
     for name in ("walk.1", "walk.2", "0001"):
         Path(name).mkdir()

@@ -1,4 +1,4 @@
-"""Files that several detector tests share."""
+"""Fixtures shared by the detectors' tests."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(params=[False, True], ids=["relative", "decoded"])
 def yolox(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """One person found by cells of all strides, and one of little certainty."""
+    """A file whose cells find one person at all strides, and one person with a low score."""
     graphs = pytest.importorskip("tests.smpler_model.detectors.onnx_graphs")
     edges = graphs.PERSON_EDGES
     people = {

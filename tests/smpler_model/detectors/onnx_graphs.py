@@ -1,4 +1,4 @@
-"""Detectors as ONNX graphs that answer with known boxes, or with what they see."""
+"""ONNX graphs of detectors that return fixed boxes, or boxes computed from their input."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def write(
     inputs: list[tuple[str, str, list[Any]]] | None = None,
     constants: dict[str, Array] | None = None,
 ) -> Path:
-    """Write a graph whose outputs are constants, or those of nodes where a type is given."""
+    """Write a graph whose outputs are constants, or results of nodes where a type is given."""
     helper, types = onnx.helper, onnx.TensorProto
     constants = dict(constants or {})
     nodes, results = list(nodes or []), []
@@ -51,7 +51,7 @@ def write(
 
 
 def cell_table() -> Array:
-    """(n, 3) column, row and stride of every cell, written out as YOLOX orders them."""
+    """Return (n, 3) column, row and stride of every cell, spelled out in YOLOX's order."""
     return np.array(
         [
             (column, row, stride)
@@ -64,11 +64,11 @@ def cell_table() -> Array:
 
 
 def yolox_table(people: dict[int, tuple[Array, float, float]], *, decoded: bool) -> Array:
-    """(1, n, 5 + 3): cell -> edges, objectness, class score; what else is there is no object."""
+    """Return (1, n, 5 + 3) with people given as cell -> edges, objectness, class score."""
     cells = cell_table()
     column, row, stride = cells.T
     table = np.zeros((1, len(cells), 8), np.float32)
-    table[0, :, 6] = 1.0  # another class is certain everywhere
+    table[0, :, 6] = 1.0  # another class has full confidence everywhere
     if decoded:
         table[0, :, :2] = (cells[:, :2] + 0.5) * stride[:, None]
         table[0, :, 2:4] = stride[:, None]
@@ -109,7 +109,7 @@ DETR_BOXES = np.array([[[0.5, 0.5, 0.25, 0.5], [0.1, 0.1, 0.4, 0.4]]], np.float3
 
 
 def detr_logits(classes: int, person: int) -> Array:
-    """The second query is a person at 0.75, and both are surely something else."""
+    """Make the second query a person at 0.75, and both certainly something else as well."""
     logits = np.full((1, 2, classes), -9, np.float32)
     logits[0, :, (person + 2) % classes] = 9
     logits[0, 1, person] = np.log(3)

@@ -1,4 +1,4 @@
-"""Detections, and the detectors that need no image."""
+"""Detections, and the detectors that do not look at the image."""
 
 import numpy as np
 import pytest

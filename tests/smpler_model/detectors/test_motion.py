@@ -1,4 +1,4 @@
-"""The motion detector on a still room with somebody walking through it."""
+"""The motion detector in a still room through which a person walks."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def room() -> Bytes:
 
 
 def picture(room: Bytes, rng: np.random.Generator, left: int | None, gain: float = 1.0) -> Bytes:
-    """The room with sensor noise, and a person of many colours whose left edge is given."""
+    """Return the room with sensor noise, and a colourful person at the given left edge."""
     image = room.copy()
     if left is not None:
         width, height = PERSON
@@ -49,7 +49,7 @@ def test_finds_one_box_around_somebody_walking(room: Bytes, gain: float) -> None
         assert len(detector.detect(picture(room, rng, None, gain))) == 0
 
 
-def test_whoever_stands_still_stays_found(room: Bytes) -> None:
+def test_a_person_standing_still_remains_detected(room: Bytes) -> None:
     rng = np.random.default_rng(3)
     detector = learned(room, rng)
     for _ in range(60):
@@ -67,7 +67,7 @@ def test_reset_learns_the_new_room(room: Bytes) -> None:
     assert len(detector.detect(picture(other, rng, 100))) == 1
 
 
-def test_images_of_another_shape_are_a_new_room(room: Bytes) -> None:
+def test_images_of_another_size_reset_the_background(room: Bytes) -> None:
     rng = np.random.default_rng(4)
     detector = learned(room, rng)
     narrow = np.ascontiguousarray(room[:, : room.shape[1] * 3 // 4])
@@ -76,10 +76,10 @@ def test_images_of_another_shape_are_a_new_room(room: Bytes) -> None:
     assert len(detector.detect(picture(narrow, rng, 100))) == 1
 
 
-def test_exposure_is_matched_in_every_channel(room: Bytes) -> None:
+def test_exposure_is_matched_per_channel(room: Bytes) -> None:
     gains = np.array([0.8, 0.9, 1.1])
     changed = (room * gains).clip(0, 255).astype(np.uint8)
-    changed[:, :100] = 5  # somebody in black
+    changed[:, :100] = 5  # a person in black
     matched = match_exposure(changed, room)
     assert np.abs(matched[:, 100:].astype(int) - room[:, 100:]).max() <= 3
 
@@ -90,13 +90,13 @@ def test_dark_surfaces_that_brighten_more_are_matched_too(room: Bytes) -> None:
     dark[:, -120:] = dark[:, -120:] // 4 + 20  # a screen that is switched off
     noisy = dark + rng.normal(0, 2, dark.shape)
     brightened = (255 * (noisy.clip(0, 255) / 255) ** 0.8).astype(np.uint8)
-    brightened[:, :100] = 5  # somebody in black
+    brightened[:, :100] = 5  # a person in black
     matched = match_exposure(brightened, dark).astype(int)
     assert np.abs(matched - dark)[:, 100:].mean() < 2.5
     assert abs((matched - dark)[:, -120:].mean()) < 2
 
 
-def test_another_picture_altogether_is_only_scaled(room: Bytes) -> None:
+def test_an_unrelated_image_is_only_scaled(room: Bytes) -> None:
     other = np.random.default_rng(7).integers(0, 255, room.shape, np.uint8)
     matched = match_exposure(other, room)
     levels = [int(matched[other == level].max()) for level in range(255)]

@@ -1,4 +1,4 @@
-"""Settings of detectors in ONNX files, and files that are none."""
+"""Settings of detectors in ONNX files, and invalid files."""
 
 import sys
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_yolox_threshold_and_class(yolox: Path) -> None:
     np.testing.assert_allclose(other.scores, [0.9], rtol=1e-6)
 
 
-def test_scaling_can_be_told(tmp_path: Path) -> None:
+def test_scaling_can_be_set(tmp_path: Path) -> None:
     path = seeing_yolox(tmp_path / "seeing.onnx", "FLOAT", "nchw")
     detector = OnnxDetector(path, score_threshold=0.001, person_class=0, scaling="rgb_unit")
     scores = detector.detect(np.full((HEIGHT, WIDTH, 3), SEEN, np.uint8)).scores
@@ -73,7 +73,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"\x08\x08\x12\x00" * 50])
-def test_not_an_onnx_file(tmp_path: Path, content: bytes) -> None:
+def test_files_that_are_not_onnx(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.onnx"
     path.write_bytes(content)
     with pytest.raises(DetectorError, match="is not an ONNX file that ONNX Runtime") as caught:
@@ -103,7 +103,7 @@ IMAGE_INPUT = ("images", "FLOAT", [1, 3, HEIGHT, WIDTH])
     ],
     ids=["grey", "batch", "double", "no image", "mask", "scale", "two images"],
 )
-def test_inputs_that_are_unknown(tmp_path: Path, inputs: list[Any]) -> None:
+def test_unknown_inputs_are_refused(tmp_path: Path, inputs: list[Any]) -> None:
     path = write(tmp_path / "odd.onnx", {"y": np.zeros((1, 2, 4), np.float32)}, inputs=inputs)
     name, _, shape = inputs[-1]
     with pytest.raises(DetectorError, match=r"must be one image .* got ") as caught:
@@ -127,7 +127,7 @@ def test_inputs_that_are_unknown(tmp_path: Path, inputs: list[Any]) -> None:
     ],
     ids=["YOLOv8", "YOLOv5", "no class", "classifier", "queries", "no names", "raw RTMDet"],
 )
-def test_outputs_that_are_unknown(tmp_path: Path, outputs: dict[str, Array]) -> None:
+def test_unknown_outputs_are_refused(tmp_path: Path, outputs: dict[str, Array]) -> None:
     path = write(tmp_path / "odd.onnx", {**outputs})
     with pytest.raises(DetectorError, match=r"must be YOLOX's one .* or RTMDet's") as caught:
         OnnxDetector(path)
@@ -135,7 +135,7 @@ def test_outputs_that_are_unknown(tmp_path: Path, outputs: dict[str, Array]) -> 
         assert f"{name} {value.shape} {value.dtype}" in str(caught.value)
 
 
-def test_sizes_go_in_but_no_labels_come_out(tmp_path: Path) -> None:
+def test_an_input_of_sizes_without_labels_is_no_rt_detr(tmp_path: Path) -> None:
     inputs = [IMAGE_INPUT, ("orig_target_sizes", "INT64", [1, 2])]
     outputs = {"dets": DETR_BOXES, "labels": detr_logits(91, 1)}
     path = write(tmp_path / "odd.onnx", {**outputs}, inputs=inputs)
@@ -170,7 +170,7 @@ def test_a_graph_that_fails_when_it_runs(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_settings_that_cannot_be(yolox: Path, settings: dict[str, Any], message: str) -> None:
+def test_invalid_settings_are_refused(yolox: Path, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DetectorError, match=message):
         OnnxDetector(yolox, **settings)
 

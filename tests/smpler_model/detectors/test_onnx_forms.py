@@ -1,4 +1,4 @@
-"""What each form shows the network, and how it reads the answer."""
+"""The input that each form gives to the network, and how it reads the outputs."""
 
 from pathlib import Path
 
@@ -24,12 +24,12 @@ from tests.smpler_model.detectors.onnx_graphs import (  # noqa: E402 - it needs 
     write,
 )
 
-# Sizes, and what the letterbox does to them.
+# Image sizes, and the letterbox's scale factors.
 LETTERBOXES = {
     (64, 96): (1.0, 1.0),
     (128, 192): (0.5, 0.5),
     (32, 48): (2.0, 2.0),
-    (600, 96): (64 / 600, 10 / 96),  # 10.24 columns, of which 10 are there
+    (600, 96): (64 / 600, 10 / 96),  # 10.24 columns, of which 10 remain
     (77, 131): (56 / 77, 96 / 131),
 }
 
@@ -43,7 +43,7 @@ def test_yolox_box_with_the_letterbox_undone(yolox: Path, size: tuple[int, int])
     edges = PERSON_EDGES / [horizontal, vertical, horizontal, vertical]
     last = np.array([width, height, width, height]) - 1
     expected = (edges - 0.5).clip(0, last)
-    if expected[0] == expected[2]:  # in the grey, right of a narrow image
+    if expected[0] == expected[2]:  # in the padding, right of a narrow image
         assert len(found) == 0
         return
     np.testing.assert_allclose(found.boxes_xyxy, [expected], atol=1e-3)
@@ -61,7 +61,7 @@ def test_yolox_is_read_from_the_file(yolox: Path) -> None:
 
 def test_yolox_with_a_fourth_stride(tmp_path: Path) -> None:
     table = np.zeros((1, 16 * 16 + 8 * 8 + 4 * 4 + 2 * 2, 6), np.float32)
-    table[0, -1] = [0.5, 0.5, 0, 0, 1, 0.9]  # the last cell of stride 64, its own size
+    table[0, -1] = [0.5, 0.5, 0, 0, 1, 0.9]  # the last cell of stride 64, as large as the cell
     path = write(
         tmp_path / "p6.onnx", {"output": table}, inputs=[("x", "FLOAT", [1, 3, 128, 128])]
     )
@@ -71,7 +71,7 @@ def test_yolox_with_a_fourth_stride(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 @pytest.mark.parametrize("kind", ["FLOAT", "FLOAT16", "UINT8"])
-def test_yolox_sees_blue_first_and_grey_beside(tmp_path: Path, kind: str, layout: str) -> None:
+def test_yolox_gets_bgr_in_a_grey_letterbox(tmp_path: Path, kind: str, layout: str) -> None:
     path = seeing_yolox(tmp_path / "seeing.onnx", kind, layout)
     image = np.full((128, 96, 3), SEEN, np.uint8)  # fills half the letterbox
     for index, level in enumerate(SEEN[::-1]):
@@ -105,14 +105,14 @@ def test_detr_box(
     np.testing.assert_allclose(found.scores, [0.75], rtol=1e-6)
 
 
-def test_detr_with_masks_beside_its_boxes(tmp_path: Path) -> None:
+def test_detr_with_additional_masks(tmp_path: Path) -> None:
     masks = np.zeros((1, 2, 16, 24), np.float32)
     outputs = {"dets": DETR_BOXES, "labels": detr_logits(91, 1), "masks": masks}
     detector = OnnxDetector(write(tmp_path / "seg.onnx", {**outputs}))
     assert len(detector.detect(np.zeros((10, 10, 3), np.uint8))) == 1
 
 
-def test_detr_sees_standardised_red_green_blue(tmp_path: Path) -> None:
+def test_detr_gets_standardised_rgb(tmp_path: Path) -> None:
     """The logit of each of three queries is the mean of one channel."""
     node = onnx.helper.make_node
     nodes = [
@@ -134,8 +134,8 @@ def test_detr_sees_standardised_red_green_blue(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["INT64", "INT32"])
-def test_rt_detr_boxes_refer_to_the_sizes_it_is_given(tmp_path: Path, kind: str) -> None:
-    """Boxes are shares of the size input, so that its order, width first, is seen too."""
+def test_rt_detr_boxes_refer_to_the_size_input(tmp_path: Path, kind: str) -> None:
+    """Boxes are fractions of the size input, so that its order, width first, is tested too."""
     node = onnx.helper.make_node
     nodes = [
         node("Cast", ["orig_target_sizes"], ["sizes"], to=onnx.TensorProto.FLOAT),
@@ -174,7 +174,7 @@ def test_rt_detr_boxes_refer_to_the_sizes_it_is_given(tmp_path: Path, kind: str)
     width=st.integers(1, 200),
     letterboxed=st.booleans(),
 )
-def test_an_image_fits_whatever_its_size(height: int, width: int, letterboxed: bool) -> None:
+def test_images_of_any_size_are_fitted(height: int, width: int, letterboxed: bool) -> None:
     image = np.full((height, width, 3), SEEN, np.uint8)
     fitted, factors = fit_image(image, (HEIGHT, WIDTH), letterboxed=letterboxed)
     assert fitted.shape == (HEIGHT, WIDTH, 3)

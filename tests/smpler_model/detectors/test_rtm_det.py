@@ -1,4 +1,4 @@
-"""RTMDet as MMDeploy exports it: boxes with scores, and labels."""
+"""RTMDet as exported by MMDeploy: boxes with scores, and labels."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ DETS = np.array(
 LABELS = np.array([[0, 7, 0, 0]], np.int64)
 
 
-def test_people_are_those_with_label_0(tmp_path: Path) -> None:
+def test_label_0_is_person(tmp_path: Path) -> None:
     detector = OnnxDetector(write(tmp_path / "rtm.onnx", {"dets": DETS, "labels": LABELS}))
     assert isinstance(detector.form, RtmDetForm)
     found = detector.detect(np.zeros((2 * HEIGHT, 2 * WIDTH, 3), np.uint8))
@@ -36,26 +36,26 @@ def test_people_are_those_with_label_0(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.boxes_xyxy, 2 * DETS[0, [0, 2], :4] - 0.5, atol=1e-5)
 
 
-def test_nobody_in_the_grey_image_is_a_form_too(tmp_path: Path) -> None:
+def test_empty_detections_in_the_grey_image_are_recognised(tmp_path: Path) -> None:
     nothing = {"dets": np.empty((1, 0, 5), np.float32), "labels": np.empty((1, 0), np.int64)}
     detector = OnnxDetector(write(tmp_path / "rtm.onnx", nothing))
     assert isinstance(detector.form, RtmDetForm)
     assert len(detector.detect(np.zeros((HEIGHT, WIDTH, 3), np.uint8))) == 0
 
 
-def test_masks_beside_the_boxes_do_no_harm(tmp_path: Path) -> None:
+def test_additional_masks_are_ignored(tmp_path: Path) -> None:
     masks = np.zeros((1, 4, 8, 12), np.float32)
     outputs = {"dets": DETS, "labels": LABELS, "masks": masks}
     assert isinstance(OnnxDetector(write(tmp_path / "rtm.onnx", outputs)).form, RtmDetForm)
 
 
-def test_labels_of_other_boxes_are_no_form(tmp_path: Path) -> None:
+def test_labels_of_another_length_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "rtm.onnx", {"dets": DETS, "labels": LABELS[:, :2]})
     with pytest.raises(DetectorError, match="RTMDet's dets"):
         OnnxDetector(path)
 
 
-def test_the_network_sees_standardised_blue_green_red(tmp_path: Path) -> None:
+def test_rtm_det_gets_standardised_bgr(tmp_path: Path) -> None:
     helper = onnx.helper
     nodes = [
         helper.make_node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=0),  # (1, 3)

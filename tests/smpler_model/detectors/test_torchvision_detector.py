@@ -1,27 +1,36 @@
-"""SSDLite320 with seeded weights of its real shape: no trained file is needed here."""
+"""SSDLite320 with seeded weights of the real shapes; no trained file is needed."""
 
 import re
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from smpler_model.cameras.device_crops import upload
+from smpler_model.detectors.detector import DeviceDetector
 from smpler_model.detectors.learned import DetectorError
-from smpler_model.detectors.torchvision_detector import TorchvisionDetector, fetch_weights
+from smpler_model.detectors.torchvision_detector import (
+    TorchvisionDetector,
+    _shrink,
+    _shrink_on_device,
+    fetch_weights,
+)
 from smpler_model.network.torchvision_operators import import_torchvision
 
 COCO_FILE = "ssdlite320_mobilenet_v3_large_coco-a79551df.pth"
 CLASSES = 91
+CPU = torch.device("cpu")
 PERSON = 1
 Bytes = NDArray[np.uint8]
 
 
 @cache
 def seeded_state() -> dict[str, torch.Tensor]:
-    """Random weights whose scores vary, because statistics of noise keep the features alive."""
+    """Return random weights; statistics of noise keep activations alive and scores varied."""
     import_torchvision()
     from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
@@ -72,7 +81,25 @@ def test_boxes_lie_in_the_image(detector: TorchvisionDetector, size: tuple[int, 
     assert (np.diff(scores) <= 0).all()
 
 
-def test_a_higher_threshold_leaves_the_better_part(
+def test_people_in_an_image_on_the_device_are_the_same(detector: TorchvisionDetector) -> None:
+    assert isinstance(detector, DeviceDetector)
+    image = noise(240, 320)
+    host, device = detector.detect(image), detector.detect_on_device(upload(image, CPU))
+    np.testing.assert_allclose(device.boxes_xyxy, host.boxes_xyxy, atol=1e-3)
+    np.testing.assert_allclose(device.scores, host.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(480, 640), (1080, 1920), (720, 1283), (2000, 300)])
+def test_images_are_shrunk_alike_on_the_device(size: tuple[int, int]) -> None:
+    """Another filter than OpenCV's: within two levels of 255 on average."""
+    image = cv2.GaussianBlur(noise(*size), (0, 0), 4)
+    host = _shrink(image, 640).astype(np.float64)
+    device = 255 * _shrink_on_device(upload(image, CPU), 640).permute(1, 2, 0).numpy()
+    assert device.shape == host.shape
+    assert np.abs(device - host).mean() < 2
+
+
+def test_a_higher_threshold_keeps_the_best_detections(
     detector: TorchvisionDetector, weights: Path
 ) -> None:
     image = noise(240, 320)
@@ -84,7 +111,7 @@ def test_a_higher_threshold_leaves_the_better_part(
     assert (strict.scores >= threshold).all()
 
 
-def test_other_categories_are_no_people(tmp_path: Path) -> None:
+def test_other_categories_are_dropped(tmp_path: Path) -> None:
     state = {key: values.clone() for key, values in seeded_state().items()}
     for key, values in state.items():
         if re.fullmatch(r"head\.classification_head\.module_list\.\d\.1\.bias", key):
@@ -95,7 +122,7 @@ def test_other_categories_are_no_people(tmp_path: Path) -> None:
 
 
 def test_boxes_follow_the_image_when_it_is_shrunk_first(weights: Path) -> None:
-    # Blocks of 4 pixels: shrinking by 4 gives the small image back, so both see the same.
+    # Blocks of 4 pixels: shrinking by 4 restores the small image, so the network sees the same.
     small = noise(120, 160)
     large = np.repeat(np.repeat(small, 4, 0), 4, 1)
     at_once = TorchvisionDetector(weights, score_threshold=0.3).detect(small)
@@ -117,7 +144,7 @@ def test_nothing_is_remembered(detector: TorchvisionDetector) -> None:
     np.testing.assert_array_equal(first.scores, again.scores)
 
 
-def test_a_mirrored_view_is_read_like_its_copy(detector: TorchvisionDetector) -> None:
+def test_a_mirrored_view_gives_the_result_of_its_copy(detector: TorchvisionDetector) -> None:
     view = noise(240, 320)[:, ::-1]
     np.testing.assert_array_equal(
         detector.detect(view).boxes_xyxy, detector.detect(view.copy()).boxes_xyxy
@@ -126,7 +153,7 @@ def test_a_mirrored_view_is_read_like_its_copy(detector: TorchvisionDetector) ->
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Torch's cache in an empty folder, and a network that refuses every connection."""
+    """Use an empty folder as torch's cache, and a network that refuses every connection."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     for name in ("https_proxy", "HTTPS_PROXY"):
@@ -142,7 +169,7 @@ def test_offline_without_weights(empty_cache: Path) -> None:
     sentence = str(caught.value)
     assert f"https://download.pytorch.org/models/{COCO_FILE}" in sentence
     assert str(empty_cache / COCO_FILE) in sentence
-    assert "'motion' and 'full_image' need no file" in sentence
+    assert "'person', 'motion' and 'full_image' need no file" in sentence
     assert "\n" not in sentence
     assert not list(empty_cache.iterdir())
 
@@ -184,10 +211,13 @@ def write_fewer_classes(path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (write_text, "is damaged or no file of PyTorch weights; delete it"),
-        (write_cut, "is damaged or no file of PyTorch weights; delete it"),
-        (write_module, "is damaged or no file of PyTorch weights; delete it"),
-        (write_nested, "must hold a dictionary of tensors, got a dict of other things"),
+        (write_text, "is damaged or no file of PyTorch weights; delete it and download it again"),
+        (write_cut, "is damaged or no file of PyTorch weights; delete it and download it again"),
+        (
+            write_module,
+            "is damaged or no file of PyTorch weights; delete it and download it again",
+        ),
+        (write_nested, "must hold a dictionary of tensors only, got a dict with other things"),
         (write_other, r"missing \(as 'backbone.*, 2 unknown \(as 'bias'\); give that network's"),
         (write_fewer_classes, r"91 classes, got 1 misshapen \(as 'head.*0.1.bias'\)"),
     ],
@@ -206,11 +236,11 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 0, 1, 50, float("nan")])
-def test_a_threshold_that_is_no_score(weights: Path, threshold: float) -> None:
+def test_a_threshold_outside_0_to_1_is_refused(weights: Path, threshold: float) -> None:
     with pytest.raises(DetectorError, match="score_threshold must be between 0 and 1, got"):
         TorchvisionDetector(weights, score_threshold=threshold)
 
 
-def test_a_side_without_pixels(weights: Path) -> None:
+def test_max_side_0_is_refused(weights: Path) -> None:
     with pytest.raises(DetectorError, match="max_side must be at least 1 pixel, got 0"):
         TorchvisionDetector(weights, max_side=0)

@@ -1,4 +1,4 @@
-"""What is drawn lies where the camera sees it."""
+"""Drawings coincide with the camera's image."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def test_meshes_lie_where_the_lens_shows_them(camera: Camera) -> None:
 
 @CAMERAS
 @given(st.integers(0, 319), st.integers(0, 239), st.floats(0.3, 20))
-def test_bent_points_through_a_pinhole_are_points_through_the_lens(
+def test_bent_points_project_like_through_the_lens(
     camera: Camera, u: int, v: int, depth: float
 ) -> None:
     point = camera.unproject([u, v]) * depth
@@ -54,7 +54,7 @@ def test_bent_points_through_a_pinhole_are_points_through_the_lens(
 
 
 @CAMERAS
-def test_what_is_beside_the_image_stays_there(camera: Camera) -> None:
+def test_points_outside_the_image_stay_outside(camera: Camera) -> None:
     angles = np.linspace(0, 2 * np.pi, 60)[:, None]
     radii = np.array([2.5, 5, 20, 200])
     points = np.stack(np.broadcast_arrays(radii * np.cos(angles), radii * np.sin(angles), 1), -1)
@@ -63,7 +63,7 @@ def test_what_is_beside_the_image_stays_there(camera: Camera) -> None:
     assert outside.all()
 
 
-def test_the_nearer_person_hides_the_other() -> None:
+def test_the_nearer_person_occludes_the_other() -> None:
     places = np.array([[0, 0, 4.0], [0, 0, 2.0]])
     people = make_people(places, PINHOLE, vertices_m=np.asarray(BALL.vertices), ids=[3, 8])
     shown = draw_result(GREY, make_result(people, PINHOLE), BALL.faces, MESH_ONLY)[120, 160]
@@ -83,7 +83,7 @@ def test_the_skeleton_is_on_the_joints(camera: Camera) -> None:
     )
 
 
-def test_the_image_itself_is_not_touched() -> None:
+def test_the_image_is_not_modified() -> None:
     people = make_people(np.array([[0, 0, 2.0]]), PINHOLE)
     image = GREY.copy()
     image.setflags(write=False)
@@ -94,7 +94,7 @@ def test_the_image_itself_is_not_touched() -> None:
     assert empty.flags.writeable
 
 
-def test_people_partly_behind_the_camera_or_far_away_do_no_harm() -> None:
+def test_people_partly_behind_the_camera_or_far_away_are_drawn() -> None:
     places = np.array([[0, -0.2, 0.1], [300.0, 0, 0.5]])
     people = make_people(places, BARREL, vertices_m=np.asarray(BALL.vertices))
     keypoints = people.keypoints_px.copy()
@@ -112,7 +112,7 @@ def test_people_partly_behind_the_camera_or_far_away_do_no_harm() -> None:
         (TranslationSource.DEPTH, TrackState.COASTING, "7: 5.0 m hidden"),
     ],
 )
-def test_labels_say_id_and_distance(
+def test_labels_show_id_and_distance(
     source: TranslationSource, state: TrackState, text: str
 ) -> None:
     place = np.array([[3.0, 0, 4.0]])

@@ -14,5 +14,5 @@ def test_colours_are_stable_and_neighbours_differ() -> None:
         assert steps.max(1).min() > 30
 
 
-def test_nobody_has_no_colour() -> None:
+def test_no_ids_give_no_colours() -> None:
     assert colours_of([]).shape == (0, 3)

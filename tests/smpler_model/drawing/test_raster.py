@@ -1,4 +1,4 @@
-"""Laws of rasterisation: each pixel once, true depth, true order, exact places."""
+"""Laws of rasterisation: each pixel once, correct depth, correct order, exact positions."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def project(points: np.ndarray, camera: tuple[float, ...] = CAMERA) -> np.ndarra
 
 
 def map_of(raster: Raster, values: np.ndarray, nothing: float) -> np.ndarray:
-    """Return (h, w, ...) what a raster says of its pixels, in their places."""
+    """Return a raster's values of its pixels as an image (h, w, ...)."""
     width, height = raster.size
     filled = np.full((height * width, *values.shape[1:]), nothing, values.dtype)
     filled[raster.pixel] = values
@@ -47,7 +47,7 @@ def test_point_on_the_axis_lands_on_the_centre_of_the_principal_pixel() -> None:
 def test_triangles_of_a_sheet_cover_each_pixel_exactly_once(
     jitter: list[int], offset: tuple[int, int]
 ) -> None:
-    # Corners on quarters of pixels, so that many edges and corners meet pixel centres exactly.
+    # Corners on quarters of pixels, so that many edges and corners coincide with pixel centres.
     grid = np.stack(np.meshgrid(np.arange(4), np.arange(4)), -1) * 8.0
     moved = grid + (np.reshape(jitter, (4, 4, 2)) + np.array(offset)) / 4
     border = np.ones((4, 4), bool)
@@ -87,14 +87,14 @@ def test_front_and_back_of_a_closed_mesh_cover_the_same_pixels(
     back = rasterise(vertices, SPHERE_FACES[:, ::-1], CAMERA, SIZE)
     np.testing.assert_array_equal(front.pixel, back.pixel)
     # Corners are snapped, so that a centre may be drawn up to 1/512 pixel outside of its triangle,
-    # where the planes of front and back have passed each other.
+    # where the planes of front and back have crossed.
     inside = (front.barycentric > 0).all(1) & (back.barycentric > 0).all(1)
     assert inside.mean() > 0.5  # left out are these, and centres that lie exactly on an edge
     assert (front.depth <= back.depth)[inside].all()
 
 
 @pytest.mark.parametrize("nearest_m", [0.3, -2.0], ids=["in front", "some behind the camera"])
-def test_agrees_with_rays_cast_at_every_triangle(nearest_m: float) -> None:
+def test_agrees_with_ray_casting(nearest_m: float) -> None:
     generator = np.random.default_rng(1)
     centre = generator.uniform([-1, -1, 1.5], [1, 1, 5], (40, 1, 3))
     triangles = centre + generator.normal(0, 0.4, (40, 3, 3))
@@ -129,7 +129,7 @@ def test_agrees_with_rays_cast_at_every_triangle(nearest_m: float) -> None:
     np.testing.assert_allclose(raster.depth_map().ravel()[seen], depth.min(1)[seen], rtol=1e-5)
 
 
-def test_floor_that_runs_behind_the_camera_has_its_analytic_depth() -> None:
+def test_floor_extending_behind_the_camera_has_analytic_depth() -> None:
     floor = np.array([[-50, 1, -20], [50, 1, -20], [50, 1, 300], [-50, 1, 300]], float)
     camera = (50.0, 60.0, 32.0, 20.0)
     raster = rasterise(floor, [[0, 1, 2], [0, 2, 3]], camera, SIZE, cull_back=False, near_m=0.1)
@@ -162,7 +162,7 @@ def test_interpolation_is_perspective_correct() -> None:
     np.testing.assert_allclose(raster.barycentric.sum(1), 1, atol=1e-6)
 
 
-def test_nearer_sphere_hides_the_farther_whatever_their_order() -> None:
+def test_nearer_sphere_occludes_the_farther_in_any_order() -> None:
     near, far = 0.5 * SPHERE + np.array([0, 0, 2]), SPHERE + np.array([0, 0, 5])
     faces = np.concatenate((SPHERE_FACES, SPHERE_FACES + len(SPHERE)))
     one = rasterise(np.concatenate((near, far)), faces, CAMERA, SIZE)
@@ -181,7 +181,7 @@ def test_spheres_are_drawn_where_their_centres_project(x: float, y: float, z: fl
     raster = rasterise(0.05 * fine + [x, y, z], faces, camera, (320, 240))
     seen = np.argwhere(raster.mask())[:, ::-1]
     # A sphere's outline is an ellipse whose middle lies outwards of the centre's projection, by
-    # a share of about (radius / depth)^2 of the distance from the principal point.
+    # about (radius / depth)^2 of the distance from the principal point.
     centre = project(np.array([x, y, z]), camera)
     assert np.abs(seen.mean(0) - centre).max() < 0.2
 

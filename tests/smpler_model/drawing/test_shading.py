@@ -1,4 +1,4 @@
-"""Light and blending on top of the rasteriser."""
+"""Lighting and blending of the rasteriser's results."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_surfaces_that_face_the_light_are_brighter() -> None:
     assert shaded.max() <= 200
 
 
-def test_drawing_changes_people_and_one_pixel_around_them_only() -> None:
+def test_drawing_changes_only_people_and_one_pixel_around() -> None:
     before = GREY.copy()
     drawn = draw_people(GREY, PEOPLE, FACES, CAMERA, [[250, 20, 20], [20, 20, 250]], opacity=1)
     np.testing.assert_array_equal(GREY, before)
@@ -45,7 +45,7 @@ def test_drawing_changes_people_and_one_pixel_around_them_only() -> None:
     assert (drawn[edge] != 90).any()
 
 
-def test_opacity_zero_leaves_the_image() -> None:
+def test_opacity_zero_changes_nothing() -> None:
     drawn = draw_people(GREY, PEOPLE, FACES, CAMERA, np.zeros((2, 3)), opacity=0)
     np.testing.assert_array_equal(drawn, GREY)
 
@@ -58,7 +58,7 @@ def test_colours_of_vertices_are_interpolated() -> None:
     assert drawn[24, 30].max() == 0
 
 
-def test_no_people_is_no_change() -> None:
+def test_no_people_change_nothing() -> None:
     drawn = draw_people(GREY, np.empty((0, len(SPHERE), 3)), FACES, CAMERA, np.empty((0, 3)))
     np.testing.assert_array_equal(drawn, GREY)
 

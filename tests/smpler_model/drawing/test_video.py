@@ -49,7 +49,7 @@ def test_every_rate_has_one_near_it(
 
 
 @pytest.mark.parametrize("rate_hz", [float("nan"), float("inf"), -float("inf"), -3.0, 0.0])
-def test_a_rate_that_is_none_is_replaced(rate_hz: float) -> None:
+def test_an_invalid_rate_is_replaced(rate_hz: float) -> None:
     assert writable_rate_hz(rate_hz) in (30.0, 0.01)
 
 
@@ -67,7 +67,7 @@ def test_images_are_fitted_to_the_format(
     assert facts_of(tmp_path / "v.mp4")[1] == written
 
 
-def test_a_cut_video_is_said_and_removed(tmp_path: Path) -> None:
+def test_a_truncated_video_is_reported_and_removed(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     video = Video(tmp_path / "v.mp4", 10, 320, 240)
     with room_for(200_000):
@@ -78,18 +78,18 @@ def test_a_cut_video_is_said_and_removed(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"missing/v\.mp4"):
         Video(tmp_path / "missing" / "v.mp4", 10, 64, 48)
 
 
-def test_a_path_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """OpenCV ends the process with a segmentation fault."""
+def test_a_path_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    """OpenCV would end the process with a segmentation fault."""
     with pytest.raises(ValueError, match=r"must be UTF-8, got b'.*out\\xff\.mp4'"):
         Video(tmp_path / os.fsdecode(b"out\xff.mp4"), 10, 64, 48)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_no_video_has_no_images(tmp_path: Path) -> None:
+def test_other_files_have_no_images(tmp_path: Path) -> None:
     (tmp_path / "v.mp4").write_text("text")
     assert count_images(tmp_path / "v.mp4") == 0

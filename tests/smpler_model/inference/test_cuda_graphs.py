@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 class Sums(nn.Module):
-    """Three numbers of each crop, in two tensors; notes what it is asked."""
+    """Computes three sums per crop, in two tensors, and records its inputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,12 +43,12 @@ def expected(of: NDArray[np.uint8]) -> NDArray[np.float32]:
 @pytest.mark.parametrize(
     ("people", "bucket"), [(1, 1), (2, 2), (3, 4), (4, 4), (5, 8), (9, 16), (16, 16), (17, 16)]
 )
-def test_the_smallest_that_holds_them(people: int, bucket: int) -> None:
+def test_the_smallest_sufficient_bucket_is_chosen(people: int, bucket: int) -> None:
     assert find_bucket(people) == bucket
 
 
 @pytest.mark.parametrize("people", range(1, BUCKETS[-1] + 1))
-def test_rows_that_fill_up_are_not_returned(people: int) -> None:
+def test_padding_rows_are_not_returned(people: int) -> None:
     network = Sums()
     runner = BucketRunner(network, SIDE, SIZE, CPU, call_again)
     found = runner.run(crops(people))
@@ -56,12 +56,12 @@ def test_rows_that_fill_up_are_not_returned(people: int) -> None:
     assert set(network.batches) == {find_bucket(people)}
 
 
-def test_frames_do_not_leak_into_one_another() -> None:
+def test_frames_do_not_affect_each_other() -> None:
     runner = BucketRunner(Sums(), SIDE, SIZE, CPU, call_again)
     kept = []
     for seed, people in enumerate((4, 3, 1, 4, 2, 3)):
         kept.append((runner.run(crops(people, seed)), expected(crops(people, seed))))
-    for found, wanted in kept:  # what was returned earlier is not written over
+    for found, wanted in kept:  # earlier results are not overwritten
         np.testing.assert_array_equal(found, wanted)
 
 
@@ -86,7 +86,7 @@ def test_each_bucket_is_captured_once_and_replayed_for_every_frame() -> None:
 
 
 @pytest.mark.parametrize("tf32", [True, False])
-def test_kernels_are_measured_and_cudnn_stays_as_it_was(tf32: bool) -> None:
+def test_kernels_are_benchmarked_and_cudnn_settings_restored(tf32: bool) -> None:
     cudnn = torch.backends.cudnn
     names = ("enabled", "benchmark", "deterministic", "allow_tf32")
     usual = {name: getattr(cudnn, name) for name in names}
@@ -101,13 +101,13 @@ def test_kernels_are_measured_and_cudnn_stays_as_it_was(tf32: bool) -> None:
     assert after == usual | {"allow_tf32": tf32}
 
 
-def test_preparing_runs_before_the_first_frame_and_forgetting_gives_memory_back() -> None:
+def test_prepare_captures_before_the_first_frame_and_release_frees_memory() -> None:
     network = Sums()
     runner = BucketRunner(network, SIDE, SIZE, CPU, call_again)
     for people in BUCKETS:
         runner.prepare(people)
     assert network.batches == list(BUCKETS)
-    runner.forget(4)
+    runner.release()
     for people in BUCKETS:
         runner.prepare(people)
-    assert network.batches == [*BUCKETS, *(people for people in BUCKETS if people > 4)]
+    assert network.batches == [*BUCKETS, *BUCKETS]

@@ -10,7 +10,7 @@ from tests.full_memory import ask_for_too_much
 SENTENCE = "the network needs more memory than cpu has left; end other programs there, or wait"
 
 
-def test_memory_that_pytorch_does_not_get_is_a_sentence() -> None:
+def test_out_of_memory_in_pytorch_is_one_sentence() -> None:
     with (
         pytest.raises(DeviceMemoryError) as caught,
         explain_memory("the network", torch.device("cpu"), "wait"),
@@ -23,11 +23,11 @@ def test_memory_that_pytorch_does_not_get_is_a_sentence() -> None:
     "error",
     [
         torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
-        RuntimeError("CUDA error: out of memory"),  # where even the driver's own does not fit
+        RuntimeError("CUDA error: out of memory"),  # if not even the driver has enough
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ],
 )
-def test_what_a_gpu_says_is_a_sentence(error: RuntimeError) -> None:
+def test_out_of_memory_on_a_gpu_is_one_sentence(error: RuntimeError) -> None:
     with (
         pytest.raises(DeviceMemoryError, match=r"^the network needs more memory than cuda:0 has"),
         explain_memory("the network", torch.device("cuda:0"), "wait"),
@@ -35,7 +35,7 @@ def test_what_a_gpu_says_is_a_sentence(error: RuntimeError) -> None:
         raise error
 
 
-def test_memory_that_onnx_runtime_does_not_get_is_a_sentence() -> None:
+def test_out_of_memory_in_onnx_runtime_is_one_sentence() -> None:
     zeros = helper.make_node("ConstantOfShape", ["shape"], ["zeros"])
     shape = helper.make_tensor_value_info("shape", TensorProto.INT64, [1])
     answer = helper.make_tensor_value_info("zeros", TensorProto.FLOAT, None)
@@ -54,6 +54,6 @@ def test_memory_that_onnx_runtime_does_not_get_is_a_sentence() -> None:
     assert str(caught.value) == SENTENCE
 
 
-def test_other_errors_stay() -> None:
+def test_other_errors_are_unchanged() -> None:
     with pytest.raises(RuntimeError, match="shapes"), explain_memory("the network", "cpu", "wait"):
         raise RuntimeError("shapes do not fit")

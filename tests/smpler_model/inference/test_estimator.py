@@ -31,7 +31,7 @@ from tests.calibrated import calibrated_model
 
 CPU = torch.device("cpu")
 SIDE = SMPLER_NANO.image_size
-# OpenVINO leaves the process that frees its networks a signal stack that is too small.
+# OpenVINO leaves a process that destroys its networks with a signal stack that is too small.
 OPENVINO = pytest.param("openvino", marks=pytest.mark.own_process)
 RUNNABLE = ("eager", "onnxruntime", OPENVINO)
 PEOPLE_SEEN = "TEST_PEOPLE_SEEN"
@@ -39,7 +39,7 @@ PEOPLE_SEEN = "TEST_PEOPLE_SEEN"
 
 
 class Estimators(dict[Backend, Estimator]):
-    """Estimators of one model by back end, each made when it is asked for."""
+    """Estimators of one model by backend, each created on first use."""
 
     def __init__(self, model: Smpler) -> None:
         self.model = model
@@ -70,7 +70,7 @@ def assert_close(found: Estimates, expected: Estimates, tolerance: float = 2e-4)
         np.testing.assert_allclose(a, b, atol=tolerance, rtol=tolerance, err_msg=name)
 
 
-def test_people_turn_about_their_pelvis(estimators: dict[Backend, Estimator]) -> None:
+def test_people_rotate_about_their_pelvises(estimators: dict[Backend, Estimator]) -> None:
     found = estimators["plain"].estimate(crops(3))
     turned = found.turned(Rotation.random(3, random_state=0).as_matrix())
     posed = estimators["plain"].joints(turned.rotations, turned.betas)
@@ -92,7 +92,7 @@ def test_backends_agree(
 
 
 @pytest.mark.parametrize("backend", RUNNABLE)
-def test_people_do_not_depend_on_one_another(
+def test_people_do_not_affect_each_other(
     estimators: dict[Backend, Estimator], backend: Backend
 ) -> None:
     together = estimators[backend].estimate(crops(5))
@@ -100,7 +100,7 @@ def test_people_do_not_depend_on_one_another(
     assert_close(together[3:4], alone, 2e-5)
 
 
-def test_auto_takes_what_is_installed(model: Smpler, body_arrays: BodyArrays) -> None:
+def test_auto_chooses_an_installed_backend(model: Smpler, body_arrays: BodyArrays) -> None:
     assert choose(model, CPU).backend == "onnxruntime"
     assert choose(model, CPU, precision="half").backend == "eager"
     full = build_model(replace(SMPLER_NANO, attention="full"), body_arrays)
@@ -129,7 +129,7 @@ def test_warming_up_changes_nothing(
         ("plain", "half", "cpu", "float32 only"),
     ],
 )
-def test_what_does_not_go_together(
+def test_impossible_combinations_are_refused(
     model: Smpler, backend: Backend, precision: Precision, device: str, words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
@@ -162,13 +162,13 @@ def test_an_exported_file_runs(model: Smpler, tmp_path: Path) -> None:
 
 
 class Memory:
-    """Runs only so many people at once, and counts them otherwise."""
+    """A runner with memory for a fixed number of people; it records the batches it is given."""
 
     def __init__(self, room: int) -> None:
-        self.room, self.tried, self.kept = room, [], 100
+        self.room, self.tried, self.released = room, [], 0
 
-    def forget(self, people: int) -> None:
-        self.kept = people
+    def release(self) -> None:
+        self.released += 1
 
     def run(self, some: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.tried.append(len(some))
@@ -187,7 +187,7 @@ def limited(
 
 
 @pytest.mark.parametrize("limited", [3], indirect=True)
-def test_too_many_for_the_memory_are_run_in_halves(
+def test_batches_are_halved_when_memory_runs_out(
     limited: tuple[Estimator, Memory], caplog: pytest.LogCaptureFixture
 ) -> None:
     estimator, memory = limited
@@ -196,21 +196,21 @@ def test_too_many_for_the_memory_are_run_in_halves(
         found = estimator.estimate(pixels)
     np.testing.assert_array_equal(found.betas[:, 0], pixels[:, 0, 0, 0])  # everyone, in order
     assert memory.tried == [16, 8, 4, *[2] * 9]
-    assert memory.kept == 2
-    assert "from now on 2 are run at once" in caplog.text
+    assert memory.released == 3
+    assert "from now on batches have at most 2" in caplog.text
     memory.tried.clear()
     estimator.estimate(pixels[:5])
-    assert memory.tried == [2, 2, 1]  # it does not try again what failed
+    assert memory.tried == [2, 2, 1]  # it does not retry the size that failed
 
 
 @pytest.mark.parametrize("limited", [0], indirect=True)
-def test_no_room_for_one_person_is_an_error(limited: tuple[Estimator, Memory]) -> None:
+def test_too_little_memory_for_one_person_is_an_error(limited: tuple[Estimator, Memory]) -> None:
     with pytest.raises(DeviceMemoryError, match="the network needs more memory than cpu has left"):
         limited[0].estimate(crops(2))
 
 
-def test_no_room_for_so_many_bodies_is_an_error(model: Smpler) -> None:
-    # One number that is read again and again; copied, it fits no machine.
+def test_too_little_memory_for_the_meshes_is_an_error(model: Smpler) -> None:
+    # A view that repeats a single number; a copy of it fits into no machine.
     rotations, betas = (
         np.lib.stride_tricks.as_strided(np.zeros(1), shape, (0,) * len(shape))
         for shape in ((1 << 38, 24, 3, 3), (1 << 38, 10))
@@ -221,8 +221,9 @@ def test_no_room_for_so_many_bodies_is_an_error(model: Smpler) -> None:
             pose(rotations, betas)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", RUNNABLE)
-def test_memory_stays_as_it_is(estimators: dict[Backend, Estimator], backend: Backend) -> None:
+def test_memory_does_not_grow(estimators: dict[Backend, Estimator], backend: Backend) -> None:
     estimator = estimators[backend]
     pixels = crops(2)
     for _ in range(20):
@@ -230,12 +231,12 @@ def test_memory_stays_as_it_is(estimators: dict[Backend, Estimator], backend: Ba
     before = resident_kib()
     for _ in range(100):
         estimator.estimate(pixels)
-    # 100 frames' crops alone would be 5.5 MB, their maps ten times that.
+    # The crops alone of 100 frames take 5.5 MB, their feature maps ten times that.
     assert resident_kib() - before < 4096
 
 
 def resident_kib() -> int:
-    """Memory that the process holds now."""
+    """Return the process's resident memory, KiB."""
     status = Path("/proc/self/statm")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -249,10 +250,10 @@ def trained() -> Smpler:
 
 @pytest.fixture(scope="module")
 def people_seen(trained: Smpler) -> NDArray[np.uint8]:
-    """Crops of people who do what those that the model is made for do.
+    """Return crops of people who resemble the model's training data.
 
-    Noise is no measure of what rounding does. Crops that are drawn together share whether they
-    show a room and somebody else: many small draws show what the training's files show.
+    Noise does not show the effect of rounding. Crops drawn together share whether they show a room
+    and a second person: many small draws cover what the training files contain.
     """
     if PEOPLE_SEEN in os.environ:
         return np.load(os.environ[PEOPLE_SEEN])
@@ -271,21 +272,21 @@ def whole(trained: Smpler, people_seen: NDArray[np.uint8]) -> Estimates:
 def distances(
     rotations: NDArray[np.floating[Any]], joints_m: NDArray[np.floating[Any]], of: Estimates
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Degrees and millimetres between estimates, for each of the joints."""
-    # Of rotations by a, the distance's Frobenius norm is sqrt(8) sin(a / 2).
+    """Return the angles, degrees, and distances, mm, between estimates, for each joint."""
+    # The difference of two rotations by an angle a has the Frobenius norm sqrt(8) sin(a / 2).
     apart = np.linalg.norm(rotations - of.rotations, axis=(-2, -1)) / np.sqrt(8)
     degrees = np.degrees(2 * np.arcsin(np.clip(apart, 0, 1)))
     return degrees, 1000 * np.linalg.norm(joints_m - of.joints_m, axis=-1)
 
 
 @pytest.mark.slow
-def test_float16_does_no_harm_to_the_trained_model(
+def test_float16_hardly_changes_the_trained_model(
     trained: Smpler, people_seen: NDArray[np.uint8], whole: Estimates
 ) -> None:
-    """The bits of a GPU: joints turn by less than half a degree and move by less than 2 mm.
+    """On a GPU, joints rotate by less than 0.5 degrees and move by less than 2 mm in float16.
 
-    Of 995 people in 1000: somebody of whom the network can hardly tell which way they face stands
-    on an edge, where the rounding of the first layers alone turns them further.
+    This holds for 995 people in 1000: where the network can hardly tell which way a person faces,
+    the rounding of the first layers alone rotates them further.
     """
     network = FastSmpler(trained).halve(torch.float16)
     with torch.inference_mode():
@@ -298,10 +299,10 @@ def test_float16_does_no_harm_to_the_trained_model(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["eager", OPENVINO])
-def test_bfloat16_does_little_harm_to_the_trained_model(
+def test_bfloat16_changes_the_trained_model_little(
     trained: Smpler, people_seen: NDArray[np.uint8], whole: Estimates, backend: Backend
 ) -> None:
-    """The bits of a CPU, three fewer than float16's for the digits: it holds on average."""
+    """On a CPU, bfloat16 has three bits less than float16: limits hold on average."""
     half = Estimator(trained, backend=backend, precision="half").estimate(people_seen)
     degrees, millimetres = distances(half.rotations, half.joints_m, whole)
     assert degrees.mean() < 0.5

@@ -50,7 +50,7 @@ def expected(model: Smpler) -> tuple[torch.Tensor, ...]:
         return PlainNetwork(model)(example_crops(SIDE, PEOPLE))
 
 
-def test_onnx_says_what_the_network_says(
+def test_onnx_outputs_equal_the_network(
     tensorrt_file: Path, expected: tuple[torch.Tensor, ...]
 ) -> None:
     session = onnxruntime.InferenceSession(tensorrt_file, providers=["CPUExecutionProvider"])
@@ -67,7 +67,7 @@ def test_batch_norms_are_exported(body_arrays: BodyArrays, tmp_path: Path) -> No
     assert "for 1 and 3 people" in written
 
 
-def test_only_the_number_of_people_is_free(tensorrt_file: Path) -> None:
+def test_only_the_batch_dimension_is_variable(tensorrt_file: Path) -> None:
     graph = onnx.load(tensorrt_file).graph
     shapes = {
         value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
@@ -88,7 +88,7 @@ def test_an_operator_that_tensorrt_lacks_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_says_something_else_is_not_written(
+def test_a_file_with_other_outputs_is_not_written(
     model: Smpler, graph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "nano.onnx"
@@ -101,7 +101,7 @@ def test_a_file_that_says_something_else_is_not_written(
     assert [file.name for file in tmp_path.iterdir()] == ["nano.onnx"]
 
 
-def test_other_onnx_files_are_told_apart(tmp_path: Path) -> None:
+def test_other_onnx_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
     graph = onnx.helper.make_graph([], "nothing", [], [])
     onnx.save(onnx.helper.make_model(graph), path)

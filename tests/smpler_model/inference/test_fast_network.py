@@ -59,6 +59,7 @@ def test_small_models_equal_the_network(exact: Smpler, people: int) -> None:
     assert_same(exact, people, EXACT)
 
 
+@pytest.mark.slow
 def test_w32_equals_the_network(official_file: OfficialFile) -> None:
     assert_same(load_model(official_file("w32_h36m")).double(), 1, EXACT)
 
@@ -70,7 +71,7 @@ def test_the_estimate_depends_on_the_image(model: Smpler) -> None:
     assert (keypoints.abs() < 1).float().mean() > 0.5
 
 
-def test_joints_outside_of_the_image(exact: Smpler) -> None:
+def test_joints_outside_the_image(exact: Smpler) -> None:
     far = build_copy(exact.float()).double()
     exact.double()
     far.regressor.initial_camera.copy_(torch.tensor([[3.0, 1.0, -0.5]]))
@@ -81,7 +82,7 @@ def test_joints_outside_of_the_image(exact: Smpler) -> None:
     assert_same(far, 2, EXACT)
 
 
-def test_a_camera_that_is_not_finite_harms_nobody_else(model: Smpler) -> None:
+def test_a_camera_that_is_not_finite_affects_nobody_else(model: Smpler) -> None:
     network = FastSmpler(model)
     crops = example_crops(model.config.image_size)
     with torch.inference_mode():
@@ -93,7 +94,7 @@ def test_a_camera_that_is_not_finite_harms_nobody_else(model: Smpler) -> None:
 
 
 @pytest.mark.parametrize("people", [2, 5])
-def test_people_in_a_batch_are_as_people_alone(exact: Smpler, people: int) -> None:
+def test_a_batch_equals_single_people(exact: Smpler, people: int) -> None:
     network, crops = FastSmpler(exact), example_crops(exact.config.image_size, people)
     with torch.inference_mode():
         together = network(crops)
@@ -103,7 +104,7 @@ def test_people_in_a_batch_are_as_people_alone(exact: Smpler, people: int) -> No
         torch.testing.assert_close(values, one_by_one, rtol=EXACT, atol=EXACT)
 
 
-def test_float32_is_as_close_to_float64_as_the_network_is(model: Smpler, exact: Smpler) -> None:
+def test_float32_is_as_exact_as_the_network(model: Smpler, exact: Smpler) -> None:
     crops = example_crops(model.config.image_size, 4)
     with torch.inference_mode():
         truth = PlainNetwork(exact)(crops)
@@ -114,7 +115,7 @@ def test_float32_is_as_close_to_float64_as_the_network_is(model: Smpler, exact: 
     assert sum(fast) < 2 * sum(plain)
 
 
-def test_both_parts_are_the_whole(model: Smpler) -> None:
+def test_both_parts_make_the_whole_network(model: Smpler) -> None:
     network, crops = FastSmpler(model), example_crops(model.config.image_size)
     with torch.inference_mode():
         parts = MapsToOutputs(network)(*CropsToMaps(network)(crops))
@@ -123,7 +124,7 @@ def test_both_parts_are_the_whole(model: Smpler) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_leaves_body_and_camera_whole(model: Smpler, dtype: torch.dtype) -> None:
+def test_body_and_camera_keep_full_precision(model: Smpler, dtype: torch.dtype) -> None:
     network = FastSmpler(model).halve(dtype)
     with torch.inference_mode():
         rotations, *others = network(example_crops(model.config.image_size))
@@ -134,7 +135,7 @@ def test_half_precision_leaves_body_and_camera_whole(model: Smpler, dtype: torch
     assert {name.split(".")[0] for name in halved} == {"backbone", "projections"}
 
 
-def test_the_model_stays_as_it_is(model: Smpler) -> None:
+def test_the_model_is_unchanged(model: Smpler) -> None:
     before = {name: values.clone() for name, values in model.state_dict().items()}
     FastSmpler(model)
     after = model.state_dict()

@@ -10,7 +10,7 @@ from tests.small_hrnet import SMALL_HRNET
 
 @pytest.fixture(scope="module")
 def backbone() -> nn.Module:
-    """In float64, with statistics that are not those of a fresh batch norm."""
+    """Return a float64 backbone whose statistics differ from those of a new batch norm."""
     torch.manual_seed(0)
     network = build_backbone(SMALL_HRNET).double()
     for module in network.modules():
@@ -22,14 +22,14 @@ def backbone() -> nn.Module:
     return network.eval()
 
 
-def test_the_same_maps(backbone: nn.Module) -> None:
+def test_feature_maps_are_equal(backbone: nn.Module) -> None:
     images = torch.randn(2, 3, 96, 96, dtype=torch.double)
     with torch.inference_mode():
         for folded, plain in zip(fold_backbone(backbone)(images), backbone(images), strict=True):
             torch.testing.assert_close(folded, plain, rtol=1e-11, atol=1e-11)
 
 
-def test_nothing_is_left_between_the_convolutions(backbone: nn.Module) -> None:
+def test_only_convolutions_remain(backbone: nn.Module) -> None:
     kinds = [type(module) for module in fold_backbone(backbone).modules()]
     assert nn.BatchNorm2d not in kinds
     assert nn.Identity not in kinds
@@ -49,7 +49,7 @@ def test_a_backbone_without_batch_norms_gives_the_same_maps() -> None:
             torch.testing.assert_close(found, plain, rtol=1e-11, atol=1e-11)
 
 
-def test_the_backbone_stays_as_it_is(backbone: nn.Module) -> None:
+def test_the_backbone_is_unchanged(backbone: nn.Module) -> None:
     before = {name: values.clone() for name, values in backbone.state_dict().items()}
     fold_backbone(backbone)
     after = backbone.state_dict()
@@ -58,7 +58,7 @@ def test_the_backbone_stays_as_it_is(backbone: nn.Module) -> None:
 
 
 class Shared(nn.Module):
-    """A convolution that is read before its batch norm, too."""
+    """A convolution whose output is used before its batch norm as well."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Shared(nn.Module):
         return self.norm(seen) + seen
 
 
-def test_a_convolution_that_others_read_is_not_folded() -> None:
+def test_a_convolution_with_other_uses_is_not_folded() -> None:
     torch.manual_seed(1)
     shared = Shared().eval()
     nn.init.uniform_(shared.norm.weight, 2, 3)

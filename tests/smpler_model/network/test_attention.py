@@ -74,7 +74,7 @@ def test_order_of_tokens_does_not_matter(
     assert torch.allclose(attention(queries, shuffled), expected, atol=1e-5)
 
 
-def test_joints_do_not_see_one_anothers_patches(
+def test_joints_do_not_attend_to_each_others_patches(
     inputs: tuple[Tensor, Sequence[Tensor], Patches],
 ) -> None:
     queries, _, patches = inputs
@@ -103,7 +103,7 @@ def test_joints_do_not_see_one_anothers_patches(
         pytest.param((0.0, -300.0), 0.0, id="far beyond"),
     ],
 )
-def test_bias_is_read_bilinearly_and_is_zero_beyond_its_table(
+def test_bias_is_interpolated_and_zero_outside_its_table(
     offset: tuple[float, float], expected: float
 ) -> None:
     attention = JointAwareAttention(SMPLER_NANO)
@@ -114,7 +114,7 @@ def test_bias_is_read_bilinearly_and_is_zero_beyond_its_table(
     assert torch.allclose(bias, torch.full_like(bias, expected), atol=1e-4)
 
 
-def test_decoupled_unit_leaves_the_image_alone(
+def test_decoupled_unit_does_not_change_image_tokens(
     inputs: tuple[Tensor, Sequence[Tensor], Patches],
 ) -> None:
     queries, tokens, patches = inputs
@@ -142,7 +142,7 @@ def test_shape_and_camera_rows_skip_the_patches(
     queries, tokens, patches = inputs
     unit = UNITS[kind](SMPLER_NANO).eval()
     if isinstance(unit, DecoupledUnit):
-        unit.among_queries = nn.Identity()  # which would mix the rows
+        unit.among_queries = nn.Identity()  # it would mix the rows
     other = replace(patches, features=patches.features + 1)
     before, after = unit(queries, tokens, patches)[0], unit(queries, tokens, other)[0]
     assert (before[:, :24] != after[:, :24]).any(-1).all()

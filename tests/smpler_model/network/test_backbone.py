@@ -20,7 +20,7 @@ def test_state_keys_and_shapes_are_the_official_ones(variant: str) -> None:
     assert ours == official
 
 
-def test_a_mobile_backbone_gives_the_promised_maps() -> None:
+def test_a_mobile_layout_gives_maps_of_the_stated_sizes() -> None:
     config = SMPLER_NANO
     with torch.inference_mode():
         maps = build_backbone(config).eval()(torch.zeros(1, 3, *[config.image_size] * 2))

@@ -11,7 +11,7 @@ def test_models_are_found_by_name(name: str) -> None:
     assert find_model(name, attention="full") == replace(MODELS[name], attention="full")
 
 
-def test_unknown_model_is_named_with_those_there_are() -> None:
+def test_unknown_model_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"smpler_w32, smpler_w48, smpler_nano, got 'w32'"):
         find_model("w32")
 
@@ -29,5 +29,5 @@ def test_impossible_shapes_are_refused(change: dict, complaint: str) -> None:
         replace(SMPLER_W32, **change)
 
 
-def test_maps_of_the_official_crop_have_the_papers_sizes() -> None:
+def test_maps_of_the_official_crop_have_the_paper_s_sizes() -> None:
     assert SMPLER_W32.feature_sizes == (56, 28, 14, 7)

@@ -65,7 +65,7 @@ def test_six_numbers_are_rows_of_two() -> None:
 
 
 @given(angles)
-def test_six_numbers_of_a_rotation_give_it_back(vector: np.ndarray) -> None:
+def test_six_numbers_of_a_rotation_restore_it(vector: np.ndarray) -> None:
     rotation = torch.from_numpy(Rotation.from_rotvec(vector).as_matrix())
     assert torch.allclose(rotation_from_6d(rotation[:, :2].flatten()), rotation, atol=1e-12)
 
@@ -97,7 +97,7 @@ def test_projection_scales_after_translating() -> None:
 
 
 @given(arrays(np.float64, (2,), elements=st.floats(-5, 5)))
-def test_a_camera_turned_to_a_ray_looks_along_it_without_rolling(plane: np.ndarray) -> None:
+def test_a_camera_rotated_to_a_ray_does_not_roll(plane: np.ndarray) -> None:
     ray = torch.tensor([*plane, 1.0]).double()
     turn = rotation_to_ray(ray)
     length = ray.norm()
@@ -108,7 +108,7 @@ def test_a_camera_turned_to_a_ray_looks_along_it_without_rolling(plane: np.ndarr
     assert np.linalg.norm(vector) == pytest.approx(math.acos(1 / length.item()), abs=1e-6)
 
 
-def test_only_the_pelvis_turns() -> None:
+def test_only_the_pelvis_is_rotated() -> None:
     poses = torch.from_numpy(Rotation.random(48, random_state=0).as_matrix()).view(2, 24, 3, 3)
     turns = torch.from_numpy(Rotation.random(2, random_state=1).as_matrix())
     turned = turn_pelvis(poses, turns)

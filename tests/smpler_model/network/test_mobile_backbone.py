@@ -6,7 +6,7 @@ from smpler_model.network.mobile_backbone import KeypointReader, MobileBackbone
 
 SIDE = 40
 FAR = -12.0
-"""A logit of what is not there."""
+"""Logit for absence."""
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def backbone() -> MobileBackbone:
 
 
 @pytest.mark.parametrize("side", [64, 160])
-def test_four_maps_as_the_layout_promises(backbone: MobileBackbone, side: int) -> None:
+def test_four_maps_of_the_stated_sizes(backbone: MobileBackbone, side: int) -> None:
     with torch.inference_mode():
         maps = backbone(torch.randn(2, 3, side, side))
     found = [tuple(values.shape) for values in maps]
@@ -24,7 +24,7 @@ def test_four_maps_as_the_layout_promises(backbone: MobileBackbone, side: int) -
     assert found == [(2, n, side // stride, side // stride) for n, stride in expected]
 
 
-def test_the_coarsest_map_tells_the_keypoints_at_each_pixel(backbone: MobileBackbone) -> None:
+def test_the_coarsest_map_contains_the_keypoints(backbone: MobileBackbone) -> None:
     with torch.inference_mode():
         finest, _, _, coarsest = backbone(torch.randn(1, 3, 96, 96))
     numbers = coarsest[:, -3 * MOBILE_KEYPOINTS :]
@@ -34,7 +34,7 @@ def test_the_coarsest_map_tells_the_keypoints_at_each_pixel(backbone: MobileBack
     assert ((heat.amin(1) <= seen) & (seen <= heat.amax(1))).all()
 
 
-def test_pixels_of_the_finest_map_say_where_they_are(backbone: MobileBackbone) -> None:
+def test_the_finest_map_contains_pixel_coordinates(backbone: MobileBackbone) -> None:
     with torch.inference_mode():
         finest = backbone(torch.randn(2, 3, 64, 64))[0]
     corner, middle = finest[1, -2:, 0, 15], finest[0, -2:, 8, 7]
@@ -43,7 +43,7 @@ def test_pixels_of_the_finest_map_say_where_they_are(backbone: MobileBackbone) -
 
 
 def draw_heads(places: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return the heads' maps of one person whose keypoints (17, 2), x then y, are whole pixels."""
+    """Return the heads' maps of one person with keypoints (17, 2), x before y, at whole pixels."""
     k = MOBILE_KEYPOINTS
     heat, centre = (torch.full((1, n, SIDE, SIDE), FAR) for n in (k, 1))
     reach, offset = torch.zeros(1, k, 2, SIDE, SIDE), torch.zeros(1, k, 2, SIDE, SIDE)
@@ -76,27 +76,27 @@ def pixels(numbers: torch.Tensor) -> torch.Tensor:
     return (numbers[:, :2] + 1) * SIDE / 2
 
 
-def test_keypoints_are_where_their_maps_say(places: torch.Tensor) -> None:
+def test_keypoints_are_at_the_maxima_of_their_maps(places: torch.Tensor) -> None:
     numbers = read(draw_heads(places))
     torch.testing.assert_close(pixels(numbers), places.float(), atol=0.05, rtol=0)
     expected = torch.tensor(3.0).sigmoid().expand(MOBILE_KEYPOINTS)
     torch.testing.assert_close(numbers[:, 2], expected, atol=0.01, rtol=0)
 
 
-def test_offsets_say_where_in_a_pixel(places: torch.Tensor) -> None:
+def test_offsets_refine_keypoints_within_a_pixel(places: torch.Tensor) -> None:
     heads = draw_heads(places)
     heads["offset"] += 0.25
     torch.testing.assert_close(pixels(read(heads)), places + 0.25, atol=0.05, rtol=0)
 
 
-def test_a_neighbours_clearer_limbs_do_not_count(places: torch.Tensor) -> None:
+def test_a_neighbour_s_limbs_are_ignored(places: torch.Tensor) -> None:
     heads = draw_heads(places)
     away = (places + SIDE // 2) % SIDE
     heads["heat"][0, torch.arange(MOBILE_KEYPOINTS), away[:, 1], away[:, 0]] = 6.0
     torch.testing.assert_close(pixels(read(heads)), places.float(), atol=0.3, rtol=0)
 
 
-def test_what_is_not_seen_is_where_the_centre_says(places: torch.Tensor) -> None:
+def test_unseen_keypoints_follow_the_centre(places: torch.Tensor) -> None:
     heads = draw_heads(places)
     heads["heat"][:] = FAR
     numbers = read(heads)
@@ -104,7 +104,7 @@ def test_what_is_not_seen_is_where_the_centre_says(places: torch.Tensor) -> None
     assert (numbers[:, 2] < 1e-3).all()
 
 
-def test_keypoints_can_be_taught(places: torch.Tensor) -> None:
+def test_keypoints_have_gradients(places: torch.Tensor) -> None:
     generator = torch.Generator().manual_seed(2)
     heads = {
         name: torch.randn(maps.shape, generator=generator).requires_grad_()
@@ -115,7 +115,7 @@ def test_keypoints_can_be_taught(places: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_holds_places(places: torch.Tensor, dtype: torch.dtype) -> None:
+def test_half_precision_keeps_positions(places: torch.Tensor, dtype: torch.dtype) -> None:
     numbers = read({name: maps.to(dtype) for name, maps in draw_heads(places).items()})
     assert numbers.dtype == dtype
     torch.testing.assert_close(pixels(numbers.float()), places.float(), atol=0.1, rtol=0)

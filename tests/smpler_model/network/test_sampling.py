@@ -13,7 +13,7 @@ def feature_map() -> Tensor:
 
 
 def position_of(x: float, y: float) -> Tensor:
-    """Return where a pixel lies in [-1, 1], for both people of the map."""
+    """Return a pixel's position in [-1, 1], for both people of the map."""
     return (torch.tensor([x, y]) / (SIDE - 1) * 2 - 1).expand(2, 1, 2)
 
 

@@ -26,7 +26,7 @@ SIDE = SMPLER_NANO.image_size
 
 @dataclass(frozen=True)
 class Parity:
-    """One run of an official model in float64, and what it should have returned."""
+    """One run of an official model in float64, and its expected results."""
 
     variant: str
     model: Smpler
@@ -99,7 +99,7 @@ def test_mesh_is_that_of_the_last_stage(parity: Parity) -> None:
     assert torch.equal(mesh.joints, parity.output.final.joints)
 
 
-def test_leaving_the_mesh_out_changes_nothing_else(nano: Smpler) -> None:
+def test_omitting_the_mesh_changes_nothing_else(nano: Smpler) -> None:
     images = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         with_mesh, without = nano(images), nano(images, mesh=False)
@@ -109,7 +109,7 @@ def test_leaving_the_mesh_out_changes_nothing_else(nano: Smpler) -> None:
         assert all(torch.equal(a, getattr(other, name)) for name, a in vars(one).items())
 
 
-def test_blocks_do_not_touch_the_surface(nano: Smpler, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_compute_no_vertices(nano: Smpler, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     mesh = nano.body.mesh
     monkeypatch.setattr(nano.body, "mesh", lambda *a: calls.append(a) or mesh(*a))
@@ -121,7 +121,7 @@ def test_blocks_do_not_touch_the_surface(nano: Smpler, monkeypatch: pytest.Monke
     assert len(calls) == 1
 
 
-def test_people_do_not_influence_one_another(nano: Smpler) -> None:
+def test_people_in_a_batch_do_not_affect_each_other(nano: Smpler) -> None:
     images = torch.randn(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         together, alone = nano(images).final, nano(images[1:2]).final
@@ -130,7 +130,7 @@ def test_people_do_not_influence_one_another(nano: Smpler) -> None:
 
 
 @pytest.mark.parametrize("attention", ["decoupled", "full"])
-def test_every_weight_learns(body_arrays: BodyArrays, attention: AttentionKind) -> None:
+def test_every_weight_gets_a_gradient(body_arrays: BodyArrays, attention: AttentionKind) -> None:
     torch.manual_seed(0)
     config = replace(SMPLER_NANO, attention=attention, image_size=64)
     model = build_model(config, body_arrays).train()

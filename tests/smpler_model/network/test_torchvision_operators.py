@@ -13,7 +13,7 @@ from smpler_model.network.torchvision_operators import import_torchvision, suppr
 
 @st.composite
 def scored_boxes(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor]:
-    """Boxes on a coarse grid, so that they often touch, coincide or tie."""
+    """Boxes on a coarse grid, so that they often touch, coincide or have equal scores."""
     size = draw(st.integers(0, 12))
     corners = [[draw(st.integers(0, 6)) for _ in range(2)] for _ in range(size)]
     sides = [[draw(st.integers(0, 4)) for _ in range(2)] for _ in range(size)]

@@ -27,14 +27,14 @@ def random_joints(seed: int, n: int = 4) -> Tensor:
     return torch.randn(n, 14, 3, generator=g, dtype=torch.float64)
 
 
-def test_one_joint_off() -> None:
+def test_a_single_displaced_joint() -> None:
     target = random_joints(0)
     predicted = target.clone()
     predicted[:, 0, 1] += 0.14  # an ankle, by 140 mm
     torch.testing.assert_close(joint_error(predicted, target), torch.full((4,), 10.0).double())
 
 
-def test_joint_error_ignores_places_but_not_turns() -> None:
+def test_joint_error_ignores_translations_but_not_rotations() -> None:
     target = random_joints(0)
     assert joint_error(target + torch.tensor([0.1, 0.2, 0.3]), target).max() < 1e-9
     assert joint_error(target * torch.tensor([-1.0, -1.0, 1.0]), target).min() > 100
@@ -82,7 +82,7 @@ def test_vertex_error_in_millimetres() -> None:
     )
 
 
-def test_hips_are_hips() -> None:
+def test_hips_are_the_hip_joints() -> None:
     assert {H36M_JOINTS[H36M_EVALUATED[row]] for row in HIPS} == {"left_hip", "right_hip"}
 
 
@@ -92,8 +92,8 @@ def test_steady_motion_has_no_acceleration_error() -> None:
     assert acceleration_error(target + drift, target).max() < 1e-9
 
 
-def test_acceleration_by_hand() -> None:
-    """One joint goes as t^2 mm away from its true place: its second difference is 2 mm."""
+def test_acceleration_of_a_known_motion() -> None:
+    """One joint deviates by t^2 mm: its second difference is 2 mm."""
     target = torch.zeros(5, 14, 3, dtype=torch.float64)
     predicted = target.clone()
     predicted[:, 0, 2] = torch.arange(5.0).double() ** 2 / 1000
@@ -103,7 +103,7 @@ def test_acceleration_by_hand() -> None:
     assert in_seconds.tolist() == pytest.approx([200 / 14] * 3)
 
 
-def test_paths_count_only_when_asked_for() -> None:
+def test_translations_count_only_if_not_centred() -> None:
     target = random_joints(0, 5)
     path = (torch.arange(5.0).double() ** 2 / 1000)[:, None, None]
     assert acceleration_error(target + path, target).max() < 1e-9
@@ -146,7 +146,7 @@ def test_arrays_give_arrays() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_one_number_spoils_one_person(value: float) -> None:
+def test_a_non_finite_number_affects_one_person(value: float) -> None:
     """The decomposition would refuse the whole batch."""
     predicted, target = random_joints(0), random_joints(1)
     whole = aligned_joint_error(predicted, target)

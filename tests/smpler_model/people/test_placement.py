@@ -1,4 +1,4 @@
-"""Placing people through the real camera."""
+"""Placing people with the real camera's model."""
 
 import numpy as np
 import pytest
@@ -45,14 +45,14 @@ LENSES = {
 
 
 def body(seed: int) -> np.ndarray:
-    """Joints of the size of a person around the origin, (1, 24, 3) metres."""
+    """Joints the size of a person around the origin, (1, 24, 3) metres."""
     return np.random.default_rng(seed).normal(0, (0.2, 0.4, 0.15), (1, 24, 3))
 
 
 def at(
     camera: Camera, angle_rad: float, around_rad: float, distance_m: float, share: float = 0.97
 ) -> np.ndarray:
-    """Return a place (3) that far off the axis, or within a share of what the lens reaches."""
+    """Return a position (3) at an angle off the axis, or within a fraction of the lens's reach."""
     angle_rad = min(angle_rad, share * camera.reach_rad)
     aside = np.array([np.cos(around_rad), np.sin(around_rad)]) * np.sin(angle_rad)
     return distance_m * np.array([*aside, np.cos(angle_rad)])
@@ -68,7 +68,7 @@ every_lens = pytest.mark.parametrize("camera", LENSES.values(), ids=LENSES)
     around=st.floats(0, 2 * np.pi),
     distance=st.floats(1.5, 9),
 )
-def test_exact_keypoints_give_the_exact_place_in_the_whole_field(
+def test_exact_keypoints_give_exact_placement_in_the_whole_field(
     camera: Camera, seed: int, angle: float, around: float, distance: float
 ) -> None:
     translation = at(camera, angle, around, distance)
@@ -81,8 +81,8 @@ def test_exact_keypoints_give_the_exact_place_in_the_whole_field(
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 60, 75, 80, 85])
-def test_noise_counts_alike_in_the_whole_field_of_a_fisheye(degrees: float) -> None:
-    """The person is 3 m away and keypoints are off by 3 pixels; 180 degrees are 1280 pixels."""
+def test_noise_has_equal_effect_in_the_whole_field_of_a_fisheye(degrees: float) -> None:
+    """The person is 3 m away, keypoints have 3 pixels of noise; 180 degrees are 1280 pixels."""
     rng = np.random.default_rng(0)
     joints = Body(load_builtin_body()).joints(UPRIGHT, torch.zeros(1, 10)).double().numpy()
     translation = at(FISHEYE, np.radians(degrees), 0.3, 3.0) - joints[0, 0]
@@ -95,9 +95,9 @@ def test_noise_counts_alike_in_the_whole_field_of_a_fisheye(degrees: float) -> N
 
 @pytest.mark.parametrize("degrees", [0, 60, 85])
 @every_lens
-def test_the_covariance_is_that_of_many_draws(camera: Camera, degrees: float) -> None:
-    n, rng = 4000, np.random.default_rng(1)
-    # Close to where a lens turns, pixels of noise are no small steps any more.
+def test_the_covariance_matches_many_draws(camera: Camera, degrees: float) -> None:
+    n, rng = 1000, np.random.default_rng(1)
+    # Close to where a lens turns, pixels of noise are no longer small steps.
     translation = at(camera, np.radians(degrees), 0.3, 3.0, share=0.6)
     joints = body(0)
     exact = camera.project(joints + translation)
@@ -111,7 +111,7 @@ def test_the_covariance_is_that_of_many_draws(camera: Camera, degrees: float) ->
     assert 0.8 < ratios.min() <= ratios.max() < 1.25
 
 
-def test_joints_that_the_lens_does_not_show_are_left_out() -> None:
+def test_joints_outside_the_lens_are_ignored() -> None:
     joints, translation = body(0), np.array([0.3, 0.1, 4.0])
     camera = CAMERAS[0]
     keypoints = camera.project(joints + translation)
@@ -125,7 +125,7 @@ def test_joints_that_the_lens_does_not_show_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("left", ["nothing", "one joint", "one pixel"])
-def test_who_cannot_be_placed_is_nan_and_alone_so(left: str) -> None:
+def test_only_people_who_cannot_be_placed_are_nan(left: str) -> None:
     camera = CAMERAS[0]
     joints = np.concatenate([body(0), body(1)])
     keypoints = camera.project(joints + np.array([0.1, 0.2, 4.0]))
@@ -143,7 +143,7 @@ def test_who_cannot_be_placed_is_nan_and_alone_so(left: str) -> None:
 
 
 def pitched(degrees: float) -> np.ndarray:
-    """A person of 1.7 m, (1, 24, 3), before a camera that looks down on them by an angle."""
+    """A person of 1.7 m, (1, 24, 3), seen by a camera that looks down by an angle."""
     angle = np.radians(degrees)
     upright = np.array([[1, 0, 0], [0, -1, 0], [0, 0, -1]])
     turn = np.array(
@@ -160,9 +160,7 @@ def pitched(degrees: float) -> np.ndarray:
 
 @pytest.mark.parametrize("depth_m", [0.5, 0.3, 0.11])
 @pytest.mark.parametrize("degrees", [0, 30, 60, 90, -60])
-def test_a_depth_that_is_too_near_leaves_everybody_in_front(
-    degrees: float, depth_m: float
-) -> None:
+def test_too_small_a_depth_keeps_everybody_in_front(degrees: float, depth_m: float) -> None:
     camera = Camera(640, 480, 400.0, 400.0, 320.0, 240.0)
     joints = pitched(degrees)
     keypoints = camera.project(joints + np.array([0, 0, 2.5]))
@@ -176,7 +174,7 @@ def test_a_depth_that_is_too_near_leaves_everybody_in_front(
 
 
 @given(seed=st.integers(0, 10**6))
-def test_whatever_the_keypoints_everybody_is_in_front(seed: int) -> None:
+def test_everybody_is_in_front_for_any_keypoints(seed: int) -> None:
     rng = np.random.default_rng(seed)
     joints, keypoints = body(seed), rng.uniform(-100, 700, (1, 24, 2))
     depth = rng.uniform(0, 1, (480, 640)).astype(np.float32)
@@ -199,14 +197,14 @@ def test_weak_perspective_far_away_gives_the_usual_formula() -> None:
     assert y == pytest.approx(expected_y, abs=0.05)
 
 
-def test_the_same_picture_through_a_longer_lens_is_farther_away() -> None:
+def test_a_longer_focal_length_places_farther_away() -> None:
     joints = body(1)
     keypoints = CAMERAS[0].project(joints + np.array([0, 0, 4.0]))
     longer = Camera(640, 480, 1000.0, 1010.0, 320.0, 240.0)
     assert place(joints, keypoints, longer).translations_m[0, 2] > 7
 
 
-def test_distance_is_as_uncertain_as_the_size_and_more_without_calibration() -> None:
+def test_distance_uncertainty_follows_size_and_calibration() -> None:
     joints = body(2)
     translation = np.array([0.5, 0.2, 6.0])
     ray = translation / np.linalg.norm(translation)
@@ -220,11 +218,11 @@ def test_distance_is_as_uncertain_as_the_size_and_more_without_calibration() -> 
     assert 0.2 < spreads[0] < 0.6 < spreads[1]
 
 
-def test_a_wrong_size_is_put_right_by_depth() -> None:
+def test_depth_corrects_a_wrong_size() -> None:
     camera = CAMERAS[0]
     truth = np.array([0.4, 0.1, 5.0])
     joints = body(3) * 0.3
-    too_small = joints * 0.9  # the estimated body is 10 % too small, so it seems 10 % too near
+    too_small = joints * 0.9  # a body estimated 10 % too small seems 10 % too near
     placement = place(too_small, camera.project(joints + truth), camera)
     assert placement.translations_m[0, 2] == pytest.approx(4.5, abs=0.05)
     depth = np.full((480, 640), 4.9, np.float32)
@@ -254,7 +252,7 @@ def test_depth_moves_the_torso_along_its_ray_wherever_the_origin_is() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -1.0])
-def test_depth_that_knows_nothing_changes_nothing(value: float) -> None:
+def test_missing_depth_changes_nothing(value: float) -> None:
     joints = body(4)
     placement = place(joints, CAMERAS[0].project(joints + np.array([0, 0, 3.0])), CAMERAS[0])
     depth = np.full((480, 640), value, np.float32)
@@ -263,7 +261,7 @@ def test_depth_that_knows_nothing_changes_nothing(value: float) -> None:
     np.testing.assert_array_equal(placed.translations_m, placement.translations_m)
 
 
-def test_nobody_and_together_as_alone() -> None:
+def test_empty_input_and_batches_equal_single_people() -> None:
     camera = CAMERAS[2]
     assert len(place(np.empty((0, 24, 3)), np.empty((0, 24, 2)), camera).translations_m) == 0
     joints = np.concatenate([body(5), body(6)])

@@ -1,4 +1,4 @@
-"""Laws of the filters, and what they gain and cost."""
+"""Laws of the filters, and their benefit and cost."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ HERE = np.array([0.3, -0.2, 4.0])
 
 
 @given(st.tuples(*[st.floats(-3, 3)] * 3))
-def test_what_stands_still_stays_where_it_is(vector: tuple[float, float, float]) -> None:
+def test_constant_input_is_unchanged(vector: tuple[float, float, float]) -> None:
     person = bodies(Rotation.from_rotvec(vector), HERE, np.linspace(-1, 1, 10))
     last = run(Smoother(), [person] * 5)[-1]
     np.testing.assert_allclose(last.rotations, person.rotations, atol=1e-9)
@@ -53,7 +53,7 @@ def test_rotations_stay_rotations(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_turning_the_world_turns_the_result(seed: int) -> None:
+def test_rotating_the_world_rotates_the_result(seed: int) -> None:
     rng = np.random.default_rng(seed)
     world = Rotation.random(rng=rng)
     sequence = [Rotation.random(rng=rng) for _ in range(4)]
@@ -103,7 +103,7 @@ def depth_error(people: list[Bodies], truth: list[Bodies]) -> float:
     return float(np.mean([abs(a.translations_m - b.translations_m)[0, 2] for a, b in pairs]))
 
 
-def test_smoothing_calms_without_lagging_far_behind() -> None:
+def test_smoothing_reduces_jitter_with_little_lag() -> None:
     truth, measured = noisy_walk(np.random.default_rng(0), seconds=4)
     smoothed = run(Smoother(), measured)
     assert jerkiness(smoothed) < jerkiness(measured) / 3
@@ -112,7 +112,7 @@ def test_smoothing_calms_without_lagging_far_behind() -> None:
     assert swinging < 1.25 * angle_errors(measured, truth).mean()
 
 
-def test_a_still_person_is_calmer_in_every_joint() -> None:
+def test_a_still_person_jitters_less_in_every_joint() -> None:
     rng = np.random.default_rng(4)
     truth = [bodies(Rotation.identity(), HERE)] * 90
     measured = [bodies(Rotation.from_rotvec(rng.normal(0, 0.03, 3)), HERE) for _ in truth]
@@ -125,7 +125,7 @@ def test_a_still_person_is_calmer_in_every_joint() -> None:
     [(10**9 + 1, 1), (-5, 1), (0, 1), (10**7, 2)],
     ids=["gap", "rewound", "no time passed", "new id"],
 )
-def test_starts_anew(second_stamp_ns: int, second_id: int) -> None:
+def test_filters_are_reset(second_stamp_ns: int, second_id: int) -> None:
     smoother = Smoother(SmoothingConfig(gap_s=1.0))
     smoother.smooth(0, np.array([1]), bodies(Rotation.identity(), HERE))
     other = bodies(Rotation.from_rotvec([0.4, 0, 0]), HERE * 1.5)
@@ -134,7 +134,7 @@ def test_starts_anew(second_stamp_ns: int, second_id: int) -> None:
     np.testing.assert_allclose(result.translations_m, other.translations_m, atol=1e-12)
 
 
-def test_people_do_not_touch_each_other_and_keep_their_order() -> None:
+def test_people_do_not_affect_each_other_and_keep_their_order() -> None:
     rng = np.random.default_rng(1)
     sequences = [[bodies(Rotation.random(rng=rng), HERE) for _ in range(3)] for _ in range(2)]
     alone = [run(Smoother(), sequence)[-1] for sequence in sequences]
@@ -172,7 +172,7 @@ def test_impossible_filters_are_refused() -> None:
         OneEuro(0, 1)
 
 
-def test_a_restored_smoother_goes_on_as_the_first_would() -> None:
+def test_a_restored_smoother_continues_exactly() -> None:
     generator = np.random.default_rng(0)
 
     def bodies(n: int) -> Bodies:
@@ -194,7 +194,7 @@ def test_a_restored_smoother_goes_on_as_the_first_would() -> None:
     np.testing.assert_array_equal(got.translations_m, expected.translations_m)
 
 
-def test_nobody_is_restored_from_nobody() -> None:
+def test_an_empty_state_is_restored() -> None:
     smoother = Smoother()
     smoother.restore(Smoother().snapshot())
     assert len(smoother.snapshot()["ids"]) == 0
@@ -202,7 +202,7 @@ def test_nobody_is_restored_from_nobody() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["rotations", "betas", "translations_m"])
-def test_what_is_not_finite_costs_one_image_of_one_person(name: str, value: float) -> None:
+def test_non_finite_values_affect_one_image_of_one_person(name: str, value: float) -> None:
     rng = np.random.default_rng(3)
     smoother, alone = Smoother(), Smoother()
     for index in range(40):
@@ -218,13 +218,13 @@ def test_what_is_not_finite_costs_one_image_of_one_person(name: str, value: floa
             finite = np.isfinite(getattr(result, each)[0]).all()
             assert finite == ((index, each) != (5, name)), (index, each)
             np.testing.assert_array_equal(getattr(result, each)[1], getattr(other, each)[0])
-            if index in (0, 6):  # it starts anew
+            if index in (0, 6):  # the filters start anew
                 first = getattr(result, each)[0]
                 np.testing.assert_allclose(first, getattr(both, each)[0], atol=1e-12)
 
 
 @pytest.mark.parametrize("rotation", [np.zeros((3, 3)), np.diag([1.0, 1.0, -1.0])])
-def test_what_is_no_rotation_raises_nothing_and_is_forgotten(rotation: Floats) -> None:
+def test_invalid_rotations_are_passed_through_and_forgotten(rotation: Floats) -> None:
     smoother = Smoother()
     smoother.smooth(0, np.array([1]), bodies(Rotation.identity(), HERE))
     broken = bodies(Rotation.identity(), HERE)
@@ -235,8 +235,8 @@ def test_what_is_no_rotation_raises_nothing_and_is_forgotten(rotation: Floats) -
 
 
 @pytest.mark.parametrize("place", [[3.0, 0.1, 0.02], [-2.0, 0.5, -0.1], [0.0, 0.0, 0.11]])
-def test_people_at_right_angles_to_the_axis_are_smoothed_as_others(place: list[float]) -> None:
-    """A fisheye sees them; their depth may be next to nothing, or less."""
+def test_people_at_right_angles_to_the_axis_are_smoothed(place: list[float]) -> None:
+    """As seen by a fisheye; their depth may be close to zero, or negative."""
     rng = np.random.default_rng(5)
     people = [
         bodies(Rotation.identity(), np.array(place) + rng.normal(0, 0.01, 3)) for _ in range(40)

@@ -1,4 +1,4 @@
-"""Ids that stay with people."""
+"""Persistence of track ids."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_a_person_is_confirmed_and_keeps_the_id() -> None:
 
 
 @pytest.mark.parametrize("images", [1, 2, 3, 5])
-def test_a_person_is_reported_from_the_image_on_that_the_configuration_says(images: int) -> None:
+def test_a_person_is_reported_after_confirm_frames(images: int) -> None:
     tracks = run(Tracker(IdSource(), TrackerConfig(confirm_frames=images)), walk(8))
     assert [len(frame) for frame in tracks] == [0] * (images - 1) + [1] * (9 - images)
     assert {int(track_id) for frame in tracks for track_id in frame.ids} == {0}
@@ -55,12 +55,12 @@ def test_people_confirmed_at_once_coast_and_keep_their_ids() -> None:
     assert tracks[1].states.tolist() == [TrackState.COASTING] * 2
 
 
-def test_a_flicker_is_nobody() -> None:
+def test_a_single_detection_is_not_confirmed() -> None:
     tracks = run(Tracker(IdSource()), [NOBODY, *walk(1), *[NOBODY] * 5])
     assert all(len(frame) == 0 for frame in tracks)
 
 
-def test_a_person_coasts_through_a_gap_and_is_gone_after_a_long_one() -> None:
+def test_a_person_coasts_through_a_gap_and_is_dropped_after_a_long_one() -> None:
     tracker = Tracker(IdSource(), TrackerConfig(lost_s=1.0))
     frames = walk(10)
     hidden = run(tracker, [*frames, *[NOBODY] * 4])[-1]
@@ -112,7 +112,7 @@ def test_a_repeated_stamp_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [3, 30])
-def test_the_stamps_decide_how_long_a_person_is_remembered(rate_hz: int) -> None:
+def test_timestamps_decide_how_long_a_track_is_kept(rate_hz: int) -> None:
     tracker = Tracker(IdSource(), TrackerConfig(lost_s=1.0))
     frames = [*walk(5, speed=0.0), *[NOBODY] * (2 * rate_hz)]
     alive_s = [

@@ -25,22 +25,22 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "parameters.yaml"
 
 
-def test_names_and_values_are_enough(path: Path) -> None:
+def test_plain_names_and_values_are_read(path: Path) -> None:
     assert read(path, "fov: 75\nmodel: a.pt\n") == {"fov": 75, "model": "a.pt"}
 
 
-def test_a_node_s_file_gives_what_is_known(path: Path) -> None:
+def test_known_parameters_of_a_node_s_file_are_read(path: Path) -> None:
     text = "/**:\n  ros__parameters:\n    fov: 80.0\n    tf_prefix: robot/\n"
     assert read(path, text) == {"fov": 80.0}
 
 
-def test_what_only_nodes_have_is_passed_over(path: Path) -> None:
+def test_node_only_parameters_are_ignored(path: Path) -> None:
     ros = {"use_sim_time": True, "qos_overrides./clock.depth": 2, "qos_overrides": {"a": 1}}
     given = dict.fromkeys(NODE_ONLY, "a") | ros | {"fov": 70.0}
     assert read(path, yaml.safe_dump({"/**": {"ros__parameters": given}})) == {"fov": 70.0}
 
 
-def test_of_several_nodes_ours_is_taken(path: Path) -> None:
+def test_the_own_node_is_selected_among_several(path: Path) -> None:
     driver, shared = "driver: {ros__parameters: {exposure: 3}}", "ros__parameters: {fov: 70.0}"
     ours = "/robot: {smpler_node: {ros__parameters: {coast: true}}}"
     assert read(path, f"{driver}\n/**: {{{shared}}}\n{ours}\n") == {"fov": 70.0, "coast": True}
@@ -67,7 +67,7 @@ def test_of_several_nodes_ours_is_taken(path: Path) -> None:
         ),
     ],
 )
-def test_files_that_do_not_fit(path: Path, content: str, words: str) -> None:
+def test_invalid_parameter_files_are_refused(path: Path, content: str, words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)) as caught:
         read(path, content)
     assert str(path) in str(caught.value)
@@ -81,9 +81,7 @@ def test_files_that_do_not_fit(path: Path, content: str, words: str) -> None:
         ("/**: {ros__parameters: {fov: 90.0}}\nsmpler_node: {ros__parameters: }", 90.0),
     ],
 )
-def test_what_is_said_of_our_node_goes_before_what_is_said_of_all(
-    path: Path, text: str, fov: float
-) -> None:
+def test_own_values_override_those_for_all_nodes(path: Path, text: str, fov: float) -> None:
     assert read(path, text) == {"fov": fov}
 
 
@@ -119,7 +117,7 @@ def test_whole_numbers_and_home_are_understood(
         ("[]", []),
     ],
 )
-def test_plain_words_are_what_ros_takes_them_for(path: Path, words: str, value: object) -> None:
-    """tests/ros/test_parameters.py asks rcl itself."""
+def test_plain_scalars_are_resolved_as_in_ros(path: Path, words: str, value: object) -> None:
+    """tests/ros/test_parameters.py compares with rcl itself."""
     found = read(path, f"model: {words}\n")["model"]
     assert (type(found), found) == (type(value), value)

@@ -7,7 +7,7 @@ from smpler_model.settings.pipeline import Gender, PipelineSettings, Yuv422
 from smpler_model.settings.setting import table_of
 
 
-def test_choices_are_those_of_what_they_choose() -> None:
+def test_choices_equal_their_definitions() -> None:
     choices = {each.name: each.choices for each in table_of(PipelineSettings)}
     assert choices["backend"] == BACKENDS
     assert choices["precision"] == PRECISIONS

@@ -13,7 +13,7 @@ from smpler_model.settings.setting import Settings, setting, table_of
 
 @dataclass(frozen=True, kw_only=True)
 class Lens(Settings):
-    """A base."""
+    """A base class."""
 
     part: ClassVar[str] = "Lens"
 
@@ -23,7 +23,7 @@ class Lens(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class Camera(Lens):
-    """What adds to it, and gives one field another default and other choices."""
+    """A subclass that gives one field another default and other choices."""
 
     part: ClassVar[str] = "Camera"
 
@@ -36,7 +36,7 @@ class Camera(Lens):
     gain: float = setting(1.0, "Gain.")
 
 
-def test_a_field_says_what_the_annotation_and_setting_say() -> None:
+def test_properties_follow_annotation_and_setting() -> None:
     table = {each.name: each for each in table_of(Camera)}
     assert list(table) == [
         "fov",
@@ -118,7 +118,7 @@ def test_lists_may_be_empty() -> None:
     assert Camera.from_values({"names": [], "rows": []}) == Camera(names=(), rows=())
 
 
-def test_home_is_known_in_paths_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_home_is_expanded_only_in_paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     camera = Camera(calibration="~/c.yaml", names=("~/n",))
     assert camera.calibration == str(tmp_path / "c.yaml")
@@ -126,7 +126,7 @@ def test_home_is_known_in_paths_alone(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert Camera(calibration="a~/./c.yaml").calibration == "a~/./c.yaml"
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(AttributeError):
         Lens().fov = 3.0  # type: ignore[misc]
     assert [each.name for each in fields(Lens)] == ["fov", "kind"]

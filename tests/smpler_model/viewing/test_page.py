@@ -21,19 +21,16 @@ def test_a_page_is_for_this_machine_alone(page: Page) -> None:
                 socket.create_connection((str(address), port), timeout=2)
 
 
-def test_a_port_that_is_taken_is_refused(page: Page) -> None:
-    port = page.server.get_port()
-    with (
-        pytest.raises(ValueError, match=f"a free port, got localhost and {port}"),
-        open_page("again", "localhost", port),
-    ):
-        pass
+def test_where_a_port_is_taken_the_page_says_another(page: Page) -> None:
+    with open_page("again", "localhost", page.server.get_port()) as other:
+        assert other.address != page.address
+        socket.create_connection(("localhost", other.server.get_port()), timeout=5).close()
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
     pytest.importorskip("viser")
     with (
-        pytest.raises(ValueError, match=r"an address of this machine .*got 192\.0\.2\.1"),
+        pytest.raises(ValueError, match=r"an address of this machine, got 192\.0\.2\.1"),
         open_page("elsewhere", "192.0.2.1", 0),
     ):
         pass

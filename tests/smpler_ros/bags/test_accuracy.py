@@ -1,4 +1,4 @@
-"""Errors of people whose errors are known."""
+"""Error metrics of people with known errors."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ STEP_NS = 40_000_000
 
 
 def people_of(body: Body, n: int, seed: int = 0) -> People:
-    """Two metres apart, placed as SMPL places them."""
+    """Return n people two metres apart, placed as SMPL places them."""
     people = random_people(n, seed=seed)
     accuracy = CameraAccuracy(body, 0.5)
     left = 200.0 * np.arange(n)
@@ -31,7 +31,7 @@ def moved(people: People, by_m: tuple[float, float, float]) -> People:
     )
 
 
-def test_the_truth_has_no_errors(body: Body) -> None:
+def test_the_truth_itself_has_zero_errors(body: Body) -> None:
     people = people_of(body, 3)
     pairs = CameraAccuracy(body, 0.5).compare(0, people, people)
     assert pairs.found.tolist() == pairs.true.tolist() == [0, 1, 2]
@@ -44,7 +44,7 @@ def test_the_truth_has_no_errors(body: Body) -> None:
     assert not pairs.switched.any()
 
 
-def test_a_shift_is_an_error_of_the_place_alone(body: Body) -> None:
+def test_a_translation_changes_only_the_pelvis_error(body: Body) -> None:
     people = people_of(body, 2)
     pairs = CameraAccuracy(body, 0.5).compare(0, moved(people, (0.03, 0, 0.04)), people)
     np.testing.assert_allclose(pairs.figures["pelvis_mm"], 50)
@@ -62,7 +62,7 @@ def test_joints_and_means_agree(body: Body) -> None:
     np.testing.assert_allclose(pairs.figures["mpjpe_mm"], joint_error(found, true))
 
 
-def test_given_vertices_are_taken(body: Body) -> None:
+def test_given_vertices_are_used(body: Body) -> None:
     people = people_of(body, 1)
     surface = CameraAccuracy(body, 0.5)._surface(people, np.array([0])).astype(np.float32)
     bent = surface.copy()
@@ -71,12 +71,12 @@ def test_given_vertices_are_taken(body: Body) -> None:
         0, replace(people, vertices_m=bent), replace(people, vertices_m=surface)
     )
     assert pairs.figures["mpve_mm"][0] > 5
-    # Single precision of the vertices that were given.
+    # The given vertices are in single precision.
     posed = CameraAccuracy(body, 0.5).compare(0, replace(people, vertices_m=bent), people)
     np.testing.assert_allclose(pairs.figures["mpve_mm"], posed.figures["mpve_mm"], atol=1e-3)
 
 
-def test_who_gets_another_id_is_switched_once(body: Body) -> None:
+def test_a_changed_id_is_one_switch(body: Body) -> None:
     people, accuracy = people_of(body, 2), CameraAccuracy(body, 0.5)
     ids = [[5, 6], [5, 6], [6, 5], [6, 5]]
     switched = [
@@ -89,7 +89,7 @@ def test_who_gets_another_id_is_switched_once(body: Body) -> None:
 def accelerations(
     accuracy: CameraAccuracy, people: People, turned: People, steps: list[int]
 ) -> list[float]:
-    """People are found as they are, except in the last image."""
+    """Return the accelerations' errors if people are found exactly except in the last image."""
     return [
         float(
             accuracy.compare(k * STEP_NS, turned if k == steps[-1] else people, people).figures[
@@ -107,13 +107,13 @@ def test_accelerations_need_three_steady_images(body: Body) -> None:
     error = accuracy.compare(0, turned, people).figures["mpjpe_mm"][0]
     got = accelerations(CameraAccuracy(body, 0.5), people, turned, [0, 1, 2])
     assert np.isnan(got[:2]).all()
-    # The joints jump by their error within one step.
+    # Joints jump by their error within one step.
     np.testing.assert_allclose(got[2], error / 0.04**2)
     uneven = accelerations(CameraAccuracy(body, 0.5), people, turned, [0, 1, 5])
     assert np.isnan(uneven).all()
 
 
-def test_an_image_in_which_somebody_is_missed_interrupts(body: Body) -> None:
+def test_a_missed_person_interrupts_accelerations(body: Body) -> None:
     people = people_of(body, 1)
     nobody = random_people(0)
     accuracy = CameraAccuracy(body, 0.5)
@@ -127,7 +127,7 @@ def test_an_image_in_which_somebody_is_missed_interrupts(body: Body) -> None:
     assert np.isnan(got).tolist() == [True, True, False]
 
 
-def test_a_restored_state_goes_on(body: Body) -> None:
+def test_a_restored_state_continues(body: Body) -> None:
     people, truth = people_of(body, 2), people_of(body, 2, seed=1)
     first = CameraAccuracy(body, 0.5)
     for k in range(3):
@@ -150,9 +150,7 @@ def test_a_body_without_regressor_is_refused(body: Body) -> None:
 
 @pytest.mark.parametrize("field", ["rotations", "betas", "translations_m", "boxes_xyxy"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1e30])
-def test_a_truth_that_is_no_number_costs_itself_alone(
-    body: Body, field: str, value: float
-) -> None:
+def test_invalid_truth_leaves_other_people_measured(body: Body, field: str, value: float) -> None:
     people = people_of(body, 3)
     values = getattr(people, field).copy()
     values[1].flat[0] = value
@@ -160,5 +158,5 @@ def test_a_truth_that_is_no_number_costs_itself_alone(
     assert pairs.true_ids.tolist() == people.ids[[0, 2]].tolist()
     assert pairs.refused == {1}
     np.testing.assert_array_equal(pairs.figures["mpjpe_mm"], 0)
-    # Somebody without a box meets nobody; who meets the others is neither found nor false.
+    # A person without a box matches nobody; one overlapping the others is not a false positive.
     assert pairs.beside == (field != "boxes_xyxy")

@@ -1,4 +1,4 @@
-"""The command, killed and gone on with."""
+"""The command `evaluate_bag`: killed, interrupted and resumed runs, and its refusals."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ def flags(checkpoint: Path, folder: Path) -> list[str]:
     return [*given.split(), "--confirm-frames", "1", "--quiet"]
 
 
-def test_a_killed_run_leaves_valid_files_and_goes_on(
+def test_a_killed_run_leaves_valid_files_and_resumes(
     small_bag: Path, write_bag: WriteBag, checkpoint: Path, tmp_path: Path
 ) -> None:
     bag = write_bag("thirty", rate=40.0)
@@ -58,7 +58,7 @@ def test_a_killed_run_leaves_valid_files_and_goes_on(
     assert counts[0]["/camera/people"] == round(SMALL.duration * 40)
 
 
-def test_a_signal_ends_the_run_in_order(
+def test_a_signal_ends_the_run_cleanly(
     small_bag: Path,
     checkpoint: Path,
     tmp_path: Path,
@@ -86,7 +86,7 @@ def test_a_signal_ends_the_run_in_order(
     assert f"{SMALL.frames} images" in capsys.readouterr().out
 
 
-def test_one_track_is_no_plural(
+def test_one_track_is_singular(
     small_bag: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = "--boxes detector --detector full_image --truth none --no-smoothing --outputs"
@@ -112,7 +112,7 @@ def test_one_track_is_no_plural(
         (["BAG", "--truth", "none"], "boxes can be taken from the truth only where there is one"),
     ],
 )
-def test_what_does_not_fit_is_said_in_a_sentence(
+def test_invalid_arguments_are_one_sentence(
     arguments: list[str],
     reason: str,
     small_bag: Path,
@@ -127,8 +127,8 @@ def test_what_does_not_fit_is_said_in_a_sentence(
     assert "Traceback" not in error
 
 
-@pytest.mark.parametrize("batches", [0, 4])
-def test_memory_that_runs_out_is_said_in_a_sentence(
+@pytest.mark.parametrize("batches", [0, 3])
+def test_out_of_memory_is_one_sentence(
     batches: int,
     small_bag: Path,
     checkpoint: Path,
@@ -142,12 +142,12 @@ def test_memory_that_runs_out_is_said_in_a_sentence(
     assert SENTENCE in error
     assert "Error" not in error
     assert "Traceback" not in error
-    if batches:  # the first warms up
+    if batches:
         monkeypatch.undo()
         assert main([str(small_bag), *flags(checkpoint, tmp_path / "out"), "--resume"]) == 0
 
 
-def test_flags_reach_the_configuration() -> None:
+def test_flags_set_the_configuration() -> None:
     config = read_config(build_parser().parse_args(["bag"]))
     assert config == EvaluationSettings()
     given = "bag --video --images --fov 75 --no-smoothing --truth a,b --checkpoint-every 3"
@@ -173,7 +173,7 @@ NODE_FILE = """
 """
 
 
-def test_a_node_s_file_reaches_the_configuration(tmp_path: Path) -> None:
+def test_a_parameter_file_of_the_node_sets_the_configuration(tmp_path: Path) -> None:
     path = tmp_path / "node.yaml"
     path.write_text(NODE_FILE)
     config = read_config(build_parser().parse_args(["bag", "--params", str(path)]))
@@ -188,7 +188,7 @@ def test_a_node_s_file_reaches_the_configuration(tmp_path: Path) -> None:
     assert (config.tf_prefix, config.jpeg_quality) == ("", 7)
 
 
-def test_the_node_s_whole_file_is_understood() -> None:
+def test_the_shipped_parameter_file_is_read() -> None:
     path = Path(__file__).parents[3] / "config" / "camera.yaml"
     config = read_config(build_parser().parse_args(["bag", "--params", str(path)]))
     assert (config.rectified, config.use_depth) == (False, False)
@@ -203,7 +203,7 @@ def test_the_node_s_whole_file_is_understood() -> None:
         *(("--gpus-per-bag", value) for value in ("nan", "inf", "-1")),
     ],
 )
-def test_numbers_that_make_no_sense_are_refused(
+def test_invalid_numbers_are_refused(
     flag: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -213,13 +213,13 @@ def test_numbers_that_make_no_sense_are_refused(
 
 @pytest.mark.parametrize("flag", ["--match-iou", "--checkpoint-every"])
 @pytest.mark.parametrize("value", ["nan", "inf", "-1"])
-def test_settings_that_make_no_sense_are_refused(flag: str, value: str) -> None:
+def test_settings_out_of_bounds_are_refused(flag: str, value: str) -> None:
     with pytest.raises(ValueError, match=flag[2:].replace("-", "_")):
         read_config(build_parser().parse_args(["bag", f"{flag}={value}"]))
 
 
 @pytest.mark.parametrize("place", ["", "below"])
-def test_results_stay_out_of_the_bag_s_folder(
+def test_results_inside_the_bag_are_refused(
     small_bag: Path,
     checkpoint: Path,
     tmp_path: Path,
@@ -234,7 +234,7 @@ def test_results_stay_out_of_the_bag_s_folder(
         assert sorted(bag.iterdir()) == before
 
 
-def test_a_full_disk_is_a_failure_and_the_run_goes_on_later(
+def test_a_full_disk_is_an_error_and_the_run_resumes_later(
     small_bag: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = [str(small_bag), *flags(checkpoint, tmp_path / "out")]
@@ -246,7 +246,7 @@ def test_a_full_disk_is_a_failure_and_the_run_goes_on_later(
     assert main([*command, "--resume"]) == 0
 
 
-def test_folders_of_a_series_have_results_of_their_own(
+def test_each_bag_of_a_series_has_its_own_results(
     small_bag: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -28,7 +28,7 @@ def truths_in(bag: Path) -> dict[int, People]:
         }
 
 
-def test_people_are_found_by_the_stamp(small_bag: Path) -> None:
+def test_truth_is_found_by_timestamp(small_bag: Path) -> None:
     expected = truths_in(small_bag)
     with open_bag(small_bag) as reader:
         truth = TopicTruth(reader, TOPIC)
@@ -37,7 +37,7 @@ def test_people_are_found_by_the_stamp(small_bag: Path) -> None:
             assert found is not None
             np.testing.assert_array_equal(found.joints_m, people.joints_m)
             assert truth.at(stamp + 5_000_000) is None
-        # Asked for again, it is still held.
+        # It is still available when requested again.
         assert truth.at(START_NS) is not None
         assert truth.at(START_NS + 3600_000_000_000) is None
 
@@ -62,7 +62,7 @@ def write_npz(path: Path, small_bag: Path, **changes: object) -> Path:
     return path
 
 
-def test_a_file_holds_what_the_topic_does(small_bag: Path, tmp_path: Path) -> None:
+def test_a_file_equals_the_topic(small_bag: Path, tmp_path: Path) -> None:
     path = write_npz(
         tmp_path / "truth.npz", small_bag, labelled_ns=np.array([START_NS + 7 * 10**9])
     )
@@ -86,7 +86,7 @@ def test_rows_of_other_cameras_are_left_out(small_bag: Path, tmp_path: Path) -> 
     assert FileTruth(path, "/other").at(START_NS) is not None
 
 
-def test_a_file_tells_the_cameras_of_a_bag_apart(small_bag: Path, tmp_path: Path) -> None:
+def test_a_file_distinguishes_the_cameras_of_a_bag(small_bag: Path, tmp_path: Path) -> None:
     names = ["/left", "/right"]
     path = write_npz(tmp_path / "truth.npz", small_bag)
     assert list(read_file_truths(path, ["/left"], ["/left"])) == ["/left"]
@@ -109,27 +109,27 @@ def test_a_file_tells_the_cameras_of_a_bag_apart(small_bag: Path, tmp_path: Path
         ({"ids": np.array([{}])}, "must be a .npz of plain arrays"),
     ],
 )
-def test_files_of_another_form(
+def test_invalid_files_are_refused(
     changes: dict[str, object], reason: str, small_bag: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         FileTruth(write_npz(tmp_path / "truth.npz", small_bag, **changes), "/camera/image_raw")
 
 
-def test_topics_belong_to_the_cameras_beside_them(write_bag: WriteBag) -> None:
+def test_truth_topics_are_assigned_by_name(write_bag: WriteBag) -> None:
     with open_bag(write_bag("two", cameras=2)) as reader:
         names = [camera.image for camera in reader.cameras]
         assert find_truth_topics(reader, names, "") == {
             "/camera_0/image_raw": "/camera_0/ground_truth/people",
             "/camera_1/image_raw": "/camera_1/ground_truth/people",
         }
-        with pytest.raises(SourceError, match="got '/nobody'; choose one of them"):
+        with pytest.raises(SourceError, match="got '/nobody'; name one of these"):
             find_truth_topics(reader, names, "/nobody")
         with pytest.raises(SourceError, match="name one topic of the truth for each camera"):
             find_truth_topics(reader, names[:1], "")
 
 
-def test_what_a_node_said_is_not_taken_for_the_truth(small_bag: Path) -> None:
+def test_the_node_s_output_is_not_used_as_truth(small_bag: Path) -> None:
     with open_bag(small_bag) as reader:
         said = {TOPIC: "/camera/people"}
         reader.topics = {said.get(name, name): topic for name, topic in reader.topics.items()}
@@ -147,10 +147,10 @@ def test_a_bag_without_truth_has_none(small_bag: Path) -> None:
 
 @pytest.mark.parametrize("kind", [np.uint64, np.int64, np.float64])
 @pytest.mark.parametrize("shift_ns", [-1000, 0, 1000])
-def test_stamps_of_every_type_are_met(
+def test_timestamps_of_every_type_are_matched(
     small_bag: Path, tmp_path: Path, kind: type, shift_ns: int
 ) -> None:
-    """Differences of unsigned numbers below zero are huge."""
+    """Differences of unsigned integers wrap around below zero."""
     stamps = np.concatenate(
         [np.full(len(people), stamp + shift_ns) for stamp, people in truths_in(small_bag).items()]
     )
@@ -181,7 +181,7 @@ def test_stamps_of_every_type_are_met(
         ({"vertices_m": np.zeros((8, 3))}, r"vertices_m of shape \(8, 6890, 3\).*got \(8, 3\)"),
     ],
 )
-def test_fields_of_another_kind(
+def test_invalid_fields_are_refused(
     changes: dict[str, object], reason: str, small_bag: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=reason):
@@ -193,7 +193,9 @@ def test_fields_of_another_kind(
     [b"", b"text", b"PK\x03\x04" + bytes(100), b"half"],
     ids=["empty", "text", "zip without end", "half"],
 )
-def test_broken_files_get_a_sentence(content: bytes, small_bag: Path, tmp_path: Path) -> None:
+def test_broken_files_are_refused_in_one_sentence(
+    content: bytes, small_bag: Path, tmp_path: Path
+) -> None:
     path = write_npz(tmp_path / "truth.npz", small_bag)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2] if content == b"half" else content)
@@ -201,13 +203,13 @@ def test_broken_files_get_a_sentence(content: bytes, small_bag: Path, tmp_path: 
         FileTruth(path, "/camera/image_raw")
 
 
-def test_bytes_name_cameras_too(small_bag: Path, tmp_path: Path) -> None:
+def test_camera_names_may_be_bytes(small_bag: Path, tmp_path: Path) -> None:
     rows = sum(len(people) for people in truths_in(small_bag).values())
     path = write_npz(tmp_path / "truth.npz", small_bag, cameras=np.full(rows, b"/mine"))
     assert FileTruth(path, "/mine").at(START_NS) is not None
 
 
-def test_rows_that_are_no_numbers_cannot_be_used(small_bag: Path, tmp_path: Path) -> None:
+def test_rows_with_nan_are_unusable(small_bag: Path, tmp_path: Path) -> None:
     poses, betas = np.zeros((8, 72)), np.zeros((8, 10))
     poses[1, 5], betas[2, 0] = np.nan, 1e30
     truth = FileTruth(

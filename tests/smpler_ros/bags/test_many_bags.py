@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Path:
-    """Folders and files named as bags are."""
+    """Create folders and files with the names of bags."""
     for name in (
         "b/metadata.yaml",
         "deep/er/c/metadata.yaml",
@@ -58,7 +58,7 @@ def touch(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_loose_files_are_bags_unless_they_are_parts_of_one(tmp_path: Path) -> None:
+def test_files_are_bags_unless_they_are_parts_of_one(tmp_path: Path) -> None:
     several = touch(tmp_path / "several", "run_0.mcap", "walk.db3", "walk.mcap", "walk_0.mcap")
     assert find_bags([str(several)]) == sorted(several.iterdir())
     parts = touch(tmp_path / "parts", "walk_0.mcap", "walk_1.mcap", "walk_10.mcap")
@@ -75,7 +75,7 @@ def test_loose_files_are_bags_unless_they_are_parts_of_one(tmp_path: Path) -> No
     ]
 
 
-def test_compressed_files_are_bags_unless_they_lie_there_unpacked_too(tmp_path: Path) -> None:
+def test_compressed_files_are_bags_unless_unpacked_beside(tmp_path: Path) -> None:
     folder = touch(tmp_path / "bags", "walk_0.mcap", "walk_1.mcap.zstd")
     assert find_bags([str(tmp_path)]) == [folder]
     (folder / "walk_0.mcap").unlink()
@@ -85,7 +85,7 @@ def test_compressed_files_are_bags_unless_they_lie_there_unpacked_too(tmp_path: 
     assert find_bags([str(tmp_path)]) == [folder / name for name in names]
 
 
-def test_parts_beside_other_recordings_are_refused(tmp_path: Path) -> None:
+def test_parts_among_other_recordings_are_refused(tmp_path: Path) -> None:
     mixed = touch(tmp_path / "mixed", "run.mcap", "walk_0.mcap", "walk_1.mcap")
     with pytest.raises(SourceError, match=r"got 2 of walk_\*.mcap beside others"):
         find_bags([str(mixed)])
@@ -97,7 +97,7 @@ def test_names_without_bags(name: str, tmp_path: Path) -> None:
         find_bags([str(tmp_path / name)])
 
 
-def test_folders_of_bags_of_the_same_name_differ() -> None:
+def test_bags_of_the_same_name_get_different_folders() -> None:
     jobs = make_jobs([Path("/x/a"), Path("/y/a.bag"), Path("/z/b")], Path("out"))
     assert [job.folder for job in jobs] == [Path("out/a"), Path("out/a_2"), Path("out/b")]
 
@@ -117,7 +117,7 @@ def evaluate(
     return merge(outcomes)
 
 
-def test_a_bag_that_fails_costs_the_others_nothing(
+def test_a_failing_bag_does_not_affect_the_others(
     small_bag: Path, write_bag: WriteBag, config: EvaluationSettings, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.mcap"
@@ -136,7 +136,7 @@ def test_a_bag_that_fails_costs_the_others_nothing(
     assert total["mpjpe_mm"] == pytest.approx(mean)
 
 
-def test_what_nobody_foresaw_is_tried_again(
+def test_unexpected_errors_are_retried(
     small_bag: Path, config: EvaluationSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from smpler_model.pipeline import Pipeline
@@ -156,7 +156,7 @@ def test_what_nobody_foresaw_is_tried_again(
     assert said == [f"{small_bag}: RuntimeError: a passing fault; retrying"]
 
 
-def test_the_command_takes_loose_files_one_by_one(
+def test_the_command_evaluates_files_one_by_one(
     small_bag: Path,
     write_bag: WriteBag,
     checkpoint: Path,
@@ -192,6 +192,6 @@ def test_the_command_writes_one_table(
     assert [row["bag"] for row in rows] == [*bags, "all"]
     assert rows[2]["frames"] == str(2 * SMALL.frames)
     assert f"all: {2 * SMALL.frames} images" in capsys.readouterr().out
-    # Again, into the same folders: refused, in a sentence each.
+    # A second time, into the same folders: each is refused with a sentence.
     assert main([*bags, *flags.split()]) == 1
     assert capsys.readouterr().err.count("use --resume to continue") == 2

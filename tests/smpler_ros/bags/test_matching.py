@@ -12,7 +12,9 @@ boxes = st.lists(
 
 
 @given(boxes, boxes)
-def test_overlaps_are_shares_and_symmetric(first: np.ndarray, second: np.ndarray) -> None:
+def test_overlaps_lie_within_0_and_1_and_are_symmetric(
+    first: np.ndarray, second: np.ndarray
+) -> None:
     overlaps = box_overlaps(first, second)
     assert overlaps.shape == (len(first), len(second))
     assert ((overlaps >= 0) & (overlaps <= 1 + 1e-12)).all()
@@ -31,8 +33,8 @@ def test_a_known_overlap() -> None:
     np.testing.assert_allclose(iou, [[1 / 3]])
 
 
-def test_the_sum_decides_and_not_who_comes_first() -> None:
-    # The first box fits both; the second only the first true one, which greed would give away.
+def test_the_sum_is_maximal_regardless_of_order() -> None:
+    # The first box fits both; the second only the first true one, which a greedy match would take.
     found = np.array([[0, 0, 10, 10.0], [2, 0, 12, 10.0]])
     true = np.array([[0.5, 0, 10.5, 10.0], [-4, 0, 6, 10.0]])
     overlaps = box_overlaps(found, true)
@@ -41,7 +43,7 @@ def test_the_sum_decides_and_not_who_comes_first() -> None:
     assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 1), (1, 0)]
 
 
-def test_a_pair_that_is_none_takes_nothing_from_a_good_one() -> None:
+def test_a_pair_below_the_minimum_does_not_displace_a_good_one() -> None:
     found = np.array([[0, 0, 10, 10.0], [9, 0, 19, 10.0]])
     true = np.array([[0, 0, 10, 10.0]])
     rows, columns, iou = match_boxes(found, true)

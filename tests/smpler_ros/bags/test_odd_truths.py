@@ -1,4 +1,4 @@
-"""Truth files with faults, evaluated to the end."""
+"""Ground-truth files with faults, evaluated to the end."""
 
 import sqlite3
 from contextlib import closing
@@ -16,7 +16,7 @@ from tests.smpler_ros.bags.test_ground_truth import write_npz
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
 
-def test_a_row_without_numbers_is_named_and_the_rest_measured(
+def test_a_row_of_nan_is_named_and_the_rest_measured(
     small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     poses = np.zeros((8, 72))
@@ -46,7 +46,7 @@ def test_a_row_without_numbers_is_named_and_the_rest_measured(
     assert resumed["left_out"] == summary["left_out"]
 
 
-def test_a_truth_of_another_time_is_said(
+def test_truth_at_other_times_is_reported(
     small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     path = write_npz(tmp_path / "truth.npz", small_bag)
@@ -61,7 +61,7 @@ def test_a_truth_of_another_time_is_said(
     assert "must have stamps within 1 ms of the images of /camera/image_raw" in left_out["reason"]
 
 
-def test_a_topic_with_fields_of_other_names_is_refused_in_a_sentence(
+def test_a_topic_with_other_fields_is_refused_in_one_sentence(
     write_bag: WriteBag, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     bag = write_bag("renamed", "sqlite3", seed=2)

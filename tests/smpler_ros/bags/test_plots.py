@@ -1,4 +1,4 @@
-"""Plots of errors, of cameras with any names."""
+"""Plots of errors, for cameras with any names."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from smpler_ros.bags.run_statistics import RunStatistics
 
 
 @pytest.mark.parametrize("names", [("/a$b$", "/c"), ("/$", "/$x_{$"), ("/a\\b", "/é")])
-def test_names_are_no_formulas(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_names_are_not_parsed_as_formulas(tmp_path: Path, names: tuple[str, str]) -> None:
     tally = RunStatistics()
     for camera in names:
         for index in range(3):

@@ -20,12 +20,12 @@ from smpler_ros.bags.run_files import LOCK, STATE
 from smpler_ros.bags.settings import EvaluationSettings
 from tests.smpler_ros.conftest import WriteBag
 
-# Ray's own: a child that outlives its parent's handle, and sockets that it leaves to the system.
+# Ray's own: a child process that outlives its parent's handle, and sockets that it leaves open.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
 class Killer(threading.Thread):
-    """Kills the worker that evaluates a job, once, as soon as it has made a checkpoint."""
+    """Kills the worker that evaluates a job, once, as soon as it has written a checkpoint."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(daemon=True)
@@ -62,7 +62,7 @@ def on_ray(
 
 
 def rows(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
-    """Return the merged table without what differs from run to run, floats with tolerance."""
+    """Return the merged table without values that vary between runs, floats with tolerance."""
     return [
         {
             name: pytest.approx(value, rel=1e-5, abs=1e-3) if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""Recordings whose clock was set back: each pass has its own truth."""
+"""Recordings whose clock was set back: each pass has its own ground truth."""
 
 import csv
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ TF = MESSAGE_NAMES["tf_message"]
 
 
 def write_passes(path: Path, passes: Sequence[Sequence[int]], body: Body, *, images: bool) -> Path:
-    """Write the truth at these numbers of steps; a person's id is that of the pass."""
+    """Write ground truth at these steps of each pass; a person's id is the number of the pass."""
     people = people_of(body, 1)
     with BagWriter(path) as writer:
         types, recorded_ns = writer.types, 0
@@ -57,7 +57,9 @@ def write_passes(path: Path, passes: Sequence[Sequence[int]], body: Body, *, ima
 
 
 @pytest.mark.parametrize("length", [20, 12], ids=["all", "a pass that the images leave early"])
-def test_images_of_a_pass_have_its_truth(length: int, body: Body, tmp_path: Path) -> None:
+def test_images_of_a_pass_are_matched_with_its_truth(
+    length: int, body: Body, tmp_path: Path
+) -> None:
     steps = range(1, 21)
     with open_bag(write_passes(tmp_path / "bag", [steps] * 3, body, images=False)) as reader:
         truth = TopicTruth(reader, TOPIC)
@@ -72,9 +74,7 @@ def test_images_of_a_pass_have_its_truth(length: int, body: Body, tmp_path: Path
     assert found == [[[number]] * length for number in range(3)]
 
 
-def test_truth_that_an_earlier_pass_lacks_is_not_taken_from_a_later_one(
-    body: Body, tmp_path: Path
-) -> None:
+def test_truth_of_a_later_pass_is_not_used(body: Body, tmp_path: Path) -> None:
     bag = write_passes(tmp_path / "bag", [range(1, 12), range(1, 21)], body, images=False)
     with open_bag(bag) as reader:
         truth = TopicTruth(reader, TOPIC)
@@ -82,7 +82,7 @@ def test_truth_that_an_earlier_pass_lacks_is_not_taken_from_a_later_one(
     assert first == [True] * 11 + [False] * 9
 
 
-def test_transforms_of_all_passes_are_kept_but_the_last_image_s_followers(
+def test_transforms_of_all_passes_are_copied_up_to_the_last_image(
     config: EvaluationSettings, engine: Engine, body: Body, tmp_path: Path
 ) -> None:
     bag = write_passes(tmp_path / "bag", [range(1, 6)] * 3, body, images=True)
@@ -91,7 +91,7 @@ def test_transforms_of_all_passes_are_kept_but_the_last_image_s_followers(
         assert reader.topics["/tf"].count == 14
 
 
-def test_a_run_goes_on_in_the_pass_in_which_it_was_stopped(
+def test_a_run_resumes_within_its_pass(
     config: EvaluationSettings, engine: Engine, body: Body, tmp_path: Path
 ) -> None:
     bag = write_passes(tmp_path / "bag", [range(1, 6)] * 2, body, images=True)

@@ -1,4 +1,4 @@
-"""What is summed up live and what is summed up from the files is the same."""
+"""Totals computed during the run and from the files are the same."""
 
 import csv
 from pathlib import Path
@@ -24,7 +24,7 @@ from tests.random_people import CAMERA
 from tests.smpler_ros.bags.test_accuracy import people_of
 
 
-def test_rows_come_back_as_they_were(body: Body, tmp_path: Path) -> None:
+def test_rows_are_read_back_unchanged(body: Body, tmp_path: Path) -> None:
     live, restored = RunStatistics(), RunStatistics()
     accuracy = CameraAccuracy(body, 0.5)
     with (
@@ -59,7 +59,7 @@ def test_rows_come_back_as_they_were(body: Body, tmp_path: Path) -> None:
     assert set(everyone.figures) == set(FIGURES)
 
 
-def test_percentiles_are_of_batches() -> None:
+def test_percentiles_are_over_batches() -> None:
     tally = RunStatistics()
     for milliseconds in range(1, 101):
         tally.add_timings({"read": float(milliseconds), "estimate": 10.0})
@@ -69,7 +69,7 @@ def test_percentiles_are_of_batches() -> None:
     assert latencies["together"]["mean"] == pytest.approx(60.5)
 
 
-def test_faults_are_counted_without_end_but_listed_with() -> None:
+def test_all_faults_are_counted_and_the_first_listed() -> None:
     tally = RunStatistics()
     for number in range(500):
         tally.leave_out("/image", f"late by {number} ms")
@@ -77,7 +77,7 @@ def test_faults_are_counted_without_end_but_listed_with() -> None:
     assert sum(tally.left_out.values()) == 500
 
 
-def test_files_go_back_to_where_they_were(tmp_path: Path) -> None:
+def test_files_are_rolled_back(tmp_path: Path) -> None:
     with GrowingFile(tmp_path / "log") as file:
         file.write("one\n")
         length = file.commit()

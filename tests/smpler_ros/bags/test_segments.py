@@ -1,4 +1,4 @@
-"""Bags in parts, read back by `rosbags` and by our reader."""
+"""Bags written in several files, read back by `rosbags` and by this project's reader."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def stamps_in(folder: Path, topic: str = "/a") -> list[int]:
         return stamps
 
 
-def test_each_commit_leaves_a_bag(tmp_path: Path) -> None:
+def test_each_commit_leaves_a_valid_bag(tmp_path: Path) -> None:
     bag = SegmentedBag(tmp_path / "bag")
     assert not (tmp_path / "bag").exists()
     write(bag, range(10, 13))
@@ -36,7 +36,7 @@ def test_each_commit_leaves_a_bag(tmp_path: Path) -> None:
     assert stamps_in(bag.folder) == [10, 11, 12]
     write(bag, range(15, 16), "/b")
     bag.commit()
-    bag.commit()  # nothing new, no file
+    bag.commit()  # nothing new, hence no file
     assert stamps_in(bag.folder) == list(range(10, 20))
     assert stamps_in(bag.folder, "/b") == [15]
     write(bag, range(20, 25))
@@ -52,14 +52,14 @@ def test_each_commit_leaves_a_bag(tmp_path: Path) -> None:
         assert reader.topics["/a"].count == 10
 
 
-def test_a_killed_run_goes_back_to_its_checkpoint(tmp_path: Path) -> None:
+def test_a_killed_run_is_rolled_back_to_its_checkpoint(tmp_path: Path) -> None:
     first = SegmentedBag(tmp_path / "bag")
     write(first, range(3))
     first.commit()
     kept = first.information
     write(first, range(3, 6))
     first.commit()
-    first.close()  # killed before its checkpoint was written
+    first.close()  # killed before it wrote its checkpoint
     second = SegmentedBag(tmp_path / "bag", kept)
     assert stamps_in(second.folder) == [0, 1, 2]
     write(second, range(3, 4))
@@ -68,7 +68,7 @@ def test_a_killed_run_goes_back_to_its_checkpoint(tmp_path: Path) -> None:
     assert stamps_in(second.folder) == [0, 1, 2, 3]
 
 
-def test_a_run_that_begins_anew_leaves_nothing_of_the_old(tmp_path: Path) -> None:
+def test_a_new_run_removes_the_old_files(tmp_path: Path) -> None:
     first = SegmentedBag(tmp_path / "bag")
     write(first, range(3))
     first.commit()
@@ -78,7 +78,7 @@ def test_a_run_that_begins_anew_leaves_nothing_of_the_old(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("compress", [True, False])
-def test_files_hold_definitions_and_qos(compress: bool, tmp_path: Path) -> None:
+def test_files_contain_definitions_and_qos(compress: bool, tmp_path: Path) -> None:
     bag = SegmentedBag(tmp_path / "bag", compress=compress)
     bag.write(
         "/tf_static",
@@ -90,7 +90,7 @@ def test_files_hold_definitions_and_qos(compress: bool, tmp_path: Path) -> None:
     bag.write("/people", "smpler_msgs/msg/SmplPersonArray", 6, bag.types.person_array(people=[]))
     bag.commit()
     bag.close()
-    with Reader(bag.folder / "bag_0.mcap") as reader:  # a file alone, as Foxglove opens it
+    with Reader(bag.folder / "bag_0.mcap") as reader:  # a file by itself, as Foxglove opens it
         definitions = {each.topic: each.msgdef.data for each in reader.connections}
     assert "float32[72] pose" in definitions["/people"]
     metadata = yaml.safe_load((bag.folder / "metadata.yaml").read_text())

@@ -1,4 +1,4 @@
-"""The shipped model on a synthetic bag: errors that agree with its card."""
+"""The shipped model on a synthetic bag: errors that agree with its model card."""
 
 from typing import Any
 
@@ -27,6 +27,6 @@ def errors(body: Body, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 
 
 @pytest.mark.parametrize("figure", COLUMNS)
-def test_errors_agree_with_the_card(errors: dict[str, Any], figure: str) -> None:
-    # Rooms with walking people are not the crops of the card: neither are cut off or disturbed.
+def test_errors_agree_with_the_model_card(errors: dict[str, Any], figure: str) -> None:
+    # Rooms with walking people differ from the card's crops: nobody is cut off or disturbed.
     assert errors[figure] == pytest.approx(read_card()[figure], rel=0.4)

@@ -22,7 +22,7 @@ def frame(types: object, stamp_ns: int, child: str) -> Message:
 
 
 def copied(bag: Path, output: Path, skip: int = 0) -> tuple[dict[str, list[str]], int]:
-    """Return the frames that are copied by topic, and how many messages were read."""
+    """Return the copied frames by topic, and the number of messages read."""
     with open_bag(bag) as reader:
         copy = TransformCopy(reader, skip)
         written = SegmentedBag(output)
@@ -36,8 +36,8 @@ def copied(bag: Path, output: Path, skip: int = 0) -> tuple[dict[str, list[str]]
     return found, copy.count
 
 
-def test_people_of_the_node_are_not_copied(tmp_path: Path) -> None:
-    """A bag that was recorded while the node ran holds its frames; the results have new ones."""
+def test_people_s_frames_are_not_copied(tmp_path: Path) -> None:
+    """A bag recorded while the node ran contains its frames; the results have new ones."""
     people = random_people(2)
     with BagWriter(tmp_path / "bag") as writer:
         types = writer.types
@@ -56,13 +56,13 @@ def test_people_of_the_node_are_not_copied(tmp_path: Path) -> None:
     found, read = copied(tmp_path / "bag", tmp_path / "output")
     assert found == {MOVING: [*OTHERS] * 3, STATIC: ["camera"]}
     assert read == 12
-    # A run that goes on skips what was read, copied or not.
+    # A resumed run skips what was read, copied or not.
     found, read = copied(tmp_path / "bag", tmp_path / "rest", skip=5)
     assert found[MOVING] == [*OTHERS] * 2
     assert read == 12
 
 
-def test_frames_of_people_are_known_by_their_names() -> None:
+def test_people_s_frames_are_recognised_by_name() -> None:
     assert all(
         is_joint_frame(f"{prefix}person_12/{joint}")
         for joint in SMPL_JOINTS

@@ -1,4 +1,4 @@
-"""Names of the overlays' videos, and what is in them."""
+"""The overlays' videos: file names and contents."""
 
 from pathlib import Path
 
@@ -33,12 +33,12 @@ def overlays(*places: str) -> list[str]:
         ),
     ],
 )
-def test_names_are_those_of_the_cameras(places: list[str], names: list[str]) -> None:
+def test_video_names_follow_the_cameras(places: list[str], names: list[str]) -> None:
     assert name_videos(overlays(*places)) == dict(zip(overlays(*places), names, strict=True))
 
 
 @given(places=st.lists(st.text("a_/é$.", max_size=400), unique=True, max_size=6))
-def test_names_are_distinct_and_can_be_written(places: list[str]) -> None:
+def test_video_names_are_unique_and_valid(places: list[str]) -> None:
     names = name_videos(overlays(*places))
     assert len(set(names.values())) == len(places)
     for name in names.values():
@@ -46,7 +46,7 @@ def test_names_are_distinct_and_can_be_written(places: list[str]) -> None:
         assert len(name.encode()) <= 255
 
 
-def test_every_camera_has_its_video(tmp_path: Path) -> None:
+def test_every_camera_gets_a_video(tmp_path: Path) -> None:
     long = "/" + "c" * 300
     counts = {"/a/b": 2, "/a_b": 3, long: 4}
     with BagWriter(tmp_path / BAG) as writer:

@@ -24,9 +24,7 @@ def body() -> Body:
 
 
 @pytest.mark.parametrize("kind", BAG_FORMATS)
-def test_images_and_truth_are_those_of_the_scene(
-    kind: BagFormat, body: Body, tmp_path: Path
-) -> None:
+def test_images_and_truth_equal_the_scene_s(kind: BagFormat, body: Body, tmp_path: Path) -> None:
     path = tmp_path / ("bag.bag" if kind == "rosbag1" else "bag")
     write_scene_bag(path, body, SMALL, kind)
     with open_bag(path) as bag:
@@ -72,7 +70,7 @@ def test_several_cameras_with_jpeg_and_depth(tmp_path: Path) -> None:
     assert children == {"camera_0_optical_frame", "camera_1_optical_frame"}
 
 
-def test_the_seed_decides(body: Body, tmp_path: Path) -> None:
+def test_the_seed_determines_the_scene(body: Body, tmp_path: Path) -> None:
     def images(name: str, seed: int) -> np.ndarray:
         config = SceneBagSettings(
             duration=0.1, rate=10, width=64, height=48, image="raw", seed=seed
@@ -86,7 +84,7 @@ def test_the_seed_decides(body: Body, tmp_path: Path) -> None:
     assert (first != images("c", 4)).any()
 
 
-def test_a_moving_camera_sends_its_pose_with_each_image(body: Body, tmp_path: Path) -> None:
+def test_a_moving_camera_publishes_its_pose_with_each_image(body: Body, tmp_path: Path) -> None:
     config = SceneBagSettings(
         duration=0.3, rate=10, width=64, height=48, camera_motion="pan", people=0
     )
@@ -98,9 +96,7 @@ def test_a_moving_camera_sends_its_pose_with_each_image(body: Body, tmp_path: Pa
     assert len({(turn.x, turn.y, turn.z, turn.w) for turn in turns}) == 3
 
 
-def test_what_cannot_be_written_is_said_in_a_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_write_errors_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "there").mkdir()
     assert main([str(tmp_path / "there")]) == 1
     assert "which exists; remove it" in capsys.readouterr().err
@@ -120,7 +116,7 @@ def test_what_cannot_be_written_is_said_in_a_sentence(
         *((flag, "-1") for flag in ("--people", "--cameras", "--seed")),
     ],
 )
-def test_numbers_that_no_bag_has_get_a_sentence(
+def test_invalid_numbers_are_one_sentence(
     flag: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(tmp_path / "new"), f"{flag}={value}"]) == 1
@@ -131,7 +127,7 @@ def test_numbers_that_no_bag_has_get_a_sentence(
 
 
 @pytest.mark.parametrize("name", ["a?b", "a#b", "a%41"])
-def test_names_that_sqlite_reads_otherwise_are_refused(
+def test_names_that_sqlite_misinterprets_are_refused(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(tmp_path / name), "--format", "sqlite3", "--quiet"]) == 1
@@ -140,7 +136,7 @@ def test_names_that_sqlite_reads_otherwise_are_refused(
 
 
 @pytest.mark.parametrize("kind", BAG_FORMATS)
-def test_a_full_disk_is_a_failure(
+def test_a_full_disk_is_an_error(
     kind: BagFormat, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small = ["--duration", "0.5", "--rate", "10", "--width", "96", "--height", "72", "--quiet"]

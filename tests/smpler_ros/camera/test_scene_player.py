@@ -1,4 +1,4 @@
-"""Films on clocks of their own."""
+"""Films on simulated and real clocks."""
 
 import time
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def scene() -> SyntheticScene:
 
 
 class Audience:
-    """A clock that waiting moves and that can be set, and what was shown by it."""
+    """A clock that advances by waiting and that can be set, and the shown images."""
 
     def __init__(self, until_ns: int = START_NS + 10 * NS_PER_S) -> None:
         self.now_ns = START_NS
@@ -93,13 +93,13 @@ def test_every_image_is_shown_when_it_is_due(scene: SyntheticScene) -> None:
         np.testing.assert_array_equal(shot.truth.rotations, expected.truth.rotations)
 
 
-def test_it_stops_when_told_to(scene: SyntheticScene) -> None:
+def test_the_player_stops_on_request(scene: SyntheticScene) -> None:
     audience = Audience(until_ns=START_NS + round(3.5 * PERIOD_NS))
     Player(rendered(scene), audience.stage()).play()
     assert len(audience.seen) == 4
 
 
-def test_what_takes_too_long_to_show_costs_images(scene: SyntheticScene) -> None:
+def test_slow_callbacks_drop_images(scene: SyntheticScene) -> None:
     audience = Audience()
 
     def take_long() -> None:
@@ -118,8 +118,8 @@ class SlowFilm(Film):
         return super().shot(index)
 
 
-def test_what_takes_too_long_to_render_is_left_out(scene: SyntheticScene) -> None:
-    """On a real clock: at the times of those that are shown, and all others are counted."""
+def test_images_rendered_too_late_are_dropped(scene: SyntheticScene) -> None:
+    """On a real clock: shown images are on time, and all others are counted."""
     seen: list[tuple[Shot, int]] = []
     stage = PlayerHost(
         time.time_ns,
@@ -141,7 +141,7 @@ def test_what_takes_too_long_to_render_is_left_out(scene: SyntheticScene) -> Non
         assert shot.frame.stamp_ns == film.time_ns(index % film.length)
 
 
-def test_nothing_is_rendered_or_missed_while_nobody_watches(scene: SyntheticScene) -> None:
+def test_nothing_is_rendered_or_counted_without_subscribers(scene: SyntheticScene) -> None:
     audience = Audience()
     audience.watches = False
     player = Player(Film(scene, RATE_HZ), audience.stage(), duration_s=2.0)
@@ -151,7 +151,7 @@ def test_nothing_is_rendered_or_missed_while_nobody_watches(scene: SyntheticScen
 
 
 @pytest.mark.parametrize("jump_s", [-600, -3, -1, 1, 3, 600])
-def test_a_clock_that_is_set_begins_the_film_again(scene: SyntheticScene, jump_s: int) -> None:
+def test_setting_the_clock_restarts_the_film(scene: SyntheticScene, jump_s: int) -> None:
     jump_ns = jump_s * NS_PER_S
     audience = Audience(until_ns=2 * START_NS)
 
@@ -168,7 +168,7 @@ def test_a_clock_that_is_set_begins_the_film_again(scene: SyntheticScene, jump_s
     assert player.dropped == 0
 
 
-def test_a_clock_that_is_set_back_while_it_waits_does_not_stop_the_film(
+def test_setting_the_clock_back_while_waiting_does_not_stop_the_film(
     scene: SyntheticScene,
 ) -> None:
     audience = Audience()
@@ -188,7 +188,7 @@ def test_a_clock_that_is_set_back_while_it_waits_does_not_stop_the_film(
 
 
 @pytest.mark.parametrize("jump_s", [-600, 600])
-def test_a_simulated_clock_that_jumps_far_begins_the_film_again(
+def test_a_far_jump_of_a_simulated_clock_restarts_the_film(
     scene: SyntheticScene, jump_s: int
 ) -> None:
     audience = Audience(until_ns=2 * START_NS)
@@ -205,7 +205,7 @@ def test_a_simulated_clock_that_jumps_far_begins_the_film_again(
     assert abs(jump_s) * NS_PER_S > JUMP_NS
 
 
-def test_a_simulated_clock_that_has_not_begun_is_waited_for(scene: SyntheticScene) -> None:
+def test_the_player_waits_for_a_simulated_clock(scene: SyntheticScene) -> None:
     audience = Audience()
     times = iter([0, 0, 0])
     stage = PlayerHost(
@@ -217,7 +217,7 @@ def test_a_simulated_clock_that_has_not_begun_is_waited_for(scene: SyntheticScen
 
 
 def count_tracks(settings: SceneSettings, loops: int) -> list[int]:
-    """Track who is seen, with usual settings, and count tracks after each loop."""
+    """Track the visible people with usual settings, and count tracks after each loop."""
     film, ids, counts = make_film(settings), set[int](), list[int]()
     tracker = Tracker(IdSource(), pipeline_config(PipelineSettings()).tracker)
     boxes = [film.shot(index).truth.visible_boxes_xyxy for index in range(film.length)]
@@ -229,28 +229,28 @@ def count_tracks(settings: SceneSettings, loops: int) -> list[int]:
     return counts
 
 
-def test_nobody_is_carried_over_the_border_of_a_loop() -> None:
-    """Who comes anew is somebody new; where the room is never empty, one is taken for another."""
+def test_no_track_continues_into_the_next_loop() -> None:
+    """New people get new ids; if the room is never empty, some inherit others' ids."""
     settings = SceneSettings(width=96, height=72, rate=5.0, loop=4.0, people=2, background="plain")
     assert count_tracks(settings, 2) == [2, 4]
     assert count_tracks(replace(settings, empty=0.0), 2) == [2, 3]
 
 
-def test_a_loop_in_which_nobody_is_seen_is_refused() -> None:
+def test_a_loop_without_people_is_refused() -> None:
     with pytest.raises(ValueError, match=r"empty must be shorter than loop, got 1\.5 s of 1 s"):
         make_film(SceneSettings(loop=1.0))
 
 
-def test_a_loop_that_does_not_fit_into_memory_is_refused() -> None:
+def test_a_loop_beyond_the_memory_limit_is_refused() -> None:
     settings = SceneSettings(loop=600.0, people=0)
-    with pytest.raises(ValueError, match="must fit 1024 MB, 9000 of them take 8294 MB"):
+    with pytest.raises(ValueError, match="must fit into 1024 MB, but 9000 of them take 8294 MB"):
         make_film(settings)
     film = make_film(replace(settings, rendering="live"))
     assert (film.length, round(film.size_mb)) == (9000, 8294)
 
 
 @pytest.mark.parametrize("lens", LENSES)
-def test_every_lens_can_be_drawn(lens: str) -> None:
+def test_every_lens_can_be_rendered(lens: str) -> None:
     film = make_film(SceneSettings(lens=lens, width=128, height=96, empty=0.0, publish_depth=True))
     assert (film.scene.camera.lens, film.scene.camera.calibrated) == (lens, True)
     frame = film.shot(0).frame

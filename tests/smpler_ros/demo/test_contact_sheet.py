@@ -47,7 +47,7 @@ def cells_of(sheet: np.ndarray, cell_height: int) -> list[tuple[np.ndarray, np.n
     return cells
 
 
-def test_a_video_comes_back_as_twelve_cells(tmp_path: Path) -> None:
+def test_a_video_gives_twelve_cells(tmp_path: Path) -> None:
     video = write_video(tmp_path / "clip.mp4", 45)
     write_contact_sheet(video, tmp_path / "sheet.png")
     sheet = cv2.imread(str(tmp_path / "sheet.png"))[..., ::-1]
@@ -90,7 +90,7 @@ def test_cells_keep_the_shape_of_frames(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no video"], ids=["missing", "empty", "other"])
-def test_what_has_no_frames_is_said(content: bytes | None, tmp_path: Path) -> None:
+def test_files_without_frames_are_refused(content: bytes | None, tmp_path: Path) -> None:
     video = tmp_path / "clip.mp4"
     if content is not None:
         video.write_bytes(content)

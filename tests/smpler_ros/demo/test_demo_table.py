@@ -1,4 +1,4 @@
-"""The table that a demonstration ends with, from bags and summaries as they are written."""
+"""The table at the end of a demonstration, from real bags and summaries."""
 
 import json
 from dataclasses import replace
@@ -30,7 +30,7 @@ LIVE = LiveFigures(9.87, 73.6)
 
 
 def write_people(path: Path, ages_ms: list[int], step_ms: int) -> Path:
-    """Write messages that arrive in steady steps and are so old."""
+    """Write messages that arrive at a steady rate with given ages."""
     camera = camera_from_field_of_view(640, 480, 60.0)
     result = make_result(make_people(np.array([[0.0, 0.0, 4.0]]), camera), camera)
     with BagWriter(path) as writer:
@@ -53,7 +53,7 @@ def evaluated(bag: Path, folder: Path, config: EvaluationSettings, engine: Engin
     [([70, 90, 400], 8.0, 90.0), ([70], None, 70.0), ([], None, None)],
     ids=["several", "one", "none"],
 )
-def test_rate_and_latency_are_those_of_the_messages(
+def test_rate_and_latency_follow_the_messages(
     ages_ms: list[int], rate_hz: float | None, latency_ms: float | None, tmp_path: Path
 ) -> None:
     live = measure_live(write_people(tmp_path / "bag", ages_ms, step_ms=125), PEOPLE)
@@ -61,7 +61,7 @@ def test_rate_and_latency_are_those_of_the_messages(
     assert live.latency_ms == (latency_ms and pytest.approx(latency_ms))
 
 
-def test_errors_are_shown_where_the_truth_is_known(
+def test_errors_are_shown_with_ground_truth(
     small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:
     config = replace(config, outputs=())
@@ -77,7 +77,7 @@ def test_errors_are_shown_where_the_truth_is_known(
     assert rows["placed pelvis"][:2] == (f"{errors['pelvis_mm'] / 1000:.3f}", "m")
 
 
-def test_without_a_truth_there_are_no_errors(
+def test_without_ground_truth_there_are_no_errors(
     small_bag: Path, config: EvaluationSettings, tmp_path: Path
 ) -> None:
     config = replace(config, outputs=(), boxes="detector", truth="none", detector="full_image")

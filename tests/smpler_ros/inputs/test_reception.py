@@ -2,7 +2,7 @@ from smpler_ros.inputs.reception import Reception, Share
 
 
 class Clock:
-    """A clock that tests set."""
+    """A clock set by tests."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -11,7 +11,7 @@ class Clock:
         return self.now
 
 
-def test_images_that_begin_stop_and_come_back_are_said_once_each() -> None:
+def test_start_stop_and_return_of_images_are_logged_once_each() -> None:
     clock = Clock()
     reception = Reception("/image", clock)
     said: list[str] = []
@@ -35,7 +35,7 @@ def test_images_that_begin_stop_and_come_back_are_said_once_each() -> None:
     assert said[4:] == ["images are back on /image"]
 
 
-def test_the_size_of_compressed_images_is_not_told() -> None:
+def test_the_size_of_compressed_images_is_not_logged() -> None:
     clock = Clock()
     reception = Reception("/image/compressed", clock)
     for _ in range(31):
@@ -44,7 +44,7 @@ def test_the_size_of_compressed_images_is_not_told() -> None:
     assert reception.news() == "receiving images on /image/compressed at 10.0 Hz"
 
 
-def test_a_share_that_gets_low_and_well_is_said_once_each() -> None:
+def test_a_low_and_a_recovered_share_are_logged_once_each() -> None:
     clock = Clock()
     share = Share(clock)
     changes: list[tuple[bool, int, int]] = []
@@ -66,7 +66,7 @@ def test_a_share_that_gets_low_and_well_is_said_once_each() -> None:
     assert [is_low for is_low, _, _ in changes] == [True, False]
 
 
-def test_what_no_image_had_is_said_to_be_back() -> None:
+def test_recovery_from_a_complete_absence_is_logged() -> None:
     clock = Clock()
     share = Share(clock)
     for _ in range(100):

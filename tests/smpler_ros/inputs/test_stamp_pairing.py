@@ -17,7 +17,7 @@ def collect(*partners: Partner) -> tuple[Pairing[str], list[tuple[str, Found[str
 def collect_all(
     *partners: Partner,
 ) -> tuple[Pairing[str], list[tuple[str, Found[str]]], list[str]]:
-    """Return a pairing, the images it hands on, and those it loses."""
+    """Return a pairing, the images it passes on, and those it drops."""
     out: list[tuple[str, Found[str]]] = []
     lost: list[str] = []
     pairing = Pairing[str](
@@ -31,7 +31,7 @@ def collect_all(
     return pairing, out, lost
 
 
-def test_without_partners_images_go_on_at_once() -> None:
+def test_without_partners_images_are_passed_on_at_once() -> None:
     pairing, out = collect()
     pairing.add_image(0, "a")
     assert out == [("a", {})]
@@ -61,7 +61,7 @@ def test_depth_may_come_some_images_late() -> None:
     assert out == [(str(t), {"depth": f"of {t}"}) for t in range(0, 700, 100)]
 
 
-def test_an_image_goes_on_without_its_depth_when_later_depth_comes() -> None:
+def test_an_image_is_passed_on_when_later_depth_arrives() -> None:
     pairing, out = collect(DEPTH)
     pairing.add_image(100, "a")
     pairing.add_image(200, "b")
@@ -70,7 +70,7 @@ def test_an_image_goes_on_without_its_depth_when_later_depth_comes() -> None:
     assert out == [("a", {"depth": None}), ("b", {"depth": "of b"})]
 
 
-def test_depth_that_one_image_has_waited_for_in_vain_is_not_waited_for_until_it_comes() -> None:
+def test_images_stop_waiting_for_missing_depth() -> None:
     pairing, out = collect(DEPTH)
     pairing.add_image(0, "0")
     for stamp in (100, 200, 300):
@@ -86,7 +86,7 @@ def test_depth_that_one_image_has_waited_for_in_vain_is_not_waited_for_until_it_
     assert out[-1] == ("700", {"depth": None})
 
 
-def test_depth_that_comes_again_is_waited_for_again() -> None:
+def test_images_wait_again_for_recovered_depth() -> None:
     pairing, out = collect(DEPTH)
     for stamp in range(0, 500, 100):
         pairing.add_image(stamp, str(stamp))
@@ -101,7 +101,7 @@ def test_depth_that_comes_again_is_waited_for_again() -> None:
     ]
 
 
-def test_depth_that_few_images_have_is_used_at_any_rate() -> None:
+def test_rare_depth_is_used_at_any_rate() -> None:
     pairing, out = collect(DEPTH)
     for stamp in range(0, 40_000, 1000):  # farther apart than depth is waited for
         pairing.add_image(stamp, str(stamp))
@@ -111,7 +111,7 @@ def test_depth_that_few_images_have_is_used_at_any_rate() -> None:
     assert [stamp for stamp, depth in found.items() if depth] == [0, *range(10_000, 36_000, 5000)]
 
 
-def test_an_image_that_no_other_follows_goes_on_without_depth_after_a_while() -> None:
+def test_a_last_image_is_passed_on_without_depth_after_a_while() -> None:
     now_s = 10.0
     out: list[tuple[str, Found[str]]] = []
     pairing = Pairing[str](
@@ -130,7 +130,7 @@ def test_an_image_that_no_other_follows_goes_on_without_depth_after_a_while() ->
     assert out == [("a", {"depth": None})]
 
 
-def test_an_image_that_no_other_follows_waits_for_its_boxes() -> None:
+def test_a_last_image_waits_for_its_boxes() -> None:
     now_s = 10.0
     lost: list[str] = []
     pairing = Pairing[str](
@@ -147,7 +147,7 @@ def test_an_image_that_no_other_follows_waits_for_its_boxes() -> None:
 
 
 @pytest.mark.parametrize("partner", [DEPTH, BOXES])
-def test_of_two_images_equally_far_from_a_partner_one_gets_it(partner: Partner) -> None:
+def test_a_partner_matches_one_of_two_equally_near_images(partner: Partner) -> None:
     pairing, out, lost = collect_all(partner)
     pairing.add_image(100, "a")
     pairing.add_image(116, "b")
@@ -158,7 +158,7 @@ def test_of_two_images_equally_far_from_a_partner_one_gets_it(partner: Partner) 
     assert lost == ([] if partner is DEPTH else ["b"])
 
 
-def test_a_partner_is_held_back_for_the_next_image_if_that_will_be_nearer() -> None:
+def test_a_partner_is_kept_for_a_nearer_next_image() -> None:
     pairing, out = collect(DEPTH)
     for stamp in (0, 16):
         pairing.add_image(stamp, str(stamp))
@@ -190,7 +190,7 @@ def test_boxes_may_come_many_images_late() -> None:
     assert lost == ["0", "1", "2"]
 
 
-def test_what_waits_too_long_is_lost_and_counted() -> None:
+def test_images_that_wait_too_long_are_dropped_and_counted() -> None:
     pairing, out, lost = collect_all(BOXES)
     for index in range(14):
         pairing.add_image(100 * index, str(index))
@@ -198,14 +198,14 @@ def test_what_waits_too_long_is_lost_and_counted() -> None:
     assert out == []
 
 
-def test_no_more_images_wait_than_there_is_room_for() -> None:
+def test_the_number_of_waiting_images_is_limited() -> None:
     pairing, _, lost = collect_all(BOXES)
     for index in range(20):
         pairing.add_image(index, str(index))
     assert lost == ["0", "1", "2", "3"]
 
 
-def test_a_clock_that_is_set_back_ends_the_wait() -> None:
+def test_a_clock_set_back_ends_the_wait() -> None:
     pairing, out, lost = collect_all(BOXES)
     pairing.add_image(10_000, "before")
     pairing.add_partner("detections", 12_000, "of nothing")
@@ -215,7 +215,7 @@ def test_a_clock_that_is_set_back_ends_the_wait() -> None:
     assert out == [("after", {"detections": "boxes"})]
 
 
-def test_a_clock_that_is_set_back_is_noticed_when_nothing_waits() -> None:
+def test_a_clock_set_back_is_detected_without_waiting_images() -> None:
     pairing, out, lost = collect_all(DEPTH)
     for stamp in (5000, 5100):
         pairing.add_image(stamp, str(stamp))
@@ -228,14 +228,14 @@ def test_a_clock_that_is_set_back_is_noticed_when_nothing_waits() -> None:
     assert lost == []
 
 
-def test_what_waits_for_depth_alone_is_not_lost_when_the_clock_is_set_back() -> None:
+def test_images_waiting_for_depth_survive_a_clock_set_back() -> None:
     pairing, out, lost = collect_all(DEPTH)
     pairing.add_image(5000, "before")
     pairing.add_image(0, "after")
     assert (out, lost) == ([("before", {"depth": None})], [])
 
 
-def test_partners_that_fit_no_image_any_more_are_let_go() -> None:
+def test_outdated_partners_are_dropped() -> None:
     pairing, out, _ = collect_all(DEPTH)
     for index in range(40):
         pairing.add_image(100 * index, str(index))
@@ -244,7 +244,7 @@ def test_partners_that_fit_no_image_any_more_are_let_go() -> None:
     assert sum(map(len, pairing._waiting.values())) <= 2
 
 
-def test_tells_how_far_stamps_are_apart() -> None:
+def test_gap_between_timestamps() -> None:
     pairing, _, _ = collect_all(BOXES)
     pairing.add_image(100, "a")
     assert pairing.gap_ns("detections") is None
@@ -256,7 +256,7 @@ def test_tells_how_far_stamps_are_apart() -> None:
     assert pairing.gap_ns("detections") == -70
 
 
-def test_the_nearest_partner_is_taken() -> None:
+def test_the_nearest_partner_is_chosen() -> None:
     pairing, out = collect(DEPTH)
     pairing.add_partner("depth", 93, "near")
     pairing.add_partner("depth", 98, "nearer")
@@ -287,7 +287,7 @@ def test_images_closer_together_than_the_tolerance_get_their_own(
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 30)), max_size=60))
-def test_images_come_once_in_order_and_in_time(events: list[tuple[bool, int]]) -> None:
+def test_images_are_passed_on_once_in_order_and_in_time(events: list[tuple[bool, int]]) -> None:
     pairing, out = collect(DEPTH)
     count = 0
     for is_image, jitter in events:
@@ -308,7 +308,7 @@ PERIOD, TOLERANCE = 33, 20
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
-    """Stamps of images at a steady rate, of depth at a steady rate, and how late depth comes."""
+    """Timestamps of images and of depth, each at a steady rate, and the delay of depth."""
     images = [1000 + index * PERIOD for index in range(20)]
     step = draw(st.sampled_from([11, 16, 33, 66, 99]))
     offset = draw(st.integers(-step, step))
@@ -318,7 +318,7 @@ def streams(draw: st.DrawFn) -> tuple[list[int], list[int], int]:
 
 
 @given(streams())
-def test_live_pairs_are_those_of_a_bag(stream: tuple[list[int], list[int], int]) -> None:
+def test_live_pairs_equal_those_of_a_bag(stream: tuple[list[int], list[int], int]) -> None:
     images, depths, late = stream
     arrivals = [(stamp, "image", stamp) for stamp in images]
     arrivals += [(stamp + late, "depth", stamp) for stamp in depths]
@@ -345,7 +345,7 @@ def test_live_pairs_are_those_of_a_bag(stream: tuple[list[int], list[int], int])
         if each.topic == "image":
             bag[each.stamp_ns] = companions.nearest(each.stamp_ns)
 
-    # Some must have come to tell when the next ones are expected.
+    # Several must have arrived before the next ones can be predicted.
     known_ns = images[6]
     assert {i: mine for i, mine in live.items() if i > known_ns} == {
         i: mine for i, mine in bag.items() if i > known_ns and i in live
@@ -353,8 +353,8 @@ def test_live_pairs_are_those_of_a_bag(stream: tuple[list[int], list[int], int])
     assert {image for image in images if image < depths[-1] - TOLERANCE} <= live.keys()
 
 
-def test_a_stamp_that_comes_twice_gets_the_same_boxes() -> None:
-    """The worker refuses it then and says so; it does not wait for boxes of its own."""
+def test_a_repeated_timestamp_gets_the_same_boxes() -> None:
+    """The worker then refuses the image with a warning; it does not wait for other boxes."""
     pairing, out, lost = collect_all(BOXES)
     pairing.add_image(100, "a")
     pairing.add_partner("detections", 100, "boxes")

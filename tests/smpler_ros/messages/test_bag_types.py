@@ -16,14 +16,14 @@ ROOT = Path(__file__).parents[3]
     "name",
     sorted(n for n in get_typestore(Stores.ROS2_JAZZY).types if "/msg/" in n),
 )
-def test_every_message_has_defaults_that_can_be_stored(name: str) -> None:
+def test_every_message_has_serialisable_defaults(name: str) -> None:
     store = get_typestore(Stores.ROS2_JAZZY)
     message = bag_constructor(store, name)()
     raw = store.serialize_cdr(message, name)
     assert store.serialize_cdr(store.deserialize_cdr(raw, name), name) == raw
 
 
-def test_given_fields_stay() -> None:
+def test_given_fields_are_kept() -> None:
     store = get_typestore(Stores.ROS2_JAZZY)
     point = bag_constructor(store, "geometry_msgs/msg/Point")(y=2.0)
     assert (point.x, point.y, point.z) == (0, 2, 0)
@@ -36,7 +36,7 @@ def test_defaults_are_not_shared() -> None:
     assert create().k[0] == 0
 
 
-def test_registering_twice_is_no_error() -> None:
+def test_registering_twice_is_allowed() -> None:
     store = get_typestore(Stores.ROS2_JAZZY)
     register_smpler_msgs(store)
     register_smpler_msgs(store)
@@ -53,7 +53,7 @@ def test_definitions_of_an_installed_package(
     monkeypatch.setattr(smpler_ros.messages.bag_types, "__file__", str(elsewhere))
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"/nowhere:{tmp_path / 'prefix'}")
     store = get_typestore(Stores.ROS2_JAZZY)
-    with pytest.raises(FileNotFoundError, match="definitions of smpler_msgs must lie in one of"):
+    with pytest.raises(FileNotFoundError, match="definitions of smpler_msgs must be in one of"):
         register_smpler_msgs(store)
     for definition in (ROOT / "smpler_msgs" / "msg").glob("*.msg"):
         (installed / definition.name).write_text(definition.read_text())

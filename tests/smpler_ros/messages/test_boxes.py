@@ -1,4 +1,4 @@
-"""Boxes of people as detectors of all kinds send them."""
+"""Boxes of people as sent by various detectors."""
 
 from types import SimpleNamespace
 
@@ -13,7 +13,7 @@ SIZE = (320, 240)
 
 
 class Bench:
-    """A reader whose clock goes on by a second a message, and what it said."""
+    """A reader whose clock advances by a second per message, and its warnings."""
 
     def __init__(self, *labels: str) -> None:
         self.heard: list[str] = []
@@ -56,7 +56,7 @@ def test_scores_and_the_best_label() -> None:
     assert Bench().reader.read(message, SIZE).scores.tolist() == [0.8, 1.0, 0.4]
 
 
-def test_labels_that_nobody_named_are_said_after_a_while() -> None:
+def test_unknown_labels_are_reported_after_a_while() -> None:
     bench = Bench()
     for _ in range(5):
         assert bench.boxes(box("1"), box("car")) == []
@@ -64,10 +64,10 @@ def test_labels_that_nobody_named_are_said_after_a_while() -> None:
     for _ in range(10):
         bench.boxes(box("1"), box("Car "))
     (sentence,) = bench.heard
-    assert "(0, person) for 5 s, labels that came are 1, car; set person_labels" in sentence
+    assert "(0, person) for 5 s, received labels are 1, car; set person_labels" in sentence
 
 
-def test_other_things_are_not_said_where_people_were_seen() -> None:
+def test_other_labels_are_not_reported_beside_people() -> None:
     bench = Bench()
     bench.boxes(box("car"), box("person"))
     for _ in range(10):
@@ -86,7 +86,7 @@ def test_other_things_are_not_said_where_people_were_seen() -> None:
         box(score=NAN),
     ],
 )
-def test_boxes_that_are_none_are_left_out_and_counted(broken: Message) -> None:
+def test_invalid_boxes_are_dropped_and_counted(broken: Message) -> None:
     bench = Bench()
     for _ in range(3):
         assert bench.boxes(broken, box()) == [[90, 60, 110, 100]]
@@ -95,21 +95,21 @@ def test_boxes_that_are_none_are_left_out_and_counted(broken: Message) -> None:
     assert "must be finite and have an area, got one of" in sentence
 
 
-def test_boxes_of_a_larger_image_are_said() -> None:
+def test_boxes_in_another_resolution_are_reported() -> None:
     bench = Bench()
     for x in np.linspace(100, 500, 5):
         bench.boxes(box(centre=(float(x), 80.0)))
     (sentence,) = bench.heard
-    assert "in pixels of the image, 320x240, got one that reaches to 410, 100" in sentence
+    assert "in pixels of the image, 320x240, got one that extends to 410, 100" in sentence
 
 
-def test_boxes_a_little_over_the_border_are_not_said() -> None:
+def test_boxes_slightly_over_the_border_are_accepted() -> None:
     bench = Bench()
     bench.boxes(box(centre=(315, 235)))
     assert bench.heard == []
 
 
-def test_many_labels_are_cut_short() -> None:
+def test_a_long_list_of_labels_is_shortened() -> None:
     bench = Bench()
     for _ in range(8):
         bench.boxes(*(box(f"{index}" + "x" * 1000) for index in range(100)))

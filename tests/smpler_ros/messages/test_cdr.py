@@ -1,4 +1,4 @@
-"""Marker arrays as bytes, against a full serialisation by rosbags."""
+"""Marker arrays as bytes, compared with a full serialisation by rosbags."""
 
 from typing import TypedDict
 
@@ -23,7 +23,7 @@ DISTRIBUTIONS = [
 
 
 class Fields(TypedDict):
-    """What varies the alignment of what follows."""
+    """Fields that vary the alignment of what follows."""
 
     ns: str
     text: str
@@ -92,7 +92,7 @@ def test_bytes_equal_a_full_serialisation(
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f8"])
-def test_points_of_every_float(dtype: str) -> None:
+def test_points_of_every_float_type(dtype: str) -> None:
     types = TYPES[Stores.ROS2_JAZZY]
     points = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32).astype(dtype)
     ours = serialize_markers(types, [PointMarker(types.marker(), points[::2])])

@@ -1,4 +1,4 @@
-"""Messages from results, with the classes of rosbags; tests/ros has those of rclpy."""
+"""Messages from results, with the classes of rosbags; tests/ros uses those of rclpy."""
 
 from dataclasses import fields, replace
 
@@ -47,7 +47,7 @@ def assert_same_people(got: People, expected: People, tolerance: float) -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 @pytest.mark.parametrize("vertices", [0, 6890])
-def test_people_there_and_back(
+def test_people_survive_conversion(
     types: MessageTypes, header: Message, n: int, vertices: int
 ) -> None:
     result = random_result(n, vertices=vertices)
@@ -76,7 +76,7 @@ def test_fields_of_a_person(types: MessageTypes, header: Message) -> None:
     assert person.vertices.size == 0
 
 
-def test_meshes_are_sent_only_when_asked_for(types: MessageTypes, header: Message) -> None:
+def test_meshes_are_included_only_on_request(types: MessageTypes, header: Message) -> None:
     with_mesh = random_result(1, vertices=5)
     message = person_array_message(types, header, "", with_mesh, vertices=False)
     assert message.people[0].vertices.size == 0
@@ -102,7 +102,7 @@ def test_rotations_along_the_chain() -> None:
     np.testing.assert_allclose(camera_from_joint(rotations), expected, atol=1e-12)
 
 
-def test_transforms_are_smpl_s_tree_and_lead_to_the_joints(
+def test_transforms_form_smpl_s_tree_and_give_the_joints(
     types: MessageTypes, header: Message
 ) -> None:
     people = random_people(3)
@@ -131,7 +131,7 @@ def test_transforms_are_smpl_s_tree_and_lead_to_the_joints(
             np.testing.assert_allclose(camera_from_frame[:3, :3], chain[row, joint], atol=1e-9)
 
 
-def test_nobody_has_no_transforms(types: MessageTypes, header: Message) -> None:
+def test_no_people_give_no_transforms(types: MessageTypes, header: Message) -> None:
     assert transforms_message(types, header, random_people(0)).transforms == []
 
 

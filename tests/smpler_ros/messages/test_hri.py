@@ -1,4 +1,4 @@
-"""REP 155 messages with rosbags' classes of definitions that are written out here."""
+"""REP 155 messages, with rosbags' classes for the definitions below."""
 
 from functools import partial
 from importlib.util import find_spec
@@ -57,7 +57,7 @@ def there_and_back(message: Message) -> Message:
     return STORE.deserialize_cdr(TYPES.serialize(message), message.__msgtype__)
 
 
-def test_who_is_tracked() -> None:
+def test_tracked_ids() -> None:
     people = random_people(2)
     message = there_and_back(tracked_message(HRI, HEADER, people))
     assert message.ids == body_ids(people) == ["p100", "p107"]
@@ -65,7 +65,7 @@ def test_who_is_tracked() -> None:
     assert tracked_message(HRI, HEADER, random_people(0)).ids == []
 
 
-def test_regions_are_parts_of_the_image() -> None:
+def test_regions_are_fractions_of_the_image() -> None:
     people = random_people(2)
     people.boxes_xyxy[:] = [[-0.5, 119.5, 319.5, 239.5], [600, 400, 700, 500]]
     first, second = map(there_and_back, region_messages(HRI, HEADER, people, CAMERA))
@@ -93,7 +93,7 @@ def test_skeletons_are_smpl_s_joints() -> None:
 
 
 @pytest.mark.parametrize("pixel", [(np.nan, np.nan), (-3, 5), (5, 481)])
-def test_points_that_cannot_be_seen_have_no_confidence(pixel: tuple[float, float]) -> None:
+def test_invisible_points_have_no_confidence(pixel: tuple[float, float]) -> None:
     people = random_people(1)
     people.keypoints_px[0, SMPL_JOINTS.index("neck")] = pixel
     neck = there_and_back(skeleton_messages(HRI, HEADER, people, CAMERA)[0]).skeleton[1]
@@ -101,7 +101,7 @@ def test_points_that_cannot_be_seen_have_no_confidence(pixel: tuple[float, float
 
 
 def test_body_frames() -> None:
-    """Somebody who stands upright and faces the camera."""
+    """A person stands upright and faces the camera."""
     people = random_people(1)
     people.rotations[0, 0] = Rotation.from_euler("x", 180, degrees=True).as_matrix()
     people.joints_m[0, SMPL_JOINTS.index("left_hip")] = 0.1, 0.2, 3.0
@@ -124,6 +124,6 @@ def test_nobody() -> None:
 
 
 @pytest.mark.skipif(find_spec("hri_msgs") is not None, reason="hri_msgs is installed")
-def test_a_ros_installation_without_hri_msgs_says_so() -> None:
+def test_missing_hri_msgs_is_reported() -> None:
     with pytest.raises(ImportError, match="hri_msgs"):
         hri_types(import_message_class)

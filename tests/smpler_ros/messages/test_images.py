@@ -1,4 +1,4 @@
-"""Image messages that are read back."""
+"""Image messages, written and read back."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_raw_image() -> None:
     np.testing.assert_array_equal(decode_image(message), RGB)
 
 
-def test_a_flipped_image_is_sent_as_it_looks() -> None:
+def test_a_flipped_array_is_serialised_as_displayed() -> None:
     message = there_and_back(image_message(TYPES, HEADER, RGB[:, ::-1]))
     np.testing.assert_array_equal(decode_image(message), RGB[:, ::-1])
 
@@ -65,7 +65,7 @@ def test_calibration(camera: Camera) -> None:
     assert camera_from_info(message) == camera
 
 
-def test_an_assumed_camera_is_sent_as_not_calibrated() -> None:
+def test_an_assumed_camera_is_published_as_uncalibrated() -> None:
     camera = Camera(64, 48, 50, 51, 31.5, 23.5, calibrated=False)
     message = there_and_back(camera_info_message(TYPES, HEADER, camera))
     assert (message.width, message.height) == (64, 48)

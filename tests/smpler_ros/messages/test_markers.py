@@ -41,7 +41,7 @@ def some_of(people: People, rows: list[int]) -> People:
     return People(**{n: v if v is None else v[rows] for n, v in vars(people).items()})
 
 
-def test_constants_are_those_of_the_message() -> None:
+def test_constants_equal_the_message_s() -> None:
     marker = TYPES.marker()
     ours = (ADD, DELETE, DELETEALL, LINE_LIST, SPHERE_LIST, TRIANGLE_LIST)
     assert ours == (
@@ -50,7 +50,7 @@ def test_constants_are_those_of_the_message() -> None:
     )
 
 
-def test_a_mesh_a_person() -> None:
+def test_one_mesh_per_person() -> None:
     people = random_people(3, vertices=30)
     assert people.vertices_m is not None
     markers = read(MeshMarkers(TYPES, FACES, lifetime_s=0.25, alpha=0.5).serialize(HEADER, people))
@@ -69,7 +69,7 @@ def test_a_mesh_a_person() -> None:
         assert marker.color.a == 0.5
 
 
-def test_a_full_mesh_in_full() -> None:
+def test_a_complete_mesh() -> None:
     generator = np.random.default_rng(0)
     faces = generator.integers(0, 6890, (13776, 3))
     people = random_people(2, vertices=6890)
@@ -100,7 +100,7 @@ def actions(raw: bytes) -> list[tuple[str, int, int]]:
     return [(marker.ns, marker.id, marker.action) for marker in read(raw)]
 
 
-def test_who_left_is_deleted_once() -> None:
+def test_people_who_left_are_deleted_once() -> None:
     people = random_people(3, vertices=30)
     meshes = MeshMarkers(TYPES, FACES)
     meshes.serialize(HEADER, people)
@@ -115,14 +115,14 @@ def test_who_left_is_deleted_once() -> None:
     assert actions(meshes.serialize(HEADER, random_people(0))) == []
 
 
-def test_who_left_is_deleted_in_all_namespaces() -> None:
+def test_people_who_left_are_deleted_in_all_namespaces() -> None:
     skeletons = SkeletonMarkers(TYPES, namespace="s")
     skeletons.serialize(HEADER, random_people(1))
     gone = actions(skeletons.serialize(HEADER, random_people(0)))
     assert gone == [("s", 100, DELETE), ("s_joints", 100, DELETE)]
 
 
-def test_clear_deletes_everything_and_forgets() -> None:
+def test_clear_deletes_everything_and_resets() -> None:
     skeletons = SkeletonMarkers(TYPES, namespace="s")
     skeletons.serialize(HEADER, random_people(1))
     cleared = actions(skeletons.serialize_clear(HEADER))

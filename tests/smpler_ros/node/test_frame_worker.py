@@ -1,4 +1,5 @@
-"""Arrivals to results with stand-in messages of plain attributes, as rclpy and rosbags have."""
+"""The frame worker, with messages as plain objects that have the fields of rclpy's and
+rosbags'."""
 
 import threading
 from dataclasses import replace
@@ -25,7 +26,7 @@ AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1))
 
 
 class Bench:
-    """A worker, and what it reported."""
+    """A worker, and its reports."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.reports: list[tuple[str, str]] = []
@@ -77,9 +78,14 @@ def camera_info(width: int = 64) -> SimpleNamespace:
     )
 
 
+@pytest.fixture(scope="module")
+def estimator(nano: Smpler) -> Estimator:
+    return Estimator(nano, backend="plain")
+
+
 @pytest.fixture
-def bench(nano: Smpler) -> Bench:
-    return Bench(Pipeline(Estimator(nano, backend="eager"), FullImageDetector, AT_ONCE))
+def bench(estimator: Estimator) -> Bench:
+    return Bench(Pipeline(estimator, FullImageDetector, AT_ONCE))
 
 
 def test_a_calibrated_image_gives_people(bench: Bench) -> None:
@@ -91,7 +97,7 @@ def test_a_calibrated_image_gives_people(bench: Bench) -> None:
     assert bench.reports == []
 
 
-def test_a_missing_calibration_is_said_once_and_again_after_a_change(bench: Bench) -> None:
+def test_a_missing_calibration_is_reported_once_and_again_after_a_change(bench: Bench) -> None:
     uncalibrated = camera_info()
     uncalibrated.k = np.zeros(9)
     came: list[tuple[SimpleNamespace, ...]] = [(), (), (camera_info(),), (), (uncalibrated,)]
@@ -103,7 +109,7 @@ def test_a_missing_calibration_is_said_once_and_again_after_a_change(bench: Benc
     assert "one without a camera matrix came" in bench.reports[-1][1]
 
 
-def test_a_missing_calibration_is_said(bench: Bench) -> None:
+def test_a_missing_calibration_is_reported(bench: Bench) -> None:
     for second in (1, 2):
         done = bench.worker.process({"left": Arrival(image(second))}, mesh=())
     assert done["left"][1].people.sources.tolist() == [TranslationSource.FIELD_OF_VIEW]
@@ -122,7 +128,7 @@ def test_a_missing_calibration_is_said(bench: Bench) -> None:
         (Arrival(image(1), (camera_info(width=640),)), "640x48"),
     ],
 )
-def test_a_fault_costs_its_own_image_only(bench: Bench, arrival: Arrival, reason: str) -> None:
+def test_a_fault_drops_only_its_own_image(bench: Bench, arrival: Arrival, reason: str) -> None:
     good = Arrival(image(1), (camera_info(),))
     done = bench.worker.process({"left": arrival, "right": good}, mesh=())
     assert list(done) == ["right"]
@@ -134,7 +140,7 @@ def test_a_fault_costs_its_own_image_only(bench: Bench, arrival: Arrival, reason
     assert list(bench.worker.process({"left": good}, mesh=())) == ["left"]
 
 
-def test_an_image_that_comes_late_or_twice_is_left_out_and_forgets_nobody(bench: Bench) -> None:
+def test_late_and_repeated_images_are_dropped_and_keep_tracks(bench: Bench) -> None:
     def send(seconds: int, nanoseconds: int) -> list[int]:
         message = image(seconds)
         message.header.stamp.nanosec = nanoseconds
@@ -148,13 +154,13 @@ def test_an_image_that_comes_late_or_twice_is_left_out_and_forgets_nobody(bench:
     assert bench.reports == [
         (
             "left",
-            "an image was dropped: images must come nearly in the order of their stamps, got one "
-            "that is up to 1000 ms late; it is left out",
+            "an image was dropped: images must come nearly in the order of their timestamps, got "
+            "one that is up to 1000 ms late; it is left out",
         )
     ]
     assert send(5, 66_000_000) == ids
     assert send(5, 66_000_000) == []
-    assert "images must differ in their stamps" in bench.reports[-1][1]
+    assert "images must have different timestamps" in bench.reports[-1][1]
     assert send(5, 99_000_000) == ids
     assert send(1, 0) != ids  # the clock was set back
 
@@ -169,7 +175,7 @@ class FullMemory(Estimator):
 
 
 class Slow(FullImageDetector):
-    """A detector that is at work until it may go on."""
+    """A detector that blocks until it is released."""
 
     def __init__(self) -> None:
         self.began, self.may_go_on = threading.Event(), threading.Event()
@@ -180,9 +186,9 @@ class Slow(FullImageDetector):
         return super().detect(rgb)
 
 
-def test_settings_change_without_waiting_for_an_image_in_work(nano: Smpler) -> None:
+def test_settings_change_without_waiting_for_the_current_image(estimator: Estimator) -> None:
     detector = Slow()
-    pipeline = Pipeline(Estimator(nano, backend="eager"), lambda: detector, AT_ONCE)
+    pipeline = Pipeline(estimator, lambda: detector, AT_ONCE)
     worker = Bench(pipeline).worker
     done: list[FrameResult] = []
 
@@ -203,7 +209,7 @@ def test_settings_change_without_waiting_for_an_image_in_work(nano: Smpler) -> N
     changing.join()
     work(2)
     assert not waits
-    # Of an image of 64 pixels; the image in work keeps the 60 degrees with which it began.
+    # For an image of 64 pixels; the image in progress keeps the 60 degrees with which it started.
     focal_px = [result.camera.fx for result in done]
     assert focal_px == pytest.approx([32 / np.tan(np.radians(30)), 32])
 
@@ -215,15 +221,15 @@ class Thrower(FullImageDetector):
         raise RuntimeError("the network is gone")
 
 
-def test_a_full_gpu_costs_the_image(nano: Smpler) -> None:
-    bench = Bench(Pipeline(FullMemory(nano, backend="eager"), FullImageDetector, AT_ONCE))
+def test_a_full_gpu_drops_the_image(nano: Smpler) -> None:
+    bench = Bench(Pipeline(FullMemory(nano, backend="plain"), FullImageDetector, AT_ONCE))
     assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
     assert bench.failures("left") == 1
     assert bench.reports == [("left", f"an image was dropped: {SENTENCE}")]
 
 
 class NothingFinite(Estimator):
-    """An estimator that says nothing that is finite."""
+    """An estimator that returns only non-finite values."""
 
     def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
         estimates = super().estimate(crops)
@@ -231,8 +237,8 @@ class NothingFinite(Estimator):
         return estimates
 
 
-def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
-    bench = Bench(Pipeline(NothingFinite(nano, backend="eager"), FullImageDetector, AT_ONCE))
+def test_omitted_people_are_counted_and_reported(nano: Smpler) -> None:
+    bench = Bench(Pipeline(NothingFinite(nano, backend="plain"), FullImageDetector, AT_ONCE))
     done = bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=())
     assert len(done["left"][1].people) == 0
     report = bench.statistics.report({})["left"]
@@ -242,8 +248,8 @@ def test_people_who_are_left_out_are_counted_and_said(nano: Smpler) -> None:
     assert "a person was left out: the network's outputs are not finite" in sentence
 
 
-def test_a_detector_that_throws_costs_the_image(nano: Smpler) -> None:
-    bench = Bench(Pipeline(Estimator(nano, backend="eager"), Thrower, AT_ONCE))
+def test_a_failing_detector_drops_the_image(estimator: Estimator) -> None:
+    bench = Bench(Pipeline(estimator, Thrower, AT_ONCE))
     assert bench.worker.process({"left": Arrival(image(1), (camera_info(),))}, mesh=()) == {}
     assert bench.reports == [
         ("left", "an image was dropped: RuntimeError: the network is gone"),
@@ -260,8 +266,8 @@ def box(label: str, score: float, *, x: float = 30) -> SimpleNamespace:
     )
 
 
-def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
-    bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
+def test_given_boxes_reach_the_tracker(estimator: Estimator) -> None:
+    bench = Bench(Pipeline(estimator, GivenBoxes, AT_ONCE))
     detections = SimpleNamespace(detections=[box("person", 0.9)])
     for second in (1, 2):
         arrival = Arrival(image(second), (camera_info(),), detections=detections)
@@ -269,8 +275,8 @@ def test_given_boxes_reach_the_tracker(nano: Smpler) -> None:
     assert done["left"][1].people.boxes_xyxy.tolist() == [[20, 0, 40, 40]]
 
 
-def test_a_box_that_is_none_costs_itself_alone_and_is_counted(nano: Smpler) -> None:
-    bench = Bench(Pipeline(Estimator(nano, backend="eager"), GivenBoxes, AT_ONCE))
+def test_an_invalid_box_is_dropped_alone_and_counted(estimator: Estimator) -> None:
+    bench = Bench(Pipeline(estimator, GivenBoxes, AT_ONCE))
     detections = SimpleNamespace(detections=[box("person", 0.9, x=np.nan), box("person", 0.9)])
     for second in (1, 2):
         arrival = Arrival(image(second), (camera_info(),), detections=detections)

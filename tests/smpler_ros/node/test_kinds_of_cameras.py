@@ -1,4 +1,4 @@
-"""Each kind of camera: the live node, a bag and `run` see the same, and say the same."""
+"""For each kind of camera, the live node, a bag and `run` give the same frames and warnings."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ def moment(
     encoding: str = "rgb8",
     depth: np.ndarray | None = None,
 ) -> Trio:
-    """Return an image, its calibration and depth of a moment."""
+    """Return an image with calibration and depth."""
     stamp = START_NS + index * STEP_NS
     pixels = picture(index) if image is None else image
     info = make.info(stamp, size=(pixels.shape[1], pixels.shape[0]))
@@ -103,7 +103,7 @@ KINDS: dict[str, tuple[Callable[[int], Trio], list[str]]] = {
     "plumb_bob of 8": (lens("plumb_bob", [-0.2, 0.05, 0, 0, 0.01, 0, 0, 0]), []),
     "plumb_bob of 8, rational": (
         lens("plumb_bob", [-0.2, 0.05, 0, 0, 0.01, 0.1, 0, 0]),
-        ["is taken for rational_polynomial"],
+        ["is interpreted as rational_polynomial"],
     ),
     "fisheye": (lens("fisheye", [-0.01, 0.02, 0, 0]), []),
     "radtan": (lens("radtan", [-0.2, 0.05, 0, 0]), []),
@@ -113,19 +113,24 @@ KINDS: dict[str, tuple[Callable[[int], Trio], list[str]]] = {
     "two sizes on one topic": (two_sizes, []),
     "rows further apart": (wide_rows, ["114 bytes per row but step 96"]),
     "thermal": (thermal, []),
-    "depth of another size in between": (small_depth, ["without depth"]),
+    "depth of another size in between": (small_depth, ["depth is not used"]),
     "yuv422": (yuv, ["set yuv422 to yuyv"]),
     "frame with a slash": (framed("/optical"), ["must not begin with a slash"]),
     "no frame": (framed(""), ["empty frame_id"]),
 }
 
 
-def read_live(nano: Smpler, trios: Sequence[Trio]) -> tuple[list[Frame], list[str]]:
+@pytest.fixture(scope="module")
+def estimator(nano: Smpler) -> Estimator:
+    return Estimator(nano, backend="plain")
+
+
+def read_live(estimator: Estimator, trios: Sequence[Trio]) -> tuple[list[Frame], list[str]]:
     said: list[str] = []
     statistics = Statistics()
     statistics.add_camera("cam")
     worker = FrameWorker(
-        Pipeline(Estimator(nano, backend="eager"), GivenBoxes),
+        Pipeline(estimator, GivenBoxes),
         statistics,
         lambda _, sentence: said.append(sentence),
         images=ImageSettings(),
@@ -159,7 +164,7 @@ def read_source(path: Path) -> tuple[list[Frame], list[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_ten_images_of_every_kind(kind: str, nano: Smpler, tmp_path: Path) -> None:
+def test_ten_images_of_every_kind(kind: str, estimator: Estimator, tmp_path: Path) -> None:
     make_trio, words = KINDS[kind]
     trios = [make_trio(index) for index in range(COUNT)]
     sent = [
@@ -169,7 +174,7 @@ def test_ten_images_of_every_kind(kind: str, nano: Smpler, tmp_path: Path) -> No
         if message is not None
     ]
     path = write_bag(tmp_path, sent)
-    frames, said = read_live(nano, trios)
+    frames, said = read_live(estimator, trios)
     assert [frame.stamp_ns for frame in frames] == [
         START_NS + index * STEP_NS for index in range(COUNT)
     ]

@@ -15,7 +15,7 @@ def test_keeps_only_the_newest_of_each_camera_and_counts_the_rest() -> None:
     assert inbox.take_dropped() == {}
 
 
-def test_an_item_taken_is_not_a_drop() -> None:
+def test_a_taken_item_is_not_counted_as_dropped() -> None:
     inbox: Inbox[int] = Inbox()
     for item in range(3):
         inbox.put("", item)
@@ -45,7 +45,7 @@ def test_worker_survives_an_exception_and_reports_it() -> None:
     assert [type(error) for error in errors] == [ZeroDivisionError]
 
 
-def test_close_ends_a_waiting_worker_and_may_be_called_before_start() -> None:
+def test_close_ends_a_waiting_worker_and_works_before_start() -> None:
     waiting: Worker[int] = Worker(Inbox(), lambda items: None, lambda error: None)
     waiting.start()
     waiting.close()

@@ -2,7 +2,7 @@ from smpler_ros.node.statistics import Repetitions, Statistics
 
 
 class Clock:
-    """A clock that tests set."""
+    """A clock set by tests."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -11,7 +11,7 @@ class Clock:
         return self.now
 
 
-def test_reports_say_what_happened_since_the_last_one() -> None:
+def test_reports_cover_the_time_since_the_last_one() -> None:
     clock = Clock()
     statistics = Statistics(clock)
     statistics.add_camera("left")
@@ -47,7 +47,7 @@ def test_images_that_lack_something_are_counted() -> None:
     assert (again.received, again.without_depth, again.without_detections) == (0, 0, 0)
 
 
-def test_cameras_are_apart() -> None:
+def test_cameras_are_counted_separately() -> None:
     statistics = Statistics(Clock())
     statistics.add_camera("left")
     statistics.add_camera("right")
@@ -57,7 +57,7 @@ def test_cameras_are_apart() -> None:
     assert reports["left"].failed == 1
 
 
-def test_a_step_that_some_frames_lack_counts_as_nothing_there() -> None:
+def test_a_missing_step_counts_as_zero() -> None:
     statistics = Statistics(Clock())
     statistics.add_camera("")
     statistics.process("", 1, 1.0, {"mesh": 4.0})
@@ -65,7 +65,7 @@ def test_a_step_that_some_frames_lack_counts_as_nothing_there() -> None:
     assert statistics.report({})[""].steps_ms == {"mesh": 2.0}
 
 
-def test_a_fault_is_said_at_once_and_then_seldom() -> None:
+def test_a_fault_is_logged_at_once_and_then_rarely() -> None:
     clock = Clock()
     repetitions = Repetitions(10.0, clock)
     assert repetitions.word("no lens") == "no lens"
@@ -79,7 +79,7 @@ def test_a_fault_is_said_at_once_and_then_seldom() -> None:
     assert repetitions.word("no lens") == "no lens"
 
 
-def test_the_share_of_images_with_depth_is_told_where_it_is_asked_for() -> None:
+def test_the_share_of_images_with_depth_is_reported_if_requested() -> None:
     statistics = Statistics(Clock())
     for name in ("with", "without"):
         statistics.add_camera(name)
@@ -92,7 +92,7 @@ def test_the_share_of_images_with_depth_is_told_where_it_is_asked_for() -> None:
     assert reports["without"].depth_share is None
 
 
-def test_nobody_is_counted_while_no_image_comes() -> None:
+def test_no_people_are_reported_without_images() -> None:
     statistics = Statistics(Clock())
     statistics.add_camera("")
     statistics.receive("")

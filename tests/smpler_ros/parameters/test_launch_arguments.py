@@ -1,4 +1,4 @@
-"""What `launch` would swallow is said."""
+"""Arguments that `launch` would silently ignore are refused."""
 
 import sys
 from pathlib import Path
@@ -20,7 +20,7 @@ STARTED = ["/opt/ros/bin/ros2", "launch", "smpler_ros", "camera.launch.py"]
         ("colour:=red", "'colour'; --show-args lists all"),
     ],
 )
-def test_an_argument_that_there_is_not_is_refused(
+def test_an_undeclared_argument_is_refused(
     started: list[str], word: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", [*started, word])
@@ -28,7 +28,7 @@ def test_an_argument_that_there_is_not_is_refused(
         check_arguments(FILE, ["rviz:=true", word], ["rviz", "tf_prefix"])
 
 
-def test_what_is_declared_and_what_launch_itself_reads_passes(
+def test_declared_and_launch_s_own_arguments_are_accepted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given = ["rviz:=true", "launch-prefix:=nice", "image:=/a:=b"]
@@ -45,7 +45,7 @@ def test_what_is_declared_and_what_launch_itself_reads_passes(
         ["python", "-m", "our_robot"],
     ],
 )
-def test_arguments_of_other_files_that_include_it_are_theirs(
+def test_arguments_of_including_files_are_accepted(
     started: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     other = tmp_path / "our_robot" / "launch" / "camera.launch.py"
@@ -56,7 +56,7 @@ def test_arguments_of_other_files_that_include_it_are_theirs(
     check_arguments(FILE, ["arm:=left"], ["rviz"])
 
 
-def test_a_file_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(ValueError, match=r"params_file must be a .* file, got '.*/no\.yaml'"):
         existing_file("params_file", "~/no.yaml")

@@ -15,7 +15,7 @@ NODE = {each.name: each.default for each in table_of(NodeSettings)}
 
 
 @pytest.mark.parametrize("kind", [*OF_PIPELINES, SceneSettings])
-def test_every_setting_says_what_it_is(kind: type[Settings]) -> None:
+def test_every_setting_has_a_description(kind: type[Settings]) -> None:
     kind()  # the defaults pass their own checks
     for each in table_of(kind):
         assert each.description[0].isupper() or each.description.startswith(each.choices), each
@@ -23,7 +23,7 @@ def test_every_setting_says_what_it_is(kind: type[Settings]) -> None:
         assert each.part, each
 
 
-def test_what_has_one_name_is_one_thing() -> None:
+def test_equal_names_have_equal_meanings() -> None:
     """A parameter file means the same to node, `evaluate_bag` and `run`."""
 
     def meaning(each: Setting) -> tuple[object, ...]:
@@ -37,7 +37,7 @@ def test_what_has_one_name_is_one_thing() -> None:
 
 
 @pytest.mark.parametrize("kind", [RunSettings, EvaluationSettings])
-def test_a_node_s_whole_file_is_understood(kind: type[Settings], tmp_path: Path) -> None:
+def test_the_complete_file_of_a_node_is_read(kind: type[Settings], tmp_path: Path) -> None:
     names = {each.name for each in table_of(kind)}
     given = {name: list(v) if isinstance(v, tuple) else v for name, v in NODE.items()}
     path = tmp_path / "node.yaml"

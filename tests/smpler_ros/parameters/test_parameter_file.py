@@ -1,4 +1,4 @@
-"""The files in config/ and the page in docs/ say what the classes say."""
+"""The files in config/ and the page in docs/ agree with the settings' classes."""
 
 import subprocess
 import sys
@@ -17,11 +17,12 @@ FILES = {
     "smpler_node": CONFIG / "camera.yaml",
     "synthetic_camera": CONFIG / "synthetic_camera.yaml",
     "camera_stand": CONFIG / "camera_stand.yaml",
+    "viewer": CONFIG / "viewer.yaml",
 }
 
 
 @pytest.mark.parametrize("program", FILES)
-def test_the_committed_file_is_what_the_command_prints(
+def test_the_committed_file_equals_the_command_s_output(
     program: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--node", program]) == 0
@@ -33,8 +34,8 @@ def test_the_committed_file_is_what_the_command_prints(
 
 
 @pytest.mark.parametrize("program", FILES)
-def test_the_file_holds_every_default_with_its_type(program: str) -> None:
-    """A YAML reader that is not ours finds names, values and types of the table."""
+def test_the_file_has_every_default_with_its_type(program: str) -> None:
+    """An independent YAML reader finds the table's names, values and types."""
     values = yaml.safe_load(FILES[program].read_text())["/**"]["ros__parameters"]
     table = table_of(NODES[program])
     assert list(values) == [each.name for each in table]

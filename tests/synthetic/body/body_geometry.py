@@ -1,4 +1,4 @@
-"""Measures of triangle meshes that the tests of the built-in body need."""
+"""Measurements of triangle meshes for the tests of the built-in body."""
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -30,7 +30,7 @@ def find_angles(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def _pierces(start: np.ndarray, end: np.ndarray, triangle: np.ndarray) -> np.ndarray:
-    """Whether segments cross triangles (n, 3, 3): signs of the tetrahedra's volumes."""
+    """Return whether segments cross triangles (n, 3, 3), by signs of the tetrahedra's volumes."""
 
     def side(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
         return np.sign((np.cross(b - a, c - a) * (d - a)).sum(axis=1))

@@ -49,7 +49,7 @@ def test_height_changes_by_seven_centimetres(arrays: Arrays) -> None:
     np.testing.assert_allclose(np.diff(heights), 0.07, atol=0.005)
 
 
-def test_directions_do_what_they_are_called(arrays: Arrays, faces: np.ndarray) -> None:
+def test_directions_have_the_named_effects(arrays: Arrays, faces: np.ndarray) -> None:
     def gain(name: str, measure: str) -> float:
         low, high = (shaped(arrays, name, value) for value in (-1.0, 1.0))
         return measures[measure](high) - measures[measure](low)
@@ -120,7 +120,7 @@ def test_correctives_keep_a_bent_knee_thick(body: Body, template: np.ndarray) ->
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-def test_smplx_loads_it_and_poses_it_alike(body: Body, arrays: Arrays, tmp_path: Path) -> None:
+def test_smplx_loads_and_poses_it_equally(body: Body, arrays: Arrays, tmp_path: Path) -> None:
     smplx = pytest.importorskip("smplx")
     path = tmp_path / "SMPL_NEUTRAL.pkl"
     path.write_bytes(pickle.dumps(arrays))

@@ -1,4 +1,4 @@
-"""The shipped body at rest: what it promises, measured on the file itself."""
+"""Properties of the shipped body at rest, measured on the file itself."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def generated() -> Arrays:
 
 
 @pytest.mark.slow
-def test_generator_makes_the_shipped_body_again(arrays: Arrays, generated: Arrays) -> None:
+def test_generator_reproduces_the_shipped_body(arrays: Arrays, generated: Arrays) -> None:
     assert generated.keys() == arrays.keys()
     for name in ("f", "mirror", "kintree_table"):
         np.testing.assert_array_equal(generated[name], arrays[name], err_msg=name)
@@ -175,7 +175,7 @@ def test_regressor_follows_the_joints_for_random_shapes(arrays: Arrays) -> None:
     assert np.linalg.norm(regressor @ vertices - wanted, axis=2).max() < 0.005
 
 
-def test_h36m_joints_are_where_their_names_say(arrays: Arrays, template: np.ndarray) -> None:
+def test_h36m_joints_have_plausible_positions(arrays: Arrays, template: np.ndarray) -> None:
     regressor = arrays["J_regressor_h36m"]
     np.testing.assert_allclose(regressor.sum(axis=1), 1.0, atol=1e-6)
     points = dict(zip(H36M_JOINTS, regressor @ template, strict=True))

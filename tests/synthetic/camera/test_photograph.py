@@ -1,4 +1,4 @@
-"""Photos: exact masks, order by depth, nothing but people changes."""
+"""Photos: exact masks, order by depth, and no changes outside people."""
 
 from dataclasses import fields
 
@@ -9,7 +9,7 @@ from synthetic.camera.raster_batch import rasterise_batch
 from tests.synthetic.conftest import Studio
 
 
-def test_mask_is_that_of_the_dressed_body(studio: Studio) -> None:
+def test_mask_equals_the_dressed_body_s(studio: Studio) -> None:
     photo = shoot(studio)
     dressed, _ = studio.wardrobe.dress(studio.vertices_m[:, 0], studio.outfits)
     seen = rasterise_batch(dressed, studio.wardrobe.faces, studio.intrinsics, (96, 96))
@@ -23,7 +23,7 @@ def test_mask_is_that_of_the_dressed_body(studio: Studio) -> None:
     assert (mask & body).sum() > 0.97 * body.sum()  # clothes only add
 
 
-def test_backdrop_is_kept_away_from_people(studio: Studio) -> None:
+def test_backdrop_is_unchanged_away_from_people(studio: Studio) -> None:
     photo = shoot(studio)
     far = torch.nn.functional.max_pool2d((photo.person >= 0).float(), 3, 1, 1) == 0
     kept = far[:, None].expand_as(photo.image)
@@ -31,7 +31,7 @@ def test_backdrop_is_kept_away_from_people(studio: Studio) -> None:
     assert ((photo.image >= 0) & (photo.image <= 1)).all()
 
 
-def test_what_is_nearer_hides_people(studio: Studio) -> None:
+def test_nearer_backdrops_occlude_people(studio: Studio) -> None:
     wall = torch.full((2, 96, 96), 100.0)
     wall[:, :, :48] = 1.0
     photo = shoot(studio, depth=wall)
@@ -40,7 +40,7 @@ def test_what_is_nearer_hides_people(studio: Studio) -> None:
     torch.testing.assert_close(photo.person[:, :, 48:], free.person[:, :, 48:])
 
 
-def test_people_of_one_image_hide_one_another_and_may_be_absent(studio: Studio) -> None:
+def test_people_occlude_each_other_and_may_be_absent(studio: Studio) -> None:
     body = studio.vertices_m[:1, 0]
     shift = torch.tensor([0.25, 0.0, 1.0])
     both = torch.stack((body + shift, body), 1)

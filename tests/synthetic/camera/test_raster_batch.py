@@ -1,4 +1,4 @@
-"""The batched rasteriser is the other one, for many images at once."""
+"""The batched rasteriser gives the results of the single-image one."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -26,7 +26,7 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 def place_figures(dtype: torch.dtype = torch.float64) -> Tensor:
-    """Three figures, turned; the second is cut by the camera's near plane."""
+    """Three rotated figures; the second is cut by the camera's near plane."""
     turns = Rotation.from_rotvec([[3.1, 0, 0], [2.0, 0.5, 1.0], [0.2, 2.0, 2.5]]).as_matrix()
     offsets = np.array([[0.0, 0.0, 2.6], [0.2, 0.1, 0.35], [-0.1, 0.2, 4.0]])
     return torch.tensor(FIGURE.numpy() @ turns + offsets[:, None]).to(dtype)
@@ -34,7 +34,7 @@ def place_figures(dtype: torch.dtype = torch.float64) -> Tensor:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("cull_back", [True, False])
-def test_finds_what_the_other_rasteriser_finds(device: str, cull_back: bool) -> None:
+def test_equals_the_other_rasteriser(device: str, cull_back: bool) -> None:
     vertices = place_figures()
     seen = rasterise_batch(
         vertices.to(device), FIGURE_FACES.to(device), CAMERAS.to(device), SIZE, cull_back=cull_back
@@ -78,7 +78,7 @@ def test_masks_agree_in_single_precision(
     np.testing.assert_allclose(both[0][same], both[1][same], rtol=1e-4)
 
 
-def test_images_of_a_batch_do_not_know_of_each_other() -> None:
+def test_images_of_a_batch_do_not_affect_each_other() -> None:
     vertices = place_figures()
     together = rasterise_batch(vertices, FIGURE_FACES, CAMERAS, SIZE)
     for row in range(3):
@@ -88,7 +88,7 @@ def test_images_of_a_batch_do_not_know_of_each_other() -> None:
         torch.testing.assert_close(together.depth[mine], alone.depth, rtol=0, atol=0)
 
 
-def test_interpolated_places_are_where_the_pixels_look() -> None:
+def test_interpolated_positions_lie_on_the_pixels_rays() -> None:
     sphere, faces = make_sphere()
     vertices = torch.tensor(sphere + np.array([[[0.2, 0, 3]], [[0, 0.1, 4]]]))
     corners = torch.tensor(faces)

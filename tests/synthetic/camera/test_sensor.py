@@ -1,4 +1,4 @@
-"""Sensor faults: none at strength zero, each as strong as asked."""
+"""Sensor imperfections: none at strength zero, each with the requested strength."""
 
 from dataclasses import fields, replace
 

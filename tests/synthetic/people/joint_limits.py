@@ -1,4 +1,4 @@
-"""How far human joints turn."""
+"""Limits of human joints."""
 
 import math
 
@@ -22,4 +22,4 @@ _DEGREES = {
     "hand": 45,
 }
 JOINT_LIMITS = tuple(math.radians(_DEGREES[name.split("_")[-1]]) for name in SMPL_JOINTS)
-"""Greatest angle of each joint from its rest, rad."""
+"""Largest angle of each joint from its rest, rad."""

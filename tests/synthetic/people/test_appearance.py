@@ -1,4 +1,4 @@
-"""Looks: drawn by seed, measured on the body, painted where they belong."""
+"""Appearance: drawn by seed, measured on the body, painted in the right places."""
 
 from dataclasses import fields, replace
 
@@ -53,7 +53,7 @@ def test_people_differ_and_stay_in_range() -> None:
     skin = looks.tones[:, SKIN, 0]
     assert skin.mean(1).min() < 0.3
     assert skin.mean(1).max() > 0.7
-    # Every skin is red rather than blue.
+    # Every skin is redder than blue.
     assert (skin[:, 0] > skin[:, 2]).all()
     assert (looks.hair_end < -0.9).float().mean() == pytest.approx(0.4, abs=0.1)
     assert looks.kinds.unique().numel() == 9

@@ -8,7 +8,7 @@ from synthetic.people.gestures import JOINT
 from synthetic.people.moments import draw_moments
 from tests.synthetic.people.joint_limits import JOINT_LIMITS
 
-SWAY = 0.3  # rad; no joint sways further
+SWAY = 0.3  # rad; largest random deviation of a joint
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Backdrops and occluders: true depth, kept by seed, shapes that hide."""
+"""Backdrops and occluders: correct depth, reproducible by seed, and occluding shapes."""
 
 from dataclasses import fields, replace
 
@@ -53,7 +53,7 @@ def test_furniture_stands_before_the_wall() -> None:
     centre = torch.zeros_like(room.box_centre)
     centre[0, 3] = torch.tensor([3.0, 0.0, 1.5])
     turned = torch.zeros_like(room.box_yaw)
-    # Turned by 45 degrees its edge points at the camera; the middle pixels look half a pixel past.
+    # Rotated by 45 degrees, its edge points at the camera; the middle pixels are half a pixel off.
     for yaw, front in ((0.0, 2.5), (torch.pi / 4, (3 - 0.5 * 2**0.5) / (1 - 0.5 / 40))):
         turned[0, 3] = yaw
         depth = render(replace(room, box_half=half, box_centre=centre, box_yaw=turned)).depth_m[0]
@@ -83,7 +83,7 @@ def test_rooms_follow_their_seed_and_differ() -> None:
     assert (one.high[:, :2] > 1).all()
     assert one.outdoors.any()
     assert not one.outdoors.all()
-    # Nothing that stands in a room is where people do, around the origin.
+    # No furniture stands where people move, around the origin.
     assert (one.box_centre[..., :2].norm(dim=2) > 1.1).all()
 
 
@@ -123,3 +123,18 @@ def test_noise_is_smooth_and_equals_its_lattice() -> None:
     torch.testing.assert_close(values[0], at, atol=1e-5, rtol=1e-5)
     step = sample_volume(VOLUME, nodes + 0.01) - sample_volume(VOLUME, nodes)
     assert step.abs().max() < 0.1
+
+
+def test_occluders_look_as_the_texture_and_lie_where_they_lay() -> None:
+    texture = torch.rand(20, 3, SIZE[1], SIZE[0], generator=Generator().manual_seed(1)) + 1
+    plain, textured = (
+        draw_occlusion(20, SIZE, Generator().manual_seed(5), presence=0.5, texture=look)
+        for look in (None, texture)
+    )
+    assert torch.equal(plain.mask, textured.mask)
+    lit = (textured.colour > 0).any(1)
+    assert lit.any()
+    torch.testing.assert_close(
+        textured.colour, torch.where(lit[:, None], texture, torch.zeros(()))
+    )
+    assert torch.equal(lit, (plain.colour > 0).any(1))

@@ -1,4 +1,4 @@
-"""Light: linear in reflectance, darker where surfaces crowd, shadows at the feet."""
+"""Light: linear in reflectance, darker in crevices, with shadows at the feet."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import torch
 from torch import Generator
 from torch.nn import functional
 
-from synthetic.world.lighting import cast_shadows, draw_lights, find_openness, light
+from synthetic.world.lighting import cast_shadows, draw_lights, find_openness, light, tune
 from synthetic.world.painting import Surface
 
 UP = torch.tensor([[0.0, -1.0, 0.0]])
@@ -42,7 +42,7 @@ def test_openness_falls_behind_an_edge_only() -> None:
     openness = find_openness(depth, reach_px=5)
     assert (openness[:, 10:30, 8:20] > 0.9999).all()  # in front of the step
     assert (openness[:, 10:30, 28:32] > 0.9999).all()  # flat and far from it
-    # Just behind it, 5, 4, ... of the 11 columns around are 0.2 m nearer, at 4 a metre.
+    # Just behind it, 5, 4, ... of the 11 neighbouring columns are 0.2 m nearer, at 4 per metre.
     expected = 1 - 4 * 0.2 * torch.tensor([5.0, 4.0, 3.0, 2.0, 1.0]) / 11
     torch.testing.assert_close(openness[0, 20, 20:25], expected, atol=1e-5, rtol=0)
     empty = torch.full((1, 20, 20), torch.inf)
@@ -50,7 +50,7 @@ def test_openness_falls_behind_an_edge_only() -> None:
 
 
 def test_shadow_lies_under_what_stands_on_the_floor() -> None:
-    # A camera 1 m above a floor y = 1, and a bush of points 0.6 m wide standing 4 m away.
+    # A camera 1 m above a floor y = 1, and a bush of points 0.6 m wide, 4 m away.
     fx, size = 60.0, 64
     y, x = torch.meshgrid(torch.arange(size) - 20.0, torch.arange(size) - 32.0, indexing="ij")
     depth = torch.where(y > 0, fx / y.clamp(min=1e-3), 100.0)
@@ -64,3 +64,21 @@ def test_shadow_lies_under_what_stands_on_the_floor() -> None:
     assert left[35, 60] > 0.99
     assert (left[:20] == 1).all()  # the wall is not the floor
     assert left.min() > 0
+
+
+def test_lights_take_the_brightness_and_colour_of_a_picture() -> None:
+    """In the mean of many; each is somewhat brighter or darker than its picture."""
+    n = 300
+    lights = draw_lights(UP.expand(n, 3), Generator().manual_seed(0))
+    tones = torch.tensor([[0.05, 0.05, 0.05], [0.5, 0.5, 0.5], [0.3, 0.2, 0.1]])
+    strengths = []
+    for tone in tones:
+        backdrops = tone[None, :, None, None].expand(n, 3, 4, 4)
+        tuned = tune(lights, backdrops, Generator().manual_seed(1))
+        strengths.append(tuned.sky / lights.sky)
+        torch.testing.assert_close(tuned.sun / lights.sun, strengths[-1])
+        assert torch.equal(tuned.sun_from, lights.sun_from)
+    dark, bright, warm = (each.log().mean(0).exp() for each in strengths)
+    assert (bright > 2.5 * dark).all()
+    assert warm[0] > 1.3 * warm[2]
+    assert strengths[0].std(0).min() > 0.1

@@ -1,4 +1,4 @@
-"""A few photos of noise with labels, and the same prepared for training."""
+"""A few photos of noise with labels, also prepared for training."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ SIDE = 48
 def write_photos(folder: Path, count: int = PHOTOS) -> Path:
     """Write photos and their labels, and return the file of labels.
 
-    Joints lie within the box; every second photo's are known in space, too.
+    Joints are within the box; those of every second photo are also labelled in space.
     """
     rng = np.random.default_rng(0)
     photos = []
@@ -39,14 +39,14 @@ def write_photos(folder: Path, count: int = PHOTOS) -> Path:
 
 
 def write_labels(folder: Path, content: dict[str, Any]) -> Path:
-    """Write a file of labels, of all joints unless the content names others."""
+    """Write a file of labels, for all joints unless the content names others."""
     path = folder / "labels.json"
     path.write_text(json.dumps({"joints": list(PHOTO_JOINTS), **content}))
     return path
 
 
 def prepare_photos(folder: Path) -> Path:
-    """Write photos and prepare them, and return the folder of the prepared ones."""
+    """Write photos and prepare them; return the folder of the prepared ones."""
     prepared = folder / "prepared"
     prepare(read_labels(write_photos(folder)), prepared, 0.3, SIDE)
     return prepared

@@ -1,4 +1,4 @@
-"""Images and labels must stay together, whatever happens to them."""
+"""Augmentation keeps images and labels consistent."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ from training.data.data_settings import Augmentation
 SIDE = 224
 
 
-def test_mirrored_labels_are_across() -> None:
+def test_mirroring_moves_labels_to_the_other_side() -> None:
     for name, row in zip(LABELLED_JOINTS, MIRRORED_LABELS, strict=True):
         other = LABELLED_JOINTS[row]
         swapped = name.replace("left", "?").replace("right", "left").replace("?", "right")
@@ -40,7 +40,7 @@ def test_mirrored_labels_are_across() -> None:
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("scale", [0.8, 1.6])
 def test_keypoints_follow_the_image(rotation: float, flip: bool, scale: float) -> None:
-    """A spot at a labelled joint is seen where the joint's label says that it is."""
+    """A spot at a labelled joint appears where the augmented label is."""
     place = np.array([170.0, 110.0])
     image = np.zeros((260, 300, 3), np.uint8)
     cv2.circle(image, (170, 110), 4, (255, 255, 255), -1)
@@ -56,7 +56,7 @@ def test_keypoints_follow_the_image(rotation: float, flip: bool, scale: float) -
     assert np.abs(found - seen).max() < 2.5 * 2 / SIDE  # whole pixels
 
 
-def test_crops_reach_out_of_the_image() -> None:
+def test_crops_may_exceed_the_image() -> None:
     image = np.full((100, 100, 3), 200, np.uint8)
     for centre in ((0.0, 0.0), (100.0, 100.0), (500.0, 500.0)):
         crop = Window(centre, 0.5, 64).cut(image)
@@ -65,8 +65,8 @@ def test_crops_reach_out_of_the_image() -> None:
 
 
 @given(st.floats(-60, 60), st.booleans(), st.integers(0, 50))
-def test_pose_and_joints_change_alike(rotation: float, flip: bool, seed: int) -> None:
-    """Changing the pose moves the pelvis' children as changing the labelled joints does."""
+def test_pose_and_joints_are_augmented_alike(rotation: float, flip: bool, seed: int) -> None:
+    """Augmenting the pose moves the pelvis's children like augmenting the labelled joints."""
     rng = np.random.default_rng(seed)
     pose, change = rng.normal(0, 0.6, 72), Change(flip=flip, rotation_deg=rotation)
     mirror = np.diag([-1.0 if flip else 1.0, 1.0, 1.0])
@@ -113,7 +113,7 @@ def test_changes_keep_their_limits() -> None:
     assert 1.39 < gains.max() <= 1.4
 
 
-def test_no_change_changes_nothing() -> None:
+def test_the_identity_changes_nothing() -> None:
     still = Augmentation(flip=0, colour=0, rotation_share=0, scale=0)
     drawn = draw_change(still, np.random.default_rng(0))
     assert replace(drawn, rotation_deg=0.0) == NO_CHANGE

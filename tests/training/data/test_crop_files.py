@@ -20,7 +20,7 @@ def test_missing_files_are_named() -> None:
         CropFiles([Path("nowhere.npz")])
 
 
-def test_mirrored_joints_are_across() -> None:
+def test_mirroring_moves_joints_to_the_other_side() -> None:
     names = [H36M_JOINTS[row] for row in H36M_EVALUATED]
     swap = {"left": "right", "right": "left"}
     for name, other in zip(names, MIRRORED_EVALUATED, strict=True):
@@ -55,7 +55,7 @@ def test_augmented_labels_follow_the_image(crops: CropFiles) -> None:
         assert torch.equal(changed.rotations[row], wanted.rotations[row])
 
 
-def test_moving_takes_image_and_keypoints_along(crops: CropFiles) -> None:
+def test_shifting_moves_image_and_keypoints(crops: CropFiles) -> None:
     batch = crops.batch(torch.arange(2))
     moved = move(batch, torch.tensor([[8, -4], [0, 0]]))
     assert torch.equal(moved.images[0, :, :-4, 8:], batch.images[0, :, 4:, :-8])
@@ -72,14 +72,14 @@ def rays_of_pelvis(batch: Batch) -> torch.Tensor:
     return batch.windows[:, :2] + batch.keypoints[:, 0] * batch.windows[:, 2:] / 2
 
 
-def test_windows_tell_where_the_keypoints_are_after_moves_and_mirrors(crops: CropFiles) -> None:
+def test_windows_locate_keypoints_after_shifts_and_mirroring(crops: CropFiles) -> None:
     batch = crops.batch(torch.arange(8))
     moved = move(mirror(batch), torch.tensor([[8, -4]]).expand(8, 2))
     mirrored = rays_of_pelvis(batch) * torch.tensor([-1.0, 1.0])
     torch.testing.assert_close(rays_of_pelvis(moved), mirrored, atol=1e-5, rtol=0)
 
 
-def test_turns_bring_what_a_crop_shows_to_the_camera(crops: CropFiles) -> None:
+def test_turns_rotate_from_the_crop_to_the_camera(crops: CropFiles) -> None:
     batch = crops.batch(torch.arange(8))
     ahead = batch.turns @ torch.tensor([0.0, 0.0, 1.0])
     centres = ahead[:, :2] / ahead[:, 2:]

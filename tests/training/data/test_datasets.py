@@ -59,7 +59,7 @@ def test_composite_parts_may_be_listed_in_a_file(seeded_data: Path, tmp_path: Pa
     assert [listed.key(r) for r in range(8)] == [usual.key(r) for r in range(8)]
 
 
-def test_workers_read_what_one_process_reads(seeded_data: Path) -> None:
+def test_workers_read_the_same_as_one_process(seeded_data: Path) -> None:
     dataset = TsvDataset(seeded_data / "train.yaml", 64, Augmentation(), seed=3)
     samples = [[Sample(row % ROWS, row) for row in range(k, k + 4)] for k in range(0, 24, 4)]
     alone, shared = (
@@ -79,7 +79,7 @@ def test_workers_read_what_one_process_reads(seeded_data: Path) -> None:
 
 @pytest.fixture
 def broken_data(seeded_data: Path, tmp_path: Path) -> Path:
-    """The single set, with a fault in each row but one."""
+    """The single set, with a fault in all rows but one."""
     folder = shutil.copytree(seeded_data, tmp_path / "data")
     rows = {
         column: [
@@ -121,7 +121,7 @@ def test_faults_are_named(broken_data: Path) -> None:
     ("name", "flag", "value"),
     [("betas", "has_smpl", 1e30), ("pose", "has_smpl", -1e4), ("3d_joints", "has_3d_joints", 1e6)],
 )
-def test_labels_that_no_person_can_have_are_faults(
+def test_impossible_labels_are_faults(
     seeded_data: Path, tmp_path: Path, name: str, flag: str, value: float
 ) -> None:
     folder = shutil.copytree(seeded_data, tmp_path / "data")
@@ -145,14 +145,14 @@ def test_labels_that_no_person_can_have_are_faults(
     assert not [row for row in others if isinstance(dataset[row], Fault)]
 
 
-def test_faults_stand_beside_the_people(broken_data: Path) -> None:
+def test_faults_are_kept_beside_the_people(broken_data: Path) -> None:
     batch = collate([TsvDataset(broken_data, 64)[row] for row in range(8)])
     assert len(batch) == 1
     assert batch.rows.tolist() == [7]
     assert [fault.row for fault in batch.faults] == list(range(7))
 
 
-def test_batches_of_nobody(broken_data: Path) -> None:
+def test_empty_batches(broken_data: Path) -> None:
     batch = collate([TsvDataset(broken_data, 64)[0]], 64)
     assert len(batch) == 0
     assert batch.images.shape == (0, 3, 64, 64)
@@ -169,7 +169,7 @@ def test_batches_of_nobody(broken_data: Path) -> None:
         ("composite: true\nimg: [part0.img.tsv]\nlabel: [part0.label.tsv]\n", "linelist"),
     ],
 )
-def test_sets_that_do_not_fit_are_refused(
+def test_inconsistent_sets_are_refused(
     seeded_data: Path, tmp_path: Path, yaml: str, message: str
 ) -> None:
     (tmp_path / "set.yaml").write_text(yaml)

@@ -1,4 +1,4 @@
-"""Archives through a real server that breaks off."""
+"""Downloads of archives from a real server that breaks connections."""
 
 import io
 import tarfile
@@ -18,7 +18,7 @@ NAME = "3dpw"
 
 
 class Server:
-    """Serves one file; may send no more than some bytes at a time."""
+    """Serves one file; can limit the number of bytes per request."""
 
     def __init__(self, content: bytes) -> None:
         self.content, self.limit, self.ranges = content, len(content), True
@@ -75,7 +75,7 @@ def without_azcopy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
 
 
-def test_data_set_is_fetched_unpacked_and_verified(server: Server, tmp_path: Path) -> None:
+def test_data_set_is_downloaded_unpacked_and_verified(server: Server, tmp_path: Path) -> None:
     folder = download(NAME, tmp_path, server.address)
     assert len(TsvDataset(folder / "eval.yaml", 64)) == 8
     assert sorted(path.name for path in tmp_path.iterdir()) == [NAME]
@@ -83,9 +83,9 @@ def test_data_set_is_fetched_unpacked_and_verified(server: Server, tmp_path: Pat
     assert len(server.asked) == 1
 
 
-def test_broken_off_download_goes_on(server: Server, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed(server: Server, tmp_path: Path) -> None:
     server.limit = 100_000
-    with pytest.raises(OSError, match="go on"):
+    with pytest.raises(OSError, match="to resume"):
         download(NAME, tmp_path, server.address)
     server.limit = len(server.content)
     folder = download(NAME, tmp_path, server.address, keep=True)
@@ -101,7 +101,7 @@ def test_servers_without_ranges_start_over(server: Server, tmp_path: Path) -> No
     assert (tmp_path / f"{NAME}.tar").read_bytes() == server.content
 
 
-def test_whole_partial_file_is_taken(server: Server, tmp_path: Path) -> None:
+def test_a_complete_partial_file_is_used(server: Server, tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.tar.partial").write_bytes(server.content)
     fetch_by_https(f"{server.address}/{NAME}.tar", tmp_path / f"{NAME}.tar")
     assert (tmp_path / f"{NAME}.tar").read_bytes() == server.content
@@ -118,18 +118,18 @@ def test_missing_archive_is_one_sentence(
 
 
 @pytest.mark.parametrize("status", [401, 403, 409])
-def test_a_storage_that_does_not_allow_it_is_said(
-    server: Server, tmp_path: Path, status: int
-) -> None:
+def test_a_refusing_storage_is_reported(server: Server, tmp_path: Path, status: int) -> None:
     server.refusal = status
-    with pytest.raises(OSError, match=rf"{status}.*does not allow it now.*azcopy.*--server"):
+    with pytest.raises(
+        OSError, match=rf"{status}.*currently does not allow that.*azcopy.*--server"
+    ):
         download(NAME, tmp_path, server.address)
 
 
-def test_cut_archive_is_refused(server: Server, tmp_path: Path) -> None:
+def test_a_truncated_archive_is_refused(server: Server, tmp_path: Path) -> None:
     archive = tmp_path / f"{NAME}.tar"
     archive.write_bytes(server.content[:3000])
-    with pytest.raises(ValueError, match="whole"):
+    with pytest.raises(ValueError, match="complete"):
         unpack(archive, tmp_path)
 
 
@@ -142,7 +142,7 @@ def test_cut_archive_is_refused(server: Server, tmp_path: Path) -> None:
         {"name": "outside.txt", "type": tarfile.SYMTYPE, "linkname": "../outside.txt"},
     ],
 )
-def test_archive_that_leads_out_is_refused(
+def test_archive_paths_outside_the_folder_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], *, filtered: bool
 ) -> None:
     if not filtered:  # as in Python 3.11.2
@@ -161,7 +161,7 @@ def test_archive_that_leads_out_is_refused(
 
 
 @pytest.mark.parametrize("cut", [1, 40])
-def test_tables_that_are_cut_are_found(tmp_path: Path, cut: int) -> None:
+def test_truncated_tables_are_detected(tmp_path: Path, cut: int) -> None:
     write_dataset(tmp_path)
     table = tmp_path / "eval.label.tsv"
     table.write_bytes(table.read_bytes()[:-cut])

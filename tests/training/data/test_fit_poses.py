@@ -50,7 +50,7 @@ def test_photos_become_poses(
     poses = write_photos(tmp_path, body)
     assert run(monkeypatch, tmp_path, tmp_path / "poses" / "photos.npz") == 0
     told = re.search(
-        rf"{PEOPLE} of {PEOPLE} poses, the joints ([\d.]+) mm", capsys.readouterr().out
+        rf"{PEOPLE} of {PEOPLE} poses, with a mean error of ([\d.]+) mm", capsys.readouterr().out
     )
     assert told is not None
     assert 0 < float(told[1]) < 15

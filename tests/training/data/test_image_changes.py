@@ -1,4 +1,4 @@
-"""Changes of images: as many as asked for, none at a share of 0, always from the generator."""
+"""Image augmentations: their probabilities, and their dependence on the generator alone."""
 
 from collections.abc import Callable
 
@@ -23,13 +23,13 @@ def seeded(seed: int = 0) -> Generator:
 
 
 @every_change
-def test_nothing_changes_at_a_share_of_none(change: Change) -> None:
+def test_nothing_changes_at_probability_0(change: Change) -> None:
     images = pictures(8)
     torch.testing.assert_close(change(images, seeded(), 0.0), images)
 
 
 @every_change
-def test_the_same_generator_gives_the_same_images_and_leaves_what_it_got(change: Change) -> None:
+def test_equal_generators_give_equal_images_and_inputs_are_kept(change: Change) -> None:
     images = pictures(8)
     before = images.clone()
     first, again, other = (change(images, seeded(seed), 0.6) for seed in (1, 1, 2))
@@ -40,13 +40,13 @@ def test_the_same_generator_gives_the_same_images_and_leaves_what_it_got(change:
 
 
 @pytest.mark.parametrize("change", [blank, coarsen, drain])
-def test_the_share_of_images_is_changed_and_the_others_are_kept(change: Change) -> None:
+def test_the_requested_fraction_of_images_is_changed(change: Change) -> None:
     images = pictures(200)
     changed = (change(images, seeded(), 0.3) != images).flatten(1).any(1)
     assert 30 < changed.sum() < 90
 
 
-def test_drained_images_have_channels_that_are_alike() -> None:
+def test_grey_images_have_equal_channels() -> None:
     grey = drain(pictures(4), seeded(), 1.0)
     assert torch.equal(grey[:, 0], grey[:, 1])
     assert torch.equal(grey[:, 1], grey[:, 2])

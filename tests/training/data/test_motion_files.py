@@ -33,9 +33,9 @@ def test_what_comes_before_a_colon_is_no_part_of_a_name(tmp_path: Path) -> None:
         (lambda text: text[: len(text) // 2], "got no MOTION"),
         (lambda text: text[:-20], "numbers for 8 frames of 48"),
         (lambda text: text.replace("90", "nan"), "not finite"),
-        (lambda text: text.replace("Frames: 8", "Frames: many"), "whole BVH file"),
-        (lambda text: text.replace("ROOT Hips", ""), "whole BVH file"),
-        (lambda text: text.replace("Zrotation", "Wrotation"), "whole BVH file"),
+        (lambda text: text.replace("Frames: 8", "Frames: many"), "complete BVH file"),
+        (lambda text: text.replace("ROOT Hips", ""), "complete BVH file"),
+        (lambda text: text.replace("Zrotation", "Wrotation"), "complete BVH file"),
         (lambda _: "", "got no MOTION"),
     ],
 )

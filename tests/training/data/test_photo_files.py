@@ -1,4 +1,4 @@
-"""Photos keep their labels through every change."""
+"""Augmented photos keep their labels."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> PhotoFiles:
 
 
 def spot_of(images: torch.Tensor) -> torch.Tensor:
-    """Return the centre (b, 2) of what is bright in images (b, 3, s, s), [-1, 1]."""
+    """Return the centre (b, 2) of the bright part of images (b, 3, s, s), [-1, 1]."""
     weights = images.mean(1)
     places = (2 * torch.arange(images.shape[-1]) + 1) / images.shape[-1] - 1
     total = weights.sum((1, 2))
@@ -44,7 +44,7 @@ def spot_of(images: torch.Tensor) -> torch.Tensor:
 
 
 def photo_with_spot(x: float, y: float) -> Photos:
-    """A photo, dark but for a spot where every joint is labelled, 1 m away from the hips."""
+    """A dark photo with a spot where every joint is labelled, 1 m away from the hips."""
     places = (2 * torch.arange(96) + 1) / 96 - 1
     distances = (places - x).square() + (places - y).square()[:, None]
     images = 255 * torch.exp(-distances / 0.01).expand(1, 3, 96, 96)
@@ -56,7 +56,7 @@ def photo_with_spot(x: float, y: float) -> Photos:
 @given(
     st.floats(-0.3, 0.3), st.floats(-0.3, 0.3), st.floats(-3, 3), st.floats(0.7, 1), st.booleans()
 )
-def test_labels_follow_the_picture(
+def test_labels_follow_the_image(
     x: float, y: float, angle: float, half: float, mirrored: bool
 ) -> None:
     turn = torch.tensor(
@@ -67,7 +67,7 @@ def test_labels_follow_the_picture(
     if mirrored:
         found = mirror(found)
     torch.testing.assert_close(spot_of(found.images), found.keypoints[:, 0, :2], atol=0.02, rtol=0)
-    # In space nothing moves or grows; it turns as the picture does.
+    # In space nothing moves or grows; it rotates with the image.
     origin = mirror(cut(photo_with_spot(0, 0), 96, windows)) if mirrored else None
     origin = origin or cut(photo_with_spot(0, 0), 96, windows)
     pictured = (found.keypoints - origin.keypoints)[:, 0, :2] * half
@@ -75,7 +75,7 @@ def test_labels_follow_the_picture(
     assert (found.joints[:, 0, 2:] == torch.tensor([0.5, 1.0])).all()
 
 
-def test_a_mirror_swaps_left_and_right() -> None:
+def test_mirroring_swaps_left_and_right() -> None:
     photo = photo_with_spot(0, 0)
     keypoints = photo.keypoints.clone()
     left, right = PHOTO_JOINTS.index("left_wrist"), PHOTO_JOINTS.index("right_wrist")
@@ -87,7 +87,7 @@ def test_a_mirror_swaps_left_and_right() -> None:
     torch.testing.assert_close(twice.keypoints, keypoints)
 
 
-def test_unchanged_crops_are_those_of_the_pipeline(files: PhotoFiles) -> None:
+def test_unchanged_crops_equal_the_pipeline_s(files: PhotoFiles) -> None:
     rows = torch.arange(3)
     plain = files.batch(rows, SIDE)
     assert plain.images.shape == (3, 3, SIDE, SIDE)
@@ -99,7 +99,7 @@ def test_unchanged_crops_are_those_of_the_pipeline(files: PhotoFiles) -> None:
     torch.testing.assert_close(changed.joints, plain.joints)
 
 
-def test_changes_are_drawn_from_the_generator_alone(files: PhotoFiles) -> None:
+def test_changes_depend_only_on_the_generator(files: PhotoFiles) -> None:
     rows, usual = torch.arange(4), PhotoAugmentation()
     first, again, other = (
         files.changed(rows, SIDE, usual, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
@@ -111,19 +111,19 @@ def test_changes_are_drawn_from_the_generator_alone(files: PhotoFiles) -> None:
     assert first.images.max() <= 255
 
 
-def test_people_without_joints_in_space_are_told_apart(files: PhotoFiles) -> None:
+def test_people_without_joints_in_space_are_marked(files: PhotoFiles) -> None:
     photos = files.batch(torch.arange(len(files)), SIDE)
     assert torch.equal(photos.has_joints, (photos.joints[..., 3] > 0).any(1).float())
     assert 0 < photos.has_joints.sum() < len(photos)
 
 
-def test_body_rows_are_joints_of_that_name() -> None:
+def test_body_rows_have_the_named_joints() -> None:
     body = Body(load_builtin_body())
     mesh = body.mesh(torch.eye(3).expand(1, 24, 3, 3), torch.zeros(1, 10))
     joints = torch.cat((mesh.joints, body.h36m_joints(mesh.vertices)), 1)[0, list(BODY_ROWS)]
     names = (*SMPL_JOINTS, *H36M_JOINTS)
     assert [names[row] for row in BODY_ROWS[:12]] == list(PHOTO_JOINTS[:12])
-    # The top of the head is as high as the body, 3 mm more or less; the nose is before the neck.
+    # The top of the head is as high as the body, within 3 mm; the nose is in front of the neck.
     top = mesh.vertices[0, :, 1].max()
     assert abs(joints[PHOTO_JOINTS.index("top_of_head"), 1] - top) < 0.005
     nose, neck = (joints[PHOTO_JOINTS.index(name)] for name in ("nose", "neck"))
@@ -136,7 +136,7 @@ def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
         PhotoFiles(tmp_path, "train")
 
 
-def test_so_are_files_that_do_not_fit(tmp_path: Path) -> None:
+def test_inconsistent_photo_files_are_refused(tmp_path: Path) -> None:
     folder = prepare_photos(tmp_path)
     np.save(split_paths(folder, "train")[0], np.zeros((2, 8, 8, 3), np.uint8))
     with pytest.raises(ValueError, match=r"must have keypoints \(2, 19, 3\)"):

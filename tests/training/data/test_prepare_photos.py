@@ -1,4 +1,4 @@
-"""Photos and labels become squares around people, with the labels in them."""
+"""Photos and labels become squares around people with labels."""
 
 import subprocess
 import sys
@@ -61,7 +61,7 @@ def test_a_bright_spot_lies_where_its_joint_is(tmp_path: Path) -> None:
     assert not stored.joints.any()
 
 
-def test_joints_in_space_have_the_hips_as_their_origin(tmp_path: Path) -> None:
+def test_joints_in_space_are_relative_to_the_hips(tmp_path: Path) -> None:
     prepare(read_labels(write_photos(tmp_path)), tmp_path / "out", 0.3, SIDE)
     joints = PhotoFiles(tmp_path / "out", "train").stored.joints
     hips = [PHOTO_JOINTS.index(name) for name in ("left_hip", "right_hip")]
@@ -70,7 +70,7 @@ def test_joints_in_space_have_the_hips_as_their_origin(tmp_path: Path) -> None:
     np.testing.assert_allclose(joints[:, hips, :3].mean(1), 0, atol=1e-6)
 
 
-def test_a_photo_stays_in_its_split_when_others_come() -> None:
+def test_a_photo_keeps_its_split_when_others_are_added() -> None:
     few, many = ([split_of(f"{n}.png", 0.1) for n in range(count)] for count in (20, 500))
     assert many[:20] == few
     assert 0.05 < many.count("validation") / len(many) < 0.15
@@ -96,18 +96,19 @@ def test_a_photo_stays_in_its_split_when_others_come() -> None:
     ],
     ids=["a photo without people", "an unknown joint", "an empty box"],
 )
-def test_labels_of_another_form_are_refused(
+def test_labels_in_another_format_are_refused(
     tmp_path: Path, content: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         read_labels(write_labels(tmp_path, content))
 
 
-def test_a_split_without_people_is_refused_in_a_sentence(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_an_empty_split_is_refused_in_a_sentence(tmp_path: Path) -> None:
     labels = write_photos(tmp_path, 2)
     given = [labels, tmp_path / "out", "--validation-share", 0]
     command = [sys.executable, "-m", "training.data.prepare_photos", *map(str, given)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: photos must be left for validation")
+    assert done.stderr.splitlines()[-1].startswith("error: photos must remain for validation")
     assert "Traceback" not in done.stderr

@@ -1,3 +1,4 @@
+import re
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from synthetic.people.poses import draw_poses
 from synthetic.people.recorded import write_poses
 from training.data import render_crops
 from training.data.data_settings import CropData
-from training.settings import TrainSettings
+from training.settings import TrainSettings, load_settings
 
 TRAIN = Path(__file__).parents[3] / "config" / "train"
 
@@ -23,9 +24,10 @@ TRAIN = Path(__file__).parents[3] / "config" / "train"
         ([str(TRAIN / "nano.yaml"), "--part", "2"], "part must be 0/N to N-1/N"),
         ([str(TRAIN / "nano.yaml"), "--part", "2/2"], "part must be 0/N to N-1/N"),
         ([str(TRAIN / "smpler_w32.yaml")], "crops"),
+        ([str(TRAIN / "nano.yaml"), "--sheet", "crops.gif"], "must be a .png or .jpg file"),
     ],
 )
-def test_mistakes_get_a_sentence(
+def test_mistakes_are_reported_in_one_sentence(
     arguments: list[str],
     message: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -65,6 +67,23 @@ def test_shares_without_what_they_are_of_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         CropData(**shares)
+
+
+def test_a_sheet_shows_crops_to_train_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of seed 0, row by row."""
+    sheet = tmp_path / "crops.png"
+    config = str(TRAIN / "mobile.yaml")
+    monkeypatch.setattr(sys, "argv", ["render_crops", config, "--sheet", str(sheet)])
+    assert render_crops.main() == 0
+    assert re.fullmatch(rf"{sheet}: [\d.]+ crops a second of CPU time\n", capsys.readouterr().out)
+    renderer = render_crops.make_shown_renderer(load_settings(config))
+    first = renderer.draw_seen(8, torch.Generator().manual_seed(0)).images[1]
+    side = renderer.size
+    image = cv2.imread(str(sheet))[..., ::-1]
+    assert image.shape == (8 * side, 8 * side, 3)
+    assert np.array_equal(image[:side, side : 2 * side], first.permute(1, 2, 0).numpy())
 
 
 @pytest.mark.parametrize(("text", "part"), [("0/1", (0, 1)), ("3/4", (3, 4))])

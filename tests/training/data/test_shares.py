@@ -1,4 +1,4 @@
-"""People are shared out whole, by weight."""
+"""People are divided into integer shares by weight."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from training.data.shares import share_out
     st.lists(st.floats(0.01, 100), min_size=1, max_size=5),
     st.integers(5, 300),
 )
-def test_everybody_is_shared_out_and_nobody_gets_nothing(
+def test_everybody_is_assigned_and_every_share_is_positive(
     weights: list[float], people: int
 ) -> None:
     shares = share_out(people, weights)

@@ -28,7 +28,7 @@ def test_rows_have_columns(table: Path) -> None:
     assert file.key(1) == "zwei"
 
 
-def test_missing_index_is_made_once(table: Path) -> None:
+def test_a_missing_index_is_created_once(table: Path) -> None:
     TsvFile(table)
     index = table.with_suffix(".lineidx")
     assert index.read_text().split() == ["0", "7", "16"]
@@ -46,14 +46,14 @@ def test_index_of_another_file_is_refused(table: Path, content: str) -> None:
         TsvFile(table)
 
 
-def test_last_row_may_lack_its_end(tmp_path: Path) -> None:
+def test_the_last_row_may_lack_a_line_break(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text("a\t1\nb\t2")
     assert TsvFile(path).row(1) == ["b", "2"]
 
 
-def test_folder_that_cannot_be_written(table: Path, tmp_path: Path) -> None:
-    """The index cannot be kept where its name is taken by a folder; rows are read all the same."""
+def test_a_read_only_folder(table: Path, tmp_path: Path) -> None:
+    """The index cannot be saved because a folder has its name; rows are read nevertheless."""
     blocked = tmp_path / "blocked.tsv"
     shutil.copy(table, blocked)
     blocked.with_suffix(".lineidx").mkdir()
@@ -72,7 +72,7 @@ def test_rows_are_found_where_lines_begin(lines: list[str]) -> None:
     assert found == lines
 
 
-def test_handles_stay_in_their_process(table: Path) -> None:
+def test_handles_are_not_pickled(table: Path) -> None:
     file = TsvFile(table)
     file.row(0)
     copy = pickle.loads(pickle.dumps(file))

@@ -1,4 +1,4 @@
-"""Which people are learnt when, and what happens to those that cannot be read."""
+"""The order of training data, and the handling of unreadable rows."""
 
 import shutil
 from collections import Counter
@@ -65,7 +65,7 @@ def test_an_epoch_shows_everybody_once(seeded_data: Path, tmp_path: Path) -> Non
     assert rows[:4] != rows[4:]
 
 
-def test_weights_say_how_often(seeded_data: Path, tmp_path: Path) -> None:
+def test_weights_set_how_often_rows_occur(seeded_data: Path, tmp_path: Path) -> None:
     sets = (TsvSet(Path("eval.yaml"), 2.0, OWN), TsvSet(Path("train.yaml"), 0.5, OWN))
     source = source_for(settings_for(seeded_data, tmp_path, sets=sets))
     assert source.examples == 20
@@ -87,7 +87,7 @@ def test_processes_share_a_step(seeded_data: Path, tmp_path: Path) -> None:
     assert torch.equal(torch.cat([half.images for half in halves]), whole.images)
 
 
-def test_a_source_goes_on_anywhere(seeded_data: Path, tmp_path: Path) -> None:
+def test_a_source_resumes_at_any_step(seeded_data: Path, tmp_path: Path) -> None:
     settings = settings_for(seeded_data, tmp_path)
     straight = [batches[0] for batches in source_for(settings).batches(0, 8)]
     resumed = [batches[0] for batches in source_for(settings).batches(5, 8)]
@@ -96,7 +96,7 @@ def test_a_source_goes_on_anywhere(seeded_data: Path, tmp_path: Path) -> None:
         assert torch.equal(one.pose, other.pose)
 
 
-def test_validation_is_kept_from_training(seeded_data: Path, tmp_path: Path) -> None:
+def test_validation_is_excluded_from_training(seeded_data: Path, tmp_path: Path) -> None:
     source = source_for(settings_for(seeded_data, tmp_path, validation_share=0.5))
     kept = {sample.sample.row for sample in source.validation}
     trained = set(source.order(0)[:, 1].tolist())
@@ -107,7 +107,7 @@ def test_validation_is_kept_from_training(seeded_data: Path, tmp_path: Path) -> 
 
 
 def test_sequences_stay_together(seeded_data: Path, tmp_path: Path) -> None:
-    """By default all keys up to their number are one sequence: nobody is left on one side."""
+    """By default keys up to their number are one sequence, here of everybody: nobody remains."""
     sets = (TsvSet(Path("eval.yaml")),)
     with pytest.raises(ValueError, match="both sides"):
         source_for(settings_for(seeded_data, tmp_path, sets=sets, validation_share=0.5))
@@ -115,7 +115,7 @@ def test_sequences_stay_together(seeded_data: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def damaged(seeded_data: Path, tmp_path: Path) -> Path:
-    """The seeded set with two images that cannot be read."""
+    """The seeded set with two unreadable images."""
     folder = shutil.copytree(seeded_data, tmp_path / "damaged")
     table = folder / "eval.img.tsv"
     lines = table.read_text().splitlines()
@@ -126,7 +126,7 @@ def damaged(seeded_data: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_bad_rows_are_named_and_stood_in_for(damaged: Path, tmp_path: Path) -> None:
+def test_bad_rows_are_reported_and_replaced(damaged: Path, tmp_path: Path) -> None:
     source = source_for(settings_for(damaged, tmp_path / "run"))
     batches = [batches[0] for batches in source.batches(0, 8)]
     assert all(len(batch) == 2 for batch in batches)
@@ -146,7 +146,7 @@ def test_too_many_bad_rows_stop(damaged: Path, tmp_path: Path) -> None:
 def test_a_killed_run_resumes_exactly(
     seeded_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is stopped in the middle of an epoch, and has dropout, as the large models have."""
+    """It is stopped within an epoch, and has dropout like the large models."""
     small = replace(SMPLER_NANO, image_size=64, dropout=0.1, regressor_dropout=0.5)
     monkeypatch.setitem(MODELS, SMPLER_NANO.name, small)
     straight = Run(settings_for(seeded_data, tmp_path / "straight"))
@@ -156,7 +156,7 @@ def test_a_killed_run_resumes_exactly(
     for batches in killed.source.batches(0, 3):
         killed.learner.step(batches)
     killed.save()
-    torch.rand(7)  # whatever happened to the generator in between
+    torch.rand(7)  # the state of the global generator must not matter
     resumed = Run(stopped)
     assert resumed.learner.step_count == 3
     resumed.train()
@@ -166,7 +166,7 @@ def test_a_killed_run_resumes_exactly(
 
 
 def test_loaders_pin_a_whole_batch(seeded_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `DataLoader` does where there is a GPU, which pins nothing of classes without a way."""
+    """With a GPU, `DataLoader` pins only classes with a method for it."""
     dataset = TsvDataset(seeded_data / "eval.yaml", 64)
     batch = collate([dataset[row] for row in range(3)])
     pinned: list[int] = []

@@ -1,4 +1,4 @@
-"""What learns when, and at which rate."""
+"""When weights are trained, and at which learning rate."""
 
 import itertools
 from dataclasses import replace
@@ -14,9 +14,7 @@ from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
 
 
-def test_the_backbone_stays_as_it_is_for_its_share(
-    settings: TrainSettings, crops: CropFiles
-) -> None:
+def test_the_backbone_is_frozen_for_its_share(settings: TrainSettings, crops: CropFiles) -> None:
     given = replace(settings, still_share=0.5, first_guess_share=0.0, steps=4)
     learner = Learner(given, CropObjective(build_starting_model(given), given), Processes(), 4)
     batch = crops.batch(torch.arange(2))
@@ -36,7 +34,7 @@ def test_the_backbone_stays_as_it_is_for_its_share(
     assert moved == [(False, True), (False, True), (True, True), (True, True)]
 
 
-def test_early_layers_stay_as_they_are(settings: TrainSettings, crops: CropFiles) -> None:
+def test_early_layers_are_frozen(settings: TrainSettings, crops: CropFiles) -> None:
     given = replace(
         settings,
         still_groups=2,
@@ -54,13 +52,13 @@ def test_early_layers_stay_as_they_are(settings: TrainSettings, crops: CropFiles
     assert {"groups.2.0.expand.weight", "last.weight"} <= moved
 
 
-def test_another_backbone_has_no_groups_to_keep(settings: TrainSettings) -> None:
+def test_another_backbone_has_no_groups_to_freeze(settings: TrainSettings) -> None:
     given = replace(settings, still_groups=8)
     with pytest.raises(ValueError, match="still_groups must be 0, or up to 7 with a mobile"):
         Learner(given, CropObjective(build_starting_model(given), given), Processes(), 4)
 
 
-def test_layers_that_change_an_estimate_have_their_own_rate(settings: TrainSettings) -> None:
+def test_correcting_layers_have_their_own_rate(settings: TrainSettings) -> None:
     given = replace(
         settings,
         learning_rate=1e-3,

@@ -13,14 +13,14 @@ def random_people(seed: int, b: int = 3) -> Posed:
     return Posed(*(torch.randn(*shape, generator=g) for shape in shapes))
 
 
-def test_truth_costs_nothing() -> None:
+def test_the_truth_has_zero_loss() -> None:
     people = random_people(0)
     losses = compare(people, people, full_labels(3, 24))
     assert all(value == 0 for value in losses.terms().values())
 
 
-def test_terms_by_hand() -> None:
-    """One number is off in each field, so that each mean can be worked out."""
+def test_terms_equal_manual_results() -> None:
+    """One number differs in each field, so that each mean can be computed by hand."""
     target = Posed(*(torch.zeros_like(v) for v in vars(random_people(0, 1)).values()))
     rotations, vertices = target.rotations.clone(), target.vertices.clone()
     joints, keypoints = target.joints.clone(), target.keypoints.clone()
@@ -42,15 +42,15 @@ def test_terms_by_hand() -> None:
     assert shifts.total.item() == pytest.approx(60 * 0.2 / 24)
 
 
-def test_distances_are_what_mpjpe_measures() -> None:
+def test_distances_equal_mpjpe() -> None:
     predicted, target = random_people(0), random_people(1)
     only_distances = LossWeights(0, 0, 0, 0, distances=1)
     found = compare(predicted, target, full_labels(3, 24), only_distances)
-    wanted = joint_error(predicted.joints, target.joints).mean() / 1000  # of millimetres
+    wanted = joint_error(predicted.joints, target.joints).mean() / 1000  # mm to m
     torch.testing.assert_close(found.total, wanted)
 
 
-def test_joints_that_fit_leave_distances_a_gradient() -> None:
+def test_exact_joints_have_finite_gradients() -> None:
     people = random_people(0)
     joints = people.joints.clone().requires_grad_()
     same = replace(people, joints=joints)
@@ -58,7 +58,7 @@ def test_joints_that_fit_leave_distances_a_gradient() -> None:
     assert torch.equal(joints.grad, torch.zeros_like(joints))
 
 
-def test_places_in_space_do_not_matter() -> None:
+def test_translations_in_space_do_not_matter() -> None:
     people = random_people(0)
     shift = torch.tensor([0.3, -0.2, 1.0])
     moved = replace(
@@ -104,8 +104,8 @@ def test_weights_scale_their_terms() -> None:
     torch.testing.assert_close(usual.rotations, 50 * once.rotations)
 
 
-def test_counts_of_all_make_parts_add_up() -> None:
-    """With the mean counts of two halves, the mean of their losses is that of the whole."""
+def test_global_counts_make_parts_add_up() -> None:
+    """With the mean counts of two halves, the mean of their losses equals the whole's."""
     predicted, target = random_people(0, 6), random_people(1, 6)
     labels = Labels(
         torch.tensor([1.0, 0, 0, 1, 1, 1]),

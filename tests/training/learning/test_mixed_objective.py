@@ -1,4 +1,4 @@
-"""A network looks at the people of several sources at once; each has its own losses."""
+"""Several sources in one batch of the network, each with its own losses."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ def make_settings(folder: Path) -> TrainSettings:
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(0, 30))
-def test_everybody_has_one_place_and_the_refined_come_first(
+def test_every_person_has_one_row_and_refined_ones_come_first(
     sizes: list[int], refined: int
 ) -> None:
     if 0 < refined < len(sizes):
@@ -62,7 +62,7 @@ def test_the_loss_is_the_mean_of_the_sources(
     rows = (torch.arange(6), torch.arange(3))
     some = (crops.batch(rows[0]), photos.batch(rows[1], side))
     mixed = objective(Mixed(some), objective.count(Mixed(some)), "all")
-    # Alone, each source has its share of those who are refined.
+    # Alone, each source has its share of the refined people.
     expected, places = 0.0, find_places([6, 3], refined)
     for part, batch, place in zip(settings.data.parts, some, places, strict=True):
         own = replace(settings, refined_crops=len(place.refined) if refined else 0, data=part.data)
@@ -72,14 +72,14 @@ def test_the_loss_is_the_mean_of_the_sources(
     assert {"crops total", "photos keypoints"} <= set(mixed.terms)
 
 
-def test_the_network_is_there_once(tmp_path: Path) -> None:
+def test_the_network_is_registered_once(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     model = build_starting_model(settings)
     objective = make_objective(model, settings, settings.data)
     assert set(objective.state_dict()) == {f"model.{name}" for name in model.state_dict()}
 
 
-def test_lengths_of_corrections_are_held_for_all_sources(
+def test_correction_lengths_are_limited_for_all_sources(
     crops: CropFiles, photos: PhotoFiles
 ) -> None:
     settings = replace(make_settings(Path()), length_weight=2.0)
@@ -95,5 +95,5 @@ def test_lengths_of_corrections_are_held_for_all_sources(
     assert found.terms["length"].item() == pytest.approx(2 * (3 - 1) ** 2)
 
 
-def test_sources_of_one_kind_have_names_of_their_own() -> None:
+def test_sources_of_one_kind_get_different_names() -> None:
     assert name_sources(["crops", "photos", "photos"]) == ["crops", "photos", "photos 2"]

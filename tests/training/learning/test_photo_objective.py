@@ -1,4 +1,4 @@
-"""Losses on photos: nothing for the truth, little for labels that cannot be right."""
+"""Losses on photos: zero for the truth, limited for labels that cannot be right."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def true_stage() -> Stage:
 
 
 def labels_of(stage: Stage) -> Photos:
-    """Photos whose labels are what the body of a stage shows."""
+    """Photos labelled with the body of a stage."""
     body = Body(load_builtin_body())
     mesh = body.mesh(stage.rotations, stage.betas)
     every = torch.cat((mesh.joints, body.h36m_joints(mesh.vertices)), 1)
@@ -60,13 +60,13 @@ def terms_of(objective: PhotoObjective, photos: Photos) -> dict[str, float]:
     return {name: float(value) for name, value in found.terms.items()}
 
 
-def test_the_truth_costs_nothing(objective: PhotoObjective) -> None:
+def test_the_truth_has_zero_loss_on_photos(objective: PhotoObjective) -> None:
     terms = terms_of(objective, labels_of(true_stage()))
     assert set(terms) == {"keypoints", "joints", "distances", "keypoint_distances"}
     assert terms == pytest.approx(dict.fromkeys(terms, 0), abs=1e-4)
 
 
-def test_joints_that_are_not_known_cost_nothing(objective: PhotoObjective) -> None:
+def test_unknown_joints_have_zero_loss(objective: PhotoObjective) -> None:
     photos = labels_of(true_stage())
     joints, keypoints = photos.joints.clone(), photos.keypoints.clone()
     joints[0], keypoints[1] = 0, 0
@@ -76,7 +76,7 @@ def test_joints_that_are_not_known_cost_nothing(objective: PhotoObjective) -> No
     assert terms == pytest.approx(dict.fromkeys(terms, 0), abs=1e-4)
 
 
-def test_a_shift_costs_what_the_weights_say(objective: PhotoObjective) -> None:
+def test_a_shift_has_the_weighted_loss(objective: PhotoObjective) -> None:
     photos = labels_of(true_stage())
     joints, keypoints = photos.joints.clone(), photos.keypoints.clone()
     keypoints[..., 0] += 0.05
@@ -88,7 +88,7 @@ def test_a_shift_costs_what_the_weights_say(objective: PhotoObjective) -> None:
     assert terms["keypoint_distances"] == pytest.approx(2 * 0.05, rel=1e-3)
 
 
-def test_only_people_with_joints_in_space_share_their_errors(objective: PhotoObjective) -> None:
+def test_errors_in_space_are_averaged_over_labelled_people(objective: PhotoObjective) -> None:
     photos = labels_of(true_stage())
     joints = photos.joints.clone()
     joints[..., 1] += 0.0
@@ -98,7 +98,7 @@ def test_only_people_with_joints_in_space_share_their_errors(objective: PhotoObj
     assert terms["distances"] == pytest.approx(0.06 / 19, rel=1e-3)
 
 
-def test_a_label_that_is_far_off_pulls_no_harder_than_one_at_the_scale() -> None:
+def test_far_labels_have_limited_gradients() -> None:
     distances = torch.tensor([0.1, 3.0], requires_grad=True)
     square_robustly(distances, 0.1).sum().backward()
     assert distances.grad is not None
@@ -106,7 +106,7 @@ def test_a_label_that_is_far_off_pulls_no_harder_than_one_at_the_scale() -> None
 
 
 @given(st.floats(0.01, 1.0))
-def test_the_robust_square_has_no_step(scale: float) -> None:
+def test_the_robust_square_is_continuous(scale: float) -> None:
     near, far = torch.tensor([scale * (1 - 1e-5), scale * (1 + 1e-5)], dtype=torch.float64)
     step = square_robustly(far, scale) - square_robustly(near, scale)
     assert 0 < step < 1e-4 * scale**2

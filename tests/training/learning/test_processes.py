@@ -1,4 +1,4 @@
-"""Several processes compute what one would."""
+"""Several processes compute the same as one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from training.settings import TrainSettings
 pytestmark = pytest.mark.slow
 
 SHARES = ((0, 3), (3, 8))
-"""Rows of each process: unevenly many people, and labels."""
+"""Rows of each process: different numbers of people and labels."""
 
 SETTINGS = TrainSettings(
     autocast="none", clip=0, ema=0, first_guess_share=0, warm_up=0, threads=1, device="cpu"
@@ -46,7 +46,7 @@ STAGES = {"backbone": build_backbone_model, "smpler": build_model}
 
 
 def learn(people: LabelledPeople, processes: Processes, stage: str = "smpler") -> Outcome:
-    """Take two steps in float64 from seeded weights, and tell of the first."""
+    """Take two steps in float64 from seeded weights, and return the first one's outcome."""
     torch.manual_seed(0)
     model = STAGES[stage](SMALL_HRNET, load_builtin_body())
     objective = PeopleObjective(model, SETTINGS).double()
@@ -64,7 +64,7 @@ def gradients_of(module: nn.Module) -> dict[str, Tensor]:
 
 
 def assert_gradients_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    """Compare to the greatest entry of all: some gradients are zero but for rounding."""
+    """Compare relative to the largest entry, as some gradients are zero except for rounding."""
     assert found.keys() == expected.keys()
     scale = max(float(gradient.abs().max()) for gradient in expected.values())
     assert scale > 1
@@ -110,28 +110,24 @@ def shared(
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(len(SHARES))]
 
 
-def test_gradients_are_those_of_the_whole_batch(
-    whole: Outcome, shared: list[dict[str, Any]]
-) -> None:
+def test_gradients_equal_the_whole_batch_s(whole: Outcome, shared: list[dict[str, Any]]) -> None:
     for outcome in shared:
         assert outcome["loss"] == pytest.approx(whole.loss, rel=1e-9)
         assert_gradients_equal(outcome["gradients"], whole.gradients)
 
 
-def test_statistics_are_those_of_the_whole_batch(
-    whole: Outcome, shared: list[dict[str, Any]]
-) -> None:
+def test_statistics_equal_the_whole_batch_s(whole: Outcome, shared: list[dict[str, Any]]) -> None:
     for outcome in shared:
         for name, expected in whole.statistics.items():
             torch.testing.assert_close(outcome["statistics"][name], expected, msg=name)
 
 
-def test_all_get_what_the_first_has(shared: list[dict[str, Any]]) -> None:
+def test_all_ranks_get_the_first_s_tensors(shared: list[dict[str, Any]]) -> None:
     assert [outcome["copied"].tolist() for outcome in shared] == [[0.0, 0.0]] * len(SHARES)
 
 
 def test_parts_of_a_batch_without_statistics_add_up(people: LabelledPeople) -> None:
-    """Where nothing depends on the batch, accumulating equal parts is the same as one batch."""
+    """If nothing depends on the batch, accumulating equal parts equals one batch."""
     all_labelled = people.rows[(people.has_smpl == 1) & (people.has_joints == 1)].tolist()[:4]
     values = {
         name: value[all_labelled] if isinstance(value, Tensor) else ()
@@ -175,7 +171,7 @@ def test_one_process_is_the_usual_case() -> None:
         assert processes.mean(torch.tensor([2.0])).tolist() == [2.0]
 
 
-def test_trainings_that_srun_starts_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_independent_trainings_from_srun_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_PROCID", "1")
     monkeypatch.setenv("SLURM_NTASKS", "2")
     with pytest.raises(ValueError, match="got 2 from srun"), join_processes("cpu"):
@@ -185,7 +181,7 @@ def test_trainings_that_srun_starts_apart_are_refused(monkeypatch: pytest.Monkey
         assert processes.count == 1
 
 
-def test_float32_is_float32_unless_asked_otherwise() -> None:
+def test_float32_products_are_exact_by_default() -> None:
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     try:
         for tf32 in (True, False):

@@ -23,7 +23,7 @@ def test_a_run_begins_with_all_of_an_initial_model(
     )
 
 
-def test_a_network_for_2d_joints_may_lack_what_mixes_the_coarser_maps(
+def test_a_network_for_2d_joints_may_lack_the_coarser_outputs(
     settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(MODELS, SMALL_HRNET.name, SMALL_HRNET)
@@ -43,5 +43,5 @@ def test_a_network_for_2d_joints_may_lack_what_mixes_the_coarser_maps(
     with pytest.raises(ValueError, match=r"does not fit: keys .* missing"):
         build_starting_model(replace(settings, backbone_weights=path))
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match="it is cut short or of another kind"):
+    with pytest.raises(ValueError, match="it is truncated or of another kind"):
         build_starting_model(replace(settings, backbone_weights=path))

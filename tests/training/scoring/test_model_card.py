@@ -55,7 +55,7 @@ def test_card_of_a_trained_model(
         assert line in text
 
 
-def test_card_names_the_runs_before(settings: TrainSettings, tmp_path: Path) -> None:
+def test_the_card_lists_previous_runs(settings: TrainSettings, tmp_path: Path) -> None:
     first = replace(settings, steps=2)
     Run(first).train()
     initial = first.output / WEIGHTS
@@ -68,7 +68,7 @@ def test_card_names_the_runs_before(settings: TrainSettings, tmp_path: Path) -> 
     ]
 
 
-def test_weights_that_are_not_there_are_named(
+def test_missing_weights_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = tmp_path / "weights.pt"

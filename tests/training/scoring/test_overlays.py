@@ -10,7 +10,7 @@ from training.settings import TrainSettings
 from training.train import Run
 
 
-def test_bodies_are_drawn_beside_their_crops(nano: Smpler) -> None:
+def test_bodies_are_drawn_next_to_their_crops(nano: Smpler) -> None:
     side = nano.config.image_size
     images = torch.full((2, 3, side, side), 30.0)
     picture = draw_overlays(nano, images)
@@ -22,7 +22,7 @@ def test_bodies_are_drawn_beside_their_crops(nano: Smpler) -> None:
     assert ratio[2] == pytest.approx(ratio[0], rel=0.35)
 
 
-def test_training_leaves_what_tensorboard_shows(settings: TrainSettings) -> None:
+def test_training_writes_tensorboard_events(settings: TrainSettings) -> None:
     Run(settings).train()
     events = EventAccumulator(str(Path(settings.output)))
     events.Reload()

@@ -1,4 +1,4 @@
-"""Errors with their conventions, and the tables that they come in."""
+"""Errors with their conventions, and their tables."""
 
 import copy
 import csv
@@ -50,7 +50,7 @@ def test_metrics_equal_the_reference(
     names = {"MPVE": "mpve_mm", "MPJPE": "mpjpe_mm", "PA-MPJPE": "pa_mpjpe_mm"}
     for ours, theirs in names.items():
         assert means[ours] == pytest.approx(float(expected[f"metric/{theirs}"]), rel=EXACT), ours
-    # The reference's sum over everybody, of whom two have no joints, is larger.
+    # The reference's sum over everybody, two of whom have no joints, is larger.
     assert float(expected["metric/pa_mpjpe_reference_mm"]) > 1.3 * means["PA-MPJPE"]
 
 
@@ -73,7 +73,7 @@ def people(people_path: Path) -> LabelledPeople:
 
 
 def test_labelled_and_regressed_joints_agree(model: Smpler, people: LabelledPeople) -> None:
-    """Synthetic labels come from the body that the truth is posed with."""
+    """Synthetic labels come from the body with which the truth is posed."""
     labels, mesh = (
         score(model, people, Conventions(joint_truth=truth)).errors for truth in ("labels", "mesh")
     )
@@ -81,7 +81,7 @@ def test_labelled_and_regressed_joints_agree(model: Smpler, people: LabelledPeop
         np.testing.assert_allclose(labels[name], mesh[name], atol=0.02)
 
 
-def test_another_origin_gives_another_figure(model: Smpler, people: LabelledPeople) -> None:
+def test_another_origin_gives_other_errors(model: Smpler, people: LabelledPeople) -> None:
     """The built-in pelvis is the hips' midpoint: here it is regressed at the torso instead."""
     arrays = model.body.arrays()
     assert arrays.J_regressor_h36m is not None
@@ -98,7 +98,7 @@ def test_another_origin_gives_another_figure(model: Smpler, people: LabelledPeop
     np.testing.assert_array_equal(hips["MPVE"], pelvis["MPVE"])
 
 
-def test_genders_have_bodies_of_their_own(model: Smpler, people: LabelledPeople) -> None:
+def test_genders_use_their_own_bodies(model: Smpler, people: LabelledPeople) -> None:
     arrays = load_builtin_body()
     tall = Body(replace(arrays, v_template=1.1 * arrays.v_template))
     batch = replace(people, genders=("m", "female", "none", "male", "f", "none"))
@@ -127,7 +127,7 @@ def test_acceleration_follows_frames_and_stops_at_gaps() -> None:
     assert row["Accel"] == pytest.approx(2 / 14)
 
 
-def test_sequences_have_means_of_their_own() -> None:
+def test_sequences_have_separate_means() -> None:
     scores = scores_of(["a_1", "b_1", "a_2"], np.zeros((3, 14, 3)), np.zeros((3, 14, 3)))
     scores.errors["MPJPE"][:] = [10, 50, np.nan]
     rows = score_sequences(scores, r"^(.*)_\d+", Conventions())
@@ -210,7 +210,7 @@ def test_gendered_evaluation_reads_both_bodies(
         settings_for(people_path, nano_file, tmp_path, conventions={"gender": "labelled"})
 
 
-def test_what_was_computed_is_written_before_the_error(
+def test_results_are_written_before_the_error(
     nano_file: Path, people_path: Path, tmp_path: Path
 ) -> None:
     for file in people_path.parent.glob("walk.*"):

@@ -1,0 +1,241 @@
+"""People found by the network that comes with the package, before still and moving cameras.
+
+On a CPU it runs in ONNX Runtime where that is installed, else in PyTorch; on a GPU in PyTorch.
+
+Source: Zhou et al., "Objects as Points", 2019: a person is a pixel whose score no neighbour's
+exceeds. Differs: what still overlaps a better box too much goes, too; and the score is the
+geometric mean of that pixel's and of the keypoints in the box, as a table's foot can look like the
+middle of somebody, but has no shoulders.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smpler_model.detectors.detector import Detections
+from smpler_model.detectors.learned import check_threshold, detections_from_edges
+from smpler_model.detectors.person_network import SIDE_MULTIPLE, STRIDE, PersonNetwork
+from smpler_model.detectors.person_weights import SHIPPED, load_person_network
+from smpler_model.inference.device_memory import explain_memory
+from smpler_model.inference.export import onnx_bytes
+from smpler_model.inference.optional_packages import import_optional, is_installed
+from smpler_model.network.torchvision_operators import suppress_overlaps
+
+Bytes = NDArray[np.uint8]
+Maps = NDArray[np.float32]
+Edges = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""(n, 4) left, top, right, bottom, counted from an image's edges, and (n,) scores."""
+
+_RunNetwork = Callable[[Bytes], Maps]
+
+CPU = torch.device("cpu")
+SIDE = 256
+"""Longer side of images as the network sees them, pixels, and as it was trained."""
+
+LARGEST_SIDE = 512
+"""Longer side of the second look at wide images, at most."""
+
+_SHRINKING = 0.4  # of wide images, which have more than 640 pixels
+_TALLEST = 128  # pixels of the network: what is larger in a second look, the first one sees better
+_CLEAR_KEYPOINTS = 8  # of 17: of somebody half hidden no more can be seen
+_MOST_CANDIDATES = 256  # of one image, the most certain ones
+
+
+@dataclass(frozen=True)
+class _Look:
+    """An image as the network sees it.
+
+    Attributes:
+        pixels: (h, w, 3), black beside the image.
+        scales: (2,) factors of x and y from the image.
+        is_second: whether the image is larger than what the network was trained with.
+    """
+
+    pixels: Bytes
+    scales: NDArray[np.float64]
+    is_second: bool
+
+
+class PersonDetector:
+    """Finds people of all sizes and postures. Remembers nothing between images."""
+
+    def __init__(
+        self,
+        weights: str | Path | None = None,
+        *,
+        device: str | torch.device = CPU,
+        score_threshold: float = 0.5,
+        overlap_threshold: float = 0.6,
+        threads: int = 0,
+    ) -> None:
+        """Load the network.
+
+        Args:
+            weights: file of `person_weights`; those that come with the package if None.
+            device: where it runs.
+            score_threshold: people less certain than this are left out, 0 to 1.
+            overlap_threshold: a box goes when its intersection over union with a better one is
+                larger.
+            threads: threads of ONNX Runtime; 0 leaves the number to it.
+
+        Raises:
+            DetectorError: weights that are missing or do not fit, or a threshold out of range.
+            DeviceMemoryError: the network does not fit into the device's memory.
+        """
+        check_threshold("score_threshold", score_threshold)
+        check_threshold("overlap_threshold", overlap_threshold)
+        self._score_threshold, self._overlap_threshold = score_threshold, overlap_threshold
+        self._device = torch.device(device)
+        network = load_person_network(Path(weights) if weights else SHIPPED)
+        with self._explain_memory():
+            self._run = _prepare(network, self._device, threads)
+
+    def detect(self, rgb: Bytes) -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image, the most certain first.
+
+        Raises:
+            DeviceMemoryError: the device's memory does not suffice.
+        """
+        return self.detect_all([rgb])[0]
+
+    def detect_all(self, images: Sequence[Bytes]) -> list[Detections]:
+        """Return the people in each of several images; those of one size are one batch.
+
+        Images of more than 640 pixels are looked at twice, the second time larger, for the small
+        people.
+
+        Raises:
+            DeviceMemoryError: the device's memory does not suffice.
+        """
+        looks = [(row, _fit(rgb, side)) for row, rgb in enumerate(images) for side in _sides(rgb)]
+        batches = defaultdict(list)
+        for row, look in looks:
+            batches[look.pixels.shape].append((row, look))
+        found: dict[int, list[Edges]] = defaultdict(list)
+        for batch in batches.values():
+            with self._explain_memory():
+                maps = self._run(np.stack([look.pixels for _, look in batch]))
+            for (row, look), answer in zip(batch, maps, strict=True):
+                found[row].append(self._read(answer, look))
+        return [self._choose(found[row], rgb) for row, rgb in enumerate(images)]
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+    def _read(self, maps: Maps, look: _Look) -> Edges:
+        """Return the people in the (22, h, w) answer for a look at an image."""
+        edges, scores = find_middles(maps, self._score_threshold)
+        if look.is_second:
+            fits = edges[:, 3] - edges[:, 1] <= _TALLEST / STRIDE
+            edges, scores = edges[fits], scores[fits]
+        return edges * STRIDE / np.tile(look.scales, 2), scores
+
+    def _choose(self, found: list[Edges], rgb: Bytes) -> Detections:
+        """Return the best of what all looks at an image found."""
+        edges, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        stays = suppress_overlaps(
+            torch.from_numpy(edges), torch.from_numpy(scores), self._overlap_threshold
+        ).numpy()
+        height, width = rgb.shape[:2]
+        return detections_from_edges(edges[stays], scores[stays], width, height)
+
+    def _explain_memory(self) -> AbstractContextManager[None]:
+        return explain_memory("the person detector", self._device, "choose another detector")
+
+
+def find_middles(maps: Maps, score_threshold: float) -> Edges:
+    """Read people off the network's answer.
+
+    Args:
+        maps: (22, h, w), see `PersonNetwork.forward`.
+        score_threshold: less certain people are left out.
+
+    Returns:
+        (n, 4) left, top, right, bottom in pixels of the answer, counted from its edges, and (n,)
+        scores, the most certain first.
+    """
+    logits = maps[0]
+    best = cv2.dilate(logits, np.ones((3, 3), np.uint8))  # nothing lies beyond the border
+    least = np.log(score_threshold**2 / (1 - score_threshold**2))  # were all keypoints certain
+    rows, columns = np.nonzero((logits >= best) & (logits >= least))
+    order = np.argsort(-logits[rows, columns], kind="stable")[:_MOST_CANDIDATES]
+    rows, columns = rows[order], columns[order]
+    height, width, down, across = maps[1:5, rows, columns].astype(np.float64)
+    y, x = rows + down, columns + across
+    half_height, half_width = height.clip(0) / 2, width.clip(0) / 2
+    edges = np.stack((x - half_width, y - half_height, x + half_width, y + half_height), 1)
+    seen = np.array([_judge_keypoints(maps[5:], box) for box in edges]).reshape(-1)
+    scores = np.sqrt(_sigmoid(logits[rows, columns]) * seen)
+    chosen = np.argsort(-scores, kind="stable")[: int((scores >= score_threshold).sum())]
+    return edges[chosen], scores[chosen]
+
+
+def _judge_keypoints(maps: Maps, box_xyxy: NDArray[np.float64]) -> float:
+    """Return how sure the clearest keypoints in a box are, of (17, h, w) logits."""
+    last = np.array(maps.shape[:0:-1]) - 1  # x and y
+    first_x, first_y = np.floor(box_xyxy[:2]).clip(0, last).astype(int)
+    end_x, end_y = np.ceil(box_xyxy[2:]).clip((first_x + 1, first_y + 1)).astype(int)
+    best = maps[:, first_y:end_y, first_x:end_x].max((1, 2))
+    return float(np.sort(_sigmoid(best))[-_CLEAR_KEYPOINTS:].mean())
+
+
+def _sigmoid(logits: Maps) -> NDArray[np.float64]:
+    """Return likelihoods; the hyperbolic tangent cannot overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
+
+
+def _sides(rgb: Bytes) -> tuple[int, ...]:
+    """Return the longer sides of the looks at an image."""
+    second = min(int(_SHRINKING * max(rgb.shape)), LARGEST_SIDE)
+    return (SIDE, second) if second > SIDE else (SIDE,)
+
+
+def _fit(rgb: Bytes, side: int) -> _Look:
+    """Shrink or enlarge an image, its aspect kept, and fill its sides up."""
+    height, width = rgb.shape[:2]
+    longer = max(height, width)
+    rows, columns = (max(1, round(n * side / longer)) for n in (height, width))
+    smooth = cv2.INTER_AREA if side < longer else cv2.INTER_LINEAR
+    full = [-(-n // SIDE_MULTIPLE) * SIDE_MULTIPLE for n in (rows, columns)]
+    pixels = np.zeros((*full, 3), np.uint8)
+    pixels[:rows, :columns] = cv2.resize(rgb, (columns, rows), interpolation=smooth)
+    return _Look(pixels, np.array([columns / width, rows / height]), side > SIDE)
+
+
+def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _RunNetwork:
+    """Return what turns (b, h, w, 3) images into (b, 22, h / 4, w / 4) maps."""
+    if device.type == "cpu" and is_installed("onnxruntime"):
+        return _prepare_onnxruntime(network, threads)
+    network.to(device)
+
+    def run(images: Bytes) -> Maps:
+        with torch.inference_mode():
+            maps: Maps = network(torch.from_numpy(images).to(device)).cpu().numpy()
+            return maps
+
+    return run
+
+
+def _prepare_onnxruntime(network: PersonNetwork, threads: int) -> _RunNetwork:
+    onnxruntime = import_optional("onnxruntime", "the detector 'person' on a CPU")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    examples = torch.zeros(2, 2 * SIDE_MULTIPLE, SIDE_MULTIPLE, 3, dtype=torch.uint8)
+    free = {0: "images", 1: "height", 2: "width"}
+    content = onnx_bytes(
+        network, {"images": examples}, ("maps",), {"images": free, "maps": {0: "images"}}
+    )
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+    def run(images: Bytes) -> Maps:
+        maps: Maps = session.run(None, {"images": images})[0]
+        return maps
+
+    return run

@@ -1,0 +1,74 @@
+"""One image for all that look at it: uploaded once where detector and network are on a GPU."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from smpler_model.cameras.crops import Crops, cut_crops
+from smpler_model.cameras.device_crops import cut_crops_on_device, upload
+from smpler_model.detectors.detector import Detections, Detector, DeviceDetector
+from smpler_model.frames import Frame
+from smpler_model.inference.cuda_graphs import PixelArray
+from smpler_model.inference.device_memory import explain_memory
+
+_WHAT, _REMEDY = "the image with its crops", "send smaller images"
+
+
+class SharedImage:
+    """A frame's image in the host's memory and, from its first use there on, on a device.
+
+    Attributes:
+        frame: the frame.
+    """
+
+    def __init__(self, frame: Frame, device: torch.device | None) -> None:
+        """Hold an image; nothing is copied yet.
+
+        Args:
+            frame: the frame.
+            device: where the image is used; None to use it where it is.
+        """
+        self.frame, self._device = frame, device
+        self._uploaded: Tensor | None = None
+
+    def detect(self, detector: Detector) -> Detections:
+        """Return the people that a detector finds.
+
+        Raises:
+            DeviceMemoryError: the device's memory does not suffice.
+        """
+        if self._device is not None and isinstance(detector, DeviceDetector):
+            return detector.detect_on_device(self._upload(self._device))
+        return detector.detect(self.frame.rgb)
+
+    def cut(self, boxes_xyxy: ArrayLike, side: int, margin: float) -> Crops[PixelArray]:
+        """Cut a square around each box; see `crops.cut_crops`.
+
+        Raises:
+            DeviceMemoryError: the device's memory does not suffice.
+        """
+        if self._device is None or not len(np.asarray(boxes_xyxy)):
+            return cut_crops(self.frame.rgb, boxes_xyxy, side, margin=margin)
+        image = self._upload(self._device)
+        with explain_memory(_WHAT, self._device, _REMEDY):
+            return cut_crops_on_device(image, boxes_xyxy, side, margin=margin)
+
+    def _upload(self, device: torch.device) -> Tensor:
+        if self._uploaded is None:
+            with explain_memory(_WHAT, device, _REMEDY):
+                self._uploaded = upload(self.frame.rgb, device)
+        return self._uploaded
+
+
+def join_pixels(parts: Sequence[PixelArray]) -> PixelArray:
+    """Return the crops of several images as one batch, on a device if any of them are there."""
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    if not tensors:
+        return np.concatenate([np.asarray(part) for part in parts])
+    device = tensors[0].device
+    return torch.cat(
+        [p if isinstance(p, Tensor) else torch.from_numpy(p).to(device) for p in parts]
+    )

@@ -1,0 +1,22 @@
+"""Buttons that move a page's eye."""
+
+from typing import TYPE_CHECKING
+
+from smpler_model.viewing.scene import Scene
+
+if TYPE_CHECKING:
+    import viser
+
+_THROUGH, _BEHIND = "through the camera", "from behind"
+
+
+def add_eye(server: "viser.ViserServer", scene: Scene) -> None:
+    """Put buttons on a page that show the scene through the camera, or from behind it."""
+    buttons = server.gui.add_button_group("look", (_THROUGH, _BEHIND))
+
+    def turn(event: "viser.GuiEvent[viser.GuiButtonGroupHandle]") -> None:
+        if event.client is None:
+            return
+        (scene.look_through if buttons.value == _THROUGH else scene.step_back)(event.client)
+
+    buttons.on_click(turn)

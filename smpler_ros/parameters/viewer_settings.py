@@ -1,0 +1,34 @@
+"""What can be set of the viewer."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from smpler_model.settings.pipeline import BodySettings
+from smpler_model.settings.setting import setting
+from smpler_model.settings.view import PageSettings
+from smpler_ros.parameters.node_settings import LifecycleSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewerSettings(LifecycleSettings, PageSettings, BodySettings):
+    """All parameters of `viewer`."""
+
+    part: ClassVar[str] = "Viewer"
+
+    image_transport: Literal["raw", "compressed"] = setting(
+        "raw", "Subscribe to raw images (`image`) or compressed ones (`image/compressed`)."
+    )
+    camera_height: float = setting(
+        1.2,
+        "Height of the camera above the floor where no transform tells it.",
+        unit="m",
+        minimum=0.0,
+        maximum=100.0,
+    )
+    camera_pitch: float = setting(
+        0.0,
+        "How far the camera looks down from the horizon where no transform tells it.",
+        unit="degrees",
+        minimum=-90.0,
+        maximum=90.0,
+    )

@@ -1,0 +1,102 @@
+"""Messages of one camera put together: people, their image, and where the camera was."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.array_types import Floats
+from smpler_model.bags.people_topics import people_from_message
+from smpler_model.cameras.camera import Camera, camera_from_field_of_view
+from smpler_model.cameras.frame_reader import FrameReader
+from smpler_model.cameras.frame_tree import FrameTree, level_camera
+from smpler_model.cameras.messages import CameraInfos, Message, camera_from_info, stamp_ns_of
+from smpler_model.viewing.bag_recording import camera_of_people
+from smpler_model.viewing.moments import Moment
+from smpler_ros.messages.convert import is_joint_frame
+
+_MOST_IMAGES = 16  # that wait for their people
+_ASSUMED = camera_from_field_of_view(640, 480, 60.0)
+
+
+class LiveMoments:
+    """Makes moments of messages.
+
+    State: images that wait for their people, undecoded, the newest calibration, and transforms.
+    """
+
+    def __init__(self, height_m: float, pitch_deg: float) -> None:
+        """Prepare.
+
+        Args:
+            height_m: of the camera above the floor where no transform tells it.
+            pitch_deg: how far it looks down, likewise.
+        """
+        self._level = level_camera(height_m, pitch_deg)
+        self._images: OrderedDict[int, Message] = OrderedDict()
+        self._infos = CameraInfos()
+        self._tree = FrameTree()
+        self._reader = FrameReader()
+        self._camera: Camera | None = None
+
+    def add_image(self, message: Message) -> None:
+        """Keep an image, which is looked at when its people come."""
+        self._images[stamp_ns_of(message)] = message
+        while len(self._images) > _MOST_IMAGES:
+            self._images.popitem(last=False)
+
+    def add_info(self, message: Message) -> None:
+        """Take over a calibration."""
+        self._infos.add(message)
+
+    def add_transforms(self, message: Message) -> None:
+        """Take over where things are, but for the people's joints."""
+        message.transforms = [
+            each for each in message.transforms if not is_joint_frame(each.child_frame_id)
+        ]
+        self._tree.add(message)
+
+    def knows_place(self, frame_id: str) -> bool:
+        """Return whether transforms tell where a frame is."""
+        return self._tree.world_from(frame_id) is not None
+
+    def add_people(self, message: Message) -> Moment:
+        """Return what is to be shown of a `SmplPersonArray`."""
+        people = people_from_message(message)
+        rgb, camera = self._look(self._take_image(stamp_ns_of(message)))
+        if camera is None:
+            camera = camera_of_people(self._camera or _ASSUMED, people)
+        self._camera = camera
+        return Moment(
+            stamp_ns=stamp_ns_of(message),
+            camera=camera,
+            people=people,
+            world_from_camera=self._place(message.header.frame_id),
+            rgb=rgb,
+        )
+
+    def _take_image(self, stamp_ns: int) -> Message | None:
+        """Return the image of people; it and older ones are dropped."""
+        image = self._images.get(stamp_ns)
+        for each in [each for each in self._images if each <= stamp_ns]:
+            del self._images[each]
+        return image
+
+    def _look(self, image: Message | None) -> tuple[NDArray[np.uint8] | None, Camera | None]:
+        """Return the pixels and the camera of an image; None for what is not known."""
+        infos: Sequence[Message] = self._infos.all()
+        if image is None:
+            return None, camera_from_info(infos[-1], note=lambda _: None) if infos else None
+        try:
+            frame = self._reader.read(image, infos)
+        except ValueError:  # the node, which reads the same images, says what is wrong
+            return None, None
+        height, width = frame.rgb.shape[:2]
+        if frame.camera is None and (self._camera is None or self._camera.width != width):
+            self._camera = camera_from_field_of_view(width, height, 60.0)
+        return frame.rgb, frame.camera
+
+    def _place(self, frame_id: str) -> Floats:
+        known = self._tree.world_from(frame_id)
+        return self._level if known is None else known

@@ -1,0 +1,142 @@
+"""A node that shows people in a browser, and listens only while one is open."""
+
+from contextlib import ExitStack
+from typing import Any
+
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.timer import Timer
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_msgs.msg import TFMessage
+
+from smpler_model.assembly import load_named_body
+from smpler_model.viewing.choices import add_choices
+from smpler_model.viewing.eye import add_eye
+from smpler_model.viewing.page import Page, open_page
+from smpler_model.viewing.scene import Scene
+from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.trails import Trails
+from smpler_msgs.msg import SmplPersonArray
+from smpler_ros.inputs.adaptive_subscription import FittingSubscription
+from smpler_ros.inputs.steady_timer import create_steady_timer
+from smpler_ros.messages.message_types import Message
+from smpler_ros.node.node_process import ManagedNode, run_node
+from smpler_ros.parameters.ros_parameters import RosParameters
+from smpler_ros.parameters.viewer_settings import ViewerSettings
+from smpler_ros.viewer.live_moments import LiveMoments
+
+_CHECK_S = 0.25  # longest time until the node notices that a page was opened or closed
+_ADAPT_S = 2.0
+_LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Viewer(ManagedNode):
+    """Serves a page with the people of `people`, their `image` and the camera's place.
+
+    The page exists from activate to deactivate; subscriptions while a browser shows it.
+    """
+
+    def __init__(self, node_name: str = "viewer") -> None:
+        super().__init__(node_name)
+        self._parameters_of_ros = RosParameters(
+            self, ViewerSettings, lambda: self._page is not None, lambda _: None
+        )
+        self._stack = ExitStack()
+        self._page: Page | None = None
+        self._scene: Scene | None = None
+        self._timer: Timer | None = None
+        self._fitting: list[FittingSubscription] = []
+        self._moving: FittingSubscription | None = None
+        self._static: Any = None
+        self._steps = 0
+        self._begin()
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Serve the page; log the reason if that fails."""
+        settings = self._settings
+        try:
+            surface = BodySurface(load_named_body(settings))
+            page = self._stack.enter_context(open_page("people", settings.host, settings.port))
+        except (OSError, ValueError) as error:
+            self.get_logger().error(f"cannot activate: {error}")
+            return TransitionCallbackReturn.FAILURE
+        self._page, self._scene = page, Scene(page.server, surface)
+        add_eye(page.server, self._scene)
+        add_choices(page.server, self._scene.choices, self._scene.refresh)
+        self._timer = create_steady_timer(self, _CHECK_S, self._check)
+        self.get_logger().info(f"people are shown at {page.address}")
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the page."""
+        self.close()
+        return super().on_deactivate(state)
+
+    def close(self) -> None:
+        """Stop listening, and close the page."""
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        self._stop_listening()
+        self._stack.close()
+        self._page = self._scene = None
+
+    @property
+    def _settings(self) -> ViewerSettings:
+        return self._parameters_of_ros.settings
+
+    def _begin(self) -> None:
+        settings = self._settings
+        self._moments = LiveMoments(settings.camera_height, settings.camera_pitch)
+        self._trails = Trails()
+
+    def _check(self) -> None:
+        """Listen while somebody looks."""
+        watched = self._page is not None and self._page.is_watched
+        if watched and not self._fitting:
+            self._listen()
+        elif not watched and self._fitting:
+            self._stop_listening()
+        self._steps += 1
+        if self._steps % round(_ADAPT_S / _CHECK_S) == 0:
+            for each in self._fitting:
+                each.adapt()
+
+    def _listen(self) -> None:
+        self._begin()
+        is_raw = self._settings.image_transport == "raw"
+        image, kind = ("image", Image) if is_raw else ("image/compressed", CompressedImage)
+        topics: list[tuple[str, type[Any], Any]] = [
+            ("people", SmplPersonArray, self._show),
+            (image, kind, self._moments.add_image),
+            ("camera_info", CameraInfo, self._moments.add_info),
+        ]
+        self._fitting = [
+            FittingSubscription(self, name, kind, store) for name, kind, store in topics
+        ]
+        for each in self._fitting:
+            each.adapt()
+        store = self._moments.add_transforms
+        self._static = self.create_subscription(TFMessage, "/tf_static", store, _LATCHED)
+
+    def _stop_listening(self) -> None:
+        for each in (*self._fitting, *([self._moving] if self._moving else [])):
+            each.close()
+        if self._static is not None:
+            self.destroy_subscription(self._static)
+        self._fitting, self._moving, self._static = [], None, None
+
+    def _show(self, message: Message) -> None:
+        if self._scene is None:
+            return
+        moment = self._moments.add_people(message)
+        # Who listens to /tf makes the node publish everybody's joints: only where it is needed.
+        if self._moving is None and not self._moments.knows_place(message.header.frame_id):
+            store = self._moments.add_transforms
+            self._moving = FittingSubscription(self, "/tf", TFMessage, store, depth=100)
+        self._scene.show(moment, self._trails.add(moment))
+
+
+def main() -> int:
+    """Run the node as a process."""
+    return run_node(Viewer)

@@ -1,0 +1,68 @@
+"""The figures of a GPU, taken of a CPU: the same parts, the same file, the same text."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from benchmarks.gpu import main, read_tests, show
+
+pytestmark = pytest.mark.slow
+
+JUNIT = """<testsuites><testsuite>
+<testcase classname="a" name="one" time="1.5"/>
+<testcase classname="a" name="two" time="0.5"><failure message="far away">page</failure></testcase>
+<testcase classname="a" name="three"><skipped message="no"/></testcase>
+</testsuite></testsuites>"""
+
+
+@pytest.fixture
+def tests(tmp_path: Path) -> Path:
+    path = tmp_path / "tests.xml"
+    path.write_text(JUNIT)
+    return path
+
+
+def test_tests_are_counted(tests: Path) -> None:
+    assert read_tests(tests) == {
+        "passed": 1,
+        "skipped": 1,
+        "failed": {"a::two": "far away"},
+        "seconds": 2.0,
+    }
+
+
+def test_all_parts_come_into_one_file(
+    tmp_path: Path,
+    tests: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "new" / "gpu.json"
+    given = ["--device", "cpu", "--models", "smpler_nano", "--trained", "smpler_nano"]
+    given += ["--people", "1", "--seconds", "0", "--batch", "2", "--limit", "9999"]
+    given += ["--json", str(path)]
+    monkeypatch.setattr(sys, "argv", ["gpu", *given, "--tests", str(tests)])
+    assert main() == 0
+    results = json.loads(path.read_text())
+    assert set(results["inference"]) == {"smpler_nano"}
+    assert {"configuring", "frames", "training", "cards", "machine", "tests"} <= set(results)
+    ways = {row["way"] for row in results["inference"]["smpler_nano"]["rows"]}
+    assert ways == {"reference", "plain", "eager"}
+    printed = capsys.readouterr().out
+    assert "Tests: 1 passed, 1 failed, 1 skipped." in printed
+    assert "| smpler_nano | 1 | eager |" in printed
+    assert "| step of a frame, ms | without meshes | with meshes |" in printed
+    assert show(results) == report._SECTIONS["gpu"](results)
+
+
+def test_what_cannot_run_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "gpu.json"
+    given = ["--device", "cpu", "--limit", "0", "--models", "--json", str(path)]
+    monkeypatch.setattr(sys, "argv", ["gpu", *given])
+    assert main() == 0
+    assert "Left out: frames: the limit of 0 s was reached before it." in capsys.readouterr().out

@@ -1,0 +1,70 @@
+"""The viewer over live topics: a page's other end sees the people that are published."""
+
+import re
+
+import numpy as np
+import pytest
+from rclpy.qos import QoSProfile
+from rclpy.serialization import serialize_message
+
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.frames import FrameResult
+from smpler_msgs.msg import SmplPersonArray
+from smpler_ros.messages.convert import header_message, person_array_message
+from smpler_ros.messages.images import camera_info_message, image_message
+from smpler_ros.messages.message_types import message_types_from_ros
+from tests.ros.peer import NodeProcess, Peer
+from tests.smpler_model.viewing.conftest import CAMERA, posed_people
+
+pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+
+from tests.smpler_model.viewing.watcher import Watcher
+
+STAMP_NS = 5_000_000_007
+
+
+def test_people_are_shown_and_nobody_listens_before(reliable_peer: Peer) -> None:
+    peer = reliable_peer
+    publisher = peer.node.create_publisher(SmplPersonArray, "people", QoSProfile(depth=1))
+    own = 1  # the peer hears its own people
+    people = posed_people(Body(load_builtin_body()), 2)
+    types = message_types_from_ros(serialize_message)
+    header = header_message(types, STAMP_NS, "camera")
+    result = FrameResult(STAMP_NS, "camera", CAMERA, people)
+    with NodeProcess("smpler_ros.viewer", "-p", "port:=0", "-p", "camera_height:=1.5") as node:
+        node.wait_for("people are shown at")
+        found = re.search(r"http://localhost:\d+", node.output)
+        assert found
+        peer.spin_until(lambda: publisher.get_subscription_count() == own)
+        assert peer.images.get_subscription_count() == 0
+        watcher = Watcher(found[0])
+        peer.spin_until(lambda: publisher.get_subscription_count() == own + 1)
+        peer.spin_until(lambda: peer.images.get_subscription_count() == 1)
+        image = image_message(types, header, np.full((480, 640, 3), 90, np.uint8))
+
+        def publish_until_shown() -> bool:
+            # As a node does, again and again: a subscription that turns reliable misses a message.
+            peer.camera_infos.publish(camera_info_message(types, header, CAMERA))
+            peer.images.publish(image)
+            publisher.publish(person_array_message(types, header, "", result, vertices=False))
+            return len(watcher.surfaces()) == 2
+
+        watcher.wait(publish_until_shown, timeout_s=60)
+        watcher.take(1.0)
+        assert people.vertices_m is not None
+        for row, name in enumerate(watcher.surfaces()):
+            shown = watcher.surface(name)
+            np.testing.assert_allclose(shown, people.vertices_m[row], atol=1e-3)
+        assert watcher.nodes["/camera/view"]["aspect"] == pytest.approx(640 / 480)
+        assert watcher.places["/camera"]["position"][2] == pytest.approx(1.5)
+        watcher.close()
+        peer.spin_until(lambda: publisher.get_subscription_count() == own)
+        status, output, _ = node.stop()
+        assert (status, "Traceback" in output) == (0, False), output
+
+
+def test_a_host_of_another_machine_is_refused(ros_domain: int) -> None:
+    with NodeProcess("smpler_ros.viewer", "-p", "host:=192.0.2.1") as node:
+        assert node.wait() == 1
+        assert "an address of this machine, got 192.0.2.1" in node.output

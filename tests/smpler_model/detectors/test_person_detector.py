@@ -1,0 +1,128 @@
+"""People are found in images of any size, alone and in batches, and nobody in empty rooms."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import camera_from_field_of_view
+from smpler_model.detectors import person_detector
+from smpler_model.detectors.detector import BatchDetector
+from smpler_model.detectors.learned import DetectorError
+from smpler_model.detectors.person_detector import PersonDetector, find_middles
+from synthetic.scene import SyntheticScene
+from synthetic.truth import SceneFrame
+
+SHOWN_NS = 6_000_000_000
+
+
+@pytest.fixture(scope="module")
+def detector() -> PersonDetector:
+    return PersonDetector(threads=1)
+
+
+def make_scene(people: int) -> SyntheticScene:
+    camera = camera_from_field_of_view(640, 480, 60.0)
+    return SyntheticScene(Body(load_builtin_body()), camera, people=people)
+
+
+@pytest.fixture(scope="module")
+def shown() -> SceneFrame:
+    shown = make_scene(2).frame(SHOWN_NS)
+    assert len(shown.truth.ids) > 0
+    return shown
+
+
+def overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
+    common = (high - low).clip(0).prod()
+    areas = [(box[2:] - box[:2]).prod() for box in (first, second)]
+    return float(common / (sum(areas) - common))
+
+
+def boxes_fit(found: NDArray[np.float64], true: NDArray[np.float64]) -> bool:
+    return len(found) == len(true) and all(
+        max(overlap(box, other) for other in found) > 0.6 for box in true
+    )
+
+
+def test_everybody_is_found_and_nobody_else(detector: PersonDetector, shown: SceneFrame) -> None:
+    found = detector.detect(shown.frame.rgb)
+    assert boxes_fit(found.boxes_xyxy, shown.truth.visible_boxes_xyxy)
+    assert (found.scores >= 0.5).all()
+
+
+def test_an_empty_room(detector: PersonDetector) -> None:
+    assert len(detector.detect(make_scene(0).frame(SHOWN_NS).frame.rgb)) == 0
+
+
+def test_wide_images_are_looked_at_twice(detector: PersonDetector, shown: SceneFrame) -> None:
+    wide = np.full((1080, 1920, 3), 128, np.uint8)
+    wide[500:980, 900:1540] = shown.frame.rgb
+    true = shown.truth.visible_boxes_xyxy + np.array([900, 500, 900, 500])
+    assert boxes_fit(detector.detect(wide).boxes_xyxy, true)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (480, 1), (3, 700), (31, 33), (1300, 400)])
+def test_images_of_any_size(detector: PersonDetector, size: tuple[int, int]) -> None:
+    found = detector.detect(np.full((*size, 3), 90, np.uint8))
+    assert len(found) == 0
+
+
+def test_images_of_several_cameras_at_once(detector: PersonDetector, shown: SceneFrame) -> None:
+    rgb = shown.frame.rgb
+    images = [rgb, np.ascontiguousarray(rgb[:, ::-1]), np.ascontiguousarray(rgb[:, 80:400]), rgb]
+    assert isinstance(detector, BatchDetector)
+    together = detector.detect_all(images)
+    for image, found in zip(images, together, strict=True):
+        alone = detector.detect(image)
+        np.testing.assert_allclose(found.boxes_xyxy, alone.boxes_xyxy, atol=0.05)
+        np.testing.assert_allclose(found.scores, alone.scores, atol=1e-3)
+    assert detector.detect_all([]) == []
+
+
+def test_pytorch_finds_the_same_as_onnx_runtime(
+    detector: PersonDetector, shown: SceneFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(person_detector, "is_installed", lambda name: False)
+    plain = PersonDetector().detect(shown.frame.rgb)
+    found = detector.detect(shown.frame.rgb)
+    np.testing.assert_allclose(plain.boxes_xyxy, found.boxes_xyxy, atol=0.05)
+    np.testing.assert_allclose(plain.scores, found.scores, atol=1e-3)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_so_does_a_gpu(detector: PersonDetector, shown: SceneFrame) -> None:
+    found = PersonDetector(device="cuda").detect(shown.frame.rgb)
+    expected = detector.detect(shown.frame.rgb)
+    np.testing.assert_allclose(found.boxes_xyxy, expected.boxes_xyxy, atol=1)
+
+
+def test_boxes_are_read_where_no_neighbour_is_surer() -> None:
+    maps = np.full((22, 6, 8), -9.0, np.float32)
+    maps[:5, 2, 3] = (2.0, 4.0, 2.0, 0.5, 0.25)
+    maps[:5, 2, 4] = (1.9, 9.0, 9.0, 0, 0)  # the same person
+    maps[:5, 5, 7] = (0.5, 2.0, 1.0, 0, 0)
+    maps[5:, 1, 2:4] = maps[5:, 5, 7:] = 30.0
+    edges, scores = find_middles(maps, 0.5)
+    np.testing.assert_allclose(edges, [[2.25, 0.5, 4.25, 4.5], [6.5, 4.0, 7.5, 6.0]])
+    np.testing.assert_allclose(scores, (1 + np.exp([-2.0, -0.5])) ** -0.5)
+    assert len(find_middles(maps, 0.85)[1]) == 1
+
+
+@pytest.mark.parametrize(("seen", "share"), [(17, 1.0), (8, 1.0), (4, 0.5), (0, 0.0)])
+def test_whoever_has_no_keypoints_is_nobody(seen: int, share: float) -> None:
+    maps = np.full((22, 6, 8), -30.0, np.float32)
+    maps[:5, 2, 3] = (30.0, 4.0, 2.0, 0, 0)
+    maps[5 : 5 + seen, 1, 3] = 30.0
+    maps[5:, 5, 7] = 30.0  # of somebody else
+    _, scores = find_middles(maps, 1e-3)
+    np.testing.assert_allclose(scores, [share**0.5] if seen else [], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["score_threshold", "overlap_threshold"])
+def test_thresholds_out_of_range(name: str) -> None:
+    with pytest.raises(DetectorError, match=f"{name} must be between 0 and 1, got 1"):
+        PersonDetector(**{name: 1.0})

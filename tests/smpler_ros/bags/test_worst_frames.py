@@ -1,0 +1,39 @@
+"""The frames with the largest errors in a report."""
+
+import csv
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from smpler_model.inference.optional_packages import is_installed
+from smpler_ros.bags.bag_run import evaluate_bag
+from smpler_ros.bags.engine import Engine
+from smpler_ros.bags.settings import EvaluationSettings
+
+
+def test_the_report_shows_the_worst_frames_and_opens_them(
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    evaluate_bag(small_bag, folder, config, engine)
+    page = (folder / "report.html").read_text()
+    with (folder / "people.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["mpjpe_mm"]]
+    worst = max(rows, key=lambda row: float(row["mpjpe_mm"]))
+    shown = re.findall(r"image (\d+): person (\d+), (\d+) mm<br>", page)
+    assert shown[0] == (worst["frame"], worst["id"], f"{float(worst['mpjpe_mm']):.0f}")
+    assert f"smpler view {folder} --image-topic /camera/image_raw --frame {worst['frame']}" in page
+    assert page.count("data:image/jpeg") == len(shown) == 2  # half a second apart, of 0.8 s
+    assert 'name="viewport"' in page
+    pages = sorted(file.name for file in folder.glob("worst_*.html"))
+    assert pages == re.findall(r'href="(worst_\d\.html)">in 3D', page)
+    assert len(pages) == (len(shown) if is_installed("viser") else 0)
+    assert all("<html" in (folder / name).read_text() for name in pages)
+
+
+def test_without_truth_no_frame_is_the_worst(
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path
+) -> None:
+    untold = replace(config, truth="none", boxes="detector", detector="full_image")
+    evaluate_bag(small_bag, tmp_path / "out", untold, Engine(untold))
+    assert "Largest errors" not in (tmp_path / "out" / "report.html").read_text()

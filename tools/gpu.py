@@ -1,0 +1,162 @@
+"""`make gpu`: the tests of a GPU, then the benchmarks, into `gpu.json`.
+
+It takes the PyTorch that is there: that of `.venv`, or else of the Python that runs this file, so
+that a machine with PyTorch and little else will do. Packages that such a Python lacks go into
+`.gpu`, without their dependencies, so that pip leaves its PyTorch alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".gpu"
+SITE, TESTS, RESULTS = FOLDER / "site", FOLDER / "tests.xml", ROOT / "gpu.json"
+TESTS_LIMIT_S, BENCHMARKS_LIMIT_S = 210, 210
+
+NEEDED = {
+    "cv2": "opencv-python-headless",
+    "hypothesis": "hypothesis",
+    "numpy": "numpy",
+    "pytest": "pytest",
+    "iniconfig": "iniconfig",
+    "pluggy": "pluggy",
+    "sortedcontainers": "sortedcontainers",
+    "scipy": "scipy",
+    "timm": "timm",
+    "huggingface_hub": "huggingface_hub",
+    "safetensors": "safetensors",
+    "torchvision": "torchvision",
+    "tqdm": "tqdm",
+    "yaml": "pyyaml",
+}
+FOR_FRAMES = {
+    "supervision": "supervision",
+    "trackers": "trackers",
+    "defusedxml": "defusedxml",
+    "deprecate": "pydeprecate",
+    "rich": "rich",
+    "requests": "requests",
+    "matplotlib": "matplotlib",
+}
+"""Tracking needs these; without them whole frames are left out."""
+
+_SEES_GPU = "import sys, torch; sys.exit(not torch.cuda.is_available())"
+_LISTS_MISSING = (
+    "import sys, importlib.util as u; print(*(n for n in sys.argv[1:] if u.find_spec(n) is None))"
+)
+
+
+class GpuError(Exception):
+    """What stands in the way, as a sentence."""
+
+
+def main() -> int:
+    """Run the tests and the benchmarks; return the exit status."""
+    try:
+        python = find_python()
+        install_missing(python)
+    except GpuError as error:
+        print(f"gpu: {error}", file=sys.stderr)
+        return 1
+    FOLDER.mkdir(exist_ok=True)
+    TESTS.unlink(missing_ok=True)
+    print(f"gpu: tests, with {python}", flush=True)
+    tests = run(python, TESTS_LIMIT_S, "pytest", "tests/gpu", f"--junit-xml={TESTS}", *_OPTIONS)
+    print("gpu: benchmarks", flush=True)
+    given = ["--tests", str(TESTS)] if TESTS.is_file() else []
+    limit = ["--limit", str(BENCHMARKS_LIMIT_S)]
+    done = run(python, None, "benchmarks.gpu", "--json", str(RESULTS), *limit, *given)
+    if done == 0:
+        print(f"gpu: please send {RESULTS.name}, also if tests failed", flush=True)
+    return tests or done
+
+
+_OPTIONS = ("-o", "filterwarnings=default", "-p", "no:cacheprovider", "-rfE", "--durations=8")
+
+
+def find_python() -> str:
+    """Return a Python whose PyTorch uses a GPU.
+
+    Raises:
+        GpuError: there is none.
+    """
+    candidates = [str(ROOT / ".venv/bin/python"), sys.executable]
+    for python in candidates:
+        if Path(python).is_file():
+            seen = subprocess.run([python, "-c", _SEES_GPU], capture_output=True, check=False)
+            if seen.returncode == 0:
+                return python
+    if shutil.which("nvidia-smi") and _lists_cards():
+        raise GpuError(
+            "expected a PyTorch that can use this machine's GPU, found none; run `make setup`, "
+            "`. .ros/environment.sh` and `python -m smpler_model doctor`, which says why"
+        )
+    raise GpuError("expected an NVIDIA GPU, found none; run `make gpu` on a machine that has one")
+
+
+def install_missing(python: str) -> None:
+    """Install what a Python lacks into a folder of its own.
+
+    Raises:
+        GpuError: what is needed cannot be installed.
+    """
+    missing = find_missing(python, {**NEEDED, **FOR_FRAMES})
+    if not missing:
+        return
+    print(f"gpu: installing {', '.join(missing)} into {SITE.relative_to(ROOT)}", flush=True)
+    options = ("--no-deps", "--quiet", "--upgrade", "--target", str(SITE))
+    done = subprocess.run(
+        [python, "-m", "pip", "install", *options, *missing],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    still = find_missing(python, NEEDED)
+    if still:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise GpuError(
+            f"expected the packages {', '.join(still)} in {python}, found none and could not "
+            f"install them ({reason}); install them there, then run make gpu again"
+        )
+    for name in find_missing(python, FOR_FRAMES):
+        print(f"gpu: without {name}, so whole frames are left out", flush=True)
+
+
+def find_missing(python: str, modules: dict[str, str]) -> list[str]:
+    """Return the distributions of modules that a Python cannot import, with those of `.gpu`."""
+    command = [python, "-c", _LISTS_MISSING, *modules]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment(), cwd=ROOT
+    )
+    return [modules[name] for name in done.stdout.split()]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which the tests and benchmarks run."""
+    paths = [str(ROOT), str(SITE), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def run(python: str, limit_s: float | None, module: str, *arguments: str) -> int:
+    """Run a module; return its exit status, 124 if the time limit ended it."""
+    command = [python, "-m", module, *arguments]
+    try:
+        return subprocess.run(
+            command, cwd=ROOT, env=environment(), check=False, timeout=limit_s
+        ).returncode
+    except subprocess.TimeoutExpired:
+        print(f"gpu: {module} was ended after {limit_s:.0f} s", flush=True)
+        return 124
+
+
+def _lists_cards() -> bool:
+    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
