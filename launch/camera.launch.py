@@ -1,7 +1,8 @@
-"""Start the node for one camera and, optionally, the camera's driver and RViz.
+"""Start the node for one camera and, optionally, the camera's driver, RViz and the viewer.
 
 Examples:
     ros2 launch smpler_ros camera.launch.py driver:=usb_cam namespace:=camera rviz:=true
+    ros2 launch smpler_ros camera.launch.py driver:=usb_cam viewer:=true viewer_host:=0.0.0.0
     ros2 launch smpler_ros camera.launch.py image:=/camera/color/image_raw \
         camera_info:=/camera/color/camera_info
 """
@@ -119,12 +120,41 @@ ARGUMENTS = (
         "Whether to publish a level camera pose in fixed_frame (see camera_height, camera_pitch) "
         "if nothing else publishes the camera's pose; by default only with RViz.",
     ),
-    ("camera_height", "1.2", "For place_camera: height above the floor, metres."),
-    ("camera_pitch", "0.0", "For place_camera: angle by which the camera looks down, degrees."),
+    (
+        "viewer",
+        "false",
+        "Whether to show people in a browser; the log gives the address of the page.",
+    ),
+    (
+        "viewer_host",
+        "localhost",
+        "Address that the page is served at; with 0.0.0.0 other machines can open it, too.",
+    ),
+    ("viewer_port", "8080", "Port of the page; the next free one where it is taken."),
+    (
+        "camera_height",
+        "1.2",
+        "For place_camera and viewer, where no transform gives the camera's pose: height above "
+        "the floor, metres.",
+    ),
+    (
+        "camera_pitch",
+        "0.0",
+        "For place_camera and viewer, likewise: angle by which the camera looks down, degrees.",
+    ),
     ("use_sim_time", "false", "Whether time comes from /clock."),
     ("log_level", "info", "debug, info, warn, error or fatal."),
 )
 OVERRIDES = ("image_transport", "model", "body", "detector", "device", "tf_prefix")
+OF_THE_VIEWER = ("image_transport", "model", "body")  # of the overrides
+# Parameters of the viewer, with the launch arguments that set them.
+PAGE = {
+    "host": ("viewer_host", str),
+    "port": ("viewer_port", int),
+    "camera_height": ("camera_height", float),
+    "camera_pitch": ("camera_pitch", float),
+    "use_sim_time": ("use_sim_time", bool),
+}
 # Parameters of the camera stand, with the launch arguments that set them.
 STAND = {
     "world_frame": ("fixed_frame", str),
@@ -169,6 +199,7 @@ def generate_launch_description() -> LaunchDescription:
             OpaqueFunction(function=refuse_unknown_arguments),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(profile)),
             OpaqueFunction(function=camera_actions),
+            OpaqueFunction(function=viewer_actions),
             stand,
             rviz,
         ]
@@ -188,19 +219,11 @@ def refuse_unknown_arguments(context: LaunchContext) -> None:
 
 def camera_actions(context: LaunchContext) -> list[Action]:
     """Return the node and its camera's driver."""
-    given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    given = values_of(context)
     package = given["driver"]
     driver = find_driver(package, given["driver_executable"])
-    topics = {
-        "image": given["image"] or driver.image,
-        "camera_info": given["camera_info"] or driver.camera_info,
-        "depth": given["depth"] or driver.depth,
-        "detections": given["detections"],
-    }
     time = {"use_sim_time": LaunchConfiguration("use_sim_time")}
-    overrides = {
-        name: ParameterValue(given[name], value_type=str) for name in OVERRIDES if given[name]
-    }
+    overrides = overrides_of(given, OVERRIDES)
     node = Node(
         package="smpler_ros",
         executable="smpler_node",
@@ -210,7 +233,7 @@ def camera_actions(context: LaunchContext) -> list[Action]:
             ParameterFile(existing_file("params_file", given["params_file"])),
             overrides | time,
         ],
-        remappings=list(topics.items()),
+        remappings=list(topics_of(given).items()),
         ros_arguments=["--log-level", given["log_level"]],
         output="screen",
         sigterm_timeout=STOP_TIMEOUT_S,
@@ -232,6 +255,50 @@ def camera_actions(context: LaunchContext) -> list[Action]:
         ),
         node,
     ]
+
+
+def viewer_actions(context: LaunchContext) -> list[Action]:
+    """Return the viewer of the same camera."""
+    given = values_of(context)
+    topics = topics_of(given)
+    viewer = Node(
+        package="smpler_ros",
+        executable="viewer",
+        name="viewer",
+        namespace=given["namespace"],
+        parameters=[
+            ParameterFile(existing_file("params_file", given["params_file"])),
+            overrides_of(given, OF_THE_VIEWER)
+            | {name: parameter_of(argument, kind) for name, (argument, kind) in PAGE.items()},
+        ],
+        remappings=[(name, topics[name]) for name in ("image", "camera_info")],
+        ros_arguments=["--log-level", given["log_level"]],
+        output="screen",
+        sigterm_timeout=STOP_TIMEOUT_S,
+        condition=IfCondition(LaunchConfiguration("viewer")),
+    )
+    return [viewer]
+
+
+def values_of(context: LaunchContext) -> dict[str, str]:
+    """Return the values of all arguments."""
+    return {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+
+
+def topics_of(given: dict[str, str]) -> dict[str, str]:
+    """Return the topics that the node subscribes to, by the node's names for them."""
+    driver = find_driver(given["driver"], given["driver_executable"])
+    return {
+        "image": given["image"] or driver.image,
+        "camera_info": given["camera_info"] or driver.camera_info,
+        "depth": given["depth"] or driver.depth,
+        "detections": given["detections"],
+    }
+
+
+def overrides_of(given: dict[str, str], names: tuple[str, ...]) -> dict[str, ParameterValue]:
+    """Return the parameters that arguments set; an empty argument sets none."""
+    return {name: ParameterValue(given[name], value_type=str) for name in names if given[name]}
 
 
 def find_driver(package: str, executable: str) -> Driver:

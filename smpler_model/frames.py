@@ -1,13 +1,28 @@
 """Inputs and results of the pipeline: an image, and the people in it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from smpler_model.array_types import Floats
+from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.camera import Camera
+
+DETAIL_KEYS = {
+    "joint_confidences": "joint_confidence",
+    "foot_contacts": "foot_contact",
+    "footprints_m": "footprint_m",
+    "positions_m": "position_m",
+    "position_covariances_m2": "position_covariance_m2",
+    "velocities_m_s": "velocity_m_s",
+    "velocity_covariances_m2_s2": "velocity_covariance_m2_s2",
+    "facings_rad": "facing_rad",
+}
+"""Names in files of results of what is not always known of a person, by attribute of `People`."""
 
 
 class TranslationSource(IntEnum):
@@ -16,6 +31,21 @@ class TranslationSource(IntEnum):
     BODY_SIZE = 0
     DEPTH = 1
     FIELD_OF_VIEW = 2
+    FLOOR = 3
+    VIEWS = 4
+
+
+@dataclass(frozen=True)
+class CameraPose:
+    """Where a camera was when it took an image.
+
+    Attributes:
+        frame_id: a fixed frame with z up (REP 105), for example `map` or `odom`.
+        fixed_from_camera: (4, 4) transform from the camera's optical frame to it, metres.
+    """
+
+    frame_id: str
+    fixed_from_camera: Floats
 
 
 @dataclass(frozen=True)
@@ -29,6 +59,7 @@ class Frame:
         camera: the camera's calibration; None if there is none.
         depth_m: (h, w) float32 metres along the optical axis, aligned with the image; None if
             there is none.
+        pose: the camera's pose in the fixed frame; None if there is none.
     """
 
     rgb: NDArray[np.uint8]
@@ -36,6 +67,7 @@ class Frame:
     frame_id: str = ""
     camera: Camera | None = None
     depth_m: NDArray[np.float32] | None = None
+    pose: CameraPose | None = None
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
@@ -62,6 +94,25 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class WorldMotion:
+    """Where n people are in a fixed frame (z up), and how they move in it; NaN where unknown.
+
+    Attributes:
+        positions_m: (n, 3) of the pelvis.
+        position_covariances_m2: (n, 3, 3).
+        velocities_m_s: (n, 3) of the pelvis.
+        velocity_covariances_m2_s2: (n, 3, 3).
+        facings_rad: (n) yaw of the pelvis's forward axis about z, counterclockwise from x.
+    """
+
+    positions_m: Floats
+    position_covariances_m2: Floats
+    velocities_m_s: Floats
+    velocity_covariances_m2_s2: Floats
+    facings_rad: Floats
+
+
+@dataclass(frozen=True)
 class People:
     """n people in one image: one row each in every array. Frames are optical, units metres.
 
@@ -79,6 +130,12 @@ class People:
         joints_m: (n, 24, 3).
         keypoints_px: (n, 24, 2) projected joints, with lens distortion; NaN behind the camera.
         vertices_m: (n, 6890, 3) float32, None unless requested.
+        joint_confidences: (n, 24) how sure each joint is, 0 to 1; None if not determined.
+        foot_contacts: (n, 2) whether the left and the right foot touch the floor, 0 to 1; NaN
+            where unknown; None if not determined.
+        footprints_m: (n, 3) the points of the floor below the pelvises; NaN where unknown; None
+            if not determined.
+        motion: position and velocity in the fixed frame; None without a pose of the camera.
     """
 
     ids: NDArray[np.int64]
@@ -94,6 +151,10 @@ class People:
     joints_m: Floats
     keypoints_px: Floats
     vertices_m: NDArray[np.float32] | None = None
+    joint_confidences: Floats | None = None
+    foot_contacts: Floats | None = None
+    footprints_m: Floats | None = None
+    motion: WorldMotion | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -111,6 +172,10 @@ class FrameResult:
         timings_ms: duration of each step; of the whole batch for steps that cameras share.
         left_out: a sentence for each person who was detected or tracked but is missing from
             `people`, because of a value that is not finite or because they cannot be placed.
+        pose: the frame's.
+        floor: (4) plane of the floor in the optical frame: a unit normal that points up, and the
+            camera's height above the floor, metres, so that normal x + height = 0 for a point x
+            on it; None if unknown.
     """
 
     stamp_ns: int
@@ -119,3 +184,57 @@ class FrameResult:
     people: People
     timings_ms: dict[str, float] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    pose: CameraPose | None = None
+    floor: Floats | None = None
+
+
+def values_or_nan(values: Floats | None, *shape: int) -> Floats:
+    """Return values, or NaN in this shape where there are none."""
+    return np.full(shape, np.nan) if values is None else values
+
+
+def details_of(people: People) -> dict[str, Floats]:
+    """Return what is not always known of n people, by attribute: (n, ...), NaN where unknown."""
+    n = len(people)
+    return {
+        name: values_or_nan(getattr(owner, name, None), n, *shape)
+        for owner, shapes in ((people, _OWN_DETAILS), (people.motion, _MOTION_DETAILS))
+        for name, shape in shapes.items()
+    }
+
+
+def details_from(n: int, rows: Mapping[str, ArrayLike]) -> dict[str, Any]:
+    """Return arguments of `People` from what `details_of` returned for n people.
+
+    Args:
+        n: number of people.
+        rows: arrays by attribute, of any shape with n rows; those that are missing, or NaN as a
+            whole, are None in the result.
+    """
+    shapes = _OWN_DETAILS | _MOTION_DETAILS
+    given = {
+        name: np.asarray(rows[name], np.float64).reshape(n, *shape)
+        for name, shape in shapes.items()
+        if name in rows
+    }
+    known = {name: values for name, values in given.items() if np.isfinite(values).any()}
+    motion = None
+    if known.keys() & _MOTION_DETAILS.keys():
+        motion = WorldMotion(
+            *(values_or_nan(given.get(name), n, *s) for name, s in _MOTION_DETAILS.items())
+        )
+    return {name: known.get(name) for name in _OWN_DETAILS} | {"motion": motion}
+
+
+_OWN_DETAILS: dict[str, tuple[int, ...]] = {
+    "joint_confidences": (len(SMPL_JOINTS),),
+    "foot_contacts": (2,),
+    "footprints_m": (3,),
+}
+_MOTION_DETAILS: dict[str, tuple[int, ...]] = {
+    "positions_m": (3,),
+    "position_covariances_m2": (3, 3),
+    "velocities_m_s": (3,),
+    "velocity_covariances_m2_s2": (3, 3),
+    "facings_rad": (),
+}

@@ -7,12 +7,23 @@ from smpler_model.array_types import Floats
 from smpler_model.bags.reader import BagReader
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.messages import Message
-from smpler_model.frames import People
+from smpler_model.frames import People, details_from
 from smpler_model.source import SourceError
 
 PEOPLE_TYPE = "smpler_msgs/msg/SmplPersonArray"
 
 _JOINTS = len(SMPL_JOINTS)
+_DETAILS = {
+    "joint_confidence": "joint_confidences",
+    "foot_contact": "foot_contacts",
+    "footprint": "footprints_m",
+    "position": "positions_m",
+    "position_covariance": "position_covariances_m2",
+    "velocity": "velocities_m_s",
+    "velocity_covariance": "velocity_covariances_m2_s2",
+    "facing": "facings_rad",
+}
+"""Attributes of people by the fields that they are in, which the first definitions lacked."""
 
 
 def people_from_message(message: Message) -> People:
@@ -20,15 +31,23 @@ def people_from_message(message: Message) -> People:
 
     The message has single precision except for the translation and its covariance, and contains
     neither the camera nor the timings of the result; timestamp and frame are in its header. If one
-    person lacks a mesh, all people have none.
+    person lacks a mesh, all people have none. Fields that recordings of earlier definitions lack
+    count as unknown.
     """
     people = message.people
     n = len(people)
 
-    def stack(name: str, *shape: int) -> Floats:
-        rows = [np.asarray(getattr(person, name), np.float64) for person in people]
-        return np.array(rows, np.float64).reshape(n, *shape)
+    def rows(name: str) -> Floats:
+        return np.array([np.asarray(getattr(each, name), np.float64) for each in people])
 
+    def stack(name: str, *shape: int) -> Floats:
+        return rows(name).reshape(n, *shape)
+
+    details = {
+        attribute: rows(field)
+        for field, attribute in _DETAILS.items()
+        if n and all(hasattr(person, field) for person in people)
+    }
     meshes = [np.asarray(person.vertices, np.float32) for person in people]
     return People(
         ids=stack("id").astype(np.int64),
@@ -44,6 +63,7 @@ def people_from_message(message: Message) -> People:
         joints_m=stack("joints", _JOINTS, 3),
         keypoints_px=stack("keypoints", _JOINTS, 2),
         vertices_m=np.stack(meshes).reshape(n, -1, 3) if n and all(map(len, meshes)) else None,
+        **details_from(n, details),
     )
 
 

@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from smpler_model.atomic_files import write_atomically
-from smpler_model.frames import FrameResult, People, TranslationSource
+from smpler_model.frames import (
+    DETAIL_KEYS,
+    FrameResult,
+    People,
+    TranslationSource,
+    details_of,
+    values_or_nan,
+)
 from smpler_model.line_files import LineFile
 from smpler_model.people.tracker import TrackState
 
@@ -39,9 +46,14 @@ class JsonLinesFile:
     """One line per frame, complete at any time. Lengths are in metres, angles in radians.
 
     A line has `index`, `name`, `stamp_ns`, `frame_id`, `camera` (intrinsics and lens) and
-    `people`; a person has `id`, `state`, `score`, `box_xyxy` (pixels), `pose` (72, axis-angle),
-    `betas` (10), `translation_m`, `translation_covariance_m2` (3x3), `translation_source`,
-    `weak_camera` (s, tx, ty), `joints_m` (24x3) and `keypoints_px` (24x2, null behind the camera).
+    `people`, and where they are known `fixed_frame`, `fixed_from_camera` (4x4) and `floor` (4, the
+    plane in the optical frame). A person has `id`, `state`, `score`, `box_xyxy` (pixels), `pose`
+    (72, axis-angle), `betas` (10), `translation_m`, `translation_covariance_m2` (3x3),
+    `translation_source`, `weak_camera` (s, tx, ty), `joints_m` (24x3) and `keypoints_px` (24x2,
+    null behind the camera), and where they are known `joint_confidence` (24), `foot_contact`
+    (left, right), `footprint_m` (optical frame), and in the fixed frame `position_m`,
+    `position_covariance_m2` (3x3), `velocity_m_s`, `velocity_covariance_m2_s2` (3x3) and
+    `facing_rad`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,6 +71,7 @@ class JsonLinesFile:
             "stamp_ns": result.stamp_ns,
             "frame_id": result.frame_id,
             "camera": asdict(result.camera),
+            **_describe_place(result),
             "people": _describe(result.people),
         }
         self._file.append(json.dumps(record, allow_nan=False) + "\n")
@@ -73,10 +86,14 @@ class ArraysFile:
 
     `frame_*` arrays have f rows: `frame_stamps_ns`, `frame_names`, `frame_intrinsics` (fx, fy, cx,
     cy), `frame_sizes` (width, height), `frame_lenses`, `frame_coefficients` (14, padded with
-    zeros), `frame_calibrated`. The others have n rows: `frames` (row of the frame), `ids`,
-    `states`, `scores`, `boxes_xyxy`, `poses` (72), `betas` (10), `translations_m`,
-    `covariances_m2` (3, 3), `sources`, `weak_cameras`, `joints_m` (24, 3) and `keypoints_px` (24,
-    2; NaN behind the camera). Numbers are float32.
+    zeros), `frame_calibrated`, `frame_fixed_frames` (empty where there is none),
+    `frame_fixed_from_camera` (4, 4) and `frame_floors` (4), both NaN where unknown. The others
+    have n rows: `frames` (row of the frame), `ids`, `states`, `scores`, `boxes_xyxy`, `poses`
+    (72), `betas` (10), `translations_m`, `covariances_m2` (3, 3), `sources`, `weak_cameras`,
+    `joints_m` (24, 3), `keypoints_px` (24, 2; NaN behind the camera), and, NaN where unknown,
+    `joint_confidences` (24), `foot_contacts` (2), `footprints_m` (3), `positions_m` (3),
+    `position_covariances_m2` (3, 3), `velocities_m_s` (3), `velocity_covariances_m2_s2` (3, 3) and
+    `facings_rad`. Numbers are float32.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,6 +118,11 @@ class ArraysFile:
                 "lenses": camera.lens,
                 "coefficients": coefficients,
                 "calibrated": camera.calibrated,
+                "fixed_frames": "" if result.pose is None else result.pose.frame_id,
+                "fixed_from_camera": values_or_nan(
+                    None if result.pose is None else result.pose.fixed_from_camera, 4, 4
+                ),
+                "floors": values_or_nan(result.floor, 4),
             }
         )
 
@@ -133,9 +155,24 @@ def axis_angles(people: People) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.asarray(vectors, np.float64).reshape(n, 72)
 
 
+def _describe_place(result: FrameResult) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    if result.pose is not None:
+        known["fixed_frame"] = result.pose.frame_id
+        known["fixed_from_camera"] = _numbers(result.pose.fixed_from_camera)
+    if result.floor is not None:
+        known["floor"] = _numbers(result.floor)
+    return known
+
+
 def _describe(people: People) -> list[dict[str, Any]]:
-    poses = axis_angles(people)
-    return [_describe_person(people, row, poses[row]) for row in range(len(people))]
+    poses, details = axis_angles(people), details_of(people)
+    known = {name: values for name, values in details.items() if np.isfinite(values).any()}
+    return [
+        _describe_person(people, row, poses[row])
+        | {DETAIL_KEYS[name]: _numbers(values[row]) for name, values in known.items()}
+        for row in range(len(people))
+    ]
 
 
 def _describe_person(people: People, row: int, pose: ArrayLike) -> dict[str, Any]:
@@ -166,6 +203,7 @@ def _arrays_of(people: People) -> dict[str, Any]:
         "weak_cameras": people.weak_cameras,
         "joints_m": people.joints_m,
         "keypoints_px": people.keypoints_px,
+        **details_of(people),
     }
     rows = {"ids": people.ids, "states": people.states, "sources": people.sources}
     return rows | {name: array.astype(np.float32) for name, array in numbers.items()}
@@ -174,6 +212,6 @@ def _arrays_of(people: People) -> dict[str, Any]:
 def _numbers(array: Any) -> Any:  # noqa: ANN401 - nested lists
     """Return an array as lists, with null for NaN, which JSON lacks."""
     rounded = np.round(np.asarray(array, np.float64), _DECIMALS)
-    numbers = rounded.astype(object)
+    numbers = np.array(rounded, object)
     numbers[~np.isfinite(rounded)] = None
     return numbers.tolist()

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 
 MESH_EVERY_S = 1.0
-"""Least time between two meshes of a person who moves."""
+"""Least time between two meshes of a person who is seen live or in a film."""
 
-_WORTH_M = 0.005  # a vertex that is off by more is worth a new mesh
+# A vertex of the page's mesh that is off by more is worth a new one, of 414 kB. Correctives of a
+# second ago do not fit a person who moves much better than older ones: see benchmarks/viewer.py.
+WORTH_MOVING_M = 0.02
+_WORTH_STILL_M = 0.005
+_STILL_M = 0.002  # who has changed by less since the last look stands still
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
 _HEAD = SMPL_JOINTS.index("head")
 _ABOVE_HEAD_M = np.array([0.0, -0.3, 0.0])  # y is down in the optical frame
@@ -28,6 +32,11 @@ _BONE_WIDTH_M = 0.025
 _SEE_THROUGH = 0.55
 _DEVIATIONS_95 = 2.796  # of a normal distribution in three dimensions: the root of chi-squared
 _STEADY_M = 1e-6  # a place that moves by less is the same
+
+# viser sends float64 and compresses them: numbers of few digits take half of the bytes. All steps
+# together move no vertex by more than 0.1 mm.
+_TURN_STEP = 2.0**-16  # of a unit quaternion's components
+_PLACE_STEP_M = 2.0**-14
 
 
 class PersonView:
@@ -63,7 +72,8 @@ class PersonView:
         self._label: viser.LabelHandle | None = None
         self._ellipsoid: viser.IcosphereHandle | None = None
         self._trail: viser.LineSegmentsHandle | None = None
-        self._vertices: NDArray[np.float32] | None = None
+        self._vertices: NDArray[np.float32] | None = None  # of the page's mesh
+        self._looked_at: NDArray[np.float32] | None = None  # when a mesh was last considered
         self._meshed_s = 0.0
         self._meshes = 0
         self.rest_joints_m: Floats | None = None
@@ -87,9 +97,11 @@ class PersonView:
             exact: whether the page's must be the same.
         """
         self._meshed_s = time.monotonic()
-        if self._vertices is not None:
-            off_m = float(np.abs(vertices_m - self._vertices).max())
-            if off_m <= (_STEADY_M if exact else _WORTH_M):
+        before, self._looked_at = self._looked_at, vertices_m
+        if self._vertices is not None and before is not None:
+            is_still = _distance(vertices_m, before) <= _STILL_M
+            moving_m = _WORTH_STILL_M if is_still else WORTH_MOVING_M
+            if _distance(vertices_m, self._vertices) <= (_STEADY_M if exact else moving_m):
                 return
         self._vertices, self.rest_joints_m = vertices_m, joints_m
         old, self._mesh = self._mesh, None
@@ -113,7 +125,9 @@ class PersonView:
         """Pose the surface: (24, 4) quaternions and (24, 3) metres."""
         if self._mesh is None:
             return
-        for bone, turn, place in zip(self._mesh.bones, wxyz, positions_m, strict=True):
+        turns = np.round(wxyz / _TURN_STEP) * _TURN_STEP
+        places = np.round(positions_m / _PLACE_STEP_M) * _PLACE_STEP_M
+        for bone, turn, place in zip(self._mesh.bones, turns, places, strict=True):
             bone.wxyz, bone.position = turn, place
 
     def show_surface(self, choices: Choices) -> None:
@@ -194,4 +208,9 @@ class PersonView:
             if handle is not None:
                 handle.remove()
         self._mesh = self._skeleton = self._label = self._ellipsoid = self._trail = None
-        self._vertices = None
+        self._vertices = self._looked_at = None
+
+
+def _distance(vertices_m: NDArray[np.float32], others_m: NDArray[np.float32]) -> float:
+    """Return how far two surfaces are apart, at most, along an axis."""
+    return float(np.abs(vertices_m - others_m).max())

@@ -13,7 +13,7 @@ from smpler_model.body.archives import read_npz
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
-from smpler_model.frames import People, TranslationSource
+from smpler_model.frames import DETAIL_KEYS, People, TranslationSource, details_from
 from smpler_model.people.tracker import TrackState
 from smpler_model.source import SourceError
 from smpler_model.viewing.recording import RecordedFrame
@@ -29,7 +29,7 @@ _OF_FRAMES = (
     *("frame_stamps_ns", "frame_intrinsics", "frame_sizes", "frame_lenses"),
     *("frame_coefficients", "frame_calibrated"),
 )
-_OF_PEOPLE = ("frames", "ids", "states", "sources", *_NUMBERS)
+_OF_PEOPLE = ("frames", "ids", "states", "sources", *_NUMBERS, *DETAIL_KEYS)
 _MOST_BYTES = 8_000_000_000
 
 
@@ -88,6 +88,11 @@ def _people_of_records(records: list[dict[str, Any]]) -> People:
             "joints_m": stack("joints_m", _JOINTS, 3),
             "keypoints_px": stack("keypoints_px", _JOINTS, 2),
         },
+        details={
+            name: stack(key, -1)
+            for name, key in DETAIL_KEYS.items()
+            if records and all(key in each for each in records)
+        },
     )
 
 
@@ -102,6 +107,7 @@ def _read_arrays(path: Path) -> Iterator[RecordedFrame]:
             states=arrays["states"][here],
             sources=arrays["sources"][here],
             arrays={name: arrays[name][here].astype(np.float64) for name in _NUMBERS},
+            details={name: arrays[name][here] for name in DETAIL_KEYS if name in arrays},
         )
         yield RecordedFrame(stamp_ns, _camera_of_row(arrays, row), people)
 
@@ -132,7 +138,11 @@ def _coefficient_count(lens: str, numbers: list[float]) -> int:
 
 
 def _people(
-    ids: np.ndarray, states: np.ndarray, sources: np.ndarray, arrays: dict[str, Floats]
+    ids: np.ndarray,
+    states: np.ndarray,
+    sources: np.ndarray,
+    arrays: dict[str, Floats],
+    details: dict[str, np.ndarray],
 ) -> People:
     n = len(ids)
     vectors = arrays["poses"].reshape(-1, 3)
@@ -150,4 +160,5 @@ def _people(
         weak_cameras=arrays["weak_cameras"],
         joints_m=arrays["joints_m"],
         keypoints_px=arrays["keypoints_px"],
+        **details_from(n, details),
     )

@@ -2,10 +2,15 @@
 
 from collections import deque
 
+import numpy as np
+
 from smpler_model.array_types import Floats
 from smpler_model.viewing.moments import Moment
 
 TRAIL_S = 5.0
+STEP_M = 0.25
+"""Least distance between two places of a trail, which a body hides."""
+
 _PELVIS = 0
 
 
@@ -20,7 +25,10 @@ class Trails:
         self._last_ns = 0
 
     def add(self, moment: Moment) -> dict[int, list[Floats]]:
-        """Add where people are; return (3,) places of each in the world, the newest last."""
+        """Add where people are; return (3,) places of each in the world, the newest last.
+
+        A trail changes only where somebody has gone on by `STEP_M`, or after `TRAIL_S`.
+        """
         if moment.stamp_ns < self._last_ns:
             self._places = {}
         self._last_ns = moment.stamp_ns
@@ -28,7 +36,9 @@ class Trails:
         pelvises = moment.people.joints_m[:, _PELVIS] @ world[:3, :3].T + world[:3, 3]
         pelvises[:, 2] = moment.floor_m
         for id_, place in zip(moment.people.ids.tolist(), pelvises, strict=True):
-            self._places.setdefault(id_, deque()).append((moment.stamp_ns, place))
+            places = self._places.setdefault(id_, deque())
+            if not places or np.linalg.norm(place - places[-1][1]) >= STEP_M:
+                places.append((moment.stamp_ns, place))
         oldest_ns = moment.stamp_ns - round(TRAIL_S * 1e9)
         for places in self._places.values():
             while places and places[0][0] < oldest_ns:

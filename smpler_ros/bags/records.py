@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
-from smpler_model.frames import FrameResult, People, TranslationSource
+from smpler_model.frames import FrameResult, People, TranslationSource, details_of
 from smpler_model.people.tracker import TrackState
 from smpler_ros.bags.accuracy import EVALUATED_NAMES, FIGURES, Pairs
 
@@ -21,6 +21,23 @@ FRAME_COLUMNS = (
 """Columns of `frames.csv`; `batch` is the batch's index, the last four need ground truth."""
 
 _JOINT_COLUMNS = tuple(f"{name}_mm" for name in EVALUATED_NAMES)
+_DETAIL_COLUMNS = {
+    "position_x_m": ("positions_m", 0),
+    "position_y_m": ("positions_m", 1),
+    "position_z_m": ("positions_m", 2),
+    "velocity_x_m_s": ("velocities_m_s", 0),
+    "velocity_y_m_s": ("velocities_m_s", 1),
+    "velocity_z_m_s": ("velocities_m_s", 2),
+    "facing_rad": ("facings_rad", ()),
+    "footprint_x_m": ("footprints_m", 0),
+    "footprint_y_m": ("footprints_m", 1),
+    "footprint_z_m": ("footprints_m", 2),
+    "left_foot_contact": ("foot_contacts", 0),
+    "right_foot_contact": ("foot_contacts", 1),
+    **{f"{name}_confidence": ("joint_confidences", row) for row, name in enumerate(SMPL_JOINTS)},
+}
+"""Attribute of the people, and index in it, of each column of what is not always known."""
+
 PERSON_COLUMNS = (
     *("camera", "frame", "stamp_ns", "id", "state", "score"),
     *("left_px", "top_px", "right_px", "bottom_px"),
@@ -28,9 +45,13 @@ PERSON_COLUMNS = (
     *("pelvis_x_m", "pelvis_y_m", "pelvis_z_m"),
     *(f"beta_{index}" for index in range(SMPL_SHAPE_COUNT)),
     *(f"pose_{index}" for index in range(3 * len(SMPL_JOINTS))),
+    *_DETAIL_COLUMNS,
     *("true_id", "iou", "switched", *FIGURES, *_JOINT_COLUMNS),
 )
-"""Columns of `people.csv`: SMPL in the optical frame; from `true_id` on with ground truth."""
+"""Columns of `people.csv`: SMPL in the optical frame; position, velocity and facing of the pelvis
+in the fixed frame; the footprint in the optical frame; from `true_id` on with ground truth.
+Unknown values are empty.
+"""
 
 TIMING_COLUMNS = ("batch", "step", "ms")
 """Columns of `timings.csv`."""
@@ -105,6 +126,7 @@ def person_rows(
     numbers = np.hstack(
         [people.betas.reshape(n, SMPL_SHAPE_COUNT), np.reshape(poses, (n, 3 * len(SMPL_JOINTS)))]
     )
+    details = details_of(people)
     matched = {} if pairs is None else {row: k for k, row in enumerate(pairs.found.tolist())}
     rows: list[list[object]] = []
     records = []
@@ -118,6 +140,7 @@ def person_rows(
             *(*map(_text, people.translations_m[i]), source),
             *map(_text, people.joints_m[i, 0]),
             *map(_text, numbers[i]),
+            *(_text(details[name][i][at]) for name, at in _DETAIL_COLUMNS.values()),
         ]
         record = PersonRecord(camera, frame, result.stamp_ns, id_)
         if pairs is not None and i in matched:

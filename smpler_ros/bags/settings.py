@@ -19,7 +19,7 @@ DO_NOT_MATTER = ("checkpoint_every", "hash_bag", "video")
 """Settings that may differ when a run is resumed."""
 
 
-_STATE_FORMAT = 2
+_STATE_FORMAT = 3
 """Version of the checkpoint format, increased on incompatible changes."""
 
 

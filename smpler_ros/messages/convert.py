@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.cameras.messages import NS_PER_S
-from smpler_model.frames import FrameResult, People
+from smpler_model.frames import FrameResult, People, details_of, values_or_nan
 from smpler_ros.messages.message_types import Message, MessageTypes
 
 _JOINTS = len(SMPL_JOINTS)
@@ -56,6 +56,8 @@ def person_array_message(
     rows = zip(*columns.values(), strict=True)
     return types.person_array(
         header=header,
+        fixed_frame="" if result.pose is None else result.pose.frame_id,
+        floor=values_or_nan(result.floor, 4),
         model=model,
         people=[types.person(**dict(zip(columns, row, strict=True))) for row in rows],
     )
@@ -180,6 +182,7 @@ def _columns(types: MessageTypes, people: People, *, vertices: bool) -> dict[str
     meshes = people.vertices_m if vertices else None
     if meshes is None:
         meshes = np.empty((n, 0), np.float32)
+    details = details_of(people)
     return {
         "id": people.ids.tolist(),
         "tracking_state": people.states.tolist(),
@@ -193,5 +196,13 @@ def _columns(types: MessageTypes, people: People, *, vertices: bool) -> dict[str
         "weak_camera": rows(people.weak_cameras, np.float32),
         "joints": rows(people.joints_m, np.float32),
         "keypoints": rows(people.keypoints_px, np.float32),
+        "joint_confidence": rows(details["joint_confidences"], np.float32),
+        "foot_contact": rows(details["foot_contacts"], np.float32),
+        "footprint": rows(details["footprints_m"], np.float64),
+        "position": rows(details["positions_m"], np.float64),
+        "position_covariance": rows(details["position_covariances_m2"], np.float64),
+        "velocity": rows(details["velocities_m_s"], np.float64),
+        "velocity_covariance": rows(details["velocity_covariances_m2_s2"], np.float64),
+        "facing": details["facings_rad"].tolist(),
         "vertices": [types.sequence(mesh.ravel()) for mesh in meshes],
     }

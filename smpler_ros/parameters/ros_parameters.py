@@ -1,6 +1,6 @@
 """Settings as the ROS parameters of a node: declared, checked, and changed while it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
@@ -35,6 +35,7 @@ class RosParameters(Generic[S]):
         kind: type[S],
         is_configured: Callable[[], bool],
         apply: Callable[[S], None],
+        ignored: Collection[str] = (),
     ) -> None:
         """Declare a parameter for every setting, with the value from command line or file.
 
@@ -43,6 +44,7 @@ class RosParameters(Generic[S]):
             kind: class of the settings.
             is_configured: returns whether only live settings may change now.
             apply: called with the settings when some changed.
+            ignored: names without effect, of another node that shares the parameter file.
 
         Raises:
             ValueError: an invalid value, or an unknown parameter name.
@@ -51,7 +53,7 @@ class RosParameters(Generic[S]):
         self._is_configured = is_configured
         self._apply = apply
         given = _given_values(node)
-        unknown = (name for name in given if not node.has_parameter(name))
+        unknown = (name for name in given if name not in ignored and not node.has_parameter(name))
         check_names(unknown, [*self._table, *ANY_NODE])
         self.settings = kind.from_values({k: v for k, v in given.items() if k in self._table})
         for each in self._table.values():

@@ -16,14 +16,15 @@ from smpler_model.viewing.bag_recording import camera_of_people
 from smpler_model.viewing.moments import Moment
 from smpler_ros.messages.convert import is_joint_frame
 
-_MOST_IMAGES = 16  # that wait for their people
+_MOST_WAITING = 16  # images, and as many messages of the truth, that wait for their people
 _ASSUMED = camera_from_field_of_view(640, 480, 60.0)
 
 
 class LiveMoments:
     """Makes moments of messages.
 
-    State: images that wait for their people, undecoded, the newest calibration, and transforms.
+    State: images and ground truth that wait for their people, undecoded, the newest calibration,
+    and transforms.
     """
 
     def __init__(self, height_m: float, pitch_deg: float) -> None:
@@ -34,7 +35,8 @@ class LiveMoments:
             pitch_deg: how far it looks down, likewise.
         """
         self._level = level_camera(height_m, pitch_deg)
-        self._images: OrderedDict[int, Message] = OrderedDict()
+        self._images = _Waiting()
+        self._truths = _Waiting()
         self._infos = CameraInfos()
         self._tree = FrameTree()
         self._reader = FrameReader()
@@ -42,9 +44,11 @@ class LiveMoments:
 
     def add_image(self, message: Message) -> None:
         """Keep an image, which is looked at when its people come."""
-        self._images[stamp_ns_of(message)] = message
-        while len(self._images) > _MOST_IMAGES:
-            self._images.popitem(last=False)
+        self._images.add(message)
+
+    def add_truth(self, message: Message) -> None:
+        """Keep who was really there, in a `SmplPersonArray`, which is shown with their image."""
+        self._truths.add(message)
 
     def add_info(self, message: Message) -> None:
         """Take over a calibration."""
@@ -64,24 +68,20 @@ class LiveMoments:
     def add_people(self, message: Message) -> Moment:
         """Return what is to be shown of a `SmplPersonArray`."""
         people = people_from_message(message)
-        rgb, camera = self._look(self._take_image(stamp_ns_of(message)))
+        stamp_ns = stamp_ns_of(message)
+        rgb, camera = self._look(self._images.take(stamp_ns))
+        truth = self._truths.take(stamp_ns)
         if camera is None:
             camera = camera_of_people(self._camera or _ASSUMED, people)
         self._camera = camera
         return Moment(
-            stamp_ns=stamp_ns_of(message),
+            stamp_ns=stamp_ns,
             camera=camera,
             people=people,
             world_from_camera=self._place(message.header.frame_id),
             rgb=rgb,
+            truth=None if truth is None else people_from_message(truth),
         )
-
-    def _take_image(self, stamp_ns: int) -> Message | None:
-        """Return the image of people; it and older ones are dropped."""
-        image = self._images.get(stamp_ns)
-        for each in [each for each in self._images if each <= stamp_ns]:
-            del self._images[each]
-        return image
 
     def _look(self, image: Message | None) -> tuple[NDArray[np.uint8] | None, Camera | None]:
         """Return the pixels and the camera of an image; None for what is not known."""
@@ -100,3 +100,22 @@ class LiveMoments:
     def _place(self, frame_id: str) -> Floats:
         known = self._tree.world_from(frame_id)
         return self._level if known is None else known
+
+
+class _Waiting:
+    """Messages of a topic by stamp, until they are taken; the oldest are dropped."""
+
+    def __init__(self) -> None:
+        self._messages: OrderedDict[int, Message] = OrderedDict()
+
+    def add(self, message: Message) -> None:
+        self._messages[stamp_ns_of(message)] = message
+        while len(self._messages) > _MOST_WAITING:
+            self._messages.popitem(last=False)
+
+    def take(self, stamp_ns: int) -> Message | None:
+        """Return the message with a stamp; it and older ones are dropped."""
+        message = self._messages.get(stamp_ns)
+        for each in [each for each in self._messages if each <= stamp_ns]:
+            del self._messages[each]
+        return message

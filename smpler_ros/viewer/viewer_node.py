@@ -10,6 +10,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import load_named_body
+from smpler_model.settings.setting import table_of
 from smpler_model.viewing.choices import add_choices
 from smpler_model.viewing.eye import add_eye
 from smpler_model.viewing.page import Page, open_page
@@ -18,9 +19,11 @@ from smpler_model.viewing.surfaces import BodySurface
 from smpler_model.viewing.trails import Trails
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.inputs.adaptive_subscription import FittingSubscription
+from smpler_ros.inputs.camera_input import compressed_topic
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.message_types import Message
 from smpler_ros.node.node_process import ManagedNode, run_node
+from smpler_ros.parameters.node_settings import NodeSettings
 from smpler_ros.parameters.ros_parameters import RosParameters
 from smpler_ros.parameters.viewer_settings import ViewerSettings
 from smpler_ros.viewer.live_moments import LiveMoments
@@ -33,13 +36,19 @@ _LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 class Viewer(ManagedNode):
     """Serves a page with the people of `people`, their `image` and the camera's place.
 
-    The page exists from activate to deactivate; subscriptions while a browser shows it.
+    People of `ground_truth/people`, which the synthetic camera publishes, stand beside them. The
+    page exists from activate to deactivate; subscriptions while a browser shows it. The parameter
+    file of `smpler_node` can be given; what concerns that node alone has no effect.
     """
 
     def __init__(self, node_name: str = "viewer") -> None:
         super().__init__(node_name)
         self._parameters_of_ros = RosParameters(
-            self, ViewerSettings, lambda: self._page is not None, lambda _: None
+            self,
+            ViewerSettings,
+            lambda: self._page is not None,
+            lambda _: None,
+            ignored=[each.name for each in table_of(NodeSettings)],
         )
         self._stack = ExitStack()
         self._page: Page | None = None
@@ -105,11 +114,13 @@ class Viewer(ManagedNode):
     def _listen(self) -> None:
         self._begin()
         is_raw = self._settings.image_transport == "raw"
-        image, kind = ("image", Image) if is_raw else ("image/compressed", CompressedImage)
+        image = self.resolve_topic_name("image")  # first remapped, then extended
+        image, kind = (image, Image) if is_raw else (compressed_topic(image), CompressedImage)
         topics: list[tuple[str, type[Any], Any]] = [
             ("people", SmplPersonArray, self._show),
             (image, kind, self._moments.add_image),
             ("camera_info", CameraInfo, self._moments.add_info),
+            ("ground_truth/people", SmplPersonArray, self._moments.add_truth),
         ]
         self._fitting = [
             FittingSubscription(self, name, kind, store) for name, kind, store in topics

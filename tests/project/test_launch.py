@@ -14,6 +14,7 @@ from smpler_model.settings.setting import table_of
 from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.fast_dds import VARIABLE_OF_2, VARIABLE_OF_3
 from smpler_ros.parameters.node_settings import NodeSettings
+from smpler_ros.parameters.viewer_settings import ViewerSettings
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "launch").glob("*.launch.py"))
@@ -62,10 +63,12 @@ def test_every_argument_is_explained_and_used(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_started_programs_and_read_files_exist(file: Path) -> None:
-    ours = {"camera_stand", "smpler_node", "synthetic_camera"}
+    ours = {"camera_stand", "smpler_node", "synthetic_camera", "viewer"}
     assert set(keywords_of(file, "executable")) <= ours | {"rviz2"} | {""}
     for name in set(keywords_of(file, "executable")) & ours:
-        assert "def main() -> int:" in (ROOT / "smpler_ros" / f"{name}.py").read_text()
+        module = ROOT / "smpler_ros" / name
+        program = module / "__main__.py" if module.is_dir() else module.with_suffix(".py")
+        assert "def main() -> int:" in program.read_text()
     for name in strings_of(file):
         if name.endswith((".yaml", ".rviz", ".xml")):
             assert (ROOT / "config" / name).is_file(), name
@@ -151,6 +154,27 @@ def test_the_driver_determines_the_topics(
     started = module.camera_actions(context)
     remapped = {str(a[0].text): str(b[0].text) for a, b in started[-1]._Node__remappings}
     assert (started[0].node_executable, remapped["image"], remapped["camera_info"]) == expected
+
+
+@needs_launch
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_viewer_shows_the_camera_of_the_node(shown: bool) -> None:
+    from launch import LaunchContext
+
+    module, context = load(ROOT / "launch" / "camera.launch.py"), LaunchContext()
+    values = {name: default or "" for name, default, _ in module.ARGUMENTS}
+    values["params_file"] = str(ROOT / "config" / "camera.yaml")
+    given = {"driver": "realsense2_camera", "viewer": str(shown).lower(), "viewer_port": "0"}
+    context.launch_configurations.update(values | given)
+    (viewer,) = module.viewer_actions(context)
+    assert viewer.condition.evaluate(context) == shown
+    remapped = {str(a[0].text): str(b[0].text) for a, b in viewer._Node__remappings}
+    assert remapped == {
+        "image": "camera/color/image_raw",
+        "camera_info": "camera/color/camera_info",
+    }
+    assert {each.name for each in table_of(ViewerSettings)} > set(module.PAGE) - {"use_sim_time"}
+    assert set(module.OF_THE_VIEWER) <= {each.name for each in table_of(ViewerSettings)}
 
 
 @needs_launch

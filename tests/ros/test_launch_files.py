@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import stat
@@ -22,7 +23,12 @@ from tests.ros.peer import Peer
 from tests.ros.test_synthetic_camera import transforms_of
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = ("camera_stand", "smpler_node", "synthetic_camera")
+PROGRAMS = {
+    "camera_stand": "smpler_ros.camera_stand",
+    "smpler_node": "smpler_ros.smpler_node",
+    "synthetic_camera": "smpler_ros.synthetic_camera",
+    "viewer": "smpler_ros.viewer",
+}
 LAUNCH = """
 import sys
 from launch import LaunchDescription, LaunchService
@@ -53,9 +59,9 @@ def prefix(tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
     for name in ("config", "launch"):
         (share / name).symlink_to(ROOT / name)
-    for name in PROGRAMS:
+    for name, module in PROGRAMS.items():
         program = programs / name
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m smpler_ros.{name} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return tmp_path
 
@@ -82,9 +88,18 @@ class Launch:
         self.process = process
         self.output = ""
 
+    def wait_for(self, pattern: str) -> str:
+        """Read the output until a line has a pattern; return the pattern's group."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output += line
+            if found := re.search(pattern, line):
+                return found[1]
+        raise AssertionError(f"'{pattern}' was not printed:\n{self.output}")
+
     def wait(self) -> None:
         """Wait until it exits by itself."""
-        self.output, _ = self.process.communicate(timeout=120)
+        self.output += self.process.communicate(timeout=120)[0]
 
 
 @contextmanager
@@ -119,16 +134,12 @@ def test_the_demonstration_publishes_people(
     people: list[SmplPersonArray] = []
     for name, store in (("people", people), ("ground_truth/people", truths)):
         reliable_peer.node.create_subscription(SmplPersonArray, f"/front/{name}", store.append, 10)
-    small = prefix / "small.yaml"
-    small.write_text(
-        "/**: {ros__parameters: {width: 160, height: 120, loop: 1.0, empty: 0.0, frame_id: eye}}\n"
-    )
     arguments = {
         "rviz": "false",
         "namespace": "front",
         "model": checkpoint,
         "detector": "full_image",
-        "camera_params_file": small,
+        "camera_params_file": small_scene(prefix),
         "people": 1,
         "rate": 5,
     }
@@ -141,6 +152,48 @@ def test_the_demonstration_publishes_people(
     assert {message.header.frame_id for message in (*people, *truths)} == {"eye"}
     assert all(len(message.people) == 1 for message in truths)
     assert launch.output.count("process has finished cleanly") == 2
+
+
+def test_the_viewer_shows_the_demonstration_and_its_truth(
+    prefix: Path, checkpoint: Path, reliable_peer: Peer
+) -> None:
+    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+    from tests.smpler_model.viewing.watcher import Watcher
+
+    arguments = {
+        "rviz": "false",
+        "namespace": "front",
+        "model": checkpoint,
+        "detector": "full_image",
+        "camera_params_file": small_scene(prefix),
+        "people": 1,
+        "rate": 5,
+        "viewer": "true",
+        "viewer_port": 0,
+    }
+    with launched(prefix, "demo", arguments) as launch:
+        address = launch.wait_for(r"people are shown at (http://localhost:\d+)")
+        watcher = Watcher(address)
+        seen: set[str] = set()
+
+        def both_are_shown() -> bool:
+            seen.update(name.split("/")[2].split("_")[0] for name in watcher.surfaces())
+            return seen == {"person", "truth"}
+
+        watcher.wait(both_are_shown, timeout_s=120)
+        watcher.take(1.0)
+        assert watcher.nodes["/camera/view"]["aspect"] == pytest.approx(160 / 120)
+        watcher.close()
+    assert launch.output.count("process has finished cleanly") == 3
+
+
+def small_scene(prefix: Path) -> Path:
+    """Return a parameter file of a synthetic camera that costs little."""
+    file = prefix / "small.yaml"
+    file.write_text(
+        "/**: {ros__parameters: {width: 160, height: 120, loop: 1.0, empty: 0.0, frame_id: eye}}\n"
+    )
+    return file
 
 
 def test_the_node_of_a_camera_publishes_people(

@@ -72,8 +72,11 @@ def assert_equal_bytes(first: bytes, second: bytes, name: str) -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 @pytest.mark.parametrize("vertices", [0, 6890])
-def test_people_serialise_equally_with_both_classes(n: int, vertices: int) -> None:
-    result = random_result(n, vertices=vertices)
+@pytest.mark.parametrize("has_details", [False, True])
+def test_people_serialise_equally_with_both_classes(
+    n: int, vertices: int, has_details: bool
+) -> None:
+    result = random_result(n, vertices=vertices, has_details=has_details)
     raw = [
         types.serialize(
             person_array_message(types, header(types), "nano", result, vertices=vertices > 0)

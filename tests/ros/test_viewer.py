@@ -1,6 +1,7 @@
 """The viewer over live topics: a page's other end sees the people that are published."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`"
 
 from tests.smpler_model.viewing.watcher import Watcher
 
+ROOT = Path(__file__).parents[2]
 STAMP_NS = 5_000_000_007
 
 
@@ -62,6 +64,29 @@ def test_people_are_shown_and_nobody_listens_before(reliable_peer: Peer) -> None
         peer.spin_until(lambda: publisher.get_subscription_count() == own)
         status, output, _ = node.stop()
         assert (status, "Traceback" in output) == (0, False), output
+
+
+def test_it_takes_the_file_of_the_node_and_compressed_images(reliable_peer: Peer) -> None:
+    arguments = ("--params-file", str(ROOT / "config" / "camera.yaml"), "-p", "port:=0")
+    images = ("-p", "image_transport:=compressed", "-r", "image:=/front/image_raw")
+    with NodeProcess("smpler_ros.viewer", *arguments, *images) as node:
+        node.wait_for("people are shown at")
+        found = re.search(r"http://localhost:\d+", node.output)
+        assert found
+        watcher = Watcher(found[0])
+        heard = ("/front/image_raw/compressed", "/ground_truth/people")
+        for topic in heard:
+            reliable_peer.spin_until(
+                lambda topic=topic: reliable_peer.node.count_subscribers(topic) == 1  # type: ignore[misc]
+            )
+        assert reliable_peer.node.count_subscribers("/front/image_raw") == 0
+        watcher.close()
+
+
+def test_an_unknown_parameter_is_refused(ros_domain: int) -> None:
+    with NodeProcess("smpler_ros.viewer", "-p", "camera_heigt:=1.0") as node:
+        assert node.wait() == 1
+        assert "did you mean 'camera_height'?" in node.output
 
 
 def test_a_host_of_another_machine_is_refused(ros_domain: int) -> None:

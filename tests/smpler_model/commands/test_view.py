@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,9 +17,10 @@ from smpler_model.commands.command_line import main
 from smpler_model.commands.recordings import holds_people, open_recording
 from smpler_model.commands.result_files import RESULT_FILES
 from smpler_model.drawing.video import Video
-from smpler_model.frames import FrameResult
+from smpler_model.frames import DETAIL_KEYS, FrameResult, details_of
 from smpler_model.source import SourceError
-from tests.random_people import random_people
+from smpler_model.viewing.result_files import read_results
+from tests.random_people import random_result
 
 FRAMES, RATE_HZ = 4, 10.0
 CAMERA = Camera(
@@ -29,7 +31,11 @@ CAMERA = Camera(
 def write_results(folder: Path, suffix: str) -> list[FrameResult]:
     folder.mkdir()
     results = [
-        FrameResult(round(index * 1e9 / RATE_HZ), "optical", CAMERA, random_people(n, seed=index))
+        replace(
+            random_result(n, seed=index, has_details=index == 3),
+            stamp_ns=round(index * 1e9 / RATE_HZ),
+            camera=CAMERA,
+        )
         for index, n in zip(range(FRAMES), (2, 0, 1, 3), strict=True)
     ]
     file = RESULT_FILES[suffix](folder / f"results.{suffix}")
@@ -61,8 +67,26 @@ def test_results_are_read_back(suffix: str, tmp_path: Path) -> None:
         assert abs(float(moment.rgb.mean()) - 60 * index) < 6
         for name, array in vars(moment.people).items():
             expected = vars(result.people)[name]
-            if expected is not None:
+            if expected is None:
+                assert array is None
+            elif name != "motion":
                 np.testing.assert_allclose(array, expected, atol=2e-5, err_msg=name)
+        for name, expected in details_of(result.people).items():
+            read = details_of(moment.people)[name]
+            np.testing.assert_allclose(read, expected, atol=2e-5, err_msg=name)
+
+
+def test_arrays_of_earlier_versions_are_read_back(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "run", "npz")
+    path = tmp_path / "run" / "results.npz"
+    with np.load(path) as arrays:
+        newer = {*DETAIL_KEYS, "frame_fixed_frames", "frame_fixed_from_camera", "frame_floors"}
+        assert newer <= arrays.keys()
+        np.savez(path, **{name: arrays[name] for name in arrays.keys() - newer})
+    read = read_results(path)[3].people
+    np.testing.assert_allclose(read.joints_m, results[3].people.joints_m, atol=1e-6)
+    assert read.motion is None
+    assert read.joint_confidences is None
 
 
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
 from smpler_model.drawing.palette import colours_of
 from smpler_model.frames import People
+from smpler_model.viewing import person
 from smpler_model.viewing.page import Page
 from smpler_model.viewing.scene import Scene
 from smpler_model.viewing.surfaces import BodySurface
@@ -64,12 +65,56 @@ def test_a_mesh_is_sent_once_and_then_its_bones(page: Page, scene: Scene, body: 
     watcher.take(1.0)
     assert watcher.surfaces() == names
     per_person = (watcher.bytes - sent) / len(first)
-    assert per_person < 5_000, per_person  # 1 MB as markers
+    assert per_person < 1_000, per_person  # 1 MB as markers
     assert first.vertices_m is not None
     pelvis = first.joints_m[:, :1]
     expected = (first.vertices_m - pelvis) @ turned.T + pelvis @ turned.T
     for row, name in enumerate(names):
         np.testing.assert_allclose(watcher.surface(name), expected[row], atol=EXACT_M)
+    watcher.close()
+
+
+def test_who_moves_costs_less_than_1_kb_an_image(
+    page: Page, scene: Scene, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every bone, label and trail changes; correctives that are a little off send no mesh."""
+    watcher = Watcher(page.address)
+    trails, images, n = Trails(), 20, 2
+    monkeypatch.setattr(person, "MESH_EVERY_S", 0.0)
+    monkeypatch.setattr(person, "WORTH_MOVING_M", 0.1)
+    for index in range(images):
+        people = posed_people(body, n, seed=index)
+        walked = np.array([0.0, 0.0, 0.07 * index])
+        people = replace(people, joints_m=people.joints_m + walked, betas=0 * people.betas)
+        scene.show(moment_of(people, index * 50_000_000), trails.add(moment_of(people, index)))
+        if index == 0:
+            watcher.wait(lambda: len(watcher.surfaces()) == n)
+            watcher.take(0.5)
+            sent, meshes = watcher.bytes, watcher.counts["SkinnedMeshMessage"]
+        watcher.take(0.1)  # one image, one window
+    assert watcher.counts["SkinnedMeshMessage"] == meshes
+    assert watcher.counts["SetBonePositionMessage"] >= 23 * n * (images - 1)
+    per_person = (watcher.bytes - sent) / (images - 1) / n
+    assert per_person < 1_000, per_person
+    watcher.close()
+
+
+def test_a_mesh_is_sent_again_where_it_is_far_off_or_stands_still(
+    page: Page, scene: Scene, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(person, "MESH_EVERY_S", 0.0)
+    watcher = Watcher(page.address)
+    first = replace(posed_people(body, 1), betas=np.zeros((1, 10)))
+    scene.show(moment_of(first), {})
+    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 1)
+    taller = replace(first, betas=np.array([[0.2, *[0.0] * 9]]))  # off by 5 mm to 2 cm
+    scene.show(moment_of(taller, 1), {})
+    watcher.take(0.5)
+    assert watcher.counts["SkinnedMeshMessage"] == 1
+    scene.show(moment_of(taller, 2), {})
+    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 2)
+    scene.show(moment_of(replace(first, betas=np.array([[3.0, *[0.0] * 9]])), 3), {})
+    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 3)
     watcher.close()
 
 

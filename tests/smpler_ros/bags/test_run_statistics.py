@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from smpler_model.frames import FrameResult
 from smpler_ros.bags.accuracy import FIGURES, CameraAccuracy
@@ -20,8 +21,28 @@ from smpler_ros.bags.records import (
 )
 from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.tables import GrowingFile, Table, read_rows
-from tests.random_people import CAMERA
+from tests.random_people import CAMERA, random_result
 from tests.smpler_ros.bags.test_accuracy import people_of
+
+
+def test_what_is_unknown_is_empty_in_the_table(tmp_path: Path) -> None:
+    known, unknown = random_result(2, has_details=True), random_result(1)
+    with Table(tmp_path / "people.csv", PERSON_COLUMNS) as file:
+        for result in (known, unknown):
+            file.write_rows(person_rows("/image", 0, result, None)[0])
+    first, second, third = read_rows(tmp_path / "people.csv")
+    motion = known.people.motion
+    assert motion is not None
+    assert known.people.joint_confidences is not None
+    for row, person in enumerate((first, second)):
+        read = [float(person[f"velocity_{axis}_m_s"]) for axis in "xyz"]
+        np.testing.assert_allclose(read, motion.velocities_m_s[row], rtol=1e-6)
+        assert float(person["facing_rad"]) == pytest.approx(motion.facings_rad[row], rel=1e-6)
+        confidence = known.people.joint_confidences[row, SMPL_JOINTS.index("left_wrist")]
+        assert float(person["left_wrist_confidence"]) == pytest.approx(confidence, rel=1e-6)
+    assert (first["left_foot_contact"], second["left_foot_contact"] != "") == ("", True)
+    assert third["position_x_m"] == third["facing_rad"] == third["pelvis_confidence"] == ""
+    assert third["true_id"] == ""
 
 
 def test_rows_are_read_back_unchanged(body: Body, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Messages from results, with the classes of rosbags; tests/ros uses those of rclpy."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.bags.people_topics import people_from_message
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
-from smpler_model.frames import People
+from smpler_model.frames import People, WorldMotion
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
 from smpler_ros.messages.convert import (
     camera_from_joint,
@@ -35,10 +35,16 @@ def header(types: MessageTypes) -> Message:
 
 
 def assert_same_people(got: People, expected: People, tolerance: float) -> None:
+    """Compare every field, and those of the motion."""
     for field in fields(People):
         ours, theirs = getattr(got, field.name), getattr(expected, field.name)
         if theirs is None:
             assert ours is None
+        elif isinstance(theirs, WorldMotion):
+            for name, values in vars(theirs).items():
+                np.testing.assert_allclose(
+                    getattr(ours, name), values, atol=tolerance, err_msg=name
+                )
         else:
             assert ours.dtype == theirs.dtype, field.name
             assert ours.shape == theirs.shape, field.name
@@ -47,17 +53,22 @@ def assert_same_people(got: People, expected: People, tolerance: float) -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 @pytest.mark.parametrize("vertices", [0, 6890])
+@pytest.mark.parametrize("has_details", [False, True])
 def test_people_survive_conversion(
-    types: MessageTypes, header: Message, n: int, vertices: int
+    types: MessageTypes, header: Message, n: int, vertices: int, has_details: bool
 ) -> None:
-    result = random_result(n, vertices=vertices)
+    result = random_result(n, vertices=vertices, has_details=has_details)
     message = person_array_message(types, header, "nano", result, vertices=vertices > 0)
     raw = types.serialize(message)
     read = STORE.deserialize_cdr(raw, "smpler_msgs/msg/SmplPersonArray")
-    expected = result.people if n else replace(result.people, vertices_m=None)
+    expected = result.people if n else random_people(0)
     assert_same_people(people_from_message(read), expected, 2e-5)
     assert (read.header.stamp.sec, read.header.stamp.nanosec) == (17, 5)
     assert (read.header.frame_id, read.model) == ("camera", "nano")
+    assert read.fixed_frame == ("map" if has_details else "")
+    np.testing.assert_array_equal(
+        read.floor, np.full(4, np.nan) if result.floor is None else result.floor
+    )
 
 
 def test_fields_of_a_person(types: MessageTypes, header: Message) -> None:

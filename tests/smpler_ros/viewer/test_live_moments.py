@@ -1,0 +1,66 @@
+"""Messages that belong to one image come together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rosbags.typesys import Stores, get_typestore
+
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.messages import Message
+from smpler_model.frames import FrameResult, People
+from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
+from smpler_ros.messages.convert import header_message, person_array_message
+from smpler_ros.messages.images import image_message
+from smpler_ros.messages.message_types import MessageTypes
+from smpler_ros.viewer.live_moments import LiveMoments
+from tests.smpler_model.viewing.conftest import CAMERA, posed_people
+
+
+@pytest.fixture(scope="module")
+def types() -> MessageTypes:
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    register_smpler_msgs(store)
+    return message_types_from_rosbags(store)
+
+
+@pytest.fixture(scope="module")
+def people() -> People:
+    return posed_people(Body(load_builtin_body()).eval(), 2)
+
+
+def people_message(types: MessageTypes, stamp_ns: int, people: People) -> Message:
+    header = header_message(types, stamp_ns, "camera")
+    result = FrameResult(stamp_ns, "camera", CAMERA, people)
+    return person_array_message(types, header, "", result, vertices=False)
+
+
+def test_people_get_the_image_and_the_truth_of_their_stamp(
+    types: MessageTypes, people: People
+) -> None:
+    moments = LiveMoments(1.2, 0.0)
+    for stamp_ns in (1, 2, 3):
+        there = replace(people, joints_m=people.joints_m + stamp_ns)
+        moments.add_truth(people_message(types, stamp_ns, there))
+        pixels = np.full((48, 64, 3), 10 * stamp_ns, np.uint8)
+        moments.add_image(image_message(types, header_message(types, stamp_ns, "camera"), pixels))
+    moment = moments.add_people(people_message(types, 2, people))
+    assert moment.truth is not None
+    assert moment.rgb is not None
+    np.testing.assert_allclose(moment.people.joints_m, people.joints_m, atol=1e-5)
+    np.testing.assert_allclose(moment.truth.joints_m, people.joints_m + 2, atol=1e-5)
+    assert (moment.rgb == 20).all()
+    # What is older than people who were shown is dropped; what comes after them waits.
+    old, new = (moments.add_people(people_message(types, stamp, people)) for stamp in (1, 3))
+    assert (old.truth, old.rgb) == (None, None)
+    assert new.truth is not None
+    assert new.rgb is not None
+
+
+def test_what_nobody_takes_does_not_pile_up(types: MessageTypes, people: People) -> None:
+    moments = LiveMoments(1.2, 0.0)
+    for stamp_ns in range(100):
+        moments.add_truth(people_message(types, stamp_ns, people))
+    assert moments.add_people(people_message(types, 50, people)).truth is None
+    assert moments.add_people(people_message(types, 99, people)).truth is not None
