@@ -2,6 +2,7 @@
 PYTHON ?= python3
 INPUT ?=
 VIEW ?=
+LESS ?=
 SHELL := /bin/bash
 export MAKEFLAGS += --no-print-directory
 
@@ -15,13 +16,16 @@ PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup:  ## prepare .venv, ROS 2 and the message packages (only what has changed)
+# What tests, training and locking need is installed for them, whatever LESS was before.
+test check unit lock: LESS = 0
+
+setup:  ## prepare .venv, ROS 2 and the message packages (only what has changed); LESS=1
 	@command -v $(PYTHON) >/dev/null || { echo "set-up: expected Python 3.10 or newer as \
 	'$(PYTHON)', found none; install it or run make with PYTHON=<its path>" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "set-up: expected \
 	Python 3.10 or newer, '$(PYTHON)' is $$($(PYTHON) -V 2>&1); install a newer one or run make \
 	with PYTHON=<its path>" >&2; exit 1; }
-	@$(PYTHON) tools/set_up.py
+	@LESS="$(LESS)" $(PYTHON) tools/set_up.py
 
 test: check  ## everything that CI runs
 	@$(IN_ENV) $(PYTEST) --durations 15

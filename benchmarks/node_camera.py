@@ -40,7 +40,8 @@ class SendingCamera:
         self._pixels = array("B", noise.tobytes())
         side = WIDTH / people
         self._detections = [
-            _detection((index + 0.5) * side, 0.6 * side) for index in range(people)
+            detection((index + 0.2) * side, 0.05 * HEIGHT, (index + 0.8) * side, 0.95 * HEIGHT)
+            for index in range(people)
         ]
 
     def is_heard(self) -> bool:
@@ -99,7 +100,8 @@ def _ignore(_message: bytes) -> None:
     """Receive a serialised message and ignore it."""
 
 
-def _detection(x: float, width: float) -> Detection2D:
-    bounds = BoundingBox2D(size_x=width, size_y=0.9 * HEIGHT)
-    bounds.center.position.x, bounds.center.position.y = x, HEIGHT / 2
+def detection(left: float, top: float, right: float, bottom: float) -> Detection2D:
+    """Return a box, pixels, as a detection."""
+    bounds = BoundingBox2D(size_x=right - left, size_y=bottom - top)
+    bounds.center.position.x, bounds.center.position.y = (left + right) / 2, (top + bottom) / 2
     return Detection2D(bbox=bounds)

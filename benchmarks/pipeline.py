@@ -1,6 +1,7 @@
 """Times of all steps of a frame, from pixels to posed people: `python -m benchmarks.pipeline`.
 
-The frames are from a synthetic camera, with true boxes, as detectors have costs of their own.
+The frames are from a synthetic camera, with true boxes. The detectors are timed beside each other,
+on the same frames.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.detectors import CHOICES, measure_detectors, tabulate
 from benchmarks.networks import build_seeded_model
 from benchmarks.timing import Times, describe_machine, format_table, write_results
 from smpler_model.body.builtin import load_builtin_body
@@ -74,6 +77,13 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--mesh", action="store_true", help="also pose 6890 vertices per person")
+    parser.add_argument(
+        "--detectors",
+        nargs="*",
+        choices=CHOICES,
+        default=["person", "motion", "full_image", "none"],
+    )
+    parser.add_argument("--detector-weights", default="", help="file of torchvision or onnx")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -84,15 +94,21 @@ def main() -> None:
     estimator.warm_up(chosen.people)
     sys.stderr.write("prepared; measuring\n")
     steps, people = measure_steps(estimator, frames, mesh=chosen.mesh)
-    results = {
-        "machine": describe_machine(torch.device(chosen.device)),
+    device = torch.device(chosen.device)
+    detectors = measure_detectors(
+        chosen.detectors, frames, device, threads=chosen.threads, weights=chosen.detector_weights
+    )
+    results: dict[str, Any] = {
+        "machine": describe_machine(device),
         "model": chosen.model,
         "backend": estimator.backend,
         "people": people,
         "steps": {step: asdict(times) for step, times in steps.items()},
+        "detectors": {name: asdict(times) for name, times in detectors.items()},
     }
     rows = [(step, times.median_ms, times.p99_ms) for step, times in steps.items()]
-    write_results(results, format_table(("step", "median ms", "p99 ms"), rows), chosen.json)
+    table = format_table(("step", "median ms", "p99 ms"), rows)
+    write_results(results, f"{table}\n\n{tabulate(results['detectors'])}", chosen.json)
 
 
 def _summarise(values: list[float]) -> Times:

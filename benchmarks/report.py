@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.detectors import tabulate as tabulate_detectors
 from benchmarks.gpu import show as show_gpu
 from benchmarks.placement_field import tabulate_field
 from benchmarks.timing import format_table
@@ -122,7 +123,11 @@ def show_pipeline(results: Results) -> str:
         f"{describe(results)} Model {results['model']}, backend {results['backend']}, "
         f"{results['people']:.1f} people a frame."
     )
-    return f"{intro}\n\n{format_table(('step', 'median ms', 'p99 ms'), rows)}"
+    steps = format_table(("step", "median ms", "p99 ms"), rows)
+    parts = [intro, steps]
+    if "detectors" in results:
+        parts += ["One image of 640x480:", tabulate_detectors(results["detectors"])]
+    return "\n\n".join(parts)
 
 
 def show_training(results: Results) -> str:

@@ -4,29 +4,28 @@ People walk and wave as in the synthetic scenes. For each number of them a page 
 as fast as it can be prepared, and one end of the page, in a thread, takes what a browser would:
 
 - processor: time of this process an image, the page's own thread included; a browser's is not;
-- sent: kB an image, meshes that are sent again included.
+- people: kB a person and image of bones, labels and trails;
+- meshes: kB a person and image of surfaces that are sent again;
+- images: kB an image of the camera's own.
 
 Then, over the same motions, how far vertices are from the body's own: of a surface that has only
-been skinned, and of one with correctives of a pose that is up to a second old, as on a page that
-plays a recording. A page that stands still has the pose's own.
+been skinned, of one with the correctives of the first pose, as most of what moves on a page, and
+of one with those of a pose that is up to a second old. A page that stands still has those of its
+pose.
 """
 
 from __future__ import annotations
 
 import argparse
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 import torch
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
+from benchmarks.page_listener import Listener
 from benchmarks.timing import describe_machine, format_table, write_results
 from smpler_model.array_types import Floats
 from smpler_model.body.builtin import load_builtin_body
@@ -56,13 +55,17 @@ class Row:
         people: people in every image.
         images: images that were shown.
         processor_ms: processor time an image.
-        sent_kb: kB an image.
+        people_kb: sent a person and image, without meshes.
+        meshes_kb: sent a person and image, meshes alone.
+        images_kb: sent an image, the camera's images alone.
     """
 
     people: int
     images: int
     processor_ms: float
-    sent_kb: float
+    people_kb: float
+    meshes_kb: float
+    images_kb: float
 
 
 @dataclass(frozen=True)
@@ -73,39 +76,6 @@ class Deviation:
     mean_mm: float
     worst_percent_mm: float
     most_mm: float
-
-
-class Listener:
-    """A page's other end, which counts bytes."""
-
-    def __init__(self, address: str) -> None:
-        from viser import __version__
-
-        self.bytes = 0
-        protocols: Any = [f"viser-v{__version__}"]
-        self._socket: ClientConnection = connect(
-            address.replace("http", "ws"),
-            subprotocols=protocols,
-            max_size=None,
-            compression=None,
-        )
-        view = {"wxyz": (1.0, 0, 0, 0), "position": (0.0, 0, 0), "fov": 1.0, "near": 0.01}
-        rest = {"far": 100.0, "image_height": 480, "image_width": 640}
-        eye = {"look_at": (0.0, 0, 1), "up_direction": (0.0, 0, 1)}
-        message = {"type": "ViewerCameraMessage", **view, **rest, **eye}
-        self._socket.send(msgspec.msgpack.encode(message))
-        threading.Thread(target=self._count, daemon=True).start()
-
-    def close(self) -> None:
-        """Go away."""
-        self._socket.close()
-
-    def _count(self) -> None:
-        try:
-            for content in self._socket:
-                self.bytes += len(content)
-        except ConnectionClosed:
-            return
 
 
 def walk(body: Body, people: int, seconds: float) -> list[Moment]:
@@ -129,17 +99,18 @@ def measure(moments: list[Moment], people: int) -> Row:
         page.wait_for_watchers(30)
         scene.show(moments[0], trails.add(moments[0]))
         time.sleep(1)
-        sent, used_s, start_s = listener.bytes, time.process_time(), time.monotonic()
+        before, used_s, start_s = len(listener), time.process_time(), time.monotonic()
         for index, moment in enumerate(moments[1:]):
             wait_s = start_s + index / RATE_HZ - time.monotonic()
             time.sleep(max(wait_s, 0))
             scene.show(moment, trails.add(moment))
         time.sleep(0.5)
         used_s = time.process_time() - used_s
-        count = len(moments) - 1
-        row = Row(people, count, 1e3 * used_s / count, (listener.bytes - sent) / count / 1e3)
         listener.close()
-    return row
+    count, there = len(moments) - 1, sum(len(moment.people) for moment in moments[1:])
+    sent = listener.sent_since(before)
+    kilobytes = (sent.people / there / 1e3, sent.meshes / there / 1e3, sent.images / count / 1e3)
+    return Row(people, count, 1e3 * used_s / count, *kilobytes)
 
 
 def deviations(body: Body, moments: list[Moment]) -> list[Deviation]:
@@ -153,18 +124,23 @@ def deviations(body: Body, moments: list[Moment]) -> list[Deviation]:
         for id_, offset in zip(people.ids.tolist(), offsets, strict=True):
             by_id.setdefault(id_, []).append(offset)
     step = round(MESH_EVERY_S * RATE_HZ)
-    none, old = [], []
+    none, first, old = [], [], []
     for rows in by_id.values():
         for index, offset in enumerate(rows):
             none.append(np.linalg.norm(offset, axis=-1))
+            first.append(np.linalg.norm(offset - rows[0], axis=-1))
             old.append(np.linalg.norm(offset - rows[index - index % step], axis=-1))
-    return [_deviation("none", none), _deviation(f"up to {MESH_EVERY_S:g} s old", old)]
+    return [
+        _deviation("none", none),
+        _deviation("of the first image", first),
+        _deviation(f"up to {MESH_EVERY_S:g} s old", old),
+    ]
 
 
 def tabulate(rows: Iterable[Row], off: Iterable[Deviation]) -> str:
     """Return both tables."""
-    head = ("people", "images", "processor ms", "sent kB")
-    costs = format_table(head, [(r.people, r.images, r.processor_ms, r.sent_kb) for r in rows])
+    head = ("people", "images", "processor ms", "people kB", "meshes kB", "images kB")
+    costs = format_table(head, [tuple(asdict(row).values()) for row in rows])
     titles = ("correctives", "mean mm", "99 % mm", "most mm")
     cells = [(d.correctives, d.mean_mm, d.worst_percent_mm, d.most_mm) for d in off]
     return f"{costs}\n\n{format_table(titles, cells)}"

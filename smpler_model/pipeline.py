@@ -24,7 +24,7 @@ from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.placement import Placement, place, place_by_depth
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
-from smpler_model.shared_image import SharedImage, join_pixels
+from smpler_model.shared_image import SharedImage, detect_together, join_pixels
 from smpler_model.step_times import measure
 
 logger = logging.getLogger(__name__)
@@ -232,7 +232,7 @@ class Pipeline:
             if len(detectors) < 2 or not is_common or not isinstance(shared, BatchDetector):
                 return isolated(detectors, alone)
             try:
-                found = shared.detect_all([images[name].frame.rgb for name in detectors])
+                found = detect_together(shared, [images[name] for name in detectors])
             except Exception as error:
                 each = isolated(detectors, alone)
                 if len(each) == len(detectors):

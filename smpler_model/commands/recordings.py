@@ -1,4 +1,4 @@
-"""What `smpler view` opens: a run's results, a bag with people, or what they lie in."""
+"""Opens recordings for `smpler view`: a run's results, a bag with people, or their folder."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _OVERLAYS = ("overlay.mp4", "overlay.png", "overlay")
 
 
 def holds_people(path: Path) -> bool:
-    """Return whether people were already found in what a path names, so that it can be shown."""
+    """Return whether a path contains estimated people, which can be shown."""
     if find_results(path) or _is_evaluation(path) or _is_demo(path):
         return True
     if not path.exists() or not is_bag(path):
@@ -37,8 +37,8 @@ def open_recording(
     Args:
         path: results of `smpler run`, their folder, a folder of `evaluate_bag` or of `make demo`,
             or a bag with people.
-        images: input that people were found in, for its images; if empty, that which the results
-            name, else the overlays beside them.
+        images: input that the people were estimated from, for its images; if empty, a bag's own,
+            or the overlays beside the results.
         image_topic: image topic of a bag; if empty, the only one.
         advance: called after each image.
 
@@ -88,7 +88,7 @@ def _is_demo(path: Path) -> bool:
 
 
 def _input_of(evaluation: Path) -> str:
-    """Return the bag that was evaluated; empty where it is gone, so that its people are left."""
+    """Return the bag that was evaluated; empty if it is gone, and only people can be shown."""
     summary = json.loads((evaluation / _SUMMARY).read_text())
     bag = Path(summary["bag"])
     places = (bag, evaluation.parent / bag.name)

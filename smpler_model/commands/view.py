@@ -1,4 +1,4 @@
-"""`view`: people of a recording in a browser."""
+"""`view`: shows the people of a recording in a browser."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from smpler_model.commands.words import counted
 from smpler_model.settings.view import ViewSettings
 from smpler_model.source import SourceError, camera_number
 
-_OTHER_BODY_M = 0.01  # joints that are farther apart are those of another body
+_OTHER_BODY_M = 0.01  # joints farther apart belong to another body
 
 
 def add_parser(commands: Commands) -> None:
@@ -24,13 +24,13 @@ def add_parser(commands: Commands) -> None:
         "view",
         help="show people in a browser: a run's results, a bag with people, or a video",
         usage="%(prog)s [options] input",
-        description="Show people in a browser. Where the input is neither results nor a bag with "
-        "people, they are found first, as by `smpler run`, and kept in NAME_smpler.",
+        description="Show people in a browser. If the input is neither results nor a bag with "
+        "people, they are estimated first, as by `smpler run`, and stored in NAME_smpler.",
     )
     parser.add_argument(
         "input", type=read_text, help="results of run or evaluate_bag, a bag, a video, images"
     )
-    parser.add_argument("--overwrite", action="store_true", help="find people again")
+    parser.add_argument("--overwrite", action="store_true", help="estimate people again")
     add_params_flag(parser)
     add_flags(parser, ViewSettings)
     parser.set_defaults(run=run)
@@ -40,7 +40,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C.
 
     Returns:
-        0; the status of the run where people had to be found and could not be.
+        0, or the status of the run if people had to be estimated and could not.
 
     Raises:
         ValueError: an input, port or parameter that does not fit.
@@ -70,7 +70,7 @@ def run(chosen: argparse.Namespace) -> int:
         if (error_m := surface.joint_error_m(recording.people)) > _OTHER_BODY_M:
             sys.stderr.write(
                 f"warning: the people's joints are up to {100 * error_m:.0f} cm from those of the "
-                "body that is drawn: they were found with another one; name it by --model or "
+                "body drawn here; they were estimated with another one; give it with --model or "
                 "--body\n"
             )
         scene = Scene(page.server, surface)
@@ -78,7 +78,7 @@ def run(chosen: argparse.Namespace) -> int:
         sys.stdout.write(f"{counted(len(recording), 'image')} at {page.address} (Ctrl-C ends)\n")
         sys.stdout.flush()
         if settings.open and not webbrowser.open(page.address):
-            sys.stderr.write(f"warning: there is no browser here; open {page.address} in one\n")
+            sys.stderr.write(f"warning: found no browser to open; open {page.address} yourself\n")
         try:
             player.run()
         except KeyboardInterrupt:
@@ -94,8 +94,8 @@ def _check_input(given: str) -> Path:
     """
     if camera_number(given) is not None:
         raise SourceError(
-            f"view shows recordings, got the camera {given}; record it by `smpler run {given}`, "
-            f"or see it live by `make demo INPUT={given} VIEW=1`"
+            f"view shows recordings, got camera {given}; record it with `smpler run {given}`, "
+            f"or watch it live with `make demo INPUT={given} VIEW=1`"
         )
     if not Path(given).exists():
         raise SourceError(f"the recording must be a file or a folder, got {given}; check the path")

@@ -88,6 +88,14 @@ class DeviceDetector(Detector, Protocol):
         """Return the people in an (h, w, 3) uint8 RGB image on any device."""
 
 
+@runtime_checkable
+class DeviceBatchDetector(BatchDetector, DeviceDetector, Protocol):
+    """A detector that takes several images from the memory of its device at once, too."""
+
+    def detect_all_on_device(self, images: "Sequence[Tensor]") -> list[Detections]:
+        """Return the people in each of several (h, w, 3) uint8 RGB images on any device."""
+
+
 class FullImageDetector:
     """Returns the whole image as one person: for crops, and for people who fill the image."""
 

@@ -24,15 +24,8 @@ from smpler_model.detectors.learned import (
     check_threshold,
     detections_from_edges,
 )
-from smpler_model.detectors.onnx_answers import SUPPORTED, identify_form
-from smpler_model.detectors.onnx_forms import (
-    Bytes,
-    Form,
-    Outputs,
-    Scaling,
-    fit_image,
-    scale_pixels,
-)
+from smpler_model.detectors.onnx_forms import SUPPORTED, Form, Outputs, identify_form
+from smpler_model.detectors.onnx_images import Bytes, Scaling, fit_image, scale_pixels
 from smpler_model.network.torchvision_operators import suppress_overlaps
 
 logger = logging.getLogger(__name__)

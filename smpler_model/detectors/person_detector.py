@@ -13,18 +13,22 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from smpler_model.detectors.detector import Detections
+from smpler_model.detectors.device_resize import resize_on_device
 from smpler_model.detectors.learned import check_threshold, detections_from_edges
 from smpler_model.detectors.person_network import SIDE_MULTIPLE, STRIDE, PersonNetwork
 from smpler_model.detectors.person_weights import SHIPPED, load_person_network
 from smpler_model.inference.device_memory import explain_memory
 from smpler_model.inference.export import onnx_bytes
+from smpler_model.inference.float32 import whole_float32
 from smpler_model.inference.optional_packages import import_optional, is_installed
 from smpler_model.network.torchvision_operators import suppress_overlaps
 
@@ -33,7 +37,10 @@ Maps = NDArray[np.float32]
 Edges = tuple[NDArray[np.float64], NDArray[np.float64]]
 """(n, 4) left, top, right, bottom, counted from an image's edges, and (n,) scores."""
 
-_RunNetwork = Callable[[Bytes], Maps]
+Image: TypeAlias = Bytes | Tensor
+"""(h, w, 3) uint8 RGB, in the host's memory or, as a tensor, on any device."""
+
+_RunNetwork = Callable[[Image], Maps]
 
 CPU = torch.device("cpu")
 SIDE = 256
@@ -58,7 +65,7 @@ class _Look:
         is_second: whether the image is larger than what the network was trained with.
     """
 
-    pixels: Bytes
+    pixels: Image
     scales: NDArray[np.float64]
     is_second: bool
 
@@ -114,17 +121,41 @@ class PersonDetector:
         Raises:
             DeviceMemoryError: the device's memory does not suffice.
         """
-        looks = [(row, _fit(rgb, side)) for row, rgb in enumerate(images) for side in _sides(rgb)]
+        return self._find(images)
+
+    def detect_on_device(self, image: Tensor) -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image on any device.
+
+        Raises:
+            DeviceMemoryError: the device's memory does not suffice.
+        """
+        return self._find([image])[0]
+
+    def detect_all_on_device(self, images: Sequence[Tensor]) -> list[Detections]:
+        """Return the same as `detect_all`, for images on any device.
+
+        Raises:
+            DeviceMemoryError: the device's memory does not suffice.
+        """
+        return self._find(images)
+
+    def _find(self, images: Sequence[Image]) -> list[Detections]:
+        with self._explain_memory():
+            looks = [
+                (row, _fit(image, side))
+                for row, image in enumerate(images)
+                for side in _sides(*image.shape[:2])
+            ]
         batches = defaultdict(list)
         for row, look in looks:
-            batches[look.pixels.shape].append((row, look))
+            batches[tuple(look.pixels.shape)].append((row, look))
         found: dict[int, list[Edges]] = defaultdict(list)
         for batch in batches.values():
             with self._explain_memory():
-                maps = self._run(np.stack([look.pixels for _, look in batch]))
+                maps = self._run(_stack([look.pixels for _, look in batch]))
             for (row, look), answer in zip(batch, maps, strict=True):
                 found[row].append(self._read(answer, look))
-        return [self._choose(found[row], rgb) for row, rgb in enumerate(images)]
+        return [self._choose(found[row], *image.shape[:2]) for row, image in enumerate(images)]
 
     def reset(self) -> None:
         """Nothing is remembered."""
@@ -137,13 +168,12 @@ class PersonDetector:
             edges, scores = edges[fits], scores[fits]
         return edges * STRIDE / np.tile(look.scales, 2), scores
 
-    def _choose(self, found: list[Edges], rgb: Bytes) -> Detections:
-        """Return the best of what all looks at an image found."""
+    def _choose(self, found: list[Edges], height: int, width: int) -> Detections:
+        """Return the best of what all looks at an image of this size found."""
         edges, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
         stays = suppress_overlaps(
             torch.from_numpy(edges), torch.from_numpy(scores), self._overlap_threshold
         ).numpy()
-        height, width = rgb.shape[:2]
         return detections_from_edges(edges[stays], scores[stays], width, height)
 
     def _explain_memory(self) -> AbstractContextManager[None]:
@@ -191,22 +221,33 @@ def _sigmoid(logits: Maps) -> NDArray[np.float64]:
     return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
 
 
-def _sides(rgb: Bytes) -> tuple[int, ...]:
+def _sides(height: int, width: int) -> tuple[int, ...]:
     """Return the longer sides of the looks at an image."""
-    second = min(int(_SHRINKING * max(rgb.shape)), LARGEST_SIDE)
+    second = min(int(_SHRINKING * max(height, width)), LARGEST_SIDE)
     return (SIDE, second) if second > SIDE else (SIDE,)
 
 
-def _fit(rgb: Bytes, side: int) -> _Look:
-    """Shrink or enlarge an image, its aspect kept, and fill its sides up."""
-    height, width = rgb.shape[:2]
+def _fit(image: Image, side: int) -> _Look:
+    """Shrink or enlarge an image where it is, its aspect kept, and fill its sides up."""
+    height, width = image.shape[:2]
     longer = max(height, width)
     rows, columns = (max(1, round(n * side / longer)) for n in (height, width))
-    smooth = cv2.INTER_AREA if side < longer else cv2.INTER_LINEAR
     full = [-(-n // SIDE_MULTIPLE) * SIDE_MULTIPLE for n in (rows, columns)]
-    pixels = np.zeros((*full, 3), np.uint8)
-    pixels[:rows, :columns] = cv2.resize(rgb, (columns, rows), interpolation=smooth)
+    pixels: Image
+    if isinstance(image, Tensor):
+        pixels = image.new_zeros((*full, 3))
+        pixels[:rows, :columns] = resize_on_device(image, rows, columns)
+    else:
+        smooth = cv2.INTER_AREA if side < longer else cv2.INTER_LINEAR
+        pixels = np.zeros((*full, 3), np.uint8)
+        pixels[:rows, :columns] = cv2.resize(image, (columns, rows), interpolation=smooth)
     return _Look(pixels, np.array([columns / width, rows / height]), side > SIDE)
+
+
+def _stack(pixels: Sequence[Image]) -> Image:
+    """Return images of one size as a batch, on their device."""
+    tensors = [each for each in pixels if isinstance(each, Tensor)]
+    return torch.stack(tensors) if tensors else np.stack(pixels)
 
 
 def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _RunNetwork:
@@ -215,9 +256,9 @@ def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _Run
         return _prepare_onnxruntime(network, threads)
     network.to(device)
 
-    def run(images: Bytes) -> Maps:
-        with torch.inference_mode():
-            maps: Maps = network(torch.from_numpy(images).to(device)).cpu().numpy()
+    def run(images: Image) -> Maps:
+        with torch.inference_mode(), whole_float32():
+            maps: Maps = network(torch.as_tensor(images).to(device)).cpu().numpy()
             return maps
 
     return run
@@ -234,8 +275,8 @@ def _prepare_onnxruntime(network: PersonNetwork, threads: int) -> _RunNetwork:
     )
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-    def run(images: Bytes) -> Maps:
-        maps: Maps = session.run(None, {"images": images})[0]
+    def run(images: Image) -> Maps:
+        maps: Maps = session.run(None, {"images": np.asarray(images)})[0]
         return maps
 
     return run

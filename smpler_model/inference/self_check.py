@@ -106,6 +106,7 @@ def build_checked_estimator(model: Smpler, choice: Choice, people: int) -> Check
         checked = _try(model, tried, people, crops, expected, refused)
         if checked is not None:
             return checked
+        _give_back_memory(tried.device)
     raise SelfCheckError(
         f"a backend must give the plain network's results on {choice.device}, got "
         f"{'; '.join(refused)}; set device to cpu, and report this"
@@ -133,7 +134,6 @@ def _try(
 ) -> Checked | None:
     """Return a backend that works, or None and add what is wrong with it."""
     try:
-        _give_back_memory(choice.device)
         estimator = Estimator(
             model,
             choice.device,
@@ -151,7 +151,7 @@ def _try(
 
 
 def _give_back_memory(device: torch.device) -> None:
-    """Free what a backend that failed may hold."""
+    """Free what a backend that failed may still hold."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

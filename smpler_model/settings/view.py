@@ -1,4 +1,4 @@
-"""What a user can set of the command `view`, and of every page that shows people."""
+"""Settings of the command `view`, and of every page that shows people."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,7 +19,7 @@ class PageSettings(Settings):
     )
     port: int = setting(
         8080,
-        "Port that the page is served at; the next free one where it is taken, 0 for any.",
+        "Port that the page is served at; the next free one if it is taken, 0 for any.",
         minimum=0,
         maximum=65_535,
     )
@@ -27,17 +27,17 @@ class PageSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ViewSettings(PageSettings, RunSettings):
-    """What `view` shows, and how it finds people where nobody has yet."""
+    """Settings of `view`: what it shows, and how it estimates people if nobody has yet."""
 
     part: ClassVar[str] = "View"
 
     images: str = setting(
         "",
-        "Input that the people were found in, for its images.",
+        "Input that the people were estimated from, for its images.",
         is_path=True,
         unset="a bag's own, or the overlays beside the results",
     )
     frame: int | None = setting(
-        None, "Show this frame and wait there.", minimum=0, unset="play from the first"
+        None, "Show this frame and pause.", minimum=0, unset="play from the first"
     )
-    open: bool = setting(False, "Open the page in the usual browser.")
+    open: bool = setting(False, "Open the page in the default browser.")

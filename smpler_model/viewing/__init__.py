@@ -1,1 +1,1 @@
-"""People in a web page, live and recorded, without ROS."""
+"""People in 3D on a web page, live or recorded, without ROS."""

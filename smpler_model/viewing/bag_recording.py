@@ -1,4 +1,4 @@
-"""People in a bag, with images, ground truth and transforms where it has them."""
+"""Reads people from a bag, with images, ground truth and transforms if it contains them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -29,41 +29,41 @@ _TOLERANCE_NS = 1_000_000  # between the stamps of an image and of its truth
 _ASSUMED_SIZE = (640, 480)
 
 Advance = Callable[[], object]
-"""Called after each image that was read."""
+"""Called after each image is read."""
 
 
 def has_people(reader: BagReader) -> bool:
-    """Return whether a bag has people that were estimated."""
+    """Return whether a bag contains estimated people."""
     return bool(_estimates(reader))
 
 
 def read_bag(
     people_bag: BagReader, image_bag: BagReader, image_topic: str, advance: Advance
 ) -> Recording:
-    """Return what a bag holds of one camera.
+    """Return the recording of one camera in a bag.
 
     Args:
-        people_bag: bag of the people.
-        image_bag: bag of the images and of the ground truth: the same, or that in which the
-            people were found.
-        image_topic: topic of the images; empty for the only one, or for none.
+        people_bag: bag with the people.
+        image_bag: bag with images and ground truth: the same one, or the bag that the people were
+            estimated from.
+        image_topic: image topic; if empty, the only one, if any.
         advance: called after each image.
 
     Raises:
-        SourceError: no people, or no such images.
+        SourceError: the bag contains no people, or no such image topic.
     """
     image = _choose_image(image_bag, image_topic)
     topic = _choose_people(people_bag, image)
     frames = list(_read_people(people_bag, topic))
     if not frames:
         raise SourceError(
-            f"{people_bag.path} must hold people on {topic}, got no message that can be read; "
+            f"{people_bag.path} must contain people on {topic}, got no readable message; "
             "record it again"
         )
     images, cameras = StoredImages(), dict(_read_cameras(people_bag, topic))
     if image:
         camera_topics = image_bag.choose_camera(image)
-        with suppress(SourceError):  # where a bag breaks off, what was read is shown
+        with suppress(SourceError):  # of a truncated bag, show what can be read
             for _, frame in image_bag.read_frames([camera_topics]):
                 images.add(frame.stamp_ns, frame.rgb)
                 if frame.camera is not None:
@@ -92,15 +92,15 @@ def read_bag(
 
 
 def camera_known(cameras: dict[int, Camera]) -> bool:
-    """Return whether any camera was recorded."""
+    """Return whether the bag contains a calibration."""
     return any(stamp_ns >= 0 for stamp_ns in cameras)
 
 
 def camera_of_people(camera: Camera, people: People) -> Camera:
-    """Return the camera with the focal length that people were placed with.
+    """Return the camera with the focal length that was used to place people.
 
-    It is the one that projects their joints to their keypoints, by least squares; people before a
-    camera without calibration were placed with an assumed one that no message holds.
+    Without calibration, people are placed with an assumed focal length that no message contains.
+    Here it is recovered: with it, joints project to keypoints, by least squares.
     """
     joints, keypoints = people.joints_m.reshape(-1, 3), people.keypoints_px.reshape(-1, 2)
     seen = np.isfinite(keypoints).all(1) & (joints[:, 2] > 0)
@@ -116,7 +116,7 @@ def camera_of_people(camera: Camera, people: People) -> Camera:
 
 
 def _unknown(width: int, height: int) -> Camera:
-    """Return a camera of a size of which nothing else is known: as wide as it is deep."""
+    """Return a camera of which only the image size is known; the focal length equals the width."""
     return Camera(width, height, width, width, (width - 1) / 2, (height - 1) / 2, calibrated=False)
 
 
@@ -145,7 +145,7 @@ def _choose_people(reader: BagReader, image: str) -> str:
 
 
 def _read_people(reader: BagReader, topic: str) -> Iterator[tuple[int, str, People]]:
-    with suppress(SourceError):  # where a bag breaks off, what was read is shown
+    with suppress(SourceError):  # of a truncated bag, show what can be read
         for each in reader.read_messages([topic]):
             try:
                 people = people_from_message(each.message)
@@ -158,13 +158,13 @@ def _read_people(reader: BagReader, topic: str) -> Iterator[tuple[int, str, Peop
 
 
 def _read_cameras(reader: BagReader, people: str) -> Iterator[tuple[int, Camera]]:
-    """Give the calibrations beside people, by their stamps."""
+    """Yield the calibrations recorded next to people, with their timestamps."""
     topic = f"{people.rpartition('/')[0]}/camera_info"
     if topic not in reader.topics or reader.topics[topic].type != CAMERA_INFO:
         return
     with suppress(SourceError):
         for each in reader.read_messages([topic]):
-            with suppress(ValueError):  # a calibration of no camera
+            with suppress(ValueError):  # an invalid calibration
                 camera = camera_from_info(each.message, note=lambda _: None)
                 if camera is not None:
                     yield stamp_ns_of(each.message), camera
@@ -185,7 +185,7 @@ def _nearest(cameras: dict[int, Camera], stamp_ns: int) -> Camera | None:
 
 
 def _exactly(truths: dict[int, People], stamp_ns: int) -> People | None:
-    """Return the truth of an image, whose stamp may be rounded."""
+    """Return the ground truth at an image's timestamp, which may be rounded."""
     if stamp_ns in truths or not truths:
         return truths.get(stamp_ns)
     nearest = min(truths, key=lambda each: abs(each - stamp_ns))
@@ -193,7 +193,7 @@ def _exactly(truths: dict[int, People], stamp_ns: int) -> People | None:
 
 
 class _CameraPoses:
-    """Where a camera was, by the transforms of a bag. Asked for in the order of time."""
+    """A camera's poses from the transforms in a bag, to be queried in order of time."""
 
     def __init__(self, reader: BagReader) -> None:
         self._tree = FrameTree()
@@ -204,7 +204,7 @@ class _CameraPoses:
         self._next = next(self._moving, None)
 
     def at(self, stamp_ns: int, frame_id: str) -> Floats | None:
-        """Return (4, 4) world from a frame, metres; None where no transform leads to a floor."""
+        """Return world_from_frame (4, 4), metres; None if no transforms connect it to a floor."""
         while self._next is not None and self._next[0] <= stamp_ns:
             self._tree.add(self._next[1])
             self._next = next(self._moving, None)

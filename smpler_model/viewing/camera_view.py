@@ -1,4 +1,4 @@
-"""A camera's field of view and image on a page."""
+"""A camera's frustum and image in the scene of a page."""
 
 import math
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import viser
 
 IMAGE_WIDTH_PX = 480
-"""Width of images on a page; larger ones are made smaller."""
+"""Largest width of images on a page; wider ones are downscaled."""
 
 CAMERA = "/camera"
-"""Path of the camera's optical frame in a scene."""
+"""Path of the camera's optical frame in the scene."""
 
 _WIDEST_RAD = math.radians(150)
 _USUAL_DEPTH_M = 0.5
@@ -26,9 +26,9 @@ _COLOUR = (60, 60, 70)
 
 
 class CameraView:
-    """A camera where it is, with what it sees.
+    """A camera at its pose, with its image.
 
-    State: the last camera, and how far before it the image is shown.
+    State: the last camera, and the depth at which its image is shown.
     """
 
     def __init__(self, scene: "viser.SceneApi") -> None:
@@ -47,13 +47,13 @@ class CameraView:
         *,
         shown: bool,
     ) -> None:
-        """Put the camera into its place, and show its image.
+        """Move the camera to its pose, and show its image.
 
         Args:
             camera: the camera.
             world_from_camera: (4, 4), metres.
-            rgb: (h, w, 3) image; None where there is none.
-            shown: whether the field of view is drawn.
+            rgb: (h, w, 3) image, if any.
+            shown: whether the frustum is drawn.
         """
         self._world_from_camera = world_from_camera
         self._frame.wxyz, self._frame.position = _pose(world_from_camera)
@@ -78,17 +78,17 @@ class CameraView:
             self._frustum.image = None if rgb is None else shrink(rgb)
 
     def look_through(self, client: "viser.ClientHandle", depth_m: float) -> None:
-        """Put a page's eye where the camera is, with the image behind the people.
+        """Move a client's viewpoint to the camera, with the image behind the people.
 
         Args:
-            client: the page.
-            depth_m: how far before the camera the image is to be.
+            client: a browser that shows the page.
+            depth_m: depth at which the image is shown.
         """
         if self._camera is None:
             return
         self.depth_m = depth_m
         view = client.camera
-        # The page's window may be wider or higher than the image: all of the image is to be seen.
+        # The window may have another aspect ratio than the image; show the whole image.
         wider = max(self._camera.width / self._camera.height / view.aspect, 1.0)
         vertical = math.tan(vertical_field_of_view(self._camera) / 2) * wider
         with client.atomic():
@@ -97,20 +97,20 @@ class CameraView:
             view.fov = 2 * math.atan(vertical)
 
     def step_back(self) -> None:
-        """Show the image before the people again."""
+        """Show the image near the camera again, in front of the people."""
         self.depth_m = _USUAL_DEPTH_M
 
 
 def vertical_field_of_view(camera: Camera) -> float:
-    """Return the angle between the upper and the lower edge of a rectified image, radians.
+    """Return the vertical field of view of the rectified image, radians.
 
-    Where a lens sees more than a flat image can show, it is the most that a page draws.
+    It is limited: a flat image cannot show the whole field of view of a fisheye lens.
     """
     return min(2 * math.atan(camera.height / (2 * camera.fy)), _WIDEST_RAD)
 
 
 def shrink(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return an image that is at most `IMAGE_WIDTH_PX` wide."""
+    """Downscale an image to at most `IMAGE_WIDTH_PX` wide."""
     height, width = rgb.shape[:2]
     if width <= IMAGE_WIDTH_PX:
         return rgb
@@ -119,10 +119,10 @@ def shrink(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _scale_of(camera: Camera, depth_m: float) -> float:
-    """Return the size of viser's frustum whose image is at a depth.
+    """Return the scale at which viser's frustum has its image at a given depth.
 
-    viser divides the pyramid of depth one by the cube root of its volume, a third of the product
-    of half the image's sides, and multiplies it by the size.
+    viser normalises the frustum of depth 1 by the cube root of xy / 3, where x and y are half the
+    sides of its image, and multiplies it by the scale.
     """
     y = math.tan(vertical_field_of_view(camera) / 2)
     x = y * camera.width / camera.height

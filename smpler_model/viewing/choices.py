@@ -1,4 +1,4 @@
-"""What a page's user chooses to see."""
+"""Checkboxes that show or hide parts of a scene."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -25,23 +25,23 @@ class Choices:
 _HINTS = {
     "bodies": "SMPL's surface, in each person's colour",
     "skeletons": "the 24 joints",
-    "labels": "id and distance from the camera; ~ where the camera is not calibrated",
-    "trails": "the way over the floor during the last 5 seconds",
-    "uncertainty": "where the pelvis is with a probability of 95 %",
-    "truth": "true people, white, where the recording has them",
-    "camera": "its field of view and image",
-    "floor": "squares of half a metre",
+    "labels": "id and distance from the camera; ~ if the camera is not calibrated",
+    "trails": "path over the floor during the last 5 seconds",
+    "uncertainty": "95 % confidence ellipsoid of the pelvis",
+    "truth": "ground truth, white, if the recording contains it",
+    "camera": "its frustum and image",
+    "floor": "grid of half a metre",
 }
 
 
 def add_choices(
     server: "viser.ViserServer", choices: Choices, changed: Callable[[], None]
 ) -> None:
-    """Put a box to tick for each part on the page.
+    """Add a checkbox for each part to the page.
 
     Args:
         server: server of the page.
-        choices: follows the boxes.
+        choices: updated by the checkboxes.
         changed: called after each change.
     """
     with server.gui.add_folder("show"):

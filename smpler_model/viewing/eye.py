@@ -1,4 +1,4 @@
-"""Buttons that move a page's eye."""
+"""Buttons that move a client's viewpoint."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ _THROUGH, _BEHIND = "through the camera", "from behind"
 
 
 def add_eye(server: "viser.ViserServer", scene: Scene) -> None:
-    """Put buttons on a page that show the scene through the camera, or from behind it."""
+    """Add buttons to a page that show the scene through the camera, or from behind it."""
     buttons = server.gui.add_button_group("look", (_THROUGH, _BEHIND))
 
     def turn(event: "viser.GuiEvent[viser.GuiButtonGroupHandle]") -> None:

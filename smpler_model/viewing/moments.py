@@ -1,4 +1,4 @@
-"""What a viewer shows at one time."""
+"""What a viewer shows at one point in time."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ class Moment:
     """An image and the people in it.
 
     Attributes:
-        stamp_ns: when the image was taken, nanoseconds.
-        camera: what took it.
-        people: who was found, in its optical frame.
-        world_from_camera: (4, 4) where it was, metres; z is up in the world.
+        stamp_ns: timestamp of the image, nanoseconds.
+        camera: the camera.
+        people: estimated people, in the camera's optical frame.
+        world_from_camera: (4, 4) pose of the camera, metres; z is up in the world.
         floor_m: height of the floor in the world.
-        rgb: (h, w, 3) uint8, of any size; None where there is no image.
-        truth: who was there; None where that is not known.
+        rgb: (h, w, 3) uint8, of any size; None without an image.
+        truth: true people; None if unknown.
     """
 
     stamp_ns: int

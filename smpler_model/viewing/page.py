@@ -1,4 +1,4 @@
-"""The web page: its address, who looks at it, and its end."""
+"""The web page: serves it, and tells whether any browser shows it."""
 
 import contextlib
 import io
@@ -16,11 +16,11 @@ _EVERYWHERE = ("", "0.0.0.0", "::")
 
 
 class Page:
-    """A page that browsers open, and what it shows.
+    """A page being served.
 
     Attributes:
         server: viser's server.
-        address: what to type into a browser on this machine.
+        address: URL for a browser on this machine.
     """
 
     def __init__(self, server: "viser.ViserServer", host: str) -> None:
@@ -48,15 +48,15 @@ class Page:
 
 @contextlib.contextmanager
 def open_page(title: str, host: str, port: int) -> Iterator[Page]:
-    """Serve a page, and end it.
+    """Serve a page until the context is left.
 
     Args:
-        title: at the top of the page.
+        title: title of the page's panel.
         host: address to serve at; `localhost` for this machine only.
-        port: port to serve at; the next free one where it is taken, 0 for any.
+        port: port to serve at; the next free one if it is taken, 0 for any.
 
     Raises:
-        ValueError: viser is not installed, or the host is none of this machine.
+        ValueError: viser is not installed, or the host is no address of this machine.
     """
     module = import_optional("viser", "the view in a browser")
     _check_host(host)
@@ -72,18 +72,18 @@ def open_page(title: str, host: str, port: int) -> Iterator[Page]:
 
 
 def _check_host(host: str) -> None:
-    """Refuse an address at which viser would look for a free port for ever."""
+    """Refuse an address at which viser would search for a free port forever."""
     try:
         socket.create_server((host, 0)).close()
     except OSError as error:
         raise ValueError(
             f"the page must be served at an address of this machine, got {host} "
-            f"({error.strerror or error}); choose localhost, or 0.0.0.0 for all of them"
+            f"({error.strerror or error}); choose localhost, or 0.0.0.0 for all its addresses"
         ) from None
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what viser prints to itself: the address is said in this project's words."""
+    """Suppress what viser prints; the caller reports the address."""
     with contextlib.redirect_stdout(io.StringIO()):
         yield

@@ -1,4 +1,4 @@
-"""One person's objects on a page."""
+"""One person's objects in the scene of a page."""
 
 import time
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _HEAD = SMPL_JOINTS.index("head")
 _ABOVE_HEAD_M = np.array([0.0, -0.3, 0.0])  # y is down in the optical frame
 _BONE_WIDTH_M = 0.025
 _SEE_THROUGH = 0.55
-_DEVIATIONS_95 = 2.796  # of a normal distribution in three dimensions: the root of chi-squared
+_DEVIATIONS_95 = 2.796  # of a 3D normal distribution: the root of chi-squared
 _STEADY_M = 1e-6  # a place that moves by less is the same
 
 # viser sends float64 and compresses them: numbers of few digits take half of the bytes. All steps
@@ -40,9 +40,9 @@ _PLACE_STEP_M = 2.0**-14
 
 
 class PersonView:
-    """A person's surface, skeleton, label, way and uncertainty.
+    """A person's surface, skeleton, label, trail and uncertainty.
 
-    State: what the page has of them. An object is made when it is first shown.
+    State: the objects on the page. Each is created when it is first shown.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class PersonView:
             bone.wxyz, bone.position = turn, place
 
     def show_surface(self, choices: Choices) -> None:
-        """Show the surface or not; one can see a skeleton through it."""
+        """Show or hide the surface; it is translucent while the skeleton is shown."""
         if self._mesh is not None:
             self._mesh.visible = choices.bodies
             through = _SEE_THROUGH if choices.skeletons else None
@@ -151,7 +151,7 @@ class PersonView:
         self._skeleton.points = points
 
     def show_label(self, text: str, joints_m: Floats, *, shown: bool) -> None:
-        """Write a text above the head of (24, 3) joints."""
+        """Show a text above the head of (24, 3) joints."""
         if self._label is not None:
             self._label.visible = shown
         if not shown:
@@ -164,7 +164,7 @@ class PersonView:
         self._label.position = joints_m[_HEAD] + _ABOVE_HEAD_M
 
     def show_uncertainty(self, pelvis_m: Floats, covariance_m2: Floats, *, shown: bool) -> None:
-        """Draw where the (3,) pelvis is with a probability of 95 %, by its (3, 3) covariance."""
+        """Draw the 95 % confidence ellipsoid of the (3,) pelvis from its (3, 3) covariance."""
         shown = shown and bool(np.isfinite(covariance_m2).all())
         if self._ellipsoid is not None:
             self._ellipsoid.visible = shown
@@ -180,7 +180,7 @@ class PersonView:
                 receive_shadow=False,
             )
         variances, axes = np.linalg.eigh(covariance_m2)
-        axes[:, 0] *= np.linalg.det(axes)  # a turn, not a mirror
+        axes[:, 0] *= np.linalg.det(axes)  # a rotation, not a reflection
         radii = _DEVIATIONS_95 * np.sqrt(np.maximum(variances, 1e-8))
         self._ellipsoid.scale = (float(radii[0]), float(radii[1]), float(radii[2]))
         self._ellipsoid.wxyz = np.roll(Rotation.from_matrix(axes).as_quat(), 1)
@@ -202,7 +202,7 @@ class PersonView:
         self._trail.points = points
 
     def remove(self) -> None:
-        """Take everything off the page."""
+        """Remove everything from the page."""
         handles = (self._mesh, self._skeleton, self._label, self._ellipsoid, self._trail)
         for handle in handles:
             if handle is not None:

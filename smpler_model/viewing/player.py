@@ -1,4 +1,4 @@
-"""A recording on a page: timeline, play and speed."""
+"""Plays a recording on a page, with controls for timeline, playback and speed."""
 
 import threading
 import time
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     import viser
 
 _SPEEDS = {"1/4": 0.25, "1/2": 0.5, "1": 1.0, "2": 2.0, "4": 4.0}
-_LEAST_STEP_S = 1 / 30  # between two images that are shown
+_LEAST_STEP_S = 1 / 30  # between two images
 _IDLE_S = 1.0
 
 
 class Player:
     """Plays a recording while a browser shows it.
 
-    State: the frame that is shown, and whether time goes on. `run` plays in the thread that calls
-    it; the page's widgets change the state from other threads.
+    State: the frame that is shown, and whether it plays. `run` plays in the calling thread; the
+    page's widgets change the state from other threads.
     """
 
     def __init__(self, page: Page, recording: Recording, scene: Scene, frame: int | None) -> None:
-        """Put the widgets on the page.
+        """Add the widgets to the page.
 
         Args:
             page: the page.
             recording: what to play.
             scene: where to show it.
-            frame: number of a frame to wait at; None to play from the first.
+            frame: number of the frame to pause at; None to play from the first.
         """
         self._page, self._recording, self._scene = page, recording, scene
         self._changed = threading.Condition()
@@ -60,7 +60,7 @@ class Player:
 
     @property
     def index(self) -> int:
-        """Number of the frame that is shown next."""
+        """Number of the next frame to show."""
         return self._index
 
     def seek(self, index: int) -> None:
@@ -77,7 +77,7 @@ class Player:
             self._changed.notify_all()
 
     def run(self) -> None:
-        """Show frames as their stamps say, until `stop`; nothing is done that nobody sees."""
+        """Show frames at the times of their stamps until `stop`; idle while no browser is open."""
         due_s = time.monotonic()
         while not self._is_over:
             if not self._page.wait_for_watchers(_IDLE_S):
@@ -99,7 +99,7 @@ class Player:
                     self._index = following
 
     def _slide(self, event: "viser.GuiEvent[viser.GuiSliderHandle[int]]") -> None:
-        if event.client is not None:  # not by the player itself
+        if event.client is not None:  # moved by a user, not by the player
             self.seek(int(self._timeline.value))
 
     def _step(self) -> None:
@@ -107,7 +107,7 @@ class Player:
         self.seek(self._index + (1 if self._steps.value == "on" else -1))
 
     def _following(self, index: int) -> int:
-        """Return the next frame that is shown: the first again after the last."""
+        """Return the next frame to show; the first follows the last."""
         step = max(round(_LEAST_STEP_S / max(self._usual_step_s(), 1e-3)), 1)
         return index + step if index + step < len(self._recording) else 0
 
@@ -134,7 +134,7 @@ class Player:
         self._time.content = f"{seconds:.2f} s of {total:.2f} s"
 
     def _trails_to(self, index: int) -> dict[int, list["np.ndarray"]]:
-        """Return the trails at a frame that was jumped to."""
+        """Return the trails after a jump to a frame."""
         self._trails = Trails()
         stamps = self._recording.stamps_ns
         first = int(np.searchsorted(stamps[:index], stamps[index] - round(TRAIL_S * 1e9)))
@@ -150,5 +150,5 @@ class Player:
 
 
 def _set(widget: Any, value: object) -> None:  # noqa: ANN401 - viser types values as read-only
-    """Set the value of a widget; pages follow."""
+    """Set the value of a widget in all browsers."""
     widget.value = value

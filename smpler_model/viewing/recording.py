@@ -1,4 +1,4 @@
-"""A recording: moments by number."""
+"""A recording: frames of one camera by number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from smpler_model.frames import People
 from smpler_model.viewing.moments import Moment
 
 USUAL_HEIGHT_M = 1.2
-"""Height of a camera above the floor where nothing tells it."""
+"""Assumed height of a camera above the floor if nothing determines it."""
 
 _FEET = tuple(SMPL_JOINTS.index(name) for name in ("left_foot", "right_foot"))
 _SOLE_M = 0.03  # from the joint down to the floor
-_LOWEST = 0.9  # share of the images in which the lower foot is above the floor
+_LOWEST = 0.9  # share of the people whose lower foot is above the floor
 
 
 class Images(Protocol):
-    """Images of a recording by the numbers of its moments."""
+    """Images of a recording by frame number."""
 
     def read(self, index: int) -> NDArray[np.uint8] | None:
-        """Return (h, w, 3) RGB; None where there is none."""
+        """Return an (h, w, 3) RGB image, if there is one."""
 
 
 class NoImages:
-    """Images of a recording that has none."""
+    """Images of a recording without images."""
 
     def read(self, index: int) -> NDArray[np.uint8] | None:
         """Return None."""
@@ -39,14 +39,14 @@ class NoImages:
 
 @dataclass(frozen=True)
 class RecordedFrame:
-    """What was found in an image.
+    """The people in an image.
 
     Attributes:
-        stamp_ns: when it was taken, nanoseconds.
-        camera: what took it.
-        people: who was found.
-        truth: who was there; None where that is not known.
-        world_from_camera: (4, 4) metres; None where nothing tells where the camera was.
+        stamp_ns: timestamp of the image, nanoseconds.
+        camera: the camera.
+        people: estimated people.
+        truth: true people; None if unknown.
+        world_from_camera: (4, 4) pose of the camera, metres; None if unknown.
     """
 
     stamp_ns: int
@@ -59,29 +59,28 @@ class RecordedFrame:
 class Recording:
     """The frames of one camera and their images.
 
-    Where nothing tells where the camera was, it is taken to be level, with the floor under the
-    feet of the people.
+    If the camera's pose is unknown, it is assumed to be level, with the floor under people's feet.
 
     Attributes:
         title: name of the recording.
-        stamps_ns: (f,) int64 of the frames.
+        stamps_ns: (f,) int64 timestamps of the frames.
     """
 
     def __init__(
         self, title: str, frames: Sequence[RecordedFrame], images: Images | None = None
     ) -> None:
-        """Put together.
+        """Prepare the frames.
 
         Args:
             title: name of the recording.
             frames: f frames in order.
-            images: their images; None for none.
+            images: their images, if any.
 
         Raises:
             ValueError: there are no frames.
         """
         if not frames:
-            raise ValueError(f"{title} must hold at least one image's people, got none")
+            raise ValueError(f"{title} must contain the people of at least one image, got none")
         self.title = title
         self.stamps_ns = np.array([frame.stamp_ns for frame in frames], np.int64)
         self._frames = frames
@@ -93,7 +92,7 @@ class Recording:
 
     @property
     def people(self) -> People:
-        """The first people that were found; nobody where there are none."""
+        """The people of the first frame with anybody in it; else nobody."""
         found = (frame.people for frame in self._frames if len(frame.people))
         return next(found, self._frames[0].people)
 
@@ -103,11 +102,11 @@ class Recording:
         return any(frame.truth is not None for frame in self._frames)
 
     def moment(self, index: int, *, image: bool = True) -> Moment:
-        """Return what is seen in a frame.
+        """Return a frame with its image.
 
         Args:
             index: its number, from 0.
-            image: whether the image is read, which takes the time.
+            image: whether to read the image, which takes most of the time.
         """
         frame = self._frames[index]
         known = frame.world_from_camera
@@ -122,10 +121,10 @@ class Recording:
 
 
 def camera_height(frames: Sequence[RecordedFrame]) -> float:
-    """Return how high above people's feet a level camera is, metres.
+    """Return the height of a level camera above people's feet, metres.
 
-    It is the distance below which the lower foot of a person is in nine of ten images, so that
-    somebody who jumps or sits does not lift the floor; `USUAL_HEIGHT_M` without people.
+    Nine in ten lower feet are above the floor that this height implies: somebody who jumps or
+    sits does not raise it. `USUAL_HEIGHT_M` without people.
     """
     feet = [frame.people.joints_m[:, _FEET, 1].max(1) for frame in frames if len(frame.people)]
     if not feet:

@@ -1,4 +1,4 @@
-"""Results that `smpler run` wrote, read back."""
+"""Reads the results of `smpler run`."""
 
 import json
 from collections.abc import Iterator
@@ -34,17 +34,17 @@ _MOST_BYTES = 8_000_000_000
 
 
 def find_results(path: Path) -> Path | None:
-    """Return the file of results that a path names: itself, or the one in a folder of a run."""
+    """Return the results file that a path names: itself, or the one in a run's folder."""
     if path.is_dir():
         return next((path / name for name in RESULTS if (path / name).is_file()), None)
     return path if path.suffix in (".jsonl", ".npz") and path.is_file() else None
 
 
 def read_results(path: Path) -> list[RecordedFrame]:
-    """Return the frames of a file of results.
+    """Return the frames of a results file.
 
     Raises:
-        SourceError: it is no such file.
+        SourceError: it is no results file.
         OSError: it cannot be read.
     """
     try:

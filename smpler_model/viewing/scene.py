@@ -1,4 +1,4 @@
-"""People before a camera as a page's objects."""
+"""People and their camera as objects in the scene of a page."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import viser
 
 Trail = Mapping[int, Sequence[Floats]]
-"""(3,) places in the world of each person, by id."""
+"""Each person's past positions (3,) in the world, by id."""
 
 _TRUE_COLOUR = (240, 240, 240)
 _TRUE_OPACITY = 0.6
@@ -29,16 +29,16 @@ _FLOOR_COLOUR = (205, 208, 214)
 
 
 class Scene:
-    """What a page shows.
+    """The 3D scene of a page.
 
-    State: the last moment, and the objects of the people in it. Safe to call from several threads.
+    State: the last moment, and its people's objects. Safe to call from several threads.
 
     Attributes:
-        choices: which parts are shown; `refresh` after a change.
+        choices: which parts are shown; call `refresh` after a change.
     """
 
     def __init__(self, server: "viser.ViserServer", surface: BodySurface) -> None:
-        """Prepare; the scene is empty.
+        """Prepare an empty scene.
 
         Args:
             server: server of the page.
@@ -47,7 +47,7 @@ class Scene:
         self.choices = Choices()
         self._server, self._surface = server, surface
         self._lock = threading.Lock()
-        # Shadows take a laptop without a GPU most of a page's time.
+        # Shadows take most of the rendering time without a GPU.
         server.scene.configure_default_lights(cast_shadow=False)
         self._camera = CameraView(server.scene)
         self._floor = server.scene.add_grid(
@@ -67,26 +67,26 @@ class Scene:
         self._placed_eye = False
 
     def show(self, moment: Moment, trails: Trail, *, exact: bool = False) -> None:
-        """Show an image and its people instead of those before.
+        """Show an image and its people in place of the previous ones.
 
         Args:
-            moment: what to show.
-            trails: the ways of people over the floor.
-            exact: whether surfaces must have the correctives of this very pose: for what is looked
-                at longer than an image of a film.
+            moment: the image and its people.
+            trails: people's paths over the floor.
+            exact: whether surfaces must have the pose correctives of this very moment, as for a
+                still image.
         """
         with self._lock, self._server.atomic():
             self._last = moment, trails
             self._draw(moment, trails, exact=exact)
 
     def refresh(self) -> None:
-        """Show the last moment again, after a change of the choices."""
+        """Redraw the last moment after a change of the choices."""
         with self._lock, self._server.atomic():
             if self._last is not None:
                 self._draw(*self._last, exact=True)
 
     def look_through(self, client: "viser.ClientHandle") -> None:
-        """Put a page's eye where the camera is, with the image behind all people."""
+        """Move a client's viewpoint to the camera, with the image behind all people."""
         with self._lock, self._server.atomic():
             if self._last is None:
                 return
@@ -96,7 +96,7 @@ class Scene:
             self._draw(moment, trails, exact=False)
 
     def step_back(self, client: "viser.ClientHandle") -> None:
-        """Put a page's eye behind the camera, above it."""
+        """Move a client's viewpoint behind and above the camera."""
         with self._lock, self._server.atomic():
             if self._last is None:
                 return
@@ -159,7 +159,7 @@ class Scene:
             self._truth[id_].show_skeleton(truth.joints_m[row], shown=shown)
 
     def _pose(self, views: dict[int, PersonView], people: People, *, exact: bool) -> None:
-        """Send bones, and rest surfaces where those of the page are too old."""
+        """Send bones, and new rest surfaces where those on the page are too old."""
         if not self.choices.bodies or not len(people):
             return
         ids = people.ids.tolist()
@@ -180,14 +180,14 @@ class Scene:
         )
 
     def _keep(self, views: dict[int, PersonView], people: People | None) -> None:
-        """Remove those who are no longer there."""
+        """Remove the people who are no longer there."""
         there = set() if people is None else set(people.ids.tolist())
         for id_ in [id_ for id_ in views if id_ not in there]:
             views.pop(id_).remove()
 
 
 def viewpoint(moment: Moment) -> tuple[Floats, Floats]:
-    """Return where to look from, behind the camera and above it, and (3,) what to look at."""
+    """Return a viewpoint (3,) behind and above the camera, and the point (3,) to look at."""
     world = moment.world_from_camera
     place, right, ahead = world[:3, 3], world[:3, 0], world[:3, 2]
     up = np.array([0.0, 0.0, 1.0])

@@ -1,4 +1,4 @@
-"""A moment as a page of its own, which needs no server."""
+"""A moment as a self-contained page, which needs no server."""
 
 from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.page import open_page
@@ -7,10 +7,10 @@ from smpler_model.viewing.surfaces import BodySurface
 
 
 def still_page(moment: Moment, surface: BodySurface) -> str:
-    """Return the HTML of a page that shows a moment in 3D, images and program included.
+    """Return the HTML of a page that shows a moment in 3D, including the image and viewer code.
 
     Args:
-        moment: what it shows.
+        moment: the moment to show.
         surface: body of the people.
 
     Raises:

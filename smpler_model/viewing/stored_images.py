@@ -1,4 +1,4 @@
-"""Images of a recording, small and compressed in memory, for quick jumps."""
+"""Images of a recording, downscaled and compressed in memory for fast seeking."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _QUALITY = 80  # of JPEG
 
 
 class StoredImages:
-    """Images by number, (h, w, 3) RGB, at most `camera_view.IMAGE_WIDTH_PX` wide."""
+    """Images (h, w, 3) by frame number, RGB, at most `camera_view.IMAGE_WIDTH_PX` wide."""
 
     def __init__(self) -> None:
         self._stamps_ns: list[int] = []
@@ -31,13 +31,13 @@ class StoredImages:
         self._contents.append(content.tobytes())
 
     def match(self, stamps_ns: Sequence[int]) -> None:
-        """Say which moments the images are of.
+        """Match images to frames.
 
-        As many images as moments are taken one by one. Otherwise the nearest in time is taken
-        where one is no farther than half of the usual step between images.
+        If there are as many images as frames, they are matched in order; otherwise to the nearest
+        image in time, at most half the median interval between images away.
 
         Args:
-            stamps_ns: of the moments.
+            stamps_ns: timestamps of the frames.
         """
         if len(stamps_ns) == len(self._stamps_ns):
             self._rows = range(len(stamps_ns))
@@ -56,7 +56,7 @@ class StoredImages:
         self._rows = rows
 
     def read(self, index: int) -> NDArray[np.uint8] | None:
-        """Return the image of a moment; None where there is none."""
+        """Return the image of a frame, if there is one."""
         row = self._rows[index] if index < len(self._rows) else None
         if row is None:
             return None

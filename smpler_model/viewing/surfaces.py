@@ -1,7 +1,7 @@
-"""SMPL's surface as a web page poses it: rest vertices once, then a transform of every bone.
+"""SMPL's surface as a web page poses it: rest vertices once, then the transforms of all bones.
 
 Skinning is linear in the bones' transforms, so 24 of them move all 6890 vertices. The page cannot
-compute the correctives of a pose: they are part of the rest vertices, and as old as those.
+compute pose correctives: they are part of the rest vertices, and stay until those are sent again.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from smpler_model.frames import People
 
 @dataclass(frozen=True)
 class RestSurfaces:
-    """The unposed surfaces of n people, with the correctives of one pose each.
+    """The unposed surfaces of n people, each with the correctives of one pose.
 
     Attributes:
         vertices_m: (n, 6890, 3) float32.
@@ -44,7 +44,7 @@ class Bones:
 
 
 class BodySurface:
-    """A body that is posed in two steps.
+    """A body posed in two steps: shape and correctives, then skinning.
 
     Attributes:
         faces: (13776, 3) uint32.
@@ -57,7 +57,7 @@ class BodySurface:
         self.weights = arrays.weights.astype(np.float32)
 
     def rest(self, people: People) -> RestSurfaces:
-        """Return the surfaces before skinning, for the shapes and poses of people."""
+        """Return people's surfaces before skinning, for their shapes and poses."""
         body = self._body
         with torch.inference_mode():
             betas = torch.from_numpy(people.betas).float()
@@ -68,11 +68,11 @@ class BodySurface:
         return RestSurfaces(vertices.numpy(), joints.double().numpy())
 
     def bones(self, people: People, rest_joints_m: Floats) -> Bones:
-        """Return what puts rest surfaces into the poses and the places of people.
+        """Return the transforms from rest surfaces to people's poses and positions.
 
         Args:
             people: n people.
-            rest_joints_m: (n, 24, 3) of the surfaces that are to be moved.
+            rest_joints_m: (n, 24, 3) joints of the rest surfaces.
         """
         n = len(people)
         with torch.inference_mode():
@@ -85,9 +85,9 @@ class BodySurface:
         return Bones(np.roll(xyzw, 1, axis=-1).reshape(n, -1, 4), moved)
 
     def joint_error_m(self, people: People) -> float:
-        """Return how far, at most, joints of this body are from those of the people, metres.
+        """Return the largest distance between this body's joints and the people's, metres.
 
-        More than a rounding error tells that people were estimated with another body.
+        More than a rounding error means that the people were estimated with another body.
         """
         if not len(people):
             return 0.0

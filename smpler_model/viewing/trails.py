@@ -1,4 +1,4 @@
-"""Where people were during the last seconds."""
+"""People's paths over the floor during the last seconds."""
 
 from collections import deque
 

@@ -79,7 +79,7 @@ def evaluate_bag(
             if config.video and not any(folder.glob("overlay*.mp4")):
                 _add_videos(folder, summary)
             return summary
-        engine = engine or Engine(config)
+        engine = engine or Engine(config, len(source.cameras))
         files = RunFiles(folder, config, checkpoint)
         try:
             evaluation = Evaluation(source, engine, config, files, checkpoint)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from smpler_model.assembly import build_pipeline, choose_device, detector_factory
 from smpler_model.body.smpl import Body
-from smpler_model.detectors.detector import Detections, Detector
+from smpler_model.detectors.detector import Detections, Detector, DeviceDetector
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.pipeline import Pipeline
 from smpler_ros.bags.settings import EvaluationSettings
@@ -44,11 +45,34 @@ class RecordingDetector:
         return isinstance(self.inner, MotionDetector)
 
 
+class RecordingDeviceDetector(RecordingDetector):
+    """The same of a detector that takes images from its device."""
+
+    inner: DeviceDetector
+
+    def detect_on_device(self, image: Tensor) -> Detections:
+        """Return the people in an (h, w, 3) uint8 RGB image on any device."""
+        self.last = None
+        self.last = self.inner.detect_on_device(image)
+        return self.last
+
+
+def record(detector: Detector) -> RecordingDetector:
+    """Return a detector that remembers its last detections, and takes the same images."""
+    if isinstance(detector, DeviceDetector):
+        return RecordingDeviceDetector(detector)
+    return RecordingDetector(detector)
+
+
 class Engine:
     """Network and detector, shared by several bags."""
 
-    def __init__(self, config: EvaluationSettings) -> None:
+    def __init__(self, config: EvaluationSettings, cameras: int = 1) -> None:
         """Load the network and the detector.
+
+        Args:
+            config: settings of the evaluation.
+            cameras: most cameras of a bag, which share a batch.
 
         Raises:
             ValueError: a model, body, detector or device that cannot be used.
@@ -56,7 +80,7 @@ class Engine:
         """
         self._name = Path(config.model).stem
         self._create_detector = detector_factory(config, choose_device(config.device))
-        self._pipeline = build_pipeline(config, self._create_detector)
+        self._pipeline = build_pipeline(config, self._create_detector, cameras=cameras)
 
     @property
     def body(self) -> Body:
@@ -71,9 +95,7 @@ class Engine:
     def create_pipeline(self) -> Pipeline:
         """Return a new pipeline without history; its detectors are `RecordingDetector`s."""
         shared = self._pipeline
-        return Pipeline(
-            shared.estimator, lambda: RecordingDetector(self._create_detector()), shared.config
-        )
+        return Pipeline(shared.estimator, lambda: record(self._create_detector()), shared.config)
 
     def hash_body(self) -> dict[str, str]:
         """Return the SHA-256 of the body's arrays and of its regressor of the 17 joints."""

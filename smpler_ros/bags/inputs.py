@@ -8,7 +8,7 @@ from pathlib import Path
 
 from smpler_model.bags.cameras import with_settings
 from smpler_model.bags.people_topics import find_truth_topics
-from smpler_model.bags.reader import BagReader, CameraTopics, SourceError
+from smpler_model.bags.reader import BagReader, CameraTopics, SourceError, open_bag
 from smpler_model.settings.bag import WITHOUT
 from smpler_ros.bags.ground_truth import (
     TopicTruth,
@@ -68,6 +68,17 @@ def choose_input(reader: BagReader, config: EvaluationSettings) -> Input:
             "choose --boxes detector"
         )
     return Input(reader, cameras, truths, found)
+
+
+def count_cameras(bag: Path, config: EvaluationSettings) -> int:
+    """Return how many cameras of a bag are evaluated.
+
+    Raises:
+        SourceError: it cannot be read, or has no such topics.
+        OSError: the same of its files.
+    """
+    with open_bag(bag) as reader:
+        return len(_choose_cameras(reader, config))
 
 
 def _choose_cameras(reader: BagReader, config: EvaluationSettings) -> tuple[CameraTopics, ...]:

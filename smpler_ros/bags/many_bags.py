@@ -6,6 +6,7 @@ import csv
 import errno
 import io
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
@@ -18,6 +19,7 @@ from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_ros.bags.accuracy import FIGURES
 from smpler_ros.bags.bag_run import Progress, Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine
+from smpler_ros.bags.inputs import count_cameras
 from smpler_ros.bags.run_files import STATE
 from smpler_ros.bags.settings import EvaluationSettings
 
@@ -103,6 +105,15 @@ def make_jobs(bags: Sequence[Path], output: Path) -> list[Job]:
     return jobs
 
 
+def _most_cameras(jobs: Sequence[Job], config: EvaluationSettings) -> int:
+    """Return the most cameras of a bag; bags that cannot be read are reported in their turn."""
+    most = 1
+    for job in jobs:
+        with suppress(SourceError, OSError):
+            most = max(most, count_cameras(job.bag, config))
+    return most
+
+
 def evaluate_in_turn(
     jobs: Sequence[Job],
     config: EvaluationSettings,
@@ -129,7 +140,7 @@ def evaluate_in_turn(
         OSError: a file of them that cannot be read.
         DeviceMemoryError: the network does not fit into its device's memory.
     """
-    engine = Engine(config)
+    engine = Engine(config, _most_cameras(jobs, config))
     outcomes = []
     for job in jobs:
         for attempt in range(ATTEMPTS):

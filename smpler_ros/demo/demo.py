@@ -69,7 +69,7 @@ class DemoSettings(Settings):
         10.0, "Frame rate of the synthetic camera.", unit="Hz", minimum=0.5, maximum=120.0
     )
     people: int = setting(2, "Number of people in the synthetic room.", minimum=0, maximum=32)
-    view: bool = setting(False, "Open the page that shows people in 3D in the usual browser.")
+    view: bool = setting(False, "Open the page that shows people in 3D in the default browser.")
     detector: str | None = setting(
         None,
         f"{DETECTOR_DESCRIPTION}.",

@@ -26,7 +26,7 @@ def live_page(say: Callable[[str], None], *, opens: bool) -> Iterator[None]:
 
     Args:
         say: called with sentences.
-        opens: whether to open the page in the usual browser.
+        opens: whether to open the page in the default browser.
     """
     if not is_installed("viser"):
         say("there is no page of the people, as the package viser is not installed")
@@ -65,7 +65,7 @@ def _announce(
             address = f"http://{_HOST}:{port}"
             say(f"people in 3D: {address}")
             if opens and not webbrowser.open(address):
-                say(f"there is no browser here; open {address} in one")
+                say(f"found no browser to open; open {address} yourself")
             return
         time.sleep(_STEP_S)
 

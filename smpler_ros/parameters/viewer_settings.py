@@ -1,4 +1,4 @@
-"""What can be set of the viewer."""
+"""Parameters of the viewer."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -20,14 +20,14 @@ class ViewerSettings(LifecycleSettings, PageSettings, BodySettings):
     )
     camera_height: float = setting(
         1.2,
-        "Height of the camera above the floor where no transform tells it.",
+        "Height of the camera above the floor, unless transforms give its pose.",
         unit="m",
         minimum=0.0,
         maximum=100.0,
     )
     camera_pitch: float = setting(
         0.0,
-        "How far the camera looks down from the horizon where no transform tells it.",
+        "Angle by which the camera looks down, unless transforms give its pose.",
         unit="degrees",
         minimum=-90.0,
         maximum=90.0,

@@ -1,1 +1,1 @@
-"""The people of a running node in a browser."""
+"""Shows the people of a running node in a browser."""

@@ -1,4 +1,4 @@
-"""Messages of one camera put together: people, their image, and where the camera was."""
+"""Combines the messages of one camera: people, their image, and the camera's pose."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from smpler_model.viewing.bag_recording import camera_of_people
 from smpler_model.viewing.moments import Moment
 from smpler_ros.messages.convert import is_joint_frame
 
-_MOST_WAITING = 16  # images, and as many messages of the truth, that wait for their people
+_MOST_WAITING = 16  # images, and messages of the ground truth, waiting for their people
 _ASSUMED = camera_from_field_of_view(640, 480, 60.0)
 
 
 class LiveMoments:
-    """Makes moments of messages.
+    """Turns messages into moments.
 
-    State: images and ground truth that wait for their people, undecoded, the newest calibration,
+    State: undecoded images and ground truth waiting for their people, the latest calibrations,
     and transforms.
     """
 
@@ -31,8 +31,8 @@ class LiveMoments:
         """Prepare.
 
         Args:
-            height_m: of the camera above the floor where no transform tells it.
-            pitch_deg: how far it looks down, likewise.
+            height_m: height of the camera above the floor, unless transforms give its pose.
+            pitch_deg: angle by which it looks down, likewise.
         """
         self._level = level_camera(height_m, pitch_deg)
         self._images = _Waiting()
@@ -43,30 +43,30 @@ class LiveMoments:
         self._camera: Camera | None = None
 
     def add_image(self, message: Message) -> None:
-        """Keep an image, which is looked at when its people come."""
+        """Store an image, to be decoded when its people arrive."""
         self._images.add(message)
 
     def add_truth(self, message: Message) -> None:
-        """Keep who was really there, in a `SmplPersonArray`, which is shown with their image."""
+        """Store true people, a `SmplPersonArray`, to be shown with their image."""
         self._truths.add(message)
 
     def add_info(self, message: Message) -> None:
-        """Take over a calibration."""
+        """Store a calibration."""
         self._infos.add(message)
 
     def add_transforms(self, message: Message) -> None:
-        """Take over where things are, but for the people's joints."""
+        """Store transforms, except those of people's joints."""
         message.transforms = [
             each for each in message.transforms if not is_joint_frame(each.child_frame_id)
         ]
         self._tree.add(message)
 
     def knows_place(self, frame_id: str) -> bool:
-        """Return whether transforms tell where a frame is."""
+        """Return whether the transforms contain the pose of a frame."""
         return self._tree.world_from(frame_id) is not None
 
     def add_people(self, message: Message) -> Moment:
-        """Return what is to be shown of a `SmplPersonArray`."""
+        """Return the moment of a `SmplPersonArray`."""
         people = people_from_message(message)
         stamp_ns = stamp_ns_of(message)
         rgb, camera = self._look(self._images.take(stamp_ns))
@@ -84,13 +84,13 @@ class LiveMoments:
         )
 
     def _look(self, image: Message | None) -> tuple[NDArray[np.uint8] | None, Camera | None]:
-        """Return the pixels and the camera of an image; None for what is not known."""
+        """Return an image's pixels and camera, each None if unknown."""
         infos: Sequence[Message] = self._infos.all()
         if image is None:
             return None, camera_from_info(infos[-1], note=lambda _: None) if infos else None
         try:
             frame = self._reader.read(image, infos)
-        except ValueError:  # the node, which reads the same images, says what is wrong
+        except ValueError:  # smpler_node reads the same images, and reports what is wrong
             return None, None
         height, width = frame.rgb.shape[:2]
         if frame.camera is None and (self._camera is None or self._camera.width != width):
@@ -103,7 +103,7 @@ class LiveMoments:
 
 
 class _Waiting:
-    """Messages of a topic by stamp, until they are taken; the oldest are dropped."""
+    """Messages of a topic by timestamp; of too many, the oldest are dropped."""
 
     def __init__(self) -> None:
         self._messages: OrderedDict[int, Message] = OrderedDict()
@@ -114,7 +114,7 @@ class _Waiting:
             self._messages.popitem(last=False)
 
     def take(self, stamp_ns: int) -> Message | None:
-        """Return the message with a stamp; it and older ones are dropped."""
+        """Return the message with this timestamp, if any; drop it and older ones."""
         message = self._messages.get(stamp_ns)
         for each in [each for each in self._messages if each <= stamp_ns]:
             del self._messages[each]

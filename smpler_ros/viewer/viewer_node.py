@@ -1,4 +1,4 @@
-"""A node that shows people in a browser, and listens only while one is open."""
+"""A node that shows people in a browser, and subscribes only while one is open."""
 
 from contextlib import ExitStack
 from typing import Any
@@ -28,17 +28,18 @@ from smpler_ros.parameters.ros_parameters import RosParameters
 from smpler_ros.parameters.viewer_settings import ViewerSettings
 from smpler_ros.viewer.live_moments import LiveMoments
 
-_CHECK_S = 0.25  # longest time until the node notices that a page was opened or closed
+_CHECK_S = 0.25  # interval at which the node checks whether a browser shows the page
 _ADAPT_S = 2.0
 _LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Viewer(ManagedNode):
-    """Serves a page with the people of `people`, their `image` and the camera's place.
+    """Serves a page with the people of `people`, their `image` and the camera's pose.
 
-    People of `ground_truth/people`, which the synthetic camera publishes, stand beside them. The
-    page exists from activate to deactivate; subscriptions while a browser shows it. The parameter
-    file of `smpler_node` can be given; what concerns that node alone has no effect.
+    True people from `ground_truth/people`, which the synthetic camera publishes, are shown as
+    well. The page exists while the node is active, the subscriptions while a browser shows the
+    page. The parameter file of `smpler_node` can be used; parameters of that node alone have no
+    effect.
     """
 
     def __init__(self, node_name: str = "viewer") -> None:
@@ -82,7 +83,7 @@ class Viewer(ManagedNode):
         return super().on_deactivate(state)
 
     def close(self) -> None:
-        """Stop listening, and close the page."""
+        """Unsubscribe, and close the page."""
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
@@ -100,7 +101,7 @@ class Viewer(ManagedNode):
         self._trails = Trails()
 
     def _check(self) -> None:
-        """Listen while somebody looks."""
+        """Subscribe while a browser shows the page."""
         watched = self._page is not None and self._page.is_watched
         if watched and not self._fitting:
             self._listen()
@@ -141,7 +142,7 @@ class Viewer(ManagedNode):
         if self._scene is None:
             return
         moment = self._moments.add_people(message)
-        # Who listens to /tf makes the node publish everybody's joints: only where it is needed.
+        # With a subscriber, smpler_node publishes all joints on /tf; subscribe only if needed.
         if self._moving is None and not self._moments.knows_place(message.header.frame_id):
             store = self._moments.add_transforms
             self._moving = FittingSubscription(self, "/tf", TFMessage, store, depth=100)

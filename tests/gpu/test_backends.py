@@ -1,7 +1,7 @@
 """Every backend and every bucket gives what the plain network gives on a CPU."""
 
 import threading
-from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pytest
@@ -20,42 +20,31 @@ from smpler_model.network.smpler import Smpler
 NUMBERS = (1, 2, 3, 5, 8, 9, 16, 17, 20)
 """Full buckets, padded ones, and more people than the largest holds."""
 
+LIMITS: dict[Precision, tuple[float, float]] = {"float32": (0.005, 0.05), "half": (0.5, 2.0)}
+"""Largest degrees and millimetres; TF32 would be a hundred times farther away than float32."""
 
-def deviations(
-    estimator: Estimator, crops: NDArray[np.uint8], expected: Estimates
-) -> Iterator[tuple[int, float, float]]:
+
+@pytest.mark.parametrize(
+    ("backend", "precision"),
+    [
+        ("plain", "float32"),
+        *product(("eager", "cuda_graph", "compiled"), ("float32", "half")),
+    ],
+)
+def test_backends_agree_with_the_plain_network(
+    shipped: Smpler,
+    device: torch.device,
+    crops: NDArray[np.uint8],
+    expected: Estimates,
+    backend: Backend,
+    precision: Precision,
+) -> None:
+    most_degrees, most_mm = LIMITS[precision]
+    estimator = Estimator(shipped, device, backend=backend, precision=precision)
     for people in NUMBERS:
         found = measure_deviation(estimator.estimate(crops[:people]), expected[:people])
-        yield people, found.degrees, found.mm
-
-
-@pytest.mark.parametrize("backend", ["plain", "eager", "cuda_graph", "compiled"])
-def test_float32_is_float32(
-    shipped: Smpler,
-    device: torch.device,
-    crops: NDArray[np.uint8],
-    expected: Estimates,
-    backend: Backend,
-) -> None:
-    """TF32 would be a hundred times farther away."""
-    estimator = Estimator(shipped, device, backend=backend, precision="float32")
-    for people, degrees, mm in deviations(estimator, crops, expected):
-        assert degrees < 0.005, people
-        assert mm < 0.05, people
-
-
-@pytest.mark.parametrize("backend", ["eager", "cuda_graph", "compiled"])
-def test_half_precision_is_near(
-    shipped: Smpler,
-    device: torch.device,
-    crops: NDArray[np.uint8],
-    expected: Estimates,
-    backend: Backend,
-) -> None:
-    estimator = Estimator(shipped, device, backend=backend, precision="half")
-    for people, degrees, mm in deviations(estimator, crops, expected):
-        assert degrees < 0.5, people
-        assert mm < 2, people
+        assert found.degrees < most_degrees, people
+        assert found.mm < most_mm, people
 
 
 @pytest.mark.parametrize("name", ["smpler_w32", "smpler_nano"])

@@ -22,7 +22,10 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PAGES = [
     README,
-    *((ROOT / "docs" / f"{name}.md").read_text() for name in ("training", "workspace")),
+    *(
+        (ROOT / "docs" / f"{name}.md").read_text()
+        for name in ("bag", "official_weights", "robot", "training", "video", "workspace")
+    ),
 ]
 PROGRAMS = (
     "colcon ",
@@ -44,6 +47,7 @@ TWO_PROCESSES = "torchrun --nproc-per-node 2 -m training.train config/train"
 STAGES = "tests/training/test_stages.py"
 LABELLING = "datasets/labelling/bin/python -m training.data.labelling"
 TEACHER = "--teacher datasets/package/pose_landmark_heavy.tflite"
+FOLLOWED = "tests/project/test_pages.py"
 WITHOUT_CONFIGURATION = {
     *("training.data.download", "training.data.labelling", "training.data.prepare_photos"),
 }
@@ -70,7 +74,7 @@ TESTED = {
         '"--model"',
     ),
     f"{MODEL} view video.mp4": (
-        "tests/smpler_model/commands/test_view.py::test_a_video_is_run_first",
+        "tests/smpler_model/commands/test_view.py::test_people_in_a_video_are_estimated_first",
         '"view"',
     ),
     "make demo VIEW=1": (
@@ -78,16 +82,36 @@ TESTED = {
         "people in 3D: http://localhost:",
     ),
     "ros2 run smpler_ros viewer": (
-        "tests/ros/test_viewer.py::test_people_are_shown_and_nobody_listens_before",
+        "tests/ros/test_viewer.py::test_people_are_shown_with_subscriptions_only_while_watched",
         "smpler_ros.viewer",
     ),
     f"{MODEL} view video_smpler": (
-        "tests/smpler_model/commands/test_view.py::test_the_command_says_where_it_serves",
+        "tests/smpler_model/commands/test_view.py::test_the_command_prints_its_address",
         '"view"',
     ),
     f"{MODEL} view example_bag_evaluation": (
         "tests/smpler_ros/bags/test_recordings.py::test_an_evaluation_is_shown_with_its_input",
         "open_recording",
+    ),
+    "make setup LESS=1": (
+        "tests/project/test_set_up.py::test_what_less_takes_is_said_before_it_is_taken",
+        '"LESS=1"',
+    ),
+    **{
+        f"{MODEL} {rest}": (f"{FOLLOWED}::test_a_video", 'follow("video")')
+        for rest in (
+            "run video.mp4 --overwrite --fov 78",
+            "run video.mp4 --overwrite --camera-info camera.yaml",
+            "run video.mp4 --overwrite --results npz --mesh glb",
+        )
+    },
+    **{
+        f"evaluate_bag example_bag {rest}": (f"{FOLLOWED}::test_a_bag", 'follow("bag")')
+        for rest in ("--detector motion --output motion", "--no-smoothing --video --output raw")
+    },
+    f"{MODEL} view video_smpler --model models/SMPLer_3dpw.pt": (
+        f"{FOLLOWED}::test_official_weights",
+        'follow("official_weights")',
     ),
     f"{MODEL} info models/SMPLer_3dpw.pt": (
         "tests/smpler_model/commands/test_command_line.py::test_info_runs_as_a_command",
@@ -177,6 +201,13 @@ UNTESTABLE = {
     "rosdep install --from-paths . smpler_msgs --ignore-src -y": ADMINISTRATOR,
     "rosdep install --from-paths src src/smpler_ros/smpler_msgs --ignore-src -y": ADMINISTRATOR,
     ". install/setup.sh": INSTALLATION,
+    "ros2 topic list": INSTALLATION,
+    "ros2 topic hz /camera/image_raw": INSTALLATION,
+    "ros2 topic echo /people --once": INSTALLATION,
+    "ros2 run tf2_ros tf2_echo map person_1/pelvis": INSTALLATION,
+    "ros2 bag record --output walk /camera/image_raw /camera/camera_info /tf /tf_static": (
+        INSTALLATION
+    ),
     ". src/smpler_ros/.ros/environment.sh": INSTALLATION,
     f"python -m colcon build --base-paths src src/smpler_ros/smpler_msgs {COLCON}": INSTALLATION,
     f"{RENDER}/nano.yaml": HOURS,
@@ -215,9 +246,12 @@ def commands_of(text: str) -> list[str]:
 COMMANDS = list(dict.fromkeys(command for page in PAGES for command in commands_of(page)))
 INLINE = {
     "make help": "prints the targets",
+    "make clean": "named, not given",
     "python -m colcon": "part of a command above",
     "smpler run": "named, not given",
     "smpler view": "named, not given",
+    "smpler doctor": "named, not given",
+    "ros2 bag play": "named, not given",
     "python -m training.data.fit_poses": "named, not given",
     "python -m training.data.prepare_photos": "named, not given",
     "python -m training.data.render_crops": "named, not given",
@@ -292,7 +326,7 @@ def test_the_bag_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_flags_of_the_evaluator_are_parsed() -> None:
     for words in words_of("evaluate_bag"):
         chosen = build_parser().parse_args(words)
-        assert read_config(chosen).detector == "person"
+        assert read_config(chosen).detector in ("person", *words)
 
 
 def test_training_commands_name_modules_and_configurations() -> None:

@@ -112,3 +112,43 @@ def test_sourced_ros_that_this_python_cannot_import(clone: Path) -> None:
         "setup", f"PYTHON={BASE_PYTHON}", cwd=clone, ROS_DISTRO="jazzy", PYTHONPATH="/nowhere"
     )
     assert_one_sentence(result, "ROS_DISTRO is jazzy", "PYTHON=")
+
+
+def test_what_less_takes_is_said_before_it_is_taken(clone: Path) -> None:
+    """With an index that has pip alone, so that nothing large is installed."""
+    index = clone / "index"
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        str(index),
+    ]
+    constraints = ["--constraint", str(clone / "constraints.txt")]
+    if subprocess.run([*command, *constraints, "pip"], check=False).returncode:
+        pytest.skip("needs the Python package index")
+    result = make(
+        "setup",
+        "LESS=1",
+        f"PYTHON={BASE_PYTHON}",
+        cwd=clone,
+        PIP_CONFIG_FILE="/dev/null",
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS=str(index),
+        PIP_EXTRA_INDEX_URL="",
+        ROS_DISTRO="",
+    )
+    said, _, rest = result.stdout.partition("set-up: installing")
+    assert "set-up: .venv will take " in said
+    assert "GB of it for NVIDIA GPUs" in said
+    assert rest
+    assert_one_sentence(result, "pip could not install the pinned packages")
+    assert (clone / ".venv" / "set_up.less").read_text() == "1"
+
+
+def test_a_wrong_value_of_less(clone: Path) -> None:
+    result = make("setup", "LESS=yes", f"PYTHON={BASE_PYTHON}", cwd=clone, ROS_DISTRO="")
+    assert_one_sentence(result, "LESS must be 1 or 0, got 'yes'")

@@ -1,4 +1,4 @@
-"""The viewer over live topics: a page's other end sees the people that are published."""
+"""The viewer over live topics: a client of its page receives the published people."""
 
 import re
 from pathlib import Path
@@ -26,10 +26,10 @@ ROOT = Path(__file__).parents[2]
 STAMP_NS = 5_000_000_007
 
 
-def test_people_are_shown_and_nobody_listens_before(reliable_peer: Peer) -> None:
+def test_people_are_shown_with_subscriptions_only_while_watched(reliable_peer: Peer) -> None:
     peer = reliable_peer
     publisher = peer.node.create_publisher(SmplPersonArray, "people", QoSProfile(depth=1))
-    own = 1  # the peer hears its own people
+    own = 1  # the peer subscribes to people, too
     people = posed_people(Body(load_builtin_body()), 2)
     types = message_types_from_ros(serialize_message)
     header = header_message(types, STAMP_NS, "camera")
@@ -46,7 +46,7 @@ def test_people_are_shown_and_nobody_listens_before(reliable_peer: Peer) -> None
         image = image_message(types, header, np.full((480, 640, 3), 90, np.uint8))
 
         def publish_until_shown() -> bool:
-            # As a node does, again and again: a subscription that turns reliable misses a message.
+            # Repeatedly, as a node does: a subscription that turns reliable can miss a message.
             peer.camera_infos.publish(camera_info_message(types, header, CAMERA))
             peer.images.publish(image)
             publisher.publish(person_array_message(types, header, "", result, vertices=False))

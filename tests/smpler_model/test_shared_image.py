@@ -1,6 +1,6 @@
 """One upload for detector and crops, on the CPU in the place of a GPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -39,6 +39,17 @@ class Looking:
 
     def reset(self) -> None:
         """Nothing is remembered."""
+
+
+class LookingAtAll(Looking):
+    """One that takes the images of several cameras at once."""
+
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        return [self.detect(image) for image in images]
+
+    def detect_all_on_device(self, images: Sequence[torch.Tensor]) -> list[Detections]:
+        self.looked.append(f"{len(images)} on a device")
+        return [detections_from(BOXES) for _ in images]
 
 
 class LookingAtHost:
@@ -106,6 +117,20 @@ def test_an_image_is_uploaded_once(estimator: Estimator, uploads: list[tuple[int
     assert [len(result.people) for result in results.values()] == [4, 4]
     assert uploads == [(448, 448, 3)] * 2
     assert [each.looked for each in detectors.values()] == [["device (448, 448, 3)"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("uploaded", "looked"), [(True, ["2 on a device"]), (False, ["host", "host"])]
+)
+def test_cameras_that_share_a_detector(
+    estimator: Estimator, uploads: list[tuple[int, ...]], uploaded: bool, looked: list[str]
+) -> None:
+    detector = LookingAtAll()
+    pipeline = Pipeline(estimator, lambda: detector, AT_ONCE, uploads=uploaded)
+    results = pipeline.process_batch({name: four_people() for name in "ab"})
+    assert [len(result.people) for result in results.values()] == [4, 4]
+    assert detector.looked == looked
+    assert len(uploads) == 2 * uploaded
 
 
 def test_nothing_is_uploaded_where_nobody_looks_at_it(uploads: list[tuple[int, ...]]) -> None:

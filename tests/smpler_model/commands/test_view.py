@@ -1,4 +1,4 @@
-"""`view`: results that are read back, and the page of the command."""
+"""The command `view`: reads results back, and serves a page."""
 
 import json
 import signal
@@ -89,7 +89,7 @@ def test_arrays_of_earlier_versions_are_read_back(tmp_path: Path) -> None:
     assert read.joint_confidences is None
 
 
-def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_text(json.dumps({"other": 1}) + "\n")
     with pytest.raises(SourceError, match="must be the results of `smpler run`"):
         open_recording(tmp_path)
@@ -97,21 +97,21 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     assert not holds_people(tmp_path / "image.png")
 
 
-def test_cameras_and_what_is_not_there_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cameras_and_missing_files_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["view", "0"]) == 1
-    assert "view shows recordings, got the camera 0" in capsys.readouterr().err
+    assert "view shows recordings, got camera 0" in capsys.readouterr().err
     assert main(["view", "nowhere"]) == 1
     assert "must be a file or a folder, got nowhere" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_a_video_is_run_first(
+def test_people_in_a_video_are_estimated_first(
     nano_file: Path,
     here: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The page ends as by Ctrl-C as soon as it is there."""
+    """Ctrl-C arrives as soon as the page is served."""
     pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
     from smpler_model.viewing.player import Player
 
@@ -138,7 +138,7 @@ def test_a_video_is_run_first(
 
 
 @pytest.mark.slow
-def test_the_command_says_where_it_serves(tmp_path: Path) -> None:
+def test_the_command_prints_its_address(tmp_path: Path) -> None:
     pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
     from tests.smpler_model.viewing.watcher import Watcher
 
@@ -163,4 +163,4 @@ def test_the_command_says_where_it_serves(tmp_path: Path) -> None:
         assert viewer.stdout.read() == ""
         said = viewer.stderr.read()
         assert "Traceback" not in said
-        assert "found with another one" in said  # random joints are those of no body
+        assert "estimated with another one" in said  # random joints fit no body

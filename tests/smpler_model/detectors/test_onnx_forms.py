@@ -4,11 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smpler_model.detectors.onnx_detector import OnnxDetector
-from smpler_model.detectors.onnx_forms import DetrForm, RtDetrForm, YoloxForm, fit_image
+from smpler_model.detectors.onnx_forms import DetrForm, RtDetrForm, YoloxForm
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -167,21 +165,3 @@ def test_rt_detr_boxes_refer_to_the_size_input(tmp_path: Path, kind: str) -> Non
     np.testing.assert_array_equal(
         detector.detect(np.zeros((200, 400, 3), np.uint8)).boxes_xyxy, found.boxes_xyxy
     )
-
-
-@given(
-    height=st.integers(1, 200),
-    width=st.integers(1, 200),
-    letterboxed=st.booleans(),
-)
-def test_images_of_any_size_are_fitted(height: int, width: int, letterboxed: bool) -> None:
-    image = np.full((height, width, 3), SEEN, np.uint8)
-    fitted, factors = fit_image(image, (HEIGHT, WIDTH), letterboxed=letterboxed)
-    assert fitted.shape == (HEIGHT, WIDTH, 3)
-    columns, rows = np.rint(factors * [width, height]).astype(int)
-    assert (fitted[:rows, :columns] == SEEN).all()
-    assert (fitted[rows:] == 114).all()
-    assert (fitted[:, columns:] == 114).all()
-    assert rows == HEIGHT or columns == WIDTH
-    if not letterboxed:
-        assert (rows, columns) == (HEIGHT, WIDTH)

@@ -9,7 +9,7 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_model.detectors import person_detector
-from smpler_model.detectors.detector import BatchDetector
+from smpler_model.detectors.detector import BatchDetector, DeviceBatchDetector
 from smpler_model.detectors.learned import DetectorError
 from smpler_model.detectors.person_detector import PersonDetector, find_middles
 from synthetic.scene import SyntheticScene
@@ -83,6 +83,20 @@ def test_images_of_several_cameras_at_once(detector: PersonDetector, shown: Scen
     assert detector.detect_all([]) == []
 
 
+def test_images_on_a_device(detector: PersonDetector, shown: SceneFrame) -> None:
+    wide = np.ascontiguousarray(np.repeat(np.repeat(shown.frame.rgb, 2, 0), 2, 1))
+    images = [shown.frame.rgb, wide, shown.frame.rgb[:, ::-1].copy()]
+    assert isinstance(detector, DeviceBatchDetector)
+    uploaded = [torch.from_numpy(image) for image in images]
+    for found, image in zip(detector.detect_all_on_device(uploaded), images, strict=True):
+        expected = detector.detect(image)
+        assert len(expected) > 0
+        np.testing.assert_allclose(found.boxes_xyxy, expected.boxes_xyxy, atol=3)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=0.02)
+    one = detector.detect_on_device(uploaded[0])
+    np.testing.assert_allclose(one.scores, detector.detect(images[0]).scores, atol=0.02)
+
+
 def test_pytorch_finds_the_same_as_onnx_runtime(
     detector: PersonDetector, shown: SceneFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,13 +105,6 @@ def test_pytorch_finds_the_same_as_onnx_runtime(
     found = detector.detect(shown.frame.rgb)
     np.testing.assert_allclose(plain.boxes_xyxy, found.boxes_xyxy, atol=0.05)
     np.testing.assert_allclose(plain.scores, found.scores, atol=1e-3)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_so_does_a_gpu(detector: PersonDetector, shown: SceneFrame) -> None:
-    found = PersonDetector(device="cuda").detect(shown.frame.rgb)
-    expected = detector.detect(shown.frame.rgb)
-    np.testing.assert_allclose(found.boxes_xyxy, expected.boxes_xyxy, atol=1)
 
 
 def test_boxes_are_read_where_no_neighbour_is_surer() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from smpler_model.detectors.learned import DetectorError
 from smpler_model.detectors.onnx_detector import OnnxDetector
-from smpler_model.detectors.onnx_forms import RtmDetForm, scale_pixels
+from smpler_model.detectors.onnx_forms import RtmDetForm
+from smpler_model.detectors.onnx_images import scale_pixels
 from smpler_model.network.config import IMAGENET_MEAN, IMAGENET_STD
 
 onnx = pytest.importorskip("onnx")

@@ -1,4 +1,4 @@
-"""A page for tests, and people on it."""
+"""A page, and people to show on it."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def page() -> Iterator[Page]:
 
 
 def posed_people(body: Body, n: int, *, seed: int = 0, step_m: float = 1.0) -> People:
-    """Return n people of different shapes and poses in a row before the camera."""
+    """Return n people of different shapes and poses in a row in front of the camera."""
     generator = torch.Generator().manual_seed(seed)
     rotations = draw_poses(n, generator)
     betas = torch.randn(n, 10, generator=generator)

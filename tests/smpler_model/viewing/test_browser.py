@@ -1,48 +1,67 @@
 """The page in a real browser: Debian's `chromium`, driven by Playwright; skipped without them."""
 
 import colorsys
+import json
 import shutil
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from benchmarks.browser import PROGRAM, open_browser
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
 from smpler_model.drawing.palette import colours_of
+from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.page import Page
+from smpler_model.viewing.player import Player
+from smpler_model.viewing.recording import RecordedFrame, Recording
 from smpler_model.viewing.scene import Scene
 from smpler_model.viewing.surfaces import BodySurface
 from tests.smpler_model.viewing.conftest import CAMERA, moment_of, posed_people
 
 pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs `pip install playwright`")
+pytest.importorskip("playwright.sync_api", reason="needs `pip install playwright`")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not shutil.which("chromium"), reason="needs Debian's chromium"),
+    pytest.mark.skipif(not shutil.which(PROGRAM), reason="needs Debian's chromium"),
 ]
 
+ROOT = Path(__file__).parents[3]
 SIZE = (480, 360)  # of the window; as wide as the camera's image
-WAIT_S = 240.0  # software draws an image in seconds where other work shares the cores
+WAIT_S = 240.0  # software rendering takes seconds an image on a busy machine
 SPINE = 3
-FLAGS = (
-    *("--no-sandbox", "--disable-dev-shm-usage", "--ignore-gpu-blocklist"),
-    *("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
-)
 
 
 @pytest.fixture
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=list(FLAGS)
-        )
+    with open_browser() as browser:
         yield browser
-        browser.close()
+
+
+def open_tab(browser: Any, page: Page) -> Any:  # noqa: ANN401 - Playwright is optional
+    """Return a tab of its own window that shows the page."""
+    tab = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
+    tab.set_default_timeout(1e3 * WAIT_S)
+    tab.goto(page.address)
+    return tab
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def hue_and_saturation(rgb: np.ndarray) -> tuple[float, float]:
@@ -50,7 +69,7 @@ def hue_and_saturation(rgb: np.ndarray) -> tuple[float, float]:
     return hue, saturation
 
 
-def test_a_body_has_its_colour_where_the_camera_says(
+def test_a_body_is_drawn_where_the_camera_sees_it(
     page: Page,
     builtin: BodyArrays,
     browser: Any,  # noqa: ANN401 - Playwright is optional
@@ -59,9 +78,7 @@ def test_a_body_has_its_colour_where_the_camera_says(
     scene = Scene(page.server, BodySurface(builtin))
     scene.choices.labels = scene.choices.camera = False
     scene.show(moment_of(people), {}, exact=True)
-    tab = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
-    tab.set_default_timeout(1e3 * WAIT_S)
-    tab.goto(page.address)
+    tab = open_tab(browser, page)
     assert page.wait_for_watchers(WAIT_S)
     [client] = page.server.get_clients().values()
     scene.look_through(client)
@@ -78,7 +95,7 @@ def test_a_body_has_its_colour_where_the_camera_says(
         time.sleep(0.5)
     outside = image[y, 8, :3].astype(float)
     assert hue_and_saturation(outside)[1] < 0.1
-    # Nothing but the body is that colourful around it: its outline is where the camera sees it.
+    # Only the body is colourful; its outline must match its projection.
     assert people.vertices_m is not None
     spread = image[..., :3].max(-1).astype(int) - image[..., :3].min(-1)
     _, parts = cv2.connectedComponents((spread > 40).astype(np.uint8))
@@ -88,3 +105,114 @@ def test_a_body_has_its_colour_where_the_camera_says(
         assert abs(seen.min() - true.min()) < 4
         assert abs(seen.max() - true.max()) < 4
     tab.close()
+
+
+PLACES_M = (-1.0, 0.0, 1.0)  # of the person, to the right, in the frames of a recording
+
+
+class Counted(Recording):
+    """Counts the moments that are asked for."""
+
+    asked = 0
+
+    def moment(self, index: int, *, image: bool = True) -> Moment:
+        self.asked += 1
+        return super().moment(index, image=image)
+
+
+@contextmanager
+def playing(
+    page: Page, builtin: BodyArrays, frame: int | None
+) -> Iterator[tuple[Player, Counted]]:
+    """Play somebody who walks to the right, seen from behind the camera."""
+    people = posed_people(Body(builtin).eval(), 1)
+    frames = [
+        RecordedFrame(index * 10**9, CAMERA, replace(people, joints_m=people.joints_m + moved))
+        for index, moved in enumerate(np.array([[place, 0.0, 0.0] for place in PLACES_M]))
+    ]
+    recording = Counted("walk", frames)
+    scene = Scene(page.server, BodySurface(builtin))
+    scene.choices.labels = scene.choices.camera = False
+    player = Player(page, recording, scene, frame)
+    thread = threading.Thread(target=player.run)
+    thread.start()
+    try:
+        yield player, recording
+    finally:
+        player.stop()
+        thread.join()
+
+
+def column_of(tab: Any) -> float:  # noqa: ANN401
+    """Return where the colourful body is in a tab's picture, from left 0 to right 1."""
+    image = cv2.imdecode(np.frombuffer(tab.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    spread = image.max(-1).astype(int) - image.min(-1)
+    colourful = cv2.erode((spread > 60).astype(np.uint8), np.ones((5, 5), np.uint8))
+    # The widgets, at the right, are not of the person's colour.
+    hue = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)[..., 0].astype(int)
+    red, green, blue = (colours_of([3])[0] / 255).tolist()
+    expected = 180 * colorsys.rgb_to_hsv(red, green, blue)[0]
+    columns = np.nonzero(colourful & (np.abs(hue - expected) < 10))[1]
+    return float(columns.mean()) / image.shape[1] if len(columns) > 50 else float("nan")
+
+
+def test_the_timeline_moves_the_body(
+    page: Page,
+    builtin: BodyArrays,
+    browser: Any,  # noqa: ANN401
+) -> None:
+    with playing(page, builtin, 0) as (player, _):
+        tab = open_tab(browser, page)
+        seen = []
+        for key, frame in (("Home", 0), ("End", len(PLACES_M) - 1)):
+            slider = tab.get_by_role("slider").first
+            slider.press(key)
+            wait_until(lambda frame=frame: player.index == frame)  # type: ignore[misc]
+            wait_until(lambda: np.isfinite(column_of(tab)))
+            before = column_of(tab)
+            while abs((now := column_of(tab)) - before) > 0.005:
+                before = now
+            seen.append(before)
+        assert seen[1] - seen[0] > 0.1, seen
+        tab.close()
+
+
+def test_a_browser_that_leaves_costs_nothing(
+    page: Page,
+    builtin: BodyArrays,
+    browser: Any,  # noqa: ANN401
+) -> None:
+    """Two of them show the same; the recording plays until both have gone."""
+    with playing(page, builtin, None) as (player, recording):
+        time.sleep(1.0)
+        assert (recording.asked, player.index) == (0, 0)
+        first, second = open_tab(browser, page), open_tab(browser, page)
+        wait_until(lambda: len(page.server.get_clients()) == 2)
+        wait_until(lambda: recording.asked > len(PLACES_M))
+        for tab in (first, second):
+            wait_until(lambda tab=tab: np.isfinite(column_of(tab)))  # type: ignore[misc]
+        first.close()
+        wait_until(lambda: len(page.server.get_clients()) == 1)
+        asked = recording.asked
+        wait_until(lambda: recording.asked > asked + 2)
+        second.close()
+        wait_until(lambda: not page.is_watched)
+        time.sleep(1.5)
+        asked, used_s = recording.asked, time.process_time()
+        time.sleep(2.0)
+        assert recording.asked == asked
+        assert time.process_time() - used_s < 0.2
+
+
+def test_an_open_page_does_not_grow(tmp_path: Path) -> None:
+    """Ten minutes are `python -m benchmarks.page_memory`; the first reading is at a quarter."""
+    path = tmp_path / "held.json"
+    command = [sys.executable, "-m", "benchmarks.page_memory", "--people", "1", "--rate", "10"]
+    duration = ["--minutes", "1", "--readings", "4", "--json", str(path)]
+    subprocess.run([*command, *duration], cwd=ROOT, check=True, capture_output=True)
+    first, *_, last = json.loads(path.read_text())["rows"]
+    assert last["images"] > first["images"] > 0
+    assert last["messages"] < 1.2 * first["messages"]
+    assert last["heap_mb"] < 1.3 * first["heap_mb"] + 10
+    assert last["server_mib"] < 1.1 * first["server_mib"]

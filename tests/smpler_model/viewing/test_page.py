@@ -1,4 +1,4 @@
-"""Where a page is served."""
+"""The address of a page."""
 
 import socket
 
@@ -8,7 +8,7 @@ from smpler_model.inference import optional_packages
 from smpler_model.viewing.page import Page, open_page
 
 
-def test_a_page_is_for_this_machine_alone(page: Page) -> None:
+def test_a_page_is_served_to_this_machine_only(page: Page) -> None:
     assert page.address.startswith("http://localhost:")
     port = page.server.get_port()
     addresses = {
@@ -21,7 +21,7 @@ def test_a_page_is_for_this_machine_alone(page: Page) -> None:
                 socket.create_connection((str(address), port), timeout=2)
 
 
-def test_where_a_port_is_taken_the_page_says_another(page: Page) -> None:
+def test_a_taken_port_is_replaced_by_another(page: Page) -> None:
     with open_page("again", "localhost", page.server.get_port()) as other:
         assert other.address != page.address
         socket.create_connection(("localhost", other.server.get_port()), timeout=5).close()
@@ -36,7 +36,7 @@ def test_an_address_of_another_machine_is_refused() -> None:
         pass
 
 
-def test_without_viser_a_sentence_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_viser_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optional_packages, "is_installed", lambda _: False)
     with (
         pytest.raises(ValueError, match="the view in a browser needs the package viser"),

@@ -1,4 +1,4 @@
-"""Recordings on a page, over time."""
+"""Playback of recordings on a page."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ FRAMES = 12
 
 
 class Counted(Recording):
-    """Counts the moments that are asked for."""
+    """Counts how many moments are read."""
 
     asked = 0
 
@@ -65,7 +65,7 @@ def start(
         thread.join()
 
 
-def test_the_timeline_shows_each_frame_as_it_is(
+def test_seeking_shows_the_exact_pose_of_a_frame(
     page: Page, recording: Recording, start: Callable[[int | None], Player]
 ) -> None:
     player = start(3)
@@ -84,7 +84,7 @@ def test_the_timeline_shows_each_frame_as_it_is(
     watcher.close()
 
 
-def test_it_plays_in_a_loop_and_only_before_somebody(
+def test_it_loops_and_plays_only_while_a_browser_is_open(
     page: Page, start: Callable[[int | None], Player]
 ) -> None:
     Counted.asked = 0
@@ -118,6 +118,6 @@ def test_the_floor_is_under_the_feet(recording: Recording) -> None:
     assert sum(foot < height for foot in feet) >= 0.9 * FRAMES
 
 
-def test_a_recording_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one image's people"):
+def test_a_recording_without_frames_is_refused() -> None:
+    with pytest.raises(ValueError, match="the people of at least one image, got none"):
         Recording("nothing", [])

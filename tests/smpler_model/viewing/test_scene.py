@@ -1,4 +1,4 @@
-"""What a page gets of people, and what it makes of it."""
+"""The messages that a page gets, and the surfaces that follow from them."""
 
 import time
 from dataclasses import replace
@@ -35,7 +35,7 @@ def scene(page: Page, builtin: BodyArrays) -> Scene:
     return Scene(page.server, BodySurface(builtin))
 
 
-def test_a_page_shows_the_surfaces_that_the_body_has(page: Page, scene: Scene, body: Body) -> None:
+def test_surfaces_on_the_page_equal_the_body_s(page: Page, scene: Scene, body: Body) -> None:
     watcher = Watcher(page.address)
     people = posed_people(body, 2)
     scene.show(moment_of(people), {}, exact=True)
@@ -50,7 +50,7 @@ def test_a_page_shows_the_surfaces_that_the_body_has(page: Page, scene: Scene, b
     watcher.close()
 
 
-def test_a_mesh_is_sent_once_and_then_its_bones(page: Page, scene: Scene, body: Body) -> None:
+def test_a_mesh_is_sent_once_and_then_only_bones(page: Page, scene: Scene, body: Body) -> None:
     watcher = Watcher(page.address)
     first = posed_people(body, 2)
     scene.show(moment_of(first), {})
@@ -118,7 +118,7 @@ def test_a_mesh_is_sent_again_where_it_is_far_off_or_stands_still(
     watcher.close()
 
 
-def test_a_page_that_comes_later_sees_the_same(page: Page, scene: Scene, body: Body) -> None:
+def test_browsers_that_connect_later_show_the_same(page: Page, scene: Scene, body: Body) -> None:
     people = posed_people(body, 1)
     scene.show(moment_of(people), {}, exact=True)
     scene.show(moment_of(posed_people(body, 1, seed=1), 1), {}, exact=True)
@@ -174,8 +174,8 @@ def test_uncertainty_is_the_ellipsoid_of_the_covariance(
     watcher.close()
 
 
-def test_what_a_page_holds_does_not_grow(page: Page, scene: Scene, body: Body) -> None:
-    """As many images as ten minutes have at 20 Hz would take minutes; the buffer tells sooner."""
+def test_the_state_of_a_page_does_not_grow(page: Page, scene: Scene, body: Body) -> None:
+    """Measured on viser's buffer of messages: ten minutes of images would take minutes."""
     buffer = page.server._websock_server._broadcast_buffer
     watcher = Watcher(page.address)
     trails, sizes = Trails(), []
@@ -188,7 +188,7 @@ def test_what_a_page_holds_does_not_grow(page: Page, scene: Scene, body: Body) -
     watcher.close()
 
 
-def test_who_goes_away_is_not_counted(page: Page) -> None:
+def test_closed_browsers_are_not_counted(page: Page) -> None:
     assert not page.is_watched
     first, second = Watcher(page.address), Watcher(page.address)
     assert page.wait_for_watchers(10)

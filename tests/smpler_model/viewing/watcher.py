@@ -1,4 +1,4 @@
-"""A page's other end: what a browser gets, without one."""
+"""A client of a page that receives what a browser would."""
 
 import time
 from collections import Counter
@@ -14,15 +14,15 @@ from websockets.sync.client import connect
 
 
 class Watcher:
-    """Connects as viser's page does, and holds the scene that it is sent.
+    """Connects as viser's page does, and keeps the scene that it receives.
 
     Attributes:
         nodes: properties of the scene's nodes by name.
-        bones: of skinned meshes by name: index to quaternion and position.
+        bones: quaternion and position of each bone of the skinned meshes, by name and index.
         places: orientation and position of nodes by name.
         shown: visibility of nodes by name.
         counts: number of messages by type.
-        bytes: what was sent in all.
+        bytes: number of bytes received.
     """
 
     def __init__(self, address: str) -> None:
@@ -50,14 +50,14 @@ class Watcher:
         )
 
     def wait(self, until: Callable[[], bool], timeout_s: float = 20.0) -> None:
-        """Take messages until something holds."""
+        """Receive messages until a condition holds."""
         deadline = time.monotonic() + timeout_s
         while not until():
             assert time.monotonic() < deadline, self.counts
             self.take(0.2)
 
     def take(self, seconds: float) -> None:
-        """Take the messages of some time."""
+        """Receive messages for some time."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -73,7 +73,7 @@ class Watcher:
         self._socket.close()
 
     def surface(self, name: str) -> np.ndarray:
-        """Return the (v, 3) vertices of a skinned mesh as a page shows them."""
+        """Return the (v, 3) vertices of a skinned mesh as a browser draws them."""
         props = self.nodes[name]
         vertices = props["vertices"].reshape(-1, 3).astype(np.float64)
         bones = [self.bones[name][index] for index in range(len(self.bones[name]))]

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from smpler_model.bags.reader import SourceError
+from smpler_ros.bags import many_bags
 from smpler_ros.bags.bag_run import Progress
+from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluate_bag import main
 from smpler_ros.bags.many_bags import (
     Job,
@@ -49,6 +51,34 @@ def test_bags_are_found_in_folders_patterns_and_lists(shelf: Path) -> None:
     names = shelf / "bags.txt"
     names.write_text(f"{shelf}/b\n\n{shelf}/a.bag\n{shelf}/b\n")
     assert find_bags([f"@{names}"]) == [shelf / "b", shelf / "a.bag"]
+
+
+def test_the_network_is_prepared_for_the_most_cameras_of_a_bag(
+    config: EvaluationSettings,
+    write_bag: WriteBag,
+    shelf: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepared: list[int] = []
+
+    def note(chosen: EvaluationSettings, cameras: int) -> Engine:
+        prepared.append(cameras)
+        return Engine(chosen, cameras)
+
+    monkeypatch.setattr(many_bags, "Engine", note)
+    bags = [write_bag("one"), write_bag("two cameras", cameras=2), shelf / "a.bag"]
+    jobs = [Job(bag, shelf / "results" / str(row)) for row, bag in enumerate(bags)]
+    outcomes = evaluate_in_turn(
+        jobs,
+        config,
+        resume=False,
+        overwrite=False,
+        report=lambda _: None,
+        progress=Progress(),
+        should_stop=lambda: False,
+    )
+    assert prepared == [2]
+    assert [outcome.error is None for outcome in outcomes] == [True, True, False]
 
 
 def touch(folder: Path, *names: str) -> Path:

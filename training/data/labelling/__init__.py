@@ -1,1 +1,1 @@
-"""Labels of real photos, made with the help of a pose network, the teacher. Needs no PyTorch."""
+"""Labels real photos with the help of a pose network, the teacher. Needs no PyTorch."""

@@ -1,8 +1,8 @@
 """Label photos: `python -m training.data.labelling lsp FOLDER --teacher NETWORK.tflite`.
 
-FOLDER is a data set as it is published, `lsp` or `ccp`. The labels go to `people.json` in it,
+FOLDER is a data set as published, `lsp` or `ccp`. The labels go to `people.json` in it,
 which `training.data.prepare_photos` reads. The networks are MediaPipe's; they run in
-`ai_edge_litert`. What was interrupted goes on where it stopped.
+`ai_edge_litert`. An interrupted run continues where it stopped.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write(f"stopped; {chosen.folder / 'answers.npz'} has what is done\n")
+        sys.stderr.write(f"interrupted; {chosen.folder / 'answers.npz'} keeps what is done\n")
         return 130
     known = sum(photo.joints is not None for photo in photos)
     sys.stdout.write(f"{path}: {len(photos)} people, {known} of them with joints in metres\n")
@@ -48,13 +48,15 @@ def build_parser() -> argparse.ArgumentParser:
     sets = parser.add_subparsers(dest="data", required=True)
     for name, told in (("lsp", "Leeds Sports Pose, extended"), ("ccp", "Clothing Co-Parsing")):
         each = sets.add_parser(name, help=told)
-        each.add_argument("folder", type=Path, help="of the data set; people.json goes there")
+        each.add_argument(
+            "folder", type=Path, help="folder of the data set, where people.json is written"
+        )
         each.add_argument("--teacher", type=Path, required=True, help="pose_landmark_heavy.tflite")
         if name == "ccp":
             each.add_argument(
                 "--second", type=Path, required=True, help="pose_landmark_full.tflite"
             )
-        each.add_argument("--first", type=int, help="only so many photos, for a try")
+        each.add_argument("--first", type=int, help="label only the first so many photos")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Which answers of the teacher are kept: those that agree with labels, or with another network.
+"""Selects the teacher's predictions that agree with labels, or with another network.
 
 All distances in images are relative to the longer side of the box around the joints.
 """
@@ -19,23 +19,23 @@ from training.data.labelling.landmarks import (
     joints_of,
 )
 
-# A person is kept if the teacher is sure and the limbs are where the labels have them.
+# A person is kept if the teacher is confident and its limbs agree with the labels.
 LEAST_SCORE = 0.5
 MEAN_DISTANCE = 0.07
 FAR = 0.15
 MOST_FAR = 1  # limb joints
 LEAST_LIMBS = 6  # labelled ones
-CLEARLY_APART = 0.10  # of limbs that fit better with the sides swapped
+CLEARLY_APART = 0.10  # mean distance of limbs whose sides are swapped
 
-# A joint of theirs is kept in space if it is near the label, and the same in the mirrored image.
+# Their joint in 3D is kept if it is near the label, and equal in the mirrored image.
 NEAR = 0.12
 MOST_SPREAD_M = 0.12
 VISIBLE = 0.5
 
-SAME = 0.06  # label and teacher are both right, and their mean is better than either
-UNLABELLED = 0.5  # confidence of joints that the teacher alone has
+SAME = 0.06  # label and teacher agree; their mean is better than either
+UNLABELLED = 0.5  # confidence of joints that only the teacher provides
 
-# Without labels, two networks must say the same, and closer.
+# Without labels, two networks must agree, more closely.
 LEAST_SCORE_ALONE = 0.7
 MEAN_DISTANCE_ALONE = 0.03
 FAR_ALONE = 0.1
@@ -43,16 +43,16 @@ SMALLEST_PX = 100  # box around the limbs
 SURE_ALONE = 0.04
 NEAR_ALONE = 0.08
 
-_BEYOND_LABELS = np.arange(len(JOINTS)) >= 14  # half the confidence in space
+_BEYOND_LABELS = np.arange(len(JOINTS)) >= 14  # half the confidence in 3D
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of n people.
+    """The labels of n people.
 
     Attributes:
-        swapped: (n,) whether the labels fit only with the sides of the body swapped.
-        kept: (n,) whether the teacher is believed.
+        swapped: (n,) whether the labels agree only with the sides of the body swapped.
+        kept: (n,) whether the teacher's predictions are used.
         keypoints: (n, 19, 3) pixels and confidence of `JOINTS`, 0 if unknown.
         joints: (n, 19, 4) metres relative to the hips' midpoint and confidence.
     """
@@ -68,7 +68,7 @@ def judge_with_labels(labels: Floats, answers: Answers) -> Verdict:
 
     Args:
         labels: (n, 14, 3) pixels, and whether the joint is labelled, in the order of `JOINTS`.
-        answers: the teacher's, of n people.
+        answers: the teacher's predictions for n people.
     """
     taught = joints_of(answers)
     points, labelled = _padded(labels)
@@ -101,11 +101,11 @@ def judge_with_labels(labels: Floats, answers: Answers) -> Verdict:
 
 
 def judge_with_second(answers: Answers, second: Answers) -> Verdict:
-    """Compare the teacher with a second network, where there are no labels.
+    """Compare the teacher with a second network, if there are no labels.
 
     Args:
-        answers: the teacher's, of n people.
-        second: those of another network.
+        answers: the teacher's predictions for n people.
+        second: another network's.
     """
     taught, other = joints_of(answers), joints_of(second)
     limbs = taught.points_px[:, :LIMB_COUNT]
@@ -131,7 +131,7 @@ def judge_with_second(answers: Answers, second: Answers) -> Verdict:
 
 
 def _in_space(taught: TaughtJoints, believed: NDArray[np.bool_]) -> Floats:
-    """Return (n, 19, 4) joints in space, those that mirroring changes without confidence."""
+    """Return (n, 19, 4) joints in 3D, with confidence 0 if mirroring changes them."""
     confidence = believed & (taught.spread_m < MOST_SPREAD_M)
     return np.dstack((taught.points_m, confidence * np.where(_BEYOND_LABELS, 0.5, 1.0)))
 

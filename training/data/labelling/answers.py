@@ -1,4 +1,4 @@
-"""What a pose network says of people, and files of it that grow until all photos are done."""
+"""Predictions of pose networks, and a file of them to which interrupted runs add."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -11,20 +11,20 @@ from tqdm import tqdm
 
 from smpler_model.atomic_files import write_atomically
 
-_EVERY = 100  # photos between two states of the file
+_EVERY = 100  # photos between two writes of the file
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What networks say of people; `...` is one person, n people, or n people of several networks.
+    """Predictions; `...` is one person, n people, or n people by several networks.
 
     Attributes:
-        score: (...) how sure it is that there is a person, 0 to 1.
+        score: (...) confidence that there is a person, 0 to 1.
         points_px: (..., k, 2) pixels of the image; the centre of the first one is (0, 0).
         visibility: (..., k) from 0 to 1.
         points_m: (..., k, 3) metres; x right, y down, z forward in the image.
-        spread_m: (..., k) metres, half the distance between the answers to the image and to the
-            mirrored one; 0 if it was not mirrored.
+        spread_m: (..., k) metres, half the distance between the predictions for the image and for
+            its mirror image; 0 if it was not mirrored.
     """
 
     score: NDArray[np.float32]
@@ -37,7 +37,7 @@ class Answers:
         return Answers(**{name: values[rows] for name, values in vars(self).items()})
 
     def points(self, rows: slice) -> "Answers":
-        """Return some of the points."""
+        """Return the predictions with some of the points."""
         return Answers(
             self.score,
             self.points_px[..., rows, :],
@@ -48,7 +48,7 @@ class Answers:
 
 
 def nothing(points: int) -> Answers:
-    """Return the answer that there is nobody."""
+    """Return the prediction that there is nobody."""
     return Answers(
         np.zeros((), np.float32),
         np.zeros((points, 2), np.float32),
@@ -59,7 +59,7 @@ def nothing(points: int) -> Answers:
 
 
 def stack(answers: Sequence[Answers]) -> Answers:
-    """Stack answers along a new first axis."""
+    """Stack predictions along a new first axis."""
     names = [field.name for field in fields(Answers)]
     return Answers(
         **{name: np.array([getattr(a, name) for a in answers], np.float32) for name in names}
@@ -69,21 +69,21 @@ def stack(answers: Sequence[Answers]) -> Answers:
 def ask_about(
     names: Sequence[str], ask: Callable[[str], Answers], path: Path, made_from: str
 ) -> Answers:
-    """Return the answers for photos, those that a file does not have yet from the network.
+    """Return the predictions for photos: from a file, or else from the network.
 
-    Whatever happens, the file has what is known so far.
+    After an error, too, the file contains all predictions so far.
 
     Args:
         names: n names of photos.
-        ask: returns the answer for a photo.
-        path: file of answers; there need not be one.
-        made_from: what the answers depend on besides the photo, such as a hash of the network.
+        ask: returns the predictions for a photo.
+        path: file of predictions, which need not exist.
+        made_from: what they depend on besides the photo, such as a hash of the network.
 
     Returns:
-        Answers with n as the first axis.
+        Predictions with n as the first axis.
 
     Raises:
-        ValueError: the file is another one, or a photo cannot be read.
+        ValueError: the file does not belong to these networks, or a photo cannot be read.
         OSError: a file cannot be read or written.
     """
     known = _read(path, made_from)

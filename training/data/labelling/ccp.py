@@ -1,7 +1,7 @@
 """Clothing Co-Parsing: 2,098 street photos of one standing person each, without joints.
 
 Yang, Luo and Lin, Clothing Co-Parsing by Joint Image Segmentation and Labeling, CVPR 2014. The
-person fills the photo. A second network finds where; the teacher is kept where both agree.
+person fills the photo. A second network locates them; predictions are kept if both agree.
 """
 
 from pathlib import Path
@@ -20,24 +20,24 @@ from training.data.labelling.photo_reading import read_photo
 from training.data.labelling.pose_network import Network, PoseNetwork, look, with_mirror
 from training.data.labelling.regions import Region
 
-_LOOKS = 2  # of the second network; each begins where the last one found the person
+_LOOKS = 2  # passes of the second network, each where the previous one saw the person
 _LEAST_SCORE = 0.3
-_RADII = (0.05, 1.2)  # of the image's height; what is outside is no person who fills it
+_RADII = (0.05, 1.2)  # bounds of a person's radius, as a share of the image's height
 
 
 def label(
     folder: Path, teacher: Path, second: Path, first: int | None = None
 ) -> list[LabelledPhoto]:
-    """Label photos; `answers.npz` in the folder keeps the networks' answers.
+    """Label photos; `answers.npz` in the folder stores the networks' predictions.
 
     Args:
-        folder: has `photos`.
+        folder: data set with the folder `photos`.
         teacher: file of the pose landmark network.
-        second: another one, which must agree with it.
-        first: only so many photos, for a try.
+        second: file of another one, which must agree with it.
+        first: label only the first so many photos.
 
     Raises:
-        ValueError: a file is not what it must be, or ai_edge_litert is missing.
+        ValueError: an invalid file, or ai_edge_litert is missing.
         OSError: a file is missing or cannot be written.
     """
     names = [f"photos/{path.name}" for path in sorted((folder / "photos").glob("*.jpg"))][:first]
@@ -61,11 +61,11 @@ def label(
 
 
 def find(rgb: NDArray[np.uint8], teacher: Network, second: Network) -> Answers:
-    """Return both networks' answers for the person who fills an (h, w, 3) image.
+    """Return both networks' predictions for the person who fills an (h, w, 3) image.
 
     Returns:
-        Answers whose first axis is the teacher and the second network; of nobody if the second
-        one loses the person.
+        Predictions of teacher and second network along the first axis; nobody if the second one
+        loses the person.
     """
     height, width = rgb.shape[:2]
     region = Region(np.array([width / 2, 0.52 * height]), np.array([0.0, -1.0]), 0.5 * height)
@@ -78,7 +78,7 @@ def find(rgb: NDArray[np.uint8], teacher: Network, second: Network) -> Answers:
 
 
 def boxes_around(answers: Answers) -> Floats:
-    """Return (n, 4) boxes around visible landmarks, with room for hair and shoes."""
+    """Return (n, 4) boxes around visible landmarks, with margins for hair and shoes."""
     visible = answers.visibility[..., None] > VISIBLE
     least = np.where(visible, answers.points_px, np.inf).min(1)
     most = np.where(visible, answers.points_px, -np.inf).max(1)

@@ -1,4 +1,4 @@
-"""The teacher's 33 landmarks, and the 19 joints of labels that follow from them."""
+"""The teacher's 33 landmarks, and the 19 joints of the labels derived from them."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ LANDMARKS = (
     *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
     *("left_heel", "right_heel", "left_toes", "right_toes"),
 )
-"""What MediaPipe's pose landmark network finds, in its order."""
+"""The landmarks of MediaPipe's pose landmark network, in its order."""
 
 MIRRORED_LANDMARKS = tuple(LANDMARKS.index(other_side(name)) for name in LANDMARKS)
 """The landmark on the other side of the body, for each of the 33."""
@@ -30,13 +30,13 @@ JOINTS = (
 """Joints of the labels: the 14 of Leeds Sports Pose in its order, then those from the teacher."""
 
 LIMB_COUNT = 12
-"""The first joints: limbs, which both the labels and the teacher have."""
+"""Number of limb joints, which come first: both the labels and the teacher have them."""
 
 MIRRORED_JOINTS = tuple(JOINTS.index(other_side(name)) for name in JOINTS)
 """The joint on the other side of the body, for each of the 19."""
 
 FROM_TEACHER = np.array([name not in ("neck", "top_of_head") for name in JOINTS])
-"""(19,) whether a joint follows from landmarks."""
+"""(19,) whether a joint is derived from landmarks."""
 
 BONES_M = (
     (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"), 0.530),
@@ -47,12 +47,12 @@ BONES_M = (
     (("left_shoulder",), ("left_elbow",), 0.259),
     (("right_shoulder",), ("right_elbow",), 0.259),
 )
-"""Midpoints of landmarks, and how far apart they are on the built-in body, metres."""
+"""Pairs of midpoints of landmarks, with their distance on the built-in body, metres."""
 
-_SCALES = (0.85, 1.35)  # what is outside is no size of a person, but an error of the teacher
-_SHORTEST = 0.1  # of a bone, relative to the body's
+_SCALES = (0.85, 1.35)  # anything beyond is an error of the teacher, not a person's size
+_SHORTEST = 0.1  # least length of a bone relative to the body's
 
-# A foot is the ball of the foot, between ankle and toes; a hand is at the knuckles.
+# `foot` is the ball of the foot, between ankle and toes; `hand` is at the knuckles.
 _PARTS = {
     "foot": (("ankle", 0.35), ("toes", 0.65)),
     "hand": (("pinky", 0.5), ("index", 0.5)),
@@ -77,7 +77,7 @@ def _weights() -> NDArray[np.float64]:
 
 
 def _seen_rows() -> NDArray[np.intp]:
-    """Return (2, 19) landmarks that say how well a joint is seen; any for the neck and above."""
+    """Return (2, 19) landmarks whose visibility is the joint's; any for neck and top of head."""
     pairs = []
     for name in JOINTS:
         side, _, part = name.partition("_")
@@ -92,13 +92,13 @@ _SEEN_ROWS = _seen_rows()
 
 @dataclass(frozen=True)
 class TaughtJoints:
-    """What the teacher says of the 19 joints of n people.
+    """The teacher's predictions of the 19 joints of n people.
 
     Attributes:
-        points_px: (n, 19, 2) pixels; 0 of the neck and the top of the head, which it does not say.
+        points_px: (n, 19, 2) pixels; 0 for the neck and the top of the head, which it lacks.
         points_m: (n, 19, 3) metres, relative to the hips' midpoint, likewise.
         visibility: (n, 19) from 0 to 1.
-        spread_m: (n, 19) metres, how much the answer depends on mirroring the image.
+        spread_m: (n, 19) metres, how much mirroring the image changes the prediction.
     """
 
     points_px: NDArray[np.float64]
@@ -108,7 +108,7 @@ class TaughtJoints:
 
 
 def joints_of(answers: Answers) -> TaughtJoints:
-    """Return the joints of n people from their 33 landmarks, with bodies of a usual size."""
+    """Return the joints of n people from their 33 landmarks, scaled to a usual body size."""
     first, second = _SEEN_ROWS
     visibility = np.minimum(answers.visibility[:, first], answers.visibility[:, second])
     spread = (answers.spread_m[:, first] + answers.spread_m[:, second]) / 2
@@ -121,9 +121,9 @@ def joints_of(answers: Answers) -> TaughtJoints:
 
 
 def resized(points_m: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scale skeletons so that the median of their bones is as long as the built-in body's.
+    """Scale skeletons so that the median ratio of their bones to the built-in body's is 1.
 
-    The teacher's bones are 5 to 15 % too short, those that point at the camera most.
+    The teacher's bones are 5 to 15 % too short, most of all those that point at the camera.
 
     Args:
         points_m: (n, 33, 3) metres.

@@ -1,7 +1,7 @@
 """Leeds Sports Pose, extended: 10,000 photos of athletes with 14 labelled joints each.
 
 Johnson and Everingham, Learning Effective Human Pose Estimation from Inaccurate Annotation, CVPR
-2011. The teacher looks where the labels are, and is kept where it agrees with them.
+2011. The teacher sees a region around the labels; predictions are kept if they agree.
 """
 
 import zlib
@@ -24,7 +24,7 @@ from training.data.labelling.regions import regions_around
 _JOINTS = 14
 _NO_MATLAB = (MatReadError, NotImplementedError, EOFError, zlib.error)
 _BOX_MARGIN = 0.06  # of its longer side
-_OUTSIDE = 0.1  # of the image, where a joint may still be
+_OUTSIDE = 0.1  # of the image's side, how far outside a joint may be
 
 
 def read_joints(path: Path) -> Floats:
@@ -36,7 +36,7 @@ def read_joints(path: Path) -> Floats:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it has something else.
+        ValueError: it contains something else.
     """
     if not path.is_file():
         raise FileNotFoundError(f"Leeds Sports Pose must have a joints.mat, got no {path}")
@@ -53,15 +53,15 @@ def read_joints(path: Path) -> Floats:
 
 
 def label(folder: Path, teacher: Path, first: int | None = None) -> list[LabelledPhoto]:
-    """Label photos; `answers.npz` in the folder keeps the teacher's answers.
+    """Label photos; `answers.npz` in the folder stores the teacher's predictions.
 
     Args:
-        folder: has `joints.mat` and `images`.
+        folder: data set with `joints.mat` and the folder `images`.
         teacher: file of the pose landmark network.
-        first: only so many photos, for a try.
+        first: label only the first so many photos.
 
     Raises:
-        ValueError: a file is not what it must be, or ai_edge_litert is missing.
+        ValueError: an invalid file, or ai_edge_litert is missing.
         OSError: a file is missing or cannot be written.
     """
     labels = read_joints(folder / "joints.mat")[:first]
@@ -78,7 +78,7 @@ def label(folder: Path, teacher: Path, first: int | None = None) -> list[Labelle
 
 
 def photos_of(folder: Path, names: list[str], verdict: Verdict) -> list[LabelledPhoto]:
-    """Return the labels of photos; those with swapped sides, and copies, are left out."""
+    """Return the labels of photos, without those with swapped sides, and without duplicates."""
     boxes = boxes_around(verdict.keypoints)
     seen: set[str] = set()
     photos = []
@@ -106,7 +106,7 @@ def boxes_around(keypoints: Floats) -> Floats:
 
 
 def within(box: Floats, keypoints: Floats, width: int, height: int) -> tuple[Floats, Floats]:
-    """Cut a box at the image's borders; keypoints far outside lose their confidence."""
+    """Clip a box to the image; keypoints far outside get confidence 0."""
     size = np.array([width, height])
     share = keypoints[:, :2] / size
     inside = ((share > -_OUTSIDE) & (share < 1 + _OUTSIDE)).all(1)

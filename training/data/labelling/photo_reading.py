@@ -1,4 +1,4 @@
-"""Photos as arrays, without what bags and videos need."""
+"""Reads photos, without the dependencies of bags and videos."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
     """Read an image file as (h, w, 3) uint8 RGB, rotated according to EXIF.
 
     Raises:
-        ValueError: the file is no image.
+        ValueError: the file is not an image.
         OSError: it cannot be read.
     """
     try:

@@ -1,6 +1,6 @@
 """MediaPipe's pose landmark network as the teacher.
 
-The network alone, in regions that are known: its detector would mix up people in crowds.
+Only the network, on known regions: its detector would mix up people in crowds.
 """
 
 import importlib
@@ -16,14 +16,14 @@ from training.data.labelling.landmarks import LANDMARKS, MIRRORED_LANDMARKS
 from training.data.labelling.regions import SIDE_PX, Region, cut_region
 
 Network = Callable[[NDArray[np.uint8]], Answers]
-"""From a (256, 256, 3) RGB crop to its 39 points, in pixels of the crop: the 33 landmarks, two
-that tell where the person is, and four without a meaning here."""
+"""Predicts 39 points from a (256, 256, 3) RGB crop, in pixels of the crop: the 33 landmarks, two
+that locate the person, and four that are not used here."""
 
 POINTS = len(LANDMARKS) + 6
 
 _MIRRORED = [*MIRRORED_LANDMARKS, *range(len(LANDMARKS), POINTS)]
-_CELLS = 64  # a side of the heat maps
-_REACH = 3  # cells around a point that refine it
+_CELLS = 64  # side of the heat maps
+_REACH = 3  # cells around a point that are used to refine it
 _LEAST_HEAT = 0.5
 _OUTPUTS = {
     "points": (1, 5 * POINTS),
@@ -34,14 +34,14 @@ _OUTPUTS = {
 
 
 class PoseNetwork:
-    """A TensorFlow Lite file of the network; one thread."""
+    """The network from a TensorFlow Lite file, on one thread."""
 
     def __init__(self, path: Path) -> None:
         """Load a file.
 
         Raises:
             FileNotFoundError: there is none.
-            ValueError: ai_edge_litert is not installed, or the file has another network.
+            ValueError: ai_edge_litert is not installed, or the file contains another network.
         """
         if not path.is_file():
             raise FileNotFoundError(f"the network must be a .tflite file, got {path}; check it")
@@ -86,8 +86,8 @@ def refine(points_px: NDArray[np.float32], heat: NDArray[np.float32]) -> NDArray
     """Move each point to the mean of its heat map's 7x7 cells around it, weighted by heat.
 
     Args:
-        points_px: (k, 2) pixels of the crop; outside of it they stay.
-        heat: (64, 64, k) from 0 to 1; where all is below 0.5 the point stays.
+        points_px: (k, 2) pixels of the crop; points outside it are unchanged.
+        heat: (64, 64, k) from 0 to 1; if all cells are below 0.5, the point is unchanged.
     """
     cells = (points_px / SIDE_PX * _CELLS).astype(int)
     around = np.arange(-_REACH, _REACH + 1)
@@ -104,7 +104,7 @@ def refine(points_px: NDArray[np.float32], heat: NDArray[np.float32]) -> NDArray
 
 
 def mirrored(answers: Answers) -> Answers:
-    """Return the answer to a crop as that to the mirrored crop: left limbs become right ones."""
+    """Return the predictions for the mirrored crop: left limbs become right ones."""
     points, points_m = answers.points_px[_MIRRORED], answers.points_m[_MIRRORED]
     points[:, 0] = SIDE_PX - 1 - points[:, 0]
     points_m[:, 0] *= -1
@@ -118,7 +118,7 @@ def mirrored(answers: Answers) -> Answers:
 
 
 def with_mirror(network: Network) -> Network:
-    """Return a network that answers the mean of the answers to a crop and to the mirrored one."""
+    """Return a network that averages its predictions for a crop and for the mirrored crop."""
 
     def ask(crop: NDArray[np.uint8]) -> Answers:
         plain = network(crop)
@@ -131,12 +131,12 @@ def with_mirror(network: Network) -> Network:
 
 
 def look(rgb: NDArray[np.uint8], region: Region, network: Network) -> tuple[Answers, Region]:
-    """Ask a network about a region of an image.
+    """Run a network on a region of an image.
 
     Args:
         rgb: (h, w, 3) image.
-        region: where the person is.
-        network: what is asked.
+        region: region of the person.
+        network: the network.
 
     Returns:
         The 33 landmarks, in the image's pixels and axes, and the region where the network sees the

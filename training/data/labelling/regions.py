@@ -1,4 +1,4 @@
-"""Squares of photos in which a network looks for a person, rotated so that the head is up."""
+"""Square regions of photos as input for a network, rotated so that the head is up."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from smpler_model.array_types import Floats
 from training.data.labelling.landmarks import JOINTS
 
 SIDE_PX = 256
-"""Side of what the network sees."""
+"""Side of the network's input."""
 
-_WIDTH = 2.5  # of a region over its radius, as the network was trained with
+_WIDTH = 2.5  # width of a region relative to its radius, as in the network's training
 _MARGIN = 1.08  # around the labelled joints
 _SMALLEST_PX = 10.0
 
 
 @dataclass(frozen=True)
 class Region:
-    """Where to look for a person.
+    """The region of a person.
 
     Attributes:
         centre: (2,) pixels, the middle of the hips.

@@ -1,0 +1,35 @@
+"""The benchmark of the viewer beside the node runs over real topics, and its figures add up."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_page_costs_only_while_it_is_open(ros_domain: int, tmp_path: Path) -> None:
+    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+    path = tmp_path / "viewer.json"
+    command = [sys.executable, "-m", "benchmarks.live_viewer", "--people", "1", "--rate", "5"]
+    done = subprocess.run(
+        [*command, "--seconds", "3", "--json", str(path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    closed, opened = json.loads(path.read_text())["rows"]
+    assert "| open | " in done.stdout
+    for row in (closed, opened):
+        assert 0 < row["results_hz"] < 6
+        assert 0 < row["people"] <= 1
+        assert row["node_percent"] > 0
+    # A timer looks four times a second whether somebody opened the page.
+    assert closed["viewer_percent"] < 5
+    assert (closed["person_kb"], closed["page_kb_s"]) == (0, 0)
+    assert opened["viewer_percent"] > closed["viewer_percent"]
+    assert 0.1 < opened["person_kb"] < 1
+    assert opened["page_kb_s"] > opened["person_kb"] * opened["results_hz"] * opened["people"]
