@@ -116,8 +116,7 @@ def measure_errors(model: Smpler, estimators: dict[str, Estimator]) -> dict[str,
     """Return each backend's deviations from a float64 run, root mean squares."""
     crops = example_crops(model.config.image_size, _ERROR_PEOPLE)
     exact = PlainNetwork(copy.deepcopy(model).cpu().double())
-    rotations, betas, cameras, joints, keypoints = (v.numpy() for v in exact(crops))
-    truth = Estimates(rotations, betas, cameras, joints, keypoints)
+    truth = Estimates(*(values.numpy() for values in exact(crops)))
     return {
         way: _distance(estimator.estimate(crops.numpy()), truth)
         for way, estimator in estimators.items()

@@ -34,6 +34,7 @@ class Oracle(Estimator):
         self._joints_body = body
         self.device = torch.device("cpu")
         self.side = _SIDE
+        self._usual_change_m = 1.0  # it refines nothing
         self._of_average_size = of_average_size
         self._next: Estimates | None = None
 
@@ -55,7 +56,7 @@ class Oracle(Estimator):
         cameras = np.full((len(truth), 3), np.nan)  # a weak camera that nothing may depend on
         joints = self.joints(truth.rotations, betas)
         keypoints = crops.crop_from_image(truth.keypoints_px)
-        seen = Estimates(truth.rotations, betas, cameras, joints, keypoints)
+        seen = Estimates(truth.rotations, betas, cameras, joints, keypoints, joints)
         self._next = seen.turned(turns_to_camera(camera, crops).swapaxes(1, 2))
 
     def estimate(self, crops: PixelArray) -> Estimates:

@@ -21,6 +21,7 @@ from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
+from smpler_model.people.confidence import joint_confidences
 from smpler_model.people.placement import Placement, place, place_by_depth
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
@@ -349,6 +350,8 @@ class Pipeline:
     ) -> People:
         joints = self.estimator.joints(bodies.rotations, bodies.betas)
         joints_m = joints + bodies.translations_m[:, None]
+        keypoints_px = camera.project(joints_m)
+        changes = estimates.changes_m / self.estimator.usual_change_m
         return People(
             ids=tracks.ids,
             states=tracks.states,
@@ -361,7 +364,8 @@ class Pipeline:
             sources=_sources(placement, camera),
             weak_cameras=estimates.cameras,
             joints_m=joints_m,
-            keypoints_px=camera.project(joints_m),
+            keypoints_px=keypoints_px,
+            joint_confidences=joint_confidences(joints_m, keypoints_px, changes, camera),
         )
 
     def _add_mesh(self, people: People) -> People:

@@ -155,16 +155,20 @@ class SyntheticScene:
         time_s = stamp_ns * _NS % self.duration_s
         turned = pose[:3, :3].T
         rotations = np.empty((len(self.motions), 24, 3, 3))
-        translations = np.empty((len(self.motions), 3))
+        world = np.empty((len(self.motions), 3))
         for row, motion in enumerate(self.motions):
-            rotations[row], world = motion.at(time_s)
+            rotations[row], world[row] = motion.at(time_s)
             rotations[row, 0] = turned @ rotations[row, 0]
-            translations[row] = turned @ (world - pose[:3, 3])
         betas = np.array([motion.betas for motion in self.motions]).reshape(-1, 10)
-        local = self.body.joints(
-            torch.from_numpy(rotations).float(), torch.from_numpy(betas).float()
+        local = (
+            self.body.joints(torch.from_numpy(rotations).float(), torch.from_numpy(betas).float())
+            .double()
+            .numpy()
         )
-        seen = self._may_see(local.double().numpy() + translations[:, None])
+        # Bodies are turned about their pelvises, which do not lie at SMPL's origin.
+        pelvises = local[:, 0]
+        translations = (world + pelvises - pose[:3, 3]) @ turned.T - pelvises
+        seen = self._may_see(local + translations[:, None])
         rows = np.flatnonzero(seen & (time_s >= self.empty_s))
         rotations, translations, betas = rotations[rows], translations[rows], betas[rows]
         mesh = self.body.mesh(torch.from_numpy(rotations).float(), torch.from_numpy(betas).float())

@@ -29,6 +29,7 @@ _FARTHEST_PX = 2**14  # beyond it OpenCV's fixed-point coordinates overflow
 _USUAL_HEIGHT = 480
 _WIDEST_RAD = math.radians(89)  # off the axis, within which points are drawn through the lens
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FIRM = 0.5  # confidence below which joints are drawn faintly
 _DARK, _LIGHT = (20, 20, 20), (250, 250, 250)
 
 
@@ -79,7 +80,8 @@ def draw_result(
     for row in range(len(people)):
         colour = colour_of(int(people.ids[row]))
         if style.skeleton:
-            _draw_skeleton(canvas, people.keypoints_px[row], colour, weight)
+            sure = _are_sure(people, row)
+            _draw_skeleton(canvas, people.keypoints_px[row], sure, colour, weight)
         if style.boxes:
             seen = people.states[row] != TrackState.COASTING
             _draw_box(canvas, people.boxes_xyxy[row], colour, weight * (2 if seen else 1))
@@ -161,17 +163,29 @@ def _draw_meshes(
     return blend(rgb, raster, shade(seen, normals), opacity)
 
 
-def _draw_skeleton(canvas: Image, keypoints_px: Floats, colour: Colour, weight: float) -> None:
-    bones = keypoints_px[_BONES]  # (23, 2, 2)
-    bones = _fixed_point(bones[np.isfinite(bones).all((1, 2))])
-    joints = _fixed_point(keypoints_px[np.isfinite(keypoints_px).all(1)])
-    dots = np.repeat(joints[:, None], 2, axis=1)  # a line of zero length is a round dot
+def _are_sure(people: People, row: int) -> NDArray[np.bool_]:
+    """Return (24,) whether joints are drawn firmly; all are where nothing tells."""
+    if people.joint_confidences is None:
+        return np.ones(len(SMPL_PARENTS), np.bool_)
+    return np.asarray(people.joint_confidences[row] >= _FIRM)
+
+
+def _draw_skeleton(
+    canvas: Image, keypoints_px: Floats, sure: NDArray[np.bool_], colour: Colour, weight: float
+) -> None:
+    """Draw bones and joints; those that are not sure faintly: thin, and without a dark outline."""
+    shown = np.asarray(np.isfinite(keypoints_px).all(1))
+    joints = _fixed_point(np.where(shown[:, None], keypoints_px, 0))
+    bones, dots = joints[_BONES], joints[:, None].repeat(2, 1)  # a line of zero length is a dot
+    whole, firm = shown[_BONES].all(1), sure[_BONES].all(1)
     pale = tuple(round(0.35 * value + 0.65 * 255) for value in colour)
     for lines, thickness, paint in (
-        (bones, 3 * weight, _DARK),
-        (dots, 5 * weight, _DARK),
-        (bones, 1.5 * weight, pale),
-        (dots, 3 * weight, pale),
+        (bones[whole & ~firm], 0.75 * weight, pale),
+        (dots[shown & ~sure], 1.5 * weight, pale),
+        (bones[whole & firm], 3 * weight, _DARK),
+        (dots[shown & sure], 5 * weight, _DARK),
+        (bones[whole & firm], 1.5 * weight, pale),
+        (dots[shown & sure], 3 * weight, pale),
     ):
         cv2.polylines(
             canvas,

@@ -24,7 +24,7 @@ from smpler_model.inference.export import (
     onnx_bytes,
     read_metadata,
 )
-from smpler_model.inference.fast_network import FastSmpler, check_attention
+from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler, check_attention
 from smpler_model.inference.optional_packages import import_optional, is_installed
 from smpler_model.inference.runners import (
     OUTPUT_SIZE,
@@ -188,12 +188,18 @@ def _onnx_of(network: FastSmpler) -> bytes:
 
 
 def _check_exported(path: Path, model: Smpler) -> None:
-    """Refuse an exported file of another network.
+    """Refuse an exported file of another network, or with other outputs.
 
     Raises:
-        ExportError: its weights or body differ from the model's.
+        ExportError: its weights, body or outputs differ from the model's.
     """
-    if read_metadata(path)["weights"] != fingerprint(model):
+    metadata = read_metadata(path)
+    if metadata.get("outputs") != ", ".join(OUTPUT_SHAPES):
+        raise ExportError(
+            f"{path} must have the outputs {', '.join(OUTPUT_SHAPES)}, got a file of another "
+            "version; export the checkpoint again"
+        )
+    if metadata["weights"] != fingerprint(model):
         raise ExportError(
             f"{path} must hold the weights and body of the chosen {model.config.name}, got "
             "others; export the checkpoint again"

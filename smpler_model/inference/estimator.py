@@ -2,6 +2,7 @@
 
 import copy
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_VERTEX_COUNT
 from smpler_model.inference.backends import Backend, Precision, build_runner, choose
+from smpler_model.inference.check_crops import load_check_crops
 from smpler_model.inference.cuda_graphs import BUCKETS, PixelArray
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
 from smpler_model.inference.fast_network import OUTPUT_SHAPES
@@ -21,6 +23,8 @@ from smpler_model.inference.runners import OUTPUT_SIZE
 from smpler_model.network.smpler import JOINT_COUNT, Smpler
 
 logger = logging.getLogger(__name__)
+
+_LEAST_CHANGE_M = 1e-4
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Estimates:
         cameras: (n, 3) weak perspective (s, tx, ty).
         joints_m: (n, 24, 3) before translation.
         keypoints: (n, 24, 2) in [-1, 1] over the crop.
+        previous_joints_m: (n, 24, 3) as `joints_m`, before the network's last refinement.
     """
 
     rotations: Floats
@@ -42,6 +47,7 @@ class Estimates:
     cameras: Floats
     joints_m: Floats
     keypoints: Floats
+    previous_joints_m: Floats
 
     def __len__(self) -> int:
         return len(self.betas)
@@ -50,13 +56,42 @@ class Estimates:
         """Return the given rows."""
         return Estimates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
+    @property
+    def changes_m(self) -> Floats:
+        """(n, 24) how far the last refinement moved each joint against the pelvis, metres."""
+        moved = self.joints_m - self.previous_joints_m
+        return np.asarray(np.linalg.norm(moved - moved[:, :1], axis=-1))
+
     def turned(self, turns: Floats) -> "Estimates":
         """Return the people rotated about their pelvises by (n, 3, 3) rotations."""
         rotations = self.rotations.copy()
         rotations[:, 0] = turns @ rotations[:, 0]
-        pelvis = self.joints_m[:, :1]  # the centre of the rotation
-        joints_m = (self.joints_m - pelvis) @ turns.swapaxes(-1, -2) + pelvis
-        return replace(self, rotations=rotations, joints_m=joints_m)
+        joints_m, previous_m = (
+            (joints - joints[:, :1]) @ turns.swapaxes(-1, -2) + joints[:, :1]
+            for joints in (self.joints_m, self.previous_joints_m)
+        )
+        return replace(self, rotations=rotations, joints_m=joints_m, previous_joints_m=previous_m)
+
+
+def measure_usual_change(drawn: Sequence[Estimates]) -> float:
+    """Return the median change of all joints but the pelvises, metres.
+
+    Networks differ in how much their last refinement still moves; what is unusual is relative.
+
+    Args:
+        drawn: estimates of the shipped crops of drawn people.
+    """
+    changes_m = np.concatenate([estimates.changes_m[:, 1:] for estimates in drawn])
+    finite = changes_m[np.isfinite(changes_m)]
+    return max(float(np.median(finite)) if finite.size else 0.0, _LEAST_CHANGE_M)
+
+
+def _unpack(packed: NDArray[np.float32]) -> Estimates:
+    """Return the estimates in (n, OUTPUT_SIZE) numbers."""
+    sizes = [int(np.prod(shape)) for shape in OUTPUT_SHAPES.values()]
+    parts = np.split(packed.astype(np.float64), np.cumsum(sizes)[:-1], axis=1)
+    shapes = OUTPUT_SHAPES.values()
+    return Estimates(*(p.reshape(-1, *s) for p, s in zip(parts, shapes, strict=True)))
 
 
 def batch_sizes(people: int) -> list[int]:
@@ -85,6 +120,7 @@ class Estimator:
         backend: Backend = "auto",
         precision: Precision = "auto",
         exported: Path | None = None,
+        usual_change_m: float | None = None,
     ) -> None:
         """Prepare a network; `warm_up` does what would delay the first frames.
 
@@ -94,6 +130,7 @@ class Estimator:
             backend: backend that runs it; `auto` chooses the fastest that is installed.
             precision: `half` computes feature maps in half precision; `auto` does so on a GPU.
             exported: an ONNX file exported from this model, for `onnxruntime`.
+            usual_change_m: the property, if it is known.
 
         Raises:
             ValueError: an unknown name, a missing package, or options that exclude each other.
@@ -109,11 +146,24 @@ class Estimator:
             self._mesh_body = copy.deepcopy(model.body).to(self.device)
             self._runner = build_runner(self.model, self.choice)
         self._most = BUCKETS[-1]  # largest batch
+        self._usual_change_m = usual_change_m
 
     @property
     def backend(self) -> Backend:
         """Name of the backend."""
         return self.choice.backend
+
+    @property
+    def usual_change_m(self) -> float:
+        """How far the last refinement moves a joint of a drawn person, metres.
+
+        It is measured on the first use if it was not given; see `measure_usual_change`.
+        """
+        if self._usual_change_m is None:
+            with torch.inference_mode():  # one by one, as nobody knows how many fit into memory
+                drawn = [_unpack(self._run(crop[None])) for crop in load_check_crops(self.side)]
+            self._usual_change_m = measure_usual_change(drawn)
+        return self._usual_change_m
 
     @torch.inference_mode()
     def warm_up(self, people: int) -> None:
@@ -131,11 +181,7 @@ class Estimator:
         Raises:
             DeviceMemoryError: the device's memory does not suffice for one person.
         """
-        packed = self._run(crops).astype(np.float64)
-        sizes = [int(np.prod(shape)) for shape in OUTPUT_SHAPES.values()]
-        parts = np.split(packed, np.cumsum(sizes)[:-1], axis=1)
-        shapes = OUTPUT_SHAPES.values()
-        return Estimates(*(p.reshape(-1, *s) for p, s in zip(parts, shapes, strict=True)))
+        return _unpack(self._run(crops))
 
     @torch.inference_mode()
     def joints(self, rotations: Floats, betas: Floats) -> Floats:

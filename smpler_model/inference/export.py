@@ -114,7 +114,11 @@ def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
         ExportError: the exported network differs, or the package that runs it is missing.
     """
     network = FastSmpler(model)
-    metadata = {"model": model.config.name, "weights": fingerprint(model)}
+    metadata = {
+        "model": model.config.name,
+        "weights": fingerprint(model),
+        "outputs": ", ".join(OUTPUT_SHAPES),
+    }
     with replacing(path) as partial:
         _write_onnx(network, partial, metadata, for_tensorrt=form == "tensorrt-ready-onnx")
         gap = _compare(network, _load_onnx(partial))
@@ -123,7 +127,7 @@ def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Return the metadata of an exported ONNX file: `model` and `weights`.
+    """Return the metadata of an exported ONNX file: `model`, `weights` and `outputs`.
 
     Raises:
         ExportError: it was not written by `export_model`.

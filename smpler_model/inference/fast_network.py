@@ -33,13 +33,24 @@ from smpler_model.network.smpler import (
 
 
 class Outputs(NamedTuple):
-    """Outputs of the network for b people; see `estimates.Stage` for shapes and units."""
+    """Outputs of the network for b people; see `estimates.Stage` for shapes and units.
+
+    `previous_joints` are the joints before the last refinement.
+    """
 
     rotations: Tensor
     betas: Tensor
     camera: Tensor
     joints: Tensor
     keypoints: Tensor
+    previous_joints: Tensor
+
+
+def outputs_from(last: Stage, previous: Stage) -> Outputs:
+    """Return the outputs from the last two stages."""
+    return Outputs(
+        *(last.rotations, last.betas, last.camera, last.joints, last.keypoints, previous.joints)
+    )
 
 
 class ProjectedMap(NamedTuple):
@@ -58,8 +69,9 @@ OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
     "camera": (3,),
     "joints": (JOINT_COUNT, 3),
     "keypoints": (JOINT_COUNT, 2),
+    "previous_joints": (JOINT_COUNT, 3),
 }
-"""Outputs of the network for each person, in this order; see `estimates.Stage`."""
+"""Outputs of the network for each person, in the order of `Outputs`."""
 
 
 def check_attention(model: Smpler) -> None:
@@ -139,8 +151,8 @@ class FastSmpler(nn.Module):
             crops: (b, s, s, 3) uint8 RGB.
 
         Returns:
-            rotations (b, 24, 3, 3), betas (b, 10), camera (b, 3), joints (b, 24, 3) in metres and
-            keypoints (b, 24, 2); see `estimates.Stage`.
+            rotations (b, 24, 3, 3), betas (b, 10), camera (b, 3), joints (b, 24, 3) in metres,
+            keypoints (b, 24, 2), and the previous stage's joints; see `estimates.Stage`.
         """
         return self.refine(self.features(crops))
 
@@ -153,7 +165,7 @@ class FastSmpler(nn.Module):
     def refine(self, features: Sequence[Tensor]) -> Outputs:
         """Compute the outputs of `forward` from the four maps."""
         pooled = features[-1].to(self.mean.dtype).mean((2, 3))
-        stage = self._observe(self.regressor(pooled))
+        previous = stage = self._observe(self.regressor(pooled))
         queries = self.embedding(stage, pooled)
         projected = [project(m) for project, m in zip(self.projections, features, strict=True)]
         finest = projected[0].normalised
@@ -161,8 +173,8 @@ class FastSmpler(nn.Module):
         for index, block in enumerate(self.blocks):
             maps = [of_map[index] for of_map in tokens]
             queries, estimate = block(queries, stage, finest[:, :, index], maps)
-            stage = self._observe(estimate)
-        return Outputs(stage.rotations, stage.betas, stage.camera, stage.joints, stage.keypoints)
+            previous, stage = stage, self._observe(estimate)
+        return outputs_from(stage, previous)
 
     def _observe(self, estimate: Estimate) -> Stage:
         joints = self.body.joints(estimate.rotations, estimate.betas)

@@ -17,6 +17,7 @@ from smpler_model.inference.fast_network import (
     FastSmpler,
     MapsToOutputs,
     Outputs,
+    outputs_from,
 )
 from smpler_model.inference.float32 import whole_float32
 from smpler_model.inference.optional_packages import import_optional
@@ -57,8 +58,8 @@ class PlainNetwork(nn.Module):
     def forward(self, crops: Tensor) -> Outputs:
         """As `FastSmpler.forward`."""
         images = (crops.permute(0, 3, 1, 2) - self.mean) * self.scale
-        stage = self.model(images, mesh=False).final
-        return Outputs(stage.rotations, stage.betas, stage.camera, stage.joints, stage.keypoints)
+        stages = self.model(images, mesh=False).stages
+        return outputs_from(stages[-1], stages[-2])
 
 
 class TorchRunner:

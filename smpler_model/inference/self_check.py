@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 
 from smpler_model.inference.backends import Choice
 from smpler_model.inference.check_crops import load_check_crops
-from smpler_model.inference.estimator import Estimates, Estimator, batch_sizes
+from smpler_model.inference.estimator import (
+    Estimates,
+    Estimator,
+    batch_sizes,
+    measure_usual_change,
+)
 from smpler_model.network.smpler import Smpler
 
 MAX_DEGREES, MAX_MM = 0.5, 2.0
@@ -36,7 +41,8 @@ class Deviation:
 
     Attributes:
         degrees: rotation of a joint.
-        mm: position of a joint, in the body and across the image.
+        mm: position of a joint, in the body and across the image, and in the body before the
+            last refinement.
     """
 
     degrees: float
@@ -119,7 +125,11 @@ def measure_deviation(found: Estimates, expected: Estimates) -> Deviation:
     apart = np.linalg.norm(found.rotations - expected.rotations, axis=(-2, -1)) / np.sqrt(8)
     degrees = np.degrees(2 * np.arcsin(np.minimum(apart, 1)))
     scale = np.abs(expected.cameras[:, :1, None])  # of a metre, in halves of the crop
-    shifts = (found.joints_m - expected.joints_m, (found.keypoints - expected.keypoints) / scale)
+    shifts = (
+        found.joints_m - expected.joints_m,
+        found.previous_joints_m - expected.previous_joints_m,
+        (found.keypoints - expected.keypoints) / scale,
+    )
     mm = [1000 * np.linalg.norm(shift, axis=-1).max() for shift in shifts]
     return Deviation(float(degrees.max()), float(np.max(mm)))
 
@@ -140,6 +150,7 @@ def _try(
             backend=choice.backend,
             precision="half" if choice.half else "float32",
             exported=choice.exported,
+            usual_change_m=measure_usual_change([expected]),
         )
         deviation = _check(estimator, crops, expected, _sizes(choice, people))
         if deviation.is_small:

@@ -35,6 +35,7 @@ ROOMS = {
     "detectors": {"cameras", "inference"},
     "drawing": {"cameras", "people"},
     "machine": set(),
+    "views": {"people"},
     "viewing": {"bags", "body", "cameras", "drawing", "people", "settings"},
 }
 # The rooms that each room of smpler_ros may import.

@@ -18,6 +18,7 @@ from smpler_model.detectors.detector import (
 from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
+from smpler_model.people.confidence import are_inside
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
 from smpler_model.shared_image import SharedImage
@@ -83,6 +84,10 @@ def test_results_are_consistent(create: Callable[[], Pipeline]) -> None:
         people.rotations @ people.rotations.swapaxes(-1, -2), identity, atol=1e-5
     )
     assert people.sources.tolist() == [TranslationSource.BODY_SIZE] * 2
+    assert people.joint_confidences is not None
+    assert ((people.joint_confidences >= 0) & (people.joint_confidences <= 1)).all()
+    outside = ~are_inside(people.keypoints_px, CAMERA)
+    np.testing.assert_array_equal(people.joint_confidences == 0, outside)
     assert people.vertices_m is not None
     assert people.vertices_m.shape == (2, 6890, 3)
     assert set(result.timings_ms) == {

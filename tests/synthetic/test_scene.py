@@ -84,6 +84,18 @@ class UnculledScene(SyntheticScene):
         return np.ones(len(joints), bool)
 
 
+def test_people_stand_on_the_floor_wherever_the_camera_looks(body: Body) -> None:
+    found = []
+    for motion in ("still", "pan", "drive"):
+        moving = SyntheticScene(body, CAMERA, people=1, camera_motion=motion, background="plain")
+        truth = moving.frame(3 * SECOND_NS).truth
+        pose = truth.world_from_camera
+        found.append(truth.joints_m[0] @ pose[:3, :3].T + pose[:3, 3])
+    assert 0 < found[0][:, 2].min() < 0.06  # a foot's joint above its sole
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], atol=1e-6)
+
+
 def test_people_who_are_not_posed_would_not_be_seen(body: Body, scene: SyntheticScene) -> None:
     """Nobody is missing, and somebody was skipped."""
     unculled = UnculledScene(body, LENS, people=3, seed=3, camera_motion="drive")

@@ -83,6 +83,25 @@ def test_the_skeleton_is_on_the_joints(camera: Camera) -> None:
     )
 
 
+def test_limbs_that_are_not_sure_are_faint() -> None:
+    skeleton = RenderStyle(mesh=False, boxes=False, labels=False)
+    camera = Camera(1280, 960, 1000.0, 1000.0, 640.0, 480.0)  # wide lines
+    grey = np.full((960, 1280, 3), 120, np.uint8)
+    people = make_people(np.array([[0.0, 0, 2]]), camera)
+    sure = replace(people, joint_confidences=np.ones((1, 24)))
+    halves = np.where(np.arange(24) < 12, 1.0, 0.1)[None]  # of the column, from above
+    unknown, firm, faint = (
+        draw_result(grey, make_result(each, camera), BALL.faces, skeleton)
+        for each in (people, sure, replace(people, joint_confidences=halves))
+    )
+    np.testing.assert_array_equal(unknown, firm)
+    below = int(people.keypoints_px[0, 12, 1]) + 15
+    assert (firm[below:] < 60).any()  # a dark outline
+    assert (faint[:below] < 60).any()
+    assert not (faint[below:] < 60).any()
+    assert (faint != grey)[below:].any()
+
+
 def test_the_image_is_not_modified() -> None:
     people = make_people(np.array([[0, 0, 2.0]]), PINHOLE)
     image = GREY.copy()

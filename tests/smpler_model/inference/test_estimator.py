@@ -15,11 +15,12 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.shipped import load_shipped_model
+from smpler_model.inference import backends
 from smpler_model.inference import estimator as estimator_module
 from smpler_model.inference.backends import Backend, Precision, choose
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.inference.estimator import Estimates, Estimator
-from smpler_model.inference.export import example_crops, export_model
+from smpler_model.inference.export import ExportError, example_crops, export_model
 from smpler_model.inference.fast_network import FastSmpler
 from smpler_model.inference.runners import OUTPUT_SIZE
 from smpler_model.network.config import SMPLER_NANO
@@ -146,7 +147,9 @@ def test_a_missing_package_is_named(
     assert Estimator(model).backend == "eager"
 
 
-def test_an_exported_file_runs(model: Smpler, tmp_path: Path) -> None:
+def test_an_exported_file_runs(
+    model: Smpler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "nano.onnx"
     export_model(model, path, "onnx")
     exported = Estimator(model, exported=path)
@@ -155,6 +158,11 @@ def test_an_exported_file_runs(model: Smpler, tmp_path: Path) -> None:
     other = calibrated_model(SMPLER_NANO, model.body.arrays(), seed=1)
     with pytest.raises(ValueError, match="must hold the weights and body of the chosen"):
         Estimator(other, exported=path)
+    monkeypatch.setattr(backends, "OUTPUT_SHAPES", {"rotations": (24, 3, 3)})
+    with pytest.raises(
+        ExportError, match="must have the outputs rotations, got a file of another"
+    ):
+        Estimator(model, exported=path)
     with pytest.raises(ValueError, match="needs backend 'onnxruntime', got 'eager'"):
         Estimator(model, backend="eager", exported=path)
     with pytest.raises(FileNotFoundError, match="must be a file"):
@@ -290,8 +298,8 @@ def test_float16_hardly_changes_the_trained_model(
     """
     network = FastSmpler(trained).halve(torch.float16)
     with torch.inference_mode():
-        rotations, _, _, joints, _ = network(torch.from_numpy(people_seen))
-    degrees, millimetres = distances(rotations.numpy(), joints.numpy(), whole)
+        half = network(torch.from_numpy(people_seen))
+    degrees, millimetres = distances(half.rotations.numpy(), half.joints.numpy(), whole)
     within = (degrees.max(1) < 0.5) & (millimetres.max(1) < 2)
     assert within.mean() >= 0.995
     assert np.median(degrees.max(1)) < 0.1

@@ -18,7 +18,7 @@ from smpler_model.inference.backends import Backend, Choice, choose
 from smpler_model.inference.check_crops import load_check_crops
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
-from smpler_model.inference.fast_network import FastSmpler
+from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler
 from smpler_model.inference.runners import Runner
 from smpler_model.inference.self_check import (
     SelfCheckError,
@@ -68,7 +68,15 @@ def turned(inner: Runner, crops: PixelArray) -> NDArray[np.float32]:
 def shifted(inner: Runner, crops: PixelArray) -> NDArray[np.float32]:
     """Keypoints are a pixel aside, of a crop of 128."""
     found = inner.run(crops)
-    found[:, -48:] += 2 / 128
+    start = sum(int(np.prod(OUTPUT_SHAPES[name])) for name in list(OUTPUT_SHAPES)[:4])
+    found[:, start : start + 48] += 2 / 128
+    return found
+
+
+def earlier(inner: Runner, crops: PixelArray) -> NDArray[np.float32]:
+    """Joints before the last refinement are a decimetre aside."""
+    found = inner.run(crops)
+    found[:, -24 * 3 :: 3] += 0.1
     return found
 
 
@@ -117,6 +125,7 @@ def test_what_works_is_taken_without_a_word(shipped: Smpler, backend: Backend) -
     [
         (turned, r"eager in float32 is 1 degrees and \S+ mm from the plain network"),
         (shifted, r"eager in float32 is \S+ degrees and 2\d mm from the plain network"),
+        (earlier, r"eager in float32 is \S+ degrees and 1e\+02 mm from the plain network"),
         (not_finite, "eager in float32 is nan degrees"),
         (refuses, "eager in float32 fails: RuntimeError: CUDNN_STATUS_NOT_SUPPORTED;"),
         (needs_memory, "eager in float32 fails: DeviceMemoryError: the network needs more"),

@@ -1,0 +1,302 @@
+"""One body from several views against single views: `python -m benchmarks.views [FOLDER]`.
+
+Drawn: four people of a synthetic scene move about, seen at the same time by 2 or 4 calibrated
+cameras around them; the model gets the boxes of the visible pixels, nothing tells who is who.
+Real: the videos of FOLDER (see `real_people.folder`) that show one person at the same time, with
+the labelled boxes. The cameras' poses against each other follow from the labelled joints, which
+are given in each camera's frame.
+
+The figures are means over all people and moments with at least two views: MPJPE and PA-MPJPE, and
+the distance of the hips' midpoint from the true one in the fixed frame. `views` is the mean over
+single views, `the better view` the one with the smaller error in each case, which nobody knows
+without the truth, and `fused` the one body. `wrong joins` are groups with two people in them,
+`missed` are people in more than one group.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.real_people.estimation import BODY_JOINTS
+from benchmarks.real_people.folder import FolderTruth, read_folder
+from benchmarks.timing import format_table, write_results
+from smpler_model.array_types import Floats
+from smpler_model.assembly import build_pipeline
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.skeleton import SMPL_JOINTS
+from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import Camera
+from smpler_model.detectors.detector import GivenBoxes, detections_from
+from smpler_model.frames import CameraPose, Frame, FrameResult
+from smpler_model.inference.estimator import Estimator
+from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
+from smpler_model.people.tracker import TrackerConfig
+from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.settings.pipeline import PipelineSettings
+from smpler_model.sources import open_source
+from smpler_model.views.fusion import fuse_views
+from synthetic.scene import SyntheticScene
+
+CAMERA = Camera(640, 480, 480, 480, 319.5, 239.5)
+CIRCLE = ((-3.6, 0.3, 1.5), (0.6, -4.2, 1.2), (0.6, 4.2, 1.8), (3.0, 0.2, 1.4))
+"""Positions of the drawn cameras in the room, metres."""
+
+_TARGET = (0.5, 0.0, 0.85)
+_PEOPLE, _PERIOD_S = 4, 30.0
+_AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1), smoothing=None)
+_ALL_JOINTS = list(range(len(SMPL_JOINTS)))
+_NAMES = ("MPJPE, mm", "PA-MPJPE, mm", "hips off, m")
+
+
+class SceneFrom(SyntheticScene):
+    """The same scene, seen from another place."""
+
+    def __init__(self, body: Body, place_m: tuple[float, float, float], seed: int) -> None:
+        self._pose = look_from(place_m)
+        super().__init__(
+            body, CAMERA, people=_PEOPLE, seed=seed, duration_s=_PERIOD_S, background="room"
+        )
+
+    def world_from_camera(self, stamp_ns: int) -> Floats:
+        """Return the camera's pose (4, 4); it is still."""
+        del stamp_ns
+        return self._pose
+
+
+@dataclass
+class Scores:
+    """Errors of single views and of the fused body; a row of three figures for each person.
+
+    Attributes:
+        views: for each person, (v, 3) errors of the single views.
+        fused: for each person, (3,).
+        wrong: groups with two people in them.
+        missed: people in more than one group.
+        seconds: CPU time of fusing.
+        people: fused people, those with one view included.
+    """
+
+    views: list[Floats] = field(default_factory=list)
+    fused: list[Floats] = field(default_factory=list)
+    wrong: int = 0
+    missed: int = 0
+    seconds: float = 0.0
+    people: int = 0
+
+    def rows(self, title: str) -> list[list[str]]:
+        """Return the table's rows."""
+        if not self.fused:
+            return [[title, "nobody in two views", "", "", ""]]
+        means = {
+            "views": np.mean([each.mean(0) for each in self.views], 0),
+            "the better view": np.mean([each.min(0) for each in self.views], 0),
+            "fused": np.mean(self.fused, 0),
+        }
+        return [
+            [title, name, f"{row[0]:.0f}", f"{row[1]:.0f}", f"{row[2]:.3f}"]
+            for name, row in means.items()
+        ]
+
+    def line(self, title: str) -> str:
+        """Return what the table does not say."""
+        cost_ms = 1e3 * self.seconds / max(self.people, 1)
+        return (
+            f"{title}: {len(self.fused)} people in two views or more, {self.wrong} wrong joins, "
+            f"{self.missed} missed; fusing takes {cost_ms:.2f} ms CPU a person"
+        )
+
+
+def look_from(place_m: tuple[float, float, float]) -> Floats:
+    """Return the pose (4, 4) of a camera that looks at the middle of the room."""
+    forward = np.array(_TARGET) - place_m
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, (0.0, 0.0, 1.0))
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3] = np.column_stack((right, np.cross(forward, right), forward, place_m))
+    return pose
+
+
+def estimate(estimator: Estimator, frame: Frame, boxes_xyxy: Floats, pose: Floats) -> FrameResult:
+    """Return the people in boxes of an image, in their order, with the camera's pose."""
+    detector = GivenBoxes()
+    detector.give(detections_from(boxes_xyxy))
+    result = Pipeline(estimator, lambda: detector, _AT_ONCE).process(frame)
+    if len(result.people) != len(boxes_xyxy):
+        raise ValueError(
+            f"every box must give a person, got {len(result.people)} of {len(boxes_xyxy)}; choose "
+            "another model"
+        )
+    return replace(result, pose=CameraPose("room", pose))
+
+
+def compare(
+    scores: Scores,
+    estimator: Estimator,
+    results: Sequence[FrameResult],
+    truths_m: Sequence[dict[int, Floats]],
+    joints: list[int],
+) -> None:
+    """Fuse the views of one moment and add the errors.
+
+    Args:
+        scores: what they are added to.
+        estimator: poses the fused bodies.
+        results: a result of each view.
+        truths_m: for each view, true joints (j, 3) in the fixed frame by true id, in the order of
+            the result's people.
+        joints: the SMPL joints that the true ones are.
+    """
+    start = time.process_time()
+    fused = fuse_views(results, estimator.joints)
+    scores.seconds += time.process_time() - start
+    scores.people += len(fused)
+    ids = [list(truth) for truth in truths_m]
+    groups: dict[int, list[int]] = {}
+    for row, members in enumerate(fused.rows.tolist()):
+        found = [ids[view][at] for view, at in enumerate(members) if at >= 0]
+        scores.wrong += len(set(found)) > 1
+        for id_ in set(found):
+            groups.setdefault(id_, []).append(row)
+    scores.missed += sum(len(rows) > 1 for rows in groups.values())
+    for id_, rows in groups.items():
+        views = [view for view, truth in enumerate(truths_m) if id_ in truth]
+        if len(views) < 2:
+            continue
+        largest = max(rows, key=lambda row: int((fused.rows[row] >= 0).sum()))
+        truth = truths_m[views[0]][id_]
+        scores.fused.append(errors_of(fused.joints_m[largest, joints], truth))
+        scores.views.append(
+            np.array(
+                [
+                    errors_of(_in_fixed_frame(results[view], ids[view].index(id_))[joints], truth)
+                    for view in views
+                ]
+            )
+        )
+
+
+def errors_of(found_m: Floats, truth_m: Floats) -> Floats:
+    """Return MPJPE and PA-MPJPE, mm, and the hips' error, m, of joints (24 or 12, 3)."""
+    names = [SMPL_JOINTS[row] for row in (_ALL_JOINTS if len(found_m) == 24 else BODY_JOINTS)]
+    hips = [names.index("left_hip"), names.index("right_hip")]
+    off = found_m[hips].mean(0) - truth_m[hips].mean(0)
+    mpjpe = MM_FROM_M * np.linalg.norm(found_m - truth_m - off, axis=1).mean()
+    aligned = float(aligned_joint_error(found_m[None], truth_m[None])[0])
+    return np.array([mpjpe, aligned, np.linalg.norm(off)])
+
+
+def measure_drawn(estimator: Estimator, views: int, seeds: range, frames: int) -> Scores:
+    """Return the errors on drawn people, seen by the first cameras of `CIRCLE`."""
+    scores, body = Scores(), Body(load_builtin_body())
+    for seed in seeds:
+        scenes = [SceneFrom(body, place_m, seed) for place_m in CIRCLE[:views]]
+        for share in (np.arange(frames) + 0.5) / frames:
+            results, truths = [], []
+            for scene in scenes:
+                shown = scene.frame(round(share * _PERIOD_S * 1e9))
+                pose, truth = shown.truth.world_from_camera, shown.truth
+                results.append(estimate(estimator, shown.frame, truth.visible_boxes_xyxy, pose))
+                world = truth.joints_m @ pose[:3, :3].T + pose[:3, 3]
+                truths.append(dict(zip(truth.ids.tolist(), world, strict=True)))
+            compare(scores, estimator, results, truths, _ALL_JOINTS)
+    return scores
+
+
+def measure_real(estimator: Estimator, folder: FolderTruth, skip: int) -> tuple[Scores, float]:
+    """Return the errors on synchronous videos, and how well their labels agree, metres.
+
+    Args:
+        estimator: the network.
+        folder: folder with at least two videos of the same frames.
+        skip: every n-th of the scored frames is used.
+    """
+    first = folder.videos[0]
+    poses = [align_rigidly(video.joints_m, first.joints_m) for video in folder.videos]
+    apart = [
+        np.linalg.norm(video.joints_m @ pose[:3, :3].T + pose[:3, 3] - first.joints_m, axis=-1)
+        for video, pose in zip(folder.videos, poses, strict=True)
+    ]
+    scores, wanted = Scores(), first.scored_frames[::skip]
+    streams = [_frames_of(folder, view, wanted) for view in range(len(folder.videos))]
+    for number, frames in zip(wanted, zip(*streams, strict=True), strict=True):
+        results = [
+            estimate(estimator, frame, video.boxes_xyxy[number, None], pose)
+            for frame, video, pose in zip(frames, folder.videos, poses, strict=True)
+        ]
+        truths = [{0: first.joints_m[number]}] * len(results)
+        compare(scores, estimator, results, truths, BODY_JOINTS)
+    return scores, float(np.max(apart))
+
+
+def align_rigidly(points_m: Floats, target_m: Floats) -> Floats:
+    """Return (4, 4), the rotation and translation that brings points closest to others.
+
+    Source: Umeyama, "Least-squares estimation of transformation parameters between two point
+    patterns", TPAMI 1991; without scale.
+    """
+    points, target = points_m.reshape(-1, 3), target_m.reshape(-1, 3)
+    middle, target_middle = points.mean(0), target.mean(0)
+    u, _, vh = np.linalg.svd((points - middle).T @ (target - target_middle))
+    signs = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vh))])
+    pose = np.eye(4)
+    pose[:3, :3] = (u @ signs @ vh).T
+    pose[:3, 3] = target_middle - pose[:3, :3] @ middle
+    return pose
+
+
+def _in_fixed_frame(result: FrameResult, row: int) -> Floats:
+    if result.pose is None:
+        raise ValueError("a view must have a camera pose, got none; give one")
+    matrix = result.pose.fixed_from_camera
+    joints: Floats = result.people.joints_m[row] @ matrix[:3, :3].T + matrix[:3, 3]
+    return joints
+
+
+def _frames_of(folder: FolderTruth, view: int, wanted: range) -> Iterator[Frame]:
+    video = folder.videos[view]
+    with open_source(str(folder.path / video.video), video.camera) as source:
+        for number, frame in enumerate(source.frames):
+            if number in wanted:
+                yield frame
+            if number >= wanted[-1]:
+                return
+
+
+def main() -> None:
+    """Parse the command line and measure."""
+    parser = argparse.ArgumentParser(description="One body from several views.")
+    parser.add_argument("folder", type=Path, nargs="?", help="folder with synchronous videos")
+    parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
+    parser.add_argument("--scenes", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0, help="of the first scene")
+    parser.add_argument("--frames", type=int, default=12, help="of each scene")
+    parser.add_argument("--skip", type=int, default=1, help="use every n-th scored real frame")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    chosen = parser.parse_args()
+    estimator = build_pipeline(PipelineSettings(model=chosen.model), GivenBoxes).estimator
+    found = {
+        f"drawn, {views} cameras": measure_drawn(
+            estimator, views, range(chosen.seed, chosen.seed + chosen.scenes), chosen.frames
+        )
+        for views in (2, len(CIRCLE))
+    }
+    lines = []
+    if chosen.folder:
+        folder = read_folder(chosen.folder)
+        found["real, 2 cameras"], apart_m = measure_real(estimator, folder, chosen.skip)
+        lines.append(f"real: the labels of the views agree within {1e3 * apart_m:.1f} mm")
+    rows = [row for title, scores in found.items() for row in scores.rows(title)]
+    lines += [scores.line(title) for title, scores in found.items()]
+    table = format_table(["people", "estimate", *_NAMES], rows)
+    write_results({"rows": rows, "notes": lines}, table + "\n\n" + "\n".join(lines), chosen.json)
+
+
+if __name__ == "__main__":
+    main()

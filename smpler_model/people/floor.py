@@ -1,0 +1,150 @@
+"""People and the floor: which feet touch it, and how far away who stands on it is.
+
+A plane is (4), a unit normal that points up and the camera's height above it, so that
+normal x + height = 0 for a point x on it, in the optical frame, metres. A single image does not
+show how tall somebody is, and therefore not how far away; where their feet meet a known floor it
+does.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.array_types import Floats
+from smpler_model.body.skeleton import SMPL_JOINTS
+from smpler_model.cameras.camera import Camera
+from smpler_model.people.bones import chain
+from smpler_model.people.placement import (
+    FIELD_OF_VIEW_SPREAD,
+    HEIGHT_SPREAD,
+    OWN_SPREAD_PX,
+    SHARED_SPREAD_PX,
+    Placement,
+)
+
+FOOT_SPREAD_M = 0.04
+"""Standard deviation of the height of a sole that touches the floor: errors of the pose."""
+
+TOUCHING_M, LIFTED_M = 0.05, 0.12
+"""Heights of a sole up to which it touches the floor, and from which on it does not."""
+
+STILL_M_S, MOVING_M_S = 0.3, 0.9
+"""Speeds of a foot up to which it may stand, and from which on it does not."""
+
+FEET = [
+    [SMPL_JOINTS.index(f"{side}_{name}") for name in ("ankle", "foot")]
+    for side in ("left", "right")
+]
+"""Rows of the ankle and the foot on the left and on the right."""
+
+_SOLE_M = np.array([[[0, -0.075, -0.05], [0, -0.075, 0.02]], [[0, -0.022, 0], [0, -0.022, 0.07]]])
+"""(2, 2, 3) points of the sole: heel and arch from the ankle, ball and toes from the foot's joint,
+along the axes of a resting body (x left, y up, z ahead).
+"""
+_MOST_SPREADS = 3.0  # standard deviations of a size that are believed
+_LEAST_DESCENT = 0.05  # of a foot's ray, so that it meets the floor
+
+
+def floor_from_pose(fixed_from_camera: Floats) -> Floats:
+    """Return the plane (4) z = 0 of a fixed frame with z up, for a camera's pose (4, 4) in it."""
+    return np.array([*fixed_from_camera[2, :3], fixed_from_camera[2, 3]], np.float64)
+
+
+def find_soles(rotations: Floats, joints_m: Floats) -> Floats:
+    """Return four points (n, 2, 4, 3) of each left and right sole.
+
+    Args:
+        rotations: (n, 24, 3, 3) `parent_from_joint`.
+        joints_m: (n, 24, 3) in any frame in which the pelvis's rotation is given.
+    """
+    bones = chain(rotations)[:, FEET]  # (n, side, ankle and foot, 3, 3)
+    offsets = np.einsum("nsbij,bpj->nsbpi", bones, _SOLE_M)
+    points: Floats = joints_m[:, FEET][:, :, :, None] + offsets
+    return points.reshape(len(joints_m), 2, 4, 3)
+
+
+def heights_above(floor: Floats, points_m: Floats) -> Floats:
+    """Return the heights (...) of points (..., 3) above a plane (4), metres."""
+    heights: Floats = points_m @ floor[:3] + floor[3]
+    return heights
+
+
+def footprints(floor: Floats, pelvises_m: Floats) -> Floats:
+    """Return the points (n, 3) of the floor below pelvises (n, 3)."""
+    below: Floats = pelvises_m - heights_above(floor, pelvises_m)[:, None] * floor[:3]
+    return below
+
+
+def foot_contacts(floor: Floats, soles_m: Floats, speeds_m_s: Floats | None = None) -> Floats:
+    """Return (n, 2) whether the left and the right foot touch the floor, 0 to 1.
+
+    Args:
+        floor: (4) plane.
+        soles_m: (n, 2, 4, 3) of `find_soles`, in the plane's frame.
+        speeds_m_s: (n, 2) of the feet against the floor; NaN, or None, where unknown.
+    """
+    low = _fade(heights_above(floor, soles_m).min(-1), TOUCHING_M, LIFTED_M)
+    if speeds_m_s is None:
+        return low
+    return low * np.where(np.isnan(speeds_m_s), 1.0, _fade(speeds_m_s, STILL_M_S, MOVING_M_S))
+
+
+def place_by_floor(
+    placement: Placement,
+    rotations: Floats,
+    joints_m: Floats,
+    keypoints_px: Floats,
+    floor: Floats,
+    camera: Camera,
+) -> tuple[Placement, NDArray[np.bool_]]:
+    """Move people along their rays to where their lower foot stands on the floor.
+
+    Distance and size have one unknown scale. It is the weighted mean of 1, whose spread is that
+    of people's sizes, and of the scale at which the lower sole touches the floor. People keep
+    their distance whose lower foot is outside the image, or at a scale that sizes do not explain:
+    they do not stand on this floor, or their feet are hidden.
+
+    Args:
+        placement: placement by size alone.
+        rotations: (n, 24, 3, 3) `parent_from_joint`, the pelvis's in the optical frame.
+        joints_m: (n, 24, 3) posed joints before translation.
+        keypoints_px: (n, 24, 2) the same joints in the image.
+        floor: (4) plane in the optical frame.
+        camera: camera of the image.
+
+    Returns:
+        The placement, and (n) bool, who was placed by the floor.
+    """
+    before = placement.translations_m
+    placed = joints_m + before[:, None]
+    soles = find_soles(rotations, placed)
+    people, descents = np.arange(len(before)), soles @ floor[:3]  # below the camera: negative
+    side = descents.min(2).argmin(1)
+    descent = descents.min(2)[people, side]
+    pixels = keypoints_px[people[:, None], np.array(FEET)[side]]
+    inside = ((pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))).all((1, 2))
+    distances = np.linalg.norm(soles.mean((1, 2)), axis=-1)
+    pixel_m = distances * np.hypot(OWN_SPREAD_PX, SHARED_SPREAD_PX) / min(camera.fx, camera.fy)
+    noise2 = FOOT_SPREAD_M**2 + pixel_m**2
+    prior = HEIGHT_SPREAD if camera.calibrated else FIELD_OF_VIEW_SPREAD
+    gap = -floor[3] - descent
+    spread2 = prior**2 * descent**2 + noise2
+    gain = prior**2 * descent / spread2
+    known = inside & (descent < -_LEAST_DESCENT * distances)
+    known &= gap**2 < _MOST_SPREADS**2 * spread2
+    change = np.where(known, gain * gap, 0.0)  # of the scale
+    middles = placed.mean(1)
+    least = (placement.least_depths_m - before[:, 2]) / middles[:, 2]
+    change = np.maximum(change, np.minimum(least, 0.0))
+    lost = np.where(known, prior**2 * gain * descent, 0.0)  # of the scale's variance
+    covariances = placement.covariances_m2 - lost[:, None, None] * (
+        before[:, :, None] * before[:, None, :]
+    )
+    moved = before + change[:, None] * middles
+    return replace(placement, translations_m=moved, covariances_m2=covariances), known
+
+
+def _fade(values: Floats, full: float, none: float) -> Floats:
+    """Return 1 up to `full`, 0 from `none` on, and falling between."""
+    return np.clip((none - values) / (none - full), 0, 1)

@@ -1,0 +1,1 @@
+"""Several calibrated cameras that see the same people: matching across views and fusion."""
