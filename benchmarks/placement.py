@@ -10,6 +10,7 @@ in the camera's frame, metres. The estimators:
   person is; this is the resulting error.
 - the shipped network, if its weights are available.
 
+With `+ floor` the camera's pose above the floor is known, and people are placed by their feet.
 Without CameraInfo, a field of view of 60 degrees is assumed. The second table is that of
 `placement_field`: placing by noisy keypoints, in the whole field of view of every lens model.
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model, shipped_path
 from smpler_model.detectors.detector import GivenBoxes, detections_from
-from smpler_model.frames import Frame
+from smpler_model.frames import CameraPose, Frame
 from smpler_model.inference.estimator import Estimator
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline, PipelineConfig
@@ -54,7 +55,7 @@ CAMERAS = {
 _PEOPLE = 4
 _CAMERA_XY = (-3.6, 0.3)  # of a scene's still camera, which looks along x
 _FAR_AWAY = (0.0, 60.0)
-_AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1), smoothing=None)
+_AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1), smoothing=None, use_floor=True)
 
 
 @dataclass(frozen=True)
@@ -132,17 +133,19 @@ def make_estimators(body: Body) -> dict[str, Estimator]:
     return estimators
 
 
-def measure(frames: int) -> list[Placed]:
+def measure(frames: int, cameras: Mapping[str, Camera] = CAMERAS) -> list[Placed]:
     """Return the errors of all estimators, distances and cameras."""
     body = Body(load_builtin_body())
     placers = {name: Placer(each) for name, each in make_estimators(body).items()}
     results = []
-    for title, camera in CAMERAS.items():
+    for title, camera in cameras.items():
         for distance_m in DISTANCES_M:
             errors: dict[str, list[float]] = {}
             for shown in show_people(body, camera, distance_m, frames):
+                pose = CameraPose("room", shown.truth.world_from_camera)
                 variants = {
                     "": replace(shown.frame, depth_m=None),
+                    " + floor": replace(shown.frame, depth_m=None, pose=pose),
                     " + depth": shown.frame,
                     ", no CameraInfo": replace(shown.frame, camera=None, depth_m=None),
                 }
@@ -175,6 +178,7 @@ def main() -> None:
     """Measure, print a table, and optionally write JSON."""
     parser = argparse.ArgumentParser(description="Errors of placed people, metres.")
     parser.add_argument("--frames", type=int, default=8, help="number for each of four people")
+    parser.add_argument("--camera", choices=CAMERAS, help="only one of the cameras")
     parser.add_argument(
         "--field", action="store_true", help="only the table of lenses, which takes seconds"
     )
@@ -187,7 +191,8 @@ def main() -> None:
         tabulate_field(field),
     ]
     if not chosen.field:
-        results = measure(chosen.frames)
+        shown = CAMERAS if chosen.camera is None else {chosen.camera: CAMERAS[chosen.camera]}
+        results = measure(chosen.frames, shown)
         figures["pelvis"] = record_of(results)
         tables += ["pelvis error, median / 95th percentile, metres", tabulate(results)]
     write_results(figures, "\n\n".join(tables), chosen.json)

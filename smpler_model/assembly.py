@@ -196,4 +196,5 @@ def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
         assumed_fov_deg=settings.fov,
         max_people=settings.max_people,
         coast=settings.coast,
+        use_floor=settings.use_floor,
     )

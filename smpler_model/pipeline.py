@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.crops import CROP_MARGIN, Crops
 from smpler_model.detectors.detector import BatchDetector, Detections, Detector
@@ -22,9 +23,21 @@ from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.confidence import joint_confidences
-from smpler_model.people.placement import Placement, place, place_by_depth
+from smpler_model.people.floor import floor_from_pose, place_by_floor, stand
+from smpler_model.people.foot_motion import FootMotion
+from smpler_model.people.placement import (
+    Placement,
+    lasting_covariances,
+    place,
+    place_by_depth,
+)
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.people.world_filter import (
+    MeasuredPelvises,
+    WorldFilter,
+    pelvises_in_camera,
+)
 from smpler_model.shared_image import SharedImage, detect_together, join_pixels
 from smpler_model.step_times import measure
 
@@ -52,6 +65,8 @@ class PipelineConfig:
         assumed_fov_deg: horizontal field of view of a camera without calibration, degrees.
         max_people: maximum number of people per image; the largest boxes are kept.
         coast: whether to report coasting tracks, at their predicted boxes.
+        use_floor: whether z = 0 of the fixed frame is the floor; then people are placed by their
+            feet, where the camera is calibrated and has a pose.
     """
 
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
@@ -60,6 +75,7 @@ class PipelineConfig:
     assumed_fov_deg: float = 60.0
     max_people: int = 16
     coast: bool = False
+    use_floor: bool = False
 
 
 class CameraState:
@@ -69,6 +85,8 @@ class CameraState:
         self.detector = detector
         self.tracker = Tracker(ids, config.tracker)
         self.smoother = Smoother(config.smoothing)
+        self.world = WorldFilter(config.smoothing)
+        self.feet = FootMotion()
         self.last_stamp_ns: int | None = None
 
     def follow_clock(self, stamp_ns: int) -> None:
@@ -77,6 +95,8 @@ class CameraState:
             self.detector.reset()
             self.tracker.reset()
             self.smoother.reset()
+            self.world.reset()
+            self.feet.reset()
         self.last_stamp_ns = stamp_ns
 
     def track(self, frame: Frame, detections: Detections) -> tuple[Tracks, int]:
@@ -152,10 +172,11 @@ class Pipeline:
         """Change the parameters; the tracker's are kept for cameras that exist already."""
         self._config = config
         for state in self._cameras.values():
-            if config.smoothing is None:
-                state.smoother.reset()
-            else:
-                state.smoother.config = config.smoothing
+            for smoother in (state.smoother, state.world.smoother):
+                if config.smoothing is None:
+                    smoother.reset()
+                else:
+                    smoother.config = config.smoothing
 
     def camera_state(self, name: str) -> CameraState:
         """Return the state of a camera, created on the first call."""
@@ -269,10 +290,10 @@ class Pipeline:
         timings: dict[str, float],
     ) -> FrameResult:
         """Return the people of one camera, without those who cannot be placed."""
-        camera = self._camera_of(frame)
+        camera, floor = self._camera_of(frame), self._floor_of(frame)
         with measure(timings, "place"):
             seen = estimates.turned(turns_to_camera(camera, crops))
-            placement = self._place(frame, camera, crops, seen)
+            placement = self._place(frame, camera, crops, seen, floor)
         sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
         somewhere = Bodies(seen.rotations, seen.betas, np.ones((len(seen), 3)))
         said = are_sound(somewhere) & np.isfinite(seen.keypoints).all((1, 2))
@@ -281,15 +302,28 @@ class Pipeline:
         with measure(timings, "smooth"):
             bodies = self._smooth(name, frame, tracks, seen, placement)
         with measure(timings, "pose"):
-            people = self._pose(camera, tracks, seen, placement, bodies)
+            people = self._pose(name, frame, camera, tracks, seen, placement, bodies)
+            if floor is not None and frame.pose is not None:
+                feet = self.camera_state(name).feet
+                people = stand(people, feet, frame.stamp_ns, floor, frame.pose)
         left_out = (*tracked.left_out, *reasons)
-        return FrameResult(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out)
+        return FrameResult(
+            *(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out),
+            pose=frame.pose,
+            floor=floor,
+        )
 
     def _camera_of(self, frame: Frame) -> Camera:
         height, width = frame.rgb.shape[:2]
         return frame.camera or camera_from_field_of_view(
             width, height, self._config.assumed_fov_deg
         )
+
+    def _floor_of(self, frame: Frame) -> Floats | None:
+        """Return the plane of the floor (4) in the optical frame; None if it is not known."""
+        if not self._config.use_floor or frame.pose is None:
+            return None
+        return floor_from_pose(frame.pose.fixed_from_camera)
 
     def _estimate(
         self,
@@ -324,13 +358,22 @@ class Pipeline:
             }
 
     def _place(
-        self, frame: Frame, camera: Camera, crops: Crops[PixelArray], estimates: Estimates
+        self,
+        frame: Frame,
+        camera: Camera,
+        crops: Crops[PixelArray],
+        estimates: Estimates,
+        floor: Floats | None,
     ) -> Placement:
-        keypoints_px = crops.image_from_crop(estimates.keypoints)
-        placement = place(estimates.joints_m, keypoints_px, camera)
-        if frame.depth_m is None:
-            return placement
-        return place_by_depth(placement, estimates.joints_m, frame.depth_m, camera)
+        keypoints_px, joints_m = crops.image_from_crop(estimates.keypoints), estimates.joints_m
+        placement = place(joints_m, keypoints_px, camera)
+        if frame.depth_m is not None:
+            placement = place_by_depth(placement, joints_m, frame.depth_m, camera)
+        if floor is not None and camera.calibrated:
+            placement = place_by_floor(
+                placement, estimates.rotations, joints_m, keypoints_px, floor, camera
+            )
+        return placement
 
     def _smooth(
         self, name: str, frame: Frame, tracks: Tracks, estimates: Estimates, placement: Placement
@@ -338,10 +381,15 @@ class Pipeline:
         bodies = Bodies(estimates.rotations, estimates.betas, placement.translations_m)
         if self._config.smoothing is None:
             return bodies
-        return self.camera_state(name).smoother.smooth(frame.stamp_ns, tracks.ids, bodies)
+        state = self.camera_state(name)
+        if frame.pose is None:
+            return state.smoother.smooth(frame.stamp_ns, tracks.ids, bodies)
+        return state.world.smooth(frame.stamp_ns, tracks.ids, bodies, frame.pose)
 
     def _pose(
         self,
+        name: str,
+        frame: Frame,
         camera: Camera,
         tracks: Tracks,
         estimates: Estimates,
@@ -349,7 +397,15 @@ class Pipeline:
         bodies: Bodies,
     ) -> People:
         joints = self.estimator.joints(bodies.rotations, bodies.betas)
-        joints_m = joints + bodies.translations_m[:, None]
+        sources, translations_m, motion = _sources(placement, camera), bodies.translations_m, None
+        if frame.pose is not None:
+            measured = _measure_pelvises(camera, tracks, estimates, placement, sources)
+            motion = self.camera_state(name).world.follow(
+                frame.stamp_ns, tracks.ids, measured, bodies.rotations[:, 0], frame.pose
+            )
+            if self._config.smoothing is not None:
+                translations_m = pelvises_in_camera(motion, frame.pose) - joints[:, 0]
+        joints_m = joints + translations_m[:, None]
         keypoints_px = camera.project(joints_m)
         changes = estimates.changes_m / self.estimator.usual_change_m
         return People(
@@ -359,13 +415,14 @@ class Pipeline:
             boxes_xyxy=tracks.boxes_xyxy,
             rotations=bodies.rotations,
             betas=bodies.betas,
-            translations_m=bodies.translations_m,
+            translations_m=translations_m,
             covariances_m2=placement.covariances_m2,
-            sources=_sources(placement, camera),
+            sources=sources,
             weak_cameras=estimates.cameras,
             joints_m=joints_m,
             keypoints_px=keypoints_px,
             joint_confidences=joint_confidences(joints_m, keypoints_px, changes, camera),
+            motion=motion,
         )
 
     def _add_mesh(self, people: People) -> People:
@@ -396,7 +453,24 @@ def keep_largest(tracks: Tracks, count: int) -> Tracks:
 
 def _sources(placement: Placement, camera: Camera) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     size = TranslationSource.BODY_SIZE if camera.calibrated else TranslationSource.FIELD_OF_VIEW
-    return np.where(placement.from_depth, TranslationSource.DEPTH, size).astype(np.uint8)
+    known = np.where(placement.from_floor, TranslationSource.FLOOR, size)
+    return np.where(placement.from_depth, TranslationSource.DEPTH, known).astype(np.uint8)
+
+
+def _measure_pelvises(
+    camera: Camera,
+    tracks: Tracks,
+    estimates: Estimates,
+    placement: Placement,
+    sources: NDArray[np.uint8],
+) -> MeasuredPelvises:
+    lasting = lasting_covariances(placement.translations_m, sources, camera)
+    return MeasuredPelvises(
+        positions_m=placement.translations_m + estimates.joints_m[:, 0],
+        noise_m2=placement.covariances_m2 - lasting,
+        lasting_m2=lasting,
+        are_seen=tracks.states != TrackState.COASTING,
+    )
 
 
 def _isolated(

@@ -9,14 +9,14 @@ does.
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.camera import Camera
+from smpler_model.frames import CameraPose, People
 from smpler_model.people.bones import chain
+from smpler_model.people.foot_motion import FootMotion
 from smpler_model.people.placement import (
-    FIELD_OF_VIEW_SPREAD,
     HEIGHT_SPREAD,
     OWN_SPREAD_PX,
     SHARED_SPREAD_PX,
@@ -90,6 +90,29 @@ def foot_contacts(floor: Floats, soles_m: Floats, speeds_m_s: Floats | None = No
     return low * np.where(np.isnan(speeds_m_s), 1.0, _fade(speeds_m_s, STILL_M_S, MOVING_M_S))
 
 
+def stand(
+    people: People, motion: FootMotion, stamp_ns: int, floor: Floats, pose: CameraPose
+) -> People:
+    """Return people with `foot_contacts` and `footprints_m`.
+
+    Args:
+        people: people in the optical frame.
+        motion: the feet in earlier images.
+        stamp_ns: timestamp of the image.
+        floor: (4) plane in the optical frame.
+        pose: the camera's pose in the fixed frame.
+    """
+    soles = find_soles(people.rotations, people.joints_m)
+    matrix = pose.fixed_from_camera
+    feet = soles.mean(2) @ matrix[:3, :3].T + matrix[:3, 3]
+    speeds = motion.speeds(stamp_ns, people.ids, feet)
+    return replace(
+        people,
+        foot_contacts=foot_contacts(floor, soles, speeds),
+        footprints_m=footprints(floor, people.joints_m[:, 0]),
+    )
+
+
 def place_by_floor(
     placement: Placement,
     rotations: Floats,
@@ -97,24 +120,21 @@ def place_by_floor(
     keypoints_px: Floats,
     floor: Floats,
     camera: Camera,
-) -> tuple[Placement, NDArray[np.bool_]]:
+) -> Placement:
     """Move people along their rays to where their lower foot stands on the floor.
 
     Distance and size have one unknown scale. It is the weighted mean of 1, whose spread is that
     of people's sizes, and of the scale at which the lower sole touches the floor. People keep
     their distance whose lower foot is outside the image, or at a scale that sizes do not explain:
-    they do not stand on this floor, or their feet are hidden.
+    they do not stand on this floor, or their feet are hidden. So do people placed by depth.
 
     Args:
-        placement: placement by size alone.
+        placement: placement by size, or by depth.
         rotations: (n, 24, 3, 3) `parent_from_joint`, the pelvis's in the optical frame.
         joints_m: (n, 24, 3) posed joints before translation.
         keypoints_px: (n, 24, 2) the same joints in the image.
         floor: (4) plane in the optical frame.
-        camera: camera of the image.
-
-    Returns:
-        The placement, and (n) bool, who was placed by the floor.
+        camera: camera of the image, calibrated.
     """
     before = placement.translations_m
     placed = joints_m + before[:, None]
@@ -127,22 +147,21 @@ def place_by_floor(
     distances = np.linalg.norm(soles.mean((1, 2)), axis=-1)
     pixel_m = distances * np.hypot(OWN_SPREAD_PX, SHARED_SPREAD_PX) / min(camera.fx, camera.fy)
     noise2 = FOOT_SPREAD_M**2 + pixel_m**2
-    prior = HEIGHT_SPREAD if camera.calibrated else FIELD_OF_VIEW_SPREAD
     gap = -floor[3] - descent
-    spread2 = prior**2 * descent**2 + noise2
-    gain = prior**2 * descent / spread2
-    known = inside & (descent < -_LEAST_DESCENT * distances)
+    spread2 = HEIGHT_SPREAD**2 * descent**2 + noise2
+    gain = HEIGHT_SPREAD**2 * descent / spread2
+    known = inside & ~placement.from_depth & (descent < -_LEAST_DESCENT * distances)
     known &= gap**2 < _MOST_SPREADS**2 * spread2
     change = np.where(known, gain * gap, 0.0)  # of the scale
     middles = placed.mean(1)
     least = (placement.least_depths_m - before[:, 2]) / middles[:, 2]
     change = np.maximum(change, np.minimum(least, 0.0))
-    lost = np.where(known, prior**2 * gain * descent, 0.0)  # of the scale's variance
+    lost = np.where(known, HEIGHT_SPREAD**2 * gain * descent, 0.0)  # of the scale's variance
     covariances = placement.covariances_m2 - lost[:, None, None] * (
         before[:, :, None] * before[:, None, :]
     )
     moved = before + change[:, None] * middles
-    return replace(placement, translations_m=moved, covariances_m2=covariances), known
+    return replace(placement, translations_m=moved, covariances_m2=covariances, from_floor=known)
 
 
 def _fade(values: Floats, full: float, none: float) -> Floats:

@@ -8,13 +8,14 @@ a person far away on the optical axis this is the usual Tz = 2 f / (b s) with cr
 s; nearby, it also accounts for perspective within the body.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
+from smpler_model.frames import TranslationSource
 
 HEIGHT_SPREAD = 0.06
 """Relative standard deviation of adults' heights: the error of an estimated size."""
@@ -45,6 +46,7 @@ class Placement:
             NaN for people who cannot be placed because fewer than two joints have a ray.
         covariances_m2: (n, 3, 3) covariances of the translations.
         from_depth: (n) bool, whether a depth image determined the distance.
+        from_floor: (n) bool, whether feet on a known floor did.
         least_depths_m: (n) smallest z of the translations that keeps every visible joint in front
             of the camera.
     """
@@ -52,6 +54,7 @@ class Placement:
     translations_m: Floats
     covariances_m2: Floats
     from_depth: NDArray[np.bool_]
+    from_floor: NDArray[np.bool_]
     least_depths_m: Floats
 
     def __getitem__(self, rows: NDArray[np.bool_]) -> "Placement":
@@ -105,6 +108,7 @@ def place(joints_m: ArrayLike, keypoints_px: ArrayLike, camera: Camera) -> Place
         translations * known[:, None],
         covariances * known[:, None, None],
         np.zeros(len(joints), bool),
+        np.zeros(len(joints), bool),
         least * known,
     )
 
@@ -151,7 +155,28 @@ def place_by_depth(
         + _outer(lift[:, None] * torso)
     )
     covariances = np.where(known[:, None, None], covariances, placement.covariances_m2)
-    return Placement(translations, covariances, known, placement.least_depths_m)
+    return replace(
+        placement, translations_m=translations, covariances_m2=covariances, from_depth=known
+    )
+
+
+def lasting_covariances(
+    translations_m: Floats, sources: NDArray[np.uint8], camera: Camera
+) -> Floats:
+    """Return the part (n, 3, 3) of translations' covariances that no averaging over time reduces.
+
+    It is the error of the assumed size or field of view: a person who is thought to be too large
+    is too far away in every image.
+
+    Args:
+        translations_m: (n, 3).
+        sources: (n) `TranslationSource`.
+        camera: camera of the image.
+    """
+    by_size = sources == TranslationSource.BODY_SIZE
+    by_size |= sources == TranslationSource.FIELD_OF_VIEW
+    spread = HEIGHT_SPREAD if camera.calibrated else FIELD_OF_VIEW_SPREAD
+    return np.where(by_size, spread, 0.0)[:, None, None] ** 2 * _outer(translations_m)
 
 
 def _rays(pixels: Floats, camera: Camera) -> tuple[Floats, Floats]:

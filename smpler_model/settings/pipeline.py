@@ -158,6 +158,12 @@ class TrackingSettings(Settings):
     coast: bool = setting(
         False, "Also report people who are briefly occluded, at their predicted boxes.", live=True
     )
+    use_floor: bool = setting(
+        False,
+        "Take the distance of people who stand from their feet, on the floor at z = 0 of the "
+        "fixed frame.",
+        live=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

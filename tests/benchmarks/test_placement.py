@@ -10,6 +10,9 @@ from benchmarks.placement import CAMERAS, DISTANCES_M, Placed, Placer, tabulate
 from benchmarks.placement_field import LENSES, measure_field, tabulate_field
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from smpler_model.cameras.frame_tree import level_camera
+from smpler_model.frames import CameraPose
+from smpler_model.people.floor import find_soles
 from tests.benchmarks.seen_person import see
 
 every_camera = pytest.mark.parametrize("title", CAMERAS)
@@ -57,6 +60,23 @@ def test_depth_decides_where_the_size_is_wrong(body: Body, title: str, distance_
     by_depth = placer.error_m(frame, CAMERAS[title], truth, "depth")
     assert by_size > 0.03 * distance_m
     assert by_depth < 0.06
+
+
+@pytest.mark.parametrize(
+    ("title", "distance_m", "left"),
+    [("f 350", 2.0, 0.55), ("f 350", 4.0, 0.72), ("f 700", 4.0, 0.55)],
+)
+def test_so_does_a_floor_the_more_the_finer_the_feet_are_seen(
+    body: Body, title: str, distance_m: float, left: float
+) -> None:
+    camera = CAMERAS[title]
+    frame, truth = see(body, camera, distance_m)
+    lowest_m = find_soles(truth.rotations, truth.joints_m)[..., 1].max()
+    above = CameraPose("map", level_camera(lowest_m, 0.0))
+    placer = Placer(Oracle(body, of_average_size=True))
+    by_size = placer.error_m(replace(frame, depth_m=None), camera, truth, "size")
+    by_floor = placer.error_m(replace(frame, depth_m=None, pose=above), camera, truth, "floor")
+    assert by_floor < left * by_size
 
 
 def test_the_table_has_a_line_for_each_camera_and_distance() -> None:

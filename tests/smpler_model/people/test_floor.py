@@ -67,7 +67,7 @@ def test_the_plane_of_a_camera_above_the_floor() -> None:
 def test_one_of_average_size_stays(height: float, pitch: float, ahead: float) -> None:
     floor, rotations, joints_m = stand(height, pitch, ahead)
     local, keypoints, before = estimate(rotations, joints_m)
-    after, _ = place_by_floor(before, rotations, local, keypoints, floor, CAMERA)
+    after = place_by_floor(before, rotations, local, keypoints, floor, CAMERA)
     np.testing.assert_allclose(after.translations_m, before.translations_m, atol=1e-6)
 
 
@@ -76,8 +76,8 @@ def test_one_of_average_size_stays(height: float, pitch: float, ahead: float) ->
 def test_the_size_of_a_person_matters_less(size: float, ahead_m: float) -> None:
     floor, rotations, joints_m = stand(1.6, 12.0, ahead_m, size)
     local, keypoints, before = estimate(rotations, joints_m)
-    after, known = place_by_floor(before, rotations, local, keypoints, floor, CAMERA)
-    assert known.all()
+    after = place_by_floor(before, rotations, local, keypoints, floor, CAMERA)
+    assert after.from_floor.all()
     errors = [
         np.linalg.norm((local + each.translations_m[:, None])[0, 0] - joints_m[0, 0])
         for each in (before, after)
@@ -97,8 +97,8 @@ def test_who_does_not_stand_there_stays() -> None:
     away = np.where(np.isin(np.arange(24), [7, 8, 10, 11])[:, None], [320.0, 600.0], keypoints)
     ceiling = np.array([*floor[:3], -0.5])
     for plane, pixels in ((stage, keypoints), (floor, away), (ceiling, keypoints)):
-        after, known = place_by_floor(before, rotations, local, pixels, plane, CAMERA)
-        assert not known.any()
+        after = place_by_floor(before, rotations, local, pixels, plane, CAMERA)
+        assert not after.from_floor.any()
         np.testing.assert_array_equal(after.translations_m, before.translations_m)
         np.testing.assert_array_equal(after.covariances_m2, before.covariances_m2)
 
@@ -136,8 +136,8 @@ def test_nobody() -> None:
     before = place(nobody, np.empty((0, 24, 2)), CAMERA)
     rotations = np.empty((0, 24, 3, 3))
     floor = floor_from_pose(level_camera(1.0, 0.0))
-    after, known = place_by_floor(before, rotations, nobody, np.empty((0, 24, 2)), floor, CAMERA)
-    assert (len(after.translations_m), len(known)) == (0, 0)
+    after = place_by_floor(before, rotations, nobody, np.empty((0, 24, 2)), floor, CAMERA)
+    assert (len(after.translations_m), len(after.from_floor)) == (0, 0)
 
 
 def test_the_prior_is_the_spread_of_sizes() -> None:
@@ -146,7 +146,7 @@ def test_the_prior_is_the_spread_of_sizes() -> None:
     for height in (0.8, 1.6):
         floor, rotations, joints_m = stand(height, 12.0, 4.0)
         local, keypoints, before = estimate(rotations, joints_m)
-        after, _ = place_by_floor(before, rotations, local, keypoints, floor, CAMERA)
+        after = place_by_floor(before, rotations, local, keypoints, floor, CAMERA)
         along = before.translations_m[0] / np.linalg.norm(before.translations_m[0])
         spreads.append(np.sqrt(along @ after.covariances_m2[0] @ along) / 4)
     assert spreads[1] < spreads[0] < HEIGHT_SPREAD * 1.05
