@@ -6,6 +6,7 @@ import time
 from array import array
 from multiprocessing.synchronize import Event
 
+import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -20,6 +21,7 @@ from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from synthetic.scene import SyntheticScene
 from synthetic.truth import SceneFrame
 
+SCENE_S = 12.0
 FILM_S = 4.0
 CAMERA = camera_from_field_of_view(640, 480, 60.0)
 
@@ -66,9 +68,7 @@ def send_film(people: int, rate_hz: float, is_over: Event) -> None:
         rate_hz: rate of the images.
         is_over: set when it is to end.
     """
-    body = Body(load_builtin_body()).eval()
-    scene = SyntheticScene(body, CAMERA, people=people, seed=0, duration_s=FILM_S)
-    film = [scene.frame(round(1e9 * index / rate_hz)) for index in range(round(FILM_S * rate_hz))]
+    film = film_people(people, rate_hz)
     rclpy.init()
     node = Node("camera_of_the_benchmark")
     camera = FilmCamera(node, film)
@@ -86,6 +86,21 @@ def send_film(people: int, rate_hz: float, is_over: Event) -> None:
     executor.shutdown()
     node.destroy_node()
     rclpy.shutdown()
+
+
+def film_people(people: int, rate_hz: float) -> list[SceneFrame]:
+    """Return the seconds of a scene in which most people are in view."""
+    body = Body(load_builtin_body()).eval()
+    small = camera_from_field_of_view(64, 48, 60.0)
+    step_ns, count = round(1e9 / rate_hz), round(FILM_S * rate_hz)
+    glance, scene = (
+        SyntheticScene(body, camera, people=people, seed=0, duration_s=SCENE_S)
+        for camera in (small, CAMERA)
+    )
+    stamps_ns = range(0, round(SCENE_S * 1e9), step_ns)
+    seen = [len(glance.frame(stamp_ns).truth.ids) for stamp_ns in stamps_ns]
+    start = int(np.argmax(np.convolve(seen, np.ones(count), "valid")))
+    return [scene.frame(stamp_ns) for stamp_ns in stamps_ns[start : start + count]]
 
 
 def _matrix(camera: Camera) -> list[float]:

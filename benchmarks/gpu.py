@@ -38,7 +38,6 @@ WAYS = {
 }
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "onnxruntime")
 _TRAINED = {"smpler_nano": 64, "smpler_w32": 32}
-_PIPELINE_FRAMES = 60
 
 Part = Callable[[argparse.Namespace], Any]
 
@@ -116,7 +115,7 @@ def measure_frames(chosen: argparse.Namespace) -> dict[str, Any]:
 
     estimator = Estimator(load_shipped_model("smpler_nano"), chosen.device)
     estimator.warm_up(max(chosen.people))
-    frames = render_frames(3, _PIPELINE_FRAMES)
+    frames = render_frames(3, chosen.frames)
     found = {}
     for mesh in (False, True):
         steps, people = measure_steps(estimator, frames, mesh=mesh)
@@ -128,11 +127,11 @@ def measure_frames(chosen: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def measure_markers(_: argparse.Namespace) -> list[dict[str, Any]]:
+def measure_markers(chosen: argparse.Namespace) -> list[dict[str, Any]]:
     """Return the times of mesh markers over real topics."""
     from benchmarks.markers import run
 
-    return [asdict(row) | {"each_ms": row.each_ms} for row in run([1, 4])]
+    return [asdict(row) | {"each_ms": row.each_ms} for row in run(chosen.markers)]
 
 
 def measure_training(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -264,6 +263,8 @@ def main() -> int:
     parser.add_argument("--trained", nargs="*", default=list(_TRAINED), choices=tuple(_TRAINED))
     parser.add_argument("--batch", type=int, default=0, help="of a training step; 0 for the usual")
     parser.add_argument("--people", type=int, nargs="+", default=[1, 2, 4, 8, 16])
+    parser.add_argument("--frames", type=int, default=60, help="whole frames to time")
+    parser.add_argument("--markers", type=int, nargs="+", default=[1, 4], help="people in markers")
     parser.add_argument("--seconds", type=float, default=0.5, help="for each figure")
     parser.add_argument("--limit", type=float, default=300.0, help="begin nothing after this, s")
     parser.add_argument("--tests", type=Path, help="JUnit file of the tests")

@@ -14,8 +14,10 @@ Images without published people count as dropped.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import math
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -28,7 +30,7 @@ from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 
-from benchmarks.node_camera import Listeners, send_images
+from benchmarks.node_camera import Listeners
 from benchmarks.timing import describe_machine, format_table, write_results
 from smpler_model.cameras.messages import stamp_ns_of
 from smpler_ros.demo.demo import set_fast_dds_profile
@@ -39,7 +41,7 @@ LISTENED: dict[str, Listeners] = {
     "people": ("people",),
     "people, tf, markers": ("people", "tf", "mesh_markers", "skeleton_markers"),
 }
-_SETTLING_IMAGES = 15
+_SETTLING_S = 0.5
 _WAIT_S = 60.0
 
 
@@ -110,31 +112,32 @@ class Row:
 
 def measure(listened: str, people: int, rate_hz: float, seconds: float) -> Row:
     """Run node and camera once."""
-    spawn = multiprocessing.get_context("spawn")
-    count = int(rate_hz * seconds) + _SETTLING_IMAGES
-    camera = spawn.Process(
-        target=send_images, args=(LISTENED[listened], people, rate_hz, count), daemon=True
-    )
+    settling = math.ceil(_SETTLING_S * rate_hz)
+    count = int(rate_hz * seconds) + settling
+    command = [sys.executable, "-m", "benchmarks.node_camera", *LISTENED[listened]]
+    command += ["--people", str(people), "--rate", str(rate_hz), "--count", str(count)]
     rclpy.init(args=["--ros-args", "-p", "detector:=topic", "-p", "autostart:=false"])
     node = MeasuredNode()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
+    camera = subprocess.Popen(command)
     try:
-        camera.start()
         for step in (node.trigger_configure, node.trigger_activate):
             if step() != TransitionCallbackReturn.SUCCESS:
                 raise RuntimeError("the node must start, but did not; its log says why")
         end = time.monotonic() + _WAIT_S + seconds
-        while camera.is_alive() and time.monotonic() < end:
+        while camera.poll() is None and time.monotonic() < end:
             executor.spin_once(timeout_sec=0.1)
-        if camera.exitcode != 0:
-            raise RuntimeError(f"the camera must exit by itself, its status is {camera.exitcode}")
+        if camera.returncode != 0:
+            raise RuntimeError(f"the camera must exit by itself, got status {camera.returncode}")
     finally:
+        camera.kill()
+        camera.wait()
         node.close()
         executor.shutdown()
         node.destroy_node()
         rclpy.shutdown()
-    return _summarise(listened, people, count, node.passages)
+    return _summarise(listened, people, count, settling, node.passages)
 
 
 def tabulate(rows: Iterable[Row]) -> str:
@@ -174,14 +177,16 @@ def main() -> None:
     write_results(results, tabulate(rows), chosen.json)
 
 
-def _summarise(listened: str, people: int, sent: int, passages: list[Passage]) -> Row:
-    if len(passages) <= _SETTLING_IMAGES:
+def _summarise(
+    listened: str, people: int, sent: int, settling: int, passages: list[Passage]
+) -> Row:
+    if len(passages) <= settling:
         raise RuntimeError(
-            f"more than {_SETTLING_IMAGES} of {sent} images must have published people, got "
+            f"more than {settling} of {sent} images must have published people, got "
             f"{len(passages)}; end other programs, or lower the rate"
         )
     whole, inside, network = np.array([list(asdict(p).values()) for p in passages]).T
-    settled = slice(_SETTLING_IMAGES, None)
+    settled = slice(settling, None)
     return Row(
         listened=listened,
         people=people,

@@ -1,5 +1,6 @@
-"""The other end of the node's topics, in a separate process: a camera, and subscribers."""
+"""The other end of the node's topics, a separate program: a camera, and subscribers."""
 
+import argparse
 import time
 from array import array
 
@@ -96,6 +97,17 @@ def send_images(listened: Listeners, people: int, rate_hz: float, count: int) ->
     rclpy.shutdown()
 
 
+def main() -> None:
+    """Parse the command line, which `benchmarks.node` writes, and send."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("listened", nargs="+", choices=tuple(_KINDS))
+    parser.add_argument("--people", type=int, required=True)
+    parser.add_argument("--rate", type=float, required=True)
+    parser.add_argument("--count", type=int, required=True)
+    chosen = parser.parse_args()
+    send_images(tuple(chosen.listened), chosen.people, chosen.rate, chosen.count)
+
+
 def _ignore(_message: bytes) -> None:
     """Receive a serialised message and ignore it."""
 
@@ -105,3 +117,7 @@ def detection(left: float, top: float, right: float, bottom: float) -> Detection
     bounds = BoundingBox2D(size_x=right - left, size_y=bottom - top)
     bounds.center.position.x, bounds.center.position.y = (left + right) / 2, (top + bottom) / 2
     return Detection2D(bbox=bounds)
+
+
+if __name__ == "__main__":
+    main()

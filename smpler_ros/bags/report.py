@@ -64,10 +64,12 @@ def write_report(
         worst: frames that are shown.
     """
     plots = plot_errors(folder, tally)
-    sections = [_head(summary), _notes(summary), _speed(summary), _cameras(summary)]
+    sections = [_head(summary), _notes(summary)]
     if summary["accuracy"]:
         sections += [_errors(summary["accuracy"]), *map(_image, plots)]
         sections += [_worst(folder, worst)] if worst else []
+    sections += [_cameras(summary), _speed(summary)]
+    if summary["accuracy"]:
         sections.append("<h2>Conventions</h2>" + _list(summary["accuracy"]["conventions"]))
     sections.append("<h2>Configuration</h2>" + _list(_flat(summary["configuration"])))
     sections.append("<h2>SHA-256</h2>" + _list(_flat(summary["sha256"])))
@@ -86,6 +88,10 @@ def _head(summary: Mapping[str, Any]) -> str:
         f"{counted(summary['frames'], 'image')} over {seconds:.1f} s, "
         f"{counted(summary['tracks'], 'track')}, {_number(summary['rate_hz'])} images/s"
     )
+    if summary["accuracy"]:
+        figures = summary["accuracy"]["all"]
+        counts = (f"{figures[name]} {_TITLES[name]}" for name in ("pairs", "missed", "false"))
+        facts += f"; people: {', '.join(counts)}"
     return f"<h1>{escape(summary['bag'])}</h1><p>{facts}</p>"
 
 

@@ -20,16 +20,16 @@ _STEP_S = 0.2
 
 @contextmanager
 def live_page(say: Callable[[str], None], *, opens: bool) -> Iterator[None]:
-    """Run the viewer as a process, say where its page is as soon as it is there, and stop it.
+    """Run the viewer as a process, announce its page once it is served, and stop it at the end.
 
-    Where viser is not installed, that is said, and the demonstration goes on without a page.
+    Without viser, the demonstration continues without a page, and says so.
 
     Args:
-        say: called with sentences.
+        say: called with messages.
         opens: whether to open the page in the default browser.
     """
     if not is_installed("viser"):
-        say("there is no page of the people, as the package viser is not installed")
+        say("people are not shown in 3D: that needs the package viser, which is not installed")
         yield
         return
     port = _free_port()
@@ -58,7 +58,7 @@ def _announce(
     *,
     opens: bool,
 ) -> None:
-    """Wait for the page, and say where it is."""
+    """Wait until the page is served, and print its address."""
     while not is_over.is_set() and process.poll() is None:
         with suppress(OSError, HTTPException):
             _ask_for_page(port)
@@ -71,7 +71,7 @@ def _announce(
 
 
 def _ask_for_page(port: int) -> None:
-    """Ask as a browser does: the server logs a traceback of who connects and says nothing."""
+    """Send a complete request: without one, the server logs a traceback."""
     connection = HTTPConnection(_HOST, port, timeout=5)
     try:
         connection.request("GET", "/")
@@ -81,7 +81,7 @@ def _ask_for_page(port: int) -> None:
 
 
 def _free_port() -> int:
-    """Return the first port from the usual one on that nobody serves at."""
+    """Return the first free port from the default one on."""
     for port in range(PageSettings().port, 65_536):
         with suppress(OSError):
             socket.create_server((_HOST, port)).close()
@@ -90,5 +90,5 @@ def _free_port() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of a process that must not slow the node down."""
+    """Return an environment in which a process does not slow down the node."""
     return os.environ | {"OMP_NUM_THREADS": "1"}

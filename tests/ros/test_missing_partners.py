@@ -6,6 +6,7 @@ from rclpy.qos import ReliabilityPolicy
 
 from tests.ros.boxed_camera import Camera
 from tests.ros.conftest import StartNode, reserve_domain
+from tests.ros.impatient_node import IMPATIENT
 from tests.ros.peer import Peer
 
 
@@ -15,7 +16,7 @@ from tests.ros.peer import Peer
         (
             {"detector": "topic"},
             40,
-            "no detections on /detections matched an image for 5 s, images without are dropped: "
+            "no detections on /detections matched an image for 2 s, images without are dropped: "
             "the last one's timestamp is 40.",
             "images without detections",
             DiagnosticStatus.WARN,
@@ -30,7 +31,7 @@ from tests.ros.peer import Peer
         (
             {"detector": "topic", "use_depth": True},
             0,
-            "no depth on /depth matched an image for 5 s, people are placed without it: it has "
+            "no depth on /depth matched an image for 2 s, people are placed without it: it has "
             "no publisher",
             "images without depth",
             DiagnosticStatus.WARN,
@@ -47,7 +48,7 @@ def test_missing_partners_are_explained_and_counted(
 ) -> None:
     with reserve_domain() as domain:
         peer = Peer(domain, ReliabilityPolicy.RELIABLE)
-        with start_node(**parameters) as node:
+        with start_node(module=IMPATIENT, **parameters) as node:
             camera = Camera(peer)
             statuses = camera.listen("/diagnostics", DiagnosticArray)
 

@@ -6,13 +6,14 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import Image
 
 from tests.ros.conftest import StartNode
+from tests.ros.impatient_node import IMPATIENT, SILENCE_S
 from tests.ros.peer import Peer
 
 
 def test_start_stop_and_return_of_images_are_logged(
     reliable_peer: Peer, start_node: StartNode
 ) -> None:
-    with start_node() as node:
+    with start_node(module=IMPATIENT) as node:
         reliable_peer.wait_for_node()
 
         def send_until(text: str) -> None:
@@ -24,7 +25,7 @@ def test_start_stop_and_return_of_images_are_logged(
             reliable_peer.spin_until(is_said)
 
         send_until("receiving images on /image at ")
-        node.wait_for("no image on /image for 5 s")
+        node.wait_for(f"no image on /image for {SILENCE_S:.0f} s")
         send_until("images are back on /image")
     assert "64x48" in node.output
     assert "[smpler_ros]" not in node.output
@@ -35,7 +36,7 @@ def test_rare_depth_is_logged(reliable_peer: Peer, start_node: StartNode) -> Non
     depths = peer.node.create_publisher(Image, "depth", 5)
     said: list[DiagnosticArray] = []
     peer.node.create_subscription(DiagnosticArray, "/diagnostics", said.append, 10)
-    with start_node(use_depth=True) as node:
+    with start_node(module=IMPATIENT, use_depth=True) as node:
         peer.wait_for_reliable_node()
         peer.wait_for_reliable_node("/depth")
 
@@ -55,9 +56,12 @@ def test_rare_depth_is_logged(reliable_peer: Peer, start_node: StartNode) -> Non
 
             peer.spin_until(is_said)
 
+        def is_low_in_diagnostics() -> bool:
+            send(every=5)
+            values = {value.key: value.value for value in said[-1].status[0].values}
+            return 0 < int(values["images with depth (%)"]) < 50
+
         send_until("images came with depth, people are placed without it", every=5)
-        low = said[-1].status[0]
+        peer.spin_until(is_low_in_diagnostics)
+        assert said[-1].status[0].level == DiagnosticStatus.WARN
         send_until("depth is back: ", every=1)
-    values = {value.key: value.value for value in low.values}
-    assert low.level == DiagnosticStatus.WARN
-    assert 0 < int(values["images with depth (%)"]) < 50

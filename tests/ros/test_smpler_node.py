@@ -10,6 +10,7 @@ from visualization_msgs.msg import MarkerArray
 
 from smpler_ros.messages.markers import DELETEALL
 from tests.ros.conftest import StartNode
+from tests.ros.impatient_node import IMPATIENT
 from tests.ros.peer import Peer
 
 
@@ -193,22 +194,22 @@ def test_images_without_a_timestamp_before_simulated_time_starts(
 
 
 def test_a_missing_publisher_is_explained(peer: Peer, start_node: StartNode) -> None:
-    with start_node("-r", "image:=elsewhere") as node:
-        node.wait_for("no image on /elsewhere for 5 s and it has no publisher")
+    with start_node("-r", "image:=elsewhere", module=IMPATIENT) as node:
+        node.wait_for("no image on /elsewhere for 2 s and it has no publisher")
 
 
 def test_compressed_images_on_another_topic_are_explained(
     peer: Peer, start_node: StartNode
 ) -> None:
     peer.node.create_publisher(CompressedImage, "elsewhere/compressed", 1)
-    with start_node("-r", "image:=elsewhere") as node:
+    with start_node("-r", "image:=elsewhere", module=IMPATIENT) as node:
         node.wait_for(
-            "no image on /elsewhere for 5 s and it has no publisher, but /elsewhere/compressed "
+            "no image on /elsewhere for 2 s and it has no publisher, but /elsewhere/compressed "
             "has one: set image_transport to compressed"
         )
 
 
 def test_another_message_type_is_explained(peer: Peer, start_node: StartNode) -> None:
     peer.node.create_publisher(CompressedImage, "image/compressed", 1)
-    with start_node("-r", "image:=image/compressed") as node:
+    with start_node("-r", "image:=image/compressed", module=IMPATIENT) as node:
         node.wait_for("published by /peer (sensor_msgs/msg/CompressedImage, reliable)")

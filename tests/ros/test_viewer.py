@@ -66,7 +66,7 @@ def test_people_are_shown_with_subscriptions_only_while_watched(reliable_peer: P
         assert (status, "Traceback" in output) == (0, False), output
 
 
-def test_it_takes_the_file_of_the_node_and_compressed_images(reliable_peer: Peer) -> None:
+def test_the_node_s_parameter_file_and_compressed_images_are_accepted(reliable_peer: Peer) -> None:
     arguments = ("--params-file", str(ROOT / "config" / "camera.yaml"), "-p", "port:=0")
     images = ("-p", "image_transport:=compressed", "-r", "image:=/front/image_raw")
     with NodeProcess("smpler_ros.viewer", *arguments, *images) as node:

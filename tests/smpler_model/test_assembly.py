@@ -14,7 +14,6 @@ from smpler_model.assembly import (
 )
 from smpler_model.body.builtin import BUILTIN_BODY_PATH, load_builtin_body
 from smpler_model.checkpoints.files import save_checkpoint
-from smpler_model.commands.command_line import main
 from smpler_model.detectors.detector import detections_from
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.person_detector import PersonDetector
@@ -73,12 +72,10 @@ def test_a_file_without_a_body_gets_the_built_in_one(tmp_path: Path) -> None:
     assert torch.equal(loaded.body.v_template, model.body.v_template)
 
 
-def test_a_given_exported_network_is_used(checkpoint: Path, tmp_path: Path) -> None:
-    exported = tmp_path / "nano.onnx"
-    assert main(["export", str(checkpoint), "--output", str(exported)]) == 0
+def test_a_given_exported_network_is_used(calibrated_file: Path, exported_file: Path) -> None:
     settings = PipelineSettings(
-        model=str(checkpoint),
-        exported=str(exported),
+        model=str(calibrated_file),
+        exported=str(exported_file),
         device="cpu",
         detector="full_image",
         backend="onnxruntime",

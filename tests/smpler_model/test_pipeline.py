@@ -272,45 +272,57 @@ def break_step(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
     monkeypatch.setattr(owner, name, step)
 
 
+def exchange(
+    pipeline: Pipeline, index: int, names: str, said: list[tuple[str, str]]
+) -> dict[str, FrameResult]:
+    """Process a frame of some of the cameras a, b (broken) and c; what is reported is said."""
+    cameras = {"a": CAMERA, "b": BROKEN, "c": replace(CAMERA, fx=305.0)}
+    batch = {}
+    for seed, name in enumerate(cameras):
+        boxes = np.array(BOXES)
+        if name == "b":
+            boxes[0, 0] = 7
+        detector = pipeline.camera_state(name).detector
+        assert isinstance(detector, GivenBoxes)
+        detector.give(detections_from(boxes))
+        if name in names:
+            batch[name] = frame(index, cameras[name], seed)
+    if "b" in batch:
+        batch["b"].rgb[:] = 0
+    return pipeline.process_batch(batch, mesh=True, report=lambda n, e: said.append((n, str(e))))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(estimator: Estimator) -> list[dict[str, FrameResult]]:
+    """Results of four frames of the cameras a and c by themselves."""
+    said: list[tuple[str, str]] = []
+    pipeline = Pipeline(estimator, GivenBoxes, AT_ONCE)
+    results = [exchange(pipeline, index, "ac", said) for index in range(4)]
+    assert not said
+    return results
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_a_camera_that_fails_at_any_step_costs_the_others_nothing(
-    create: Callable[[], Pipeline], monkeypatch: pytest.MonkeyPatch, step: str
+    create: Callable[[], Pipeline],
+    undisturbed: list[dict[str, FrameResult]],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
 ) -> None:
-    cameras = {"a": CAMERA, "b": BROKEN, "c": replace(CAMERA, fx=305.0)}
-    boxes = {name: np.array(BOXES) for name in cameras}
-    boxes["b"][0, 0] = 7
-
-    def exchange(pipeline: Pipeline, index: int, names: str) -> dict[str, FrameResult]:
-        frames = {}
-        for seed, name in enumerate("abc"):
-            detector = pipeline.camera_state(name).detector
-            assert isinstance(detector, GivenBoxes)
-            detector.give(detections_from(boxes[name]))
-            frames[name] = frame(index, cameras[name], seed)
-            if name == "b":
-                frames[name].rgb[:] = 0
-        batch = {name: frames[name] for name in names}
-        return pipeline.process_batch(
-            batch, mesh=True, report=lambda n, e: said.append((n, str(e)))
-        )
-
     said: list[tuple[str, str]] = []
-    sound = create()
-    expected = [exchange(sound, index, "ac") for index in range(4)]
-    assert not said
     owner = Estimator if step == "estimate" else Pipeline
     name = step if step == "estimate" else f"_{step}"
     break_step(monkeypatch, owner, name)
     pipeline = create()
     for index in range(4):
-        results = exchange(pipeline, index, "abc")
+        results = exchange(pipeline, index, "abc", said)
         assert sorted(results) == ["a", "c"]
         assert said[index:] == [("b", f"{name} is out of order")]
         for other in "ac":
             assert len(results[other].people) == 2
-            assert_same(results[other], expected[index][other], ids=False)
+            assert_same(results[other], undisturbed[index][other], ids=False)
     monkeypatch.undo()
-    assert len(exchange(pipeline, 4, "abc")["b"].people) == 2
+    assert len(exchange(pipeline, 4, "abc", said)["b"].people) == 2
 
 
 class Poisoned(Estimator):
@@ -325,6 +337,21 @@ class Poisoned(Estimator):
         return estimates
 
 
+def process_both(pipeline: Pipeline, index: int) -> dict[str, FrameResult]:
+    """Process the same frame of two cameras."""
+    frames = {name: frame(index) for name in "ab"}
+    for name in frames:
+        give(pipeline, name)
+    return pipeline.process_batch(frames, mesh=True)
+
+
+@pytest.fixture(scope="module")
+def healthy(estimator: Estimator) -> list[dict[str, FrameResult]]:
+    """Results of three frames in which everybody is finite."""
+    pipeline = Pipeline(estimator, GivenBoxes, AT_ONCE)
+    return [process_both(pipeline, index) for index in range(3)]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -337,19 +364,13 @@ class Poisoned(Estimator):
     ],
 )
 def test_a_person_who_is_not_finite_costs_nobody_else(
-    nano: Smpler, estimator: Estimator, field: str, value: float
+    nano: Smpler, healthy: list[dict[str, FrameResult]], field: str, value: float
 ) -> None:
     poisoned = Poisoned(nano, backend="plain")
     poisoned.field, poisoned.value = field, value
-    pipeline, sound = (Pipeline(each, GivenBoxes, AT_ONCE) for each in (poisoned, estimator))
-    for index in range(3):
-        frames = {name: frame(index) for name in "ab"}
-        results = []
-        for each in (pipeline, sound):
-            for name in frames:
-                give(each, name)
-            results.append(each.process_batch(frames, mesh=True))
-        got, expected = results
+    pipeline = Pipeline(poisoned, GivenBoxes, AT_ONCE)
+    for index, expected in enumerate(healthy):
+        got = process_both(pipeline, index)
         if value == 1e9:  # it is finite, and far beside any image
             assert np.isfinite(got["a"].people.joints_m).all()
         else:

@@ -1,5 +1,6 @@
-"""A small bag with ground truth, and a network with seeded weights."""
+"""A small bag with ground truth, a network with seeded weights, and its evaluation."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from smpler_model.body.smpl import Body
 from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
+from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.bag_writer import BagFormat
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.settings import EvaluationSettings
@@ -67,3 +69,24 @@ def write_bag(body: Body, tmp_path_factory: pytest.TempPathFactory) -> WriteBag:
 @pytest.fixture(scope="session")
 def small_bag(write_bag: WriteBag) -> Path:
     return write_bag("small")
+
+
+@pytest.fixture
+def breakable(engine: Engine) -> Engine:
+    """An engine to put faults into; it shares only the weights with `engine`."""
+    own = copy.copy(engine)
+    own._pipeline = copy.copy(engine._pipeline)
+    own._pipeline.estimator = copy.copy(engine._pipeline.estimator)
+    return own
+
+
+@pytest.fixture(scope="session")
+def evaluation(
+    small_bag: Path,
+    config: EvaluationSettings,
+    engine: Engine,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, Summary]:
+    """The evaluation of the small bag; not to be modified."""
+    folder = tmp_path_factory.mktemp("evaluations") / "small_evaluation"
+    return folder, evaluate_bag(small_bag, folder, config, engine)

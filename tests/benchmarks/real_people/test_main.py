@@ -21,6 +21,7 @@ from tests.benchmarks.real_people.made_up import CAMERA, PHOTO, VIDEO, write_fol
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_a_folder_is_measured(
     tmp_path: Path,
     nano_file: Path,

@@ -20,7 +20,7 @@ from smpler_model.inference import estimator as estimator_module
 from smpler_model.inference.backends import Backend, Precision, choose
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.inference.estimator import Estimates, Estimator
-from smpler_model.inference.export import ExportError, example_crops, export_model
+from smpler_model.inference.export import ExportError, example_crops
 from smpler_model.inference.fast_network import FastSmpler
 from smpler_model.inference.runners import OUTPUT_SIZE
 from smpler_model.network.config import SMPLER_NANO
@@ -51,13 +51,8 @@ class Estimators(dict[Backend, Estimator]):
 
 
 @pytest.fixture(scope="module")
-def model(body_arrays: BodyArrays) -> Smpler:
-    return calibrated_model(SMPLER_NANO, body_arrays)
-
-
-@pytest.fixture(scope="module")
-def estimators(model: Smpler) -> Estimators:
-    return Estimators(model)
+def estimators(calibrated: Smpler) -> Estimators:
+    return Estimators(calibrated)
 
 
 def crops(people: int) -> NDArray[np.uint8]:
@@ -101,9 +96,9 @@ def test_people_do_not_affect_each_other(
     assert_close(together[3:4], alone, 2e-5)
 
 
-def test_auto_chooses_an_installed_backend(model: Smpler, body_arrays: BodyArrays) -> None:
-    assert choose(model, CPU).backend == "onnxruntime"
-    assert choose(model, CPU, precision="half").backend == "eager"
+def test_auto_chooses_an_installed_backend(calibrated: Smpler, body_arrays: BodyArrays) -> None:
+    assert choose(calibrated, CPU).backend == "onnxruntime"
+    assert choose(calibrated, CPU, precision="half").backend == "eager"
     full = build_model(replace(SMPLER_NANO, attention="full"), body_arrays)
     other = Estimator(full)
     assert other.backend == "plain"
@@ -131,42 +126,44 @@ def test_warming_up_changes_nothing(
     ],
 )
 def test_impossible_combinations_are_refused(
-    model: Smpler, backend: Backend, precision: Precision, device: str, words: str
+    calibrated: Smpler, backend: Backend, precision: Precision, device: str, words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        Estimator(model, device, backend=backend, precision=precision)
+        Estimator(calibrated, device, backend=backend, precision=precision)
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_a_missing_package_is_named(
-    model: Smpler, backend: Backend, monkeypatch: pytest.MonkeyPatch
+    calibrated: Smpler, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(ValueError, match=f"'{backend}' needs the package {backend}, which is not"):
-        Estimator(model, backend=backend)
-    assert Estimator(model).backend == "eager"
+        Estimator(calibrated, backend=backend)
+    assert Estimator(calibrated).backend == "eager"
 
 
 def test_an_exported_file_runs(
-    model: Smpler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    calibrated: Smpler,
+    exported_file: Path,
+    estimators: dict[Backend, Estimator],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = tmp_path / "nano.onnx"
-    export_model(model, path, "onnx")
-    exported = Estimator(model, exported=path)
+    exported = Estimator(calibrated, exported=exported_file)
     assert exported.backend == "onnxruntime"
-    assert_close(exported.estimate(crops(3)), Estimator(model, backend="plain").estimate(crops(3)))
-    other = calibrated_model(SMPLER_NANO, model.body.arrays(), seed=1)
+    assert_close(exported.estimate(crops(3)), estimators["plain"].estimate(crops(3)))
+    other = calibrated_model(SMPLER_NANO, calibrated.body.arrays(), seed=1)
     with pytest.raises(ValueError, match="must hold the weights and body of the chosen"):
-        Estimator(other, exported=path)
+        Estimator(other, exported=exported_file)
     monkeypatch.setattr(backends, "OUTPUT_SHAPES", {"rotations": (24, 3, 3)})
     with pytest.raises(
         ExportError, match="must have the outputs rotations, got a file of another"
     ):
-        Estimator(model, exported=path)
+        Estimator(calibrated, exported=exported_file)
     with pytest.raises(ValueError, match="needs backend 'onnxruntime', got 'eager'"):
-        Estimator(model, backend="eager", exported=path)
+        Estimator(calibrated, backend="eager", exported=exported_file)
     with pytest.raises(FileNotFoundError, match="must be a file"):
-        Estimator(model, exported=tmp_path / "missing.onnx")
+        Estimator(calibrated, exported=tmp_path / "missing.onnx")
 
 
 class Memory:
@@ -187,11 +184,11 @@ class Memory:
 
 @pytest.fixture
 def limited(
-    model: Smpler, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    calibrated: Smpler, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> tuple[Estimator, Memory]:
     memory = Memory(request.param)
     monkeypatch.setattr(estimator_module, "build_runner", lambda *_: memory)
-    return Estimator(model, backend="eager"), memory
+    return Estimator(calibrated, backend="eager"), memory
 
 
 @pytest.mark.parametrize("limited", [3], indirect=True)
@@ -217,13 +214,13 @@ def test_too_little_memory_for_one_person_is_an_error(limited: tuple[Estimator, 
         limited[0].estimate(crops(2))
 
 
-def test_too_little_memory_for_the_meshes_is_an_error(model: Smpler) -> None:
+def test_too_little_memory_for_the_meshes_is_an_error(calibrated: Smpler) -> None:
     # A view that repeats a single number; a copy of it fits into no machine.
     rotations, betas = (
         np.lib.stride_tricks.as_strided(np.zeros(1), shape, (0,) * len(shape))
         for shape in ((1 << 38, 24, 3, 3), (1 << 38, 10))
     )
-    estimator = Estimator(model, backend="eager")
+    estimator = Estimator(calibrated, backend="eager")
     for pose in (estimator.joints, estimator.vertices):
         with pytest.raises(DeviceMemoryError, match="choose a smaller model"):
             pose(rotations, betas)

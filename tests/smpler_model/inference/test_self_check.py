@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -95,11 +96,15 @@ def needs_memory(inner: Runner, crops: PixelArray) -> NDArray[np.float32]:
     return inner.run(crops)
 
 
+build_once = cache(backends.build_runner)
+"""Builds each runner when it is first needed: what is broken is what wraps it."""
+
+
 def break_backends(patch: pytest.MonkeyPatch, fault: Run, *broken: Backend) -> None:
     """Give some backends a fault."""
 
     def build(model: Smpler, choice: Choice) -> Runner:
-        runner = backends.build_runner(model, choice)
+        runner = build_once(model, choice)
         return Faulty(runner, fault) if choice.backend in broken else runner
 
     patch.setattr(estimator_module, "build_runner", build)
@@ -159,7 +164,7 @@ def test_an_error_says_what_became_of_each(
     def build(model: Smpler, choice: Choice) -> Runner:
         nonlocal built
         built += 1
-        runner = backends.build_runner(model, choice)
+        runner = build_once(model, choice)
         return runner if built == 1 else Faulty(runner, refuses)  # the first is the reference
 
     built = 0

@@ -9,6 +9,7 @@ import pytest
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
+from smpler_model.viewing import player as player_module
 from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.page import Page
 from smpler_model.viewing.player import Player
@@ -85,11 +86,12 @@ def test_seeking_shows_the_exact_pose_of_a_frame(
 
 
 def test_it_loops_and_plays_only_while_a_browser_is_open(
-    page: Page, start: Callable[[int | None], Player]
+    page: Page, start: Callable[[int | None], Player], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(player_module, "_IDLE_S", 0.1)
     Counted.asked = 0
     player = start(None)
-    time.sleep(0.5)
+    time.sleep(0.3)
     assert (Counted.asked, player.index) == (0, 0)
     watcher = Watcher(page.address)
     seen: set[int] = set()
@@ -104,9 +106,9 @@ def test_it_loops_and_plays_only_while_a_browser_is_open(
     while page.is_watched:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(1.5)
+    time.sleep(0.6)
     asked = Counted.asked
-    time.sleep(1.0)
+    time.sleep(0.5)
     assert Counted.asked == asked
 
 

@@ -1,4 +1,4 @@
-"""The ways of people over the floor."""
+"""People's paths over the floor."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def test_a_trail_follows_and_changes_only_with_steps(person: People) -> None:
     assert changes < 2 * seconds * SPEED_M_S / STEP_M
 
 
-def test_the_trail_of_who_stands_ends(person: People) -> None:
+def test_the_trail_of_a_person_standing_still_ends(person: People) -> None:
     trails = Trails()
     for index in range(round(2 * RATE_HZ)):
         trails.add(moment_of(at(person, index / RATE_HZ, index / RATE_HZ)[1], index * 50_000_000))
@@ -53,7 +53,7 @@ def test_the_trail_of_who_stands_ends(person: People) -> None:
     assert len(places) == 1
 
 
-def test_a_stamp_before_the_last_begins_anew(person: People) -> None:
+def test_an_earlier_stamp_resets_the_trails(person: People) -> None:
     trails = Trails()
     trails.add(moment_of(person, 10**9))
     moved = replace(person, joints_m=person.joints_m + 1.0)

@@ -14,7 +14,7 @@ from smpler_model.bags.reader import SourceError
 from smpler_model.frames import People
 from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.inference.estimator import Estimates
-from smpler_ros.bags.bag_run import evaluate_bag
+from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import gather
@@ -189,37 +189,43 @@ def fail_at(engine: Engine, images: tuple[int, ...]) -> None:
 
 
 def test_a_detector_that_fails_costs_one_image(
-    small_bag: Path, config: EvaluationSettings, tmp_path: Path
+    small_bag: Path,
+    config: EvaluationSettings,
+    evaluation: tuple[Path, Summary],
+    breakable: Engine,
+    tmp_path: Path,
 ) -> None:
-    engine = Engine(config)
-    whole = evaluate_bag(small_bag, tmp_path / "whole", config, engine)
-    fail_at(engine, (4,))
-    summary = evaluate_bag(small_bag, tmp_path / "out", config, engine)
-    assert summary["frames"] == whole["frames"] - 1
+    fail_at(breakable, (4,))
+    summary = evaluate_bag(small_bag, tmp_path / "out", config, breakable)
+    assert summary["frames"] == evaluation[1]["frames"] - 1
     [left_out] = summary["left_out"]
     assert left_out["reason"] == "the detector failed: RuntimeError: out of order"
 
 
 def test_a_resumed_run_counts_earlier_faults(
-    small_bag: Path, config: EvaluationSettings, tmp_path: Path
+    small_bag: Path, config: EvaluationSettings, breakable: Engine, tmp_path: Path
 ) -> None:
-    engine, folder = Engine(config), tmp_path / "out"
-    fail_at(engine, (1, 2, 5))
-    part = evaluate_bag(small_bag, folder, config, engine, should_stop=stop_after(4))
+    folder = tmp_path / "out"
+    fail_at(breakable, (1, 2, 5))
+    part = evaluate_bag(small_bag, folder, config, breakable, should_stop=stop_after(4))
     assert [each["count"] for each in part["left_out"]] == [2]
-    summary = evaluate_bag(small_bag, folder, config, engine, resume=True)
+    summary = evaluate_bag(small_bag, folder, config, breakable, resume=True)
     assert [each["count"] for each in summary["left_out"]] == [3]
     assert summary["frames"] == SMALL.frames - 3
 
 
 def test_failures_of_the_network_are_counted_per_image_and_person(
-    small_bag: Path, config: EvaluationSettings, tmp_path: Path
+    small_bag: Path,
+    config: EvaluationSettings,
+    engine: Engine,
+    breakable: Engine,
+    tmp_path: Path,
 ) -> None:
     """Also by a run that goes on, whose tracker is led through the images that failed."""
+    estimate = engine._pipeline.estimator.estimate
 
-    def poison(engine: Engine) -> Engine:
-        estimator = engine._pipeline.estimator
-        estimate, calls = estimator.estimate, iter(range(100))
+    def poison() -> None:
+        calls = iter(range(100))
 
         def fail(crops: np.ndarray) -> Estimates:
             index = next(calls)
@@ -230,10 +236,10 @@ def test_failures_of_the_network_are_counted_per_image_and_person(
                 estimates.betas[:1] = np.nan
             return estimates
 
-        estimator.estimate = fail  # type: ignore[method-assign]
-        return engine
+        breakable._pipeline.estimator.estimate = fail  # type: ignore[method-assign]
 
-    whole = evaluate_bag(small_bag, tmp_path / "whole", config, poison(Engine(config)))
+    poison()
+    whole = evaluate_bag(small_bag, tmp_path / "whole", config, breakable)
     assert whole["frames"] == SMALL.frames - 2
     (fault,) = whole["left_out"]
     assert (fault["count"], fault["reason"]) == (
@@ -242,19 +248,24 @@ def test_failures_of_the_network_are_counted_per_image_and_person(
     )
     (left_out,) = whole["people_left_out"]
     assert left_out["reason"].startswith("a person was left out")
-    folder, engine = tmp_path / "out", poison(Engine(config))
-    evaluate_bag(small_bag, folder, config, engine, should_stop=stop_after(5))
-    resumed = evaluate_bag(small_bag, folder, config, engine, resume=True)
+    folder = tmp_path / "out"
+    poison()
+    evaluate_bag(small_bag, folder, config, breakable, should_stop=stop_after(5))
+    resumed = evaluate_bag(small_bag, folder, config, breakable, resume=True)
     for name in ("frames", "left_out", "people_left_out", "tracks", "people"):
         assert resumed[name] == whole[name], name
 
 
 def test_results_before_device_memory_runs_out_are_kept(
-    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
+    small_bag: Path,
+    config: EvaluationSettings,
+    engine: Engine,
+    evaluation: tuple[Path, Summary],
+    breakable: Engine,
+    tmp_path: Path,
 ) -> None:
-    whole = evaluate_bag(small_bag, tmp_path / "whole", config, engine)
-    failing = Engine(config)
-    estimator = failing._pipeline.estimator
+    _, whole = evaluation
+    estimator = breakable._pipeline.estimator
     estimate, calls = estimator.estimate, iter(range(100))
 
     def fail(crops: np.ndarray) -> object:
@@ -264,7 +275,7 @@ def test_results_before_device_memory_runs_out_are_kept(
 
     estimator.estimate = fail  # type: ignore[method-assign, assignment]
     with pytest.raises(DeviceMemoryError, match="no memory"):
-        evaluate_bag(small_bag, tmp_path / "out", config, failing)
+        evaluate_bag(small_bag, tmp_path / "out", config, breakable)
     assert len((tmp_path / "out" / "frames.csv").read_text().splitlines()) == 1 + 5
     resumed = evaluate_bag(small_bag, tmp_path / "out", config, engine, resume=True)
     assert resumed["frames"] == whole["frames"]

@@ -227,11 +227,12 @@ def flat(messages: dict[str, list[Any]]) -> dict[str, list[str]]:
         }
 
 
-@pytest.mark.parametrize("boxes", ["truth", pytest.param("detector", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("boxes", ["truth", "detector"])
 def test_a_resumed_run_equals_an_uninterrupted_one(
     boxes: str,
-    run: tuple[Path, Summary],
     config: EvaluationSettings,
+    engine: Engine,
     write_bag: WriteBag,
     tmp_path: Path,
 ) -> None:
@@ -241,7 +242,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     )
     if boxes == "detector":  # motion needs more images before it finds anybody
         bag = write_bag("long", rate=8.0, duration=6.0, people=2)
-    engine = Engine(config)
+        engine = Engine(config)
     whole = evaluate_bag(bag, tmp_path / "whole", config, engine)
     assert whole["people"] > 3
     middle = whole["frames"] * 2 // 3

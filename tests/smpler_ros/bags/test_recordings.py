@@ -11,10 +11,8 @@ from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_model.commands.recordings import holds_people, open_recording
 from smpler_model.source import SourceError
 from smpler_model.viewing.bag_recording import camera_of_people
-from smpler_ros.bags.bag_run import evaluate_bag
+from smpler_ros.bags.bag_run import Summary
 from smpler_ros.bags.bag_writer import BagWriter
-from smpler_ros.bags.engine import Engine
-from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.messages.convert import header_message
 from tests.random_people import random_people
 from tests.smpler_ros.bags.test_ground_truth import truths_in
@@ -58,11 +56,8 @@ def test_a_bag_has_people_truth_image_and_place(small_bag: Path, tmp_path: Path)
         assert (abs(feet) < 0.3).all()
 
 
-def test_an_evaluation_is_shown_with_its_input(
-    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
-) -> None:
-    folder = tmp_path / "small_evaluation"
-    evaluate_bag(small_bag, folder, config, engine)
+def test_an_evaluation_is_shown_with_its_input(evaluation: tuple[Path, Summary]) -> None:
+    folder, _ = evaluation
     assert holds_people(folder)
     recording = open_recording(folder)
     assert recording.title == folder.name

@@ -6,16 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from smpler_model.inference.optional_packages import is_installed
-from smpler_ros.bags.bag_run import evaluate_bag
+from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.settings import EvaluationSettings
 
 
 def test_the_report_shows_the_worst_frames_and_opens_them(
-    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
+    evaluation: tuple[Path, Summary],
 ) -> None:
-    folder = tmp_path / "out"
-    evaluate_bag(small_bag, folder, config, engine)
+    folder, _ = evaluation
     page = (folder / "report.html").read_text()
     with (folder / "people.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["mpjpe_mm"]]
@@ -25,6 +24,9 @@ def test_the_report_shows_the_worst_frames_and_opens_them(
     assert f"smpler view {folder} --image-topic /camera/image_raw --frame {worst['frame']}" in page
     assert page.count("data:image/jpeg") == len(shown) == 2  # half a second apart, of 0.8 s
     assert 'name="viewport"' in page
+    assert re.search(r"; people: \d+ found, \d+ missed, \d+ false</p>", page)
+    parts = re.findall("<h2>([^<]+)</h2>", page)
+    assert parts[:4] == ["Errors", "Largest errors", "Cameras", "Time per batch of images"]
     pages = sorted(file.name for file in folder.glob("worst_*.html"))
     assert pages == re.findall(r'href="(worst_\d\.html)">in 3D', page)
     assert len(pages) == (len(shown) if is_installed("viser") else 0)

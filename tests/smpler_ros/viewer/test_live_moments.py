@@ -1,4 +1,4 @@
-"""Messages that belong to one image come together."""
+"""Messages with the same timestamp are combined."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def people_message(types: MessageTypes, stamp_ns: int, people: People) -> Messag
     return person_array_message(types, header, "", result, vertices=False)
 
 
-def test_people_get_the_image_and_the_truth_of_their_stamp(
+def test_people_get_the_image_and_truth_with_their_stamp(
     types: MessageTypes, people: People
 ) -> None:
     moments = LiveMoments(1.2, 0.0)
@@ -58,7 +58,7 @@ def test_people_get_the_image_and_the_truth_of_their_stamp(
     assert new.rgb is not None
 
 
-def test_what_nobody_takes_does_not_pile_up(types: MessageTypes, people: People) -> None:
+def test_unmatched_messages_do_not_pile_up(types: MessageTypes, people: People) -> None:
     moments = LiveMoments(1.2, 0.0)
     for stamp_ns in range(100):
         moments.add_truth(people_message(types, stamp_ns, people))

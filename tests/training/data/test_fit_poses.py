@@ -62,7 +62,7 @@ def test_photos_become_poses(
 
 
 def test_motion_becomes_poses(body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two a second of two seconds: a T pose, then the left arm ahead."""
+    """Two poses a second for two seconds: a T pose, then the left arm forward."""
     motions = tmp_path / "motions" / "13"
     motions.mkdir(parents=True)
     write_motion(motions / "13_01.bvh")
@@ -93,7 +93,7 @@ def test_skeletons_without_limbs_are_named(
         (("poses.npz",), "photos must have been prepared"),
     ],
 )
-def test_mistakes_get_a_sentence(
+def test_errors_are_one_sentence(
     arguments: tuple[str, ...],
     message: str,
     tmp_path: Path,

@@ -13,7 +13,7 @@ NAMES = tuple(name for name in SMPL_JOINTS if not name.startswith(("spine", "pel
 
 @pytest.fixture(scope="module")
 def poses() -> torch.Tensor:
-    """People who face anywhere."""
+    """People who face in any direction."""
     generator = torch.Generator().manual_seed(0)
     poses = draw_poses(24, generator)
     heading = turn("y", 6.28 * torch.rand(24, generator=generator))
@@ -37,7 +37,7 @@ def angles(rotations: torch.Tensor) -> torch.Tensor:
     return ((trace - 1) / 2).clamp(-1, 1).acos()
 
 
-def test_bodies_come_to_where_the_points_are(fitted: FittedPoses) -> None:
+def test_bodies_reach_the_points(fitted: FittedPoses) -> None:
     assert fitted.errors_m.mean() < 0.012
     assert fitted.errors_m.mean(1).max() < 0.04
 
@@ -45,7 +45,7 @@ def test_bodies_come_to_where_the_points_are(fitted: FittedPoses) -> None:
 def test_errors_are_those_of_the_body_in_that_pose(
     body: Body, fitted: FittedPoses, points: torch.Tensor
 ) -> None:
-    """Up to its shape, which is not returned: the mean body's limbs point the same way."""
+    """Up to the shape, which is not returned: the mean body's limbs have the same directions."""
     joints = body.joints(fitted.rotations, torch.zeros(len(points), 10))
     for end, start in (("left_knee", "left_hip"), ("right_wrist", "right_elbow")):
         there = joints[:, JOINT[end]] - joints[:, JOINT[start]]
@@ -55,12 +55,12 @@ def test_errors_are_those_of_the_body_in_that_pose(
         assert (cosine > 0.95).float().mean() > 0.9
 
 
-def test_trunks_face_where_they_faced(fitted: FittedPoses, poses: torch.Tensor) -> None:
+def test_trunks_keep_their_heading(fitted: FittedPoses, poses: torch.Tensor) -> None:
     off = angles(fitted.rotations[:, 0].transpose(1, 2) @ poses[:, 0])
     assert off.median() < 0.2
 
 
-def test_rotations_are_human(fitted: FittedPoses) -> None:
+def test_rotations_are_within_human_limits(fitted: FittedPoses) -> None:
     rotations = fitted.rotations
     identity = torch.eye(3).expand_as(rotations)
     torch.testing.assert_close(rotations @ rotations.transpose(2, 3), identity, atol=1e-5, rtol=0)
@@ -69,7 +69,7 @@ def test_rotations_are_human(fitted: FittedPoses) -> None:
     assert angles(rotations)[:, JOINT["head"]].max() < 1.2
 
 
-def test_joints_that_are_not_known_do_not_matter(body: Body, points: torch.Tensor) -> None:
+def test_unknown_joints_do_not_matter(body: Body, points: torch.Tensor) -> None:
     confidence = torch.ones(points.shape[:2])
     hidden = NAMES.index("left_wrist")
     confidence[:, hidden] = 0

@@ -69,6 +69,7 @@ def test_shares_without_what_they_are_of_are_refused(
         CropData(**shares)
 
 
+@pytest.mark.slow
 def test_a_sheet_shows_crops_to_train_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

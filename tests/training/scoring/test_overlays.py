@@ -22,6 +22,7 @@ def test_bodies_are_drawn_next_to_their_crops(nano: Smpler) -> None:
     assert ratio[2] == pytest.approx(ratio[0], rel=0.35)
 
 
+@pytest.mark.slow
 def test_training_writes_tensorboard_events(settings: TrainSettings) -> None:
     Run(settings).train()
     events = EventAccumulator(str(Path(settings.output)))

@@ -1,4 +1,4 @@
-"""A network that finds coloured spots, and a person who consists of them."""
+"""A network that detects coloured spots, and a person made of such spots."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ SPOTS = {
 
 
 def find_spots(crop: NDArray[np.uint8]) -> Answers:
-    """Return the centres of spots; in space the same, a metre per 100 pixels, 3 m in front."""
+    """Return the centres of spots; in 3D at 100 pixels per metre, 3 m in front of the camera."""
     points = np.zeros((POINTS, 2), np.float32)
     visibility = np.zeros(POINTS, np.float32)
     for row, colour in SPOTS.items():
@@ -31,7 +31,7 @@ def find_spots(crop: NDArray[np.uint8]) -> Answers:
 
 
 def random_answers(n: int, seed: int, points: int = len(LANDMARKS)) -> Answers:
-    """Return answers for n people, of the size of people in photos."""
+    """Return predictions for n people, as large as people in photos."""
     rng = np.random.default_rng(seed)
     return Answers(
         np.full(n, 0.9, np.float32),

@@ -1,4 +1,4 @@
-"""The teacher is kept where it agrees with labels, or with another network."""
+"""The teacher's predictions are kept if they agree with labels, or with another network."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from training.data.labelling.landmarks import (
 NOSE, NECK, KNEE, WRIST = (JOINTS.index(n) for n in ("nose", "neck", "left_knee", "left_wrist"))
 SHARE = 200.0  # longer side of the made-up person's box in pixels
 
-PLACES = {  # of a person who faces the camera, in pixels
+PLACES = {  # joints of a person who faces the camera, in pixels
     "hip": (10, 100),
     "knee": (12, 150),
     "ankle": (12, 200),
@@ -37,7 +37,7 @@ PLACES = {  # of a person who faces the camera, in pixels
 
 
 def person(n: int = 1) -> Answers:
-    """Return a sure answer, the same for n people; the limbs' box is 200 pixels high."""
+    """Return confident predictions, equal for n people; the limbs' box is 200 pixels high."""
     points = np.full((len(LANDMARKS), 2), (100.0, 10.0), np.float32)
     for part, (x, y) in PLACES.items():
         points[LANDMARKS.index(f"left_{part}")] = (100 + x, y)
@@ -54,7 +54,7 @@ def person(n: int = 1) -> Answers:
 
 
 def labels_of(answers: Answers) -> np.ndarray:
-    """Return (n, 14, 3) labels that agree with answers, with a neck and a head."""
+    """Return (n, 14, 3) labels that agree with predictions, with neck and head."""
     labels = np.ones((len(answers.score), 14, 3))
     labels[..., :2] = joints_of(answers).points_px[:, :14]
     labels[:, 12:, :2] = [[100, 35], [100, 0]]
@@ -65,7 +65,7 @@ def height(labels: np.ndarray) -> float:
     return float(np.ptp(labels[0, :, 1]))
 
 
-def test_a_teacher_that_agrees_adds_what_labels_lack() -> None:
+def test_a_teacher_that_agrees_adds_missing_joints() -> None:
     answers = person()
     labels = labels_of(answers)
     verdict = judge_with_labels(labels, answers)
@@ -117,7 +117,7 @@ def test_swapped_sides_are_recognised() -> None:
     assert not verdict.kept.any()
 
 
-def test_a_wrist_far_from_its_label_is_not_known() -> None:
+def test_a_wrist_far_from_its_label_has_no_confidence() -> None:
     answers = person()
     labels = labels_of(answers)
     labels[0, WRIST, 0] += 0.2 * SHARE
@@ -132,7 +132,7 @@ def test_a_wrist_far_from_its_label_is_not_known() -> None:
     ("share", "keypoint", "joint"),
     [(0.04, "mean", 1), (0.08, "label", 1), (0.13, "label", 0), (0.2, "unknown", 0)],
 )
-def test_how_far_the_teacher_is_decides(share: float, keypoint: str, joint: float) -> None:
+def test_the_distance_to_the_teacher_decides(share: float, keypoint: str, joint: float) -> None:
     answers = person()
     labels = labels_of(answers)
     moved = share * height(labels)
@@ -161,7 +161,7 @@ def few(answers: Answers, labels: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("change", [far, off, unsure, few])
-def test_without_agreement_the_labels_stay_as_they_are(change: object) -> None:
+def test_without_agreement_the_labels_are_unchanged(change: object) -> None:
     answers = person()
     labels = labels_of(answers)
     change(answers, labels)  # type: ignore[operator]
@@ -174,7 +174,7 @@ def test_without_agreement_the_labels_stay_as_they_are(change: object) -> None:
 
 
 @pytest.mark.parametrize("judge", ["labels", "second"])
-def test_joints_that_change_with_the_mirror_are_not_kept_in_space(judge: str) -> None:
+def test_joints_changed_by_mirroring_are_not_kept_in_3d(judge: str) -> None:
     answers = person()
     answers.spread_m[:, LANDMARKS.index("left_knee")] = 0.13
     if judge == "labels":

@@ -1,4 +1,4 @@
-"""Files of answers grow, and go on where they stopped."""
+"""Interrupted runs continue from their file of predictions."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ANSWERS = dict(zip(NAMES, (random_answers(1, seed) for seed in range(7)), strict
 
 
 class Teacher:
-    """Answers from a table, and remembers what it was asked; fails at one photo."""
+    """Answers from a table, and records the questions; fails at one photo."""
 
     def __init__(self, broken: str = "") -> None:
         self.asked: list[str] = []
@@ -26,7 +26,7 @@ class Teacher:
         return ANSWERS[name]
 
 
-def test_what_was_known_before_a_fault_is_not_asked_again(tmp_path: Path) -> None:
+def test_predictions_before_an_error_are_reused(tmp_path: Path) -> None:
     path = tmp_path / "answers.npz"
     with pytest.raises(ValueError, match=r"^4\.jpg must"):
         ask_about(NAMES, Teacher("4.jpg"), path, "a")
@@ -43,7 +43,7 @@ def test_what_was_known_before_a_fault_is_not_asked_again(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_answers_of_other_networks_are_kept_and_not_taken(tmp_path: Path) -> None:
+def test_files_of_other_networks_are_neither_used_nor_changed(tmp_path: Path) -> None:
     path = tmp_path / "answers.npz"
     ask_about(NAMES[:2], Teacher(), path, "a")
     before = path.read_bytes()

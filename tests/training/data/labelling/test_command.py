@@ -1,4 +1,4 @@
-"""The command labels a data set, goes on where it stopped, and needs no PyTorch."""
+"""The command labels a data set, continues interrupted runs, and needs no PyTorch."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[4]
 
 
 class CropTeacher:
-    """Says of every crop that the made-up person is in its middle, upright."""
+    """Predicts the made-up person upright in the middle of every crop."""
 
     def __init__(self, path: Path) -> None:
         self.content = path.read_bytes()
@@ -45,7 +45,7 @@ class CropTeacher:
 
 @pytest.fixture
 def teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a file of a network, in whose place `CropTeacher` answers."""
+    """Return the file of a network that `CropTeacher` replaces."""
     path = tmp_path / "teacher.tflite"
     path.write_bytes(b"weights")
     for module in (lsp, ccp):
@@ -108,7 +108,7 @@ def test_clothing_co_parsing(
         ),
     ],
 )
-def test_mistakes_are_one_sentence(
+def test_errors_are_one_sentence(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
@@ -121,7 +121,7 @@ def test_mistakes_are_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_photo_that_is_none_is_named_and_the_others_are_done(
+def test_a_broken_photo_is_named_and_the_others_are_kept(
     tmp_path: Path, teacher: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "ccp"

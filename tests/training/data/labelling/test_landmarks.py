@@ -1,4 +1,4 @@
-"""The labels' joints follow from landmarks, alike on both sides of the body."""
+"""The labels' joints are derived from landmarks, in the same way on both sides of the body."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from training.data.photo_files import PHOTO_JOINTS
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def test_joints_are_those_that_training_knows() -> None:
+def test_joints_are_those_of_the_training() -> None:
     assert JOINTS == PHOTO_JOINTS
 
 
@@ -68,9 +68,7 @@ def test_joints_lie_at_and_between_landmarks() -> None:
 
 
 @given(SEEDS, st.floats(0.8, 1.1), st.floats(-5, 5))
-def test_the_body_has_its_size_whatever_the_teacher_s(
-    seed: int, scale: float, apart: float
-) -> None:
+def test_skeletons_are_scaled_to_the_body_s_size(seed: int, scale: float, apart: float) -> None:
     points = random_answers(1, seed).points_m.astype(np.float64)
     usual = resized(resized(points))  # bones of the built-in body's length
     hips = [LANDMARKS.index(f"{side}_hip") for side in ("left", "right")]

@@ -1,4 +1,4 @@
-"""Leeds Sports Pose becomes a file of labels."""
+"""Labels of Leeds Sports Pose."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from training.data.labelling.lsp import boxes_around, photos_of, read_joints, wi
 NOSE = JOINTS.index("nose")
 
 
-def test_labels_have_one_row_a_photo(tmp_path: Path) -> None:
+def test_labels_have_one_row_per_photo(tmp_path: Path) -> None:
     labels = np.random.default_rng(0).uniform(0, 200, (5, 14, 3))
     savemat(tmp_path / "joints.mat", {"joints": labels.transpose(1, 2, 0)})
     np.testing.assert_array_equal(read_joints(tmp_path / "joints.mat"), labels)
@@ -46,7 +46,7 @@ def test_other_labels_are_refused(tmp_path: Path, content: dict[str, object]) ->
         read_joints(tmp_path / "joints.mat")
 
 
-def test_swapped_sides_and_copies_are_left_out(tmp_path: Path) -> None:
+def test_swapped_sides_and_duplicates_are_left_out(tmp_path: Path) -> None:
     answers = person(4)
     labels = labels_of(answers)
     labels[1] = labels[1, MIRRORED_JOINTS[:14]]
@@ -61,14 +61,14 @@ def test_swapped_sides_and_copies_are_left_out(tmp_path: Path) -> None:
     assert photos[1].joints is None  # the labels alone
 
 
-def test_boxes_enclose_what_is_known() -> None:
+def test_boxes_enclose_known_keypoints() -> None:
     keypoints = np.zeros((1, 19, 3))
     keypoints[0, 3] = 10, 20, 1
     keypoints[0, 4] = 110, 70, 0.5
     np.testing.assert_allclose(boxes_around(keypoints), [[4, 14, 116, 76]])
 
 
-def test_what_is_outside_the_image_is_cut() -> None:
+def test_boxes_are_clipped_to_the_image() -> None:
     keypoints = np.ones((19, 3))
     keypoints[:, :2] = 50
     keypoints[NOSE, :2] = 50, -9

@@ -1,4 +1,4 @@
-"""What is written is what prepare_photos reads."""
+"""The file of labels is the one that prepare_photos reads."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from training.data.prepare_photos import read_labels
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-def test_labels_come_back(tmp_path_factory: object, seed: int) -> None:
+def test_labels_are_read_back(tmp_path_factory: object, seed: int) -> None:
     folder: Path = tmp_path_factory.mktemp("labels")  # type: ignore[attr-defined]
     rng = np.random.default_rng(seed)
     box = np.array([1.23, 4.56, 78.91, 234.5])

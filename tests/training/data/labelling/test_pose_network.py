@@ -1,4 +1,4 @@
-"""Answers are refined, mirrored and brought back to the image."""
+"""Predictions are refined, mirrored and mapped back to the image."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ from training.data.labelling.pose_network import (
 )
 from training.data.labelling.regions import SIDE_PX, Region
 
-PLACES = {  # in an image of 300 x 240 pixels
+PLACES = {  # in an image of 300x240 pixels
     LANDMARKS.index("left_hip"): (140, 120),
     LANDMARKS.index("right_hip"): (160, 110),
     LANDMARKS.index("nose"): (180, 160),
@@ -39,7 +39,7 @@ def image() -> np.ndarray:
 
 
 def refine_one(point: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Refine a point as its definition says, cell by cell."""
+    """Refine a point by the definition, cell by cell."""
     column, row = (point / 4).astype(int)
     total, place = 0.0, np.zeros(2)
     hottest = 0.0
@@ -67,20 +67,20 @@ def test_mirroring_twice_changes_nothing() -> None:
         np.testing.assert_allclose(getattr(again, name), values, atol=1e-4)
 
 
-def test_a_network_that_is_alike_on_both_sides_does_not_spread(image: np.ndarray) -> None:
-    """One that takes colours for sides, instead, says of the mirrored image something else."""
+def test_a_symmetric_network_has_no_spread(image: np.ndarray) -> None:
+    """A network that tells sides by colour, however, predicts otherwise for the mirror image."""
     crop = image[:, :240].copy()
     crop = cv2.resize(crop, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_NEAREST)
     plain, both = find_spots(crop), with_mirror(find_spots)(crop)
     nose, hip = LANDMARKS.index("nose"), LANDMARKS.index("left_hip")
     np.testing.assert_allclose(both.points_px[nose], plain.points_px[nose], atol=0.01)
     np.testing.assert_allclose(both.points_px[hip, 1], plain.points_px[[23, 24], 1].mean())
-    # In space, the made-up network's x begins at the left border, in both images.
+    # In 3D, the made-up network measures x from the left border of either image.
     assert both.spread_m[nose] == pytest.approx((SIDE_PX - 1) / 200, abs=0.01)
 
 
 @pytest.mark.parametrize("angle", [0, 0.5, 2, np.pi, 5])
-def test_answers_come_back_to_the_image(image: np.ndarray, angle: float) -> None:
+def test_predictions_are_mapped_to_the_image(image: np.ndarray, angle: float) -> None:
     up = np.array([np.sin(angle), -np.cos(angle)])
     region = Region(np.array([150.0, 130.0]), up, 50)
     answer, seen = look(image, region, find_spots)
@@ -103,9 +103,7 @@ def test_bodies_have_the_image_s_axes(image: np.ndarray, angle: float) -> None:
     np.testing.assert_allclose(across, [20 * scale, -10 * scale, 0], atol=0.02)
 
 
-def test_without_its_packages_there_is_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.tflite").write_bytes(b"")
     monkeypatch.setattr(sys, "path", [])  # so that nothing is found that is not imported yet
     monkeypatch.delitem(sys.modules, "ai_edge_litert", raising=False)

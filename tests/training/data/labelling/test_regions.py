@@ -33,7 +33,7 @@ def test_the_crop_is_the_region_turned_upright(
 
 
 @pytest.mark.parametrize("enlarged", [1, 8], ids=["small", "larger than the crop"])
-def test_a_spot_of_the_image_is_where_the_region_says(enlarged: int) -> None:
+def test_crop_pixels_map_to_the_image(enlarged: int) -> None:
     image = np.zeros((240 * enlarged, 300 * enlarged, 3), np.uint8)
     spot = (170 * enlarged, 100 * enlarged)
     cv2.circle(image, spot, 5 * enlarged, (255, 255, 255), -1)
@@ -48,7 +48,7 @@ def test_a_spot_of_the_image_is_where_the_region_says(enlarged: int) -> None:
 def labels_of(**places: tuple[float, float]) -> np.ndarray:
     """Return (1, 14, 3) labels of some joints."""
     labels = np.zeros((1, 14, 3))
-    labels[..., :2] = -1000  # as the files have joints that are not labelled
+    labels[..., :2] = -1000  # as in the files, for joints that are not labelled
     for name, place in places.items():
         labels[0, JOINTS.index(name)] = (*place, 1)
     return labels
@@ -72,7 +72,7 @@ HEAD = {"neck": (0.0, -60.0), "top_of_head": (0.0, -100.0)}
     ],
     ids=["trunk", "head", "no hips", "no head", "neither", "one joint"],
 )
-def test_regions_follow_what_is_labelled(
+def test_regions_follow_the_labelled_joints(
     places: dict[str, tuple[float, float]],
     centre: tuple[float, float],
     up: tuple[float, float],
