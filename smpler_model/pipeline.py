@@ -25,9 +25,19 @@ from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.confidence import joint_confidences
 from smpler_model.people.floor import floor_from_pose, place_by_floor, stand
 from smpler_model.people.foot_motion import FootMotion
-from smpler_model.people.placement import Placement, place, place_by_depth
+from smpler_model.people.placement import (
+    Placement,
+    lasting_covariances,
+    place,
+    place_by_depth,
+)
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.people.world_filter import (
+    MeasuredPelvises,
+    WorldFilter,
+    pelvises_in_camera,
+)
 from smpler_model.shared_image import SharedImage, detect_together, join_pixels
 from smpler_model.step_times import measure
 
@@ -75,6 +85,7 @@ class CameraState:
         self.detector = detector
         self.tracker = Tracker(ids, config.tracker)
         self.smoother = Smoother(config.smoothing)
+        self.world = WorldFilter(config.smoothing)
         self.feet = FootMotion()
         self.last_stamp_ns: int | None = None
 
@@ -84,6 +95,7 @@ class CameraState:
             self.detector.reset()
             self.tracker.reset()
             self.smoother.reset()
+            self.world.reset()
             self.feet.reset()
         self.last_stamp_ns = stamp_ns
 
@@ -160,10 +172,11 @@ class Pipeline:
         """Change the parameters; the tracker's are kept for cameras that exist already."""
         self._config = config
         for state in self._cameras.values():
-            if config.smoothing is None:
-                state.smoother.reset()
-            else:
-                state.smoother.config = config.smoothing
+            for smoother in (state.smoother, state.world.smoother):
+                if config.smoothing is None:
+                    smoother.reset()
+                else:
+                    smoother.config = config.smoothing
 
     def camera_state(self, name: str) -> CameraState:
         """Return the state of a camera, created on the first call."""
@@ -289,7 +302,7 @@ class Pipeline:
         with measure(timings, "smooth"):
             bodies = self._smooth(name, frame, tracks, seen, placement)
         with measure(timings, "pose"):
-            people = self._pose(camera, tracks, seen, placement, bodies)
+            people = self._pose(name, frame, camera, tracks, seen, placement, bodies)
             if floor is not None and frame.pose is not None:
                 feet = self.camera_state(name).feet
                 people = stand(people, feet, frame.stamp_ns, floor, frame.pose)
@@ -368,10 +381,15 @@ class Pipeline:
         bodies = Bodies(estimates.rotations, estimates.betas, placement.translations_m)
         if self._config.smoothing is None:
             return bodies
-        return self.camera_state(name).smoother.smooth(frame.stamp_ns, tracks.ids, bodies)
+        state = self.camera_state(name)
+        if frame.pose is None:
+            return state.smoother.smooth(frame.stamp_ns, tracks.ids, bodies)
+        return state.world.smooth(frame.stamp_ns, tracks.ids, bodies, frame.pose)
 
     def _pose(
         self,
+        name: str,
+        frame: Frame,
         camera: Camera,
         tracks: Tracks,
         estimates: Estimates,
@@ -379,7 +397,15 @@ class Pipeline:
         bodies: Bodies,
     ) -> People:
         joints = self.estimator.joints(bodies.rotations, bodies.betas)
-        joints_m = joints + bodies.translations_m[:, None]
+        sources, translations_m, motion = _sources(placement, camera), bodies.translations_m, None
+        if frame.pose is not None:
+            measured = _measure_pelvises(camera, tracks, estimates, placement, sources)
+            motion = self.camera_state(name).world.follow(
+                frame.stamp_ns, tracks.ids, measured, bodies.rotations[:, 0], frame.pose
+            )
+            if self._config.smoothing is not None:
+                translations_m = pelvises_in_camera(motion, frame.pose) - joints[:, 0]
+        joints_m = joints + translations_m[:, None]
         keypoints_px = camera.project(joints_m)
         changes = estimates.changes_m / self.estimator.usual_change_m
         return People(
@@ -389,13 +415,14 @@ class Pipeline:
             boxes_xyxy=tracks.boxes_xyxy,
             rotations=bodies.rotations,
             betas=bodies.betas,
-            translations_m=bodies.translations_m,
+            translations_m=translations_m,
             covariances_m2=placement.covariances_m2,
-            sources=_sources(placement, camera),
+            sources=sources,
             weak_cameras=estimates.cameras,
             joints_m=joints_m,
             keypoints_px=keypoints_px,
             joint_confidences=joint_confidences(joints_m, keypoints_px, changes, camera),
+            motion=motion,
         )
 
     def _add_mesh(self, people: People) -> People:
@@ -428,6 +455,22 @@ def _sources(placement: Placement, camera: Camera) -> np.ndarray[tuple[int], np.
     size = TranslationSource.BODY_SIZE if camera.calibrated else TranslationSource.FIELD_OF_VIEW
     known = np.where(placement.from_floor, TranslationSource.FLOOR, size)
     return np.where(placement.from_depth, TranslationSource.DEPTH, known).astype(np.uint8)
+
+
+def _measure_pelvises(
+    camera: Camera,
+    tracks: Tracks,
+    estimates: Estimates,
+    placement: Placement,
+    sources: NDArray[np.uint8],
+) -> MeasuredPelvises:
+    lasting = lasting_covariances(placement.translations_m, sources, camera)
+    return MeasuredPelvises(
+        positions_m=placement.translations_m + estimates.joints_m[:, 0],
+        noise_m2=placement.covariances_m2 - lasting,
+        lasting_m2=lasting,
+        are_seen=tracks.states != TrackState.COASTING,
+    )
 
 
 def _isolated(

@@ -1,12 +1,14 @@
 """The current tree of frames, built from transforms, and poses of cameras in it."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import radians
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
-from smpler_model.cameras.messages import Message
+from smpler_model.cameras.messages import Message, stamp_ns_of
 
 LINK_FROM_OPTICAL: Floats = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 """(4, 4) rotation from a camera's optical frame to its body frame (x forward, y left, z up)."""
@@ -33,6 +35,44 @@ def level_camera(height_m: float, pitch_deg: float) -> Floats:
     return placed
 
 
+@dataclass(frozen=True)
+class Link:
+    """A transform of a `tf2_msgs/TFMessage`.
+
+    Attributes:
+        parent: name of the parent frame, without a leading slash.
+        child: name of the child frame, likewise.
+        stamp_ns: timestamp, nanoseconds.
+        place_m: (3) position of the child in the parent.
+        turn: (4) quaternion x, y, z, w of the child in the parent, not normalised.
+    """
+
+    parent: str
+    child: str
+    stamp_ns: int
+    place_m: tuple[float, float, float]
+    turn: tuple[float, float, float, float]
+
+    @property
+    def matrix(self) -> Floats:
+        """(4, 4) transform from the child to the parent, metres."""
+        pose = np.eye(4)
+        pose[:3, :3] = Rotation.from_quat(self.turn).as_matrix()
+        pose[:3, 3] = self.place_m
+        return pose
+
+
+def links_of(message: Message) -> Iterator[Link]:
+    """Yield the valid transforms of a `tf2_msgs/TFMessage`; tf2 ignores the others as well."""
+    for each in message.transforms:
+        place, turn = each.transform.translation, each.transform.rotation
+        numbers = (turn.x, turn.y, turn.z, turn.w)
+        where = (place.x, place.y, place.z)
+        if any(numbers) and np.isfinite((*numbers, *where)).all():
+            parent, child = _name(each.header.frame_id), _name(each.child_frame_id)
+            yield Link(parent, child, stamp_ns_of(each), where, numbers)
+
+
 class FrameTree:
     """Frames and their parents; each transform replaces an earlier one of the same frame."""
 
@@ -42,16 +82,8 @@ class FrameTree:
 
     def add(self, message: Message) -> None:
         """Add the transforms of a `tf2_msgs/TFMessage`."""
-        for each in message.transforms:
-            place, turn = each.transform.translation, each.transform.rotation
-            numbers = [turn.x, turn.y, turn.z, turn.w]
-            if not any(numbers):  # tf2 refuses this as well
-                continue
-            pose = np.eye(4)
-            pose[:3, :3] = Rotation.from_quat(numbers).as_matrix()
-            pose[:3, 3] = place.x, place.y, place.z
-            child = _name(each.child_frame_id)
-            self._parents[child], self._poses[child] = _name(each.header.frame_id), pose
+        for link in links_of(message):
+            self._parents[link.child], self._poses[link.child] = link.parent, link.matrix
 
     def __contains__(self, frame: str) -> bool:
         return frame in self._parents or frame in self._parents.values()

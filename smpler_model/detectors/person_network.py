@@ -6,6 +6,8 @@ where, and its weights are that network's, see `training.person_detector`.
 Source: Zhou et al., "Objects as Points", 2019 (CenterNet).
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -47,8 +49,16 @@ class PersonNetwork(MobilePyramid):
             the pixel to the exact middle, y then x, these four in pixels of this map; logits of
             17 keypoints, whoever's they are.
         """
+        features, seen = self.look_at(pixels)
+        return self.say(features, seen)
+
+    def look_at(self, pixels: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the features of images, see `MobilePyramid.look` and `forward`."""
         images = pixels.permute(0, 3, 1, 2).to(self.stem.weight.dtype) / _HALF_RANGE - 1
-        _, pyramid = self.see(images)
-        fine = pyramid[-1]
+        return self.look(images)
+
+    def say(self, features: Tensor, seen: Sequence[Tensor]) -> Tensor:
+        """Return what `forward` does, from the features of images."""
+        fine = self.build_pyramid(features, seen)[-1]
         heads = (self.centre, self.size, self.offset, self.keypoints)
         return torch.cat([head(fine) for head in heads], 1)

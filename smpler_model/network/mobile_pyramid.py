@@ -6,6 +6,8 @@ Source: Sandler et al., "MobileNetV2", CVPR 2018; Lin et al., "Feature Pyramid N
 Detection", CVPR 2017.
 """
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -60,18 +62,30 @@ class MobilePyramid(nn.Module):
         Returns:
             (b, last, h / 32, w / 32), and (b, n, h / 32, w / 32) to (b, n, h / 4, w / 4).
         """
+        features, seen = self.look(images)
+        return features, self.build_pyramid(features, seen)
+
+    def look(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return MobileNetV2's coarsest features, and those of strides 4, 8 and 16.
+
+        Args:
+            images: (b, 3, h, w), as for `see`.
+        """
         x = self.activation(self.stem(self.pad(images)))
         seen = []
         for number, group in enumerate(self.groups):
             x = group(x)
             if number in _LATERAL:
                 seen.append(x)
-        features = self.activation(self.last(x))
+        return self.activation(self.last(x)), seen
+
+    def build_pyramid(self, features: Tensor, seen: Sequence[Tensor]) -> list[Tensor]:
+        """Return the pyramid, the coarsest map first, from what `look` returned."""
         pyramid = [self.top(features)]
         for lateral, merge, finer in zip(self.laterals, self.merges, reversed(seen), strict=True):
             enlarged = F.interpolate(pyramid[-1], scale_factor=2.0, mode="bilinear")
             pyramid.append(merge(enlarged + lateral(finer)))
-        return features, pyramid
+        return pyramid
 
 
 def keep_variance(module: nn.Module) -> None:

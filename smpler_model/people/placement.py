@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
+from smpler_model.frames import TranslationSource
 
 HEIGHT_SPREAD = 0.06
 """Relative standard deviation of adults' heights: the error of an estimated size."""
@@ -157,6 +158,25 @@ def place_by_depth(
     return replace(
         placement, translations_m=translations, covariances_m2=covariances, from_depth=known
     )
+
+
+def lasting_covariances(
+    translations_m: Floats, sources: NDArray[np.uint8], camera: Camera
+) -> Floats:
+    """Return the part (n, 3, 3) of translations' covariances that no averaging over time reduces.
+
+    It is the error of the assumed size or field of view: a person who is thought to be too large
+    is too far away in every image.
+
+    Args:
+        translations_m: (n, 3).
+        sources: (n) `TranslationSource`.
+        camera: camera of the image.
+    """
+    by_size = sources == TranslationSource.BODY_SIZE
+    by_size |= sources == TranslationSource.FIELD_OF_VIEW
+    spread = HEIGHT_SPREAD if camera.calibrated else FIELD_OF_VIEW_SPREAD
+    return np.where(by_size, spread, 0.0)[:, None, None] ** 2 * _outer(translations_m)
 
 
 def _rays(pixels: Floats, camera: Camera) -> tuple[Floats, Floats]:

@@ -11,10 +11,11 @@ from smpler_model.settings.setting import check_names
 
 NODE_ONLY = (
     *("autostart", "cameras", "image_transport", "person_labels"),
-    *("publish_tf", "tf_prefix", "publish_vertices", "publish_hri"),
+    *("fixed_frame", "transform_wait"),
+    *("publish_tf", "tf_prefix", "tf_confidence", "publish_vertices", "publish_hri"),
     *("marker_lifetime", "mesh_opacity", "overlay_mesh", "jpeg_quality"),
 )
-"""Parameters of nodes that are ignored without live topics."""
+"""Parameters of nodes that are ignored where nothing reads them, as without live topics."""
 
 ANY_NODE = ("qos_overrides", "start_type_description_service", "use_sim_time")
 """First parts of the names of parameters that every ROS node has."""

@@ -16,7 +16,7 @@ from smpler_ros.messages.convert import (
     frame_prefix,
     header_message,
     person_array_message,
-    transforms_message,
+    person_transforms,
 )
 from smpler_ros.messages.images import camera_info_message, image_message, jpeg_message
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
@@ -79,7 +79,9 @@ class CameraMessages:
             self._write("people", "person_array", stamp_ns, message)
         if "tf" in wanted and len(people):
             prefix = frame_prefix(self._config.tf_prefix)
-            transforms = transforms_message(types, header, people, prefix)
+            transforms = person_transforms(
+                types, header, result, prefix, self._config.tf_confidence
+            )
             self._bag.write(MOVING, MESSAGE_NAMES["tf_message"], stamp_ns, transforms)
         if "mesh_markers" in wanted:
             markers = self._meshes.serialize(header, people)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -154,7 +154,12 @@ def _report_damage(outcome: Outcome) -> None:
         _say(summary["damage"])
     for entry in summary.get("notes", ()):
         _say(f"{entry['topic']}: {entry['note']}")
-    for entry in (*summary["left_out"], *summary["people_left_out"]):
+    for name in ("left_out", "people_left_out", "images_without_pose"):
+        _report_counts(summary.get(name, ()))
+
+
+def _report_counts(entries: Iterable[dict[str, Any]]) -> None:
+    for entry in entries:
         _say(f"{entry['topic']}: {counted(entry['count'], 'time')}: {entry['reason']}")
 
 

@@ -15,6 +15,7 @@ from itertools import islice
 
 import numpy as np
 
+from smpler_model.bags.camera_poses import BagPoses
 from smpler_model.bags.reader import SourceError
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame, FrameResult, People
@@ -100,9 +101,13 @@ class Evaluation:
         Raises:
             SourceError: not a single image can be read.
         """
-        frames = self._source.reader.read_frames(
+        reader = self._source.reader
+        frames = reader.read_frames(
             self._source.cameras, self.tally.leave_out, note=self.tally.note
         )
+        if self._config.fixed_frame:
+            poses = BagPoses(reader, self._config.fixed_frame)
+            frames = poses.add_to(frames, self.tally.miss_pose)
         reached = False
         try:
             self._restore(frames)
@@ -125,6 +130,7 @@ class Evaluation:
         arrays: dict[str, Arrays] = {
             f"smoother/{name}": state[name].smoother.snapshot() for name in self._names
         }
+        arrays |= {f"world/{name}": state[name].world.snapshot() for name in self._names}
         arrays |= {f"feet/{name}": state[name].feet.snapshot() for name in self._names}
         arrays |= {f"errors/{name}": each.snapshot() for name, each in self._accuracy.items()}
         self.checkpoint = replace(
@@ -302,6 +308,8 @@ class Evaluation:
                 self._pipeline.camera_state(name).feet.restore(arrays)
             elif kind == "smoother":
                 self._pipeline.camera_state(name).smoother.restore(arrays)
+            elif kind == "world":
+                self._pipeline.camera_state(name).world.restore(arrays)
             else:
                 self._accuracy[name].restore(arrays)
         for name, shown in self.checkpoint.shown.items():

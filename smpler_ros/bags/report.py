@@ -105,7 +105,7 @@ def _notes(summary: Mapping[str, Any]) -> str:
     ]
     notes += [
         f"{entry['topic']}: {counted(entry['count'], 'time')}: {entry['reason']}"
-        for entry in summary["people_left_out"]
+        for entry in (*summary["people_left_out"], *summary.get("images_without_pose", ()))
     ]
     return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
 

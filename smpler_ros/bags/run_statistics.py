@@ -96,6 +96,7 @@ class RunStatistics:
         course: errors over time by camera: timestamps, MPJPE and PA-MPJPE of all pairs.
         left_out: number of unused messages, by topic and reason.
         people_left_out: number of detected people without a result, by topic and reason.
+        without_pose: number of images without the camera's pose, by topic and reason.
         notes: pairs of topic and warning about its images.
     """
 
@@ -110,6 +111,7 @@ class RunStatistics:
         self.last_ns: dict[str, int] = {}
         self.left_out: Counter[tuple[str, str]] = Counter()
         self.people_left_out: Counter[tuple[str, str]] = Counter()
+        self.without_pose: Counter[tuple[str, str]] = Counter()
         self.notes: list[tuple[str, str]] = []
 
     def add_frame(self, frame: FrameRecord) -> None:
@@ -165,6 +167,10 @@ class RunStatistics:
     def leave_out_person(self, topic: str, sentence: str) -> None:
         """Count a detected person without a result."""
         _count(self.people_left_out, topic, sentence)
+
+    def miss_pose(self, topic: str, sentence: str) -> None:
+        """Count an image whose camera's pose in the fixed frame is unknown."""
+        _count(self.without_pose, topic, sentence)
 
     def note(self, topic: str, sentence: str) -> None:
         """Add a warning about a camera's images or the bag."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, get_args
 from smpler_model.settings.bag import WITHOUT, BagSettings
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.settings.setting import setting
+from smpler_model.settings.world import WorldSettings
 from smpler_ros.bags.matching import USUAL_IOU
 from smpler_ros.parameters.node_settings import OutputSettings
 
@@ -24,7 +25,7 @@ _STATE_FORMAT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationSettings(OutputSettings, PipelineSettings, BagSettings):
+class EvaluationSettings(OutputSettings, WorldSettings, PipelineSettings, BagSettings):
     """How bags are read, how people are found and compared with ground truth, and the outputs."""
 
     part: ClassVar[str] = "Evaluation"

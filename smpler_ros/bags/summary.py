@@ -58,6 +58,7 @@ def summarise(
         "videos": {},
         "left_out": _list_faults(tally.left_out),
         "people_left_out": _list_faults(tally.people_left_out),
+        "images_without_pose": _list_faults(tally.without_pose),
         "notes": [{"topic": topic, "note": note} for topic, note in tally.notes],
         "accuracy": _accuracy(tally, source, config),
         "configuration": describe_configuration(config),

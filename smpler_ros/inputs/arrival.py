@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from smpler_model.frames import CameraPose
 from smpler_ros.messages.message_types import Message
 
 
@@ -14,9 +15,11 @@ class Arrival:
         camera_infos: the camera's calibrations, the newest last.
         depth: depth image with about the same timestamp; None if there is none.
         detections: `vision_msgs/Detection2DArray` with the same timestamp; None if there is none.
+        pose: pose of the camera at the timestamp; None if it is unknown or not wanted.
     """
 
     image: Message
     camera_infos: tuple[Message, ...] = ()
     depth: Message | None = None
     detections: Message | None = None
+    pose: CameraPose | None = None

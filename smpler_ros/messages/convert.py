@@ -18,7 +18,25 @@ from smpler_model.frames import FrameResult, People, details_of, values_or_nan
 from smpler_ros.messages.message_types import Message, MessageTypes
 
 _JOINTS = len(SMPL_JOINTS)
-_JOINT_FRAME = re.compile(rf".*person_\d+/(?:{'|'.join(SMPL_JOINTS)})")
+
+
+def path_to_pelvis(joint: int) -> list[int]:
+    """Return a joint of SMPL's kinematic tree and its ancestors, the nearest first."""
+    path = [joint]
+    while SMPL_PARENTS[path[-1]] >= 0:
+        path.append(SMPL_PARENTS[path[-1]])
+    return path
+
+
+FOOTPRINT = "footprint"
+"""Name, below `person_<id>/`, of the frame on the floor."""
+
+_HANGS_FROM = np.array(
+    [[joint in path for path in map(path_to_pelvis, range(_JOINTS))] for joint in range(_JOINTS)]
+)
+"""(24, 24) whether the second joint hangs from the first, or is it."""
+
+_PERSON_FRAME = re.compile(rf".*person_\d+/(?:{'|'.join((*SMPL_JOINTS, FOOTPRINT))})")
 
 
 def time_message(types: MessageTypes, stamp_ns: int) -> Message:
@@ -63,8 +81,37 @@ def person_array_message(
     )
 
 
+def person_transforms(
+    types: MessageTypes,
+    header: Message,
+    result: FrameResult,
+    prefix: str = "",
+    least_confidence: float = 0.0,
+) -> Message:
+    """Return a `tf2_msgs/TFMessage` with the joints of a frame's people, and their footprints.
+
+    A footprint, `<prefix>person_<id>/footprint`, is on the floor below the pelvis, with z up and x
+    forward: a child of the fixed frame, or of the image's frame if the camera's pose is unknown.
+    People whose footprint is unknown have none.
+
+    Args:
+        types: the message classes.
+        header: the image's.
+        result: the frame's result.
+        prefix: prefix of all frame names.
+        least_confidence: see `transforms_message`.
+    """
+    message = transforms_message(types, header, result.people, prefix, least_confidence)
+    message.transforms += _footprints(types, header, result, prefix)
+    return message
+
+
 def transforms_message(
-    types: MessageTypes, header: Message, people: People, prefix: str = ""
+    types: MessageTypes,
+    header: Message,
+    people: People,
+    prefix: str = "",
+    least_confidence: float = 0.0,
 ) -> Message:
     """Return a `tf2_msgs/TFMessage` with the 24 joints of all people.
 
@@ -76,7 +123,10 @@ def transforms_message(
         header: the image's.
         people: the people found.
         prefix: prefix of all frame names.
+        least_confidence: joints of less confidence are left out, unless a joint of more hangs from
+            them; unknown confidences count as sure.
     """
+    kept = _kept_joints(people, least_confidence)
     translations, rotations = parent_from_joint(people)
     quaternions = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat()
     values = np.concatenate([translations.reshape(-1, 3), quaternions], 1).tolist()
@@ -84,6 +134,8 @@ def transforms_message(
     transforms = []
     for index, numbers in enumerate(values):
         person, joint = divmod(index, _JOINTS)
+        if not kept[person, joint]:
+            continue
         parent = SMPL_PARENTS[joint]
         transform = types.transform_stamped()
         transform.header.stamp = header.stamp
@@ -96,9 +148,43 @@ def transforms_message(
     return types.tf_message(transforms=transforms)
 
 
-def is_joint_frame(name: str) -> bool:
+def _kept_joints(people: People, least_confidence: float) -> NDArray[np.bool_]:
+    """Return (n, 24) whether a joint, or one that hangs from it, is sure enough."""
+    if people.joint_confidences is None or least_confidence <= 0:
+        return np.ones((len(people), _JOINTS), np.bool_)
+    sure = ~(people.joint_confidences < least_confidence)
+    return np.asarray((sure[:, None] & _HANGS_FROM).any(2))
+
+
+def _footprints(
+    types: MessageTypes, header: Message, result: FrameResult, prefix: str
+) -> list[Message]:
+    people, floor = result.people, result.floor
+    if people.footprints_m is None or floor is None:
+        return []
+    ahead = people.rotations[:, 0, :, 2]  # SMPL's z points forward from the belly
+    ahead = ahead - (ahead @ floor[:3])[:, None] * floor[:3]
+    length = np.linalg.norm(ahead, axis=1)
+    known = np.isfinite(people.footprints_m).all(1) & (length > 0)
+    parent, place = header.frame_id, np.eye(4)
+    if result.pose is not None:
+        parent, place = result.pose.frame_id, result.pose.fixed_from_camera
+    stamped = types.header(stamp=header.stamp, frame_id=parent)
+    transforms = []
+    for row in np.flatnonzero(known).tolist():
+        camera_from_footprint = np.eye(4)
+        forward = ahead[row] / length[row]
+        axes = (forward, np.cross(floor[:3], forward), floor[:3])
+        camera_from_footprint[:3, :3] = np.column_stack(axes)
+        camera_from_footprint[:3, 3] = people.footprints_m[row]
+        name = f"{prefix}person_{people.ids[row]}/{FOOTPRINT}"
+        transforms.append(transform_message(types, stamped, name, place @ camera_from_footprint))
+    return transforms
+
+
+def is_person_frame(name: str) -> bool:
     """Return whether a frame name is one of `transforms_message`, with any prefix."""
-    return _JOINT_FRAME.fullmatch(name) is not None
+    return _PERSON_FRAME.fullmatch(name) is not None
 
 
 def parent_from_joint(people: People) -> tuple[Floats, NDArray[np.float64]]:

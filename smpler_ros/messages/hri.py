@@ -30,7 +30,7 @@ SKELETON_JOINTS = (
 """SMPL's joint for each of the 18 points of `hri_msgs/Skeleton2D`; None for points of the face."""
 
 # REP 155: x points forward from the belly, z to the head. SMPL's pelvis: x left, y up, z forward.
-_PELVIS_FROM_BODY = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
+PELVIS_FROM_BODY = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
 _BODY_FRAME = re.compile(r"body_p\d+")
 _HIPS = [SMPL_JOINTS.index("left_hip"), SMPL_JOINTS.index("right_hip")]
 
@@ -112,7 +112,7 @@ def body_transforms(types: MessageTypes, header: Message, people: People) -> Mes
     The origin is between the hips; x points forward from the belly and z to the head.
     """
     origins = people.joints_m[:, _HIPS].mean(1)
-    camera_from_body = people.rotations[:, 0] @ _PELVIS_FROM_BODY
+    camera_from_body = people.rotations[:, 0] @ PELVIS_FROM_BODY
     quaternions = Rotation.from_matrix(camera_from_body).as_quat()
     transforms = []
     numbers = np.concatenate([origins, quaternions], 1).tolist()

@@ -39,6 +39,7 @@ class MessageTypes:
     person: Constructor
     person_array: Constructor
     point: Constructor
+    pose: Constructor
     tf_message: Constructor
     time: Constructor
     transform_stamped: Constructor
@@ -58,6 +59,7 @@ MESSAGE_NAMES = {
     "person": "smpler_msgs/msg/SmplPerson",
     "person_array": "smpler_msgs/msg/SmplPersonArray",
     "point": "geometry_msgs/msg/Point",
+    "pose": "geometry_msgs/msg/Pose",
     "tf_message": "tf2_msgs/msg/TFMessage",
     "time": "builtin_interfaces/msg/Time",
     "transform_stamped": "geometry_msgs/msg/TransformStamped",
@@ -82,10 +84,13 @@ def import_message_class(name: str) -> Constructor:
     """Return a class of the ROS installation by its full name, such as `std_msgs/msg/Header`.
 
     Raises:
-        ImportError: its package is missing.
+        ImportError: its package is missing, or lacks it.
     """
     package, _, kind = name.split("/")
-    constructor: Constructor = getattr(import_module(f"{package}.msg"), kind)
+    module = import_module(f"{package}.msg")
+    if not hasattr(module, kind):
+        raise ImportError(f"{package} has no message {kind}")
+    constructor: Constructor = getattr(module, kind)
     return constructor
 
 

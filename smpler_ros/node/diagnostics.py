@@ -47,6 +47,9 @@ def judge(report: CameraReport, warning: str = "") -> tuple[bytes, str]:
     if report.depth_share is not None and report.depth_share < LEAST_SHARE:
         share = f"{100 * report.depth_share:.0f} % of images"
         return DiagnosticStatus.WARN, f"depth is available for {share}: distances jump"
+    if report.without_pose:
+        share = f"{report.without_pose} of {report.received} images"
+        return DiagnosticStatus.WARN, f"the camera's pose in fixed_frame is unknown for {share}"
     if report.people_left_out:
         left_out = f"{report.people_left_out} people were seen and left out; the log says why"
         return DiagnosticStatus.WARN, left_out
@@ -66,6 +69,7 @@ def _status(
         "images failed": str(report.failed),
         "images without detections": str(report.without_detections),
         "images without depth": str(report.without_depth),
+        "images without pose": str(report.without_pose),
         "images with depth (%)": (
             "" if report.depth_share is None else f"{100 * report.depth_share:.0f}"
         ),

@@ -95,6 +95,8 @@ class FrameWorker:
 
     def _read(self, name: str, arrival: Arrival) -> Frame:
         frame = self._reader_of(name).read(arrival.image, arrival.camera_infos, arrival.depth)
+        if arrival.pose is not None:
+            frame = replace(frame, pose=arrival.pose)
         check_order(frame.stamp_ns, self._pipeline.camera_state(name).last_stamp_ns)
         self._say_calibration(name, arrival, is_missing=frame.camera is None)
         if arrival.detections is not None:

@@ -31,6 +31,7 @@ from smpler_ros.outputs.camera_output import (
     TopicOutputs,
 )
 from smpler_ros.outputs.hri_output import HriOutput
+from smpler_ros.outputs.planner_output import PlannerOutput
 from smpler_ros.parameters.node_settings import NodeSettings
 
 _MIB = 1024**2
@@ -126,11 +127,11 @@ class Session:
             mesh_opacity=settings.mesh_opacity,
         )
         for name in self.cameras:
-            others: tuple[Output, ...] = ()
+            others: list[Output] = [PlannerOutput(self._node, name, types)]
             if settings.publish_hri:
-                others = (HriOutput(self._node, name, types, self._transforms),)
+                others.append(HriOutput(self._node, name, types, self._transforms))
             self._outputs[name] = CameraOutput(
-                self._node, name, types, config, self._transforms, others
+                self._node, name, types, config, self._transforms, tuple(others)
             )
 
     def process(self, arrivals: Mapping[str, Arrival]) -> Iterator[tuple[str, Published]]:
@@ -201,6 +202,7 @@ def live_output(settings: NodeSettings, namespace: str) -> LiveOutput:
     return LiveOutput(
         tf=settings.publish_tf,
         tf_prefix=frame_prefix(settings.tf_prefix, namespace),
+        tf_confidence=settings.tf_confidence,
         vertices=settings.publish_vertices,
         overlay_mesh=settings.overlay_mesh,
         jpeg_quality=settings.jpeg_quality,

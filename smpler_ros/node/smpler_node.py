@@ -13,6 +13,7 @@ from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.inputs.camera_input import CameraInput, InputConfig
 from smpler_ros.inputs.camera_names import check_camera_names
 from smpler_ros.inputs.steady_timer import create_steady_timer
+from smpler_ros.inputs.transform_input import TransformInput
 from smpler_ros.node.diagnostics import diagnostic_array
 from smpler_ros.node.latest_frames import Inbox, Worker
 from smpler_ros.node.node_process import ManagedNode, run_node
@@ -45,6 +46,7 @@ class SmplerNode(ManagedNode):
         self._inbox: Inbox[Arrival] = Inbox()
         self._worker: Worker[Arrival] | None = None
         self._inputs: list[CameraInput] = []
+        self._transforms: TransformInput | None = None
         self._diagnostics: Publisher[DiagnosticArray] = self.create_publisher(
             DiagnosticArray, "/diagnostics", 10
         )
@@ -114,6 +116,14 @@ class SmplerNode(ManagedNode):
         self._worker = Worker(self._inbox, self._process, self._report_publishing)
         self._worker.start()
         config = input_config(self._settings)
+        if self._settings.fixed_frame:
+            self._transforms = TransformInput(
+                self,
+                self._settings.fixed_frame,
+                self._settings.transform_wait,
+                self._inbox.put,
+                self._miss_pose,
+            )
         for name in session.cameras:
             self._inputs.append(
                 CameraInput(self, name, config, self._store_for(name), self._lose_for(name))
@@ -125,9 +135,22 @@ class SmplerNode(ManagedNode):
             if self._session is not None:
                 has_depth = arrival.depth is not None if self._settings.use_depth else None
                 self._session.statistics.receive(name, has_depth=has_depth)
-            self._inbox.put(name, arrival)
+            if self._transforms is None:
+                self._inbox.put(name, arrival)
+            else:
+                self._transforms.add(name, arrival)
 
         return store
+
+    def _miss_pose(self, name: str, reason: str) -> None:
+        if self._session is not None:
+            self._session.statistics.miss_pose(name)
+        self._report(
+            name,
+            f"people have no position and velocity in '{self._settings.fixed_frame}', because the "
+            f"camera's pose in it is unknown for an image: {reason}; publish the transforms "
+            f"within {self._settings.transform_wait:g} s (transform_wait), or change fixed_frame",
+        )
 
     def _lose_for(self, name: str) -> Callable[[], None]:
         def lose() -> None:
@@ -154,6 +177,9 @@ class SmplerNode(ManagedNode):
         for camera in self._inputs:
             camera.close()
         self._inputs = []
+        if self._transforms is not None:
+            self._transforms.close()
+            self._transforms = None
         if self._worker is not None:
             self._worker.close()
             self._worker = None

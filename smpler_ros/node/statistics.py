@@ -22,6 +22,7 @@ class CameraReport:
         failed: number of images that could not be processed.
         without_detections: number of images dropped for lack of detections.
         without_depth: number of images processed without the requested depth.
+        without_pose: number of images without the camera's pose in the fixed frame.
         depth_share: fraction of the last hundred images with depth, 0 to 1; None if depth is not
             requested or no image came.
         people_left_out: number of detected people who are missing from the results.
@@ -40,6 +41,7 @@ class CameraReport:
     failed: int
     without_detections: int
     without_depth: int
+    without_pose: int
     depth_share: float | None
     people_left_out: int
     boxes_left_out: int
@@ -58,6 +60,7 @@ class _Counts:
     failed: int = 0
     without_detections: int = 0
     without_depth: int = 0
+    without_pose: int = 0
     people_left_out: int = 0
     boxes_left_out: int = 0
     people: int = 0
@@ -95,6 +98,11 @@ class Statistics:
         with self._lock:
             self._counts[name].received += 1
             self._counts[name].without_detections += 1
+
+    def miss_pose(self, name: str) -> None:
+        """Count an image whose camera's pose in the fixed frame is not known in time."""
+        with self._lock:
+            self._counts[name].without_pose += 1
 
     def leave_out_boxes(self, name: str, count: int) -> None:
         """Count invalid boxes of `detections`."""
@@ -147,6 +155,7 @@ class Statistics:
             failed=counts.failed - before.failed,
             without_detections=counts.without_detections - before.without_detections,
             without_depth=counts.without_depth - before.without_depth,
+            without_pose=counts.without_pose - before.without_pose,
             depth_share=sum(counts.depths) / len(counts.depths) if counts.depths else None,
             people_left_out=counts.people_left_out - before.people_left_out,
             boxes_left_out=counts.boxes_left_out - before.boxes_left_out,

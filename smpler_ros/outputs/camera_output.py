@@ -16,7 +16,7 @@ from smpler_model.drawing.overlay import RenderStyle, draw_result
 from smpler_model.frames import Frame, FrameResult
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.inputs.camera_input import join_names
-from smpler_ros.messages.convert import header_message, person_array_message, transforms_message
+from smpler_ros.messages.convert import header_message, person_array_message, person_transforms
 from smpler_ros.messages.images import jpeg_message
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
 from smpler_ros.messages.message_types import Message, MessageTypes
@@ -49,6 +49,7 @@ class LiveOutput:
     Attributes:
         tf: whether to publish frames on `/tf`.
         tf_prefix: prefix of frame names.
+        tf_confidence: least confidence of joints that have frames, 0 to 1.
         vertices: whether `people` has vertices.
         overlay_mesh: whether the overlay shows meshes.
         jpeg_quality: JPEG quality of the overlay, 1 to 100.
@@ -56,6 +57,7 @@ class LiveOutput:
 
     tf: bool
     tf_prefix: str
+    tf_confidence: float
     vertices: bool
     overlay_mesh: bool
     jpeg_quality: int
@@ -133,7 +135,7 @@ class CameraOutput:
             self._people.publish(self._people_message(header, result, live))
         if live.tf and len(result.people) and _is_heard(self._transforms):
             self._transforms.publish(
-                transforms_message(self._types, header, result.people, live.tf_prefix)
+                person_transforms(self._types, header, result, live.tf_prefix, live.tf_confidence)
             )
 
     def publish_views(self, frame: Frame, result: FrameResult, live: LiveOutput) -> None:

@@ -10,6 +10,7 @@ from smpler_model.settings.pipeline import (
     PipelineSettings,
 )
 from smpler_model.settings.setting import Settings, setting
+from smpler_model.settings.world import WorldSettings
 
 TOPIC_DETECTOR = "topic"
 
@@ -51,6 +52,14 @@ class InputSettings(CameraSettings):
         minimum=0.0,
         maximum=1.0,
     )
+    transform_wait: float = setting(
+        0.1,
+        "How long an image waits for the camera's pose in fixed_frame, before it is processed "
+        "without.",
+        unit="s",
+        minimum=0.0,
+        maximum=2.0,
+    )
     person_labels: tuple[str, ...] = setting(
         ("person", "0"),
         "Class labels of people in `detections`; detections without a label count as people.",
@@ -88,6 +97,14 @@ class OutputSettings(Settings):
         "Prefix of frame names: rear gives rear/person_<id>/<joint>. If empty, the node's "
         "namespace; / for no prefix.",
     )
+    tf_confidence: float = setting(
+        0.0,
+        "Least confidence of joints for their frames; one that is not sure is left out unless a "
+        "joint that is sure hangs from it.",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
     marker_lifetime: float = setting(
         0.5,
         "Lifetime of markers after the last update; 0 keeps them.",
@@ -110,7 +127,12 @@ class OutputSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings(  # fields come from the last base to the first
-    OutputSettings, PublishSettings, PipelineSettings, InputSettings, LifecycleSettings
+    OutputSettings,
+    PublishSettings,
+    WorldSettings,
+    PipelineSettings,
+    InputSettings,
+    LifecycleSettings,
 ):
     """All parameters of `smpler_node`."""
 

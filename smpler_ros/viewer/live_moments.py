@@ -14,7 +14,7 @@ from smpler_model.cameras.frame_tree import FrameTree, level_camera
 from smpler_model.cameras.messages import CameraInfos, Message, camera_from_info, stamp_ns_of
 from smpler_model.viewing.bag_recording import camera_of_people
 from smpler_model.viewing.moments import Moment
-from smpler_ros.messages.convert import is_joint_frame
+from smpler_ros.messages.convert import is_person_frame
 
 _MOST_WAITING = 16  # images, and messages of the ground truth, waiting for their people
 _ASSUMED = camera_from_field_of_view(640, 480, 60.0)
@@ -57,7 +57,7 @@ class LiveMoments:
     def add_transforms(self, message: Message) -> None:
         """Store transforms, except those of people's joints."""
         message.transforms = [
-            each for each in message.transforms if not is_joint_frame(each.child_frame_id)
+            each for each in message.transforms if not is_person_frame(each.child_frame_id)
         ]
         self._tree.add(message)
 

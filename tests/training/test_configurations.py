@@ -21,7 +21,8 @@ from training.settings import TrainSettings, load_settings
 from training.train import Run
 
 CONFIG = Path(__file__).parents[2] / "config"
-TRAIN = sorted(path.stem for path in (CONFIG / "train").glob("*.yaml"))
+DETECTOR = "person"
+TRAIN = sorted(path.stem for path in (CONFIG / "train").glob("*.yaml") if path.stem != DETECTOR)
 EVALUATE = sorted(path.stem for path in (CONFIG / "evaluate").glob("*.yaml"))
 STAGES = {  # epochs, people of all processes, learning rate
     "backbone": (50, 100, 2e-4),

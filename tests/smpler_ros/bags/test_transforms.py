@@ -7,7 +7,7 @@ from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.bags.transforms import MOVING, STATIC, TransformCopy
-from smpler_ros.messages.convert import header_message, is_joint_frame, transforms_message
+from smpler_ros.messages.convert import header_message, is_person_frame, transforms_message
 from smpler_ros.messages.hri import body_transforms
 from smpler_ros.messages.message_types import MESSAGE_NAMES, Message
 from tests.random_people import random_people
@@ -64,8 +64,8 @@ def test_people_s_frames_are_not_copied(tmp_path: Path) -> None:
 
 def test_people_s_frames_are_recognised_by_name() -> None:
     assert all(
-        is_joint_frame(f"{prefix}person_12/{joint}")
+        is_person_frame(f"{prefix}person_12/{joint}")
         for joint in SMPL_JOINTS
         for prefix in ("", "a/b_")
     )
-    assert not any(map(is_joint_frame, OTHERS))
+    assert not any(map(is_person_frame, OTHERS))

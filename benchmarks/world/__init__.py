@@ -1,0 +1,1 @@
+"""People in the world before a robot that turns and drives, over real topics."""

@@ -1,0 +1,81 @@
+"""Poses of a bag's cameras in a fixed frame, from its transforms."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from smpler_model.bags.reader import BagMessage, BagReader
+from smpler_model.cameras.messages import NS_PER_S
+from smpler_model.cameras.transform_buffer import Lookup, TransformBuffer
+from smpler_model.frames import CameraPose, Frame
+from smpler_model.source import SourceError
+
+STATIC, MOVING = "/tf_static", "/tf"
+TRANSFORM_TYPES = ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage")
+
+_AHEAD_NS = (
+    2 * NS_PER_S
+)  # transforms up to this long after an image may be recorded before its own
+
+
+class BagPoses:
+    """Poses of cameras at the times of images in order. State: the place in the bag's transforms.
+
+    Static transforms hold from the start of the bag on, wherever they were recorded.
+    """
+
+    def __init__(self, reader: BagReader, fixed_frame: str) -> None:
+        """Read the static transforms.
+
+        Args:
+            reader: reader of the bag.
+            fixed_frame: name of the fixed frame.
+        """
+        self._fixed_frame = fixed_frame.removeprefix("/")
+        self._buffer = TransformBuffer()
+        for each in _read(reader, STATIC):
+            self._buffer.add(each.message, is_static=True)
+        self._moving = _read(reader, MOVING)
+
+    def add_to(
+        self, frames: Iterable[tuple[str, Frame]], miss: Callable[[str, str], object]
+    ) -> Iterator[tuple[str, Frame]]:
+        """Yield the frames with the poses of their cameras.
+
+        Args:
+            frames: image topic and frame, in the order of the stamps.
+            miss: called with the image topic and the reason if a pose is unknown; the frame then
+                has none.
+        """
+        for name, frame in frames:
+            found = self._find(frame.frame_id, frame.stamp_ns)
+            if found.target_from_source is None:
+                miss(
+                    name,
+                    f"people have no position and velocity in '{self._fixed_frame}', because the "
+                    f"camera's pose in it is unknown: {found.reason}",
+                )
+                yield name, frame
+            else:
+                pose = CameraPose(self._fixed_frame, found.target_from_source)
+                yield name, replace(frame, pose=pose)
+
+    def _find(self, frame_id: str, stamp_ns: int) -> Lookup:
+        """Look up a pose, and read on as long as its transforms may come."""
+        while True:
+            found = self._buffer.find(self._fixed_frame, frame_id, stamp_ns)
+            is_late = self._buffer.newest_ns > stamp_ns + _AHEAD_NS
+            if found.target_from_source is not None or is_late:
+                return found
+            message = next(self._moving, None)
+            if message is None:
+                return found
+            self._buffer.add(message.message, is_static=False)
+
+
+def _read(reader: BagReader, topic: str) -> Iterator[BagMessage]:
+    if topic not in reader.topics or reader.topics[topic].type not in TRANSFORM_TYPES:
+        return
+    try:
+        yield from reader.read_messages([topic])
+    except SourceError:
+        return  # where the bag is truncated, its images end too, which is reported

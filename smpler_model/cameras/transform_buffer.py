@@ -1,0 +1,157 @@
+"""Transforms over time, as in tf2: where a frame was in another one when an image was taken.
+
+`tf2_ros` needs a ROS installation, and a bag has no node; here node and bag share one
+implementation, so that they place people alike. As in tf2, transforms are interpolated between the
+two samples around a time and never extrapolated, static ones hold at all times, and the last ten
+seconds are kept.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from smpler_model.array_types import Floats
+from smpler_model.cameras.frame_tree import Link, links_of
+from smpler_model.cameras.messages import NS_PER_S, Message
+
+HISTORY_NS = 10 * NS_PER_S
+"""Time for which transforms are kept, behind the newest one of the same frame."""
+
+_REWIND_NS = NS_PER_S  # a transform this far before the last one of its frame: the clock was reset
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What is known about a frame in another one at a time.
+
+    Attributes:
+        target_from_source: (4, 4) metres; None if unknown.
+        reason: why it is unknown, as a clause; empty if it is known.
+        may_come: whether it is unknown because the time is after the last transform.
+    """
+
+    target_from_source: Floats | None
+    reason: str = ""
+    may_come: bool = False
+
+
+@dataclass
+class _Course:
+    """The transforms of one child frame in the order of their stamps."""
+
+    parent: str
+    is_static: bool
+    stamps_ns: list[int] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+
+    def add(self, link: Link) -> None:
+        if self.is_static or (self.stamps_ns and link.stamp_ns < self.stamps_ns[-1] - _REWIND_NS):
+            self.stamps_ns, self.links = [], []
+        place = bisect_left(self.stamps_ns, link.stamp_ns)
+        if place < len(self.stamps_ns) and self.stamps_ns[place] == link.stamp_ns:
+            return  # repeated
+        self.stamps_ns.insert(place, link.stamp_ns)
+        self.links.insert(place, link)
+        old = bisect_left(self.stamps_ns, self.stamps_ns[-1] - HISTORY_NS)
+        if 2 * old > len(self.stamps_ns):  # rarely, as the rest is copied
+            del self.stamps_ns[:old], self.links[:old]
+
+    def at(self, stamp_ns: int) -> Floats | None:
+        """Return (4, 4) parent_from_child; None before the first and after the last transform."""
+        if self.is_static:
+            return self.links[0].matrix
+        after = bisect_left(self.stamps_ns, stamp_ns)
+        if after == len(self.stamps_ns):
+            return None
+        later = self.links[after]
+        if later.stamp_ns == stamp_ns:
+            return later.matrix
+        return _interpolate(self.links[after - 1], later, stamp_ns) if after else None
+
+
+class TransformBuffer:
+    """The transforms of `/tf` and `/tf_static` of the last seconds. State: the transforms."""
+
+    def __init__(self) -> None:
+        self._courses: dict[str, _Course] = {}
+        self.newest_ns = 0
+
+    def add(self, message: Message, *, is_static: bool) -> None:
+        """Add the transforms of a `tf2_msgs/TFMessage`.
+
+        A frame that gets another parent, or whose stamps go back by more than a second, starts
+        anew.
+        """
+        for link in links_of(message):
+            course = self._courses.get(link.child)
+            if course is None or (course.parent, course.is_static) != (link.parent, is_static):
+                course = self._courses[link.child] = _Course(link.parent, is_static)
+            course.add(link)
+            if not is_static:
+                self.newest_ns = link.stamp_ns
+
+    def find(self, target: str, source: str, stamp_ns: int) -> Lookup:
+        """Return where a frame was in another one.
+
+        Args:
+            target: name of the frame whose coordinates are wanted, for example `map`.
+            source: name of the frame whose coordinates are given, for example a camera's.
+            stamp_ns: the time, nanoseconds.
+        """
+        if target == source:
+            return Lookup(np.eye(4))
+        up, down = self._path(source), self._path(target)
+        common = next((frame for frame in up if frame in down), None)
+        if common is None:
+            missing = [frame for frame in (target, source) if frame not in self]
+            reason = (
+                f"there is no frame '{missing[0]}'"
+                if missing
+                else f"no transforms connect '{source}' with '{target}'"
+            )
+            return Lookup(None, reason)
+        found = []
+        for path in (up, down):
+            pose = np.eye(4)
+            for child in path[: path.index(common)]:
+                parent_from_child = self._courses[child].at(stamp_ns)
+                if parent_from_child is None:
+                    return self._explain(child, stamp_ns)
+                pose = parent_from_child @ pose
+            found.append(pose)
+        common_from_source, common_from_target = found
+        return Lookup(np.linalg.inv(common_from_target) @ common_from_source)
+
+    def __contains__(self, frame: str) -> bool:
+        return frame in self._courses or any(
+            course.parent == frame for course in self._courses.values()
+        )
+
+    def _explain(self, child: str, stamp_ns: int) -> Lookup:
+        course = self._courses[child]
+        after_s = (stamp_ns - course.stamps_ns[-1]) / NS_PER_S
+        if after_s > 0:
+            reason = f"the last transform of '{child}' is older than the image"
+            return Lookup(None, reason, may_come=True)
+        return Lookup(None, f"the first transform of '{child}' is newer than the image")
+
+    def _path(self, frame: str) -> list[str]:
+        """Return a frame and its ancestors; a cycle ends where it closes."""
+        path = [frame]
+        while (course := self._courses.get(path[-1])) is not None and course.parent not in path:
+            path.append(course.parent)
+        return path
+
+
+def _interpolate(before: Link, after: Link, stamp_ns: int) -> Floats:
+    """Return (4, 4) parent_from_child between two transforms: linear, and on the shortest arc."""
+    share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
+    first = Rotation.from_quat(before.turn)
+    step = (first.inv() * Rotation.from_quat(after.turn)).as_rotvec()
+    pose = np.eye(4)
+    pose[:3, :3] = (first * Rotation.from_rotvec(share * step)).as_matrix()
+    start, end = np.array(before.place_m), np.array(after.place_m)
+    pose[:3, 3] = start + share * (end - start)
+    return pose

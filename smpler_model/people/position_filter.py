@@ -1,0 +1,174 @@
+"""Positions and velocities of tracked people in a fixed frame: constant-velocity Kalman filters.
+
+People keep their velocity except for accelerations that are white noise. Positions are measured in
+the fixed frame (z up), so a camera that moves does not move people.
+
+Source: Bar-Shalom, Li, Kirubarajan, "Estimation with Applications to Tracking and Navigation",
+2001, section 6.2.2 (continuous white noise acceleration); covariances are updated in Joseph form.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.array_types import Floats
+
+Ids = NDArray[np.int64]
+
+_USUAL = 9.0  # squared Mahalanobis distance that 97 of 100 measurements stay below
+
+
+@dataclass(frozen=True)
+class PositionFilterConfig:
+    """How people move.
+
+    Attributes:
+        acceleration: spectral density of the acceleration along x, y and z, m^2 / s^3.
+        speed_m_s: standard deviation of the velocity of a new person along x, y and z.
+        gap_s: a person unseen for longer starts anew, seconds.
+    """
+
+    acceleration: tuple[float, float, float] = (0.1, 0.1, 0.02)
+    speed_m_s: tuple[float, float, float] = (1.0, 1.0, 0.2)
+    gap_s: float = 1.5
+
+
+@dataclass(frozen=True)
+class Courses:
+    """Filtered positions and velocities of n people, as the filter believes them.
+
+    Attributes:
+        positions_m: (n, 3).
+        position_covariances_m2: (n, 3, 3).
+        velocities_m_s: (n, 3).
+        velocity_covariances_m2_s2: (n, 3, 3).
+    """
+
+    positions_m: Floats
+    position_covariances_m2: Floats
+    velocities_m_s: Floats
+    velocity_covariances_m2_s2: Floats
+
+
+class PositionFilter:
+    """The filters of all people in one camera.
+
+    State is kept per track id. It is reset for a new id, after a gap, and when time does not
+    advance (a rewound bag).
+    """
+
+    def __init__(self, config: PositionFilterConfig | None = None) -> None:
+        self._config = config or PositionFilterConfig()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self._ids = np.empty(0, np.int64)
+        self._stamps_ns = np.empty(0, np.int64)
+        self._states = np.empty((0, 6))  # position, velocity
+        self._covariances = np.empty((0, 6, 6))
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """Return the state as arrays, for `restore`."""
+        return {
+            "ids": self._ids,
+            "stamps_ns": self._stamps_ns,
+            "states": self._states,
+            "covariances": self._covariances,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Restore the state that `snapshot` returned."""
+        self._ids = arrays["ids"].astype(np.int64)
+        self._stamps_ns = arrays["stamps_ns"].astype(np.int64)
+        self._states = arrays["states"].astype(np.float64)
+        self._covariances = arrays["covariances"].astype(np.float64)
+
+    def update(
+        self,
+        stamp_ns: int,
+        ids: Ids,
+        positions_m: Floats,
+        covariances_m2: Floats,
+        are_seen: NDArray[np.bool_],
+    ) -> Courses:
+        """Filter the people in one image.
+
+        Args:
+            stamp_ns: timestamp of the image, nanoseconds.
+            ids: (n) track ids, distinct.
+            positions_m: (n, 3) as measured, in the fixed frame.
+            covariances_m2: (n, 3, 3) of the measurements' noise: what differs from image to image.
+            are_seen: (n) whether a person is in the image; others keep their velocity.
+
+        Returns:
+            The people in the same order. Somebody unknown who is not seen has the given position.
+        """
+        states, covariances, are_new = self._predict(stamp_ns, ids)
+        states[are_new, :3] = positions_m[are_new]
+        covariances[are_new, :3, :3] = covariances_m2[are_new]
+        measured = are_seen & ~are_new
+        states[measured], covariances[measured] = _correct(
+            states[measured],
+            covariances[measured],
+            positions_m[measured],
+            covariances_m2[measured],
+        )
+        self._keep(stamp_ns, ids, states, covariances)
+        return Courses(
+            states[:, :3], covariances[:, :3, :3], states[:, 3:], covariances[:, 3:, 3:]
+        )
+
+    def _predict(self, stamp_ns: int, ids: Ids) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Return states (n, 6), covariances (n, 6, 6), and who starts anew (n)."""
+        n, config = len(ids), self._config
+        states, covariances = np.zeros((n, 6)), np.zeros((n, 6, 6))
+        covariances[:, 3:, 3:] = np.diag(config.speed_m_s) ** 2
+        rows, known = np.nonzero(ids[:, None] == self._ids)
+        dts = (stamp_ns - self._stamps_ns[known]) / 1e9
+        usable = (dts > 0) & (dts <= config.gap_s)
+        rows, known, dts = rows[usable], known[usable], dts[usable]
+        advance = np.broadcast_to(np.eye(6), (len(rows), 6, 6)).copy()
+        advance[:, :3, 3:] = dts[:, None, None] * np.eye(3)
+        density = np.diag(config.acceleration)
+        noise = np.zeros((len(rows), 6, 6))
+        noise[:, :3, :3] = (dts**3 / 3)[:, None, None] * density
+        noise[:, :3, 3:] = noise[:, 3:, :3] = (dts**2 / 2)[:, None, None] * density
+        noise[:, 3:, 3:] = dts[:, None, None] * density
+        states[rows] = np.einsum("nij,nj->ni", advance, self._states[known])
+        covariances[rows] = advance @ self._covariances[known] @ advance.swapaxes(1, 2) + noise
+        are_new = np.ones(n, np.bool_)
+        are_new[rows] = False
+        return states, covariances, are_new
+
+    def _keep(self, stamp_ns: int, ids: Ids, states: Floats, covariances: Floats) -> None:
+        """Store these people, and others who were seen lately."""
+        age_s = np.abs(stamp_ns - self._stamps_ns) / 1e9
+        others = ~np.isin(self._ids, ids) & (age_s <= self._config.gap_s)
+        self._ids = np.concatenate([ids, self._ids[others]])
+        now = np.full(len(ids), stamp_ns, np.int64)
+        self._stamps_ns = np.concatenate([now, self._stamps_ns[others]])
+        self._states = np.concatenate([states, self._states[others]])
+        self._covariances = np.concatenate([covariances, self._covariances[others]])
+
+
+def _correct(
+    states: Floats, covariances: Floats, measured: Floats, noise: Floats
+) -> tuple[Floats, Floats]:
+    """Return states (n, 6) and covariances (n, 6, 6) after measurements (n, 3) of position.
+
+    A measurement that is farther away than noise explains counts less, as if it were noisier.
+    """
+    difference = measured - states[:, :3]
+    innovation = covariances[:, :3, :3] + noise
+    squared = (difference * np.linalg.solve(innovation, difference[..., None])[..., 0]).sum(1)
+    noise = noise * np.maximum(squared / _USUAL, 1.0)[:, None, None]
+    innovation = covariances[:, :3, :3] + noise
+    gains = np.linalg.solve(innovation, covariances[:, :3, :]).swapaxes(1, 2)  # (n, 6, 3)
+    states = states + np.einsum("nij,nj->ni", gains, difference)
+    rest = np.broadcast_to(np.eye(6), covariances.shape).copy()
+    rest[:, :, :3] -= gains
+    covariances = rest @ covariances @ rest.swapaxes(1, 2) + gains @ noise @ gains.swapaxes(1, 2)
+    return states, covariances

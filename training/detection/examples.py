@@ -1,0 +1,96 @@
+"""Images with boxes around people, as the detector's network learns from them."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smpler_model.detectors.person_network import STRIDE
+
+WIDTH, HEIGHT = 256, 192
+"""Size of the images, pixels: that of a 4:3 image in the detector's first look."""
+
+MAP_WIDTH, MAP_HEIGHT = WIDTH // STRIDE, HEIGHT // STRIDE
+
+Pixels = NDArray[np.uint8]
+Boxes = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Example:
+    """An image and the people in it.
+
+    Attributes:
+        pixels: (192, 256, 3) RGB.
+        boxes_xyxy: (n, 4) around the whole bodies as far as they are in the image, in pixels,
+            counted from its edges.
+        counts: (n,) whether somebody is to be found: the others may be, or may be missed.
+        knows_size: (n,) whether the box is good enough to learn from.
+        weight: weight of the image.
+    """
+
+    pixels: Pixels
+    boxes_xyxy: Boxes
+    counts: NDArray[np.bool_]
+    knows_size: NDArray[np.bool_]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of an image, of the examples' aspect; it may reach beyond the image.
+
+    Attributes:
+        left: its left edge, pixels of the image.
+        top: its upper edge.
+        scale: pixels of the example to one of the image.
+    """
+
+    left: float
+    top: float
+    scale: float
+
+    def cut(self, rgb: Pixels, *, is_smooth: bool = True) -> Pixels:
+        """Return the part of an (h, w, ...) image, or of labels; what is beyond it is 0."""
+        smooth = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
+        first = np.array([round(self.left), round(self.top)])
+        size = np.array([round(WIDTH / self.scale), round(HEIGHT / self.scale)])
+        low = first.clip(0)
+        high = np.minimum(first + size, rgb.shape[1::-1])
+        part = rgb[low[1] : max(high[1], low[1] + 1), low[0] : max(high[0], low[0] + 1)]
+        left, top, right, bottom = np.rint(
+            np.concatenate([low - first, high - first]) * self.scale
+        ).astype(int)
+        pixels = np.zeros((HEIGHT, WIDTH, *rgb.shape[2:]), rgb.dtype)
+        space = pixels[top:bottom, left:right]
+        if space.size and part.size:
+            space[:] = cv2.resize(
+                part, space.shape[1::-1], interpolation=smooth if is_smooth else cv2.INTER_NEAREST
+            )
+        return pixels
+
+    def clip(self, boxes_xyxy: Boxes) -> Boxes:
+        """Return the parts of boxes (n, 4) of the image that are in the window, in its pixels."""
+        corner = np.array([self.left, self.top] * 2)
+        limits = np.array([WIDTH, HEIGHT] * 2)
+        return np.asarray(((boxes_xyxy - corner) * self.scale).clip(0, limits))
+
+
+def whole_image(width: int, height: int) -> Window:
+    """Return the window of an image that is seen as a whole, as in `PersonDetector`."""
+    return Window(0.0, 0.0, min(WIDTH / width, HEIGHT / height))
+
+
+def areas(boxes_xyxy: Boxes) -> Boxes:
+    """Return the (n,) areas of boxes (n, 4)."""
+    return np.asarray((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).clip(0).prod(1))
+
+
+def overlaps(first_xyxy: Boxes, second_xyxy: Boxes) -> Boxes:
+    """Return the (n, m) intersections over union of boxes (n, 4) and (m, 4)."""
+    low = np.maximum(first_xyxy[:, None, :2], second_xyxy[:, :2])
+    high = np.minimum(first_xyxy[:, None, 2:], second_xyxy[:, 2:])
+    common = (high - low).clip(0).prod(-1)
+    both = areas(first_xyxy)[:, None] + areas(second_xyxy)
+    return np.asarray(common / np.maximum(both - common, 1e-9))

@@ -1,0 +1,96 @@
+"""Examples from photos in which one person is labelled; the initial detector adds the others."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from smpler_model.detectors.person_detector import PersonDetector
+from smpler_model.sources import read_image
+from training.data.prepare_photos import PhotoLabels
+from training.detection.examples import (
+    HEIGHT,
+    WIDTH,
+    Example,
+    Pixels,
+    Window,
+    areas,
+    overlaps,
+    whole_image,
+)
+
+_WHOLE_SHARE = 0.3  # of the examples: photos as they are
+_AROUND = (1.3, 4.0)  # side of a window over the person's
+_OUTSIDE = 0.35  # how far a window's middle may be off the person, of the window
+UNSURE = 0.1
+"""Score from which on the initial detector's people are left open."""
+
+_SURE = 0.5  # score of people who count
+_SAME = 0.5  # intersection over union with the labelled person
+_LEAST_INSIDE = 0.12  # of the box of somebody who counts, in the window
+_SMALLEST_PX = 12  # height in the example of somebody who counts
+
+
+def draw_photo_examples(
+    photos: Sequence[PhotoLabels],
+    images: int,
+    detector: PersonDetector,
+    weight: float,
+    seed: int = 0,
+) -> Iterator[Example]:
+    """Yield windows of random photos; where one cuts the person, they look like entering.
+
+    Args:
+        photos: photos with labels.
+        images: number of examples.
+        detector: what says who else is there, with all people of scores from 0.1 on.
+        weight: weight of each example.
+        seed: random seed.
+    """
+    rng = np.random.default_rng((seed, 1))
+    for row in rng.permutation(len(photos))[:images]:
+        photo = photos[row]
+        rgb = read_image(photo.image)
+        labelled = photo.people[0].box_xyxy
+        window = _draw_window(rng, labelled, rgb)
+        yield _see(rgb, labelled, window, detector, weight)
+
+
+def _draw_window(rng: np.random.Generator, box_xyxy: np.ndarray, rgb: Pixels) -> Window:
+    height, width = rgb.shape[:2]
+    if rng.random() < _WHOLE_SHARE:
+        return whole_image(width, height)
+    size = box_xyxy[2:] - box_xyxy[:2]
+    ratio = rng.uniform(*_AROUND)
+    scale = min(WIDTH / (ratio * size[0]), HEIGHT / (ratio * size[1]))
+    reach = np.array([WIDTH, HEIGHT]) / scale
+    middle = (box_xyxy[:2] + box_xyxy[2:]) / 2 + rng.uniform(-1, 1, 2) * _OUTSIDE * reach
+    left, top = middle - reach / 2
+    # Not more of nothing than need be, as images have edges of their own.
+    left = np.clip(left, 0, max(width - reach[0], 0))
+    top = np.clip(top, 0, max(height - reach[1], 0))
+    return Window(float(left), float(top), float(scale))
+
+
+def _see(
+    rgb: Pixels,
+    labelled_xyxy: np.ndarray,
+    window: Window,
+    detector: PersonDetector,
+    weight: float,
+) -> Example:
+    found = detector.detect(rgb)
+    boxes, scores = found.boxes_xyxy + 0.5, found.scores
+    same = overlaps(labelled_xyxy[None], boxes)[0] >= _SAME
+    # The labelled person counts, however unsure the detector is; its box is the better one.
+    scores = np.where(same, 1.0, scores)
+    if not same.any():
+        boxes, scores = np.vstack([boxes, labelled_xyxy]), np.append(scores, 1.0)
+    knows = np.ones(len(boxes), np.bool_)
+    if not same.any():
+        knows[-1] = False
+    inside = window.clip(boxes)
+    share = areas(inside) / np.maximum(areas(boxes) * window.scale**2, 1e-9)
+    tall = (inside[:, 3] - inside[:, 1]) >= _SMALLEST_PX
+    counts = (scores >= _SURE) & (share >= _LEAST_INSIDE) & tall
+    there = (areas(inside) > 0) & (scores >= UNSURE)
+    return Example(window.cut(rgb), inside[there], counts[there], knows[there], weight)
