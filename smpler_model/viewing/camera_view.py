@@ -23,6 +23,7 @@ CAMERA = "/camera"
 _WIDEST_RAD = math.radians(150)
 _USUAL_DEPTH_M = 0.5
 _COLOUR = (60, 60, 70)
+_EDGE_PX = 3.0
 
 
 class CameraView:
@@ -66,7 +67,10 @@ class CameraView:
                 vertical_field_of_view(camera),
                 camera.width / camera.height,
                 color=_COLOUR,
-                thickness=0.01,
+                # In pixels: the edges meet in the eye that looks through the camera, where a width
+                # in metres would cover all of its view.
+                thickness=_EDGE_PX,
+                thickness_units="screen",
                 cast_shadow=False,
                 receive_shadow=False,
             )

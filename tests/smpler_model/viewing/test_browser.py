@@ -20,6 +20,7 @@ import pytest
 from benchmarks.browser import PROGRAM, open_browser
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
+from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.drawing.palette import colours_of
 from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.page import Page
@@ -104,6 +105,34 @@ def test_a_body_is_drawn_where_the_camera_sees_it(
     for seen, true in ((columns, pixels[:, 0]), (rows, pixels[:, 1])):
         assert abs(seen.min() - true.min()) < 4
         assert abs(seen.max() - true.max()) < 4
+    tab.close()
+
+
+@pytest.mark.parametrize("height_m", [1.2, 0.9170])
+def test_through_the_camera_its_image_fills_the_picture(
+    page: Page,
+    builtin: BodyArrays,
+    browser: Any,  # noqa: ANN401
+    height_m: float,
+) -> None:
+    """The edges of the field of view, which meet in the eye, hide none of it."""
+    colour = np.array([40, 160, 90], np.uint8)
+    rgb = np.broadcast_to(colour, (CAMERA.height, CAMERA.width, 3)).copy()
+    people = posed_people(Body(builtin).eval(), 1)
+    moment = replace(moment_of(people), rgb=rgb, world_from_camera=level_camera(height_m, 0.0))
+    scene = Scene(page.server, BodySurface(builtin))
+    scene.choices.labels = scene.choices.bodies = scene.choices.floor = False
+    scene.show(moment, {}, exact=True)
+    tab = open_tab(browser, page)
+    assert page.wait_for_watchers(WAIT_S)
+    [client] = page.server.get_clients().values()
+    scene.look_through(client)
+
+    def share() -> float:
+        image = client.get_render(SIZE[1], SIZE[0], transport_format="png", timeout=WAIT_S)
+        return float((abs(image[..., :3].astype(int) - colour).max(-1) < 12).mean())
+
+    wait_until(lambda: share() > 0.95)
     tab.close()
 
 
