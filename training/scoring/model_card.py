@@ -40,10 +40,10 @@ _SOURCES = """\
 """
 
 _LIMITS = """\
-- Few photos of people without an athlete's or a model's pose were among the training data.
-- It saw the built-in body only. The share of the error that comes from the body's own shape is that
+- The photos show athletes and people who pose for fashion, few everyday scenes.
+- It saw the built-in body only: the share of the error that comes from a body's own shape is that
   of the built-in body, not of SMPL.
-- Distances from a limb to the camera are less certain than its place in the image.
+- How far a limb is from the camera is less certain than its place in the image.
 """
 
 
@@ -152,7 +152,7 @@ def format_real(figures: Mapping[str, Any]) -> str:
     for name, video in figures.items():
         if "mpjpe_mm" in video:
             lines.append(
-                f"| {name} | {video['frames']} | {video['mpjpe_mm']:.0f} | "
+                f"| {'all' if name == 'videos' else name} | {video['frames']} | {video['mpjpe_mm']:.0f} | "
                 f"{video['pa_mpjpe_mm']:.0f} | {video['hips_m']:.2f} | {video['turn_deg']:.0f} |"
             )
     command = "`python -m benchmarks.real_people`, see [accuracy.md](accuracy.md)"
