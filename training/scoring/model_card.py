@@ -151,8 +151,9 @@ def format_real(figures: Mapping[str, Any]) -> str:
     ]
     for name, video in figures.items():
         if "mpjpe_mm" in video:
+            shown = "all" if name == "videos" else name
             lines.append(
-                f"| {'all' if name == 'videos' else name} | {video['frames']} | {video['mpjpe_mm']:.0f} | "
+                f"| {shown} | {video['frames']} | {video['mpjpe_mm']:.0f} | "
                 f"{video['pa_mpjpe_mm']:.0f} | {video['hips_m']:.2f} | {video['turn_deg']:.0f} |"
             )
     command = "`python -m benchmarks.real_people`, see [accuracy.md](accuracy.md)"
