@@ -15,6 +15,7 @@ from tests.project.test_launch import arguments_of
 from training.configuration import load_configuration
 from training.data.download import ARCHIVES
 from training.data.labelling.__main__ import build_parser as build_labelling_parser
+from training.detection.settings import PersonTrainSettings
 from training.evaluate import EvaluateSettings
 from training.settings import load_settings
 
@@ -143,6 +144,10 @@ TESTED = {
     f"{EVALUATE}/synthetic.yaml": (
         f"{STAGES}::test_two_processes_evaluate_everybody_once",
         "config/evaluate/synthetic.yaml",
+    ),
+    "python -m training.detection.train config/train/person.yaml": (
+        "tests/training/detection/test_train.py::test_a_small_training",
+        "train",
     ),
     "python -m training.data.download all --root datasets": (
         "tests/training/data/test_download.py::test_data_set_is_downloaded_unpacked_and_verified",
@@ -341,6 +346,8 @@ def test_training_commands_name_modules_and_configurations() -> None:
         path = found[2].split()[0]
         if found[1] == "training.evaluate":
             load_configuration(EvaluateSettings, ROOT / path)
+        elif found[1] == "training.detection.train":
+            load_configuration(PersonTrainSettings, ROOT / path)
         else:
             load_settings(ROOT / path)
         named.add(path)
