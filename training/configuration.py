@@ -5,6 +5,7 @@ or `None`. If a field may be one of several dataclasses, each has a field `kind`
 names it, and the value's `kind` selects one; without it, the first is used.
 """
 
+import copy
 import dataclasses
 import re
 import types
@@ -37,6 +38,16 @@ def load_configuration(
         ValueError: an unknown field, a value of the wrong type, or a broken YAML file.
         FileNotFoundError: there is no such file.
     """
+    return settings_from_values(kind, read_values(path, overrides))
+
+
+def read_values(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a configuration's fields; see `load_configuration`.
+
+    Raises:
+        ValueError: a broken YAML file, or an override without a value.
+        FileNotFoundError: there is no such file.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
@@ -48,16 +59,26 @@ def load_configuration(
         raise ValueError(f"{path} must be YAML, got: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} must hold fields and values, got {content!r}")
-    for override in overrides:
-        name, equals, value = override.partition("=")
+    return override(content, overrides)
+
+
+def override(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a configuration's fields after overrides, see `load_configuration`.
+
+    Raises:
+        ValueError: an override without a value, or one that is not YAML.
+    """
+    changed = copy.deepcopy(dict(content))
+    for text in overrides:
+        name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"overrides must be field=value, got '{override}'; add a value")
+            raise ValueError(f"overrides must be field=value, got '{text}'; add a value")
         try:
             given = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise ValueError(f"{name} must be YAML, got '{value}'; quote it") from error
-        _place(content, name.split("."), given)
-    return settings_from_values(kind, content)
+        _place(changed, name.split("."), given)
+    return changed
 
 
 def settings_from_values(kind: type[Settings], values: object, where: str = "") -> Settings:

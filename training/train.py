@@ -1,4 +1,4 @@
-"""Train a network: `python -m training.train config/train/nano_larger.yaml [field=value ...]`.
+"""Train a network: `python -m training.train config/train/nano.yaml [field=value ...]`.
 
 On several GPUs or machines: `torchrun --nproc-per-node 2 -m training.train CONFIG`. When started
 again, it resumes from the last checkpoint as if it had not stopped.
@@ -29,10 +29,9 @@ from training.learning.mixed_objective import make_objective
 from training.learning.processes import Processes, join_processes
 from training.learning.starting_models import build_starting_model
 from training.scoring.overlays import draw_overlays
-from training.settings import TrainSettings, load_settings
+from training.settings import WEIGHTS, TrainSettings, load_phases
 
 CHECKPOINT = "last.pt"
-WEIGHTS = "weights.pt"
 BEST = "best.pt"
 CONFIGURATION = "configuration.yaml"
 LOG = "log.jsonl"
@@ -268,12 +267,13 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(format="%(levelname)s: %(message)s")
     try:
-        settings = load_settings(arguments.config, arguments.overrides)
+        phases = load_phases(arguments.config, arguments.overrides)
         with (
-            join_processes(settings.device) as processes,
+            join_processes(phases[0].device) as processes,
             explain_memory("training", processes.device, "lower batch and raise accumulate"),
         ):
-            Run(settings, processes).train()
+            for settings in phases:
+                Run(settings, processes).train()
     except (ValueError, OSError, FloatingPointError, DeviceMemoryError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

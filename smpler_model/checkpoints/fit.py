@@ -13,9 +13,6 @@ from smpler_model.network.config import MODELS, AttentionKind, ModelConfig
 FIRST_LAYER = "SMPL_predictor.fc1.weight"
 TRANSFORMER_PREFIX = "transformer."
 _ESTIMATE_SIZE = 6 * len(SMPL_JOINTS) + SMPL_SHAPE_COUNT + 3
-_PLACES = ".feat_position_embedding"
-"""Keys of weights (1, c, side, side), one per pixel of the finest map, end in this."""
-_STRIDE, _COARSEST_STRIDE = 4, 32  # of the finest and the coarsest map
 _NAMED_KEYS = 3
 _SHOWN = 300  # characters of a finding that quotes a key
 
@@ -27,8 +24,7 @@ class CheckpointError(ValueError):
 def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:
     """Return the named model with the sizes of a state under official keys, None if there is none.
 
-    It is identified by the regressor's first layer: its width and number of inputs. The image size
-    is the state's own, see `identify_image_size`.
+    It is identified by the regressor's first layer: its width and number of inputs.
     """
     if FIRST_LAYER not in state:
         return None
@@ -37,22 +33,8 @@ def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:
     for config in MODELS.values():
         size = (config.regressor_width, config.channels[-1] + _ESTIMATE_SIZE)
         if tuple(state[FIRST_LAYER].shape) == size:
-            side = identify_image_size(state) or config.image_size
-            return replace(config, attention=attention, image_size=side)
+            return replace(config, attention=attention)
     return None
-
-
-def identify_image_size(state: Mapping[str, Tensor]) -> int | None:
-    """Return the side, pixels, of the images that a state under official keys expects.
-
-    None if it cannot be derived: there is no Transformer, or its blocks disagree.
-    """
-    shapes = {tuple(values.shape[-2:]) for key, values in state.items() if key.endswith(_PLACES)}
-    if len(shapes) != 1:
-        return None
-    height, width = shapes.pop()
-    fits = height == width and _STRIDE * height % _COARSEST_STRIDE == 0
-    return _STRIDE * height if fits else None
 
 
 def find_likely_cause(state: Mapping[str, Tensor], config: ModelConfig, *, whole: bool) -> str:

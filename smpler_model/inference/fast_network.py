@@ -108,7 +108,7 @@ class FastSmpler(nn.Module):
         exact = copy.deepcopy(model).cpu().double().eval()  # so that products are rounded once
         self.config = model.config
         self.stem = name_stem(model.config)
-        self.backbone = fold_backbone(exact.backbone)
+        self.backbone: nn.Module = fold_backbone(exact.backbone)
         self.regressor = FastRegressor(exact.regressor)
         self.embedding = exact.embedding
         blocks: list[RefinementBlock] = list(exact.blocks)  # type: ignore[arg-type]
@@ -128,20 +128,22 @@ class FastSmpler(nn.Module):
         """Store and compute feature maps and image tokens in half precision.
 
         Queries, rotations, body and camera keep full precision: they are few, and half precision
-        is too coarse for a rotation. So do the first convolutions, up to the reduced resolution:
-        they are a few percent of the operations, but their rounding rotates people more than that
-        of all others.
+        is too coarse for a rotation. So do the layers of `name_stem`, a few percent of the
+        operations, or a backbone that must be exact, whose maps alone are rounded.
 
         Args:
             dtype: float16 or bfloat16.
         """
+        self.projections.to(dtype)
+        if self.stem is None:
+            self.backbone = RoundedMaps(self.backbone, dtype)
+            return self
         stem = {name: copy.deepcopy(self.backbone.get_submodule(name)) for name in self.stem}
         self.backbone.to(dtype)
         last = self.stem[-1]
         for name, layer in stem.items():
             whole = RoundedAfter(layer, dtype) if name == last else layer
             self.backbone.set_submodule(name, whole)
-        self.projections.to(dtype)
         return self
 
     def forward(self, crops: Tensor) -> Outputs:
@@ -217,6 +219,18 @@ class RoundedAfter(nn.Module):
         """Return the layer's result in the other type."""
         rounded: Tensor = self.layer(x).to(self.dtype)
         return rounded
+
+
+class RoundedMaps(nn.Module):
+    """A backbone that computes in its own precision and rounds its maps."""
+
+    def __init__(self, backbone: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.backbone, self.dtype = backbone, dtype
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the backbone's maps in the other type."""
+        return [feature_map.to(self.dtype) for feature_map in self.backbone(images)]
 
 
 class FastRegressor(nn.Module):

@@ -4,11 +4,9 @@ Source: Wang et al., "Deep High-Resolution Representation Learning for Visual Re
 TPAMI 2020.
 """
 
-from typing import Any
-
 from torch import nn
 
-from smpler_model.network.config import HrnetLayout, MobileLayout, ModelConfig
+from smpler_model.network.config import MobileLayout, ModelConfig
 from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.torchvision_operators import import_torchvision
 
@@ -29,41 +27,18 @@ def build_backbone(config: ModelConfig) -> nn.Module:
         return MobileBackbone(config.backbone)
     import_torchvision()  # before timm imports it, which fails if its build does not fit torch's
     import timm
-    import timm.models.hrnet
 
-    hrnet: Any = timm.models.hrnet  # untyped
-    maps: dict[str, Any] = {"feature_location": "", "out_indices": _BRANCH_MAPS}
-    if isinstance(config.backbone, str):
-        network = timm.create_model(config.backbone, features_only=True, **maps)
-    else:
-        table = _stage_table(config.backbone)
-        network = hrnet.HighResolutionNetFeatures(table, **maps)
+    network: nn.Module = timm.create_model(
+        config.backbone, features_only=True, feature_location="", out_indices=_BRANCH_MAPS
+    )
     return network
 
 
-def name_stem(config: ModelConfig) -> tuple[str, ...]:
-    """Return the names of a backbone's first convolutions, which process the most pixels."""
-    return ("stem",) if isinstance(config.backbone, MobileLayout) else ("conv1", "conv2")
+def name_stem(config: ModelConfig) -> tuple[str, ...] | None:
+    """Return the names of a backbone's first convolutions, which stay exact in half precision.
 
-
-def _stage_table(layout: HrnetLayout) -> dict[str, Any]:
-    """Return the layout as timm's class expects it."""
-    first = {
-        "num_modules": 1,
-        "num_branches": 1,
-        "block_type": "BOTTLENECK",
-        "num_blocks": (layout.bottlenecks,),
-        "num_channels": (layout.bottleneck_width,),
-        "fuse_method": "SUM",
-    }
-    table: dict[str, Any] = {"stem_width": layout.stem_width, "stage1": first}
-    for branches, modules in zip((2, 3, 4), layout.modules, strict=True):
-        table[f"stage{branches}"] = {
-            "num_modules": modules,
-            "num_branches": branches,
-            "block_type": "BASIC",
-            "num_blocks": (layout.blocks,) * branches,
-            "num_channels": tuple(layout.width << branch for branch in range(branches)),
-            "fuse_method": "SUM",
-        }
-    return table
+    They process the most pixels: their rounding rotates people more than that of all others. None
+    for a mobile backbone, all of which stays exact: it has no norms, and the keypoints that it
+    reads move with every layer's rounding.
+    """
+    return None if isinstance(config.backbone, MobileLayout) else ("conv1", "conv2")

@@ -9,28 +9,6 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-@dataclass(frozen=True)
-class HrnetLayout:
-    """A high-resolution network built from timm's parts, narrower than timm's own models.
-
-    Attributes:
-        stem_width: channels of the first convolution.
-        bottleneck_width: inner channels of the first stage's bottlenecks, which output four times
-            as many.
-        bottlenecks: number of bottlenecks.
-        width: channels of the finest branch; each coarser one has twice as many.
-        modules: numbers of exchange modules in the stages with two, three and four branches.
-        blocks: number of residual blocks per branch in a module.
-    """
-
-    stem_width: int
-    bottleneck_width: int
-    bottlenecks: int
-    width: int
-    modules: tuple[int, int, int]
-    blocks: int
-
-
 MOBILE_KEYPOINTS = 17
 """COCO's: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, left before right."""
 
@@ -75,7 +53,7 @@ class ModelConfig:
 
     Attributes:
         name: key in `MODELS`.
-        backbone: timm's name of a high-resolution network, or a layout of this package.
+        backbone: timm's name of a high-resolution network, or the layout of a mobile backbone.
         channels: channels of its four maps, finest first.
         width: channels c of queries and image tokens.
         heads: number of attention heads; `width` must be a multiple of it.
@@ -93,7 +71,7 @@ class ModelConfig:
     """
 
     name: str
-    backbone: str | HrnetLayout | MobileLayout
+    backbone: str | MobileLayout
     channels: tuple[int, int, int, int]
     width: int = 128
     heads: int = 4
@@ -141,22 +119,6 @@ SMPLER_W48 = ModelConfig("smpler_w48", "hrnet_w48", (48, 96, 192, 384))
 
 SMPLER_NANO = ModelConfig(
     "smpler_nano",
-    HrnetLayout(
-        stem_width=32, bottleneck_width=32, bottlenecks=1, width=16, modules=(1, 1, 3), blocks=1
-    ),
-    (16, 32, 64, 128),
-    width=64,
-    blocks=2,
-    units=1,
-    dropout=0.0,
-    regressor_width=512,
-    regressor_dropout=0.0,
-    image_size=128,
-)
-"""The same network for two CPU cores. It trains on many synthetic images: no dropout."""
-
-SMPLER_MOBILE = ModelConfig(
-    "smpler_mobile",
     MobileLayout(),
     MobileLayout().channels,
     width=64,
@@ -169,9 +131,9 @@ SMPLER_MOBILE = ModelConfig(
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
 )
-"""Also for two CPU cores; its backbone can be initialised with pretrained weights."""
+"""The same network for two CPU cores, with a backbone that starts from pretrained weights."""
 
-MODELS = {config.name: config for config in (SMPLER_W32, SMPLER_W48, SMPLER_NANO, SMPLER_MOBILE)}
+MODELS = {config.name: config for config in (SMPLER_W32, SMPLER_W48, SMPLER_NANO)}
 """Models by name."""
 
 

@@ -22,6 +22,9 @@ from smpler_model.views.rotation_mean import mean_by_axis
 OUT_OF_PLANE = 0.5
 """Information of a view about turns out of its image plane, over that about turns in it."""
 
+TRUST_POWER = 2
+"""Power of the confidences of bones, and of the mean confidences of whole people, as weights."""
+
 LEAST_CONFIDENCE = 0.02
 """Of joints outside an image: they count only where no view shows them."""
 
@@ -158,7 +161,7 @@ def fuse_bodies(everyone: Sightings, indices: NDArray[np.intp], pose: Pose) -> F
     seen, chosen = (indices >= 0).T, np.maximum(indices, 0).T  # (v, n)
     confidences = np.where(seen[..., None], everyone.confidences[chosen], 0.0)  # (v, n, 24)
     sure = np.where(seen[..., None], np.maximum(confidences, LEAST_CONFIDENCE), 0.0)
-    weights = _weigh_turns(sure, everyone.rays_m[chosen])
+    weights = _weigh_turns(sure**TRUST_POWER, everyone.rays_m[chosen])
     rotations = unchain(mean_by_axis(everyone.bones[chosen], weights))
     shares = sure.mean(-1) / sure.mean(-1).sum(0)
     betas = np.einsum("vn,vnb->nb", shares, everyone.betas[chosen])
@@ -167,7 +170,8 @@ def fuse_bodies(everyone: Sightings, indices: NDArray[np.intp], pose: Pose) -> F
     by_joint /= by_joint.sum(-1, keepdims=True)
     offsets = np.einsum("vnj,vnjc->vnc", by_joint, everyone.joints_m[chosen] - local)
     spread = everyone.covariances_m2 + _LEAST_SPREAD_M**2 * np.eye(3)
-    information = np.linalg.inv(spread)[chosen] * seen[..., None, None]
+    trust = (sure.mean(-1) / sure.mean(-1).max(0)) ** TRUST_POWER
+    information = np.linalg.inv(spread)[chosen] * (seen * trust)[..., None, None]
     covariances = np.linalg.inv(information.sum(0))
     translations = covariances @ (information @ offsets[..., None]).sum(0)
     return FusedPeople(

@@ -47,7 +47,7 @@ def test_backends_agree_with_the_plain_network(
         assert found.mm < most_mm, people
 
 
-@pytest.mark.parametrize("name", ["smpler_w32", "smpler_mobile"])
+@pytest.mark.parametrize("name", ["smpler_w32", "smpler_nano"])
 def test_other_networks_agree_in_float32(device: torch.device, name: str) -> None:
     model = build_seeded_model(name)
     side = model.config.image_size

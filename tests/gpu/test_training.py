@@ -23,7 +23,7 @@ from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
 
 SETTINGS = TrainSettings(
-    steps=4, batch=4, threads=1, first_guess_share=0, dense_share=0, warm_up=0, autocast="none"
+    steps=4, batch=4, threads=1, first_guess_share=0, warm_up=0, autocast="none"
 )
 
 

@@ -15,6 +15,7 @@ from tests.project.test_launch import arguments_of
 from training.configuration import load_configuration
 from training.data.download import ARCHIVES
 from training.data.labelling.__main__ import build_parser as build_labelling_parser
+from training.detection.settings import PersonTrainSettings
 from training.evaluate import EvaluateSettings
 from training.settings import load_settings
 
@@ -144,12 +145,16 @@ TESTED = {
         f"{STAGES}::test_two_processes_evaluate_everybody_once",
         "config/evaluate/synthetic.yaml",
     ),
+    "python -m training.detection.train config/train/person.yaml": (
+        "tests/training/detection/test_train.py::test_a_small_training",
+        "train",
+    ),
     "python -m training.data.download all --root datasets": (
         "tests/training/data/test_download.py::test_data_set_is_downloaded_unpacked_and_verified",
         "training.data.download",
     ),
-    "python -m training.scoring.model_card config/train/nano_larger.yaml "
-    "--weights runs/nano_larger/weights.pt --card runs/nano_larger/card.md": (
+    "python -m training.scoring.model_card config/train/nano.yaml "
+    "--weights runs/nano/end/weights.pt --card runs/nano/card.md": (
         "tests/training/scoring/test_model_card.py::test_card_of_a_trained_model",
         "model_card",
     ),
@@ -183,15 +188,6 @@ MINUTES = "takes half an hour; its configuration is loaded here, its parts have 
 NETWORK = "fetches photos, networks or packages"
 DOCKER = "needs Docker and the network, or a GPU; what the Dockerfile copies is checked here"
 
-PARTS = ("_guess", "_turns", "_whole", "_everyday", "_longer", "_deeper", "", "_larger")
-DRAWN = (
-    "_guess",
-    "_everyday",
-    "_longer",
-    "_deeper",
-    "_larger",
-)  # the other parts' crops are rendered by then
-
 UNTESTABLE = {
     "git clone https://github.com/axelcarlier/lsp datasets/lsp": NETWORK,
     "git clone https://github.com/bearpaw/clothing-co-parsing datasets/ccp": NETWORK,
@@ -219,10 +215,8 @@ UNTESTABLE = {
     ),
     ". src/smpler_ros/.ros/environment.sh": INSTALLATION,
     f"python -m colcon build --base-paths src src/smpler_ros/smpler_msgs {COLCON}": INSTALLATION,
-    **{f"{TWO_PROCESSES}/nano{part}.yaml": HOURS for part in PARTS},
-    **{f"{RENDER}/nano{part}.yaml": HOURS for part in DRAWN},
-    f"{RENDER}/mobile.yaml": HOURS,
-    f"{TWO_PROCESSES}/mobile.yaml": HOURS,
+    f"{RENDER}/nano.yaml": HOURS,
+    f"{TRAIN}/nano.yaml": HOURS,
     f"{RENDER}/synthetic.yaml": MINUTES,
     f"{TWO_PROCESSES}/synthetic.yaml": MINUTES,
     **{
@@ -352,6 +346,8 @@ def test_training_commands_name_modules_and_configurations() -> None:
         path = found[2].split()[0]
         if found[1] == "training.evaluate":
             load_configuration(EvaluateSettings, ROOT / path)
+        elif found[1] == "training.detection.train":
+            load_configuration(PersonTrainSettings, ROOT / path)
         else:
             load_settings(ROOT / path)
         named.add(path)

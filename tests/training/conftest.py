@@ -45,7 +45,6 @@ def settings(crop_folder: Path, tmp_path: Path) -> TrainSettings:
         threads=1,
         steps=4,
         batch=4,
-        dense_share=0.25,
         autocast="none",
     )
     return replace(small, checkpoint_every=2, evaluate_every=4, first_guess_share=0.25, warm_up=1)

@@ -65,11 +65,11 @@ def test_settings_of_several_sources_are_written_and_read(mixed_settings: TrainS
         (lambda: DataPart(PhotoData(), weight=0), "weight must be positive, got 0 for photos"),
         (lambda: PhotoData(joint_scale_m=0), "joint_scale_m must be positive"),
         (
-            lambda: TrainSettings(data=PhotoData(), dense_share=0.5),
-            "dense_share needs crops, got photos",
+            lambda: TrainSettings(data=PhotoData(), frame_weight=0.5),
+            "frame_weight needs crops, got photos",
         ),
     ],
-    ids=["one source", "no weight", "no scale", "maps without crops"],
+    ids=["one source", "no weight", "no scale", "rotations without crops"],
 )
 def test_invalid_data_settings_are_refused(build: object, reason: str) -> None:
     assert callable(build)

@@ -4,7 +4,7 @@ import pytest
 
 from training.configuration import load_configuration, plain_values, settings_from_values
 from training.evaluate import EvaluateSettings
-from training.settings import TrainSettings, load_settings
+from training.settings import TrainSettings, load_phases, load_settings
 
 CONFIG = Path(__file__).parents[2] / "config"
 NANO, PHOTOS = CONFIG / "train" / "nano.yaml", CONFIG / "train" / "smpler_w32.yaml"
@@ -17,8 +17,12 @@ def test_shipped_configuration_reads_back() -> None:
 
 
 def test_overrides_set_nested_fields() -> None:
-    settings = load_settings(NANO, ["data.shards=2", "seed=7", "weights.joints=1"])
-    assert (settings.data.shards, settings.seed, settings.weights.joints) == (2, 7, 1.0)
+    settings = load_settings(NANO, ["data.parts.0.data.shards=2", "seed=7", "weights.joints=1"])
+    assert (settings.data.parts[0].data.shards, settings.seed, settings.weights.joints) == (
+        2,
+        7,
+        1.0,
+    )
 
 
 @pytest.mark.parametrize("text", ["2e-4", "2.0e-4", "0.0002"])
@@ -36,7 +40,7 @@ def test_numbers_may_be_written_as_in_python(text: str) -> None:
         ("data=3", "must be a mapping"),
         ("data.folder=[", r"data.folder must be YAML, got '\['"),
         ("learning_rate=e5", "must be float"),
-        ("data.shards=2000000", "held-out"),
+        ("data.parts.0.data.shards=2000000", "held-out"),
     ],
 )
 def test_mistakes_are_explained(override: str, message: str) -> None:
@@ -47,8 +51,7 @@ def test_mistakes_are_explained(override: str, message: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("dense_crops", "dense_weight", "frame_weight", "refined_crops", "early_size"),
-        *("stage_weight", "vertex_step"),
+        *("frame_weight", "refined_crops", "stage_weight", "vertex_step"),
     ],
 )
 def test_settings_for_crops_are_refused_with_photos(name: str) -> None:
@@ -73,3 +76,24 @@ def test_a_pattern_that_names_no_sequence_is_refused(pattern: str, message: str)
         load_settings(PHOTOS, [f"data.sets.0.sequence={pattern}"])
     with pytest.raises(ValueError, match=message):
         load_configuration(EvaluateSettings, EVALUATION, [f"data.sequence={pattern}"])
+
+
+def test_phases_follow_one_another(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "output: runs/some\nsteps: 7\nphases:\n- {name: begin, seed: 3}\n- {name: end, steps: 9}\n"
+    )
+    first, last = load_phases(path, ["batch=5"])
+    assert (first.output, first.initial) == (Path("runs/some/begin"), None)
+    assert (last.output, last.initial) == (Path("runs/some/end"), first.output / "weights.pt")
+    assert (first.steps, first.seed, last.steps, last.seed) == (7, 3, 9, 0)
+    assert (first.batch, last.batch) == (5, 5)
+    assert load_settings(path, ["batch=5"]) == last
+
+
+@pytest.mark.parametrize("phases", ["3", "[{seed: 3}]"])
+def test_phases_have_names(tmp_path: Path, phases: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(f"phases: {phases}\n")
+    with pytest.raises(ValueError, match="must be a list in which each has a name"):
+        load_phases(path)

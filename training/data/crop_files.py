@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from smpler_model.atomic_files import write_atomically
 from smpler_model.body.skeleton import H36M_EVALUATED, MIRRORED_JOINTS
 from smpler_model.network.geometry import rotation_to_ray
-from synthetic.crops import BACKGROUND, CropRenderer, DrawnCrops, join_crops
+from synthetic.crops import CropRenderer, DrawnCrops, join_crops
 from synthetic.people.poses import mirror_rotations
 from training.data.image_changes import blank, tint
 
@@ -18,7 +18,7 @@ MIRRORED_EVALUATED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
 """The evaluated joint on the other side of the body, for each of the 14."""
 
 _RENDER_BATCH = 16
-_STORED = ("images", "parts", "coordinates", "rotations", "betas", "keypoints", "intrinsics")
+_STORED = ("images", "rotations", "betas", "keypoints", "intrinsics")
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,6 @@ class Batch:
 
     Attributes:
         images: (b, 3, s, s) RGB, 0 to 255, float32.
-        parts: (b, s/4, s/4) int64, as in `synthetic.crops.Crops`.
-        coordinates: (b, 3, s/4, s/4) in [0, 1].
         rotations: (b, 24, 3, 3), the pelvis's in the camera's frame.
         betas: (b, 10).
         keypoints: (b, 24 + 14, 2) joints of the chain, then the evaluated ones.
@@ -36,8 +34,6 @@ class Batch:
     """
 
     images: Tensor
-    parts: Tensor
-    coordinates: Tensor
     rotations: Tensor
     betas: Tensor
     keypoints: Tensor
@@ -115,7 +111,7 @@ def augment(
         generator: generator on the CPU.
         colour: largest relative change of each channel.
         cutout: probability that a rectangle of a crop is blanked.
-        shift: largest shift of a crop in each direction, in cells of the map of parts.
+        shift: largest shift of a crop in each direction, pixels.
     """
     chosen = torch.rand(len(batch), generator=generator) < 0.5
     images = torch.where(chosen[:, None, None, None], batch.images.flip(-1), batch.images)
@@ -127,8 +123,6 @@ def augment(
 
     changed = Batch(
         images,
-        choose(mirrored.parts, batch.parts),
-        choose(mirrored.coordinates, batch.coordinates),
         choose(mirrored.rotations, batch.rotations),
         batch.betas,
         choose(mirrored.keypoints, batch.keypoints),
@@ -139,41 +133,31 @@ def augment(
     return move(changed, torch.randint(-shift, shift + 1, (len(batch), 2), generator=generator))
 
 
-def move(batch: Batch, cells: Tensor) -> Batch:
-    """Shift the contents of crops right and down by (b, 2) cells of the map of parts.
+def move(batch: Batch, pixels: Tensor) -> Batch:
+    """Shift the contents of crops right and down by (b, 2) pixels.
 
     Uncovered areas repeat the pixels at the edge.
     """
-    number = batch.parts.shape[-1]
-    rows = torch.arange(len(cells))[:, None, None]
+    side = batch.images.shape[-1]
+    rows = torch.arange(len(pixels))[:, None, None]
     centres, sides = batch.windows[:, :2], batch.windows[:, 2:]
-
-    def take(values: Tensor) -> Tensor:
-        side = values.shape[-1]
-        from_pixel = torch.arange(side) - (side // number) * cells[..., None]  # (b, 2, side)
-        across, down = from_pixel.clamp(0, side - 1).unbind(1)
-        return values.movedim(0, -3)[..., rows, down[:, :, None], across[:, None]].movedim(-3, 0)
-
+    from_pixel = torch.arange(side) - pixels[..., None]  # (b, 2, side)
+    across, down = from_pixel.clamp(0, side - 1).unbind(1)
+    channels_first = batch.images.movedim(0, -3)
     return replace(
         batch,
-        images=take(batch.images),
-        parts=take(batch.parts),
-        coordinates=take(batch.coordinates),
-        keypoints=batch.keypoints + (2 / number) * cells[:, None],
-        windows=torch.cat((centres - cells * (sides / number), sides), 1),
+        images=channels_first[..., rows, down[:, :, None], across[:, None]].movedim(-3, 0),
+        keypoints=batch.keypoints + (2 / side) * pixels[:, None],
+        windows=torch.cat((centres - pixels * (sides / side), sides), 1),
     )
 
 
 def mirror(batch: Batch) -> Batch:
     """Return mirrored crops: left limbs become right ones."""
     k = len(MIRRORED_JOINTS)
-    part_rows = torch.tensor([*MIRRORED_JOINTS, BACKGROUND])
     keypoint_rows = [*MIRRORED_JOINTS, *(k + row for row in MIRRORED_EVALUATED)]
-    flipped = batch.coordinates.flip(-1)
     return Batch(
         batch.images.flip(-1),
-        part_rows[batch.parts].flip(-1),
-        torch.cat((1 - flipped[:, :1], flipped[:, 1:]), 1),
         mirror_rotations(batch.rotations),
         batch.betas,
         batch.keypoints[:, keypoint_rows] * torch.tensor([-1.0, 1.0]),
@@ -186,8 +170,6 @@ def _prepare(stored: dict[str, Tensor]) -> Batch:
     chain, h36m = stored["keypoints"][:, :k], stored["keypoints"][:, k:]
     return Batch(
         stored["images"].float(),
-        stored["parts"].long(),
-        stored["coordinates"].float() / 255,
         stored["rotations"],
         stored["betas"],
         torch.cat((chain, h36m[:, H36M_EVALUATED]), 1),

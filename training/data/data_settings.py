@@ -46,7 +46,7 @@ class CropData:
         companions: fraction of training batches with a second person; 0.15 for the others.
         colour: largest relative change of each colour channel in training.
         cutout: probability that a rectangle is blanked in training.
-        shift: largest shift of a crop in each direction in training, in cells of 4 pixels.
+        shift: largest shift of a crop in each direction in training, in pixels.
     """
 
     kind: Literal["crops"] = "crops"

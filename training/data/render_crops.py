@@ -1,4 +1,4 @@
-"""Render a run's crops: `python -m training.data.render_crops config/train/nano_larger.yaml`.
+"""Render a run's crops: `python -m training.data.render_crops config/train/nano.yaml`.
 
 Existing files are kept, so it may be stopped and resumed, and run several times at once with
 `--part 0/2` and `--part 1/2`. `--sheet crops.png` draws 64 of the training crops into an image
@@ -18,6 +18,7 @@ from tqdm import tqdm
 from smpler_model.atomic_files import write_atomically
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from smpler_model.network.config import find_model
 from synthetic.crop_style import CropStyle
 from synthetic.crops import CropRenderer
 from synthetic.people.recorded import RecordedPoses
@@ -25,7 +26,6 @@ from synthetic.world.photos import ScenePhotos
 from training.data.backgrounds import find_backgrounds
 from training.data.crop_files import render_file, shard_path
 from training.data.data_settings import SHOWN, CropData
-from training.learning.growing import configure_model
 from training.settings import TrainSettings, crop_data, load_settings
 
 SHEET_SUFFIXES = (".png", ".jpg")
@@ -48,7 +48,7 @@ def make_renderer(
     photos: ScenePhotos | None = None,
 ) -> CropRenderer:
     """Return a renderer for crops of the run's size."""
-    side = configure_model(settings).image_size
+    side = find_model(settings.model).image_size
     body = Body(load_builtin_body())
     return CropRenderer(body, side, style=style, poses=poses, photos=photos)
 

@@ -14,7 +14,6 @@ from smpler_model.network.config import MobileLayout
 from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
-from training.learning.muon import Muon
 from training.learning.objectives import Examples, Objective, ObjectiveModule, Phase
 from training.learning.processes import Processes, choose_products, share_batch_norms
 from training.settings import TrainSettings
@@ -59,7 +58,7 @@ class Learner(Generic[Examples]):
         self._callable: nn.Module = self._distribute()
         named = [pair for pair in self.objective.named_parameters() if pair[1].requires_grad]
         self.trained: list[nn.Parameter] = [weights for _, weights in named]
-        self.optimisers: list[torch.optim.Optimizer] = make_optimisers(settings, named)
+        self.optimiser: torch.optim.Optimizer = make_optimiser(settings, named)
         half = settings.autocast != "none" and settings.autocast_type == "float16"
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=half)
         self.step_count = 0
@@ -82,9 +81,8 @@ class Learner(Generic[Examples]):
             FloatingPointError: the loss is not finite, or exploded. The weights are unchanged.
         """
         factor = self.learning_rate_factor()
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = group["peak"] * factor
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * factor
         # Dropout depends on seed, step and process alone, so that a resumed run draws the same.
         torch.manual_seed(
             (self.settings.seed * 8191 + self.step_count) * 4096 + self.processes.rank
@@ -93,8 +91,7 @@ class Learner(Generic[Examples]):
         if self.settings.still_share:
             self.model.backbone.requires_grad_(not self.is_still())
             hold_early_layers(self.model, self.settings.still_groups)
-        for optimiser in self.optimisers:
-            optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
         losses = []
         for number, batch in enumerate(batches):
@@ -113,11 +110,9 @@ class Learner(Generic[Examples]):
         """Linear warm-up; then constant, or a half cosine."""
         s = self.settings
         rise = min(1.0, (self.step_count + 1) / max(s.warm_up, 1))
-        falling = s.fall_share if s.schedule == "constant" else 1.0
-        if not falling:
+        if s.schedule == "constant":
             return rise
-        done = max(0.0, (self.step_count / self.steps - (1 - falling)) / falling)
-        fall = 0.5 * (1 + math.cos(math.pi * done))
+        fall = 0.5 * (1 + math.cos(math.pi * self.step_count / self.steps))
         return rise * (0.01 + 0.99 * fall)
 
     def is_still(self) -> bool:
@@ -127,18 +122,14 @@ class Learner(Generic[Examples]):
     def phase(self) -> Phase:
         """Return the phase of the current step."""
         done = self.step_count / self.steps
-        if done < self.settings.dense_share:
-            return "dense"
-        if done < self.settings.dense_share + self.settings.first_guess_share:
-            return "guess"
-        return "all"
+        return "guess" if done < self.settings.first_guess_share else "all"
 
     def state(self) -> dict[str, Any]:
         """Return everything that `load_state` needs to resume exactly."""
         return {
             "objective": self.objective.state_dict(),
             "mean_model": self.mean_model.state_dict() if self.settings.ema else {},
-            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
             "step": self.step_count,
         }
@@ -148,8 +139,7 @@ class Learner(Generic[Examples]):
         self.objective.load_state_dict(state["objective"])
         if self.settings.ema:
             self.mean_model.load_state_dict(state["mean_model"])
-        for optimiser, content in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(content)
+        self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
         self.step_count = state["step"]
 
@@ -163,11 +153,7 @@ class Learner(Generic[Examples]):
             return whole
         # Without the Transformer the finer maps of the backbone's last stage are unused, and in
         # the first phases whole parts are not trained: these weights get no gradient.
-        phases = (
-            self.settings.dense_share,
-            self.settings.first_guess_share,
-            self.settings.still_share,
-        )
+        phases = (self.settings.first_guess_share, self.settings.still_share)
         learns_whole = isinstance(self.model, Smpler) and not any(phases)
         return DistributedDataParallel(
             self.objective, broadcast_buffers=False, find_unused_parameters=not learns_whole
@@ -217,11 +203,9 @@ class Learner(Generic[Examples]):
 
     def _update(self) -> None:
         if self.settings.clip:
-            for optimiser in self.optimisers:
-                self.scaler.unscale_(optimiser)
+            self.scaler.unscale_(self.optimiser)
             nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
-        for optimiser in self.optimisers:
-            self.scaler.step(optimiser)
+        self.scaler.step(self.optimiser)
         self.scaler.update()
 
     @torch.no_grad()
@@ -260,16 +244,13 @@ def hold_early_layers(model: BackboneModel, groups: int) -> None:
         layer.requires_grad_(False)
 
 
-def make_optimisers(
+def make_optimiser(
     settings: TrainSettings, named: Sequence[tuple[str, nn.Parameter]]
-) -> list[torch.optim.Optimizer]:
-    """Distribute an objective's weights, by name, among optimisers; groups hold peak rates."""
-    chosen = settings.optimiser == "muon"
-    filters = [w for name, w in named if chosen and _is_matrix(name, w)]
-    ids = {id(weights) for weights in filters}
+) -> torch.optim.Optimizer:
+    """Return the optimizer of an objective's weights, by name; groups hold their peak rates."""
     reading = [w for name, w in named if _is_head(name) and not _corrects(name)]
     correcting = [w for name, w in named if _corrects(name)]
-    seeing = [w for name, w in named if not _is_head(name) and id(w) not in ids]
+    seeing = [w for name, w in named if not _is_head(name)]
     head_rate = settings.head_learning_rate or settings.learning_rate
     peaks = (
         (seeing, settings.learning_rate),
@@ -277,24 +258,13 @@ def make_optimisers(
         (correcting, settings.correction_rate * head_rate),
     )
     groups = [{"params": params, "peak": peak} for params, peak in peaks if params]
-    optimisers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(
-            groups, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-        )
-    ]
-    if filters:
-        optimisers.append(Muon(filters, settings.muon_rate, weight_decay=settings.weight_decay))
-        optimisers[-1].param_groups[0]["peak"] = settings.muon_rate
-    return optimisers
-
-
-def _is_matrix(name: str, weights: nn.Parameter) -> bool:
-    """Return whether Muon trains these weights; queries would lose their scale."""
-    return name.startswith("model.backbone.") and weights.ndim == 4
+    return torch.optim.AdamW(
+        groups, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
 
 
 def _is_head(name: str) -> bool:
-    return not name.startswith("model.backbone.") and "dense" not in name.split(".")
+    return not name.startswith("model.backbone.")
 
 
 def _corrects(name: str) -> bool:

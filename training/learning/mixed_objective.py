@@ -76,18 +76,16 @@ class MixedObjective(ObjectiveModule[Mixed]):
 
     def look(self, batch: Mixed, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss; see the base class."""
-        pairs = zip(self._parts, batch.parts, strict=True)
-        seen = Mixed(tuple(part.prepare(some, phase) for part, some in pairs))
-        sizes = [len(some) for some in seen.parts]
+        sizes = [len(some) for some in batch.parts]
         places = find_places(sizes, self.settings.refined_crops)
         order = torch.cat([found.rows for found in places]).argsort()
-        images = seen.images[order]
-        stages, features = self.estimate(images, phase, self.settings.refined_crops)
+        images = batch.images[order]
+        stages = self.estimate(images, phase)
         total = images.new_zeros(())
         terms: dict[str, Tensor] = {}
-        for number, (part, some) in enumerate(zip(self._parts, seen.parts, strict=True)):
+        for number, (part, some) in enumerate(zip(self._parts, batch.parts, strict=True)):
             own = Counts(*(count[number] for count in vars(counts).values()))
-            found = part.compare(*_of_source(stages, features, places[number]), some, own)
+            found = part.compare(_of_source(stages, places[number]), some, own)
             total = total + found.loss * (sizes[number] / sum(sizes))
             terms |= {f"{self.names[number]} {name}": v for name, v in found.terms.items()}
         return Objective(total, terms)
@@ -146,12 +144,10 @@ def find_places(sizes: Sequence[int], refined: int) -> list[Places]:
     return places
 
 
-def _of_source(
-    stages: Sequence[Stage], features: Sequence[Tensor], places: Places
-) -> tuple[list[Stage], list[Tensor]]:
-    """Return one source's part of the network's outputs."""
+def _of_source(stages: Sequence[Stage], places: Places) -> list[Stage]:
+    """Return one source's part of the estimates of a batch."""
     own = []
     for number, stage in enumerate(stages):
         rows = places.rows if number == 0 else places.refined
         own.append(Stage(*(values[rows] for values in vars(stage).values())))
-    return own, [feature[places.rows] for feature in features]
+    return own

@@ -5,11 +5,10 @@ Distributed training wraps the module, so that everything with weights runs insi
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smpler_model.body.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
@@ -25,7 +24,6 @@ from training.data.crop_files import Batch
 from training.data.labelled_people import LabelledPeople
 from training.data.mixed import Mixed
 from training.data.photo_files import Photos
-from training.learning.dense import DenseHead, shrink
 from training.learning.losses import (
     Counts,
     Labels,
@@ -40,8 +38,8 @@ from training.settings import TrainSettings
 
 BYTES = 255.0
 
-Phase = Literal["dense", "guess", "all"]
-"""What is trained: dense maps alone; these and the initial estimate; everything."""
+Phase = Literal["guess", "all"]
+"""What is trained: backbone and initial estimate; everything."""
 
 Examples = TypeVar("Examples", Batch, LabelledPeople, Photos, Mixed)
 
@@ -88,33 +86,22 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
 
     def look(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss except for the terms of the corrections alone."""
-        seen = self.prepare(batch, phase)
-        stages, features = self.estimate(seen.images, phase, self.settings.refined_crops)
-        return self.compare(stages, features, seen, counts)
+        return self.compare(self.estimate(batch.images, phase), batch, counts)
 
-    def prepare(self, batch: Examples, phase: Phase) -> Examples:
-        """Return a batch prepared for a phase."""
-        return batch
-
-    def compare(
-        self, stages: Sequence[Stage], features: Sequence[Tensor], batch: Examples, counts: Counts
-    ) -> Objective:
-        """Compute the loss of the results of `estimate` for a prepared batch."""
+    def compare(self, stages: Sequence[Stage], batch: Examples, counts: Counts) -> Objective:
+        """Compute the loss of the results of `estimate` for a batch."""
         raise NotImplementedError
 
-    def estimate(
-        self, images: Tensor, phase: Phase, refined: int = 0
-    ) -> tuple[list[Stage], Sequence[Tensor]]:
+    def estimate(self, images: Tensor, phase: Phase) -> list[Stage]:
         """Run the network on images with values 0 to 255.
 
         Args:
             images: (b, 3, s, s).
             phase: what is trained.
-            refined: number of images for the Transformer, the first ones; 0 for all.
 
         Returns:
             The stages to train, in float32, those after the initial estimate for the refined
-            people only; and the features.
+            people only: the first ones.
         """
         model = self.model
         normalised = normalise(images, model, channels_last=self.settings.channels_last)
@@ -123,11 +110,9 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         if self.settings.autocast == "backbone":
             features = [feature.to(images.dtype) for feature in features]
         with self._fewer_bits("network"):
-            if phase == "dense":
-                return [], features
             if phase == "guess" or not isinstance(model, Smpler):
-                return [model.guess(features)], features
-            return refine_some(model, features, refined), features
+                return [model.guess(features)]
+            return refine_some(model, features, self.settings.refined_crops)
 
     def weigh(self, totals: list[Tensor]) -> Tensor:
         """Return the weighted mean of the stages' losses; the last has weight one."""
@@ -143,62 +128,28 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
 
 
 class CropObjective(ObjectiveModule[Batch]):
-    """Losses of every stage on synthetic crops, which have all labels, and dense maps."""
+    """Losses of every stage on synthetic crops, which have all labels."""
 
     def __init__(self, model: BackboneModel, settings: TrainSettings) -> None:
         super().__init__(model, settings)
-        self.dense = DenseHead(model.config.channels)
         self.surface = SampledSurface(model.body, settings.vertex_step)
-        if settings.refine_only:
-            for part in (model.backbone, model.regressor, self.dense):
-                part.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> "CropObjective":
-        """Set the training mode; parts that are not trained stay in evaluation mode."""
-        super().train(mode)
-        if self.settings.refine_only:
-            self.model.backbone.eval()
-            self.model.regressor.eval()
-        return self
 
     def count(self, batch: Batch) -> Counts:
         """Return the number of crops, all of which have every label."""
         people = batch.images.new_tensor(len(batch))
         return Counts(people, people, people)
 
-    def prepare(self, batch: Batch, phase: Phase) -> Batch:
-        """Shrink the crops while the Transformer is not trained, if configured."""
-        if self.settings.early_size and phase != "all":
-            return shrink(batch, self.settings.early_size)
-        return batch
-
-    def compare(
-        self, stages: Sequence[Stage], features: Sequence[Tensor], batch: Batch, counts: Counts
-    ) -> Objective:
+    def compare(self, stages: Sequence[Stage], batch: Batch, counts: Counts) -> Objective:
         """Compute the loss; see the base class."""
-        whole = [feature.to(batch.images.dtype) for feature in features]
         rotations = turn_pelvis(batch.rotations, batch.turns.mT)  # as seen in the crop
-        frames = self.surface.frames(rotations, batch.betas)
-        dense = self.settings.dense_weight * self._compare_maps(whole, batch, frames)
-        terms = {"dense": dense.detach()}
-        if not stages:
-            return Objective(dense, terms)
         with torch.no_grad():
+            frames = self.surface.frames(rotations, batch.betas)
             target = self.surface.compared(rotations, batch.betas, None, batch.keypoints)
         each, totals = [], []
         for stage in stages:
             each.append(self._compare(stage, target, counts))
             totals.append(each[-1].total + self._compare_frames(stage, frames))
-        return Objective(self.weigh(totals) + dense, each[-1].terms() | terms)
-
-    def _compare_maps(self, features: Sequence[Tensor], batch: Batch, frames: Tensor) -> Tensor:
-        """Return the dense maps' loss, on the first crops if configured."""
-        if not self.settings.dense_weight:
-            return frames.new_zeros(())
-        first = slice(self.settings.dense_crops or None)
-        some = Batch(*(values[first] for values in vars(batch).values()))
-        found: Tensor = self.dense([feature[first] for feature in features], some, frames[first])
-        return found
+        return Objective(self.weigh(totals), each[-1].terms())
 
     def _compare(self, stage: Stage, target: Posed, counts: Counts) -> Losses:
         """Return the losses of a stage, which may have only the first of the people."""
@@ -225,20 +176,8 @@ class PeopleObjective(ObjectiveModule[LabelledPeople]):
         """Return the numbers of people with labels in a batch."""
         return count_labels(labels_of(batch))
 
-    def prepare(self, batch: LabelledPeople, phase: Phase) -> LabelledPeople:
-        """Return a batch prepared for a phase, shrunk like crops."""
-        return replace(batch, images=shrunk_images(batch.images, self.settings, phase))
-
-    def compare(
-        self,
-        stages: Sequence[Stage],
-        features: Sequence[Tensor],
-        batch: LabelledPeople,
-        counts: Counts,
-    ) -> Objective:
+    def compare(self, stages: Sequence[Stage], batch: LabelledPeople, counts: Counts) -> Objective:
         """Compute the loss of the last stage for the people that it has; see the base class."""
-        if not stages:
-            return Objective(batch.images.new_zeros(()), {})
         final, body = stages[-1], self.model.body
         people, total = len(final.betas), len(batch)
         some = batch.split(people)[0] if people < total else batch
@@ -255,14 +194,6 @@ class PeopleObjective(ObjectiveModule[LabelledPeople]):
                 Counts(*(count * (people / total) for count in vars(counts).values())),
             )
         return Objective(losses.total, losses.terms())
-
-
-def shrunk_images(images: Tensor, settings: TrainSettings, phase: Phase) -> Tensor:
-    """Return (b, 3, s, s) images, of `early_size` while the Transformer is not trained."""
-    side = settings.early_size
-    if not side or phase == "all":
-        return images
-    return F.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
 
 
 def refine_some(model: Smpler, features: Sequence[Tensor], people: int) -> list[Stage]:

@@ -1,7 +1,6 @@
 """The objective for photos: robust distances of joints, as photos' labels may be wrong."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from smpler_model.people.metrics import centre_on_hips
 from training.data.data_settings import PhotoData
 from training.data.photo_files import BODY_ROWS, PHOTO_HIPS, Photos
 from training.learning.losses import Counts
-from training.learning.objectives import Objective, ObjectiveModule, Phase, shrunk_images
+from training.learning.objectives import Objective, ObjectiveModule
 from training.learning.surface import SampledSurface
 from training.settings import TrainSettings
 
@@ -31,16 +30,8 @@ class PhotoObjective(ObjectiveModule[Photos]):
         nobody = batch.images.new_zeros(())
         return Counts(nobody + len(batch), nobody, batch.has_joints.sum())
 
-    def prepare(self, batch: Photos, phase: Phase) -> Photos:
-        """Return a batch prepared for a phase, shrunk like crops."""
-        return replace(batch, images=shrunk_images(batch.images, self.settings, phase))
-
-    def compare(
-        self, stages: Sequence[Stage], features: Sequence[Tensor], batch: Photos, counts: Counts
-    ) -> Objective:
+    def compare(self, stages: Sequence[Stage], batch: Photos, counts: Counts) -> Objective:
         """Compute the loss; see the base class. Stages may have only the first of the people."""
-        if not stages:
-            return Objective(batch.images.new_zeros(()), {})
         terms = [self._compare(stage, batch, counts) for stage in stages]
         total = self.weigh([torch.stack(list(each.values())).sum() for each in terms])
         return Objective(total, {name: term.detach() for name, term in terms[-1].items()})

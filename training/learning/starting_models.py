@@ -1,6 +1,5 @@
 """The initial network of a run."""
 
-import copy
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +20,11 @@ from smpler_model.checkpoints.files import (
     read_data,
 )
 from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, check_fit
+from smpler_model.network.config import find_model
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.mean_parameters import load_mean_parameters
 from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel
-from training.learning.growing import configure_initial, configure_model, grow
 from training.learning.movenet_weights import KEYPOINT_HEADS, read_movenet
 from training.settings import TrainSettings
 
@@ -44,25 +43,18 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
         FileNotFoundError: a file is missing.
     """
     torch.manual_seed(settings.seed)
-    config = configure_model(settings)
+    config = find_model(settings.model)
     initial = read_checkpoint(settings.initial) if settings.initial else None
     arrays = _choose_body(settings, initial)
     mean = load_mean_parameters(settings.mean_parameters) if settings.mean_parameters else None
     if settings.stage == "backbone":
         model = build_backbone_model(config, arrays, mean)
         if initial:
-            fitting = configure_initial(initial, config)
-            loaded_first = load_backbone_model(initial.path, config=fitting, body=arrays)
-            model = grow(loaded_first, model)
+            model = load_backbone_model(initial.path, config=config, body=arrays)
     else:
         whole = build_model(config, arrays, mean)
         if initial and _has_transformer(initial):
-            fitting = configure_initial(initial, config)
-            fresh = copy.deepcopy((whole.embedding, whole.blocks))  # growing overwrites them
-            loaded = grow(load_model(initial.path, config=fitting, body=arrays), whole)
-            if settings.new_transformer:
-                loaded.embedding, loaded.blocks = fresh
-            whole = loaded
+            whole = load_model(initial.path, config=config, body=arrays)
         elif initial:
             load_backbone_stage(whole, initial.path)
         model = whole
@@ -158,8 +150,7 @@ def _choose_body(settings: TrainSettings, initial: Checkpoint | None) -> BodyArr
     if settings.body or not initial or not initial.has_body:
         return load_arrays(settings.body, settings.regressor)
     read = load_model if _has_transformer(initial) else load_backbone_model
-    config = configure_initial(initial, configure_model(settings))
-    arrays = read(initial.path, config=config).body.arrays()
+    arrays = read(initial.path, config=find_model(settings.model)).body.arrays()
     return (
         arrays.with_regressor(load_regressor(settings.regressor)) if settings.regressor else arrays
     )

@@ -5,6 +5,7 @@ from the record in the model's file.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -17,11 +18,11 @@ from smpler_model.body.smpl import Body
 from smpler_model.checkpoints.files import load_model, read_checkpoint
 from smpler_model.checkpoints.shipped import shipped_path
 from smpler_model.file_hashes import hash_files
+from smpler_model.network.config import find_model
 from smpler_model.people.metrics import Errors
 from synthetic.crop_style import CropStyle
 from training.data.crop_files import CropFiles, render_file, shard_path
 from training.data.render_crops import make_renderer, shard_seeds
-from training.learning.growing import configure_model
 from training.scoring.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer
 from training.settings import TrainSettings, crop_data, load_settings
 
@@ -29,11 +30,20 @@ CARD = Path(__file__).parents[2] / "docs" / "smpler_nano.md"
 _METRICS = ("MPJPE", "PA-MPJPE", "MPVE")
 _ANY_POSES = 512  # people to draw
 
+_SOURCES = """\
+- The backbone's first weights are MoveNet Lightning's (Google, Apache-2.0, see NOTICE).
+- Rendered crops: the built-in body in the project's rooms, in front of photos and clutter, half of
+  the poses fitted to the photos below and to CMU's motion capture database (free for all uses).
+- Photos: Leeds Sports Pose, extended, and Clothing Co-Parsing; a teacher added joints in metres
+  (MediaPipe's pose landmark network, Apache-2.0). Terms and rules stand in
+  [training.md](training.md#labelling-photos). No photo is part of this repository.
+"""
+
 _LIMITS = """\
-- It has seen the built-in body and drawn rooms only, no photo of a person. On real images its
-  error is larger than here, and unknown.
-- The share of the error that comes from the body's own shape is that of the built-in body, not of
-  SMPL.
+- The photos show athletes and people who pose for fashion, few everyday scenes.
+- It saw the built-in body only: the share of the error that comes from a body's own shape is that
+  of the built-in body, not of SMPL.
+- How far a limb is from the camera is less certain than its place in the image.
 """
 
 
@@ -47,7 +57,7 @@ def measure(weights: Path, settings: TrainSettings) -> dict[str, Errors]:
         [shard_path(data.folder, seed) for seed in seeds] for seeds in shard_seeds(data)
     )
     arrays = load_builtin_body()
-    model = load_model(weights, config=configure_model(settings), body=arrays)
+    model = load_model(weights, config=find_model(settings.model), body=arrays)
     body = Body(arrays)
     crops = CropFiles(held_out)
     mean = mean_answer(CropFiles(training[:1]))
@@ -88,9 +98,21 @@ def format_gain(errors: dict[str, Errors], model: str) -> str:
 
 
 def write_card(
-    weights: Path, settings: TrainSettings, errors: dict[str, Errors], config: str
+    weights: Path,
+    settings: TrainSettings,
+    errors: dict[str, Errors],
+    config: str,
+    real: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return the model card as Markdown."""
+    """Return the model card as Markdown.
+
+    Args:
+        weights: the model's file.
+        settings: settings of the run.
+        errors: errors on held-out crops, see `measure`.
+        config: path of the run's configuration.
+        real: figures of `benchmarks.real_people`; None if there are none.
+    """
     record: dict[str, Any] | None = read_checkpoint(weights).other.get("record")
     if record is None:
         raise ValueError(
@@ -98,11 +120,9 @@ def write_card(
             "training.train"
         )
     people = len(next(iter(errors.values())).mpjpe)
-    data = record["settings"]["data"]
     facts = {
         "command of the last run": f"`{_command(record)} {config}`",
-        "training crops": data["shards"] * data["crops"],
-        "training data": f"SHA-256 `{record['data_sha256'][:16]}`",
+        **_count_people(record),
         "weights": f"{weights.stat().st_size / 1e6:.2f} MB, half precision, "
         f"SHA-256 `{hash_files([weights])[:16]}`",
     }
@@ -110,13 +130,45 @@ def write_card(
     return (
         f"# {settings.model}\n\nWritten by `python -m training.scoring.model_card {config}`.\n\n"
         f"## Training\n\n| | |\n|---|---|\n{rows}\n\n{format_runs(record)}\n\n"
+        f"{_SOURCES}\n{format_real(real) if real else ''}"
         f"## Held-out error\n\n{people} synthetic people whose seeds are not in training; 14 "
         "joints, the hips' midpoint as origin; vertices, the regressed pelvis as origin; in the "
         "camera's frame, which people face in all directions. They do what those of the synthetic "
         "scenes do: walk, stand, wave, sit, reach, turn; those of the last two lines take any "
-        f"pose, as did {100 * (1 - data['everyday']):.0f} percent of the training crops.\n\n"
+        "pose.\n\n"
         f"{format_table(errors)}\n\n## Limits\n\n{_LIMITS}"
     )
+
+
+def format_real(figures: Mapping[str, Any]) -> str:
+    """Return the figures of `benchmarks.real_people` as a section of the card."""
+    photos = figures["photos"]
+    lines = [
+        f"PCK@0.1 and PCK@0.05 of {photos['people']} people in photos, none of which are training "
+        f"data: {photos['pck'][0]:.3f} and {photos['pck'][1]:.3f}.\n",
+        "| video | images | MPJPE, mm | PA-MPJPE, mm | hips, m | torso, degrees |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, video in figures.items():
+        if "mpjpe_mm" in video:
+            shown = "all" if name == "videos" else name
+            lines.append(
+                f"| {shown} | {video['frames']} | {video['mpjpe_mm']:.0f} | "
+                f"{video['pa_mpjpe_mm']:.0f} | {video['hips_m']:.2f} | {video['turn_deg']:.0f} |"
+            )
+    command = "`python -m benchmarks.real_people`, see [accuracy.md](accuracy.md)"
+    return f"## Real people\n\nBy {command}. {lines[0]}\n" + "\n".join(lines[1:]) + "\n\n"
+
+
+def _count_people(record: Mapping[str, Any]) -> dict[str, object]:
+    """Return numbers and hashes of a run's training data by name."""
+    data = record["settings"]["data"]
+    sources = [part["data"] for part in data["parts"]] if "parts" in data else [data]
+    facts: dict[str, object] = {
+        "training crops": sum(s["shards"] * s["crops"] for s in sources if s["kind"] == "crops")
+    }
+    hashes = [value[:16] for name, value in record.items() if name.startswith("data_sha256")]
+    return facts | {"training data": "SHA-256 " + ", ".join(f"`{value}`" for value in hashes)}
 
 
 def format_runs(record: Mapping[str, Any]) -> str:
@@ -149,16 +201,20 @@ def _command(record: Mapping[str, Any]) -> str:
 def main() -> int:
     """Parse the command line, evaluate, print and write; return the exit status."""
     parser = argparse.ArgumentParser(description="Evaluate a model and write its card.")
-    parser.add_argument("config", nargs="?", default="config/train/nano_larger.yaml")
+    parser.add_argument("config", nargs="?", default="config/train/nano.yaml")
     parser.add_argument("overrides", nargs="*", metavar="field=value")
     parser.add_argument("--weights", type=Path, help="weights; default: the shipped file")
     parser.add_argument("--card", type=Path, default=CARD, help="file to write")
+    parser.add_argument(
+        "--real", type=Path, help="figures.json of benchmarks.real_people for the same weights"
+    )
     arguments = parser.parse_args()
     try:
         settings = load_settings(arguments.config, arguments.overrides)
         weights = arguments.weights or shipped_path(settings.model)
         errors = measure(weights, settings)
-        card = write_card(weights, settings, errors, arguments.config)
+        real = json.loads(arguments.real.read_text()) if arguments.real else None
+        card = write_card(weights, settings, errors, arguments.config, real)
         write_text_atomically(arguments.card, card)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")

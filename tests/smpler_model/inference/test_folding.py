@@ -4,14 +4,15 @@ from torch import nn
 
 from smpler_model.inference.folding import RectifiedConvolution, fold_backbone
 from smpler_model.network.backbone import build_backbone
-from smpler_model.network.config import SMPLER_MOBILE, SMPLER_NANO
+from smpler_model.network.config import SMPLER_NANO
+from tests.small_hrnet import SMALL_HRNET
 
 
 @pytest.fixture(scope="module")
 def backbone() -> nn.Module:
     """Return a float64 backbone whose statistics differ from those of a new batch norm."""
     torch.manual_seed(0)
-    network = build_backbone(SMPLER_NANO).double()
+    network = build_backbone(SMALL_HRNET).double()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.1)
@@ -39,7 +40,7 @@ def test_only_convolutions_remain(backbone: nn.Module) -> None:
 
 def test_a_backbone_without_batch_norms_gives_the_same_maps() -> None:
     torch.manual_seed(3)
-    mobile = build_backbone(SMPLER_MOBILE).double()
+    mobile = build_backbone(SMPLER_NANO).double()
     images = torch.randn(2, 3, 96, 96, dtype=torch.double)
     folded = fold_backbone(mobile)
     assert nn.Identity not in map(type, folded.modules())

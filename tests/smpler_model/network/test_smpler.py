@@ -152,7 +152,7 @@ def test_training_follows_the_targets(body_arrays: BodyArrays) -> None:
     images, betas = torch.randn(4, 3, 64, 64), torch.randn(4, 10)
     optimiser = torch.optim.Adam(model.parameters(), 1e-3)
     losses = []
-    for _ in range(8):
+    for _ in range(16):
         loss = (model(images, mesh=False).final.betas - betas).square().mean()
         optimiser.zero_grad()
         loss.backward()

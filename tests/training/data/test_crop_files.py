@@ -44,26 +44,24 @@ def test_mirrored_labels_are_those_of_the_mirrored_body(crops: CropFiles, body: 
     torch.testing.assert_close(posed - posed[:, :1], joints - joints[:, :1], atol=2e-5, rtol=0)
 
 
-def test_augmented_maps_follow_the_image(crops: CropFiles) -> None:
+def test_augmented_labels_follow_the_image(crops: CropFiles) -> None:
     batch = crops.batch(torch.arange(16))
     changed = augment(batch, torch.Generator().manual_seed(0), colour=0.0, cutout=0.0)
     kept = (changed.images == batch.images).flatten(1).all(1)
     assert 0 < kept.sum() < 16
     for row in range(16):
         wanted = batch if kept[row] else mirror(batch)
-        assert torch.equal(changed.parts[row], wanted.parts[row])
+        assert torch.equal(changed.keypoints[row], wanted.keypoints[row])
         assert torch.equal(changed.rotations[row], wanted.rotations[row])
 
 
-def test_shifting_moves_image_maps_and_keypoints(crops: CropFiles) -> None:
+def test_shifting_moves_image_and_keypoints(crops: CropFiles) -> None:
     batch = crops.batch(torch.arange(2))
-    moved = move(batch, torch.tensor([[2, -1], [0, 0]]))
+    moved = move(batch, torch.tensor([[8, -4], [0, 0]]))
     assert torch.equal(moved.images[0, :, :-4, 8:], batch.images[0, :, 4:, :-8])
-    assert torch.equal(moved.parts[0, :-1, 2:], batch.parts[0, 1:, :-2])
-    assert torch.equal(moved.coordinates[0, :, :-1, 2:], batch.coordinates[0, :, 1:, :-2])
     assert torch.equal(moved.images[0, :, :, 0], moved.images[0, :, :, 8])  # the edge goes on
-    cells = batch.parts.shape[-1]
-    shift = torch.tensor([4 / cells, -2 / cells])
+    side = batch.images.shape[-1]
+    shift = torch.tensor([16 / side, -8 / side])
     torch.testing.assert_close(moved.keypoints[0], batch.keypoints[0] + shift)
     for name, values in vars(batch).items():
         assert torch.equal(getattr(moved, name)[1], values[1]), name
@@ -76,7 +74,7 @@ def rays_of_pelvis(batch: Batch) -> torch.Tensor:
 
 def test_windows_locate_keypoints_after_shifts_and_mirroring(crops: CropFiles) -> None:
     batch = crops.batch(torch.arange(8))
-    moved = move(mirror(batch), torch.tensor([[2, -1]]).expand(8, 2))
+    moved = move(mirror(batch), torch.tensor([[8, -4]]).expand(8, 2))
     mirrored = rays_of_pelvis(batch) * torch.tensor([-1.0, 1.0])
     torch.testing.assert_close(rays_of_pelvis(moved), mirrored, atol=1e-5, rtol=0)
 

@@ -75,7 +75,7 @@ def test_a_sheet_shows_crops_to_train_on(
 ) -> None:
     """Those of seed 0, row by row."""
     sheet = tmp_path / "crops.png"
-    config = str(TRAIN / "mobile.yaml")
+    config = str(TRAIN / "synthetic.yaml")
     monkeypatch.setattr(sys, "argv", ["render_crops", config, "--sheet", str(sheet)])
     assert render_crops.main() == 0
     assert re.fullmatch(rf"{sheet}: [\d.]+ crops a second of CPU time\n", capsys.readouterr().out)

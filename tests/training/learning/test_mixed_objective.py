@@ -13,7 +13,6 @@ from training.data.crop_files import CropFiles
 from training.data.data_settings import CropData, DataPart, MixedData, PhotoData
 from training.data.mixed import Mixed
 from training.data.photo_files import PhotoFiles
-from training.learning.learner import _is_head
 from training.learning.mixed_objective import (
     MixedObjective,
     find_places,
@@ -31,7 +30,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> PhotoFiles:
 
 def make_settings(folder: Path) -> TrainSettings:
     parts = (DataPart(CropData()), DataPart(PhotoData(folder=folder)))
-    return TrainSettings(data=MixedData(parts), autocast="none", dense_weight=1.0)
+    return TrainSettings(data=MixedData(parts), autocast="none")
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(0, 30))
@@ -68,21 +67,16 @@ def test_the_loss_is_the_mean_of_the_sources(
     for part, batch, place in zip(settings.data.parts, some, places, strict=True):
         own = replace(settings, refined_crops=len(place.refined) if refined else 0, data=part.data)
         alone = make_objective(model, own, part.data).eval()
-        if isinstance(part.data, CropData):
-            alone.dense.load_state_dict(objective.others[0]["dense"].state_dict())
         expected += alone(batch, alone.count(batch), "all").loss.item() * len(batch) / 9
     assert mixed.loss.item() == pytest.approx(expected, rel=1e-4)
-    assert {"crops total", "crops dense", "photos keypoints"} <= set(mixed.terms)
+    assert {"crops total", "photos keypoints"} <= set(mixed.terms)
 
 
-def test_the_network_is_registered_once_and_maps_have_their_rate(tmp_path: Path) -> None:
+def test_the_network_is_registered_once(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     model = build_starting_model(settings)
     objective = make_objective(model, settings, settings.data)
-    names = [name for name in objective.state_dict() if not name.startswith("model.")]
-    assert names
-    assert all(name.startswith("others.0.dense.") for name in names)
-    assert not any(map(_is_head, names))
+    assert set(objective.state_dict()) == {f"model.{name}" for name in model.state_dict()}
 
 
 def test_correction_lengths_are_limited_for_all_sources(

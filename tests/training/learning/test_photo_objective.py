@@ -56,7 +56,7 @@ def labels_of(stage: Stage) -> Photos:
 
 def terms_of(objective: PhotoObjective, photos: Photos) -> dict[str, float]:
     counts: Counts = objective.count(photos)
-    found = objective.compare([true_stage()], [], photos, counts)
+    found = objective.compare([true_stage()], photos, counts)
     return {name: float(value) for name, value in found.terms.items()}
 
 

@@ -10,8 +10,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from smpler_model.body.builtin import load_builtin_body
-from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_backbone_model, build_model
+from tests.small_hrnet import SMALL_HRNET
 from training.data.datasets import TsvDataset
 from training.data.labelled_people import LabelledPeople, collate
 from training.learning.learner import Learner
@@ -48,7 +48,7 @@ STAGES = {"backbone": build_backbone_model, "smpler": build_model}
 def learn(people: LabelledPeople, processes: Processes, stage: str = "smpler") -> Outcome:
     """Take two steps in float64 from seeded weights, and return the first one's outcome."""
     torch.manual_seed(0)
-    model = STAGES[stage](SMPLER_NANO, load_builtin_body())
+    model = STAGES[stage](SMALL_HRNET, load_builtin_body())
     objective = PeopleObjective(model, SETTINGS).double()
     learner = Learner(SETTINGS, objective, processes, steps=10)
     batches = people.to(torch.device("cpu"), torch.float64).split(len(people))
@@ -87,7 +87,7 @@ def learn_in_child(rank: int, folder: Path, people: LabelledPeople, stage: str) 
 
 @pytest.fixture(scope="module")
 def people(seeded_data: Path) -> LabelledPeople:
-    dataset = TsvDataset(seeded_data / "eval.yaml", SMPLER_NANO.image_size)
+    dataset = TsvDataset(seeded_data / "eval.yaml", SMALL_HRNET.image_size)
     return collate([dataset[row] for row in range(len(dataset))])
 
 
@@ -137,7 +137,7 @@ def test_parts_of_a_batch_without_statistics_add_up(people: LabelledPeople) -> N
 
     def learn_frozen(parts: int) -> dict[str, Tensor]:
         torch.manual_seed(0)
-        model = build_model(SMPLER_NANO, load_builtin_body())
+        model = build_model(SMALL_HRNET, load_builtin_body())
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.forward = _normalise_as_evaluated.__get__(module)  # type: ignore[method-assign]

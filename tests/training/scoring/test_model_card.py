@@ -1,3 +1,4 @@
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -44,12 +45,17 @@ def test_card_of_a_trained_model(
     weights = settings.output / WEIGHTS
     arguments = ["model_card", str(tmp_path / "run.yaml")]
     arguments += ["--weights", str(weights), "--card", str(card)]
-    monkeypatch.setattr(sys, "argv", arguments)
+    figures = tmp_path / "figures.json"
+    video = {"frames": 3, "mpjpe_mm": 150.4, "pa_mpjpe_mm": 90.2, "hips_m": 0.3, "turn_deg": 9.7}
+    figures.write_text(json.dumps({"photos": {"people": 4, "pck": [0.75, 0.5]}, "v.mp4": video}))
+    monkeypatch.setattr(sys, "argv", [*arguments, "--real", str(figures)])
     assert model_card.main() == 0
     text, shown = card.read_text(), capsys.readouterr().out
     assert f"| `run` | 0 | 2 of 2 | {settings.batch} |" in text
     assert "percent below" in shown
     assert "| its first guess |" in text
+    assert "4 people in photos, none of which are training data: 0.750 and 0.500." in text
+    assert "| v.mp4 | 3 | 150 | 90 | 0.30 | 10 |" in text
     assert "any pose |" in text
     for line in shown.splitlines()[:-1]:
         assert line in text
