@@ -74,6 +74,8 @@ def measure(
     with open_page("memory", "localhost", 0) as page, open_browser() as browser:
         scene, trails = Scene(page.server, BodySurface(load_builtin_body())), Trails()
         tab = browser.new_page(viewport=_WINDOW)
+        errors: list[str] = []
+        tab.on("pageerror", lambda error: errors.append(str(error)))
         tab.set_default_timeout(1e3 * _OPEN_S)
         tab.goto(page.address)
         page.wait_for_watchers(_OPEN_S)
@@ -98,6 +100,8 @@ def measure(
                 )
             time.sleep(1 / rate_hz)
         tab.close()
+    if errors:
+        raise RuntimeError(f"the page must run without errors, got: {errors[0]}")
     return held
 
 
