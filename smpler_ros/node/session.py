@@ -27,7 +27,6 @@ from smpler_ros.outputs.camera_output import (
     TF_DEPTH,
     CameraOutput,
     LiveOutput,
-    Output,
     TopicOutputs,
 )
 from smpler_ros.outputs.hri_output import HriOutput
@@ -127,12 +126,11 @@ class Session:
             mesh_opacity=settings.mesh_opacity,
         )
         for name in self.cameras:
-            others: list[Output] = [PlannerOutput(self._node, name, types)]
+            output = CameraOutput(self._node, name, types, config, self._transforms)
+            self._outputs[name] = output  # first, so that it is closed if another fails
+            output.add(PlannerOutput(self._node, name, types))
             if settings.publish_hri:
-                others.append(HriOutput(self._node, name, types, self._transforms))
-            self._outputs[name] = CameraOutput(
-                self._node, name, types, config, self._transforms, tuple(others)
-            )
+                output.add(HriOutput(self._node, name, types, self._transforms))
 
     def process(self, arrivals: Mapping[str, Arrival]) -> Iterator[tuple[str, Published]]:
         """Find people, publish them, and return the measurements of each camera.

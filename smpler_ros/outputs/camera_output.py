@@ -86,7 +86,6 @@ class CameraOutput:
         types: MessageTypes,
         config: TopicOutputs,
         transforms: LifecyclePublisher[TFMessage],
-        others: tuple[Output, ...] = (),
     ) -> None:
         """Create the publishers.
 
@@ -96,13 +95,12 @@ class CameraOutput:
             types: the message classes.
             config: fixed settings.
             transforms: publisher of `/tf`, shared by all cameras.
-            others: additional outputs of this camera.
         """
         self._node = node
         self._types = types
         self._config = config
         self._transforms = transforms
-        self._others = others
+        self._others: list[Output] = []
         self._frame_id = ""
 
         def create(kind: type[Any], name: str, depth: int) -> LifecyclePublisher[Any]:
@@ -118,6 +116,10 @@ class CameraOutput:
             types, config.faces, lifetime_s=lifetime_s, alpha=config.mesh_opacity
         )
         self._skeleton_markers = SkeletonMarkers(types, lifetime_s=lifetime_s)
+
+    def add(self, other: Output) -> None:
+        """Publish another output of this camera, too, and close it with this one."""
+        self._others.append(other)
 
     def needs_mesh(self, live: LiveOutput) -> bool:
         """Return whether an output with meshes has subscribers."""

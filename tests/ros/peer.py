@@ -20,7 +20,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from smpler_msgs.msg import SmplPersonArray
 
-STARTUP_S = 1500.0  # on a busy machine
+STARTUP_S = 60.0  # on a busy machine
 
 
 class NodeProcess:

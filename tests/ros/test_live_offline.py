@@ -102,7 +102,8 @@ def play(
     depths = peer.node.create_publisher(Image, "depth", 5)
     transforms = peer.node.create_publisher(TFMessage, "/tf", 10)
     poses: dict[int, np.ndarray] = {}
-    values = {"use_depth": late_depth, "fixed_frame": fixed_frame, "transform_wait": 2.0}
+    values: dict[str, object] = {"use_depth": late_depth, "transform_wait": 2.0}
+    values |= {"fixed_frame": fixed_frame} if fixed_frame else {}
     with open_bag(bag) as reader, start_node(**PARAMETERS, **values):
         for each in reader.read_messages(["/tf"]):
             poses |= {link.stamp_ns: link.matrix for link in links_of(each.message)}
