@@ -41,6 +41,7 @@ def test_overlaps() -> None:
     assert overlaps(first[:0], second).shape == (0, 3)
 
 
+@pytest.mark.slow
 def test_rooms_have_boxes_around_people() -> None:
     """Whoever counts has pixels in the box, and the same seed gives the same images."""
     first, again = (list(draw_scene_examples(range(7, 9), 3, 0.0)) for _ in range(2))
