@@ -25,6 +25,8 @@ from smpler_ros.messages.images import image_message
 from tests.smpler_ros.bags.test_evaluation import stop_after
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
+pytestmark = pytest.mark.slow  # whole evaluations of many damaged bags
+
 STEP_NS = 100_000_000
 
 
