@@ -53,8 +53,6 @@ class DrawnCrops:
         images: (b, 3, s, s) uint8.
         parts: (b, s/4, s/4) uint8, the SMPL joint that moves the visible surface most, 24
             elsewhere.
-        coordinates: (b, 3, s/4, s/4) uint8, position of that surface on the resting body; 0 to 255
-            spans -1.2 to 1.2 m.
         rotations: (b, 24, 3, 3), the pelvis's in the camera's frame.
         betas: (b, 10).
         keypoints: (b, 24 + 17, 2) projected SMPL joints, then those of `skeleton.H36M_JOINTS`;
@@ -65,7 +63,6 @@ class DrawnCrops:
 
     images: Tensor
     parts: Tensor
-    coordinates: Tensor
     rotations: Tensor
     betas: Tensor
     keypoints: Tensor
@@ -157,14 +154,13 @@ class CropRenderer:
             scene = torch.stack((person.vertices_m, other.vertices_m), 1)
         photo = self._photograph(scene, world_from_camera, intrinsics, generator)
         image, hidden = self._disturb(photo, generator)
-        parts, coordinates = self._label(person.vertices_m, intrinsics, hidden)
+        parts = self._label(person.vertices_m, intrinsics, hidden)
         h36m = self.body.h36m_joints(person.vertices_m)
         points = torch.cat((person.joints_m, h36m), 1)
         pixels = project(points, intrinsics)
         return DrawnCrops(
             images=(image * 255 + 0.5).to(torch.uint8),
             parts=parts,
-            coordinates=coordinates,
             rotations=person.rotations,
             betas=person.betas,
             keypoints=(pixels + 0.5) * (2 / self.size) - 1,
@@ -267,10 +263,8 @@ class CropRenderer:
         image = expose(covered, sensors, generator)
         return image, occlusion.mask | (photo.person != 0)
 
-    def _label(
-        self, vertices_m: Tensor, intrinsics: Tensor, hidden: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the maps of parts and coordinates, at a quarter of the resolution."""
+    def _label(self, vertices_m: Tensor, intrinsics: Tensor, hidden: Tensor) -> Tensor:
+        """Return the map of parts (b, s/4, s/4), at a quarter of the resolution."""
         coarse = self.size // PART_STRIDE
         half = (PART_STRIDE - 1) / 2  # from the first pixel of a cell to the cell's centre
         shift = intrinsics.new_tensor([0.0, 0.0, half, half])
@@ -278,13 +272,10 @@ class CropRenderer:
         faces = self.body.faces.long()
         seen = rasterise_batch(vertices_m, faces, cells, (coarse, coarse))
         owner = self.body.weights.argmax(1)[faces[:, 0]].float()
-        rest = (seen.interpolate(faces, self.body.v_template) + 1.2) * (255 / 2.4)
         parts = seen.to_images(owner[seen.triangle], BACKGROUND)[:, 0]
         start = PART_STRIDE // 2
         out = hidden[:, start::PART_STRIDE, start::PART_STRIDE]
-        parts = torch.where(out, float(BACKGROUND), parts)
-        coordinates = seen.to_images(rest).clamp(0, 255)
-        return parts.to(torch.uint8), coordinates.to(torch.uint8)
+        return torch.where(out, float(BACKGROUND), parts).to(torch.uint8)
 
 
 def join_crops(parts: Sequence[DrawnCrops]) -> DrawnCrops:

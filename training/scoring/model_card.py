@@ -30,17 +30,24 @@ CARD = Path(__file__).parents[2] / "docs" / "smpler_nano.md"
 _METRICS = ("MPJPE", "PA-MPJPE", "MPVE")
 _ANY_POSES = 512  # people to draw
 
-_SOURCES = """\
+_BACKBONE = """\
 - The backbone's first weights are MoveNet Lightning's (Google, Apache-2.0, see NOTICE).
-- Rendered crops: the built-in body in the project's rooms, in front of photos and clutter, half of
-  the poses fitted to the photos below and to CMU's motion capture database (free for all uses).
+"""
+_CROPS = """\
+- Rendered crops show the built-in body in the project's rooms.
+"""
+_POSES = """\
+- Some of their poses are recorded: fitted to photos, and from CMU's motion capture database (free
+  for all uses).
+"""
+_PHOTOS = """\
 - Photos: Leeds Sports Pose, extended, and Clothing Co-Parsing; a teacher added joints in metres
   (MediaPipe's pose landmark network, Apache-2.0). Terms and rules stand in
-  [training.md](training.md#labelling-photos). No photo is part of this repository.
+  [training.md](training.md#labelling-photos). No photo is part of this repository. They show
+  athletes and people who pose for fashion, few everyday scenes.
 """
 
 _LIMITS = """\
-- The photos show athletes and people who pose for fashion, few everyday scenes.
 - It saw the built-in body only: the share of the error that comes from a body's own shape is that
   of the built-in body, not of SMPL.
 - How far a limb is from the camera is less certain than its place in the image.
@@ -127,16 +134,34 @@ def write_card(
         f"SHA-256 `{hash_files([weights])[:16]}`",
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    given = f"{config} --real figures.json" if real else config
     return (
-        f"# {settings.model}\n\nWritten by `python -m training.scoring.model_card {config}`.\n\n"
+        f"# {settings.model}\n\nWritten by `python -m training.scoring.model_card {given}`.\n\n"
         f"## Training\n\n| | |\n|---|---|\n{rows}\n\n{format_runs(record)}\n\n"
-        f"{_SOURCES}\n{format_real(real) if real else ''}"
+        f"{format_sources(record)}\n{format_real(real) if real else ''}"
         f"## Held-out error\n\n{people} synthetic people whose seeds are not in training; 14 "
         "joints, the hips' midpoint as origin; vertices, the regressed pelvis as origin; in the "
         "camera's frame, which people face in all directions. They do what those of the synthetic "
         "scenes do: walk, stand, wave, sit, reach, turn; those of the last two lines take any "
         "pose.\n\n"
         f"{format_table(errors)}\n\n## Limits\n\n{_LIMITS}"
+    )
+
+
+def format_sources(record: Mapping[str, Any]) -> str:
+    """Return what a run and its predecessors learned from, and its terms, as a Markdown list."""
+    runs = [run["settings"] for run in _chain(record)]
+    sources = [source for settings in runs for source in _sources(settings["data"])]
+    crops = [source for source in sources if source["kind"] == "crops"]
+    return "".join(
+        text
+        for text, is_true in (
+            (_BACKBONE, any(settings["backbone_weights"] for settings in runs)),
+            (_CROPS, crops),
+            (_POSES, any(source.get("recorded") for source in crops)),
+            (_PHOTOS, any(source["kind"] == "photos" for source in sources)),
+        )
+        if is_true
     )
 
 
@@ -162,8 +187,7 @@ def format_real(figures: Mapping[str, Any]) -> str:
 
 def _count_people(record: Mapping[str, Any]) -> dict[str, object]:
     """Return numbers and hashes of a run's training data by name."""
-    data = record["settings"]["data"]
-    sources = [part["data"] for part in data["parts"]] if "parts" in data else [data]
+    sources = _sources(record["settings"]["data"])
     facts: dict[str, object] = {
         "training crops": sum(s["shards"] * s["crops"] for s in sources if s["kind"] == "crops")
     }
@@ -173,11 +197,7 @@ def _count_people(record: Mapping[str, Any]) -> dict[str, object]:
 
 def format_runs(record: Mapping[str, Any]) -> str:
     """Return a run and its predecessors, first to last, as a Markdown table."""
-    runs: list[Mapping[str, Any]] = []
-    last: Mapping[str, Any] | None = record
-    while last is not None:
-        runs.insert(0, last)
-        last = last.get("before")
+    runs = _chain(record)
     lines = ["| run | seed | steps | crops a step | hours | CPU processes |", "|---|" + "---|" * 5]
     for run in runs:
         used = run["settings"]
@@ -189,6 +209,21 @@ def format_runs(record: Mapping[str, Any]) -> str:
         )
     lines.append(f"\n{sum(run['hours'] for run in runs):.2f} hours in all.")
     return "\n".join(lines)
+
+
+def _chain(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the records of a run and its predecessors, first to last."""
+    runs: list[Mapping[str, Any]] = []
+    last: Mapping[str, Any] | None = record
+    while last is not None:
+        runs.insert(0, last)
+        last = last.get("before")
+    return runs
+
+
+def _sources(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the settings of each source of a run's data."""
+    return [part["data"] for part in data["parts"]] if "parts" in data else [data]
 
 
 def _command(record: Mapping[str, Any]) -> str:

@@ -13,7 +13,13 @@ from smpler_model.network.initialisation import build_model
 from smpler_model.people.metrics import Errors
 from training.configuration import write_configuration
 from training.scoring import model_card
-from training.scoring.model_card import format_gain, format_runs, format_table, write_card
+from training.scoring.model_card import (
+    format_gain,
+    format_runs,
+    format_sources,
+    format_table,
+    write_card,
+)
 from training.settings import TrainSettings, load_settings
 from training.train import WEIGHTS, Run
 
@@ -72,6 +78,16 @@ def test_the_card_lists_previous_runs(settings: TrainSettings, tmp_path: Path) -
         ["| `run`", "0", "2 of 2"],
         ["| `second`", "5", "1 of 2"],
     ]
+
+
+def test_the_card_names_the_sources_of_every_run() -> None:
+    drawn = {"backbone_weights": None, "data": {"kind": "crops"}}
+    photos = {"kind": "photos"}
+    mixed = {"parts": [{"data": {"kind": "crops", "recorded": 0.5}}, {"data": photos}]}
+    first = {"settings": {"backbone_weights": "movenet.json", "data": mixed}}
+    assert format_sources({"settings": drawn}).count("\n- ") == 0
+    text = format_sources({"settings": drawn, "before": first})
+    assert all(name in text for name in ("MoveNet", "Rendered", "recorded", "Leeds"))
 
 
 def test_missing_weights_are_named(
