@@ -11,7 +11,7 @@ from typing import Any
 
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, shipped_path
-from smpler_model.file_hashes import hash_each, hash_files
+from smpler_model.hashes import hash_each, hash_files
 from smpler_ros.bags.accuracy import CONVENTIONS
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import Evaluation
