@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
@@ -28,14 +29,17 @@ def posed(body: Body) -> PosedPeople:
         if inside.any():
             row = [int(inside.argmax())]
             return PosedPeople(
-                *(each[row] for each in (people.ids, people.rotations, people.betas)),
-                *(each[row] for each in (people.translations_m, people.joints_m)),
+                people.ids[row],
+                people.rotations[row],
+                people.betas[row],
+                people.translations_m[row],
+                people.joints_m[row],
                 people.vertices_m[row],
             )
     raise AssertionError("nobody is wholly in the image")
 
 
-def in_view(posed: PosedPeople, shown: np.ndarray) -> np.ndarray:
+def in_view(posed: PosedPeople, shown: NDArray[np.int32]) -> NDArray[np.bool_]:
     return tell_truth(posed, shown, CAMERA, np.eye(4)).joints_in_view[0]
 
 
