@@ -148,7 +148,7 @@ def _owners_at(points_px: Floats, shown: NDArray[np.int32]) -> NDArray[np.int32]
     """Return what (h, w) ids say at points (..., 2); 0 outside the image."""
     height, width = shown.shape
     above, below = points_px > -0.5, points_px < (width - 0.5, height - 0.5)
-    inside: NDArray[np.bool_] = (above & below).all(-1)
+    inside = np.asarray((above & below).all(-1))
     x, y = np.moveaxis(np.rint(np.where(inside[..., None], points_px, 0)).astype(int), -1, 0)
     return np.where(inside, shown[y, x], 0)
 
