@@ -22,6 +22,18 @@ from smpler_ros.bags.settings import EvaluationSettings
 _PACKAGES = ("numpy", "rosbags", "torch", "trackers")
 
 
+def describe_missed(figures: Mapping[str, Any]) -> str:
+    """Return how many visible people were missed, and how many of all who are labelled.
+
+    Args:
+        figures: of `ErrorSums.summary`.
+    """
+    return (
+        f"{figures['visible_missed']} of {figures['visible_people']} visible people missed "
+        f"({figures['missed']} of {figures['true_people']} labelled)"
+    )
+
+
 def summarise(
     evaluation: Evaluation,
     source: Input,
