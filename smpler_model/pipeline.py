@@ -7,7 +7,7 @@ for a frame are equal.
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -22,16 +22,20 @@ from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
+from smpler_model.people.camera_turn import turn_boxes
 from smpler_model.people.confidence import joint_confidences
 from smpler_model.people.floor import floor_from_pose, place_by_floor, stand
 from smpler_model.people.foot_motion import FootMotion
 from smpler_model.people.placement import (
+    TORSO,
     Placement,
+    doubt_cut_bodies,
     lasting_covariances,
     place,
     place_by_depth,
 )
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
+from smpler_model.people.surface import BodySurface
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
 from smpler_model.people.world_filter import (
     MeasuredPelvises,
@@ -88,6 +92,7 @@ class CameraState:
         self.world = WorldFilter(config.smoothing)
         self.feet = FootMotion()
         self.last_stamp_ns: int | None = None
+        self._last_turn: Floats | None = None  # fixed from camera, in the last image
 
     def follow_clock(self, stamp_ns: int) -> None:
         """Reset the state when time runs backwards: the bag was rewound."""
@@ -102,6 +107,9 @@ class CameraState:
     def track(self, frame: Frame, detections: Detections) -> tuple[Tracks, int]:
         """Update the tracker with the detections of the next frame.
 
+        Where a calibrated camera's pose is known in this frame and the last, its turn moves no
+        track.
+
         Returns:
             The tracks, and the number of invalid boxes that were left out. If the tracker fails,
             it is reset for the next frame.
@@ -109,11 +117,19 @@ class CameraState:
         height, width = frame.rgb.shape[:2]
         usable = detections.are_usable(width, height)
         try:
+            self._follow_turn(frame)
             tracks = self.tracker.update(frame.stamp_ns, detections.select(usable))
         except Exception:
             self.tracker.reset()
             raise
         return tracks, int((~usable).sum())
+
+    def _follow_turn(self, frame: Frame) -> None:
+        before, camera = self._last_turn, frame.camera
+        turn = None if frame.pose is None else frame.pose.fixed_from_camera[:3, :3]
+        self._last_turn = turn
+        if before is not None and turn is not None and camera is not None:
+            self.tracker.move(lambda boxes: turn_boxes(boxes, camera, turn.T @ before))
 
 
 class _Isolate(Protocol):
@@ -313,6 +329,11 @@ class Pipeline:
             floor=floor,
         )
 
+    @cached_property
+    def _surface(self) -> BodySurface:
+        """The body's surface, which is needed once depth arrives."""
+        return BodySurface(self.estimator.model.body.arrays())
+
     def _camera_of(self, frame: Frame) -> Camera:
         height, width = frame.rgb.shape[:2]
         return frame.camera or camera_from_field_of_view(
@@ -367,8 +388,11 @@ class Pipeline:
     ) -> Placement:
         keypoints_px, joints_m = crops.image_from_crop(estimates.keypoints), estimates.joints_m
         placement = place(joints_m, keypoints_px, camera)
+        placement = doubt_cut_bodies(placement, keypoints_px, camera)
         if frame.depth_m is not None:
-            placement = place_by_depth(placement, joints_m, frame.depth_m, camera)
+            placed_m = joints_m + placement.translations_m[:, None]
+            before_m = self._surface.before(estimates.rotations, placed_m, TORSO)
+            placement = place_by_depth(placement, joints_m, frame.depth_m, camera, before_m)
         if floor is not None and camera.calibrated:
             placement = place_by_floor(
                 placement, estimates.rotations, joints_m, keypoints_px, floor, camera
