@@ -16,9 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
-
-Ids = NDArray[np.int64]
+from smpler_model.array_types import Floats, Integers
 
 _SIZE = 9  # of a state: position, velocity, error that lasts
 _MEASURE = np.concatenate([np.eye(3), np.zeros((3, 3)), np.eye(3)], axis=1)  # (3, 9)
@@ -98,7 +96,7 @@ class PositionFilter:
     def update(
         self,
         stamp_ns: int,
-        ids: Ids,
+        ids: Integers,
         positions_m: Floats,
         covariances_m2: Floats,
         are_seen: NDArray[np.bool_],
@@ -132,7 +130,7 @@ class PositionFilter:
         )
 
     def _predict(
-        self, stamp_ns: int, ids: Ids, lasting_m2: Floats
+        self, stamp_ns: int, ids: Integers, lasting_m2: Floats
     ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """Return states (n, 9), covariances (n, 9, 9), and who starts anew (n)."""
         n, config = len(ids), self._config
@@ -159,7 +157,7 @@ class PositionFilter:
         are_new[rows] = False
         return states, covariances, are_new
 
-    def _keep(self, stamp_ns: int, ids: Ids, states: Floats, covariances: Floats) -> None:
+    def _keep(self, stamp_ns: int, ids: Integers, states: Floats, covariances: Floats) -> None:
         """Store these people, and others who were seen lately."""
         age_s = np.abs(stamp_ns - self._stamps_ns) / 1e9
         others = ~np.isin(self._ids, ids) & (age_s <= self._config.gap_s)
