@@ -1,5 +1,7 @@
 """Boxes and tracks while the camera turns."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ RATE_HZ = 10
 
 def yaw(degrees: float) -> np.ndarray:
     """Return `now_from_before` of a camera that has turned to the right."""
-    return Rotation.from_euler("y", -degrees, degrees=True).as_matrix()
+    return np.asarray(Rotation.from_euler("y", -degrees, degrees=True).as_matrix())
 
 
 def box_at(bearing_deg: float, distance_m: float = 4.0) -> list[float]:
@@ -58,8 +60,8 @@ def test_people_keep_their_ids_while_the_camera_turns_quickly(is_told: bool) -> 
     for index in range(7):
         camera_at = 0.0 if index < 3 else step * (index - 2)
         if is_told:
-            now_from_before = yaw(0.0 if index < 3 else step)
-            tracker.move(lambda boxes, turn=now_from_before: turn_boxes(boxes, CAMERA, turn))
+            turned = yaw(0.0 if index < 3 else step)
+            tracker.move(partial(turn_boxes, camera=CAMERA, now_from_before=turned))
         seen = [bearing for bearing in bearings if abs(bearing - camera_at) < 30]
         boxes = [box_at(bearing - camera_at) for bearing in seen]
         tracks = tracker.update(index * 10**9 // RATE_HZ, detections_from(boxes))

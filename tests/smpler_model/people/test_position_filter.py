@@ -27,7 +27,8 @@ def follow(
 
 
 def straight(velocity: list[float], frames: int) -> np.ndarray:
-    return np.arange(frames)[:, None] * (STEP_NS / 1e9) * np.array(velocity) + (4.0, 1.0, 0.9)
+    way = np.arange(frames)[:, None] * (STEP_NS / 1e9) * np.array(velocity)
+    return np.asarray(way + (4.0, 1.0, 0.9))
 
 
 def test_a_constant_velocity_is_followed_without_lag() -> None:
