@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 
 MESH_EVERY_S = 1.0
-"""Least time between two meshes of a person who is seen live or in a film."""
+"""Time between two looks at whether a person who moves needs a new mesh.
+
+After a mesh the next one waits for twice as long as the last did, at most `LONGEST_WAIT_S`, as the
+estimated shape settles while a person is tracked. What is off by `GLARING_M` does not wait.
+"""
+
+LONGEST_WAIT_S = 16.0
+GLARING_M = 0.06
 
 # A vertex that is off by more is worth a new mesh, of 414 kB. Less is hardly seen
 # on people who move: at 3 m, 2 cm are 3 pixels of a view 640 pixels wide.
@@ -80,7 +87,9 @@ class PersonView:
         self._flesh_m: NDArray[np.float32] | None = None  # of the page's mesh
         self._seen_m: NDArray[np.float32] | None = None  # at the last look
         self._looks_still = 0
+        self._looked_s = 0.0
         self._meshed_s = 0.0
+        self._wait_s = MESH_EVERY_S
         self._meshes = 0
         self.rest_joints_m: Floats | None = None
 
@@ -92,7 +101,7 @@ class PersonView:
         """
         if self._mesh is None or exact:
             return True
-        return time.monotonic() - self._meshed_s >= MESH_EVERY_S
+        return time.monotonic() - self._looked_s >= MESH_EVERY_S
 
     def set_mesh(self, vertices_m: NDArray[np.float32], joints_m: Floats, *, exact: bool) -> None:
         """Send a rest surface, if the page's is visibly off.
@@ -105,15 +114,17 @@ class PersonView:
             joints_m: (24, 3).
             exact: whether the page's must be the same.
         """
-        self._meshed_s = time.monotonic()
+        self._looked_s = now_s = time.monotonic()
         flesh_m = vertices_m - self._weights @ joints_m.astype(np.float32)
         before, self._seen_m = self._seen_m, flesh_m
         if self._flesh_m is not None and before is not None:
             is_still = _distance(flesh_m, before) <= _STILL_M
             self._looks_still = self._looks_still + 1 if is_still else 0
-            moving_m = _WORTH_STILL_M if self._looks_still >= _LOOKS_STILL else WORTH_MOVING_M
-            if _distance(flesh_m, self._flesh_m) <= (_STEADY_M if exact else moving_m):
+            off_m = _distance(flesh_m, self._flesh_m)
+            if off_m <= (_STEADY_M if exact else self._worth_m(now_s)):
                 return
+            self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
+        self._meshed_s = now_s
         self._flesh_m, self.rest_joints_m = flesh_m, joints_m
         old, self._mesh = self._mesh, None
         # Under another name: a page would show new vertices of the old one unposed for an image.
@@ -133,6 +144,12 @@ class PersonView:
         )
         if old is not None:
             self._retirement.retire(old)
+
+    def _worth_m(self, now_s: float) -> float:
+        """Return how far the page's mesh must be off for a new one."""
+        if now_s - self._meshed_s < self._wait_s:
+            return GLARING_M
+        return _WORTH_STILL_M if self._looks_still >= _LOOKS_STILL else WORTH_MOVING_M
 
     def set_bones(self, wxyz: Floats, positions_m: Floats) -> None:
         """Pose the surface: (24, 4) quaternions and (24, 3) metres."""

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_who_moves_costs_less_than_1_kb_an_image(
 def test_a_mesh_is_sent_again_where_it_is_far_off_or_stands_still(
     page: Page, scene: Scene, body: Body, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(person, "MESH_EVERY_S", 0.0)
+    monkeypatch.setattr(person, "MESH_EVERY_S", 0.0)  # and so twice as long
     watcher = Watcher(page.address)
     first = replace(posed_people(body, 1), betas=np.zeros((1, 10)))
     scene.show(moment_of(first), {})
@@ -118,6 +119,33 @@ def test_a_mesh_is_sent_again_where_it_is_far_off_or_stands_still(
     watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 2)
     scene.show(moment_of(replace(first, betas=np.array([[0, 3.0, *[0.0] * 8]])), 5), {})
     watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 3)
+    watcher.close()
+
+
+def test_each_mesh_of_a_person_waits_longer_than_the_last(
+    page: Page, scene: Scene, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shapes that go on jittering by some centimetres; then one that is off by a decimetre."""
+    clock_s = 100.0
+    monkeypatch.setattr(person, "time", SimpleNamespace(monotonic=lambda: clock_s))
+    watcher = Watcher(page.address)
+    first = replace(posed_people(body, 1), betas=np.zeros((1, 10)))
+    sent_s: list[float] = []
+    for second in range(40):
+        clock_s = 100.0 + second
+        shape = np.array([[0, 1.2 * (second % 2), *[0.0] * 8]])
+        before = scene._people[3]._meshes if scene._people else 0
+        scene.show(moment_of(replace(first, betas=shape), second), {})
+        if scene._people[3]._meshes > before:
+            sent_s.append(second)
+    waits = np.diff(sent_s)
+    assert (waits >= np.minimum(2 ** np.arange(len(waits)), 16)).all()
+    assert len(waits) >= 4
+    clock_s += 1
+    stout = replace(first, betas=np.array([[0, 8.0, *[0.0] * 8]]))
+    before = scene._people[3]._meshes
+    scene.show(moment_of(stout, 41), {})
+    assert scene._people[3]._meshes == before + 1
     watcher.close()
 
 
