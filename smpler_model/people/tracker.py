@@ -12,6 +12,7 @@ from supervision import Detections as Boxes
 from trackers import ByteTrackTracker
 
 from smpler_model.detectors.detector import Detections
+from smpler_model.people.association import HeightOverlap, PersonBox
 
 _NOBODY = -1  # the library's id of a box without a confirmed track
 _LIBRARY_RATE_HZ = 30.0
@@ -102,6 +103,8 @@ class Tracker:
             minimum_consecutive_frames=config.confirm_frames,
             minimum_iou_threshold=config.min_iou,
             high_conf_det_threshold=config.sure_score,
+            state_estimator_class=PersonBox,
+            iou=HeightOverlap(config.min_iou),
         )
         self._ids: dict[int, int] = {}
         self._early_ids = count(_FIRST_EARLY_ID)

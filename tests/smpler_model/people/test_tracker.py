@@ -87,6 +87,24 @@ def test_two_people_who_cross_keep_their_ids() -> None:
     assert by_id[int(right_going)] > 400
 
 
+def test_the_box_of_two_people_goes_to_the_one_in_front() -> None:
+    """Both walk to the left; the one in front passes, and for some images only one box is seen."""
+    tracker, frames = Tracker(IdSource()), []
+    for step in range(40):
+        front = [320.0 - 8 * step, 120, 400 - 8 * step, 350]
+        behind = [190.0 - 2 * step, 148, 240 - 2 * step, 318]
+        hidden = abs(front[0] + 40 - behind[0] - 25) < 35
+        frames.append(detections_from([front] if hidden else [front, behind]))
+    tracks = run(tracker, frames)
+    assert 3 < sum(len(frame) == 1 for frame in frames) < 15
+    front_id = tracks[2].ids[tracks[2].boxes_xyxy[:, 0].argmax()]
+    for frame in tracks[2:]:
+        heights = frame.boxes_xyxy[:, 3] - frame.boxes_xyxy[:, 1]
+        seen = frame.states == TrackState.CONFIRMED
+        assert frame.ids[seen][heights[seen].argmax()] == front_id
+    assert sorted(tracks[-1].ids.tolist()) == [0, 1]
+
+
 def test_ids_are_unique_over_cameras_and_after_a_reset() -> None:
     source = IdSource()
     left, right = Tracker(source), Tracker(source)
