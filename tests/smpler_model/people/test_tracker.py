@@ -55,6 +55,34 @@ def test_people_confirmed_at_once_coast_and_keep_their_ids() -> None:
     assert tracks[1].states.tolist() == [TrackState.COASTING] * 2
 
 
+@pytest.mark.parametrize("images", [2, 3])
+def test_who_is_surely_a_person_is_confirmed_at_once(images: int) -> None:
+    """A sure one begins beside one who began before and still waits, and beside an unsure one."""
+    config = TrackerConfig(confirm_frames=images, confirm_score=0.8)
+    places = [0.0, 200.0, 400.0]
+    frames = [
+        detections_from([person(places[0])], [0.6]),
+        detections_from([person(x) for x in places], [0.7, 0.85, 0.75]),
+        *[detections_from([person(x) for x in places], [0.9, 0.9, 0.9])] * 3,
+    ]
+    tracks = run(Tracker(IdSource(), config), frames)
+    lefts = [sorted(frame.boxes_xyxy[:, 0].round().tolist()) for frame in tracks]
+    assert lefts[0] == []
+    assert lefts[1] == ([0.0, 200.0] if images == 2 else [200.0])
+    assert lefts[-1] == places
+    by_place = {
+        place: {int(row) for frame in tracks for row in frame.ids[frame.boxes_xyxy[:, 0] == place]}
+        for place in places
+    }
+    assert [len(ids) for ids in by_place.values()] == [1, 1, 1]
+
+
+def test_a_score_of_one_never_confirms_at_once() -> None:
+    config = TrackerConfig(confirm_score=1.0)
+    sure = [detections_from([person(0)], [1.0])] * 2
+    assert [len(frame) for frame in run(Tracker(IdSource(), config), sure)] == [0, 1]
+
+
 def test_a_single_detection_is_not_confirmed() -> None:
     tracks = run(Tracker(IdSource()), [NOBODY, *walk(1), *[NOBODY] * 5])
     assert all(len(frame) == 0 for frame in tracks)
