@@ -9,11 +9,12 @@ from benchmarks.real_people.folder import JOINTS, FolderTruth, PhotoTruth, Video
 from smpler_model.array_types import Floats
 from smpler_model.assembly import build_pipeline
 from smpler_model.body.skeleton import SMPL_JOINTS
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame
 from smpler_model.inference.estimator import Estimator
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.sources import open_source, read_image
 

@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count
@@ -140,6 +141,21 @@ class Tracker:
         seen_ids = self._confirm_at_once(seen, seen_ids)
         confirmed = seen_ids != _NOBODY
         return self._people(cast(Boxes, seen[confirmed]), seen_ids[confirmed])
+
+    def move(self, boxes_after: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
+        """Move all tracks, as the camera has turned since the last image; velocities stay.
+
+        Args:
+            boxes_after: returns boxes (n, 4) of the last image as they are in the next.
+        """
+        tracks = self._library.tracks
+        if not tracks:
+            return
+        boxes = np.array([track.get_state_bbox() for track in tracks])
+        for track, box in zip(tracks, boxes_after(boxes), strict=True):
+            estimator = track.state_estimator
+            place = estimator.bbox_to_measurement(box)
+            estimator.kf.state[: len(place)] = place[:, None]
 
     def _advance_clock(self, stamp_ns: int) -> None:
         """Count time in usual steps between images, the unit of the library's filters.

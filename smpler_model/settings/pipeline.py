@@ -111,19 +111,19 @@ class DetectionSettings(Settings):
     detector: str = setting("person", f"{DETECTOR_DESCRIPTION}.", choices=DETECTORS)
     detector_weights: str = setting(
         "",
-        "Weights file of the detectors person, torchvision and onnx; if empty, the first two take "
-        "their own.",
+        "Weights file of the detectors person, torchvision and onnx; if empty, the first two "
+        "use their own weights.",
         is_path=True,
     )
     detection_score: float = setting(
         0.5,
-        "Confidence from which on a detection begins a track.",
+        "Least confidence of a detection that begins a track.",
         minimum=0.01,
         maximum=0.99,
     )
     keep_score: float = setting(
         0.25,
-        "Confidence from which on a detection continues a track, at most detection_score.",
+        "Least confidence of a detection that continues a track, at most detection_score.",
         minimum=0.01,
         maximum=0.99,
     )

@@ -15,8 +15,8 @@ POSITION_SPREAD_M = 0.15
 """Standard deviation of how far apart two views see one pelvis across their rays."""
 
 DISTANCE_SPREAD = 0.1
-"""The same for the distance from a camera, of that distance: poses that a network takes for others
-make people too large or too small. What tells people apart is mainly where rays meet.
+"""The same along a ray, as a share of the distance: a wrong pose or size moves a person along it.
+What tells people apart is mainly where rays meet.
 """
 
 

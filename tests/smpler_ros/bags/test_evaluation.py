@@ -49,7 +49,7 @@ def expected_results(bag: Path, engine: Engine) -> list[tuple[Frame, FrameResult
     pipeline, truths, results = engine.create_pipeline(), truths_in(bag), []
     with open_bag(bag) as reader:
         for name, frame in reader.read_frames(reader.cameras):
-            detector = pipeline.camera_state(name).detector
+            detector = pipeline.camera(name).detector
             assert isinstance(detector, RecordingDetector)
             boxes = truths[frame.stamp_ns].boxes_xyxy
             detector.inner.give(detections_from(boxes))
