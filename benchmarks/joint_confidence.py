@@ -24,6 +24,7 @@ from smpler_model.array_types import Floats
 from smpler_model.assembly import build_pipeline
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.camera import Camera
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import People
@@ -35,7 +36,7 @@ from smpler_model.people.confidence import (
 )
 from smpler_model.people.metrics import MM_FROM_M
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import PipelineSettings
 from synthetic.scene import SyntheticScene
 from synthetic.truth import GroundTruth, SceneFrame

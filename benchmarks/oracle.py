@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from smpler_model.body.smpl import Body
+from smpler_model.camera_pipeline import turns_to_camera
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.crops import cut_crops
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
-from smpler_model.pipeline import turns_to_camera
 from synthetic.truth import GroundTruth
 
 _SIDE = 32  # of the crops, which are ignored

@@ -21,13 +21,14 @@ from benchmarks.networks import build_seeded_model
 from benchmarks.timing import Times, describe_machine, format_table, write_results
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.inference.backends import BACKENDS
 from smpler_model.inference.estimator import Estimator
 from smpler_model.network.config import MODELS
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from synthetic.scene import SyntheticScene
 from synthetic.truth import SceneFrame
 
@@ -54,7 +55,7 @@ def measure_steps(
     taken: dict[str, list[float]] = {}
     seen = []
     for scene_frame in frames:
-        detector = pipeline.camera_state("").detector
+        detector = pipeline.camera("").detector
         assert isinstance(detector, GivenBoxes)
         detector.give(detections_from(scene_frame.truth.boxes_xyxy))
         start = time.perf_counter()

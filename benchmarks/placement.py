@@ -33,13 +33,14 @@ from benchmarks.placement_field import DISTANCE_M, NOISE_PX, measure_field, tabu
 from benchmarks.timing import format_table, write_results
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.camera import Camera
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model, shipped_path
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import CameraPose, Frame
 from smpler_model.inference.estimator import Estimator
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from synthetic.people.motions import Leg, Motion, make_motion
 from synthetic.scene import SyntheticScene
 from synthetic.truth import GroundTruth, SceneFrame

@@ -13,16 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from benchmarks.timing import format_table
+from smpler_model.array_types import Floats
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.people.placement import place
-
-Floats = NDArray[np.float64]
 
 DISTANCE_M = 3.0
 NOISE_PX = 3.0

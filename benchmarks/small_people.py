@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.timing import format_table, write_results
 from benchmarks.tracking import match
+from smpler_model.array_types import RgbImage
 from smpler_model.assembly import choose_device, detector_factory
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
@@ -38,7 +39,6 @@ _FOV_DEG = 60.0
 _DURATION_S = 30.0
 _SOFT = 0.5  # opacity from which on a pixel is the person's
 
-Image = NDArray[np.uint8]
 Boxes = NDArray[np.float64]
 
 
@@ -51,7 +51,7 @@ class CutOut:
         opacity: (h, w) 0 or 1.
     """
 
-    rgb: Image
+    rgb: RgbImage
     opacity: NDArray[np.float32]
 
     def scale_to(self, height: int) -> CutOut:
@@ -63,7 +63,7 @@ class CutOut:
         )
         return CutOut(np.asarray(rgb, np.uint8), np.asarray(opacity, np.float32))
 
-    def paste(self, canvas: Image, left: int, top: int) -> list[float]:
+    def paste(self, canvas: RgbImage, left: int, top: int) -> list[float]:
         """Draw the person into an image; return the box around its pixels."""
         height, width = self.opacity.shape
         part = canvas[top : top + height, left : left + width]
@@ -99,7 +99,7 @@ def cut_people_out(count: int) -> list[CutOut]:
     return found
 
 
-def draw_room(size: tuple[int, int]) -> Image:
+def draw_room(size: tuple[int, int]) -> RgbImage:
     """Return an empty room as a camera of this size sees it; beyond 640 pixels it is enlarged."""
     drawn = _SOURCE[0], round(_SOURCE[0] * size[1] / size[0])
     camera = camera_from_field_of_view(*drawn, _FOV_DEG)
@@ -109,8 +109,8 @@ def draw_room(size: tuple[int, int]) -> Image:
 
 
 def fill_room(
-    room: Image, people: Sequence[CutOut], height: int, seed: int
-) -> tuple[Image, Boxes]:
+    room: RgbImage, people: Sequence[CutOut], height: int, seed: int
+) -> tuple[RgbImage, Boxes]:
     """Return a room with people of a height, one in each quarter of its width, and their boxes."""
     rng = np.random.default_rng(seed)
     image = room.copy()

@@ -29,6 +29,7 @@ from benchmarks.timing import format_table, write_results
 from smpler_model.array_types import Floats
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.camera import Camera
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model, shipped_path
 from smpler_model.detectors.detector import GivenBoxes, detections_from
@@ -36,7 +37,7 @@ from smpler_model.inference.estimator import Estimator
 from smpler_model.people.metrics import MM_FROM_M, acceleration_error
 from smpler_model.people.smoothing import Bodies, OneEuro, Smoother, SmoothingConfig
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from synthetic.people.motions import RATE_HZ, Leg, Motion, make_motion
 from synthetic.scene import SyntheticScene
 

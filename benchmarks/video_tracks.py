@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.real_people.sheet import TILE_PX, write_caption, write_sheet
 from benchmarks.timing import format_table, write_results
+from smpler_model.array_types import RgbImage
 from smpler_model.assembly import choose_device, detector_factory, pipeline_config
 from smpler_model.frames import Frame
 from smpler_model.people.tracker import IdSource, Tracker, Tracks, TrackState
@@ -27,8 +28,6 @@ from smpler_model.settings.pipeline import DETECTORS, PipelineSettings
 from smpler_model.sources import open_source
 
 _COLOUR = (120, 230, 120)
-
-Image = NDArray[np.uint8]
 
 
 @dataclass
@@ -45,7 +44,7 @@ class SeenTrack:
     id: int
     rows: list[int] = field(default_factory=list)
     heights_px: list[float] = field(default_factory=list)
-    tile: Image | None = None
+    tile: RgbImage | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _note(known: dict[int, SeenTrack], row: int, frame: Frame, seen: Tracks) -> 
         track.heights_px.append(height)
 
 
-def _draw_tile(rgb: Image, box_xyxy: NDArray[np.float64], caption: str) -> Image:
+def _draw_tile(rgb: RgbImage, box_xyxy: NDArray[np.float64], caption: str) -> RgbImage:
     scale = TILE_PX / max(rgb.shape[:2])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     tile = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)

@@ -31,13 +31,14 @@ from smpler_model.assembly import build_pipeline
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.body.smpl import Body
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.camera import Camera
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import CameraPose, Frame, FrameResult
 from smpler_model.inference.estimator import Estimator
 from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.sources import open_source
 from smpler_model.views.fusion import fuse_views

@@ -9,6 +9,7 @@ import torch
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl_file import load_chosen_body
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.checkpoints.files import load_model
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model
 from smpler_model.detectors.detector import Detector, FullImageDetector, GivenBoxes
@@ -21,7 +22,7 @@ from smpler_model.inference.self_check import Checked, build_checked_estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.smoothing import OneEuro, SmoothingConfig
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import BodySettings, PipelineSettings
 
 logger = logging.getLogger(__name__)

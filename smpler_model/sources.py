@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import RgbImage
 from smpler_model.bags.cameras import with_settings
 from smpler_model.bags.files import check_one_recording
 from smpler_model.bags.reader import is_bag, open_bag
 from smpler_model.cameras.camera import Camera
-from smpler_model.cameras.encodings import ImageError, Rgb, decode_picture
+from smpler_model.cameras.encodings import ImageError, decode_picture
 from smpler_model.cameras.picture_header import PictureHeader, read_header
 from smpler_model.cameras.turning import turn_camera, turn_image
 from smpler_model.frames import Frame
@@ -103,7 +104,7 @@ def _read_frame(path: Path, stamp_ns: int, camera: Camera | None) -> Frame:
     return Frame(rgb, stamp_ns, camera=camera)
 
 
-def _read_stored(path: Path) -> tuple[Rgb, PictureHeader]:
+def _read_stored(path: Path) -> tuple[RgbImage, PictureHeader]:
     """Return the image in a file, rotated according to EXIF, and its header."""
     content = np.fromfile(path, np.uint8)
     try:

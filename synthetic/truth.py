@@ -26,6 +26,8 @@ class GroundTruth:
         translations_m: (n, 3) SMPL's translation, added to its vertices and joints.
         joints_m: (n, 24, 3).
         keypoints_px: (n, 24, 2) projected joints, with lens distortion; NaN behind the camera.
+        joints_in_view: (n, 24) whether the person is what the image shows there: not where the
+            joint is outside the image, or behind somebody or something.
         boxes_xyxy: (n, 4) around the whole body, pixels; may exceed the image.
         visible_boxes_xyxy: (n, 4) around the visible pixels of the person.
         world_from_camera: (4, 4), z up, the floor at 0.
@@ -37,6 +39,7 @@ class GroundTruth:
     translations_m: Floats
     joints_m: Floats
     keypoints_px: Floats
+    joints_in_view: NDArray[np.bool_]
     boxes_xyxy: Floats
     visible_boxes_xyxy: Floats
     world_from_camera: Floats
@@ -99,13 +102,15 @@ def tell_truth(
     visible = np.array([_box_of(shown == id_) for id_ in ids], np.float64).reshape(-1, 4)
     outlines = camera.project(people.vertices_m[rows])
     joints = people.joints_m[rows]
+    keypoints = camera.project(joints)
     return GroundTruth(
         ids=ids,
         rotations=people.rotations[rows],
         betas=people.betas[rows],
         translations_m=people.translations_m[rows],
         joints_m=joints,
-        keypoints_px=camera.project(joints),
+        keypoints_px=keypoints,
+        joints_in_view=_owners_at(keypoints, shown) == ids[:, None],
         boxes_xyxy=np.hstack((np.nanmin(outlines, 1), np.nanmax(outlines, 1))).reshape(-1, 4),
         visible_boxes_xyxy=visible,
         world_from_camera=world_from_camera,
@@ -114,6 +119,8 @@ def tell_truth(
 
 def people_from_truth(truth: GroundTruth, first_id: int = 0) -> People:
     """Convert ground truth to people with score 1, visible boxes and no crop.
+
+    A joint's confidence is 1 where it is in view, else 0.
 
     Args:
         truth: ground truth of a frame.
@@ -133,7 +140,17 @@ def people_from_truth(truth: GroundTruth, first_id: int = 0) -> People:
         weak_cameras=np.zeros((n, 3)),
         joints_m=truth.joints_m,
         keypoints_px=truth.keypoints_px,
+        joint_confidences=truth.joints_in_view.astype(np.float64),
     )
+
+
+def _owners_at(points_px: Floats, shown: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return what (h, w) ids say at points (..., 2); 0 outside the image."""
+    height, width = shown.shape
+    above, below = points_px > -0.5, points_px < (width - 0.5, height - 0.5)
+    inside = np.asarray((above & below).all(-1))
+    x, y = np.moveaxis(np.rint(np.where(inside[..., None], points_px, 0)).astype(int), -1, 0)
+    return np.where(inside, shown[y, x], 0)
 
 
 def _box_of(mask: NDArray[np.bool_]) -> list[int]:

@@ -11,7 +11,6 @@ evaluated weights on the test data.
 """
 
 import argparse
-import hashlib
 import logging
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,7 +28,7 @@ from smpler_model.body.smpl import Body
 from smpler_model.body.smpl_file import Gender, load_smpl_file
 from smpler_model.checkpoints.files import load_backbone_model, load_model, read_checkpoint
 from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX
-from smpler_model.file_hashes import hash_files
+from smpler_model.hashes import hash_files, hash_parts
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
 from smpler_model.network.config import find_model
 from smpler_model.network.smpler import BackboneModel
@@ -168,15 +167,13 @@ def describe(
     """Return the facts needed to compare the results with others."""
     regressor = model.body.J_regressor_h36m
     assert regressor is not None
-    values = regressor.cpu().contiguous().numpy()
+    values = regressor.cpu().numpy()
     return {
         "settings": plain_values(settings),
         "checkpoint_sha256": hash_files([settings.checkpoint]),
         "regressor": str(settings.regressor or "the checkpoint's"),
         "regressor_sha256": (
-            hash_files([settings.regressor])
-            if settings.regressor
-            else hashlib.sha256(values.tobytes()).hexdigest()
+            hash_files([settings.regressor]) if settings.regressor else hash_parts([values])
         ),
         "data": str(dataset.path),
         "rows": len(dataset),

@@ -37,11 +37,11 @@ from benchmarks.real_people.folder import (
 from benchmarks.real_people.scoring import average, hips_of, score_photos, score_video
 from benchmarks.real_people.sheet import (
     TILE_PX,
-    Image,
     show_from_side,
     show_in_image,
     write_sheet,
 )
+from smpler_model.array_types import RgbImage
 from smpler_model.assembly import choose_device, detector_factory
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.detectors.detector import Detector
@@ -60,7 +60,7 @@ class Report:
         self.predictions: dict[str, dict[str, Any]] = {"photos": {}, "videos": {}}
         self.figures: dict[str, Any] = {}
         self.lines: list[str] = []
-        self.tiles: list[Image] = []
+        self.tiles: list[RgbImage] = []
 
     def take_photos(self, observer: Observer) -> None:
         """Evaluate the model on all photos."""
@@ -134,7 +134,7 @@ def _caption_photo(person: PersonTruth, joints_px: np.ndarray) -> str:
     return f"{(apart / person.size_px).mean():.3f} of the box{note}"
 
 
-def _show_frame(video: VideoTruth, number: int, frame: Frame, seen: Seen) -> list[Image]:
+def _show_frame(video: VideoTruth, number: int, frame: Frame, seen: Seen) -> list[RgbImage]:
     true_m, found_m = video.joints_m[number], seen.joints_m[0]
     person = PersonTruth(
         video.boxes_xyxy[number],

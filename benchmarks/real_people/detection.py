@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from benchmarks.real_people.folder import FolderTruth, PhotoTruth
 from benchmarks.real_people.sheet import write_caption
+from smpler_model.array_types import Floats, RgbImage
 from smpler_model.detectors.detector import Detector
 from smpler_model.sources import read_image
-
-Image = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 
 LEAST_HEIGHT_PX = 60
 """Smaller people need not be found, but boxes on them are not false."""
@@ -61,7 +59,7 @@ class DetectionScores:
 
 def detect_in_photos(
     detector: Detector, folder: FolderTruth
-) -> Iterator[tuple[PhotoTruth, Image, Floats]]:
+) -> Iterator[tuple[PhotoTruth, RgbImage, Floats]]:
     """Yield each photo with its pixels and the (n, 4) boxes that a detector finds in it alone."""
     for photo in folder.photos:
         rgb = read_image(folder.path / photo.image)
@@ -107,7 +105,7 @@ def match_people(
     return has_box, is_free
 
 
-def show_boxes(rgb: Image, photo: PhotoTruth, boxes_xyxy: Floats, side: int) -> Image:
+def show_boxes(rgb: RgbImage, photo: PhotoTruth, boxes_xyxy: Floats, side: int) -> RgbImage:
     """Return a tile of the whole photo: labelled boxes in white, found ones in green."""
     scale = side / max(rgb.shape[:2])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))

@@ -4,20 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.real_people.folder import JOINTS, FolderTruth, PhotoTruth, VideoTruth
+from smpler_model.array_types import Floats
 from smpler_model.assembly import build_pipeline
 from smpler_model.body.skeleton import SMPL_JOINTS
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame
 from smpler_model.inference.estimator import Estimator
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.sources import open_source, read_image
-
-Floats = NDArray[np.float64]
 
 BODY_JOINTS = [SMPL_JOINTS.index(name) for name in JOINTS]
 """The SMPL joints that `JOINTS` names."""

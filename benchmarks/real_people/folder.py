@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.camera_info import camera_from_camera_info
-
-Floats = NDArray[np.float64]
 
 PEOPLE_FILE = "people.json"
 

@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.real_people.folder import JOINTS, PhotoTruth, VideoTruth
+from smpler_model.array_types import Floats
 from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
-
-Floats = NDArray[np.float64]
 
 PCK_SHARES = (0.1, 0.05)
 """A joint counts as found if it is closer than this fraction of the box's longer side."""

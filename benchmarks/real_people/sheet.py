@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.real_people.folder import JOINTS, PersonTruth
+from smpler_model.array_types import Floats, RgbImage
 from smpler_model.atomic_files import write_atomically
 from smpler_model.cameras.crops import cut_crops
-
-Image = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 
 TILE_PX = 300
 """Side of the square around a person."""
@@ -40,7 +38,7 @@ _BONES = [
 ]
 
 
-def show_in_image(rgb: Image, person: PersonTruth, found_px: Floats, caption: str) -> Image:
+def show_in_image(rgb: RgbImage, person: PersonTruth, found_px: Floats, caption: str) -> RgbImage:
     """Return a tile of a person cut out of an image: truth in white, the estimate in colours.
 
     Args:
@@ -60,7 +58,7 @@ def show_in_image(rgb: Image, person: PersonTruth, found_px: Floats, caption: st
     return write_caption(tile, caption)
 
 
-def show_from_side(true_m: Floats, found_m: Floats, caption: str) -> Image:
+def show_from_side(true_m: Floats, found_m: Floats, caption: str) -> RgbImage:
     """Return a tile of bodies seen from the camera's left, with the camera at the left border.
 
     Args:
@@ -75,7 +73,7 @@ def show_from_side(true_m: Floats, found_m: Floats, caption: str) -> Image:
     return write_caption(tile, caption)
 
 
-def write_caption(tile: Image, caption: str) -> Image:
+def write_caption(tile: RgbImage, caption: str) -> RgbImage:
     """Write a caption at the bottom of a tile, and return the tile."""
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         place = (6, TILE_PX - 8)
@@ -85,7 +83,7 @@ def write_caption(tile: Image, caption: str) -> Image:
     return tile
 
 
-def write_sheet(tiles: Sequence[Image], path: Path) -> None:
+def write_sheet(tiles: Sequence[RgbImage], path: Path) -> None:
     """Write tiles as a PNG, row by row.
 
     Raises:
@@ -98,7 +96,7 @@ def write_sheet(tiles: Sequence[Image], path: Path) -> None:
     write_atomically(path, lambda file: file.write(content.tobytes()))
 
 
-def _draw(tile: Image, joints: Floats, known: NDArray[np.bool_], *, is_true: bool) -> None:
+def _draw(tile: RgbImage, joints: Floats, known: NDArray[np.bool_], *, is_true: bool) -> None:
     places = np.rint(np.nan_to_num(joints).clip(-1e4, 1e4) * 2**_SUBPIXEL_BITS).astype(int)
     for names in _BONES:
         rows = [JOINTS.index(name) for name in names]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from smpler_model.array_types import AnyFloats, AnyIntegers
 from smpler_model.body.skeleton import (
     H36M_JOINTS,
     SMPL_FACE_COUNT,
@@ -13,9 +13,6 @@ from smpler_model.body.skeleton import (
     SMPL_SHAPE_COUNT,
     SMPL_VERTEX_COUNT,
 )
-
-Floats = NDArray[np.floating]
-Integers = NDArray[np.integer]
 
 ARRAY_SHAPES: dict[str, tuple[int, ...]] = {
     "v_template": (SMPL_VERTEX_COUNT, 3),
@@ -49,14 +46,14 @@ class BodyArrays:
         ValueError: an array has the wrong shape or type, is not finite, or violates the above.
     """
 
-    v_template: Floats
-    faces: Integers
-    weights: Floats
-    J_regressor: Floats
-    shapedirs: Floats
-    posedirs: Floats
-    parents: Integers
-    J_regressor_h36m: Floats | None = None
+    v_template: AnyFloats
+    faces: AnyIntegers
+    weights: AnyFloats
+    J_regressor: AnyFloats
+    shapedirs: AnyFloats
+    posedirs: AnyFloats
+    parents: AnyIntegers
+    J_regressor_h36m: AnyFloats | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -71,7 +68,7 @@ class BodyArrays:
                 f"{self.faces.min()} to {self.faces.max()}; the file is damaged"
             )
 
-    def with_regressor(self, regressor: Floats | None) -> "BodyArrays":
+    def with_regressor(self, regressor: AnyFloats | None) -> "BodyArrays":
         """Return the same body with another (17, 6890) joint regressor, or none."""
         return replace(self, J_regressor_h36m=regressor)
 
@@ -91,7 +88,7 @@ def _check_array(name: str, values: np.ndarray) -> None:
         raise ValueError(f"{name} must be finite, got NaN or infinity; the file is damaged")
 
 
-def _check_weights(weights: Floats) -> None:
+def _check_weights(weights: AnyFloats) -> None:
     error = np.abs(weights.sum(1, dtype=np.float64) - 1).max()
     if error > 1e-3 or weights.min() < 0:
         raise ValueError(
@@ -100,7 +97,7 @@ def _check_weights(weights: Floats) -> None:
         )
 
 
-def _check_tree(parents: Integers) -> None:
+def _check_tree(parents: AnyIntegers) -> None:
     if parents[0] != -1 or (parents[1:] < 0).any() or (parents >= np.arange(len(parents))).any():
         raise ValueError(
             "parents must be -1 for the first joint and an earlier joint for every other, got "

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import AnyFloats
 from smpler_model.body.archives import read_npz
-from smpler_model.body.arrays import BodyArrays, Floats
+from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.safe_pickle import array_from_pickled, load_pickle
 from smpler_model.body.skeleton import SMPL_SHAPE_COUNT
 
@@ -62,7 +63,7 @@ def load_chosen_body(path: str | Path | None, gender: Gender) -> BodyArrays | No
 
 
 def load_smpl_file(
-    path: str | Path, regressor: Floats | None = None, *, gender: Gender = "neutral"
+    path: str | Path, regressor: AnyFloats | None = None, *, gender: Gender = "neutral"
 ) -> BodyArrays:
     """Read a body from a SMPL file; neutral, male and female bodies are separate files.
 
@@ -185,7 +186,9 @@ def _check_choice(gender: Gender, given: str) -> None:
         )
 
 
-def _arrays_from_layout(arrays: dict[str, NDArray[Any]], regressor: Floats | None) -> BodyArrays:
+def _arrays_from_layout(
+    arrays: dict[str, NDArray[Any]], regressor: AnyFloats | None
+) -> BodyArrays:
     for name, dimensions in _DIMENSIONS.items():
         if arrays[name].ndim != dimensions:
             raise ValueError(f"{name} must have {dimensions} dimensions, got {arrays[name].ndim}")

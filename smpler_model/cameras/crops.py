@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, RgbImage
 
-Bytes = NDArray[np.uint8]
 Pixels_co = TypeVar("Pixels_co", covariant=True)
-"""`Bytes`, or a tensor on a device; see `device_crops`."""
+"""`RgbImage`, or a tensor on a device; see `device_crops`."""
 
 CROP_MARGIN = 1.2
 """Ratio of a crop's side to the box's longer side, as in SMPLer's training data."""
@@ -80,8 +79,8 @@ class Crops(Generic[Pixels_co]):
 
 
 def cut_crops(
-    rgb: Bytes, boxes_xyxy: ArrayLike, side: int, *, margin: float = CROP_MARGIN
-) -> Crops[Bytes]:
+    rgb: RgbImage, boxes_xyxy: ArrayLike, side: int, *, margin: float = CROP_MARGIN
+) -> Crops[RgbImage]:
     """Cut a square crop around each box.
 
     Args:
@@ -102,7 +101,7 @@ def cut_crops(
     centres, sizes = squares.centres_px, squares.sizes_px
     steps = shrink_steps(sizes, side).tolist()
     pixels = np.empty((len(sizes), side, side, 3), np.uint8)
-    shrunk: dict[int, Bytes] = {1: rgb}
+    shrunk: dict[int, RgbImage] = {1: rgb}
     for crop, centre, size, step in zip(pixels, centres, sizes, steps, strict=True):
         if step not in shrunk:
             shrunk[step] = _shrink(rgb, step)
@@ -142,7 +141,7 @@ def shrink_steps(sizes_px: Floats, side: int) -> NDArray[np.int64]:
     return 2 ** np.maximum(np.log2(sizes_px / side), 0).astype(np.int64)
 
 
-def _shrink(rgb: Bytes, step: int) -> Bytes:
+def _shrink(rgb: RgbImage, step: int) -> RgbImage:
     height, width = rgb.shape[:2]
     padded = cv2.copyMakeBorder(rgb, 0, -height % step, 0, -width % step, cv2.BORDER_REPLICATE)
     size = (padded.shape[1] // step, padded.shape[0] // step)

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from smpler_model.array_types import RgbImage
 from smpler_model.cameras.camera_info import Note
 from smpler_model.cameras.picture_header import read_header
 
-Rgb = NDArray[np.uint8]
 Bytes = NDArray[np.uint8]
 Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]"
 """Data of a message: `array.array` in rclpy, NumPy arrays in rosbags."""
@@ -131,7 +131,7 @@ def decode_raw(
     is_bigendian: bool,
     yuv422: Yuv422 = DEFAULT_YUV422,
     note: Note | None = None,
-) -> Rgb:
+) -> RgbImage:
     """Return the pixels of a `sensor_msgs/Image` as RGB.
 
     Args:
@@ -175,7 +175,7 @@ def decode_raw(
     return _rgb_from(_eight_bits(pixels, grey=is_grey), packing.to_rgb)
 
 
-def decode_compressed(image_format: str, data: Buffer) -> Rgb:
+def decode_compressed(image_format: str, data: Buffer) -> RgbImage:
     """Return the pixels of a `sensor_msgs/CompressedImage` as RGB.
 
     Args:
@@ -230,7 +230,7 @@ def decode_picture(content: NDArray[np.uint8], flags: int) -> NDArray[Any] | Non
         return None
 
 
-def encode_jpeg(rgb: Rgb, quality: int = DEFAULT_JPEG_QUALITY) -> bytes:
+def encode_jpeg(rgb: RgbImage, quality: int = DEFAULT_JPEG_QUALITY) -> bytes:
     """Return an (h, w, 3) uint8 RGB image as a JPEG file.
 
     Args:
@@ -295,7 +295,7 @@ def lay_over(
 
 def _decode_half_planes(
     encoding: str, height: int, width: int, step: int, content: Bytes, note: Note | None
-) -> Rgb:
+) -> RgbImage:
     """Return RGB from a plane of luminance and one of chrominance at half the resolution."""
     _check_blocks(encoding, height, width, (2, 2))
     # Some drivers count the bytes of all planes in `step` although rows are not padded.
@@ -304,7 +304,7 @@ def _decode_half_planes(
     return _rgb_from(np.ascontiguousarray(planes, np.uint8), _HALF_PLANES[encoding])
 
 
-def _decode_full_planes(height: int, width: int, step: int, content: Bytes) -> Rgb:
+def _decode_full_planes(height: int, width: int, step: int, content: Bytes) -> RgbImage:
     """Return RGB from a plane of luminance and one of chrominance at full resolution."""
     step = width if len(content) == height * width * 3 else step
     y = lay_over(content[: height * step], _FULL_PLANES, height, width, step, 1, np.uint8)
@@ -314,7 +314,7 @@ def _decode_full_planes(height: int, width: int, step: int, content: Bytes) -> R
     return np.asarray(cv2.transform(yuv, _RGB_FROM_YUV1), np.uint8)
 
 
-def _eight_bits(pixels: NDArray[np.generic], *, grey: bool) -> Rgb:
+def _eight_bits(pixels: NDArray[np.generic], *, grey: bool) -> RgbImage:
     """Scale 8 or 16-bit numbers to 8 bits, as bright as possible.
 
     Sensors of 10 to 14 bits leave the upper bits empty, and grey images of thermal cameras use a
@@ -345,7 +345,7 @@ def _range_of(largest: int) -> int:
     return next((2**bits - 1 for bits in _SENSOR_BITS if largest < 2**bits), _FULL_RANGE)
 
 
-def _rgb_from(pixels: Rgb, to_rgb: int | None) -> Rgb:
+def _rgb_from(pixels: RgbImage, to_rgb: int | None) -> RgbImage:
     return pixels if to_rgb is None else np.asarray(cv2.cvtColor(pixels, to_rgb), np.uint8)
 
 

@@ -4,12 +4,12 @@ from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike
 
+from smpler_model.array_types import RgbImage
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.camera_info import Note, Size, camera_from_camera_info
 from smpler_model.cameras.depth import Metres, decode_compressed_depth, decode_raw_depth
 from smpler_model.cameras.encodings import (
     DEFAULT_YUV422,
-    Rgb,
     Yuv422,
     decode_compressed,
     decode_raw,
@@ -36,7 +36,7 @@ def is_compressed(message: Message) -> bool:
 
 def decode_image(
     message: Message, *, yuv422: Yuv422 = DEFAULT_YUV422, note: Note | None = None
-) -> Rgb:
+) -> RgbImage:
     """Return the pixels of a `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
 
     Args:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from smpler_model.array_types import RgbImage
 from smpler_model.cameras.camera import Camera
-from smpler_model.cameras.encodings import Rgb
 
 # By EXIF orientation: the stored image's x and y axes in the rotated image, as columns.
 _AXES = {
@@ -22,7 +22,7 @@ _AXES = {
 _FIRST_PRISM, _FIRST_TILT = 8, 12  # of OpenCV's coefficients
 
 
-def turn_image(rgb: Rgb, orientation: int) -> Rgb:
+def turn_image(rgb: RgbImage, orientation: int) -> RgbImage:
     """Return an (h, w, 3) image as it is to be viewed.
 
     Args:

@@ -4,20 +4,17 @@ from pathlib import Path
 from typing import Protocol
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from smpler_model.array_types import RgbImage
 from smpler_model.atomic_files import write_atomically
 from smpler_model.drawing.video import Video
 from smpler_model.native_paths import native_path
-
-Image = NDArray[np.uint8]
 
 
 class OverlayFile(Protocol):
     """Takes images one after the other."""
 
-    def write(self, index: int, name: str, rgb: Image) -> None:
+    def write(self, index: int, name: str, rgb: RgbImage) -> None:
         """Write the (h, w, 3) image of a frame.
 
         Args:
@@ -52,7 +49,7 @@ class OverlayVideo:
         self._size = (0, 0)
         self._count = 0
 
-    def write(self, index: int, name: str, rgb: Image) -> None:
+    def write(self, index: int, name: str, rgb: RgbImage) -> None:
         """Add an image to the video; see `OverlayFile`."""
         size = (rgb.shape[1], rgb.shape[0])
         if self._video is None or size != self._size:
@@ -81,7 +78,7 @@ class OverlayImages:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def write(self, index: int, name: str, rgb: Image) -> None:
+    def write(self, index: int, name: str, rgb: RgbImage) -> None:
         """Write an image; see `OverlayFile`."""
         path = self._folder / f"{name or f'{index:06d}'}.png"
         done, content = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))

@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import RgbImage
 from smpler_model.detectors.detector import Detections, detections_from
-
-Bytes = NDArray[np.uint8]
 
 _SHADOW = 127  # OpenCV's mark of a shadow in the foreground mask
 _MATCH_STEP = 2  # every second pixel suffices to estimate the change of exposure
@@ -72,7 +71,7 @@ class MotionDetector:
         self._subtractor.setVarInit(2 * self._config.least_variance)
         self._seen = 0
 
-    def detect(self, rgb: Bytes) -> Detections:
+    def detect(self, rgb: RgbImage) -> Detections:
         """Return upright moving blobs of a person's size in an (h, w, 3) uint8 RGB image."""
         config = self._config
         scale = min(1.0, config.working_height / rgb.shape[0])
@@ -96,7 +95,7 @@ class MotionDetector:
         # A shrunk pixel i covers the pixels from i / scale - 1/2 on, counted from their centres.
         return detections_from(boxes / scale + (0.5 / scale - 0.5), fills)
 
-    def _clean(self, foreground: Bytes) -> Bytes:
+    def _clean(self, foreground: RgbImage) -> RgbImage:
         """Remove specks, then join the parts of a person."""
         speck = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
         gap = max(3, round(self._config.join_gap * len(foreground)) | 1)
@@ -104,7 +103,9 @@ class MotionDetector:
         opened = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, speck)
         return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, joint), np.uint8)
 
-    def _person_boxes(self, foreground: Bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _person_boxes(
+        self, foreground: RgbImage
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         config = self._config
         _, _, table, _ = cv2.connectedComponentsWithStats(foreground)
         left, top, width, height, area = np.asarray(table[1:], np.float64).T
@@ -118,7 +119,7 @@ class MotionDetector:
         return boxes[person], np.clip(fill[person] + 0.4, 0, 1)
 
 
-def match_exposure(rgb: Bytes, background: Bytes) -> Bytes:
+def match_exposure(rgb: RgbImage, background: RgbImage) -> RgbImage:
     """Undo the change of exposure and white balance that a person causes by appearing.
 
     Automatic exposure does not only scale: dark surfaces brighten by more than bright ones. So
@@ -134,7 +135,7 @@ def match_exposure(rgb: Bytes, background: Bytes) -> Bytes:
     return np.asarray(cv2.LUT(rgb, np.stack(curves, 1)[None]), np.uint8)
 
 
-def _tone_curve(image: Bytes, behind: Bytes) -> Bytes:
+def _tone_curve(image: RgbImage, behind: RgbImage) -> RgbImage:
     """Return (256,) background levels by image levels, from n pixels of both."""
     gain = float(np.median(behind / image.astype(np.float32)))
     points = []

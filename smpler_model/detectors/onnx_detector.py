@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smpler_model.array_types import RgbImage
 from smpler_model.detectors.detector import Detections
 from smpler_model.detectors.learned import (
     WITHOUT_WEIGHTS,
@@ -25,7 +26,7 @@ from smpler_model.detectors.learned import (
     detections_from_edges,
 )
 from smpler_model.detectors.onnx_forms import SUPPORTED, Form, Outputs, identify_form
-from smpler_model.detectors.onnx_images import Bytes, Scaling, fit_image, scale_pixels
+from smpler_model.detectors.onnx_images import Scaling, fit_image, scale_pixels
 from smpler_model.network.torchvision_operators import suppress_overlaps
 
 logger = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class OnnxDetector:
         self._score_threshold = score_threshold
         self._overlap_threshold = overlap_threshold
 
-    def detect(self, rgb: Bytes) -> Detections:
+    def detect(self, rgb: RgbImage) -> Detections:
         """Return the people in an (h, w, 3) uint8 RGB image, the most confident first."""
         height, width = rgb.shape[:2]
         fitted, factors = fit_image(rgb, self.input.size, letterboxed=self.form.letterboxed)
@@ -134,7 +135,7 @@ class OnnxDetector:
     def reset(self) -> None:
         """Do nothing: this detector has no state."""
 
-    def _run(self, rgb: Bytes, scaling: Scaling) -> Outputs:
+    def _run(self, rgb: RgbImage, scaling: Scaling) -> Outputs:
         pixels: NDArray[Any] = scale_pixels(rgb, scaling)
         if self.input.dtype is np.uint8:  # such a file scales the pixels itself
             pixels = rgb[..., ::-1] if scaling.startswith("bgr") else rgb

@@ -6,16 +6,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, RgbImage
 from smpler_model.network.config import IMAGENET_MEAN, IMAGENET_STD
 
-Bytes = NDArray[np.uint8]
 Scaling = Literal["bgr_bytes", "bgr_imagenet", "rgb_unit", "rgb_imagenet"]
 
 _GREY = 114
 
 
-def fit_image(rgb: Bytes, size: tuple[int, int], *, letterboxed: bool) -> tuple[Bytes, Floats]:
+def fit_image(
+    rgb: RgbImage, size: tuple[int, int], *, letterboxed: bool
+) -> tuple[RgbImage, Floats]:
     """Resize an image to a network's input.
 
     Args:
@@ -38,7 +39,7 @@ def fit_image(rgb: Bytes, size: tuple[int, int], *, letterboxed: bool) -> tuple[
     return fitted, np.array([columns / width, rows / height])
 
 
-def scale_pixels(rgb: Bytes, scaling: Scaling) -> NDArray[np.float32]:
+def scale_pixels(rgb: RgbImage, scaling: Scaling) -> NDArray[np.float32]:
     """Turn (h, w, 3) bytes into the numbers that the network was trained with, channels last."""
     pixels = rgb.astype(np.float32)
     if scaling == "bgr_bytes":

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smpler_model.array_types import RgbImage
 from smpler_model.detectors.detector import Detections
 from smpler_model.detectors.device_resize import resize_on_device
 from smpler_model.detectors.learned import check_threshold, detections_from_edges
@@ -32,15 +33,14 @@ from smpler_model.inference.float32 import whole_float32
 from smpler_model.inference.optional_packages import import_optional, is_installed
 from smpler_model.network.torchvision_operators import suppress_overlaps
 
-Bytes = NDArray[np.uint8]
 Maps = NDArray[np.float32]
 Edges = tuple[NDArray[np.float64], NDArray[np.float64]]
 """(n, 4) left, top, right, bottom, counted from an image's edges, and (n,) scores."""
 
-Image: TypeAlias = Bytes | Tensor
+ImageOrTensor: TypeAlias = RgbImage | Tensor
 """(h, w, 3) uint8 RGB, in the host's memory or, as a tensor, on any device."""
 
-_RunNetwork = Callable[[Image], Maps]
+_RunNetwork = Callable[[ImageOrTensor], Maps]
 
 CPU = torch.device("cpu")
 SIDE = 256
@@ -65,7 +65,7 @@ class _Look:
         is_second: whether the image is larger than what the network was trained with.
     """
 
-    pixels: Image
+    pixels: ImageOrTensor
     scales: NDArray[np.float64]
     is_second: bool
 
@@ -104,7 +104,7 @@ class PersonDetector:
         with self._explain_memory():
             self._run = _prepare(network, self._device, threads)
 
-    def detect(self, rgb: Bytes) -> Detections:
+    def detect(self, rgb: RgbImage) -> Detections:
         """Return the people in an (h, w, 3) uint8 RGB image, the most certain first.
 
         Raises:
@@ -112,7 +112,7 @@ class PersonDetector:
         """
         return self.detect_all([rgb])[0]
 
-    def detect_all(self, images: Sequence[Bytes]) -> list[Detections]:
+    def detect_all(self, images: Sequence[RgbImage]) -> list[Detections]:
         """Return the people in each of several images; those of one size are one batch.
 
         Images of more than 640 pixels are looked at twice, the second time larger, for the small
@@ -139,7 +139,7 @@ class PersonDetector:
         """
         return self._find(images)
 
-    def _find(self, images: Sequence[Image]) -> list[Detections]:
+    def _find(self, images: Sequence[ImageOrTensor]) -> list[Detections]:
         with self._explain_memory():
             looks = [
                 (row, _fit(image, side))
@@ -227,13 +227,13 @@ def _sides(height: int, width: int) -> tuple[int, ...]:
     return (SIDE, second) if second > SIDE else (SIDE,)
 
 
-def _fit(image: Image, side: int) -> _Look:
+def _fit(image: ImageOrTensor, side: int) -> _Look:
     """Shrink or enlarge an image where it is, its aspect kept, and fill its sides up."""
     height, width = image.shape[:2]
     longer = max(height, width)
     rows, columns = (max(1, round(n * side / longer)) for n in (height, width))
     full = [-(-n // SIDE_MULTIPLE) * SIDE_MULTIPLE for n in (rows, columns)]
-    pixels: Image
+    pixels: ImageOrTensor
     if isinstance(image, Tensor):
         pixels = image.new_zeros((*full, 3))
         pixels[:rows, :columns] = resize_on_device(image, rows, columns)
@@ -244,7 +244,7 @@ def _fit(image: Image, side: int) -> _Look:
     return _Look(pixels, np.array([columns / width, rows / height]), side > SIDE)
 
 
-def _stack(pixels: Sequence[Image]) -> Image:
+def _stack(pixels: Sequence[ImageOrTensor]) -> ImageOrTensor:
     """Return images of one size as a batch, on their device."""
     tensors = [each for each in pixels if isinstance(each, Tensor)]
     return torch.stack(tensors) if tensors else np.stack(pixels)
@@ -256,7 +256,7 @@ def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _Run
         return _prepare_onnxruntime(network, threads)
     network.to(device)
 
-    def run(images: Image) -> Maps:
+    def run(images: ImageOrTensor) -> Maps:
         with torch.inference_mode(), whole_float32():
             maps: Maps = network(torch.as_tensor(images).to(device)).cpu().numpy()
             return maps
@@ -275,7 +275,7 @@ def _prepare_onnxruntime(network: PersonNetwork, threads: int) -> _RunNetwork:
     )
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-    def run(images: Image) -> Maps:
+    def run(images: ImageOrTensor) -> Maps:
         maps: Maps = session.run(None, {"images": np.asarray(images)})[0]
         return maps
 

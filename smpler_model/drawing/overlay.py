@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, RgbImage
 from smpler_model.body.skeleton import SMPL_PARENTS
 from smpler_model.cameras.camera import Camera
 from smpler_model.drawing.palette import colours_of
@@ -20,7 +20,6 @@ from smpler_model.drawing.shading import blend, merge_people, shade, vertex_norm
 from smpler_model.frames import FrameResult, People, TranslationSource
 from smpler_model.people.tracker import TrackState
 
-Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
@@ -58,8 +57,8 @@ class RenderStyle:
 
 
 def draw_result(
-    rgb: Image, result: FrameResult, faces: ArrayLike, style: RenderStyle | None = None
-) -> Image:
+    rgb: RgbImage, result: FrameResult, faces: ArrayLike, style: RenderStyle | None = None
+) -> RgbImage:
     """Draw the people of a result over their image.
 
     Args:
@@ -151,8 +150,8 @@ def _field_radius(camera: Camera) -> float:
 
 
 def _draw_meshes(
-    rgb: Image, result: FrameResult, vertices_m: ArrayLike, faces: ArrayLike, opacity: float
-) -> Image:
+    rgb: RgbImage, result: FrameResult, vertices_m: ArrayLike, faces: ArrayLike, opacity: float
+) -> RgbImage:
     camera, ids = result.camera, result.people.ids
     vertices, corners = merge_people(vertices_m, faces)
     intrinsics = (camera.fx, camera.fy, camera.cx, camera.cy)
@@ -171,7 +170,7 @@ def _are_sure(people: People, row: int) -> NDArray[np.bool_]:
 
 
 def _draw_skeleton(
-    canvas: Image, keypoints_px: Floats, sure: NDArray[np.bool_], colour: Colour, weight: float
+    canvas: RgbImage, keypoints_px: Floats, sure: NDArray[np.bool_], colour: Colour, weight: float
 ) -> None:
     """Draw bones and joints; those that are not sure faintly: thin, and without a dark outline."""
     shown = np.asarray(np.isfinite(keypoints_px).all(1))
@@ -198,12 +197,14 @@ def _draw_skeleton(
         )
 
 
-def _draw_box(canvas: Image, box_xyxy: Floats, colour: Colour, thickness: float) -> None:
+def _draw_box(canvas: RgbImage, box_xyxy: Floats, colour: Colour, thickness: float) -> None:
     left, top, right, bottom = _whole(box_xyxy)
     cv2.rectangle(canvas, (left, top), (right, bottom), colour, max(1, round(thickness)))
 
 
-def _draw_label(canvas: Image, box_xyxy: Floats, text: str, colour: Colour, weight: float) -> None:
+def _draw_label(
+    canvas: RgbImage, box_xyxy: Floats, text: str, colour: Colour, weight: float
+) -> None:
     weight = max(weight, 0.8)  # text becomes unreadable sooner than lines
     scale, thickness, pad = 0.5 * weight, max(1, round(weight)), round(3 * weight)
     (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)

@@ -22,9 +22,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 
-Ints = NDArray[np.int64]
 Value = TypeVar("Value", bound=np.generic)
 
 SUBPIXELS = 256  # steps a pixel; the grid that projected corners are snapped to
@@ -45,7 +44,7 @@ class Raster:
     """
 
     size: tuple[int, int]
-    pixel: Ints
+    pixel: Integers
     triangle: NDArray[np.int32]
     depth: NDArray[np.float32]
     barycentric: NDArray[np.float32]
@@ -110,9 +109,9 @@ def rasterise(
 class _Spans:
     """Pixels first..first+count-1 of an image row, inside the outline with this index."""
 
-    first: Ints
-    count: Ints
-    outline: Ints
+    first: Integers
+    count: Integers
+    outline: Integers
 
 
 def _check(
@@ -121,7 +120,7 @@ def _check(
     intrinsics: ArrayLike,
     size: tuple[int, int],
     near_m: float,
-) -> tuple[Floats, Ints]:
+) -> tuple[Floats, Integers]:
     vertices = np.asarray(vertices_m, np.float64)
     corners = np.asarray(faces, np.int64)
     camera = np.asarray(intrinsics, np.float64)
@@ -150,7 +149,7 @@ def _snap(points: Floats) -> Floats:
     return snapped
 
 
-def _outline(points: Floats, corners: Ints, near_m: float) -> tuple[Floats, Ints]:
+def _outline(points: Floats, corners: Integers, near_m: float) -> tuple[Floats, Integers]:
     """Return the projected triangles (t, 3, 2) and the face that each belongs to (t,)."""
     snapped = _snap(points)
     behind = points[:, 2] < near_m
@@ -185,8 +184,8 @@ def _cross_near(front: Floats, behind: Floats, near_m: float) -> Floats:
 
 
 def _keep_visible(
-    outline: Floats, source: Ints, size: tuple[int, int], cull_back: bool
-) -> tuple[Floats, Ints]:
+    outline: Floats, source: Integers, size: tuple[int, int], cull_back: bool
+) -> tuple[Floats, Integers]:
     """Drop outlines that face away or contain no pixel centre of the image."""
     (ax, bx, cx), (ay, by, cy) = outline.T
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
@@ -227,7 +226,7 @@ def _cross_level(xa: Floats, ya: Floats, xb: Floats, yb: Floats, level: Floats) 
     return column
 
 
-def _expand(count: Ints) -> tuple[Ints, Ints]:
+def _expand(count: Integers) -> tuple[Integers, Integers]:
     """Return the owner and the index within it of each of sum(count) elements."""
     owner = np.repeat(np.arange(len(count)), count)
     before = np.cumsum(count) - count
@@ -257,7 +256,7 @@ def _cross(a: Floats, b: Floats) -> Floats:
 
 def _keep_nearest(
     spans: _Spans, nearness: Floats, depth_range: Floats, size: tuple[int, int]
-) -> tuple[Ints, Ints, NDArray[np.float32]]:
+) -> tuple[Integers, Integers, NDArray[np.float32]]:
     """Return the visible pixels in ascending order, with the nearest outline and its depth."""
     outline = spans.outline
     slope, rise, level = nearness  # of 1 / depth, which is linear in the image
@@ -277,7 +276,9 @@ def _keep_nearest(
     return pixel, key & 0xFFFFFFFF, (key >> 32).astype(np.int32).view(np.float32)
 
 
-def _barycentric(forms: Floats, seen: Ints, pixel: Ints, width: int) -> NDArray[np.float32]:
+def _barycentric(
+    forms: Floats, seen: Integers, pixel: Integers, width: int
+) -> NDArray[np.float32]:
     """Return the (n, 3) weights of the corners of the visible outlines at pixels."""
     y, x = np.divmod(pixel, width)
     weights = np.stack([form[0, seen] * x + form[1, seen] * y + form[2, seen] for form in forms])

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smpler_model.array_types import RgbImage
 from smpler_model.drawing.raster import Raster, rasterise
 
-Image = NDArray[np.uint8]
 LIGHT_FROM = (-0.4, -0.7, -0.6)  # over the camera's left shoulder; x right, y down, z forward
 
 
@@ -68,7 +68,7 @@ def merge_people(
     return vertices.reshape(n * v, 3), merged.reshape(-1, 3)
 
 
-def blend(image: Image, raster: Raster, colours: ArrayLike, opacity: float = 1.0) -> Image:
+def blend(image: RgbImage, raster: Raster, colours: ArrayLike, opacity: float = 1.0) -> RgbImage:
     """Blend colours into an image, with the silhouette softened over one pixel.
 
     Args:
@@ -104,14 +104,14 @@ def blend(image: Image, raster: Raster, colours: ArrayLike, opacity: float = 1.0
 
 
 def draw_people(
-    image: Image,
+    image: RgbImage,
     vertices_m: ArrayLike,
     faces: ArrayLike,
     intrinsics: ArrayLike,
     colours: ArrayLike,
     *,
     opacity: float = 0.85,
-) -> Image:
+) -> RgbImage:
     """Draw people (n, v, 3), occluding each other by depth, over an RGB image.
 
     Args:

@@ -6,12 +6,9 @@ import math
 from pathlib import Path
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from smpler_model.array_types import RgbImage
 from smpler_model.native_paths import native_path
-
-Image = NDArray[np.uint8]
 
 SUFFIX = ".mp4"
 USUAL_RATE_HZ = 30.0
@@ -56,7 +53,7 @@ class Video:
                 "refusal; check whether the disk is full, or leave the video out"
             )
 
-    def write(self, rgb: Image) -> None:
+    def write(self, rgb: RgbImage) -> None:
         """Add an (h, w, 3) RGB image."""
         bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
         if bgr.shape[1::-1] != self._size:

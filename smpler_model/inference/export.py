@@ -5,12 +5,12 @@ The file takes (b, s, s, 3) uint8 RGB crops, for any b, and returns the outputs 
 the network's.
 """
 
-import hashlib
 import io
 import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from smpler_model.atomic_files import replacing
+from smpler_model.hashes import hash_parts
 from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler
 from smpler_model.inference.optional_packages import import_optional
 from smpler_model.network.smpler import Smpler
@@ -56,11 +57,9 @@ class ExportError(ValueError):
 
 def fingerprint(model: Smpler) -> str:
     """Return a hash of a model's weights and body."""
-    digest = hashlib.sha256(model.config.name.encode())
-    for name, values in [*model.state_dict().items(), *model.body.named_buffers()]:
-        digest.update(name.encode())
-        digest.update(values.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    tensors = [*model.state_dict().items(), *model.body.named_buffers()]
+    parts = ((name, values.detach().cpu().numpy()) for name, values in tensors)
+    return hash_parts([model.config.name, *chain.from_iterable(parts)])
 
 
 def onnx_bytes(

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
-
-Ids = NDArray[np.int64]
+from smpler_model.array_types import Floats, Integers
 
 _USUAL = 9.0  # squared Mahalanobis distance that 97 of 100 measurements stay below
 
@@ -89,7 +87,7 @@ class PositionFilter:
     def update(
         self,
         stamp_ns: int,
-        ids: Ids,
+        ids: Integers,
         positions_m: Floats,
         covariances_m2: Floats,
         are_seen: NDArray[np.bool_],
@@ -121,7 +119,7 @@ class PositionFilter:
             states[:, :3], covariances[:, :3, :3], states[:, 3:], covariances[:, 3:, 3:]
         )
 
-    def _predict(self, stamp_ns: int, ids: Ids) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    def _predict(self, stamp_ns: int, ids: Integers) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """Return states (n, 6), covariances (n, 6, 6), and who starts anew (n)."""
         n, config = len(ids), self._config
         states, covariances = np.zeros((n, 6)), np.zeros((n, 6, 6))
@@ -143,7 +141,7 @@ class PositionFilter:
         are_new[rows] = False
         return states, covariances, are_new
 
-    def _keep(self, stamp_ns: int, ids: Ids, states: Floats, covariances: Floats) -> None:
+    def _keep(self, stamp_ns: int, ids: Integers, states: Floats, covariances: Floats) -> None:
         """Store these people, and others who were seen lately."""
         age_s = np.abs(stamp_ns - self._stamps_ns) / 1e9
         others = ~np.isin(self._ids, ids) & (age_s <= self._config.gap_s)

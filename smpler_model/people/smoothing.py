@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from smpler_model.array_types import Floats
-
-Ids = NDArray[np.int64]
+from smpler_model.array_types import Floats, Integers
 
 _ROTATION_TOLERANCE = 0.5  # of a determinant, which is 1 except for rounding
 
@@ -137,7 +135,7 @@ class Smoother:
             for track_id, stamp, age, turns, *values in rows
         }
 
-    def smooth(self, stamp_ns: int, ids: Ids, bodies: Bodies) -> Bodies:
+    def smooth(self, stamp_ns: int, ids: Integers, bodies: Bodies) -> Bodies:
         """Filter the people in one frame.
 
         Args:

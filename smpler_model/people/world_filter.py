@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.frames import CameraPose, WorldMotion
-from smpler_model.people.position_filter import Ids, PositionFilter
+from smpler_model.people.position_filter import PositionFilter
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig
 
 _LEAST_LEVEL = 0.2  # horizontal part of the forward axis, below which people face up or down
@@ -67,7 +67,7 @@ class WorldFilter:
         ours = {name: values for name, values in arrays.items() if name.startswith(_POSITIONS)}
         self._positions.restore({name.removeprefix(_POSITIONS): ours[name] for name in ours})
 
-    def smooth(self, stamp_ns: int, ids: Ids, bodies: Bodies, pose: CameraPose) -> Bodies:
+    def smooth(self, stamp_ns: int, ids: Integers, bodies: Bodies, pose: CameraPose) -> Bodies:
         """Filter rotations and shapes; the translations are those given.
 
         Args:
@@ -84,7 +84,7 @@ class WorldFilter:
     def follow(
         self,
         stamp_ns: int,
-        ids: Ids,
+        ids: Integers,
         measured: MeasuredPelvises,
         pelvis_rotations: Floats,
         pose: CameraPose,

@@ -25,7 +25,7 @@ from smpler_model.people.metrics import (
     pck,
     vertex_error,
 )
-from smpler_ros.bags.ground_truth import usable_rows
+from smpler_ros.bags.ground_truth import LEAST_IN_VIEW, usable_rows
 from smpler_ros.bags.matching import match_boxes
 
 EVALUATED_NAMES = tuple(H36M_JOINTS[row] for row in H36M_EVALUATED)
@@ -54,6 +54,8 @@ CONVENTIONS = {
     "identity switch": "a true person is matched with another id than the last time",
     "acceleration": "only where three images in a row have the same pair, in steps that differ "
     "by less than half",
+    "visible": f"at least {LEAST_IN_VIEW:.0%} of a labelled person's joints are in view: in the "
+    "image, and not behind somebody or something; who is less in view may be missed, or found",
     "means": "over pairs; people who were missed have no error",
 } | FIGURES
 """Conventions of the metrics; printed with them."""

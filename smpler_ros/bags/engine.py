@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from smpler_model.assembly import build_pipeline, choose_device, detector_factor
 from smpler_model.body.smpl import Body
 from smpler_model.detectors.detector import Detections, Detector, DeviceDetector
 from smpler_model.detectors.motion import MotionDetector
+from smpler_model.hashes import hash_parts
 from smpler_model.pipeline import Pipeline
 from smpler_ros.bags.settings import EvaluationSettings
 
@@ -105,14 +105,7 @@ class Engine:
             if name != "J_regressor_h36m"
         }
         regressor = self.body.J_regressor_h36m
-        hashes = {"arrays": _hash_arrays([arrays[name] for name in sorted(arrays)])}
+        hashes = {"arrays": hash_parts(arrays[name] for name in sorted(arrays))}
         if regressor is not None:
-            hashes["regressor"] = _hash_arrays([regressor.cpu().numpy()])
+            hashes["regressor"] = hash_parts([regressor.cpu().numpy()])
         return hashes
-
-
-def _hash_arrays(arrays: list[NDArray[np.generic]]) -> str:
-    digest = hashlib.sha256()
-    for values in arrays:
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()

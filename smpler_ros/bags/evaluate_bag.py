@@ -32,6 +32,7 @@ from smpler_ros.bags.many_bags import (
 )
 from smpler_ros.bags.ray_bags import evaluate_on_ray
 from smpler_ros.bags.run_files import check_place
+from smpler_ros.bags.summary import describe_missed
 
 _FOLDER_SUFFIX = "_evaluation"
 
@@ -173,7 +174,7 @@ def _line(row: dict[str, Any]) -> str:
         if row.get(name) is not None:
             parts.append(f"{title} {row[name]:.1f} mm")
     if row.get("missed") is not None:
-        parts.append(f"{row['missed']} missed, {row['false']} false")
+        parts.append(f"{describe_missed(row)}, {row['false']} false")
     return ", ".join(parts)
 
 

@@ -126,7 +126,7 @@ class Evaluation:
         """Write a checkpoint."""
         lengths = self._files.commit()
         now = time.monotonic()
-        state = {name: self._pipeline.camera_state(name) for name in self._names}
+        state = {name: self._pipeline.camera(name) for name in self._names}
         arrays: dict[str, Arrays] = {
             f"smoother/{name}": state[name].smoother.snapshot() for name in self._names
         }
@@ -290,7 +290,7 @@ class Evaluation:
         """Restore the state at the checkpoint."""
         done = zip(islice(frames, self.checkpoint.frames), self._files.logged(), strict=False)
         for (name, frame), logged in done:
-            state = self._pipeline.camera_state(name)
+            state = self._pipeline.camera(name)
             state.follow_clock(frame.stamp_ns)
             self._truth_at(name, frame.stamp_ns)  # ground truth follows the clock as well
             self._count(name, logged)
@@ -305,11 +305,11 @@ class Evaluation:
         for purpose, arrays in self.checkpoint.arrays.items():
             kind, _, name = purpose.partition("/")
             if kind == "feet":
-                self._pipeline.camera_state(name).feet.restore(arrays)
+                self._pipeline.camera(name).feet.restore(arrays)
             elif kind == "smoother":
-                self._pipeline.camera_state(name).smoother.restore(arrays)
+                self._pipeline.camera(name).smoother.restore(arrays)
             elif kind == "world":
-                self._pipeline.camera_state(name).world.restore(arrays)
+                self._pipeline.camera(name).world.restore(arrays)
             else:
                 self._accuracy[name].restore(arrays)
         for name, shown in self.checkpoint.shown.items():
@@ -318,7 +318,7 @@ class Evaluation:
             self._files.restore(self.tally)
 
     def _detector(self, name: str) -> RecordingDetector:
-        detector = self._pipeline.camera_state(name).detector
+        detector = self._pipeline.camera(name).detector
         assert isinstance(detector, RecordingDetector)
         return detector
 

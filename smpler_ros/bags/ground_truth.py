@@ -25,6 +25,15 @@ STAMP_TOLERANCE_NS = 1_000_000
 
 _KEPT_NS = 5 * NS_PER_S  # ground truth kept for late images
 _AHEAD_NS = NS_PER_S  # ground truth may be recorded this much out of order
+LEAST_IN_VIEW = 0.2
+"""Share of a labelled person's joints that are in view from which on the person is visible.
+
+Source: Dollar et al., "Pedestrian detection: an evaluation of the state of the art", PAMI 2012:
+people who are occluded by more than 80 % count in no figure. Differs: of the joints, not of a box,
+which does not shrink where only both sides of somebody are seen; and who is beyond the image's
+edge is as little in view as who is behind somebody.
+"""
+
 _MOST = 1e6  # limit of boxes, angles, coefficients and positions
 _MOST_BYTES = 8_000_000_000  # of a truth file; an hour of one person's vertices at 13 Hz
 _J = len(SMPL_JOINTS)
@@ -37,7 +46,8 @@ _FILE_FIELDS: dict[str, tuple[int, ...]] = {
     "translations_m": (3,),
 }
 _CAMERAS, _LABELLED, _VERTICES = "cameras", "labelled_ns", "vertices_m"
-_OPTIONAL_FIELDS = (_CAMERAS, _LABELLED, _VERTICES)
+_CONFIDENCES = "joint_confidences"
+_OPTIONAL_FIELDS = (_CAMERAS, _LABELLED, _VERTICES, _CONFIDENCES)
 
 
 class Truth(Protocol):
@@ -142,8 +152,9 @@ class FileTruth:
     (m, 4) pixels, `pose` (m, 72) axis-angle, rad, the first joint's in the optical frame, `betas`
     (m, 10), `translations_m` (m, 3) SMPL's translation in the optical frame. Optional: `cameras`
     (m) image topics, needed for a bag with several; `vertices_m` (m, 6890, 3) in the optical
-    frame; `labelled_ns` (k) timestamps of labelled images without people. Timestamps identify
-    images: for a recording whose clock was set back, ground truth must be a topic.
+    frame; `joint_confidences` (m, 24) 0 to 1, low where a joint is not in view; `labelled_ns` (k)
+    timestamps of labelled images without people. Timestamps identify images: for a recording whose
+    clock was set back, ground truth must be a topic.
 
     Attributes:
         cameras: image topics in the file; None if it has none.
@@ -250,6 +261,17 @@ def usable_rows(people: People) -> NDArray[np.bool_]:
     return usable
 
 
+def visible_rows(people: People) -> NDArray[np.bool_]:
+    """Return (n,) whether enough of each labelled person is in view to be found.
+
+    That is the mean of the joints' confidences; joints of unknown confidence count as in view.
+    """
+    if people.joint_confidences is None:
+        return np.ones(len(people), np.bool_)
+    in_view = np.nan_to_num(people.joint_confidences, nan=1.0).mean(1)
+    return np.asarray(in_view >= LEAST_IN_VIEW)
+
+
 def _read_fields(path: Path) -> dict[str, NDArray[np.generic]]:
     names = (*_FILE_FIELDS, *_OPTIONAL_FIELDS)
     fields = read_npz(path, names, most_bytes=_MOST_BYTES)
@@ -260,6 +282,7 @@ def _read_fields(path: Path) -> dict[str, NDArray[np.generic]]:
             (_CAMERAS, (rows,)),
             (_LABELLED, (np.size(fields.get(_LABELLED, ())),)),
             (_VERTICES, (rows, SMPL_VERTEX_COUNT, 3)),
+            (_CONFIDENCES, (rows, _J)),
         )
         if name in fields
     }
@@ -299,7 +322,7 @@ def _are_whole(values: NDArray[np.generic]) -> bool:
 def _people(fields: Mapping[str, NDArray[np.generic]]) -> People:
     n = len(fields["ids"])
     rotations = Rotation.from_rotvec(fields["pose"].reshape(-1, 3)).as_matrix() if n else []
-    vertices = fields.get("vertices_m")
+    vertices, confidences = fields.get(_VERTICES), fields.get(_CONFIDENCES)
     return People(
         ids=fields["ids"].astype(np.int64),
         states=np.ones(n, np.uint8),
@@ -314,4 +337,5 @@ def _people(fields: Mapping[str, NDArray[np.generic]]) -> People:
         joints_m=np.full((n, _J, 3), np.nan),
         keypoints_px=np.full((n, _J, 2), np.nan),
         vertices_m=None if vertices is None else vertices.astype(np.float32),
+        joint_confidences=None if confidences is None else confidences.astype(np.float64),
     )

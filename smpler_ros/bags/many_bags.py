@@ -31,7 +31,10 @@ TABLE = "bags.csv"
 _LIST_MARK = "@"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _MEANS = tuple(FIGURES)
-_COUNTS = ("pairs", "acceleration_pairs", "true_people", "missed", "false", "identity_switches")
+_COUNTS = (
+    *("pairs", "acceleration_pairs", "true_people", "missed", "visible_people", "visible_missed"),
+    *("false", "identity_switches"),
+)
 _COLUMNS = (
     *("bag", "complete", "frames", "people", "tracks", "left_out", "rate_hz"),
     *(*_MEANS, *_COUNTS, "error"),

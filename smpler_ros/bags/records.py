@@ -13,12 +13,13 @@ from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
 from smpler_model.frames import FrameResult, People, TranslationSource, details_of
 from smpler_model.people.tracker import TrackState
 from smpler_ros.bags.accuracy import EVALUATED_NAMES, FIGURES, Pairs
+from smpler_ros.bags.ground_truth import visible_rows
 
 FRAME_COLUMNS = (
     *("camera", "frame", "stamp_ns", "batch", "people"),
-    *("true_people", "missed_ids", "false_people", "switches"),
+    *("true_people", "missed_ids", "hidden_ids", "false_people", "switches"),
 )
-"""Columns of `frames.csv`; `batch` is the batch's index, the last four need ground truth."""
+"""Columns of `frames.csv`; `batch` is the batch's index, the last five need ground truth."""
 
 _JOINT_COLUMNS = tuple(f"{name}_mm" for name in EVALUATED_NAMES)
 _DETAIL_COLUMNS = {
@@ -69,6 +70,8 @@ class FrameRecord:
         people: number of people found.
         true_people: number of labelled people; None if the image is not labelled.
         missed_ids: ids of labelled people who were missed.
+        hidden_ids: ids of labelled people of whom too little is in view for them to count as
+            visible, see `visible_rows`.
         false_people: false positives.
         switches: number of id switches.
     """
@@ -80,6 +83,7 @@ class FrameRecord:
     people: int
     true_people: int | None = None
     missed_ids: tuple[int, ...] = ()
+    hidden_ids: tuple[int, ...] = ()
     false_people: int = 0
     switches: int = 0
 
@@ -87,9 +91,9 @@ class FrameRecord:
         """Return the values of `FRAME_COLUMNS`."""
         known = [self.camera, self.frame, self.stamp_ns, self.batch, self.people]
         if self.true_people is None:
-            return [*known, "", "", "", ""]
-        missed = " ".join(map(str, self.missed_ids))
-        return [*known, self.true_people, missed, self.false_people, self.switches]
+            return [*known, "", "", "", "", ""]
+        missed, hidden = (" ".join(map(str, ids)) for ids in (self.missed_ids, self.hidden_ids))
+        return [*known, self.true_people, missed, hidden, self.false_people, self.switches]
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,7 @@ def parse_frame(row: Mapping[str, str]) -> FrameRecord:
         record,
         true_people=int(row["true_people"]),
         missed_ids=tuple(map(int, row["missed_ids"].split())),
+        hidden_ids=tuple(map(int, row["hidden_ids"].split())),
         false_people=int(row["false_people"]),
         switches=int(row["switches"]),
     )
@@ -208,14 +213,15 @@ def _number(text: str) -> float:
 
 def with_truth(record: FrameRecord, truth: People, pairs: Pairs) -> FrameRecord:
     """Return a frame with the ground truth's counts."""
-    found = set(pairs.true.tolist())
-    missed = (
-        id_ for row, id_ in enumerate(truth.ids.tolist()) if row not in found | pairs.refused
-    )
+    valid = np.ones(len(truth), np.bool_)
+    valid[list(pairs.refused)] = False
+    missed = valid.copy()
+    missed[pairs.true] = False
     return replace(
         record,
-        true_people=len(truth) - len(pairs.refused),
-        missed_ids=tuple(missed),
+        true_people=int(valid.sum()),
+        missed_ids=tuple(truth.ids[missed].tolist()),
+        hidden_ids=tuple(truth.ids[valid & ~visible_rows(truth)].tolist()),
         false_people=record.people - len(pairs.found) - pairs.beside,
         switches=int(pairs.switched.sum()),
     )

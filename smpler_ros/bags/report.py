@@ -14,6 +14,7 @@ from smpler_model.commands.words import counted
 from smpler_ros.bags.plots import plot_errors
 from smpler_ros.bags.run_files import REPORT
 from smpler_ros.bags.run_statistics import RunStatistics
+from smpler_ros.bags.summary import describe_missed
 from smpler_ros.bags.worst_frames import WorstFrame
 
 _STYLE = """
@@ -44,6 +45,7 @@ _TITLES = {
     "pelvis_mm": "pelvis mm",
     "pairs": "found",
     "missed": "missed",
+    "visible_missed": "of them visible",
     "false": "false",
     "identity_switches": "switches",
 }
@@ -90,8 +92,8 @@ def _head(summary: Mapping[str, Any]) -> str:
     )
     if summary["accuracy"]:
         figures = summary["accuracy"]["all"]
-        counts = (f"{figures[name]} {_TITLES[name]}" for name in ("pairs", "missed", "false"))
-        facts += f"; people: {', '.join(counts)}"
+        facts += f"; people: {figures['pairs']} found, {describe_missed(figures)}, "
+        facts += f"{figures['false']} false"
     return f"<h1>{escape(summary['bag'])}</h1><p>{facts}</p>"
 
 

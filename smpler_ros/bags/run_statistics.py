@@ -40,6 +40,8 @@ class ErrorSums:
         pairs: number of matched pairs.
         true_people: number of labelled people in all labelled images.
         missed: labelled people who were not found.
+        hidden: labelled people who are not visible, see `visible_rows`.
+        hidden_missed: how many of those were not found.
         false: false positives; unknown for single people.
         switches: number of id switches.
     """
@@ -51,6 +53,8 @@ class ErrorSums:
     pairs: int = 0
     true_people: int = 0
     missed: int = 0
+    hidden: int = 0
+    hidden_missed: int = 0
     false: int = 0
     switches: int = 0
 
@@ -79,6 +83,8 @@ class ErrorSums:
             "acceleration_pairs": int(self.figures["acceleration_mm_s2"][1]),
             "true_people": self.true_people,
             "missed": self.missed,
+            "visible_people": self.true_people - self.hidden,
+            "visible_missed": self.missed - self.hidden_missed,
             "false": self.false,
             "identity_switches": self.switches,
         }
@@ -127,12 +133,17 @@ class RunStatistics:
             sums = self.errors.setdefault(key, ErrorSums())
             sums.true_people += frame.true_people
             sums.missed += len(frame.missed_ids)
+            sums.hidden += len(frame.hidden_ids)
+            sums.hidden_missed += len({*frame.missed_ids} & {*frame.hidden_ids})
             sums.false += frame.false_people
             sums.switches += frame.switches
         for true_id in frame.missed_ids:
             sums = self.errors.setdefault((camera, true_id), ErrorSums())
             sums.true_people += 1
             sums.missed += 1
+            sums.hidden_missed += true_id in frame.hidden_ids
+        for true_id in frame.hidden_ids:
+            self.errors.setdefault((camera, true_id), ErrorSums()).hidden += 1
 
     def add_person(self, person: PersonRecord) -> None:
         """Add a person."""

@@ -1,10 +1,10 @@
 """Settings of `evaluate_bag`."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal, get_args
 
+from smpler_model.hashes import hash_parts
 from smpler_model.settings.bag import WITHOUT, BagSettings
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.settings.setting import setting
@@ -81,4 +81,4 @@ class EvaluationSettings(OutputSettings, WorldSettings, PipelineSettings, BagSet
         """Return a hash of everything that affects the results or whether a run can be resumed."""
         kept = {name: value for name, value in asdict(self).items() if name not in DO_NOT_MATTER}
         kept["state"] = _STATE_FORMAT
-        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+        return hash_parts([json.dumps(kept, sort_keys=True)])

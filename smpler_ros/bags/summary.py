@@ -11,7 +11,7 @@ from typing import Any
 
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.checkpoints.shipped import SHIPPED_MODELS, shipped_path
-from smpler_model.file_hashes import hash_each, hash_files
+from smpler_model.hashes import hash_each, hash_files
 from smpler_ros.bags.accuracy import CONVENTIONS
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluation import Evaluation
@@ -20,6 +20,18 @@ from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.settings import EvaluationSettings
 
 _PACKAGES = ("numpy", "rosbags", "torch", "trackers")
+
+
+def describe_missed(figures: Mapping[str, Any]) -> str:
+    """Return how many visible people were missed, and how many of all who are labelled.
+
+    Args:
+        figures: of `ErrorSums.summary`.
+    """
+    return (
+        f"{figures['visible_missed']} of {figures['visible_people']} visible people missed "
+        f"({figures['missed']} of {figures['true_people']} labelled)"
+    )
 
 
 def summarise(

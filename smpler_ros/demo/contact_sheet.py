@@ -8,11 +8,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from smpler_model.array_types import RgbImage
 from smpler_model.atomic_files import write_atomically
-
-Image = NDArray[np.uint8]
 
 FRAMES, COLUMNS = 12, 4
 WIDTH_PX = 1600
@@ -34,7 +32,7 @@ class TimedImage:
     """
 
     time_s: float
-    rgb: Image
+    rgb: RgbImage
 
 
 def write_contact_sheet(video: Path, path: Path) -> None:
@@ -83,7 +81,7 @@ def read_evenly(video: Path, count: int) -> list[TimedImage]:
     return frames
 
 
-def compose_sheet(frames: Sequence[TimedImage]) -> Image:
+def compose_sheet(frames: Sequence[TimedImage]) -> RgbImage:
     """Arrange frames of equal size in rows on a page, with their times below.
 
     Args:
@@ -109,7 +107,7 @@ def compose_sheet(frames: Sequence[TimedImage]) -> Image:
     return sheet
 
 
-def _write_centred(sheet: Image, text: str, middle_px: int, top_px: int) -> None:
+def _write_centred(sheet: RgbImage, text: str, middle_px: int, top_px: int) -> None:
     """Draw a caption with its top at a row, centred on a column."""
     thickness = 1
     (width, height), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, thickness)

@@ -11,6 +11,7 @@ from typing import Any
 from smpler_model.bags.reader import open_bag
 from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
 from smpler_model.people.metrics import MM_FROM_M
+from smpler_ros.bags.summary import describe_missed
 
 Row = tuple[str, str, str, str]
 """Title, number, unit and meaning."""
@@ -75,6 +76,12 @@ def table_rows(live: LiveFigures, summary: Mapping[str, Any]) -> list[Row]:
     return [
         *rows,
         ("MPJPE", _number(errors["mpjpe_mm"], 1), "mm", f"{found}, hips aligned"),
+        (
+            "missed",
+            _number(_percentage(errors["visible_missed"], errors["visible_people"]), 1),
+            "%",
+            describe_missed(errors),
+        ),
         ("placed pelvis", _number(pelvis_m, 3), "m", "off, in the camera's frame"),
     ]
 
@@ -94,6 +101,10 @@ def format_paths(paths: Mapping[str, Path | str]) -> str:
     """Return a line for each path, or command, by its title."""
     width = max(map(len, paths))
     return "\n".join(f"{title:<{width}}  {path}" for title, path in paths.items())
+
+
+def _percentage(part: int, whole: int) -> float | None:
+    return 100 * part / whole if whole else None
 
 
 def _number(value: float | None, digits: int) -> str:

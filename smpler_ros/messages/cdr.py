@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from smpler_model.array_types import AnyFloats
 from smpler_ros.messages.message_types import Message, MessageTypes
 
 _ENCAPSULATION = b"\x00\x01\x00\x00"  # plain CDR, little endian
@@ -35,7 +35,7 @@ class PointMarker:
     """
 
     message: Message
-    points: NDArray[np.floating]
+    points: AnyFloats
 
 
 def serialize_markers(types: MessageTypes, markers: Sequence[PointMarker]) -> bytes:

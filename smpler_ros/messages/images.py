@@ -3,14 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import RgbImage
 from smpler_model.cameras.camera import Camera
-from smpler_model.cameras.encodings import DEFAULT_JPEG_QUALITY, Rgb, encode_jpeg
+from smpler_model.cameras.encodings import DEFAULT_JPEG_QUALITY, encode_jpeg
 from smpler_ros.messages.message_types import Message, MessageTypes
 
 _NO_LENS = "plumb_bob"  # image_geometry rejects an empty name
 
 
-def image_message(types: MessageTypes, header: Message, rgb: Rgb) -> Message:
+def image_message(types: MessageTypes, header: Message, rgb: RgbImage) -> Message:
     """Return an (h, w, 3) uint8 RGB image as `sensor_msgs/Image` in rgb8."""
     height, width = rgb.shape[:2]
     return _raw(types, header, "rgb8", (height, width), rgb.reshape(height, width * 3))
@@ -23,7 +24,7 @@ def depth_message(types: MessageTypes, header: Message, depth_m: NDArray[np.floa
 
 
 def jpeg_message(
-    types: MessageTypes, header: Message, rgb: Rgb, quality: int = DEFAULT_JPEG_QUALITY
+    types: MessageTypes, header: Message, rgb: RgbImage, quality: int = DEFAULT_JPEG_QUALITY
 ) -> Message:
     """Return an (h, w, 3) uint8 RGB image as `sensor_msgs/CompressedImage`."""
     message = types.compressed_image(header=header, format="rgb8; jpeg compressed bgr8")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import AnyFloats
 from smpler_model.body.skeleton import SMPL_PARENTS
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.drawing.palette import colours_of
@@ -108,7 +109,7 @@ class PersonMarkers:
         kind: int,
         id_: int,
         scale_m: tuple[float, float, float],
-        points: NDArray[np.floating],
+        points: AnyFloats,
     ) -> PointMarker:
         marker = self._marker(header, namespace, id_, ADD)
         marker.type = kind

@@ -5,11 +5,12 @@ from dataclasses import replace
 from functools import partial
 
 from smpler_model.bags.stamp_order import check_order
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
 from smpler_model.detectors.detector import Detections, GivenBoxes
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from smpler_model.step_times import measure
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.messages.boxes import BoxReader
@@ -97,10 +98,10 @@ class FrameWorker:
         frame = self._reader_of(name).read(arrival.image, arrival.camera_infos, arrival.depth)
         if arrival.pose is not None:
             frame = replace(frame, pose=arrival.pose)
-        check_order(frame.stamp_ns, self._pipeline.camera_state(name).last_stamp_ns)
+        check_order(frame.stamp_ns, self._pipeline.camera(name).last_stamp_ns)
         self._say_calibration(name, arrival, is_missing=frame.camera is None)
         if arrival.detections is not None:
-            detector = self._pipeline.camera_state(name).detector
+            detector = self._pipeline.camera(name).detector
             if isinstance(detector, GivenBoxes):
                 size = frame.rgb.shape[1], frame.rgb.shape[0]
                 detector.give(self._read_boxes(name, arrival.detections, size))

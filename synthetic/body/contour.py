@@ -12,12 +12,11 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from synthetic.body.primitives import FloatArray, Shape
+from smpler_model.array_types import Floats, Integers
+from synthetic.body.primitives import Shape
 
-IntArray = NDArray[np.int64]
 
-
-def _tetrahedra(shape: tuple[int, int, int]) -> IntArray:
+def _tetrahedra(shape: tuple[int, int, int]) -> Integers:
     """Return the node numbers (t, 4) of all tetrahedra, each positively oriented."""
     strides = (shape[1] * shape[2], shape[2], 1)
     nodes = np.arange(shape[0] * shape[1] * shape[2]).reshape(shape)
@@ -31,7 +30,7 @@ def _tetrahedra(shape: tuple[int, int, int]) -> IntArray:
     return np.concatenate(cells)
 
 
-def _cut(tetrahedra: IntArray, inside: NDArray[np.bool_]) -> IntArray:
+def _cut(tetrahedra: Integers, inside: NDArray[np.bool_]) -> Integers:
     """Triangles (m, 3, 2): each corner lies on the grid edge between two nodes."""
     flags = inside[tetrahedra]
     case = flags @ np.array([1, 2, 4, 8])
@@ -55,9 +54,7 @@ def _cut(tetrahedra: IntArray, inside: NDArray[np.bool_]) -> IntArray:
     return np.concatenate(triangles)
 
 
-def contour(
-    shape: Shape, x: FloatArray, y: FloatArray, z: FloatArray
-) -> tuple[FloatArray, IntArray]:
+def contour(shape: Shape, x: Floats, y: Floats, z: Floats) -> tuple[Floats, Integers]:
     """Mesh the zero level of a shape.
 
     Args:

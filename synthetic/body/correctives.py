@@ -14,8 +14,8 @@ import itertools
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
-from synthetic.body.primitives import FloatArray
 
 _ANGLES_DEGREES = (20.0, 45.0, 70.0, 95.0, 115.0)
 _LEVELS = 128
@@ -35,7 +35,7 @@ def _sample_rotations() -> Rotation:
     return Rotation.from_rotvec(vectors.reshape(-1, 3))
 
 
-def fit_responses(shares: FloatArray) -> FloatArray:
+def fit_responses(shares: Floats) -> Floats:
     """Return the offset per pose feature for vertices that follow a joint's rotation partly.
 
     Args:
@@ -60,17 +60,17 @@ def fit_responses(shares: FloatArray) -> FloatArray:
     return responses
 
 
-def _moving_share(weights: FloatArray, joint: int) -> FloatArray:
+def _moving_share(weights: Floats, joint: int) -> Floats:
     """Return the part of each vertex (v,) that moves with a joint or with those below it."""
     below = {joint}
     for child, parent in enumerate(SMPL_PARENTS):
         if parent in below:
             below.add(child)
-    share: FloatArray = weights[:, sorted(below)].sum(axis=1)
+    share: Floats = weights[:, sorted(below)].sum(axis=1)
     return share
 
 
-def pose_correctives(points: FloatArray, weights: FloatArray, joints: FloatArray) -> FloatArray:
+def pose_correctives(points: Floats, weights: Floats, joints: Floats) -> Floats:
     """Return SMPL's pose directions (v, 3, 207), m.
 
     Args:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.builtin import BUILTIN_BODY_PATH
-from synthetic.body.contour import IntArray, contour
+from synthetic.body.contour import contour
 from synthetic.body.correctives import pose_correctives
-from synthetic.body.primitives import FloatArray
 from synthetic.body.regressor import h36m_regressor, joint_regressor
 from synthetic.body.remesh import remesh
 from synthetic.body.shapes import shape_directions
@@ -34,12 +34,12 @@ _GRID_Y = (
 _GRID_Z = ((-0.16, -0.1, 5), (-0.1, 0.06, 32), (0.06, 0.14, 10), (0.14, 0.2, 6))
 
 
-def _lines(spans: tuple[tuple[float, float, int], ...]) -> FloatArray:
+def _lines(spans: tuple[tuple[float, float, int], ...]) -> Floats:
     parts = [np.linspace(start, end, cells, endpoint=False) for start, end, cells in spans]
     return np.concatenate([*parts, [spans[-1][1]]])
 
 
-def build_mesh() -> tuple[FloatArray, IntArray, IntArray]:
+def build_mesh() -> tuple[Floats, Integers, Integers]:
     """Return vertices (6890, 3), m, triangles (13776, 3) and mirror permutation (6890,)."""
     surface = BodySurface.assemble()
     points, faces = contour(surface, _lines(_GRID_X), _lines(_GRID_Y), _lines(_GRID_Z))
@@ -47,7 +47,7 @@ def build_mesh() -> tuple[FloatArray, IntArray, IntArray]:
     return join_halves(*half)
 
 
-def build_body(points: FloatArray, faces: IntArray, mirror: IntArray) -> dict[str, NDArray[Any]]:
+def build_body(points: Floats, faces: Integers, mirror: Integers) -> dict[str, NDArray[Any]]:
     """Return all arrays of SMPL's file layout for a mesh in the rest pose.
 
     Args:
@@ -81,12 +81,12 @@ def build_body(points: FloatArray, faces: IntArray, mirror: IntArray) -> dict[st
     }
 
 
-def _quantise(values: FloatArray) -> NDArray[np.float32]:
+def _quantise(values: Floats) -> NDArray[np.float32]:
     """Round to 2^-16 m, 15 micrometres, which compresses to a third."""
     return (np.round(values * 2**16) / 2**16).astype(np.float32)
 
 
-def symmetrise(fields: FloatArray, mirror: IntArray) -> FloatArray:
+def symmetrise(fields: Floats, mirror: Integers) -> Floats:
     """Copy the left half's vectors (v, 3, k) to the right half; on the seam, x is zero."""
     side = np.array([-1.0, 1.0, 1.0])[:, None]
     left = np.arange(len(fields)) <= mirror

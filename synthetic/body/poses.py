@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS
-from synthetic.body.primitives import FloatArray
 
 Degrees = tuple[float, float, float]
 
@@ -76,10 +76,10 @@ POSES: dict[str, dict[str, Degrees]] = {
 }  # fmt: skip
 
 
-def pose_rotations(name: str) -> FloatArray:
+def pose_rotations(name: str) -> Floats:
     """Return rotation matrices (24, 3, 3) of a pose in `POSES`, each relative to the parent."""
     vectors = np.zeros((len(SMPL_JOINTS), 3))
     for joint, degrees in POSES[name].items():
         vectors[SMPL_JOINTS.index(joint)] = np.radians(degrees)
-    matrices: FloatArray = Rotation.from_rotvec(vectors).as_matrix()
+    matrices: Floats = Rotation.from_rotvec(vectors).as_matrix()
     return matrices

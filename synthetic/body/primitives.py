@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-FloatArray = NDArray[np.float64]
-Shape = Callable[[FloatArray], FloatArray]
+from smpler_model.array_types import Floats
+
+Shape = Callable[[Floats], Floats]
 Point = tuple[float, float, float]
 
 
-def blend(first: FloatArray, second: FloatArray, width: float) -> FloatArray:
+def blend(first: Floats, second: Floats, width: float) -> Floats:
     """Return the union of two shapes with a fillet.
 
     Args:
@@ -35,24 +35,24 @@ def blend(first: FloatArray, second: FloatArray, width: float) -> FloatArray:
     return np.minimum(first, second) - near * near * near * (width / 6.0)
 
 
-def carve(solid: FloatArray, tool: FloatArray, width: float) -> FloatArray:
+def carve(solid: Floats, tool: Floats, width: float) -> Floats:
     """Subtract one shape from another, with rounded edges; arguments as for `blend`."""
     return -blend(-solid, tool, width)
 
 
-def norm(vectors: FloatArray) -> FloatArray:
+def norm(vectors: Floats) -> Floats:
     """Return the length of each row of (n, 2) or (n, 3), summed in a fixed order."""
     total = vectors[:, 0] * vectors[:, 0]
     for column in range(1, vectors.shape[1]):
         total = total + vectors[:, column] * vectors[:, column]
-    length: FloatArray = np.sqrt(total)
+    length: Floats = np.sqrt(total)
     return length
 
 
 def mirrored(shape: Shape, width: float) -> Shape:
     """Return the shape and its reflection in x = 0, blended where they meet."""
 
-    def both(points: FloatArray) -> FloatArray:
+    def both(points: Floats) -> Floats:
         reflected = points.copy()
         reflected[:, 0] = -reflected[:, 0]
         return blend(shape(points), shape(reflected), width)
@@ -69,14 +69,14 @@ class Cone:
     start_radius: float
     end_radius: float
 
-    def __call__(self, points: FloatArray) -> FloatArray:
+    def __call__(self, points: Floats) -> Floats:
         """Values at points (n, 3), m."""
         axis = np.array(self.end) - np.array(self.start)
         offset = points - np.array(self.start)
         along = offset[:, 0] * axis[0] + offset[:, 1] * axis[1] + offset[:, 2] * axis[2]
         along = np.clip(along / (axis[0] ** 2 + axis[1] ** 2 + axis[2] ** 2), 0.0, 1.0)
         radius = self.start_radius + along * (self.end_radius - self.start_radius)
-        distance: FloatArray = norm(offset - along[:, None] * axis) - radius
+        distance: Floats = norm(offset - along[:, None] * axis) - radius
         return distance
 
 
@@ -88,7 +88,7 @@ class Ellipsoid:
     radii: Point
     pitch: float = 0.0
 
-    def __call__(self, points: FloatArray) -> FloatArray:
+    def __call__(self, points: Floats) -> Floats:
         """Values at points (n, 3), m."""
         offset = points - np.array(self.centre)
         cosine = 1.0 / np.sqrt(1.0 + self.pitch * self.pitch)
@@ -127,7 +127,7 @@ class Loft:
         rows = np.array(self.sections, dtype=np.float64)
         object.__setattr__(self, "_curve", CubicSpline(rows[:, 0], rows[:, 1:], bc_type="natural"))
 
-    def __call__(self, points: FloatArray) -> FloatArray:
+    def __call__(self, points: Floats) -> Floats:
         """Values at points (n, 3), m."""
         first, last = self.sections[0][0], self.sections[-1][0]
         along = points[:, self.axis]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import nnls
 
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import H36M_JOINTS, MIRRORED_JOINTS, SMPL_JOINTS, other_side
-from synthetic.body.contour import IntArray
-from synthetic.body.primitives import FloatArray, norm
+from synthetic.body.primitives import norm
 
 _UNITS = 2**16
 _EVENNESS = 2e-3
@@ -30,9 +30,7 @@ _REACH = {
 }  # fmt: skip
 
 
-def _row(
-    points: FloatArray, shapes: FloatArray, place: FloatArray, moves: FloatArray, reach: int
-) -> FloatArray:
+def _row(points: Floats, shapes: Floats, place: Floats, moves: Floats, reach: int) -> Floats:
     """Return non-negative weights (v,) that sum to 1 and give a point and its displacements."""
     near = np.argsort(norm(points - place), kind="stable")[:reach]
     candidates = np.concatenate([points[near][:, :, None], shapes[near]], axis=2)
@@ -47,7 +45,7 @@ def _row(
     return row
 
 
-def _finish(rows: FloatArray, mirror: IntArray, partner: tuple[int, ...]) -> FloatArray:
+def _finish(rows: Floats, mirror: Integers, partner: tuple[int, ...]) -> Floats:
     """Make rows symmetric, in units of 2^-16, with a sum of exactly 1."""
     rows = (rows + rows[list(partner)][:, mirror]) / 2
     units = np.round(rows * _UNITS / 2) * 2
@@ -67,12 +65,12 @@ def _finish(rows: FloatArray, mirror: IntArray, partner: tuple[int, ...]) -> Flo
 
 
 def joint_regressor(
-    points: FloatArray,
-    shapes: FloatArray,
-    mirror: IntArray,
-    joints: FloatArray,
-    joint_shapes: FloatArray,
-) -> FloatArray:
+    points: Floats,
+    shapes: Floats,
+    mirror: Integers,
+    joints: Floats,
+    joint_shapes: Floats,
+) -> Floats:
     """Return the regressor (24, v) of the joints.
 
     Args:
@@ -93,7 +91,7 @@ def joint_regressor(
     return _finish(rows, mirror, MIRRORED_JOINTS)
 
 
-def h36m_regressor(points: FloatArray, mirror: IntArray, regressor: FloatArray) -> FloatArray:
+def h36m_regressor(points: Floats, mirror: Integers, regressor: Floats) -> Floats:
     """Return the Human3.6M regressor (17, v), built on the joint regressor (24, v)."""
     rows = []
     for name in H36M_JOINTS:

@@ -10,21 +10,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from synthetic.body.contour import IntArray
-from synthetic.body.primitives import FloatArray, norm
+from smpler_model.array_types import Floats, Integers
+from synthetic.body.primitives import norm
 from synthetic.body.surface import BodySurface
 from synthetic.body.topology import EditableMesh
 
-EdgeLength = Callable[[FloatArray], FloatArray]
+EdgeLength = Callable[[Floats], Floats]
 
 # Positions are rounded to this (m) after every pass: the last bits of a sum, which may differ
 # between processors, then cannot change a later decision.
 _GRAIN = 2.0**-24
 
 
-def _relative_lengths(
-    mesh: EditableMesh, wanted: EdgeLength
-) -> tuple[IntArray, FloatArray, FloatArray]:
+def _relative_lengths(mesh: EditableMesh, wanted: EdgeLength) -> tuple[Integers, Floats, Floats]:
     edges = mesh.edges()
     points = np.array(mesh.points)
     middle = (points[edges[:, 0]] + points[edges[:, 1]]) / 2
@@ -90,7 +88,7 @@ def _relax(mesh: EditableMesh, surface: BodySurface, wanted: EdgeLength, step: f
         mesh.points[vertex] = (x, y, z)
 
 
-def _seam_goal(mesh: EditableMesh, points: FloatArray) -> FloatArray:
+def _seam_goal(mesh: EditableMesh, points: Floats) -> Floats:
     """Return the middle of each seam vertex's two neighbours along the seam, (n, 3)."""
     edges = mesh.edges()
     seam = edges[(points[edges[:, 0], 0] == 0.0) & (points[edges[:, 1], 0] == 0.0)]
@@ -146,13 +144,13 @@ def _thin_out(mesh: EditableMesh, surface: BodySurface, wanted: EdgeLength) -> E
 
 def remesh(
     surface: BodySurface,
-    points: FloatArray,
-    faces: IntArray,
+    points: Floats,
+    faces: Integers,
     *,
     wanted: EdgeLength,
     vertices: int,
     passes: int,
-) -> tuple[FloatArray, IntArray]:
+) -> tuple[Floats, Integers]:
     """Replace a mesh of the left half of the body by one with even triangles.
 
     Args:
@@ -169,7 +167,7 @@ def remesh(
     mesh = EditableMesh(points, faces)
     factor = 1.0
 
-    def scaled(places: FloatArray) -> FloatArray:
+    def scaled(places: Floats) -> Floats:
         return factor * wanted(places)
 
     mesh = _thin_out(mesh, surface, scaled)

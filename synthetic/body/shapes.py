@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS, other_side
-from synthetic.body.contour import IntArray
-from synthetic.body.primitives import FloatArray, norm
+from synthetic.body.primitives import norm
 
 Triple = tuple[float, float, float]
 
@@ -141,7 +141,7 @@ SHAPE_DIRECTIONS = (
 )
 
 
-def bone_strains(direction: ShapeDirection) -> FloatArray:
+def bone_strains(direction: ShapeDirection) -> Floats:
     """Return the strain of every bone along x, y and z per unit, (24, 3)."""
     strains = np.zeros((len(SMPL_JOINTS), 3))
     for bones, strain in direction.stretch:
@@ -151,7 +151,7 @@ def bone_strains(direction: ShapeDirection) -> FloatArray:
     return strains
 
 
-def joint_displacements(joints: FloatArray, strains: FloatArray) -> FloatArray:
+def joint_displacements(joints: Floats, strains: Floats) -> Floats:
     """Return the displacements of the joints (24, 3) by strained bones, m; the pelvis is fixed."""
     moved = np.zeros_like(joints)
     for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
@@ -159,7 +159,7 @@ def joint_displacements(joints: FloatArray, strains: FloatArray) -> FloatArray:
     return moved
 
 
-def vertex_normals(points: FloatArray, faces: IntArray) -> FloatArray:
+def vertex_normals(points: Floats, faces: Integers) -> Floats:
     """Return unit normals (v, 3), weighted by area."""
     corners = points[faces]
     flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -169,7 +169,7 @@ def vertex_normals(points: FloatArray, faces: IntArray) -> FloatArray:
     return total / norm(total)[:, None]
 
 
-def _swell(points: FloatArray, swelling: Swelling) -> FloatArray:
+def _swell(points: Floats, swelling: Swelling) -> Floats:
     height = np.zeros(len(points))
     for side in (1.0, -1.0) if swelling.centre[0] else (1.0,):
         offset = (points - np.array(swelling.centre) * np.array([side, 1.0, 1.0])) / swelling.size
@@ -178,8 +178,8 @@ def _swell(points: FloatArray, swelling: Swelling) -> FloatArray:
 
 
 def shape_directions(
-    points: FloatArray, faces: IntArray, weights: FloatArray, joints: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+    points: Floats, faces: Integers, weights: Floats, joints: Floats
+) -> tuple[Floats, Floats]:
     """Return the displacements of vertices and joints per unit of each coefficient.
 
     Args:

@@ -11,17 +11,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats, RgbImage
 from smpler_model.body.builtin import BUILTIN_BODY_PATH
 from smpler_model.body.smpl import Body
 from smpler_model.body.smpl_file import load_smpl_file
 from smpler_model.drawing.shading import draw_people
 from synthetic.body.poses import POSES, pose_rotations
-from synthetic.body.primitives import FloatArray
 from synthetic.body.shapes import SHAPE_DIRECTIONS
-
-Image = NDArray[np.uint8]
 
 _DISTANCE_M = 12.0
 _SHOWN_M = 2.3
@@ -29,9 +26,7 @@ _SKIN = (214, 196, 184)
 _OVERSAMPLING = 2
 
 
-def posed_vertices(
-    body: Body, pose: str | None = None, betas: FloatArray | None = None
-) -> FloatArray:
+def posed_vertices(body: Body, pose: str | None = None, betas: Floats | None = None) -> Floats:
     """Return vertices (6890, 3), m, in a pose of `poses` (default: rest) with betas (10,)."""
     rotations = np.tile(np.eye(3), (24, 1, 1)) if pose is None else pose_rotations(pose)
     shape = np.zeros(10) if betas is None else betas
@@ -44,8 +39,8 @@ def posed_vertices(
 
 
 def draw_tile(
-    vertices: FloatArray, faces: FloatArray, text: str, *, turn: float = 0.0, size: tuple[int, int]
-) -> Image:
+    vertices: Floats, faces: Floats, text: str, *, turn: float = 0.0, size: tuple[int, int]
+) -> RgbImage:
     """Draw a body.
 
     Args:
@@ -62,7 +57,7 @@ def draw_tile(
     middle = (turned.max(axis=0) + turned.min(axis=0)) / 2
     in_camera = (turned - middle) * np.array([1.0, -1.0, -1.0]) + np.array([0, 0, _DISTANCE_M])
     focal = height * _DISTANCE_M / _SHOWN_M
-    picture: Image = np.full((height, width, 3), 250, np.uint8)
+    picture: RgbImage = np.full((height, width, 3), 250, np.uint8)
     picture = draw_people(
         picture,
         in_camera[None],
@@ -76,7 +71,7 @@ def draw_tile(
     return np.asarray(small, np.uint8)
 
 
-def draw_sheet(body: Body) -> Image:
+def draw_sheet(body: Body) -> RgbImage:
     """Draw the whole contact sheet, RGB."""
     faces = body.faces.numpy()
     rest = posed_vertices(body)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS, other_side
-from synthetic.body.contour import IntArray
-from synthetic.body.primitives import FloatArray
 
 # Centres of rotation of the left half and the middle, m. They were chosen for this body: inside
 # the limbs, at heights that follow from segment lengths as fractions of stature.
@@ -30,7 +29,7 @@ _CENTRES = {
 }
 
 
-def joint_centres() -> FloatArray:
+def joint_centres() -> Floats:
     """Return the centres of the joints at rest, (24, 3), m, exactly symmetric about x = 0."""
     centres = np.zeros((len(SMPL_JOINTS), 3))
     for number, name in enumerate(SMPL_JOINTS):
@@ -46,7 +45,7 @@ def kintree_table() -> NDArray[np.uint32]:
     return np.stack([parents, np.arange(len(SMPL_PARENTS))]).astype(np.uint32)
 
 
-def join_halves(half: FloatArray, faces: IntArray) -> tuple[FloatArray, IntArray, IntArray]:
+def join_halves(half: Floats, faces: Integers) -> tuple[Floats, Integers, Integers]:
     """Build the whole body from its left half.
 
     Args:

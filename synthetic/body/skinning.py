@@ -11,9 +11,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import MIRRORED_JOINTS, SMPL_JOINTS, other_side
-from synthetic.body.contour import IntArray
-from synthetic.body.primitives import FloatArray, norm
+from synthetic.body.primitives import norm
 
 _INFLUENCES = 4
 _SMALLEST = 1.0 / 128.0
@@ -55,7 +55,7 @@ _JAW = np.array([0.0, 0.90, 0.43])
 _JAW_LEVEL = 0.306
 
 
-def _segment_distance(points: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
+def _segment_distance(points: Floats, start: Floats, end: Floats) -> Floats:
     axis = end - start
     along = np.clip(((points - start) * axis).sum(axis=1) / (axis * axis).sum(), 0.0, 1.0)
     return norm(points - start - along[:, None] * axis)
@@ -65,7 +65,7 @@ def _left(name: str) -> str:
     return other_side(name) if name.startswith("right_") else name
 
 
-def nearest_bones(points: FloatArray, joints: FloatArray) -> IntArray:
+def nearest_bones(points: Floats, joints: Floats) -> Integers:
     """Return the joint (n,) whose bone is nearest to each vertex (n, 3), m."""
     folded = np.concatenate([np.abs(points[:, :1]), points[:, 1:]], axis=1)
     below_groin = ((folded - joints[SMPL_JOINTS.index("left_hip")]) * _GROIN).sum(axis=1) > 0
@@ -89,20 +89,20 @@ def nearest_bones(points: FloatArray, joints: FloatArray) -> IntArray:
         elif left == "neck":
             distance = np.where(above_jaw, np.inf, distance)
         scores.append(distance)
-    nearest: IntArray = np.argmin(np.stack(scores, axis=1), axis=1)
+    nearest: Integers = np.argmin(np.stack(scores, axis=1), axis=1)
     return nearest
 
 
-def transition_widths(points: FloatArray, joints: FloatArray) -> FloatArray:
+def transition_widths(points: Floats, joints: Floats) -> Floats:
     """Return the half width (n,), m, of skinning transitions near each vertex."""
     widths = np.array([_WIDTHS[_left(name)] for name in SMPL_JOINTS])
     share = np.stack([1.0 / (norm(points - joint) + 0.02) ** 4 for joint in joints], axis=1)
-    mean: FloatArray = (share * widths).sum(axis=1) / share.sum(axis=1)
+    mean: Floats = (share * widths).sum(axis=1) / share.sum(axis=1)
     return mean
 
 
 def surface_operators(
-    points: FloatArray, faces: IntArray, conductivity: FloatArray
+    points: Floats, faces: Integers, conductivity: Floats
 ) -> tuple[sparse.csc_matrix, sparse.csc_matrix]:
     """Return lumped mass (v, v) and cotangent stiffness (v, v) for conductivity (v,), m^2."""
     rows, columns, values = [], [], []
@@ -128,9 +128,7 @@ def surface_operators(
     return sparse.diags(mass).tocsc(), stiffness.tocsc()
 
 
-def diffuse(
-    points: FloatArray, faces: IntArray, values: FloatArray, width: FloatArray
-) -> FloatArray:
+def diffuse(points: Floats, faces: Integers, values: Floats, width: Floats) -> Floats:
     """Smooth per-vertex values (v, k) over the surface with a kernel of width (v,), m."""
     steps = 3
     mass, stiffness = surface_operators(points, faces, np.square(width) / (2 * steps))
@@ -140,7 +138,7 @@ def diffuse(
     return values
 
 
-def limit_influences(weights: FloatArray) -> FloatArray:
+def limit_influences(weights: Floats) -> Floats:
     """Keep the largest four weights of each row, in units of 1/4096, with sum exactly 1."""
     ranked = -np.sort(-weights, axis=1)
     # Strictly above the fifth: two equal weights on the seam are kept or dropped together.
@@ -148,13 +146,11 @@ def limit_influences(weights: FloatArray) -> FloatArray:
     kept[kept < _SMALLEST] = 0.0
     units = np.round(kept / kept.sum(axis=1, keepdims=True) * _UNITS)
     units[np.arange(len(units)), units.argmax(axis=1)] += _UNITS - units.sum(axis=1)
-    limited: FloatArray = units / _UNITS
+    limited: Floats = units / _UNITS
     return limited
 
 
-def skinning_weights(
-    points: FloatArray, faces: IntArray, mirror: IntArray, joints: FloatArray
-) -> FloatArray:
+def skinning_weights(points: Floats, faces: Integers, mirror: Integers, joints: Floats) -> Floats:
     """Return symmetric weights (v, 24) for vertices (v, 3), m, at most four per row, sum 1."""
     hard = np.eye(len(SMPL_JOINTS))[nearest_bones(points, joints)]
     width = transition_widths(points, joints) * np.sqrt(2.0)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from smpler_model.array_types import Floats
 from synthetic.body import anatomy
-from synthetic.body.primitives import FloatArray, Shape, blend, carve, norm
+from synthetic.body.primitives import Shape, blend, carve, norm
 
 _PROBE = 1e-5
 
 
-def _union(parts: list[tuple[Shape, float]], points: FloatArray) -> FloatArray:
+def _union(parts: list[tuple[Shape, float]], points: Floats) -> Floats:
     (first, _), *others = parts
     value = first(points)
     for shape, width in others:
@@ -43,7 +44,7 @@ class BodySurface:
             foot=anatomy.foot_parts(),
         )
 
-    def __call__(self, points: FloatArray) -> FloatArray:
+    def __call__(self, points: Floats) -> Floats:
         """Values at points (n, 3), m: negative inside."""
         head = _union(self.head, points)
         head = carve(head, anatomy.EYE_SOCKET(points), 0.012)
@@ -55,7 +56,7 @@ class BodySurface:
         value = blend(value, arm, 0.05)
         return blend(value, head, 0.03)
 
-    def gradient(self, points: FloatArray) -> FloatArray:
+    def gradient(self, points: Floats) -> Floats:
         """Gradient (n, 3) by central differences; no x component on the plane x = 0."""
         columns = []
         for axis in range(3):
@@ -66,7 +67,7 @@ class BodySurface:
         gradient[points[:, 0] == 0.0, 0] = 0.0
         return gradient
 
-    def project(self, points: FloatArray, steps: int = 2) -> FloatArray:
+    def project(self, points: Floats, steps: int = 2) -> Floats:
         """Project points (n, 3) close to the surface approximately onto it, by Newton's method."""
         for _ in range(steps):
             gradient = self.gradient(points)
@@ -76,10 +77,10 @@ class BodySurface:
         return points
 
 
-def edge_length(points: FloatArray) -> FloatArray:
+def edge_length(points: Floats) -> Floats:
     """Return the target edge length (n,), m, before the factor that sets the vertex count."""
 
-    def near(centre: tuple[float, float, float], inner: float, outer: float) -> FloatArray:
+    def near(centre: tuple[float, float, float], inner: float, outer: float) -> Floats:
         distance = norm(points - np.array(centre))
         ramp = np.clip((distance - inner) / (outer - inner), 0.0, 1.0)
         return ramp * ramp * (3.0 - 2.0 * ramp)

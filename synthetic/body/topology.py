@@ -11,8 +11,7 @@ import math
 
 import numpy as np
 
-from synthetic.body.contour import IntArray
-from synthetic.body.primitives import FloatArray
+from smpler_model.array_types import Floats, Integers
 
 Vector = tuple[float, float, float]
 
@@ -50,7 +49,7 @@ class EditableMesh:
     face numbers at each vertex (empty for a removed vertex).
     """
 
-    def __init__(self, points: FloatArray, faces: IntArray) -> None:
+    def __init__(self, points: Floats, faces: Integers) -> None:
         self.points: list[Vector] = [(p[0], p[1], p[2]) for p in points.tolist()]
         self.faces: list[tuple[int, int, int] | None] = [(a, b, c) for a, b, c in faces.tolist()]
         self.star: list[set[int]] = [set() for _ in self.points]
@@ -194,13 +193,13 @@ class EditableMesh:
     def _quality(self, face: tuple[int, int, int]) -> float:
         return triangle_quality(*(self.points[vertex] for vertex in face))
 
-    def edges(self) -> IntArray:
+    def edges(self) -> Integers:
         """Return all edges (e, 2), smaller vertex first, sorted."""
         faces = np.array([face for face in self.faces if face is not None])
         pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
         return np.unique(np.sort(pairs, axis=1), axis=0)
 
-    def compact(self) -> tuple[FloatArray, IntArray]:
+    def compact(self) -> tuple[Floats, Integers]:
         """Return vertices (n, 3) and faces (m, 3) without the removed ones."""
         faces = np.array([face for face in self.faces if face is not None])
         used, numbers = np.unique(faces, return_inverse=True)

@@ -20,7 +20,7 @@ NODE_ROOMS = (
 # Modules that every room may import: array types, frames and results, sources, and files.
 WORDS = {
     *("smpler_model.array_types", "smpler_model.frames", "smpler_model.source"),
-    *("smpler_model.atomic_files", "smpler_model.file_hashes", "smpler_model.native_paths"),
+    *("smpler_model.atomic_files", "smpler_model.hashes", "smpler_model.native_paths"),
 }
 # The rooms that each room of smpler_model may import, besides those that these may import.
 ROOMS = {

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from smpler_model import camera_pipeline
+from smpler_model.camera_pipeline import CameraPipeline
 from smpler_model.frames import Frame
 from smpler_model.inference.estimator import Estimator
 from smpler_model.pipeline import Pipeline
@@ -18,12 +20,12 @@ from tests.ros.boxed_camera import PERIOD_NS
 STEPS = ("detect", "track", "crop", "estimate", "place", "smooth", "pose", "mesh")
 METHODS = {
     "detect": (SharedImage, "detect"),
-    "track": (Pipeline, "_track"),
-    "crop": (Pipeline, "_crop"),
+    "track": (CameraPipeline, "track"),
+    "crop": (SharedImage, "cut"),
     "estimate": (Estimator, "estimate"),
-    "place": (Pipeline, "_place"),
-    "smooth": (Pipeline, "_smooth"),
-    "pose": (Pipeline, "_pose"),
+    "place": (camera_pipeline, "_place"),
+    "smooth": (CameraPipeline, "_smooth"),
+    "pose": (CameraPipeline, "_pose"),
     "mesh": (Pipeline, "_add_mesh"),
 }
 

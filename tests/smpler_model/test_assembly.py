@@ -13,6 +13,7 @@ from smpler_model.assembly import (
     pipeline_config,
 )
 from smpler_model.body.builtin import BUILTIN_BODY_PATH, load_builtin_body
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.detectors.detector import detections_from
 from smpler_model.detectors.motion import MotionDetector
@@ -22,7 +23,6 @@ from smpler_model.inference import backends
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
 from smpler_model.people.tracker import IdSource, Tracker
-from smpler_model.pipeline import PipelineConfig
 from smpler_model.settings.pipeline import PipelineSettings
 
 BODY = str(BUILTIN_BODY_PATH)

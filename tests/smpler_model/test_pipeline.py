@@ -8,6 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from smpler_model import camera_pipeline
+from smpler_model.camera_pipeline import CameraPipeline, PipelineConfig
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.detectors.detector import (
@@ -21,7 +23,7 @@ from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.confidence import are_inside
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from smpler_model.shared_image import SharedImage
 
 CAMERA = Camera(320, 240, 300.0, 302.0, 161.0, 119.0, "plumb_bob", (-0.1, 0.02, 0, 0, 0))
@@ -56,7 +58,7 @@ def run(pipeline: Pipeline, frames: list[Frame], camera: str = "") -> list[Frame
 
 
 def give(pipeline: Pipeline, camera: str) -> None:
-    detector = pipeline.camera_state(camera).detector
+    detector = pipeline.camera(camera).detector
     assert isinstance(detector, GivenBoxes)
     detector.give(detections_from(BOXES))
 
@@ -242,7 +244,17 @@ def test_cameras_that_share_a_detector_are_one_call(
     assert detector.calls == calls
 
 
-STEPS = ("track", "crop", "estimate", "place", "smooth", "pose", "add_mesh")
+STEPS: dict[str, tuple[object, str]] = {
+    "track": (CameraPipeline, "track"),
+    "crop": (SharedImage, "cut"),
+    "estimate": (Estimator, "estimate"),
+    "place": (camera_pipeline, "_place"),
+    "smooth": (CameraPipeline, "_smooth"),
+    "pose": (CameraPipeline, "_pose"),
+    "mesh": (Pipeline, "_add_mesh"),
+}
+"""Owner and name of the function of each step."""
+
 BROKEN = replace(CAMERA, fx=299.0)
 """The camera whose frames cannot be processed."""
 
@@ -256,20 +268,23 @@ def is_broken(value: object) -> bool:
     if isinstance(value, People):
         return bool((value.boxes_xyxy[:, 0] == 7).any())
     return value is BROKEN or (
-        isinstance(value, np.ndarray) and bool((value == 0).all((1, 2, 3)).any())
+        isinstance(value, np.ndarray)
+        and value.ndim == 4
+        and bool((value == 0).all((1, 2, 3)).any())
     )
 
 
-def break_step(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
-    """Make a method fail for the broken camera."""
-    method = getattr(owner, name)
+def break_step(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Make a step fail for the broken camera."""
+    owner, name = STEPS[step]
+    function = getattr(owner, name)
 
-    def step(self: object, *arguments: object) -> object:
+    def broken(*arguments: object) -> object:
         if any(map(is_broken, arguments)):
-            raise RuntimeError(f"{name} is out of order")
-        return method(self, *arguments)
+            raise RuntimeError(f"{step} is out of order")
+        return function(*arguments)
 
-    monkeypatch.setattr(owner, name, step)
+    monkeypatch.setattr(owner, name, broken)
 
 
 def exchange(
@@ -282,7 +297,7 @@ def exchange(
         boxes = np.array(BOXES)
         if name == "b":
             boxes[0, 0] = 7
-        detector = pipeline.camera_state(name).detector
+        detector = pipeline.camera(name).detector
         assert isinstance(detector, GivenBoxes)
         detector.give(detections_from(boxes))
         if name in names:
@@ -310,14 +325,12 @@ def test_a_camera_that_fails_at_any_step_costs_the_others_nothing(
     step: str,
 ) -> None:
     said: list[tuple[str, str]] = []
-    owner = Estimator if step == "estimate" else Pipeline
-    name = step if step == "estimate" else f"_{step}"
-    break_step(monkeypatch, owner, name)
+    break_step(monkeypatch, step)
     pipeline = create()
     for index in range(4):
         results = exchange(pipeline, index, "abc", said)
         assert sorted(results) == ["a", "c"]
-        assert said[index:] == [("b", f"{name} is out of order")]
+        assert said[index:] == [("b", f"{step} is out of order")]
         for other in "ac":
             assert len(results[other].people) == 2
             assert_same(results[other], undisturbed[index][other], ids=False)
@@ -416,7 +429,7 @@ def test_a_box_with_nobody_in_it_is_left_out_and_forgotten(
     pipeline, sound = create(), create()
     for index in range(3):
         for each, boxes in ((pipeline, [box, *BOXES]), (sound, BOXES)):
-            detector = each.camera_state("").detector
+            detector = each.camera("").detector
             assert isinstance(detector, GivenBoxes)
             detector.give(detections_from(boxes))
         got, expected = (each.process(frame(index)) for each in (pipeline, sound))
@@ -430,7 +443,7 @@ def test_a_tracker_that_failed_starts_anew(
 ) -> None:
     pipeline = create()
     (first,) = run(pipeline, [frame(0)])
-    library = pipeline.camera_state("").tracker._library
+    library = pipeline.camera("").tracker._library
     monkeypatch.setattr(library, "update", lambda *_, **__: 1 / 0)
     give(pipeline, "")
     with pytest.raises(ZeroDivisionError):

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from smpler_model import shared_image
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.checkpoints.shipped import load_shipped_model
 from smpler_model.detectors.detector import Detections, Detector, DeviceDetector, detections_from
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.check_crops import load_check_crops
 from smpler_model.inference.estimator import Estimator
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from smpler_model.shared_image import SharedImage, join_pixels
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Generator
 
-from smpler_model.file_hashes import hash_files
+from smpler_model.hashes import hash_files
 from smpler_model.network.smpler import BackboneModel
 from smpler_model.people.metrics import Errors
 from training.data.crop_files import Batch, CropFiles, augment, shard_path

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Generator
 
-from smpler_model.file_hashes import hash_files
+from smpler_model.hashes import hash_files
 from smpler_model.network.smpler import BackboneModel
 from training.data.data_settings import PhotoData
 from training.data.photo_files import PhotoFiles, Photos

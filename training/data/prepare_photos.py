@@ -13,7 +13,6 @@ names, so that the assignment does not change when photos are added.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from tqdm import tqdm
 
 from smpler_model.atomic_files import write_atomically
 from smpler_model.cameras.crops import cut_crops
+from smpler_model.hashes import is_in_share
 from smpler_model.sources import read_image
 from training.data.photo_files import PHOTO_HIPS, PHOTO_JOINTS, SPLITS, STORED_MARGIN, split_paths
 
@@ -118,9 +118,7 @@ def prepare(
 
 def split_of(name: str, validation_share: float) -> str:
     """Return the split of a photo, by its name."""
-    digest = hashlib.sha256(name.encode()).digest()
-    in_validation = int.from_bytes(digest[:8], "big") < validation_share * 2**64
-    return SPLITS[in_validation]
+    return SPLITS[is_in_share(name, validation_share)]
 
 
 def _rows_of(names: Sequence[str]) -> list[int]:

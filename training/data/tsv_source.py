@@ -1,6 +1,5 @@
 """Data sets in the released layout as a run's training data."""
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from smpler_model.hashes import hash_parts, is_in_share
 from smpler_model.network.smpler import BackboneModel
 from training.data.data_settings import TsvData
 from training.data.datasets import RowError, Sample, TsvDataset
@@ -206,8 +206,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
         for row in range(len(dataset)):
             name = sequence_of(dataset.key(row), part.sequence)
             if name not in chosen:
-                digest = hashlib.sha256(name.encode()).digest()
-                chosen[name] = int.from_bytes(digest[:8], "big") < share * 2**64
+                chosen[name] = is_in_share(name, share)
             mask[row] = chosen[name]
         return mask
 
@@ -246,10 +245,9 @@ def _read_one(dataset: TsvDataset) -> None:
 
 def _hash_sets(paths: list[Path]) -> str:
     """Return a hash of what the data sets name: file names and sizes, and the lists' contents."""
-    digest = hashlib.sha256()
+    parts: list[str | bytes] = []
     for path in paths:
-        digest.update(path.read_bytes())
-        for file in sorted(path.parent.glob("*")):
-            if file.is_file() and file.suffix == ".tsv":
-                digest.update(f"{file.name} {file.stat().st_size}\n".encode())
-    return digest.hexdigest()
+        files = [each for each in sorted(path.parent.glob("*")) if each.suffix == ".tsv"]
+        parts.append(path.read_bytes())
+        parts += [f"{each.name} {each.stat().st_size}\n" for each in files if each.is_file()]
+    return hash_parts(parts)

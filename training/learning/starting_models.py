@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smpler_model.body.arrays import ARRAY_SHAPES, BodyArrays, Floats
+from smpler_model.array_types import AnyFloats
+from smpler_model.body.arrays import ARRAY_SHAPES, BodyArrays
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl_file import Gender, load_smpl_file
 from smpler_model.checkpoints.files import (
@@ -83,7 +84,7 @@ def load_arrays(
     return arrays
 
 
-def load_regressor(path: Path) -> Floats:
+def load_regressor(path: Path) -> AnyFloats:
     """Read a (17, 6890) joint regressor from a `.npy` file.
 
     Raises:
@@ -92,7 +93,7 @@ def load_regressor(path: Path) -> Floats:
     """
     if not path.is_file():
         raise FileNotFoundError(f"the regressor must be a file, got {path}; check the path")
-    values: Floats = np.load(path, allow_pickle=False)
+    values: AnyFloats = np.load(path, allow_pickle=False)
     if values.shape != ARRAY_SHAPES["J_regressor_h36m"]:
         raise ValueError(
             f"{path} must be {ARRAY_SHAPES['J_regressor_h36m']}, got {values.shape}; give a "

@@ -17,7 +17,7 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.checkpoints.files import load_model, read_checkpoint
 from smpler_model.checkpoints.shipped import shipped_path
-from smpler_model.file_hashes import hash_files
+from smpler_model.hashes import hash_files
 from smpler_model.network.config import find_model
 from smpler_model.people.metrics import Errors
 from synthetic.crop_style import CropStyle

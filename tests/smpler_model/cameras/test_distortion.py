@@ -5,13 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.distortion import Distortion, distortion_of
 from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
 
-Floats = NDArray[np.float64]
 LARGEST = {
     "none": (),
     "plumb_bob": (0.5, 0.2, 0.003, 0.003, 0.1),

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
+from smpler_model.array_types import RgbImage
 from smpler_model.cameras.device_crops import upload
 from smpler_model.detectors.detector import DeviceDetector
 from smpler_model.detectors.learned import DetectorError
@@ -25,7 +25,6 @@ COCO_FILE = "ssdlite320_mobilenet_v3_large_coco-a79551df.pth"
 CLASSES = 91
 CPU = torch.device("cpu")
 PERSON = 1
-Bytes = NDArray[np.uint8]
 
 
 @cache
@@ -61,7 +60,7 @@ def detector(weights: Path) -> TorchvisionDetector:
     return TorchvisionDetector(weights, score_threshold=0.3)
 
 
-def noise(height: int, width: int) -> Bytes:
+def noise(height: int, width: int) -> RgbImage:
     return np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
 
 

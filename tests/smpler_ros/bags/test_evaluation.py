@@ -20,6 +20,7 @@ from smpler_model.detectors.detector import detections_from
 from smpler_model.frames import Frame, FrameResult
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine, RecordingDetector
+from smpler_ros.bags.ground_truth import visible_rows
 from smpler_ros.bags.settings import OUTPUTS, EvaluationSettings
 from tests.smpler_ros.bags.test_ground_truth import truths_in
 from tests.smpler_ros.conftest import SMALL, WriteBag
@@ -48,7 +49,7 @@ def expected_results(bag: Path, engine: Engine) -> list[tuple[Frame, FrameResult
     pipeline, truths, results = engine.create_pipeline(), truths_in(bag), []
     with open_bag(bag) as reader:
         for name, frame in reader.read_frames(reader.cameras):
-            detector = pipeline.camera_state(name).detector
+            detector = pipeline.camera(name).detector
             assert isinstance(detector, RecordingDetector)
             boxes = truths[frame.stamp_ns].boxes_xyxy
             detector.inner.give(detections_from(boxes))
@@ -152,6 +153,9 @@ def test_the_summary_describes_the_run(
         values = [float(row[figure]) for row in rows if row["true_id"]]
         assert errors[figure] == pytest.approx(np.mean(values))
     assert errors["pairs"] + errors["missed"] == errors["true_people"]
+    assert errors["visible_missed"] <= errors["missed"]
+    seen = [int(visible_rows(people).sum()) for people in truths_in(small_bag).values()]
+    assert errors["visible_people"] == sum(seen)
     assert errors["true_people"] == sum(len(people) for people in truths_in(small_bag).values())
     assert summary["accuracy"]["conventions"]["boxes"] == "from the truth"
     assert set(summary["latency_ms"]["estimate"]) == {"mean", "p50", "p90", "p99"}

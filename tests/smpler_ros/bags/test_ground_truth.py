@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from smpler_ros.bags.ground_truth import (
     TopicTruth,
     read_file_truths,
     usable_rows,
+    visible_rows,
 )
 from smpler_ros.camera.scene_bag import START_NS
+from tests.random_people import random_people
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
 TOPIC = "/camera/ground_truth/people"
@@ -77,6 +80,31 @@ def test_a_file_equals_the_topic(small_bag: Path, tmp_path: Path) -> None:
     assert nobody is not None
     assert len(nobody) == 0
     assert truth.at(START_NS + 8 * 10**9) is None
+
+
+def test_people_of_whom_little_is_in_view_are_not_visible() -> None:
+    people = random_people(5)
+    confidences = np.zeros((5, 24))
+    confidences[0, :5], confidences[1, :4] = 1, 1  # five of 24 are 21 %
+    confidences[2], confidences[3] = np.nan, 0.1
+    confidences[4] = 0.2
+    seen = visible_rows(replace(people, joint_confidences=confidences))
+    assert seen.tolist() == [True, False, True, False, True]
+    assert visible_rows(replace(people, joint_confidences=None)).all()
+
+
+def test_a_file_may_say_what_is_in_view(small_bag: Path, tmp_path: Path) -> None:
+    rows = sum(len(people) for people in truths_in(small_bag).values())
+    confidences = np.zeros((rows, 24))
+    path = write_npz(tmp_path / "truth.npz", small_bag, joint_confidences=confidences)
+    stamp, expected = next(iter(truths_in(small_bag).items()))
+    people = FileTruth(path, "/camera/image_raw").at(stamp)
+    assert people is not None
+    assert len(people) == len(expected)
+    assert not visible_rows(people).any()
+    path = write_npz(tmp_path / "truth.npz", small_bag, joint_confidences=confidences[:, :14])
+    with pytest.raises(ValueError, match=r"must hold joint_confidences of shape \(\d+, 24\)"):
+        FileTruth(path, "/camera/image_raw")
 
 
 def test_rows_of_other_cameras_are_left_out(small_bag: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Totals computed during the run and from the files are the same."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,30 @@ def test_rows_are_read_back_unchanged(body: Body, tmp_path: Path) -> None:
     assert (everyone.true_people, everyone.pairs, everyone.missed, everyone.false) == (9, 6, 3, 0)
     assert everyone.figures["mpjpe_mm"][0] > 0
     assert set(everyone.figures) == set(FIGURES)
+
+
+def test_who_is_hidden_is_missed_but_not_visible(body: Body) -> None:
+    tally, accuracy = RunStatistics(), CameraAccuracy(body, 0.5)
+    truth = people_of(body, 4)
+    confidences = np.ones((4, 24))
+    confidences[[1, 3], 4:] = 0.0
+    truth = replace(truth, ids=np.array([11, 12, 13, 14]), joint_confidences=confidences)
+    found = people_of(body, 2)  # the first two, of whom the second is hidden
+    pairs = accuracy.compare(0, found, truth)
+    record = with_truth(FrameRecord("/image", 0, 0, 0, 2), truth, pairs)
+    assert (record.missed_ids, record.hidden_ids) == ((13, 14), (12, 14))
+    tally.add_frame(record)
+    result = FrameResult(0, "camera", CAMERA, found)
+    for person in person_rows("/image", 0, result, pairs)[1]:
+        tally.add_person(person)
+    everyone = tally.errors[()].summary()
+    assert [everyone[name] for name in ("true_people", "missed", "pairs", "false")] == [4, 2, 2, 0]
+    assert (everyone["visible_people"], everyone["visible_missed"]) == (2, 1)
+    visible = {
+        row: (sums.summary()["visible_people"], sums.summary()["visible_missed"])
+        for (_, row), sums in ((key, sums) for key, sums in tally.errors.items() if len(key) == 2)
+    }
+    assert visible == {11: (1, 0), 12: (0, 0), 13: (1, 1), 14: (0, 0)}
 
 
 def test_percentiles_are_over_batches() -> None:

@@ -24,7 +24,8 @@ def test_the_report_shows_the_worst_frames_and_opens_them(
     assert f"smpler view {folder} --image-topic /camera/image_raw --frame {worst['frame']}" in page
     assert page.count("data:image/jpeg") == len(shown) == 2  # half a second apart, of 0.8 s
     assert 'name="viewport"' in page
-    assert re.search(r"; people: \d+ found, \d+ missed, \d+ false</p>", page)
+    missed = r"\d+ of \d+ visible people missed \(\d+ of \d+ labelled\)"
+    assert re.search(rf"; people: \d+ found, {missed}, \d+ false</p>", page)
     parts = re.findall("<h2>([^<]+)</h2>", page)
     assert parts[:4] == ["Errors", "Largest errors", "Cameras", "Time per batch of images"]
     pages = sorted(file.name for file in folder.glob("worst_*.html"))

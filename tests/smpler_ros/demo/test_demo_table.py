@@ -74,6 +74,11 @@ def test_errors_are_shown_with_ground_truth(
     assert rows["tracks"][0] == str(summary["tracks"])
     assert rows["MPJPE"][:2] == (f"{errors['mpjpe_mm']:.1f}", "mm")
     assert f"over {errors['pairs']} of {errors['true_people']} true people" in rows["MPJPE"][2]
+    share = 100 * errors["visible_missed"] / errors["visible_people"]
+    assert rows["missed"][:2] == (f"{share:.1f}", "%")
+    visible = f"{errors['visible_missed']} of {errors['visible_people']} visible people missed"
+    labelled = f"({errors['missed']} of {errors['true_people']} labelled)"
+    assert rows["missed"][2] == f"{visible} {labelled}"
     assert rows["placed pelvis"][:2] == (f"{errors['pelvis_mm'] / 1000:.3f}", "m")
 
 
@@ -87,10 +92,11 @@ def test_without_ground_truth_there_are_no_errors(
 
 
 def test_unknown_figures_are_dashes() -> None:
-    errors = {"mpjpe_mm": None, "pelvis_mm": None, "pairs": 0, "true_people": 8}
+    errors = {"mpjpe_mm": None, "pelvis_mm": None, "pairs": 0, "true_people": 8, "missed": 8}
+    errors |= {"visible_people": 0, "visible_missed": 0}
     summary = {"people": 0, "tracks": 0, "frames": 4, "accuracy": {"all": errors}}
     rows = table_rows(LiveFigures(None, None), summary)
-    assert [row[1] for row in rows] == ["-", "-", "0", "0", "-", "-"]
+    assert [row[1] for row in rows] == ["-", "-", "0", "0", "-", "-", "-"]
     assert "over 0 of 8 true people" in rows[4][3]
 
 

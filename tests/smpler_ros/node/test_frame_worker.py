@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.detectors.detector import Detections, FullImageDetector, GivenBoxes
 from smpler_model.frames import FrameResult, TranslationSource
@@ -16,7 +17,7 @@ from smpler_model.inference.device_memory import explain_memory
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.tracker import TrackerConfig
-from smpler_model.pipeline import Pipeline, PipelineConfig
+from smpler_model.pipeline import Pipeline
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.node.frame_worker import FrameWorker
 from smpler_ros.node.statistics import Statistics

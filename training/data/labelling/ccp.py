@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from smpler_model.array_types import Floats
-from smpler_model.file_hashes import hash_files
+from smpler_model.hashes import hash_files
 from training.data.labelling.agreement import VISIBLE, judge_with_second
 from training.data.labelling.answers import Answers, ask_about, nothing, stack
 from training.data.labelling.landmarks import LANDMARKS

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import AnyFloats
 from smpler_model.body.skeleton import LABELLED_JOINTS, other_side
 from training.data.labelling.answers import Answers
 
@@ -120,7 +121,7 @@ def joints_of(answers: Answers) -> TaughtJoints:
     )
 
 
-def resized(points_m: NDArray[np.floating]) -> NDArray[np.float64]:
+def resized(points_m: AnyFloats) -> NDArray[np.float64]:
     """Scale skeletons so that the median ratio of their bones to the built-in body's is 1.
 
     The teacher's bones are 5 to 15 % too short, most of all those that point at the camera.

@@ -13,7 +13,7 @@ from scipy.io.matlab import MatReadError
 from tqdm import tqdm
 
 from smpler_model.array_types import Floats
-from smpler_model.file_hashes import hash_files
+from smpler_model.hashes import hash_files
 from training.data.labelling.agreement import Verdict, judge_with_labels
 from training.data.labelling.answers import Answers, ask_about, stack
 from training.data.labelling.people_file import LabelledPhoto

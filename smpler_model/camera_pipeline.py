@@ -1,0 +1,298 @@
+"""One camera's part of the pipeline: its tracks, its filters, and its people in metres."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smpler_model.array_types import Floats
+from smpler_model.cameras.camera import Camera, camera_from_field_of_view
+from smpler_model.cameras.crops import CROP_MARGIN, Crops
+from smpler_model.detectors.detector import Detections, Detector
+from smpler_model.frames import Frame, FrameResult, People, TranslationSource
+from smpler_model.inference.cuda_graphs import PixelArray
+from smpler_model.inference.estimator import Estimates, Estimator
+from smpler_model.network.geometry import rotation_to_ray
+from smpler_model.people.confidence import joint_confidences
+from smpler_model.people.floor import floor_from_pose, place_by_floor, stand
+from smpler_model.people.foot_motion import FootMotion
+from smpler_model.people.placement import (
+    Placement,
+    lasting_covariances,
+    place,
+    place_by_depth,
+)
+from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
+from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.people.world_filter import (
+    MeasuredPelvises,
+    WorldFilter,
+    pelvises_in_camera,
+)
+from smpler_model.step_times import measure
+
+_UNUSABLE_BOX = "a box was left out: it is not finite, empty or huge"
+_NO_BODY = "a person was left out: the network's outputs are not finite, or not rotations"
+_NO_PLACE = (
+    "a person was left out, as they cannot be placed: nearly all of their joints would be "
+    "outside the lens's field of view"
+)
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """Parameters of the pipeline.
+
+    Attributes:
+        tracker: when tracks are confirmed and dropped.
+        smoothing: how people are smoothed; None for no smoothing.
+        crop_margin: side of a crop over the longer side of its box.
+        assumed_fov_deg: horizontal field of view of a camera without calibration, degrees.
+        max_people: maximum number of people per image; the largest boxes are kept.
+        coast: whether to report coasting tracks, at their predicted boxes.
+        use_floor: whether z = 0 of the fixed frame is the floor; then people are placed by their
+            feet, where the camera is calibrated and has a pose.
+    """
+
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    smoothing: SmoothingConfig | None = field(default_factory=SmoothingConfig)
+    crop_margin: float = CROP_MARGIN
+    assumed_fov_deg: float = 60.0
+    max_people: int = 16
+    coast: bool = False
+    use_floor: bool = False
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """Tracks in one frame, and a sentence for each box that was left out."""
+
+    people: Tracks
+    left_out: tuple[str, ...]
+
+
+class CameraPipeline:
+    """The steps that know one camera alone, and what they remember from frame to frame.
+
+    Attributes:
+        detector: finds people.
+        tracker: gives them ids.
+        smoother: smooths people in the camera's frame, where it has no pose.
+        world: filters people in the fixed frame, where the camera has a pose.
+        feet: how fast feet move, which tells who stands.
+        last_stamp_ns: stamp of the newest frame; None before the first.
+    """
+
+    def __init__(
+        self, detector: Detector, ids: IdSource, estimator: Estimator, config: PipelineConfig
+    ) -> None:
+        self.detector = detector
+        self.tracker = Tracker(ids, config.tracker)
+        self.smoother = Smoother(config.smoothing)
+        self.world = WorldFilter(config.smoothing)
+        self.feet = FootMotion()
+        self.last_stamp_ns: int | None = None
+        self._estimator = estimator
+        self._config = config
+
+    def reconfigure(self, config: PipelineConfig) -> None:
+        """Change the parameters, except for the tracker's."""
+        self._config = config
+        for smoother in (self.smoother, self.world.smoother):
+            if config.smoothing is None:
+                smoother.reset()
+            else:
+                smoother.config = config.smoothing
+
+    def follow_clock(self, stamp_ns: int) -> None:
+        """Forget everything when time runs backwards: the bag was rewound."""
+        if self.last_stamp_ns is not None and stamp_ns < self.last_stamp_ns:
+            self.detector.reset()
+            self.tracker.reset()
+            self.smoother.reset()
+            self.world.reset()
+            self.feet.reset()
+        self.last_stamp_ns = stamp_ns
+
+    def track(self, frame: Frame, detections: Detections) -> Tracked:
+        """Update the tracker with the detections of the next frame.
+
+        If the tracker fails, it is reset for the next frame.
+        """
+        height, width = frame.rgb.shape[:2]
+        usable = detections.are_usable(width, height)
+        try:
+            tracks = self.tracker.update(frame.stamp_ns, detections.select(usable))
+        except Exception:
+            self.tracker.reset()
+            raise
+        if not self._config.coast:
+            tracks = tracks.select(tracks.states != TrackState.COASTING)
+        left_out = (_UNUSABLE_BOX,) * int((~usable).sum())
+        return Tracked(_keep_largest(tracks, self._config.max_people), left_out)
+
+    def find(
+        self,
+        frame: Frame,
+        tracked: Tracked,
+        crops: Crops[PixelArray],
+        estimates: Estimates,
+        timings: dict[str, float],
+    ) -> FrameResult:
+        """Return the people of a frame, without those who cannot be placed.
+
+        Args:
+            frame: the frame.
+            tracked: its tracks.
+            crops: the crop of each track.
+            estimates: the network's outputs for each crop.
+            timings: seconds by step, to which this adds.
+        """
+        camera, floor = self._camera_of(frame), self._floor_of(frame)
+        with measure(timings, "place"):
+            seen = estimates.turned(turns_to_camera(camera, crops))
+            placement = _place(frame, camera, crops, seen, floor)
+        sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
+        reasons = _reasons(seen, sound)
+        tracks, seen, placement = tracked.people.select(sound), seen[sound], placement[sound]
+        with measure(timings, "smooth"):
+            bodies = self._smooth(frame, tracks, seen, placement)
+        with measure(timings, "pose"):
+            people = self._pose(frame, camera, tracks, seen, placement, bodies)
+            if floor is not None and frame.pose is not None:
+                people = stand(people, self.feet, frame.stamp_ns, floor, frame.pose)
+        left_out = (*tracked.left_out, *reasons)
+        return FrameResult(
+            *(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out),
+            pose=frame.pose,
+            floor=floor,
+        )
+
+    def _camera_of(self, frame: Frame) -> Camera:
+        height, width = frame.rgb.shape[:2]
+        return frame.camera or camera_from_field_of_view(
+            width, height, self._config.assumed_fov_deg
+        )
+
+    def _floor_of(self, frame: Frame) -> Floats | None:
+        """Return the plane of the floor (4) in the optical frame; None if it is not known."""
+        if not self._config.use_floor or frame.pose is None:
+            return None
+        return floor_from_pose(frame.pose.fixed_from_camera)
+
+    def _smooth(
+        self, frame: Frame, tracks: Tracks, estimates: Estimates, placement: Placement
+    ) -> Bodies:
+        bodies = Bodies(estimates.rotations, estimates.betas, placement.translations_m)
+        if self._config.smoothing is None:
+            return bodies
+        if frame.pose is None:
+            return self.smoother.smooth(frame.stamp_ns, tracks.ids, bodies)
+        return self.world.smooth(frame.stamp_ns, tracks.ids, bodies, frame.pose)
+
+    def _pose(
+        self,
+        frame: Frame,
+        camera: Camera,
+        tracks: Tracks,
+        estimates: Estimates,
+        placement: Placement,
+        bodies: Bodies,
+    ) -> People:
+        joints = self._estimator.joints(bodies.rotations, bodies.betas)
+        sources, translations_m, motion = _sources(placement, camera), bodies.translations_m, None
+        if frame.pose is not None:
+            measured = _measure_pelvises(camera, tracks, estimates, placement, sources)
+            motion = self.world.follow(
+                frame.stamp_ns, tracks.ids, measured, bodies.rotations[:, 0], frame.pose
+            )
+            if self._config.smoothing is not None:
+                translations_m = pelvises_in_camera(motion, frame.pose) - joints[:, 0]
+        joints_m = joints + translations_m[:, None]
+        keypoints_px = camera.project(joints_m)
+        changes = estimates.changes_m / self._estimator.usual_change_m
+        return People(
+            ids=tracks.ids,
+            states=tracks.states,
+            scores=tracks.scores,
+            boxes_xyxy=tracks.boxes_xyxy,
+            rotations=bodies.rotations,
+            betas=bodies.betas,
+            translations_m=translations_m,
+            covariances_m2=placement.covariances_m2,
+            sources=sources,
+            weak_cameras=estimates.cameras,
+            joints_m=joints_m,
+            keypoints_px=keypoints_px,
+            joint_confidences=joint_confidences(joints_m, keypoints_px, changes, camera),
+            motion=motion,
+        )
+
+
+def turns_to_camera(camera: Camera, crops: Crops[PixelArray]) -> NDArray[np.float64]:
+    """Return the rotations (n, 3, 3) from virtual cameras that look at the crops to the camera.
+
+    A crop does not show where it lies in the image: a person at the edge of a wide image who faces
+    the camera is rotated against its axis.
+    """
+    rays = torch.from_numpy(camera.unproject_inwards(crops.centres_px))
+    return np.asarray(rotation_to_ray(rays).numpy())
+
+
+def _keep_largest(tracks: Tracks, count: int) -> Tracks:
+    """Return at most `count` tracks, those with the largest boxes, in their original order."""
+    if len(tracks) <= count:
+        return tracks
+    areas = (tracks.boxes_xyxy[:, 2:] - tracks.boxes_xyxy[:, :2]).prod(1)
+    rows = np.zeros(len(tracks), np.bool_)
+    rows[np.argsort(-areas, kind="stable")[:count]] = True
+    return tracks.select(rows)
+
+
+def _place(
+    frame: Frame,
+    camera: Camera,
+    crops: Crops[PixelArray],
+    estimates: Estimates,
+    floor: Floats | None,
+) -> Placement:
+    keypoints_px, joints_m = crops.image_from_crop(estimates.keypoints), estimates.joints_m
+    placement = place(joints_m, keypoints_px, camera)
+    if frame.depth_m is not None:
+        placement = place_by_depth(placement, joints_m, frame.depth_m, camera)
+    if floor is not None and camera.calibrated:
+        placement = place_by_floor(
+            placement, estimates.rotations, joints_m, keypoints_px, floor, camera
+        )
+    return placement
+
+
+def _reasons(estimates: Estimates, sound: NDArray[np.bool_]) -> list[str]:
+    """Return a sentence for each person who is left out: with no sound body, or no position."""
+    somewhere = Bodies(estimates.rotations, estimates.betas, np.ones((len(estimates), 3)))
+    are_bodies = are_sound(somewhere) & np.isfinite(estimates.keypoints).all((1, 2))
+    reasons: list[str] = np.where(are_bodies, _NO_PLACE, _NO_BODY)[~sound].tolist()
+    return reasons
+
+
+def _sources(placement: Placement, camera: Camera) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    size = TranslationSource.BODY_SIZE if camera.calibrated else TranslationSource.FIELD_OF_VIEW
+    known = np.where(placement.from_floor, TranslationSource.FLOOR, size)
+    return np.where(placement.from_depth, TranslationSource.DEPTH, known).astype(np.uint8)
+
+
+def _measure_pelvises(
+    camera: Camera,
+    tracks: Tracks,
+    estimates: Estimates,
+    placement: Placement,
+    sources: NDArray[np.uint8],
+) -> MeasuredPelvises:
+    lasting = lasting_covariances(placement.translations_m, sources, camera)
+    return MeasuredPelvises(
+        positions_m=placement.translations_m + estimates.joints_m[:, 0],
+        noise_m2=placement.covariances_m2 - lasting,
+        lasting_m2=lasting,
+        are_seen=tracks.states != TrackState.COASTING,
+    )
