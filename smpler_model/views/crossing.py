@@ -22,16 +22,16 @@ _SPREADS_M = {
     **dict.fromkeys(("left_hand", "right_hand", "left_foot", "right_foot"), 0.065),
 }
 ACROSS_M = np.array([_SPREADS_M[name] for name in SMPL_JOINTS])
-"""(24) usual errors of joints across their rays, metres along each axis: they grow with the distance
-from the torso.
+"""(24) usual errors of joints across their rays, metres along each axis: they grow with the
+distance from the torso.
 """
 
 ALONG = 1.8
 """Errors of joints along their rays, against the rest of the body, over those across."""
 
 FREEDOM = 6.0
-"""Degrees of freedom of Student's t-distribution of the errors, which has long tails: what one view
-takes for another limb, or another person, counts little.
+"""Degrees of freedom of Student's t-distribution of the errors, which has long tails: what one
+view takes for another limb, or another person, counts little.
 """
 
 ROUNDS = 3
@@ -47,8 +47,9 @@ class Crossing:
         factors: (v, n) of the distances of each view's people; 1 where not seen.
         shifts: (n) sum over the views of the squares of how far the factors are from 1, in
             standard deviations.
-        misfits: (n) weighted mean, over views and joints, of the squares of the distances that
-            remain between a view and the joints, in standard deviations.
+        misfits: (n) how badly a view and the joints agree: twice the negative logarithm of
+            Student's distribution over its maximum, the weighted mean over views and joints. Small
+            errors count by their squares, in standard deviations.
     """
 
     joints_m: Floats
@@ -88,17 +89,16 @@ def cross_rays(
     )
     counted = weights
     for _ in range(rounds):
-        joints, changes = _solve(
-            joints_m, rays_m, information * counted[..., None, None], spreads
-        )
+        joints, changes = _solve(joints_m, rays_m, information * counted[..., None, None], spreads)
         errors = joints_m + changes[..., None, None] * rays_m - joints
         squares = (errors * _apply(information, errors)).sum(-1)  # (v, n, 24)
         counted = weights * (FREEDOM + _AXES) / (FREEDOM + squares)
+    unlikeliness = (FREEDOM + _AXES) * np.log1p(squares / FREEDOM)
     return Crossing(
         joints_m=joints,
         factors=1 + changes,
         shifts=((changes / spreads) ** 2).sum(0),
-        misfits=(weights * squares).sum((0, 2)) / weights.sum((0, 2)),
+        misfits=(weights * unlikeliness).sum((0, 2)) / weights.sum((0, 2)),
     )
 
 

@@ -72,11 +72,14 @@ class ViewFuser:
         """
         self._pose, self._report = pose, report
         self._tolerance_s = tolerance_s
-        self._moments: MomentMatcher[View] = MomentMatcher(
-            cameras, round(tolerance_s * NS_PER_S)
-        )
+        self._moments: MomentMatcher[View] = MomentMatcher(cameras, round(tolerance_s * NS_PER_S))
         self._ids = CommonIds()
         self._faults: dict[str, str] = {}
+
+    @property
+    def camera_count(self) -> int:
+        """Number of cameras."""
+        return len(self._moments.courses)
 
     def reset(self) -> None:
         """Forget all results and tracks."""
@@ -124,15 +127,13 @@ class ViewFuser:
         floor = _FLOOR if all(view.has_floor for view in views) else None
         people = people_from(ids, seen, fused, floor)
         pose = CameraPose(views[0].frame_id, np.eye(4))
-        return FusedResult(
-            stamp_ns, pose.frame_id, people, pose, floor, tracks, stamps_ns
-        )
+        return FusedResult(stamp_ns, pose.frame_id, people, pose, floor, tracks, stamps_ns)
 
     def _report_missing(self, there: Mapping[str, int]) -> None:
         for name in self._moments.courses.keys() - there.keys():
             fault = self._faults.get(name) or (
-                f"a view must have images within {self._tolerance_s:g} s of the others', got none; "
-                "synchronise the cameras or raise fusion_tolerance"
+                f"a view must have an image within {self._tolerance_s:g} s of the others', got "
+                "none; synchronise the cameras or raise fusion_tolerance"
             )
             self._report(name, f"people are fused without this camera: {fault}")
 
@@ -245,8 +246,10 @@ def _chosen(columns: Sequence[NDArray[Any]], rows: NDArray[np.intp]) -> NDArray[
         columns: for each view, a value of each of its people.
         rows: (n, v) rows of the people in the views; -1 where not seen.
     """
-    filled = [np.concatenate([column, np.zeros_like(column, shape=(1, *column.shape[1:]))])
-              for column in columns]
+    filled = [
+        np.concatenate([column, np.zeros_like(column, shape=(1, *column.shape[1:]))])
+        for column in columns
+    ]
     return np.stack([column[row] for column, row in zip(filled, rows.T, strict=True)])
 
 

@@ -1,6 +1,6 @@
 """One body from the estimates of several views, in a fixed frame.
 
-The joints are where the views' rays cross (see `crossing`); that gives the place and the size, too.
+The joints are where the views' rays cross (see `crossing`), which gives place and size, too.
 Bones are averaged on SO(3), each by how sure the view is of what lies at its end, and less for
 turns out of the view's image plane, which an image hardly shows. Then each bone is turned halfway
 to the joints at its end. Shapes are averaged, and made taller or shorter by the size.
@@ -157,7 +157,7 @@ def turn_to_joints(bones: Floats, local_m: Floats, joints_m: Floats) -> Floats:
 
 
 def _join_covariances(covariances_m2: Floats, trust: Floats) -> Floats:
-    """Return (n, 3, 3) of the fused from (v, n, 3, 3); views less sure than the surest count less."""
+    """Return (n, 3, 3) of the fused from (v, n, 3, 3); the surest view counts fully."""
     information = np.linalg.inv(covariances_m2 + _LEAST_SPREAD_M**2 * np.eye(3))
     return np.linalg.inv((information * (trust / trust.max(0))[..., None, None]).sum(0))
 

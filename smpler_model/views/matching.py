@@ -7,7 +7,7 @@ from smpler_model.array_types import Floats
 from smpler_model.views.crossing import cross_rays
 from smpler_model.views.sightings import LEAST_CONFIDENCE, Sightings
 
-FARTHEST = 12.0
+FARTHEST = 9.0
 """Cost above which two views do not show the same person."""
 
 

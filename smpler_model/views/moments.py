@@ -117,11 +117,9 @@ class MomentMatcher(Generic[View]):
         """Return whether it is known if a camera has an image in a moment that ends then."""
         if course.waiting:
             return True
-        behind_ns = self.first_ns if course.newest_ns is None else course.newest_ns
-        latest_ns = max(each.newest_ns or 0 for each in self.courses.values())
-        assert behind_ns is not None  # there is an image that waits
-        return (
-            behind_ns > end_ns
-            or latest_ns - end_ns > PATIENCE_NS
-            or latest_ns - behind_ns > SILENCE_NS
-        )
+        if course.newest_ns is not None and course.newest_ns > end_ns:
+            return True
+        seen_ns = [each.newest_ns for each in self.courses.values() if each.newest_ns is not None]
+        last_ns = self.first_ns if course.newest_ns is None else course.newest_ns
+        assert last_ns is not None  # there is an image that waits
+        return max(seen_ns) - end_ns > PATIENCE_NS or max(seen_ns) - last_ns > SILENCE_NS

@@ -23,8 +23,8 @@ LEAST_CONFIDENCE = 0.02
 """Of joints outside an image: they count only where no view shows them."""
 
 SIZE_DOUBT = 1.7
-"""Spread of distances, over that of the covariances: they know how adults' heights differ, not that
-networks make some poses too large or too small.
+"""Spread of distances, over that of the covariances: they know how adults' heights differ, not
+that networks make some poses too large or too small.
 """
 
 _LEAST_SPREAD_M = 1e-4
