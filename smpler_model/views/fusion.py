@@ -129,7 +129,7 @@ def scale_shapes(betas: Floats, factors: Floats, pose: Pose) -> Floats:
     Skeletons are linear in the shape: ridge regression finds the smallest change of it.
     """
     shapes = np.concatenate([np.zeros((1, SMPL_SHAPE_COUNT)), np.eye(SMPL_SHAPE_COUNT)])
-    still = np.broadcast_to(np.eye(3), (len(shapes), _JOINTS, 3, 3))
+    still = np.tile(np.eye(3), (len(shapes), _JOINTS, 1, 1))
     rest = pose(still, shapes)
     rest = (rest - rest[:, :1]).reshape(len(shapes), -1)
     slopes = (rest[1:] - rest[0]).T  # (72, 10)
