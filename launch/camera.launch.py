@@ -19,9 +19,10 @@ from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
-from smpler_ros.parameters.launch_arguments import check_arguments, existing_file
+from smpler_ros.parameters.launch_arguments import check_arguments, existing_file, fixed_frame_in
 
 SHARE = FindPackageShare("smpler_ros")
+WORLD_FRAME = "map"  # of RViz, where people are in their camera's frame
 STOP_TIMEOUT_S = "20"  # PyTorch is slow to exit on a busy machine
 
 
@@ -111,13 +112,14 @@ ARGUMENTS = (
     ),
     (
         "fixed_frame",
-        "map",
-        "RViz's fixed frame: z up, with the floor at z = 0.",
+        "",
+        "Frame with z up, fixed in the world, in which people are filtered; if empty, as in "
+        "params_file. RViz and the pose of place_camera use it, too, or map if it is empty there.",
     ),
     (
         "place_camera",
         LaunchConfiguration("rviz"),
-        "Whether to publish a level camera pose in fixed_frame (see camera_height, camera_pitch) "
+        "Whether to publish a level camera pose (see camera_height, camera_pitch) in RViz's frame "
         "if nothing else publishes the camera's pose; by default only with RViz.",
     ),
     (
@@ -145,7 +147,15 @@ ARGUMENTS = (
     ("use_sim_time", "false", "Whether time comes from /clock."),
     ("log_level", "info", "debug, info, warn, error or fatal."),
 )
-OVERRIDES = ("image_transport", "model", "body", "detector", "device", "tf_prefix")
+OVERRIDES = (
+    "image_transport",
+    "model",
+    "body",
+    "detector",
+    "device",
+    "tf_prefix",
+    "fixed_frame",
+)
 OF_THE_VIEWER = ("image_transport", "model", "body")  # of the overrides
 # Parameters of the viewer, with the launch arguments that set them.
 PAGE = {
@@ -157,7 +167,6 @@ PAGE = {
 }
 # Parameters of the camera stand, with the launch arguments that set them.
 STAND = {
-    "world_frame": ("fixed_frame", str),
     "height": ("camera_height", float),
     "pitch": ("camera_pitch", float),
 }
@@ -169,29 +178,6 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, default, description in ARGUMENTS
     ]
-    rviz = Node(
-        package="rviz2",
-        executable="rviz2",
-        namespace=LaunchConfiguration("namespace"),
-        arguments=[
-            *("--display-config", LaunchConfiguration("rviz_config")),
-            *("--fixed-frame", LaunchConfiguration("fixed_frame")),
-        ],
-        parameters=[{"use_sim_time": LaunchConfiguration("use_sim_time")}],
-        condition=IfCondition(LaunchConfiguration("rviz")),
-    )
-    stand = Node(
-        package="smpler_ros",
-        executable="camera_stand",
-        name="camera_stand",
-        namespace=LaunchConfiguration("namespace"),
-        parameters=[
-            {name: parameter_of(argument, kind) for name, (argument, kind) in STAND.items()}
-        ],
-        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
-        output="screen",
-        condition=IfCondition(LaunchConfiguration("place_camera")),
-    )
     profile = PathJoinSubstitution([SHARE, "launch", "fastdds.launch.py"])
     return LaunchDescription(
         [
@@ -200,8 +186,7 @@ def generate_launch_description() -> LaunchDescription:
             IncludeLaunchDescription(PythonLaunchDescriptionSource(profile)),
             OpaqueFunction(function=camera_actions),
             OpaqueFunction(function=viewer_actions),
-            stand,
-            rviz,
+            OpaqueFunction(function=world_actions),
         ]
     )
 
@@ -278,6 +263,37 @@ def viewer_actions(context: LaunchContext) -> list[Action]:
         condition=IfCondition(LaunchConfiguration("viewer")),
     )
     return [viewer]
+
+
+def world_actions(context: LaunchContext) -> list[Action]:
+    """Return what needs the world's frame: the camera stand, and RViz."""
+    given = values_of(context)
+    is_on = {name: IfCondition(given[name]) for name in ("place_camera", "rviz")}
+    if not any(condition.evaluate(context) for condition in is_on.values()):
+        return []
+    frame = given["fixed_frame"] or fixed_frame_in(given["params_file"]) or WORLD_FRAME
+    stand = Node(
+        package="smpler_ros",
+        executable="camera_stand",
+        name="camera_stand",
+        namespace=given["namespace"],
+        parameters=[
+            {"world_frame": ParameterValue(frame, value_type=str)}
+            | {name: parameter_of(argument, kind) for name, (argument, kind) in STAND.items()}
+        ],
+        ros_arguments=["--log-level", given["log_level"]],
+        output="screen",
+        condition=is_on["place_camera"],
+    )
+    rviz = Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=given["namespace"],
+        arguments=["--display-config", given["rviz_config"], "--fixed-frame", frame],
+        parameters=[{"use_sim_time": parameter_of("use_sim_time", bool)}],
+        condition=is_on["rviz"],
+    )
+    return [stand, rviz]
 
 
 def values_of(context: LaunchContext) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """One camera's part of the pipeline: its tracks, its filters, and its people in metres."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,16 +15,20 @@ from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
+from smpler_model.people.camera_turn import turn_boxes
 from smpler_model.people.confidence import joint_confidences
 from smpler_model.people.floor import floor_from_pose, place_by_floor, stand
 from smpler_model.people.foot_motion import FootMotion
 from smpler_model.people.placement import (
+    TORSO,
     Placement,
+    doubt_cut_bodies,
     lasting_covariances,
     place,
     place_by_depth,
 )
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
+from smpler_model.people.surface import BodySurface
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
 from smpler_model.people.world_filter import (
     MeasuredPelvises,
@@ -93,6 +98,7 @@ class CameraPipeline:
         self.world = WorldFilter(config.smoothing)
         self.feet = FootMotion()
         self.last_stamp_ns: int | None = None
+        self._last_turn: Floats | None = None  # fixed from camera, in the last image
         self._estimator = estimator
         self._config = config
 
@@ -118,11 +124,13 @@ class CameraPipeline:
     def track(self, frame: Frame, detections: Detections) -> Tracked:
         """Update the tracker with the detections of the next frame.
 
-        If the tracker fails, it is reset for the next frame.
+        Where a calibrated camera's pose is known in this frame and the last, its turn moves no
+        track. If the tracker fails, it is reset for the next frame.
         """
         height, width = frame.rgb.shape[:2]
         usable = detections.are_usable(width, height)
         try:
+            self._follow_turn(frame)
             tracks = self.tracker.update(frame.stamp_ns, detections.select(usable))
         except Exception:
             self.tracker.reset()
@@ -131,6 +139,13 @@ class CameraPipeline:
             tracks = tracks.select(tracks.states != TrackState.COASTING)
         left_out = (_UNUSABLE_BOX,) * int((~usable).sum())
         return Tracked(_keep_largest(tracks, self._config.max_people), left_out)
+
+    def _follow_turn(self, frame: Frame) -> None:
+        before, camera = self._last_turn, frame.camera
+        turn = None if frame.pose is None else frame.pose.fixed_from_camera[:3, :3]
+        self._last_turn = turn
+        if before is not None and turn is not None and camera is not None:
+            self.tracker.move(lambda boxes: turn_boxes(boxes, camera, turn.T @ before))
 
     def find(
         self,
@@ -152,7 +167,7 @@ class CameraPipeline:
         camera, floor = self._camera_of(frame), self._floor_of(frame)
         with measure(timings, "place"):
             seen = estimates.turned(turns_to_camera(camera, crops))
-            placement = _place(frame, camera, crops, seen, floor)
+            placement = self._place(frame, camera, crops, seen, floor)
         sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
         reasons = _reasons(seen, sound)
         tracks, seen, placement = tracked.people.select(sound), seen[sound], placement[sound]
@@ -180,6 +195,32 @@ class CameraPipeline:
         if not self._config.use_floor or frame.pose is None:
             return None
         return floor_from_pose(frame.pose.fixed_from_camera)
+
+    @cached_property
+    def _surface(self) -> BodySurface:
+        """The body's surface, which is needed once depth arrives."""
+        return BodySurface(self._estimator.model.body.arrays())
+
+    def _place(
+        self,
+        frame: Frame,
+        camera: Camera,
+        crops: Crops[PixelArray],
+        estimates: Estimates,
+        floor: Floats | None,
+    ) -> Placement:
+        keypoints_px, joints_m = crops.image_from_crop(estimates.keypoints), estimates.joints_m
+        placement = place(joints_m, keypoints_px, camera)
+        placement = doubt_cut_bodies(placement, keypoints_px, camera)
+        if frame.depth_m is not None:
+            placed_m = joints_m + placement.translations_m[:, None]
+            before_m = self._surface.before(estimates.rotations, placed_m, TORSO)
+            placement = place_by_depth(placement, joints_m, frame.depth_m, camera, before_m)
+        if floor is not None and camera.calibrated:
+            placement = place_by_floor(
+                placement, estimates.rotations, joints_m, keypoints_px, floor, camera
+            )
+        return placement
 
     def _smooth(
         self, frame: Frame, tracks: Tracks, estimates: Estimates, placement: Placement
@@ -248,24 +289,6 @@ def _keep_largest(tracks: Tracks, count: int) -> Tracks:
     rows = np.zeros(len(tracks), np.bool_)
     rows[np.argsort(-areas, kind="stable")[:count]] = True
     return tracks.select(rows)
-
-
-def _place(
-    frame: Frame,
-    camera: Camera,
-    crops: Crops[PixelArray],
-    estimates: Estimates,
-    floor: Floats | None,
-) -> Placement:
-    keypoints_px, joints_m = crops.image_from_crop(estimates.keypoints), estimates.joints_m
-    placement = place(joints_m, keypoints_px, camera)
-    if frame.depth_m is not None:
-        placement = place_by_depth(placement, joints_m, frame.depth_m, camera)
-    if floor is not None and camera.calibrated:
-        placement = place_by_floor(
-            placement, estimates.rotations, joints_m, keypoints_px, floor, camera
-        )
-    return placement
 
 
 def _reasons(estimates: Estimates, sound: NDArray[np.bool_]) -> list[str]:

@@ -17,6 +17,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
@@ -63,15 +64,16 @@ def _cpu_ms(step: Callable[[int], object]) -> float:
     return 1e3 * (time.process_time() - start) / _REPETITIONS
 
 
-def tabulate(rows: dict[str, list[Row]]) -> str:
-    """Return the errors as a table."""
+def tabulate(rows: dict[str, dict[int, list[Row]]]) -> str:
+    """Return the errors by kind of scene and seed as a table."""
     head = (
-        *("people", "estimate", "position m: median", "p95", "largest"),
+        *("people", "seed", "estimate", "position m: median", "p95", "largest"),
         *("velocity m/s: median", "p95", "largest", "ids", "of", "lag s"),
     )
     cells = [
-        (kind, r.estimate, *r.position_m, *r.velocity_m_s, r.ids, r.people, r.lag_s)
-        for kind, several in rows.items()
+        (kind, seed, r.estimate, *r.position_m, *r.velocity_m_s, r.ids, r.people, r.lag_s)
+        for kind, by_seed in rows.items()
+        for seed, several in by_seed.items()
         for r in several
     ]
     return format_table(head, cells)
@@ -81,7 +83,10 @@ def main() -> None:
     """Measure, print tables, and optionally write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=15.0, help="rate of the images, Hz")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the room and the people")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of rooms and people")
+    parser.add_argument(
+        "--frames", nargs="+", choices=("map", ""), default=["map", ""], help="fixed_frame"
+    )
     parser.add_argument("--background", choices=("room", "plain"), default="room")
     parser.add_argument("--scenes", nargs="+", choices=get_args(Kind), default=get_args(Kind))
     parser.add_argument(
@@ -93,19 +98,22 @@ def main() -> None:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     set_fast_dds_profile()
     body = Body(load_builtin_body())
-    rows: dict[str, list[Row]] = {}
-    for kind in chosen.scenes:
-        scene = RobotScene(body, kind, seed=chosen.seed, background=chosen.background)
+    rows: dict[str, dict[int, list[Row]]] = {kind: {} for kind in chosen.scenes}
+    for kind, seed in product(chosen.scenes, chosen.seeds):
+        scene = RobotScene(body, kind, seed=seed, background=chosen.background)
         shots = shots_of(scene, chosen.rate)
-        rows[kind] = [
+        rows[kind][seed] = [
             compare(scene, kind, ask_node(shots, fixed_frame, chosen.set))
-            for fixed_frame in ("map", "")
+            for fixed_frame in chosen.frames
         ]
     costs = {people: measure_cost(people) for people in _COUNTS}
     results = {
         "machine": describe_machine(torch.device("cpu")),
         "rate_hz": chosen.rate,
-        "rows": {kind: [asdict(row) for row in each] for kind, each in rows.items()},
+        "rows": {
+            kind: {seed: [asdict(row) for row in several] for seed, several in by_seed.items()}
+            for kind, by_seed in rows.items()
+        },
         "cost_ms": costs,
     }
     cost = format_table(("people", f"ms for {FRAME} to map, CPU"), list(costs.items()))

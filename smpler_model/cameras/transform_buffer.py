@@ -24,7 +24,7 @@ _REWIND_NS = NS_PER_S  # a transform this far before the last one of its frame: 
 
 @dataclass(frozen=True)
 class Lookup:
-    """What is known about a frame in another one at a time.
+    """The transform between two frames at a time, or why it is unknown.
 
     Attributes:
         target_from_source: (4, 4) metres; None if unknown.
@@ -38,7 +38,7 @@ class Lookup:
 
 
 @dataclass
-class _Course:
+class _History:
     """The transforms of one child frame in the order of their stamps."""
 
     parent: str
@@ -75,25 +75,25 @@ class TransformBuffer:
     """The transforms of `/tf` and `/tf_static` of the last seconds. State: the transforms."""
 
     def __init__(self) -> None:
-        self._courses: dict[str, _Course] = {}
+        self._histories: dict[str, _History] = {}
         self.newest_ns = 0
 
     def add(self, message: Message, *, is_static: bool) -> None:
         """Add the transforms of a `tf2_msgs/TFMessage`.
 
-        A frame that gets another parent, or whose stamps go back by more than a second, starts
-        anew.
+        The history of a frame is cleared if its parent changes, or if its stamps go back by more
+        than a second.
         """
         for link in links_of(message):
-            course = self._courses.get(link.child)
-            if course is None or (course.parent, course.is_static) != (link.parent, is_static):
-                course = self._courses[link.child] = _Course(link.parent, is_static)
-            course.add(link)
+            history = self._histories.get(link.child)
+            if history is None or (history.parent, history.is_static) != (link.parent, is_static):
+                history = self._histories[link.child] = _History(link.parent, is_static)
+            history.add(link)
             if not is_static:
                 self.newest_ns = link.stamp_ns
 
     def find(self, target: str, source: str, stamp_ns: int) -> Lookup:
-        """Return where a frame was in another one.
+        """Return the transform between two frames at a time.
 
         Args:
             target: name of the frame whose coordinates are wanted, for example `map`.
@@ -116,7 +116,7 @@ class TransformBuffer:
         for path in (up, down):
             pose = np.eye(4)
             for child in path[: path.index(common)]:
-                parent_from_child = self._courses[child].at(stamp_ns)
+                parent_from_child = self._histories[child].at(stamp_ns)
                 if parent_from_child is None:
                     return self._explain(child, stamp_ns)
                 pose = parent_from_child @ pose
@@ -125,13 +125,13 @@ class TransformBuffer:
         return Lookup(np.linalg.inv(common_from_target) @ common_from_source)
 
     def __contains__(self, frame: str) -> bool:
-        return frame in self._courses or any(
-            course.parent == frame for course in self._courses.values()
+        return frame in self._histories or any(
+            history.parent == frame for history in self._histories.values()
         )
 
     def _explain(self, child: str, stamp_ns: int) -> Lookup:
-        course = self._courses[child]
-        after_s = (stamp_ns - course.stamps_ns[-1]) / NS_PER_S
+        history = self._histories[child]
+        after_s = (stamp_ns - history.stamps_ns[-1]) / NS_PER_S
         if after_s > 0:
             reason = f"the last transform of '{child}' is older than the image"
             return Lookup(None, reason, may_come=True)
@@ -140,8 +140,10 @@ class TransformBuffer:
     def _path(self, frame: str) -> list[str]:
         """Return a frame and its ancestors; a cycle ends where it closes."""
         path = [frame]
-        while (course := self._courses.get(path[-1])) is not None and course.parent not in path:
-            path.append(course.parent)
+        while (
+            history := self._histories.get(path[-1])
+        ) is not None and history.parent not in path:
+            path.append(history.parent)
         return path
 
 

@@ -1,11 +1,10 @@
-"""People found by the network that comes with the package, before still and moving cameras.
+"""The detector `person`: people found by a network that ships, for static and moving cameras.
 
-On a CPU it runs in ONNX Runtime where that is installed, else in PyTorch; on a GPU in PyTorch.
+On a CPU it runs in ONNX Runtime if that is installed, else in PyTorch; on a GPU in PyTorch.
 
-Source: Zhou et al., "Objects as Points", 2019: a person is a pixel whose score no neighbour's
-exceeds. Differs: what still overlaps a better box too much goes, too; and the score is the
-geometric mean of that pixel's and of the keypoints in the box, as a table's foot can look like the
-middle of somebody, but has no shoulders.
+Source: Zhou et al., "Objects as Points", 2019: a person is a local maximum of the heatmap.
+Differs: non-maximum suppression follows; and the score is the geometric mean of the centre's and
+the keypoints' in the box: a table's leg can look like a person's centre, but has no shoulders.
 """
 
 from collections import defaultdict
@@ -30,6 +29,7 @@ from smpler_model.detectors.person_weights import SHIPPED, load_person_network
 from smpler_model.inference.device_memory import explain_memory
 from smpler_model.inference.export import onnx_bytes
 from smpler_model.inference.float32 import whole_float32
+from smpler_model.inference.onnx_sessions import session_options
 from smpler_model.inference.optional_packages import import_optional, is_installed
 from smpler_model.network.torchvision_operators import suppress_overlaps
 
@@ -44,15 +44,15 @@ _RunNetwork = Callable[[ImageOrTensor], Maps]
 
 CPU = torch.device("cpu")
 SIDE = 256
-"""Longer side of images as the network sees them, pixels, and as it was trained."""
+"""Longer side of the network's images, pixels, as in training."""
 
 LARGEST_SIDE = 512
-"""Longer side of the second look at wide images, at most."""
+"""Largest longer side of the second, larger pass over wide images, pixels."""
 
-_SHRINKING = 0.4  # of wide images, which have more than 640 pixels
-_TALLEST = 128  # pixels of the network: what is larger in a second look, the first one sees better
-_CLEAR_KEYPOINTS = 8  # of 17: of somebody half hidden no more can be seen
-_MOST_CANDIDATES = 256  # of one image, the most certain ones
+_SHRINKING = 0.4  # scale of the second pass, over images wider than 640 pixels
+_TALLEST = 128  # pixels: of taller people, the first pass has the better boxes
+_CLEAR_KEYPOINTS = 8  # of 17: about half, for people who are half hidden
+_MOST_CANDIDATES = 256  # per image, those with the highest scores
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class _Look:
     """An image as the network sees it.
 
     Attributes:
-        pixels: (h, w, 3), black beside the image.
+        pixels: (h, w, 3), padded with black.
         scales: (2,) factors of x and y from the image.
         is_second: whether the image is larger than what the network was trained with.
     """
@@ -71,7 +71,7 @@ class _Look:
 
 
 class PersonDetector:
-    """Finds people of all sizes and postures. Remembers nothing between images."""
+    """Finds people of all sizes and poses. Stateless."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class PersonDetector:
         Args:
             weights: file of `person_weights`; those that come with the package if None.
             device: where it runs.
-            score_threshold: people less certain than this are left out, 0 to 1.
-            overlap_threshold: a box goes when its intersection over union with a better one is
-                larger.
+            score_threshold: least score of people, 0 to 1.
+            overlap_threshold: largest intersection over union of two boxes; non-maximum
+                suppression drops the one with the lower score.
             threads: threads of ONNX Runtime; 0 leaves the number to it.
 
         Raises:
@@ -105,7 +105,7 @@ class PersonDetector:
             self._run = _prepare(network, self._device, threads)
 
     def detect(self, rgb: RgbImage) -> Detections:
-        """Return the people in an (h, w, 3) uint8 RGB image, the most certain first.
+        """Return the people in an (h, w, 3) uint8 RGB image, those with the highest scores first.
 
         Raises:
             DeviceMemoryError: the device's memory does not suffice.
@@ -115,8 +115,7 @@ class PersonDetector:
     def detect_all(self, images: Sequence[RgbImage]) -> list[Detections]:
         """Return the people in each of several images; those of one size are one batch.
 
-        Images of more than 640 pixels are looked at twice, the second time larger, for the small
-        people.
+        Images wider or taller than 640 pixels get a second, larger pass for small people.
 
         Raises:
             DeviceMemoryError: the device's memory does not suffice.
@@ -132,7 +131,7 @@ class PersonDetector:
         return self._find([image])[0]
 
     def detect_all_on_device(self, images: Sequence[Tensor]) -> list[Detections]:
-        """Return the same as `detect_all`, for images on any device.
+        """Return what `detect_all` does for images on any device.
 
         Raises:
             DeviceMemoryError: the device's memory does not suffice.
@@ -158,18 +157,18 @@ class PersonDetector:
         return [self._choose(found[row], *image.shape[:2]) for row, image in enumerate(images)]
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """Do nothing: there is no state."""
 
     def _read(self, maps: Maps, look: _Look) -> Edges:
-        """Return the people in the (22, h, w) answer for a look at an image."""
-        edges, scores = find_middles(maps, self._score_threshold)
+        """Return the people in the (22, h, w) output maps of one pass."""
+        edges, scores = find_centres(maps, self._score_threshold)
         if look.is_second:
             fits = edges[:, 3] - edges[:, 1] <= _TALLEST / STRIDE
             edges, scores = edges[fits], scores[fits]
         return edges * STRIDE / np.tile(look.scales, 2), scores
 
     def _choose(self, found: list[Edges], height: int, width: int) -> Detections:
-        """Return the best of what all looks at an image of this size found."""
+        """Return the people of all passes over an image of this size, without duplicates."""
         edges, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
         stays = suppress_overlaps(
             torch.from_numpy(edges), torch.from_numpy(scores), self._overlap_threshold
@@ -180,16 +179,16 @@ class PersonDetector:
         return explain_memory("the person detector", self._device, "choose another detector")
 
 
-def find_middles(maps: Maps, score_threshold: float) -> Edges:
-    """Read people off the network's answer.
+def find_centres(maps: Maps, score_threshold: float) -> Edges:
+    """Decode the network's output maps.
 
     Args:
         maps: (22, h, w), see `PersonNetwork.forward`.
-        score_threshold: less certain people are left out.
+        score_threshold: least score.
 
     Returns:
-        (n, 4) left, top, right, bottom in pixels of the answer, counted from its edges, and (n,)
-        scores, the most certain first.
+        (n, 4) left, top, right, bottom in pixels of the maps, counted from their edges, and (n,)
+        scores, the highest first.
     """
     logits = maps[0]
     best = cv2.dilate(logits, np.ones((3, 3), np.uint8))  # nothing lies beyond the border
@@ -208,7 +207,7 @@ def find_middles(maps: Maps, score_threshold: float) -> Edges:
 
 
 def _judge_keypoints(maps: Maps, box_xyxy: NDArray[np.float64]) -> float:
-    """Return how sure the clearest keypoints in a box are, of (17, h, w) logits."""
+    """Return the mean probability of the clearest keypoints in a box, of (17, h, w) logits."""
     last = np.array(maps.shape[:0:-1]) - 1  # x and y
     first_x, first_y = np.floor(box_xyxy[:2]).clip(0, last).astype(int)
     end_x, end_y = np.ceil(box_xyxy[2:]).clip((first_x + 1, first_y + 1)).astype(int)
@@ -217,18 +216,18 @@ def _judge_keypoints(maps: Maps, box_xyxy: NDArray[np.float64]) -> float:
 
 
 def _sigmoid(logits: Maps) -> NDArray[np.float64]:
-    """Return likelihoods; the hyperbolic tangent cannot overflow."""
+    """Return probabilities; the hyperbolic tangent cannot overflow."""
     return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
 
 
 def _sides(height: int, width: int) -> tuple[int, ...]:
-    """Return the longer sides of the looks at an image."""
+    """Return the longer sides of the network's images, one for each pass."""
     second = min(int(_SHRINKING * max(height, width)), LARGEST_SIDE)
     return (SIDE, second) if second > SIDE else (SIDE,)
 
 
 def _fit(image: ImageOrTensor, side: int) -> _Look:
-    """Shrink or enlarge an image where it is, its aspect kept, and fill its sides up."""
+    """Resize an image on its device, with its aspect ratio kept, and pad its sides."""
     height, width = image.shape[:2]
     longer = max(height, width)
     rows, columns = (max(1, round(n * side / longer)) for n in (height, width))
@@ -251,7 +250,7 @@ def _stack(pixels: Sequence[ImageOrTensor]) -> ImageOrTensor:
 
 
 def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _RunNetwork:
-    """Return what turns (b, h, w, 3) images into (b, 22, h / 4, w / 4) maps."""
+    """Return a function from (b, h, w, 3) images to (b, 22, h / 4, w / 4) maps."""
     if device.type == "cpu" and is_installed("onnxruntime"):
         return _prepare_onnxruntime(network, threads)
     network.to(device)
@@ -266,8 +265,7 @@ def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _Run
 
 def _prepare_onnxruntime(network: PersonNetwork, threads: int) -> _RunNetwork:
     onnxruntime = import_optional("onnxruntime", "the detector 'person' on a CPU")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options = session_options(onnxruntime, threads)
     examples = torch.zeros(2, 2 * SIDE_MULTIPLE, SIDE_MULTIPLE, 3, dtype=torch.uint8)
     free = {0: "images", 1: "height", 2: "width"}
     content = onnx_bytes(

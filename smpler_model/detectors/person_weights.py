@@ -1,9 +1,9 @@
-"""Weights of the detector `person` in a file: large arrays as bytes with a scale for each channel.
+"""Files of the detector `person`'s weights: large arrays as int8 with a scale for each channel.
 
-The others are float16. So the file is half as large as with float16 alone.
+The others are float16. The file is half as large as with float16 alone.
 
 Source: Krishnamoorthi, "Quantizing deep convolutional networks for efficient inference", 2018
-(symmetric, per channel). Differs: the bytes are for the file, computed is with floats.
+(symmetric, per channel). Differs: only the file is quantised; the network computes with floats.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,9 +23,9 @@ from smpler_model.detectors.person_network import PersonNetwork
 SHIPPED = Path(__file__).parents[1] / "data" / "person_detector.npz"
 """The file that comes with the package."""
 
-_SCALE = "/scale"  # behind the name of an array of bytes
+_SCALE = "/scale"  # suffix of the name of an int8 array
 _LARGEST = 127
-_FEWEST = 20_000  # weights of a large array; the small ones matter more, each of them
+_FEWEST = 20_000  # weights of a large array; quantising small ones saves little
 
 
 def load_person_network(path: Path = SHIPPED) -> PersonNetwork:
@@ -45,9 +45,9 @@ def load_person_network(path: Path = SHIPPED) -> PersonNetwork:
     ]
     if faults:
         raise DetectorError(
-            f"{path} must hold the weights of the detector 'person', got none or others for "
-            f"{len(faults)} of {len(expected)} arrays (as '{faults[0]}'); without weights of your "
-            "own it uses those that come with it"
+            f"{path} must hold the weights of the detector 'person', but "
+            f"{len(faults)} of its {len(expected)} arrays are missing or have another shape, such "
+            f"as '{faults[0]}'; leave detector_weights empty for those that ship"
         )
     network.load_state_dict(state)
     return network.eval()
@@ -66,7 +66,7 @@ def save_person_network(network: PersonNetwork, path: Path) -> None:
 
 
 def _pack(name: str, values: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    """Return an array as it is stored: (o, ...) bytes with (o,) scales, or float16."""
+    """Return an array as it is stored: (o, ...) int8 with (o,) scales, or float16."""
     if values.size < _FEWEST:
         return {name: values.astype(np.float16)}
     channels = values.reshape(len(values), -1)

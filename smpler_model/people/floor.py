@@ -1,9 +1,9 @@
-"""People and the floor: which feet touch it, and how far away who stands on it is.
+"""Contact with the floor: which feet touch it, and how far away people are who stand on it.
 
-A plane is (4), a unit normal that points up and the camera's height above it, so that
-normal x + height = 0 for a point x on it, in the optical frame, metres. A single image does not
-show how tall somebody is, and therefore not how far away; where their feet meet a known floor it
-does.
+A plane is (4): a unit normal that points up, and the camera's height above the plane, so that
+normal . x + height = 0 for a point x on it, in the optical frame, metres. A single image shows
+neither how tall nor how far away somebody is; where their feet meet a known floor gives the
+distance.
 """
 
 from dataclasses import replace
@@ -30,7 +30,7 @@ TOUCHING_M, LIFTED_M = 0.05, 0.12
 """Heights of a sole up to which it touches the floor, and from which on it does not."""
 
 STILL_M_S, MOVING_M_S = 0.3, 0.9
-"""Speeds of a foot up to which it may stand, and from which on it does not."""
+"""Speeds of a foot up to which it may be planted, and from which on it is not."""
 
 FEET = [
     [SMPL_JOINTS.index(f"{side}_{name}") for name in ("ankle", "foot")]
@@ -42,8 +42,8 @@ _SOLE_M = np.array([[[0, -0.075, -0.05], [0, -0.075, 0.02]], [[0, -0.022, 0], [0
 """(2, 2, 3) points of the sole: heel and arch from the ankle, ball and toes from the foot's joint,
 along the axes of a resting body (x left, y up, z ahead).
 """
-_MOST_SPREADS = 3.0  # standard deviations of a size that are believed
-_LEAST_DESCENT = 0.05  # of a foot's ray, so that it meets the floor
+_MOST_SPREADS = 3.0  # gate: standard deviations of body size that may explain a scale
+_LEAST_DESCENT = 0.05  # slope of the ray to a foot, below which it is not said to meet the floor
 
 
 def floor_from_pose(fixed_from_camera: Floats) -> Floats:
@@ -123,10 +123,11 @@ def place_by_floor(
 ) -> Placement:
     """Move people along their rays to where their lower foot stands on the floor.
 
-    Distance and size have one unknown scale. It is the weighted mean of 1, whose spread is that
-    of people's sizes, and of the scale at which the lower sole touches the floor. People keep
-    their distance whose lower foot is outside the image, or at a scale that sizes do not explain:
-    they do not stand on this floor, or their feet are hidden. So do people placed by depth.
+    Distance and body size share one unknown scale. It is the mean, weighted by inverse variances,
+    of 1 (with the variance of people's sizes) and of the scale at which the lower sole touches the
+    floor. People keep their distance if they were placed by depth, if their lower foot is outside
+    the image, or if no likely size explains the scale: then they do not stand on this floor, or
+    their feet are hidden.
 
     Args:
         placement: placement by size, or by depth.

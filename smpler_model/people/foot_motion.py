@@ -12,7 +12,7 @@ from smpler_model.people.smoothing import low_pass_weight
 CUTOFF_HZ = 2.0
 """Of the filter of velocities: estimates of one foot differ by centimetres from image to image."""
 
-_GAP_S = 0.5  # a foot unseen for longer has no speed
+_GAP_S = 0.5  # after a longer gap, the speed is unknown
 _NS = 1e-9
 
 
@@ -58,7 +58,7 @@ class FootMotion:
         }
 
     def speeds(self, stamp_ns: int, ids: NDArray[np.int64], places_m: Floats) -> Floats:
-        """Return the speeds (n, 2) of the left and right feet, m/s; NaN for who is new.
+        """Return the speeds (n, 2) of the left and right feet, m/s; NaN for new people.
 
         Args:
             stamp_ns: timestamp of the image.

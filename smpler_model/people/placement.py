@@ -16,12 +16,20 @@ from numpy.typing import ArrayLike, NDArray
 from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import TranslationSource
+from smpler_model.people.confidence import are_inside
 
 HEIGHT_SPREAD = 0.06
 """Relative standard deviation of adults' heights: the error of an estimated size."""
 
 FIELD_OF_VIEW_SPREAD = 0.2
 """Relative standard deviation of an assumed focal length."""
+
+CUT_SPREAD, CUT_SHIFT_M = 1.0, 0.4
+"""Standard deviations of the relative size, and of the place, of a body that is outside the image.
+
+Both grow from nothing with the share of the joints that are outside: what is seen of a body that
+the image's edge cuts tells little of how large it is, and where the rest is.
+"""
 
 OWN_SPREAD_PX = 4.0
 """Standard deviation of each keypoint's own error, pixels per axis."""
@@ -31,7 +39,9 @@ SHARED_SPREAD_PX = 4.0
 
 _SURFACE_BEFORE_JOINT_M = 0.10
 _DEPTH_SPREAD_M = 0.05
-_TORSO = np.array([0, 1, 2, 3, 6, 9, 12, 16, 17])  # joints with much of the body around them
+TORSO = np.array([0, 1, 2, 3, 6, 9, 12, 16, 17])
+"""Joints with much of the body around them, at which depth is read."""
+
 _NEAREST_M, _FARTHEST_M = 0.1, 100.0
 _LEAST_SPREAD = 1e-12  # mean squared angle between the rays; below, they are one ray
 _PIXEL_STEPS = np.array([[0, 0], [0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]])
@@ -113,15 +123,31 @@ def place(joints_m: ArrayLike, keypoints_px: ArrayLike, camera: Camera) -> Place
     )
 
 
+def doubt_cut_bodies(placement: Placement, keypoints_px: Floats, camera: Camera) -> Placement:
+    """Return the placement with larger covariances of people whom the image's edge cuts.
+
+    Args:
+        placement: placement by size.
+        keypoints_px: (n, 24, 2) the joints in the image.
+        camera: camera of the image.
+    """
+    shares = 1 - are_inside(keypoints_px, camera).mean(1)[:, None, None]
+    along = _outer(placement.translations_m)
+    doubt = shares**2 * (CUT_SPREAD**2 * along + CUT_SHIFT_M**2 * np.eye(3))
+    return replace(placement, covariances_m2=placement.covariances_m2 + doubt)
+
+
 def place_by_depth(
     placement: Placement,
     joints_m: ArrayLike,
     depth_m: NDArray[np.float32],
     camera: Camera,
+    before_m: Floats | None = None,
 ) -> Placement:
     """Move people along their rays to the distance in an aligned depth image.
 
-    The depth is read at the torso's joints; the median of the resulting distances is used. People
+    The depth is read at the torso's joints, which lie behind the surface that it measures; the
+    median of the resulting distances is used. People
     keep their distance if fewer than half of these joints have a depth, and nobody is moved so
     near that a visible joint is behind the camera.
 
@@ -131,13 +157,17 @@ def place_by_depth(
         depth_m: (h, w) metres along the optical axis, aligned with the image; 0, NaN or infinity
             where unknown.
         camera: camera of the image.
+        before_m: (n, t) how far the surface lies before each of the joints `TORSO`, see
+            `BodySurface.before`; a torso's usual depth where it is NaN, or None.
     """
     before = placement.translations_m
-    joints = np.asarray(joints_m, np.float64)[:, _TORSO] + before[:, None]
+    joints = np.asarray(joints_m, np.float64)[:, TORSO] + before[:, None]
     measured = _look_up(depth_m, camera.project(joints))  # (n, t)
-    known = np.isfinite(measured).sum(1) * 2 >= len(_TORSO)
+    known = np.isfinite(measured).sum(1) * 2 >= len(TORSO)
+    flesh = np.full(measured.shape, np.nan) if before_m is None else before_m
+    flesh = np.where(np.isfinite(flesh), flesh, _SURFACE_BEFORE_JOINT_M)
     ratios = np.ones(measured.shape)
-    ratios[known] = (measured + _SURFACE_BEFORE_JOINT_M)[known] / joints[known, :, 2]
+    ratios[known] = (measured + flesh)[known] / joints[known, :, 2]
     ratio = np.nanmedian(ratios, axis=1)
     # The torso moves along its ray; SMPL's origin is a forearm's length beside it.
     counted = np.isfinite(measured[..., None]) & known[:, None, None]

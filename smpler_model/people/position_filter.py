@@ -1,10 +1,13 @@
 """Positions and velocities of tracked people in a fixed frame: constant-velocity Kalman filters.
 
 People keep their velocity except for accelerations that are white noise. Positions are measured in
-the fixed frame (z up), so a camera that moves does not move people.
+the fixed frame (z up), so a camera that moves does not move people. Most of a measurement's error
+is that of a pose or a view and lasts as long as these do, so that averaging over images helps
+little: it is part of the state, a first-order Gauss-Markov process.
 
 Source: Bar-Shalom, Li, Kirubarajan, "Estimation with Applications to Tracking and Navigation",
-2001, section 6.2.2 (continuous white noise acceleration); covariances are updated in Joseph form.
+2001, sections 6.2.2 (continuous white noise acceleration) and 8.2 (noise that is correlated over
+time); covariances are updated in Joseph form.
 """
 
 from collections.abc import Mapping
@@ -15,6 +18,8 @@ from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats, Integers
 
+_SIZE = 9  # of a state: position, velocity, error that lasts
+_MEASURE = np.concatenate([np.eye(3), np.zeros((3, 3)), np.eye(3)], axis=1)  # (3, 9)
 _USUAL = 9.0  # squared Mahalanobis distance that 97 of 100 measurements stay below
 
 
@@ -26,11 +31,15 @@ class PositionFilterConfig:
         acceleration: spectral density of the acceleration along x, y and z, m^2 / s^3.
         speed_m_s: standard deviation of the velocity of a new person along x, y and z.
         gap_s: a person unseen for longer starts anew, seconds.
+        lasting_share: share of a measurement's variance that lasts, 0 to 1.
+        lasting_s: time after which the correlation of what lasts has fallen to 1 / e, seconds.
     """
 
-    acceleration: tuple[float, float, float] = (0.1, 0.1, 0.02)
+    acceleration: tuple[float, float, float] = (0.05, 0.05, 0.02)
     speed_m_s: tuple[float, float, float] = (1.0, 1.0, 0.2)
     gap_s: float = 1.5
+    lasting_share: float = 0.6
+    lasting_s: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,8 @@ class PositionFilter:
         """Forget everybody."""
         self._ids = np.empty(0, np.int64)
         self._stamps_ns = np.empty(0, np.int64)
-        self._states = np.empty((0, 6))  # position, velocity
-        self._covariances = np.empty((0, 6, 6))
+        self._states = np.empty((0, _SIZE))
+        self._covariances = np.empty((0, _SIZE, _SIZE))
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Return the state as arrays, for `restore`."""
@@ -98,43 +107,50 @@ class PositionFilter:
             stamp_ns: timestamp of the image, nanoseconds.
             ids: (n) track ids, distinct.
             positions_m: (n, 3) as measured, in the fixed frame.
-            covariances_m2: (n, 3, 3) of the measurements' noise: what differs from image to image.
+            covariances_m2: (n, 3, 3) of the measurements' errors.
             are_seen: (n) whether a person is in the image; others keep their velocity.
 
         Returns:
             The people in the same order. Somebody unknown who is not seen has the given position.
         """
-        states, covariances, are_new = self._predict(stamp_ns, ids)
+        lasting = self._config.lasting_share * covariances_m2
+        noise = covariances_m2 - lasting
+        states, covariances, are_new = self._predict(stamp_ns, ids, lasting)
         states[are_new, :3] = positions_m[are_new]
         covariances[are_new, :3, :3] = covariances_m2[are_new]
+        # What is too far to the left makes the position too far to the left.
+        covariances[are_new, :3, 6:] = covariances[are_new, 6:, :3] = -lasting[are_new]
         measured = are_seen & ~are_new
         states[measured], covariances[measured] = _correct(
-            states[measured],
-            covariances[measured],
-            positions_m[measured],
-            covariances_m2[measured],
+            states[measured], covariances[measured], positions_m[measured], noise[measured]
         )
         self._keep(stamp_ns, ids, states, covariances)
         return Courses(
-            states[:, :3], covariances[:, :3, :3], states[:, 3:], covariances[:, 3:, 3:]
+            states[:, :3], covariances[:, :3, :3], states[:, 3:6], covariances[:, 3:6, 3:6]
         )
 
-    def _predict(self, stamp_ns: int, ids: Integers) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """Return states (n, 6), covariances (n, 6, 6), and who starts anew (n)."""
+    def _predict(
+        self, stamp_ns: int, ids: Integers, lasting_m2: Floats
+    ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Return states (n, 9), covariances (n, 9, 9), and who starts anew (n)."""
         n, config = len(ids), self._config
-        states, covariances = np.zeros((n, 6)), np.zeros((n, 6, 6))
-        covariances[:, 3:, 3:] = np.diag(config.speed_m_s) ** 2
+        states, covariances = np.zeros((n, _SIZE)), np.zeros((n, _SIZE, _SIZE))
+        covariances[:, 3:6, 3:6] = np.diag(config.speed_m_s) ** 2
+        covariances[:, 6:, 6:] = lasting_m2
         rows, known = np.nonzero(ids[:, None] == self._ids)
         dts = (stamp_ns - self._stamps_ns[known]) / 1e9
         usable = (dts > 0) & (dts <= config.gap_s)
         rows, known, dts = rows[usable], known[usable], dts[usable]
-        advance = np.broadcast_to(np.eye(6), (len(rows), 6, 6)).copy()
-        advance[:, :3, 3:] = dts[:, None, None] * np.eye(3)
+        kept = np.exp(-dts / config.lasting_s)[:, None, None]
+        advance = np.broadcast_to(np.eye(_SIZE), (len(rows), _SIZE, _SIZE)).copy()
+        advance[:, :3, 3:6] = dts[:, None, None] * np.eye(3)
+        advance[:, 6:, 6:] *= kept
         density = np.diag(config.acceleration)
-        noise = np.zeros((len(rows), 6, 6))
+        noise = np.zeros((len(rows), _SIZE, _SIZE))
         noise[:, :3, :3] = (dts**3 / 3)[:, None, None] * density
-        noise[:, :3, 3:] = noise[:, 3:, :3] = (dts**2 / 2)[:, None, None] * density
-        noise[:, 3:, 3:] = dts[:, None, None] * density
+        noise[:, :3, 3:6] = noise[:, 3:6, :3] = (dts**2 / 2)[:, None, None] * density
+        noise[:, 3:6, 3:6] = dts[:, None, None] * density
+        noise[:, 6:, 6:] = (1 - kept**2) * lasting_m2[rows]
         states[rows] = np.einsum("nij,nj->ni", advance, self._states[known])
         covariances[rows] = advance @ self._covariances[known] @ advance.swapaxes(1, 2) + noise
         are_new = np.ones(n, np.bool_)
@@ -155,18 +171,20 @@ class PositionFilter:
 def _correct(
     states: Floats, covariances: Floats, measured: Floats, noise: Floats
 ) -> tuple[Floats, Floats]:
-    """Return states (n, 6) and covariances (n, 6, 6) after measurements (n, 3) of position.
+    """Return states (n, 9) and covariances (n, 9, 9) after measurements (n, 3) of position.
 
-    A measurement that is farther away than noise explains counts less, as if it were noisier.
+    Measured is the position with the error that lasts. A measurement that is farther away than
+    errors explain counts less, as if it were noisier.
     """
-    difference = measured - states[:, :3]
-    innovation = covariances[:, :3, :3] + noise
+    difference = measured - states @ _MEASURE.T
+    across = _MEASURE @ covariances  # (n, 3, 9)
+    explained = across @ _MEASURE.T
+    innovation = explained + noise
     squared = (difference * np.linalg.solve(innovation, difference[..., None])[..., 0]).sum(1)
-    noise = noise * np.maximum(squared / _USUAL, 1.0)[:, None, None]
-    innovation = covariances[:, :3, :3] + noise
-    gains = np.linalg.solve(innovation, covariances[:, :3, :]).swapaxes(1, 2)  # (n, 6, 3)
+    excess = np.maximum(squared / _USUAL, 1.0) - 1
+    noise = noise + excess[:, None, None] * innovation
+    gains = np.linalg.solve(explained + noise, across).swapaxes(1, 2)  # (n, 9, 3)
     states = states + np.einsum("nij,nj->ni", gains, difference)
-    rest = np.broadcast_to(np.eye(6), covariances.shape).copy()
-    rest[:, :, :3] -= gains
+    rest = np.eye(_SIZE) - gains @ _MEASURE
     covariances = rest @ covariances @ rest.swapaxes(1, 2) + gains @ noise @ gains.swapaxes(1, 2)
     return states, covariances

@@ -32,7 +32,7 @@ _ABOVE_HEAD_M = np.array([0.0, -0.3, 0.0])  # y is down in the optical frame
 _BONE_WIDTH_M = 0.025
 _SEE_THROUGH = 0.55
 _DEVIATIONS_95 = 2.796  # of a 3D normal distribution: the root of chi-squared
-_STEADY_M = 1e-6  # a place that moves by less is the same
+_STEADY_M = 1e-6  # rounding errors
 
 # viser sends float64 and compresses them: numbers of few digits take half of the bytes. All steps
 # together move no vertex by more than 0.1 mm.
@@ -193,7 +193,7 @@ class PersonView:
         self._ellipsoid.position = pelvis_m
 
     def show_trail(self, name: str, places_m: Sequence[Floats], *, shown: bool) -> None:
-        """Draw a way of (3,) places in the world, at a path of its own in the scene."""
+        """Draw a path of (3,) positions in the world, under a name of its own in the scene."""
         shown = shown and len(places_m) > 1
         if self._trail is not None:
             self._trail.visible = shown

@@ -9,15 +9,15 @@ from smpler_model.viewing.moments import Moment
 
 TRAIL_S = 5.0
 STEP_M = 0.25
-"""Least distance between two places of a trail, which a body hides."""
+"""Distance between two points of a trail; the body hides a shorter piece."""
 
 _PELVIS = 0
 
 
 class Trails:
-    """The ways of people over the floor.
+    """The paths of people over the floor.
 
-    State: their last places; a stamp before the last one begins anew.
+    State: their recent positions, cleared when a stamp lies before the last one.
     """
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class Trails:
         self._last_ns = 0
 
     def add(self, moment: Moment) -> dict[int, list[Floats]]:
-        """Add where people are; return (3,) places of each in the world, the newest last.
+        """Add people's positions; return the trail of each, (3,) in the world, the newest last.
 
-        A trail changes only where somebody has gone on by `STEP_M`, or after `TRAIL_S`.
+        A trail changes only when somebody has moved by `STEP_M`, or after `TRAIL_S`.
         """
         if moment.stamp_ns < self._last_ns:
             self._places = {}

@@ -1,4 +1,4 @@
-"""Gives images the camera's pose in the fixed frame, for which they wait a short time."""
+"""Adds the camera's pose in the fixed frame to images, which wait for it a short time."""
 
 import time
 from collections import deque
@@ -21,10 +21,10 @@ class _Waiting:
 class PoseWait:
     """Passes on images in the order of their arrival, with the camera's pose at their time.
 
-    Transforms of a robot come a little later than its images. An image waits for one that is still
-    to come, never for a frame that nobody publishes, and at most `wait_s`: then it is passed on
-    without a pose. Nothing blocks; `release` must be called when transforms arrive and from time
-    to time. State: the waiting images.
+    A robot's transforms arrive a little later than its images. An image waits for the next
+    transform of frames that are published, at most `wait_s`; then it is passed on without a pose.
+    No call blocks; `release` must be called when transforms arrive and periodically. State: the
+    waiting images.
     """
 
     def __init__(
@@ -37,14 +37,15 @@ class PoseWait:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Create it without images.
+        """Create it with no image waiting.
 
         Args:
             buffer: the transforms.
             fixed_frame: name of the fixed frame.
             wait_s: longest time that an image waits, seconds.
             store: called with a camera's name and each of its images.
-            miss: called with a camera's name and the reason, before an image without a pose.
+            miss: called with a camera's name and the reason before an image is passed on without a
+                pose.
             clock: seconds.
         """
         self._buffer = buffer

@@ -1,4 +1,4 @@
-"""Subscribes to transforms, and gives images the camera's pose with them."""
+"""Subscribes to transforms, and adds the camera's pose to images."""
 
 from collections.abc import Callable
 
@@ -43,7 +43,7 @@ class TransformInput:
         self._timer = create_steady_timer(node, _CHECK_PERIOD_S, self._wait.release)
 
     def add(self, camera: str, arrival: Arrival) -> None:
-        """Pass on an image as soon as the camera's pose is known, or a short time has passed."""
+        """Pass on an image once the camera's pose is known, or after a timeout."""
         self._wait.add(camera, arrival)
 
     def close(self) -> None:

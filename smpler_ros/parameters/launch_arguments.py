@@ -4,7 +4,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from smpler_model.settings.setting import did_you_mean
+from smpler_model.settings.parameter_file import read_parameter_file
+from smpler_model.settings.setting import did_you_mean, table_of
+from smpler_ros.parameters.node_settings import NodeSettings
 
 OF_EVERY_FILE = (
     *("emulate_tty", "launch-prefix", "launch-prefix-filter"),
@@ -50,6 +52,17 @@ def existing_file(argument: str, path: str) -> str:
             f"{argument} must be a parameter file, got '{found}', which does not exist"
         )
     return str(found)
+
+
+def fixed_frame_in(params_file: str) -> str:
+    """Return the node's parameter `fixed_frame` in a parameter file; empty if it has none.
+
+    Raises:
+        ValueError: the file is not one of the node's parameters; the message says why.
+    """
+    names = [parameter.name for parameter in table_of(NodeSettings)]
+    values = read_parameter_file(Path(existing_file("params_file", params_file)), names)
+    return str(values.get("fixed_frame", ""))
 
 
 def _is_started_by(command: Iterable[str], file: Path) -> bool:

@@ -54,8 +54,8 @@ class InputSettings(CameraSettings):
     )
     transform_wait: float = setting(
         0.1,
-        "How long an image waits for the camera's pose in fixed_frame, before it is processed "
-        "without.",
+        "Longest time that an image waits for the camera's pose in fixed_frame; then it is "
+        "processed without it.",
         unit="s",
         minimum=0.0,
         maximum=2.0,
@@ -99,8 +99,8 @@ class OutputSettings(Settings):
     )
     tf_confidence: float = setting(
         0.0,
-        "Least confidence of joints for their frames; one that is not sure is left out unless a "
-        "joint that is sure hangs from it.",
+        "Least confidence of joints whose frames are published; their ancestors' frames are "
+        "published with them.",
         minimum=0.0,
         maximum=1.0,
         live=True,

@@ -178,6 +178,46 @@ def test_the_viewer_shows_the_camera_of_the_node(shown: bool) -> None:
 
 
 @needs_launch
+@pytest.mark.parametrize(
+    ("argument", "in_file", "expected"),
+    [("", "", "map"), ("", "odom", "odom"), ("world", "odom", "world")],
+)
+def test_rviz_and_the_camera_stand_use_the_fixed_frame_of_the_node(
+    argument: str, in_file: str, expected: str, tmp_path: Path
+) -> None:
+    from launch import LaunchContext
+
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"/**: {{ros__parameters: {{fixed_frame: '{in_file}', fov: 70.0}}}}")
+    module, context = load(ROOT / "launch" / "camera.launch.py"), LaunchContext()
+    values = {name: default or "" for name, default, _ in module.ARGUMENTS}
+    given = {"fixed_frame": argument, "params_file": str(file), "driver": "none"}
+    shown = {"rviz": "true", "place_camera": "true", "rviz_config": "a.rviz"}
+    context.launch_configurations.update(values | given | shown)
+    stand, rviz = module.world_actions(context)
+    (told,) = stand._Node__parameters
+    frame = next(v for k, v in told.items() if "".join(part.text for part in k) == "world_frame")
+    assert frame.evaluate(context) == expected
+    assert rviz._Node__arguments == ["--display-config", "a.rviz", "--fixed-frame", expected]
+    (node,) = module.camera_actions(context)
+    overrides = node._Node__parameters[-1]
+    frames = [v for k, v in overrides.items() if "".join(p.text for p in k) == "fixed_frame"]
+    assert [frame.evaluate(context) for frame in frames] == ([argument] if argument else [])
+    assert all(action.condition.evaluate(context) for action in (stand, rviz))
+
+
+@needs_launch
+def test_without_rviz_and_camera_stand_no_file_is_read_for_their_frame() -> None:
+    from launch import LaunchContext
+
+    module, context = load(ROOT / "launch" / "camera.launch.py"), LaunchContext()
+    values = {name: default or "" for name, default, _ in module.ARGUMENTS}
+    off = {"rviz": "false", "place_camera": "false", "params_file": "nofile.yaml"}
+    context.launch_configurations.update(values | off)
+    assert module.world_actions(context) == []
+
+
+@needs_launch
 def test_a_missing_parameter_file_is_refused() -> None:
     from launch import LaunchContext
 

@@ -25,8 +25,8 @@ class Example:
         pixels: (192, 256, 3) RGB.
         boxes_xyxy: (n, 4) around the whole bodies as far as they are in the image, in pixels,
             counted from its edges.
-        counts: (n,) whether somebody is to be found: the others may be, or may be missed.
-        knows_size: (n,) whether the box is good enough to learn from.
+        counts: (n,) whether a person must be found; the others are ignored, found or not.
+        knows_size: (n,) whether the box is accurate enough to learn from.
         weight: weight of the image.
     """
 
@@ -39,12 +39,12 @@ class Example:
 
 @dataclass(frozen=True)
 class Window:
-    """A part of an image, of the examples' aspect; it may reach beyond the image.
+    """A part of an image, with the examples' aspect ratio; it may extend beyond the image.
 
     Attributes:
         left: its left edge, pixels of the image.
         top: its upper edge.
-        scale: pixels of the example to one of the image.
+        scale: pixels of the example per pixel of the image.
     """
 
     left: float
@@ -52,7 +52,7 @@ class Window:
     scale: float
 
     def cut(self, rgb: Pixels, *, is_smooth: bool = True) -> Pixels:
-        """Return the part of an (h, w, ...) image, or of labels; what is beyond it is 0."""
+        """Cut the window from an (h, w, ...) image or label map; pixels outside it are 0."""
         smooth = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
         first = np.array([round(self.left), round(self.top)])
         size = np.array([round(WIDTH / self.scale), round(HEIGHT / self.scale)])
@@ -71,14 +71,14 @@ class Window:
         return pixels
 
     def clip(self, boxes_xyxy: Boxes) -> Boxes:
-        """Return the parts of boxes (n, 4) of the image that are in the window, in its pixels."""
+        """Return boxes (n, 4) of the image clipped to the window, in the example's pixels."""
         corner = np.array([self.left, self.top] * 2)
         limits = np.array([WIDTH, HEIGHT] * 2)
         return np.asarray(((boxes_xyxy - corner) * self.scale).clip(0, limits))
 
 
 def whole_image(width: int, height: int) -> Window:
-    """Return the window of an image that is seen as a whole, as in `PersonDetector`."""
+    """Return the window that shows a whole image, as `PersonDetector` sees it."""
     return Window(0.0, 0.0, min(WIDTH / width, HEIGHT / height))
 
 

@@ -1,4 +1,4 @@
-"""What the layers that stay see in the examples: computed once, as they are most of the work."""
+"""Features of the frozen layers: computed once per example, as they are most of the work."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -13,7 +13,7 @@ from training.detection.examples import Example
 from training.detection.targets import Targets, make_targets
 
 KEYPOINTS_FROM = 5
-"""First of the network's maps that are about keypoints."""
+"""First of the network's output maps that are keypoints."""
 
 _AT_ONCE = 8
 _TARGETS = tuple(field.name for field in fields(Targets))
@@ -21,13 +21,13 @@ _TARGETS = tuple(field.name for field in fields(Targets))
 
 @dataclass(frozen=True)
 class Features:
-    """What is seen in k images, and what is to be found there.
+    """The features of k images, and their targets.
 
     Attributes:
-        coarsest: (k, 480, 6, 8) of stride 32.
-        finer: (k, n, h, w) of strides 4, 8 and 16.
+        coarsest: (k, 480, 6, 8) feature map of stride 32.
+        finer: (k, n, h, w) feature maps of strides 4, 8 and 16.
         keypoints: (k, 17, 48, 64) logits of the initial network.
-        targets: what is to be found.
+        targets: what the network should predict.
     """
 
     coarsest: Tensor
@@ -50,7 +50,7 @@ class Features:
 
 @torch.inference_mode()
 def see_examples(network: PersonNetwork, examples: Iterable[Example]) -> Features:
-    """Return what a network sees in examples, as float16; some 0.5 MB an image."""
+    """Return the features of examples as float16, about 0.5 MB an image."""
     parts = [_see(network, several) for several in _batches(examples)]
     targets = (torch.cat([getattr(part.targets, name) for part in parts]) for name in _TARGETS)
     return Features(
@@ -63,8 +63,8 @@ def see_examples(network: PersonNetwork, examples: Iterable[Example]) -> Feature
 
 def _see(network: PersonNetwork, examples: list[Example]) -> Features:
     pixels = torch.from_numpy(np.stack([example.pixels for example in examples]))
-    coarsest, finer = network.look_at(pixels)
-    keypoints = network.say(coarsest, finer)[:, KEYPOINTS_FROM:]
+    coarsest, finer = network.extract(pixels)
+    keypoints = network.predict(coarsest, finer)[:, KEYPOINTS_FROM:]
     return Features(
         coarsest.half(),
         tuple(each.half() for each in finer),

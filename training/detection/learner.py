@@ -1,4 +1,4 @@
-"""Updates of the network: of its pyramid and heads, by what the layers before them see."""
+"""Optimises the network's pyramid and heads, on the features of its frozen layers."""
 
 import logging
 import math
@@ -19,8 +19,8 @@ _SMALLEST = 1e-3  # size of weights
 logger = logging.getLogger(__name__)
 
 
-def learning_parts(network: PersonNetwork) -> list[torch.nn.Parameter]:
-    """Return the weights that learn: those of the pyramid and of the heads."""
+def trainable_weights(network: PersonNetwork) -> list[torch.nn.Parameter]:
+    """Return the trainable weights: those of the pyramid and of the heads."""
     parts = (
         *(network.top, network.laterals, network.merges),
         *(network.centre, network.size, network.offset, network.keypoints),
@@ -32,7 +32,7 @@ def compute_loss(
     network: PersonNetwork, features: Features, settings: PersonTrainSettings
 ) -> Tensor:
     """Return the loss of some images."""
-    maps = network.say(features.coarsest, features.finer)
+    maps = network.predict(features.coarsest, features.finer)
     return (
         centre_loss(maps[:, 0], features.targets)
         + settings.size_weight * box_loss(maps[:, 1:KEYPOINTS_FROM], features.targets)
@@ -43,7 +43,7 @@ def compute_loss(
 def learn(network: PersonNetwork, features: Features, settings: PersonTrainSettings) -> None:
     """Update the network."""
     generator = torch.Generator().manual_seed(settings.seed)
-    weights = learning_parts(network)
+    weights = trainable_weights(network)
     groups = [{"params": [each], "lr": settings.learning_rate * _size(each)} for each in weights]
     optimiser = torch.optim.Adam(groups)
     batches = math.ceil(len(features) / settings.batch)
@@ -65,12 +65,12 @@ def learn(network: PersonNetwork, features: Features, settings: PersonTrainSetti
 def _size(weights: Tensor) -> float:
     """Return the root mean square of weights, the unit of their learning rate.
 
-    Norms are folded into this network's layers, whose weights so differ by orders of magnitude.
+    Batch norms are folded into the layers, so their weights differ by orders of magnitude.
     Source: Shazeer and Stern, "Adafactor", ICML 2018 (relative step sizes).
     """
     return max(float(weights.detach().square().mean().sqrt()), _SMALLEST)
 
 
 def _rate(progress: float) -> float:
-    """Return the learning rate over its peak: a short rise, then half a cosine."""
+    """Return the learning rate over its peak: a linear warm-up, then half a cosine."""
     return min(progress / _WARM_UP, 0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0)))

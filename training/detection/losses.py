@@ -1,6 +1,6 @@
-"""How far the network's answers are from the targets.
+"""Losses of the network's output maps.
 
-Source: Law and Deng, "CornerNet", ECCV 2018 (focal loss of bumps).
+Source: Law and Deng, "CornerNet", ECCV 2018 (focal loss of heatmaps).
 """
 
 import torch
@@ -13,7 +13,7 @@ _FOCUS, _NEARNESS = 2.0, 4.0  # exponents of the focal loss
 
 
 def centre_loss(logits: Tensor, targets: Targets) -> Tensor:
-    """Return the focal loss of middles (k, h, w), over the number of people."""
+    """Return the focal loss of the heatmaps of box centres (k, h, w), per person."""
     likely, heat = torch.sigmoid(logits), targets.heat
     is_middle = (heat == 1).float()
     hits = is_middle * (1 - likely) ** _FOCUS * F.logsigmoid(logits)
@@ -24,10 +24,11 @@ def centre_loss(logits: Tensor, targets: Targets) -> Tensor:
 
 
 def box_loss(answers: Tensor, targets: Targets) -> Tensor:
-    """Return how far edges (k, 4, h, w) are off, over the boxes' sides.
+    """Return the L1 loss of the boxes' edges (k, 4, h, w), relative to the boxes' sides.
 
     Args:
-        answers: height, width, and offset y, x from a pixel to the middle, in pixels of the map.
+        answers: height, width, and offset y, x from a pixel to the box's centre, in pixels of the
+            map.
         targets: targets.
     """
     height, width, down, across = answers.unbind(1)
@@ -42,5 +43,5 @@ def box_loss(answers: Tensor, targets: Targets) -> Tensor:
 
 
 def keypoint_loss(logits: Tensor, initial: Tensor) -> Tensor:
-    """Return how far the likelihoods of keypoints (k, 17, h, w) are from the initial ones."""
+    """Return the squared error of keypoints (k, 17, h, w): probabilities against the initial."""
     return (torch.sigmoid(logits) - torch.sigmoid(initial)).square().sum((1, 2, 3)).mean()

@@ -1,4 +1,4 @@
-"""Examples from photos in which one person is labelled; the initial detector adds the others."""
+"""Examples from photos with one labelled person; the initial detector finds the others."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,11 +20,11 @@ from training.detection.examples import (
 
 _WHOLE_SHARE = 0.3  # of the examples: photos as they are
 _AROUND = (1.3, 4.0)  # side of a window over the person's
-_OUTSIDE = 0.35  # how far a window's middle may be off the person, of the window
+_OUTSIDE = 0.35  # largest offset of a window's centre from the person, as a share of the window
 UNSURE = 0.1
-"""Score from which on the initial detector's people are left open."""
+"""Score from which on people of the initial detector are ignored, found or not."""
 
-_SURE = 0.5  # score of people who count
+_SURE = 0.5  # score of people who must be found
 _SAME = 0.5  # intersection over union with the labelled person
 _LEAST_INSIDE = 0.12  # of the box of somebody who counts, in the window
 _SMALLEST_PX = 12  # height in the example of somebody who counts
@@ -37,12 +37,12 @@ def draw_photo_examples(
     weight: float,
     seed: int = 0,
 ) -> Iterator[Example]:
-    """Yield windows of random photos; where one cuts the person, they look like entering.
+    """Yield windows of random photos; a person cut by a window looks like one who enters.
 
     Args:
         photos: photos with labels.
         images: number of examples.
-        detector: what says who else is there, with all people of scores from 0.1 on.
+        detector: finds the other people, from the score `UNSURE` on.
         weight: weight of each example.
         seed: random seed.
     """
@@ -65,7 +65,7 @@ def _draw_window(rng: np.random.Generator, box_xyxy: np.ndarray, rgb: Pixels) ->
     reach = np.array([WIDTH, HEIGHT]) / scale
     middle = (box_xyxy[:2] + box_xyxy[2:]) / 2 + rng.uniform(-1, 1, 2) * _OUTSIDE * reach
     left, top = middle - reach / 2
-    # Not more of nothing than need be, as images have edges of their own.
+    # As little as possible outside the photo.
     left = np.clip(left, 0, max(width - reach[0], 0))
     top = np.clip(top, 0, max(height - reach[1], 0))
     return Window(float(left), float(top), float(scale))

@@ -1,4 +1,4 @@
-"""Examples from synthetic rooms, in which everybody's box is known, hidden or not."""
+"""Examples from synthetic rooms, in which all boxes are known, those of hidden people too."""
 
 from collections.abc import Iterator
 
@@ -17,20 +17,20 @@ _MOST_PEOPLE = 6
 _WINDOW_SHARE = 0.6  # of the images; the others are seen as a whole
 _LEAST_WINDOW = 0.45  # of the image's width
 _DURATION_S = 60.0
-_LEAST_PX = 40  # visible pixels of the example of somebody who counts, and
-_LEAST_SHARE = 0.06  # of the box's; a body fills some 0.4 of it
+_LEAST_PX = 40  # visible pixels of a person who must be found, in the example, and
+_LEAST_SHARE = 0.06  # their share of the box; a whole body fills about 0.4 of it
 _NS = 1e9
 
 
 def draw_scene_examples(
     seeds: range, images: int, empty_share: float, seed: int = 0
 ) -> Iterator[Example]:
-    """Yield images of rooms at random times, some of them parts of what the camera sees.
+    """Yield images of rooms at random times, some of them cut.
 
     Args:
-        seeds: a room for each.
-        images: images of a room.
-        empty_share: share of the rooms in which nobody is.
+        seeds: seeds of the rooms.
+        images: number of images per room.
+        empty_share: share of rooms without people.
         seed: random seed of times and windows.
     """
     body = Body(load_builtin_body())
@@ -45,7 +45,7 @@ def draw_scene_examples(
 
 
 def _draw_window(rng: np.random.Generator) -> Window:
-    """Return a window; where it cuts people, they look like those who enter an image."""
+    """Return a window; people cut by it look like ones who enter an image."""
     whole = whole_image(*_SIZE)
     if rng.random() > _WINDOW_SHARE:
         return whole

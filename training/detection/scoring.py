@@ -1,4 +1,4 @@
-"""How many people of held-out images a network finds, and how often it finds nobody."""
+"""Recall of a network on held-out images, and its boxes on nobody."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from smpler_model.detectors.person_detector import find_middles
+from smpler_model.detectors.person_detector import find_centres
 from smpler_model.detectors.person_network import STRIDE, PersonNetwork
 from smpler_model.network.torchvision_operators import suppress_overlaps
 from training.detection.examples import Boxes, Example, overlaps
@@ -15,7 +15,7 @@ from training.detection.features import Features
 LEAST_IOU = 0.5
 _SUPPRESSED = 0.6  # overlap, as in the detector
 _AT_ONCE = 16
-_ANYBODY = 0.3  # overlap from which on a box is of somebody who need not be found
+_ANYBODY = 0.3  # overlap with any person from which on a box is not a false one
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class Found:
 def score_network(
     network: PersonNetwork, features: Features, examples: Sequence[Example], least_score: float
 ) -> Found:
-    """Look for people of scores from `least_score` on in images whose features are known."""
+    """Score the detections of at least `least_score`, in images whose features are given."""
     people = found = false = 0
     for rows in torch.arange(len(features)).chunk(-(-len(features) // _AT_ONCE)):
         part = features.select(rows)
         with torch.inference_mode():
-            answers = network.say(part.coarsest, part.finer).numpy()
+            answers = network.predict(part.coarsest, part.finer).numpy()
         for row, maps in zip(rows.tolist(), answers, strict=True):
-            edges, scores = find_middles(maps, least_score)
+            edges, scores = find_centres(maps, least_score)
             stays = suppress_overlaps(
                 torch.from_numpy(edges), torch.from_numpy(scores), _SUPPRESSED
             ).numpy()
@@ -68,7 +68,7 @@ def score_network(
 
 
 def _match(example: Example, boxes_xyxy: Boxes) -> tuple[int, int]:
-    """Return how many people have a box, each the best that is left, and how many boxes nobody."""
+    """Match each person greedily with the best free box; return the hits and the false boxes."""
     shared = overlaps(example.boxes_xyxy, boxes_xyxy)
     free = np.ones(len(boxes_xyxy), np.bool_)
     hits = 0

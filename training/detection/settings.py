@@ -10,18 +10,18 @@ class PersonTrainSettings:
 
     Attributes:
         output: folder for the log and for the weights, `person_detector.npz`.
-        initial: weights to start from, a file of `training.person_detector`; None for those that
-            ship. They also say who else is in the photos.
+        initial: initial weights, a file of `training.person_detector`; None for those that ship.
+            The detector with them also finds the unlabelled people of photos.
         scenes: number of rooms with people.
         images_per_scene: images of each room, at random times.
         held_out_scenes: number of further rooms, for validation.
         first_seed: seed of the first room; the demonstration and the benchmarks use small ones.
-        empty_share: share of the rooms in which nobody is.
+        empty_share: share of rooms without people.
         photos: files of labels, as `training.data.prepare_photos` reads them.
         photo_images: windows of photos.
         held_out_photos: windows of other photos, for validation.
         photo_weight: weight of a photo's loss over that of a scene's.
-        keypoint_weight: weight of the loss that keeps keypoints as they were.
+        keypoint_weight: weight of the loss that keeps the keypoint maps as they were.
         size_weight: weight of the loss of boxes.
         epochs: passes over the images.
         batch: number of images in an update.

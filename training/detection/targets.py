@@ -1,7 +1,7 @@
-"""What the network should answer: a bump around each person's middle, and the box there.
+"""Target maps: a Gaussian peak at the centre of each person's box, and the box there.
 
 Source: Law and Deng, "CornerNet", ECCV 2018; Zhou et al., "Objects as Points", 2019. Differs:
-bumps are as slender as the boxes, so that of two people close to each other both remain.
+peaks have the boxes' aspect ratio, so that two people close to each other keep one each.
 """
 
 from collections.abc import Sequence
@@ -15,25 +15,25 @@ from torch import Tensor
 from smpler_model.detectors.person_network import STRIDE
 from training.detection.examples import MAP_HEIGHT, MAP_WIDTH, Example
 
-_BUMP = 0.08  # standard deviation over the box's side
-_LEAST_BUMP = 0.5  # pixels of the map
-_BOX_FROM = 0.5  # height of a bump from which on the box is learnt, too
-_SEEN_FROM = 0.1  # height of a bump in which nothing is left open
-_OPEN = 0.6  # part of the box of somebody who does not count in which all is left open
+_DEVIATION = 0.08  # standard deviation over the box's side
+_LEAST_DEVIATION = 0.5  # pixels of the map
+_BOX_FROM = 0.5  # height of a peak from which on the box counts in the loss
+_SEEN_FROM = 0.1  # height of a peak from which on every pixel counts in the loss
+_OPEN = 0.6  # part of an ignored person's box that does not count in the loss
 
 Map = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What is to be found in k images, in maps of h x w pixels.
+    """Targets of k images, in maps of h x w pixels.
 
     Attributes:
-        heat: (k, h, w) 1 at people's middles, falling to 0.
-        is_judged: (k, h, w) 0 where somebody may be found or not, else 1.
+        heat: (k, h, w) heatmap, 1 at the centres of people's boxes, falling to 0.
+        is_judged: (k, h, w) 0 where a detection is neither right nor wrong, else 1.
         boxes: (k, 4, h, w) left, top, right, bottom in pixels of the map, counted from its edges.
         box_weights: (k, h, w) 0 where there is no box.
-        weights: (k,) of the images.
+        weights: (k,) weights of the images.
     """
 
     heat: Tensor
@@ -43,7 +43,7 @@ class Targets:
     weights: Tensor
 
     def select(self, rows: Tensor) -> "Targets":
-        """Return those of some images, as float32."""
+        """Return the targets of some images, as float32."""
         return Targets(
             self.heat[rows].float(),
             self.is_judged[rows].float(),
@@ -69,23 +69,23 @@ def _draw(example: Example) -> tuple[Map, Map, Map, Map]:
     box_weights = np.zeros_like(heat)
     is_judged = np.ones_like(heat)
     edges = example.boxes_xyxy / STRIDE
-    # The others first, so that the bumps of those who count remain.
+    # Ignored people first, so that the peaks of the others remain.
     for box in edges[~example.counts]:
         _leave_open(is_judged, box)
     for box, knows in zip(edges[example.counts], example.knows_size[example.counts], strict=True):
-        bump = _bump(box)
-        is_judged[bump > _SEEN_FROM] = 1
-        nearest = bump > heat
+        peak = _peak(box)
+        is_judged[peak > _SEEN_FROM] = 1
+        nearest = peak > heat
         boxes[:, nearest] = box[:, None]
-        box_weights[nearest] = np.where(bump > _BOX_FROM, bump, 0)[nearest] * knows
-        np.maximum(heat, bump, out=heat)
+        box_weights[nearest] = np.where(peak > _BOX_FROM, peak, 0)[nearest] * knows
+        np.maximum(heat, peak, out=heat)
     return heat, is_judged, boxes, box_weights
 
 
-def _bump(box_xyxy: NDArray[np.float64]) -> Map:
-    """Return (h, w): 1 at the pixel that a box's middle is in, falling to 0."""
+def _peak(box_xyxy: NDArray[np.float64]) -> Map:
+    """Return a Gaussian (h, w): 1 at the pixel that contains a box's centre."""
     middle = np.floor((box_xyxy[:2] + box_xyxy[2:]) / 2).clip(0, (MAP_WIDTH - 1, MAP_HEIGHT - 1))
-    deviation = np.maximum(_BUMP * (box_xyxy[2:] - box_xyxy[:2]), _LEAST_BUMP)
+    deviation = np.maximum(_DEVIATION * (box_xyxy[2:] - box_xyxy[:2]), _LEAST_DEVIATION)
     x = (np.arange(MAP_WIDTH) - middle[0]) / deviation[0]
     y = (np.arange(MAP_HEIGHT) - middle[1]) / deviation[1]
     return np.asarray(np.exp(-0.5 * (x**2 + y[:, None] ** 2)), np.float32)

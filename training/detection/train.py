@@ -1,9 +1,9 @@
 """Train the detector `person`: `python -m training.detection.train config/train/person.yaml`.
 
-`field=value` behind the file changes its settings. The layers of MobileNetV2 stay as they are, so
-that what they see in the images is computed once; the pyramid and the heads learn. Photos teach
-what people look like, rooms what hidden people and those at the border look like. Held-out rooms
-and photos say what is found before and after.
+`field=value` after the file changes its settings. The layers of MobileNetV2 are frozen, so their
+features are computed once; the pyramid and the heads are trained. Photos show real people,
+synthetic rooms hidden people and people at the border. Held-out rooms and photos are scored before
+and after.
 """
 
 import argparse
@@ -41,7 +41,7 @@ WEIGHTS, FIGURES, CONFIGURATION = "person_detector.npz", "figures.json", "config
 ROOMS, HELD_OUT_ROOMS = "rooms", "held-out rooms"
 PHOTOS, HELD_OUT_PHOTOS = "photos", "held-out photos"
 SCORES = (PipelineSettings().keep_score, PipelineSettings().detection_score)
-"""Scores from which on tracks go on, and begin."""
+"""Least scores of detections that continue and begin tracks."""
 
 _HELD_OUT_SHARE = 0.05  # of the photos
 
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 
 def draw_examples(settings: PersonTrainSettings) -> Mapping[str, list[Example]]:
-    """Return the images, by what they are: to learn from, and held out.
+    """Return the examples by kind: for training, and held out.
 
     Raises:
         FileNotFoundError: labels or photos are missing.
@@ -78,7 +78,7 @@ def draw_examples(settings: PersonTrainSettings) -> Mapping[str, list[Example]]:
 def judge(
     network: PersonNetwork, held_out: Mapping[str, tuple[list[Example], Features]]
 ) -> Mapping[str, Found]:
-    """Return what a network finds in held-out images, from each of the pipeline's scores on."""
+    """Score a network on held-out images at each of the pipeline's score thresholds."""
     return {
         f"{title}, score {score:g}": score_network(network, features, examples, score)
         for title, (examples, features) in held_out.items()
@@ -87,7 +87,7 @@ def judge(
 
 
 def train(settings: PersonTrainSettings) -> Iterator[str]:
-    """Train and write the weights; yield lines about what the network finds, before and after.
+    """Train and write the weights; yield lines with the scores before and after.
 
     Raises:
         FileNotFoundError: weights, labels or photos are missing.
@@ -117,7 +117,7 @@ def train(settings: PersonTrainSettings) -> Iterator[str]:
 
 
 def write_figures(results: Mapping[str, Mapping[str, Found]], path: Path) -> None:
-    """Write what was found as JSON.
+    """Write the scores as JSON.
 
     Raises:
         OSError: it cannot be written.

@@ -11,7 +11,7 @@ from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_model.detectors import person_detector
 from smpler_model.detectors.detector import BatchDetector, DeviceBatchDetector
 from smpler_model.detectors.learned import DetectorError
-from smpler_model.detectors.person_detector import PersonDetector, find_middles
+from smpler_model.detectors.person_detector import PersonDetector, find_centres
 from synthetic.scene import SyntheticScene
 from synthetic.truth import SceneFrame
 
@@ -113,10 +113,10 @@ def test_boxes_are_read_where_no_neighbour_is_surer() -> None:
     maps[:5, 2, 4] = (1.9, 9.0, 9.0, 0, 0)  # the same person
     maps[:5, 5, 7] = (0.5, 2.0, 1.0, 0, 0)
     maps[5:, 1, 2:4] = maps[5:, 5, 7:] = 30.0
-    edges, scores = find_middles(maps, 0.5)
+    edges, scores = find_centres(maps, 0.5)
     np.testing.assert_allclose(edges, [[2.25, 0.5, 4.25, 4.5], [6.5, 4.0, 7.5, 6.0]])
     np.testing.assert_allclose(scores, (1 + np.exp([-2.0, -0.5])) ** -0.5)
-    assert len(find_middles(maps, 0.85)[1]) == 1
+    assert len(find_centres(maps, 0.85)[1]) == 1
 
 
 @pytest.mark.parametrize(("seen", "share"), [(17, 1.0), (8, 1.0), (4, 0.5), (0, 0.0)])
@@ -125,7 +125,7 @@ def test_whoever_has_no_keypoints_is_nobody(seen: int, share: float) -> None:
     maps[:5, 2, 3] = (30.0, 4.0, 2.0, 0, 0)
     maps[5 : 5 + seen, 1, 3] = 30.0
     maps[5:, 5, 7] = 30.0  # of somebody else
-    _, scores = find_middles(maps, 1e-3)
+    _, scores = find_centres(maps, 1e-3)
     np.testing.assert_allclose(scores, [share**0.5] if seen else [], atol=1e-5)
 
 

@@ -13,6 +13,7 @@ from smpler_model.people.placement import (
     HEIGHT_SPREAD,
     OWN_SPREAD_PX,
     SHARED_SPREAD_PX,
+    doubt_cut_bodies,
     place,
     place_by_depth,
 )
@@ -270,3 +271,19 @@ def test_empty_input_and_batches_equal_single_people() -> None:
     for index in range(2):
         alone = place(joints[index : index + 1], keypoints[index : index + 1], camera)
         np.testing.assert_allclose(both.translations_m[index], alone.translations_m[0])
+
+
+def test_who_is_cut_by_the_edge_may_be_elsewhere() -> None:
+    """With half a body outside, the distance may be wrong by half; who is inside is as sure."""
+    camera = CAMERAS[0]
+    joints = np.repeat(body(0), 3, 0)
+    keypoints = camera.project(joints + np.array([0, 0, 4.0]))
+    keypoints[1, :12] += (camera.width, 0)
+    keypoints[2, :] += (camera.width, 0)
+    placed = place(joints, camera.project(joints + np.array([0, 0, 4.0])), camera)
+    doubted = doubt_cut_bodies(placed, keypoints, camera)
+    np.testing.assert_array_equal(doubted.translations_m, placed.translations_m)
+    np.testing.assert_array_equal(doubted.covariances_m2[0], placed.covariances_m2[0])
+    added = doubted.covariances_m2 - placed.covariances_m2
+    assert np.sqrt(added[1, 2, 2]) == pytest.approx(0.5 * 4.0, rel=0.02)
+    assert np.sqrt(added[2, 2, 2]) == pytest.approx(4.0, rel=0.02)

@@ -27,7 +27,8 @@ def follow(
 
 
 def straight(velocity: list[float], frames: int) -> np.ndarray:
-    return np.arange(frames)[:, None] * (STEP_NS / 1e9) * np.array(velocity) + (4.0, 1.0, 0.9)
+    way = np.arange(frames)[:, None] * (STEP_NS / 1e9) * np.array(velocity)
+    return np.asarray(way + (4.0, 1.0, 0.9))
 
 
 def test_a_constant_velocity_is_followed_without_lag() -> None:
@@ -37,29 +38,58 @@ def test_a_constant_velocity_is_followed_without_lag() -> None:
     np.testing.assert_allclose(last.velocities_m_s[0], [1.2, -0.4, 0.0], atol=5e-3)
 
 
-def test_errors_are_as_large_as_the_covariances_say() -> None:
-    """People accelerate as the filter assumes; the squared errors are then chi-squared (3)."""
-    rng, config = np.random.default_rng(0), PositionFilterConfig()
+def squared_errors(assumed: PositionFilterConfig, people: int, frames: int) -> tuple[float, float]:
+    """Return the means of normalised squared errors of positions and velocities, of people drawn.
+
+    They accelerate as filters assume; of their measurements' variance, the usual share lasts.
+    """
+    rng, true = np.random.default_rng(0), PositionFilterConfig()
     dt = STEP_NS / 1e9
-    density = np.array(config.acceleration)
-    squared = []
-    for person in range(40):
-        position, velocity = np.zeros(3), rng.normal(0, config.speed_m_s)
+    density = np.array(true.acceleration)
+    kept = np.exp(-dt / true.lasting_s)
+    squared: list[list[float]] = [[], []]
+    for person in range(people):
+        position, velocity = np.zeros(3), rng.normal(0, true.speed_m_s)
+        steady = rng.multivariate_normal(np.zeros(3), true.lasting_share * NOISE)
         measured = []
-        for _ in range(25):
+        for _ in range(frames):
             # Integrated white noise has these two correlated parts in a step.
             first, second = rng.normal(size=(2, 3))
             kick = np.sqrt(density * dt) * first
             shift = np.sqrt(density * dt**3) * (first / 2 + second / np.sqrt(12))
             position, velocity = position + dt * velocity + shift, velocity + kick
-            measured.append(position + rng.multivariate_normal(np.zeros(3), NOISE))
-        last = follow(np.array(measured), id_=person)[-1]
-        for error, covariance in (
-            (last.positions_m[0] - position, last.position_covariances_m2[0]),
-            (last.velocities_m_s[0] - velocity, last.velocity_covariances_m2_s2[0]),
+            fresh = rng.multivariate_normal(
+                np.zeros(3), (1 - kept**2) * true.lasting_share * NOISE
+            )
+            steady = kept * steady + fresh
+            rest = rng.multivariate_normal(np.zeros(3), (1 - true.lasting_share) * NOISE)
+            measured.append(position + steady + rest)
+        last = follow(np.array(measured), PositionFilter(assumed), id_=person)[-1]
+        for values, error, covariance in (
+            (squared[0], last.positions_m[0] - position, last.position_covariances_m2[0]),
+            (squared[1], last.velocities_m_s[0] - velocity, last.velocity_covariances_m2_s2[0]),
         ):
-            squared.append(error @ np.linalg.solve(covariance, error))
-    assert np.mean(squared) == pytest.approx(3.0, abs=0.6)
+            values.append(error @ np.linalg.solve(covariance, error))
+    return float(np.mean(squared[0])), float(np.mean(squared[1]))
+
+
+def test_errors_are_as_large_as_the_covariances_say() -> None:
+    """The squared errors are chi-squared (3), although most of a measurement's error lasts."""
+    positions, velocities = squared_errors(PositionFilterConfig(), people=120, frames=25)
+    assert positions == pytest.approx(3.0, abs=0.6)
+    assert velocities == pytest.approx(3.0, abs=0.6)
+
+
+def test_a_filter_that_averages_what_lasts_is_too_sure() -> None:
+    positions, _ = squared_errors(PositionFilterConfig(lasting_share=0.0), people=60, frames=25)
+    assert positions > 4.5
+
+
+def test_what_lasts_is_not_averaged_away_in_ten_seconds() -> None:
+    config = PositionFilterConfig()
+    last = follow(straight([0.0, 0.0, 0.0], 150))[-1]
+    least = 0.3 * config.lasting_share * np.diag(NOISE)
+    assert (np.diagonal(last.position_covariances_m2[0]) > least).all()
 
 
 def test_who_is_not_seen_keeps_the_velocity_and_grows_uncertain() -> None:

@@ -15,7 +15,7 @@ from smpler_model.detectors.person_weights import SHIPPED, load_person_network
 from synthetic.scene import SyntheticScene
 from training.configuration import load_configuration
 from training.data.photo_files import PHOTO_JOINTS
-from training.detection.learner import learning_parts
+from training.detection.learner import trainable_weights
 from training.detection.settings import PersonTrainSettings
 from training.detection.train import FIGURES, WEIGHTS, main
 
@@ -66,7 +66,7 @@ def test_a_small_training(tmp_path: Path) -> None:
         found = figures[time]["held-out rooms, score 0.25"]
         assert found["found"] > 0.5 * found["people"] > 0
     before, after = (load_person_network(path) for path in (SHIPPED, output / WEIGHTS))
-    learns = {id(weights) for weights in learning_parts(after)}
+    learns = {id(weights) for weights in trainable_weights(after)}
     for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
         same = np.allclose(old.detach(), new.detach(), atol=1e-6)
         assert same or id(new) in learns, name
