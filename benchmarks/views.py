@@ -249,7 +249,8 @@ def measure_drawn(
     for seed in seeds:
         scenes = [SceneFrom(body, place_m, seed) for place_m in CIRCLE[:views]]
         for share in (np.arange(frames) + 0.5) / frames:
-            results, names, truths = [], [], {}
+            results, names = [], []
+            truths: dict[int, Floats] = {}
             for scene in scenes:
                 shown = scene.frame(round(share * _PERIOD_S * 1e9))
                 pose, truth = shown.truth.world_from_camera, shown.truth
