@@ -17,6 +17,7 @@ from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.run_files import FUSED_PEOPLE, MOMENTS
 from smpler_ros.bags.settings import EvaluationSettings
+from smpler_ros.parameters.node_settings import NodeSettings
 from tests.two_cameras import (
     APART_NS,
     NAMES,
@@ -158,3 +159,18 @@ def test_the_viewer_takes_a_camera_s_people_not_the_fused(whole: Path) -> None:
 def test_settings_that_exclude_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match=r"fusion_tolerance must come with fixed_frame, got 0.02"):
         EvaluationSettings(fusion_tolerance=0.02)
+    both = {"fixed_frame": "map", "fusion_tolerance": 0.02}
+    assert NodeSettings(**both, cameras=("left", "right")).fusion_tolerance == 0.02
+    with pytest.raises(ValueError, match="no camera may be named fused where views are fused"):
+        NodeSettings(**both, cameras=("left", "fused"))
+
+
+def test_a_camera_whose_topics_fused_people_would_take_is_refused(
+    engine: Engine, tmp_path: Path
+) -> None:
+    bag = tmp_path / "bag"
+    write_two_cameras(
+        bag, [{"left": moment["left"], "fused": moment["right"]} for moment in shoot()[:1]]
+    )
+    with pytest.raises(ValueError, match="no camera may be in /fused where views are fused"):
+        evaluate_bag(bag, tmp_path / "out", SETTINGS, engine)
