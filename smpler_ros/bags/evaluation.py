@@ -335,8 +335,12 @@ class Evaluation:
                 self._accuracy[name].restore(arrays)
             else:
                 state = self._pipeline.camera(name)
-                filters = {"feet": state.feet, "smoother": state.smoother, "world": state.world}
-                filters[kind].restore(arrays)
+                restore = {
+                    "feet": state.feet.restore,
+                    "smoother": state.smoother.restore,
+                    "world": state.world.restore,
+                }
+                restore[kind](arrays)
         shown = dict(self.checkpoint.shown)
         if self._fusion is not None:
             self._fusion.messages.shown = shown.pop(_FUSED, [])
