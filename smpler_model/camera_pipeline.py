@@ -1,7 +1,7 @@
 """One camera's part of the pipeline: its tracks, its filters, and its people in metres."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -16,8 +16,9 @@ from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.camera_turn import turn_boxes
-from smpler_model.people.confidence import joint_confidences
-from smpler_model.people.floor import floor_from_pose, place_by_floor, stand
+from smpler_model.people.confidence import are_inside, joint_confidences
+from smpler_model.people.floor import FEET, floor_from_pose, place_by_floor, stand
+from smpler_model.people.floor_from_feet import FeltFloor, FloorFromFeet
 from smpler_model.people.foot_motion import FootMotion
 from smpler_model.people.placement import (
     TORSO,
@@ -58,6 +59,8 @@ class PipelineConfig:
         coast: whether to report coasting tracks, at their predicted boxes.
         use_floor: whether z = 0 of the fixed frame is the floor; then people are placed by their
             feet, where the camera is calibrated and has a pose.
+        floor_from_feet: whether the floor is found from people's feet, where `use_floor` does not
+            tell it; the camera is calibrated, and has a pose or stands still.
     """
 
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
@@ -67,6 +70,7 @@ class PipelineConfig:
     max_people: int = 16
     coast: bool = False
     use_floor: bool = False
+    floor_from_feet: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class CameraPipeline:
         smoother: smooths people in the camera's frame, where it has no pose.
         world: filters people in the fixed frame, where the camera has a pose.
         feet: how fast feet move, which tells who stands.
+        felt: the floor, from feet over time.
         last_stamp_ns: stamp of the newest frame; None before the first.
     """
 
@@ -97,6 +102,7 @@ class CameraPipeline:
         self.smoother = Smoother(config.smoothing)
         self.world = WorldFilter(config.smoothing)
         self.feet = FootMotion()
+        self.felt = FloorFromFeet()
         self.last_stamp_ns: int | None = None
         self._last_turn: Floats | None = None  # fixed from camera, in the last image
         self._estimator = estimator
@@ -119,6 +125,8 @@ class CameraPipeline:
             self.smoother.reset()
             self.world.reset()
             self.feet.reset()
+            self.felt.reset()
+            self._last_turn = None
         self.last_stamp_ns = stamp_ns
 
     def track(self, frame: Frame, detections: Detections) -> Tracked:
@@ -164,10 +172,10 @@ class CameraPipeline:
             estimates: the network's outputs for each crop.
             timings: seconds by step, to which this adds.
         """
-        camera, floor = self._camera_of(frame), self._floor_of(frame)
+        camera = self._camera_of(frame)
         with measure(timings, "place"):
             seen = estimates.turned(turns_to_camera(camera, crops))
-            placement = self._place(frame, camera, crops, seen, floor)
+            placement, floor = self._place(frame, camera, tracked.people, crops, seen)
         sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
         reasons = _reasons(seen, sound)
         tracks, seen, placement = tracked.people.select(sound), seen[sound], placement[sound]
@@ -175,8 +183,8 @@ class CameraPipeline:
             bodies = self._smooth(frame, tracks, seen, placement)
         with measure(timings, "pose"):
             people = self._pose(frame, camera, tracks, seen, placement, bodies)
-            if floor is not None and frame.pose is not None:
-                people = stand(people, self.feet, frame.stamp_ns, floor, frame.pose)
+            if floor is not None:
+                people = stand(people, self.feet, frame.stamp_ns, floor, _pose_of(frame))
         left_out = (*tracked.left_out, *reasons)
         return FrameResult(
             *(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out),
@@ -190,12 +198,6 @@ class CameraPipeline:
             width, height, self._config.assumed_fov_deg
         )
 
-    def _floor_of(self, frame: Frame) -> Floats | None:
-        """Return the plane of the floor (4) in the optical frame; None if it is not known."""
-        if not self._config.use_floor or frame.pose is None:
-            return None
-        return floor_from_pose(frame.pose.fixed_from_camera)
-
     @cached_property
     def _surface(self) -> BodySurface:
         """The body's surface, which is needed once depth arrives."""
@@ -205,10 +207,11 @@ class CameraPipeline:
         self,
         frame: Frame,
         camera: Camera,
+        tracks: Tracks,
         crops: Crops[PixelArray],
         estimates: Estimates,
-        floor: Floats | None,
-    ) -> Placement:
+    ) -> tuple[Placement, Floats | None]:
+        """Return where people are, and the floor (4) in the optical frame if it is known."""
         keypoints_px, joints_m = crops.image_from_crop(estimates.keypoints), estimates.joints_m
         placement = place(joints_m, keypoints_px, camera)
         placement = doubt_cut_bodies(placement, keypoints_px, camera)
@@ -216,11 +219,45 @@ class CameraPipeline:
             placed_m = joints_m + placement.translations_m[:, None]
             before_m = self._surface.before(estimates.rotations, placed_m, TORSO)
             placement = place_by_depth(placement, joints_m, frame.depth_m, camera, before_m)
-        if floor is not None and camera.calibrated:
-            placement = place_by_floor(
-                placement, estimates.rotations, joints_m, keypoints_px, floor, camera
-            )
-        return placement
+        by_floor = partial(
+            place_by_floor, placement, estimates.rotations, joints_m, keypoints_px, camera=camera
+        )
+        if self._config.use_floor and frame.pose is not None:
+            floor = floor_from_pose(frame.pose.fixed_from_camera)
+            return (by_floor(floor) if camera.calibrated else placement), floor
+        if self._config.floor_from_feet and camera.calibrated:
+            felt = self._feel_floor(frame, camera, tracks, estimates, placement, keypoints_px)
+            return by_floor(felt.planes, floor_spreads_m=felt.spreads_m), felt.plane
+        return placement, None
+
+    def _feel_floor(
+        self,
+        frame: Frame,
+        camera: Camera,
+        tracks: Tracks,
+        estimates: Estimates,
+        placement: Placement,
+        keypoints_px: Floats,
+    ) -> FeltFloor:
+        """Return the floor from feet in earlier images, and add those in this one."""
+        pose, joints_m = _pose_of(frame), estimates.joints_m + placement.translations_m[:, None]
+        felt = self.felt.estimate(tracks.ids, joints_m[:, 0], pose)
+        usable = np.isfinite(joints_m).all((1, 2))
+        usable &= are_inside(keypoints_px[:, np.ravel(FEET)], camera).all(1)
+        usable &= tracks.states != TrackState.COASTING
+        lasting = lasting_covariances(
+            placement.translations_m, _sources(placement, camera), camera
+        )
+        self.felt.watch(
+            frame.stamp_ns,
+            tracks.ids[usable],
+            estimates.rotations[usable],
+            joints_m[usable],
+            (placement.covariances_m2 - lasting)[usable],
+            np.where(placement.from_depth[:, None], joints_m[:, 0], 0.0)[usable],
+            pose,
+        )
+        return felt
 
     def _smooth(
         self, frame: Frame, tracks: Tracks, estimates: Estimates, placement: Placement
@@ -289,6 +326,10 @@ def _keep_largest(tracks: Tracks, count: int) -> Tracks:
     rows = np.zeros(len(tracks), np.bool_)
     rows[np.argsort(-areas, kind="stable")[:count]] = True
     return tracks.select(rows)
+
+
+def _pose_of(frame: Frame) -> Floats | None:
+    return None if frame.pose is None else frame.pose.fixed_from_camera
 
 
 def _reasons(estimates: Estimates, sound: NDArray[np.bool_]) -> list[str]:

@@ -164,6 +164,13 @@ class TrackingSettings(Settings):
         "fixed frame.",
         live=True,
     )
+    floor_from_feet: bool = setting(
+        False,
+        "Find the floor from the feet of those who stand, over time, where use_floor does not "
+        "tell it. The camera must be calibrated, and stand still or have a pose in the fixed "
+        "frame.",
+        live=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,6 +132,7 @@ class Evaluation:
         }
         arrays |= {f"world/{name}": state[name].world.snapshot() for name in self._names}
         arrays |= {f"feet/{name}": state[name].feet.snapshot() for name in self._names}
+        arrays |= {f"felt/{name}": state[name].felt.snapshot() for name in self._names}
         arrays |= {f"errors/{name}": each.snapshot() for name, each in self._accuracy.items()}
         self.checkpoint = replace(
             self.checkpoint,
@@ -306,6 +307,8 @@ class Evaluation:
             kind, _, name = purpose.partition("/")
             if kind == "feet":
                 self._pipeline.camera(name).feet.restore(arrays)
+            elif kind == "felt":
+                self._pipeline.camera(name).felt.restore(arrays)
             elif kind == "smoother":
                 self._pipeline.camera(name).smoother.restore(arrays)
             elif kind == "world":

@@ -117,6 +117,23 @@ def test_the_floor_is_told_where_it_is_used_and_the_pose_known(estimator: Estima
         np.testing.assert_allclose(heights, 0, atol=1e-9)
 
 
+@pytest.mark.parametrize("known", [None, CameraPose("odom", level_camera(1.2, 10.0))])
+def test_the_floor_from_feet_needs_people_and_a_calibrated_camera(
+    estimator: Estimator, known: CameraPose | None
+) -> None:
+    """Random bodies: what counts is that the feet of earlier images are used, and only then."""
+    for camera in (CAMERA, None):
+        config = replace(AT_ONCE, floor_from_feet=True)
+        pipeline = Pipeline(estimator, GivenBoxes, config)
+        frames = [replace(frame(index, camera), pose=known) for index in range(3)]
+        results = run(pipeline, frames)
+        assert results[0].floor is None
+        for result in results:
+            assert (result.people.footprints_m is None) == (result.floor is None)
+        if camera is None:
+            assert len(pipeline.camera("").felt.snapshot()["ids"]) == 0
+
+
 def test_people_off_axis_are_rotated_by_their_direction(create: Callable[[], Pipeline]) -> None:
     """The same crop, left of the axis of one camera and right of that of another."""
     frames = [frame(0, Camera(320, 240, 300, 300, cx, 120)) for cx in (319, 0)]
