@@ -199,4 +199,5 @@ def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
         coast=settings.coast,
         use_floor=settings.use_floor,
         floor_from_feet=settings.floor_from_feet,
+        remember_s=settings.remember,
     )

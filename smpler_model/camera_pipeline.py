@@ -1,7 +1,9 @@
 """One camera's part of the pipeline: its tracks, its filters, and its people in metres."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,7 +13,13 @@ from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.crops import CROP_MARGIN, Crops
 from smpler_model.detectors.detector import Detections, Detector
-from smpler_model.frames import Frame, FrameResult, People, TranslationSource
+from smpler_model.frames import (
+    Frame,
+    FrameResult,
+    People,
+    TranslationSource,
+    values_or_nan,
+)
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
@@ -20,6 +28,8 @@ from smpler_model.people.confidence import are_inside, joint_confidences
 from smpler_model.people.floor import FEET, floor_from_pose, place_by_floor, stand
 from smpler_model.people.floor_from_feet import FeltFloor, FloorFromFeet
 from smpler_model.people.foot_motion import FootMotion
+from smpler_model.people.identity import Identities
+from smpler_model.people.looks import find_looks
 from smpler_model.people.placement import (
     TORSO,
     Placement,
@@ -61,6 +71,8 @@ class PipelineConfig:
             feet, where the camera is calibrated and has a pose.
         floor_from_feet: whether the floor is found from people's feet, where `use_floor` does not
             tell it; the camera is calibrated, and has a pose or stands still.
+        remember_s: how long people are remembered who left, so that they get their ids back;
+            0 for not at all.
     """
 
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
@@ -71,6 +83,17 @@ class PipelineConfig:
     coast: bool = False
     use_floor: bool = False
     floor_from_feet: bool = False
+    remember_s: float = 0.0
+
+
+class Memory(Protocol):
+    """State that can be saved and restored."""
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """Return the state as arrays."""
+
+    def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Restore what `snapshot` returned."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +114,7 @@ class CameraPipeline:
         world: filters people in the fixed frame, where the camera has a pose.
         feet: how fast feet move, which tells who stands.
         felt: the floor, from feet over time.
+        identities: who left, and what they look like.
         last_stamp_ns: stamp of the newest frame; None before the first.
     """
 
@@ -103,10 +127,22 @@ class CameraPipeline:
         self.world = WorldFilter(config.smoothing)
         self.feet = FootMotion()
         self.felt = FloorFromFeet()
+        self.identities = Identities()
         self.last_stamp_ns: int | None = None
         self._last_turn: Floats | None = None  # fixed from camera, in the last image
         self._estimator = estimator
         self._config = config
+
+    @property
+    def memories(self) -> dict[str, Memory]:
+        """What is remembered beside the tracks and the detector, by name, for checkpoints."""
+        return {
+            "smoother": self.smoother,
+            "world": self.world,
+            "feet": self.feet,
+            "felt": self.felt,
+            "identities": self.identities,
+        }
 
     def reconfigure(self, config: PipelineConfig) -> None:
         """Change the parameters, except for the tracker's."""
@@ -126,6 +162,7 @@ class CameraPipeline:
             self.world.reset()
             self.feet.reset()
             self.felt.reset()
+            self.identities.reset()
             self._last_turn = None
         self.last_stamp_ns = stamp_ns
 
@@ -185,6 +222,9 @@ class CameraPipeline:
             people = self._pose(frame, camera, tracks, seen, placement, bodies)
             if floor is not None:
                 people = stand(people, self.feet, frame.stamp_ns, floor, _pose_of(frame))
+        if self._config.remember_s:
+            with measure(timings, "identify"):
+                people = self._identify(frame, people)
         left_out = (*tracked.left_out, *reasons)
         return FrameResult(
             *(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out),
@@ -306,6 +346,14 @@ class CameraPipeline:
             joint_confidences=joint_confidences(joints_m, keypoints_px, changes, camera),
             motion=motion,
         )
+
+    def _identify(self, frame: Frame, people: People) -> People:
+        """Return people with the ids of who left and has returned; filters know tracks alone."""
+        sure = values_or_nan(people.joint_confidences, *people.joints_m.shape[:2])
+        sure = np.where((people.states == TrackState.COASTING)[:, None], 0.0, sure)
+        looks = find_looks(frame.rgb, people.keypoints_px, sure, people.betas)
+        ids = self.identities.name(frame.stamp_ns, people.ids, looks, self._config.remember_s)
+        return replace(people, ids=ids)
 
 
 def turns_to_camera(camera: Camera, crops: Crops[PixelArray]) -> NDArray[np.float64]:

@@ -171,6 +171,15 @@ class TrackingSettings(Settings):
         "frame.",
         live=True,
     )
+    remember: float = setting(
+        0.0,
+        "How long people who leave the image are remembered: who returns gets the id back, if "
+        "body shape and colours of the torso say so and nobody else looks alike. 0 turns it off.",
+        unit="s",
+        minimum=0.0,
+        maximum=600.0,
+        live=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,11 +128,10 @@ class Evaluation:
         now = time.monotonic()
         state = {name: self._pipeline.camera(name) for name in self._names}
         arrays: dict[str, Arrays] = {
-            f"smoother/{name}": state[name].smoother.snapshot() for name in self._names
+            f"{kind}/{name}": part.snapshot()
+            for name in self._names
+            for kind, part in state[name].memories.items()
         }
-        arrays |= {f"world/{name}": state[name].world.snapshot() for name in self._names}
-        arrays |= {f"feet/{name}": state[name].feet.snapshot() for name in self._names}
-        arrays |= {f"felt/{name}": state[name].felt.snapshot() for name in self._names}
         arrays |= {f"errors/{name}": each.snapshot() for name, each in self._accuracy.items()}
         self.checkpoint = replace(
             self.checkpoint,
@@ -305,14 +304,8 @@ class Evaluation:
                 state.track(frame, found)
         for purpose, arrays in self.checkpoint.arrays.items():
             kind, _, name = purpose.partition("/")
-            if kind == "feet":
-                self._pipeline.camera(name).feet.restore(arrays)
-            elif kind == "felt":
-                self._pipeline.camera(name).felt.restore(arrays)
-            elif kind == "smoother":
-                self._pipeline.camera(name).smoother.restore(arrays)
-            elif kind == "world":
-                self._pipeline.camera(name).world.restore(arrays)
+            if kind != "errors":
+                self._pipeline.camera(name).memories[kind].restore(arrays)
             else:
                 self._accuracy[name].restore(arrays)
         for name, shown in self.checkpoint.shown.items():

@@ -134,6 +134,16 @@ def test_the_floor_from_feet_needs_people_and_a_calibrated_camera(
             assert len(pipeline.camera("").felt.snapshot()["ids"]) == 0
 
 
+def test_people_are_remembered_only_if_asked(estimator: Estimator) -> None:
+    frames = [frame(index) for index in range(2)]
+    for remember_s in (0.0, 60.0):
+        pipeline = Pipeline(estimator, GivenBoxes, replace(AT_ONCE, remember_s=remember_s))
+        result = run(pipeline, frames)[-1]
+        assert ("identify" in result.timings_ms) == (remember_s > 0)
+        assert len(pipeline.camera("").identities.snapshot()["tracks"]) == (2 if remember_s else 0)
+        assert sorted(result.people.ids.tolist()) == [0, 1]
+
+
 def test_people_off_axis_are_rotated_by_their_direction(create: Callable[[], Pipeline]) -> None:
     """The same crop, left of the axis of one camera and right of that of another."""
     frames = [frame(0, Camera(320, 240, 300, 300, cx, 120)) for cx in (319, 0)]
