@@ -9,8 +9,11 @@ camera, and come back. Boxes are, from the easiest on:
 - faulty: the first with missed people, jittering edges, uncertain and false boxes;
 - motion, person: detections of the detectors of these names.
 
-An id switch: a true person is tracked under another id than the last time. Tracks are matched with
-people by the boxes of visible pixels (intersection over union of at least 0.5, one to one).
+An id switch: a true person is tracked under another id than the last time. Who leaves through the
+image's edge and comes back is somebody new, as in Milan et al., "MOT16", 2016; who was hidden is
+not. Tracks are matched with people by the boxes of visible pixels (intersection over union of at
+least 0.5, one to one); a pair remains while it overlaps so much, as in Bernardin and Stiefelhagen,
+"Evaluating multiple object tracking performance", 2008 (CLEAR MOT).
 """
 
 from __future__ import annotations
@@ -62,21 +65,28 @@ class TrackingCounts:
         missed: number of people without a track.
         switches: number of changes of a person's id.
         false: number of tracks of nobody.
+        returns: number of times that somebody came back through the image's edge.
     """
 
     people: int = 0
     missed: int = 0
     switches: int = 0
     false: int = 0
+    returns: int = 0
     last_ids: dict[int, int] = field(default_factory=dict)
+    _edge_bound: set[int] = field(default_factory=set)
+    _gone: set[int] = field(default_factory=set)
 
     def begin(self) -> None:
         """Begin another sequence, in which everybody is new."""
         self.last_ids.clear()
+        self._edge_bound.clear()
+        self._gone.clear()
 
     def add(self, true_ids: list[int], true_boxes: Floats, ids: list[int], boxes: Floats) -> None:
         """Count a frame: ids and boxes (n, 4) of people and tracks."""
-        pairs = match(true_boxes, boxes)
+        self._forget_who_left(true_ids, true_boxes)
+        pairs = self._pair(true_ids, true_boxes, ids, boxes)
         for person, track in pairs:
             name, track_id = true_ids[person], ids[track]
             self.switches += self.last_ids.get(name, track_id) != track_id
@@ -84,6 +94,36 @@ class TrackingCounts:
         self.people += len(true_ids)
         self.missed += len(true_ids) - len(pairs)
         self.false += len(ids) - len(pairs)
+
+    def _pair(
+        self, true_ids: list[int], true_boxes: Floats, ids: list[int], boxes: Floats
+    ) -> list[tuple[int, int]]:
+        overlaps = intersections_over_unions(true_boxes, boxes)
+        kept = [
+            (person, track)
+            for person, name in enumerate(true_ids)
+            for track, track_id in enumerate(ids)
+            if self.last_ids.get(name) == track_id and overlaps[person, track] >= LEAST_IOU
+        ]
+        rows, columns = (
+            np.array([each for each in range(n) if each not in taken], int)
+            for n, taken in (
+                (len(true_ids), {person for person, _ in kept}),
+                (len(ids), {track for _, track in kept}),
+            )
+        )
+        found = match(true_boxes[rows], boxes[columns])
+        return [*kept, *((int(rows[i]), int(columns[j])) for i, j in found)]
+
+    def _forget_who_left(self, true_ids: list[int], true_boxes: Floats) -> None:
+        left = self._edge_bound - set(true_ids)
+        self._gone |= left
+        for name in left:
+            self.last_ids.pop(name, None)
+        self.returns += len(self._gone & set(true_ids))
+        self._gone -= set(true_ids)
+        at_edge = (true_boxes[:, 0] <= 0) | (true_boxes[:, 2] >= CAMERA.width - 1)
+        self._edge_bound = {name for name, is_at in zip(true_ids, at_edge, strict=True) if is_at}
 
 
 def match(true_boxes: Floats, boxes: Floats) -> list[tuple[int, int]]:
@@ -202,11 +242,17 @@ def measure(sequences: int, config: TrackerConfig | None = None) -> dict[str, Tr
 def tabulate(tallies: dict[str, TrackingCounts], sequences: int) -> str:
     """Return a table with sources of boxes as rows."""
     rows = [
-        [name, tally.switches, f"{tally.missed / max(tally.people, 1):.1%}", tally.false]
+        [
+            name,
+            tally.switches,
+            tally.returns,
+            f"{tally.missed / max(tally.people, 1):.1%}",
+            tally.false,
+        ]
         for name, tally in tallies.items()
     ]
     title = f"{sequences} sequences of two people who cross twice, {RATE_HZ:g} Hz"
-    header = ["boxes", "id switches", "people without a track", "tracks of nobody"]
+    header = ["boxes", "id switches", "came back", "people without a track", "tracks of nobody"]
     return f"{title}\n\n{format_table(header, rows)}"
 
 
@@ -218,7 +264,10 @@ def main() -> None:
     chosen = parser.parse_args()
     tallies = measure(chosen.sequences)
     record = {
-        name: {"people": t.people, "missed": t.missed, "switches": t.switches, "false": t.false}
+        name: {
+            **{"people": t.people, "missed": t.missed, "false": t.false},
+            **{"switches": t.switches, "returns": t.returns},
+        }
         for name, t in tallies.items()
     }
     write_results(record, tabulate(tallies, chosen.sequences), chosen.json)

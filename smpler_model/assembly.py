@@ -1,6 +1,7 @@
 """Builds pipelines from settings, in the same way for node, bag evaluator and command line."""
 
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from smpler_model.network.smpler import Smpler
 from smpler_model.people.smoothing import OneEuro, SmoothingConfig
 from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline
-from smpler_model.settings.pipeline import BodySettings, PipelineSettings
+from smpler_model.settings.pipeline import SCORING_DETECTORS, BodySettings, PipelineSettings
 
 logger = logging.getLogger(__name__)
 
@@ -184,11 +185,13 @@ def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
     )
     # The source of given boxes has already selected them.
     least_score = 0.0 if settings.boxes_are_given else settings.detection_score
+    has_scores = not settings.boxes_are_given and settings.detector in SCORING_DETECTORS
     return PipelineConfig(
         tracker=TrackerConfig(
             start_score=least_score,
             sure_score=least_score,
             confirm_frames=settings.confirm_frames,
+            confirm_score=settings.confirm_score if has_scores else math.inf,
             lost_s=settings.lost_after,
             min_iou=settings.min_iou,
         ),

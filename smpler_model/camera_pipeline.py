@@ -33,7 +33,8 @@ from smpler_model.people.looks import find_looks
 from smpler_model.people.placement import (
     TORSO,
     Placement,
-    doubt_cut_bodies,
+    doubt_cut_places,
+    doubt_cut_sizes,
     lasting_covariances,
     place,
     place_by_depth,
@@ -212,7 +213,9 @@ class CameraPipeline:
         camera = self._camera_of(frame)
         with measure(timings, "place"):
             seen = estimates.turned(turns_to_camera(camera, crops))
-            placement, floor = self._place(frame, camera, tracked.people, crops, seen)
+            keypoints_px = crops.image_from_crop(seen.keypoints)
+            placement, floor = self._place(frame, camera, tracked.people, keypoints_px, seen)
+            placement = doubt_cut_places(placement, keypoints_px, camera)
         sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
         reasons = _reasons(seen, sound)
         tracks, seen, placement = tracked.people.select(sound), seen[sound], placement[sound]
@@ -248,13 +251,13 @@ class CameraPipeline:
         frame: Frame,
         camera: Camera,
         tracks: Tracks,
-        crops: Crops[PixelArray],
+        keypoints_px: Floats,
         estimates: Estimates,
     ) -> tuple[Placement, Floats | None]:
         """Return where people are, and the floor (4) in the optical frame if it is known."""
-        keypoints_px, joints_m = crops.image_from_crop(estimates.keypoints), estimates.joints_m
+        joints_m = estimates.joints_m
         placement = place(joints_m, keypoints_px, camera)
-        placement = doubt_cut_bodies(placement, keypoints_px, camera)
+        placement = doubt_cut_sizes(placement, keypoints_px, camera)
         if frame.depth_m is not None:
             placed_m = joints_m + placement.translations_m[:, None]
             before_m = self._surface.before(estimates.rotations, placed_m, TORSO)

@@ -27,6 +27,7 @@ from smpler_model.detectors.learned import (
 )
 from smpler_model.detectors.onnx_forms import SUPPORTED, Form, Outputs, identify_form
 from smpler_model.detectors.onnx_images import Scaling, fit_image, scale_pixels
+from smpler_model.inference.onnx_sessions import session_options
 from smpler_model.network.torchvision_operators import suppress_overlaps
 
 logger = logging.getLogger(__name__)
@@ -253,9 +254,8 @@ def _open_session(path: Path, device: torch.device, threads: int) -> Any:  # noq
             f"the detector must be an ONNX file, got {path}; check the path; {WITHOUT_WEIGHTS}"
         )
     providers = choose_providers(device, runtime.get_available_providers())
-    options = runtime.SessionOptions()
+    options = session_options(runtime, threads)
     options.log_severity_level = 3  # errors only, which are raised as well
-    options.intra_op_num_threads = threads
     try:
         return runtime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime does not publish its error classes

@@ -29,6 +29,7 @@ from smpler_model.detectors.person_weights import SHIPPED, load_person_network
 from smpler_model.inference.device_memory import explain_memory
 from smpler_model.inference.export import onnx_bytes
 from smpler_model.inference.float32 import whole_float32
+from smpler_model.inference.onnx_sessions import session_options
 from smpler_model.inference.optional_packages import import_optional, is_installed
 from smpler_model.network.torchvision_operators import suppress_overlaps
 
@@ -264,8 +265,7 @@ def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _Run
 
 def _prepare_onnxruntime(network: PersonNetwork, threads: int) -> _RunNetwork:
     onnxruntime = import_optional("onnxruntime", "the detector 'person' on a CPU")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options = session_options(onnxruntime, threads)
     examples = torch.zeros(2, 2 * SIDE_MULTIPLE, SIDE_MULTIPLE, 3, dtype=torch.uint8)
     free = {0: "images", 1: "height", 2: "width"}
     content = onnx_bytes(

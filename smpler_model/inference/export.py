@@ -22,6 +22,7 @@ from torch import nn
 from smpler_model.atomic_files import replacing
 from smpler_model.hashes import hash_parts
 from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler
+from smpler_model.inference.onnx_sessions import session_options
 from smpler_model.inference.optional_packages import import_optional
 from smpler_model.network.smpler import Smpler
 
@@ -188,8 +189,7 @@ def _check_for_tensorrt(model: Any) -> None:  # noqa: ANN401 - onnx has no types
 
 def _load_onnx(path: Path) -> Any:  # noqa: ANN401 - as callable as a module
     onnxruntime = import_optional("onnxruntime", "verifying an ONNX file")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options = session_options(onnxruntime, torch.get_num_threads())
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return lambda crops: map(torch.from_numpy, session.run(None, {"crops": crops.numpy()}))
 

@@ -20,6 +20,7 @@ from smpler_model.inference.fast_network import (
     outputs_from,
 )
 from smpler_model.inference.float32 import whole_float32
+from smpler_model.inference.onnx_sessions import session_options
 from smpler_model.inference.optional_packages import import_optional
 from smpler_model.network.smpler import Smpler
 
@@ -85,8 +86,7 @@ class OnnxRuntimeRunner:
 
     def __init__(self, model: bytes | Path) -> None:
         onnxruntime = import_optional("onnxruntime", "backend 'onnxruntime'")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
+        options = session_options(onnxruntime, torch.get_num_threads())
         self._session = onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )

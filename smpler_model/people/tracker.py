@@ -1,5 +1,6 @@
 """Tracks people from image to image with ByteTrack; ids are never reused."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from supervision import Detections as Boxes
 from trackers import ByteTrackTracker
 
 from smpler_model.detectors.detector import Detections
+from smpler_model.people.association import HeightOverlap, PersonBox
 
 _NOBODY = -1  # the library's id of a box without a confirmed track
 _LIBRARY_RATE_HZ = 30.0
@@ -34,6 +36,7 @@ class TrackerConfig:
 
     Attributes:
         confirm_frames: number of successive images with detections that confirm a track.
+        confirm_score: a track that begins with a higher score is confirmed at once.
         lost_s: a track unseen for this long is dropped, seconds.
         start_score: minimum score that starts a track.
         sure_score: boxes with lower scores are matched only to the tracks that remain unmatched.
@@ -41,6 +44,7 @@ class TrackerConfig:
     """
 
     confirm_frames: int = 2
+    confirm_score: float = math.inf
     lost_s: float = 1.4
     start_score: float = 0.5
     sure_score: float = 0.5
@@ -103,6 +107,8 @@ class Tracker:
             minimum_consecutive_frames=config.confirm_frames,
             minimum_iou_threshold=config.min_iou,
             high_conf_det_threshold=config.sure_score,
+            state_estimator_class=PersonBox,
+            iou=HeightOverlap(config.min_iou),
         )
         self._ids: dict[int, int] = {}
         self._early_ids = count(_FIRST_EARLY_ID)
@@ -132,8 +138,7 @@ class Tracker:
         )
         seen = self._library.update(boxes, timestamp=self._clock_s)
         seen_ids = np.asarray(seen.tracker_id, np.int64)
-        if self._config.confirm_frames == 1:
-            seen_ids = self._confirm_at_once(seen, seen_ids)
+        seen_ids = self._confirm_at_once(seen, seen_ids)
         confirmed = seen_ids != _NOBODY
         return self._people(cast(Boxes, seen[confirmed]), seen_ids[confirmed])
 
@@ -167,14 +172,20 @@ class Tracker:
         self._last_ns = stamp_ns
 
     def _confirm_at_once(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Assign ids to tracks that start with this image; the library does so one image later."""
-        begun = [track for track in self._library.tracks if track.tracker_id == _NOBODY]
-        for track in begun:
-            track.tracker_id = next(self._early_ids)
-        least = max(self._config.start_score, self._config.sure_score)
+        """Assign ids to tracks that begin with this image and need not wait for the next one."""
+        begun = [
+            track
+            for track in self._library.tracks
+            if track.tracker_id == _NOBODY and track.number_of_successful_consecutive_updates == 1
+        ]
         scores = np.asarray(seen.confidence if len(seen) else [], np.float64)
+        may_begin = scores >= max(self._config.start_score, self._config.sure_score)
+        # The library lists the boxes that begin tracks last, in the tracks' order.
+        rows = np.flatnonzero((seen_ids == _NOBODY) & may_begin)[-len(begun) :] if begun else ()
         confirmed = seen_ids.copy()
-        confirmed[(seen_ids == _NOBODY) & (scores >= least)] = [t.tracker_id for t in begun]
+        for track, row in zip(begun, rows, strict=True):
+            if self._config.confirm_frames == 1 or scores[row] > self._config.confirm_score:
+                track.tracker_id = confirmed[row] = next(self._early_ids)
         return confirmed
 
     def _people(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> Tracks:

@@ -13,6 +13,9 @@ Precision = Literal["auto", "float32", "half"]
 Yuv422 = Literal["uyvy", "yuyv"]
 
 DETECTORS = ("person", "torchvision", "onnx", "motion", "full_image")
+SCORING_DETECTORS = ("person", "torchvision", "onnx")
+"""Those whose scores say how sure they are; the others' are 1."""
+
 DETECTOR_DESCRIPTION = (
     "How people are detected: person (weights included), torchvision (weights are downloaded "
     "once), onnx (your own file), motion (static camera, no weights), full_image (one person "
@@ -144,6 +147,13 @@ class TrackingSettings(Settings):
         "Consecutive images in which a person must be detected before being reported.",
         minimum=1,
         maximum=100,
+    )
+    confirm_score: float = setting(
+        0.7,
+        "Confidence above which one image is enough, with the detectors person, torchvision and "
+        "onnx; 1 for never.",
+        minimum=0.01,
+        maximum=1.0,
     )
     lost_after: float = setting(
         1.4, "Drop a track unseen this long.", unit="s", minimum=0.05, maximum=60.0

@@ -8,18 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
-from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.camera import Camera
-from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.frames import People
+from smpler_model.viewing.assumed_pose import assume_pose
 from smpler_model.viewing.moments import Moment
-
-USUAL_HEIGHT_M = 1.2
-"""Assumed height of a camera above the floor if nothing determines it."""
-
-_FEET = tuple(SMPL_JOINTS.index(name) for name in ("left_foot", "right_foot"))
-_SOLE_M = 0.03  # from the joint down to the floor
-_LOWEST = 0.9  # share of the people whose lower foot is above the floor
 
 
 class Images(Protocol):
@@ -59,7 +51,7 @@ class RecordedFrame:
 class Recording:
     """The frames of one camera and their images.
 
-    If the camera's pose is unknown, it is assumed to be level, with the floor under people's feet.
+    If the camera's pose is unknown, it is assumed from the people, see `assume_pose`.
 
     Attributes:
         title: name of the recording.
@@ -85,7 +77,7 @@ class Recording:
         self.stamps_ns = np.array([frame.stamp_ns for frame in frames], np.int64)
         self._frames = frames
         self._images = images or NoImages()
-        self._level = level_camera(camera_height(frames), 0.0)
+        self._assumed = assume_pose((frame.camera, frame.people) for frame in frames)
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -114,19 +106,7 @@ class Recording:
             stamp_ns=frame.stamp_ns,
             camera=frame.camera,
             people=frame.people,
-            world_from_camera=self._level if known is None else known,
+            world_from_camera=self._assumed if known is None else known,
             rgb=self._images.read(index) if image else None,
             truth=frame.truth,
         )
-
-
-def camera_height(frames: Sequence[RecordedFrame]) -> float:
-    """Return the height of a level camera above people's feet, metres.
-
-    Nine in ten lower feet are above the floor that this height implies: somebody who jumps or
-    sits does not raise it. `USUAL_HEIGHT_M` without people.
-    """
-    feet = [frame.people.joints_m[:, _FEET, 1].max(1) for frame in frames if len(frame.people)]
-    if not feet:
-        return USUAL_HEIGHT_M
-    return float(np.quantile(np.concatenate(feet), _LOWEST)) + _SOLE_M

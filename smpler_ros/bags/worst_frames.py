@@ -19,15 +19,14 @@ from smpler_model.bags.reader import BagReader, SourceError
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
-from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
 from smpler_model.drawing.overlay import draw_result
 from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.optional_packages import is_installed
 from smpler_model.people.tracker import TrackState
+from smpler_model.viewing.assumed_pose import assume_pose
 from smpler_model.viewing.camera_view import shrink
 from smpler_model.viewing.moments import Moment
-from smpler_model.viewing.recording import USUAL_HEIGHT_M
 from smpler_model.viewing.still import still_page
 from smpler_model.viewing.surfaces import BodySurface
 from smpler_ros.bags.ground_truth import STAMP_TOLERANCE_NS
@@ -97,7 +96,7 @@ def show_worst_frames(
         if surface is not None:
             page = WORST_PAGES.replace("*", str(len(shown)))
             truth = _find_truth(source, camera, stamp_ns)
-            world = level_camera(USUAL_HEIGHT_M, 0.0)
+            world = assume_pose([(seen_by, people)])
             moment = Moment(stamp_ns, seen_by, people, world, rgb=frame.rgb, truth=truth)
             write_text_atomically(folder / page, still_page(moment, surface))
         result = FrameResult(stamp_ns, frame.frame_id, seen_by, people)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.tracking import TrackingCounts, match
+from benchmarks.tracking import CAMERA, TrackingCounts, match
 
 pytestmark = pytest.mark.slow
 
@@ -49,3 +49,25 @@ def test_a_gap_with_another_id_behind_it_is_a_switch_and_another_sequence_is_not
     assert tally.switches == 1
     tally.add([], boxes(), [9], boxes(RIGHT))
     assert tally.false == 1
+
+
+def test_who_comes_back_through_the_edge_is_new_and_who_was_hidden_is_not() -> None:
+    tally, middle = TrackingCounts(), boxes(RIGHT)
+    tally.begin()
+    for ids, true_ids, where in (([5], [1], middle), ([], [], boxes()), ([6], [1], middle)):
+        tally.add(true_ids, where, ids, where)
+    assert (tally.switches, tally.returns) == (1, 0)
+    tally.begin()
+    edge = boxes([CAMERA.width - 41.0, 0, CAMERA.width - 1, 100])
+    for ids, true_ids, where in (([5], [1], edge), ([], [], boxes()), ([6], [1], edge)):
+        tally.add(true_ids, where, ids, where)
+    assert (tally.switches, tally.returns) == (1, 1)
+
+
+def test_a_pair_remains_while_it_overlaps_enough() -> None:
+    tally, one = TrackingCounts(), [300.0, 0, 340, 100]
+    tally.begin()
+    tally.add([1, 2], boxes(one, [350.0, 0, 390, 100]), [5, 6], boxes(one, [350.0, 0, 390, 100]))
+    # Both people are in the box of the first one, which fits the second a little better.
+    tally.add([1, 2], boxes(one, [303.0, 0, 343, 100]), [5], boxes([303.0, 0, 343, 100]))
+    assert (tally.switches, tally.missed) == (0, 1)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +23,8 @@ from smpler_model.frames import Frame
 from smpler_model.inference import backends
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
-from smpler_model.people.tracker import IdSource, Tracker
-from smpler_model.settings.pipeline import PipelineSettings
+from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig
+from smpler_model.settings.pipeline import DETECTORS, PipelineSettings
 
 BODY = str(BUILTIN_BODY_PATH)
 
@@ -43,7 +44,17 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_defaults_are_those_of_the_pipeline() -> None:
-    assert pipeline_config(PipelineSettings()) == PipelineConfig()
+    """Boxes of unknown origin wait for a second image; the default detector's sure ones do not."""
+    tracker = TrackerConfig(confirm_score=PipelineSettings().confirm_score)
+    assert pipeline_config(PipelineSettings()) == PipelineConfig(tracker=tracker)
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_one_image_is_enough_where_scores_mean_something(detector: str) -> None:
+    found = pipeline_config(PipelineSettings(detector=detector, confirm_score=0.6)).tracker
+    waits = detector in ("motion", "full_image")
+    assert found.confirm_score == (math.inf if waits else 0.6)
+    assert pipeline_config(GivenBoxesSettings(detector=detector)).tracker.confirm_score == math.inf
 
 
 def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:

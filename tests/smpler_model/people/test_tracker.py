@@ -55,6 +55,34 @@ def test_people_confirmed_at_once_coast_and_keep_their_ids() -> None:
     assert tracks[1].states.tolist() == [TrackState.COASTING] * 2
 
 
+@pytest.mark.parametrize("images", [2, 3])
+def test_who_is_surely_a_person_is_confirmed_at_once(images: int) -> None:
+    """A sure one begins beside one who began before and still waits, and beside an unsure one."""
+    config = TrackerConfig(confirm_frames=images, confirm_score=0.8)
+    places = [0.0, 200.0, 400.0]
+    frames = [
+        detections_from([person(places[0])], [0.6]),
+        detections_from([person(x) for x in places], [0.7, 0.85, 0.75]),
+        *[detections_from([person(x) for x in places], [0.9, 0.9, 0.9])] * 3,
+    ]
+    tracks = run(Tracker(IdSource(), config), frames)
+    lefts = [sorted(frame.boxes_xyxy[:, 0].round().tolist()) for frame in tracks]
+    assert lefts[0] == []
+    assert lefts[1] == ([0.0, 200.0] if images == 2 else [200.0])
+    assert lefts[-1] == places
+    by_place = {
+        place: {int(row) for frame in tracks for row in frame.ids[frame.boxes_xyxy[:, 0] == place]}
+        for place in places
+    }
+    assert [len(ids) for ids in by_place.values()] == [1, 1, 1]
+
+
+def test_a_score_of_one_never_confirms_at_once() -> None:
+    config = TrackerConfig(confirm_score=1.0)
+    sure = [detections_from([person(0)], [1.0])] * 2
+    assert [len(frame) for frame in run(Tracker(IdSource(), config), sure)] == [0, 1]
+
+
 def test_a_single_detection_is_not_confirmed() -> None:
     tracks = run(Tracker(IdSource()), [NOBODY, *walk(1), *[NOBODY] * 5])
     assert all(len(frame) == 0 for frame in tracks)
@@ -85,6 +113,24 @@ def test_two_people_who_cross_keep_their_ids() -> None:
     assert sorted(by_id) == sorted(first.ids.tolist())
     right_going = first.ids[np.argmin(first.boxes_xyxy[:, 0])]
     assert by_id[int(right_going)] > 400
+
+
+def test_the_box_of_two_people_goes_to_the_one_in_front() -> None:
+    """Both walk to the left; the one in front passes, and for some images only one box is seen."""
+    tracker, frames = Tracker(IdSource()), []
+    for step in range(40):
+        front = [320.0 - 8 * step, 120, 400 - 8 * step, 350]
+        behind = [190.0 - 2 * step, 148, 240 - 2 * step, 318]
+        hidden = abs(front[0] + 40 - behind[0] - 25) < 35
+        frames.append(detections_from([front] if hidden else [front, behind]))
+    tracks = run(tracker, frames)
+    assert 3 < sum(len(frame) == 1 for frame in frames) < 15
+    front_id = tracks[2].ids[tracks[2].boxes_xyxy[:, 0].argmax()]
+    for frame in tracks[2:]:
+        heights = frame.boxes_xyxy[:, 3] - frame.boxes_xyxy[:, 1]
+        seen = frame.states == TrackState.CONFIRMED
+        assert frame.ids[seen][heights[seen].argmax()] == front_id
+    assert sorted(tracks[-1].ids.tolist()) == [0, 1]
 
 
 def test_ids_are_unique_over_cameras_and_after_a_reset() -> None:
