@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats, Integers
 from smpler_model.people.looks import SPREADS, unlikeness
 
-ALIKE = 1.5
+ALIKE = 0.8
 """Unlikeness up to which two tracks may be one person."""
 
-APART = 3.0
+APART = 4.0
 """How many times as unlike everybody else must be."""
 
 FIRST_IMAGES, LAST_IMAGES = 5, 20

@@ -8,7 +8,6 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from smpler_model import camera_pipeline
 from smpler_model.camera_pipeline import CameraPipeline, PipelineConfig
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import level_camera
@@ -275,7 +274,7 @@ STEPS: dict[str, tuple[object, str]] = {
     "track": (CameraPipeline, "track"),
     "crop": (SharedImage, "cut"),
     "estimate": (Estimator, "estimate"),
-    "place": (camera_pipeline, "_place"),
+    "place": (CameraPipeline, "_place"),
     "smooth": (CameraPipeline, "_smooth"),
     "pose": (CameraPipeline, "_pose"),
     "mesh": (Pipeline, "_add_mesh"),

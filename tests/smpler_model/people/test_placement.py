@@ -158,7 +158,7 @@ def pitched(degrees: float) -> np.ndarray:
     )
     rng = np.random.default_rng(0)
     standing = rng.uniform((-0.25, -0.9, -0.15), (0.25, 0.8, 0.15), (24, 3))
-    return (standing @ (turn @ upright).T)[None]
+    return np.asarray((standing @ (turn @ upright).T)[None])
 
 
 @pytest.mark.parametrize("depth_m", [0.5, 0.3, 0.11])
