@@ -167,7 +167,11 @@ def detector_factory(settings: PipelineSettings, device: torch.device) -> Create
         )
     elif kind == "person":
         shared = PersonDetector(
-            weights or None, device=device, score_threshold=score, threads=settings.threads
+            weights or None,
+            device=device,
+            score_threshold=score,
+            second_pass=settings.second_pass,
+            threads=settings.threads,
         )
     else:
         shared = TorchvisionDetector(weights or None, device=device, score_threshold=score)

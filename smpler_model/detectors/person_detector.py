@@ -46,8 +46,8 @@ CPU = torch.device("cpu")
 SIDE = 256
 """Longer side of the network's images, pixels, as in training."""
 
-LARGEST_SIDE = 512
-"""Largest longer side of the second, larger pass over wide images, pixels."""
+SECOND_PASS = 512
+"""Usual limit of the longer side of the second, larger pass over wide images, pixels."""
 
 _SHRINKING = 0.4  # scale of the second pass, over images wider than 640 pixels
 _TALLEST = 128  # pixels: of taller people, the first pass has the better boxes
@@ -80,6 +80,7 @@ class PersonDetector:
         device: str | torch.device = CPU,
         score_threshold: float = 0.5,
         overlap_threshold: float = 0.6,
+        second_pass: int = SECOND_PASS,
         threads: int = 0,
     ) -> None:
         """Load the network.
@@ -90,6 +91,8 @@ class PersonDetector:
             score_threshold: least score of people, 0 to 1.
             overlap_threshold: largest intersection over union of two boxes; non-maximum
                 suppression drops the one with the lower score.
+            second_pass: largest longer side of the second pass over images of more than 640
+                pixels; 0 for none. The processor time grows with its square.
             threads: threads of ONNX Runtime; 0 leaves the number to it.
 
         Raises:
@@ -99,6 +102,7 @@ class PersonDetector:
         check_threshold("score_threshold", score_threshold)
         check_threshold("overlap_threshold", overlap_threshold)
         self._score_threshold, self._overlap_threshold = score_threshold, overlap_threshold
+        self._second_pass = second_pass
         self._device = torch.device(device)
         network = load_person_network(Path(weights) if weights else SHIPPED)
         with self._explain_memory():
@@ -143,7 +147,7 @@ class PersonDetector:
             looks = [
                 (row, _fit(image, side))
                 for row, image in enumerate(images)
-                for side in _sides(*image.shape[:2])
+                for side in _sides(max(image.shape[:2]), self._second_pass)
             ]
         batches = defaultdict(list)
         for row, look in looks:
@@ -220,9 +224,14 @@ def _sigmoid(logits: Maps) -> NDArray[np.float64]:
     return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
 
 
-def _sides(height: int, width: int) -> tuple[int, ...]:
-    """Return the longer sides of the network's images, one for each pass."""
-    second = min(int(_SHRINKING * max(height, width)), LARGEST_SIDE)
+def _sides(longer: int, largest: int) -> tuple[int, ...]:
+    """Return the longer sides of the network's images, one for each pass.
+
+    Args:
+        longer: longer side of an image.
+        largest: longer side of the second pass, at most.
+    """
+    second = min(int(_SHRINKING * longer), largest)
     return (SIDE, second) if second > SIDE else (SIDE,)
 
 

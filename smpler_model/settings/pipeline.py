@@ -127,6 +127,14 @@ class DetectionSettings(Settings):
         minimum=0.01,
         maximum=0.99,
     )
+    second_pass: int = setting(
+        512,
+        "Largest longer side of the second pass of the detector person over images of more than "
+        "640 pixels, for small people; 0 for none. Images of 1920x1080 gain up to 768.",
+        unit="pixels",
+        minimum=0,
+        maximum=2048,
+    )
     max_people: int = setting(
         16,
         "Most people estimated in one image; those with the largest boxes are kept.",
