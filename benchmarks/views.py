@@ -1,39 +1,43 @@
 """One body from several views against single views: `python -m benchmarks.views [FOLDER]`.
 
 Drawn: four people of a synthetic scene move about, seen at the same time by 2 or 4 calibrated
-cameras around them; the model gets the boxes of the visible pixels, nothing tells who is who.
+cameras around them. The detector finds them, as in the pipeline; people whom it finds count where
+their boxes overlap those of the visible pixels by half. With `--boxes truth`, the boxes of all
+visible pixels are given: of people of whom only a hand shows, too, whom no detector would report.
 Real: the videos of FOLDER (see `real_people.folder`) that show one person at the same time, with
 the labelled boxes. The cameras' poses against each other follow from the labelled joints, which
 are given in each camera's frame.
 
 The figures are means over all people and moments with at least two views: MPJPE and PA-MPJPE, and
 the distance of the hips' midpoint from the true one in the fixed frame. `views` is the mean over
-single views, `the better view` the one with the smaller error in each case, which nobody knows
-without the truth, and `fused` the one body. `wrong joins` are groups with two people in them,
-`missed` are people in more than one group.
+single views, `the surest view` the one with the highest confidences, `the better view` the one
+with the smaller error in each case and for each figure, which nobody knows without the truth, and
+`fused` the one body. `wrong joins` are groups with two people in them, or one and somebody who is
+not there; `missed` are people in more than one group.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from benchmarks.real_people.estimation import BODY_JOINTS
 from benchmarks.real_people.folder import FolderTruth, read_folder
 from benchmarks.timing import format_table, write_results
 from smpler_model.array_types import Floats
-from smpler_model.assembly import build_pipeline
+from smpler_model.assembly import build_pipeline, detector_factory
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.camera import Camera
-from smpler_model.detectors.detector import GivenBoxes, detections_from
+from smpler_model.detectors.detector import Detector, GivenBoxes, detections_from
 from smpler_model.frames import CameraPose, Frame, FrameResult
 from smpler_model.inference.estimator import Estimator
 from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
@@ -41,12 +45,17 @@ from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.sources import open_source
-from smpler_model.views.fusion import fuse_views
+from smpler_model.views.fusion import Pose, fuse_views
+from smpler_model.views.sightings import view_of
+from smpler_ros.bags.matching import box_overlaps
 from synthetic.scene import SyntheticScene
 
 CAMERA = Camera(640, 480, 480, 480, 319.5, 239.5)
 CIRCLE = ((-3.6, 0.3, 1.5), (0.6, -4.2, 1.2), (0.6, 4.2, 1.8), (3.0, 0.2, 1.4))
 """Positions of the drawn cameras in the room, metres."""
+
+LEAST_OVERLAP = 0.5
+"""Least overlap (intersection over union) of a found box and that of somebody's visible pixels."""
 
 _TARGET = (0.5, 0.0, 0.85)
 _PEOPLE, _PERIOD_S = 4, 30.0
@@ -76,6 +85,7 @@ class Scores:
 
     Attributes:
         views: for each person, (v, 3) errors of the single views.
+        surest: for each person, (3,) errors of the view with the highest confidences.
         fused: for each person, (3,).
         wrong: groups with two people in them.
         missed: people in more than one group.
@@ -84,6 +94,7 @@ class Scores:
     """
 
     views: list[Floats] = field(default_factory=list)
+    surest: list[Floats] = field(default_factory=list)
     fused: list[Floats] = field(default_factory=list)
     wrong: int = 0
     missed: int = 0
@@ -96,6 +107,7 @@ class Scores:
             return [[title, "nobody in two views", "", "", ""]]
         means = {
             "views": np.mean([each.mean(0) for each in self.views], 0),
+            "the surest view": np.mean(self.surest, 0),
             "the better view": np.mean([each.min(0) for each in self.views], 0),
             "fused": np.mean(self.fused, 0),
         }
@@ -124,63 +136,91 @@ def look_from(place_m: tuple[float, float, float]) -> Floats:
     return pose
 
 
-def estimate(estimator: Estimator, frame: Frame, boxes_xyxy: Floats, pose: Floats) -> FrameResult:
-    """Return the people in boxes of an image, in their order, with the camera's pose."""
-    detector = GivenBoxes()
-    detector.give(detections_from(boxes_xyxy))
-    result = Pipeline(estimator, lambda: detector, _AT_ONCE).process(frame)
-    if len(result.people) != len(boxes_xyxy):
-        raise ValueError(
-            f"every box must give a person, got {len(result.people)} of {len(boxes_xyxy)}; choose "
-            "another model"
-        )
-    return replace(result, pose=CameraPose("room", pose))
+@dataclass(frozen=True)
+class Watcher:
+    """Finds people in single images, without a past.
+
+    Attributes:
+        estimator: the network.
+        find: returns a detector.
+    """
+
+    estimator: Estimator
+    find: Callable[[], Detector]
+
+    def estimate(self, frame: Frame, pose: Floats) -> FrameResult:
+        """Return the people that the detector finds, with the camera's pose."""
+        result = Pipeline(self.estimator, self.find, _AT_ONCE).process(frame)
+        return replace(result, pose=CameraPose("room", pose))
+
+    def estimate_in(self, frame: Frame, boxes_xyxy: Floats, pose: Floats) -> FrameResult:
+        """Return the people in boxes of an image, in their order, with the camera's pose."""
+        detector = GivenBoxes()
+        detector.give(detections_from(boxes_xyxy))
+        result = Watcher(self.estimator, lambda: detector).estimate(frame, pose)
+        if len(result.people) != len(boxes_xyxy):
+            raise ValueError(
+                f"every box must give a person, got {len(result.people)} of {len(boxes_xyxy)}; "
+                "choose another model"
+            )
+        return result
+
+
+def name_people(found_xyxy: Floats, true_xyxy: Floats, true_ids: Sequence[int]) -> list[int]:
+    """Return the true ids of found people; -1 for those who match nobody."""
+    overlaps = box_overlaps(found_xyxy, true_xyxy)
+    names = [-1] * len(found_xyxy)
+    for row, column in zip(*linear_sum_assignment(-overlaps), strict=True):
+        if overlaps[row, column] >= LEAST_OVERLAP:
+            names[row] = true_ids[column]
+    return names
 
 
 def compare(
     scores: Scores,
-    estimator: Estimator,
+    pose: Pose,
     results: Sequence[FrameResult],
-    truths_m: Sequence[dict[int, Floats]],
+    names: Sequence[Sequence[int]],
+    truths_m: Mapping[int, Floats],
     joints: list[int],
 ) -> None:
     """Fuse the views of one moment and add the errors.
 
     Args:
         scores: what they are added to.
-        estimator: poses the fused bodies.
+        pose: poses the fused bodies.
         results: a result of each view.
-        truths_m: for each view, true joints (j, 3) in the fixed frame by true id, in the order of
-            the result's people.
+        names: for each view, the true ids of its people; -1 for somebody who is not there.
+        truths_m: true joints (j, 3) in the fixed frame by id.
         joints: the SMPL joints that the true ones are.
     """
+    views = [view_of(result).people for result in results]
     start = time.process_time()
-    fused = fuse_views(results, estimator.joints)
+    fused = fuse_views(views, pose)
     scores.seconds += time.process_time() - start
     scores.people += len(fused)
-    ids = [list(truth) for truth in truths_m]
     groups: dict[int, list[int]] = {}
     for row, members in enumerate(fused.rows.tolist()):
-        found = [ids[view][at] for view, at in enumerate(members) if at >= 0]
-        scores.wrong += len(set(found)) > 1
-        for id_ in set(found):
+        found = {names[view][at] for view, at in enumerate(members) if at >= 0}
+        scores.wrong += len(found) > 1
+        for id_ in found:
             groups.setdefault(id_, []).append(row)
-    scores.missed += sum(len(rows) > 1 for rows in groups.values())
     for id_, rows in groups.items():
-        views = [view for view, truth in enumerate(truths_m) if id_ in truth]
-        if len(views) < 2:
+        shown = [view for view, there in enumerate(names) if id_ in there]
+        if id_ < 0 or len(shown) < 2:
             continue
+        scores.missed += len(rows) > 1
         largest = max(rows, key=lambda row: int((fused.rows[row] >= 0).sum()))
-        truth = truths_m[views[0]][id_]
+        truth = truths_m[id_]
         scores.fused.append(errors_of(fused.joints_m[largest, joints], truth))
-        scores.views.append(
-            np.array(
-                [
-                    errors_of(_in_fixed_frame(results[view], ids[view].index(id_))[joints], truth)
-                    for view in views
-                ]
-            )
-        )
+        at = [names[view].index(id_) for view in shown]
+        alone = [
+            errors_of(views[view].joints_m[row, joints], truth)
+            for view, row in zip(shown, at, strict=True)
+        ]
+        trusts = [views[view].trusts[row] for view, row in zip(shown, at, strict=True)]
+        scores.views.append(np.array(alone))
+        scores.surest.append(alone[int(np.argmax(trusts))])
 
 
 def errors_of(found_m: Floats, truth_m: Floats) -> Floats:
@@ -193,28 +233,45 @@ def errors_of(found_m: Floats, truth_m: Floats) -> Floats:
     return np.array([mpjpe, aligned, np.linalg.norm(off)])
 
 
-def measure_drawn(estimator: Estimator, views: int, seeds: range, frames: int) -> Scores:
-    """Return the errors on drawn people, seen by the first cameras of `CIRCLE`."""
+def measure_drawn(
+    watcher: Watcher, views: int, seeds: range, frames: int, *, given: bool = False
+) -> Scores:
+    """Return the errors on drawn people, seen by the first cameras of `CIRCLE`.
+
+    Args:
+        watcher: finds people.
+        views: number of cameras.
+        seeds: of the scenes.
+        frames: moments of each scene.
+        given: whether the true boxes are given.
+    """
     scores, body = Scores(), Body(load_builtin_body())
     for seed in seeds:
         scenes = [SceneFrom(body, place_m, seed) for place_m in CIRCLE[:views]]
         for share in (np.arange(frames) + 0.5) / frames:
-            results, truths = [], []
+            results, names = [], []
+            truths: dict[int, Floats] = {}
             for scene in scenes:
                 shown = scene.frame(round(share * _PERIOD_S * 1e9))
                 pose, truth = shown.truth.world_from_camera, shown.truth
-                results.append(estimate(estimator, shown.frame, truth.visible_boxes_xyxy, pose))
+                boxes, ids = truth.visible_boxes_xyxy, truth.ids.tolist()
+                if given:
+                    results.append(watcher.estimate_in(shown.frame, boxes, pose))
+                    names.append(ids)
+                else:
+                    results.append(watcher.estimate(shown.frame, pose))
+                    names.append(name_people(results[-1].people.boxes_xyxy, boxes, ids))
                 world = truth.joints_m @ pose[:3, :3].T + pose[:3, 3]
-                truths.append(dict(zip(truth.ids.tolist(), world, strict=True)))
-            compare(scores, estimator, results, truths, _ALL_JOINTS)
+                truths |= dict(zip(ids, world, strict=True))
+            compare(scores, watcher.estimator.joints, results, names, truths, _ALL_JOINTS)
     return scores
 
 
-def measure_real(estimator: Estimator, folder: FolderTruth, skip: int) -> tuple[Scores, float]:
+def measure_real(watcher: Watcher, folder: FolderTruth, skip: int) -> tuple[Scores, float]:
     """Return the errors on synchronous videos, and how well their labels agree, metres.
 
     Args:
-        estimator: the network.
+        watcher: has the network.
         folder: folder with at least two videos of the same frames.
         skip: every n-th of the scored frames is used.
     """
@@ -228,11 +285,12 @@ def measure_real(estimator: Estimator, folder: FolderTruth, skip: int) -> tuple[
     streams = [_frames_of(folder, view, wanted) for view in range(len(folder.videos))]
     for number, frames in zip(wanted, zip(*streams, strict=True), strict=True):
         results = [
-            estimate(estimator, frame, video.boxes_xyxy[number, None], pose)
+            watcher.estimate_in(frame, video.boxes_xyxy[number, None], pose)
             for frame, video, pose in zip(frames, folder.videos, poses, strict=True)
         ]
-        truths = [{0: first.joints_m[number]}] * len(results)
-        compare(scores, estimator, results, truths, BODY_JOINTS)
+        truths = {0: first.joints_m[number]}
+        names = [[0]] * len(results)
+        compare(scores, watcher.estimator.joints, results, names, truths, BODY_JOINTS)
     return scores, float(np.max(apart))
 
 
@@ -252,14 +310,6 @@ def align_rigidly(points_m: Floats, target_m: Floats) -> Floats:
     return pose
 
 
-def _in_fixed_frame(result: FrameResult, row: int) -> Floats:
-    if result.pose is None:
-        raise ValueError("a view must have a camera pose, got none; give one")
-    matrix = result.pose.fixed_from_camera
-    joints: Floats = result.people.joints_m[row] @ matrix[:3, :3].T + matrix[:3, 3]
-    return joints
-
-
 def _frames_of(folder: FolderTruth, view: int, wanted: range) -> Iterator[Frame]:
     video = folder.videos[view]
     with open_source(str(folder.path / video.video), video.camera) as source:
@@ -275,23 +325,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="One body from several views.")
     parser.add_argument("folder", type=Path, nargs="?", help="folder with synchronous videos")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
+    parser.add_argument(
+        "--boxes", choices=("detector", "truth"), default="detector", help="of drawn people"
+    )
     parser.add_argument("--scenes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="of the first scene")
     parser.add_argument("--frames", type=int, default=12, help="of each scene")
     parser.add_argument("--skip", type=int, default=1, help="use every n-th scored real frame")
     parser.add_argument("--json", type=Path, help="file for the figures")
     chosen = parser.parse_args()
-    estimator = build_pipeline(PipelineSettings(model=chosen.model), GivenBoxes).estimator
+    settings = PipelineSettings(model=chosen.model)
+    estimator = build_pipeline(settings, GivenBoxes).estimator
+    watcher = Watcher(estimator, detector_factory(settings, estimator.device))
+    seeds = range(chosen.seed, chosen.seed + chosen.scenes)
     found = {
         f"drawn, {views} cameras": measure_drawn(
-            estimator, views, range(chosen.seed, chosen.seed + chosen.scenes), chosen.frames
+            watcher, views, seeds, chosen.frames, given=chosen.boxes == "truth"
         )
         for views in (2, len(CIRCLE))
     }
     lines = []
     if chosen.folder:
         folder = read_folder(chosen.folder)
-        found["real, 2 cameras"], apart_m = measure_real(estimator, folder, chosen.skip)
+        found["real, 2 cameras"], apart_m = measure_real(watcher, folder, chosen.skip)
         lines.append(f"real: the labels of the views agree within {1e3 * apart_m:.1f} mm")
     rows = [row for title, scores in found.items() for row in scores.rows(title)]
     lines += [scores.line(title) for title, scores in found.items()]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -158,6 +158,30 @@ class People:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+class FoundPeople(Protocol):
+    """What messages tell of results: of an image, or of several that are fused."""
+
+    @property
+    def stamp_ns(self) -> int:
+        """Timestamp, nanoseconds."""
+
+    @property
+    def frame_id(self) -> str:
+        """Frame in which the people are."""
+
+    @property
+    def people(self) -> People:
+        """The people."""
+
+    @property
+    def pose(self) -> CameraPose | None:
+        """Pose of that frame in the fixed frame."""
+
+    @property
+    def floor(self) -> Floats | None:
+        """Plane of the floor (4) in that frame."""
 
 
 @dataclass(frozen=True)

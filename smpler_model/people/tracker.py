@@ -76,14 +76,19 @@ class Tracks:
 
 
 class IdSource:
-    """Numbers from 0 on, each given once: one source serves all cameras of a node."""
+    """Numbers from 0 on, each given once: one source serves all cameras of a node.
 
-    def __init__(self) -> None:
-        self._numbers = count()
+    Attributes:
+        next_id: the number that is given next.
+    """
+
+    def __init__(self, next_id: int = 0) -> None:
+        self.next_id = next_id
 
     def take(self) -> int:
         """Return the next number."""
-        return next(self._numbers)
+        self.next_id += 1
+        return self.next_id - 1
 
 
 class Tracker:

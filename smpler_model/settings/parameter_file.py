@@ -11,7 +11,7 @@ from smpler_model.settings.setting import check_names
 
 NODE_ONLY = (
     *("autostart", "cameras", "image_transport", "person_labels"),
-    *("fixed_frame", "transform_wait"),
+    *("fixed_frame", "fusion_tolerance", "transform_wait"),
     *("publish_tf", "tf_prefix", "tf_confidence", "publish_vertices", "publish_hri"),
     *("marker_lifetime", "mesh_opacity", "overlay_mesh", "jpeg_quality"),
 )

@@ -17,6 +17,7 @@ from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import FrameTree
 from smpler_model.cameras.messages import camera_from_info, stamp_ns_of
 from smpler_model.frames import People
+from smpler_model.settings.world import FUSED
 from smpler_model.source import SourceError
 from smpler_model.viewing.recording import RecordedFrame, Recording
 from smpler_model.viewing.stored_images import StoredImages
@@ -124,7 +125,10 @@ def _estimates(reader: BagReader) -> list[str]:
     return [
         name
         for name, topic in reader.topics.items()
-        if topic.type == PEOPLE_TYPE and topic.count and "truth" not in name
+        if topic.type == PEOPLE_TYPE
+        and topic.count
+        and "truth" not in name
+        and not name.endswith(f"/{FUSED}/people")
     ]
 
 

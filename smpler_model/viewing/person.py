@@ -19,13 +19,21 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 
 MESH_EVERY_S = 1.0
-"""Least time between two meshes of a person who is seen live or in a film."""
+"""Time between two looks at whether a person who moves needs a new mesh.
 
-# A vertex of the page's mesh that is off by more is worth a new one, of 414 kB. Correctives of a
-# second ago do not fit a person who moves much better than older ones: see benchmarks/viewer.py.
+After a mesh the next one waits for twice as long as the last did, at most `LONGEST_WAIT_S`, as the
+estimated shape settles while a person is tracked. What is off by `GLARING_M` does not wait.
+"""
+
+LONGEST_WAIT_S = 16.0
+GLARING_M = 0.06
+
+# A vertex that is off by more is worth a new mesh, of 414 kB. Less is hardly seen
+# on people who move: at 3 m, 2 cm are 3 pixels of a view 640 pixels wide.
 WORTH_MOVING_M = 0.02
 _WORTH_STILL_M = 0.005
-_STILL_M = 0.002  # who has changed by less since the last look stands still
+_STILL_M = 0.002  # people whose surface has changed by less since the last look stand still
+_LOOKS_STILL = 3  # looks in a row, before what is off by less is sent
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
 _HEAD = SMPL_JOINTS.index("head")
 _ABOVE_HEAD_M = np.array([0.0, -0.3, 0.0])  # y is down in the optical frame
@@ -76,9 +84,12 @@ class PersonView:
         self._label: viser.LabelHandle | None = None
         self._ellipsoid: viser.IcosphereHandle | None = None
         self._trail: viser.LineSegmentsHandle | None = None
-        self._vertices: NDArray[np.float32] | None = None  # of the page's mesh
-        self._looked_at: NDArray[np.float32] | None = None  # when a mesh was last considered
+        self._flesh_m: NDArray[np.float32] | None = None  # of the page's mesh
+        self._seen_m: NDArray[np.float32] | None = None  # at the last look
+        self._looks_still = 0
+        self._looked_s = 0.0
         self._meshed_s = 0.0
+        self._wait_s = MESH_EVERY_S
         self._meshes = 0
         self.rest_joints_m: Floats | None = None
 
@@ -90,24 +101,31 @@ class PersonView:
         """
         if self._mesh is None or exact:
             return True
-        return time.monotonic() - self._meshed_s >= MESH_EVERY_S
+        return time.monotonic() - self._looked_s >= MESH_EVERY_S
 
     def set_mesh(self, vertices_m: NDArray[np.float32], joints_m: Floats, *, exact: bool) -> None:
-        """Take over a rest surface; it is sent where the page's is off by a visible amount.
+        """Send a rest surface, if the page's is visibly off.
+
+        Bones put the joints of the page's mesh where they are, whatever its shape: a taller person
+        needs no new mesh. Only what its vertices are off relative to their bones is seen.
 
         Args:
             vertices_m: (6890, 3).
             joints_m: (24, 3).
             exact: whether the page's must be the same.
         """
-        self._meshed_s = time.monotonic()
-        before, self._looked_at = self._looked_at, vertices_m
-        if self._vertices is not None and before is not None:
-            is_still = _distance(vertices_m, before) <= _STILL_M
-            moving_m = _WORTH_STILL_M if is_still else WORTH_MOVING_M
-            if _distance(vertices_m, self._vertices) <= (_STEADY_M if exact else moving_m):
+        self._looked_s = now_s = time.monotonic()
+        flesh_m = vertices_m - self._weights @ joints_m.astype(np.float32)
+        before, self._seen_m = self._seen_m, flesh_m
+        if self._flesh_m is not None and before is not None:
+            is_still = _distance(flesh_m, before) <= _STILL_M
+            self._looks_still = self._looks_still + 1 if is_still else 0
+            off_m = _distance(flesh_m, self._flesh_m)
+            if off_m <= (_STEADY_M if exact else self._worth_m(now_s)):
                 return
-        self._vertices, self.rest_joints_m = vertices_m, joints_m
+            self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
+        self._meshed_s = now_s
+        self._flesh_m, self.rest_joints_m = flesh_m, joints_m
         old, self._mesh = self._mesh, None
         # Under another name: a page would show new vertices of the old one unposed for an image.
         self._meshes += 1
@@ -126,6 +144,12 @@ class PersonView:
         )
         if old is not None:
             self._retirement.retire(old)
+
+    def _worth_m(self, now_s: float) -> float:
+        """Return how far the page's mesh must be off for a new one."""
+        if now_s - self._meshed_s < self._wait_s:
+            return GLARING_M
+        return _WORTH_STILL_M if self._looks_still >= _LOOKS_STILL else WORTH_MOVING_M
 
     def set_bones(self, wxyz: Floats, positions_m: Floats) -> None:
         """Pose the surface: (24, 4) quaternions and (24, 3) metres."""
@@ -215,9 +239,9 @@ class PersonView:
             if handle is not None:
                 handle.remove()
         self._mesh = self._skeleton = self._label = self._ellipsoid = self._trail = None
-        self._vertices = self._looked_at = None
+        self._flesh_m = self._seen_m = None
 
 
-def _distance(vertices_m: NDArray[np.float32], others_m: NDArray[np.float32]) -> float:
-    """Return how far two surfaces are apart, at most, along an axis."""
-    return float(np.abs(vertices_m - others_m).max())
+def _distance(points_m: NDArray[np.float32], others_m: NDArray[np.float32]) -> float:
+    """Return how far points are apart, at most, along an axis."""
+    return float(np.abs(points_m - others_m).max())

@@ -1,40 +1,40 @@
 """One body from the estimates of several views, in a fixed frame.
 
+The joints are where the views' rays cross (see `crossing`), which gives place and size, too.
 Bones are averaged on SO(3), each by how sure the view is of what lies at its end, and less for
-turns out of the view's image plane, which an image hardly shows. Shapes are averaged. A view
-knows where a person is across its ray, and little of how far away; positions are averaged with
-the inverses of their covariances, so that the rays of all views determine them.
+turns out of the view's image plane, which an image hardly shows. Then each bone is turned halfway
+to the joints at its end. Shapes are averaged, and made taller or shorter by the size.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
-from smpler_model.body.skeleton import SMPL_PARENTS
-from smpler_model.frames import FrameResult, People
-from smpler_model.people.bones import chain, unchain
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS, SMPL_SHAPE_COUNT
+from smpler_model.people.bones import unchain
+from smpler_model.views.crossing import ACROSS_M, cross_rays
 from smpler_model.views.matching import match_views
-from smpler_model.views.rotation_mean import mean_by_axis
+from smpler_model.views.rotation_mean import mean_by_axis, nearest_rotation
+from smpler_model.views.sightings import Sightings, join
 
 OUT_OF_PLANE = 0.5
 """Information of a view about turns out of its image plane, over that about turns in it."""
 
-TRUST_POWER = 2
-"""Power of the confidences of bones, and of the mean confidences of whole people, as weights."""
-
-LEAST_CONFIDENCE = 0.02
-"""Of joints outside an image: they count only where no view shows them."""
+LARGE_TURN = 0.15
+"""Angle between a bone in one view and in all, beyond which the view counts less, rad."""
 
 _LEAST_SPREAD_M = 1e-4
+_SHAPE_STEP_M = 0.01  # misfit of a joint that is worth one standard deviation of the shape
 
 Pose = Callable[[Floats, Floats], Floats]
 """(n, 24, 3, 3) rotations and (n, 10) shapes -> (n, 24, 3) joints; `Estimator.joints`."""
 
+_JOINTS = len(SMPL_JOINTS)
 _PARENTS = np.array(SMPL_PARENTS)
-_CHILDREN = (np.arange(len(_PARENTS))[:, None] == _PARENTS).astype(np.float64)
+_CHILDREN = (np.arange(_JOINTS)[:, None] == _PARENTS).astype(np.float64)
 _LEAVES = np.diag((_CHILDREN.sum(1) == 0).astype(np.float64))
 _ENDS = (_CHILDREN + _LEAVES) / (_CHILDREN + _LEAVES).sum(1, keepdims=True)
 """(24, 24) the mean over the children of each joint, which show how its bone is turned."""
@@ -66,85 +66,23 @@ class FusedPeople:
         return len(self.betas)
 
 
-@dataclass(frozen=True)
-class Sightings:
-    """n sightings of people, each by one view, moved to the fixed frame.
-
-    Attributes:
-        views: (n) index of the view.
-        bones: (n, 24, 3, 3) `fixed_from_joint`.
-        betas: (n, 10).
-        joints_m: (n, 24, 3).
-        covariances_m2: (n, 3, 3).
-        rays_m: (n, 3) from the camera to the pelvises.
-        confidences: (n, 24).
-    """
-
-    views: NDArray[np.intp]
-    bones: Floats
-    betas: Floats
-    joints_m: Floats
-    covariances_m2: Floats
-    rays_m: Floats
-    confidences: Floats
-
-
-def fuse_views(results: Sequence[FrameResult], pose: Pose) -> FusedPeople:
+def fuse_views(views: Sequence[Sightings], pose: Pose) -> FusedPeople:
     """Match the people of several views, and fuse each person's bodies.
 
     Args:
-        results: results of images taken at the same time, with the cameras' poses in one frame.
+        views: people in images taken at the same time, in one fixed frame; at least one view.
         pose: poses bodies.
-
-    Raises:
-        ValueError: a result without a pose, or poses in different frames.
     """
-    poses = [result.pose for result in results if result.pose is not None]
-    if not poses or len(poses) < len(results) or len({each.frame_id for each in poses}) > 1:
-        found = ["none" if result.pose is None else result.pose.frame_id for result in results]
-        raise ValueError(
-            f"all views must have a camera pose in one fixed frame, got {found}; set fixed_frame "
-            "to a frame that TF connects with all cameras"
-        )
-    each = [
-        sightings_of(result.people, at.fixed_from_camera, view)
-        for view, (result, at) in enumerate(zip(results, poses, strict=True))
-    ]
-    everyone = Sightings(
-        *(np.concatenate([getattr(one, f.name) for one in each]) for f in fields(Sightings))
-    )
-    groups = match_views(
-        everyone.views, everyone.joints_m, everyone.covariances_m2, everyone.rays_m
-    )
-    indices = np.full((len(groups), len(results)), -1)
+    everyone = join(views)
+    counts = [len(view) for view in views]
+    owners = np.repeat(np.arange(len(views)), counts)
+    groups = match_views(owners, everyone)
+    indices = np.full((len(groups), len(views)), -1)
     for person, group in enumerate(groups):
-        indices[person, everyone.views[group]] = group
-    starts = np.searchsorted(everyone.views, np.arange(len(results)))
+        indices[person, owners[group]] = group
+    starts = np.cumsum([0, *counts[:-1]])
     people = fuse_bodies(everyone, indices, pose)
     return replace(people, rows=np.where(indices >= 0, indices - starts, -1))
-
-
-def sightings_of(people: People, fixed_from_camera: Floats, view: int) -> Sightings:
-    """Return the people of one view.
-
-    Args:
-        people: people in the camera's optical frame.
-        fixed_from_camera: (4, 4).
-        view: index of the view.
-    """
-    turn, place = fixed_from_camera[:3, :3], fixed_from_camera[:3, 3]
-    confidences = people.joint_confidences
-    if confidences is None:
-        confidences = np.ones(people.joints_m.shape[:2])
-    return Sightings(
-        views=np.full(len(people), view),
-        bones=turn @ chain(people.rotations),
-        betas=people.betas,
-        joints_m=people.joints_m @ turn.T + place,
-        covariances_m2=turn @ people.covariances_m2 @ turn.T,
-        rays_m=people.joints_m[:, 0] @ turn.T,
-        confidences=confidences,
-    )
 
 
 def fuse_bodies(everyone: Sightings, indices: NDArray[np.intp], pose: Pose) -> FusedPeople:
@@ -160,29 +98,68 @@ def fuse_bodies(everyone: Sightings, indices: NDArray[np.intp], pose: Pose) -> F
     """
     seen, chosen = (indices >= 0).T, np.maximum(indices, 0).T  # (v, n)
     confidences = np.where(seen[..., None], everyone.confidences[chosen], 0.0)  # (v, n, 24)
-    sure = np.where(seen[..., None], np.maximum(confidences, LEAST_CONFIDENCE), 0.0)
-    weights = _weigh_turns(sure**TRUST_POWER, everyone.rays_m[chosen])
-    rotations = unchain(mean_by_axis(everyone.bones[chosen], weights))
-    shares = sure.mean(-1) / sure.mean(-1).sum(0)
+    sure = np.where(seen[..., None], everyone.sure[chosen], 0.0)
+    joints = everyone.joints_m[chosen]
+    crossing = cross_rays(joints, everyone.cameras_m[chosen], sure, everyone.spreads[chosen])
+    rays = joints[:, :, 0] - everyone.cameras_m[chosen]
+    bones = mean_by_axis(everyone.bones[chosen], _weigh_turns(sure, rays), LARGE_TURN)
+    shares = sure.mean(-1) / sure.mean(-1).sum(0)  # (v, n)
     betas = np.einsum("vn,vnb->nb", shares, everyone.betas[chosen])
+    betas = scale_shapes(betas, (shares * crossing.factors).sum(0), pose)
+    bones = turn_to_joints(bones, pose(unchain(bones), betas), crossing.joints_m)
+    rotations = unchain(bones)
     local = pose(rotations, betas)
-    by_joint = np.where(seen[..., None], sure, 1.0)
-    by_joint /= by_joint.sum(-1, keepdims=True)
-    offsets = np.einsum("vnj,vnjc->vnc", by_joint, everyone.joints_m[chosen] - local)
-    spread = everyone.covariances_m2 + _LEAST_SPREAD_M**2 * np.eye(3)
-    trust = (sure.mean(-1) / sure.mean(-1).max(0)) ** TRUST_POWER
-    information = np.linalg.inv(spread)[chosen] * (seen * trust)[..., None, None]
-    covariances = np.linalg.inv(information.sum(0))
-    translations = covariances @ (information @ offsets[..., None]).sum(0)
+    weights = sure.sum(0) / ACROSS_M**2  # (n, 24)
+    offsets = np.einsum("nj,njc->nc", weights, crossing.joints_m - local)
+    translations = offsets / weights.sum(-1, keepdims=True)
     return FusedPeople(
         rotations=rotations,
         betas=betas,
-        translations_m=translations[..., 0],
-        covariances_m2=covariances,
-        joints_m=local + translations.swapaxes(-1, -2),
+        translations_m=translations,
+        covariances_m2=_join_covariances(everyone.covariances_m2[chosen], sure.mean(-1)),
+        joints_m=local + translations[:, None],
         joint_confidences=1 - np.prod(1 - confidences, 0),
         rows=indices,
     )
+
+
+def scale_shapes(betas: Floats, factors: Floats, pose: Pose) -> Floats:
+    """Return shapes (n, 10) whose skeletons are larger by factors (n), as far as shapes can.
+
+    Skeletons are linear in the shape: ridge regression finds the smallest change of it.
+    """
+    shapes = np.concatenate([np.zeros((1, SMPL_SHAPE_COUNT)), np.eye(SMPL_SHAPE_COUNT)])
+    still = np.tile(np.eye(3), (len(shapes), _JOINTS, 1, 1))
+    rest = pose(still, shapes)
+    rest = (rest - rest[:, :1]).reshape(len(shapes), -1)
+    slopes = (rest[1:] - rest[0]).T  # (72, 10)
+    normal = slopes.T @ slopes + _SHAPE_STEP_M**2 * np.eye(SMPL_SHAPE_COUNT)
+    wanted = (factors - 1)[:, None] * (rest[0] + betas @ slopes.T)
+    return np.asarray(betas + np.linalg.solve(normal, slopes.T @ wanted.T).T)
+
+
+def turn_to_joints(bones: Floats, local_m: Floats, joints_m: Floats) -> Floats:
+    """Return bones (n, 24, 3, 3) turned towards where joints are.
+
+    Args:
+        bones: (n, 24, 3, 3) `fixed_from_joint`.
+        local_m: (n, 24, 3) the joints of a body with these bones.
+        joints_m: (n, 24, 3) where they are. The bone and the joints count alike: the turn R brings
+            sum |R p - q|^2 + |p|^2 |R - I|^2 / 2 to its minimum, with p and q from the bone's
+            joint to its children.
+    """
+    own, there = (each[:, 1:] - each[:, _PARENTS[1:]] for each in (local_m, joints_m))
+    above = _CHILDREN[:, 1:]
+    products = np.einsum("jc,nca,ncb->njab", above, there, own)
+    kept = (own**2).sum(-1) @ above.T + (above.sum(1) == 0)
+    turns = nearest_rotation(products + kept[..., None, None] * np.eye(3))
+    return np.asarray(turns @ bones)
+
+
+def _join_covariances(covariances_m2: Floats, trust: Floats) -> Floats:
+    """Return (n, 3, 3) of the fused from (v, n, 3, 3); the surest view counts fully."""
+    information = np.linalg.inv(covariances_m2 + _LEAST_SPREAD_M**2 * np.eye(3))
+    return np.linalg.inv((information * (trust / trust.max(0))[..., None, None]).sum(0))
 
 
 def _weigh_turns(sure: Floats, rays_m: Floats) -> Floats:

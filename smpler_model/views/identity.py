@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smpler_model.people.tracker import IdSource
 
 _REMEMBERED_NS = 10_000_000_000  # longer than any tracker keeps a person who is not seen
@@ -26,6 +29,23 @@ class CommonIds:
     def reset(self) -> None:
         """Forget all tracks."""
         self._known.clear()
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """Return the state as arrays, for `restore`."""
+        return {
+            "known_cameras": np.array([camera for camera, _ in self._known], np.str_),
+            "known_tracks": np.array([track for _, track in self._known], np.int64),
+            "known": np.array(list(self._known.values()), np.int64).reshape(-1, 2),
+            "clock": np.array([self._source.next_id, self._last_ns], np.int64),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Restore the state that `snapshot` returned."""
+        cameras, tracks = (arrays[f"known_{name}"].tolist() for name in ("cameras", "tracks"))
+        rows = zip(cameras, tracks, arrays["known"].tolist(), strict=True)
+        self._known = {(camera, track): (id_, ns) for camera, track, (id_, ns) in rows}
+        next_id, self._last_ns = arrays["clock"].tolist()
+        self._source = IdSource(next_id)
 
     def name(self, stamp_ns: int, groups: Sequence[Mapping[str, int]]) -> list[int]:
         """Return the ids of groups.

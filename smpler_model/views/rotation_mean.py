@@ -5,7 +5,7 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
 
-_STEPS = 3
+_STEPS = 4
 _LEAST_WEIGHT = 1e-9
 
 
@@ -23,36 +23,46 @@ def mean_rotation(rotations: Floats, weights: Floats) -> Floats:
 
     Source: Hartley et al., "Rotation Averaging", IJCV 2013, section 5.3.
     """
-    total = ((weights + _LEAST_WEIGHT)[..., None, None] * rotations).sum(0)
-    u, _, vh = np.linalg.svd(total)
-    signs = np.ones(total.shape[:-1])
+    return nearest_rotation(((weights + _LEAST_WEIGHT)[..., None, None] * rotations).sum(0))
+
+
+def nearest_rotation(matrices: Floats) -> Floats:
+    """Return the rotations (..., 3, 3) closest to matrices in the Frobenius norm."""
+    u, _, vh = np.linalg.svd(matrices)
+    signs = np.ones(matrices.shape[:-1])
     signs[..., 2] = np.sign(np.linalg.det(u @ vh))
-    mean: Floats = (u * signs[..., None, :]) @ vh
-    return mean
+    nearest: Floats = (u * signs[..., None, :]) @ vh
+    return nearest
 
 
-def mean_by_axis(rotations: Floats, weights: Floats) -> Floats:
+def mean_by_axis(rotations: Floats, weights: Floats, usual_rad: float = np.inf) -> Floats:
     """Return means of rotations whose certainty differs by axis.
 
     With errors e of rotations R, R = exp(e) M, the mean M minimises the sum of e^T W e. It begins
-    at the chordal mean and takes a few Gauss-Newton steps.
+    at the chordal mean and takes a few Gauss-Newton steps. Errors beyond the usual one count by
+    their size instead of its square, so that the many outvote the few.
 
     Args:
         rotations: (v, ..., 3, 3) in a common frame.
         weights: (v, ..., 3, 3) symmetric, not negative; the information about turns about the
             axes of the common frame.
+        usual_rad: errors up to this count by their square, rad; by default all.
 
     Returns:
         (..., 3, 3).
+
+    Source: Hartley et al., "L1 rotation averaging using the Weiszfeld algorithm", CVPR 2011; with
+    Huber's function.
     """
     if not rotations.size:
         return np.asarray(rotations.sum(0))
     weights = weights + _LEAST_WEIGHT * np.eye(3)
-    inverse = np.linalg.inv(weights.sum(0))
     mean = mean_rotation(rotations, np.trace(weights, axis1=-2, axis2=-1) / 3)
     for _ in range(_STEPS):
         errors = _log(rotations @ mean.swapaxes(-1, -2))
-        step = (inverse @ (weights @ errors[..., None]).sum(0))[..., 0]
+        angles = np.linalg.norm(errors, axis=-1)
+        counted = weights / np.maximum(angles / usual_rad, 1)[..., None, None]
+        step = np.linalg.solve(counted.sum(0), (counted @ errors[..., None]).sum(0))[..., 0]
         mean = _exp(step) @ mean
     return mean
 

@@ -24,6 +24,7 @@ from smpler_model.step_times import measure
 from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
 from smpler_ros.bags.camera_messages import CameraMessages, find_namespaces
 from smpler_ros.bags.engine import Engine, RecordingDetector
+from smpler_ros.bags.fusion import Fusion
 from smpler_ros.bags.ground_truth import usable_rows
 from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.records import FrameRecord, person_rows, with_truth
@@ -32,6 +33,8 @@ from smpler_ros.bags.run_state import Arrays, RunState
 from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.transforms import TransformCopy
+
+_FUSED = "fused people"  # no name of a topic
 
 Frames = Iterator[tuple[str, Frame]]
 Batch = dict[str, Frame]
@@ -86,6 +89,9 @@ class Evaluation:
         self._transforms = TransformCopy(
             source.reader, checkpoint.transforms, static=not checkpoint.information
         )
+        self._fusion: Fusion | None = None
+        if config.fusion_tolerance:
+            self._fusion = Fusion(self._names, engine, config, files, self.tally)
         self._start = self._saved = time.monotonic()
 
     def run(self, advance: Callable[[int], object], should_stop: Callable[[], bool]) -> bool:
@@ -118,6 +124,8 @@ class Evaluation:
                 raise
             self.damage, reached = str(error), True
         if reached:
+            if self._fusion is not None:
+                self._fusion.write(self._fusion.fuse({}, final=True))
             self._check_truths_met()
         self.save()
         return reached
@@ -128,10 +136,14 @@ class Evaluation:
         now = time.monotonic()
         state = {name: self._pipeline.camera(name) for name in self._names}
         arrays: dict[str, Arrays] = {
-            f"smoother/{name}": state[name].smoother.snapshot() for name in self._names
+            f"{kind}/{name}": part.snapshot()
+            for name in self._names
+            for kind, part in state[name].memories.items()
         }
-        arrays |= {f"world/{name}": state[name].world.snapshot() for name in self._names}
-        arrays |= {f"feet/{name}": state[name].feet.snapshot() for name in self._names}
+        shown = {name: self._topics[name].shown for name in self._names}
+        if self._fusion is not None:
+            arrays[_FUSED] = self._fusion.fuser.snapshot()
+            shown[_FUSED] = self._fusion.messages.shown
         arrays |= {f"errors/{name}": each.snapshot() for name, each in self._accuracy.items()}
         self.checkpoint = replace(
             self.checkpoint,
@@ -140,7 +152,7 @@ class Evaluation:
             finished=finished,
             lengths=lengths,
             information=self._files.bag.information,
-            shown={name: self._topics[name].shown for name in self._names},
+            shown=shown,
             arrays=arrays,
         )
         self.checkpoint.save(self._files.folder / STATE)
@@ -178,6 +190,10 @@ class Evaluation:
                 timings_ms |= result.timings_ms
             with measure(timings_ms, "errors"):
                 pairs = {name: self._compare(name, results, truths) for name in results}
+            moments = []
+            if self._fusion is not None:
+                with measure(timings_ms, "fuse"):
+                    moments = self._fusion.fuse(results)
         except Exception:
             self.save()  # keep the earlier results
             raise
@@ -186,6 +202,8 @@ class Evaluation:
                 self._log(name, faults.get(name, ""), results.get(name))
                 if name in results:
                     self._write(name, frame, results[name], truths.get(name), pairs.get(name))
+            if self._fusion is not None:
+                self._fusion.write(moments)
         self._files.timings.write_rows(
             (self.checkpoint.batches, step, f"{ms:.4g}") for step, ms in timings_ms.items()
         )
@@ -302,20 +320,26 @@ class Evaluation:
             # A tracker that failed in the first run fails again here and is reset likewise.
             with suppress(Exception) if logged.fault else nullcontext():
                 state.track(frame, found)
-        for purpose, arrays in self.checkpoint.arrays.items():
-            kind, _, name = purpose.partition("/")
-            if kind == "feet":
-                self._pipeline.camera(name).feet.restore(arrays)
-            elif kind == "smoother":
-                self._pipeline.camera(name).smoother.restore(arrays)
-            elif kind == "world":
-                self._pipeline.camera(name).world.restore(arrays)
-            else:
-                self._accuracy[name].restore(arrays)
-        for name, shown in self.checkpoint.shown.items():
-            self._topics[name].shown = shown
+        self._restore_filters()
         if self.checkpoint.frames:
             self._files.restore(self.tally)
+
+    def _restore_filters(self) -> None:
+        """Restore what the checkpoint holds of filters, errors and markers."""
+        for purpose, arrays in self.checkpoint.arrays.items():
+            kind, _, name = purpose.partition("/")
+            if purpose == _FUSED:
+                if self._fusion is not None:
+                    self._fusion.fuser.restore(arrays)
+            elif kind == "errors":
+                self._accuracy[name].restore(arrays)
+            else:
+                self._pipeline.camera(name).memories[kind].restore(arrays)
+        shown = dict(self.checkpoint.shown)
+        if self._fusion is not None:
+            self._fusion.messages.shown = shown.pop(_FUSED, [])
+        for name, ids in shown.items():
+            self._topics[name].shown = ids
 
     def _detector(self, name: str) -> RecordingDetector:
         detector = self._pipeline.camera(name).detector

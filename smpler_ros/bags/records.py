@@ -39,14 +39,19 @@ _DETAIL_COLUMNS = {
 }
 """Attribute of the people, and index in it, of each column of what is not always known."""
 
-PERSON_COLUMNS = (
-    *("camera", "frame", "stamp_ns", "id", "state", "score"),
-    *("left_px", "top_px", "right_px", "bottom_px"),
+BODY_COLUMNS = (
     *("translation_x_m", "translation_y_m", "translation_z_m", "translation_source"),
     *("pelvis_x_m", "pelvis_y_m", "pelvis_z_m"),
     *(f"beta_{index}" for index in range(SMPL_SHAPE_COUNT)),
     *(f"pose_{index}" for index in range(3 * len(SMPL_JOINTS))),
     *_DETAIL_COLUMNS,
+)
+"""Columns of a body; unknown values are empty."""
+
+PERSON_COLUMNS = (
+    *("camera", "frame", "stamp_ns", "id", "state", "score"),
+    *("left_px", "top_px", "right_px", "bottom_px"),
+    *BODY_COLUMNS,
     *("true_id", "iou", "switched", *FIGURES, *_JOINT_COLUMNS),
 )
 """Columns of `people.csv`: SMPL in the optical frame; position, velocity and facing of the pelvis
@@ -125,36 +130,47 @@ def person_rows(
     camera: str, frame: int, result: FrameResult, pairs: Pairs | None
 ) -> tuple[list[list[object]], list[PersonRecord]]:
     """Return the values of `PERSON_COLUMNS` for all people in a frame, and their records."""
-    people, n = result.people, len(result.people)
-    poses = Rotation.from_matrix(people.rotations.reshape(-1, 3, 3)).as_rotvec() if n else []
-    numbers = np.hstack(
-        [people.betas.reshape(n, SMPL_SHAPE_COUNT), np.reshape(poses, (n, 3 * len(SMPL_JOINTS)))]
-    )
-    details = details_of(people)
+    people = result.people
     matched = {} if pairs is None else {row: k for k, row in enumerate(pairs.found.tolist())}
     rows: list[list[object]] = []
     records = []
-    for i in range(n):
+    for i, body in enumerate(body_rows(people)):
         id_ = int(people.ids[i])
         state = TrackState(int(people.states[i])).name.lower()
-        source = TranslationSource(int(people.sources[i])).name.lower()
         row = [
-            *(camera, frame, result.stamp_ns, id_, state, _text(people.scores[i])),
-            *map(_text, people.boxes_xyxy[i]),
-            *(*map(_text, people.translations_m[i]), source),
-            *map(_text, people.joints_m[i, 0]),
-            *map(_text, numbers[i]),
-            *(_text(details[name][i][at]) for name, at in _DETAIL_COLUMNS.values()),
+            *(camera, frame, result.stamp_ns, id_, state, text_of(people.scores[i])),
+            *map(text_of, people.boxes_xyxy[i]),
+            *body,
         ]
         record = PersonRecord(camera, frame, result.stamp_ns, id_)
         if pairs is not None and i in matched:
             record = _with_errors(record, pairs, matched[i])
             errors = [*(record.figures or {}).values(), *record.joints_mm]
-            iou = _text(pairs.iou[matched[i]])
-            row += [record.true_id, iou, int(record.switched), *map(_text, errors)]
+            iou = text_of(pairs.iou[matched[i]])
+            row += [record.true_id, iou, int(record.switched), *map(text_of, errors)]
         rows.append(row + [""] * (len(PERSON_COLUMNS) - len(row)))
         records.append(record)
     return rows, records
+
+
+def body_rows(people: People) -> list[list[object]]:
+    """Return the values of `BODY_COLUMNS` for all people."""
+    n = len(people)
+    poses = Rotation.from_matrix(people.rotations.reshape(-1, 3, 3)).as_rotvec() if n else []
+    numbers = np.hstack(
+        [people.betas.reshape(n, SMPL_SHAPE_COUNT), np.reshape(poses, (n, 3 * len(SMPL_JOINTS)))]
+    )
+    details = details_of(people)
+    return [
+        [
+            *map(text_of, people.translations_m[i]),
+            TranslationSource(int(people.sources[i])).name.lower(),
+            *map(text_of, people.joints_m[i, 0]),
+            *map(text_of, numbers[i]),
+            *(text_of(details[name][i][at]) for name, at in _DETAIL_COLUMNS.values()),
+        ]
+        for i in range(n)
+    ]
 
 
 def parse_frame(row: Mapping[str, str]) -> FrameRecord:
@@ -191,8 +207,8 @@ def parse_person(row: Mapping[str, str]) -> PersonRecord:
 
 
 def _with_errors(record: PersonRecord, pairs: Pairs, k: int) -> PersonRecord:
-    figures = {name: float(_text(values[k]) or "nan") for name, values in pairs.figures.items()}
-    joints = [float(_text(value)) for value in pairs.joints_mm[k]]
+    figures = {name: float(text_of(values[k]) or "nan") for name, values in pairs.figures.items()}
+    joints = [float(text_of(value)) for value in pairs.joints_mm[k]]
     return replace(
         record,
         true_id=int(pairs.true_ids[k]),
@@ -202,7 +218,7 @@ def _with_errors(record: PersonRecord, pairs: Pairs, k: int) -> PersonRecord:
     )
 
 
-def _text(value: Any) -> str:  # noqa: ANN401
+def text_of(value: Any) -> str:  # noqa: ANN401
     """Return a number with seven digits; totals use the written values, so that files agree."""
     return "" if np.isnan(value) else f"{value:.7g}"
 

@@ -15,6 +15,7 @@ from typing import Any
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.detectors.detector import Detections, detections_from
 from smpler_model.native_paths import native_path
+from smpler_ros.bags.fused_people import FUSED_COLUMNS, MOMENT_COLUMNS, parse_moment
 from smpler_ros.bags.records import (
     FRAME_COLUMNS,
     PERSON_COLUMNS,
@@ -33,6 +34,7 @@ PEOPLE, FRAMES, TIMINGS, DETECTIONS = (
     *("people.csv", "frames.csv", "timings.csv"),
     "detections.jsonl",
 )
+FUSED_PEOPLE, MOMENTS = "fused_people.csv", "fused_moments.csv"
 LOCK = ".lock"
 
 
@@ -61,6 +63,8 @@ class RunFiles:
         frames: table of frames.
         timings: table of step times.
         detections: log of the detections, one line per image.
+        fused: table of the people whom several cameras see; None if nothing is fused.
+        moments: table of the moments at which they were seen; None if nothing is fused.
     """
 
     def __init__(self, folder: Path, config: EvaluationSettings, checkpoint: RunState) -> None:
@@ -71,6 +75,11 @@ class RunFiles:
         self.people = self._table(PEOPLE, PERSON_COLUMNS)
         self.frames = self._table(FRAMES, FRAME_COLUMNS)
         self.timings = self._table(TIMINGS, TIMING_COLUMNS)
+        self.fused: Table | None = None
+        self.moments: Table | None = None
+        if config.fusion_tolerance:
+            self.fused = self._table(FUSED_PEOPLE, FUSED_COLUMNS)
+            self.moments = self._table(MOMENTS, MOMENT_COLUMNS)
         self.detections = self._stack.enter_context(
             GrowingFile(folder / DETECTIONS, self._lengths.get(DETECTIONS, 0))
         )
@@ -79,8 +88,8 @@ class RunFiles:
 
     def commit(self) -> dict[str, int]:
         """Flush all files to disk; return the lengths of the text files."""
-        files = (self.people, self.frames, self.timings, self.detections)
-        lengths = {file.path.name: file.commit() for file in files}
+        files = (self.people, self.frames, self.timings, self.detections, self.fused, self.moments)
+        lengths = {file.path.name: file.commit() for file in files if file is not None}
         self.bag.commit()
         return lengths
 
@@ -110,6 +119,11 @@ class RunFiles:
             tally.add_person(parse_person(row))
         for row in read_rows(self.folder / TIMINGS):
             tally.add_timings({row["step"]: float(row["ms"])})
+        if self.moments is not None:
+            for row in read_rows(self.folder / MOMENTS):
+                tally.add_moment(parse_moment(row))
+            for row in read_rows(self.folder / FUSED_PEOPLE):
+                tally.fused_ids.add(int(row["id"]))
 
     def _table(self, name: str, columns: tuple[str, ...]) -> Table:
         table = Table(self.folder / name, columns, self._lengths.get(name, 0))
@@ -212,7 +226,10 @@ def _boxes_and_scores(found: Detections) -> list[Any]:
 def _remove_run(folder: Path) -> None:
     """Remove the files of a run, and nothing else."""
     shutil.rmtree(folder / BAG, ignore_errors=True)
-    names = (PEOPLE, FRAMES, TIMINGS, DETECTIONS, STATE, SUMMARY, REPORT)
+    names = (
+        *(PEOPLE, FRAMES, TIMINGS, DETECTIONS, FUSED_PEOPLE, MOMENTS),
+        *(STATE, SUMMARY, REPORT),
+    )
     patterns = (*names, "error_*.png", "worst_*.html", "overlay*.mp4", "contact_sheet.png")
     for pattern in patterns:
         for file in folder.glob(pattern):

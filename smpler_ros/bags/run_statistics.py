@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from smpler_ros.bags.accuracy import EVALUATED_NAMES, FIGURES
+from smpler_ros.bags.fused_people import MomentRecord
 from smpler_ros.bags.records import FrameRecord, PersonRecord
 
 _PERCENTILES = (50, 90, 99)
@@ -104,6 +105,10 @@ class RunStatistics:
         people_left_out: number of detected people without a result, by topic and reason.
         without_pose: number of images without the camera's pose, by topic and reason.
         notes: pairs of topic and warning about its images.
+        moments: number of moments at which people of several cameras were fused.
+        fused_people: people at all moments.
+        fused_ids: their ids.
+        views: number of moments by camera that had an image of it.
     """
 
     def __init__(self) -> None:
@@ -119,6 +124,9 @@ class RunStatistics:
         self.people_left_out: Counter[tuple[str, str]] = Counter()
         self.without_pose: Counter[tuple[str, str]] = Counter()
         self.notes: list[tuple[str, str]] = []
+        self.moments = self.fused_people = 0
+        self.fused_ids: set[int] = set()
+        self.views: Counter[str] = Counter()
 
     def add_frame(self, frame: FrameRecord) -> None:
         """Add a frame; its people are added with `add_person`."""
@@ -165,6 +173,12 @@ class RunStatistics:
         course[0].append(values[0])
         course[1].append(values[1])
         course[2].append(values[2])
+
+    def add_moment(self, moment: MomentRecord) -> None:
+        """Add a moment; its people's ids are added to `fused_ids`."""
+        self.moments += 1
+        self.fused_people += moment.people
+        self.views.update(moment.views)
 
     def add_timings(self, timings_ms: dict[str, float]) -> None:
         """Add the step durations of a batch, milliseconds."""

@@ -71,6 +71,7 @@ def summarise(
         "left_out": _list_faults(tally.left_out),
         "people_left_out": _list_faults(tally.people_left_out),
         "images_without_pose": _list_faults(tally.without_pose),
+        "fused": _fused(tally, source) if config.fusion_tolerance else None,
         "notes": [{"topic": topic, "note": note} for topic, note in tally.notes],
         "accuracy": _accuracy(tally, source, config),
         "configuration": describe_configuration(config),
@@ -121,6 +122,15 @@ def _camera(tally: RunStatistics, camera: str) -> dict[str, Any]:
             }
             for id_, track in tracks.items()
         ],
+    }
+
+
+def _fused(tally: RunStatistics, source: Input) -> dict[str, Any]:
+    return {
+        "moments": tally.moments,
+        "people": tally.fused_people,
+        "ids": len(tally.fused_ids),
+        "moments_with": {camera.image: tally.views[camera.image] for camera in source.cameras},
     }
 
 

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.cameras.messages import NS_PER_S
-from smpler_model.frames import FrameResult, People, details_of, values_or_nan
+from smpler_model.frames import FoundPeople, FrameResult, People, details_of, values_or_nan
 from smpler_ros.messages.message_types import Message, MessageTypes
 
 _JOINTS = len(SMPL_JOINTS)
@@ -51,15 +51,15 @@ def header_message(types: MessageTypes, stamp_ns: int, frame_id: str) -> Message
 
 
 def person_array_message(
-    types: MessageTypes, header: Message, model: str, result: FrameResult, *, vertices: bool
+    types: MessageTypes, header: Message, model: str, result: FoundPeople, *, vertices: bool
 ) -> Message:
     """Return a `smpler_msgs/SmplPersonArray`.
 
     Args:
         types: the message classes.
-        header: the image's.
+        header: the image's, or the fixed frame's.
         model: name of the model.
-        result: the image's result.
+        result: the result of an image, or of several.
         vertices: whether to include the meshes.
 
     Raises:

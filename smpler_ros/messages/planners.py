@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
-from smpler_model.frames import FrameResult, People, WorldMotion
+from smpler_model.frames import FoundPeople, People, WorldMotion
 from smpler_model.people.world_filter import facings
 from smpler_ros.messages.convert import time_message
 from smpler_ros.messages.hri import PELVIS_FROM_BODY
@@ -84,7 +84,7 @@ class PlacedPeople:
     covariances_m2: Floats
 
 
-def place_people(result: FrameResult) -> PlacedPeople:
+def place_people(result: FoundPeople) -> PlacedPeople:
     """Return a frame's people in the fixed frame, or in the optical frame without one."""
     people = result.people
     if result.pose is None or people.motion is None:

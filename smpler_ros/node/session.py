@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.serialization import serialize_message
 from rclpy.time import Time
@@ -16,8 +14,10 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.assembly import build_pipeline, pipeline_config
 from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.frames import Frame, FrameResult
+from smpler_model.inference.estimator import Estimator
 from smpler_model.inference.self_check import Checked
 from smpler_model.step_times import StepTimes
+from smpler_model.views.fuser import ViewFuser
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.messages.convert import frame_prefix
 from smpler_ros.messages.message_types import message_types_from_ros
@@ -29,6 +29,7 @@ from smpler_ros.outputs.camera_output import (
     LiveOutput,
     TopicOutputs,
 )
+from smpler_ros.outputs.fused_output import FusedOutput
 from smpler_ros.outputs.hri_output import HriOutput
 from smpler_ros.outputs.planner_output import PlannerOutput
 from smpler_ros.parameters.node_settings import NodeSettings
@@ -101,8 +102,9 @@ class Session:
             TFMessage, "/tf", TF_DEPTH
         )
         self._outputs: dict[str, CameraOutput] = {}
+        self._fused: FusedOutput | None = None
         try:
-            self._create_outputs(settings, pipeline.estimator.model.body.faces.cpu().numpy())
+            self._create_outputs(settings, pipeline.estimator)
         except Exception:
             self.close()
             raise
@@ -117,11 +119,11 @@ class Session:
         if checked.warning:
             self._report("", checked.warning)
 
-    def _create_outputs(self, settings: NodeSettings, faces: NDArray[np.integer[Any]]) -> None:
+    def _create_outputs(self, settings: NodeSettings, estimator: Estimator) -> None:
         types = message_types_from_ros(serialize_message)
         config = TopicOutputs(
             model=Path(settings.model).stem,
-            faces=faces,
+            faces=estimator.model.body.faces.cpu().numpy(),
             marker_lifetime_s=settings.marker_lifetime,
             mesh_opacity=settings.mesh_opacity,
         )
@@ -131,21 +133,42 @@ class Session:
             output.add(PlannerOutput(self._node, name, types))
             if settings.publish_hri:
                 output.add(HriOutput(self._node, name, types, self._transforms))
+        if settings.fusion_tolerance:
+            fuser = ViewFuser(
+                self.cameras, settings.fusion_tolerance, estimator.joints, self._report
+            )
+            self._fused = FusedOutput(
+                self._node,
+                types,
+                fuser,
+                model=config.model,
+                marker_lifetime_s=settings.marker_lifetime,
+            )
 
     def process(self, arrivals: Mapping[str, Arrival]) -> Iterator[tuple[str, Published]]:
         """Find people, publish them, and return the measurements of each camera.
 
         A camera whose results cannot be published is reported and left out; the others continue.
+        People of several cameras are fused after that, where somebody listens.
         """
         live = self._live
         mesh = [name for name in arrivals if self._outputs[name].needs_mesh(live)]
-        for name, (frame, result) in self._worker.process(arrivals, mesh=mesh).items():
+        done = self._worker.process(arrivals, mesh=mesh)
+        for name, (frame, result) in done.items():
             try:
                 published = self._publish(name, frame, result, live)
             except Exception as error:
                 self._fail(name, f"results were not published: {type(error).__name__}: {error}")
                 continue
             yield name, published
+        if self._fused is not None:
+            self._fuse(self._fused, {name: result for name, (_, result) in done.items()})
+
+    def _fuse(self, fused: FusedOutput, results: Mapping[str, FrameResult]) -> None:
+        try:
+            fused.publish(results)
+        except Exception as error:  # each camera's people are already published
+            self._report("", f"people were not fused: {type(error).__name__}: {error}")
 
     def _publish(
         self, name: str, frame: Frame, result: FrameResult, live: LiveOutput
@@ -181,17 +204,23 @@ class Session:
         memory = ""
         if self._device.type == "cuda":
             memory = f"{torch.cuda.memory_reserved(self._device) / _MIB:.0f}"
-        return {**self._names, "device": str(self._device), "GPU memory (MiB)": memory}
+        fused = {} if self._fused is None else self._fused.facts()
+        own = {"device": str(self._device), "GPU memory (MiB)": memory}
+        return {**self._names, **own, **fused}
 
     def clear(self, stamp_ns: int) -> None:
         """Delete all markers."""
         for output in self._outputs.values():
             output.clear(stamp_ns)
+        if self._fused is not None:
+            self._fused.clear(stamp_ns)
 
     def close(self) -> None:
         """Destroy the publishers."""
         for output in self._outputs.values():
             output.close()
+        if self._fused is not None:
+            self._fused.close()
         self._node.destroy_lifecycle_publisher(self._transforms)
 
 

@@ -6,7 +6,7 @@ from geometry_msgs.msg import PoseArray
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
 
-from smpler_model.frames import FrameResult
+from smpler_model.frames import FoundPeople
 from smpler_ros.inputs.camera_input import join_names
 from smpler_ros.messages.message_types import Message, MessageTypes, import_message_class
 from smpler_ros.messages.planners import (
@@ -56,7 +56,11 @@ class PlannerOutput:
         except ImportError as error:
             node.get_logger().debug(f"{VELOCITIES} needs people_msgs: {error}")
 
-    def publish(self, _header: Message, result: FrameResult) -> None:
+    def is_heard(self) -> bool:
+        """Return whether any of the topics has subscribers."""
+        return any(each.get_subscription_count() for each in self._publishers())
+
+    def publish(self, _header: Message, result: FoundPeople) -> None:
         """Publish the people of a frame."""
         heard = [each for each in self._publishers() if each.get_subscription_count()]
         if not heard:

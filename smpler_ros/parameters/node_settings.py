@@ -10,7 +10,7 @@ from smpler_model.settings.pipeline import (
     PipelineSettings,
 )
 from smpler_model.settings.setting import Settings, setting
-from smpler_model.settings.world import WorldSettings
+from smpler_model.settings.world import FUSED, WorldSettings
 
 TOPIC_DETECTOR = "topic"
 
@@ -141,6 +141,14 @@ class NodeSettings(  # fields come from the last base to the first
         f"{DETECTOR_DESCRIPTION}, topic (boxes from `detections`, vision_msgs/Detection2DArray).",
         choices=(*DETECTORS, TOPIC_DETECTOR),
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fusion_tolerance and FUSED in self.cameras:
+            raise ValueError(
+                f"no camera may be named {FUSED} where views are fused, got {list(self.cameras)}; "
+                "rename this camera, as its topics would be those of fused people"
+            )
 
     @property
     def boxes_are_given(self) -> bool:

@@ -74,6 +74,10 @@ TESTED = {
         "tests/smpler_model/commands/test_run.py::test_a_video",
         '"--model"',
     ),
+    f"{MODEL} run video.mp4 --model runs/synthetic/weights.pt": (
+        "tests/smpler_model/commands/test_run.py::test_a_video",
+        '"--model"',
+    ),
     f"{MODEL} view video.mp4": (
         "tests/smpler_model/commands/test_view.py::test_people_in_a_video_are_estimated_first",
         '"view"',

@@ -28,7 +28,7 @@ def follow(
 
 def straight(velocity: list[float], frames: int) -> np.ndarray:
     way = np.arange(frames)[:, None] * (STEP_NS / 1e9) * np.array(velocity)
-    return np.asarray(way + (4.0, 1.0, 0.9))
+    return np.asarray(way + np.array([4.0, 1.0, 0.9]))
 
 
 def test_a_constant_velocity_is_followed_without_lag() -> None:

@@ -2,11 +2,14 @@
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
+from smpler_model.array_types import Floats
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
 from smpler_model.drawing.palette import colours_of
@@ -102,19 +105,70 @@ def test_who_moves_costs_less_than_1_kb_an_image(
 def test_a_mesh_is_sent_again_where_it_is_far_off_or_stands_still(
     page: Page, scene: Scene, body: Body, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(person, "MESH_EVERY_S", 0.0)
+    monkeypatch.setattr(person, "MESH_EVERY_S", 0.0)  # and so twice as long
     watcher = Watcher(page.address)
     first = replace(posed_people(body, 1), betas=np.zeros((1, 10)))
     scene.show(moment_of(first), {})
     watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 1)
-    taller = replace(first, betas=np.array([[0.2, *[0.0] * 9]]))  # off by 5 mm to 2 cm
+    stouter = replace(first, betas=np.array([[0, 0.4, *[0.0] * 8]]))  # off by 5 mm to 2 cm
+    for stamp_ns in range(1, 4):
+        scene.show(moment_of(stouter, stamp_ns), {})
+        watcher.take(0.3)
+        assert watcher.counts["SkinnedMeshMessage"] == 1
+    scene.show(moment_of(stouter, 4), {})
+    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 2)
+    scene.show(moment_of(replace(first, betas=np.array([[0, 3.0, *[0.0] * 8]])), 5), {})
+    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 3)
+    watcher.close()
+
+
+def test_each_mesh_of_a_person_waits_longer_than_the_last(
+    page: Page, scene: Scene, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shapes that go on jittering by some centimetres; then one that is off by a decimetre."""
+    clock_s = 100.0
+    monkeypatch.setattr(person, "time", SimpleNamespace(monotonic=lambda: clock_s))
+    watcher = Watcher(page.address)
+    first = replace(posed_people(body, 1), betas=np.zeros((1, 10)))
+    sent_s: list[float] = []
+    for second in range(40):
+        clock_s = 100.0 + second
+        shape = np.array([[0, 1.2 * (second % 2), *[0.0] * 8]])
+        before = scene._people[3]._meshes if scene._people else 0
+        scene.show(moment_of(replace(first, betas=shape), second), {})
+        if scene._people[3]._meshes > before:
+            sent_s.append(second)
+    waits = np.diff(sent_s)
+    assert (waits >= np.minimum(2 ** np.arange(len(waits)), 16)).all()
+    assert len(waits) >= 4
+    clock_s += 1
+    stout = replace(first, betas=np.array([[0, 8.0, *[0.0] * 8]]))
+    before = scene._people[3]._meshes
+    scene.show(moment_of(stout, 41), {})
+    assert scene._people[3]._meshes == before + 1
+    watcher.close()
+
+
+def test_a_change_of_height_needs_no_new_mesh(
+    page: Page, scene: Scene, body: Body, builtin: BodyArrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bones move with the joints, and the page's surface stays within what is seen."""
+    monkeypatch.setattr(person, "MESH_EVERY_S", 0.0)
+    watcher = Watcher(page.address)
+    first = posed_people(body, 1)
+    taller = _with_shape(body, first, first.betas + np.eye(1, 10) * 0.8)
+    change_m = (
+        BodySurface(builtin).rest(taller).vertices_m - BodySurface(builtin).rest(first).vertices_m
+    )
+    assert np.abs(change_m).max() > person.WORTH_MOVING_M
+    scene.show(moment_of(first), {})
+    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 1)
     scene.show(moment_of(taller, 1), {})
     watcher.take(0.5)
     assert watcher.counts["SkinnedMeshMessage"] == 1
-    scene.show(moment_of(taller, 2), {})
-    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 2)
-    scene.show(moment_of(replace(first, betas=np.array([[3.0, *[0.0] * 9]])), 3), {})
-    watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 3)
+    assert taller.vertices_m is not None
+    shown = watcher.surface(watcher.surfaces()[0])
+    np.testing.assert_allclose(shown, taller.vertices_m[0], atol=person.WORTH_MOVING_M)
     watcher.close()
 
 
@@ -223,6 +277,20 @@ def test_closed_browsers_are_not_counted(page: Page) -> None:
     while page.is_watched:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def _with_shape(body: Body, people: People, betas: Floats) -> People:
+    """Return people with other shapes, in the same poses and places."""
+    with torch.inference_mode():
+        rotations = torch.from_numpy(people.rotations).float()
+        mesh = body.mesh(rotations, torch.from_numpy(betas).float())
+    places = people.translations_m[:, None]
+    return replace(
+        people,
+        betas=betas,
+        joints_m=mesh.joints.double().numpy() + places,
+        vertices_m=mesh.vertices.numpy() + places.astype(np.float32),
+    )
 
 
 def _rows(people: People, count: int) -> People:

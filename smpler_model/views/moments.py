@@ -1,0 +1,125 @@
+"""Which images of several cameras were taken at the same time: matched by their stamps."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+View = TypeVar("View")
+
+PATIENCE_NS = 250_000_000
+"""How far other cameras' images may be ahead of a moment that still waits for one."""
+
+SILENCE_NS = 1_000_000_000
+"""A camera whose images stopped this long before those of others is not waited for at all."""
+
+
+@dataclass(frozen=True)
+class Stamped(Generic[View]):
+    """What a camera saw, and when: nanoseconds."""
+
+    stamp_ns: int
+    view: View
+
+
+@dataclass
+class Course(Generic[View]):
+    """The images of one camera that are in no moment yet, the oldest first.
+
+    Attributes:
+        waiting: those that show something.
+        newest_ns: stamp of the last image; None before the first.
+        missed_ns: images up to this stamp come too late; None if none do.
+    """
+
+    waiting: deque[Stamped[View]] = field(default_factory=deque)
+    newest_ns: int | None = None
+    missed_ns: int | None = None
+
+
+class MomentMatcher(Generic[View]):
+    """Joins images of several cameras whose stamps differ by at most a tolerance.
+
+    A moment begins with the earliest image that waits, and takes the first image of each camera
+    that is at most the tolerance later. It is over as soon as every camera has an image in it or
+    after it, or has fallen behind (`PATIENCE_NS`, `SILENCE_NS`). All times are those of the
+    stamps, so that the same images give the same moments, live and from a bag. Nothing waits.
+
+    State: the images that wait. It is reset when a camera's stamps go back (a rewound bag), and by
+    `reset`.
+
+    Attributes:
+        courses: the images of each camera.
+        first_ns: stamp of the first image; None before it.
+    """
+
+    def __init__(self, cameras: Sequence[str], tolerance_ns: int) -> None:
+        """Start without images.
+
+        Args:
+            cameras: names of all cameras.
+            tolerance_ns: most that stamps in a moment differ. Below half the time between a
+                camera's images, each image's partner is the nearest one.
+        """
+        self._tolerance_ns = tolerance_ns
+        self.courses: dict[str, Course[View]] = {name: Course() for name in cameras}
+        self.first_ns: int | None = None
+
+    def reset(self) -> None:
+        """Forget all images."""
+        self.courses = {name: Course() for name in self.courses}
+        self.first_ns = None
+
+    def add(self, camera: str, stamp_ns: int, view: View | None) -> None:
+        """Add the next image of a camera.
+
+        Args:
+            camera: name of the camera.
+            stamp_ns: timestamp of the image.
+            view: what it shows; None if that is of no use, which only tells how late it is.
+        """
+        newest_ns = self.courses[camera].newest_ns
+        if newest_ns is not None and stamp_ns < newest_ns:
+            self.reset()
+        course = self.courses[camera]
+        course.newest_ns = stamp_ns
+        self.first_ns = stamp_ns if self.first_ns is None else self.first_ns
+        if view is not None and (course.missed_ns is None or stamp_ns > course.missed_ns):
+            course.waiting.append(Stamped(stamp_ns, view))
+
+    def take(self, *, final: bool = False) -> list[dict[str, Stamped[View]]]:
+        """Return the moments that are over, in their order: images by camera.
+
+        Args:
+            final: whether no more images come, so that all moments are over.
+        """
+        moments = []
+        while (moment := self._take_first(final=final)) is not None:
+            moments.append(moment)
+        return moments
+
+    def _take_first(self, *, final: bool) -> dict[str, Stamped[View]] | None:
+        firsts = [each.waiting[0].stamp_ns for each in self.courses.values() if each.waiting]
+        if not firsts:
+            return None
+        end_ns = min(firsts) + self._tolerance_ns
+        if not final and not all(self._is_known(each, end_ns) for each in self.courses.values()):
+            return None
+        moment = {}
+        for name, course in self.courses.items():
+            if course.waiting and course.waiting[0].stamp_ns <= end_ns:
+                moment[name] = course.waiting.popleft()
+            else:
+                course.missed_ns = end_ns
+        return moment
+
+    def _is_known(self, course: Course[View], end_ns: int) -> bool:
+        """Return whether it is known if a camera has an image in a moment that ends then."""
+        if course.waiting:
+            return True
+        if course.newest_ns is not None and course.newest_ns > end_ns:
+            return True
+        seen_ns = [each.newest_ns for each in self.courses.values() if each.newest_ns is not None]
+        last_ns = self.first_ns if course.newest_ns is None else course.newest_ns
+        assert last_ns is not None  # there is an image that waits
+        return max(seen_ns) - end_ns > PATIENCE_NS or max(seen_ns) - last_ns > SILENCE_NS

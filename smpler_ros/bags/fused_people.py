@@ -1,0 +1,107 @@
+"""People whom several cameras of a bag see, each once: rows of tables, and topics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from smpler_model.people.tracker import TrackState
+from smpler_model.settings.world import FUSED
+from smpler_model.views.fuser import FusedResult
+from smpler_ros.bags.records import BODY_COLUMNS, body_rows, text_of
+from smpler_ros.bags.segments import SegmentedBag
+from smpler_ros.bags.settings import EvaluationSettings
+from smpler_ros.messages.convert import header_message, person_array_message
+from smpler_ros.messages.markers import SkeletonMarkers
+from smpler_ros.messages.message_types import MESSAGE_NAMES
+
+MOMENT_COLUMNS = ("moment", "stamp_ns", "people", "views")
+"""Columns of `fused_moments.csv`; `views` are the image topics of the moment's images."""
+
+FUSED_COLUMNS = ("moment", "stamp_ns", "id", "state", "score", "tracks", *BODY_COLUMNS)
+"""Columns of `fused_people.csv`: SMPL in the fixed frame; `tracks` are the people of `people.csv`
+that were fused, as image topics and ids.
+"""
+
+
+@dataclass(frozen=True)
+class MomentRecord:
+    """A moment.
+
+    Attributes:
+        moment: its number, from 0.
+        stamp_ns: stamp of its last image.
+        people: number of people.
+        views: image topics of its images.
+    """
+
+    moment: int
+    stamp_ns: int
+    people: int
+    views: tuple[str, ...]
+
+    def row(self) -> list[object]:
+        """Return the values of `MOMENT_COLUMNS`."""
+        return [self.moment, self.stamp_ns, self.people, " ".join(self.views)]
+
+
+def moment_of(number: int, fused: FusedResult) -> MomentRecord:
+    """Return the record of a moment."""
+    return MomentRecord(number, fused.stamp_ns, len(fused.people), tuple(fused.stamps_ns))
+
+
+def parse_moment(row: Mapping[str, str]) -> MomentRecord:
+    """Return the moment of a row of `fused_moments.csv`."""
+    moment, stamp_ns, people = (int(row[name]) for name in ("moment", "stamp_ns", "people"))
+    return MomentRecord(moment, stamp_ns, people, tuple(row["views"].split()))
+
+
+def fused_rows(number: int, fused: FusedResult) -> list[list[object]]:
+    """Return the values of `FUSED_COLUMNS` for all people in a moment."""
+    people = fused.people
+    return [
+        [
+            *(number, fused.stamp_ns, int(people.ids[row])),
+            TrackState(int(people.states[row])).name.lower(),
+            text_of(people.scores[row]),
+            " ".join(f"{name}={id_}" for name, id_ in fused.tracks[row].items()),
+            *body,
+        ]
+        for row, body in enumerate(body_rows(people))
+    ]
+
+
+class FusedMessages:
+    """The topics of fused people in the output bag. State: the displayed markers."""
+
+    def __init__(self, bag: SegmentedBag, config: EvaluationSettings, model: str) -> None:
+        """Create the topics' constructors.
+
+        Args:
+            bag: the output bag.
+            config: settings of the evaluation.
+            model: name of the model.
+        """
+        self._bag, self._config, self._model = bag, config, model
+        self._skeletons = SkeletonMarkers(bag.types, lifetime_s=config.marker_lifetime)
+
+    @property
+    def shown(self) -> list[int]:
+        """Ids of the people whose markers are displayed; set them to resume a run."""
+        return sorted(self._skeletons.shown)
+
+    @shown.setter
+    def shown(self, ids: list[int]) -> None:
+        self._skeletons.shown = set(ids)
+
+    def write(self, fused: FusedResult) -> None:
+        """Write the messages of a moment."""
+        types, wanted, stamp_ns = self._bag.types, self._config.outputs, fused.stamp_ns
+        header = header_message(types, stamp_ns, fused.frame_id)
+        if "people" in wanted:
+            message = person_array_message(types, header, self._model, fused, vertices=False)
+            self._bag.write(f"/{FUSED}/people", MESSAGE_NAMES["person_array"], stamp_ns, message)
+        if "skeleton_markers" in wanted:
+            markers = self._skeletons.serialize(header, fused.people)
+            topic = f"/{FUSED}/skeleton_markers"
+            self._bag.write(topic, MESSAGE_NAMES["marker_array"], stamp_ns, markers)

@@ -1,0 +1,117 @@
+"""Publishes the people whom several cameras see, each once, in the fixed frame."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.qos import QoSProfile
+from visualization_msgs.msg import MarkerArray
+
+from smpler_model.frames import FrameResult
+from smpler_model.settings.world import FUSED
+from smpler_model.views.fuser import FusedResult, ViewFuser
+from smpler_msgs.msg import SmplPersonArray
+from smpler_ros.inputs.camera_input import join_names
+from smpler_ros.messages.convert import header_message, person_array_message
+from smpler_ros.messages.markers import SkeletonMarkers
+from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.outputs.camera_output import CLEAR_TIMEOUT, MARKERS_DEPTH, PEOPLE_DEPTH
+from smpler_ros.outputs.planner_output import PlannerOutput
+
+
+class FusedOutput:
+    """The topics of all cameras together: people, skeletons, and those for planners.
+
+    Nothing is fused while nobody subscribes to any of them; ids then start anew, with other
+    numbers. State: the images that wait for those of other cameras, and the displayed markers.
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        types: MessageTypes,
+        fuser: ViewFuser,
+        *,
+        model: str,
+        marker_lifetime_s: float,
+    ) -> None:
+        """Create the publishers.
+
+        Args:
+            node: publishing node.
+            types: the message classes.
+            fuser: fuses the results.
+            model: name of the model, for `people`.
+            marker_lifetime_s: lifetime of the markers, seconds.
+        """
+        self._node, self._types, self._fuser, self._model = node, types, fuser, model
+
+        def create(kind: type[Any], name: str, depth: int) -> LifecyclePublisher[Any]:
+            topic = join_names(FUSED, name)
+            return node.create_lifecycle_publisher(kind, topic, QoSProfile(depth=depth))
+
+        self._people = create(SmplPersonArray, "people", PEOPLE_DEPTH)
+        self._skeletons = create(MarkerArray, "skeleton_markers", MARKERS_DEPTH)
+        self._markers = SkeletonMarkers(types, lifetime_s=marker_lifetime_s)
+        self._planners = PlannerOutput(node, FUSED, types)
+        self._was_heard = False
+        self._moments = self._incomplete = 0
+        self._spent_s = 0.0
+        self._frame_id = ""
+
+    def publish(self, results: Mapping[str, FrameResult]) -> None:
+        """Add results by camera, and publish the moments for which no more images come."""
+        if not self._is_heard():
+            if self._was_heard:
+                self._fuser.reset()
+            self._was_heard = False
+            return
+        self._was_heard = True
+        start = time.perf_counter()
+        moments = self._fuser.fuse(results)
+        self._spent_s += time.perf_counter() - start
+        for fused in moments:
+            self._publish(fused)
+            self._moments += 1
+            self._incomplete += len(fused.stamps_ns) < self._fuser.camera_count
+
+    def facts(self) -> dict[str, str]:
+        """Return values for the diagnostics."""
+        mean_ms = 1e3 * self._spent_s / max(self._moments, 1)
+        return {
+            "moments fused": str(self._moments),
+            "moments fused without a camera": str(self._incomplete),
+            "fuse (ms)": f"{mean_ms:.2f}",
+        }
+
+    def clear(self, stamp_ns: int) -> None:
+        """Delete all markers, wait for acknowledgement, and forget what waits."""
+        self._fuser.reset()
+        header = header_message(self._types, stamp_ns, self._frame_id)
+        self._skeletons.publish(self._markers.serialize_clear(header))
+        self._skeletons.wait_for_all_acked(CLEAR_TIMEOUT)
+
+    def close(self) -> None:
+        """Destroy the publishers."""
+        for publisher in (self._people, self._skeletons):
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._planners.close()
+
+    def _is_heard(self) -> bool:
+        own = (self._people, self._skeletons)
+        return self._planners.is_heard() or any(
+            publisher.get_subscription_count() > 0 for publisher in own
+        )
+
+    def _publish(self, fused: FusedResult) -> None:
+        self._frame_id = fused.frame_id
+        header = header_message(self._types, fused.stamp_ns, fused.frame_id)
+        if self._people.get_subscription_count() > 0:
+            self._people.publish(self._people_message(header, fused))
+        if self._skeletons.get_subscription_count() > 0:
+            self._skeletons.publish(self._markers.serialize(header, fused.people))
+        self._planners.publish(header, fused)
+
+    def _people_message(self, header: Message, fused: FusedResult) -> Message:
+        return person_array_message(self._types, header, self._model, fused, vertices=False)
