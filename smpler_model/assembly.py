@@ -205,4 +205,6 @@ def pipeline_config(settings: PipelineSettings) -> PipelineConfig:
         max_people=settings.max_people,
         coast=settings.coast,
         use_floor=settings.use_floor,
+        floor_from_feet=settings.floor_from_feet,
+        remember_s=settings.remember,
     )

@@ -1,7 +1,9 @@
 """One camera's part of the pipeline: its tracks, its filters, and its people in metres."""
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,18 +13,28 @@ from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.crops import CROP_MARGIN, Crops
 from smpler_model.detectors.detector import Detections, Detector
-from smpler_model.frames import Frame, FrameResult, People, TranslationSource
+from smpler_model.frames import (
+    Frame,
+    FrameResult,
+    People,
+    TranslationSource,
+    values_or_nan,
+)
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
 from smpler_model.people.camera_turn import turn_boxes
-from smpler_model.people.confidence import joint_confidences
-from smpler_model.people.floor import floor_from_pose, place_by_floor, stand
+from smpler_model.people.confidence import are_inside, joint_confidences
+from smpler_model.people.floor import FEET, floor_from_pose, place_by_floor, stand
+from smpler_model.people.floor_from_feet import FeltFloor, FloorFromFeet
 from smpler_model.people.foot_motion import FootMotion
+from smpler_model.people.identity import Identities
+from smpler_model.people.looks import find_looks
 from smpler_model.people.placement import (
     TORSO,
     Placement,
-    doubt_cut_bodies,
+    doubt_cut_places,
+    doubt_cut_sizes,
     lasting_covariances,
     place,
     place_by_depth,
@@ -58,6 +70,10 @@ class PipelineConfig:
         coast: whether to report coasting tracks, at their predicted boxes.
         use_floor: whether z = 0 of the fixed frame is the floor; then people are placed by their
             feet, where the camera is calibrated and has a pose.
+        floor_from_feet: whether the floor is found from people's feet, where `use_floor` does not
+            tell it; the camera is calibrated, and has a pose or stands still.
+        remember_s: how long people are remembered who left, so that they get their ids back;
+            0 for not at all.
     """
 
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
@@ -67,6 +83,18 @@ class PipelineConfig:
     max_people: int = 16
     coast: bool = False
     use_floor: bool = False
+    floor_from_feet: bool = False
+    remember_s: float = 0.0
+
+
+class Memory(Protocol):
+    """State that can be saved and restored."""
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """Return the state as arrays."""
+
+    def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Restore what `snapshot` returned."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +114,8 @@ class CameraPipeline:
         smoother: smooths people in the camera's frame, where it has no pose.
         world: filters people in the fixed frame, where the camera has a pose.
         feet: how fast feet move, which tells who stands.
+        felt: the floor, from feet over time.
+        identities: who left, and what they look like.
         last_stamp_ns: stamp of the newest frame; None before the first.
     """
 
@@ -97,10 +127,23 @@ class CameraPipeline:
         self.smoother = Smoother(config.smoothing)
         self.world = WorldFilter(config.smoothing)
         self.feet = FootMotion()
+        self.felt = FloorFromFeet()
+        self.identities = Identities()
         self.last_stamp_ns: int | None = None
         self._last_turn: Floats | None = None  # fixed from camera, in the last image
         self._estimator = estimator
         self._config = config
+
+    @property
+    def memories(self) -> dict[str, Memory]:
+        """What is remembered beside the tracks and the detector, by name, for checkpoints."""
+        return {
+            "smoother": self.smoother,
+            "world": self.world,
+            "feet": self.feet,
+            "felt": self.felt,
+            "identities": self.identities,
+        }
 
     def reconfigure(self, config: PipelineConfig) -> None:
         """Change the parameters, except for the tracker's."""
@@ -119,6 +162,9 @@ class CameraPipeline:
             self.smoother.reset()
             self.world.reset()
             self.feet.reset()
+            self.felt.reset()
+            self.identities.reset()
+            self._last_turn = None
         self.last_stamp_ns = stamp_ns
 
     def track(self, frame: Frame, detections: Detections) -> Tracked:
@@ -164,10 +210,12 @@ class CameraPipeline:
             estimates: the network's outputs for each crop.
             timings: seconds by step, to which this adds.
         """
-        camera, floor = self._camera_of(frame), self._floor_of(frame)
+        camera = self._camera_of(frame)
         with measure(timings, "place"):
             seen = estimates.turned(turns_to_camera(camera, crops))
-            placement = self._place(frame, camera, crops, seen, floor)
+            keypoints_px = crops.image_from_crop(seen.keypoints)
+            placement, floor = self._place(frame, camera, tracked.people, keypoints_px, seen)
+            placement = doubt_cut_places(placement, keypoints_px, camera)
         sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
         reasons = _reasons(seen, sound)
         tracks, seen, placement = tracked.people.select(sound), seen[sound], placement[sound]
@@ -175,8 +223,11 @@ class CameraPipeline:
             bodies = self._smooth(frame, tracks, seen, placement)
         with measure(timings, "pose"):
             people = self._pose(frame, camera, tracks, seen, placement, bodies)
-            if floor is not None and frame.pose is not None:
-                people = stand(people, self.feet, frame.stamp_ns, floor, frame.pose)
+            if floor is not None:
+                people = stand(people, self.feet, frame.stamp_ns, floor, _pose_of(frame))
+        if self._config.remember_s:
+            with measure(timings, "identify"):
+                people = self._identify(frame, people)
         left_out = (*tracked.left_out, *reasons)
         return FrameResult(
             *(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out),
@@ -190,12 +241,6 @@ class CameraPipeline:
             width, height, self._config.assumed_fov_deg
         )
 
-    def _floor_of(self, frame: Frame) -> Floats | None:
-        """Return the plane of the floor (4) in the optical frame; None if it is not known."""
-        if not self._config.use_floor or frame.pose is None:
-            return None
-        return floor_from_pose(frame.pose.fixed_from_camera)
-
     @cached_property
     def _surface(self) -> BodySurface:
         """The body's surface, which is needed once depth arrives."""
@@ -205,22 +250,57 @@ class CameraPipeline:
         self,
         frame: Frame,
         camera: Camera,
-        crops: Crops[PixelArray],
+        tracks: Tracks,
+        keypoints_px: Floats,
         estimates: Estimates,
-        floor: Floats | None,
-    ) -> Placement:
-        keypoints_px, joints_m = crops.image_from_crop(estimates.keypoints), estimates.joints_m
+    ) -> tuple[Placement, Floats | None]:
+        """Return where people are, and the floor (4) in the optical frame if it is known."""
+        joints_m = estimates.joints_m
         placement = place(joints_m, keypoints_px, camera)
-        placement = doubt_cut_bodies(placement, keypoints_px, camera)
+        placement = doubt_cut_sizes(placement, keypoints_px, camera)
         if frame.depth_m is not None:
             placed_m = joints_m + placement.translations_m[:, None]
             before_m = self._surface.before(estimates.rotations, placed_m, TORSO)
             placement = place_by_depth(placement, joints_m, frame.depth_m, camera, before_m)
-        if floor is not None and camera.calibrated:
-            placement = place_by_floor(
-                placement, estimates.rotations, joints_m, keypoints_px, floor, camera
-            )
-        return placement
+        by_floor = partial(
+            place_by_floor, placement, estimates.rotations, joints_m, keypoints_px, camera=camera
+        )
+        if self._config.use_floor and frame.pose is not None:
+            floor = floor_from_pose(frame.pose.fixed_from_camera)
+            return (by_floor(floor) if camera.calibrated else placement), floor
+        if self._config.floor_from_feet and camera.calibrated:
+            felt = self._feel_floor(frame, camera, tracks, estimates, placement, keypoints_px)
+            return by_floor(felt.planes, floor_spreads_m=felt.spreads_m), felt.plane
+        return placement, None
+
+    def _feel_floor(
+        self,
+        frame: Frame,
+        camera: Camera,
+        tracks: Tracks,
+        estimates: Estimates,
+        placement: Placement,
+        keypoints_px: Floats,
+    ) -> FeltFloor:
+        """Return the floor from feet in earlier images, and add those in this one."""
+        pose, joints_m = _pose_of(frame), estimates.joints_m + placement.translations_m[:, None]
+        felt = self.felt.estimate(tracks.ids, joints_m[:, 0], pose)
+        usable = np.isfinite(joints_m).all((1, 2))
+        usable &= are_inside(keypoints_px[:, np.ravel(FEET)], camera).all(1)
+        usable &= tracks.states != TrackState.COASTING
+        lasting = lasting_covariances(
+            placement.translations_m, _sources(placement, camera), camera
+        )
+        self.felt.watch(
+            frame.stamp_ns,
+            tracks.ids[usable],
+            estimates.rotations[usable],
+            joints_m[usable],
+            (placement.covariances_m2 - lasting)[usable],
+            np.where(placement.from_depth[:, None], joints_m[:, 0], 0.0)[usable],
+            pose,
+        )
+        return felt
 
     def _smooth(
         self, frame: Frame, tracks: Tracks, estimates: Estimates, placement: Placement
@@ -270,6 +350,14 @@ class CameraPipeline:
             motion=motion,
         )
 
+    def _identify(self, frame: Frame, people: People) -> People:
+        """Return people with the ids of who left and has returned; filters know tracks alone."""
+        sure = values_or_nan(people.joint_confidences, *people.joints_m.shape[:2])
+        sure = np.where((people.states == TrackState.COASTING)[:, None], 0.0, sure)
+        looks = find_looks(frame.rgb, people.keypoints_px, sure, people.betas)
+        ids = self.identities.name(frame.stamp_ns, people.ids, looks, self._config.remember_s)
+        return replace(people, ids=ids)
+
 
 def turns_to_camera(camera: Camera, crops: Crops[PixelArray]) -> NDArray[np.float64]:
     """Return the rotations (n, 3, 3) from virtual cameras that look at the crops to the camera.
@@ -289,6 +377,10 @@ def _keep_largest(tracks: Tracks, count: int) -> Tracks:
     rows = np.zeros(len(tracks), np.bool_)
     rows[np.argsort(-areas, kind="stable")[:count]] = True
     return tracks.select(rows)
+
+
+def _pose_of(frame: Frame) -> Floats | None:
+    return None if frame.pose is None else frame.pose.fixed_from_camera
 
 
 def _reasons(estimates: Estimates, sound: NDArray[np.bool_]) -> list[str]:

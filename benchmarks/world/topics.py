@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import rclpy
@@ -20,7 +20,7 @@ from benchmarks.world.scene import BASE_FROM_CAMERA, FRAME, RobotPath
 from smpler_model.array_types import Floats
 from smpler_model.bags.people_topics import people_from_message
 from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
-from smpler_model.frames import People
+from smpler_model.frames import Frame, People
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.messages.convert import header_message, transform_message
 from smpler_ros.messages.images import camera_info_message, depth_message, image_message
@@ -32,6 +32,7 @@ WORLD, BASE = "map", "base_link"
 START_NS = 1_700_000_000 * NS_PER_S
 
 _TF_STEP_NS = 20_000_000  # 50 Hz, not in step with the images
+_LEAD_NS = 20 * NS_PER_S  # before the first image, for blank ones
 _PATIENCE_S = 120.0  # on a busy machine
 
 
@@ -63,7 +64,7 @@ class Robot:
         self._static = node.create_publisher(TFMessage, "/tf_static", latched)
         self._static.publish(self._transform(BASE, FRAME, BASE_FROM_CAMERA, 0))
         self._path = RobotPath()
-        self._sent_tf_ns = -_TF_STEP_NS
+        self._sent_tf_ns = -_LEAD_NS
         self.answers: dict[int, Answer] = {}
         node.create_subscription(SmplPersonArray, "people", self._store, 10)
 
@@ -72,9 +73,8 @@ class Robot:
         publishers = (self._images, self._depths, self._infos)
         return all(publisher.get_subscription_count() for publisher in publishers)
 
-    def send(self, shot: SceneFrame) -> None:
+    def send(self, frame: Frame) -> None:
         """Send an image with depth and calibration, then the transforms around its time."""
-        frame = shot.frame
         assert frame.camera is not None
         assert frame.depth_m is not None
         header = header_message(self._types, START_NS + frame.stamp_ns, FRAME)
@@ -123,8 +123,9 @@ def ask_node(
             if step() != TransitionCallbackReturn.SUCCESS:
                 raise RuntimeError("the node must start, but did not; its log says why")
         _spin_until(executor, robot.is_heard)
+        _meet(executor, robot, shots[0].frame)
         for shot in shots:
-            robot.send(shot)
+            robot.send(shot.frame)
             _spin_until(executor, lambda: shot.frame.stamp_ns in robot.answers)  # noqa: B023
         return [robot.answers[shot.frame.stamp_ns] for shot in shots]
     finally:
@@ -133,6 +134,18 @@ def ask_node(
         node.destroy_node()
         peer.destroy_node()
         rclpy.shutdown()
+
+
+def _meet(executor: SingleThreadedExecutor, robot: Robot, first: Frame) -> None:
+    """Send blank images until one is answered: a subscriber may meet a publisher later."""
+    blank = replace(first, rgb=np.full_like(first.rgb, 127))
+    end, stamp_ns = time.monotonic() + _PATIENCE_S, -_LEAD_NS
+    while not robot.answers:
+        if time.monotonic() > end:
+            raise RuntimeError("the node must answer, but did not; its log says why")
+        stamp_ns = min(stamp_ns + NS_PER_S // 10, -NS_PER_S)
+        robot.send(replace(blank, stamp_ns=stamp_ns))
+        executor.spin_once(timeout_sec=0.5)
 
 
 def _spin_until(executor: SingleThreadedExecutor, condition: object) -> None:

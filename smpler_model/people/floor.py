@@ -13,7 +13,7 @@ import numpy as np
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.camera import Camera
-from smpler_model.frames import CameraPose, People
+from smpler_model.frames import People
 from smpler_model.people.bones import chain
 from smpler_model.people.foot_motion import FootMotion
 from smpler_model.people.placement import (
@@ -91,7 +91,11 @@ def foot_contacts(floor: Floats, soles_m: Floats, speeds_m_s: Floats | None = No
 
 
 def stand(
-    people: People, motion: FootMotion, stamp_ns: int, floor: Floats, pose: CameraPose
+    people: People,
+    motion: FootMotion,
+    stamp_ns: int,
+    floor: Floats,
+    fixed_from_camera: Floats | None,
 ) -> People:
     """Return people with `foot_contacts` and `footprints_m`.
 
@@ -100,10 +104,10 @@ def stand(
         motion: the feet in earlier images.
         stamp_ns: timestamp of the image.
         floor: (4) plane in the optical frame.
-        pose: the camera's pose in the fixed frame.
+        fixed_from_camera: (4, 4) the camera's pose in the fixed frame; None if it stands still.
     """
     soles = find_soles(people.rotations, people.joints_m)
-    matrix = pose.fixed_from_camera
+    matrix = np.eye(4) if fixed_from_camera is None else fixed_from_camera
     feet = soles.mean(2) @ matrix[:3, :3].T + matrix[:3, 3]
     speeds = motion.speeds(stamp_ns, people.ids, feet)
     return replace(
@@ -120,6 +124,7 @@ def place_by_floor(
     keypoints_px: Floats,
     floor: Floats,
     camera: Camera,
+    floor_spreads_m: Floats | float = 0.0,
 ) -> Placement:
     """Move people along their rays to where their lower foot stands on the floor.
 
@@ -134,24 +139,29 @@ def place_by_floor(
         rotations: (n, 24, 3, 3) `parent_from_joint`, the pelvis's in the optical frame.
         joints_m: (n, 24, 3) posed joints before translation.
         keypoints_px: (n, 24, 2) the same joints in the image.
-        floor: (4) plane in the optical frame.
+        floor: (4) plane in the optical frame, or (n, 4) one for each person.
         camera: camera of the image, calibrated.
+        floor_spreads_m: (n) standard deviations of the plane's height at each person; infinite
+            where no floor is known.
     """
     before = placement.translations_m
     placed = joints_m + before[:, None]
     soles = find_soles(rotations, placed)
-    people, descents = np.arange(len(before)), soles @ floor[:3]  # below the camera: negative
+    planes = np.broadcast_to(floor, (len(before), 4))
+    people = np.arange(len(before))
+    descents = np.einsum("nsfi,ni->nsf", soles, planes[:, :3])  # below the camera: negative
     side = descents.min(2).argmin(1)
     descent = descents.min(2)[people, side]
     pixels = keypoints_px[people[:, None], np.array(FEET)[side]]
     inside = ((pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))).all((1, 2))
     distances = np.linalg.norm(soles.mean((1, 2)), axis=-1)
     pixel_m = distances * np.hypot(OWN_SPREAD_PX, SHARED_SPREAD_PX) / min(camera.fx, camera.fy)
-    noise2 = FOOT_SPREAD_M**2 + pixel_m**2
-    gap = -floor[3] - descent
+    noise2 = FOOT_SPREAD_M**2 + pixel_m**2 + np.square(floor_spreads_m)
+    gap = -planes[:, 3] - descent
     spread2 = HEIGHT_SPREAD**2 * descent**2 + noise2
     gain = HEIGHT_SPREAD**2 * descent / spread2
-    known = inside & ~placement.from_depth & (descent < -_LEAST_DESCENT * distances)
+    known = np.isfinite(floor_spreads_m) & inside & ~placement.from_depth
+    known &= descent < -_LEAST_DESCENT * distances
     known &= gap**2 < _MOST_SPREADS**2 * spread2
     change = np.where(known, gain * gap, 0.0)  # of the scale
     middles = placed.mean(1)

@@ -123,17 +123,27 @@ def place(joints_m: ArrayLike, keypoints_px: ArrayLike, camera: Camera) -> Place
     )
 
 
-def doubt_cut_bodies(placement: Placement, keypoints_px: Floats, camera: Camera) -> Placement:
-    """Return the placement with larger covariances of people whom the image's edge cuts.
+def doubt_cut_sizes(placement: Placement, keypoints_px: Floats, camera: Camera) -> Placement:
+    """Return the placement by size with larger covariances of people whom the image's edge cuts.
 
     Args:
         placement: placement by size.
         keypoints_px: (n, 24, 2) the joints in the image.
         camera: camera of the image.
     """
-    shares = 1 - are_inside(keypoints_px, camera).mean(1)[:, None, None]
-    along = _outer(placement.translations_m)
-    doubt = shares**2 * (CUT_SPREAD**2 * along + CUT_SHIFT_M**2 * np.eye(3))
+    spreads = CUT_SPREAD * _cut_shares(keypoints_px, camera)
+    doubt = spreads[:, None, None] ** 2 * _outer(placement.translations_m)
+    return replace(placement, covariances_m2=placement.covariances_m2 + doubt)
+
+
+def doubt_cut_places(placement: Placement, keypoints_px: Floats, camera: Camera) -> Placement:
+    """Return the placement, by whatever, with larger covariances of people who are cut.
+
+    Where the rest of the body is, and how deep it is behind its surface, neither a depth image
+    nor the floor tells; see `doubt_cut_sizes`.
+    """
+    spreads_m = CUT_SHIFT_M * _cut_shares(keypoints_px, camera)
+    doubt = spreads_m[:, None, None] ** 2 * np.eye(3)
     return replace(placement, covariances_m2=placement.covariances_m2 + doubt)
 
 
@@ -207,6 +217,12 @@ def lasting_covariances(
     by_size |= sources == TranslationSource.FIELD_OF_VIEW
     spread = HEIGHT_SPREAD if camera.calibrated else FIELD_OF_VIEW_SPREAD
     return np.where(by_size, spread, 0.0)[:, None, None] ** 2 * _outer(translations_m)
+
+
+def _cut_shares(keypoints_px: Floats, camera: Camera) -> Floats:
+    """Return the share (n) of each person's joints that is outside the image."""
+    shares: Floats = 1 - are_inside(keypoints_px, camera).mean(1)
+    return shares
 
 
 def _rays(pixels: Floats, camera: Camera) -> tuple[Floats, Floats]:

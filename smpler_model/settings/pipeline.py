@@ -182,6 +182,22 @@ class TrackingSettings(Settings):
         "fixed frame.",
         live=True,
     )
+    floor_from_feet: bool = setting(
+        False,
+        "Find the floor from the feet of those who stand, over time, where use_floor does not "
+        "tell it. The camera must be calibrated, and stand still or have a pose in the fixed "
+        "frame.",
+        live=True,
+    )
+    remember: float = setting(
+        0.0,
+        "How long people who leave the image are remembered: who returns gets the id back, if "
+        "body shape and colours of the torso say so and nobody else looks alike. 0 turns it off.",
+        unit="s",
+        minimum=0.0,
+        maximum=600.0,
+        live=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

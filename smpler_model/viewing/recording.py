@@ -88,11 +88,6 @@ class Recording:
         found = (frame.people for frame in self._frames if len(frame.people))
         return next(found, self._frames[0].people)
 
-    @property
-    def has_truth(self) -> bool:
-        """Whether any frame has ground truth."""
-        return any(frame.truth is not None for frame in self._frames)
-
     def moment(self, index: int, *, image: bool = True) -> Moment:
         """Return a frame with its image.
 

@@ -136,10 +136,10 @@ class Evaluation:
         now = time.monotonic()
         state = {name: self._pipeline.camera(name) for name in self._names}
         arrays: dict[str, Arrays] = {
-            f"smoother/{name}": state[name].smoother.snapshot() for name in self._names
+            f"{kind}/{name}": part.snapshot()
+            for name in self._names
+            for kind, part in state[name].memories.items()
         }
-        arrays |= {f"world/{name}": state[name].world.snapshot() for name in self._names}
-        arrays |= {f"feet/{name}": state[name].feet.snapshot() for name in self._names}
         shown = {name: self._topics[name].shown for name in self._names}
         if self._fusion is not None:
             arrays[_FUSED] = self._fusion.fuser.snapshot()
@@ -334,9 +334,7 @@ class Evaluation:
             elif kind == "errors":
                 self._accuracy[name].restore(arrays)
             else:
-                state = self._pipeline.camera(name)
-                filters = {"feet": state.feet, "smoother": state.smoother, "world": state.world}
-                filters[kind].restore(arrays)
+                self._pipeline.camera(name).memories[kind].restore(arrays)
         shown = dict(self.checkpoint.shown)
         if self._fusion is not None:
             self._fusion.messages.shown = shown.pop(_FUSED, [])

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from smpler_model import camera_pipeline
 from smpler_model.camera_pipeline import CameraPipeline
 from smpler_model.frames import Frame
 from smpler_model.inference.estimator import Estimator
@@ -23,7 +22,7 @@ METHODS = {
     "track": (CameraPipeline, "track"),
     "crop": (SharedImage, "cut"),
     "estimate": (Estimator, "estimate"),
-    "place": (camera_pipeline, "_place"),
+    "place": (CameraPipeline, "_place"),
     "smooth": (CameraPipeline, "_smooth"),
     "pose": (CameraPipeline, "_pose"),
     "mesh": (Pipeline, "_add_mesh"),

@@ -64,6 +64,7 @@ def play(
     *,
     late_depth: bool = False,
     fixed_frame: str = "",
+    use_floor: bool = False,
 ) -> dict[int, People]:
     """Publish the bag's images, each after the answer to the previous one.
 
@@ -75,6 +76,7 @@ def play(
         start_node: starts the node.
         late_depth: whether to publish depth as well, that of each image after the next image.
         fixed_frame: the node's.
+        use_floor: the node's.
     """
     types = message_types_from_ros(serialize_message)
 
@@ -102,7 +104,11 @@ def play(
     depths = peer.node.create_publisher(Image, "depth", 5)
     transforms = peer.node.create_publisher(TFMessage, "/tf", 10)
     poses: dict[int, np.ndarray] = {}
-    values: dict[str, object] = {"use_depth": late_depth, "transform_wait": 2.0}
+    values: dict[str, object] = {
+        "use_depth": late_depth,
+        "use_floor": use_floor,
+        "transform_wait": 2.0,
+    }
     values |= {"fixed_frame": fixed_frame} if fixed_frame else {}
     with open_bag(bag) as reader, start_node(**PARAMETERS, **values):
         for each in reader.read_messages(["/tf"]):
@@ -136,12 +142,18 @@ def wait_for_node(peer: Peer, depth: str, transforms: Any) -> None:  # noqa: ANN
 
 
 def evaluate(
-    bag: Path, folder: Path, *, use_depth: bool = False, fixed_frame: str = ""
+    bag: Path,
+    folder: Path,
+    *,
+    use_depth: bool = False,
+    fixed_frame: str = "",
+    use_floor: bool = False,
 ) -> dict[int, People]:
     values = {
         "outputs": ("people",),
         "use_depth": use_depth,
         "fixed_frame": fixed_frame,
+        "use_floor": use_floor,
         **PARAMETERS,
     }
     evaluate_bag(bag, folder, EvaluationSettings.from_values(values))
@@ -173,9 +185,11 @@ def test_live_and_offline_people_are_equal(
 def test_live_and_offline_people_are_equal_in_a_fixed_frame(
     driving_bag: Path, reliable_peer: Peer, start_node: StartNode, tmp_path: Path
 ) -> None:
-    live = play(driving_bag, reliable_peer, start_node, fixed_frame="map")
-    offline = evaluate(driving_bag, tmp_path / "out", fixed_frame="map")
+    live = play(driving_bag, reliable_peer, start_node, fixed_frame="map", use_floor=True)
+    offline = evaluate(driving_bag, tmp_path / "out", fixed_frame="map", use_floor=True)
     assert list(live) == list(offline)
+    assert all(people.footprints_m is not None for people in live.values())
+    assert all(people.footprints_m is not None for people in offline.values())
     assert all(people.motion is not None for people in live.values())
     assert_equal(live, offline)
     other = evaluate(driving_bag, tmp_path / "other", fixed_frame="odom")

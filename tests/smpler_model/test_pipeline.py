@@ -8,7 +8,6 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from smpler_model import camera_pipeline
 from smpler_model.camera_pipeline import CameraPipeline, PipelineConfig
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import level_camera
@@ -115,6 +114,33 @@ def test_the_floor_is_told_where_it_is_used_and_the_pose_known(estimator: Estima
         assert people.footprints_m is not None
         heights = people.footprints_m @ result.floor[:3] + result.floor[3]
         np.testing.assert_allclose(heights, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("known", [None, CameraPose("odom", level_camera(1.2, 10.0))])
+def test_the_floor_from_feet_needs_people_and_a_calibrated_camera(
+    estimator: Estimator, known: CameraPose | None
+) -> None:
+    """Random bodies: what counts is that the feet of earlier images are used, and only then."""
+    for camera in (CAMERA, None):
+        config = replace(AT_ONCE, floor_from_feet=True)
+        pipeline = Pipeline(estimator, GivenBoxes, config)
+        frames = [replace(frame(index, camera), pose=known) for index in range(3)]
+        results = run(pipeline, frames)
+        assert results[0].floor is None
+        for result in results:
+            assert (result.people.footprints_m is None) == (result.floor is None)
+        if camera is None:
+            assert len(pipeline.camera("").felt.snapshot()["ids"]) == 0
+
+
+def test_people_are_remembered_only_if_asked(estimator: Estimator) -> None:
+    frames = [frame(index) for index in range(2)]
+    for remember_s in (0.0, 60.0):
+        pipeline = Pipeline(estimator, GivenBoxes, replace(AT_ONCE, remember_s=remember_s))
+        result = run(pipeline, frames)[-1]
+        assert ("identify" in result.timings_ms) == (remember_s > 0)
+        assert len(pipeline.camera("").identities.snapshot()["tracks"]) == (2 if remember_s else 0)
+        assert sorted(result.people.ids.tolist()) == [0, 1]
 
 
 def test_people_off_axis_are_rotated_by_their_direction(create: Callable[[], Pipeline]) -> None:
@@ -248,7 +274,7 @@ STEPS: dict[str, tuple[object, str]] = {
     "track": (CameraPipeline, "track"),
     "crop": (SharedImage, "cut"),
     "estimate": (Estimator, "estimate"),
-    "place": (camera_pipeline, "_place"),
+    "place": (CameraPipeline, "_place"),
     "smooth": (CameraPipeline, "_smooth"),
     "pose": (CameraPipeline, "_pose"),
     "mesh": (Pipeline, "_add_mesh"),

@@ -10,10 +10,12 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.people.placement import (
+    CUT_SHIFT_M,
     HEIGHT_SPREAD,
     OWN_SPREAD_PX,
     SHARED_SPREAD_PX,
-    doubt_cut_bodies,
+    doubt_cut_places,
+    doubt_cut_sizes,
     place,
     place_by_depth,
 )
@@ -156,7 +158,7 @@ def pitched(degrees: float) -> np.ndarray:
     )
     rng = np.random.default_rng(0)
     standing = rng.uniform((-0.25, -0.9, -0.15), (0.25, 0.8, 0.15), (24, 3))
-    return (standing @ (turn @ upright).T)[None]
+    return np.asarray((standing @ (turn @ upright).T)[None])
 
 
 @pytest.mark.parametrize("depth_m", [0.5, 0.3, 0.11])
@@ -281,9 +283,12 @@ def test_who_is_cut_by_the_edge_may_be_elsewhere() -> None:
     keypoints[1, :12] += (camera.width, 0)
     keypoints[2, :] += (camera.width, 0)
     placed = place(joints, camera.project(joints + np.array([0, 0, 4.0])), camera)
-    doubted = doubt_cut_bodies(placed, keypoints, camera)
+    doubted = doubt_cut_sizes(placed, keypoints, camera)
     np.testing.assert_array_equal(doubted.translations_m, placed.translations_m)
     np.testing.assert_array_equal(doubted.covariances_m2[0], placed.covariances_m2[0])
     added = doubted.covariances_m2 - placed.covariances_m2
     assert np.sqrt(added[1, 2, 2]) == pytest.approx(0.5 * 4.0, rel=0.02)
     assert np.sqrt(added[2, 2, 2]) == pytest.approx(4.0, rel=0.02)
+    shifted = doubt_cut_places(placed, keypoints, camera).covariances_m2 - placed.covariances_m2
+    for row, share in enumerate((0.0, 0.5, 1.0)):
+        np.testing.assert_allclose(shifted[row], (share * CUT_SHIFT_M) ** 2 * np.eye(3), atol=1e-9)

@@ -1,0 +1,32 @@
+"""People in the world before a robot, on few images without a room."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2: run `make test`")
+
+from benchmarks.world.__main__ import main
+from tests.ros.conftest import reserve_domain
+
+
+@pytest.mark.slow
+def test_errors_and_costs_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "world.json"
+    given = ["--rate", "5", "--background", "plain", "--scenes", "standing", "--frames", "map"]
+    given += ["--seeds", "3", "--json", str(file), "--set", "backend:=plain"]
+    monkeypatch.setattr(sys, "argv", ["world", *given])
+    with reserve_domain():
+        main()
+    results = json.loads(file.read_text())
+    (row,) = results["rows"]["standing"]["3"]
+    assert row["estimate"] == "with fixed_frame"
+    median, p95, largest = row["position_m"]
+    assert 0 < median <= p95 <= largest < 1.0
+    assert row["people"] == 3
+    assert all(cost > 0 for cost in results["cost_ms"].values())
+    assert "| standing | 3 | with fixed_frame |" in capsys.readouterr().out
