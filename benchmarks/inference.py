@@ -30,7 +30,7 @@ from benchmarks.timing import (
     time_together,
     write_results,
 )
-from smpler_model.inference.backends import Backend
+from smpler_model.inference.backends import Backend, runs_in_half
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.inference.export import example_crops
 from smpler_model.inference.fast_network import FastSmpler
@@ -78,6 +78,16 @@ def build_estimator(model: Smpler, way: str, device: torch.device) -> Estimator:
     """Return the estimator for a name: a backend, optionally followed by `half`."""
     backend, precision = split_way(way)
     return Estimator(copy.deepcopy(model), device, backend=backend, precision=precision)
+
+
+def find_ways(model: Smpler, device: torch.device) -> list[str]:
+    """Return the ways to run a model on a device, without those that it does not have."""
+    split = {way: split_way(way) for way in WAYS[device.type]}
+    return [
+        way
+        for way, (backend, precision) in split.items()
+        if precision == "float32" or runs_in_half(model.config, backend)
+    ]
 
 
 def split_way(way: str) -> tuple[Backend, Literal["float32", "half"]]:
@@ -195,7 +205,7 @@ def main() -> None:
     model = build_seeded_model(chosen.model)
     work = count_work(model)
     torch.set_num_threads(chosen.threads)
-    ways = dict.fromkeys(("plain", *(chosen.ways or WAYS[device.type])))
+    ways = dict.fromkeys(("plain", *(chosen.ways or find_ways(model, device))))
     estimators = {way: build_estimator(model, way, device) for way in ways}
     sys.stderr.write("prepared; measuring\n")
     machine = describe_machine(device)

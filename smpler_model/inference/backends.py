@@ -34,6 +34,8 @@ from smpler_model.inference.runners import (
     Runner,
     TorchRunner,
 )
+from smpler_model.network.backbone import name_stem
+from smpler_model.network.config import ModelConfig
 from smpler_model.network.smpler import Smpler
 
 Backend = Literal["auto", "plain", "eager", "compiled", "onnxruntime", "openvino", "cuda_graph"]
@@ -89,6 +91,16 @@ class Choice:
         return [Choice(backend, self.device, half) for backend, half in after]
 
 
+def runs_in_half(config: ModelConfig, backend: Backend) -> bool:
+    """Return whether a backend has a way to run a model in half precision.
+
+    OpenVINO has one for a backbone as a whole, thus none for a backbone that must stay exact.
+    """
+    if backend == "openvino":
+        return name_stem(config) is not None
+    return backend not in _IN_FLOAT32_ONLY
+
+
 def choose(
     model: Smpler,
     device: torch.device,
@@ -108,9 +120,8 @@ def choose(
     cuda = device.type == "cuda"
     if backend == "auto":
         backend = "onnxruntime" if exported else _best_backend(model, device, precision)
-    half = precision == "half" or (
-        precision == "auto" and cuda and backend not in _IN_FLOAT32_ONLY
-    )
+    fits = runs_in_half(model.config, backend)
+    half = precision == "half" or (precision == "auto" and cuda and fits)
     if cuda and backend in _ON_CPU_ONLY:
         raise ValueError(
             f"backend '{backend}' runs on a CPU only, got device '{device}'; choose 'cuda_graph'"
@@ -119,9 +130,10 @@ def choose(
         raise ValueError(
             f"backend 'cuda_graph' needs a CUDA device, got '{device}'; choose 'auto'"
         )
-    if half and backend in _IN_FLOAT32_ONLY:
+    if half and not fits:
         raise ValueError(
-            f"backend '{backend}' runs in float32 only, got precision 'half'; choose 'float32'"
+            f"backend '{backend}' runs {model.config.name} in float32 only, got precision 'half'; "
+            "choose 'float32'"
         )
     if exported and backend != "onnxruntime":
         raise ValueError(
@@ -177,7 +189,7 @@ def _best_backend(model: Smpler, device: torch.device, precision: Precision) -> 
         return "cuda_graph"
     if device.type == "cpu":
         for backend in _FASTEST_ON_CPU:
-            fits = precision != "half" or backend not in _IN_FLOAT32_ONLY
+            fits = precision != "half" or runs_in_half(model.config, backend)
             if fits and is_installed(backend):
                 return backend
     return "eager"

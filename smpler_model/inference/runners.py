@@ -107,12 +107,11 @@ class OpenVinoRunner:
     def __init__(self, network: FastSmpler, *, half: bool) -> None:
         crops = example_crops(network.config.image_size)
         backbone = CropsToMaps(network)
-        rounds = half and network.stem is not None  # otherwise the backbone must be exact
         with torch.inference_mode():
             maps = dict(zip(_MAP_NAMES, backbone(crops), strict=True))
         self._shape = crops.shape[1:]
         self._backbone = _compile_openvino(
-            onnx_bytes(backbone, {"crops": crops}, _MAP_NAMES), "bf16" if rounds else "f32"
+            onnx_bytes(backbone, {"crops": crops}, _MAP_NAMES), "bf16" if half else "f32"
         )
         self._refinement = _compile_openvino(onnx_bytes(MapsToOutputs(network), maps), "f32")
 
