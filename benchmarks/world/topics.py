@@ -34,6 +34,7 @@ START_NS = 1_700_000_000 * NS_PER_S
 _TF_STEP_NS = 20_000_000  # 50 Hz, not in step with the images
 _LEAD_NS = 20 * NS_PER_S  # before the first image, for blank ones
 _PATIENCE_S = 120.0  # on a busy machine
+_SEND_AGAIN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,7 @@ def ask_node(
         _spin_until(executor, robot.is_heard)
         _meet(executor, robot, shots[0].frame)
         for shot in shots:
-            robot.send(shot.frame)
-            _spin_until(executor, lambda: shot.frame.stamp_ns in robot.answers)  # noqa: B023
+            _ask(executor, robot, shot.frame)
         return [robot.answers[shot.frame.stamp_ns] for shot in shots]
     finally:
         node.close()
@@ -146,6 +146,19 @@ def _meet(executor: SingleThreadedExecutor, robot: Robot, first: Frame) -> None:
         stamp_ns = min(stamp_ns + NS_PER_S // 10, -NS_PER_S)
         robot.send(replace(blank, stamp_ns=stamp_ns))
         executor.spin_once(timeout_sec=0.5)
+
+
+def _ask(executor: SingleThreadedExecutor, robot: Robot, frame: Frame) -> None:
+    """Send an image until it is answered: one that meets the last blank one can be dropped."""
+    end, sent = time.monotonic() + _PATIENCE_S, -np.inf
+    while frame.stamp_ns not in robot.answers:
+        now = time.monotonic()
+        if now > end:
+            raise RuntimeError("the node must answer, but did not; its log says why")
+        if now - sent > _SEND_AGAIN_S:
+            robot.send(frame)
+            sent = now
+        executor.spin_once(timeout_sec=0.05)
 
 
 def _spin_until(executor: SingleThreadedExecutor, condition: object) -> None:

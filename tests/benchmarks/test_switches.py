@@ -9,12 +9,9 @@ from benchmarks.switches import OPTIONS, main
 
 
 @pytest.mark.slow
-def test_every_option_is_measured_and_off_costs_least(tmp_path: Path) -> None:
-    """The filters of the fixed frame cost what no noise hides."""
+def test_every_option_is_measured(tmp_path: Path) -> None:
     file = tmp_path / "switches.json"
     main(["--people", "2", "--images", "10", "--rounds", "3", "--json", str(file)])
     costs = json.loads(file.read_text())["cost_ms"]
     assert list(costs) == list(OPTIONS)
     assert all(cost > 0 for cost in costs.values())
-    off = min(costs["off"], costs["off, again"])
-    assert off < costs["fixed_frame, floor_from_feet"]

@@ -27,7 +27,7 @@ def test_every_setting_has_a_flag_of_its_type() -> None:
             assert getattr(read(flag), each.name) is True
             assert getattr(read(flag.replace("--", "--no-", 1)), each.name) is False
             continue
-        text = each.choices[-1] if each.choices else str(default or "7")
+        text = each.choices[-1] if each.choices else str(default or type(default)(7))
         value = getattr(read(flag, text), each.name)
         assert type(value) is type(default)
         assert str(value) == text
