@@ -12,7 +12,7 @@ from smpler_model.network.smpler import Smpler
 
 _BIAS_SPREAD = 0.02
 _DELTA_SPREAD = 0.003
-_DRAWN = ("pose_delta.weight", "rotation_delta.weight", "bias_table")
+_DRAWN = ("pose_delta.weight", "rotation_delta.weight", "bias_table", "feedback.weight")
 
 
 def calibrated_model(config: ModelConfig, body: BodyArrays, seed: int = 0) -> Smpler:

@@ -15,14 +15,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smpler_model.body.skeleton import SMPL_SHAPE_COUNT
+from smpler_model.body.smpl import Body
 from smpler_model.inference.folding import fold_backbone
 from smpler_model.inference.fused_attention import FusedUnit, linear_from, plain_norm
 from smpler_model.network.backbone import name_stem
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
+from smpler_model.network.keypoint_feedback import compare_observed, read_observed
 from smpler_model.network.sampling import PATCH_RADIUS
 from smpler_model.network.smpler import (
     CAMERA_QUERY,
+    FEEDBACK_OF_QUERIES,
     JOINT_COUNT,
     QUERY_COUNT,
     SHAPE_QUERY,
@@ -167,14 +170,15 @@ class FastSmpler(nn.Module):
     def refine(self, features: Sequence[Tensor]) -> Outputs:
         """Compute the outputs of `forward` from the four maps."""
         pooled = features[-1].to(self.mean.dtype).mean((2, 3))
-        previous = stage = self._observe(self.regressor(pooled))
+        observed = read_observed(pooled) if self.config.keypoint_feedback else None
+        previous = stage = self._observe(self.regressor(pooled, observed, self.body))
         queries = self.embedding(stage, pooled)
         projected = [project(m) for project, m in zip(self.projections, features, strict=True)]
         finest = projected[0].normalised
         tokens = [of_map.tokens.unbind(2) for of_map in projected]  # (b, h * w, c) for each block
         for index, block in enumerate(self.blocks):
             maps = [of_map[index] for of_map in tokens]
-            queries, estimate = block(queries, stage, finest[:, :, index], maps)
+            queries, estimate = block(queries, stage, observed, finest[:, :, index], maps)
             previous, stage = stage, self._observe(estimate)
         return outputs_from(stage, previous)
 
@@ -256,18 +260,37 @@ class FastRegressor(nn.Module):
         self.image = linear_from(image, first.bias)
         self.parameters_in = nn.Parameter(parameters.detach().clone())
         self.hidden = second
+        self.feedback = regressor.feedback
         self.delta = linear_from(
             torch.cat([head.weight for head in heads]), torch.cat([head.bias for head in heads])
         )
         self.register_buffer("initial", torch.cat(starts, 1))
 
-    def forward(self, pooled: Tensor) -> Estimate:
-        """(b, n) pooled coarsest map -> the initial estimate."""
+    def forward(self, pooled: Tensor, observed: Tensor | None, body: Body) -> Estimate:
+        """Return the initial estimate.
+
+        Args:
+            pooled: (b, n) mean of the coarsest map.
+            observed: (b, 12, 3) the backbone's keypoints, where the model gets feedback.
+            body: the body that is posed for the feedback.
+        """
         from_image = self.image(pooled)
         values = self.initial.expand(pooled.shape[0], -1)
         for _ in range(self.iterations):
-            hidden = F.relu(from_image + F.linear(values, self.parameters_in))
+            hidden = from_image + F.linear(values, self.parameters_in)
+            if self.feedback is not None and observed is not None:
+                hidden = hidden + self.feedback(self._compare(values, observed, body))
+            hidden = F.relu(hidden)
             values = values + self.delta(F.relu(self.hidden(hidden)))
+        return self._estimate(values)
+
+    def _compare(self, values: Tensor, observed: Tensor, body: Body) -> Tensor:
+        estimate = self._estimate(values)
+        joints = body.joints(estimate.rotations, estimate.betas)
+        keypoints = project_weak_perspective(joints, estimate.camera)
+        return compare_observed(observed, keypoints).flatten(1)
+
+    def _estimate(self, values: Tensor) -> Estimate:
         pose, shape, camera = torch.split(values, self.sizes, 1)
         return Estimate(rotation_from_6d(pose.reshape(-1, JOINT_COUNT, 6)), shape, camera)
 
@@ -336,6 +359,7 @@ class FusedBlock(nn.Module):
         finest = projection.norm
         self.side = block.map_positions.shape[-1]
         self.joint_projection = block.joint_projection
+        self.feedback = block.feedback
         self.query_projection = block.query_projection
         self.query_positions = block.query_positions
         self.units = nn.ModuleList(FusedUnit(u, QUERY_COUNT, JOINT_COUNT) for u in units)
@@ -354,13 +378,19 @@ class FusedBlock(nn.Module):
         self.register_buffer("spread", _spread().to(finest.weight))
 
     def forward(
-        self, queries: Tensor, stage: Stage, finest: Tensor, tokens: list[Tensor]
+        self,
+        queries: Tensor,
+        stage: Stage,
+        observed: Tensor | None,
+        finest: Tensor,
+        tokens: list[Tensor],
     ) -> tuple[Tensor, Estimate]:
         """Refine a stage.
 
         Args:
             queries: (b, 26, c).
             stage: the estimate so far.
+            observed: (b, 12, 3) the backbone's keypoints, where the model gets feedback.
             finest: (b, h * w, c) finest map, normalised, without gain and shift.
             tokens: (b, h * w, c) for each map.
 
@@ -373,6 +403,9 @@ class FusedBlock(nn.Module):
         patches = self._gather(finest, near)
         seen = self._interpolate(patches, pixels, wanted, near)
         queries = queries + self.spread @ self.joint_projection(seen)
+        if self.feedback is not None and observed is not None:
+            known = self.feedback(compare_observed(observed, stage.keypoints))  # (b, 12, c)
+            queries = queries + F.pad(known, (0, 0, 0, 1))[:, list(FEEDBACK_OF_QUERIES)]
         updated = self.query_projection(queries) + self.query_positions
         biases = self._look_up_biases((near - pixels[:, :, None]) / PATCH_RADIUS)
         patches = patches.to(finest.dtype)

@@ -65,6 +65,8 @@ class ModelConfig:
         regressor_width: hidden channels of the regressor for the initial estimate.
         regressor_iterations: number of refinements by that regressor.
         regressor_dropout: dropout rate of that regressor, in training only.
+        keypoint_feedback: whether each correction of an estimate gets the offsets to the mobile
+            backbone's keypoints; not part of SMPLer.
         image_size: side of the square crop in pixels; a multiple of 32.
         mean: mean of RGB in [0, 1], subtracted from the input.
         std: standard deviation of RGB in [0, 1], by which the input is divided.
@@ -82,6 +84,7 @@ class ModelConfig:
     regressor_width: int = 1024
     regressor_iterations: int = 3
     regressor_dropout: float = 0.5
+    keypoint_feedback: bool = False
     image_size: int = 224
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
@@ -96,6 +99,10 @@ class ModelConfig:
             raise ValueError(
                 f"image_size must be a multiple of 32, got {self.image_size}; the backbone halves "
                 "it five times"
+            )
+        if self.keypoint_feedback and isinstance(self.backbone, str):
+            raise ValueError(
+                f"keypoint_feedback needs a mobile backbone, got '{self.backbone}'; switch it off"
             )
         if self.attention not in ("decoupled", "full"):
             raise ValueError(f"attention must be 'decoupled' or 'full', got '{self.attention}'")
@@ -127,6 +134,7 @@ SMPLER_NANO = ModelConfig(
     dropout=0.0,
     regressor_width=512,
     regressor_dropout=0.0,
+    keypoint_feedback=True,
     image_size=160,
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),

@@ -43,7 +43,8 @@ def initialise(model: BackboneModel) -> None:
     """Initialise all weights except the backbone's, which timm initialises.
 
     Every correction starts near zero, so that an untrained network stays near the mean parameters
-    instead of crumpling the body.
+    instead of crumpling the body. Feedback starts at zero: while the backbone has not learnt to
+    find keypoints, it would be noise.
     """
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d) and not name.startswith("backbone."):
@@ -53,8 +54,10 @@ def initialise(model: BackboneModel) -> None:
     for module in model.modules():
         if isinstance(module, Regressor):
             _start_from_zero(module.pose_delta, module.shape_delta, module.camera_delta)
+            _ignore(module.feedback)
         elif isinstance(module, RefinementBlock):
             _start_from_zero(module.rotation_delta, module.shape_delta, module.camera_delta)
+            _ignore(module.feedback)
             module.rotation_delta.bias.copy_(torch.tensor(_UNTURNED))
             nn.init.normal_(module.query_positions, std=_POSITION_SPREAD)
             nn.init.normal_(module.map_positions, std=_POSITION_SPREAD)
@@ -64,3 +67,8 @@ def _start_from_zero(*heads: nn.Linear) -> None:
     for head in heads:
         nn.init.normal_(head.weight, std=_DELTA_SPREAD)
         nn.init.zeros_(head.bias)
+
+
+def _ignore(feedback: nn.Linear | None) -> None:
+    if feedback is not None:
+        nn.init.zeros_(feedback.weight)

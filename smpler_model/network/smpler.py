@@ -20,6 +20,12 @@ from smpler_model.network.backbone import build_backbone
 from smpler_model.network.config import ModelConfig
 from smpler_model.network.estimates import Estimate, SmplerOutput, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
+from smpler_model.network.keypoint_feedback import (
+    FED_BACK_JOINTS,
+    FEEDBACK_SIZE,
+    compare_observed,
+    read_observed,
+)
 from smpler_model.network.mean_parameters import MeanParameters
 from smpler_model.network.sampling import sample_map, sample_patches
 
@@ -27,12 +33,18 @@ JOINT_COUNT = len(SMPL_JOINTS)
 SHAPE_QUERY, CAMERA_QUERY = JOINT_COUNT, JOINT_COUNT + 1
 QUERY_COUNT = JOINT_COUNT + 2
 CAMERA_SIZE = 3
+FEEDBACK_OF_QUERIES = tuple(
+    FED_BACK_JOINTS.index(query) if query in FED_BACK_JOINTS else len(FED_BACK_JOINTS)
+    for query in range(QUERY_COUNT)
+)
+"""For each query the row of its joint's feedback, or the row after the last one."""
 
 
 class Regressor(nn.Module):
     """The initial estimate: refines mean parameters a few times from the pooled image feature.
 
-    Source: Kanazawa et al., "End-to-end Recovery of Human Shape and Pose", CVPR 2018.
+    Source: Kanazawa et al., "End-to-end Recovery of Human Shape and Pose", CVPR 2018. Differs with
+    `ModelConfig.keypoint_feedback`, see `keypoint_feedback`.
     """
 
     initial_pose: Tensor
@@ -52,6 +64,11 @@ class Regressor(nn.Module):
             nn.ReLU(),
             nn.Dropout(config.regressor_dropout),
         )
+        self.feedback = (
+            nn.Linear(FEEDBACK_SIZE * len(FED_BACK_JOINTS), width, bias=False)
+            if config.keypoint_feedback
+            else None
+        )
         self.pose_delta = nn.Linear(width, pose_size)
         self.shape_delta = nn.Linear(width, SMPL_SHAPE_COUNT)
         self.camera_delta = nn.Linear(width, CAMERA_SIZE)
@@ -59,26 +76,29 @@ class Regressor(nn.Module):
         self.register_buffer("initial_shape", torch.tensor(mean.betas)[None])
         self.register_buffer("initial_camera", torch.tensor(mean.camera)[None])
 
-    def forward(self, pooled: Tensor) -> Estimate:
+    def forward(self, pooled: Tensor, body: Body) -> Estimate:
         """Refine the mean parameters for each image.
 
         Args:
             pooled: (b, n) mean over pixels of the coarsest map with its n channels.
+            body: the body that is posed for the feedback.
         """
         b = len(pooled)  # people
         pose = self.initial_pose.expand(b, -1)
         shape = self.initial_shape.expand(b, -1)
         camera = self.initial_camera.expand(b, -1)
         for _ in range(self.iterations):
-            hidden = self.hidden(torch.cat((pooled, pose, shape, camera), 1))
+            hidden = self.hidden[0](torch.cat((pooled, pose, shape, camera), 1))
+            if self.feedback is not None:
+                estimate = _make_estimate(pose, shape, camera)
+                hidden = hidden + self.feedback(_compare(estimate, pooled, body))
+            hidden = self.hidden[1:](hidden)
             with _without_autocast(hidden):
                 hidden = hidden.to(pose.dtype)
                 pose = pose + self.pose_delta(hidden)
                 shape = shape + self.shape_delta(hidden)
                 camera = camera + self.camera_delta(hidden)
-        with _without_autocast(pose):
-            rotations = rotation_from_6d(pose.reshape(b, JOINT_COUNT, 6))
-        return Estimate(rotations, shape, camera)
+        return _make_estimate(pose, shape, camera)
 
 
 class QueryEmbedding(nn.Module):
@@ -123,6 +143,9 @@ class RefinementBlock(nn.Module):
         self.dropout = config.dropout
         self.projections = nn.ModuleList(MapProjection(n, c) for n in config.channels)
         self.joint_projection = nn.Linear(c, c)
+        self.feedback = (
+            nn.Linear(FEEDBACK_SIZE, c, bias=False) if config.keypoint_feedback else None
+        )
         self.query_projection = nn.Linear(c, c)
         # A query's index in the sequence tells which joint it belongs to.
         self.query_positions = nn.Parameter(torch.empty(QUERY_COUNT, c))
@@ -149,6 +172,8 @@ class RefinementBlock(nn.Module):
         """
         maps = [project(m) for project, m in zip(self.projections, features, strict=True)]
         queries = queries + self._look_at_joints(maps[0], stage.keypoints)
+        if self.feedback is not None:
+            queries = queries + self._feed_back(features[-1], stage.keypoints)
         tokens: Sequence[Tensor] = self._tokens(maps)
         patches = sample_patches(maps[0], stage.keypoints)
         updated = self.query_projection(queries) + self.query_positions
@@ -163,6 +188,13 @@ class RefinementBlock(nn.Module):
         seen = self.joint_projection(sample_map(finest, keypoints))  # (b, 24, c)
         mean = seen.mean(1, keepdim=True)
         return torch.cat((seen, mean, mean), 1)  # (b, 26, c)
+
+    def _feed_back(self, coarsest: Tensor, keypoints: Tensor) -> Tensor:
+        """Return the comparison with the backbone's keypoints for each query, or zero."""
+        assert self.feedback is not None
+        offsets = compare_observed(read_observed(coarsest.mean((2, 3))), keypoints)
+        known = self.feedback(offsets)  # (b, 12, c)
+        return F.pad(known, (0, 0, 0, 1))[:, list(FEEDBACK_OF_QUERIES)]  # (b, 26, c)
 
     def _tokens(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Add position embeddings to every pixel and flatten the grids: (b, h * w, c) each."""
@@ -200,7 +232,7 @@ class BackboneModel(nn.Module):
 
     def guess(self, features: Sequence[Tensor]) -> Stage:
         """Return the initial estimate from four maps, of which it uses the coarsest."""
-        return self._observe(self.regressor(features[-1].mean((2, 3))))
+        return self._observe(self.regressor(features[-1].mean((2, 3)), self.body))
 
     def _observe(self, estimate: Estimate) -> Stage:
         """Add the joints to an estimate, in space and in the image."""
@@ -242,6 +274,20 @@ class Smpler(BackboneModel):
             queries, estimate = block(queries, stages[-1], features)
             stages.append(self._observe(estimate))
         return stages
+
+
+def _make_estimate(pose: Tensor, shape: Tensor, camera: Tensor) -> Estimate:
+    with _without_autocast(pose):
+        rotations = rotation_from_6d(pose.reshape(-1, JOINT_COUNT, 6))
+    return Estimate(rotations, shape, camera)
+
+
+def _compare(estimate: Estimate, pooled: Tensor, body: Body) -> Tensor:
+    """Return the feedback for an estimate (b, 36)."""
+    with _without_autocast(estimate.rotations):
+        joints = body.joints(estimate.rotations, estimate.betas)
+        keypoints = project_weak_perspective(joints, estimate.camera)
+        return compare_observed(read_observed(pooled).to(keypoints.dtype), keypoints).flatten(1)
 
 
 def _without_autocast(like: Tensor) -> AbstractContextManager[object]:

@@ -1,0 +1,58 @@
+"""What the backbone sees, compared with the joints of the estimate so far.
+
+An estimate from pooled features alone cannot tell how far its limbs are from those in the image.
+A backbone that finds keypoints can: each correction gets the offsets to them.
+
+Source of the idea: Song, Chen, Hilliges, "Human Body Model Fitting by Learned Gradient Descent",
+ECCV 2020. Differs: the offsets are one input beside the image's features.
+"""
+
+import torch
+from torch import Tensor
+
+from smpler_model.body.skeleton import SMPL_JOINTS
+from smpler_model.network.config import MOBILE_KEYPOINTS
+
+_LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+
+FED_BACK_JOINTS = tuple(
+    SMPL_JOINTS.index(f"{side}_{limb}") for limb in _LIMBS for side in ("left", "right")
+)
+"""SMPL's joints for which the backbone has a keypoint."""
+
+FIRST_LIMB = MOBILE_KEYPOINTS - len(FED_BACK_JOINTS)
+"""The backbone's keypoints from this one on are those of the joints, in their order."""
+
+FEEDBACK_SIZE = 3
+"""Values for each joint: the offset in x and y, and the visibility."""
+
+_SCALE = 10.0  # offsets of a tenth of half the crop get the size of the other inputs
+_FAR = 0.6  # half crop sides; how far a joint is beyond this does not matter
+
+
+def read_observed(pooled: Tensor) -> Tensor:
+    """Return the backbone's keypoints from the mean over pixels of its coarsest map.
+
+    Args:
+        pooled: (b, n) with the keypoints at the end, see `MobileLayout.channels`.
+
+    Returns:
+        (b, 12, 3) x and y of each joint of `FED_BACK_JOINTS`, where the crop spans [-1, 1], and
+        the visibility, 0 to 1.
+    """
+    keypoints = pooled[:, -FEEDBACK_SIZE * MOBILE_KEYPOINTS :].reshape(-1, MOBILE_KEYPOINTS, 3)
+    return keypoints[:, FIRST_LIMB:]
+
+
+def compare_observed(observed: Tensor, keypoints: Tensor) -> Tensor:
+    """Return the offsets from an estimate's joints to the backbone's keypoints.
+
+    Args:
+        observed: (b, 12, 3) from `read_observed`.
+        keypoints: (b, 24, 2) the estimate's joints in the crop.
+
+    Returns:
+        (b, 12, 3) offset in x and y, in tenths of half the crop's side, and the visibility.
+    """
+    offsets = observed[..., :2] - keypoints[:, list(FED_BACK_JOINTS)]
+    return torch.cat((_SCALE * offsets.clamp(-_FAR, _FAR), observed[..., 2:]), -1)
