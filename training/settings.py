@@ -25,7 +25,7 @@ Device = Literal["auto", "cpu", "cuda"]
 WEIGHTS = "weights.pt"
 """What a run writes into its folder to evaluate, ship and begin with."""
 
-_OF_CROPS = ("frame_weight", "vertex_step")
+_OF_CROPS = ("frame_weight", "shape_weight", "vertex_step")
 _OF_CROPS_OR_PHOTOS = ("refined_crops", "stage_weight")
 
 
@@ -53,6 +53,10 @@ class TrainSettings:
         batch: number of people in one forward pass of one process.
         accumulate: forward passes per update.
         learning_rate: peak learning rate.
+        relative_rates: whether the backbone's learning rate is relative to the root mean square of
+            each of its weight arrays. Where norms are folded into convolutions, as in MoveNet's
+            weights, their sizes differ by a factor of a thousand, and one rate for all destroys
+            the smallest within a few hundred steps.
         head_learning_rate: peak learning rate of everything but the backbone; 0 for the
             backbone's. Heads that average over hundreds of inputs diverge at a high rate.
         correction_rate: learning rate of the layers that correct an estimate, relative to their
@@ -74,6 +78,10 @@ class TrainSettings:
         frame_weight: weight of the joints' rotations in the camera's frame, for crops. The model's
             own rotations are relative to their parents, so that otherwise a twisted spine can
             compensate for a wrong pelvis.
+        shape_weight: weight of the distances of the unposed joints, per metre, for crops. Without
+            it, the estimate of an unsure pose is a small body.
+        observed_weight: weight of the errors of a mobile backbone's own keypoints, in half crop
+            sides, for crops and photos. Without it they drift, as nothing else asks for them.
         length_weight: weight of the deviation from unit length of the columns of the blocks'
             corrections. The resulting rotation does not depend on the length, so nothing else
             limits it, and the longer the columns, the less a step rotates.
@@ -113,6 +121,7 @@ class TrainSettings:
     batch: int = 32
     accumulate: int = 1
     learning_rate: float = 1e-3
+    relative_rates: bool = False
     head_learning_rate: float = 0.0
     correction_rate: float = 1.0
     still_share: float = 0.0
@@ -124,6 +133,8 @@ class TrainSettings:
     first_guess_share: float = 0.4
     stage_weight: float = 1.0
     frame_weight: float = 0.0
+    shape_weight: float = 0.0
+    observed_weight: float = 0.0
     length_weight: float = 0.0
     refined_crops: int = 0
     weights: LossWeights = field(default_factory=LossWeights)
@@ -146,8 +157,9 @@ class TrainSettings:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}; raise it")
         not_negative = ("epochs", "warm_up", "clip", "weight_decay", "head_learning_rate")
-        shares = ("first_guess_share", "still_share", "still_groups")
-        for name in (*not_negative, *shares, "stage_weight", "frame_weight", "refined_crops"):
+        shares = ("first_guess_share", "still_share", "still_groups", "refined_crops")
+        weights = [f"{name}_weight" for name in ("stage", "frame", "shape", "observed", "length")]
+        for name in (*not_negative, *shares, *weights):
             if getattr(self, name) < 0:
                 raise ValueError(
                     f"{name} must not be negative, got {getattr(self, name)}; set it to 0 or more"

@@ -19,6 +19,7 @@ from smpler_model.network.geometry import (
     rotation_from_axis_angle,
     turn_pelvis,
 )
+from smpler_model.network.keypoint_feedback import FED_BACK_JOINTS, read_observed
 from smpler_model.network.smpler import BackboneModel, RefinementBlock, Smpler
 from training.data.crop_files import Batch
 from training.data.labelled_people import LabelledPeople
@@ -57,6 +58,19 @@ class Objective:
     terms: dict[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a network finds in b images.
+
+    Attributes:
+        stages: its estimates, the first one of everybody.
+        observed: (b, 12, 3) its backbone's keypoints, see `read_observed`; None if it has none.
+    """
+
+    stages: list[Stage]
+    observed: Tensor | None
+
+
 class ObjectiveModule(nn.Module, Generic[Examples]):
     """A network with the losses of its estimates."""
 
@@ -86,13 +100,30 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
 
     def look(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss except for the terms of the corrections alone."""
-        return self.compare(self.estimate(batch.images, phase), batch, counts)
+        answers = self.estimate(batch.images, phase)
+        found = self.compare(answers.stages, batch, counts)
+        return self.add_observed(found, answers.observed, batch)
 
     def compare(self, stages: Sequence[Stage], batch: Examples, counts: Counts) -> Objective:
         """Compute the loss of the results of `estimate` for a batch."""
         raise NotImplementedError
 
-    def estimate(self, images: Tensor, phase: Phase) -> list[Stage]:
+    def add_observed(
+        self, found: Objective, observed: Tensor | None, batch: Examples
+    ) -> Objective:
+        """Add the weighted error of the backbone's own keypoints (b, 12, 3), if it has any."""
+        labels = self.label_observed(batch)
+        if observed is None or labels is None or not self.settings.observed_weight:
+            return found
+        apart = torch.linalg.vector_norm(observed[..., :2] - labels[..., :2], dim=-1)
+        loss = self.settings.observed_weight * (apart * labels[..., 2]).mean()
+        return Objective(found.loss + loss, found.terms | {"observed": loss.detach()})
+
+    def label_observed(self, batch: Examples) -> Tensor | None:
+        """Return x, y and confidence of the `FED_BACK_JOINTS` (b, 12, 3), if they are labelled."""
+        return None
+
+    def estimate(self, images: Tensor, phase: Phase) -> Answers:
         """Run the network on images with values 0 to 255.
 
         Args:
@@ -101,7 +132,7 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
 
         Returns:
             The stages to train, in float32, those after the initial estimate for the refined
-            people only: the first ones.
+            people only: the first ones. The backbone's keypoints are everybody's.
         """
         model = self.model
         normalised = normalise(images, model, channels_last=self.settings.channels_last)
@@ -109,10 +140,14 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
             features: Sequence[Tensor] = model.backbone(normalised)
         if self.settings.autocast == "backbone":
             features = [feature.to(images.dtype) for feature in features]
+        observed = None
+        if model.config.keypoint_feedback:
+            observed = read_observed(features[-1].mean((2, 3))).to(images.dtype)
         with self._fewer_bits("network"):
             if phase == "guess" or not isinstance(model, Smpler):
-                return [model.guess(features)]
-            return refine_some(model, features, self.settings.refined_crops)
+                return Answers([model.guess(features)], observed)
+            stages = refine_some(model, features, self.settings.refined_crops)
+            return Answers(stages, observed)
 
     def weigh(self, totals: list[Tensor]) -> Tensor:
         """Return the weighted mean of the stages' losses; the last has weight one."""
@@ -139,16 +174,25 @@ class CropObjective(ObjectiveModule[Batch]):
         people = batch.images.new_tensor(len(batch))
         return Counts(people, people, people)
 
+    def label_observed(self, batch: Batch) -> Tensor:
+        """Return the joints in the crop, which are as exact where they are hidden."""
+        joints = batch.keypoints[:, list(FED_BACK_JOINTS)]
+        inside = (joints.abs() < 1).all(-1, keepdim=True)
+        labels: Tensor = torch.cat((joints, inside.to(joints.dtype)), -1)
+        return labels
+
     def compare(self, stages: Sequence[Stage], batch: Batch, counts: Counts) -> Objective:
         """Compute the loss; see the base class."""
         rotations = turn_pelvis(batch.rotations, batch.turns.mT)  # as seen in the crop
         with torch.no_grad():
             frames = self.surface.frames(rotations, batch.betas)
+            unposed = self.surface.unposed(batch.betas)
             target = self.surface.compared(rotations, batch.betas, None, batch.keypoints)
         each, totals = [], []
         for stage in stages:
             each.append(self._compare(stage, target, counts))
-            totals.append(each[-1].total + self._compare_frames(stage, frames))
+            shape = self._compare_shapes(stage, unposed)
+            totals.append(each[-1].total + self._compare_frames(stage, frames) + shape)
         return Objective(self.weigh(totals), each[-1].terms())
 
     def _compare(self, stage: Stage, target: Posed, counts: Counts) -> Losses:
@@ -167,6 +211,14 @@ class CropObjective(ObjectiveModule[Batch]):
         found = self.surface.frames(stage.rotations, stage.betas)
         apart = found[..., :3, :3] - frames[: len(found), ..., :3, :3]
         return self.settings.frame_weight * apart.abs().mean()
+
+    def _compare_shapes(self, stage: Stage, unposed: Tensor) -> Tensor:
+        """Return the weighted distance of the unposed joints."""
+        if not self.settings.shape_weight:
+            return unposed.new_zeros(())
+        apart = self.surface.unposed(stage.betas) - unposed[: len(stage.betas)]
+        distance: Tensor = torch.linalg.vector_norm(apart, dim=-1).mean()
+        return self.settings.shape_weight * distance
 
 
 class PeopleObjective(ObjectiveModule[LabelledPeople]):

@@ -93,6 +93,10 @@ class SampledSurface(nn.Module):
         rest = blend_shape(self.rest_joints, self.rest_joint_directions, betas)
         return pose_joints(rotations, rest, self.ancestors)
 
+    def unposed(self, betas: Tensor) -> Tensor:
+        """Return the joints (b, 24, 3) of the unposed bodies, metres, for (b, 10) betas."""
+        return blend_shape(self.rest_joints, self.rest_joint_directions, betas)
+
     def compared(
         self, rotations: Tensor, betas: Tensor, camera: Tensor | None, keypoints: Tensor | None
     ) -> Posed:

@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from synthetic.crop_style import CropStyle
 from training.data.crop_files import CropFiles, render_file, shard_path
 from training.data.render_crops import make_renderer, shard_seeds
 from training.scoring.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer
-from training.settings import TrainSettings, crop_data, load_settings
+from training.settings import TrainSettings, crop_data, load_phases
 
 CARD = Path(__file__).parents[2] / "docs" / "smpler_nano.md"
 _METRICS = ("MPJPE", "PA-MPJPE", "MPVE")
@@ -47,6 +47,10 @@ _PHOTOS = """\
   athletes and people who pose for fashion, few everyday scenes.
 """
 
+_OTHER_RUNS = """\
+These runs are not the phases of the recipe as it is now, see [training.md](training.md).
+
+"""
 _LIMITS = """\
 - It saw the built-in body only: the share of the error that comes from a body's own shape is that
   of the built-in body, not of SMPL.
@@ -106,7 +110,7 @@ def format_gain(errors: dict[str, Errors], model: str) -> str:
 
 def write_card(
     weights: Path,
-    settings: TrainSettings,
+    phases: Sequence[TrainSettings],
     errors: dict[str, Errors],
     config: str,
     real: Mapping[str, Any] | None = None,
@@ -115,7 +119,7 @@ def write_card(
 
     Args:
         weights: the model's file.
-        settings: settings of the run.
+        phases: settings of the recipe's phases.
         errors: errors on held-out crops, see `measure`.
         config: path of the run's configuration.
         real: figures of `benchmarks.real_people`; None if there are none.
@@ -128,7 +132,7 @@ def write_card(
         )
     people = len(next(iter(errors.values())).mpjpe)
     facts = {
-        "command of the last run": f"`{_command(record)} {config}`",
+        "recipe": f"`{_command(record)} {config}`",
         **_count_people(record),
         "weights": f"{weights.stat().st_size / 1e6:.2f} MB, half precision, "
         f"SHA-256 `{hash_files([weights])[:16]}`",
@@ -136,8 +140,9 @@ def write_card(
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     given = f"{config} --real figures.json" if real else config
     return (
-        f"# {settings.model}\n\nWritten by `python -m training.scoring.model_card {given}`.\n\n"
+        f"# {phases[-1].model}\n\nWritten by `python -m training.scoring.model_card {given}`.\n\n"
         f"## Training\n\n| | |\n|---|---|\n{rows}\n\n{format_runs(record)}\n\n"
+        f"{'' if follows_recipe(record, phases) else _OTHER_RUNS}"
         f"{format_sources(record)}\n{format_real(real) if real else ''}"
         f"## Held-out error\n\n{people} synthetic people whose seeds are not in training; 14 "
         "joints, the hips' midpoint as origin; vertices, the regressed pelvis as origin; in the "
@@ -146,6 +151,12 @@ def write_card(
         "pose.\n\n"
         f"{format_table(errors)}\n\n## Limits\n\n{_LIMITS}"
     )
+
+
+def follows_recipe(record: Mapping[str, Any], settings: Sequence[TrainSettings]) -> bool:
+    """Return whether the runs that led to a file are the phases of a recipe, by their names."""
+    runs = [Path(run["settings"]["output"]).name for run in _chain(record)]
+    return runs == [phase.output.name for phase in settings]
 
 
 def format_sources(record: Mapping[str, Any]) -> str:
@@ -245,11 +256,12 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     try:
-        settings = load_settings(arguments.config, arguments.overrides)
+        phases = load_phases(arguments.config, arguments.overrides)
+        settings = phases[-1]
         weights = arguments.weights or shipped_path(settings.model)
         errors = measure(weights, settings)
         real = json.loads(arguments.real.read_text()) if arguments.real else None
-        card = write_card(weights, settings, errors, arguments.config, real)
+        card = write_card(weights, phases, errors, arguments.config, real)
         write_text_atomically(arguments.card, card)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")

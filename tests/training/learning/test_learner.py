@@ -74,3 +74,31 @@ def test_correcting_layers_have_their_own_rate(settings: TrainSettings) -> None:
             assert peaks[id(weights)] == pytest.approx(4e-5), name
         elif name.startswith(("model.blocks.", "model.regressor.", "model.embedding.")):
             assert peaks[id(weights)] == pytest.approx(4e-4), name
+
+
+def test_relative_rates_suit_weights_of_every_size(settings: TrainSettings) -> None:
+    given = replace(
+        settings,
+        learning_rate=2e-3,
+        head_learning_rate=4e-4,
+        relative_rates=True,
+        weight_decay=0.0,
+    )
+    objective = CropObjective(build_starting_model(given), given)
+    with torch.no_grad():
+        objective.model.backbone.top.weight.mul_(1e-3)
+    named = list(objective.named_parameters())
+    optimiser = make_optimiser(given, named)
+    for group in optimiser.param_groups:
+        group["lr"] = group["peak"]
+    before = {name: weights.detach().clone() for name, weights in named}
+    for _, weights in named:
+        weights.grad = torch.ones_like(weights)
+    optimiser.step()
+    for name, weights in named:
+        moved = (weights.detach() - before[name]).abs().max()
+        size = before[name].square().mean().sqrt().clamp(min=1e-3)
+        if name.startswith("model.backbone."):
+            torch.testing.assert_close(moved, 2e-3 * size, rtol=1e-3, atol=1e-8, msg=name)
+        elif "_delta." not in name and not name.startswith("model.backbone."):
+            assert moved == pytest.approx(4e-4, rel=1e-3), name

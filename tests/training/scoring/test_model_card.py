@@ -14,14 +14,15 @@ from smpler_model.people.metrics import Errors
 from training.configuration import write_configuration
 from training.scoring import model_card
 from training.scoring.model_card import (
+    follows_recipe,
     format_gain,
     format_runs,
     format_sources,
     format_table,
     write_card,
 )
-from training.settings import TrainSettings, load_settings
-from training.train import WEIGHTS, Run
+from training.settings import WEIGHTS, TrainSettings, load_phases
+from training.train import Run
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +64,7 @@ def test_card_of_a_trained_model(
     assert "4 people in photos, none of which are training data: 0.750 and 0.500." in text
     assert "| v.mp4 | 3 | 150 | 90 | 0.30 | 10 |" in text
     assert "any pose |" in text
+    assert "not the phases of the recipe" not in text
     for line in shown.splitlines()[:-1]:
         assert line in text
 
@@ -90,6 +92,15 @@ def test_the_card_names_the_sources_of_every_run() -> None:
     assert all(name in text for name in ("MoveNet", "Rendered", "recorded", "Leeds"))
 
 
+def test_the_card_says_when_the_runs_are_not_those_of_the_recipe(settings: TrainSettings) -> None:
+    first, second = (replace(settings, output=Path("runs") / name) for name in ("first", "second"))
+    before = {"settings": {"output": "other/first"}}
+    record = {"settings": {"output": "other/second"}, "before": before}
+    assert follows_recipe(record, [first, second])
+    assert not follows_recipe(record, [second])
+    assert not follows_recipe(before, [first, second])
+
+
 def test_missing_weights_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,4 +119,4 @@ def test_weights_without_a_record_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "foreign.pt"
     save_checkpoint(build_model(SMPLER_NANO, load_builtin_body()), path)
     with pytest.raises(ValueError, match="must hold the record of its training, got none"):
-        write_card(path, load_settings(NANO), {}, "nano.yaml")
+        write_card(path, load_phases(NANO), {}, "nano.yaml")
