@@ -86,7 +86,7 @@ class OnnxRuntimeRunner:
 
     def __init__(self, model: bytes | Path) -> None:
         onnxruntime = import_optional("onnxruntime", "backend 'onnxruntime'")
-        options = session_options(onnxruntime, torch.get_num_threads())
+        options = session_options(onnxruntime, torch.get_num_threads(), spin=True)
         self._session = onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )
