@@ -43,7 +43,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Course:
+class EstimatedTrack:
     """One id's estimates over time: (t), (t, 3), (t, 3), and whose they are (t)."""
 
     times_s: Floats
@@ -74,25 +74,25 @@ def true_velocities(scene: RobotScene, time_s: float) -> Floats:
 def compare(scene: RobotScene, kind: Kind, answers: Sequence[Answer]) -> Row:
     """Return the errors of the node's people."""
     is_fixed = any(answer.fixed_frame for answer in answers)
-    courses = _courses(scene, answers, is_fixed=is_fixed)
+    tracks = _tracks(scene, answers, is_fixed=is_fixed)
     places, speeds, lags = [], [], []
-    for course in courses:
-        settled = course.times_s >= course.times_s[0] + _SETTLED_S
+    for track in tracks:
+        settled = track.times_s >= track.times_s[0] + _SETTLED_S
         if kind == "walking":
-            settled &= course.times_s >= STARTS_S + _SETTLED_S
-        for row in np.flatnonzero(settled & (course.owners >= 0)):
-            time_s, owner = float(course.times_s[row]), course.owners[row]
-            places.append(course.positions_m[row] - true_pelvises(scene, time_s)[owner])
-            wrong = course.velocities_m_s[row] - true_velocities(scene, time_s)[owner]
+            settled &= track.times_s >= STARTS_S + _SETTLED_S
+        for row in np.flatnonzero(settled & (track.owners >= 0)):
+            time_s, owner = float(track.times_s[row]), track.owners[row]
+            places.append(track.positions_m[row] - true_pelvises(scene, time_s)[owner])
+            wrong = track.velocities_m_s[row] - true_velocities(scene, time_s)[owner]
             if np.isfinite(wrong).all():
                 speeds.append(wrong[:2])
         if kind == "walking":
-            lags.append(_lag_s(scene, course))
+            lags.append(_lag_s(scene, track))
     return Row(
         estimate="with fixed_frame" if is_fixed else "without, differences of positions",
         position_m=_spread(np.linalg.norm(places, axis=1)),
         velocity_m_s=_spread(np.linalg.norm(speeds, axis=1)),
-        ids=len(courses),
+        ids=len(tracks),
         people=len(scene.motions),
         lag_s=float(np.nanmedian(lags)) if lags else float("nan"),
     )
@@ -104,7 +104,9 @@ def shots_of(scene: RobotScene, rate_hz: float) -> list[SceneFrame]:
     return [scene.frame(round(index * NS_PER_S / rate_hz), depth=True) for index in range(count)]
 
 
-def _courses(scene: RobotScene, answers: Sequence[Answer], *, is_fixed: bool) -> list[Course]:
+def _tracks(
+    scene: RobotScene, answers: Sequence[Answer], *, is_fixed: bool
+) -> list[EstimatedTrack]:
     rows: dict[int, list[tuple[float, Floats, Floats, int]]] = {}
     for answer in answers:
         people, motion = answer.people, answer.people.motion
@@ -122,7 +124,7 @@ def _courses(scene: RobotScene, answers: Sequence[Answer], *, is_fixed: bool) ->
         times, places, speeds, owners = (np.array(part) for part in zip(*each, strict=True))
         if not is_fixed:
             speeds = _differences(times, places)
-        made.append(Course(times, places, speeds, owners))
+        made.append(EstimatedTrack(times, places, speeds, owners))
     return made
 
 
@@ -136,14 +138,14 @@ def _differences(times_s: Floats, positions_m: Floats) -> Floats:
     return speeds
 
 
-def _lag_s(scene: RobotScene, course: Course) -> float:
-    estimated = np.linalg.norm(course.velocities_m_s[:, :2], axis=1)
+def _lag_s(scene: RobotScene, track: EstimatedTrack) -> float:
+    estimated = np.linalg.norm(track.velocities_m_s[:, :2], axis=1)
     true = [
         float(np.linalg.norm(true_velocities(scene, time_s)[0, :2]))
-        for time_s in course.times_s.tolist()
+        for time_s in track.times_s.tolist()
     ]
     half = WALKING_M_S / 2
-    ours, theirs = (_crossing(course.times_s, values, half) for values in (estimated, true))
+    ours, theirs = (_crossing(track.times_s, values, half) for values in (estimated, true))
     return ours - theirs
 
 

@@ -43,7 +43,7 @@ class PositionFilterConfig:
 
 
 @dataclass(frozen=True)
-class Courses:
+class MotionEstimates:
     """Filtered positions and velocities of n people, as the filter believes them.
 
     Attributes:
@@ -100,7 +100,7 @@ class PositionFilter:
         positions_m: Floats,
         covariances_m2: Floats,
         are_seen: NDArray[np.bool_],
-    ) -> Courses:
+    ) -> MotionEstimates:
         """Filter the people in one image.
 
         Args:
@@ -125,7 +125,7 @@ class PositionFilter:
             states[measured], covariances[measured], positions_m[measured], noise[measured]
         )
         self._keep(stamp_ns, ids, states, covariances)
-        return Courses(
+        return MotionEstimates(
             states[:, :3], covariances[:, :3, :3], states[:, 3:6], covariances[:, 3:6, 3:6]
         )
 

@@ -99,7 +99,7 @@ class WorldFilter:
             pose: pose of the camera.
         """
         turn, place_m = pose.fixed_from_camera[:3, :3], pose.fixed_from_camera[:3, 3]
-        courses = self._positions.update(
+        estimates = self._positions.update(
             stamp_ns,
             ids,
             measured.positions_m @ turn.T + place_m,
@@ -107,12 +107,12 @@ class WorldFilter:
             measured.are_seen,
         )
         return WorldMotion(
-            positions_m=courses.positions_m,
+            positions_m=estimates.positions_m,
             position_covariances_m2=(
-                courses.position_covariances_m2 + turn @ measured.lasting_m2 @ turn.T
+                estimates.position_covariances_m2 + turn @ measured.lasting_m2 @ turn.T
             ),
-            velocities_m_s=courses.velocities_m_s,
-            velocity_covariances_m2_s2=courses.velocity_covariances_m2_s2,
+            velocities_m_s=estimates.velocities_m_s,
+            velocity_covariances_m2_s2=estimates.velocity_covariances_m2_s2,
             facings_rad=facings(turn @ pelvis_rotations),
         )
 

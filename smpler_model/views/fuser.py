@@ -79,7 +79,7 @@ class ViewFuser:
     @property
     def camera_count(self) -> int:
         """Number of cameras."""
-        return len(self._moments.courses)
+        return len(self._moments.pending)
 
     def reset(self) -> None:
         """Forget all results and tracks."""
@@ -130,7 +130,7 @@ class ViewFuser:
         return FusedResult(stamp_ns, pose.frame_id, people, pose, floor, tracks, stamps_ns)
 
     def _report_missing(self, there: Mapping[str, int]) -> None:
-        for name in self._moments.courses.keys() - there.keys():
+        for name in self._moments.pending.keys() - there.keys():
             fault = self._faults.get(name) or (
                 f"a view must have an image within {self._tolerance_s:g} s of the others', got "
                 "none; synchronise the cameras or raise fusion_tolerance"
@@ -142,13 +142,13 @@ class ViewFuser:
         arrays = self._ids.snapshot()
         first_ns = self._moments.first_ns
         arrays["first_ns"] = np.array(_NEVER_NS if first_ns is None else first_ns)
-        for index, course in enumerate(self._moments.courses.values()):
-            known = (course.newest_ns, course.missed_ns)
+        for index, queue in enumerate(self._moments.pending.values()):
+            known = (queue.newest_ns, queue.missed_ns)
             arrays[f"{index}_course"] = np.array(
                 [_NEVER_NS if each is None else each for each in known], np.int64
             )
             for place, (stamp_ns, view) in enumerate(
-                (each.stamp_ns, each.view) for each in course.waiting
+                (each.stamp_ns, each.view) for each in queue.waiting
             ):
                 key = f"{index}_{place}"
                 arrays[f"{key}_view"] = np.array([stamp_ns, view.has_floor], np.int64)
@@ -162,16 +162,16 @@ class ViewFuser:
         self.reset()
         self._ids.restore(arrays)
         self._moments.first_ns = _known(arrays["first_ns"])
-        for index, course in enumerate(self._moments.courses.values()):
+        for index, queue in enumerate(self._moments.pending.values()):
             newest, missed = arrays[f"{index}_course"]
-            course.newest_ns, course.missed_ns = _known(newest), _known(missed)
-            while (key := f"{index}_{len(course.waiting)}") + "_view" in arrays:
+            queue.newest_ns, queue.missed_ns = _known(newest), _known(missed)
+            while (key := f"{index}_{len(queue.waiting)}") + "_view" in arrays:
                 stamp_ns, has_floor = arrays[f"{key}_view"].tolist()
                 people = Sightings(
                     **{each.name: arrays[f"{key}_{each.name}"] for each in fields(Sightings)}  # type: ignore[arg-type]
                 )
                 view = View(str(arrays[f"{key}_frame"]), bool(has_floor), people)
-                course.waiting.append(Stamped(stamp_ns, view))
+                queue.waiting.append(Stamped(stamp_ns, view))
 
 
 def people_from(

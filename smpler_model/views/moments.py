@@ -23,7 +23,7 @@ class Stamped(Generic[View]):
 
 
 @dataclass
-class Course(Generic[View]):
+class PendingImages(Generic[View]):
     """The images of one camera that are in no moment yet, the oldest first.
 
     Attributes:
@@ -49,7 +49,7 @@ class MomentMatcher(Generic[View]):
     `reset`.
 
     Attributes:
-        courses: the images of each camera.
+        pending: the images of each camera.
         first_ns: stamp of the first image; None before it.
     """
 
@@ -62,12 +62,12 @@ class MomentMatcher(Generic[View]):
                 camera's images, each image's partner is the nearest one.
         """
         self._tolerance_ns = tolerance_ns
-        self.courses: dict[str, Course[View]] = {name: Course() for name in cameras}
+        self.pending: dict[str, PendingImages[View]] = {name: PendingImages() for name in cameras}
         self.first_ns: int | None = None
 
     def reset(self) -> None:
         """Forget all images."""
-        self.courses = {name: Course() for name in self.courses}
+        self.pending = {name: PendingImages() for name in self.pending}
         self.first_ns = None
 
     def add(self, camera: str, stamp_ns: int, view: View | None) -> None:
@@ -78,14 +78,14 @@ class MomentMatcher(Generic[View]):
             stamp_ns: timestamp of the image.
             view: what it shows; None if that is of no use, which only tells how late it is.
         """
-        newest_ns = self.courses[camera].newest_ns
+        newest_ns = self.pending[camera].newest_ns
         if newest_ns is not None and stamp_ns < newest_ns:
             self.reset()
-        course = self.courses[camera]
-        course.newest_ns = stamp_ns
+        queue = self.pending[camera]
+        queue.newest_ns = stamp_ns
         self.first_ns = stamp_ns if self.first_ns is None else self.first_ns
-        if view is not None and (course.missed_ns is None or stamp_ns > course.missed_ns):
-            course.waiting.append(Stamped(stamp_ns, view))
+        if view is not None and (queue.missed_ns is None or stamp_ns > queue.missed_ns):
+            queue.waiting.append(Stamped(stamp_ns, view))
 
     def take(self, *, final: bool = False) -> list[dict[str, Stamped[View]]]:
         """Return the moments that are over, in their order: images by camera.
@@ -99,27 +99,27 @@ class MomentMatcher(Generic[View]):
         return moments
 
     def _take_first(self, *, final: bool) -> dict[str, Stamped[View]] | None:
-        firsts = [each.waiting[0].stamp_ns for each in self.courses.values() if each.waiting]
+        firsts = [each.waiting[0].stamp_ns for each in self.pending.values() if each.waiting]
         if not firsts:
             return None
         end_ns = min(firsts) + self._tolerance_ns
-        if not final and not all(self._is_known(each, end_ns) for each in self.courses.values()):
+        if not final and not all(self._is_known(each, end_ns) for each in self.pending.values()):
             return None
         moment = {}
-        for name, course in self.courses.items():
-            if course.waiting and course.waiting[0].stamp_ns <= end_ns:
-                moment[name] = course.waiting.popleft()
+        for name, queue in self.pending.items():
+            if queue.waiting and queue.waiting[0].stamp_ns <= end_ns:
+                moment[name] = queue.waiting.popleft()
             else:
-                course.missed_ns = end_ns
+                queue.missed_ns = end_ns
         return moment
 
-    def _is_known(self, course: Course[View], end_ns: int) -> bool:
+    def _is_known(self, queue: PendingImages[View], end_ns: int) -> bool:
         """Return whether it is known if a camera has an image in a moment that ends then."""
-        if course.waiting:
+        if queue.waiting:
             return True
-        if course.newest_ns is not None and course.newest_ns > end_ns:
+        if queue.newest_ns is not None and queue.newest_ns > end_ns:
             return True
-        seen_ns = [each.newest_ns for each in self.courses.values() if each.newest_ns is not None]
-        last_ns = self.first_ns if course.newest_ns is None else course.newest_ns
+        seen_ns = [each.newest_ns for each in self.pending.values() if each.newest_ns is not None]
+        last_ns = self.first_ns if queue.newest_ns is None else queue.newest_ns
         assert last_ns is not None  # there is an image that waits
         return max(seen_ns) - end_ns > PATIENCE_NS or max(seen_ns) - last_ns > SILENCE_NS

@@ -28,7 +28,7 @@ def plot_errors(folder: Path, tally: RunStatistics) -> list[Path]:
     Returns:
         The files.
     """
-    if not any(len(course[0]) for course in tally.course.values()):
+    if not any(len(error_series[0]) for error_series in tally.error_series.values()):
         return []
     files = [folder / OVER_TIME, folder / BY_JOINT]
     _plot_over_time(files[0], tally)
@@ -39,14 +39,17 @@ def plot_errors(folder: Path, tally: RunStatistics) -> list[Path]:
 def _plot_over_time(path: Path, tally: RunStatistics) -> None:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.add_subplot()
-    start = min(course[0][0] for course in tally.course.values())
-    several = len(tally.course) > 1
-    for index, (camera, course) in enumerate(sorted(tally.course.items())):
-        seconds = (np.asarray(course[0]) - start) / NS_PER_S
+    start = min(error_series[0][0] for error_series in tally.error_series.values())
+    several = len(tally.error_series) > 1
+    for index, (camera, error_series) in enumerate(sorted(tally.error_series.items())):
+        seconds = (np.asarray(error_series[0]) - start) / NS_PER_S
         colour = _COLOURS[index % len(_COLOURS)]
         title = f" {_plain(camera)}" if several else ""
-        axes.plot(seconds, course[1], ".", ms=2, alpha=0.25, color=colour)
-        for values, style, name in ((course[1], "-", "MPJPE"), (course[2], "--", "PA-MPJPE")):
+        axes.plot(seconds, error_series[1], ".", ms=2, alpha=0.25, color=colour)
+        for values, style, name in (
+            (error_series[1], "-", "MPJPE"),
+            (error_series[2], "--", "PA-MPJPE"),
+        ):
             middles, means = _bin(seconds, np.asarray(values))
             axes.plot(middles, means, style, lw=1.6, color=colour, label=name + title)
     axes.set(xlabel="time (s)", ylabel="error (mm)", title="Error over time, all people")

@@ -100,7 +100,7 @@ class RunStatistics:
         tracks: tracks by id.
         latencies_ms: durations of the steps; one entry per batch.
         errors: errors over all cameras, by `(camera,)`, and by `(camera, true id)`.
-        course: errors over time by camera: timestamps, MPJPE and PA-MPJPE of all pairs.
+        error_series: errors over time by camera: timestamps, MPJPE and PA-MPJPE of all pairs.
         left_out: number of unused messages, by topic and reason.
         people_left_out: number of detected people without a result, by topic and reason.
         without_pose: number of images without the camera's pose, by topic and reason.
@@ -117,7 +117,7 @@ class RunStatistics:
         self.tracks: dict[int, Track] = {}
         self.latencies_ms: dict[str, array[float]] = {}
         self.errors: dict[tuple[str | int, ...], ErrorSums] = {}
-        self.course: dict[str, tuple[array[int], array[float], array[float]]] = {}
+        self.error_series: dict[str, tuple[array[int], array[float], array[float]]] = {}
         self.first_ns: dict[str, int] = {}
         self.last_ns: dict[str, int] = {}
         self.left_out: Counter[tuple[str, str]] = Counter()
@@ -167,12 +167,12 @@ class RunStatistics:
         own = self.errors[camera, person.true_id]
         own.true_people += 1
         own.switches += person.switched
-        course = self.course.setdefault(camera, (array("q"), array("d"), array("d")))
+        error_series = self.error_series.setdefault(camera, (array("q"), array("d"), array("d")))
         figures = person.figures
         values = (person.stamp_ns, figures["mpjpe_mm"], figures["pa_mpjpe_mm"])
-        course[0].append(values[0])
-        course[1].append(values[1])
-        course[2].append(values[2])
+        error_series[0].append(values[0])
+        error_series[1].append(values[1])
+        error_series[2].append(values[2])
 
     def add_moment(self, moment: MomentRecord) -> None:
         """Add a moment; its people's ids are added to `fused_ids`."""

@@ -7,6 +7,8 @@ import torch
 
 from benchmarks.attention_scaling import KINDS, PeakMemory, choose_kernel, main, measure
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

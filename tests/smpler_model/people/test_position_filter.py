@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from smpler_model.people.position_filter import Courses, PositionFilter, PositionFilterConfig
+from smpler_model.people.position_filter import (
+    MotionEstimates,
+    PositionFilter,
+    PositionFilterConfig,
+)
 
 STEP_NS = 66_666_667
 NOISE = np.diag([0.02, 0.02, 0.05]) ** 2
@@ -11,7 +15,7 @@ NOISE = np.diag([0.02, 0.02, 0.05]) ** 2
 
 def follow(
     positions: np.ndarray, made: PositionFilter | None = None, *, first_ns: int = 0, id_: int = 7
-) -> list[Courses]:
+) -> list[MotionEstimates]:
     """Filter one person's positions (t, 3) at 15 Hz."""
     made = made or PositionFilter()
     return [

@@ -13,6 +13,7 @@ from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
 
 
+@pytest.mark.slow
 def test_lengths_are_held(settings: TrainSettings, crops: CropFiles) -> None:
     given = replace(
         settings, length_weight=10.0, first_guess_share=0.0, still_share=1.0, steps=100
