@@ -88,13 +88,16 @@ class PipelineConfig:
 
 
 class Memory(Protocol):
-    """State that can be saved and restored."""
+    """State that can be saved, restored and forgotten."""
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Return the state as arrays."""
 
     def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Restore what `snapshot` returned."""
+
+    def reset(self) -> None:
+        """Forget everything."""
 
 
 @dataclass(frozen=True)
@@ -159,11 +162,8 @@ class CameraPipeline:
         if self.last_stamp_ns is not None and stamp_ns < self.last_stamp_ns:
             self.detector.reset()
             self.tracker.reset()
-            self.smoother.reset()
-            self.world.reset()
-            self.feet.reset()
-            self.felt.reset()
-            self.identities.reset()
+            for memory in self.memories.values():
+                memory.reset()
             self._last_turn = None
         self.last_stamp_ns = stamp_ns
 

@@ -25,13 +25,13 @@ from smpler_model.network.keypoint_feedback import compare_observed, read_observ
 from smpler_model.network.sampling import PATCH_RADIUS
 from smpler_model.network.smpler import (
     CAMERA_QUERY,
-    FEEDBACK_OF_QUERIES,
     JOINT_COUNT,
     QUERY_COUNT,
     SHAPE_QUERY,
     RefinementBlock,
     Regressor,
     Smpler,
+    give_to_queries,
 )
 
 
@@ -404,8 +404,8 @@ class FusedBlock(nn.Module):
         seen = self._interpolate(patches, pixels, wanted, near)
         queries = queries + self.spread @ self.joint_projection(seen)
         if self.feedback is not None and observed is not None:
-            known = self.feedback(compare_observed(observed, stage.keypoints))  # (b, 12, c)
-            queries = queries + F.pad(known, (0, 0, 0, 1))[:, list(FEEDBACK_OF_QUERIES)]
+            known = self.feedback(compare_observed(observed, stage.keypoints))
+            queries = queries + give_to_queries(known)
         updated = self.query_projection(queries) + self.query_positions
         biases = self._look_up_biases((near - pixels[:, :, None]) / PATCH_RADIUS)
         patches = patches.to(finest.dtype)

@@ -33,7 +33,7 @@ JOINT_COUNT = len(SMPL_JOINTS)
 SHAPE_QUERY, CAMERA_QUERY = JOINT_COUNT, JOINT_COUNT + 1
 QUERY_COUNT = JOINT_COUNT + 2
 CAMERA_SIZE = 3
-FEEDBACK_OF_QUERIES = tuple(
+_FEEDBACK_OF_QUERIES = tuple(
     FED_BACK_JOINTS.index(query) if query in FED_BACK_JOINTS else len(FED_BACK_JOINTS)
     for query in range(QUERY_COUNT)
 )
@@ -84,14 +84,15 @@ class Regressor(nn.Module):
             body: the body that is posed for the feedback.
         """
         b = len(pooled)  # people
+        observed = None if self.feedback is None else read_observed(pooled)
         pose = self.initial_pose.expand(b, -1)
         shape = self.initial_shape.expand(b, -1)
         camera = self.initial_camera.expand(b, -1)
         for _ in range(self.iterations):
             hidden = self.hidden[0](torch.cat((pooled, pose, shape, camera), 1))
-            if self.feedback is not None:
+            if self.feedback is not None and observed is not None:
                 estimate = _make_estimate(pose, shape, camera)
-                hidden = hidden + self.feedback(_compare(estimate, pooled, body))
+                hidden = hidden + self.feedback(_compare(estimate, observed, body))
             hidden = self.hidden[1:](hidden)
             with _without_autocast(hidden):
                 hidden = hidden.to(pose.dtype)
@@ -158,7 +159,11 @@ class RefinementBlock(nn.Module):
         self.camera_delta = nn.Linear(c, CAMERA_SIZE)
 
     def forward(
-        self, queries: Tensor, stage: Stage, features: Sequence[Tensor]
+        self,
+        queries: Tensor,
+        stage: Stage,
+        features: Sequence[Tensor],
+        observed: Tensor | None = None,
     ) -> tuple[Tensor, Estimate]:
         """Refine a stage.
 
@@ -166,14 +171,16 @@ class RefinementBlock(nn.Module):
             queries: (b, 26, c).
             stage: the current estimate, with the joints' positions in the image.
             features: four maps (b, channels, h, w), finest first.
+            observed: (b, 12, 3) the backbone's keypoints, where the model gets feedback.
 
         Returns:
             The queries for the next block and the new estimate.
         """
         maps = [project(m) for project, m in zip(self.projections, features, strict=True)]
         queries = queries + self._look_at_joints(maps[0], stage.keypoints)
-        if self.feedback is not None:
-            queries = queries + self._feed_back(features[-1], stage.keypoints)
+        if self.feedback is not None and observed is not None:
+            known = self.feedback(compare_observed(observed, stage.keypoints))
+            queries = queries + give_to_queries(known)
         tokens: Sequence[Tensor] = self._tokens(maps)
         patches = sample_patches(maps[0], stage.keypoints)
         updated = self.query_projection(queries) + self.query_positions
@@ -188,13 +195,6 @@ class RefinementBlock(nn.Module):
         seen = self.joint_projection(sample_map(finest, keypoints))  # (b, 24, c)
         mean = seen.mean(1, keepdim=True)
         return torch.cat((seen, mean, mean), 1)  # (b, 26, c)
-
-    def _feed_back(self, coarsest: Tensor, keypoints: Tensor) -> Tensor:
-        """Return the comparison with the backbone's keypoints for each query, or zero."""
-        assert self.feedback is not None
-        offsets = compare_observed(read_observed(coarsest.mean((2, 3))), keypoints)
-        known = self.feedback(offsets)  # (b, 12, c)
-        return F.pad(known, (0, 0, 0, 1))[:, list(FEEDBACK_OF_QUERIES)]  # (b, 26, c)
 
     def _tokens(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Add position embeddings to every pixel and flatten the grids: (b, h * w, c) each."""
@@ -270,10 +270,16 @@ class Smpler(BackboneModel):
         pooled = features[-1].mean((2, 3))
         stages = [self.guess(features)]
         queries = self.embedding(stages[0], pooled)
+        observed = read_observed(pooled) if self.config.keypoint_feedback else None
         for block in self.blocks:
-            queries, estimate = block(queries, stages[-1], features)
+            queries, estimate = block(queries, stages[-1], features, observed)
             stages.append(self._observe(estimate))
         return stages
+
+
+def give_to_queries(known: Tensor) -> Tensor:
+    """(b, 12, c) for each of `FED_BACK_JOINTS` -> (b, 26, c) for each query, else zero."""
+    return F.pad(known, (0, 0, 0, 1))[:, list(_FEEDBACK_OF_QUERIES)]
 
 
 def _make_estimate(pose: Tensor, shape: Tensor, camera: Tensor) -> Estimate:
@@ -282,12 +288,12 @@ def _make_estimate(pose: Tensor, shape: Tensor, camera: Tensor) -> Estimate:
     return Estimate(rotations, shape, camera)
 
 
-def _compare(estimate: Estimate, pooled: Tensor, body: Body) -> Tensor:
+def _compare(estimate: Estimate, observed: Tensor, body: Body) -> Tensor:
     """Return the feedback for an estimate (b, 36)."""
     with _without_autocast(estimate.rotations):
         joints = body.joints(estimate.rotations, estimate.betas)
         keypoints = project_weak_perspective(joints, estimate.camera)
-        return compare_observed(read_observed(pooled).to(keypoints.dtype), keypoints).flatten(1)
+        return compare_observed(observed.to(keypoints.dtype), keypoints).flatten(1)
 
 
 def _without_autocast(like: Tensor) -> AbstractContextManager[object]:

@@ -8,25 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from smpler_model.camera_pipeline import CameraPipeline
 from smpler_model.frames import Frame
-from smpler_model.inference.estimator import Estimator
-from smpler_model.pipeline import Pipeline
 from smpler_model.shared_image import SharedImage
 from smpler_ros.node.smpler_node import main
+from tests.pipeline_steps import STEPS as METHODS
 from tests.ros.boxed_camera import PERIOD_NS
 
-STEPS = ("detect", "track", "crop", "estimate", "place", "smooth", "pose", "mesh")
-METHODS = {
-    "detect": (SharedImage, "detect"),
-    "track": (CameraPipeline, "track"),
-    "crop": (SharedImage, "cut"),
-    "estimate": (Estimator, "estimate"),
-    "place": (CameraPipeline, "_place"),
-    "smooth": (CameraPipeline, "_smooth"),
-    "pose": (CameraPipeline, "_pose"),
-    "mesh": (Pipeline, "_add_mesh"),
-}
+STEPS = tuple(METHODS)
 
 
 class Failures:

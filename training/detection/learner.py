@@ -11,10 +11,10 @@ from smpler_model.detectors.person_network import PersonNetwork
 from training.detection.features import KEYPOINTS_FROM, Features
 from training.detection.losses import box_loss, centre_loss, keypoint_loss
 from training.detection.settings import PersonTrainSettings
+from training.learning.weight_sizes import find_size
 
 _WARM_UP = 0.1  # of the updates
 _LARGEST_GRADIENT = 1.0
-_SMALLEST = 1e-3  # size of weights
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,9 @@ def learn(network: PersonNetwork, features: Features, settings: PersonTrainSetti
     """Update the network."""
     generator = torch.Generator().manual_seed(settings.seed)
     weights = trainable_weights(network)
-    groups = [{"params": [each], "lr": settings.learning_rate * _size(each)} for each in weights]
+    groups = [
+        {"params": [each], "lr": settings.learning_rate * find_size(each)} for each in weights
+    ]
     optimiser = torch.optim.Adam(groups)
     batches = math.ceil(len(features) / settings.batch)
     total = settings.epochs * batches
@@ -60,15 +62,6 @@ def learn(network: PersonNetwork, features: Features, settings: PersonTrainSetti
             schedule.step()
             losses.append(float(loss.detach()))
         logger.info("epoch %d: loss %.3f", epoch + 1, sum(losses) / len(losses))
-
-
-def _size(weights: Tensor) -> float:
-    """Return the root mean square of weights, the unit of their learning rate.
-
-    Batch norms are folded into the layers, so their weights differ by orders of magnitude.
-    Source: Shazeer and Stern, "Adafactor", ICML 2018 (relative step sizes).
-    """
-    return max(float(weights.detach().square().mean().sqrt()), _SMALLEST)
 
 
 def _rate(progress: float) -> float:

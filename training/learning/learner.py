@@ -16,13 +16,11 @@ from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
 from training.learning.objectives import Examples, Objective, ObjectiveModule, Phase
 from training.learning.processes import Processes, choose_products, share_batch_norms
+from training.learning.weight_sizes import find_size
 from training.settings import TrainSettings
 
 _EXPLOSION = 1e3
 """A loss this many times the usual one stops a run."""
-
-_SMALLEST = 1e-3
-"""Weights that are all smaller are treated as if they had this size."""
 
 _MEMORY = 0.1
 """Weight of each step's loss in the moving average."""
@@ -257,21 +255,13 @@ def make_optimiser(
     head_rate = settings.head_learning_rate or settings.learning_rate
     peaks = [(reading, head_rate), (correcting, settings.correction_rate * head_rate)]
     if settings.relative_rates:
-        peaks += [([w], settings.learning_rate * _size(w)) for w in seeing]
+        peaks += [([w], settings.learning_rate * find_size(w)) for w in seeing]
     else:
         peaks.append((seeing, settings.learning_rate))
     groups = [{"params": params, "peak": peak} for params, peak in peaks if params]
     return torch.optim.AdamW(
         groups, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
-
-
-def _size(weights: Tensor) -> float:
-    """Return the root mean square of weights, the unit of their learning rate.
-
-    Source: Shazeer and Stern, "Adafactor", ICML 2018 (relative step sizes).
-    """
-    return max(float(weights.detach().square().mean().sqrt()), _SMALLEST)
 
 
 def _is_head(name: str) -> bool:

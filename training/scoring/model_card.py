@@ -153,10 +153,10 @@ def write_card(
     )
 
 
-def follows_recipe(record: Mapping[str, Any], settings: Sequence[TrainSettings]) -> bool:
+def follows_recipe(record: Mapping[str, Any], phases: Sequence[TrainSettings]) -> bool:
     """Return whether the runs that led to a file are the phases of a recipe, by their names."""
     runs = [Path(run["settings"]["output"]).name for run in _chain(record)]
-    return runs == [phase.output.name for phase in settings]
+    return runs == [phase.output.name for phase in phases]
 
 
 def format_sources(record: Mapping[str, Any]) -> str:
