@@ -38,7 +38,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Window:
+class ExampleWindow:
     """A part of an image, with the examples' aspect ratio; it may extend beyond the image.
 
     Attributes:
@@ -77,9 +77,9 @@ class Window:
         return np.asarray(((boxes_xyxy - corner) * self.scale).clip(0, limits))
 
 
-def whole_image(width: int, height: int) -> Window:
+def whole_image(width: int, height: int) -> ExampleWindow:
     """Return the window that shows a whole image, as `PersonDetector` sees it."""
-    return Window(0.0, 0.0, min(WIDTH / width, HEIGHT / height))
+    return ExampleWindow(0.0, 0.0, min(WIDTH / width, HEIGHT / height))
 
 
 def areas(boxes_xyxy: Boxes) -> Boxes:

@@ -11,8 +11,8 @@ from training.detection.examples import (
     HEIGHT,
     WIDTH,
     Example,
+    ExampleWindow,
     Pixels,
-    Window,
     areas,
     overlaps,
     whole_image,
@@ -55,7 +55,7 @@ def draw_photo_examples(
         yield _see(rgb, labelled, window, detector, weight)
 
 
-def _draw_window(rng: np.random.Generator, box_xyxy: np.ndarray, rgb: Pixels) -> Window:
+def _draw_window(rng: np.random.Generator, box_xyxy: np.ndarray, rgb: Pixels) -> ExampleWindow:
     height, width = rgb.shape[:2]
     if rng.random() < _WHOLE_SHARE:
         return whole_image(width, height)
@@ -68,13 +68,13 @@ def _draw_window(rng: np.random.Generator, box_xyxy: np.ndarray, rgb: Pixels) ->
     # As little as possible outside the photo.
     left = np.clip(left, 0, max(width - reach[0], 0))
     top = np.clip(top, 0, max(height - reach[1], 0))
-    return Window(float(left), float(top), float(scale))
+    return ExampleWindow(float(left), float(top), float(scale))
 
 
 def _see(
     rgb: Pixels,
     labelled_xyxy: np.ndarray,
-    window: Window,
+    window: ExampleWindow,
     detector: PersonDetector,
     weight: float,
 ) -> Example:

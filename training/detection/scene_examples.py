@@ -9,7 +9,7 @@ from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import camera_from_field_of_view
 from synthetic.scene import SyntheticScene
 from synthetic.truth import SceneFrame
-from training.detection.examples import Example, Window, areas, whole_image
+from training.detection.examples import Example, ExampleWindow, areas, whole_image
 
 _SIZE = (640, 480)
 _FOV_DEG = (40.0, 80.0)
@@ -44,17 +44,17 @@ def draw_scene_examples(
             yield _see(shown, _draw_window(rng))
 
 
-def _draw_window(rng: np.random.Generator) -> Window:
+def _draw_window(rng: np.random.Generator) -> ExampleWindow:
     """Return a window; people cut by it look like ones who enter an image."""
     whole = whole_image(*_SIZE)
     if rng.random() > _WINDOW_SHARE:
         return whole
     share = rng.uniform(_LEAST_WINDOW, 1.0)
     left, top = (rng.uniform(0, (1 - share) * side) for side in _SIZE)
-    return Window(left, top, whole.scale / share)
+    return ExampleWindow(left, top, whole.scale / share)
 
 
-def _see(shown: SceneFrame, window: Window) -> Example:
+def _see(shown: SceneFrame, window: ExampleWindow) -> Example:
     truth = shown.truth
     boxes = window.clip(truth.boxes_xyxy + 0.5)  # there the centres of pixels are integers
     labels = window.cut(shown.people.astype(np.uint8), is_smooth=False)

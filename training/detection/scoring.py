@@ -41,8 +41,9 @@ class Found:
 
     def line(self, title: str) -> str:
         """Return it as a line to print."""
+        found = f"{self.found} of {self.people} people   recall {self.recall:.3f}"
         return (
-            f"{title}: {self.found} of {self.people} people   recall {self.recall:.3f}   "
+            f"{title}: {found if self.people else f'{self.images} images of nobody'}   "
             f"boxes on nobody {self.false / max(self.images, 1):.3f} an image"
         )
 

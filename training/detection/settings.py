@@ -20,6 +20,10 @@ class PersonTrainSettings:
         photos: files of labels, as `training.data.prepare_photos` reads them.
         photo_images: windows of photos.
         held_out_photos: windows of other photos, for validation.
+        empty_images: windows of photos that show nobody, beside the people in `photos` and in
+            `empty_photos`; at most one of each photo.
+        empty_photos: folders of photos without people.
+        held_out_empty: windows of other such photos, for validation.
         photo_weight: weight of a photo's loss over that of a scene's.
         keypoint_weight: weight of the loss that keeps the keypoint maps as they were.
         size_weight: weight of the loss of boxes.
@@ -41,6 +45,9 @@ class PersonTrainSettings:
     photos: tuple[Path, ...] = ()
     photo_images: int = 1200
     held_out_photos: int = 200
+    empty_images: int = 0
+    empty_photos: tuple[Path, ...] = ()
+    held_out_empty: int = 0
     photo_weight: float = 1.0
     keypoint_weight: float = 0.02
     size_weight: float = 2.0
@@ -62,4 +69,9 @@ class PersonTrainSettings:
             raise ValueError(
                 f"photos must be files of labels for {self.photo_images} photo_images, got none; "
                 "name some, or set photo_images to 0"
+            )
+        if self.empty_images and not (self.photos or self.empty_photos):
+            raise ValueError(
+                f"photos or empty_photos must be given for {self.empty_images} empty_images, got "
+                "none; name some, or set empty_images to 0"
             )

@@ -2,8 +2,8 @@
 
 `field=value` after the file changes its settings. The layers of MobileNetV2 are frozen, so their
 features are computed once; the pyramid and the heads are trained. Photos show real people,
-synthetic rooms hidden people and people at the border. Held-out rooms and photos are scored before
-and after.
+synthetic rooms hidden people and people at the border, and windows of photos that show nobody what
+no person is. Held-out images of each kind are scored before and after.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from smpler_model.settings.pipeline import PipelineSettings
 from training.configuration import load_configuration, write_configuration
 from training.data.photo_files import SPLITS
 from training.data.prepare_photos import read_labels, split_of
+from training.detection.empty_examples import draw_empty_examples, find_scenery
 from training.detection.examples import Example
 from training.detection.features import Features, see_examples
 from training.detection.learner import learn
@@ -40,6 +41,7 @@ from training.detection.settings import PersonTrainSettings
 WEIGHTS, FIGURES, CONFIGURATION = "person_detector.npz", "figures.json", "configuration.yaml"
 ROOMS, HELD_OUT_ROOMS = "rooms", "held-out rooms"
 PHOTOS, HELD_OUT_PHOTOS = "photos", "held-out photos"
+EMPTY, HELD_OUT_EMPTY = "photos of nobody", "held-out photos of nobody"
 SCORES = (PipelineSettings().keep_score, PipelineSettings().detection_score)
 """Least scores of detections that continue and begin tracks."""
 
@@ -72,6 +74,12 @@ def draw_examples(settings: PersonTrainSettings) -> Mapping[str, list[Example]]:
         part = [each for each in photos if split_of(each.image.name, _HELD_OUT_SHARE) == split]
         windows = draw_photo_examples(part, count, detector, settings.photo_weight, settings.seed)
         drawn[title] = list(tqdm(windows, desc=title, total=min(count, len(part))))
+    scenery = find_scenery(photos, settings.empty_photos)
+    wanted = {EMPTY: settings.empty_images, HELD_OUT_EMPTY: settings.held_out_empty}
+    for (title, count), split in zip(wanted.items(), SPLITS, strict=True):
+        chosen = [each for each in scenery if split_of(each.image.name, _HELD_OUT_SHARE) == split]
+        empty = draw_empty_examples(chosen, count, detector, settings.photo_weight, settings.seed)
+        drawn[title] = list(tqdm(empty, desc=title, total=min(count, len(chosen))))
     return drawn
 
 
@@ -102,10 +110,10 @@ def train(settings: PersonTrainSettings) -> Iterator[str]:
     drawn = draw_examples(settings)
     held_out = {
         title: (drawn[title], see_examples(network, drawn[title]))
-        for title in (HELD_OUT_ROOMS, HELD_OUT_PHOTOS)
+        for title in (HELD_OUT_ROOMS, HELD_OUT_PHOTOS, HELD_OUT_EMPTY)
         if drawn[title]
     }
-    features = see_examples(network, drawn[ROOMS] + drawn[PHOTOS])
+    features = see_examples(network, drawn[ROOMS] + drawn[PHOTOS] + drawn[EMPTY])
     results = {"before": judge(network, held_out)}
     yield from (found.line(f"before, {name}") for name, found in results["before"].items())
     learn(network, features, settings)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.detection.examples import HEIGHT, WIDTH, Window, overlaps, whole_image
+from training.detection.examples import HEIGHT, WIDTH, ExampleWindow, overlaps, whole_image
 from training.detection.scene_examples import draw_scene_examples
 
 
@@ -21,7 +21,7 @@ def test_a_box_lies_where_its_pixels_are(left: float, top: float) -> None:
     """A white box in black, cut and shrunk."""
     rgb = np.zeros((480, 640, 3), np.uint8)
     rgb[100:300, 40:500] = 255
-    window = Window(left, top, 0.5)
+    window = ExampleWindow(left, top, 0.5)
     rows, columns = np.nonzero(window.cut(rgb)[..., 0] > 127)
     seen = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
     (box,) = window.clip(np.array([[40.0, 100, 500, 300]]))
@@ -31,7 +31,7 @@ def test_a_box_lies_where_its_pixels_are(left: float, top: float) -> None:
 
 
 def test_a_window_beside_the_image_is_empty() -> None:
-    assert not Window(700.0, 0.0, 0.5).cut(np.full((480, 640, 3), 9, np.uint8)).any()
+    assert not ExampleWindow(700.0, 0.0, 0.5).cut(np.full((480, 640, 3), 9, np.uint8)).any()
 
 
 def test_overlaps() -> None:

@@ -56,6 +56,8 @@ def test_a_small_training(tmp_path: Path) -> None:
         "held_out_scenes": 1,
         "photo_images": 8,
         "held_out_photos": 2,
+        "empty_images": 6,
+        "held_out_empty": 1,
         "epochs": 2,
         "batch": 4,
     }
@@ -65,6 +67,8 @@ def test_a_small_training(tmp_path: Path) -> None:
         assert figures[time]["held-out rooms, score 0.25"]["images"] == 6
         found = figures[time]["held-out rooms, score 0.25"]
         assert found["found"] > 0.5 * found["people"] > 0
+        nobody = figures[time]["held-out photos of nobody, score 0.25"]
+        assert (nobody["people"], nobody["images"]) == (0, 1)
     before, after = (load_person_network(path) for path in (SHIPPED, output / WEIGHTS))
     learns = {id(weights) for weights in trainable_weights(after)}
     for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
