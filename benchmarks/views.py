@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.real_people.estimation import BODY_JOINTS
@@ -46,6 +47,7 @@ from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.sources import open_source
 from smpler_model.views.fusion import Pose, fuse_views
+from smpler_model.views.memory import ViewMemory
 from smpler_model.views.sightings import view_of
 from smpler_ros.bags.matching import box_overlaps
 from synthetic.scene import SyntheticScene
@@ -59,6 +61,8 @@ LEAST_OVERLAP = 0.5
 
 _TARGET = (0.5, 0.0, 0.85)
 _PEOPLE, _PERIOD_S = 4, 30.0
+_BEGIN_S = 4.0  # of moments in a row: everybody is in the room
+_MOST_PEOPLE = 1000
 _AT_ONCE = PipelineConfig(tracker=TrackerConfig(confirm_frames=1), smoothing=None)
 _ALL_JOINTS = list(range(len(SMPL_JOINTS)))
 _NAMES = ("MPJPE, mm", "PA-MPJPE, mm", "hips off, m")
@@ -80,7 +84,7 @@ class SceneFrom(SyntheticScene):
 
 
 @dataclass
-class Scores:
+class ViewScores:
     """Errors of single views and of the fused body; a row of three figures for each person.
 
     Attributes:
@@ -177,12 +181,13 @@ def name_people(found_xyxy: Floats, true_xyxy: Floats, true_ids: Sequence[int]) 
 
 
 def compare(
-    scores: Scores,
+    scores: ViewScores,
     pose: Pose,
     results: Sequence[FrameResult],
     names: Sequence[Sequence[int]],
     truths_m: Mapping[int, Floats],
     joints: list[int],
+    memory: ViewMemory | None = None,
 ) -> None:
     """Fuse the views of one moment and add the errors.
 
@@ -193,10 +198,17 @@ def compare(
         names: for each view, the true ids of its people; -1 for somebody who is not there.
         truths_m: true joints (j, 3) in the fixed frame by id.
         joints: the SMPL joints that the true ones are.
+        memory: of the moments before; None if each is fused alone.
     """
     views = [view_of(result).people for result in results]
+    if memory is not None:
+        memory = memory.at(results[0].stamp_ns)
+        views = [
+            replace(people, ids=track_ids(view, named))
+            for view, (people, named) in enumerate(zip(views, names, strict=True))
+        ]
     start = time.process_time()
-    fused = fuse_views(views, pose)
+    fused = fuse_views(views, pose, memory)
     scores.seconds += time.process_time() - start
     scores.people += len(fused)
     groups: dict[int, list[int]] = {}
@@ -223,6 +235,12 @@ def compare(
         scores.surest.append(alone[int(np.argmax(trusts))])
 
 
+def track_ids(view: int, names: Sequence[int]) -> NDArray[np.int64]:
+    """Return ids, unique over views, of the true tracks of people; others share no id."""
+    own = [name if name >= 0 else _MOST_PEOPLE - 1 - row for row, name in enumerate(names)]
+    return _MOST_PEOPLE * view + np.array(own, np.int64)
+
+
 def errors_of(found_m: Floats, truth_m: Floats) -> Floats:
     """Return MPJPE and PA-MPJPE, mm, and the hips' error, m, of joints (24 or 12, 3)."""
     names = [SMPL_JOINTS[row] for row in (_ALL_JOINTS if len(found_m) == 24 else BODY_JOINTS)]
@@ -234,8 +252,14 @@ def errors_of(found_m: Floats, truth_m: Floats) -> Floats:
 
 
 def measure_drawn(
-    watcher: Watcher, views: int, seeds: range, frames: int, *, given: bool = False
-) -> Scores:
+    watcher: Watcher,
+    views: int,
+    seeds: range,
+    frames: int,
+    *,
+    given: bool = False,
+    step_s: float | None = None,
+) -> list[ViewScores]:
     """Return the errors on drawn people, seen by the first cameras of `CIRCLE`.
 
     Args:
@@ -244,36 +268,61 @@ def measure_drawn(
         seeds: of the scenes.
         frames: moments of each scene.
         given: whether the true boxes are given.
+        step_s: time between moments; None if they are spread over the scene.
+
+    Returns:
+        The errors of each moment alone and, where they are in a row, over time.
     """
-    scores, body = Scores(), Body(load_builtin_body())
+    found = [ViewScores()] if step_s is None else [ViewScores(), ViewScores()]
+    body = Body(load_builtin_body())
+    spread_s = _PERIOD_S * (np.arange(frames) + 0.5) / frames
+    times_s = spread_s if step_s is None else _BEGIN_S + step_s * np.arange(frames)
     for seed in seeds:
+        memories = (None, ViewMemory())
         scenes = [SceneFrom(body, place_m, seed) for place_m in CIRCLE[:views]]
-        for share in (np.arange(frames) + 0.5) / frames:
-            results, names = [], []
-            truths: dict[int, Floats] = {}
-            for scene in scenes:
-                shown = scene.frame(round(share * _PERIOD_S * 1e9))
-                pose, truth = shown.truth.world_from_camera, shown.truth
-                boxes, ids = truth.visible_boxes_xyxy, truth.ids.tolist()
-                if given:
-                    results.append(watcher.estimate_in(shown.frame, boxes, pose))
-                    names.append(ids)
-                else:
-                    results.append(watcher.estimate(shown.frame, pose))
-                    names.append(name_people(results[-1].people.boxes_xyxy, boxes, ids))
-                world = truth.joints_m @ pose[:3, :3].T + pose[:3, 3]
-                truths |= dict(zip(ids, world, strict=True))
-            compare(scores, watcher.estimator.joints, results, names, truths, _ALL_JOINTS)
-    return scores
+        for time_s in times_s:
+            results, names, truths = look(watcher, scenes, round(time_s * 1e9), given=given)
+            for scores, memory in zip(found, memories, strict=False):
+                compare(
+                    *(scores, watcher.estimator.joints, results, names, truths, _ALL_JOINTS),
+                    memory,
+                )
+    return found
 
 
-def measure_real(watcher: Watcher, folder: FolderTruth, skip: int) -> tuple[Scores, float]:
+def look(
+    watcher: Watcher, scenes: Sequence[SceneFrom], stamp_ns: int, *, given: bool
+) -> tuple[list[FrameResult], list[list[int]], dict[int, Floats]]:
+    """Return what is found in each view, who that is, and everybody's true joints in the room."""
+    results, names = [], []
+    truths: dict[int, Floats] = {}
+    for scene in scenes:
+        shown = scene.frame(stamp_ns)
+        pose, truth = shown.truth.world_from_camera, shown.truth
+        boxes, ids = truth.visible_boxes_xyxy, truth.ids.tolist()
+        if given:
+            results.append(watcher.estimate_in(shown.frame, boxes, pose))
+            names.append(ids)
+        else:
+            results.append(watcher.estimate(shown.frame, pose))
+            names.append(name_people(results[-1].people.boxes_xyxy, boxes, ids))
+        world = truth.joints_m @ pose[:3, :3].T + pose[:3, 3]
+        truths |= dict(zip(ids, world, strict=True))
+    return results, names, truths
+
+
+def measure_real(
+    watcher: Watcher, folder: FolderTruth, skip: int
+) -> tuple[list[ViewScores], float]:
     """Return the errors on synchronous videos, and how well their labels agree, metres.
 
     Args:
         watcher: has the network.
         folder: folder with at least two videos of the same frames.
         skip: every n-th of the scored frames is used.
+
+    Returns:
+        The errors of each moment alone and over time.
     """
     first = folder.videos[0]
     poses = [align_rigidly(video.joints_m, first.joints_m) for video in folder.videos]
@@ -281,7 +330,8 @@ def measure_real(watcher: Watcher, folder: FolderTruth, skip: int) -> tuple[Scor
         np.linalg.norm(video.joints_m @ pose[:3, :3].T + pose[:3, 3] - first.joints_m, axis=-1)
         for video, pose in zip(folder.videos, poses, strict=True)
     ]
-    scores, wanted = Scores(), first.scored_frames[::skip]
+    found, wanted = [ViewScores(), ViewScores()], first.scored_frames[::skip]
+    memories = (None, ViewMemory())
     streams = [_frames_of(folder, view, wanted) for view in range(len(folder.videos))]
     for number, frames in zip(wanted, zip(*streams, strict=True), strict=True):
         results = [
@@ -290,8 +340,11 @@ def measure_real(watcher: Watcher, folder: FolderTruth, skip: int) -> tuple[Scor
         ]
         truths = {0: first.joints_m[number]}
         names = [[0]] * len(results)
-        compare(scores, watcher.estimator.joints, results, names, truths, BODY_JOINTS)
-    return scores, float(np.max(apart))
+        for scores, memory in zip(found, memories, strict=True):
+            compare(
+                *(scores, watcher.estimator.joints, results, names, truths, BODY_JOINTS), memory
+            )
+    return found, float(np.max(apart))
 
 
 def align_rigidly(points_m: Floats, target_m: Floats) -> Floats:
@@ -320,6 +373,11 @@ def _frames_of(folder: FolderTruth, view: int, wanted: range) -> Iterator[Frame]
                 return
 
 
+def _titled(title: str, found: Sequence[ViewScores]) -> dict[str, ViewScores]:
+    """Return the errors of moments alone, and over time if they were measured, by title."""
+    return dict(zip((title, f"{title}, over time"), found, strict=False))
+
+
 def main() -> None:
     """Parse the command line and measure."""
     parser = argparse.ArgumentParser(description="One body from several views.")
@@ -331,6 +389,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="of the first scene")
     parser.add_argument("--frames", type=int, default=12, help="of each scene")
+    parser.add_argument("--step", type=float, help="time between drawn moments, s")
     parser.add_argument("--skip", type=int, default=1, help="use every n-th scored real frame")
     parser.add_argument("--json", type=Path, help="file for the figures")
     chosen = parser.parse_args()
@@ -338,16 +397,18 @@ def main() -> None:
     estimator = build_pipeline(settings, GivenBoxes).estimator
     watcher = Watcher(estimator, detector_factory(settings, estimator.device))
     seeds = range(chosen.seed, chosen.seed + chosen.scenes)
-    found = {
-        f"drawn, {views} cameras": measure_drawn(
-            watcher, views, seeds, chosen.frames, given=chosen.boxes == "truth"
+    found: dict[str, ViewScores] = {}
+    for views in (2, len(CIRCLE)):
+        drawn = measure_drawn(
+            *(watcher, views, seeds, chosen.frames),
+            given=chosen.boxes == "truth",
+            step_s=chosen.step,
         )
-        for views in (2, len(CIRCLE))
-    }
+        found |= _titled(f"drawn, {views} cameras", drawn)
     lines = []
     if chosen.folder:
-        folder = read_folder(chosen.folder)
-        found["real, 2 cameras"], apart_m = measure_real(watcher, folder, chosen.skip)
+        real, apart_m = measure_real(watcher, read_folder(chosen.folder), chosen.skip)
+        found |= _titled("real, 2 cameras", real)
         lines.append(f"real: the labels of the views agree within {1e3 * apart_m:.1f} mm")
     rows = [row for title, scores in found.items() for row in scores.rows(title)]
     lines += [scores.line(title) for title, scores in found.items()]

@@ -12,7 +12,8 @@ from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.messages.convert import header_message, transform_message
 from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import MESSAGE_NAMES
-from synthetic.scene import SceneFrame, SyntheticScene
+from synthetic.scene import SyntheticScene
+from synthetic.truth import SceneFrame
 
 CAMERA = Camera(320, 240, 240.0, 240.0, 159.5, 119.5)
 NAMES = ("left", "right")

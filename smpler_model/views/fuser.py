@@ -15,6 +15,7 @@ from smpler_model.people.tracker import TrackState
 from smpler_model.people.world_filter import facings
 from smpler_model.views.fusion import FusedPeople, Pose, fuse_views
 from smpler_model.views.identity import CommonIds
+from smpler_model.views.memory import ViewMemory
 from smpler_model.views.moments import MomentMatcher, Stamped
 from smpler_model.views.sightings import Sightings, View, view_of
 
@@ -51,8 +52,9 @@ class FusedResult:
 class ViewFuser:
     """Fuses the results of several cameras as soon as a moment's images are there.
 
-    State: the results that wait for those of other cameras, and the ids that tracks have in
-    common. It is reset when time runs backwards (a rewound bag) and by `reset`.
+    State: the results that wait for those of other cameras, the ids that tracks have in common,
+    and what is remembered of them. It is reset when time runs backwards (a rewound bag) and by
+    `reset`.
     """
 
     def __init__(
@@ -66,14 +68,14 @@ class ViewFuser:
 
         Args:
             cameras: names of all cameras.
-            tolerance_s: most that the stamps of a moment's images differ, seconds.
+            tolerance_s: largest difference between the stamps of a moment's images, s.
             pose: poses bodies, as `Estimator.joints`.
             report: called with the name of a camera without which a moment is fused, and why.
         """
         self._pose, self._report = pose, report
         self._tolerance_s = tolerance_s
         self._moments: MomentMatcher[View] = MomentMatcher(cameras, round(tolerance_s * NS_PER_S))
-        self._ids = CommonIds()
+        self._ids, self._memory = CommonIds(), ViewMemory()
         self._faults: dict[str, str] = {}
 
     @property
@@ -85,6 +87,7 @@ class ViewFuser:
         """Forget all results and tracks."""
         self._moments.reset()
         self._ids.reset()
+        self._memory.reset()
 
     def fuse(
         self, results: Mapping[str, FrameResult], *, final: bool = False
@@ -113,7 +116,8 @@ class ViewFuser:
         self._report_missing(stamps_ns)
         views = [each.view for each in moment.values()]
         seen = [view.people for view in views]
-        fused = fuse_views(seen, self._pose)
+        stamp_ns = max(stamps_ns.values())
+        fused = fuse_views(seen, self._pose, self._memory.at(stamp_ns))
         tracks = tuple(
             {
                 name: int(people.ids[row])
@@ -122,7 +126,6 @@ class ViewFuser:
             }
             for rows in fused.rows.tolist()
         )
-        stamp_ns = max(stamps_ns.values())
         ids = np.array(self._ids.name(stamp_ns, tracks), np.int64)
         floor = _FLOOR if all(view.has_floor for view in views) else None
         people = people_from(ids, seen, fused, floor)
@@ -139,12 +142,12 @@ class ViewFuser:
 
     def snapshot(self) -> Arrays:
         """Return the state as arrays, for `restore`."""
-        arrays = self._ids.snapshot()
+        arrays = self._ids.snapshot() | self._memory.snapshot()
         first_ns = self._moments.first_ns
         arrays["first_ns"] = np.array(_NEVER_NS if first_ns is None else first_ns)
         for index, queue in enumerate(self._moments.pending.values()):
             known = (queue.newest_ns, queue.missed_ns)
-            arrays[f"{index}_course"] = np.array(
+            arrays[f"{index}_pending"] = np.array(
                 [_NEVER_NS if each is None else each for each in known], np.int64
             )
             for place, (stamp_ns, view) in enumerate(
@@ -161,9 +164,10 @@ class ViewFuser:
         """Restore the state that `snapshot` returned, for the same cameras in the same order."""
         self.reset()
         self._ids.restore(arrays)
+        self._memory.restore(arrays)
         self._moments.first_ns = _known(arrays["first_ns"])
         for index, queue in enumerate(self._moments.pending.values()):
-            newest, missed = arrays[f"{index}_course"]
+            newest, missed = arrays[f"{index}_pending"]
             queue.newest_ns, queue.missed_ns = _known(newest), _known(missed)
             while (key := f"{index}_{len(queue.waiting)}") + "_view" in arrays:
                 stamp_ns, has_floor = arrays[f"{key}_view"].tolist()

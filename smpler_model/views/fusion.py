@@ -1,9 +1,11 @@
 """One body from the estimates of several views, in a fixed frame.
 
-The joints are where the views' rays cross (see `crossing`), which gives place and size, too.
+The joints are triangulated (see `triangulation`), which gives position and size, too.
 Bones are averaged on SO(3), each by how sure the view is of what lies at its end, and less for
-turns out of the view's image plane, which an image hardly shows. Then each bone is turned halfway
-to the joints at its end. Shapes are averaged, and made taller or shorter by the size.
+turns out of the view's image plane, which an image hardly shows. Then each bone is turned most of
+the way to the joints at its end. Shapes are averaged, and made taller or shorter by the size.
+Views that show a person back to front are outvoted (see `facing`): of them, only the rays count,
+with left and right exchanged where they agree better then.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,18 +15,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
-from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS, SMPL_SHAPE_COUNT
+from smpler_model.body.skeleton import MIRRORED_JOINTS, SMPL_JOINTS, SMPL_PARENTS, SMPL_SHAPE_COUNT
 from smpler_model.people.bones import unchain
-from smpler_model.views.crossing import ACROSS_M, cross_rays
-from smpler_model.views.matching import match_views
+from smpler_model.views.facing import facings_of, find_reversed
+from smpler_model.views.matching import match_views, pair_costs
+from smpler_model.views.memory import ViewMemory
 from smpler_model.views.rotation_mean import mean_by_axis, nearest_rotation
 from smpler_model.views.sightings import Sightings, join
+from smpler_model.views.triangulation import ACROSS_M, Triangulation, triangulate
 
 OUT_OF_PLANE = 0.5
 """Information of a view about turns out of its image plane, over that about turns in it."""
 
 LARGE_TURN = 0.15
 """Angle between a bone in one view and in all, beyond which the view counts less, rad."""
+
+STIFFNESS = 0.1
+"""How much the mean of a bone's turns counts, over where the joints at its end are."""
+
+REVERSED = 0.02
+"""How much a view's turns of bones count whose facing was outvoted, over those of others."""
+
+FOREKNOWN = 1.0
+"""How much worse joints of a view whose facing was outvoted may agree with sides exchanged."""
 
 _LEAST_SPREAD_M = 1e-4
 _SHAPE_STEP_M = 0.01  # misfit of a joint that is worth one standard deviation of the shape
@@ -66,32 +79,61 @@ class FusedPeople:
         return len(self.betas)
 
 
-def fuse_views(views: Sequence[Sightings], pose: Pose) -> FusedPeople:
+def fuse_views(
+    views: Sequence[Sightings], pose: Pose, memory: ViewMemory | None = None
+) -> FusedPeople:
     """Match the people of several views, and fuse each person's bodies.
 
     Args:
         views: people in images taken at the same time, in one fixed frame; at least one view.
         pose: poses bodies.
+        memory: the past at this moment, to which it is added; tracks' ids are then unique over
+            all views. None if there is none.
     """
     everyone = join(views)
     counts = [len(view) for view in views]
     owners = np.repeat(np.arange(len(views)), counts)
-    groups = match_views(owners, everyone)
+    costs = pair_costs(owners, everyone)
+    if memory is not None:
+        costs = memory.average(everyone.ids, costs)
+    groups = match_views(costs)
     indices = np.full((len(groups), len(views)), -1)
     for person, group in enumerate(groups):
         indices[person, owners[group]] = group
     starts = np.cumsum([0, *counts[:-1]])
-    people = fuse_bodies(everyone, indices, pose)
+    if memory is None:
+        people = fuse_bodies(everyone, indices, pose)
+    else:
+        people = _fuse_expected(everyone, indices, pose, memory)
     return replace(people, rows=np.where(indices >= 0, indices - starts, -1))
 
 
-def fuse_bodies(everyone: Sightings, indices: NDArray[np.intp], pose: Pose) -> FusedPeople:
+def _fuse_expected(
+    everyone: Sightings, indices: NDArray[np.intp], pose: Pose, memory: ViewMemory
+) -> FusedPeople:
+    """Fuse people who probably face as they did, and remember how they face."""
+    people, views = np.nonzero(indices >= 0)
+    ids = everyone.ids[indices[people, views]]
+    before = np.zeros((*indices.shape, 3))
+    before[people, views] = memory.expect(ids)
+    fused = fuse_bodies(everyone, indices, pose, before.sum(1) / (indices >= 0).sum(1)[:, None])
+    memory.keep(ids, facings_of(fused.rotations)[people])
+    return fused
+
+
+def fuse_bodies(
+    everyone: Sightings,
+    indices: NDArray[np.intp],
+    pose: Pose,
+    expected: Floats | None = None,
+) -> FusedPeople:
     """Fuse matched people.
 
     Args:
         everyone: the sightings of all views.
         indices: (n, v) the sighting of each person by each view; -1 where there is none.
         pose: poses bodies.
+        expected: (n, 3) how they should face, see `facing.find_reversed`; None if unknown.
 
     Returns:
         The people, with `indices` as `rows`.
@@ -99,18 +141,22 @@ def fuse_bodies(everyone: Sightings, indices: NDArray[np.intp], pose: Pose) -> F
     seen, chosen = (indices >= 0).T, np.maximum(indices, 0).T  # (v, n)
     confidences = np.where(seen[..., None], everyone.confidences[chosen], 0.0)  # (v, n, 24)
     sure = np.where(seen[..., None], everyone.sure[chosen], 0.0)
-    joints = everyone.joints_m[chosen]
-    crossing = cross_rays(joints, everyone.cameras_m[chosen], sure, everyone.spreads[chosen])
+    joints, bones = everyone.joints_m[chosen], everyone.bones[chosen]
     rays = joints[:, :, 0] - everyone.cameras_m[chosen]
-    bones = mean_by_axis(everyone.bones[chosen], _weigh_turns(sure, rays), LARGE_TURN)
+    before = np.zeros((len(indices), 3)) if expected is None else expected
+    opposed = find_reversed(facings_of(bones), rays, sure.mean(-1), before)
+    spreads = everyone.spreads[chosen]
+    triangulated = triangulate_sides(joints, everyone.cameras_m[chosen], sure, spreads, opposed)
+    posed = np.where(opposed, REVERSED, 1.0)[..., None] * sure
+    bones = mean_by_axis(bones, _weigh_turns(posed, rays), LARGE_TURN)
     shares = sure.mean(-1) / sure.mean(-1).sum(0)  # (v, n)
     betas = np.einsum("vn,vnb->nb", shares, everyone.betas[chosen])
-    betas = scale_shapes(betas, (shares * crossing.factors).sum(0), pose)
-    bones = turn_to_joints(bones, pose(unchain(bones), betas), crossing.joints_m)
+    betas = scale_shapes(betas, (shares * triangulated.factors).sum(0), pose)
+    bones = turn_to_joints(bones, pose(unchain(bones), betas), triangulated.joints_m)
     rotations = unchain(bones)
     local = pose(rotations, betas)
     weights = sure.sum(0) / ACROSS_M**2  # (n, 24)
-    offsets = np.einsum("nj,njc->nc", weights, crossing.joints_m - local)
+    offsets = np.einsum("nj,njc->nc", weights, triangulated.joints_m - local)
     translations = offsets / weights.sum(-1, keepdims=True)
     return FusedPeople(
         rotations=rotations,
@@ -120,6 +166,39 @@ def fuse_bodies(everyone: Sightings, indices: NDArray[np.intp], pose: Pose) -> F
         joints_m=local + translations[:, None],
         joint_confidences=1 - np.prod(1 - confidences, 0),
         rows=indices,
+    )
+
+
+def triangulate_sides(
+    joints_m: Floats,
+    cameras_m: Floats,
+    weights: Floats,
+    spreads: Floats,
+    opposed: NDArray[np.bool_],
+) -> Triangulation:
+    """Triangulate joints, left and right exchanged where they then agree better.
+
+    The pelvis alone may be turned wrongly, while the limbs have their right names; so it is the
+    rays that decide, with the vote as one more sign (`FOREKNOWN`).
+
+    Args:
+        joints_m: see `triangulate`, as the next three.
+        cameras_m: of the views.
+        weights: of the joints.
+        spreads: of the distances.
+        opposed: (v, n) the views in which the sides may be exchanged.
+    """
+    plain = triangulate(joints_m, cameras_m, weights, spreads)
+    if not opposed.any():
+        return plain
+    exchanged = np.where(opposed[..., None, None], joints_m[:, :, MIRRORED_JOINTS], joints_m)
+    other = triangulate(exchanged, cameras_m, weights, spreads)
+    better = other.shifts + other.misfits < plain.shifts + plain.misfits + FOREKNOWN  # (n)
+    return Triangulation(
+        joints_m=np.where(better[:, None, None], other.joints_m, plain.joints_m),
+        factors=np.where(better, other.factors, plain.factors),
+        shifts=np.where(better, other.shifts, plain.shifts),
+        misfits=np.where(better, other.misfits, plain.misfits),
     )
 
 
@@ -144,15 +223,15 @@ def turn_to_joints(bones: Floats, local_m: Floats, joints_m: Floats) -> Floats:
     Args:
         bones: (n, 24, 3, 3) `fixed_from_joint`.
         local_m: (n, 24, 3) the joints of a body with these bones.
-        joints_m: (n, 24, 3) where they are. The bone and the joints count alike: the turn R brings
-            sum |R p - q|^2 + |p|^2 |R - I|^2 / 2 to its minimum, with p and q from the bone's
-            joint to its children.
+        joints_m: (n, 24, 3) where they are. The turn R brings
+            sum |R p - q|^2 + `STIFFNESS` |p|^2 |R - I|^2 / 2 to its minimum, with p and q from
+            the bone's joint to its children.
     """
     own, there = (each[:, 1:] - each[:, _PARENTS[1:]] for each in (local_m, joints_m))
     above = _CHILDREN[:, 1:]
     products = np.einsum("jc,nca,ncb->njab", above, there, own)
     kept = (own**2).sum(-1) @ above.T + (above.sum(1) == 0)
-    turns = nearest_rotation(products + kept[..., None, None] * np.eye(3))
+    turns = nearest_rotation(products + STIFFNESS * kept[..., None, None] * np.eye(3))
     return np.asarray(turns @ bones)
 
 

@@ -58,8 +58,8 @@ class MomentMatcher(Generic[View]):
 
         Args:
             cameras: names of all cameras.
-            tolerance_ns: most that stamps in a moment differ. Below half the time between a
-                camera's images, each image's partner is the nearest one.
+            tolerance_ns: largest difference between stamps in a moment. Below half the time
+                between a camera's images, each image's partner is the nearest one.
         """
         self._tolerance_ns = tolerance_ns
         self.pending: dict[str, PendingImages[View]] = {name: PendingImages() for name in cameras}
@@ -76,7 +76,7 @@ class MomentMatcher(Generic[View]):
         Args:
             camera: name of the camera.
             stamp_ns: timestamp of the image.
-            view: what it shows; None if that is of no use, which only tells how late it is.
+            view: what it shows; None if it cannot be used, so that only its time counts.
         """
         newest_ns = self.pending[camera].newest_ns
         if newest_ns is not None and stamp_ns < newest_ns:

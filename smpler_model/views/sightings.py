@@ -13,8 +13,8 @@ from smpler_model.frames import CameraPose, FrameResult, People, details_of
 from smpler_model.people.bones import chain
 
 USUAL_OVERLAP = 0.6
-"""Intersection over union of a detected box with that of the joints, which lacks the flesh around
-them; less tells of a body that does not explain the box.
+"""Intersection over union of a detected box with that of the joints, which excludes the surface
+around them; less indicates a body that does not explain the box.
 """
 
 LEAST_FIT = 0.05
@@ -23,8 +23,8 @@ LEAST_CONFIDENCE = 0.02
 """Of joints outside an image: they count only where no view shows them."""
 
 SIZE_DOUBT = 1.7
-"""Spread of distances, over that of the covariances: they know how adults' heights differ, not
-that networks make some poses too large or too small.
+"""Spread of distances, relative to that of the covariances, which account for adults' heights, but
+not for networks that make some poses too large or too small.
 """
 
 _LEAST_SPREAD_M = 1e-4
@@ -149,9 +149,9 @@ def sightings_of(people: People, camera: Camera, pose: CameraPose) -> Sightings:
 def fits_of(people: People, camera: Camera) -> Floats:
     """Return how well bodies fit their boxes, (n), above 0 to 1.
 
-    Where little of a person is seen, the box is small and the network must guess; its body, drawn
-    into the image, is then larger than the box, or elsewhere. Squared, as a poor fit tells of more
-    than the joints outside: all of the body is a guess.
+    Where little of a person is visible, the box is small and the network must guess; its body,
+    projected into the image, is then larger than the box, or elsewhere. Squared, as a poor fit
+    concerns more than the joints outside: all of the body is a guess.
     """
     edge = (camera.width - 1, camera.height - 1)
     shown = np.isfinite(people.keypoints_px)

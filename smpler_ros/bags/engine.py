@@ -13,6 +13,7 @@ from smpler_model.assembly import build_pipeline, choose_device, detector_factor
 from smpler_model.body.smpl import Body
 from smpler_model.detectors.detector import Detections, Detector, DeviceDetector
 from smpler_model.detectors.motion import MotionDetector
+from smpler_model.frames import People
 from smpler_model.hashes import hash_parts
 from smpler_model.pipeline import Pipeline
 from smpler_ros.bags.settings import EvaluationSettings
@@ -96,6 +97,10 @@ class Engine:
     def pose(self, rotations: Floats, betas: Floats) -> Floats:
         """Pose bodies; see `Estimator.joints`."""
         return self._pipeline.estimator.joints(rotations, betas)
+
+    def add_mesh(self, people: People) -> People:
+        """Return people with their vertices."""
+        return self._pipeline.add_mesh(people)
 
     def create_pipeline(self) -> Pipeline:
         """Return a new pipeline without history; its detectors are `RecordingDetector`s."""

@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from smpler_model.people.tracker import TrackState
 from smpler_model.settings.world import FUSED
 from smpler_model.views.fuser import FusedResult
+from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.records import BODY_COLUMNS, body_rows, text_of
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.bags.settings import EvaluationSettings
-from smpler_ros.messages.convert import header_message, person_array_message
-from smpler_ros.messages.markers import SkeletonMarkers
+from smpler_ros.bags.transforms import MOVING
+from smpler_ros.messages.convert import (
+    frame_prefix,
+    header_message,
+    person_array_message,
+    person_transforms,
+)
+from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
 from smpler_ros.messages.message_types import MESSAGE_NAMES
 
 MOMENT_COLUMNS = ("moment", "stamp_ns", "people", "views")
@@ -74,33 +81,51 @@ def fused_rows(number: int, fused: FusedResult) -> list[list[object]]:
 class FusedMessages:
     """The topics of fused people in the output bag. State: the displayed markers."""
 
-    def __init__(self, bag: SegmentedBag, config: EvaluationSettings, model: str) -> None:
+    def __init__(self, bag: SegmentedBag, config: EvaluationSettings, engine: Engine) -> None:
         """Create the topics' constructors.
 
         Args:
             bag: the output bag.
             config: settings of the evaluation.
-            model: name of the model.
+            engine: network and body.
         """
-        self._bag, self._config, self._model = bag, config, model
+        self._bag, self._config, self._engine = bag, config, engine
         self._skeletons = SkeletonMarkers(bag.types, lifetime_s=config.marker_lifetime)
+        self._meshes = MeshMarkers(
+            bag.types,
+            engine.body.faces.cpu().numpy(),
+            lifetime_s=config.marker_lifetime,
+            alpha=config.mesh_opacity,
+        )
 
     @property
     def shown(self) -> list[int]:
         """Ids of the people whose markers are displayed; set them to resume a run."""
-        return sorted(self._skeletons.shown)
+        return sorted(self._skeletons.shown | self._meshes.shown)
 
     @shown.setter
     def shown(self, ids: list[int]) -> None:
-        self._skeletons.shown = set(ids)
+        self._skeletons.shown, self._meshes.shown = set(ids), set(ids)
 
     def write(self, fused: FusedResult) -> None:
         """Write the messages of a moment."""
         types, wanted, stamp_ns = self._bag.types, self._config.outputs, fused.stamp_ns
         header = header_message(types, stamp_ns, fused.frame_id)
         if "people" in wanted:
-            message = person_array_message(types, header, self._model, fused, vertices=False)
+            message = person_array_message(
+                types, header, self._engine.model, fused, vertices=False
+            )
             self._bag.write(f"/{FUSED}/people", MESSAGE_NAMES["person_array"], stamp_ns, message)
+        if "tf" in wanted and len(fused.people):
+            prefix = f"{frame_prefix(self._config.tf_prefix)}{FUSED}/"
+            transforms = person_transforms(
+                types, header, fused, prefix, self._config.tf_confidence
+            )
+            self._bag.write(MOVING, MESSAGE_NAMES["tf_message"], stamp_ns, transforms)
+        if "mesh_markers" in wanted:
+            markers = self._meshes.serialize(header, self._engine.add_mesh(fused.people))
+            topic = f"/{FUSED}/mesh_markers"
+            self._bag.write(topic, MESSAGE_NAMES["marker_array"], stamp_ns, markers)
         if "skeleton_markers" in wanted:
             markers = self._skeletons.serialize(header, fused.people)
             topic = f"/{FUSED}/skeleton_markers"

@@ -50,7 +50,7 @@ class Fusion:
             )
         self._files, self._tally = files, tally
         self.fuser = ViewFuser(cameras, config.fusion_tolerance, engine.pose)
-        self.messages = FusedMessages(files.bag, config, engine.model)
+        self.messages = FusedMessages(files.bag, config, engine)
 
     def fuse(
         self, results: Mapping[str, FrameResult], *, final: bool = False

@@ -20,7 +20,7 @@ DO_NOT_MATTER = ("checkpoint_every", "hash_bag", "video")
 """Settings that may differ when a run is resumed."""
 
 
-_STATE_FORMAT = 3
+_STATE_FORMAT = 4
 """Version of the checkpoint format, increased on incompatible changes."""
 
 
@@ -41,7 +41,7 @@ class EvaluationSettings(OutputSettings, WorldSettings, PipelineSettings, BagSet
     boxes: Literal["detector", "truth"] = setting("detector", "Source of people's boxes.")
     match_iou: float = setting(
         USUAL_IOU,
-        "Least overlap (intersection over union) between a detected and a true box of a person.",
+        "Minimum overlap (intersection over union) between a detected and a true box of a person.",
         minimum=0.001,
         maximum=1.0,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smpler_model.cameras.messages import NS_PER_S
-from smpler_model.checkpoints.shipped import SHIPPED_MODELS, shipped_path
+from smpler_model.checkpoints.shipped import find_checkpoint
 from smpler_model.hashes import hash_each, hash_files
 from smpler_ros.bags.accuracy import CONVENTIONS
 from smpler_ros.bags.engine import Engine
@@ -89,8 +89,7 @@ def describe_configuration(config: EvaluationSettings) -> dict[str, Any]:
 
 def hash_inputs(engine: Engine, config: EvaluationSettings) -> dict[str, Any]:
     """Return the SHA-256 of the files that affect the results, and of the body's arrays."""
-    name = config.model
-    model = shipped_path(name) if name in SHIPPED_MODELS else Path(name)
+    model = find_checkpoint(config.model)
     hashes: dict[str, Any] = {"model": hash_files([model]), "body": engine.hash_body()}
     for purpose, path in (
         ("detector", config.detector_weights),

@@ -28,7 +28,7 @@ from smpler_model.viewing.assumed_pose import assume_pose
 from smpler_model.viewing.camera_view import shrink
 from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.still import still_page
-from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.surfaces import SkinnedSurface
 from smpler_ros.bags.ground_truth import STAMP_TOLERANCE_NS
 from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.run_files import PEOPLE
@@ -81,7 +81,7 @@ def show_worst_frames(
         body: body of the people.
         fov_deg: field of view that was assumed where there is no calibration.
     """
-    surface = BodySurface(body.arrays()) if is_installed("viser") else None
+    surface = SkinnedSurface(body.arrays()) if is_installed("viser") else None
     shown: list[WorstFrame] = []
     for rows in _choose(folder / PEOPLE):
         first = rows[0]

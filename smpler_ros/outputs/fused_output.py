@@ -1,30 +1,41 @@
 """Publishes the people whom several cameras see, each once, in the fixed frame."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from smpler_model.frames import FrameResult
+from smpler_model.frames import FrameResult, People
 from smpler_model.settings.world import FUSED
 from smpler_model.views.fuser import FusedResult, ViewFuser
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.inputs.camera_input import join_names
-from smpler_ros.messages.convert import header_message, person_array_message
-from smpler_ros.messages.markers import SkeletonMarkers
+from smpler_ros.messages.convert import header_message, person_array_message, person_transforms
+from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
 from smpler_ros.messages.message_types import Message, MessageTypes
-from smpler_ros.outputs.camera_output import CLEAR_TIMEOUT, MARKERS_DEPTH, PEOPLE_DEPTH
+from smpler_ros.outputs.camera_output import (
+    CLEAR_TIMEOUT,
+    MARKERS_DEPTH,
+    PEOPLE_DEPTH,
+    LiveOutput,
+    TopicOutputs,
+)
 from smpler_ros.outputs.planner_output import PlannerOutput
+
+OWN_LISTENERS = 1
+"""Subscribers to `/tf` that the node itself has, which wants the cameras' poses."""
 
 
 class FusedOutput:
-    """The topics of all cameras together: people, skeletons, and those for planners.
+    """The topics of all cameras together: people, frames, meshes, skeletons, those for planners.
 
-    Nothing is fused while nobody subscribes to any of them; ids then start anew, with other
-    numbers. State: the images that wait for those of other cameras, and the displayed markers.
+    Nothing is fused while nobody subscribes to any of them, the node to `/tf` not counted; ids
+    then start anew, with other numbers. State: the images that wait for those of other cameras,
+    and the displayed markers.
     """
 
     def __init__(
@@ -32,9 +43,9 @@ class FusedOutput:
         node: LifecycleNode,
         types: MessageTypes,
         fuser: ViewFuser,
-        *,
-        model: str,
-        marker_lifetime_s: float,
+        config: TopicOutputs,
+        transforms: LifecyclePublisher[TFMessage],
+        add_mesh: Callable[[People], People],
     ) -> None:
         """Create the publishers.
 
@@ -42,10 +53,12 @@ class FusedOutput:
             node: publishing node.
             types: the message classes.
             fuser: fuses the results.
-            model: name of the model, for `people`.
-            marker_lifetime_s: lifetime of the markers, seconds.
+            config: fixed settings.
+            transforms: publisher of `/tf`, shared with the cameras.
+            add_mesh: adds vertices to people.
         """
-        self._node, self._types, self._fuser, self._model = node, types, fuser, model
+        self._node, self._types, self._fuser, self._config = node, types, fuser, config
+        self._transforms, self._add_mesh = transforms, add_mesh
 
         def create(kind: type[Any], name: str, depth: int) -> LifecyclePublisher[Any]:
             topic = join_names(FUSED, name)
@@ -53,16 +66,21 @@ class FusedOutput:
 
         self._people = create(SmplPersonArray, "people", PEOPLE_DEPTH)
         self._skeletons = create(MarkerArray, "skeleton_markers", MARKERS_DEPTH)
-        self._markers = SkeletonMarkers(types, lifetime_s=marker_lifetime_s)
+        self._meshes = create(MarkerArray, "mesh_markers", MARKERS_DEPTH)
+        lifetime_s = config.marker_lifetime_s
+        self._markers = SkeletonMarkers(types, lifetime_s=lifetime_s)
+        self._mesh_markers = MeshMarkers(
+            types, config.faces, lifetime_s=lifetime_s, alpha=config.mesh_opacity
+        )
         self._planners = PlannerOutput(node, FUSED, types)
         self._was_heard = False
         self._moments = self._incomplete = 0
         self._spent_s = 0.0
         self._frame_id = ""
 
-    def publish(self, results: Mapping[str, FrameResult]) -> None:
+    def publish(self, results: Mapping[str, FrameResult], live: LiveOutput) -> None:
         """Add results by camera, and publish the moments for which no more images come."""
-        if not self._is_heard():
+        if not self._is_heard(live):
             if self._was_heard:
                 self._fuser.reset()
             self._was_heard = False
@@ -72,7 +90,7 @@ class FusedOutput:
         moments = self._fuser.fuse(results)
         self._spent_s += time.perf_counter() - start
         for fused in moments:
-            self._publish(fused)
+            self._publish(fused, live)
             self._moments += 1
             self._incomplete += len(fused.stamps_ns) < self._fuser.camera_count
 
@@ -89,29 +107,46 @@ class FusedOutput:
         """Delete all markers, wait for acknowledgement, and forget what waits."""
         self._fuser.reset()
         header = header_message(self._types, stamp_ns, self._frame_id)
-        self._skeletons.publish(self._markers.serialize_clear(header))
-        self._skeletons.wait_for_all_acked(CLEAR_TIMEOUT)
+        for publisher, markers in (
+            (self._skeletons, self._markers),
+            (self._meshes, self._mesh_markers),
+        ):
+            publisher.publish(markers.serialize_clear(header))
+            publisher.wait_for_all_acked(CLEAR_TIMEOUT)
 
     def close(self) -> None:
         """Destroy the publishers."""
-        for publisher in (self._people, self._skeletons):
+        for publisher in (self._people, self._skeletons, self._meshes):
             self._node.destroy_lifecycle_publisher(publisher)
         self._planners.close()
 
-    def _is_heard(self) -> bool:
-        own = (self._people, self._skeletons)
-        return self._planners.is_heard() or any(
-            publisher.get_subscription_count() > 0 for publisher in own
+    def _is_heard(self, live: LiveOutput) -> bool:
+        own = (self._people, self._skeletons, self._meshes)
+        return (
+            self._wants_frames(live)
+            or self._planners.is_heard()
+            or any(publisher.get_subscription_count() > 0 for publisher in own)
         )
 
-    def _publish(self, fused: FusedResult) -> None:
+    def _wants_frames(self, live: LiveOutput) -> bool:
+        return live.tf and self._transforms.get_subscription_count() > OWN_LISTENERS
+
+    def _publish(self, fused: FusedResult, live: LiveOutput) -> None:
         self._frame_id = fused.frame_id
         header = header_message(self._types, fused.stamp_ns, fused.frame_id)
         if self._people.get_subscription_count() > 0:
             self._people.publish(self._people_message(header, fused))
+        if self._wants_frames(live) and len(fused.people):
+            prefix = f"{live.tf_prefix}{FUSED}/"
+            self._transforms.publish(
+                person_transforms(self._types, header, fused, prefix, live.tf_confidence)
+            )
+        if self._meshes.get_subscription_count() > 0:
+            people = self._add_mesh(fused.people)
+            self._meshes.publish(self._mesh_markers.serialize(header, people))
         if self._skeletons.get_subscription_count() > 0:
             self._skeletons.publish(self._markers.serialize(header, fused.people))
         self._planners.publish(header, fused)
 
     def _people_message(self, header: Message, fused: FusedResult) -> Message:
-        return person_array_message(self._types, header, self._model, fused, vertices=False)
+        return person_array_message(self._types, header, self._config.model, fused, vertices=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.views import Scores, compare, errors_of, main, name_people
+from benchmarks.views import ViewScores, compare, errors_of, main, name_people
 from smpler_model.frames import CameraPose
 from tests.posed import pose_joints
 from tests.smpler_model.views.test_fusion import scene
@@ -26,7 +26,7 @@ def truths_of(seed: int) -> dict[int, np.ndarray]:
 
 
 def test_exact_views_have_no_error() -> None:
-    scores = Scores()
+    scores = ViewScores()
     compare(scores, pose_joints, scene(0, 3, 0.0), [[7, 8, 9]] * 3, truths_of(0), ALL)
     assert (scores.wrong, scores.missed, len(scores.fused)) == (0, 0, 3)
     for row in (*scores.fused, *scores.surest, *np.concatenate(scores.views)):
@@ -40,7 +40,7 @@ def test_the_better_view_is_the_least_of_each_figure_and_the_surest_the_most_con
     results = scene(0, 2, 1.0)
     sure = np.linspace(0.9, 1.0, 24)[None].repeat(3, 0)
     results[1] = replace(results[1], people=replace(results[1].people, joint_confidences=sure))
-    scores = Scores()
+    scores = ViewScores()
     compare(scores, pose_joints, results, [[7, 8, 9]] * 2, truths_of(0), ALL)
     rows = {row[1]: row for row in scores.rows("drawn")}
     errors = np.array(scores.views)  # (people, views, figures)
@@ -50,17 +50,17 @@ def test_the_better_view_is_the_least_of_each_figure_and_the_surest_the_most_con
 
 def test_a_join_with_somebody_else_is_wrong_and_a_person_in_two_groups_missed() -> None:
     results = scene(0, 2, 0.0)
-    exchanged = Scores()
+    exchanged = ViewScores()
     compare(exchanged, pose_joints, results, [[7, 8, 9], [8, 7, 9]], truths_of(0), ALL)
     assert (exchanged.wrong, exchanged.missed) == (2, 2)
-    nobody = Scores()
+    nobody = ViewScores()
     compare(nobody, pose_joints, results, [[7, 8, 9], [7, 8, -1]], truths_of(0), ALL)
     assert (nobody.wrong, nobody.missed, len(nobody.fused)) == (1, 0, 2)
     elsewhere = np.eye(4)
     elsewhere[:3, 3] = 0, 5, 0
     assert results[1].pose is not None
     moved = CameraPose("map", elsewhere @ results[1].pose.fixed_from_camera)
-    apart = Scores()
+    apart = ViewScores()
     compare(
         apart, pose_joints, [results[0], replace(results[1], pose=moved)], [[7, 8, 9]] * 2,
         truths_of(0), ALL,

@@ -23,7 +23,7 @@ from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.messages.convert import header_message, transform_message
 from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import MessageTypes, message_types_from_ros
-from synthetic.scene import SceneFrame
+from synthetic.truth import SceneFrame
 from tests.ros.conftest import StartNode
 from tests.ros.peer import Peer
 from tests.two_cameras import NAMES, shoot, write_two_cameras
@@ -62,6 +62,8 @@ class Cameras:
         self.heard: Heard = {name: {} for name in OUTPUTS}
         self.poses: list[PoseArray] = []
         self.markers: list[MarkerArray] = []
+        self.meshes: list[MarkerArray] = []
+        self.frames: dict[int, list[Any]] = {}
         for name in listen:
             node.create_subscription(SmplPersonArray, f"{name}/people", self._keep(name), 10)
         if "fused" in listen:
@@ -69,9 +71,16 @@ class Cameras:
             node.create_subscription(
                 MarkerArray, "fused/skeleton_markers", self.markers.append, 10
             )
+            node.create_subscription(MarkerArray, "fused/mesh_markers", self.meshes.append, 10)
+            node.create_subscription(TFMessage, "/tf", self._keep_frames, 100)
 
     def _keep(self, name: str) -> Any:  # noqa: ANN401 - a callback
         return lambda message: self.heard[name].update({stamp_ns_of(message): message})
+
+    def _keep_frames(self, message: TFMessage) -> None:
+        fused = [each for each in message.transforms if "fused/" in each.child_frame_id]
+        for each in fused:
+            self.frames.setdefault(stamp_ns_of(each), []).append(each)
 
     def wait(self) -> None:
         """Wait for the node."""
@@ -124,7 +133,8 @@ def play(
             if tolerance and "fused" in listen:
                 peer.spin_until(lambda: len(cameras.heard["fused"]) >= count)  # noqa: B023
         if tolerance and "fused" in listen:
-            peer.spin_until(lambda: len(cameras.poses) >= len(moments))
+            for kept in (cameras.poses, cameras.meshes, cameras.frames):
+                peer.spin_until(lambda: len(kept) >= len(moments))  # noqa: B023
     return cameras
 
 
@@ -171,6 +181,23 @@ def test_people_of_two_cameras_are_fused_alike_live_and_from_a_bag(
     places = [[pose.position.x, pose.position.y, pose.position.z] for pose in poses.poses]
     np.testing.assert_allclose(places, last.motion.positions_m, atol=1e-5)
     assert {len(each.markers) > 0 for each in cameras.markers} == {True}
+    pelvises = {
+        each.child_frame_id: each
+        for each in cameras.frames[list(offline["fused"])[-1]]
+        if each.child_frame_id.endswith("/pelvis")
+    }
+    assert set(pelvises) == {f"fused/person_{id_}/pelvis" for id_ in last.ids}
+    for id_, joints_m in zip(last.ids, last.joints_m, strict=True):
+        frame = pelvises[f"fused/person_{id_}/pelvis"]
+        assert frame.header.frame_id == "map"
+        offset = frame.transform.translation
+        np.testing.assert_allclose([offset.x, offset.y, offset.z], joints_m[0], atol=1e-4)
+    mesh = {each.id: each for each in cameras.meshes[-1].markers}
+    assert set(mesh) == set(last.ids.tolist())
+    for id_, joints_m in zip(last.ids.tolist(), last.joints_m, strict=True):
+        assert mesh[id_].header.frame_id == "map"
+        corners = np.array([[each.x, each.y, each.z] for each in mesh[id_].points])
+        np.testing.assert_allclose(corners.mean(0), joints_m.mean(0), atol=0.2)
     near = np.linalg.norm(true_pelvises(moments[-1])[:, None] - last.joints_m[:, 0], axis=-1)
     assert near.min(0).max() < 1.0  # nobody is where nobody is
 

@@ -1,9 +1,9 @@
-"""Where the joints of a person are, by the rays of all views.
+"""Triangulates the joints of a person from the rays of all views.
 
 A view shows well in which direction a joint is, less well how deep it lies against the others, and
-hardly how far away the person is: whoever is taken for too large is placed too far away. So each
-view may move its person along the rays by one factor, which scales the body with the distance, and
-the joints are where the views then agree best. Distances and sizes follow from where rays cross.
+hardly how far away the person is: a person whose size is overestimated is placed too far away. So
+each view may move its person along the rays by one factor, which scales body and distance, and the
+joints are where the views then agree best. Distances and sizes are thereby triangulated.
 """
 
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ _AXES = 3
 
 
 @dataclass(frozen=True)
-class Crossing:
-    """Where the rays of n people cross.
+class Triangulation:
+    """Triangulated joints of n people.
 
     Attributes:
         joints_m: (n, 24, 3).
@@ -58,13 +58,13 @@ class Crossing:
     misfits: Floats
 
 
-def cross_rays(
+def triangulate(
     joints_m: Floats,
     cameras_m: Floats,
     weights: Floats,
     spreads: Floats,
     rounds: int = ROUNDS,
-) -> Crossing:
+) -> Triangulation:
     """Find the joints and the factors of distance that explain all views best.
 
     With camera c, joints x and unit rays r of a view, and its factor 1 + s, the sum over views and
@@ -94,7 +94,7 @@ def cross_rays(
         squares = (errors * _apply(information, errors)).sum(-1)  # (v, n, 24)
         counted = weights * (FREEDOM + _AXES) / (FREEDOM + squares)
     unlikeliness = (FREEDOM + _AXES) * np.log1p(squares / FREEDOM)
-    return Crossing(
+    return Triangulation(
         joints_m=joints,
         factors=1 + changes,
         shifts=((changes / spreads) ** 2).sum(0),
