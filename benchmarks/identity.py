@@ -93,7 +93,7 @@ class VisitScene(SyntheticScene):
 
 
 @dataclass
-class Counts:
+class ReturnCounts:
     """Returns and strangers by what became of their ids."""
 
     returns: int = 0
@@ -103,7 +103,7 @@ class Counts:
     strangers: int = 0
 
 
-def count_ids(pipeline: Pipeline, scene: VisitScene, rate_hz: float, name: str) -> Counts:
+def count_ids(pipeline: Pipeline, scene: VisitScene, rate_hz: float, name: str) -> ReturnCounts:
     """Show a scene to a camera of its own and count its ids.
 
     The id of a visit is that of its last image.
@@ -119,7 +119,7 @@ def count_ids(pipeline: Pipeline, scene: VisitScene, rate_hz: float, name: str) 
         for id_, box in zip(people.ids.tolist(), people.boxes_xyxy, strict=True):
             apart = np.abs(shot.truth.visible_boxes_xyxy - box).sum(1)
             ids[int(shot.truth.ids[apart.argmin()]) - 1] = id_
-    counts = Counts()
+    counts = ReturnCounts()
     first = {scene.owners[visit]: ids[visit] for visit in range(PEOPLE) if visit in ids}
     for visit in range(PEOPLE, 2 * PEOPLE):
         owner, id_ = scene.owners[visit], ids.get(visit)
@@ -134,12 +134,12 @@ def count_ids(pipeline: Pipeline, scene: VisitScene, rate_hz: float, name: str) 
     return counts
 
 
-def run(pipeline: Pipeline, body: Body, seeds: Sequence[int], rate_hz: float) -> Counts:
+def run(pipeline: Pipeline, body: Body, seeds: Sequence[int], rate_hz: float) -> ReturnCounts:
     """Return the counts of several rooms together."""
-    total = Counts()
+    total = ReturnCounts()
     for seed in seeds:
         counts = count_ids(pipeline, VisitScene(body, seed), rate_hz, f"room {seed}")
-        total = Counts(
+        total = ReturnCounts(
             *(a + b for a, b in zip(vars(total).values(), vars(counts).values(), strict=True))
         )
     return total

@@ -5,7 +5,7 @@ shows them whole and before one so close that it cuts them off. The model gets t
 visible pixels and runs in the pipeline. An error is a joint's distance from the truth when both
 pelvises coincide, millimetres; the pelvis itself does not count. The table has the mean error of
 the joints in each range of confidence, then of those that a single cause concerns: outside the
-image, hidden by the own body or by others, moved by the network's last refinement (so far that
+image, occluded by the same body or by others, moved by the network's last refinement (so far that
 this alone would make the confidence less than 0.5).
 """
 
@@ -62,7 +62,7 @@ class Joints:
         confidences: (j,).
         errors_mm: (j,) with the pelvises aligned.
         outside: (j,) bool, projected outside the image.
-        by_body: (j,) bool, hidden by the own body rather than in view.
+        by_body: (j,) bool, occluded by the same body rather than in view.
         by_others: (j,) bool, the same for other people.
         moved: (j,) bool, confidences below 0.5 from the last refinement alone.
     """
@@ -84,8 +84,8 @@ class Joints:
         """Return the joints (j,) bool that each cause concerns, and those that none does."""
         found = {
             "outside the image": self.outside,
-            "hidden by the own body": self.by_body,
-            "hidden by others": self.by_others,
+            "occluded by the same body": self.by_body,
+            "occluded by others": self.by_others,
             "moved by the last refinement": self.moved,
         }
         return found | {"none of these": ~np.any(list(found.values()), axis=0)}

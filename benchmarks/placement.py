@@ -98,7 +98,7 @@ def _act(body: Body, distance_m: float, person: int) -> Motion:
     return make_motion(body, betas, legs, place, math.pi, generator)
 
 
-class Placer:
+class OneFramePipeline:
     """The real pipeline with an estimator, for one frame after the other."""
 
     def __init__(self, estimator: Estimator) -> None:
@@ -137,7 +137,7 @@ def make_estimators(body: Body) -> dict[str, Estimator]:
 def measure(frames: int, cameras: Mapping[str, Camera] = CAMERAS) -> list[Placed]:
     """Return the errors of all estimators, distances and cameras."""
     body = Body(load_builtin_body())
-    placers = {name: Placer(each) for name, each in make_estimators(body).items()}
+    placers = {name: OneFramePipeline(each) for name, each in make_estimators(body).items()}
     results = []
     for title, camera in cameras.items():
         for distance_m in DISTANCES_M:

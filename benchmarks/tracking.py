@@ -9,11 +9,13 @@ camera, and come back. Boxes are, from the easiest on:
 - faulty: the first with missed people, jittering edges, uncertain and false boxes;
 - motion, person: detections of the detectors of these names.
 
-An id switch: a true person is tracked under another id than the last time. Who leaves through the
-image's edge and comes back is somebody new, as in Milan et al., "MOT16", 2016; who was hidden is
-not. Tracks are matched with people by the boxes of visible pixels (intersection over union of at
-least 0.5, one to one); a pair remains while it overlaps so much, as in Bernardin and Stiefelhagen,
-"Evaluating multiple object tracking performance", 2008 (CLEAR MOT).
+An id switch: a true person is tracked under another id than the last time, however long ago that
+was. Who leaves through the image's edge and comes back is somebody new; who was hidden is not.
+Tracks are matched with people by the boxes of visible pixels (intersection over union of at least
+0.5, one to one, the largest sum); a pair of the previous image remains while it overlaps so much.
+
+Source: Milan et al., "MOT16", 2016 (IDSW); who comes back is new in Dendorfer et al., "MOT20",
+2020, section 4.1. TrackEval counts in the same way.
 """
 
 from __future__ import annotations
@@ -66,6 +68,7 @@ class TrackingCounts:
         switches: number of changes of a person's id.
         false: number of tracks of nobody.
         returns: number of times that somebody came back through the image's edge.
+        last_ids: the id under which each person was tracked last.
     """
 
     people: int = 0
@@ -74,12 +77,14 @@ class TrackingCounts:
     false: int = 0
     returns: int = 0
     last_ids: dict[int, int] = field(default_factory=dict)
+    _pairs: dict[int, int] = field(default_factory=dict)
     _edge_bound: set[int] = field(default_factory=set)
     _gone: set[int] = field(default_factory=set)
 
     def begin(self) -> None:
         """Begin another sequence, in which everybody is new."""
         self.last_ids.clear()
+        self._pairs.clear()
         self._edge_bound.clear()
         self._gone.clear()
 
@@ -91,6 +96,7 @@ class TrackingCounts:
             name, track_id = true_ids[person], ids[track]
             self.switches += self.last_ids.get(name, track_id) != track_id
             self.last_ids[name] = track_id
+        self._pairs = {true_ids[person]: ids[track] for person, track in pairs}
         self.people += len(true_ids)
         self.missed += len(true_ids) - len(pairs)
         self.false += len(ids) - len(pairs)
@@ -103,7 +109,7 @@ class TrackingCounts:
             (person, track)
             for person, name in enumerate(true_ids)
             for track, track_id in enumerate(ids)
-            if self.last_ids.get(name) == track_id and overlaps[person, track] >= LEAST_IOU
+            if self._pairs.get(name) == track_id and overlaps[person, track] >= LEAST_IOU
         ]
         rows, columns = (
             np.array([each for each in range(n) if each not in taken], int)

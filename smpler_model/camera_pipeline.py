@@ -1,8 +1,7 @@
-"""One camera's part of the pipeline: its tracks, its filters, and its people in metres."""
+"""One camera's part of the pipeline: its tracks, its filters, its people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -17,30 +16,18 @@ from smpler_model.frames import (
     Frame,
     FrameResult,
     People,
-    TranslationSource,
     values_or_nan,
 )
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.geometry import rotation_to_ray
+from smpler_model.people.appearance import find_appearances
 from smpler_model.people.camera_turn import turn_boxes
-from smpler_model.people.confidence import are_inside, joint_confidences
-from smpler_model.people.floor import FEET, floor_from_pose, place_by_floor, stand
-from smpler_model.people.floor_from_feet import FeltFloor, FloorFromFeet
-from smpler_model.people.foot_motion import FootMotion
-from smpler_model.people.identity import Identities
-from smpler_model.people.looks import find_looks
-from smpler_model.people.placement import (
-    TORSO,
-    Placement,
-    doubt_cut_places,
-    doubt_cut_sizes,
-    lasting_covariances,
-    place,
-    place_by_depth,
-)
+from smpler_model.people.confidence import joint_confidences
+from smpler_model.people.placement import Placement, lasting_covariances, sources_of
+from smpler_model.people.placer import Placer, Unplaced
+from smpler_model.people.reidentification import Identities
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
-from smpler_model.people.surface import BodySurface
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
 from smpler_model.people.world_filter import (
     MeasuredPelvises,
@@ -116,9 +103,8 @@ class CameraPipeline:
         tracker: gives them ids.
         smoother: smooths people in the camera's frame, where it has no pose.
         world: filters people in the fixed frame, where the camera has a pose.
-        feet: how fast feet move, which tells who stands.
-        felt: the floor, from feet over time.
-        identities: who left, and what they look like.
+        placer: finds out where they are, in metres.
+        identities: people who left, and their appearance.
         last_stamp_ns: stamp of the newest frame; None before the first.
     """
 
@@ -129,8 +115,7 @@ class CameraPipeline:
         self.tracker = Tracker(ids, config.tracker)
         self.smoother = Smoother(config.smoothing)
         self.world = WorldFilter(config.smoothing)
-        self.feet = FootMotion()
-        self.felt = FloorFromFeet()
+        self.placer = Placer(lambda: estimator.model.body.arrays())
         self.identities = Identities()
         self.last_stamp_ns: int | None = None
         self._last_turn: Floats | None = None  # fixed from camera, in the last image
@@ -143,8 +128,8 @@ class CameraPipeline:
         return {
             "smoother": self.smoother,
             "world": self.world,
-            "feet": self.feet,
-            "felt": self.felt,
+            "feet": self.placer.feet,
+            "floor_from_feet": self.placer.floor_from_feet,
             "identities": self.identities,
         }
 
@@ -210,124 +195,57 @@ class CameraPipeline:
             estimates: the network's outputs for each crop.
             timings: seconds by step, to which this adds.
         """
-        camera = self._camera_of(frame)
         with measure(timings, "place"):
-            seen = estimates.turned(turns_to_camera(camera, crops))
-            keypoints_px = crops.image_from_crop(seen.keypoints)
-            placement, floor = self._place(frame, camera, tracked.people, keypoints_px, seen)
-            placement = doubt_cut_places(placement, keypoints_px, camera)
-        sound = are_sound(Bodies(seen.rotations, seen.betas, placement.translations_m))
-        reasons = _reasons(seen, sound)
-        tracks, seen, placement = tracked.people.select(sound), seen[sound], placement[sound]
+            seen = self._see(frame, tracked.people, crops, estimates)
+            placement, floor = self.placer.place(
+                frame,
+                seen,
+                use_floor=self._config.use_floor,
+                floor_from_feet=self._config.floor_from_feet,
+            )
+        sound = are_sound(_bodies(seen.estimates, placement.translations_m))
+        reasons = _reasons(seen.estimates, sound)
+        seen, placement = seen.select(sound), placement[sound]
         with measure(timings, "smooth"):
-            bodies = self._smooth(frame, tracks, seen, placement)
+            bodies = self._smooth(frame, seen, placement)
         with measure(timings, "pose"):
-            people = self._pose(frame, camera, tracks, seen, placement, bodies)
+            people = self._pose(frame, seen, placement, bodies)
             if floor is not None:
-                people = stand(people, self.feet, frame.stamp_ns, floor, _pose_of(frame))
+                people = self.placer.add_contacts(frame, people, floor)
         if self._config.remember_s:
             with measure(timings, "identify"):
                 people = self._identify(frame, people)
         left_out = (*tracked.left_out, *reasons)
         return FrameResult(
-            *(frame.stamp_ns, frame.frame_id, camera, people, timings, left_out),
+            *(frame.stamp_ns, frame.frame_id, seen.camera, people, timings, left_out),
             pose=frame.pose,
             floor=floor,
         )
 
-    def _camera_of(self, frame: Frame) -> Camera:
+    def _see(
+        self, frame: Frame, tracks: Tracks, crops: Crops[PixelArray], estimates: Estimates
+    ) -> Unplaced:
         height, width = frame.rgb.shape[:2]
-        return frame.camera or camera_from_field_of_view(
-            width, height, self._config.assumed_fov_deg
-        )
+        fov_deg = self._config.assumed_fov_deg
+        camera = frame.camera or camera_from_field_of_view(width, height, fov_deg)
+        turned = estimates.turned(turns_to_camera(camera, crops))
+        return Unplaced(tracks, turned, crops.image_from_crop(turned.keypoints), camera)
 
-    @cached_property
-    def _surface(self) -> BodySurface:
-        """The body's surface, which is needed once depth arrives."""
-        return BodySurface(self._estimator.model.body.arrays())
-
-    def _place(
-        self,
-        frame: Frame,
-        camera: Camera,
-        tracks: Tracks,
-        keypoints_px: Floats,
-        estimates: Estimates,
-    ) -> tuple[Placement, Floats | None]:
-        """Return where people are, and the floor (4) in the optical frame if it is known."""
-        joints_m = estimates.joints_m
-        placement = place(joints_m, keypoints_px, camera)
-        placement = doubt_cut_sizes(placement, keypoints_px, camera)
-        if frame.depth_m is not None:
-            placed_m = joints_m + placement.translations_m[:, None]
-            before_m = self._surface.before(estimates.rotations, placed_m, TORSO)
-            placement = place_by_depth(placement, joints_m, frame.depth_m, camera, before_m)
-        by_floor = partial(
-            place_by_floor, placement, estimates.rotations, joints_m, keypoints_px, camera=camera
-        )
-        if self._config.use_floor and frame.pose is not None:
-            floor = floor_from_pose(frame.pose.fixed_from_camera)
-            return (by_floor(floor) if camera.calibrated else placement), floor
-        if self._config.floor_from_feet and camera.calibrated:
-            felt = self._feel_floor(frame, camera, tracks, estimates, placement, keypoints_px)
-            return by_floor(felt.planes, floor_spreads_m=felt.spreads_m), felt.plane
-        return placement, None
-
-    def _feel_floor(
-        self,
-        frame: Frame,
-        camera: Camera,
-        tracks: Tracks,
-        estimates: Estimates,
-        placement: Placement,
-        keypoints_px: Floats,
-    ) -> FeltFloor:
-        """Return the floor from feet in earlier images, and add those in this one."""
-        pose, joints_m = _pose_of(frame), estimates.joints_m + placement.translations_m[:, None]
-        felt = self.felt.estimate(tracks.ids, joints_m[:, 0], pose)
-        usable = np.isfinite(joints_m).all((1, 2))
-        usable &= are_inside(keypoints_px[:, np.ravel(FEET)], camera).all(1)
-        usable &= tracks.states != TrackState.COASTING
-        lasting = lasting_covariances(
-            placement.translations_m, _sources(placement, camera), camera
-        )
-        self.felt.watch(
-            frame.stamp_ns,
-            tracks.ids[usable],
-            estimates.rotations[usable],
-            joints_m[usable],
-            (placement.covariances_m2 - lasting)[usable],
-            np.where(placement.from_depth[:, None], joints_m[:, 0], 0.0)[usable],
-            pose,
-        )
-        return felt
-
-    def _smooth(
-        self, frame: Frame, tracks: Tracks, estimates: Estimates, placement: Placement
-    ) -> Bodies:
-        bodies = Bodies(estimates.rotations, estimates.betas, placement.translations_m)
+    def _smooth(self, frame: Frame, seen: Unplaced, placement: Placement) -> Bodies:
+        bodies = _bodies(seen.estimates, placement.translations_m)
         if self._config.smoothing is None:
             return bodies
         if frame.pose is None:
-            return self.smoother.smooth(frame.stamp_ns, tracks.ids, bodies)
-        return self.world.smooth(frame.stamp_ns, tracks.ids, bodies, frame.pose)
+            return self.smoother.smooth(frame.stamp_ns, seen.tracks.ids, bodies)
+        return self.world.smooth(frame.stamp_ns, seen.tracks.ids, bodies, frame.pose)
 
-    def _pose(
-        self,
-        frame: Frame,
-        camera: Camera,
-        tracks: Tracks,
-        estimates: Estimates,
-        placement: Placement,
-        bodies: Bodies,
-    ) -> People:
+    def _pose(self, frame: Frame, seen: Unplaced, placement: Placement, bodies: Bodies) -> People:
+        tracks, estimates, camera = seen.tracks, seen.estimates, seen.camera
         joints = self._estimator.joints(bodies.rotations, bodies.betas)
-        sources, translations_m, motion = _sources(placement, camera), bodies.translations_m, None
+        translations_m, motion = bodies.translations_m, None
         if frame.pose is not None:
-            measured = _measure_pelvises(camera, tracks, estimates, placement, sources)
-            motion = self.world.follow(
-                frame.stamp_ns, tracks.ids, measured, bodies.rotations[:, 0], frame.pose
-            )
+            measured, facings = _measure_pelvises(seen, placement), bodies.rotations[:, 0]
+            motion = self.world.follow(frame.stamp_ns, tracks.ids, measured, facings, frame.pose)
             if self._config.smoothing is not None:
                 translations_m = pelvises_in_camera(motion, frame.pose) - joints[:, 0]
         joints_m = joints + translations_m[:, None]
@@ -342,7 +260,7 @@ class CameraPipeline:
             betas=bodies.betas,
             translations_m=translations_m,
             covariances_m2=placement.covariances_m2,
-            sources=sources,
+            sources=sources_of(placement, camera),
             weak_cameras=estimates.cameras,
             joints_m=joints_m,
             keypoints_px=keypoints_px,
@@ -351,11 +269,13 @@ class CameraPipeline:
         )
 
     def _identify(self, frame: Frame, people: People) -> People:
-        """Return people with the ids of who left and has returned; filters know tracks alone."""
+        """Return people with earlier ids if they had left; filters go by tracks alone."""
         sure = values_or_nan(people.joint_confidences, *people.joints_m.shape[:2])
         sure = np.where((people.states == TrackState.COASTING)[:, None], 0.0, sure)
-        looks = find_looks(frame.rgb, people.keypoints_px, sure, people.betas)
-        ids = self.identities.name(frame.stamp_ns, people.ids, looks, self._config.remember_s)
+        appearances = find_appearances(frame.rgb, people.keypoints_px, sure, people.betas)
+        ids = self.identities.name(
+            frame.stamp_ns, people.ids, appearances, self._config.remember_s
+        )
         return replace(people, ids=ids)
 
 
@@ -379,35 +299,23 @@ def _keep_largest(tracks: Tracks, count: int) -> Tracks:
     return tracks.select(rows)
 
 
-def _pose_of(frame: Frame) -> Floats | None:
-    return None if frame.pose is None else frame.pose.fixed_from_camera
+def _bodies(estimates: Estimates, translations_m: Floats) -> Bodies:
+    return Bodies(estimates.rotations, estimates.betas, translations_m)
 
 
 def _reasons(estimates: Estimates, sound: NDArray[np.bool_]) -> list[str]:
     """Return a sentence for each person who is left out: with no sound body, or no position."""
-    somewhere = Bodies(estimates.rotations, estimates.betas, np.ones((len(estimates), 3)))
-    are_bodies = are_sound(somewhere) & np.isfinite(estimates.keypoints).all((1, 2))
+    are_bodies = are_sound(_bodies(estimates, np.ones((len(estimates), 3))))
+    are_bodies &= np.isfinite(estimates.keypoints).all((1, 2))
     reasons: list[str] = np.where(are_bodies, _NO_PLACE, _NO_BODY)[~sound].tolist()
     return reasons
 
 
-def _sources(placement: Placement, camera: Camera) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    size = TranslationSource.BODY_SIZE if camera.calibrated else TranslationSource.FIELD_OF_VIEW
-    known = np.where(placement.from_floor, TranslationSource.FLOOR, size)
-    return np.where(placement.from_depth, TranslationSource.DEPTH, known).astype(np.uint8)
-
-
-def _measure_pelvises(
-    camera: Camera,
-    tracks: Tracks,
-    estimates: Estimates,
-    placement: Placement,
-    sources: NDArray[np.uint8],
-) -> MeasuredPelvises:
-    lasting = lasting_covariances(placement.translations_m, sources, camera)
+def _measure_pelvises(seen: Unplaced, placement: Placement) -> MeasuredPelvises:
+    lasting = lasting_covariances(placement, seen.camera)
     return MeasuredPelvises(
-        positions_m=placement.translations_m + estimates.joints_m[:, 0],
+        positions_m=placement.translations_m + seen.estimates.joints_m[:, 0],
         noise_m2=placement.covariances_m2 - lasting,
         lasting_m2=lasting,
-        are_seen=tracks.states != TrackState.COASTING,
+        are_seen=seen.tracks.states != TrackState.COASTING,
     )

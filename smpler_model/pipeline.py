@@ -136,7 +136,7 @@ class Pipeline:
             if name not in meshed:
                 return result
             with measure(timings, "mesh"):
-                return replace(result, people=self._add_mesh(result.people))
+                return replace(result, people=self.add_mesh(result.people))
 
         return isolated(estimates, finish)
 
@@ -203,7 +203,8 @@ class Pipeline:
                 for (name, cut), end in zip(crops.items(), ends, strict=True)
             }
 
-    def _add_mesh(self, people: People) -> People:
+    def add_mesh(self, people: People) -> People:
+        """Return people with their vertices."""
         vertices = self.estimator.vertices(people.rotations, people.betas)
         vertices_m = vertices + people.translations_m[:, None].astype(np.float32)
         return replace(people, vertices_m=vertices_m)

@@ -2,6 +2,7 @@
 
 from smpler_model.camera_pipeline import CameraPipeline
 from smpler_model.inference.estimator import Estimator
+from smpler_model.people.placer import Placer
 from smpler_model.pipeline import Pipeline
 from smpler_model.shared_image import SharedImage
 
@@ -10,9 +11,9 @@ STEPS: dict[str, tuple[type, str]] = {
     "track": (CameraPipeline, "track"),
     "crop": (SharedImage, "cut"),
     "estimate": (Estimator, "estimate"),
-    "place": (CameraPipeline, "_place"),
+    "place": (Placer, "place"),
     "smooth": (CameraPipeline, "_smooth"),
     "pose": (CameraPipeline, "_pose"),
-    "mesh": (Pipeline, "_add_mesh"),
+    "mesh": (Pipeline, "add_mesh"),
 }
 """Owner and name of the method of each step, in the order in which they run."""

@@ -1,13 +1,16 @@
 """People in the world before a robot that moves: `python -m benchmarks.world`.
 
 A robot turns by 90 degrees in 2 s and drives at 0.5 m/s past three people who stand, and past one
-who stands and then walks at 1.2 m/s. Its images, with depth, and its transforms go to the node
-over real topics, and the node's people come back; each image is sent after the answer to the last,
-so that the figures do not depend on the machine. Printed are the errors of positions and
-horizontal velocities in the fixed frame, from one second after a person was first seen or set off,
-with the parameter `fixed_frame` and without it. Without it there is no velocity: positions in the
-camera's frame are put into the world by the camera's true pose, and their differences over four
-images taken. Then the cost of the fixed frame on the CPU.
+who stands and then walks at 1.2 m/s. Its images and its transforms go to the node over real
+topics, and the node's people come back; their distance comes from depth, from a floor that is
+known or found from feet, or from an assumed size (`--sources`). Each image is sent after the
+answer to the last, so that the figures do not depend on the machine.
+
+Printed are the errors of positions and horizontal velocities in the fixed frame, from one second
+after a person was first seen or set off, with the parameter `fixed_frame` and without it, where
+the floor is not known. Without it there is no velocity: positions in the camera's frame are put
+into the world by the camera's true pose, and their differences over four images taken. Then the
+cost of the fixed frame on the CPU.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ import torch
 from benchmarks.timing import describe_machine, format_table, write_results
 from benchmarks.world.figures import Row, compare, shots_of
 from benchmarks.world.scene import BASE_FROM_CAMERA, FRAME, Kind, RobotPath, RobotScene
-from benchmarks.world.topics import ask_node
+from benchmarks.world.topics import NEEDS_FIXED_FRAME, Source, ask_node
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.frames import CameraPose
@@ -67,11 +70,21 @@ def _cpu_ms(step: Callable[[int], object]) -> float:
 def tabulate(rows: dict[str, dict[int, list[Row]]]) -> str:
     """Return the errors by kind of scene and seed as a table."""
     head = (
-        *("people", "seed", "estimate", "position m: median", "p95", "largest"),
+        *("people", "seed", "distance by", "estimate", "position m: median", "p95", "largest"),
         *("velocity m/s: median", "p95", "largest", "ids", "of", "lag s"),
     )
     cells = [
-        (kind, seed, r.estimate, *r.position_m, *r.velocity_m_s, r.ids, r.people, r.lag_s)
+        (
+            kind,
+            seed,
+            r.source,
+            r.estimate,
+            *r.position_m,
+            *r.velocity_m_s,
+            r.ids,
+            r.people,
+            r.lag_s,
+        )
         for kind, by_seed in rows.items()
         for seed, several in by_seed.items()
         for r in several
@@ -86,6 +99,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of rooms and people")
     parser.add_argument(
         "--frames", nargs="+", choices=("map", ""), default=["map", ""], help="fixed_frame"
+    )
+    parser.add_argument(
+        "--sources",
+        nargs="+",
+        choices=get_args(Source),
+        default=["depth", "floor"],
+        help="what tells the distance of people",
     )
     parser.add_argument("--background", choices=("room", "plain"), default="room")
     parser.add_argument("--scenes", nargs="+", choices=get_args(Kind), default=get_args(Kind))
@@ -103,8 +123,9 @@ def main() -> None:
         scene = RobotScene(body, kind, seed=seed, background=chosen.background)
         shots = shots_of(scene, chosen.rate)
         rows[kind][seed] = [
-            compare(scene, kind, ask_node(shots, fixed_frame, chosen.set))
-            for fixed_frame in chosen.frames
+            compare(scene, kind, source, ask_node(shots, fixed_frame, source, chosen.set))
+            for source, fixed_frame in product(chosen.sources, chosen.frames)
+            if fixed_frame or source not in NEEDS_FIXED_FRAME
         ]
     costs = {people: measure_cost(people) for people in _COUNTS}
     results = {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.world.scene import DURATION_S, STARTS_S, WALKING_M_S, Kind, RobotScene
-from benchmarks.world.topics import Answer, world_positions
+from benchmarks.world.topics import Answer, Source, world_positions
 from smpler_model.array_types import Floats
 from smpler_model.cameras.messages import NS_PER_S
 from synthetic.truth import SceneFrame
@@ -25,6 +25,7 @@ class Row:
     """Errors of one kind of estimate in one scene.
 
     Attributes:
+        source: what told the distance of people.
         estimate: what was compared.
         position_m: median, 95th percentile and largest error of the position.
         velocity_m_s: the same of the horizontal velocity.
@@ -34,6 +35,7 @@ class Row:
             who stand.
     """
 
+    source: Source
     estimate: str
     position_m: tuple[float, float, float]
     velocity_m_s: tuple[float, float, float]
@@ -71,7 +73,7 @@ def true_velocities(scene: RobotScene, time_s: float) -> Floats:
     return (true_pelvises(scene, time_s + half) - true_pelvises(scene, time_s - half)) / _STEP_S
 
 
-def compare(scene: RobotScene, kind: Kind, answers: Sequence[Answer]) -> Row:
+def compare(scene: RobotScene, kind: Kind, source: Source, answers: Sequence[Answer]) -> Row:
     """Return the errors of the node's people."""
     is_fixed = any(answer.fixed_frame for answer in answers)
     tracks = _tracks(scene, answers, is_fixed=is_fixed)
@@ -89,6 +91,7 @@ def compare(scene: RobotScene, kind: Kind, answers: Sequence[Answer]) -> Row:
         if kind == "walking":
             lags.append(_lag_s(scene, track))
     return Row(
+        source=source,
         estimate="with fixed_frame" if is_fixed else "without, differences of positions",
         position_m=_spread(np.linalg.norm(places, axis=1)),
         velocity_m_s=_spread(np.linalg.norm(speeds, axis=1)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import rclpy
@@ -27,6 +28,17 @@ from smpler_ros.messages.images import camera_info_message, depth_message, image
 from smpler_ros.messages.message_types import message_types_from_ros
 from smpler_ros.node.smpler_node import SmplerNode
 from synthetic.truth import SceneFrame
+
+Source = Literal["depth", "floor", "feet", "size"]
+
+SWITCHES: dict[Source, str] = {
+    "depth": "use_depth",
+    "floor": "use_floor",
+    "feet": "floor_from_feet",
+}
+"""The node's parameter by what tells the distance of people; none for an assumed size."""
+
+NEEDS_FIXED_FRAME: tuple[Source, ...] = ("floor",)
 
 WORLD, BASE = "map", "base_link"
 START_NS = 1_700_000_000 * NS_PER_S
@@ -55,7 +67,8 @@ class Answer:
 class Robot:
     """Publishes what a robot publishes, and collects the answers."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, *, has_depth: bool) -> None:
+        self._has_depth = has_depth
         self._types = message_types_from_ros(serialize_message)
         self._images = node.create_publisher(Image, "image", 2)
         self._depths = node.create_publisher(Image, "depth", 2)
@@ -71,16 +84,17 @@ class Robot:
 
     def is_heard(self) -> bool:
         """Return whether the node subscribes to images, depth and calibration."""
-        publishers = (self._images, self._depths, self._infos)
+        publishers = [self._images, self._infos, *([self._depths] if self._has_depth else [])]
         return all(publisher.get_subscription_count() for publisher in publishers)
 
     def send(self, frame: Frame) -> None:
-        """Send an image with depth and calibration, then the transforms around its time."""
+        """Send an image with calibration, and depth, then the transforms around its time."""
         assert frame.camera is not None
-        assert frame.depth_m is not None
         header = header_message(self._types, START_NS + frame.stamp_ns, FRAME)
         self._infos.publish(camera_info_message(self._types, header, frame.camera))
-        self._depths.publish(depth_message(self._types, header, frame.depth_m))
+        if self._has_depth:
+            assert frame.depth_m is not None
+            self._depths.publish(depth_message(self._types, header, frame.depth_m))
         self._images.publish(image_message(self._types, header, frame.rgb))
         while self._sent_tf_ns < frame.stamp_ns:
             self._sent_tf_ns += _TF_STEP_NS
@@ -99,27 +113,29 @@ class Robot:
 
 
 def ask_node(
-    shots: Sequence[SceneFrame], fixed_frame: str, parameters: Sequence[str]
+    shots: Sequence[SceneFrame], fixed_frame: str, source: Source, parameters: Sequence[str]
 ) -> list[Answer]:
     """Send images to the node one by one, each after the answer to the last.
 
     Args:
         shots: the images, whose timestamps count from the start.
         fixed_frame: the node's parameter.
+        source: what tells the distance of people; the floor does so only in a fixed frame.
         parameters: further parameters, such as `backend:=plain`.
 
     Raises:
         RuntimeError: the node does not start, or does not answer.
     """
     given = [f"fixed_frame:={fixed_frame}"] if fixed_frame else []
-    given += ["use_depth:=true", "autostart:=false", "transform_wait:=2.0", *parameters]
+    given += [f"{SWITCHES[source]}:=true"] if source in SWITCHES else []
+    given += ["autostart:=false", "transform_wait:=2.0", *parameters]
     rclpy.init(args=["--ros-args", *(part for each in given for part in ("-p", each))])
     node, peer = SmplerNode(), Node("robot")
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     executor.add_node(peer)
     try:
-        robot = Robot(peer)
+        robot = Robot(peer, has_depth=source == "depth")
         for step in (node.trigger_configure, node.trigger_activate):
             if step() != TransitionCallbackReturn.SUCCESS:
                 raise RuntimeError("the node must start, but did not; its log says why")

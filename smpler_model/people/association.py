@@ -1,4 +1,4 @@
-"""What ByteTrack goes by when it matches boxes with tracks."""
+"""The box filter and the overlap by which ByteTrack matches detections with tracks."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,24 +7,24 @@ from trackers.utils.state_representations import XCYCWHStateEstimator
 
 from smpler_model.array_types import Floats
 
-_SPEEDS, _SIZE_SPEEDS = slice(4, 6), slice(6, 8)  # of middle and size, in the state
+_SPEEDS, _SIZE_SPEEDS = slice(4, 6), slice(6, 8)  # of centre and size, in the state
 _SLOWING = 0.9  # speed over that of the image before, while nobody is seen
 _PART = 0.6  # area of a box over the predicted one below which it may be of a part of somebody
 _INSIDE = 0.8  # share of such a box that is in the predicted one
-_HEIGHTS_COUNT = 2  # exponent; arms and legs make widths the weaker hint
+_HEIGHTS_COUNT = 3  # exponent; arms and legs make widths the weaker hint
 _TRUST = 0.2  # how far such a box moves the edges
 
 Box = NDArray[np.float64]
 
 
 class PersonBox(XCYCWHStateEstimator):
-    """A Kalman filter of a person's box, which must outlast others in front of the person.
+    """A Kalman filter of a person's box that survives occlusion by other people.
 
-    - The size changes only with detections. A box shrinks while somebody comes in front, and when
-      that went on, its size would become negative.
-    - Unseen, it slows down, as people turn round.
-    - A much smaller box inside the predicted one counts little, and says nothing about speed: it
-      may be a head above a table.
+    - The size changes only with detections. Boxes shrink as an occlusion begins; if that
+      continued, the size would become negative.
+    - While unseen, it slows down, as people turn round.
+    - A much smaller box inside the predicted one counts little, and does not change the
+      speed: it may be a head above a table.
 
     Source: Zhang et al., "ByteTrack", ECCV 2022, where lost tracks stop growing in height.
     """
@@ -35,7 +35,7 @@ class PersonBox(XCYCWHStateEstimator):
         self._is_seen = True
 
     def update(self, bbox: Box | None) -> None:
-        """Take a detection over."""
+        """Update with a detection; None if there is none."""
         self._is_seen = bbox is not None
         predicted, speeds = self.state_to_bbox(), self.kf.state[_SPEEDS].copy()
         if bbox is None or not _is_part(bbox, predicted):
@@ -68,11 +68,11 @@ def _area(low: Box, high: Box) -> float:
 class HeightOverlap(BaseIoU):
     """Intersection over union, less where top or bottom differ.
 
-    Who is farther away is smaller, and stands higher in the image. So of two people who cross, the
-    one box in which both are goes to the track of the person in front.
+    People farther away are smaller, and stand higher in the image. So if two people cross and
+    are detected as one box, it goes to the track of the person in front.
 
     Source: Yang et al., "Hybrid-SORT", AAAI 2024 (height-modulated IoU). Differs: the
-    heights' overlap counts twice, and not for which pairs overlap enough.
+    heights' overlap counts three times, and not for which pairs overlap enough.
     """
 
     def __init__(self, least: float) -> None:

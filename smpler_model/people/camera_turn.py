@@ -11,8 +11,8 @@ _MIDDLES = np.array([[0, 0.5], [1, 0.5], [0.5, 0], [0.5, 1]])  # of left, right,
 def turn_boxes(boxes_xyxy: Floats, camera: Camera, now_from_before: Floats) -> Floats:
     """Return where boxes (n, 4) of an earlier image are in an image after the camera's turn.
 
-    What is far away moves by the turn alone, whatever its distance; a step of the camera moves it
-    little. Boxes that leave the lens's field of view stay.
+    Distant objects move by the rotation alone, whatever their distance; the camera's translation
+    moves them little. Boxes that leave the lens's field of view stay.
 
     Args:
         boxes_xyxy: (n, 4) pixels.

@@ -1,10 +1,10 @@
 """How sure each joint of a person is: was it seen, and does the network agree with itself?
 
 Three things make a joint unsure. It projects outside the image. A limb of another person, or of
-the own body, lies between it and the camera: limbs are capsules around the bones, so this takes
-no mesh and no rasteriser. And the network's last refinement moved it more than it usually moves
-joints, so that its last two estimates disagree. The rest of the body counts too: where much of it
-was not seen or has moved, nothing of it is sure.
+the person's own body, lies between it and the camera: limbs are capsules around the bones, so
+this takes no mesh and no rasteriser. And the network's last refinement moved it more than it
+usually moves joints, so that its last two estimates disagree. The rest of the body counts too:
+where much of it was not seen or has moved, nothing of it is sure.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ HALF_SURE = 3.5
 HIDDEN_BY_BODY, HIDDEN_BY_OTHERS = 0.8, 0.4
 """Confidence of a hidden joint on which the network agrees with itself.
 
-Behind the own body a joint is near what is seen of it; behind another person nothing tells.
+Behind the person's own body a joint is near visible parts; behind another person nothing tells.
 """
 
 UNSEEN_BODY = 0.5
@@ -45,9 +45,9 @@ _RADII_M = {
 _ENDS = np.arange(1, len(SMPL_JOINTS))
 _STARTS = np.array(SMPL_PARENTS[1:])
 _LIMB_RADII_M = np.array([_RADII_M[SMPL_JOINTS[end]] for end in _ENDS])
-_FLESH_M = np.zeros(len(SMPL_JOINTS))  # around each joint: the thickest of its limbs
-np.maximum.at(_FLESH_M, _ENDS, _LIMB_RADII_M)
-np.maximum.at(_FLESH_M, _STARTS, _LIMB_RADII_M)
+_JOINT_RADII_M = np.zeros(len(SMPL_JOINTS))  # around each joint: the thickest of its limbs
+np.maximum.at(_JOINT_RADII_M, _ENDS, _LIMB_RADII_M)
+np.maximum.at(_JOINT_RADII_M, _STARTS, _LIMB_RADII_M)
 _EDGE = 0.3  # of a limb's radius, over which what it hides comes into view
 _SHORTEST_M = 1e-6
 
@@ -56,7 +56,7 @@ class Hidden(NamedTuple):
     """How far limbs hide each joint from the camera, (n, 24): 0 in view, 1 hidden.
 
     Attributes:
-        by_body: by limbs of the own body.
+        by_body: by limbs of the same body.
         by_others: by those of other people.
     """
 
@@ -100,7 +100,7 @@ def find_hidden(joints_m: Floats) -> Hidden:
     """Return how far limbs hide each joint from the camera.
 
     A limb hides a joint if the ray to the joint passes through it, and it lies before the joint by
-    more than its own radius and the joint's flesh; so a joint's own limbs never hide it.
+    more than its own radius and the joint's; so a joint's own limbs never hide it.
 
     Args:
         joints_m: (n, 24, 3) everybody's joints in the camera's optical frame.
@@ -115,7 +115,7 @@ def find_hidden(joints_m: Floats) -> Hidden:
         rays[seen_by], joints_m[hidden_by][:, _STARTS], joints_m[hidden_by][:, _ENDS]
     )
     before_m = distances_m[seen_by][:, :, None] - along_m  # (pairs, 24, 23)
-    free_m = _LIMB_RADII_M + _FLESH_M[:, None]
+    free_m = _LIMB_RADII_M + _JOINT_RADII_M[:, None]
     covered = np.clip((_LIMB_RADII_M - across_m) / (_EDGE * _LIMB_RADII_M), 0, 1)
     covers = np.where((before_m > free_m) & (along_m > 0), covered, 0).max(-1)
     own = seen_by == hidden_by

@@ -90,7 +90,7 @@ def foot_contacts(floor: Floats, soles_m: Floats, speeds_m_s: Floats | None = No
     return low * np.where(np.isnan(speeds_m_s), 1.0, _fade(speeds_m_s, STILL_M_S, MOVING_M_S))
 
 
-def stand(
+def add_contacts(
     people: People,
     motion: FootMotion,
     stamp_ns: int,

@@ -43,14 +43,14 @@ _FEET = "feet_"
 
 
 @dataclass(frozen=True)
-class FeltFloor:
+class FloorEstimate:
     """The floor as n people need it: each from the feet of the others.
 
     Attributes:
         plane: (4) from everybody's feet, in the optical frame; None if it is too uncertain.
         planes: (n, 4) from the feet of the others.
-        spreads_m: (n) standard deviations of their heights below each person; infinite beyond
-            `LARGEST_SPREAD_M`.
+        spreads_m: (n) standard deviations of their heights below each person; infinite where no
+            floor is known, or beyond `LARGEST_SPREAD_M`.
     """
 
     plane: Floats | None
@@ -114,8 +114,8 @@ class FloorFromFeet:
             rotations: (n, 24, 3, 3), the pelvises' in the optical frame.
             joints_m: (n, 24, 3) in the optical frame.
             noise_m2: (n, 3, 3) covariances of their places, without the error of their size.
-            centres_m: (n, 3) what does not move if their size is wrong: the camera for who is
-                placed by it, the pelvis for who is placed by depth.
+            centres_m: (n, 3) what does not move if their size is wrong: the camera for people who
+                are placed by size, the pelvis for those placed by depth.
             fixed_from_camera: (4, 4) the camera's pose; None if it is not known.
         """
         if not self._follow_reference(fixed_from_camera):
@@ -147,12 +147,10 @@ class FloorFromFeet:
 
     def estimate(
         self, ids: Integers, pelvises_m: Floats, fixed_from_camera: Floats | None
-    ) -> FeltFloor:
+    ) -> FloorEstimate:
         """Return the floor, for the people with the given ids and pelvises (n, 3) as well."""
         n = len(ids)
-        unknown = FeltFloor(
-            None, np.tile((0.0, -1.0, 0.0, 0.0), (n, 1)), np.full(n, _ANY_HEIGHT_M)
-        )
+        unknown = FloorEstimate(None, np.tile((0.0, -1.0, 0.0, 0.0), (n, 1)), np.full(n, np.inf))
         if len(self._samples) == 0 or self._is_fixed != (fixed_from_camera is not None):
             return unknown
         turn, place_m = _reference(fixed_from_camera)
@@ -179,7 +177,9 @@ class FloorFromFeet:
         slopes = np.concatenate([places @ axes[:2].T, np.ones((n + 1, 1))], 1)
         spreads = np.sqrt(np.einsum("ni,nij,nj->n", slopes, inverses, slopes))
         spreads[spreads > LARGEST_SPREAD_M] = np.inf
-        return FeltFloor(planes[0] if np.isfinite(spreads[0]) else None, planes[1:], spreads[1:])
+        return FloorEstimate(
+            planes[0] if np.isfinite(spreads[0]) else None, planes[1:], spreads[1:]
+        )
 
     def _follow_reference(self, fixed_from_camera: Floats | None) -> bool:
         """Return whether feet can be added; a first pose begins anew, an image without waits."""

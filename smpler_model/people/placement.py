@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import TranslationSource
 from smpler_model.people.confidence import are_inside
@@ -24,11 +24,16 @@ HEIGHT_SPREAD = 0.06
 FIELD_OF_VIEW_SPREAD = 0.2
 """Relative standard deviation of an assumed focal length."""
 
-CUT_SPREAD, CUT_SHIFT_M = 1.0, 0.4
-"""Standard deviations of the relative size, and of the place, of a body that is outside the image.
+TRUNCATED_SPREAD, TRUNCATED_SHIFT_M = 1.0, 0.3
+"""Standard deviations of the relative size, and of the position, of a body outside the image.
 
-Both grow from nothing with the share of the joints that are outside: what is seen of a body that
-the image's edge cuts tells little of how large it is, and where the rest is.
+Both grow from 0 with the share of the joints that are outside: the visible part of a truncated
+body tells little about its size, and where the rest is.
+"""
+
+TRUNCATED_MARGIN = 0.04
+"""Width of the image's edge, over a person's height in it, where joints may be outside as well:
+networks pull joints that they do not see into the crop of what they see.
 """
 
 OWN_SPREAD_PX = 4.0
@@ -37,10 +42,13 @@ OWN_SPREAD_PX = 4.0
 SHARED_SPREAD_PX = 4.0
 """Standard deviation of the error shared by all keypoints of a person, pixels per axis."""
 
-_SURFACE_BEFORE_JOINT_M = 0.10
-_DEPTH_SPREAD_M = 0.05
 TORSO = np.array([0, 1, 2, 3, 6, 9, 12, 16, 17])
-"""Joints with much of the body around them, at which depth is read."""
+"""Joints around whose middle people are moved by depth."""
+
+_DEPTH_SPREAD_M = 0.05
+_LIKELY_SPREADS = 3.0  # of a distance by size, which the depth is first looked for within
+_WIDEST_M, _NARROWER = 0.15, (0.2, 0.12, 0.08, 0.08)  # reaches around the depth, in turn
+_LEAST_AGREEING = 0.25  # share of the trunk's points within the last reach
 
 _NEAREST_M, _FARTHEST_M = 0.1, 100.0
 _LEAST_SPREAD = 1e-12  # mean squared angle between the rays; below, they are one ray
@@ -123,26 +131,37 @@ def place(joints_m: ArrayLike, keypoints_px: ArrayLike, camera: Camera) -> Place
     )
 
 
-def doubt_cut_sizes(placement: Placement, keypoints_px: Floats, camera: Camera) -> Placement:
-    """Return the placement by size with larger covariances of people whom the image's edge cuts.
+def inflate_truncated_sizes(
+    placement: Placement, keypoints_px: Floats, camera: Camera
+) -> Placement:
+    """Return the placement with larger covariances of truncated people.
+
+    Those whom a depth image placed keep theirs: it tells their distance, whatever their size.
 
     Args:
-        placement: placement by size.
+        placement: placement by size, or by depth.
         keypoints_px: (n, 24, 2) the joints in the image.
         camera: camera of the image.
     """
-    spreads = CUT_SPREAD * _cut_shares(keypoints_px, camera)
+    outside = 1 - are_inside(keypoints_px, camera).mean(1)
+    spreads = np.where(placement.from_depth, 0.0, TRUNCATED_SPREAD * outside)
     doubt = spreads[:, None, None] ** 2 * _outer(placement.translations_m)
     return replace(placement, covariances_m2=placement.covariances_m2 + doubt)
 
 
-def doubt_cut_places(placement: Placement, keypoints_px: Floats, camera: Camera) -> Placement:
-    """Return the placement, by whatever, with larger covariances of people who are cut.
+def inflate_truncated_places(
+    placement: Placement, keypoints_px: Floats, camera: Camera
+) -> Placement:
+    """Return the placement, by any source, with larger covariances of truncated people.
 
-    Where the rest of the body is, and how deep it is behind its surface, neither a depth image
-    nor the floor tells; see `doubt_cut_sizes`.
+    Neither a depth image nor the floor tells where the rest of the body is; see
+    `inflate_truncated_sizes`.
     """
-    spreads_m = CUT_SHIFT_M * _cut_shares(keypoints_px, camera)
+    size = (camera.width - 1, camera.height - 1)
+    heights = np.nan_to_num(np.ptp(keypoints_px, axis=1).max(-1))
+    inset = TRUNCATED_MARGIN * heights[:, None, None]
+    well_inside = ((keypoints_px >= inset) & (keypoints_px <= size - inset)).all(-1)
+    spreads_m = TRUNCATED_SHIFT_M * (1 - well_inside.mean(1))
     doubt = spreads_m[:, None, None] ** 2 * np.eye(3)
     return replace(placement, covariances_m2=placement.covariances_m2 + doubt)
 
@@ -150,49 +169,49 @@ def doubt_cut_places(placement: Placement, keypoints_px: Floats, camera: Camera)
 def place_by_depth(
     placement: Placement,
     joints_m: ArrayLike,
+    front_m: Floats,
     depth_m: NDArray[np.float32],
     camera: Camera,
-    before_m: Floats | None = None,
 ) -> Placement:
     """Move people along their rays to the distance in an aligned depth image.
 
-    The depth is read at the torso's joints, which lie behind the surface that it measures; the
-    median of the resulting distances is used. People
-    keep their distance if fewer than half of these joints have a depth, and nobody is moved so
-    near that a visible joint is behind the camera.
+    The depth is read at many points of the trunk. It differs from theirs by the same amount
+    wherever the trunk is seen, and by other amounts where an arm or somebody else is before it, or
+    beside its outline. The amount that most points agree on is the distance. People keep their
+    distance if fewer than a quarter of the points agree, and nobody is moved so near that a
+    visible joint is behind the camera.
 
     Args:
         placement: placement without depth.
         joints_m: (n, 24, 3) posed joints before translation.
+        front_m: (n, p, 3) points of the trunks that face the camera, as the people are placed;
+            NaN in place of others, see `TrunkSurface.front`.
         depth_m: (h, w) metres along the optical axis, aligned with the image; 0, NaN or infinity
             where unknown.
         camera: camera of the image.
-        before_m: (n, t) how far the surface lies before each of the joints `TORSO`, see
-            `BodySurface.before`; a torso's usual depth where it is NaN, or None.
     """
     before = placement.translations_m
-    joints = np.asarray(joints_m, np.float64)[:, TORSO] + before[:, None]
-    measured = _look_up(depth_m, camera.project(joints))  # (n, t)
-    known = np.isfinite(measured).sum(1) * 2 >= len(TORSO)
-    flesh = np.full(measured.shape, np.nan) if before_m is None else before_m
-    flesh = np.where(np.isfinite(flesh), flesh, _SURFACE_BEFORE_JOINT_M)
-    ratios = np.ones(measured.shape)
-    ratios[known] = (measured + flesh)[known] / joints[known, :, 2]
-    ratio = np.nanmedian(ratios, axis=1)
+    measured = _look_up(depth_m, camera.project(front_m))  # (n, p)
+    likely = _LIKELY_SPREADS * np.sqrt(np.nan_to_num(placement.covariances_m2[:, 2, 2]))
+    differences = measured - front_m[..., 2]
+    behind = differences > (likely + _WIDEST_M)[:, None]  # nobody is so tall; a child is small
+    steps, agreeing = _agree(np.where(behind, np.nan, differences), likely + _WIDEST_M)
+    known = agreeing >= np.maximum(np.isfinite(front_m).all(-1).sum(1) * _LEAST_AGREEING, 1)
     # The torso moves along its ray; SMPL's origin is a forearm's length beside it.
-    counted = np.isfinite(measured[..., None]) & known[:, None, None]
-    torso = np.where(counted, joints, 0).sum(1) / np.maximum(counted.sum(1), 1)
+    torso = np.asarray(joints_m, np.float64)[:, TORSO].mean(1) + before
     torso = np.where(known[:, None], torso, (0.0, 0.0, 1.0))
-    least = 1 + (placement.least_depths_m - before[:, 2]) / torso[:, 2]
-    lift = np.where(known, np.maximum(least - ratio, 0), 0)
-    translations = before + (ratio + lift - 1)[:, None] * torso
-    # T' = T - torso + depth * torso / torso_z: derivatives by T and by the depth.
+    least = placement.least_depths_m - before[:, 2]
+    lift = np.where(known, np.maximum(least - steps, 0), 0)
+    steps = np.where(known, steps, 0)
     by_depth = torso / torso[:, 2:]
-    by_place = ratio[:, None, None] * (np.eye(3) - by_depth[:, :, None] * np.eye(3)[2])
+    translations = before + (steps + lift)[:, None] * by_depth
+    # T' = T - torso + depth * torso / torso_z: derivatives by T and by the depth.
+    ratios = 1 + steps / torso[:, 2]
+    by_place = ratios[:, None, None] * (np.eye(3) - by_depth[:, :, None] * np.eye(3)[2])
     covariances = (
         by_place @ placement.covariances_m2 @ by_place.swapaxes(1, 2)
         + _DEPTH_SPREAD_M**2 * _outer(by_depth)
-        + _outer(lift[:, None] * torso)
+        + _outer(lift[:, None] * by_depth)
     )
     covariances = np.where(known[:, None, None], covariances, placement.covariances_m2)
     return replace(
@@ -200,29 +219,22 @@ def place_by_depth(
     )
 
 
-def lasting_covariances(
-    translations_m: Floats, sources: NDArray[np.uint8], camera: Camera
-) -> Floats:
-    """Return the part (n, 3, 3) of translations' covariances that no averaging over time reduces.
+def sources_of(placement: Placement, camera: Camera) -> NDArray[np.uint8]:
+    """Return the `TranslationSource` (n) of each person."""
+    size = TranslationSource.BODY_SIZE if camera.calibrated else TranslationSource.FIELD_OF_VIEW
+    known = np.where(placement.from_floor, TranslationSource.FLOOR, size)
+    return np.where(placement.from_depth, TranslationSource.DEPTH, known).astype(np.uint8)
+
+
+def lasting_covariances(placement: Placement, camera: Camera) -> Floats:
+    """Return the part (n, 3, 3) of the covariances that no averaging over time reduces.
 
     It is the error of the assumed size or field of view: a person who is thought to be too large
     is too far away in every image.
-
-    Args:
-        translations_m: (n, 3).
-        sources: (n) `TranslationSource`.
-        camera: camera of the image.
     """
-    by_size = sources == TranslationSource.BODY_SIZE
-    by_size |= sources == TranslationSource.FIELD_OF_VIEW
+    by_size = ~(placement.from_depth | placement.from_floor)
     spread = HEIGHT_SPREAD if camera.calibrated else FIELD_OF_VIEW_SPREAD
-    return np.where(by_size, spread, 0.0)[:, None, None] ** 2 * _outer(translations_m)
-
-
-def _cut_shares(keypoints_px: Floats, camera: Camera) -> Floats:
-    """Return the share (n) of each person's joints that is outside the image."""
-    shares: Floats = 1 - are_inside(keypoints_px, camera).mean(1)
-    return shares
+    return np.where(by_size, spread, 0.0)[:, None, None] ** 2 * _outer(placement.translations_m)
 
 
 def _rays(pixels: Floats, camera: Camera) -> tuple[Floats, Floats]:
@@ -261,6 +273,29 @@ def _look_up(depth_m: NDArray[np.float32], pixels: Floats) -> Floats:
     depths = depth_m[v, u].astype(np.float64)
     usable = inside & (depths > _NEAREST_M) & (depths < _FARTHEST_M)
     return np.where(usable, depths, np.nan)
+
+
+def _agree(differences_m: Floats, likely_m: Floats) -> tuple[Floats, NDArray[np.intp]]:
+    """Return the difference (n) that most of (n, p) agree on, and how many do (n).
+
+    It is the median of those within a reach of the median before, and the reach gets smaller. The
+    first is that within `likely_m` (n) of zero where there are enough, or else of all.
+    """
+    ordered = np.sort(differences_m, axis=1)  # NaN at the end
+    rows, present = np.arange(len(ordered)), np.isfinite(ordered).sum(1)
+
+    def median_within(centres_m: Floats, reaches_m: Floats | float) -> tuple[Floats, Integers]:
+        low = (ordered < (centres_m - reaches_m)[:, None]).sum(1)
+        high = (ordered <= (centres_m + reaches_m)[:, None]).sum(1)
+        middle = np.clip((low + high - 1) // 2, 0, ordered.shape[1] - 1)
+        return ordered[rows, middle], high - low
+
+    centres, count = median_within(np.zeros(len(ordered)), likely_m)
+    everywhere, _ = median_within(np.zeros(len(ordered)), np.inf)
+    centres = np.where(count >= _LEAST_AGREEING * present, centres, everywhere)
+    for reach_m in _NARROWER:
+        centres, count = median_within(centres, reach_m)
+    return centres, count
 
 
 def _outer(vectors: Floats) -> Floats:

@@ -3,7 +3,9 @@
 People keep their velocity except for accelerations that are white noise. Positions are measured in
 the fixed frame (z up), so a camera that moves does not move people. Most of a measurement's error
 is that of a pose or a view and lasts as long as these do, so that averaging over images helps
-little: it is part of the state, a first-order Gauss-Markov process.
+little: it is part of the state, a first-order Gauss-Markov process. How large it is changes with
+the view, as when the image's edge cuts a body: what it was is scaled down when it gets smaller,
+and something independent is added when it grows.
 
 Source: Bar-Shalom, Li, Kirubarajan, "Estimation with Applications to Tracking and Navigation",
 2001, sections 6.2.2 (continuous white noise acceleration) and 8.2 (noise that is correlated over
@@ -20,6 +22,7 @@ from smpler_model.array_types import Floats, Integers
 
 _SIZE = 9  # of a state: position, velocity, error that lasts
 _MEASURE = np.concatenate([np.eye(3), np.zeros((3, 3)), np.eye(3)], axis=1)  # (3, 9)
+_LEAST_M2 = 1e-12
 _USUAL = 9.0  # squared Mahalanobis distance that 97 of 100 measurements stay below
 
 
@@ -76,6 +79,7 @@ class PositionFilter:
         self._stamps_ns = np.empty(0, np.int64)
         self._states = np.empty((0, _SIZE))
         self._covariances = np.empty((0, _SIZE, _SIZE))
+        self._lasting_m2 = np.empty((0, 3, 3))
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Return the state as arrays, for `restore`."""
@@ -84,6 +88,7 @@ class PositionFilter:
             "stamps_ns": self._stamps_ns,
             "states": self._states,
             "covariances": self._covariances,
+            "lasting_m2": self._lasting_m2,
         }
 
     def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
@@ -92,6 +97,7 @@ class PositionFilter:
         self._stamps_ns = arrays["stamps_ns"].astype(np.int64)
         self._states = arrays["states"].astype(np.float64)
         self._covariances = arrays["covariances"].astype(np.float64)
+        self._lasting_m2 = arrays["lasting_m2"].astype(np.float64)
 
     def update(
         self,
@@ -124,7 +130,7 @@ class PositionFilter:
         states[measured], covariances[measured] = _correct(
             states[measured], covariances[measured], positions_m[measured], noise[measured]
         )
-        self._keep(stamp_ns, ids, states, covariances)
+        self._keep(stamp_ns, ids, states, covariances, lasting)
         return MotionEstimates(
             states[:, :3], covariances[:, :3, :3], states[:, 3:6], covariances[:, 3:6, 3:6]
         )
@@ -141,7 +147,9 @@ class PositionFilter:
         dts = (stamp_ns - self._stamps_ns[known]) / 1e9
         usable = (dts > 0) & (dts <= config.gap_s)
         rows, known, dts = rows[usable], known[usable], dts[usable]
-        kept = np.exp(-dts / config.lasting_s)[:, None, None]
+        before, now = self._lasting_m2[known], lasting_m2[rows]
+        shrunk = np.sqrt(np.minimum(_size(now) / _size(before), 1.0))
+        kept = (np.exp(-dts / config.lasting_s) * shrunk)[:, None, None]
         advance = np.broadcast_to(np.eye(_SIZE), (len(rows), _SIZE, _SIZE)).copy()
         advance[:, :3, 3:6] = dts[:, None, None] * np.eye(3)
         advance[:, 6:, 6:] *= kept
@@ -150,14 +158,21 @@ class PositionFilter:
         noise[:, :3, :3] = (dts**3 / 3)[:, None, None] * density
         noise[:, :3, 3:6] = noise[:, 3:6, :3] = (dts**2 / 2)[:, None, None] * density
         noise[:, 3:6, 3:6] = dts[:, None, None] * density
-        noise[:, 6:, 6:] = (1 - kept**2) * lasting_m2[rows]
+        noise[:, 6:, 6:] = _positive(now - kept**2 * before)
         states[rows] = np.einsum("nij,nj->ni", advance, self._states[known])
         covariances[rows] = advance @ self._covariances[known] @ advance.swapaxes(1, 2) + noise
         are_new = np.ones(n, np.bool_)
         are_new[rows] = False
         return states, covariances, are_new
 
-    def _keep(self, stamp_ns: int, ids: Integers, states: Floats, covariances: Floats) -> None:
+    def _keep(
+        self,
+        stamp_ns: int,
+        ids: Integers,
+        states: Floats,
+        covariances: Floats,
+        lasting_m2: Floats,
+    ) -> None:
         """Store these people, and others who were seen lately."""
         age_s = np.abs(stamp_ns - self._stamps_ns) / 1e9
         others = ~np.isin(self._ids, ids) & (age_s <= self._config.gap_s)
@@ -166,6 +181,7 @@ class PositionFilter:
         self._stamps_ns = np.concatenate([now, self._stamps_ns[others]])
         self._states = np.concatenate([states, self._states[others]])
         self._covariances = np.concatenate([covariances, self._covariances[others]])
+        self._lasting_m2 = np.concatenate([lasting_m2, self._lasting_m2[others]])
 
 
 def _correct(
@@ -188,3 +204,16 @@ def _correct(
     rest = np.eye(_SIZE) - gains @ _MEASURE
     covariances = rest @ covariances @ rest.swapaxes(1, 2) + gains @ noise @ gains.swapaxes(1, 2)
     return states, covariances
+
+
+def _size(covariances: Floats) -> Floats:
+    """Return the variances (n) along all axes together, not zero."""
+    total: Floats = np.trace(covariances, axis1=1, axis2=2)
+    return np.maximum(total, _LEAST_M2)
+
+
+def _positive(matrices: Floats) -> Floats:
+    """Return symmetric matrices (n, 3, 3) without what is negative: nearest covariances."""
+    values, vectors = np.linalg.eigh(matrices)
+    parts: Floats = (vectors * np.maximum(values, 0)[:, None]) @ vectors.swapaxes(1, 2)
+    return parts

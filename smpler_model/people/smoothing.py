@@ -1,10 +1,9 @@
 """One-Euro filters for tracked people: steady at rest, with little lag in motion.
 
 Source: Casiez, Roussel, Vogel: "1 Euro Filter", CHI 2012. A low-pass filter whose cutoff grows
-    with
-the speed. Differs: rotations are filtered on SO(3) (differences are rotation vectors, steps are
-rotations), positions as direction and distance, which works at any angle off the camera's axis,
-and the time step is the actual one between timestamps.
+with the speed. Differs: rotations are filtered on SO(3) (differences are rotation vectors, steps
+are rotations), positions as direction and distance, which works at any angle off the camera's
+axis, and the time step is the actual one between timestamps.
 """
 
 from collections.abc import Mapping

@@ -1,27 +1,35 @@
-"""How far the visible surface of a body lies before its joints, without a mesh or a rasteriser.
+"""The surface of people's trunks as a depth image sees it, without a mesh or a rasteriser.
 
-A depth image measures the surface: the belly of who faces the camera, an arm of who stands
-sideways. The surface is a few hundred points that move rigidly with the bones; a joint is behind
-the front ones of those that its ray passes closely.
+A depth image measures skin: the belly of who faces the camera, the side of who stands sideways.
+The trunk is a few hundred points that move rigidly with its bones. Those whose skin faces the
+camera are visible, unless an arm or something else is before them.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
 from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.people.bones import chain
+from smpler_model.people.normals import vertex_normals
 
-POINT_COUNT = 800
-"""Points of a body; its surface has some 1.9 square metres, so they are 5 cm apart."""
+POINT_COUNT = 300
+"""Points of a trunk, some 4 cm apart."""
 
-_REACH_M = 0.045  # of a point, across a ray
-_LAYER_M = 0.05  # depth of the front layer, whose points are averaged
-_LEAST_M2 = 1e-12
+TRUNK = [
+    SMPL_JOINTS.index(name)
+    for name in (
+        *("pelvis", "left_hip", "right_hip", "spine1", "spine2", "spine3"),
+        *("left_collar", "right_collar"),
+    )
+]
+"""Bones with much of the body around them, and the thighs."""
+
+_LEAST_COSINE = 0.4  # of the angle between the skin's normal and the way to the camera
 
 
-class BodySurface:
-    """Points of a body's surface, each on one bone; shape coefficients do not change them."""
+class TrunkSurface:
+    """Points of a trunk's skin, each on one bone; shape coefficients do not change them."""
 
     def __init__(self, body: BodyArrays, count: int = POINT_COUNT) -> None:
         """Choose points that are as far from each other as possible.
@@ -30,10 +38,14 @@ class BodySurface:
             body: the body.
             count: number of points.
         """
-        chosen = _spread_out(np.asarray(body.v_template, np.float64), count)
-        rest = np.asarray(body.J_regressor, np.float64) @ body.v_template
-        self._bones = np.asarray(body.weights)[chosen].argmax(1)
-        self._offsets_m = np.asarray(body.v_template, np.float64)[chosen] - rest[self._bones]
+        vertices = np.asarray(body.v_template, np.float64)
+        owners = np.asarray(body.weights).argmax(1)
+        trunk = np.flatnonzero(np.isin(owners, TRUNK))
+        chosen = trunk[_spread_out(vertices[trunk], count)]
+        rest = np.asarray(body.J_regressor, np.float64) @ vertices
+        self._bones = owners[chosen]
+        self._offsets_m = vertices[chosen] - rest[self._bones]
+        self._normals = vertex_normals(vertices, body.faces)[chosen]
 
     def points(self, rotations: Floats, joints_m: Floats) -> Floats:
         """Return the points (n, p, 3) of people.
@@ -42,36 +54,29 @@ class BodySurface:
             rotations: (n, 24, 3, 3) `parent_from_joint`.
             joints_m: (n, 24, 3) in any frame in which the pelvis's rotation is given.
         """
-        turned = (chain(rotations)[:, self._bones] @ self._offsets_m[..., None])[..., 0]
-        points: Floats = joints_m[:, self._bones] + turned
-        return points
+        return self._move(chain(rotations)[:, self._bones], joints_m)
 
-    def before(self, rotations: Floats, joints_m: Floats, rows: NDArray[np.intp]) -> Floats:
-        """Return how far (n, r) the surface lies before some joints, along the optical axis.
+    def front(self, rotations: Floats, joints_m: Floats) -> Floats:
+        """Return the points (n, p, 3) that face the camera; NaN in place of the others.
 
         Args:
             rotations: (n, 24, 3, 3), the pelvis's in the optical frame.
             joints_m: (n, 24, 3) in the optical frame.
-            rows: (r) the joints.
-
-        Returns:
-            Metres, positive; NaN where no point is near the ray.
         """
-        points, joints = self.points(rotations, joints_m), joints_m[:, rows]
-        lengths = np.sqrt(np.maximum((joints**2).sum(-1), _LEAST_M2))
-        along = joints @ points.swapaxes(1, 2) / lengths[..., None]  # (n, r, p) on the rays
-        across2 = (points**2).sum(-1)[:, None] - along**2
-        nearness = np.maximum(1 - across2 / _REACH_M**2, 0)
-        before = lengths[..., None] - along
-        front = np.where(nearness > 0, before, -np.inf).max(-1, keepdims=True)
-        weights = np.where(before > front - _LAYER_M, nearness, 0)
-        total = weights.sum(-1)
-        means = (weights * before).sum(-1) / np.where(total > 0, total, 1)
-        by_axis = means * joints[..., 2] / lengths
-        return np.asarray(np.where((total > 0) & (by_axis > 0), by_axis, np.nan))
+        turns = chain(rotations)[:, self._bones]
+        points = self._move(turns, joints_m)
+        normals = (turns @ self._normals[..., None])[..., 0]
+        towards = -(normals * points).sum(-1)
+        faces = towards > _LEAST_COSINE * np.linalg.norm(points, axis=-1)
+        return np.where(faces[..., None], points, np.nan)
+
+    def _move(self, turns: Floats, joints_m: Floats) -> Floats:
+        turned = (turns @ self._offsets_m[..., None])[..., 0]
+        points: Floats = joints_m[:, self._bones] + turned
+        return points
 
 
-def _spread_out(points: Floats, count: int) -> NDArray[np.intp]:
+def _spread_out(points: Floats, count: int) -> np.ndarray:
     """Return the indices of points, each as far as possible from those before."""
     chosen = np.zeros(count, np.intp)
     distances2 = np.full(len(points), np.inf)

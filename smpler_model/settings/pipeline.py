@@ -79,8 +79,8 @@ class ModelSettings(BodySettings):
     )
     backend: Backend = setting(
         "auto",
-        "Inference backend; auto takes the fastest one that is installed. One that fails its "
-        "self-check at configure gives way to the next.",
+        "Inference backend; auto takes the fastest one that is installed. A backend that fails "
+        "its self-check at configure is replaced by the next one.",
     )
     exported: str = setting(
         "",
@@ -91,7 +91,7 @@ class ModelSettings(BodySettings):
     precision: Precision = setting(
         "auto",
         "Floating-point precision of the backbone's feature maps; auto is half on a GPU and "
-        "float32 on a CPU. Products in float32 never use TF32.",
+        "float32 on a CPU. TF32 is never used.",
     )
     crop_margin: float = setting(
         1.2,
@@ -117,27 +117,28 @@ class DetectionSettings(Settings):
     )
     detection_score: float = setting(
         0.5,
-        "Least confidence of a detection that begins a track.",
+        "Minimum confidence of a detection that begins a track.",
         minimum=0.01,
         maximum=0.99,
     )
     keep_score: float = setting(
         0.25,
-        "Least confidence of a detection that continues a track, at most detection_score.",
+        "Minimum confidence of a detection that continues a track; at most detection_score.",
         minimum=0.01,
         maximum=0.99,
     )
     second_pass: int = setting(
         512,
-        "Largest longer side of the second pass of the detector person over images of more than "
-        "640 pixels, for small people; 0 for none. Images of 1920x1080 gain up to 768.",
+        "Longer side of the second pass of the detector person, which finds small people in "
+        "images of more than 640 pixels; 0 turns it off. In 1920x1080, larger values help up to "
+        "768.",
         unit="pixels",
         minimum=0,
         maximum=2048,
     )
     max_people: int = setting(
         16,
-        "Most people estimated in one image; those with the largest boxes are kept.",
+        "Maximum number of people estimated per image; those with the largest boxes are kept.",
         minimum=1,
         maximum=256,
         live=True,
@@ -158,8 +159,8 @@ class TrackingSettings(Settings):
     )
     confirm_score: float = setting(
         0.7,
-        "Confidence above which one image is enough, with the detectors person, torchvision and "
-        "onnx; 1 for never.",
+        "Confidence above which a single image confirms a track, with the detectors person, "
+        "torchvision and onnx; 1 turns this off.",
         minimum=0.01,
         maximum=1.0,
     )
@@ -168,8 +169,8 @@ class TrackingSettings(Settings):
     )
     min_iou: float = setting(
         0.1,
-        "Least overlap (intersection over union) between a detection and a track's predicted box "
-        "for the two to be matched.",
+        "Minimum overlap (intersection over union) between a detection and a track's predicted "
+        "box for the two to be matched.",
         minimum=0.0,
         maximum=1.0,
     )
@@ -178,21 +179,22 @@ class TrackingSettings(Settings):
     )
     use_floor: bool = setting(
         False,
-        "Take the distance of people who stand from their feet, on the floor at z = 0 of the "
+        "Compute the distance of standing people from their feet, with the floor at z = 0 of the "
         "fixed frame.",
         live=True,
     )
     floor_from_feet: bool = setting(
         False,
-        "Find the floor from the feet of those who stand, over time, where use_floor does not "
-        "tell it. The camera must be calibrated, and stand still or have a pose in the fixed "
+        "Estimate the floor from the feet of standing people over time, unless use_floor "
+        "provides it. The camera must be calibrated, and be static or have a pose in the fixed "
         "frame.",
         live=True,
     )
     remember: float = setting(
         0.0,
-        "How long people who leave the image are remembered: who returns gets the id back, if "
-        "body shape and colours of the torso say so and nobody else looks alike. 0 turns it off.",
+        "Re-identification: how long people who leave the image are remembered. Someone who "
+        "returns gets the earlier id back if body shape and torso colours match and nobody else "
+        "looks similar. 0 turns it off.",
         unit="s",
         minimum=0.0,
         maximum=600.0,

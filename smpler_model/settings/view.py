@@ -15,11 +15,11 @@ class PageSettings(Settings):
 
     host: str = setting(
         "localhost",
-        "Address that the page is served at; with 0.0.0.0 other machines can open it, too.",
+        "Address at which the page is served; with 0.0.0.0, other machines can open it, too.",
     )
     port: int = setting(
         8080,
-        "Port that the page is served at; the next free one if it is taken, 0 for any.",
+        "Port at which the page is served; if it is taken, the next free one; 0 for any.",
         minimum=0,
         maximum=65_535,
     )

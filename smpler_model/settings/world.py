@@ -17,16 +17,16 @@ class WorldSettings(Settings):
 
     fixed_frame: str = setting(
         "",
-        "Frame with z up, fixed in the world (REP 105), to which transforms lead from the images' "
-        "frame: map or odom. People are filtered in it, so that a camera that moves does not move "
-        "them, and get a position, a velocity and a facing in it. If empty, people are filtered "
-        "in the camera's frame.",
+        "World-fixed frame with z up (REP 105) that TF connects with the images' frame, such as "
+        "map or odom. People are filtered in it, so that camera motion does not disturb them, "
+        "and have a position, a velocity and a facing direction in it. If empty, people are "
+        "filtered in the camera's frame.",
     )
     fusion_tolerance: float = setting(
         0.0,
-        "Fuse the people in images of several cameras whose timestamps differ by at most this, "
-        "into one body and one id a person; below half the time between a camera's images. Needs "
-        "fixed_frame and calibrated cameras. If 0, nothing is fused.",
+        "Maximum difference between the timestamps of several cameras' images whose people are "
+        "fused into one body and one id per person; less than half the time between a camera's "
+        "images. Needs fixed_frame and calibrated cameras; 0 turns fusion off.",
         unit="s",
         minimum=0.0,
         maximum=0.5,

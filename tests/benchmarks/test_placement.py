@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.oracle import Oracle
-from benchmarks.placement import CAMERAS, DISTANCES_M, Placed, Placer, tabulate
+from benchmarks.placement import CAMERAS, DISTANCES_M, OneFramePipeline, Placed, tabulate
 from benchmarks.placement_field import LENSES, measure_field, tabulate_field
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
@@ -30,7 +30,7 @@ def test_with_true_joints_people_stand_where_they_are(
     body: Body, title: str, distance_m: float
 ) -> None:
     frame, truth = see(body, CAMERAS[title], distance_m)
-    placer = Placer(Oracle(body))
+    placer = OneFramePipeline(Oracle(body))
     assert placer.error_m(replace(frame, depth_m=None), CAMERAS[title], truth) < 1e-3
 
 
@@ -41,21 +41,21 @@ def test_a_pipeline_that_ignores_the_calibration_fails_that(
 ) -> None:
     frame, truth = see(body, CAMERAS[title], distance_m)
     blind = replace(frame, camera=None, depth_m=None)
-    assert Placer(Oracle(body)).error_m(blind, CAMERAS[title], truth) > 0.1 * distance_m
+    assert OneFramePipeline(Oracle(body)).error_m(blind, CAMERAS[title], truth) > 0.1 * distance_m
 
 
 def test_so_does_one_that_ignores_principal_point_or_lens(body: Body) -> None:
     for title in ("f 350, centre aside", "f 350, plumb_bob"):
         frame, truth = see(body, CAMERAS[title], 2.0)
         usual = replace(frame, camera=CAMERAS["f 350"], depth_m=None)
-        assert Placer(Oracle(body)).error_m(usual, CAMERAS[title], truth) > 0.03, title
+        assert OneFramePipeline(Oracle(body)).error_m(usual, CAMERAS[title], truth) > 0.03, title
 
 
 @every_camera
 @every_distance
 def test_depth_decides_where_the_size_is_wrong(body: Body, title: str, distance_m: float) -> None:
     frame, truth = see(body, CAMERAS[title], distance_m)
-    placer = Placer(Oracle(body, of_average_size=True))
+    placer = OneFramePipeline(Oracle(body, of_average_size=True))
     by_size = placer.error_m(replace(frame, depth_m=None), CAMERAS[title], truth, "size")
     by_depth = placer.error_m(frame, CAMERAS[title], truth, "depth")
     assert by_size > 0.03 * distance_m
@@ -73,7 +73,7 @@ def test_so_does_a_floor_the_more_the_finer_the_feet_are_seen(
     frame, truth = see(body, camera, distance_m)
     lowest_m = find_soles(truth.rotations, truth.joints_m)[..., 1].max()
     above = CameraPose("map", level_camera(lowest_m, 0.0))
-    placer = Placer(Oracle(body, of_average_size=True))
+    placer = OneFramePipeline(Oracle(body, of_average_size=True))
     by_size = placer.error_m(replace(frame, depth_m=None), camera, truth, "size")
     by_floor = placer.error_m(replace(frame, depth_m=None, pose=above), camera, truth, "floor")
     assert by_floor < left * by_size

@@ -71,3 +71,23 @@ def test_a_pair_remains_while_it_overlaps_enough() -> None:
     # Both people are in the box of the first one, which fits the second a little better.
     tally.add([1, 2], boxes(one, [303.0, 0, 343, 100]), [5], boxes([303.0, 0, 343, 100]))
     assert (tally.switches, tally.missed) == (0, 1)
+
+
+def test_a_pair_of_earlier_images_has_no_precedence() -> None:
+    one, other = [300.0, 0, 340, 100], [306.0, 0, 346, 100]
+    tally = TrackingCounts()
+    tally.begin()
+    tally.add([1], boxes(one), [5], boxes(one))
+    tally.add([1], boxes(one), [], boxes())
+    tally.add([1], boxes(one), [5, 6], boxes(other, one))
+    assert (tally.switches, tally.missed, tally.false) == (1, 1, 1)
+
+
+def test_one_track_is_not_two_people_s_even_if_both_were_it_last() -> None:
+    one, other = [300.0, 0, 340, 100], [306.0, 0, 346, 100]
+    tally = TrackingCounts()
+    tally.begin()
+    tally.add([1, 2], boxes(one, RIGHT), [5, 6], boxes(one, RIGHT))
+    tally.add([2], boxes(other), [5], boxes(other))  # a swap, while person 1 is hidden
+    tally.add([1, 2], boxes(one, other), [5], boxes(one))
+    assert (tally.switches, tally.missed, tally.false) == (1, 1, 0)

@@ -18,15 +18,19 @@ def test_errors_and_costs_are_written(
 ) -> None:
     file = tmp_path / "world.json"
     given = ["--rate", "5", "--background", "plain", "--scenes", "standing", "--frames", "map"]
-    given += ["--seeds", "3", "--json", str(file), "--set", "backend:=plain"]
+    given += ["--sources", "depth", "floor", "--seeds", "3"]
+    given += ["--json", str(file), "--set", "backend:=plain"]
     monkeypatch.setattr(sys, "argv", ["world", *given])
     with reserve_domain():
         main()
     results = json.loads(file.read_text())
-    (row,) = results["rows"]["standing"]["3"]
-    assert row["estimate"] == "with fixed_frame"
-    median, p95, largest = row["position_m"]
-    assert 0 < median <= p95 <= largest < 1.0
-    assert row["people"] == 3
+    rows = results["rows"]["standing"]["3"]
+    assert [row["source"] for row in rows] == ["depth", "floor"]
+    for row in rows:
+        assert row["estimate"] == "with fixed_frame"
+        median, p95, largest = row["position_m"]
+        assert 0 < median <= p95 <= largest < 1.0
+        assert row["people"] == 3
+    assert rows[0]["position_m"] != rows[1]["position_m"]
     assert all(cost > 0 for cost in results["cost_ms"].values())
-    assert "| standing | 3 | with fixed_frame |" in capsys.readouterr().out
+    assert "| standing | 3 | floor | with fixed_frame |" in capsys.readouterr().out

@@ -31,12 +31,21 @@ def test_heights_decide_only_among_boxes_that_overlap_enough(
     np.testing.assert_allclose(np.diag(HeightOverlap(LEAST).compute(first, first)), 1, rtol=1e-6)
 
 
-def test_a_box_belongs_to_the_track_of_its_height() -> None:
-    in_front, behind = [182.0, 123, 260, 344], [165.0, 148, 212, 318]
-    both = np.array([[164.0, 125, 231, 342]])  # of somebody in front, who covers the other
+@pytest.mark.parametrize(
+    ("in_front", "behind", "both"),
+    [
+        ([182.0, 123, 260, 344], [165.0, 148, 212, 318], [164.0, 125, 231, 342]),
+        ([176.0, 122, 256, 345], [170.0, 136, 234, 331], [157.0, 122, 228, 349]),
+    ],
+)
+def test_a_box_belongs_to_the_track_of_its_height(
+    in_front: list[float], behind: list[float], both: list[float]
+) -> None:
+    """One box is around somebody in front who covers the other."""
     tracks = np.array([in_front, behind])
-    assert IoU().compute(tracks, both).argmax() == 1
-    assert HeightOverlap(LEAST).compute(tracks, both).argmax() == 0
+    box = np.array([both])
+    assert IoU().compute(tracks, box).argmax() == 1
+    assert HeightOverlap(LEAST).compute(tracks, box).argmax() == 0
 
 
 @pytest.mark.parametrize("count", [0, 3])

@@ -5,9 +5,8 @@ import pytest
 
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import level_camera
-from smpler_model.frames import TranslationSource
 from smpler_model.people.floor import heights_above, place_by_floor
-from smpler_model.people.floor_from_feet import LARGEST_SPREAD_M, FeltFloor, FloorFromFeet
+from smpler_model.people.floor_from_feet import LARGEST_SPREAD_M, FloorEstimate, FloorFromFeet
 from smpler_model.people.placement import (
     HEIGHT_SPREAD,
     Placement,
@@ -25,16 +24,14 @@ CAMERA_AT = np.zeros((1, 3))
 
 def noise_of(placed: Placement) -> np.ndarray:
     """Return the covariances of places without the error of size."""
-    by_size = np.full(len(placed.translations_m), TranslationSource.BODY_SIZE, np.uint8)
-    lasting = lasting_covariances(placed.translations_m, by_size, CAMERA)
-    return np.asarray(placed.covariances_m2 - lasting)
+    return np.asarray(placed.covariances_m2 - lasting_covariances(placed, CAMERA))
 
 
 class Room:
     """People who stand at places for some seconds, one after the other, before a camera."""
 
     def __init__(self, seed: int, *, has_pose: bool, shift_m: float = 0.0) -> None:
-        self.felt, self.rng = FloorFromFeet(), np.random.default_rng(seed)
+        self.floor, self.rng = FloorFromFeet(), np.random.default_rng(seed)
         pose = level_camera(HEIGHT_M, PITCH_DEG)
         pose[2, 3] += shift_m  # the fixed frame's z = 0 is not the floor
         self.pose = pose if has_pose else None
@@ -54,7 +51,7 @@ class Room:
         for _ in range(round(seconds * 1e9 / STEP_NS)):
             self.now_ns += STEP_NS
             ids = np.array([self.id_])
-            self.felt.watch(
+            self.floor.watch(
                 *(self.now_ns, ids, rotations, joints_m, noise_of(placed)), CAMERA_AT, self.pose
             )
 
@@ -62,8 +59,8 @@ class Room:
         for size in 1 + self.rng.normal(0, HEIGHT_SPREAD, count):
             self.visit(self.rng.uniform(2.5, 6.0), size)
 
-    def found(self, id_: int = -1) -> FeltFloor:
-        return self.felt.estimate(np.array([id_]), np.array([[0.0, 0.5, 4.0]]), self.pose)
+    def found(self, id_: int = -1) -> FloorEstimate:
+        return self.floor.estimate(np.array([id_]), np.array([[0.0, 0.5, 4.0]]), self.pose)
 
 
 def points_on_floor() -> np.ndarray:
@@ -92,7 +89,7 @@ def test_errors_are_as_large_as_the_spread_says() -> None:
     for seed in range(60):
         room = Room(seed, has_pose=seed % 2 == 0)
         room.visitors(4)
-        found = room.felt.estimate(np.array([-1]), below, room.pose)
+        found = room.floor.estimate(np.array([-1]), below, room.pose)
         error = heights_above(found.planes[0], below)[0]
         assert found.spreads_m[0] < LARGEST_SPREAD_M
         squared.append((error / found.spreads_m[0]) ** 2)
@@ -117,10 +114,10 @@ def test_the_floor_of_others_tells_the_distance_of_the_next() -> None:
         _, _, joints_m = stand(HEIGHT_M, PITCH_DEG, 5.0, size)
         rotations, local, before = room.estimate(5.0, size)
         pelvises = local[:, 0] + before.translations_m
-        felt = room.felt.estimate(np.array([-1]), pelvises, room.pose)
+        estimated = room.floor.estimate(np.array([-1]), pelvises, room.pose)
         after = place_by_floor(
-            *(before, rotations, local, CAMERA.project(joints_m), felt.planes, CAMERA),
-            floor_spreads_m=felt.spreads_m,
+            *(before, rotations, local, CAMERA.project(joints_m), estimated.planes, CAMERA),
+            floor_spreads_m=estimated.spreads_m,
         )
         assert after.from_floor.all()
         for name, placed in (("before", before), ("after", after)):
@@ -146,7 +143,7 @@ def test_who_walks_or_lies_adds_no_feet() -> None:
     rotations, local, placed = room.estimate(4.0, 1.0)
     for index in range(10):
         moved = local + placed.translations_m[:, None] + (0.2 * index, 0, 0)
-        room.felt.watch(
+        room.floor.watch(
             *(index * STEP_NS, np.array([1]), rotations, moved, noise_of(placed)),
             *(CAMERA_AT, room.pose),
         )
@@ -155,7 +152,7 @@ def test_who_walks_or_lies_adds_no_feet() -> None:
     lying[:, 0] = turn @ rotations[:, 0]
     flat = (local - local[:, :1]) @ turn.T + local[:, :1] + placed.translations_m[:, None]
     for index in range(10, 20):
-        room.felt.watch(
+        room.floor.watch(
             *(index * STEP_NS, np.array([2]), lying, flat, noise_of(placed)),
             *(CAMERA_AT, room.pose),
         )
@@ -181,9 +178,9 @@ def test_a_first_pose_begins_anew_and_an_image_without_waits() -> None:
 def test_a_restored_floor_continues_alike() -> None:
     room, other = Room(2, has_pose=True), FloorFromFeet()
     room.visitors(3)
-    other.restore(room.felt.snapshot())
+    other.restore(room.floor.snapshot())
     first = room.found()
-    room.felt = other
+    room.floor = other
     again = room.found()
     np.testing.assert_array_equal(first.planes, again.planes)
     room.visitors(2)

@@ -1,5 +1,7 @@
 """Placing people with the real camera's model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,12 +12,13 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.people.placement import (
-    CUT_SHIFT_M,
     HEIGHT_SPREAD,
     OWN_SPREAD_PX,
     SHARED_SPREAD_PX,
-    doubt_cut_places,
-    doubt_cut_sizes,
+    TRUNCATED_SHIFT_M,
+    Placement,
+    inflate_truncated_places,
+    inflate_truncated_sizes,
     place,
     place_by_depth,
 )
@@ -127,6 +130,14 @@ def test_joints_outside_the_lens_are_ignored() -> None:
     assert fewer > all_
 
 
+def chest(joints: np.ndarray, placement: Placement, before_m: float = 0.0) -> np.ndarray:
+    """Return a flat patch (n, 25, 3) across the middle of the placed torsos."""
+    middles = (joints[:, TORSO] + placement.translations_m[:, None]).mean(1)
+    aside = np.linspace(-0.1, 0.1, 5)
+    patch = np.stack([*np.meshgrid(aside, aside), np.full((5, 5), -before_m)], -1)
+    return np.asarray(middles[:, None] + patch.reshape(1, 25, 3))
+
+
 @pytest.mark.parametrize("left", ["nothing", "one joint", "one pixel"])
 def test_only_people_who_cannot_be_placed_are_nan(left: str) -> None:
     camera = CAMERAS[0]
@@ -140,7 +151,8 @@ def test_only_people_who_cannot_be_placed_are_nan(left: str) -> None:
     assert np.isnan(placement.translations_m[0]).all()
     assert np.isnan(placement.covariances_m2[0]).all()
     np.testing.assert_allclose(placement.translations_m[1], (0.1, 0.2, 4.0), atol=1e-9)
-    placed = place_by_depth(placement, joints, np.full((480, 640), 3.9, np.float32), camera)
+    depth = np.full((480, 640), 3.9, np.float32)
+    placed = place_by_depth(placement, joints, chest(joints, placement), depth, camera)
     assert placed.from_depth.tolist() == [False, True]
     assert np.isnan(placed.translations_m[0]).all()
 
@@ -168,7 +180,8 @@ def test_too_small_a_depth_keeps_everybody_in_front(degrees: float, depth_m: flo
     joints = pitched(degrees)
     keypoints = camera.project(joints + np.array([0, 0, 2.5]))
     placement = place(joints, keypoints, camera)
-    placed = place_by_depth(placement, joints, np.full((480, 640), depth_m, np.float32), camera)
+    depth = np.full((480, 640), depth_m, np.float32)
+    placed = place_by_depth(placement, joints, chest(joints, placement), depth, camera)
     assert placed.from_depth.tolist() == [True]
     for found in (placement, placed):
         assert np.isfinite(found.translations_m).all()
@@ -183,7 +196,8 @@ def test_everybody_is_in_front_for_any_keypoints(seed: int) -> None:
     depth = rng.uniform(0, 1, (480, 640)).astype(np.float32)
     camera = CAMERAS[seed % 2]
     placement = place(joints, keypoints, camera)
-    for found in (placement, place_by_depth(placement, joints, depth, camera)):
+    front = chest(joints, placement)
+    for found in (placement, place_by_depth(placement, joints, front, depth, camera)):
         assert (joints + found.translations_m[:, None])[..., 2].min() > 0
 
 
@@ -231,7 +245,8 @@ def test_depth_corrects_a_wrong_size() -> None:
     depth = np.full((480, 640), 4.9, np.float32)
     depth[::7] = np.nan
     depth[:, ::11] = 0
-    placed = place_by_depth(placement, too_small, depth, camera)
+    front = chest(too_small, placement, before_m=0.1)
+    placed = place_by_depth(placement, too_small, front, depth, camera)
     assert placed.from_depth.tolist() == [True]
     np.testing.assert_allclose(placed.translations_m[0], truth, atol=0.12)
     spread = np.sqrt(placed.covariances_m2[0, 2, 2])
@@ -245,12 +260,12 @@ def test_depth_moves_the_torso_along_its_ray_wherever_the_origin_is() -> None:
     joints = body(3) * 0.2
     joints = joints - joints[:, :1] + beside
     placement = place(joints, camera.project(joints + truth), camera)
-    depth = np.full((480, 640), 7.5, np.float32)
-    placed = place_by_depth(placement, joints, depth, camera)
+    depth = np.full((480, 640), 5.7, np.float32)
+    placed = place_by_depth(placement, joints, chest(joints, placement), depth, camera)
     before, after = (
         (joints[0, TORSO] + found.translations_m[0]).mean(0) for found in (placement, placed)
     )
-    assert after[2] > before[2] + 2
+    assert after[2] > before[2] + 0.5
     np.testing.assert_allclose(after / after[2], before / before[2], atol=1e-9)
 
 
@@ -259,7 +274,38 @@ def test_missing_depth_changes_nothing(value: float) -> None:
     joints = body(4)
     placement = place(joints, CAMERAS[0].project(joints + np.array([0, 0, 3.0])), CAMERAS[0])
     depth = np.full((480, 640), value, np.float32)
-    placed = place_by_depth(placement, joints, depth, CAMERAS[0])
+    placed = place_by_depth(placement, joints, chest(joints, placement), depth, CAMERAS[0])
+    assert placed.from_depth.tolist() == [False]
+    np.testing.assert_array_equal(placed.translations_m, placement.translations_m)
+
+
+def test_an_arm_before_the_trunk_and_a_wall_behind_it_move_nobody() -> None:
+    camera, truth = CAMERAS[0], np.array([0.0, 0.1, 4.0])
+    joints = body(3) * 0.2
+    placement = place(joints, camera.project(joints + truth), camera)
+    front = chest(joints, placement)
+    depth = np.full((480, 640), 6.0, np.float32)
+    u, v = camera.project(front[0]).round().astype(int).T
+    trunk_m = front[0, :, 2] + 0.05
+    depth[v, u] = trunk_m
+    expected = place_by_depth(placement, joints, front, depth, camera).translations_m
+    depth[v[::3], u[::3]] = trunk_m[::3] - 0.2  # nine of 25
+    depth[v[1::5], u[1::5]] = 6.0
+    found = place_by_depth(placement, joints, front, depth, camera)
+    assert found.from_depth.tolist() == [True]
+    np.testing.assert_allclose(found.translations_m, expected, atol=1e-6)
+    np.testing.assert_allclose(found.translations_m[0] - truth, (0, 0, 0.05), atol=0.01)
+
+
+def test_depths_of_which_few_agree_are_not_a_body() -> None:
+    camera = CAMERAS[0]
+    joints = body(3) * 0.2
+    placement = place(joints, camera.project(joints + np.array([0, 0, 4.0])), camera)
+    front = chest(joints, placement)
+    depth = np.full((480, 640), np.nan, np.float32)
+    u, v = camera.project(front[0]).round().astype(int).T
+    depth[v, u] = np.linspace(2.0, 6.0, 25)
+    placed = place_by_depth(placement, joints, front, depth, camera)
     assert placed.from_depth.tolist() == [False]
     np.testing.assert_array_equal(placed.translations_m, placement.translations_m)
 
@@ -283,12 +329,46 @@ def test_who_is_cut_by_the_edge_may_be_elsewhere() -> None:
     keypoints[1, :12] += (camera.width, 0)
     keypoints[2, :] += (camera.width, 0)
     placed = place(joints, camera.project(joints + np.array([0, 0, 4.0])), camera)
-    doubted = doubt_cut_sizes(placed, keypoints, camera)
+    doubted = inflate_truncated_sizes(placed, keypoints, camera)
     np.testing.assert_array_equal(doubted.translations_m, placed.translations_m)
     np.testing.assert_array_equal(doubted.covariances_m2[0], placed.covariances_m2[0])
     added = doubted.covariances_m2 - placed.covariances_m2
     assert np.sqrt(added[1, 2, 2]) == pytest.approx(0.5 * 4.0, rel=0.02)
     assert np.sqrt(added[2, 2, 2]) == pytest.approx(4.0, rel=0.02)
-    shifted = doubt_cut_places(placed, keypoints, camera).covariances_m2 - placed.covariances_m2
+    by_depth = inflate_truncated_sizes(
+        replace(placed, from_depth=np.ones(3, bool)), keypoints, camera
+    )
+    np.testing.assert_array_equal(by_depth.covariances_m2, placed.covariances_m2)
+    shifted = (
+        inflate_truncated_places(placed, keypoints, camera).covariances_m2 - placed.covariances_m2
+    )
     for row, share in enumerate((0.0, 0.5, 1.0)):
-        np.testing.assert_allclose(shifted[row], (share * CUT_SHIFT_M) ** 2 * np.eye(3), atol=1e-9)
+        np.testing.assert_allclose(
+            shifted[row], (share * TRUNCATED_SHIFT_M) ** 2 * np.eye(3), atol=1e-9
+        )
+
+
+def test_joints_close_to_the_edge_may_be_outside() -> None:
+    """By the person's size in the image: a near one's joints are pulled inside by more pixels."""
+    camera = CAMERAS[0]
+    joints = body(0)
+    added = []
+    for distance_m in (2.0, 10.0):
+        keypoints = camera.project(joints + np.array([0, 0, distance_m]))
+        keypoints[..., 0] += camera.width - 1 - 6.0 - keypoints[..., 0].max()
+        placed = place(joints, keypoints, camera)
+        doubted = inflate_truncated_places(placed, keypoints, camera)
+        added.append((doubted.covariances_m2 - placed.covariances_m2)[0, 0, 0])
+    assert added[0] > 0
+    assert added[1] == 0
+
+
+def test_a_wall_is_too_far_behind_to_be_anybody() -> None:
+    camera = CAMERAS[0]
+    joints = body(3) * 0.2
+    placement = place(joints, camera.project(joints + np.array([0, 0, 4.0])), camera)
+    front = chest(joints, placement)
+    for depth_m, is_person in ((6.5, False), (4.5, True), (2.5, True)):
+        depth = np.full((480, 640), depth_m, np.float32)
+        placed = place_by_depth(placement, joints, front, depth, camera)
+        assert placed.from_depth.tolist() == [is_person]

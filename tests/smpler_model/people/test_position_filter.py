@@ -108,6 +108,26 @@ def test_who_is_not_seen_keeps_the_velocity_and_grows_uncertain() -> None:
     assert (np.linalg.eigvalsh(grown) > 0).all()
 
 
+def test_an_error_that_grows_with_its_covariance_is_no_motion() -> None:
+    """As of who stands while the image's edge cuts them more and more."""
+    spreads = np.linspace(0.05, 0.3, 12)
+    drifts = 0.25 * np.linspace(0, 1, 12) ** 2
+    fixed = [(0.0, 0.05)] * 30
+    cut = list(zip(drifts.tolist(), spreads.tolist(), strict=True))
+    course = [*fixed, *cut]
+    speeds: dict[str, float] = {}
+    for told in ("told", "not told"):
+        made, fastest = PositionFilter(), 0.0
+        for index, (drift, spread) in enumerate(course):
+            noise = (spread if told == "told" else 0.05) ** 2 * np.eye(3)[None]
+            place, seen = np.array([[4.0 + drift, 1.0, 0.9]]), np.array([True])
+            found = made.update(index * STEP_NS, np.array([7]), place, noise, seen)
+            fastest = max(fastest, float(np.abs(found.velocities_m_s[0]).max()))
+        speeds[told] = fastest
+    assert speeds["told"] < 0.1
+    assert speeds["not told"] > 2 * speeds["told"]
+
+
 @pytest.mark.parametrize("gap_ns", [1_600_000_000, 0, -STEP_NS])
 def test_a_gap_or_time_that_does_not_advance_starts_anew(gap_ns: int) -> None:
     made = PositionFilter()

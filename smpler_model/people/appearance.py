@@ -1,4 +1,4 @@
-"""What a person looks like to a tracker: colours of the torso, and the shape of the body."""
+"""Appearance of a person, for re-identification: torso colours and body shape."""
 
 import cv2
 import numpy as np
@@ -25,8 +25,10 @@ _INSET = 0.15  # of the torso's sides, that arms and background cover
 _SURE = 0.5  # confidence of the corners
 
 
-def find_looks(rgb: RgbImage, keypoints_px: Floats, confidences: Floats, betas: Floats) -> Floats:
-    """Return the looks (n, 15) of people; NaN for whose torso is not seen well.
+def find_appearances(
+    rgb: RgbImage, keypoints_px: Floats, confidences: Floats, betas: Floats
+) -> Floats:
+    """Return the appearances (n, 15) of people; NaN where the torso is not clearly visible.
 
     Args:
         rgb: the image.
@@ -48,13 +50,13 @@ def find_looks(rgb: RgbImage, keypoints_px: Floats, confidences: Floats, betas: 
     bands = np.zeros((len(seen), BANDS * 3))
     if len(seen):
         bands = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB).mean(1).reshape(len(seen), -1)
-    looks = np.concatenate([bands, betas[:, :SHAPES]], 1)
-    return np.where(seen[:, None], looks, np.nan)
+    appearances = np.concatenate([bands, betas[:, :SHAPES]], 1)
+    return np.where(seen[:, None], appearances, np.nan)
 
 
-def unlikeness(looks: Floats, others: Floats) -> Floats:
-    """Return how different (n) looks (n, 15) are: 1 for two visits of one person, on average."""
-    apart = ((looks - others) / SPREADS) ** 2
+def appearance_distance(appearances: Floats, others: Floats) -> Floats:
+    """Return distances (n) of appearances (n, 15): on average 1 for two visits of one person."""
+    apart = ((appearances - others) / SPREADS) ** 2
     # Colours and shape count alike, however many numbers each has.
     colours, shapes = apart[..., : 3 * BANDS].mean(-1), apart[..., 3 * BANDS :].mean(-1)
     return np.asarray((2 * colours + shapes) / 3)

@@ -1,8 +1,8 @@
-"""Gives who left and returns the id back, by looks, where nobody else looks alike.
+"""Re-identification: people who return get their ids back, if nobody else looks similar.
 
 A wrong join is worse than a missed one: a person who returns under a new id is a stranger to the
 robot, but two people under one id are a person who does not exist. So a track joins one of the
-past only if it looks like that, and unlike everybody else who is or was there lately.
+past only if it looks like that one, and unlike everybody else who is or was there recently.
 """
 
 from collections.abc import Mapping
@@ -12,27 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats, Integers
-from smpler_model.people.looks import SPREADS, unlikeness
+from smpler_model.people.appearance import SPREADS, appearance_distance
 
 ALIKE = 0.8
-"""Unlikeness up to which two tracks may be one person."""
+"""Appearance distance up to which two tracks may be one person."""
 
 APART = 4.0
-"""How many times as unlike everybody else must be."""
+"""Factor by which the distance to everybody else must be larger."""
 
 FIRST_IMAGES, LAST_IMAGES = 5, 20
-"""A new track is compared from its so-manyth good image on, and no longer after the last."""
+"""A new track is compared while it has at least and at most so many images of its torso."""
 
 _NS = 1e-9
 
 
 @dataclass(frozen=True)
 class _Person:
-    """A track: when it was seen, its mean looks (15) over so many images, and whose it is."""
+    """A track: when it was seen, its mean appearance (15), of how many images, and the id."""
 
     first_ns: int
     last_ns: int
-    looks: Floats
+    appearance: Floats
     images: int
     id_: int
 
@@ -52,7 +52,9 @@ class Identities:
         people = list(self._known.values())
         return {
             "tracks": np.array(list(self._known), np.int64),
-            "looks": np.array([person.looks for person in people]).reshape(-1, len(SPREADS)),
+            "appearances": np.array([person.appearance for person in people]).reshape(
+                -1, len(SPREADS)
+            ),
         } | {
             name: np.array([getattr(person, name) for person in people], np.int64)
             for name in ("first_ns", "last_ns", "images", "id_")
@@ -63,19 +65,21 @@ class Identities:
         names = ("first_ns", "last_ns", "images", "id_")
         numbers = zip(*(arrays[name].tolist() for name in names), strict=True)
         self._known = {
-            track: _Person(first_ns, last_ns, looks, images, id_)
-            for track, looks, (first_ns, last_ns, images, id_) in zip(
-                arrays["tracks"].tolist(), arrays["looks"], numbers, strict=True
+            track: _Person(first_ns, last_ns, appearance, images, id_)
+            for track, appearance, (first_ns, last_ns, images, id_) in zip(
+                arrays["tracks"].tolist(), arrays["appearances"], numbers, strict=True
             )
         }
 
-    def name(self, stamp_ns: int, tracks: Integers, looks: Floats, remember_s: float) -> Integers:
+    def name(
+        self, stamp_ns: int, tracks: Integers, appearances: Floats, remember_s: float
+    ) -> Integers:
         """Return the ids (n) of the people in an image: those of their tracks, or earlier ones.
 
         Args:
             stamp_ns: timestamp of the image.
             tracks: (n) track ids.
-            looks: (n, 15) as in `looks.find_looks`; NaN for who is not seen well.
+            appearances: (n, 15) of `find_appearances`, NaN where the torso is not visible.
             remember_s: how long people are remembered after they were last seen.
         """
         self._known = {
@@ -83,8 +87,8 @@ class Identities:
             for track, person in self._known.items()
             if (stamp_ns - person.last_ns) * _NS <= remember_s
         }
-        for track, look in zip(tracks.tolist(), looks, strict=True):
-            self._see(stamp_ns, track, look)
+        for track, appearance in zip(tracks.tolist(), appearances, strict=True):
+            self._see(stamp_ns, track, appearance)
         present = {self._known[track].id_ for track in tracks.tolist()}
         for track in tracks.tolist():
             person = self._known[track]
@@ -96,18 +100,18 @@ class Identities:
                 present.add(found)
         return np.array([self._known[track].id_ for track in tracks.tolist()], np.int64)
 
-    def _see(self, stamp_ns: int, track: int, look: Floats) -> None:
+    def _see(self, stamp_ns: int, track: int, appearance: Floats) -> None:
         person = self._known.get(track)
         if person is None:
             person = _Person(stamp_ns, stamp_ns, np.zeros(len(SPREADS)), 0, track)
-        if np.isfinite(look).all():
+        if np.isfinite(appearance).all():
             images = person.images + 1
-            mean = person.looks + (look - person.looks) / images
-            person = replace(person, looks=mean, images=images)
+            mean = person.appearance + (appearance - person.appearance) / images
+            person = replace(person, appearance=mean, images=images)
         self._known[track] = replace(person, last_ns=stamp_ns)
 
     def _find(self, track: int, present: set[int]) -> int | None:
-        """Return the id of who left and looks like a track, if nobody else does."""
+        """Return the id of a person who left and looks like a track, if nobody else does."""
         person = self._known[track]
         others = [
             other
@@ -116,11 +120,13 @@ class Identities:
         ]
         if not others:
             return None
-        unlike = unlikeness(np.stack([other.looks for other in others]), person.looks)
-        best = int(unlike.argmin())
+        distances = appearance_distance(
+            np.stack([other.appearance for other in others]), person.appearance
+        )
+        best = int(distances.argmin())
         found = others[best]
-        rivals = [u for u, other in zip(unlike, others, strict=True) if other.id_ != found.id_]
-        left = found.id_ not in present and found.last_ns < person.first_ns
-        if not left or unlike[best] > ALIKE or min(rivals, default=np.inf) < APART * unlike[best]:
-            return None
-        return found.id_
+        rivals = distances[[other.id_ != found.id_ for other in others]]
+        has_left = found.id_ not in present and found.last_ns < person.first_ns
+        is_alike = distances[best] <= ALIKE
+        is_only = rivals.min(initial=np.inf) >= APART * distances[best]
+        return found.id_ if has_left and is_alike and is_only else None

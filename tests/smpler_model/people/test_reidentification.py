@@ -1,10 +1,10 @@
-"""Ids of who left and returned, with looks that are drawn."""
+"""Ids of people who left and returned, with random appearances."""
 
 import numpy as np
 import pytest
 
-from smpler_model.people.identity import FIRST_IMAGES, Identities
-from smpler_model.people.looks import SPREADS
+from smpler_model.people.appearance import SPREADS
+from smpler_model.people.reidentification import FIRST_IMAGES, Identities
 
 STEP_NS = 100_000_000
 REMEMBER_S = 60.0
@@ -17,7 +17,7 @@ class Street:
         self.identities, self.now_ns = Identities(), 0
         self.rng = np.random.default_rng(seed)
 
-    def looks(self, apart: float = 8.0) -> np.ndarray:
+    def appearance(self, apart: float = 8.0) -> np.ndarray:
         """Draw a person; `apart` spreads from others."""
         return np.asarray(self.rng.normal(0, apart * SPREADS))
 
@@ -38,7 +38,7 @@ class Street:
 
 def test_who_returns_gets_the_id_back_and_keeps_it() -> None:
     street = Street()
-    one, two = street.looks(), street.looks()
+    one, two = street.appearance(), street.appearance()
     assert street.show({0: one, 1: two}) == [0, 1]
     street.wait(30)
     assert street.show({2: two}, images=FIRST_IMAGES - 1) == [2]
@@ -49,15 +49,15 @@ def test_who_returns_gets_the_id_back_and_keeps_it() -> None:
 
 def test_a_stranger_gets_a_new_id() -> None:
     street = Street()
-    street.show({0: street.looks()})
+    street.show({0: street.appearance()})
     street.wait(5)
-    assert street.show({1: street.looks()}, images=30) == [1]
+    assert street.show({1: street.appearance()}, images=30) == [1]
 
 
 @pytest.mark.parametrize("is_present", [True, False])
 def test_where_two_look_alike_nobody_is_joined(is_present: bool) -> None:
     street = Street()
-    twin = street.looks()
+    twin = street.appearance()
     street.show({0: twin, 1: twin + 0.3 * SPREADS})
     street.wait(5)
     shown = {1: twin + 0.3 * SPREADS} if is_present else {}
@@ -66,7 +66,7 @@ def test_where_two_look_alike_nobody_is_joined(is_present: bool) -> None:
 
 def test_who_is_in_the_image_is_nobody_else() -> None:
     street = Street()
-    one = street.looks()
+    one = street.appearance()
     street.show({0: one})
     assert street.show({0: one, 1: one}) == [0, 1]
     street.wait(2)
@@ -75,7 +75,7 @@ def test_who_is_in_the_image_is_nobody_else() -> None:
 
 def test_who_is_never_seen_well_is_not_joined() -> None:
     street = Street()
-    one = street.looks()
+    one = street.appearance()
     street.show({0: one})
     street.wait(5)
     assert street.show({1: np.full(len(SPREADS), np.nan)}, images=10) == [1]
@@ -86,7 +86,7 @@ def test_wrong_joins_are_rarer_than_missed_ones() -> None:
     wrong = missed = joined = 0
     for seed in range(150):
         street = Street(seed)
-        people = [street.looks(apart=2.0) for _ in range(5)]
+        people = [street.appearance(apart=2.0) for _ in range(5)]
         street.show(dict(enumerate(people[:4])), noise=0.7)
         street.wait(10)
         ids = street.show({5 + row: person for row, person in enumerate(people)}, noise=0.7)
@@ -100,7 +100,7 @@ def test_wrong_joins_are_rarer_than_missed_ones() -> None:
 
 def test_restored_identities_continue_alike() -> None:
     street = Street()
-    one, two = street.looks(), street.looks()
+    one, two = street.appearance(), street.appearance()
     street.show({0: one, 1: two})
     street.wait(3)
     street.show({2: two}, images=3)

@@ -1,0 +1,201 @@
+"""One camera's part of the pipeline with an untrained network: what must hold for any output."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.frame_tree import level_camera
+from smpler_model.detectors.detector import (
+    FullImageDetector,
+    GivenBoxes,
+    detections_from,
+)
+from smpler_model.frames import CameraPose, TranslationSource
+from smpler_model.inference.estimator import Estimates, Estimator
+from smpler_model.network.smpler import Smpler
+from smpler_model.pipeline import Pipeline
+from tests.smpler_model.boxed_frames import AT_ONCE, BOXES, CAMERA, assert_same, frame, give, run
+
+
+def test_the_floor_is_told_where_it_is_used_and_the_pose_known(estimator: Estimator) -> None:
+    pose = CameraPose("map", level_camera(1.2, 10.0))
+    for use_floor, known in ((True, pose), (True, None), (False, pose)):
+        pipeline = Pipeline(estimator, GivenBoxes, replace(AT_ONCE, use_floor=use_floor))
+        frames = [replace(frame(index), pose=known) for index in range(2)]
+        result = run(pipeline, frames)[-1]
+        people = result.people
+        if not (use_floor and known):
+            assert result.floor is None
+            assert people.foot_contacts is people.footprints_m is None
+            continue
+        assert result.floor is not None
+        assert people.foot_contacts is not None
+        assert ((people.foot_contacts >= 0) & (people.foot_contacts <= 1)).all()
+        assert people.footprints_m is not None
+        heights = people.footprints_m @ result.floor[:3] + result.floor[3]
+        np.testing.assert_allclose(heights, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("known", [None, CameraPose("odom", level_camera(1.2, 10.0))])
+def test_the_floor_from_feet_needs_people_and_a_calibrated_camera(
+    estimator: Estimator, known: CameraPose | None
+) -> None:
+    """Random bodies: what counts is that the feet of earlier images are used, and only then."""
+    for camera in (CAMERA, None):
+        config = replace(AT_ONCE, floor_from_feet=True)
+        pipeline = Pipeline(estimator, GivenBoxes, config)
+        frames = [replace(frame(index, camera), pose=known) for index in range(3)]
+        results = run(pipeline, frames)
+        assert results[0].floor is None
+        for result in results:
+            assert (result.people.footprints_m is None) == (result.floor is None)
+        if camera is None:
+            assert len(pipeline.camera("").placer.floor_from_feet.snapshot()["ids"]) == 0
+
+
+def test_people_are_remembered_only_if_asked(estimator: Estimator) -> None:
+    frames = [frame(index) for index in range(2)]
+    for remember_s in (0.0, 60.0):
+        pipeline = Pipeline(estimator, GivenBoxes, replace(AT_ONCE, remember_s=remember_s))
+        result = run(pipeline, frames)[-1]
+        assert ("identify" in result.timings_ms) == (remember_s > 0)
+        assert len(pipeline.camera("").identities.snapshot()["tracks"]) == (2 if remember_s else 0)
+        assert sorted(result.people.ids.tolist()) == [0, 1]
+
+
+def test_people_off_axis_are_rotated_by_their_direction(create: Callable[[], Pipeline]) -> None:
+    """The same crop, left of the axis of one camera and right of that of another."""
+    frames = [frame(0, Camera(320, 240, 300, 300, cx, 120)) for cx in (319, 0)]
+    left, right = (run(create(), [one, replace(one, stamp_ns=1)])[-1].people for one in frames)
+    box = np.array(BOXES[0])
+    centre_x, centre_y = (box[:2] + box[2:]) / 2
+    angles = [np.arctan2(np.hypot(centre_x - cx, centre_y - 120), 300) for cx in (319, 0)]
+    apart = Rotation.from_matrix(right.rotations[0, 0] @ left.rotations[0, 0].T)
+    assert apart.magnitude() == pytest.approx(sum(angles), abs=0.03)  # both rays lie level, almost
+    assert apart.as_rotvec()[1] == pytest.approx(sum(angles), abs=0.03)  # about the way down
+    np.testing.assert_allclose(right.rotations[0, 1:], left.rotations[0, 1:], atol=1e-6)
+    np.testing.assert_allclose(right.betas, left.betas, atol=1e-6)
+
+
+def test_a_missing_calibration_is_flagged(create: Callable[[], Pipeline]) -> None:
+    result = run(create(), [frame(0, None), frame(1, None)])[-1]
+    assert not result.camera.calibrated
+    assert result.people.sources.tolist() == [TranslationSource.FIELD_OF_VIEW] * 2
+
+
+def test_a_longer_lens_places_people_farther_away(create: Callable[[], Pipeline]) -> None:
+    near, far = (
+        run(create(), [frame(0, camera), frame(1, camera)])[-1].people.translations_m[:, 2]
+        # Long lenses both: near by, how deep a body is counts, too.
+        for camera in (
+            Camera(320, 240, 900, 900, 160, 120),
+            Camera(320, 240, 2700, 2700, 160, 120),
+        )
+    )
+    np.testing.assert_allclose(far / near, 3, rtol=0.15)
+
+
+def test_a_rewound_clock_starts_anew(create: Callable[[], Pipeline]) -> None:
+    pipeline = create()
+    frames = [frame(index) for index in range(4)]
+    first = run(pipeline, frames)
+    second = run(pipeline, frames)
+    for a, b in zip(first, second, strict=True):
+        assert_same(a, b, ids=False)
+    assert not set(first[-1].people.ids) & set(second[-1].people.ids)
+
+
+def test_one_keypoint_that_is_not_finite_is_not_missed(nano: Smpler) -> None:
+    class OneJoint(Estimator):
+        def estimate(self, crops: NDArray[np.uint8]) -> Estimates:
+            estimates = super().estimate(crops)
+            estimates.keypoints[:, 7] = np.nan
+            return estimates
+
+    (result,) = run(Pipeline(OneJoint(nano, backend="plain"), GivenBoxes, AT_ONCE), [frame(0)])
+    assert len(result.people) == 2
+    assert np.isfinite(result.people.joints_m).all()
+
+
+HUGE = 1e300
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        [np.nan, 10, 90, 200],
+        [20, 10, np.inf, 200],
+        [20, 10, 20, 200],
+        [90, 10, 20, 200],
+        [-HUGE, -HUGE, HUGE, HUGE],
+        [1e6, 10, 1e6 + 50, 200],
+    ],
+)
+def test_a_box_with_nobody_in_it_is_left_out_and_forgotten(
+    create: Callable[[], Pipeline], box: list[float]
+) -> None:
+    pipeline, sound = create(), create()
+    for index in range(3):
+        for each, boxes in ((pipeline, [box, *BOXES]), (sound, BOXES)):
+            detector = each.camera("").detector
+            assert isinstance(detector, GivenBoxes)
+            detector.give(detections_from(boxes))
+        got, expected = (each.process(frame(index)) for each in (pipeline, sound))
+        assert_same(got, expected)
+        (sentence,) = got.left_out
+        assert "a box was left out" in sentence
+
+
+def test_a_tracker_that_failed_starts_anew(
+    create: Callable[[], Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = create()
+    (first,) = run(pipeline, [frame(0)])
+    library = pipeline.camera("").tracker._library
+    monkeypatch.setattr(library, "update", lambda *_, **__: 1 / 0)
+    give(pipeline, "")
+    with pytest.raises(ZeroDivisionError):
+        pipeline.process(frame(1))
+    (last,) = run(pipeline, [frame(2)])
+    assert len(last.people) == 2
+    assert not set(first.people.ids) & set(last.people.ids)
+
+
+@pytest.mark.parametrize("lens", [(-0.6, 0, 0, 0), (-0.3, 0, 0, 0)])
+def test_people_where_the_lens_shows_nothing_are_turned_and_placed_or_left_out(
+    estimator: Estimator, lens: tuple[float, ...]
+) -> None:
+    pipeline = Pipeline(estimator, FullImageDetector, AT_ONCE)
+    dark = Camera(320, 240, 60.0, 60.0, 400.0, 120.0, "equidistant", lens)
+    result = pipeline.process(frame(0, dark), mesh=True)
+    assert len(result.people) + len(result.left_out) == 1
+    assert np.isfinite(result.people.joints_m).all()
+
+
+def test_the_largest_people_are_kept(estimator: Estimator) -> None:
+    pipeline = Pipeline(estimator, GivenBoxes, replace(AT_ONCE, max_people=1))
+    (result,) = run(pipeline, [frame(0), frame(1)])[1:]
+    assert result.people.boxes_xyxy.tolist() == [BOXES[1]]
+
+
+def test_settings_change_between_frames(create: Callable[[], Pipeline]) -> None:
+    pipeline, plain = create(), create()
+    plain.reconfigure(replace(AT_ONCE, smoothing=None))
+    run(pipeline, [frame(0), frame(1)])
+    run(plain, [frame(0), frame(1)])
+    smooth, rough = run(pipeline, [frame(2)])[0], run(plain, [frame(2)])[0]
+    assert np.abs(smooth.people.betas - rough.people.betas).max() > 1e-6
+    pipeline.reconfigure(replace(AT_ONCE, smoothing=None, crop_margin=2.0))
+    wide = run(pipeline, [frame(3)])[0]
+    assert_same(wide, run(widened(plain, crop_margin=2.0), [frame(3)])[0])
+
+
+def widened(pipeline: Pipeline, crop_margin: float) -> Pipeline:
+    """Return the pipeline with wider crops."""
+    pipeline.reconfigure(replace(pipeline.config, crop_margin=crop_margin))
+    return pipeline
