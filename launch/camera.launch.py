@@ -23,7 +23,7 @@ from smpler_ros.parameters.launch_arguments import check_arguments, existing_fil
 
 SHARE = FindPackageShare("smpler_ros")
 WORLD_FRAME = "map"  # of RViz, where people are in their camera's frame
-STOP_TIMEOUT_S = "20"  # PyTorch is slow to exit on a busy machine
+STOP_TIMEOUT_S = "10"  # nodes end within 8 s of a signal
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ ARGUMENTS = (
     (
         "viewer_host",
         "localhost",
-        "Address that the page is served at; with 0.0.0.0 other machines can open it, too.",
+        "Address at which the page is served; with 0.0.0.0, other machines can open it, too.",
     ),
     ("viewer_port", "8080", "Port of the page; the next free one where it is taken."),
     (

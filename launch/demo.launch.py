@@ -16,7 +16,7 @@ from launch import LaunchContext, LaunchDescription
 from smpler_ros.parameters.launch_arguments import check_arguments, existing_file
 
 SHARE = FindPackageShare("smpler_ros")
-STOP_TIMEOUT_S = "20"  # PyTorch is slow to exit on a busy machine
+STOP_TIMEOUT_S = "10"  # nodes end within 8 s of a signal
 ARGUMENTS = (
     (
         "camera_params_file",

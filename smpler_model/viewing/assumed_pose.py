@@ -66,7 +66,7 @@ def assume_pose(images: Iterable[tuple[Camera, People]]) -> Floats:
 
 
 def _observe(images: Iterable[tuple[Camera, People]]) -> tuple[Floats, Floats, Integers]:
-    """Return soles (n, 8, 3), slopes (n, 2) with NaN for who does not stand, and track ids (n)."""
+    """Return soles (n, 8, 3), slopes (n, 2) NaN for people who do not stand, and track ids (n)."""
     feet, slopes, ids = [np.empty((0, 8, 3))], [np.empty((0, 2))], [np.empty(0, np.int64)]
     for camera, people in images:
         seen = are_inside(people.keypoints_px[:, np.ravel(FEET)], camera).all(1)

@@ -22,8 +22,8 @@ CAMERA = "/camera"
 
 _WIDEST_RAD = math.radians(150)
 _USUAL_DEPTH_M = 0.5
-_COLOUR = (60, 60, 70)
-_EDGE_PX = 3.0
+_COLOUR = (110, 114, 124)
+_EDGE_PX = 1.5
 
 
 class CameraView:

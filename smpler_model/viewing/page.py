@@ -65,6 +65,7 @@ def open_page(title: str, host: str, port: int) -> Iterator[Page]:
     try:
         server.gui.configure_theme(show_share_button=False)
         server.gui.set_panel_label(title)
+        server.gui.main_panel.dock_right()  # floating, it hides people
         yield Page(server, host)
     finally:
         with _quiet():

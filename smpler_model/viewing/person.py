@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.viewing.choices import Choices
-from smpler_model.viewing.retirement import Retirement
+from smpler_model.viewing.mesh_removal import MeshRemoval
 
 if TYPE_CHECKING:
     import viser
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 
 MESH_EVERY_S = 1.0
-"""Time between two looks at whether a person who moves needs a new mesh.
+"""Interval at which a moving person's mesh on the page is checked.
 
 After a mesh the next one waits for twice as long as the last did, at most `LONGEST_WAIT_S`, as the
-estimated shape settles while a person is tracked. What is off by `GLARING_M` does not wait.
+estimated shape settles while a person is tracked. A deviation of `OBVIOUS_M` does not wait.
 """
 
 LONGEST_WAIT_S = 16.0
-GLARING_M = 0.06
+OBVIOUS_M = 0.06
 
-# A vertex that is off by more is worth a new mesh, of 414 kB. Less is hardly seen
-# on people who move: at 3 m, 2 cm are 3 pixels of a view 640 pixels wide.
-WORTH_MOVING_M = 0.02
-_WORTH_STILL_M = 0.005
-_STILL_M = 0.002  # people whose surface has changed by less since the last look stand still
-_LOOKS_STILL = 3  # looks in a row, before what is off by less is sent
+# A larger deviation of a vertex is worth a new mesh, of 414 kB. Smaller ones are hardly visible
+# on moving people: at 3 m, 2 cm are 3 pixels of a view 640 pixels wide.
+MOVING_DEVIATION_M = 0.02
+_STILL_DEVIATION_M = 0.005
+_STILL_M = 0.002  # people whose surface has changed by less since the last check stand still
+_CHECKS_STILL = 3  # checks in a row, before smaller deviations are corrected
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
 _HEAD = SMPL_JOINTS.index("head")
 _ABOVE_HEAD_M = np.array([0.0, -0.3, 0.0])  # y is down in the optical frame
@@ -57,7 +57,7 @@ class PersonView:
     def __init__(
         self,
         scene: "viser.SceneApi",
-        retirement: Retirement,
+        removal: MeshRemoval,
         name: str,
         colour: Colour,
         faces: NDArray[np.uint32],
@@ -69,14 +69,14 @@ class PersonView:
 
         Args:
             scene: scene of the page.
-            retirement: takes meshes off it.
+            removal: removes meshes from it.
             name: path in it.
             colour: RGB, 0 to 255.
             faces: (f, 3) of the body.
             weights: (v, 24) of the body.
             opacity: of the surface, 0 to 1; None for an opaque one.
         """
-        self._scene, self._retirement = scene, retirement
+        self._scene, self._removal = scene, removal
         self._name, self._colour = name, colour
         self._faces, self._weights, self._opacity = faces, weights, opacity
         self._mesh: viser.MeshSkinnedHandle | None = None
@@ -84,54 +84,54 @@ class PersonView:
         self._label: viser.LabelHandle | None = None
         self._ellipsoid: viser.IcosphereHandle | None = None
         self._trail: viser.LineSegmentsHandle | None = None
-        self._flesh_m: NDArray[np.float32] | None = None  # of the page's mesh
-        self._seen_m: NDArray[np.float32] | None = None  # at the last look
-        self._looks_still = 0
-        self._looked_s = 0.0
+        self._offsets_m: NDArray[np.float32] | None = None  # of the page's mesh
+        self._seen_m: NDArray[np.float32] | None = None  # at the last check
+        self._checks_still = 0
+        self._checked_s = 0.0
         self._meshed_s = 0.0
         self._wait_s = MESH_EVERY_S
         self._meshes = 0
         self.rest_joints_m: Floats | None = None
 
     def wants_mesh(self, *, exact: bool) -> bool:
-        """Return whether it is time to see how far the page's mesh is off.
+        """Return whether it is time to check the page's mesh.
 
         Args:
-            exact: whether the person stands still, so that every millimetre is seen.
+            exact: whether the picture stands still, so that every millimetre is visible.
         """
         if self._mesh is None or exact:
             return True
-        return time.monotonic() - self._looked_s >= MESH_EVERY_S
+        return time.monotonic() - self._checked_s >= MESH_EVERY_S
 
     def set_mesh(self, vertices_m: NDArray[np.float32], joints_m: Floats, *, exact: bool) -> None:
-        """Send a rest surface, if the page's is visibly off.
+        """Send a rest surface, if the page's is visibly wrong.
 
         Bones put the joints of the page's mesh where they are, whatever its shape: a taller person
-        needs no new mesh. Only what its vertices are off relative to their bones is seen.
+        needs no new mesh. Only deviations of vertices relative to their bones are visible.
 
         Args:
             vertices_m: (6890, 3).
             joints_m: (24, 3).
             exact: whether the page's must be the same.
         """
-        self._looked_s = now_s = time.monotonic()
-        flesh_m = vertices_m - self._weights @ joints_m.astype(np.float32)
-        before, self._seen_m = self._seen_m, flesh_m
-        if self._flesh_m is not None and before is not None:
-            is_still = _distance(flesh_m, before) <= _STILL_M
-            self._looks_still = self._looks_still + 1 if is_still else 0
-            off_m = _distance(flesh_m, self._flesh_m)
-            if off_m <= (_STEADY_M if exact else self._worth_m(now_s)):
+        self._checked_s = now_s = time.monotonic()
+        offsets_m = vertices_m - self._weights @ joints_m.astype(np.float32)
+        before, self._seen_m = self._seen_m, offsets_m
+        if self._offsets_m is not None and before is not None:
+            is_still = _distance(offsets_m, before) <= _STILL_M
+            self._checks_still = self._checks_still + 1 if is_still else 0
+            off_m = _distance(offsets_m, self._offsets_m)
+            if off_m <= (_STEADY_M if exact else self._tolerated_m(now_s)):
                 return
             self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
         self._meshed_s = now_s
-        self._flesh_m, self.rest_joints_m = flesh_m, joints_m
+        self._offsets_m, self.rest_joints_m = offsets_m, joints_m
         old, self._mesh = self._mesh, None
         # Under another name: a page would show new vertices of the old one unposed for an image.
         self._meshes += 1
         none = np.zeros((len(SMPL_JOINTS), 3))
         name = f"{self._name}/surface_{self._meshes % 2}"
-        self._retirement.reuse(name)
+        self._removal.reuse(name)
         self._mesh = self._scene.add_mesh_skinned(
             name,
             vertices_m,
@@ -143,13 +143,13 @@ class PersonView:
             opacity=self._opacity,
         )
         if old is not None:
-            self._retirement.retire(old)
+            self._removal.remove(old)
 
-    def _worth_m(self, now_s: float) -> float:
-        """Return how far the page's mesh must be off for a new one."""
+    def _tolerated_m(self, now_s: float) -> float:
+        """Return the deviation of the page's mesh from which on a new one is sent."""
         if now_s - self._meshed_s < self._wait_s:
-            return GLARING_M
-        return _WORTH_STILL_M if self._looks_still >= _LOOKS_STILL else WORTH_MOVING_M
+            return OBVIOUS_M
+        return _STILL_DEVIATION_M if self._checks_still >= _CHECKS_STILL else MOVING_DEVIATION_M
 
     def set_bones(self, wxyz: Floats, positions_m: Floats) -> None:
         """Pose the surface: (24, 4) quaternions and (24, 3) metres."""
@@ -234,12 +234,12 @@ class PersonView:
     def remove(self) -> None:
         """Remove everything from the page."""
         if self._mesh is not None:
-            self._retirement.retire(self._mesh)
+            self._removal.remove(self._mesh)
         for handle in (self._skeleton, self._label, self._ellipsoid, self._trail):
             if handle is not None:
                 handle.remove()
         self._mesh = self._skeleton = self._label = self._ellipsoid = self._trail = None
-        self._flesh_m = self._seen_m = None
+        self._offsets_m = self._seen_m = None
 
 
 def _distance(points_m: NDArray[np.float32], others_m: NDArray[np.float32]) -> float:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smpler_model.viewing.choices import add_choices
-from smpler_model.viewing.eye import add_eye
 from smpler_model.viewing.page import Page
 from smpler_model.viewing.recording import Recording
 from smpler_model.viewing.scene import Scene
 from smpler_model.viewing.trails import TRAIL_S, Trails
+from smpler_model.viewing.viewpoint_buttons import add_viewpoint_buttons
 
 if TYPE_CHECKING:
     import viser
@@ -21,7 +21,7 @@ _LEAST_STEP_S = 1 / 30  # between two images
 _IDLE_S = 1.0
 
 
-class Player:
+class RecordingPlayer:
     """Plays a recording while a browser shows it.
 
     State: the frame that is shown, and whether it plays. `run` plays in the calling thread; the
@@ -51,7 +51,7 @@ class Player:
         self._timeline = gui.add_slider("frame", min=0, max=highest, step=1, initial_value=start)
         self._time = gui.add_markdown("")
         self._steps = gui.add_button_group("step", ("back", "on"))
-        add_eye(page.server, scene)
+        add_viewpoint_buttons(page.server, scene)
         add_choices(page.server, scene.choices, scene.refresh)
         self._play.on_update(lambda _: self._wake())
         self._speed.on_update(lambda _: self._wake())

@@ -1,5 +1,6 @@
 """People and their camera as objects in the scene of a page."""
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,10 +13,10 @@ from smpler_model.drawing.palette import colours_of
 from smpler_model.frames import People
 from smpler_model.viewing.camera_view import CAMERA, CameraView
 from smpler_model.viewing.choices import Choices
+from smpler_model.viewing.mesh_removal import MeshRemoval
 from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.person import PersonView
-from smpler_model.viewing.retirement import Retirement
-from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.surfaces import SkinnedSurface
 
 if TYPE_CHECKING:
     import viser
@@ -27,6 +28,7 @@ _TRUE_COLOUR = (240, 240, 240)
 _TRUE_OPACITY = 0.6
 _PELVIS = 0
 _FLOOR_COLOUR = (205, 208, 214)
+_FIELD_OF_VIEW_RAD = math.radians(55)  # vertical, of the eye behind the camera
 
 
 class Scene:
@@ -38,7 +40,7 @@ class Scene:
         choices: which parts are shown; call `refresh` after a change.
     """
 
-    def __init__(self, server: "viser.ViserServer", surface: BodySurface) -> None:
+    def __init__(self, server: "viser.ViserServer", surface: SkinnedSurface) -> None:
         """Prepare an empty scene.
 
         Args:
@@ -62,7 +64,7 @@ class Scene:
             fade_strength=2.0,
             shadow_opacity=0.0,
         )
-        self._retirement = Retirement(server.scene)
+        self._removal = MeshRemoval(server.scene)
         self._people: dict[int, PersonView] = {}
         self._truth: dict[int, PersonView] = {}
         self._last: tuple[Moment, Trail] | None = None
@@ -108,17 +110,18 @@ class Scene:
             with client.atomic():
                 client.camera.up_direction = (0.0, 0.0, 1.0)
                 client.camera.position, client.camera.look_at = eye, target
-                client.camera.fov = np.radians(55.0)
+                client.camera.fov = _FIELD_OF_VIEW_RAD
             self._draw(moment, trails, exact=False)
 
     def _draw(self, moment: Moment, trails: Trail, *, exact: bool) -> None:
         choices = self.choices
-        self._retirement.sweep()
+        self._removal.sweep()
         if not self._placed_eye:
             self._placed_eye = True
             eye, target = viewpoint(moment)
             self._server.initial_camera.position = eye
             self._server.initial_camera.look_at = target
+            self._server.initial_camera.fov = _FIELD_OF_VIEW_RAD
         self._camera.show(
             moment.camera, moment.world_from_camera, moment.rgb, shown=choices.camera
         )
@@ -179,7 +182,7 @@ class Scene:
     def _view(self, name: str, colour: tuple[int, int, int], opacity: float | None) -> PersonView:
         scene, surface = self._server.scene, self._surface
         faces, weights = surface.faces, surface.weights
-        return PersonView(scene, self._retirement, name, colour, faces, weights, opacity=opacity)
+        return PersonView(scene, self._removal, name, colour, faces, weights, opacity=opacity)
 
     def _keep(self, views: dict[int, PersonView], people: People | None) -> None:
         """Remove the people who are no longer there."""

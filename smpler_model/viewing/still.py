@@ -3,10 +3,10 @@
 from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.page import open_page
 from smpler_model.viewing.scene import Scene
-from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.surfaces import SkinnedSurface
 
 
-def still_page(moment: Moment, surface: BodySurface) -> str:
+def still_page(moment: Moment, surface: SkinnedSurface) -> str:
     """Return the HTML of a page that shows a moment in 3D, including the image and viewer code.
 
     Args:

@@ -43,7 +43,7 @@ class Bones:
     positions_m: Floats
 
 
-class BodySurface:
+class SkinnedSurface:
     """A body posed in two steps: shape and correctives, then skinning.
 
     Attributes:

@@ -47,7 +47,7 @@ class CameraStand(ManagedNode):
         self._timer: Timer | None = None
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Listen."""
+        """Subscribe to `people`, whose frame may lack a pose, and to transforms."""
         self._static = create_static_publisher(self)
         self._people = self.create_subscription(
             SmplPersonArray, "people", lambda message: self._begin(message.header.frame_id), 1
@@ -60,7 +60,7 @@ class CameraStand(ManagedNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forget everything; new subscribers no longer get the transform."""
-        self._stop_listening()
+        self._unsubscribe()
         if self._static is not None:
             self.destroy_publisher(self._static)
         self._static, self._tree = None, FrameTree()
@@ -97,7 +97,7 @@ class CameraStand(ManagedNode):
         path = self._tree.path_to_root(self._frame)
         if world in path:
             log.info(f"transforms already lead from '{world}' to '{self._frame}'")
-            self._stop_listening()
+            self._unsubscribe()
         elif world not in self._tree:
             self._tie(path[-1])
             moving = self._transforms.pop()  # this includes all joints; static frames suffice
@@ -124,7 +124,7 @@ class CameraStand(ManagedNode):
             "camera_height:= and camera_pitch:= of the launch files to change this"
         )
 
-    def _stop_listening(self) -> None:
+    def _unsubscribe(self) -> None:
         self._stop_timer()
         others = [] if self._people is None else [self._people]
         for subscription in (*others, *self._transforms):

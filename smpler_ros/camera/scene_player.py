@@ -133,7 +133,7 @@ class ClockWatch:
                 return now_ns - after_ns
 
 
-class Player:
+class FilmPlayer:
     """Shows a film's images when they are due, and drops those that are not ready by then.
 
     Attributes:

@@ -45,8 +45,8 @@ class SceneSettings(LifecycleSettings):
     empty: float = setting(
         1.5,
         "Time for which the room is empty at the start of each loop. If it is longer than a "
-        "tracker's lost_after, nobody inherits the id of a person who stood there before; and the "
-        "detector motion learns the room.",
+        "tracker's lost_after, no id carries over from the loop before; meanwhile the detector "
+        "motion learns the background.",
         unit="s",
         minimum=0.0,
         maximum=60.0,

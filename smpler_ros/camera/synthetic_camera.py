@@ -7,7 +7,7 @@ from typing import cast
 from rclpy.clock import ROSClock
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from smpler_ros.camera.scene_player import ClockWatch, Film, Player, PlayerHost
+from smpler_ros.camera.scene_player import ClockWatch, Film, FilmPlayer, PlayerHost
 from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.camera.scene_topics import SceneTopics
 from smpler_ros.inputs.steady_timer import create_steady_timer
@@ -35,7 +35,7 @@ class SyntheticCamera(ManagedNode):
         )
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._player: Player | None = None
+        self._player: FilmPlayer | None = None
         self._reported = 0
         self._timer = create_steady_timer(self, REPORT_PERIOD_S, self._report)
 
@@ -78,7 +78,7 @@ class SyntheticCamera(ManagedNode):
             was_set=lambda: watch.was_set() and not clock.ros_time_is_active,
         )
         duration_s = self._settings.duration or math.inf
-        self._player, self._reported = Player(film, stage, duration_s), 0
+        self._player, self._reported = FilmPlayer(film, stage, duration_s), 0
         topics.place(film.scene.world_from_camera(0), stage.now_ns())
         self._thread = threading.Thread(
             target=self._play, args=(film, self._player), name="synthetic_camera"
@@ -115,7 +115,7 @@ class SyntheticCamera(ManagedNode):
             self._topics.close()
             self._film = self._topics = None
 
-    def _play(self, film: Film, player: Player) -> None:
+    def _play(self, film: Film, player: FilmPlayer) -> None:
         if self._settings.rendering == "ahead" and not self._render_ahead(film):
             return
         self.get_logger().info(f"publishing at {film.rate_hz:g} Hz")

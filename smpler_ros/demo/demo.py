@@ -8,12 +8,13 @@ a table and the paths of its outputs.
 
 import argparse
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +36,11 @@ from smpler_ros.bags.run_files import BAG, REPORT, SUMMARY
 from smpler_ros.demo.contact_sheet import write_contact_sheet
 from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
 from smpler_ros.demo.live_page import live_page
-from smpler_ros.demo.playback import Playback
+from smpler_ros.demo.playback import Playback, is_heard_by_node
 from smpler_ros.demo.recorder import Recorder
 from smpler_ros.fast_dds import profile_variable
 
-START_TIMEOUT_S = 120.0  # the camera renders its film first
+START_TIMEOUT_S = 120.0  # from the first image to the first people
 EMPTY_S = 1.5  # for the detector `motion` to learn the background, if it is asked for
 LAST_PEOPLE_S = 2.0  # after the input's last image
 FASTDDS_PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
@@ -104,27 +105,47 @@ class DemoRun:
     def run(self, seconds: float, processes: list[subprocess.Popen[bytes]]) -> None:
         """Record from the first `people` message on, for some seconds or until the input ends.
 
+        Nothing is recorded before the node subscribes to the image, which takes as long as its
+        model takes to load. The first image may take as long as the camera needs to render.
+
         Raises:
-            TimeoutError: no `people` messages arrived in time.
+            TimeoutError: no `people` messages arrived in time after the first image.
             RuntimeError: a node ended.
             SourceError: the input ended with an error.
         """
-        deadline = time.monotonic() + START_TIMEOUT_S
-        started = over = False
+        counts = self.recorder.counts
+        self._spin(processes, until=lambda: is_heard_by_node(self.recorder, "image"))
+        self.recorder.is_on = True
+        self._spin(processes, until=lambda: counts["image"] > 0 or self._is_over)
+        if not self._spin(processes, START_TIMEOUT_S, until=lambda: counts[PEOPLE] > 0):
+            raise TimeoutError(
+                f"no people messages within {START_TIMEOUT_S:.0f} s of the first image, expected "
+                "one per image; the node's log is above"
+            )
+        if self._spin(processes, seconds, until=lambda: self._is_over):
+            self._spin(processes, LAST_PEOPLE_S)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether an input has ended."""
+        return self.playback is not None and self.playback.is_over
+
+    def _spin(
+        self,
+        processes: list[subprocess.Popen[bytes]],
+        timeout_s: float = math.inf,
+        *,
+        until: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Record until something holds; return whether it does, or the time is over."""
+        deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
+            if until():
+                return True
             self._executor.spin_once(timeout_sec=0.05)
             if any(process.poll() is not None for process in processes):
                 raise RuntimeError("a node ended early; its messages are above")
-            if not started and self.recorder.counts[PEOPLE]:
-                started, deadline = True, time.monotonic() + seconds
-            has_ended = self.playback is not None and self.playback.is_over
-            if started and has_ended and not over:
-                over, deadline = True, time.monotonic() + LAST_PEOPLE_S
-        if not started:
-            raise TimeoutError(
-                f"no people messages within {START_TIMEOUT_S:.0f} s, expected one per image; "
-                "the node's log is above"
-            )
+        return False
 
     def close(self) -> None:
         """Destroy the subscriptions and publishers."""

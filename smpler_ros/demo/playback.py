@@ -17,6 +17,7 @@ from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import message_types_from_ros
 from smpler_ros.parameters.stand_settings import StandSettings
 
+NODE_NAME = "smpler_node"
 STILL_REPEATS = 10
 DEPTH = 5
 
@@ -24,10 +25,10 @@ DEPTH = 5
 class Playback(Node):
     """Publishes `image`, and `camera_info` if known, at the source's rate.
 
-    It starts when the image has a subscriber. A single image is published several times. As files
-    have no camera pose, the camera is placed level at a usual height in a frame `map`, for
-    viewers.
-    State: the next frame.
+    It starts when `smpler_node` subscribes to the image. A single image is published several
+    times. As files have no camera pose, the camera is placed level at a usual height in a frame
+    `map`, for viewers.
+    State: the next frame, and whether it has started.
 
     Attributes:
         is_over: whether all frames were published.
@@ -44,6 +45,7 @@ class Playback(Node):
         self._types = message_types_from_ros(serialize_message)
         self._frames = repeat(source)
         self._frame_id = frame_id
+        self._is_heard = False
         self.is_over = False
         qos = QoSProfile(depth=DEPTH)
         self._images = self.create_publisher(Image, "image", qos)
@@ -53,9 +55,9 @@ class Playback(Node):
         create_steady_timer(self, 1 / source.rate_hz, self._publish)
 
     def _publish(self) -> None:
-        # The recorder subscribes as well: wait for the node besides it.
-        if self.is_over or self._images.get_subscription_count() < 2:
+        if self.is_over or not (self._is_heard or is_heard_by_node(self, "image")):
             return
+        self._is_heard = True
         frame = next(self._frames, None)
         if frame is None:
             self.is_over = True
@@ -74,6 +76,12 @@ class Playback(Node):
         stand, self._placed = StandSettings(), frame_id
         pose = level_camera(stand.height, stand.pitch)
         publish_static(self, self._static, stand.world_frame, frame_id, pose)
+
+
+def is_heard_by_node(node: Node, topic: str) -> bool:
+    """Return whether `smpler_node` subscribes to a topic, whoever else does."""
+    found = node.get_subscriptions_info_by_topic(node.resolve_topic_name(topic))
+    return any(each.node_name == NODE_NAME for each in found)
 
 
 def repeat(source: Source) -> Iterator[Frame]:

@@ -18,6 +18,7 @@ class Recorder(Node):
 
     Attributes:
         counts: number of messages of each topic.
+        is_on: whether messages are kept; those sent once always are.
     """
 
     def __init__(self, writer: BagWriter, topics: Mapping[str, str]) -> None:
@@ -29,6 +30,7 @@ class Recorder(Node):
         """
         super().__init__("recorder")
         self._writer = writer
+        self.is_on = False
         self.counts = dict.fromkeys(topics, 0)
         for topic, kind in topics.items():
             self._subscribe(topic, kind, latched=topic in LATCHED)
@@ -41,6 +43,8 @@ class Recorder(Node):
         )
 
         def store(content: Any) -> None:  # noqa: ANN401 - rclpy calls it with bytes
+            if not (self.is_on or latched):
+                return
             stamp_ns = self.get_clock().now().nanoseconds
             self._writer.write(name, kind, stamp_ns, bytes(content), latched=latched)
             self.counts[topic] += 1

@@ -14,7 +14,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from smpler_ros.messages.message_types import Message
 
 
-class FittingSubscription:
+class AdaptiveSubscription:
     """Subscribes best effort, and reliably as soon as all publishers of the topic offer it.
 
     State: the current subscription; it exists until `close`.

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from smpler_model.cameras.messages import CameraInfos, stamp_ns_of
-from smpler_ros.inputs.adaptive_subscription import FittingSubscription
+from smpler_ros.inputs.adaptive_subscription import AdaptiveSubscription
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.inputs.missing_data import explain_missing_partner, explain_silence
 from smpler_ros.inputs.reception import SILENCE_S, Reception, Share
@@ -103,7 +103,7 @@ class CameraInput:
         self._pairing: Pairing[Message] = Pairing(
             config.partners(), round(config.tolerance_s * 1e9), self._emit, self._lose
         )
-        self._calibrations = FittingSubscription(
+        self._calibrations = AdaptiveSubscription(
             node, join_names(namespace, "camera_info"), CameraInfo, self._store_camera_info
         )
         self._partners = {
@@ -117,7 +117,7 @@ class CameraInput:
         kind = CompressedImage if config.compressed else Image
         self._reception = Reception(node.resolve_topic_name(topic))
         self._shares = {name: Share() for name in kinds}
-        self._images = FittingSubscription(node, topic, kind, self._store_image)
+        self._images = AdaptiveSubscription(node, topic, kind, self._store_image)
         self._timer = create_steady_timer(node, CHECK_PERIOD_S, self._check)
         node.get_logger().info(f"waiting for images on {self._images.topic}")
 
@@ -129,12 +129,12 @@ class CameraInput:
 
     def _subscribe_partner(
         self, namespace: str, name: str, kind: type[Any]
-    ) -> FittingSubscription:
+    ) -> AdaptiveSubscription:
         def store(message: Message) -> None:
             self._pairing.add_partner(name, stamp_ns_of(message), message)
 
         topic = join_names(namespace, name)
-        return FittingSubscription(self._node, topic, kind, store, depth=PARTNER_DEPTH)
+        return AdaptiveSubscription(self._node, topic, kind, store, depth=PARTNER_DEPTH)
 
     def _store_camera_info(self, message: CameraInfo) -> None:
         self._camera_infos.add(message)
@@ -215,7 +215,7 @@ class CameraInput:
         for name, subscription in self._partners.items():
             self._check_partner(name, subscription, now)
 
-    def _check_partner(self, name: str, subscription: FittingSubscription, now: float) -> None:
+    def _check_partner(self, name: str, subscription: AdaptiveSubscription, now: float) -> None:
         """Log why images lack a partner."""
         publishers = subscription.adapt()
         share = self._shares[name]

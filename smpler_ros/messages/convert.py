@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.cameras.messages import NS_PER_S
-from smpler_model.frames import FoundPeople, FrameResult, People, details_of, values_or_nan
+from smpler_model.frames import FoundPeople, People, details_of, values_or_nan
 from smpler_ros.messages.message_types import Message, MessageTypes
 
 _JOINTS = len(SMPL_JOINTS)
@@ -84,7 +84,7 @@ def person_array_message(
 def person_transforms(
     types: MessageTypes,
     header: Message,
-    result: FrameResult,
+    result: FoundPeople,
     prefix: str = "",
     least_confidence: float = 0.0,
 ) -> Message:
@@ -157,7 +157,7 @@ def _kept_joints(people: People, least_confidence: float) -> NDArray[np.bool_]:
 
 
 def _footprints(
-    types: MessageTypes, header: Message, result: FrameResult, prefix: str
+    types: MessageTypes, header: Message, result: FoundPeople, prefix: str
 ) -> list[Message]:
     people, floor = result.people, result.floor
     if people.footprints_m is None or floor is None:

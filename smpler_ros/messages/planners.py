@@ -19,7 +19,7 @@ from smpler_ros.messages.message_types import Constructor, Message, MessageTypes
 
 PERSON_LABEL = "person"
 
-_FLESH_M = 0.12  # a body extends about this far beyond its joints
+_BODY_MARGIN_M = 0.12  # a body extends about this far beyond its joints
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _place(
     frame_id: str, joints_m: Floats, pelvises_m: Floats, bodies: Floats, covariances_m2: Floats
 ) -> PlacedPeople:
     local = (joints_m - joints_m[:, :1]) @ bodies
-    low, high = local.min(1) - _FLESH_M, local.max(1) + _FLESH_M
+    low, high = local.min(1) - _BODY_MARGIN_M, local.max(1) + _BODY_MARGIN_M
     middle = np.einsum("nij,nj->ni", bodies, (low + high) / 2)
     return PlacedPeople(
         frame_id, pelvises_m, bodies, joints_m[:, 0] + middle, high - low, covariances_m2

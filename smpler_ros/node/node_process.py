@@ -1,9 +1,11 @@
 """Runs a node as a process that stops cleanly on SIGINT and SIGTERM."""
 
+import faulthandler
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -20,7 +22,8 @@ from rclpy.task import Future
 from smpler_ros.node.start_faults import check_domain, explain
 
 _STEP_S = 0.2  # longest delay in handling a signal
-_GRACE_S = 1.5  # time allowed for a clean stop after a signal
+_GRACE_S = 1.5  # time after a signal for a step at the start, and for the executor
+_LONGEST_S = 8.0  # time after a signal for everything; `docker stop` kills after 10 s
 
 
 class ManagedNode(LifecycleNode):
@@ -51,7 +54,8 @@ def run_node(
 
     The executor runs in its own thread and rclpy's signal handlers are disabled: a signal then
     only ends the wait below, nothing is shut down during a callback, and the shutdown runs in
-    order.
+    order. A process that has not ended 8 s after a signal prints where its threads are and exits
+    with status 1.
 
     Args:
         create: creates the node.
@@ -77,6 +81,7 @@ def run_node(
     node.close()
     node.destroy_node()
     rclpy.try_shutdown()
+    faulthandler.cancel_dump_traceback_later()
     return 0 if went_well else 1
 
 
@@ -87,6 +92,10 @@ class _Stopped(BaseException):
 class _Signals:
     """Handlers of SIGINT and SIGTERM: they request a stop, and interrupt long steps.
 
+    Python runs handlers in the main thread, between two instructions: not at all while that waits
+    in a library. So another thread, which the interpreter wakes at once, ends the process if it
+    does not end by itself.
+
     Attributes:
         stop: gets an item at each signal. It is no Event, whose lock could be taken when a signal
             arrives just as a wait for it begins.
@@ -94,9 +103,13 @@ class _Signals:
 
     def __init__(self) -> None:
         self.stop: SimpleQueue[None] = SimpleQueue()
-        self._may_end = False
+        self._is_interruptible = self._is_starting = False
+        self._arrivals, written = os.pipe()
+        os.set_blocking(written, False)
+        signal.set_wakeup_fd(written, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._take)
+        threading.Thread(target=self._watch, name="signals", daemon=True).start()
 
     @property
     def came(self) -> bool:
@@ -109,22 +122,32 @@ class _Signals:
         A step that does not end in time, because it is in library code or catches the exception,
         is ended together with the process.
         """
+        self._is_starting = True
         try:
-            self._may_end = True
+            self._is_interruptible = True
             went_well = self.came or step()
-            self._may_end = False
+            self._is_interruptible = False
         except _Stopped:
             return True
+        finally:
+            self._is_starting = False
         return went_well or self.came
 
     def _take(self, _signal: int, _frame: FrameType | None) -> None:
         self.stop.put(None)
-        if self._may_end:
-            self._may_end = False
-            last = threading.Timer(_GRACE_S, os._exit, (0,))
-            last.daemon = True
-            last.start()
+        if self._is_interruptible:
+            self._is_interruptible = False
             raise _Stopped
+
+    def _watch(self) -> None:
+        """End the process some time after a signal; what takes so long is printed."""
+        number = 0
+        while number not in (signal.SIGINT, signal.SIGTERM):
+            number = os.read(self._arrivals, 1)[0]
+        faulthandler.dump_traceback_later(_LONGEST_S, exit=True)  # needs no interpreter
+        time.sleep(_GRACE_S)
+        if self._is_starting:
+            os._exit(0)
 
 
 def _spin(node: ManagedNode, stop: SimpleQueue[None]) -> bool:

@@ -14,8 +14,8 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.assembly import build_pipeline, pipeline_config
 from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.frames import Frame, FrameResult
-from smpler_model.inference.estimator import Estimator
 from smpler_model.inference.self_check import Checked
+from smpler_model.pipeline import Pipeline
 from smpler_model.step_times import StepTimes
 from smpler_model.views.fuser import ViewFuser
 from smpler_ros.inputs.arrival import Arrival
@@ -104,7 +104,7 @@ class Session:
         self._outputs: dict[str, CameraOutput] = {}
         self._fused: FusedOutput | None = None
         try:
-            self._create_outputs(settings, pipeline.estimator)
+            self._create_outputs(settings, pipeline)
         except Exception:
             self.close()
             raise
@@ -119,11 +119,11 @@ class Session:
         if checked.warning:
             self._report("", checked.warning)
 
-    def _create_outputs(self, settings: NodeSettings, estimator: Estimator) -> None:
+    def _create_outputs(self, settings: NodeSettings, pipeline: Pipeline) -> None:
         types = message_types_from_ros(serialize_message)
         config = TopicOutputs(
             model=Path(settings.model).stem,
-            faces=estimator.model.body.faces.cpu().numpy(),
+            faces=pipeline.estimator.model.body.faces.cpu().numpy(),
             marker_lifetime_s=settings.marker_lifetime,
             mesh_opacity=settings.mesh_opacity,
         )
@@ -135,21 +135,17 @@ class Session:
                 output.add(HriOutput(self._node, name, types, self._transforms))
         if settings.fusion_tolerance:
             fuser = ViewFuser(
-                self.cameras, settings.fusion_tolerance, estimator.joints, self._report
+                self.cameras, settings.fusion_tolerance, pipeline.estimator.joints, self._report
             )
             self._fused = FusedOutput(
-                self._node,
-                types,
-                fuser,
-                model=config.model,
-                marker_lifetime_s=settings.marker_lifetime,
+                self._node, types, fuser, config, self._transforms, pipeline.add_mesh
             )
 
     def process(self, arrivals: Mapping[str, Arrival]) -> Iterator[tuple[str, Published]]:
         """Find people, publish them, and return the measurements of each camera.
 
         A camera whose results cannot be published is reported and left out; the others continue.
-        People of several cameras are fused after that, where somebody listens.
+        People of several cameras are fused after that, if the fused topics have subscribers.
         """
         live = self._live
         mesh = [name for name in arrivals if self._outputs[name].needs_mesh(live)]
@@ -162,11 +158,13 @@ class Session:
                 continue
             yield name, published
         if self._fused is not None:
-            self._fuse(self._fused, {name: result for name, (_, result) in done.items()})
+            self._fuse(self._fused, {name: result for name, (_, result) in done.items()}, live)
 
-    def _fuse(self, fused: FusedOutput, results: Mapping[str, FrameResult]) -> None:
+    def _fuse(
+        self, fused: FusedOutput, results: Mapping[str, FrameResult], live: LiveOutput
+    ) -> None:
         try:
-            fused.publish(results)
+            fused.publish(results, live)
         except Exception as error:  # each camera's people are already published
             self._report("", f"people were not fused: {type(error).__name__}: {error}")
 

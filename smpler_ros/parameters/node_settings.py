@@ -99,8 +99,8 @@ class OutputSettings(Settings):
     )
     tf_confidence: float = setting(
         0.0,
-        "Least confidence of joints whose frames are published; their ancestors' frames are "
-        "published with them.",
+        "Minimum confidence of joints whose frames are published; the frames of their ancestors "
+        "are published with them.",
         minimum=0.0,
         maximum=1.0,
         live=True,

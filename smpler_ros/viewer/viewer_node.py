@@ -12,13 +12,13 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.assembly import load_named_body
 from smpler_model.settings.setting import table_of
 from smpler_model.viewing.choices import add_choices
-from smpler_model.viewing.eye import add_eye
 from smpler_model.viewing.page import Page, open_page
 from smpler_model.viewing.scene import Scene
-from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.surfaces import SkinnedSurface
 from smpler_model.viewing.trails import Trails
+from smpler_model.viewing.viewpoint_buttons import add_viewpoint_buttons
 from smpler_msgs.msg import SmplPersonArray
-from smpler_ros.inputs.adaptive_subscription import FittingSubscription
+from smpler_ros.inputs.adaptive_subscription import AdaptiveSubscription
 from smpler_ros.inputs.camera_input import compressed_topic
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.message_types import Message
@@ -55,8 +55,8 @@ class Viewer(ManagedNode):
         self._page: Page | None = None
         self._scene: Scene | None = None
         self._timer: Timer | None = None
-        self._fitting: list[FittingSubscription] = []
-        self._moving: FittingSubscription | None = None
+        self._adaptive: list[AdaptiveSubscription] = []
+        self._moving: AdaptiveSubscription | None = None
         self._static: Any = None
         self._steps = 0
         self._begin()
@@ -65,13 +65,13 @@ class Viewer(ManagedNode):
         """Serve the page; log the reason if that fails."""
         settings = self._settings
         try:
-            surface = BodySurface(load_named_body(settings))
+            surface = SkinnedSurface(load_named_body(settings))
             page = self._stack.enter_context(open_page("people", settings.host, settings.port))
         except (OSError, ValueError) as error:
             self.get_logger().error(f"cannot activate: {error}")
             return TransitionCallbackReturn.FAILURE
         self._page, self._scene = page, Scene(page.server, surface)
-        add_eye(page.server, self._scene)
+        add_viewpoint_buttons(page.server, self._scene)
         add_choices(page.server, self._scene.choices, self._scene.refresh)
         self._timer = create_steady_timer(self, _CHECK_S, self._check)
         self.get_logger().info(f"people are shown at {page.address}")
@@ -87,7 +87,7 @@ class Viewer(ManagedNode):
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
-        self._stop_listening()
+        self._unsubscribe()
         self._stack.close()
         self._page = self._scene = None
 
@@ -103,16 +103,16 @@ class Viewer(ManagedNode):
     def _check(self) -> None:
         """Subscribe while a browser shows the page."""
         watched = self._page is not None and self._page.is_watched
-        if watched and not self._fitting:
-            self._listen()
-        elif not watched and self._fitting:
-            self._stop_listening()
+        if watched and not self._adaptive:
+            self._subscribe()
+        elif not watched and self._adaptive:
+            self._unsubscribe()
         self._steps += 1
         if self._steps % round(_ADAPT_S / _CHECK_S) == 0:
-            for each in self._fitting:
+            for each in self._adaptive:
                 each.adapt()
 
-    def _listen(self) -> None:
+    def _subscribe(self) -> None:
         self._begin()
         is_raw = self._settings.image_transport == "raw"
         image = self.resolve_topic_name("image")  # first remapped, then extended
@@ -123,20 +123,20 @@ class Viewer(ManagedNode):
             ("camera_info", CameraInfo, self._moments.add_info),
             ("ground_truth/people", SmplPersonArray, self._moments.add_truth),
         ]
-        self._fitting = [
-            FittingSubscription(self, name, kind, store) for name, kind, store in topics
+        self._adaptive = [
+            AdaptiveSubscription(self, name, kind, store) for name, kind, store in topics
         ]
-        for each in self._fitting:
+        for each in self._adaptive:
             each.adapt()
         store = self._moments.add_transforms
         self._static = self.create_subscription(TFMessage, "/tf_static", store, _LATCHED)
 
-    def _stop_listening(self) -> None:
-        for each in (*self._fitting, *([self._moving] if self._moving else [])):
+    def _unsubscribe(self) -> None:
+        for each in (*self._adaptive, *([self._moving] if self._moving else [])):
             each.close()
         if self._static is not None:
             self.destroy_subscription(self._static)
-        self._fitting, self._moving, self._static = [], None, None
+        self._adaptive, self._moving, self._static = [], None, None
 
     def _show(self, message: Message) -> None:
         if self._scene is None:
@@ -145,7 +145,7 @@ class Viewer(ManagedNode):
         # With a subscriber, smpler_node publishes all joints on /tf; subscribe only if needed.
         if self._moving is None and not self._moments.knows_place(message.header.frame_id):
             store = self._moments.add_transforms
-            self._moving = FittingSubscription(self, "/tf", TFMessage, store, depth=100)
+            self._moving = AdaptiveSubscription(self, "/tf", TFMessage, store, depth=100)
         self._scene.show(moment, self._trails.add(moment))
 
 

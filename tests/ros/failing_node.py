@@ -29,11 +29,11 @@ class Failures:
             setattr(owner, name, self._wrap(step, getattr(owner, name)))
 
     def _wrap(self, step: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(owner: object, *arguments: Any) -> Any:  # noqa: ANN401 - any step's
+        def wrapped(owner: object, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - any step's
             self._look_at((owner, *arguments))
             if self._black and step == self._turn:
                 raise RuntimeError(f"{step} is out of order")
-            return method(owner, *arguments)
+            return method(owner, *arguments, **options)
 
         return wrapped
 

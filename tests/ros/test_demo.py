@@ -4,18 +4,25 @@ import csv
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import rclpy
+from sensor_msgs.msg import Image
 
 from smpler_model.bags.reader import open_bag
 from smpler_model.inference.optional_packages import is_installed
+from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.bags.bag_writer import BagWriter
+from smpler_ros.demo import demo
 from smpler_ros.demo.contact_sheet import WIDTH_PX
 from smpler_ros.demo.demo import describe_kept, evaluate
 from smpler_ros.messages.convert import header_message
+from tests.ros.peer import Peer
 
 ROOT = Path(__file__).parents[2]
 SIZE = (160, 120)
@@ -137,6 +144,38 @@ def test_a_node_that_cannot_start_is_reported(ros_domain: int, tmp_path: Path) -
     assert done.returncode == 1
     assert "demo: a node ended early; its messages are above; nothing was" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_camera_may_render_longer_than_people_may_take(
+    reliable_peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "START_TIMEOUT_S", 2.0)
+    peer = reliable_peer
+    publisher = peer.node.create_publisher(SmplPersonArray, "people", 1)
+
+    def publish() -> None:
+        peer.publish_image(1)  # while the node still loads
+        time.sleep(1.0)
+        node.create_subscription(Image, "image", lambda _: None, 1)
+        time.sleep(3.0)  # as if it rendered
+        peer.publish_image(2)
+        for _ in range(40):
+            publisher.publish(SmplPersonArray())
+            time.sleep(0.05)
+
+    rclpy.init()
+    with BagWriter(tmp_path / "recorded") as writer:
+        run = demo.DemoRun(writer, None)
+        peer.spin_until(lambda: peer.images.get_subscription_count() == 1)
+        node = rclpy.create_node("smpler_node", context=peer.context)
+        thread = threading.Thread(target=publish)
+        thread.start()
+        run.run(0.1, [])
+        thread.join()
+        run.close()
+        node.destroy_node()
+    rclpy.shutdown()
+    assert run.recorder.counts["image"] == 1
 
 
 @pytest.mark.parametrize(

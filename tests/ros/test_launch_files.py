@@ -106,7 +106,11 @@ class Launch:
 def launched(
     prefix: Path, name: str, arguments: Mapping[str, object], status: int | None = 0
 ) -> Iterator[Launch]:
-    """Run a launch file, stop it with Ctrl-C unless it has ended, and expect success."""
+    """Run a launch file, stop it with Ctrl-C unless it has ended, and expect success.
+
+    Ctrl-C in a terminal signals launch and its processes alike; launch relies on that, and sends
+    them a signal only 20 s later.
+    """
     with subprocess.Popen(
         command_of(prefix, name, arguments),
         env=environment_of(prefix),
@@ -114,17 +118,19 @@ def launched(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     ) as process:
         launch = Launch(process)
         try:
             yield launch
         finally:
             if process.poll() is None:
-                process.send_signal(signal.SIGINT)
+                os.killpg(process.pid, signal.SIGINT)
                 launch.wait()
             sys.stdout.write(launch.output)
     assert status is None or process.returncode == status
     assert "Traceback" not in launch.output
+    assert "failed to terminate" not in launch.output
 
 
 def test_the_demonstration_publishes_people(

@@ -29,11 +29,11 @@ from tests.ros.conftest import StartNode
 from tests.ros.peer import Peer
 
 SCENE = SceneBagSettings(
-    duration=0.8, rate=10, width=160, height=120, people=2, image="raw", depth=True
+    duration=0.8, rate=10, width=320, height=240, people=1, image="raw", depth=True
 )
 PARAMETERS = {
     "model": "smpler_nano",  # an untrained network would put joints outside the depth image
-    "detector": "full_image",
+    "detector": "person",
     "confirm_frames": 1,
     "threads": 1,
     "device": "cpu",

@@ -24,10 +24,10 @@ from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.drawing.palette import colours_of
 from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.page import Page
-from smpler_model.viewing.player import Player
+from smpler_model.viewing.player import RecordingPlayer
 from smpler_model.viewing.recording import RecordedFrame, Recording
 from smpler_model.viewing.scene import Scene
-from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.surfaces import SkinnedSurface
 from tests.smpler_model.viewing.conftest import CAMERA, moment_of, posed_people
 
 pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
@@ -76,7 +76,7 @@ def test_a_body_is_drawn_where_the_camera_sees_it(
     browser: Any,  # noqa: ANN401 - Playwright is optional
 ) -> None:
     people = posed_people(Body(builtin).eval(), 1)
-    scene = Scene(page.server, BodySurface(builtin))
+    scene = Scene(page.server, SkinnedSurface(builtin))
     scene.choices.labels = scene.choices.camera = False
     scene.show(moment_of(people), {}, exact=True)
     tab = open_tab(browser, page)
@@ -114,7 +114,7 @@ def test_people_who_leave_and_come_back_do_not_break_the_page(
     browser: Any,  # noqa: ANN401
 ) -> None:
     body = Body(builtin).eval()
-    scene = Scene(page.server, BodySurface(builtin))
+    scene = Scene(page.server, SkinnedSurface(builtin))
     errors: list[str] = []
     tab = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
     tab.on("pageerror", lambda error: errors.append(str(error)))
@@ -143,7 +143,7 @@ def test_through_the_camera_its_image_fills_the_picture(
     rgb = np.broadcast_to(colour, (CAMERA.height, CAMERA.width, 3)).copy()
     people = posed_people(Body(builtin).eval(), 1)
     moment = replace(moment_of(people), rgb=rgb, world_from_camera=level_camera(height_m, 0.0))
-    scene = Scene(page.server, BodySurface(builtin))
+    scene = Scene(page.server, SkinnedSurface(builtin))
     scene.choices.labels = scene.choices.bodies = scene.choices.floor = False
     scene.show(moment, {}, exact=True)
     tab = open_tab(browser, page)
@@ -175,7 +175,7 @@ class Counted(Recording):
 @contextmanager
 def playing(
     page: Page, builtin: BodyArrays, frame: int | None
-) -> Iterator[tuple[Player, Counted]]:
+) -> Iterator[tuple[RecordingPlayer, Counted]]:
     """Play somebody who walks to the right, seen from behind the camera."""
     people = posed_people(Body(builtin).eval(), 1)
     frames = [
@@ -183,9 +183,9 @@ def playing(
         for index, moved in enumerate(np.array([[place, 0.0, 0.0] for place in PLACES_M]))
     ]
     recording = Counted("walk", frames)
-    scene = Scene(page.server, BodySurface(builtin))
+    scene = Scene(page.server, SkinnedSurface(builtin))
     scene.choices.labels = scene.choices.camera = False
-    player = Player(page, recording, scene, frame)
+    player = RecordingPlayer(page, recording, scene, frame)
     thread = threading.Thread(target=player.run)
     thread.start()
     try:

@@ -13,10 +13,10 @@ from smpler_model.people.floor import find_soles
 from smpler_model.viewing import player as player_module
 from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.page import Page
-from smpler_model.viewing.player import Player
+from smpler_model.viewing.player import RecordingPlayer
 from smpler_model.viewing.recording import RecordedFrame, Recording
 from smpler_model.viewing.scene import Scene
-from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.surfaces import SkinnedSurface
 from tests.smpler_model.viewing.conftest import CAMERA, posed_people
 
 pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
@@ -50,12 +50,12 @@ def recording(builtin: BodyArrays) -> Recording:
 @pytest.fixture
 def start(
     page: Page, recording: Recording, builtin: BodyArrays
-) -> Iterator[Callable[[int | None], Player]]:
-    players: list[tuple[Player, threading.Thread]] = []
+) -> Iterator[Callable[[int | None], RecordingPlayer]]:
+    players: list[tuple[RecordingPlayer, threading.Thread]] = []
 
-    def begin(frame: int | None) -> Player:
-        scene = Scene(page.server, BodySurface(builtin))
-        player = Player(page, recording, scene, frame)
+    def begin(frame: int | None) -> RecordingPlayer:
+        scene = Scene(page.server, SkinnedSurface(builtin))
+        player = RecordingPlayer(page, recording, scene, frame)
         thread = threading.Thread(target=player.run)
         thread.start()
         players.append((player, thread))
@@ -68,7 +68,7 @@ def start(
 
 
 def test_seeking_shows_the_exact_pose_of_a_frame(
-    page: Page, recording: Recording, start: Callable[[int | None], Player]
+    page: Page, recording: Recording, start: Callable[[int | None], RecordingPlayer]
 ) -> None:
     player = start(3)
     watcher = Watcher(page.address)
@@ -87,7 +87,7 @@ def test_seeking_shows_the_exact_pose_of_a_frame(
 
 
 def test_it_loops_and_plays_only_while_a_browser_is_open(
-    page: Page, start: Callable[[int | None], Player], monkeypatch: pytest.MonkeyPatch
+    page: Page, start: Callable[[int | None], RecordingPlayer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(player_module, "_IDLE_S", 0.1)
     Counted.asked = 0

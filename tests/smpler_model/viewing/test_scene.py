@@ -14,10 +14,10 @@ from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
 from smpler_model.drawing.palette import colours_of
 from smpler_model.frames import People
-from smpler_model.viewing import person, retirement
+from smpler_model.viewing import mesh_removal, person
 from smpler_model.viewing.page import Page
 from smpler_model.viewing.scene import Scene
-from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.surfaces import SkinnedSurface
 from smpler_model.viewing.trails import Trails
 from tests.smpler_model.viewing.conftest import moment_of, posed_people
 
@@ -35,7 +35,7 @@ def body(builtin: BodyArrays) -> Body:
 
 @pytest.fixture
 def scene(page: Page, builtin: BodyArrays) -> Scene:
-    return Scene(page.server, BodySurface(builtin))
+    return Scene(page.server, SkinnedSurface(builtin))
 
 
 def test_surfaces_on_the_page_equal_the_body_s(page: Page, scene: Scene, body: Body) -> None:
@@ -84,7 +84,7 @@ def test_who_moves_costs_less_than_1_kb_an_image(
     watcher = Watcher(page.address)
     trails, images, n = Trails(), 20, 2
     monkeypatch.setattr(person, "MESH_EVERY_S", 0.0)
-    monkeypatch.setattr(person, "WORTH_MOVING_M", 0.1)
+    monkeypatch.setattr(person, "MOVING_DEVIATION_M", 0.1)
     for index in range(images):
         people = posed_people(body, n, seed=index)
         walked = np.array([0.0, 0.0, 0.07 * index])
@@ -158,9 +158,10 @@ def test_a_change_of_height_needs_no_new_mesh(
     first = posed_people(body, 1)
     taller = _with_shape(body, first, first.betas + np.eye(1, 10) * 0.8)
     change_m = (
-        BodySurface(builtin).rest(taller).vertices_m - BodySurface(builtin).rest(first).vertices_m
+        SkinnedSurface(builtin).rest(taller).vertices_m
+        - SkinnedSurface(builtin).rest(first).vertices_m
     )
-    assert np.abs(change_m).max() > person.WORTH_MOVING_M
+    assert np.abs(change_m).max() > person.MOVING_DEVIATION_M
     scene.show(moment_of(first), {})
     watcher.wait(lambda: watcher.counts["SkinnedMeshMessage"] == 1)
     scene.show(moment_of(taller, 1), {})
@@ -168,7 +169,7 @@ def test_a_change_of_height_needs_no_new_mesh(
     assert watcher.counts["SkinnedMeshMessage"] == 1
     assert taller.vertices_m is not None
     shown = watcher.surface(watcher.surfaces()[0])
-    np.testing.assert_allclose(shown, taller.vertices_m[0], atol=person.WORTH_MOVING_M)
+    np.testing.assert_allclose(shown, taller.vertices_m[0], atol=person.MOVING_DEVIATION_M)
     watcher.close()
 
 
@@ -221,7 +222,7 @@ def test_meshes_leave_in_two_steps(
     watcher.wait(lambda: len(watcher.surfaces()) == 2)
     scene.show(moment_of(_rows(people, 1), 3), {})
     watcher.wait(lambda: len(watcher.surfaces()) == 1)
-    monkeypatch.setattr(retirement, "RETIRE_S", 0.0)
+    monkeypatch.setattr(mesh_removal, "PLACEHOLDER_S", 0.0)
     scene.show(moment_of(_rows(people, 1), 4), {})
     watcher.wait(lambda: gone not in watcher.nodes)
     watcher.close()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _THROUGH, _BEHIND = "through the camera", "from behind"
 
 
-def add_eye(server: "viser.ViserServer", scene: Scene) -> None:
+def add_viewpoint_buttons(server: "viser.ViserServer", scene: Scene) -> None:
     """Add buttons to a page that show the scene through the camera, or from behind it."""
     buttons = server.gui.add_button_group("look", (_THROUGH, _BEHIND))
 

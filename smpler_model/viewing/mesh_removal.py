@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import viser
 
-RETIRE_S = 30.0
+PLACEHOLDER_S = 30.0
 """Time that an empty frame stays in a mesh's place: longer than a slow page takes to draw it."""
 
 
-class Retirement:
+class MeshRemoval:
     """Takes skinned meshes off a page in two steps.
 
     Where a skinned mesh is removed, viser 1.1's page asks for its place in the scene, gone by
@@ -24,7 +24,7 @@ class Retirement:
         self._scene = scene
         self._frames: dict[str, tuple[float, viser.FrameHandle]] = {}
 
-    def retire(self, mesh: "viser.MeshSkinnedHandle") -> None:
+    def remove(self, mesh: "viser.MeshSkinnedHandle") -> None:
         """Take a mesh off the page."""
         frame = self._scene.add_frame(mesh.name, show_axes=False)
         self._frames[mesh.name] = time.monotonic(), frame
@@ -37,6 +37,6 @@ class Retirement:
         """Remove the frames that have been there for long enough."""
         now_s = time.monotonic()
         for name, (since_s, frame) in list(self._frames.items()):
-            if now_s - since_s >= RETIRE_S:
+            if now_s - since_s >= PLACEHOLDER_S:
                 frame.remove()
                 del self._frames[name]
