@@ -12,7 +12,11 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl_file import load_chosen_body
 from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.checkpoints.files import load_model
-from smpler_model.checkpoints.shipped import SHIPPED_MODELS, load_shipped_model
+from smpler_model.checkpoints.shipped import (
+    SHIPPED_MODELS,
+    find_checkpoint,
+    load_shipped_model,
+)
 from smpler_model.detectors.detector import Detector, FullImageDetector, GivenBoxes
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.onnx_detector import OnnxDetector
@@ -119,12 +123,7 @@ def load_named_model(settings: BodySettings) -> Smpler:
     body = load_chosen_body(settings.body, settings.gender)
     if name in SHIPPED_MODELS:
         return load_shipped_model(name, body)
-    if not Path(name).is_file():
-        raise FileNotFoundError(
-            f"model must be {' or '.join(SHIPPED_MODELS)} or a checkpoint's path, got '{name}'; "
-            "check the path"
-        )
-    return load_model(name, body=body, default_body=load_builtin_body)
+    return load_model(find_checkpoint(name), body=body, default_body=load_builtin_body)
 
 
 def load_named_body(settings: BodySettings) -> BodyArrays:

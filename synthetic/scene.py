@@ -20,8 +20,9 @@ from smpler_model.array_types import Floats
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.drawing.raster import Raster, rasterise
-from smpler_model.drawing.shading import blend, merge_people, shade, vertex_normals
+from smpler_model.drawing.shading import blend, merge_people, shade
 from smpler_model.frames import Frame
+from smpler_model.people.normals import vertex_normals
 from synthetic.camera.cameras import look_at
 from synthetic.camera.lens import LensCanvas
 from synthetic.noise import make_volume, srgb_from_linear
@@ -39,7 +40,7 @@ _NS = 1e-9
 _LEAST_ROOM_M = ((-4.2, -5.5, 0.0), (3.2, 5.5, 2.5))
 _MOVING_SHRINK = 4  # a moving camera's room is rendered at this fraction of the resolution
 _GREY = 128
-_FLESH_M = 0.4  # a clothed body extends at most this far from its joints' bounding box
+_BODY_MARGIN_M = 0.4  # a clothed body extends at most this far from its joints' bounding box
 _NEAREST_M = 0.05
 _PAN_RAD, _DRIVE_M, _SWAY_HZ = 0.35, 0.6, 0.1
 
@@ -184,7 +185,10 @@ class SyntheticScene:
     def _may_see(self, joints: Floats) -> NDArray[np.bool_]:
         """Return (p,) whether anything near joints (p, 24, 3) may be in the image."""
         c = self._canvas.pinhole
-        low, high = joints.min(1) - _FLESH_M, joints.max(1) + _FLESH_M  # (p, 3) of boxes
+        low, high = (
+            joints.min(1) - _BODY_MARGIN_M,
+            joints.max(1) + _BODY_MARGIN_M,
+        )  # (p, 3) of boxes
         far = np.maximum(high[:, 2:], _NEAREST_M)
         near = np.maximum(low[:, 2:], _NEAREST_M)
         edges = np.array([[-c.cx - 1, -c.cy - 1], [c.width - c.cx, c.height - c.cy]])

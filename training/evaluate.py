@@ -113,7 +113,7 @@ def evaluate(settings: EvaluateSettings, processes: Processes) -> dict[str, floa
     faults = sorted((f for _, some in gathered for f in some), key=lambda fault: fault.row)
     parts = [part for some, _ in gathered for part in some]
     if not parts:
-        raise ValueError(f"{dataset.path} must hold readable people, got none; check it")
+        raise ValueError(f"{dataset.path} must hold readable people, got none")
     scores = join(parts)
     if len(scores) + len(faults) != len(dataset):
         raise ValueError(

@@ -64,9 +64,9 @@ class TrainSettings:
             the same size for every weight, change an estimate far more than in other layers.
         still_share: fraction of the steps, at the start, in which the backbone is frozen, so that
             untrained heads do not disturb its pretrained weights. These steps are also faster.
-        still_groups: number of first groups of blocks of a mobile backbone that stay frozen, with
-            the convolution before them. Their pretrained features also suit drawings, and their
-            gradients cost most because their maps are the largest.
+        still_keypoints: whether a mobile backbone stays frozen except its pose branch. Then it
+            finds keypoints as well as before, and steps are faster, as the largest maps need no
+            gradients.
         schedule: `cosine` decays as half a cosine; `constant` keeps the peak rate.
         warm_up: number of steps over which the rate rises.
         weight_decay: AdamW's weight decay; 0 for Adam.
@@ -80,8 +80,6 @@ class TrainSettings:
             compensate for a wrong pelvis.
         shape_weight: weight of the distances of the unposed joints, per metre, for crops. Without
             it, the estimate of an unsure pose is a small body.
-        observed_weight: weight of the errors of a mobile backbone's own keypoints, in half crop
-            sides, for crops and photos. Without it they drift, as nothing else asks for them.
         length_weight: weight of the deviation from unit length of the columns of the blocks'
             corrections. The resulting rotation does not depend on the length, so nothing else
             limits it, and the longer the columns, the less a step rotates.
@@ -125,7 +123,7 @@ class TrainSettings:
     head_learning_rate: float = 0.0
     correction_rate: float = 1.0
     still_share: float = 0.0
-    still_groups: int = 0
+    still_keypoints: bool = False
     schedule: Literal["cosine", "constant"] = "cosine"
     warm_up: int = 200
     weight_decay: float = 1e-4
@@ -134,7 +132,6 @@ class TrainSettings:
     stage_weight: float = 1.0
     frame_weight: float = 0.0
     shape_weight: float = 0.0
-    observed_weight: float = 0.0
     length_weight: float = 0.0
     refined_crops: int = 0
     weights: LossWeights = field(default_factory=LossWeights)
@@ -157,8 +154,8 @@ class TrainSettings:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}; raise it")
         not_negative = ("epochs", "warm_up", "clip", "weight_decay", "head_learning_rate")
-        shares = ("first_guess_share", "still_share", "still_groups", "refined_crops")
-        weights = [f"{name}_weight" for name in ("stage", "frame", "shape", "observed", "length")]
+        shares = ("first_guess_share", "still_share", "refined_crops")
+        weights = [f"{name}_weight" for name in ("stage", "frame", "shape", "length")]
         for name in (*not_negative, *shares, *weights):
             if getattr(self, name) < 0:
                 raise ValueError(

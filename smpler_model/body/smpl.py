@@ -170,7 +170,16 @@ class Body(nn.Module):
         Returns:
             (b, 24, 3) metres.
         """
-        return self._chain(rotations, betas)[0][..., :3, 3]
+        return self.chain(rotations, betas)[..., :3, 3]
+
+    def chain(self, rotations: Tensor, betas: Tensor) -> Tensor:
+        """Return the transforms `root_from_joint` (b, 24, 4, 4) of the posed joints.
+
+        Args:
+            rotations: (b, 24, 3, 3).
+            betas: (b, 10).
+        """
+        return self._chain(rotations, betas)[0]
 
     def mesh(self, rotations: Tensor, betas: Tensor) -> Mesh:
         """Return the posed vertices, (b, 6890, 3), and joints, (b, 24, 3), in metres.

@@ -89,7 +89,7 @@ def load_smpl_file(
     if not path.is_file():
         raise FileNotFoundError(f"a SMPL file must be a file, got {path}; check the path")
     if path.suffix not in _SUFFIXES:
-        raise ValueError(f"a SMPL file must be .pkl or .npz, got {path.name}; give one of these")
+        raise ValueError(f"a SMPL file must be .pkl or .npz, got {path.name}")
     _check_beginning(path)
     names = (*_REQUIRED, _H36M)
     content = read_npz(path, names) if path.suffix == ".npz" else load_pickle(path)

@@ -9,7 +9,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +25,6 @@ from smpler_model.checkpoints.fit import (
     check_fit,
     check_tensors,
     find_likely_cause,
-    has_feedback,
     identify_config,
 )
 from smpler_model.checkpoints.official_layout import (
@@ -132,8 +131,7 @@ def load_model(
 
     Args:
         path: an official file, or one written by `save_checkpoint`.
-        config: expected configuration; derived from the file if None. A file from before there
-            was keypoint feedback gives a network without it.
+        config: expected configuration; derived from the file if None.
         body: a body to use instead of the file's. If it has no 17-joint regressor, the file's is
             used.
         default_body: loads a body if neither file nor caller provides one.
@@ -259,8 +257,6 @@ def _load(
     if body is None and default_body and not checkpoint.has_body:
         body = default_body()
     config = config or _find_config(checkpoint)
-    if config.keypoint_feedback and not has_feedback(checkpoint.state):
-        config = replace(config, keypoint_feedback=False)  # from before there was feedback
     cause = find_likely_cause(checkpoint.state, config, whole=build is build_model)
     model = build(config, _choose_body(checkpoint, body, cause))
     _fill(model, checkpoint, cause)

@@ -13,7 +13,6 @@ from smpler_model.network.config import MODELS, AttentionKind, ModelConfig
 FIRST_LAYER = "SMPL_predictor.fc1.weight"
 TRANSFORMER_PREFIX = "transformer."
 _ESTIMATE_SIZE = 6 * len(SMPL_JOINTS) + SMPL_SHAPE_COUNT + 3
-_FEEDBACK = ".feedback.weight"
 _NAMED_KEYS = 3
 _SHOWN = 300  # characters of a finding that quotes a key
 
@@ -34,14 +33,8 @@ def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:
     for config in MODELS.values():
         size = (config.regressor_width, config.channels[-1] + _ESTIMATE_SIZE)
         if tuple(state[FIRST_LAYER].shape) == size:
-            feedback = config.keypoint_feedback and has_feedback(state)
-            return replace(config, attention=attention, keypoint_feedback=feedback)
+            return replace(config, attention=attention)
     return None
-
-
-def has_feedback(state: Mapping[str, Tensor]) -> bool:
-    """Return whether a network with keypoint feedback was saved; earlier ones had none."""
-    return any(key.endswith(_FEEDBACK) for key in state)
 
 
 def find_likely_cause(state: Mapping[str, Tensor], config: ModelConfig, *, whole: bool) -> str:

@@ -26,6 +26,22 @@ def shipped_path(name: str) -> Path:
     return DATA / f"{name}.pt"
 
 
+def find_checkpoint(model: str) -> Path:
+    """Return the file of a model: the name of a shipped one, or a checkpoint's path.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    if model in SHIPPED_MODELS:
+        return shipped_path(model)
+    if not Path(model).is_file():
+        raise FileNotFoundError(
+            f"model must be {' or '.join(SHIPPED_MODELS)} or a checkpoint's path, got '{model}'; "
+            "check the path"
+        )
+    return Path(model)
+
+
 def load_shipped_model(name: str, body: BodyArrays | None = None) -> Smpler:
     """Build a shipped model with its weights, in evaluation mode.
 

@@ -1,16 +1,18 @@
-"""`info`: describes a SMPLer checkpoint."""
+"""`info`: describes a SMPLer model."""
 
 import argparse
 import sys
 
 from smpler_model.commands.command import Commands
-from smpler_model.commands.flags import read_path
+from smpler_model.commands.flags import read_path, read_text
+
+MODEL = "smpler_nano, or path of a checkpoint, official or native"
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command to the command line."""
-    info = commands.add_parser("info", help="describe a SMPLer checkpoint")
-    info.add_argument("checkpoint", type=read_path, help="a .pt file, official or native")
+    info = commands.add_parser("info", help="describe a SMPLer model")
+    info.add_argument("model", type=read_text, help=MODEL)
     info.add_argument(
         "--body",
         type=read_path,
@@ -22,7 +24,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Print a description of the file.
+    """Print a description of the model's file.
 
     Raises:
         ValueError: a file that does not fit.
@@ -32,9 +34,11 @@ def run(chosen: argparse.Namespace) -> int:
     from smpler_model.body.builtin import load_builtin_body
     from smpler_model.body.smpl_file import load_chosen_body
     from smpler_model.checkpoints.info import describe_checkpoint, list_keys
+    from smpler_model.checkpoints.shipped import find_checkpoint
 
     body = load_chosen_body(chosen.body, chosen.gender) or load_builtin_body()
-    sys.stdout.write(describe_checkpoint(chosen.checkpoint, body) + "\n")
+    checkpoint = find_checkpoint(chosen.model)
+    sys.stdout.write(describe_checkpoint(checkpoint, body) + "\n")
     if chosen.keys:
-        sys.stdout.write(list_keys(chosen.checkpoint) + "\n")
+        sys.stdout.write(list_keys(checkpoint) + "\n")
     return 0

@@ -122,13 +122,13 @@ def _process(
     source: "Source", settings: RunSettings, config: "FileOutputs", left_out: _LeftOut
 ) -> int:
     from smpler_model.assembly import build_pipeline
-    from smpler_model.commands.runner import Outputs, run_source
+    from smpler_model.commands.runner import OutputFiles, run_source
     from smpler_model.step_times import StepTimes
 
     pipeline = build_pipeline(settings if source.is_sequence else _for_one_image(settings))
     faces = pipeline.estimator.model.body.faces.cpu().numpy()
     times = StepTimes()
-    outputs = Outputs(config, source, faces, times)
+    outputs = OutputFiles(config, source, faces, times)
     progress = partial(tqdm, total=source.count, unit="frame", dynamic_ncols=True)
     status, people = 0, 0
     try:

@@ -23,7 +23,7 @@ _WRITTEN = (
     *("overlay.mp4", "overlay_[0-9]*.mp4", "overlay.png", "overlay/*.png"),
     *("mesh.glb", "mesh.obj", "mesh/*.glb", "mesh/*.obj"),
 )
-"""Outputs of a run."""
+"""Output files of a run."""
 
 Progress = Callable[[Iterable[Frame]], Iterable[Frame]]
 
@@ -47,7 +47,7 @@ class FileOutputs:
     mesh_frames: frozenset[int] = frozenset()
 
 
-class Outputs:
+class OutputFiles:
     """The files of one run."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Done:
 def run_source(
     source: Source,
     pipeline: Pipeline,
-    outputs: Outputs,
+    outputs: OutputFiles,
     times: StepTimes,
     progress: Progress,
     report: Callable[[str], None],

@@ -51,9 +51,9 @@ def run(chosen: argparse.Namespace) -> int:
     from smpler_model.assembly import load_named_body
     from smpler_model.commands.recordings import holds_people, open_recording
     from smpler_model.viewing.page import open_page
-    from smpler_model.viewing.player import Player
+    from smpler_model.viewing.player import RecordingPlayer
     from smpler_model.viewing.scene import Scene
-    from smpler_model.viewing.surfaces import BodySurface
+    from smpler_model.viewing.surfaces import SkinnedSurface
 
     path, images = _check_input(chosen.input), settings.images
     with open_page("smpler_ros", settings.host, settings.port) as page:
@@ -66,7 +66,7 @@ def run(chosen: argparse.Namespace) -> int:
             path, images = folder, images or chosen.input
         with tqdm(unit="image", desc="reading", dynamic_ncols=True) as bar:
             recording = open_recording(path, images, settings.image_topic, bar.update)
-        surface = BodySurface(load_named_body(settings))
+        surface = SkinnedSurface(load_named_body(settings))
         if (error_m := surface.joint_error_m(recording.people)) > _OTHER_BODY_M:
             sys.stderr.write(
                 f"warning: the people's joints are up to {100 * error_m:.0f} cm from those of the "
@@ -74,7 +74,7 @@ def run(chosen: argparse.Namespace) -> int:
                 "--body\n"
             )
         scene = Scene(page.server, surface)
-        player = Player(page, recording, scene, settings.frame)
+        player = RecordingPlayer(page, recording, scene, settings.frame)
         sys.stdout.write(f"{counted(len(recording), 'image')} at {page.address} (Ctrl-C ends)\n")
         sys.stdout.flush()
         if settings.open and not webbrowser.open(page.address):

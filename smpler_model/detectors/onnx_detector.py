@@ -229,7 +229,8 @@ def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInpu
 def choose_providers(device: torch.device, available: Sequence[str]) -> list[Provider]:
     """Return ONNX Runtime's execution providers for a device, the preferred first.
 
-    If none supports the GPU, a warning names the package that does.
+    If none supports the GPU, a warning names the package that does. On a GPU, products are float32
+    as on the CPU: the provider would round their factors (TF32).
 
     Args:
         device: a CPU, or a GPU of this machine.
@@ -238,7 +239,7 @@ def choose_providers(device: torch.device, available: Sequence[str]) -> list[Pro
     if device.type == "cpu":
         return [CPU_PROVIDER]
     if CUDA_PROVIDER in available:
-        return [(CUDA_PROVIDER, {"device_id": device.index or 0}), CPU_PROVIDER]
+        return [(CUDA_PROVIDER, {"device_id": device.index or 0, "use_tf32": 0}), CPU_PROVIDER]
     logger.warning(
         "the detector onnx runs on the CPU although device is %s: this onnxruntime has no CUDA; "
         "install onnxruntime-gpu in its place",
@@ -257,12 +258,21 @@ def _open_session(path: Path, device: torch.device, threads: int) -> Any:  # noq
     options = session_options(runtime, threads)
     options.log_severity_level = 3  # errors only, which are raised as well
     try:
-        return runtime.InferenceSession(str(path), options, providers=providers)
+        session = runtime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime does not publish its error classes
         raise DetectorError(
             f"{path} is not an ONNX file that ONNX Runtime {runtime.__version__} can load "
             f"({_brief(error)}); export it again"
         ) from error
+    # A provider whose libraries are missing gives way to the next without an error.
+    if len(providers) > len(session.get_providers()):
+        logger.warning(
+            "the detector onnx runs on the CPU although device is %s: CUDA does not load in "
+            "ONNX Runtime %s; install the CUDA and cuDNN that it was built for",
+            device,
+            runtime.__version__,
+        )
+    return session
 
 
 def _import_onnxruntime() -> ModuleType:

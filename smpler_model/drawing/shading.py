@@ -8,21 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from smpler_model.array_types import RgbImage
 from smpler_model.drawing.raster import Raster, rasterise
+from smpler_model.people.normals import vertex_normals
 
 LIGHT_FROM = (-0.4, -0.7, -0.6)  # over the camera's left shoulder; x right, y down, z forward
-
-
-def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> NDArray[np.float64]:
-    """Return (v, 3) unit normals: means over each vertex's triangles, weighted by area."""
-    points, corners = np.asarray(vertices, np.float64), np.asarray(faces)
-    a, b, c = points[corners].transpose(1, 2, 0)
-    (ux, uy, uz), (vx, vy, vz) = b - a, c - a
-    face_normals = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
-    rows = corners.ravel()
-    sums = [np.bincount(rows, np.repeat(n, 3), minlength=len(points)) for n in face_normals]
-    normals = np.stack(sums, axis=1)
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.asarray(normals / np.where(lengths > 0, lengths, 1))
 
 
 def shade(

@@ -22,6 +22,7 @@ from smpler_model.network.backbone import name_stem
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
 from smpler_model.network.keypoint_feedback import compare_observed, read_observed
+from smpler_model.network.limbs import add_to_limbs
 from smpler_model.network.sampling import PATCH_RADIUS
 from smpler_model.network.smpler import (
     CAMERA_QUERY,
@@ -31,7 +32,6 @@ from smpler_model.network.smpler import (
     RefinementBlock,
     Regressor,
     Smpler,
-    give_to_queries,
 )
 
 
@@ -119,6 +119,7 @@ class FastSmpler(nn.Module):
             FusedProjection(blocks, scale) for scale in range(len(model.config.channels))
         )
         self.blocks = nn.ModuleList(FusedBlock(block) for block in blocks)
+        self.alignment = exact.alignment
         self.body = exact.body
         mean, std = (
             torch.tensor(v, dtype=torch.float64) for v in (model.config.mean, model.config.std)
@@ -170,7 +171,7 @@ class FastSmpler(nn.Module):
     def refine(self, features: Sequence[Tensor]) -> Outputs:
         """Compute the outputs of `forward` from the four maps."""
         pooled = features[-1].to(self.mean.dtype).mean((2, 3))
-        observed = read_observed(pooled) if self.config.keypoint_feedback else None
+        observed = read_observed(pooled) if self.config.uses_keypoints else None
         previous = stage = self._observe(self.regressor(pooled, observed, self.body))
         queries = self.embedding(stage, pooled)
         projected = [project(m) for project, m in zip(self.projections, features, strict=True)]
@@ -180,6 +181,8 @@ class FastSmpler(nn.Module):
             maps = [of_map[index] for of_map in tokens]
             queries, estimate = block(queries, stage, observed, finest[:, :, index], maps)
             previous, stage = stage, self._observe(estimate)
+        if self.alignment is not None and observed is not None:
+            stage = self._observe(self.alignment(stage, queries, observed, self.body))
         return outputs_from(stage, previous)
 
     def _observe(self, estimate: Estimate) -> Stage:
@@ -226,15 +229,19 @@ class RoundedAfter(nn.Module):
 
 
 class RoundedMaps(nn.Module):
-    """A backbone that computes in its own precision and rounds its maps."""
+    """A backbone that computes in its own precision and rounds its maps.
+
+    The coarsest one keeps it: it is small, and holds the keypoints.
+    """
 
     def __init__(self, backbone: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         self.backbone, self.dtype = backbone, dtype
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the backbone's maps in the other type."""
-        return [feature_map.to(self.dtype) for feature_map in self.backbone(images)]
+        """Return the backbone's maps, all but the last in the other type."""
+        *finer, coarsest = self.backbone(images)
+        return [*(feature_map.to(self.dtype) for feature_map in finer), coarsest]
 
 
 class FastRegressor(nn.Module):
@@ -331,6 +338,7 @@ class FusedProjection(nn.Module):
         Returns:
             The map for sampling at the joints, and the tokens for attention.
         """
+        feature_map = feature_map.to(self.linear.weight.dtype)
         pixels = feature_map.permute(0, 2, 3, 1).flatten(1, 2)  # (b, h * w, n)
         b, n, _ = pixels.shape  # people, pixels
         projected = self.linear(pixels).reshape(b, n, self.blocks, -1)
@@ -405,7 +413,7 @@ class FusedBlock(nn.Module):
         queries = queries + self.spread @ self.joint_projection(seen)
         if self.feedback is not None and observed is not None:
             known = self.feedback(compare_observed(observed, stage.keypoints))
-            queries = queries + give_to_queries(known)
+            queries = add_to_limbs(queries, known)
         updated = self.query_projection(queries) + self.query_positions
         biases = self._look_up_biases((near - pixels[:, :, None]) / PATCH_RADIUS)
         patches = patches.to(finest.dtype)

@@ -1,17 +1,17 @@
-"""What is said of one thing on this machine."""
+"""Results of the checks of `smpler doctor`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing, how it is, and what to do if that is wrong.
+    """What was checked, its state, and what to do about a problem.
 
     Attributes:
-        name: what was looked at.
-        state: how it is.
-        problem: one sentence on what is wrong and what to do; empty if nothing is.
-        hint: one sentence on what could be better, but need not be; empty if nothing.
+        name: what was checked.
+        state: its state.
+        problem: one sentence on what is wrong and what to do; empty if nothing is wrong.
+        hint: one sentence on an optional improvement; empty if there is none.
     """
 
     name: str

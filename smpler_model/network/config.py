@@ -17,19 +17,22 @@ MOBILE_KEYPOINTS = 17
 class MobileLayout:
     """A MobileNetV2 with a feature pyramid and keypoint heads, as deep as MobileNetV2.
 
-    The defaults are those of MoveNet Lightning.
+    The defaults are those of MoveNet Lightning, which has no pose branch.
 
     Attributes:
         stem: channels of the first convolution.
         widths: channels of the seven groups of blocks, finest first.
         last: channels of the coarsest features.
         pyramid: channels of the pyramid at strides 32, 16, 8 and 4.
+        pose_features: channels of the coarsest features of a second branch from stride 8 on, see
+            `mobile_backbone.PoseBranch`; 0 for none.
     """
 
     stem: int = 32
     widths: tuple[int, int, int, int, int, int, int] = (16, 24, 32, 64, 96, 160, 320)
     last: int = 1280
     pyramid: tuple[int, int, int, int] = (64, 32, 24, 24)
+    pose_features: int = 0
 
     @property
     def channels(self) -> tuple[int, int, int, int]:
@@ -43,7 +46,7 @@ class MobileLayout:
             fine + MOBILE_KEYPOINTS + 2,
             middle,
             coarse,
-            self.last + 3 * MOBILE_KEYPOINTS,
+            (self.pose_features or self.last) + 3 * MOBILE_KEYPOINTS,
         )
 
 
@@ -67,6 +70,8 @@ class ModelConfig:
         regressor_dropout: dropout rate of that regressor, in training only.
         keypoint_feedback: whether each correction of an estimate gets the offsets to the mobile
             backbone's keypoints; not part of SMPLer.
+        limb_alignment: whether the last estimate's limbs are turned to these keypoints, see
+            `limb_alignment.align_limbs`; not part of SMPLer, either.
         image_size: side of the square crop in pixels; a multiple of 32.
         mean: mean of RGB in [0, 1], subtracted from the input.
         std: standard deviation of RGB in [0, 1], by which the input is divided.
@@ -85,6 +90,7 @@ class ModelConfig:
     regressor_iterations: int = 3
     regressor_dropout: float = 0.5
     keypoint_feedback: bool = False
+    limb_alignment: bool = False
     image_size: int = 224
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
@@ -100,12 +106,18 @@ class ModelConfig:
                 f"image_size must be a multiple of 32, got {self.image_size}; the backbone halves "
                 "it five times"
             )
-        if self.keypoint_feedback and isinstance(self.backbone, str):
-            raise ValueError(
-                f"keypoint_feedback needs a mobile backbone, got '{self.backbone}'; switch it off"
-            )
+        for name in ("keypoint_feedback", "limb_alignment"):
+            if getattr(self, name) and isinstance(self.backbone, str):
+                raise ValueError(
+                    f"{name} needs a mobile backbone, got '{self.backbone}'; switch it off"
+                )
         if self.attention not in ("decoupled", "full"):
             raise ValueError(f"attention must be 'decoupled' or 'full', got '{self.attention}'")
+
+    @property
+    def uses_keypoints(self) -> bool:
+        """Whether estimates use the mobile backbone's keypoints."""
+        return self.keypoint_feedback or self.limb_alignment
 
     @property
     def feature_sizes(self) -> tuple[int, int, int, int]:
@@ -124,10 +136,12 @@ SMPLER_W32 = ModelConfig("smpler_w32", "hrnet_w32", (32, 64, 128, 256))
 SMPLER_W48 = ModelConfig("smpler_w48", "hrnet_w48", (48, 96, 192, 384))
 """SMPLer-L, as published."""
 
+_NANO_LAYOUT = MobileLayout(pose_features=640)
+
 SMPLER_NANO = ModelConfig(
     "smpler_nano",
-    MobileLayout(),
-    MobileLayout().channels,
+    _NANO_LAYOUT,
+    _NANO_LAYOUT.channels,
     width=64,
     blocks=2,
     units=1,
@@ -135,6 +149,7 @@ SMPLER_NANO = ModelConfig(
     regressor_width=512,
     regressor_dropout=0.0,
     keypoint_feedback=True,
+    limb_alignment=True,
     image_size=160,
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_OPPOSITE = 1e-8  # squared length of the sum of unit vectors that count as opposite
+
 
 def rotation_from_6d(six: Tensor) -> Tensor:
     """Convert the continuous 6D representation into rotation matrices.
@@ -57,6 +59,35 @@ def rotation_to_ray(rays: Tensor) -> Tensor:
     skew = skew_from_vector(torch.stack((-y, x, torch.zeros_like(x)), -1))  # of z axis x ray
     identity = torch.eye(3, dtype=rays.dtype, device=rays.device)
     return identity + skew + skew @ skew / (1 + z)[..., None, None]
+
+
+def smallest_rotation(start: Tensor, end: Tensor) -> Tensor:
+    """Return the smallest rotations (..., 3, 3) that turn vectors into directions.
+
+    Args:
+        start: (..., 3) vectors of any length but zero.
+        end: (..., 3) likewise; where it is opposite to the start, the rotation is a half turn
+            about some axis across it.
+    """
+    a, b = F.normalize(start, dim=-1), F.normalize(end, dim=-1)
+    half = a + b
+    is_opposite = (half * half).sum(-1, keepdim=True) < _OPPOSITE
+    middle = F.normalize(torch.where(is_opposite, _any_across(a), half), dim=-1)
+    identity = torch.eye(3, dtype=a.dtype, device=a.device)
+    # A half turn about a, then one about the middle between a and b.
+    return (2 * _outer(middle) - identity) @ (2 * _outer(a) - identity)
+
+
+def _any_across(vector: Tensor) -> Tensor:
+    """Return some vector (..., 3) across each vector (..., 3)."""
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    is_steep = (x * x < y * y)[..., None]
+    return torch.where(is_steep, torch.stack((zero, -z, y), -1), torch.stack((z, zero, -x), -1))
+
+
+def _outer(vector: Tensor) -> Tensor:
+    return vector[..., :, None] * vector[..., None, :]
 
 
 def turn_pelvis(rotations: Tensor, turns: Tensor) -> Tensor:

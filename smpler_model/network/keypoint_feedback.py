@@ -7,20 +7,15 @@ Source of the idea: Song, Chen, Hilliges, "Human Body Model Fitting by Learned G
 ECCV 2020. Differs: the offsets are one input beside the image's features.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.network.config import MOBILE_KEYPOINTS
+from smpler_model.network.limbs import LIMB_JOINTS, LIMBS, Limb, take_limbs
 
-_LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-
-FED_BACK_JOINTS = tuple(
-    SMPL_JOINTS.index(f"{side}_{limb}") for limb in _LIMBS for side in ("left", "right")
-)
-"""SMPL's joints for which the backbone has a keypoint."""
-
-FIRST_LIMB = MOBILE_KEYPOINTS - len(FED_BACK_JOINTS)
+FIRST_LIMB = MOBILE_KEYPOINTS - len(LIMB_JOINTS)
 """The backbone's keypoints from this one on are those of the joints, in their order."""
 
 FEEDBACK_SIZE = 3
@@ -37,11 +32,17 @@ def read_observed(pooled: Tensor) -> Tensor:
         pooled: (b, n) with the keypoints at the end, see `MobileLayout.channels`.
 
     Returns:
-        (b, 12, 3) x and y of each joint of `FED_BACK_JOINTS`, where the crop spans [-1, 1], and
+        (b, 12, 3) x and y of each joint of `LIMB_JOINTS`, where the crop spans [-1, 1], and
         the visibility, 0 to 1.
     """
     keypoints = pooled[:, -FEEDBACK_SIZE * MOBILE_KEYPOINTS :].reshape(-1, MOBILE_KEYPOINTS, 3)
     return keypoints[:, FIRST_LIMB:]
+
+
+def take_observed(observed: Tensor, limbs: Sequence[Limb]) -> Tensor:
+    """Return the keypoints of limbs, left before right, (b, 2 limbs, 3) of (b, 12, 3)."""
+    rows = (2 * LIMBS.index(limb) for limb in limbs)
+    return torch.cat([observed[:, row : row + 2] for row in rows], 1)
 
 
 def compare_observed(observed: Tensor, keypoints: Tensor) -> Tensor:
@@ -54,5 +55,5 @@ def compare_observed(observed: Tensor, keypoints: Tensor) -> Tensor:
     Returns:
         (b, 12, 3) offset in x and y, in tenths of half the crop's side, and the visibility.
     """
-    offsets = observed[..., :2] - keypoints[:, list(FED_BACK_JOINTS)]
+    offsets = observed[..., :2] - take_limbs(keypoints)
     return torch.cat((_SCALE * offsets.clamp(-_FAR, _FAR), observed[..., 2:]), -1)

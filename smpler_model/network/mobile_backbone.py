@@ -1,6 +1,8 @@
 """A backbone pretrained on people: a `MobilePyramid` with heads for 17 keypoints.
 
-Its layout is that of MoveNet Lightning, so that training can start from MoveNet's weights.
+Its layout is that of MoveNet Lightning, so that training can start from MoveNet's weights. A
+second branch of the same blocks gives features for the pose: those that find keypoints best say
+little about depth, and lose the keypoints when they are trained for it.
 
 Source: Zhou et al., "Objects as Points", 2019. Differs: keypoints are means over pixels instead of
 the best pixel, so that gradients flow through them.
@@ -11,11 +13,39 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smpler_model.network.config import MOBILE_KEYPOINTS, MobileLayout
-from smpler_model.network.mobile_pyramid import MobilePyramid, PixelHead, keep_variance
+from smpler_model.network.mobile_pyramid import (
+    MobilePyramid,
+    PixelHead,
+    build_group,
+    keep_variance,
+)
 
 _NEAR = 1.8  # pixels of the finest map, beyond which the preference for near pixels sets in
 _ALMOST_NOTHING = 1e-12  # gives the square root a gradient at zero
 _SHARPNESS = 6.0  # the larger, the closer a mean over pixels is to the best pixel
+
+
+BRANCH = "branch"
+"""Name of the pose branch in `MobileBackbone`."""
+
+FIRST_BRANCHED = 3
+"""The first group of blocks, numbered from 0, of which the pose branch has its own."""
+
+
+class PoseBranch(nn.Module):
+    """MobileNetV2's blocks from stride 8 on, once more, for features of the pose alone."""
+
+    def __init__(self, layout: MobileLayout) -> None:
+        super().__init__()
+        numbers = range(FIRST_BRANCHED, len(layout.widths))
+        self.groups = nn.Sequential(*(build_group(layout, number) for number in numbers))
+        self.last = nn.Conv2d(layout.widths[-1], layout.pose_features, 1)
+        self.activation = nn.ReLU6()
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """(b, c, h / 8, w / 8) -> (b, pose_features, h / 32, w / 32)."""
+        features: Tensor = self.activation(self.last(self.groups(seen)))
+        return features
 
 
 class MobileBackbone(MobilePyramid):
@@ -30,12 +60,16 @@ class MobileBackbone(MobilePyramid):
         self.offset = PixelHead(fine, 2 * MOBILE_KEYPOINTS)
         self.reader = KeypointReader()
         self.places = PixelPlaces()
+        self.branch = PoseBranch(layout) if layout.pose_features else None
         self.apply(keep_variance)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(b, 3, s, s) -> four maps (b, n, s / 4, s / 4) to (b, n, s / 32, s / 32)."""
-        features, pyramid = self.see(images)
-        _, coarse, middle, fine = pyramid
+        features, seen = self.look(images)
+        _, coarse, middle, fine = self.build_pyramid(features, seen)
+        if self.branch is not None:
+            _, shared, _ = seen  # of stride 8
+            features = self.branch(shared)
         heat = self.heat(fine)
         numbers = self.reader(heat, self.centre(fine), self.reach(fine), self.offset(fine))
         known = numbers.flatten(1)[:, :, None, None] + torch.zeros_like(features[:, :1])

@@ -28,19 +28,8 @@ class MobilePyramid(nn.Module):
         super().__init__()
         self.pad = nn.ZeroPad2d(_TENSORFLOWS_PADDING)
         self.stem = nn.Conv2d(3, layout.stem, 3, stride=2)
-        groups, width = [], layout.stem
-        for number, (channels, repeats, stride) in enumerate(
-            zip(layout.widths, _REPEATS, _STRIDES, strict=True)
-        ):
-            expansion = _EXPANSION if number else 1
-            blocks = [InvertedResidual(width, channels, expansion, stride)]
-            blocks += [
-                InvertedResidual(channels, channels, expansion, 1) for _ in range(1, repeats)
-            ]
-            groups.append(nn.Sequential(*blocks))
-            width = channels
-        self.groups = nn.ModuleList(groups)
-        self.last = nn.Conv2d(width, layout.last, 1)
+        self.groups = nn.ModuleList(build_group(layout, n) for n in range(len(layout.widths)))
+        self.last = nn.Conv2d(layout.widths[-1], layout.last, 1)
         self.activation = nn.ReLU6()
         coarsest, *finer = layout.pyramid
         self.top = nn.Conv2d(layout.last, coarsest, 1)
@@ -86,6 +75,17 @@ class MobilePyramid(nn.Module):
             enlarged = F.interpolate(pyramid[-1], scale_factor=2.0, mode="bilinear")
             pyramid.append(merge(enlarged + lateral(finer)))
         return pyramid
+
+
+def build_group(layout: MobileLayout, number: int) -> nn.Sequential:
+    """Return the blocks of one of MobileNetV2's seven groups, numbered from 0."""
+    width = layout.widths[number - 1] if number else layout.stem
+    channels, expansion = layout.widths[number], _EXPANSION if number else 1
+    first = InvertedResidual(width, channels, expansion, _STRIDES[number])
+    repeats = range(1, _REPEATS[number])
+    return nn.Sequential(
+        first, *(InvertedResidual(channels, channels, expansion, 1) for _ in repeats)
+    )
 
 
 def keep_variance(module: nn.Module) -> None:

@@ -20,12 +20,9 @@ from smpler_model.network.backbone import build_backbone
 from smpler_model.network.config import ModelConfig
 from smpler_model.network.estimates import Estimate, SmplerOutput, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
-from smpler_model.network.keypoint_feedback import (
-    FED_BACK_JOINTS,
-    FEEDBACK_SIZE,
-    compare_observed,
-    read_observed,
-)
+from smpler_model.network.keypoint_feedback import FEEDBACK_SIZE, compare_observed, read_observed
+from smpler_model.network.limb_alignment import LimbAlignment
+from smpler_model.network.limbs import LIMB_JOINTS, add_to_limbs
 from smpler_model.network.mean_parameters import MeanParameters
 from smpler_model.network.sampling import sample_map, sample_patches
 
@@ -33,11 +30,6 @@ JOINT_COUNT = len(SMPL_JOINTS)
 SHAPE_QUERY, CAMERA_QUERY = JOINT_COUNT, JOINT_COUNT + 1
 QUERY_COUNT = JOINT_COUNT + 2
 CAMERA_SIZE = 3
-_FEEDBACK_OF_QUERIES = tuple(
-    FED_BACK_JOINTS.index(query) if query in FED_BACK_JOINTS else len(FED_BACK_JOINTS)
-    for query in range(QUERY_COUNT)
-)
-"""For each query the row of its joint's feedback, or the row after the last one."""
 
 
 class Regressor(nn.Module):
@@ -65,7 +57,7 @@ class Regressor(nn.Module):
             nn.Dropout(config.regressor_dropout),
         )
         self.feedback = (
-            nn.Linear(FEEDBACK_SIZE * len(FED_BACK_JOINTS), width, bias=False)
+            nn.Linear(FEEDBACK_SIZE * len(LIMB_JOINTS), width, bias=False)
             if config.keypoint_feedback
             else None
         )
@@ -180,7 +172,7 @@ class RefinementBlock(nn.Module):
         queries = queries + self._look_at_joints(maps[0], stage.keypoints)
         if self.feedback is not None and observed is not None:
             known = self.feedback(compare_observed(observed, stage.keypoints))
-            queries = queries + give_to_queries(known)
+            queries = add_to_limbs(queries, known)
         tokens: Sequence[Tensor] = self._tokens(maps)
         patches = sample_patches(maps[0], stage.keypoints)
         updated = self.query_projection(queries) + self.query_positions
@@ -255,6 +247,7 @@ class Smpler(BackboneModel):
         super().__init__(config, arrays, mean)
         self.embedding = QueryEmbedding(config)
         self.blocks = nn.ModuleList(RefinementBlock(config) for _ in range(config.blocks))
+        self.alignment = LimbAlignment(config.width) if config.limb_alignment else None
 
     def forward(self, images: Tensor, *, mesh: bool = True) -> SmplerOutput:
         """Estimate one person in each image.
@@ -266,20 +259,22 @@ class Smpler(BackboneModel):
         return self._output(self.refine(self.backbone(images)), mesh)
 
     def refine(self, features: Sequence[Tensor]) -> list[Stage]:
-        """Return the initial estimate and its refinements from four maps, strides 4 to 32."""
+        """Return the initial estimate and its refinements from four maps, strides 4 to 32.
+
+        The last one has its limbs aligned with the backbone's keypoints where the model does so.
+        """
         pooled = features[-1].mean((2, 3))
         stages = [self.guess(features)]
         queries = self.embedding(stages[0], pooled)
-        observed = read_observed(pooled) if self.config.keypoint_feedback else None
+        observed = read_observed(pooled) if self.config.uses_keypoints else None
         for block in self.blocks:
             queries, estimate = block(queries, stages[-1], features, observed)
             stages.append(self._observe(estimate))
+        if self.alignment is not None and observed is not None:
+            with _without_autocast(queries):
+                known = (each.to(stages[-1].joints.dtype) for each in (queries, observed))
+                stages[-1] = self._observe(self.alignment(stages[-1], *known, self.body))
         return stages
-
-
-def give_to_queries(known: Tensor) -> Tensor:
-    """(b, 12, c) for each of `FED_BACK_JOINTS` -> (b, 26, c) for each query, else zero."""
-    return F.pad(known, (0, 0, 0, 1))[:, list(_FEEDBACK_OF_QUERIES)]
 
 
 def _make_estimate(pose: Tensor, shape: Tensor, camera: Tensor) -> Estimate:

@@ -12,7 +12,7 @@ import numpy as np
 
 from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS, other_side
-from synthetic.body.primitives import norm
+from smpler_model.people.normals import vertex_normals
 
 Triple = tuple[float, float, float]
 
@@ -157,16 +157,6 @@ def joint_displacements(joints: Floats, strains: Floats) -> Floats:
     for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
         moved[joint] = moved[parent] + strains[parent] * (joints[joint] - joints[parent])
     return moved
-
-
-def vertex_normals(points: Floats, faces: Integers) -> Floats:
-    """Return unit normals (v, 3), weighted by area."""
-    corners = points[faces]
-    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(total, faces[:, corner], flat)
-    return total / norm(total)[:, None]
 
 
 def _swell(points: Floats, swelling: Swelling) -> Floats:

@@ -1,15 +1,20 @@
-"""A network whose every part matters, its checkpoint, and its ONNX file, exported once."""
+"""Networks: one whose every part matters, its checkpoint and ONNX file; pipelines around one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.detectors.detector import GivenBoxes
+from smpler_model.inference.estimator import Estimator
 from smpler_model.inference.export import export_model
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.smpler import Smpler
+from smpler_model.pipeline import Pipeline
 from tests.calibrated import calibrated_model
+from tests.smpler_model.boxed_frames import AT_ONCE
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +36,15 @@ def exported_file(calibrated: Smpler, tmp_path_factory: pytest.TempPathFactory) 
     said = export_model(calibrated, path, "tensorrt-ready-onnx")
     assert "equal to the network within" in said
     return path
+
+
+@pytest.fixture(scope="session")
+def estimator(nano: Smpler) -> Estimator:
+    """The small untrained network."""
+    return Estimator(nano, backend="plain")  # the usual one has to compile first
+
+
+@pytest.fixture
+def create(estimator: Estimator) -> Callable[[], Pipeline]:
+    """Return a function that creates a pipeline without state, whose boxes are given."""
+    return lambda: Pipeline(estimator, GivenBoxes, AT_ONCE)

@@ -12,7 +12,10 @@ from smpler_model.body.skeleton import H36M_EVALUATED, MIRRORED_JOINTS
 from smpler_model.network.geometry import rotation_to_ray
 from synthetic.crops import CropRenderer, DrawnCrops, join_crops
 from synthetic.people.poses import mirror_rotations
-from training.data.image_changes import blank, tint
+from training.data.image_changes import blank, hide_faces, tint
+
+_HEAD_ROWS = [len(MIRRORED_JOINTS) + 12, len(MIRRORED_JOINTS) + 13]
+"""Neck and top of the head among a batch's keypoints."""
 
 MIRRORED_EVALUATED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
 """The evaluated joint on the other side of the body, for each of the 14."""
@@ -102,19 +105,31 @@ def shard_path(folder: Path, seed: int) -> Path:
 
 
 def augment(
-    batch: Batch, generator: Generator, *, colour: float, cutout: float, shift: int = 0
+    batch: Batch,
+    generator: Generator,
+    *,
+    colour: float,
+    cutout: float,
+    hidden_faces: float = 0.0,
+    shift: int = 0,
 ) -> Batch:
-    """Mirror half of the crops, change their colours, blank rectangles, shift them.
+    """Mirror half of the crops, hide faces, change colours, blank rectangles, shift them.
 
     Args:
         batch: the crops, which are not modified.
         generator: generator on the CPU.
         colour: largest relative change of each channel.
         cutout: probability that a rectangle of a crop is blanked.
+        hidden_faces: probability that a face is pixelated.
         shift: largest shift of a crop in each direction, pixels.
     """
     chosen = torch.rand(len(batch), generator=generator) < 0.5
-    images = torch.where(chosen[:, None, None, None], batch.images.flip(-1), batch.images)
+    shown = batch.images
+    if hidden_faces:
+        heads = batch.keypoints[:, _HEAD_ROWS]
+        heads = torch.cat((heads, torch.ones_like(heads[..., :1])), -1)
+        shown = hide_faces(shown, heads, generator, hidden_faces)
+    images = torch.where(chosen[:, None, None, None], shown.flip(-1), shown)
     images = blank(tint(images, generator, colour), generator, cutout)
     mirrored = mirror(batch)
 

@@ -62,6 +62,7 @@ class CropSource(ExampleSource[Batch]):
                     generator,
                     colour=self.data.colour,
                     cutout=self.data.cutout,
+                    hidden_faces=self.data.hidden_faces,
                     shift=self.data.shift,
                 ).to(self.processes.device)
                 for part in torch.split(order[rows], self.batch)

@@ -46,6 +46,7 @@ class CropData:
         companions: fraction of training batches with a second person; 0.15 for the others.
         colour: largest relative change of each colour channel in training.
         cutout: probability that a rectangle is blanked in training.
+        hidden_faces: probability that a face is pixelated in training, as in anonymised videos.
         shift: largest shift of a crop in each direction in training, in pixels.
     """
 
@@ -60,6 +61,7 @@ class CropData:
     crops: int = 1024
     colour: float = 0.2
     cutout: float = 0.3
+    hidden_faces: float = 0.0
     shift: int = 0
     everyday: float = 0.75
     close: float = 0.0
@@ -127,6 +129,7 @@ class PhotoAugmentation:
         cutout: probability that a rectangle is blanked.
         grey: probability that an image becomes grey.
         coarse: probability that the resolution is reduced, by a factor of up to four.
+        hidden_faces: probability that the face is pixelated, as in anonymised videos.
     """
 
     flip: float = 0.5
@@ -138,6 +141,7 @@ class PhotoAugmentation:
     cutout: float = 0.3
     grey: float = 0.1
     coarse: float = 0.25
+    hidden_faces: float = 0.0
 
 
 @dataclass(frozen=True)

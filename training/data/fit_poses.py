@@ -34,7 +34,7 @@ _BONES = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "
 
 
 @dataclass(frozen=True)
-class People:
+class BodyPoints:
     """n people's points.
 
     Attributes:
@@ -50,17 +50,17 @@ class People:
     def __len__(self) -> int:
         return len(self.points_m)
 
-    def __getitem__(self, rows: Tensor | slice) -> "People":
-        return People(self.names, self.points_m[rows], self.confidence[rows])
+    def __getitem__(self, rows: Tensor | slice) -> "BodyPoints":
+        return BodyPoints(self.names, self.points_m[rows], self.confidence[rows])
 
-    def known_well(self) -> "People":
+    def known_well(self) -> "BodyPoints":
         """Return the people with enough known points to fit a pose."""
         known = self.confidence > 0
         needed = known[:, [self.names.index(name) for name in NEEDED]].all(1)
         return self[needed & (known.sum(1) >= _LEAST_KNOWN)]
 
 
-def read_people(folder: Path, rate_hz: float, body: Body) -> list[People]:
+def read_people(folder: Path, rate_hz: float, body: Body) -> list[BodyPoints]:
     """Return the people of a folder, one list item per set of joints.
 
     Args:
@@ -74,7 +74,7 @@ def read_people(folder: Path, rate_hz: float, body: Body) -> list[People]:
     """
     recordings = sorted(folder.rglob("*.bvh"))
     if recordings:
-        alike: dict[tuple[str, ...], list[People]] = {}
+        alike: dict[tuple[str, ...], list[BodyPoints]] = {}
         for path in tqdm(recordings, desc="read"):
             people = read_recording(path, rate_hz, body)
             alike.setdefault(people.names, []).append(people)
@@ -82,10 +82,10 @@ def read_people(folder: Path, rate_hz: float, body: Body) -> list[People]:
     joints = torch.from_numpy(PhotoFiles(folder, "train").stored.joints[:, _PHOTO_ROWS])
     names = tuple(PHOTO_JOINTS[row] for row in _PHOTO_ROWS)
     upright = torch.tensor([1.0, -1.0, -1.0])  # from the axes of a level camera
-    return [People(names, joints[..., :3] * upright, joints[..., 3]).known_well()]
+    return [BodyPoints(names, joints[..., :3] * upright, joints[..., 3]).known_well()]
 
 
-def read_recording(path: Path, rate_hz: float, body: Body) -> People:
+def read_recording(path: Path, rate_hz: float, body: Body) -> BodyPoints:
     """Return the poses of a BVH file, scaled to a body's size.
 
     Raises:
@@ -109,15 +109,15 @@ def read_recording(path: Path, rate_hz: float, body: Body) -> People:
     wanted = np.array([[SMPL_JOINTS.index(name) for name in bone] for bone in bones]).T
     scale = np.linalg.norm(np.subtract(*joints[wanted]), axis=1).sum() / theirs
     scaled = torch.from_numpy(points * scale).float()
-    return People(names, scaled, torch.ones(scaled.shape[:2]))
+    return BodyPoints(names, scaled, torch.ones(scaled.shape[:2]))
 
 
-def _join(names: tuple[str, ...], parts: list[People]) -> People:
+def _join(names: tuple[str, ...], parts: list[BodyPoints]) -> BodyPoints:
     points = torch.cat([part.points_m for part in parts])
-    return People(names, points, torch.cat([part.confidence for part in parts]))
+    return BodyPoints(names, points, torch.cat([part.confidence for part in parts]))
 
 
-def fit_people(body: Body, people: list[People]) -> FittedPoses:
+def fit_people(body: Body, people: list[BodyPoints]) -> FittedPoses:
     """Fit everybody's pose, in batches; errors have one column, their mean.
 
     Raises:

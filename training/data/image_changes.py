@@ -8,6 +8,8 @@ LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in luminance, as in JPEG."""
 
 _COARSEST = 4.0
+_HEAD_REACH = 0.75
+"""Half the side of a head's square over the distance from the neck to the top of the head."""
 
 
 def tint(images: Tensor, generator: Generator, colour: float) -> Tensor:
@@ -73,3 +75,35 @@ def coarsen(images: Tensor, generator: Generator, share: float) -> Tensor:
     changed = images.clone()
     changed[chosen] = F.interpolate(small, size=(side, side), mode="bilinear")
     return changed
+
+
+def hide_faces(images: Tensor, heads: Tensor, generator: Generator, share: float) -> Tensor:
+    """Pixelate the heads in some of (b, 3, s, s) images, as anonymised videos do.
+
+    Args:
+        images: the images, which are not modified.
+        heads: (b, 2, 3) neck and top of the head in the crop, [-1, 1], y down, with confidence;
+            images where one of them is unknown stay as they are.
+        generator: generator on the CPU.
+        share: probability that an image's head is pixelated, into two to five squares across.
+    """
+    b, _, _, side = images.shape
+    chosen = torch.rand(b, generator=generator) < share
+    across = torch.randint(2, 6, (b,), generator=generator)
+    ends = (heads[..., :2] + 1) * (side / 2) - 0.5  # pixels
+    centres = ends.mean(1)
+    half = _HEAD_REACH * torch.linalg.vector_norm(ends[:, 1] - ends[:, 0], dim=-1)
+    block = (2 * half / across).clamp(min=1.0)
+    place = torch.arange(side)
+    apart = place - centres[..., None]  # (b, 2, side)
+    known = (heads[..., 2] > 0).all(1)
+    inside = (apart.abs() <= half[:, None, None]) & (chosen & known)[:, None, None]
+    # Each pixel of the square takes the colour at the middle of its block in a blurred image.
+    middles = ((apart / block[:, None, None]).floor() + 0.5) * block[:, None, None]
+    seen = torch.where(inside, middles + centres[..., None], place).round().long()
+    columns, rows = seen.clamp(0, side - 1).unbind(1)
+    blurred = F.avg_pool2d(images, 5, 1, 2, count_include_pad=False)
+    hidden = inside[:, :1] & inside[:, 1:].transpose(1, 2)  # (b, side, side)
+    people = torch.arange(b)[:, None, None]
+    squares = blurred.movedim(1, -1)[people, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
+    return torch.where(hidden[:, None], squares, images)

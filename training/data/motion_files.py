@@ -32,7 +32,7 @@ _AXES = "XYZ"
 
 
 @dataclass(frozen=True)
-class Recording:
+class MotionRecording:
     """One recording.
 
     Attributes:
@@ -69,7 +69,7 @@ class _Skeleton:
     channels: list[list[str]]
 
 
-def read_bvh(path: Path) -> Recording:
+def read_bvh(path: Path) -> MotionRecording:
     """Read a recording.
 
     Raises:
@@ -88,7 +88,7 @@ def read_bvh(path: Path) -> Recording:
         raise ValueError(
             f"{path} must be a complete BVH file, got {error}; get it again or remove it"
         ) from None
-    return Recording(tuple(skeleton.names), points, frame_s)
+    return MotionRecording(tuple(skeleton.names), points, frame_s)
 
 
 def _read_hierarchy(words: list[str]) -> _Skeleton:

@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from smpler_model.body.skeleton import H36M_JOINTS, SMPL_JOINTS
 from smpler_model.cameras.crops import CROP_MARGIN
 from training.data.data_settings import PhotoAugmentation
-from training.data.image_changes import blank, coarsen, drain, tint
+from training.data.image_changes import blank, coarsen, drain, hide_faces, tint
 
 SPLITS = ("train", "validation")
 
@@ -37,6 +37,8 @@ nose are regressed from the mesh, as Human3.6M's joints of these names; the othe
 
 PHOTO_HIPS = [PHOTO_JOINTS.index(f"{side}_hip") for side in ("left", "right")]
 """Rows of both hips; their midpoint is the origin in space."""
+
+_HEAD_ROWS = [PHOTO_JOINTS.index(name) for name in ("neck", "top_of_head")]
 
 LIMB_JOINTS = PHOTO_JOINTS[:12]
 """Joints that every data set labels and for which errors are reported."""
@@ -165,7 +167,11 @@ class PhotoFiles:
                 for yes, no in zip(vars(mirrored).values(), vars(cropped).values(), strict=True)
             )
         )
-        images = tint(mixed.images, generator, augmentation.colour)
+        images = mixed.images
+        if augmentation.hidden_faces:
+            heads = mixed.keypoints[:, _HEAD_ROWS]
+            images = hide_faces(images, heads, generator, augmentation.hidden_faces)
+        images = tint(images, generator, augmentation.colour)
         images = drain(images, generator, augmentation.grey)
         images = coarsen(images, generator, augmentation.coarse)
         return replace(mixed, images=blank(images, generator, augmentation.cutout))

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from smpler_model.network.config import MobileLayout
 from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
@@ -48,7 +47,8 @@ class Learner(Generic[Examples]):
         self.processes: Processes = processes
         self.steps: int = steps
         self.objective: ObjectiveModule[Examples] = objective.to(processes.device)
-        hold_early_layers(objective.model, settings.still_groups)
+        if settings.still_keypoints:
+            hold_keypoints(objective.model)
         if settings.channels_last:
             objective.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean_model: BackboneModel = self._copy_model() if settings.ema else objective.model
@@ -90,8 +90,7 @@ class Learner(Generic[Examples]):
         )
         self.objective.train()
         if self.settings.still_share:
-            self.model.backbone.requires_grad_(not self.is_still())
-            hold_early_layers(self.model, self.settings.still_groups)
+            self._hold_backbone()
         self.optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
         losses = []
@@ -119,6 +118,11 @@ class Learner(Generic[Examples]):
     def is_still(self) -> bool:
         """Return whether the backbone is frozen in the current step."""
         return self.step_count / self.steps < self.settings.still_share
+
+    def _hold_backbone(self) -> None:
+        self.model.backbone.requires_grad_(not self.is_still())
+        if self.settings.still_keypoints and not self.is_still():
+            hold_keypoints(self.model)
 
     def phase(self) -> Phase:
         """Return the phase of the current step."""
@@ -223,26 +227,23 @@ class Learner(Generic[Examples]):
             mean[name].copy_(present[name])
 
 
-def hold_early_layers(model: BackboneModel, groups: int) -> None:
-    """Freeze the first layers of a mobile backbone.
+def hold_keypoints(model: BackboneModel) -> None:
+    """Freeze a mobile backbone except its pose branch.
 
     Args:
         model: model whose weights are frozen in place.
-        groups: number of groups of blocks to freeze; 0 for none.
 
     Raises:
-        ValueError: another backbone, or one with fewer groups.
+        ValueError: it has no such branch.
     """
-    if not groups:
-        return
     backbone = model.backbone
-    if not isinstance(backbone, MobileBackbone) or groups > len(backbone.groups):
+    if not isinstance(backbone, MobileBackbone) or backbone.branch is None:
         raise ValueError(
-            f"still_groups must be 0, or up to {len(MobileLayout().widths)} with a mobile "
-            f"backbone, got {groups} for {model.config.name}"
+            "still_keypoints needs a backbone with a pose branch, got that of "
+            f"{model.config.name}; switch it off"
         )
-    for layer in (backbone.stem, *backbone.groups[:groups]):
-        layer.requires_grad_(False)
+    backbone.requires_grad_(False)
+    backbone.branch.requires_grad_(True)
 
 
 def make_optimiser(

@@ -80,15 +80,12 @@ class MixedObjective(ObjectiveModule[Mixed]):
         places = find_places(sizes, self.settings.refined_crops)
         order = torch.cat([found.rows for found in places]).argsort()
         images = batch.images[order]
-        answers = self.estimate(images, phase)
+        stages = self.estimate(images, phase)
         total = images.new_zeros(())
         terms: dict[str, Tensor] = {}
         for number, (part, some) in enumerate(zip(self._parts, batch.parts, strict=True)):
             own = Counts(*(count[number] for count in vars(counts).values()))
-            rows = places[number].rows
-            found = part.compare(_of_source(answers.stages, places[number]), some, own)
-            observed = None if answers.observed is None else answers.observed[rows]
-            found = part.add_observed(found, observed, some)
+            found = part.compare(_of_source(stages, places[number]), some, own)
             total = total + found.loss * (sizes[number] / sum(sizes))
             terms |= {f"{self.names[number]} {name}": v for name, v in found.terms.items()}
         return Objective(total, terms)

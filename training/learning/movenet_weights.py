@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smpler_model.network.mobile_backbone import BRANCH, FIRST_BRANCHED, MobileBackbone
 from smpler_model.network.mobile_pyramid import InvertedResidual, MobilePyramid
 
 Arrays = dict[str, NDArray[Any]]
@@ -43,6 +44,8 @@ def read_movenet(
 ) -> dict[str, Tensor]:
     """Return MoveNet's weights under the names of a network of the same size.
 
+    A pose branch gets a copy of the weights that it has its own of.
+
     Args:
         path: path of the JSON file; its arrays are next to it.
         network: the network, which is not modified.
@@ -63,6 +66,8 @@ def read_movenet(
                     f"{path} must be MoveNet's graph, got no {stored}; give MoveNet's JSON file"
                 )
             state[key] = _ours(arrays[stored], depthwise=name.endswith("depthwise"))
+    if isinstance(network, MobileBackbone) and network.branch is not None:
+        state |= copy_to_branch(state, len(network.branch.last.weight))
     expected = network.state_dict()
     wrong = [key for key, values in expected.items() if state[key].shape != values.shape]
     if wrong:
@@ -71,6 +76,26 @@ def read_movenet(
             f"{wrong[0]} instead of {tuple(expected[wrong[0]].shape)}; give the graph of that size"
         )
     return state
+
+
+def copy_to_branch(state: Mapping[str, Tensor], features: int) -> dict[str, Tensor]:
+    """Return initial weights of a pose branch with a number of coarsest features.
+
+    Args:
+        state: weights of the whole backbone without the branch.
+        features: how many of the coarsest features the branch has, the first ones.
+    """
+    branch = {}
+    for key, values in state.items():
+        part, _, rest = key.partition(".")
+        if part == "last":
+            branch[f"{BRANCH}.{key}"] = values[:features].clone()
+        elif part == "groups":
+            number, _, layer = rest.partition(".")
+            if int(number) >= FIRST_BRANCHED:
+                name = f"{BRANCH}.groups.{int(number) - FIRST_BRANCHED}.{layer}"
+                branch[name] = values.clone()
+    return branch
 
 
 def read_arrays(path: Path) -> Arrays:
@@ -119,7 +144,11 @@ def name_layers(
         merge = f"{_FEATURES}separable_conv2d{f'_{number}' if number else ''}/separable_conv2d"
         yield f"merges.{number}.depthwise", f"{merge}/ReadVariableOp", ""
         yield f"merges.{number}.pointwise", f"{merge}_weights", f"{merge}_bn_offset"
-    blocks = [name for name, m in network.named_modules() if isinstance(m, InvertedResidual)]
+    blocks = [
+        f"groups.{name}"
+        for name, module in network.groups.named_modules()
+        if isinstance(module, InvertedResidual)
+    ]
     for number, name in enumerate(blocks):
         block = f"{model}block_{number}" if number else f"{model}expanded_conv"
         if number:

@@ -19,7 +19,6 @@ from smpler_model.network.geometry import (
     rotation_from_axis_angle,
     turn_pelvis,
 )
-from smpler_model.network.keypoint_feedback import FED_BACK_JOINTS, read_observed
 from smpler_model.network.smpler import BackboneModel, RefinementBlock, Smpler
 from training.data.crop_files import Batch
 from training.data.labelled_people import LabelledPeople
@@ -58,19 +57,6 @@ class Objective:
     terms: dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What a network finds in b images.
-
-    Attributes:
-        stages: its estimates, the first one of everybody.
-        observed: (b, 12, 3) its backbone's keypoints, see `read_observed`; None if it has none.
-    """
-
-    stages: list[Stage]
-    observed: Tensor | None
-
-
 class ObjectiveModule(nn.Module, Generic[Examples]):
     """A network with the losses of its estimates."""
 
@@ -100,30 +86,13 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
 
     def look(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
         """Compute the loss except for the terms of the corrections alone."""
-        answers = self.estimate(batch.images, phase)
-        found = self.compare(answers.stages, batch, counts)
-        return self.add_observed(found, answers.observed, batch)
+        return self.compare(self.estimate(batch.images, phase), batch, counts)
 
     def compare(self, stages: Sequence[Stage], batch: Examples, counts: Counts) -> Objective:
         """Compute the loss of the results of `estimate` for a batch."""
         raise NotImplementedError
 
-    def add_observed(
-        self, found: Objective, observed: Tensor | None, batch: Examples
-    ) -> Objective:
-        """Add the weighted error of the backbone's own keypoints (b, 12, 3), if it has any."""
-        labels = self.label_observed(batch)
-        if observed is None or labels is None or not self.settings.observed_weight:
-            return found
-        apart = torch.linalg.vector_norm(observed[..., :2] - labels[..., :2], dim=-1)
-        loss = self.settings.observed_weight * (apart * labels[..., 2]).mean()
-        return Objective(found.loss + loss, found.terms | {"observed": loss.detach()})
-
-    def label_observed(self, batch: Examples) -> Tensor | None:
-        """Return x, y and confidence of the `FED_BACK_JOINTS` (b, 12, 3), if they are labelled."""
-        return None
-
-    def estimate(self, images: Tensor, phase: Phase) -> Answers:
+    def estimate(self, images: Tensor, phase: Phase) -> list[Stage]:
         """Run the network on images with values 0 to 255.
 
         Args:
@@ -132,7 +101,7 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
 
         Returns:
             The stages to train, in float32, those after the initial estimate for the refined
-            people only: the first ones. The backbone's keypoints are everybody's.
+            people only: the first ones.
         """
         model = self.model
         normalised = normalise(images, model, channels_last=self.settings.channels_last)
@@ -140,14 +109,10 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
             features: Sequence[Tensor] = model.backbone(normalised)
         if self.settings.autocast == "backbone":
             features = [feature.to(images.dtype) for feature in features]
-        observed = None
-        if model.config.keypoint_feedback:
-            observed = read_observed(features[-1].mean((2, 3))).to(images.dtype)
         with self._fewer_bits("network"):
             if phase == "guess" or not isinstance(model, Smpler):
-                return Answers([model.guess(features)], observed)
-            stages = refine_some(model, features, self.settings.refined_crops)
-            return Answers(stages, observed)
+                return [model.guess(features)]
+            return refine_some(model, features, self.settings.refined_crops)
 
     def weigh(self, totals: list[Tensor]) -> Tensor:
         """Return the weighted mean of the stages' losses; the last has weight one."""
@@ -173,13 +138,6 @@ class CropObjective(ObjectiveModule[Batch]):
         """Return the number of crops, all of which have every label."""
         people = batch.images.new_tensor(len(batch))
         return Counts(people, people, people)
-
-    def label_observed(self, batch: Batch) -> Tensor:
-        """Return the joints in the crop, which are as exact where they are hidden."""
-        joints = batch.keypoints[:, list(FED_BACK_JOINTS)]
-        inside = (joints.abs() < 1).all(-1, keepdim=True)
-        labels: Tensor = torch.cat((joints, inside.to(joints.dtype)), -1)
-        return labels
 
     def compare(self, stages: Sequence[Stage], batch: Batch, counts: Counts) -> Objective:
         """Compute the loss; see the base class."""

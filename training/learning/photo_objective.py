@@ -5,20 +5,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.network.estimates import Stage
 from smpler_model.network.geometry import project_weak_perspective
-from smpler_model.network.keypoint_feedback import FED_BACK_JOINTS
 from smpler_model.network.smpler import BackboneModel
 from smpler_model.people.metrics import centre_on_hips
 from training.data.data_settings import PhotoData
-from training.data.photo_files import BODY_ROWS, PHOTO_HIPS, PHOTO_JOINTS, Photos
+from training.data.photo_files import BODY_ROWS, PHOTO_HIPS, Photos
 from training.learning.losses import Counts
 from training.learning.objectives import Objective, ObjectiveModule
 from training.learning.surface import SampledSurface
 from training.settings import TrainSettings
-
-_FED_BACK_ROWS = [PHOTO_JOINTS.index(SMPL_JOINTS[joint]) for joint in FED_BACK_JOINTS]
 
 
 class PhotoObjective(ObjectiveModule[Photos]):
@@ -33,10 +29,6 @@ class PhotoObjective(ObjectiveModule[Photos]):
         """Return the numbers of people with labels in a batch."""
         nobody = batch.images.new_zeros(())
         return Counts(nobody + len(batch), nobody, batch.has_joints.sum())
-
-    def label_observed(self, batch: Photos) -> Tensor:
-        """Return the labelled joints in the photo."""
-        return batch.keypoints[:, _FED_BACK_ROWS]
 
     def compare(self, stages: Sequence[Stage], batch: Photos, counts: Counts) -> Objective:
         """Compute the loss; see the base class. Stages may have only the first of the people."""

@@ -21,11 +21,11 @@ from smpler_model.checkpoints.files import (
     read_data,
 )
 from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, check_fit
-from smpler_model.network.config import ModelConfig, find_model
+from smpler_model.network.config import find_model
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.mean_parameters import load_mean_parameters
 from smpler_model.network.mobile_backbone import MobileBackbone
-from smpler_model.network.smpler import BackboneModel, Smpler
+from smpler_model.network.smpler import BackboneModel
 from training.learning.movenet_weights import KEYPOINT_HEADS, read_movenet
 from training.settings import TrainSettings
 
@@ -59,24 +59,9 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
         elif initial:
             load_backbone_stage(whole, initial.path)
         model = whole
-    if config.keypoint_feedback and not model.config.keypoint_feedback:
-        model = add_feedback(model, config)
     if settings.backbone_weights:
         load_backbone_weights(model, settings.backbone_weights)
     return model
-
-
-def add_feedback(model: BackboneModel, config: ModelConfig) -> BackboneModel:
-    """Return a model with keypoint feedback that does nothing yet.
-
-    Args:
-        model: model without feedback.
-        config: its configuration with feedback.
-    """
-    build = build_model if isinstance(model, Smpler) else build_backbone_model
-    larger: BackboneModel = build(config, model.body.arrays())
-    larger.load_state_dict(model.state_dict(), strict=False)
-    return larger
 
 
 def load_arrays(

@@ -73,7 +73,7 @@ class SampledSurface(nn.Module):
             Every n-th vertex (b, v/n, 3), the 17 joints (b, 17, 3) and those of the kinematic
             chain (b, 24, 3), metres.
         """
-        rest = blend_shape(self.rest_joints, self.rest_joint_directions, betas)
+        rest = self.unposed(betas)
         chain = pose_joints(rotations, rest, self.ancestors)
         joints = chain[..., :3, 3]
         turned = (chain[..., :3, :3] @ rest[..., None]).squeeze(-1)
@@ -90,8 +90,7 @@ class SampledSurface(nn.Module):
             rotations: (b, 24, 3, 3).
             betas: (b, 10).
         """
-        rest = blend_shape(self.rest_joints, self.rest_joint_directions, betas)
-        return pose_joints(rotations, rest, self.ancestors)
+        return pose_joints(rotations, self.unposed(betas), self.ancestors)
 
     def unposed(self, betas: Tensor) -> Tensor:
         """Return the joints (b, 24, 3) of the unposed bodies, metres, for (b, 10) betas."""

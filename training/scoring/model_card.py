@@ -33,6 +33,9 @@ _ANY_POSES = 512  # people to draw
 _BACKBONE = """\
 - The backbone's first weights are MoveNet Lightning's (Google, Apache-2.0, see NOTICE).
 """
+_KEYPOINTS = """\
+- Those of its blocks that find keypoints are unchanged; the pose branch was trained.
+"""
 _CROPS = """\
 - Rendered crops show the built-in body in the project's rooms.
 """
@@ -168,6 +171,7 @@ def format_sources(record: Mapping[str, Any]) -> str:
         text
         for text, is_true in (
             (_BACKBONE, any(settings["backbone_weights"] for settings in runs)),
+            (_KEYPOINTS, any(settings.get("still_keypoints") for settings in runs)),
             (_CROPS, crops),
             (_POSES, any(source.get("recorded") for source in crops)),
             (_PHOTOS, any(source["kind"] == "photos" for source in sources)),

@@ -126,19 +126,6 @@ def test_float64_model_is_saved_in_float64(nano: Smpler, tmp_path: Path) -> None
     assert_same_weights(load_model(path).double(), model.float().double())
 
 
-def test_files_from_before_there_was_feedback_load_as_they_were(
-    nano: Smpler, tmp_path: Path
-) -> None:
-    before = replace(SMPLER_NANO, keypoint_feedback=False)
-    model = build_model(before, nano.body.arrays()).eval()
-    path = tmp_path / "before.pt"
-    save_checkpoint(model, path)
-    for config in (None, SMPLER_NANO):
-        loaded = load_model(path, config=config)
-        assert loaded.config == before
-        assert_same_weights(loaded, model)
-
-
 def test_backbone_stage_loads_alone_and_into_a_whole_model(
     nano: Smpler, stage_file: SmallModel
 ) -> None:

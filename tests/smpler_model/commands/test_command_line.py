@@ -23,6 +23,23 @@ def test_info_runs_as_a_command(nano_file: Path) -> None:
     assert "smpler_nano, decoupled attention" in done.stdout
 
 
+def test_info_describes_a_shipped_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "smpler_nano"]) == 0
+    printed = capsys.readouterr().out
+    assert "smpler_nano.pt" in printed
+    assert "yes, every key and shape fits" in printed
+
+
+@pytest.mark.parametrize("command", ["info", "export"])
+def test_a_model_that_is_neither_shipped_nor_a_file_is_refused(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "smpler_pico"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: model must be smpler_nano or a checkpoint's path, got 'smpl")
+    assert error.count("\n") == 1
+
+
 def test_info_accepts_a_body_and_lists_keys(
     nano: Smpler, body_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,12 +113,12 @@ def test_people_in_a_video_are_estimated_first(
 ) -> None:
     """Ctrl-C arrives as soon as the page is served."""
     pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
-    from smpler_model.viewing.player import Player
+    from smpler_model.viewing.player import RecordingPlayer
 
-    def interrupt(_: Player) -> None:
+    def interrupt(_: RecordingPlayer) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Player, "run", interrupt)
+    monkeypatch.setattr(RecordingPlayer, "run", interrupt)
     write_video(here / "video.mp4")
     flags = [
         "--model",

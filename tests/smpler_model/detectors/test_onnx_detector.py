@@ -17,7 +17,7 @@ from smpler_model.detectors.onnx_detector import (
 )
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 from tests.smpler_model.detectors.onnx_graphs import (  # noqa: E402 - it needs onnx
     CELLS,
@@ -178,9 +178,23 @@ def test_invalid_settings_are_refused(yolox: Path, settings: dict[str, Any], mes
 def test_the_detector_runs_where_the_network_does(caplog: pytest.LogCaptureFixture) -> None:
     both = (CUDA_PROVIDER, CPU_PROVIDER)
     assert choose_providers(torch.device("cpu"), both) == [CPU_PROVIDER]
-    expected = [(CUDA_PROVIDER, {"device_id": 1}), CPU_PROVIDER]
+    expected = [(CUDA_PROVIDER, {"device_id": 1, "use_tf32": 0}), CPU_PROVIDER]
     assert choose_providers(torch.device("cuda", 1), both) == expected
     assert not caplog.records
     assert choose_providers(torch.device("cuda"), (CPU_PROVIDER,)) == [CPU_PROVIDER]
     (record,) = caplog.records
     assert "install onnxruntime-gpu" in record.message
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")  # ONNX Runtime's own, of this test's lie
+def test_a_gpu_that_does_not_load_is_told(
+    yolox: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if CUDA_PROVIDER in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    both = [CUDA_PROVIDER, CPU_PROVIDER]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
+    detector = OnnxDetector(yolox, score_threshold=0.73, device=torch.device("cuda"))
+    (record,) = caplog.records
+    assert "CUDA does not load" in record.message
+    assert len(detector.detect(np.zeros((HEIGHT, WIDTH, 3), np.uint8))) == 0

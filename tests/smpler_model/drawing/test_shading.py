@@ -9,7 +9,6 @@ from smpler_model.drawing.shading import (
     draw_people,
     merge_people,
     shade,
-    vertex_normals,
 )
 from tests.shapes import make_sphere
 
@@ -17,12 +16,6 @@ CAMERA = (90.0, 90.0, 32.0, 24.0)
 SPHERE, FACES = make_sphere()
 PEOPLE = np.stack((0.5 * SPHERE + [0.1, 0, 2.5], SPHERE + np.array([0.4, 0, 5])))
 GREY = np.full((48, 64, 3), 90, np.uint8)
-
-
-def test_normals_of_a_sphere_point_outwards() -> None:
-    normals = vertex_normals(3 * SPHERE, FACES)
-    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1)
-    assert np.einsum("vk,vk->v", normals, SPHERE).min() > 0.99
 
 
 def test_surfaces_that_face_the_light_are_brighter() -> None:

@@ -116,3 +116,15 @@ def test_the_command_writes_beside_the_checkpoint(
     assert chosen.run(chosen) == 0
     assert read_metadata(tmp_path / "nano.onnx")["model"] == "smpler_nano"
     assert "within" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_command_writes_a_shipped_model_into_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    chosen = parser.parse_args(["export", "smpler_nano"])
+    assert chosen.run(chosen) == 0
+    assert read_metadata(Path("smpler_nano.onnx"))["model"] == "smpler_nano"

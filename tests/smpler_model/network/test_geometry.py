@@ -15,6 +15,7 @@ from smpler_model.network.geometry import (
     rotation_from_axis_angle,
     rotation_to_ray,
     skew_from_vector,
+    smallest_rotation,
     turn_pelvis,
 )
 
@@ -114,3 +115,22 @@ def test_only_the_pelvis_is_rotated() -> None:
     turned = turn_pelvis(poses, turns)
     assert torch.equal(turned[:, 1:], poses[:, 1:])
     assert torch.allclose(turned[:, 0], turns @ poses[:, 0])
+
+
+@given(angles, angles)
+def test_the_smallest_rotation_turns_one_vector_into_the_other(
+    a: np.ndarray, b: np.ndarray
+) -> None:
+    assume(min(np.linalg.norm(a), np.linalg.norm(b)) > 1e-3)
+    angle = math.acos(np.clip(a @ b / np.linalg.norm(a) / np.linalg.norm(b), -1, 1))
+    assume(math.pi - angle > 1e-3)
+    rotation = smallest_rotation(torch.from_numpy(a), torch.from_numpy(b)).numpy()
+    assert rotation @ a / np.linalg.norm(a) == pytest.approx(b / np.linalg.norm(b), abs=1e-9)
+    assert Rotation.from_matrix(rotation).magnitude() == pytest.approx(angle, abs=1e-6)
+
+
+def test_the_smallest_rotation_to_the_opposite_is_a_half_turn() -> None:
+    start = torch.eye(3, dtype=torch.float64)
+    rotation = smallest_rotation(start, -start)
+    assert torch.allclose((rotation @ start[..., None]).squeeze(-1), -start)
+    assert torch.allclose(torch.linalg.det(rotation), torch.ones(3, dtype=torch.float64))

@@ -9,10 +9,10 @@ FAR = -12.0
 """Logit for absence."""
 
 
-@pytest.fixture(scope="module")
-def backbone() -> MobileBackbone:
+@pytest.fixture(scope="module", params=[0, 640], ids=["one branch", "with a pose branch"])
+def backbone(request: pytest.FixtureRequest) -> MobileBackbone:
     torch.manual_seed(0)
-    return MobileBackbone(MobileLayout()).eval()
+    return MobileBackbone(MobileLayout(pose_features=request.param)).eval()
 
 
 @pytest.mark.parametrize("side", [64, 160])
@@ -20,7 +20,9 @@ def test_four_maps_of_the_stated_sizes(backbone: MobileBackbone, side: int) -> N
     with torch.inference_mode():
         maps = backbone(torch.randn(2, 3, side, side))
     found = [tuple(values.shape) for values in maps]
-    expected = zip(MobileLayout().channels, (4, 8, 16, 32), strict=True)
+    features = 640 if backbone.branch else 1280
+    channels = (24 + 17 + 2, 24, 32, features + 3 * 17)
+    expected = zip(channels, (4, 8, 16, 32), strict=True)
     assert found == [(2, n, side // stride, side // stride) for n, stride in expected]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from training.data.image_changes import blank, coarsen, drain, tint
+from training.data.image_changes import blank, coarsen, drain, hide_faces, tint
 
 Change = Callable[[Tensor, Generator, float], Tensor]
 
@@ -58,3 +58,34 @@ def test_coarse_images_are_smooth_and_as_bright() -> None:
     steps = [each.diff(dim=-1).abs().mean() for each in (coarse, images)]
     assert steps[0] < 0.6 * steps[1]
     torch.testing.assert_close(coarse.mean(), images.mean(), atol=2.0, rtol=0)
+
+
+def heads_of(count: int) -> Tensor:
+    """Neck and top of the head of people whose heads are 8 pixels high, at different places."""
+    top = torch.rand(count, 2, generator=seeded(5)) - 0.5
+    neck = top + torch.tensor([0.0, 0.5])
+    return torch.cat((torch.stack((neck, top), 1), torch.ones(count, 2, 1)), -1)
+
+
+def test_hidden_faces_are_a_few_plain_squares_and_nothing_else_changes() -> None:
+    images, heads = pictures(40), heads_of(40)
+    changed = hide_faces(images, heads, seeded(), 1.0)
+    middles = (heads[..., :2].mean(1) + 1) * 16 - 0.5
+    place = torch.arange(32)
+    across, down = ((place - middles[:, k, None]).abs() <= 6 for k in (0, 1))
+    square = (down[:, :, None] & across[:, None, :])[:, None].expand_as(images)
+    assert torch.equal(changed[~square], images[~square])
+    for each, inside in zip(changed, square, strict=True):
+        assert len(each[0][inside[0]].unique()) <= 36  # of 144 pixels
+
+
+def test_faces_are_hidden_in_the_requested_fraction_of_images() -> None:
+    images = pictures(200)
+    changed = (hide_faces(images, heads_of(200), seeded(), 0.3) != images).flatten(1).any(1)
+    assert 30 < changed.sum() < 90
+
+
+def test_faces_without_labels_stay_as_they_are() -> None:
+    images, heads = pictures(8), heads_of(8)
+    heads[:, 1, 2] = 0
+    assert torch.equal(hide_faces(images, heads, seeded(), 1.0), images)

@@ -7,16 +7,15 @@ import torch
 
 from smpler_model.network.estimates import Stage
 from smpler_model.network.geometry import project_weak_perspective, turn_pelvis
-from smpler_model.network.keypoint_feedback import FED_BACK_JOINTS
 from training.data.crop_files import CropFiles
-from training.learning.objectives import CropObjective, Objective
+from training.learning.objectives import CropObjective
 from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
 
 
 @pytest.fixture(scope="module")
 def objective() -> CropObjective:
-    settings = TrainSettings(autocast="none", shape_weight=60.0, observed_weight=60.0)
+    settings = TrainSettings(autocast="none", shape_weight=60.0)
     return CropObjective(build_starting_model(settings), settings)
 
 
@@ -39,17 +38,3 @@ def test_a_body_of_the_wrong_size_costs_more(objective: CropObjective, crops: Cr
     far = body.joints(unposed, torch.ones(1, 10)) - body.joints(unposed, torch.zeros(1, 10))
     added = loss_of(objective, crops, 1) - loss_of(without, crops, 1)
     assert added == pytest.approx(60 * far.norm(dim=-1).mean().item(), rel=1e-3)
-
-
-def test_the_backbones_keypoints_are_compared_within_the_crop(
-    objective: CropObjective, crops: CropFiles
-) -> None:
-    batch = crops.batch(torch.arange(3))
-    joints = batch.keypoints[:, list(FED_BACK_JOINTS)]
-    labels = objective.label_observed(batch)
-    assert torch.equal(labels[..., :2], joints)
-    assert torch.equal(labels[..., 2] == 1, (joints.abs() < 1).all(-1))
-    outside = replace(batch, keypoints=batch.keypoints + 5)
-    nothing = Objective(torch.zeros(()), {})
-    assert objective.add_observed(nothing, labels, outside).loss == 0
-    assert objective.add_observed(nothing, labels + 0.1, batch).loss > 1

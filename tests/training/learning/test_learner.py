@@ -6,8 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.network.config import SMPLER_NANO, MobileLayout
+from smpler_model.network.initialisation import build_model
 from training.data.crop_files import CropFiles
-from training.learning.learner import Learner, make_optimiser
+from training.learning.learner import Learner, hold_keypoints, make_optimiser
 from training.learning.objectives import CropObjective
 from training.learning.processes import Processes
 from training.learning.starting_models import build_starting_model
@@ -34,10 +37,12 @@ def test_the_backbone_is_frozen_for_its_share(settings: TrainSettings, crops: Cr
     assert moved == [(False, True), (False, True), (True, True), (True, True)]
 
 
-def test_early_layers_are_frozen(settings: TrainSettings, crops: CropFiles) -> None:
+def test_only_the_pose_branch_moves_where_keypoints_are_still(
+    settings: TrainSettings, crops: CropFiles
+) -> None:
     given = replace(
         settings,
-        still_groups=2,
+        still_keypoints=True,
         still_share=0.25,
         steps=4,
         first_guess_share=0.0,
@@ -48,14 +53,17 @@ def test_early_layers_are_frozen(settings: TrainSettings, crops: CropFiles) -> N
         learner.step([crops.batch(torch.arange(2))])
     after = dict(learner.model.backbone.named_parameters())
     moved = {name for name, weights in before.items() if not torch.equal(weights, after[name])}
-    assert not [name for name in moved if name.startswith(("stem.", "groups.0.", "groups.1."))]
-    assert {"groups.2.0.expand.weight", "last.weight"} <= moved
+    assert {"branch.groups.0.0.expand.weight", "branch.last.weight"} <= moved
+    assert all(name.startswith("branch.") for name in moved)
 
 
-def test_another_backbone_has_no_groups_to_freeze(settings: TrainSettings) -> None:
-    given = replace(settings, still_groups=8)
-    with pytest.raises(ValueError, match="still_groups must be 0, or up to 7 with a mobile"):
-        Learner(given, CropObjective(build_starting_model(given), given), Processes(), 4)
+def test_a_backbone_without_a_pose_branch_cannot_keep_its_keypoints(
+    body_arrays: BodyArrays,
+) -> None:
+    layout = MobileLayout()
+    config = replace(SMPLER_NANO, backbone=layout, channels=layout.channels)
+    with pytest.raises(ValueError, match="still_keypoints needs a backbone with a pose branch"):
+        hold_keypoints(build_model(config, body_arrays))
 
 
 def test_correcting_layers_have_their_own_rate(settings: TrainSettings) -> None:

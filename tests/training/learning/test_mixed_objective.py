@@ -53,7 +53,7 @@ def test_every_person_has_one_row_and_refined_ones_come_first(
 def test_the_loss_is_the_mean_of_the_sources(
     crops: CropFiles, photos: PhotoFiles, refined: int
 ) -> None:
-    settings = replace(make_settings(Path()), refined_crops=refined, observed_weight=20.0)
+    settings = replace(make_settings(Path()), refined_crops=refined)
     torch.manual_seed(0)
     model = build_starting_model(settings).eval()
     objective = make_objective(model, settings, settings.data).eval()
@@ -69,7 +69,7 @@ def test_the_loss_is_the_mean_of_the_sources(
         alone = make_objective(model, own, part.data).eval()
         expected += alone(batch, alone.count(batch), "all").loss.item() * len(batch) / 9
     assert mixed.loss.item() == pytest.approx(expected, rel=1e-4)
-    assert {"crops total", "photos keypoints", "photos observed"} <= set(mixed.terms)
+    assert {"crops total", "photos keypoints"} <= set(mixed.terms)
 
 
 def test_the_network_is_registered_once(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from training.learning.movenet_weights import (
     read_movenet,
 )
 
-LAYOUT = MobileLayout(4, (2, 2, 3, 3, 4, 4, 5), 6, (4, 3, 2, 2))
+LAYOUT = MobileLayout(4, (2, 2, 3, 3, 4, 4, 5), 6, (4, 3, 2, 2), pose_features=4)
 
 
 @pytest.fixture
@@ -61,6 +61,16 @@ def test_every_weight_of_the_backbone_is_read(backbone: MobileBackbone, graph: P
     state = read_movenet(graph, backbone, KEYPOINT_HEADS)
     assert state.keys() == backbone.state_dict().keys()
     assert {values.dtype for values in state.values()} == {torch.float32}
+
+
+def test_the_pose_branch_starts_as_a_copy(backbone: MobileBackbone, graph: Path) -> None:
+    backbone.load_state_dict(read_movenet(graph, backbone, KEYPOINT_HEADS))
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        features, seen = backbone.look(images)
+        assert backbone.branch is not None
+        own = backbone.branch(seen[1])
+    torch.testing.assert_close(own, features[:, :4])
 
 
 def test_layers_equal_tensorflow_s(backbone: MobileBackbone, graph: Path) -> None:

@@ -8,17 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smpler_model.body.builtin import load_builtin_body
-from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from smpler_model.network.estimates import Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_axis_angle
-from smpler_model.network.keypoint_feedback import FED_BACK_JOINTS
 from smpler_model.people.metrics import centre_on_hips
 from tests.training.data.made_up_photos import SIDE
 from training.data.data_settings import PhotoData
-from training.data.photo_files import BODY_ROWS, PHOTO_HIPS, PHOTO_JOINTS, Photos
+from training.data.photo_files import BODY_ROWS, PHOTO_HIPS, Photos
 from training.learning.losses import Counts, LossWeights
-from training.learning.objectives import Objective
 from training.learning.photo_objective import PhotoObjective, square_robustly
 from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
@@ -113,22 +110,3 @@ def test_the_robust_square_is_continuous(scale: float) -> None:
     near, far = torch.tensor([scale * (1 - 1e-5), scale * (1 + 1e-5)], dtype=torch.float64)
     step = square_robustly(far, scale) - square_robustly(near, scale)
     assert 0 < step < 1e-4 * scale**2
-
-
-def test_the_backbones_keypoints_are_compared_with_the_photos(objective: PhotoObjective) -> None:
-    photos = labels_of(true_stage())
-    labels = objective.label_observed(photos)
-    names = [SMPL_JOINTS[joint] for joint in FED_BACK_JOINTS]
-    rows = [PHOTO_JOINTS.index(name) for name in names]
-    assert torch.equal(labels, photos.keypoints[:, rows])
-    weighing = PhotoObjective(
-        objective.model, replace(objective.settings, observed_weight=60.0), PhotoData()
-    )
-    nothing = Objective(torch.zeros(()), {})
-    assert weighing.add_observed(nothing, labels, photos).loss == 0
-    shifted = labels + torch.tensor([0.03, 0.04, 0.0])
-    added = weighing.add_observed(nothing, shifted, photos)
-    assert float(added.loss) == pytest.approx(60 * 0.05, rel=1e-4)
-    assert float(added.terms["observed"]) == pytest.approx(3)
-    unlabelled = replace(photos, keypoints=torch.zeros_like(photos.keypoints))
-    assert weighing.add_observed(nothing, shifted, unlabelled).loss == 0

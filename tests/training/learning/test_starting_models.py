@@ -4,10 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from smpler_model.body.builtin import load_builtin_body
 from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.network.config import MODELS
-from smpler_model.network.initialisation import build_model
 from tests.small_hrnet import SMALL_HRNET
 from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
@@ -47,20 +45,3 @@ def test_a_network_for_2d_joints_may_lack_the_coarser_outputs(
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match="it is truncated or of another kind"):
         build_starting_model(replace(settings, backbone_weights=path))
-
-
-def test_weights_from_before_there_was_feedback_can_be_trained_with_it(
-    settings: TrainSettings, tmp_path: Path
-) -> None:
-    config = MODELS[settings.model]
-    model = build_model(replace(config, keypoint_feedback=False), load_builtin_body()).eval()
-    with torch.no_grad():
-        model.regressor.pose_delta.weight.normal_(std=0.01)
-    path = tmp_path / "before.pt"
-    save_checkpoint(model, path)
-    begun = build_starting_model(replace(settings, initial=path)).eval()
-    assert begun.config == config
-    images = torch.randn(2, 3, config.image_size, config.image_size)
-    with torch.inference_mode():
-        found, expected = begun(images, mesh=False).final, model(images, mesh=False).final
-    assert torch.equal(found.rotations, expected.rotations)

@@ -44,14 +44,16 @@ class PoseNetwork:
             ValueError: ai_edge_litert is not installed, or the file contains another network.
         """
         if not path.is_file():
-            raise FileNotFoundError(f"the network must be a .tflite file, got {path}; check it")
+            raise FileNotFoundError(
+                f"the network must be a .tflite file, got {path}; check the path"
+            )
         import_optional("ai_edge_litert", "the teacher")
         runtime = importlib.import_module("ai_edge_litert.interpreter")
         wrong = f"{path} must be MediaPipe's pose landmark network, got"
         try:
             self._network = runtime.Interpreter(str(path), num_threads=1)
         except (ValueError, RuntimeError):
-            raise ValueError(f"{wrong} no TensorFlow Lite network; check it") from None
+            raise ValueError(f"{wrong} no TensorFlow Lite network; download it again") from None
         self._network.allocate_tensors()
         found = {
             tuple(each["shape"]): each["index"] for each in self._network.get_output_details()

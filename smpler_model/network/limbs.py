@@ -1,0 +1,49 @@
+"""The joints of the limbs as slices of all joints.
+
+SMPL numbers left and right joints one after the other, so each pair is a slice. Lists of rows
+would be copied to the device in every call, which takes time and which CUDA graphs do not allow.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from smpler_model.body.skeleton import SMPL_JOINTS
+
+Limb = Literal["shoulder", "elbow", "wrist", "hip", "knee", "ankle"]
+
+LIMBS: tuple[Limb, ...] = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+
+_STARTS = {limb: SMPL_JOINTS.index(f"left_{limb}") for limb in LIMBS}
+_ENDS = {limb: SMPL_JOINTS.index(f"right_{limb}") + 1 for limb in LIMBS}
+
+
+def joints_of(limbs: Sequence[Limb]) -> tuple[int, ...]:
+    """Return the rows of limbs, left before right."""
+    return tuple(row for limb in limbs for row in range(_STARTS[limb], _ENDS[limb]))
+
+
+LIMB_JOINTS = joints_of(LIMBS)
+"""The rows of the limbs' joints: left and right shoulder, left and right elbow, ..."""
+
+
+def take_limbs(values: Tensor, limbs: Sequence[Limb] = LIMBS) -> Tensor:
+    """Return the rows of limbs, left before right, (b, 2 limbs, ...) of (b, 24, ...)."""
+    return torch.cat([values[:, _STARTS[limb] : _ENDS[limb]] for limb in limbs], 1)
+
+
+def put_limbs(values: Tensor, limbs: Mapping[Limb, Tensor]) -> Tensor:
+    """Return (b, n, ...) values with the rows of some limbs replaced by (b, 2, ...)."""
+    parts, done = [], 0
+    for limb in sorted(limbs, key=_STARTS.__getitem__):
+        parts += [values[:, done : _STARTS[limb]], limbs[limb]]
+        done = _ENDS[limb]
+    return torch.cat([*parts, values[:, done:]], 1)
+
+
+def add_to_limbs(values: Tensor, more: Tensor) -> Tensor:
+    """Return (b, n, c) values with (b, 12, c) added to the rows of `LIMB_JOINTS`."""
+    pairs = zip(LIMBS, torch.split(more, 2, 1), strict=True)
+    return put_limbs(values, {limb: take_limbs(values, [limb]) + pair for limb, pair in pairs})
