@@ -87,7 +87,7 @@ def list_points(
     return types.marker_array(markers=markers)
 
 
-class Link:
+class TopicPair:
     """A topic in this process. The newest message is kept as bytes."""
 
     def __init__(self, node: Node) -> None:
@@ -123,7 +123,7 @@ class Link:
             rclpy.spin_once(self._node, timeout_sec=0.05)
 
 
-def measure(way: str, people: int, build: Callable[[], Message], link: Link) -> Row:
+def measure(way: str, people: int, build: Callable[[], Message], link: TopicPair) -> Row:
     """Build and publish repeatedly; each message must arrive before the next."""
     builds, publishes = [], []
     for _ in range(RUNS[way] + 1):
@@ -150,7 +150,7 @@ def run(numbers: list[int]) -> list[Row]:
     rclpy.init()
     node = Node("markers_benchmark")
     try:
-        link = Link(node)
+        link = TopicPair(node)
         rows = []
         for n in numbers:
             people = stand_in_a_row(body, n)

@@ -30,7 +30,7 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Held:
+class ProcessMemory:
     """Memory of the process after some frames.
 
     Attributes:
@@ -48,7 +48,7 @@ class Held:
 
 def measure_memory(
     estimator: Estimator, shown: list[SceneFrame], frames: int, readings: int
-) -> list[Held]:
+) -> list[ProcessMemory]:
     """Process frames; return the memory at evenly spaced readings."""
     detector = GivenBoxes()
     pipeline = Pipeline(estimator, lambda: detector)
@@ -62,13 +62,13 @@ def measure_memory(
     return held
 
 
-def read_memory(frames: int, device: torch.device) -> Held:
+def read_memory(frames: int, device: torch.device) -> ProcessMemory:
     """Return the current memory of the process."""
     gc.collect()
     status = Path("/proc/self/status").read_text().splitlines()
     resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
     on_gpu = torch.cuda.memory_allocated(device) / _MIB if device.type == "cuda" else 0.0
-    return Held(frames, resident, sys.getallocatedblocks(), on_gpu)
+    return ProcessMemory(frames, resident, sys.getallocatedblocks(), on_gpu)
 
 
 def main() -> None:

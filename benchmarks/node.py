@@ -143,7 +143,7 @@ def measure(listened: str, people: int, rate_hz: float, seconds: float) -> Row:
 def tabulate(rows: Iterable[Row]) -> str:
     """Return the rows as a table."""
     head = (
-        *("listened to", "people", "images", "dropped", "overhead ms", "p99", "network ms"),
+        *("subscribed to", "people", "images", "dropped", "overhead ms", "p99", "network ms"),
         *("end to end ms", "p99"),
     )
     cells = [

@@ -31,7 +31,7 @@ from smpler_model.body.smpl import Body
 from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.page import open_page
 from smpler_model.viewing.scene import Scene
-from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.surfaces import SkinnedSurface
 from smpler_model.viewing.trails import Trails
 
 _FILM_S = 5.0
@@ -40,7 +40,7 @@ _WINDOW = {"width": 480, "height": 360}
 
 
 @dataclass(frozen=True)
-class Held:
+class PageMemory:
     """Memory after some time.
 
     Attributes:
@@ -62,7 +62,7 @@ class Held:
 
 def measure(
     moments: Sequence[Moment], rate_hz: float, minutes: float, readings: int
-) -> list[Held]:
+) -> list[PageMemory]:
     """Show moments in a loop before a browser; return the memory at even times.
 
     Args:
@@ -72,7 +72,7 @@ def measure(
         readings: number of readings.
     """
     with open_page("memory", "localhost", 0) as page, open_browser() as browser:
-        scene, trails = Scene(page.server, BodySurface(load_builtin_body())), Trails()
+        scene, trails = Scene(page.server, SkinnedSurface(load_builtin_body())), Trails()
         tab = browser.new_page(viewport=_WINDOW)
         errors: list[str] = []
         tab.on("pageerror", lambda error: errors.append(str(error)))
@@ -80,7 +80,7 @@ def measure(
         tab.goto(page.address)
         page.wait_for_watchers(_OPEN_S)
         buffer = page.server._websock_server._broadcast_buffer
-        held: list[Held] = []
+        held: list[PageMemory] = []
         start_s, shown = time.monotonic(), 0
         while len(held) < readings:
             moment = moments[shown % len(moments)]
@@ -89,7 +89,7 @@ def measure(
             passed_s = time.monotonic() - start_s
             if passed_s >= 60 * minutes * (len(held) + 1) / readings:
                 held.append(
-                    Held(
+                    PageMemory(
                         passed_s / 60,
                         shown,
                         read_memory(shown, torch.device("cpu")).resident_mib,
@@ -105,7 +105,7 @@ def measure(
     return held
 
 
-def tabulate(held: Sequence[Held]) -> str:
+def tabulate(held: Sequence[PageMemory]) -> str:
     """Return the readings as a table."""
     head = ("minutes", "images", "server MiB", "messages", "browser MiB", "heap MB")
     return format_table(head, [tuple(asdict(row).values()) for row in held])

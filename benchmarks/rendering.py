@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import platform
 import statistics
 import sys
 import time
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from benchmarks.timing import name_processor
 from smpler_model.body.builtin import BUILTIN_BODY_PATH
 from smpler_model.drawing.raster import rasterise
 from smpler_model.drawing.shading import draw_people
@@ -47,7 +47,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Scene:
+class BatchScene:
     """b people in the built-in body's rest pose, rotated about the vertical."""
 
     template: Tensor
@@ -69,7 +69,7 @@ class Scene:
         return torch.tensor([focal, focal, *middle]).expand(self.images, 4)
 
 
-def make_scene(path: Path, images: int, device: str) -> Scene:
+def make_scene(path: Path, images: int, device: str) -> BatchScene:
     """Load a body in SMPL's layout and place one person per image."""
     with np.load(path) as arrays:
         template, faces = torch.tensor(arrays["v_template"]), torch.tensor(arrays["f"].astype(int))
@@ -84,7 +84,7 @@ def make_scene(path: Path, images: int, device: str) -> Scene:
     template = template.float()
     centred = template - (template.amax(0) + template.amin(0)) / 2
     vertices = centred @ turn.transpose(1, 2) + torch.tensor([0.0, 0.0, DISTANCE_M])
-    return Scene(
+    return BatchScene(
         template=template.to(device),
         faces=faces.to(device),
         weights=weights.float().to(device),
@@ -108,7 +108,7 @@ def measure(what: str, images: int, run: Callable[[], object], seconds: float) -
     return Row(what, 1 / each, 1000 * each)
 
 
-def measure_frames(scene: Scene, seconds: float) -> list[Row]:
+def measure_frames(scene: BatchScene, seconds: float) -> list[Row]:
     """Time the rasteriser for overlays, one image at a time."""
     vertices, faces = scene.vertices_m[0].cpu().numpy(), scene.faces.cpu().numpy()
     rows = []
@@ -130,7 +130,7 @@ def measure_frames(scene: Scene, seconds: float) -> list[Row]:
     return rows
 
 
-def measure_batches(scene: Scene, seconds: float) -> list[Row]:
+def measure_batches(scene: BatchScene, seconds: float) -> list[Row]:
     """Time the batched rasteriser and all steps of a training image."""
     device, n = scene.vertices_m.device, scene.images
     intrinsics = scene.intrinsics(CROP).to(device)
@@ -187,7 +187,7 @@ def measure_camera(seconds: float) -> list[Row]:
     return rows
 
 
-def compare(scene: Scene) -> dict[str, float]:
+def compare(scene: BatchScene) -> dict[str, float]:
     """Return how well both rasterisers agree on the scene."""
     intrinsics = scene.intrinsics(CROP)
     seen = rasterise_batch(
@@ -202,14 +202,6 @@ def compare(scene: Scene) -> dict[str, float]:
         overlaps.append(both.sum() / (mask | other.mask()).sum())
         gaps.append(np.abs(depth[both] - depth_other[both]).max())
     return {"mask_iou_min": float(min(overlaps)), "depth_gap_max_m": float(max(gaps))}
-
-
-def name_processor() -> str:
-    """Return the processor's name as reported by the system."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def main() -> None:

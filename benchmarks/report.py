@@ -161,7 +161,7 @@ def show_node(results: Results) -> str:
         for row in results["rows"]
     ]
     head = (
-        *("listened to", "people", "images", "dropped", "overhead ms", "p99", "network ms"),
+        *("subscribed to", "people", "images", "dropped", "overhead ms", "p99", "network ms"),
         *("end to end ms", "p99"),
     )
     intro = f"{describe(results)} Images of 640x480 at {results['rate_hz']:g} Hz."
@@ -187,6 +187,18 @@ def show_placement(results: Results) -> str:
     return tabulate_field(results["field"])
 
 
+def show_viewer(results: Results) -> str:
+    """Return what a page costs beside the node, without and with a browser that shows it."""
+    names = ("page", "results_hz", "people", "node_percent", "viewer_percent", "person_kb")
+    rows = [(*(row[name] for name in names), row["page_kb_s"]) for row in results["rows"]]
+    head = ("page", "results/s", "people", "node %", "viewer %", "kB a person", "kB/s")
+    intro = (
+        f"{describe(results)} Images of 640x480 at {results['rate_hz']:g} Hz; processor time in "
+        "per cent of a core."
+    )
+    return f"{intro}\n\n{format_table(head, rows)}"
+
+
 _SECTIONS: dict[str, Callable[[Results], str]] = {
     "gpu": show_gpu,
     "inference": show_inference,
@@ -196,6 +208,7 @@ _SECTIONS: dict[str, Callable[[Results], str]] = {
     "pipeline": show_pipeline,
     "placement": show_placement,
     "training": show_training,
+    "viewer": show_viewer,
 }
 
 if __name__ == "__main__":

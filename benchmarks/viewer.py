@@ -38,7 +38,7 @@ from smpler_model.viewing.moments import Moment
 from smpler_model.viewing.page import open_page
 from smpler_model.viewing.person import MESH_EVERY_S
 from smpler_model.viewing.scene import Scene
-from smpler_model.viewing.surfaces import BodySurface
+from smpler_model.viewing.surfaces import SkinnedSurface
 from smpler_model.viewing.trails import Trails
 from synthetic.scene import SyntheticScene
 from synthetic.truth import people_from_truth
@@ -69,7 +69,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Deviation:
+class VertexErrors:
     """How far vertices are from the body's own, millimetres."""
 
     correctives: str
@@ -93,7 +93,7 @@ def walk(body: Body, people: int, seconds: float) -> list[Moment]:
 def measure(moments: list[Moment], people: int) -> Row:
     """Show moments at their rate before one page's other end."""
     with open_page("benchmark", "localhost", 0) as page:
-        scene = Scene(page.server, BodySurface(load_builtin_body()))
+        scene = Scene(page.server, SkinnedSurface(load_builtin_body()))
         trails = Trails()
         listener = Listener(page.address)
         page.wait_for_watchers(30)
@@ -113,7 +113,7 @@ def measure(moments: list[Moment], people: int) -> Row:
     return Row(people, count, 1e3 * used_s / count, *kilobytes)
 
 
-def deviations(body: Body, moments: list[Moment]) -> list[Deviation]:
+def deviations(body: Body, moments: list[Moment]) -> list[VertexErrors]:
     """Return how far skinned surfaces are off over a film of one person or more."""
     by_id: dict[int, list[Floats]] = {}
     for moment in moments:
@@ -137,7 +137,7 @@ def deviations(body: Body, moments: list[Moment]) -> list[Deviation]:
     ]
 
 
-def tabulate(rows: Iterable[Row], off: Iterable[Deviation]) -> str:
+def tabulate(rows: Iterable[Row], off: Iterable[VertexErrors]) -> str:
     """Return both tables."""
     head = ("people", "images", "processor ms", "people kB", "meshes kB", "images kB")
     costs = format_table(head, [tuple(asdict(row).values()) for row in rows])
@@ -167,10 +167,10 @@ def main() -> None:
     write_results(results, tabulate(rows, off), chosen.json)
 
 
-def _deviation(name: str, distances: list[Floats]) -> Deviation:
+def _deviation(name: str, distances: list[Floats]) -> VertexErrors:
     all_mm = MM_FROM_M * np.concatenate(distances)
     worst = float(np.percentile(all_mm, 99))
-    return Deviation(name, float(all_mm.mean()), worst, float(all_mm.max()))
+    return VertexErrors(name, float(all_mm.mean()), worst, float(all_mm.max()))
 
 
 if __name__ == "__main__":

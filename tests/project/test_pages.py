@@ -37,12 +37,12 @@ Follow = Callable[[str], list[str]]
 @pytest.fixture
 def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Follow:
     """Return a function that runs a page's commands in an empty folder, and returns them."""
-    from smpler_model.viewing.player import Player
+    from smpler_model.viewing.player import RecordingPlayer
 
-    def interrupt(_: Player) -> None:  # as by Ctrl-C, as soon as the page is there
+    def interrupt(_: RecordingPlayer) -> None:  # as by Ctrl-C, as soon as the page is there
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Player, "run", interrupt)
+    monkeypatch.setattr(RecordingPlayer, "run", interrupt)
     monkeypatch.chdir(tmp_path)
 
     def run(name: str) -> list[str]:

@@ -20,7 +20,7 @@ from smpler_ros.camera.scene_player import (
     JUMP_NS,
     ClockWatch,
     Film,
-    Player,
+    FilmPlayer,
     PlayerHost,
     Shot,
 )
@@ -82,7 +82,7 @@ def rendered(scene: SyntheticScene) -> Film:
 
 def test_every_image_is_shown_when_it_is_due(scene: SyntheticScene) -> None:
     film, audience = rendered(scene), Audience()
-    player = Player(film, audience.stage(), duration_s=2.0)
+    player = FilmPlayer(film, audience.stage(), duration_s=2.0)
     player.play()
     assert audience.stamps == [START_NS + i * PERIOD_NS for i in range(20)]
     assert all(stamp == now for _, stamp, now in audience.seen)
@@ -95,7 +95,7 @@ def test_every_image_is_shown_when_it_is_due(scene: SyntheticScene) -> None:
 
 def test_the_player_stops_on_request(scene: SyntheticScene) -> None:
     audience = Audience(until_ns=START_NS + round(3.5 * PERIOD_NS))
-    Player(rendered(scene), audience.stage()).play()
+    FilmPlayer(rendered(scene), audience.stage()).play()
     assert len(audience.seen) == 4
 
 
@@ -106,7 +106,7 @@ def test_slow_callbacks_drop_images(scene: SyntheticScene) -> None:
         audience.now_ns += round(1.5 * PERIOD_NS)
 
     audience.after_showing = take_long
-    player = Player(rendered(scene), audience.stage(), duration_s=2.0)
+    player = FilmPlayer(rendered(scene), audience.stage(), duration_s=2.0)
     player.play()
     assert audience.stamps == [START_NS + i * PERIOD_NS for i in range(0, 20, 2)]
     assert (player.shown, player.dropped) == (10, 10)
@@ -129,7 +129,7 @@ def test_images_rendered_too_late_are_dropped(scene: SyntheticScene) -> None:
     )
     rate_hz = 25.0
     film = SlowFilm(scene, rate_hz)
-    player = Player(film, stage, duration_s=0.8)
+    player = FilmPlayer(film, stage, duration_s=0.8)
     player.play()
     indices = [round((stamp - seen[0][1]) * rate_hz / NS_PER_S) for _, stamp in seen]
     assert 2 < len(seen) <= 11
@@ -144,7 +144,7 @@ def test_images_rendered_too_late_are_dropped(scene: SyntheticScene) -> None:
 def test_nothing_is_rendered_or_counted_without_subscribers(scene: SyntheticScene) -> None:
     audience = Audience()
     audience.watches = False
-    player = Player(Film(scene, RATE_HZ), audience.stage(), duration_s=2.0)
+    player = FilmPlayer(Film(scene, RATE_HZ), audience.stage(), duration_s=2.0)
     player.play()
     assert (audience.seen, player.shown, player.dropped) == ([], 0, 0)
     assert audience.now_ns == START_NS + 19 * PERIOD_NS
@@ -160,7 +160,7 @@ def test_setting_the_clock_restarts_the_film(scene: SyntheticScene, jump_s: int)
             audience.set_clock(jump_ns)
 
     audience.after_showing = jump
-    player = Player(rendered(scene), audience.stage(), duration_s=1.0)
+    player = FilmPlayer(rendered(scene), audience.stage(), duration_s=1.0)
     player.play()
     again = START_NS + 2 * PERIOD_NS + jump_ns
     assert audience.stamps[:3] == [START_NS + i * PERIOD_NS for i in range(3)]
@@ -181,7 +181,7 @@ def test_setting_the_clock_back_while_waiting_does_not_stop_the_film(
             audience.set_clock(-3 * NS_PER_S)
         return audience.wait(seconds)
 
-    Player(rendered(scene), replace(host, wait=wait), duration_s=1.0).play()
+    FilmPlayer(rendered(scene), replace(host, wait=wait), duration_s=1.0).play()
     assert np.diff(audience.stamps).max() == PERIOD_NS
     assert np.diff(audience.stamps).min() < -2 * NS_PER_S
     assert len(audience.stamps) == 10
@@ -199,7 +199,7 @@ def test_a_far_jump_of_a_simulated_clock_restarts_the_film(
 
     audience.after_showing = jump
     host = replace(audience.stage(), was_set=lambda: False)
-    Player(rendered(scene), host, duration_s=1.0).play()
+    FilmPlayer(rendered(scene), host, duration_s=1.0).play()
     again = START_NS + 2 * PERIOD_NS + jump_s * NS_PER_S
     assert audience.stamps[3:] == [again + i * PERIOD_NS for i in range(7)]
     assert abs(jump_s) * NS_PER_S > JUMP_NS
@@ -211,7 +211,7 @@ def test_the_player_waits_for_a_simulated_clock(scene: SyntheticScene) -> None:
     stage = PlayerHost(
         lambda: next(times, audience.now_ns), audience.wait, lambda: True, audience.show
     )
-    Player(rendered(scene), stage, duration_s=0.5).play()
+    FilmPlayer(rendered(scene), stage, duration_s=0.5).play()
     assert audience.stamps[0] >= START_NS
     assert len(audience.stamps) == 5
 
