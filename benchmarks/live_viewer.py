@@ -17,7 +17,6 @@ import argparse
 import multiprocessing
 import os
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -33,12 +32,12 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from benchmarks.film_camera import send_film
+from benchmarks.node_programs import END_S, Program, wait_for
 from benchmarks.page_listener import Listener, Sent
 from benchmarks.timing import describe_machine, format_table, write_results
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.demo.demo import set_fast_dds_profile
 
-_START_S = 600.0  # on a busy machine
 _SETTLE_S = 3.0
 _ADDRESS = re.compile(r"people are shown at (http://\S+)")
 
@@ -79,60 +78,6 @@ class Results(Node):
         self.people += len(message.people)
 
 
-class Program:
-    """A node of this package as a process, whose log is read."""
-
-    def __init__(self, module: str, *parameters: str) -> None:
-        arguments = [word for each in parameters for word in ("-p", each)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, "--ros-args", *arguments],
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._lines: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def wait_for(self, pattern: re.Pattern[str]) -> str:
-        """Return what a pattern's group finds in the log.
-
-        Raises:
-            RuntimeError: it does not come in time.
-        """
-        deadline = time.monotonic() + _START_S
-        while time.monotonic() < deadline and not self.has_ended:
-            if found := pattern.search(self.log):
-                return found[1]
-            time.sleep(0.05)
-        raise RuntimeError(f"{pattern.pattern} must be logged, got: {self.log}")
-
-    @property
-    def log(self) -> str:
-        """What it has logged so far."""
-        return "".join(self._lines)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it has ended by itself."""
-        return self._process.poll() is not None
-
-    def processor_s(self) -> float:
-        """Return the processor time so far, user and system."""
-        text = Path(f"/proc/{self._process.pid}/stat").read_text()
-        user, system = text.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
-        self._process.wait()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        self._lines.extend(self._process.stdout)
-
-
 def measure(people: int, rate_hz: float, seconds: float) -> list[Row]:
     """Run camera, node and viewer once; measure without and with an open page."""
     with ExitStack() as stack:
@@ -142,8 +87,11 @@ def measure(people: int, rate_hz: float, seconds: float) -> list[Row]:
         viewer = Program("smpler_ros.viewer", "port:=0")
         stack.callback(viewer.stop)
         stack.enter_context(_camera(people, rate_hz))
-        address = viewer.wait_for(_ADDRESS)
-        _wait_for_people(results, node)
+        address = wait_for(
+            lambda: viewer.find(_ADDRESS) if results.people else None,
+            "the node must publish people, and the viewer serve its page,",
+            (node, viewer),
+        )
         rows = [_measure("closed", seconds, results, node, viewer, None)]
         listener = Listener(address)
         stack.callback(listener.close)
@@ -167,9 +115,12 @@ def main() -> None:
     os.environ.setdefault("ROS_DOMAIN_ID", "88")
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     set_fast_dds_profile()
-    rows = [
-        row for people in chosen.people for row in measure(people, chosen.rate, chosen.seconds)
-    ]
+    rows: list[Row] = []
+    try:
+        for people in chosen.people:
+            rows += measure(people, chosen.rate, chosen.seconds)
+    except (RuntimeError, TimeoutError) as error:
+        sys.exit(f"live_viewer: {error}")
     results = {
         "machine": describe_machine(torch.device("cpu")),
         "rate_hz": chosen.rate,
@@ -189,8 +140,8 @@ def _results() -> Iterator[Results]:
     try:
         yield results
     finally:
-        executor.shutdown()
-        thread.join()
+        executor.shutdown(timeout_sec=END_S)
+        thread.join(END_S)
         results.destroy_node()
         rclpy.shutdown()
 
@@ -206,15 +157,8 @@ def _camera(people: int, rate_hz: float) -> Iterator[None]:
         yield
     finally:
         is_over.set()
-        camera.join()
-
-
-def _wait_for_people(results: Results, node: Program) -> None:
-    deadline = time.monotonic() + _START_S
-    while not results.people:
-        if time.monotonic() > deadline or node.has_ended:
-            raise RuntimeError(f"the node must publish people, got: {node.log}")
-        time.sleep(0.1)
+        camera.join(END_S)
+        camera.kill()
 
 
 def _measure(

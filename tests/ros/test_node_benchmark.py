@@ -1,26 +1,21 @@
 """The node's benchmark runs over real topics, and its table adds up."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.program_runs import run_with_children
+
+TIMEOUT_S = 300.0
 
 
 def test_every_image_is_counted(ros_domain: int, tmp_path: Path) -> None:
     path = tmp_path / "node.json"
     command = [sys.executable, "-m", "benchmarks.node", "--people", "2", "--rate", "5"]
-    done = subprocess.run(
-        [*command, "--seconds", "2", "--json", str(path)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    output = run_with_children([*command, "--seconds", "2", "--json", str(path)], TIMEOUT_S)
     rows = json.loads(path.read_text())["rows"]
     assert [row["listened"] for row in rows] == ["people", "people, tf, markers"]
-    assert "| people, tf, markers | 2 | 13 |" in done.stdout
+    assert "| people, tf, markers | 2 | 13 |" in output
     for row in rows:
         assert row["sent"] == 13
         assert 0 <= row["dropped"] < 5
