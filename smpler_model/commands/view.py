@@ -66,6 +66,7 @@ def run(chosen: argparse.Namespace) -> int:
             path, images = folder, images or chosen.input
         with tqdm(unit="image", desc="reading", dynamic_ncols=True) as bar:
             recording = open_recording(path, images, settings.image_topic, bar.update)
+        _check_frame(settings.frame, len(recording))
         surface = SkinnedSurface(load_named_body(settings))
         if (error_m := surface.joint_error_m(recording.people)) > _OTHER_BODY_M:
             sys.stderr.write(
@@ -84,6 +85,15 @@ def run(chosen: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             return 0
     return 0
+
+
+def _check_frame(frame: int | None, count: int) -> None:
+    """Refuse a frame that the recording does not have."""
+    if frame is not None and frame >= count:
+        raise ValueError(
+            f"frame must be one of 0 to {count - 1}, as the recording has "
+            f"{counted(count, 'image')}, got {frame}; choose another --frame"
+        )
 
 
 def _check_input(given: str) -> Path:

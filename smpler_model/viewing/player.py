@@ -35,12 +35,13 @@ class RecordingPlayer:
             page: the page.
             recording: what to play.
             scene: where to show it.
-            frame: number of the frame to pause at; None to play from the first.
+            frame: number of the frame to pause at, one of the recording's; None to play from the
+                first.
         """
         self._page, self._recording, self._scene = page, recording, scene
         self._changed = threading.Condition()
         last = len(recording) - 1
-        start = min(frame or 0, last)
+        start = frame or 0
         self._index, self._shown = start, -1
         self._is_over = False
         self._trails = Trails()

@@ -104,6 +104,16 @@ def test_cameras_and_missing_files_are_refused(capsys: pytest.CaptureFixture[str
     assert "must be a file or a folder, got nowhere" in capsys.readouterr().err
 
 
+def test_a_frame_beyond_the_recording_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+    write_results(tmp_path / "run", "jsonl")
+    assert main(["view", str(tmp_path / "run"), "--port", "0", "--frame", str(FRAMES)]) == 1
+    error = capsys.readouterr().err
+    assert "frame must be one of 0 to 3, as the recording has 4 images, got 4; choose" in error
+
+
 @pytest.mark.slow
 def test_people_in_a_video_are_estimated_first(
     nano_file: Path,
