@@ -75,6 +75,7 @@ def run(chosen: argparse.Namespace) -> int:
                 "--body\n"
             )
         scene = Scene(page.server, surface)
+        page.server.gui.set_panel_label(recording.title)
         player = RecordingPlayer(page, recording, scene, settings.frame)
         sys.stdout.write(f"{counted(len(recording), 'image')} at {page.address} (Ctrl-C ends)\n")
         sys.stdout.flush()

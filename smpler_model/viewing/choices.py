@@ -37,14 +37,18 @@ _HINTS = {
 def add_choices(
     server: "viser.ViserServer", choices: Choices, changed: Callable[[], None]
 ) -> None:
-    """Add a checkbox for each part to the page.
+    """Add a panel with a checkbox for each part to the page.
+
+    On a phone it is closed at first, and leaves the page to the people.
 
     Args:
         server: server of the page.
         choices: updated by the checkboxes.
         changed: called after each change.
     """
-    with server.gui.add_folder("show"):
+    panel = server.gui.add_panel()
+    panel.dock_below(server.gui.main_panel)
+    with panel.add_tab("show"):
         for field in fields(choices):
             _add_box(server, choices, field.name, changed)
 
