@@ -86,6 +86,10 @@ TESTED = {
         "tests/ros/test_demo.py::test_a_video_goes_through_the_node_into_bag_and_report",
         "people in 3D: http://localhost:",
     ),
+    f"{MODEL} view runs/demo": (
+        "tests/ros/test_demo.py::test_a_video_goes_through_the_node_into_bag_and_report",
+        "open_recording(out)",
+    ),
     "ros2 run smpler_ros viewer": (
         "tests/ros/test_viewer.py::test_people_are_shown_with_subscriptions_only_while_watched",
         "smpler_ros.viewer",

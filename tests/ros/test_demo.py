@@ -15,6 +15,7 @@ import rclpy
 from sensor_msgs.msg import Image
 
 from smpler_model.bags.reader import open_bag
+from smpler_model.commands.recordings import open_recording
 from smpler_model.inference.optional_packages import is_installed
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.bags.bag_writer import BagWriter
@@ -92,6 +93,7 @@ def test_a_video_goes_through_the_node_into_bag_and_report(
     if is_installed("viser"):
         assert "people in 3D: http://localhost:" in done.stdout
     assert all((out / name).exists() for name in RESULTS.values())
+    assert 0 < len(open_recording(out)) <= len(open_recording(out / "evaluation")) <= 30
     with open_bag(out / "evaluation" / "bag") as bag:
         static = [each.message for each in bag.read_messages(["/tf_static"])]
         moving = [each.message for each in bag.read_messages(["/tf"])]

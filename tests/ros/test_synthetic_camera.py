@@ -42,10 +42,10 @@ SETTINGS: dict[str, object] = {
 }
 
 
-def start(**others: object) -> NodeProcess:
+def start(*arguments: str, **others: object) -> NodeProcess:
     values = SETTINGS | others
     given = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
-    return NodeProcess(MODULE, *given)
+    return NodeProcess(MODULE, *given, *arguments)
 
 
 def local_film(**others: object) -> Film:
@@ -114,6 +114,15 @@ def test_messages_of_an_image_agree_with_the_scene(viewer: Viewer, film: Film) -
         np.testing.assert_array_equal(people.ids, expected.truth.ids)
         np.testing.assert_allclose(people.joints_m, expected.truth.joints_m, atol=1e-5)
         np.testing.assert_allclose(people.rotations, expected.truth.rotations, atol=1e-5)
+
+
+def test_compressed_images_are_published_beside_a_remapped_image(reliable_peer: Peer) -> None:
+    """As by image_transport, whose users remap `image` alone."""
+    node = reliable_peer.node
+    with start("-r", "__ns:=/front", "-r", "image:=image_raw"):
+        reliable_peer.spin_until(lambda: node.count_publishers("/front/image_raw") == 1)
+        reliable_peer.spin_until(lambda: node.count_publishers("/front/image_raw/compressed") == 1)
+        assert node.count_publishers("/front/image/compressed") == 0
 
 
 def test_projected_joints_lie_in_the_person_s_box(viewer: Viewer) -> None:
