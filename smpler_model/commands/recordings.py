@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from smpler_model.bags.reader import is_bag, open_bag
+from smpler_model.source import SourceError
 from smpler_model.sources import open_source
 from smpler_model.viewing.bag_recording import has_people, read_bag
 from smpler_model.viewing.recording import Recording
@@ -50,7 +51,7 @@ def open_recording(
         path = path / _RECORDED
     results = find_results(path)
     if results is not None:
-        return _open_results(results, images or _overlay_beside(results), image_topic, advance)
+        return _open_results(results, images, image_topic, advance)
     people = path / _BAG if _is_evaluation(path) else path
     with ExitStack() as stack:
         people_bag = stack.enter_context(open_bag(people))
@@ -63,15 +64,28 @@ def open_recording(
 
 def _open_results(results: Path, images: str, image_topic: str, advance: Advance) -> Recording:
     frames = read_results(results)
+    source = images or _overlay_beside(results)
+    try:
+        stored = _store_images(source, image_topic, advance)
+    except SourceError as error:
+        if images:
+            raise
+        raise SourceError(
+            f"{error}, or, if its run was killed, give the run's input with --images"
+        ) from None
+    stored.match([frame.stamp_ns for frame in frames])
+    title = results.resolve().parent.name
+    return Recording(title, frames, stored if len(stored) else None)
+
+
+def _store_images(images: str, image_topic: str, advance: Advance) -> StoredImages:
     stored = StoredImages()
     if images:
         with open_source(images, image_topic=image_topic) as source:
             for frame in source.frames:
                 stored.add(frame.stamp_ns, frame.rgb)
                 advance()
-    stored.match([frame.stamp_ns for frame in frames])
-    title = results.resolve().parent.name
-    return Recording(title, frames, stored if len(stored) else None)
+    return stored
 
 
 def _overlay_beside(results: Path) -> str:

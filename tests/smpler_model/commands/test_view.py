@@ -97,6 +97,15 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     assert not holds_people(tmp_path / "image.png")
 
 
+def test_a_broken_overlay_names_the_remedy(tmp_path: Path) -> None:
+    write_results(tmp_path / "run", "jsonl")
+    write_video(tmp_path / "input.mp4")
+    (tmp_path / "run" / "overlay.mp4").write_bytes((tmp_path / "input.mp4").read_bytes()[:500])
+    with pytest.raises(SourceError, match=r"overlay\.mp4 must be .* the run's input with --i"):
+        open_recording(tmp_path / "run")
+    assert len(open_recording(tmp_path / "run", str(tmp_path / "input.mp4"))) == FRAMES
+
+
 def test_cameras_and_missing_files_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["view", "0"]) == 1
     assert "view shows recordings, got camera 0" in capsys.readouterr().err
