@@ -60,15 +60,17 @@ class FilmCamera:
         self._images.publish(Image(header=header, encoding="rgb8", step=row, data=pixels, **size))
 
 
-def send_film(people: int, rate_hz: float, is_over: Event) -> None:
+def send_film(people: int, rate_hz: float, is_ready: Event, is_over: Event) -> None:
     """Render a film, wait for the node, and publish until told to end.
 
     Args:
         people: number of people in the scene.
         rate_hz: rate of the images.
+        is_ready: set here when the film is rendered.
         is_over: set when it is to end.
     """
     film = film_people(people, rate_hz)
+    is_ready.set()
     rclpy.init()
     node = Node("camera_of_the_benchmark")
     camera = FilmCamera(node, film)

@@ -39,6 +39,7 @@ from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.demo.demo import set_fast_dds_profile
 
 _SETTLE_S = 3.0
+_STEP_S = 0.2
 _ADDRESS = re.compile(r"people are shown at (http://\S+)")
 
 
@@ -148,12 +149,20 @@ def _results() -> Iterator[Results]:
 
 @contextmanager
 def _camera(people: int, rate_hz: float) -> Iterator[None]:
-    """Run the camera's process."""
+    """Run the camera's process, from the time at which its film is rendered.
+
+    Raises:
+        RuntimeError: it ends before.
+    """
     spawn = multiprocessing.get_context("spawn")
-    is_over = spawn.Event()
-    camera = spawn.Process(target=send_film, args=(people, rate_hz, is_over), daemon=True)
+    is_ready, is_over = spawn.Event(), spawn.Event()
+    arguments = people, rate_hz, is_ready, is_over
+    camera = spawn.Process(target=send_film, args=arguments, daemon=True)
     camera.start()
     try:
+        while not is_ready.wait(_STEP_S):
+            if not camera.is_alive():
+                raise RuntimeError("the camera must render a film, but ended; its error is above")
         yield
     finally:
         is_over.set()

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 Seen = TypeVar("Seen")
 
-START_S = 150.0  # six times what it takes on an idle machine
+START_S = 90.0  # several times what nodes take to start on an idle machine
 END_S = 10.0  # a node that does not end by itself within 8 s prints its threads' stacks and ends
 _STEP_S = 0.05
 

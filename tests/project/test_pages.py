@@ -115,4 +115,4 @@ def test_official_weights(follow: Follow, tmp_path: Path, nano_file: Path) -> No
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "SMPLer_3dpw.pt").symlink_to(nano_file)
     assert len(follow("official_weights")) == 3
-    assert (tmp_path / "video_smpler" / "overlay.mp4").exists()
+    assert (tmp_path / "official" / "overlay.mp4").exists()

@@ -70,7 +70,7 @@ TESTED = {
         "tests/smpler_model/commands/test_run.py::test_a_video",
         "smpler_model",
     ),
-    f"{MODEL} run video.mp4 --model models/SMPLer_3dpw.pt": (
+    f"{MODEL} run video.mp4 --model models/SMPLer_3dpw.pt --output official": (
         "tests/smpler_model/commands/test_run.py::test_a_video",
         '"--model"',
     ),
@@ -118,7 +118,7 @@ TESTED = {
         f"evaluate_bag example_bag {rest}": (f"{FOLLOWED}::test_a_bag", 'follow("bag")')
         for rest in ("--detector motion --output motion", "--no-smoothing --video --output raw")
     },
-    f"{MODEL} view video_smpler --model models/SMPLer_3dpw.pt": (
+    f"{MODEL} view official --model models/SMPLer_3dpw.pt": (
         f"{FOLLOWED}::test_official_weights",
         'follow("official_weights")',
     ),
