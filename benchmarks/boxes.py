@@ -1,9 +1,11 @@
 """Boxes that show a part of a body, and what they cost: `python -m benchmarks.boxes`.
 
 People of synthetic scenes walk, sit and pass in front of each other and behind furniture, before a
-camera that shows them whole and before one so close that it cuts them off. The network gets crops
-around four kinds of boxes: `whole`, around the whole body, beyond the image, too; `in image`, the
-same, clipped to the image; `visible`, around the visible pixels; and those of the detector.
+camera that shows them whole and before one so close that it cuts them off; with `--close`, before
+one that mostly sees people above the hips, as a robot does to which somebody speaks. The network
+gets crops around four kinds of boxes: `whole`, around the whole body, beyond the image, too;
+`in image`, the same, clipped to the image; `visible`, around the visible pixels; and those of the
+detector.
 
 For each kind, and by the share of joints in view: the overlap with the whole body's box (IoU), the
 distance of their centres over the height of the whole box, the ratio of their longer sides, which
@@ -19,13 +21,13 @@ import argparse
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.joint_confidence import draw_frames
+from benchmarks.joint_confidence import CAMERAS, draw_frames
 from benchmarks.real_people.estimation import ONE_IMAGE
 from benchmarks.timing import format_table, write_results
 from benchmarks.tracking import intersections_over_unions, match
@@ -33,6 +35,7 @@ from smpler_model.array_types import Floats
 from smpler_model.assembly import build_pipeline, choose_device, detector_factory
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from smpler_model.cameras.camera import Camera
 from smpler_model.detectors.detector import Detector, GivenBoxes, detections_from
 from smpler_model.inference.estimator import Estimator
 from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
@@ -49,7 +52,11 @@ Row = dict[str, str | float]
 DETECTOR = "detector"
 """Kind of the boxes that the detector finds."""
 
+CLOSE = (Camera(640, 480, 1800, 1800, 319.5, 420.0),)
+"""The camera of `--close`; its principal point is low, so that heads are in the image."""
+
 _FIRST_SEED = 700
+_USUAL = tuple(CAMERAS.values())
 
 
 @dataclass(frozen=True)
@@ -134,12 +141,16 @@ def compare(boxes: Floats, whole: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def measure(
-    estimator: Estimator, detector: Detector, seeds: range, frames: int
+    estimator: Estimator,
+    detector: Detector,
+    seeds: range,
+    frames: int,
+    cameras: Sequence[Camera] = _USUAL,
 ) -> tuple[Floats, dict[str, BoxErrors]]:
     """Return the shares (n,) of joints in view of all people found, and their errors by kind."""
     shares: list[Floats] = []
     parts: dict[str, list[BoxErrors]] = defaultdict(list)
-    for shown in draw_frames(Body(load_builtin_body()), seeds, frames):
+    for shown in draw_frames(Body(load_builtin_body()), seeds, frames, cameras):
         people, kinds = find_boxes(detector, shown)
         if not len(people):
             continue
@@ -192,8 +203,11 @@ def main() -> int:
     parser.add_argument("--detector", choices=DETECTORS, default="person")
     parser.add_argument("--detector-weights", default="", help="its weights file, if not its own")
     parser.add_argument("--model", default="smpler_nano", help="a shipped model, or a checkpoint")
-    parser.add_argument("--scenes", type=int, default=6, help="each before two cameras")
+    parser.add_argument("--scenes", type=int, default=6, help="each before all cameras")
     parser.add_argument("--frames", type=int, default=10, help="of each scene and camera")
+    parser.add_argument(
+        "--close", action="store_true", help="a camera that mostly sees people above the hips"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures here")
     chosen = parser.parse_args()
     settings = PipelineSettings(
@@ -205,7 +219,8 @@ def main() -> int:
     try:
         detector = detector_factory(settings, choose_device(settings.device))()
         estimator = build_pipeline(settings, GivenBoxes).estimator
-        rows = summarise(*measure(estimator, detector, seeds, chosen.frames))
+        cameras = CLOSE if chosen.close else _USUAL
+        rows = summarise(*measure(estimator, detector, seeds, chosen.frames, cameras))
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

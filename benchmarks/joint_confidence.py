@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,10 +91,12 @@ class Joints:
         return found | {"none of these": ~np.any(list(found.values()), axis=0)}
 
 
-def draw_frames(body: Body, seeds: range, frames: int) -> Iterator[SceneFrame]:
-    """Yield frames of scenes, of each from both cameras."""
+def draw_frames(
+    body: Body, seeds: range, frames: int, cameras: Iterable[Camera] = tuple(CAMERAS.values())
+) -> Iterator[SceneFrame]:
+    """Yield frames of scenes, of each from all cameras."""
     for seed in seeds:
-        for camera in CAMERAS.values():
+        for camera in cameras:
             scene = SyntheticScene(
                 body, camera, people=_PEOPLE, seed=seed, duration_s=_PERIOD_S, background="room"
             )

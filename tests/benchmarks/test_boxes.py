@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from benchmarks.boxes import DETECTOR, BoxErrors, compare, find_boxes, summarise, tabulate
+from benchmarks.boxes import (
+    CLOSE,
+    DETECTOR,
+    BoxErrors,
+    compare,
+    find_boxes,
+    summarise,
+    tabulate,
+)
+from benchmarks.joint_confidence import draw_frames
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
@@ -59,3 +68,11 @@ def test_boxes_of_people_whom_the_image_cuts_off() -> None:
     np.testing.assert_array_equal(kinds[DETECTOR], kinds["visible"])
     assert (kinds["visible"][:, :2] >= kinds["in image"][:, :2] - 1).all()
     assert (kinds["visible"][:, 2:] <= kinds["in image"][:, 2:] + 1).all()
+
+
+def test_a_close_camera_cuts_off_most_people() -> None:
+    """Their boxes end at the image's edge, and the whole bodies go on beyond it."""
+    frames = list(draw_frames(Body(load_builtin_body()), range(1), 4, CLOSE))
+    assert {shown.frame.camera for shown in frames} == set(CLOSE)
+    below = np.concatenate([shown.truth.boxes_xyxy[:, 3] > 480 for shown in frames])
+    assert below.mean() > 0.5
