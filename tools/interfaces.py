@@ -10,8 +10,8 @@ from pathlib import Path
 from ros_installation import RosInstallation
 from set_up_steps import SetUpError, run_logged
 
-STAND_INS = ("hri_msgs", "tf2_msgs", "vision_msgs")
-"""Message packages that a ROS installation has but the wheels lack."""
+STAND_INS = ("hri_msgs", "people_msgs", "tf2_msgs", "vision_msgs")
+"""Message packages that ROS distributions provide but the wheels lack."""
 
 
 def build_interfaces(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseArray
+from people_msgs.msg import People
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import serialize_message
@@ -83,19 +84,15 @@ def test_poses_and_boxes_are_the_people_in_the_fixed_frame(camera: Camera) -> No
         assert min(place_of(detection.bbox.size)) > 0.2
 
 
-def test_velocities_are_published_where_people_msgs_is_installed(camera: Camera) -> None:
-    try:
-        from people_msgs.msg import People
-    except ImportError:
-        names = dict(camera.peer.node.get_topic_names_and_types())
-        assert "/people/velocities" not in names
-        pytest.skip("needs people_msgs")
+def test_velocities_are_those_of_the_people(camera: Camera) -> None:
     velocities = camera.listen("people/velocities", People)
     message, people = newest(camera, velocities)
     assert message.header.frame_id == "map"
     for sent, person in zip(message.people, people.people, strict=True):
         assert sent.name == str(person.id)
+        np.testing.assert_allclose(place_of(sent.position), person.position, atol=1e-6)
         np.testing.assert_allclose(place_of(sent.velocity), person.velocity, atol=1e-6)
+        assert sent.reliability == pytest.approx(person.score, abs=1e-6)
 
 
 def test_footprints_lie_on_the_floor_below_the_pelvises(camera: Camera) -> None:
