@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.cameras.camera import Camera
+from smpler_model.people.bones import nearest_to_rays
 
 HALF_SURE = 3.5
 """A body that the last refinement moved by this many usual changes has a confidence of 1 / 2."""
@@ -111,7 +112,7 @@ def find_hidden(joints_m: Floats) -> Hidden:
         return hidden
     rays = joints_m / np.maximum(distances_m, _SHORTEST_M)[..., None]
     seen_by, hidden_by = _close_pairs(joints_m)
-    across_m, along_m = _nearest_to_rays(
+    across_m, along_m = nearest_to_rays(
         rays[seen_by], joints_m[hidden_by][:, _STARTS], joints_m[hidden_by][:, _ENDS]
     )
     before_m = distances_m[seen_by][:, :, None] - along_m  # (pairs, 24, 23)
@@ -144,26 +145,3 @@ def _close_pairs(joints_m: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     overlap = angles < half_angles[:, None] + half_angles
     nearer = distances - reach < (distances + reach)[:, None]
     return np.nonzero(overlap & nearer | np.eye(len(joints_m), dtype=np.bool_))  # type: ignore[return-value]
-
-
-def _nearest_to_rays(rays: Floats, starts_m: Floats, ends_m: Floats) -> tuple[Floats, Floats]:
-    """Return where segments come closest to rays from the camera.
-
-    Args:
-        rays: (p, k, 3) unit vectors.
-        starts_m: (p, b, 3) ends of the segments.
-        ends_m: (p, b, 3) their other ends.
-
-    Returns:
-        The distance (p, k, b) of that point from the ray, and its distance along the ray, metres.
-    """
-    bones = ends_m - starts_m
-    start_along = rays @ starts_m.swapaxes(1, 2)  # (p, k, b), as everything below
-    bone_along = rays @ bones.swapaxes(1, 2)
-    # Products of the parts across the ray.
-    start2 = (starts_m**2).sum(-1)[:, None] - start_along**2
-    mixed = (starts_m * bones).sum(-1)[:, None] - start_along * bone_along
-    bone2 = (bones**2).sum(-1)[:, None] - bone_along**2
-    share = np.clip(-mixed / np.maximum(bone2, _SHORTEST_M**2), 0, 1)
-    across2 = start2 + share * (2 * mixed + share * bone2)
-    return np.sqrt(np.maximum(across2, 0)), start_along + share * bone_along

@@ -31,9 +31,16 @@ Both grow from 0 with the share of the joints that are outside: the visible part
 body tells little about its size, and where the rest is.
 """
 
-TRUNCATED_MARGIN = 0.04
-"""Width of the image's edge, over a person's height in it, where joints may be outside as well:
-networks pull joints that they do not see into the crop of what they see.
+FLESH = 0.07
+"""What of a body extends beyond its joints, over the longer side of the joints' rectangle.
+
+A body whose joints are nearer to the image's edge is cut off by it, and as networks pull joints
+that they do not see into the crop of what they see, these joints may be outside.
+"""
+
+MISSING_SHARES = (0.2, 0.6)
+"""Shares of a body's rectangle outside the detected box, at which none and all of it is missing:
+boxes cut off hands and feet, and people whose box contains less than half are all guessed.
 """
 
 OWN_SPREAD_PX = 4.0
@@ -47,7 +54,7 @@ TORSO = np.array([0, 1, 2, 3, 6, 9, 12, 16, 17])
 
 _DEPTH_SPREAD_M = 0.05
 _LIKELY_SPREADS = 3.0  # of a distance by size, which the depth is first looked for within
-_WIDEST_M, _NARROWER = 0.15, (0.2, 0.12, 0.08, 0.08)  # reaches around the depth, in turn
+_WIDEST_M, _NARROWER = 0.15, (0.2, 0.15, 0.12, 0.12)  # reaches around the depth, in turn
 _LEAST_AGREEING = 0.25  # share of the trunk's points within the last reach
 
 _NEAREST_M, _FARTHEST_M = 0.1, 100.0
@@ -150,20 +157,48 @@ def inflate_truncated_sizes(
 
 
 def inflate_truncated_places(
-    placement: Placement, keypoints_px: Floats, camera: Camera
+    placement: Placement, keypoints_px: Floats, boxes_xyxy: Floats, camera: Camera
 ) -> Placement:
     """Return the placement, by any source, with larger covariances of truncated people.
 
     Neither a depth image nor the floor tells where the rest of the body is; see
-    `inflate_truncated_sizes`.
+    `inflate_truncated_sizes`. How much is missing follows from the joints and from the box:
+    whichever says more, as networks pull joints into the crop of what they see.
+
+    Args:
+        placement: the placement.
+        keypoints_px: (n, 24, 2) the joints in the image.
+        boxes_xyxy: (n, 4) the boxes in which people were detected, pixels.
+        camera: camera of the image.
     """
     size = (camera.width - 1, camera.height - 1)
     heights = np.nan_to_num(np.ptp(keypoints_px, axis=1).max(-1))
-    inset = TRUNCATED_MARGIN * heights[:, None, None]
+    inset = FLESH * heights[:, None, None]
     well_inside = ((keypoints_px >= inset) & (keypoints_px <= size - inset)).all(-1)
-    spreads_m = TRUNCATED_SHIFT_M * (1 - well_inside.mean(1))
-    doubt = spreads_m[:, None, None] ** 2 * np.eye(3)
+    missing = np.maximum(1 - well_inside.mean(1), missing_by_boxes(keypoints_px, boxes_xyxy))
+    doubt = (TRUNCATED_SHIFT_M * missing)[:, None, None] ** 2 * np.eye(3)
     return replace(placement, covariances_m2=placement.covariances_m2 + doubt)
+
+
+def missing_by_boxes(keypoints_px: Floats, boxes_xyxy: Floats) -> Floats:
+    """Return how much of each body its box says is not seen, (n), 0 to 1.
+
+    Of a body that is seen, the box contains all but a margin. It ends where the image ends, or
+    where something hides the rest.
+
+    Args:
+        keypoints_px: (n, 24, 2) the joints in the image.
+        boxes_xyxy: (n, 4) the boxes in which people were detected, pixels.
+    """
+    shown = np.isfinite(keypoints_px)
+    low = np.where(shown, keypoints_px, np.inf).min(1)
+    high = np.where(shown, keypoints_px, -np.inf).max(1)
+    flesh = FLESH * (high - low).max(1, keepdims=True)
+    low, high = low - flesh, high + flesh
+    common = np.minimum(high, boxes_xyxy[:, 2:]) - np.maximum(low, boxes_xyxy[:, :2])
+    seen = np.maximum(common, 0).prod(1) / (high - low).prod(1)
+    few, many = MISSING_SHARES
+    return np.nan_to_num(np.clip((1 - seen - few) / (many - few), 0, 1))
 
 
 def place_by_depth(

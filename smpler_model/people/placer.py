@@ -107,7 +107,8 @@ class Placer:
             estimate = self._estimate_floor(frame, seen, placement)
             placement = by_floor(estimate.planes, floor_spreads_m=estimate.spreads_m)
             floor = estimate.plane
-        return inflate_truncated_places(placement, keypoints_px, camera), floor
+        boxes_xyxy = seen.tracks.boxes_xyxy
+        return inflate_truncated_places(placement, keypoints_px, boxes_xyxy, camera), floor
 
     def add_contacts(self, frame: Frame, people: People, floor: Floats) -> People:
         """Return people with `foot_contacts` and `footprints_m` on the floor (4)."""

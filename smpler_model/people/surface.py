@@ -2,15 +2,17 @@
 
 A depth image measures skin: the belly of who faces the camera, the side of who stands sideways.
 The trunk is a few hundred points that move rigidly with its bones. Those whose skin faces the
-camera are visible, unless an arm or something else is before them.
+camera are visible, unless an arm or something else is before them. Where the estimated arms hide
+the trunk, nothing is read.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
 from smpler_model.body.arrays import BodyArrays
-from smpler_model.body.skeleton import SMPL_JOINTS
-from smpler_model.people.bones import chain
+from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
+from smpler_model.people.bones import chain, nearest_to_rays
 from smpler_model.people.normals import vertex_normals
 
 POINT_COUNT = 300
@@ -24,6 +26,16 @@ TRUNK = [
     )
 ]
 """Bones with much of the body around them, and the thighs."""
+
+ARMS = [
+    SMPL_JOINTS.index(f"{side}_{name}")
+    for side in ("left", "right")
+    for name in ("elbow", "wrist", "hand")
+]
+"""Ends of the limbs that hang before the trunk of people seen from the side."""
+
+ARM_RADIUS_M = 0.06
+"""Distance from an arm's bones within which it hides the trunk: its flesh, and errors of poses."""
 
 _LEAST_COSINE = 0.4  # of the angle between the skin's normal and the way to the camera
 
@@ -57,7 +69,9 @@ class TrunkSurface:
         return self._move(chain(rotations)[:, self._bones], joints_m)
 
     def front(self, rotations: Floats, joints_m: Floats) -> Floats:
-        """Return the points (n, p, 3) that face the camera; NaN in place of the others.
+        """Return the points (n, p, 3) that the camera sees; NaN in place of the others.
+
+        Seen are those that face the camera and are not behind an arm.
 
         Args:
             rotations: (n, 24, 3, 3), the pelvis's in the optical frame.
@@ -68,12 +82,21 @@ class TrunkSurface:
         normals = (turns @ self._normals[..., None])[..., 0]
         towards = -(normals * points).sum(-1)
         faces = towards > _LEAST_COSINE * np.linalg.norm(points, axis=-1)
-        return np.where(faces[..., None], points, np.nan)
+        return np.where((faces & ~_behind_arms(points, joints_m))[..., None], points, np.nan)
 
     def _move(self, turns: Floats, joints_m: Floats) -> Floats:
         turned = (turns @ self._offsets_m[..., None])[..., 0]
         points: Floats = joints_m[:, self._bones] + turned
         return points
+
+
+def _behind_arms(points: Floats, joints_m: Floats) -> NDArray[np.bool_]:
+    """Return which points (n, p, 3) people's own arms hide from the camera, (n, p)."""
+    distances_m = np.linalg.norm(points, axis=-1)
+    starts_m, ends_m = joints_m[:, [SMPL_PARENTS[end] for end in ARMS]], joints_m[:, ARMS]
+    across_m, along_m = nearest_to_rays(points / distances_m[..., None], starts_m, ends_m)
+    hides = (across_m < ARM_RADIUS_M) & (along_m > 0) & (along_m < distances_m[..., None])
+    return np.asarray(hides.any(-1))
 
 
 def _spread_out(points: Floats, count: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.people.placement import (
+    FLESH,
     HEIGHT_SPREAD,
     OWN_SPREAD_PX,
     SHARED_SPREAD_PX,
@@ -321,6 +322,13 @@ def test_empty_input_and_batches_equal_single_people() -> None:
         np.testing.assert_allclose(both.translations_m[index], alone.translations_m[0])
 
 
+def boxes_of(keypoints: np.ndarray) -> np.ndarray:
+    """Return boxes that contain all of the bodies with these joints."""
+    low, high = keypoints.min(1), keypoints.max(1)
+    flesh = FLESH * (high - low).max(1, keepdims=True)
+    return np.concatenate([low - flesh, high + flesh], 1)
+
+
 def test_who_is_cut_by_the_edge_may_be_elsewhere() -> None:
     """With half a body outside, the distance may be wrong by half; who is inside is as sure."""
     camera = CAMERAS[0]
@@ -339,9 +347,8 @@ def test_who_is_cut_by_the_edge_may_be_elsewhere() -> None:
         replace(placed, from_depth=np.ones(3, bool)), keypoints, camera
     )
     np.testing.assert_array_equal(by_depth.covariances_m2, placed.covariances_m2)
-    shifted = (
-        inflate_truncated_places(placed, keypoints, camera).covariances_m2 - placed.covariances_m2
-    )
+    placed_elsewhere = inflate_truncated_places(placed, keypoints, boxes_of(keypoints), camera)
+    shifted = placed_elsewhere.covariances_m2 - placed.covariances_m2
     for row, share in enumerate((0.0, 0.5, 1.0)):
         np.testing.assert_allclose(
             shifted[row], (share * TRUNCATED_SHIFT_M) ** 2 * np.eye(3), atol=1e-9
@@ -353,14 +360,29 @@ def test_joints_close_to_the_edge_may_be_outside() -> None:
     camera = CAMERAS[0]
     joints = body(0)
     added = []
-    for distance_m in (2.0, 10.0):
+    for distance_m in (2.0, 20.0):
         keypoints = camera.project(joints + np.array([0, 0, distance_m]))
         keypoints[..., 0] += camera.width - 1 - 6.0 - keypoints[..., 0].max()
         placed = place(joints, keypoints, camera)
-        doubted = inflate_truncated_places(placed, keypoints, camera)
+        doubted = inflate_truncated_places(placed, keypoints, boxes_of(keypoints), camera)
         added.append((doubted.covariances_m2 - placed.covariances_m2)[0, 0, 0])
     assert added[0] > 0
     assert added[1] == 0
+
+
+def test_a_box_smaller_than_the_body_says_that_much_of_it_is_not_seen() -> None:
+    """Whatever the network guesses: its joints may all lie inside the image."""
+    camera = CAMERAS[0]
+    joints = np.repeat(body(0), 4, 0)
+    keypoints = camera.project(joints + np.array([0, 0, 4.0]))
+    placed, boxes = place(joints, keypoints, camera), boxes_of(keypoints)
+    widths = boxes[:, 2] - boxes[:, 0]
+    boxes[:, 2] -= np.array([0.0, 0.15, 0.4, 0.8]) * widths
+    doubted = inflate_truncated_places(placed, keypoints, boxes, camera)
+    added = (doubted.covariances_m2 - placed.covariances_m2)[:, 0, 0]
+    expected = np.array([0.0, 0.0, 0.5, 1.0]) * TRUNCATED_SHIFT_M
+    np.testing.assert_allclose(np.sqrt(np.maximum(added, 0)), expected, atol=1e-6)
+    np.testing.assert_array_equal(doubted.translations_m, placed.translations_m)
 
 
 def test_a_wall_is_too_far_behind_to_be_anybody() -> None:

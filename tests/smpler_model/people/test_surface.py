@@ -9,6 +9,7 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.drawing.raster import rasterise
+from smpler_model.people import surface
 from smpler_model.people.placement import place, place_by_depth
 from smpler_model.people.surface import POINT_COUNT, TrunkSurface
 from tests.posed import pose_joints
@@ -104,3 +105,23 @@ def test_what_faces_the_camera_does_not_face_the_one_behind(trunk: TrunkSurface)
 def test_nobody(trunk: TrunkSurface) -> None:
     nobody = trunk.front(np.empty((0, 24, 3, 3)), np.empty((0, 24, 3)))
     assert nobody.shape == (0, POINT_COUNT, 3)
+
+
+def test_nothing_is_read_where_the_own_arm_hides_the_trunk(
+    trunk: TrunkSurface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen from the side, the near arm hangs before the trunk."""
+    rotations, joints = pose(90, 80, seed=90)
+    depth, front = depth_of(rotations, joints), trunk.front(rotations, joints)[0]
+    monkeypatch.setattr(surface, "ARM_RADIUS_M", 0.0)
+    everything = trunk.front(rotations, joints)[0]
+    left_out = np.isfinite(everything[:, 0]) & ~np.isfinite(front[:, 0])
+
+    def hidden(points: np.ndarray) -> np.ndarray:
+        u, v = CAMERA.project(points).round().astype(int).T
+        return np.asarray(depth[v, u] < points[:, 2] - 0.05)
+
+    assert left_out.sum() > 3
+    assert hidden(everything[left_out]).mean() > 0.5
+    seen, before = (each[np.isfinite(each[:, 0])] for each in (front, everything))
+    assert hidden(seen).mean() < hidden(before).mean()
