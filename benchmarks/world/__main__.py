@@ -40,6 +40,10 @@ from smpler_ros.demo.demo import set_fast_dds_profile
 
 _REPETITIONS = 300
 _COUNTS = (1, 4, 16)
+_HEAD = (
+    *("people", "seed", "distance by", "estimate", "position m: median", "p95", "largest"),
+    *("velocity m/s: median", "p95", "largest", "ids", "of", "lag s"),
+)
 
 
 def measure_cost(people: int) -> float:
@@ -67,29 +71,16 @@ def _cpu_ms(step: Callable[[int], object]) -> float:
     return 1e3 * (time.process_time() - start) / _REPETITIONS
 
 
-def tabulate(rows: dict[str, dict[int, list[Row]]]) -> str:
-    """Return the errors by kind of scene and seed as a table."""
-    head = (
-        *("people", "seed", "distance by", "estimate", "position m: median", "p95", "largest"),
-        *("velocity m/s: median", "p95", "largest", "ids", "of", "lag s"),
-    )
-    cells = [
-        (
-            kind,
-            seed,
-            r.source,
-            r.estimate,
-            *r.position_m,
-            *r.velocity_m_s,
-            r.ids,
-            r.people,
-            r.lag_s,
-        )
-        for kind, by_seed in rows.items()
-        for seed, several in by_seed.items()
-        for r in several
-    ]
-    return format_table(head, cells)
+def print_lines(table: str) -> None:
+    """Print lines of a table at once, while the next row is measured."""
+    print(table, flush=True)
+
+
+def line_of(kind: str, seed: int, row: Row) -> str:
+    """Return a row of the table of errors."""
+    r = row
+    estimates = (r.source, r.estimate, *r.position_m, *r.velocity_m_s, r.ids, r.people, r.lag_s)
+    return format_table(_HEAD, [(kind, seed, *estimates)]).splitlines()[-1]
 
 
 def main() -> None:
@@ -119,14 +110,17 @@ def main() -> None:
     set_fast_dds_profile()
     body = Body(load_builtin_body())
     rows: dict[str, dict[int, list[Row]]] = {kind: {} for kind in chosen.scenes}
+    print_lines(format_table(_HEAD, []))
     for kind, seed in product(chosen.scenes, chosen.seeds):
         scene = RobotScene(body, kind, seed=seed, background=chosen.background)
         shots = shots_of(scene, chosen.rate)
-        rows[kind][seed] = [
-            compare(scene, kind, source, ask_node(shots, fixed_frame, source, chosen.set))
-            for source, fixed_frame in product(chosen.sources, chosen.frames)
-            if fixed_frame or source not in NEEDS_FIXED_FRAME
-        ]
+        rows[kind][seed] = []
+        for source, fixed_frame in product(chosen.sources, chosen.frames):
+            if fixed_frame or source not in NEEDS_FIXED_FRAME:
+                answers = ask_node(shots, fixed_frame, source, chosen.set)
+                row = compare(scene, kind, source, answers)
+                rows[kind][seed].append(row)
+                print_lines(line_of(kind, seed, row))
     costs = {people: measure_cost(people) for people in _COUNTS}
     results = {
         "machine": describe_machine(torch.device("cpu")),
@@ -138,7 +132,7 @@ def main() -> None:
         "cost_ms": costs,
     }
     cost = format_table(("people", f"ms for {FRAME} to map, CPU"), list(costs.items()))
-    write_results(results, f"{tabulate(rows)}\n\n{cost}", chosen.json)
+    write_results(results, f"\n{cost}", chosen.json)
 
 
 if __name__ == "__main__":
