@@ -193,12 +193,13 @@ def missing_by_boxes(keypoints_px: Floats, boxes_xyxy: Floats) -> Floats:
     shown = np.isfinite(keypoints_px)
     low = np.where(shown, keypoints_px, np.inf).min(1)
     high = np.where(shown, keypoints_px, -np.inf).max(1)
+    low, high = np.where(high >= low, (low, high), 0.0)
     flesh = FLESH * (high - low).max(1, keepdims=True)
     low, high = low - flesh, high + flesh
     common = np.minimum(high, boxes_xyxy[:, 2:]) - np.maximum(low, boxes_xyxy[:, :2])
-    seen = np.maximum(common, 0).prod(1) / (high - low).prod(1)
+    seen = np.maximum(common, 0).prod(1) / np.maximum((high - low).prod(1), 1.0)
     few, many = MISSING_SHARES
-    return np.nan_to_num(np.clip((1 - seen - few) / (many - few), 0, 1))
+    return np.asarray(np.clip((1 - seen - few) / (many - few), 0, 1))
 
 
 def place_by_depth(
