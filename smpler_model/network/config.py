@@ -70,8 +70,8 @@ class ModelConfig:
         regressor_dropout: dropout rate of that regressor, in training only.
         keypoint_feedback: whether each correction of an estimate gets the offsets to the mobile
             backbone's keypoints; not part of SMPLer.
-        limb_alignment: whether the last estimate's limbs are turned to these keypoints, see
-            `limb_alignment.align_limbs`; not part of SMPLer, either.
+        limb_alignment: whether the last estimate's limbs are turned towards these keypoints, see
+            `limb_alignment.LimbAlignment`; not part of SMPLer, either.
         image_size: side of the square crop in pixels; a multiple of 32.
         mean: mean of RGB in [0, 1], subtracted from the input.
         std: standard deviation of RGB in [0, 1], by which the input is divided.

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from smpler_model.network.config import MOBILE_KEYPOINTS
-from smpler_model.network.limbs import LIMB_JOINTS, LIMBS, Limb, take_limbs
+from smpler_model.network.limbs import LIMB_ROWS, LIMBS, Limb, take_limbs
 
-FIRST_LIMB = MOBILE_KEYPOINTS - len(LIMB_JOINTS)
+FIRST_LIMB = MOBILE_KEYPOINTS - len(LIMB_ROWS)
 """The backbone's keypoints from this one on are those of the joints, in their order."""
 
 FEEDBACK_SIZE = 3
@@ -32,7 +32,7 @@ def read_observed(pooled: Tensor) -> Tensor:
         pooled: (b, n) with the keypoints at the end, see `MobileLayout.channels`.
 
     Returns:
-        (b, 12, 3) x and y of each joint of `LIMB_JOINTS`, where the crop spans [-1, 1], and
+        (b, 12, 3) x and y of each joint of `LIMB_ROWS`, where the crop spans [-1, 1], and
         the visibility, 0 to 1.
     """
     keypoints = pooled[:, -FEEDBACK_SIZE * MOBILE_KEYPOINTS :].reshape(-1, MOBILE_KEYPOINTS, 3)

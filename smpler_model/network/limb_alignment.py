@@ -25,7 +25,11 @@ _POWER = 4.0
 """Before training, the power of the visibility with which that falls."""
 
 _MOST_TRUST = 6.0
+"""Largest such logarithm, whatever was learned."""
+
 _LEAST_VISIBLE = 1e-3
+"""Visibility of invisible keypoints, which keeps its logarithm finite."""
+
 _MOST_DEPTH = 3.0
 """How many times deeper a bone may get. One that lies in the image plane could turn towards the
 camera or away from it; it stays there.
@@ -33,7 +37,6 @@ camera or away from it; it stays there.
 
 _STEPS = 5
 """Of Newton's method, which has then converged for all but a few bones."""
-
 
 _ROOTS: tuple[Limb, ...] = ("shoulder", "hip")
 _MIDDLES: tuple[Limb, ...] = ("elbow", "knee")

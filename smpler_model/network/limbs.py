@@ -25,7 +25,7 @@ def joints_of(limbs: Sequence[Limb]) -> tuple[int, ...]:
     return tuple(row for limb in limbs for row in range(_STARTS[limb], _ENDS[limb]))
 
 
-LIMB_JOINTS = joints_of(LIMBS)
+LIMB_ROWS = joints_of(LIMBS)
 """The rows of the limbs' joints: left and right shoulder, left and right elbow, ..."""
 
 
@@ -44,6 +44,6 @@ def put_limbs(values: Tensor, limbs: Mapping[Limb, Tensor]) -> Tensor:
 
 
 def add_to_limbs(values: Tensor, more: Tensor) -> Tensor:
-    """Return (b, n, c) values with (b, 12, c) added to the rows of `LIMB_JOINTS`."""
+    """Return (b, n, c) values with (b, 12, c) added to the rows of `LIMB_ROWS`."""
     pairs = zip(LIMBS, torch.split(more, 2, 1), strict=True)
     return put_limbs(values, {limb: take_limbs(values, [limb]) + pair for limb, pair in pairs})

@@ -22,7 +22,7 @@ from smpler_model.network.estimates import Estimate, SmplerOutput, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
 from smpler_model.network.keypoint_feedback import FEEDBACK_SIZE, compare_observed, read_observed
 from smpler_model.network.limb_alignment import LimbAlignment
-from smpler_model.network.limbs import LIMB_JOINTS, add_to_limbs
+from smpler_model.network.limbs import LIMB_ROWS, add_to_limbs
 from smpler_model.network.mean_parameters import MeanParameters
 from smpler_model.network.sampling import sample_map, sample_patches
 
@@ -57,7 +57,7 @@ class Regressor(nn.Module):
             nn.Dropout(config.regressor_dropout),
         )
         self.feedback = (
-            nn.Linear(FEEDBACK_SIZE * len(LIMB_JOINTS), width, bias=False)
+            nn.Linear(FEEDBACK_SIZE * len(LIMB_ROWS), width, bias=False)
             if config.keypoint_feedback
             else None
         )

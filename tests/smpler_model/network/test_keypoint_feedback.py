@@ -12,7 +12,7 @@ from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.network.config import SMPLER_NANO, SMPLER_W32
 from smpler_model.network.initialisation import build_model
 from smpler_model.network.keypoint_feedback import (
-    LIMB_JOINTS,
+    LIMB_ROWS,
     compare_observed,
     read_observed,
 )
@@ -28,7 +28,7 @@ def test_the_backbones_last_channels_are_the_observed_joints(body_arrays: BodyAr
     with torch.inference_mode():
         features = backbone(torch.randn(2, 3, SIDE, SIDE))
     observed = read_observed(features[-1].mean((2, 3)))
-    assert [SMPL_JOINTS[joint] for joint in LIMB_JOINTS[::2]] == [
+    assert [SMPL_JOINTS[joint] for joint in LIMB_ROWS[::2]] == [
         f"left_{limb}" for limb in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
     ]
     # COCO's 17 keypoints begin with five of the head.
@@ -41,7 +41,7 @@ def test_offsets_point_from_the_estimate_to_the_image(seed: int, x: float, y: fl
     keypoints = torch.randn(2, 24, 2, generator=generator)
     visibility = torch.rand(2, 12, 1, generator=generator)
     shift = torch.tensor([x, y])
-    observed = torch.cat((keypoints[:, list(LIMB_JOINTS)] + shift, visibility), 2)
+    observed = torch.cat((keypoints[:, list(LIMB_ROWS)] + shift, visibility), 2)
     compared = compare_observed(observed, keypoints)
     torch.testing.assert_close(compared[..., :2], (10 * shift).expand(2, 12, 2), atol=1e-5, rtol=0)
     assert torch.equal(compared[..., 2:], visibility)

@@ -3,7 +3,7 @@
 import torch
 
 from smpler_model.body.skeleton import SMPL_JOINTS
-from smpler_model.network.limbs import LIMB_JOINTS, add_to_limbs, joints_of, put_limbs, take_limbs
+from smpler_model.network.limbs import LIMB_ROWS, add_to_limbs, joints_of, put_limbs, take_limbs
 
 
 def test_limbs_are_taken_left_before_right() -> None:
@@ -31,5 +31,5 @@ def test_addition_leaves_rows_beyond_the_joints_alone() -> None:
     queries, more = torch.randn(2, 26, 4), torch.randn(2, 12, 4)
     added = add_to_limbs(queries, more)
     expected = queries.clone()
-    expected[:, list(LIMB_JOINTS)] += more
+    expected[:, list(LIMB_ROWS)] += more
     assert torch.equal(added, expected)
