@@ -56,7 +56,8 @@ class Oracle(Estimator):
         cameras = np.full((len(truth), 3), np.nan)  # a weak camera that nothing may depend on
         joints = self.joints(truth.rotations, betas)
         keypoints = crops.crop_from_image(truth.keypoints_px)
-        seen = Estimates(truth.rotations, betas, cameras, joints, keypoints, joints)
+        unchanged = np.zeros(joints.shape[:2])
+        seen = Estimates(truth.rotations, betas, cameras, joints, keypoints, unchanged)
         self._next = seen.turned(turns_to_camera(camera, crops).swapaxes(1, 2))
 
     def estimate(self, crops: PixelArray) -> Estimates:

@@ -39,7 +39,7 @@ class Estimates:
         cameras: (n, 3) weak perspective (s, tx, ty).
         joints_m: (n, 24, 3) before translation.
         keypoints: (n, 24, 2) in [-1, 1] over the crop.
-        previous_joints_m: (n, 24, 3) as `joints_m`, before the network's last refinement.
+        changes_m: (n, 24) how far the last block moved each joint against the pelvis.
     """
 
     rotations: Floats
@@ -47,7 +47,7 @@ class Estimates:
     cameras: Floats
     joints_m: Floats
     keypoints: Floats
-    previous_joints_m: Floats
+    changes_m: Floats
 
     def __len__(self) -> int:
         return len(self.betas)
@@ -56,21 +56,13 @@ class Estimates:
         """Return the given rows."""
         return Estimates(*(getattr(self, field.name)[rows] for field in fields(self)))
 
-    @property
-    def changes_m(self) -> Floats:
-        """(n, 24) how far the last refinement moved each joint against the pelvis, metres."""
-        moved = self.joints_m - self.previous_joints_m
-        return np.asarray(np.linalg.norm(moved - moved[:, :1], axis=-1))
-
     def turned(self, turns: Floats) -> "Estimates":
         """Return the people rotated about their pelvises by (n, 3, 3) rotations."""
         rotations = self.rotations.copy()
         rotations[:, 0] = turns @ rotations[:, 0]
-        joints_m, previous_m = (
-            (joints - joints[:, :1]) @ turns.swapaxes(-1, -2) + joints[:, :1]
-            for joints in (self.joints_m, self.previous_joints_m)
-        )
-        return replace(self, rotations=rotations, joints_m=joints_m, previous_joints_m=previous_m)
+        pelvises_m = self.joints_m[:, :1]
+        joints_m = (self.joints_m - pelvises_m) @ turns.swapaxes(-1, -2) + pelvises_m
+        return replace(self, rotations=rotations, joints_m=joints_m)
 
 
 def measure_usual_change(drawn: Sequence[Estimates]) -> float:

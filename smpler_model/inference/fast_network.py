@@ -38,7 +38,7 @@ from smpler_model.network.smpler import (
 class Outputs(NamedTuple):
     """Outputs of the network for b people; see `estimates.Stage` for shapes and units.
 
-    `previous_joints` are the joints before the last refinement.
+    `changes` (b, 24) are how far the last block moved each joint against the pelvis, metres.
     """
 
     rotations: Tensor
@@ -46,13 +46,21 @@ class Outputs(NamedTuple):
     camera: Tensor
     joints: Tensor
     keypoints: Tensor
-    previous_joints: Tensor
+    changes: Tensor
 
 
-def outputs_from(last: Stage, previous: Stage) -> Outputs:
-    """Return the outputs from the last two stages."""
+def outputs_from(aligned: Stage, last: Stage, previous: Stage) -> Outputs:
+    """Return the outputs.
+
+    Args:
+        aligned: the final estimate.
+        last: that of the last block, before limbs were aligned.
+        previous: the one before.
+    """
+    moved = last.joints - previous.joints
     return Outputs(
-        *(last.rotations, last.betas, last.camera, last.joints, last.keypoints, previous.joints)
+        *(aligned.rotations, aligned.betas, aligned.camera, aligned.joints, aligned.keypoints),
+        changes=(moved - moved[:, :1]).norm(dim=-1),
     )
 
 
@@ -72,7 +80,7 @@ OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
     "camera": (3,),
     "joints": (JOINT_COUNT, 3),
     "keypoints": (JOINT_COUNT, 2),
-    "previous_joints": (JOINT_COUNT, 3),
+    "changes": (JOINT_COUNT,),
 }
 """Outputs of the network for each person, in the order of `Outputs`."""
 
@@ -158,7 +166,7 @@ class FastSmpler(nn.Module):
 
         Returns:
             rotations (b, 24, 3, 3), betas (b, 10), camera (b, 3), joints (b, 24, 3) in metres,
-            keypoints (b, 24, 2), and the previous stage's joints; see `estimates.Stage`.
+            keypoints (b, 24, 2), and changes (b, 24); see `Outputs` and `estimates.Stage`.
         """
         return self.refine(self.features(crops))
 
@@ -181,9 +189,10 @@ class FastSmpler(nn.Module):
             maps = [of_map[index] for of_map in tokens]
             queries, estimate = block(queries, stage, observed, finest[:, :, index], maps)
             previous, stage = stage, self._observe(estimate)
+        aligned = stage
         if self.alignment is not None and observed is not None:
-            stage = self._observe(self.alignment(stage, queries, observed, self.body))
-        return outputs_from(stage, previous)
+            aligned = self._observe(self.alignment(stage, queries, observed, self.body))
+        return outputs_from(aligned, stage, previous)
 
     def _observe(self, estimate: Estimate) -> Stage:
         joints = self.body.joints(estimate.rotations, estimate.betas)

@@ -59,8 +59,9 @@ class PlainNetwork(nn.Module):
     def forward(self, crops: Tensor) -> Outputs:
         """As `FastSmpler.forward`."""
         images = (crops.permute(0, 3, 1, 2) - self.mean) * self.scale
-        stages = self.model(images, mesh=False).stages
-        return outputs_from(stages[-1], stages[-2])
+        stages, queries, observed = self.model.refine_by_blocks(self.model.backbone(images))
+        aligned = self.model.align(stages[-1], queries, observed)
+        return outputs_from(aligned, stages[-1], stages[-2])
 
 
 class TorchRunner:

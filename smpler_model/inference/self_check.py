@@ -41,8 +41,8 @@ class Deviation:
 
     Attributes:
         degrees: rotation of a joint.
-        mm: position of a joint, in the body and across the image, and in the body before the
-            last refinement.
+        mm: position of a joint, in the body and across the image, and its change by the
+            last block.
     """
 
     degrees: float
@@ -127,7 +127,7 @@ def measure_deviation(found: Estimates, expected: Estimates) -> Deviation:
     scale = np.abs(expected.cameras[:, :1, None])  # of a metre, in halves of the crop
     shifts = (
         found.joints_m - expected.joints_m,
-        found.previous_joints_m - expected.previous_joints_m,
+        (found.changes_m - expected.changes_m)[..., None],
         (found.keypoints - expected.keypoints) / scale,
     )
     mm = [1000 * np.linalg.norm(shift, axis=-1).max() for shift in shifts]

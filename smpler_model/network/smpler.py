@@ -263,6 +263,13 @@ class Smpler(BackboneModel):
 
         The last one has its limbs aligned with the backbone's keypoints where the model does so.
         """
+        stages, queries, observed = self.refine_by_blocks(features)
+        return [*stages[:-1], self.align(stages[-1], queries, observed)]
+
+    def refine_by_blocks(
+        self, features: Sequence[Tensor]
+    ) -> tuple[list[Stage], Tensor, Tensor | None]:
+        """Return the estimates without alignment, and what `align` needs beside the last one."""
         pooled = features[-1].mean((2, 3))
         stages = [self.guess(features)]
         queries = self.embedding(stages[0], pooled)
@@ -270,11 +277,21 @@ class Smpler(BackboneModel):
         for block in self.blocks:
             queries, estimate = block(queries, stages[-1], features, observed)
             stages.append(self._observe(estimate))
-        if self.alignment is not None and observed is not None:
-            with _without_autocast(queries):
-                known = (each.to(stages[-1].joints.dtype) for each in (queries, observed))
-                stages[-1] = self._observe(self.alignment(stages[-1], *known, self.body))
-        return stages
+        return stages, queries, observed
+
+    def align(self, stage: Stage, queries: Tensor, observed: Tensor | None) -> Stage:
+        """Return a stage with its limbs turned towards the keypoints, where the model does so.
+
+        Args:
+            stage: the estimate of the last block.
+            queries: (b, 26, c) that block's.
+            observed: (b, 12, 3) the backbone's keypoints, where the model uses them.
+        """
+        if self.alignment is None or observed is None:
+            return stage
+        with _without_autocast(queries):
+            known = (each.to(stage.joints.dtype) for each in (queries, observed))
+            return self._observe(self.alignment(stage, *known, self.body))
 
 
 def _make_estimate(pose: Tensor, shape: Tensor, camera: Tensor) -> Estimate:

@@ -44,8 +44,9 @@ def see(
     rotations, joints_m = (np.concatenate([each[part] for each in stood]) for part in (1, 2))
     n, keypoints_px = len(stood), camera.project(joints_m)
     local = pose_joints(rotations, np.zeros((n, 10)))
-    nowhere = np.zeros((n, 24, 2))
-    estimates = Estimates(rotations, np.zeros((n, 10)), np.zeros((n, 3)), local, nowhere, local)
+    nowhere, unchanged = np.zeros((n, 24, 2)), np.zeros((n, 24))
+    shapes, cameras = np.zeros((n, 10)), np.zeros((n, 3))
+    estimates = Estimates(rotations, shapes, cameras, local, nowhere, unchanged)
     ids, states = np.arange(n) + first_id, np.full(n, TrackState.CONFIRMED, np.uint8)
     tracks = Tracks(ids, np.zeros((n, 4)), np.ones(n), states)
     return Unplaced(tracks, estimates, keypoints_px, camera), joints_m[:, 0]
