@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ _TRIES = 2
 _DISTURBANCE = 0.1
 """Fraction of all cores above which other programs disturb a turn, so that it is repeated."""
 
-_MATRIX, _COPY_BYTES = 2048, 1 << 28
+_LEAST_MATRIX, _MATRIX, _PRODUCT_S = 256, 2048, 0.04
+_COPY_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,18 @@ def name_processor() -> str:
 
 
 def measure_product(device: torch.device, dtype: torch.dtype) -> float:
-    """Return the operations per second of a large matrix product, in 1e9."""
-    left, right = (torch.randn(_MATRIX, _MATRIX, device=device).to(dtype) for _ in range(2))
-    return 2 * _MATRIX**3 / _fastest(lambda: left @ right, device) / 1e9
+    """Return the operations per second of a large matrix product, in 1e9.
+
+    The matrices grow until a product takes `_PRODUCT_S`: a processor without instructions for
+    `dtype` needs half a minute for the largest.
+    """
+    side = _LEAST_MATRIX
+    while True:
+        left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+        taken = _fastest(partial(torch.matmul, left, right), device)
+        if side >= _MATRIX or taken >= _PRODUCT_S:
+            return 2 * side**3 / taken / 1e9
+        side *= 2
 
 
 def measure_copy(device: torch.device) -> float:
