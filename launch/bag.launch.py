@@ -22,7 +22,11 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
-from smpler_ros.parameters.launch_arguments import check_arguments
+from smpler_ros.parameters.launch_arguments import (
+    check_arguments,
+    check_values,
+    playable_bag,
+)
 
 SHARE = FindPackageShare("smpler_ros")
 CLOCK_HZ = "100"
@@ -34,6 +38,13 @@ ARGUMENTS = (
     ("bag_delay", "5.0", "Seconds to wait before playing, while the network is loaded."),
     ("stop_at_end", "true", "Whether everything stops at the end of the bag."),
 )
+KINDS = {
+    "bag_rate": float,
+    "bag_start": float,
+    "bag_loop": bool,
+    "bag_delay": float,
+    "stop_at_end": bool,
+}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -46,22 +57,25 @@ def generate_launch_description() -> LaunchDescription:
         PythonLaunchDescriptionSource(PathJoinSubstitution([SHARE, "launch", "camera.launch.py"])),
         launch_arguments={"use_sim_time": "true"}.items(),
     )
-    check = OpaqueFunction(function=refuse_unknown_arguments)
+    check = OpaqueFunction(function=refuse_invalid_arguments)
     return LaunchDescription([*declared, check, node, OpaqueFunction(function=bag_actions)])
 
 
-def refuse_unknown_arguments(context: LaunchContext) -> None:
-    """Refuse undeclared arguments, which launch itself would ignore."""
+def refuse_invalid_arguments(context: LaunchContext) -> None:
+    """Refuse what `launch` would ignore, or would meet only after it has started something."""
     declared = generate_launch_description().get_launch_arguments()
     check_arguments(__file__, context.argv, [argument.name for argument in declared])
+    given = values_of(context)
+    check_values(given, KINDS)
+    playable_bag(given["bag"])
 
 
 def bag_actions(context: LaunchContext) -> list[Action]:
     """Return the player, and the action at its end."""
-    given = {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}
+    given = values_of(context)
     player = ExecuteProcess(
         cmd=[
-            *("ros2", "bag", "play", given["bag"], "--clock", CLOCK_HZ),
+            *("ros2", "bag", "play", playable_bag(given["bag"]), "--clock", CLOCK_HZ),
             *("--rate", given["bag_rate"], "--start-offset", given["bag_start"]),
             *("--delay", given["bag_delay"]),
             *(["--loop"] if given["bag_loop"].lower() in ("true", "1") else []),
@@ -76,3 +90,8 @@ def bag_actions(context: LaunchContext) -> list[Action]:
         player,
         RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[stop])),
     ]
+
+
+def values_of(context: LaunchContext) -> dict[str, str]:
+    """Return the values of this file's arguments."""
+    return {name: LaunchConfiguration(name).perform(context) for name, _, _ in ARGUMENTS}

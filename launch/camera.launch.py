@@ -19,7 +19,13 @@ from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
-from smpler_ros.parameters.launch_arguments import check_arguments, existing_file, fixed_frame_in
+from smpler_ros.parameters.launch_arguments import (
+    check_arguments,
+    check_program,
+    check_values,
+    existing_file,
+    fixed_frame_in,
+)
 
 SHARE = FindPackageShare("smpler_ros")
 WORLD_FRAME = "map"  # of RViz, where people are in their camera's frame
@@ -156,6 +162,7 @@ OVERRIDES = (
     "tf_prefix",
     "fixed_frame",
 )
+SWITCHES = ("rviz", "place_camera", "viewer")
 OF_THE_VIEWER = ("image_transport", "model", "body")  # of the overrides
 # Parameters of the viewer, with the launch arguments that set them.
 PAGE = {
@@ -170,6 +177,7 @@ STAND = {
     "height": ("camera_height", float),
     "pitch": ("camera_pitch", float),
 }
+KINDS = dict([*PAGE.values(), *STAND.values()]) | dict.fromkeys(SWITCHES, bool)
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -182,11 +190,9 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             *declared,
-            OpaqueFunction(function=refuse_unknown_arguments),
+            OpaqueFunction(function=refuse_invalid_arguments),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(profile)),
-            OpaqueFunction(function=camera_actions),
-            OpaqueFunction(function=viewer_actions),
-            OpaqueFunction(function=world_actions),
+            OpaqueFunction(function=all_actions),
         ]
     )
 
@@ -196,10 +202,28 @@ def parameter_of(argument: str, kind: type) -> ParameterValue:
     return ParameterValue(LaunchConfiguration(argument), value_type=kind)
 
 
-def refuse_unknown_arguments(context: LaunchContext) -> None:
-    """Refuse undeclared arguments, which launch itself would ignore."""
+def refuse_invalid_arguments(context: LaunchContext) -> None:
+    """Refuse what `launch` would ignore, or would meet only after it has started something."""
     declared = generate_launch_description().get_launch_arguments()
     check_arguments(__file__, context.argv, [argument.name for argument in declared])
+    given = values_of(context)
+    check_values(given, KINDS)
+    if IfCondition(given["rviz"]).evaluate(context):
+        remedy = "give rviz:=false; viewer:=true shows people in a browser"
+        check_program("rviz:=true", "rviz2", "rviz2", remedy)
+    if (package := given["driver"]) != "none":
+        executable = find_driver(package, given["driver_executable"]).executable
+        remedy = "start the camera yourself and give its topics, image:= and camera_info:="
+        check_program(f"driver:={package}", package, executable, remedy)
+
+
+def all_actions(context: LaunchContext) -> list[Action]:
+    """Return everything that is started: nothing is, if an error occurs on the way."""
+    return [
+        *camera_actions(context),
+        *viewer_actions(context),
+        *world_actions(context),
+    ]
 
 
 def camera_actions(context: LaunchContext) -> list[Action]:
@@ -207,7 +231,7 @@ def camera_actions(context: LaunchContext) -> list[Action]:
     given = values_of(context)
     package = given["driver"]
     driver = find_driver(package, given["driver_executable"])
-    time = {"use_sim_time": LaunchConfiguration("use_sim_time")}
+    time = {"use_sim_time": parameter_of("use_sim_time", bool)}
     overrides = overrides_of(given, OVERRIDES)
     node = Node(
         package="smpler_ros",

@@ -1,11 +1,17 @@
-"""Start the synthetic camera, the node and RViz: no camera and no downloads are needed.
+"""Start the synthetic camera, the node, and RViz or a page: no camera, no downloads are needed.
 
 Also takes the arguments of camera.launch.py. Example:
     ros2 launch smpler_ros demo.launch.py people:=2 rviz:=false
 """
 
 from launch.action import Action
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    LogInfo,
+    OpaqueFunction,
+    SetLaunchConfiguration,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
@@ -13,7 +19,11 @@ from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchContext, LaunchDescription
-from smpler_ros.parameters.launch_arguments import check_arguments, existing_file
+from smpler_ros.parameters.launch_arguments import (
+    check_arguments,
+    existing_file,
+    has_program,
+)
 
 SHARE = FindPackageShare("smpler_ros")
 STOP_TIMEOUT_S = "10"  # nodes end within 8 s of a signal
@@ -27,7 +37,11 @@ ARGUMENTS = (
     ("rate", "", "Frame rate, images/s; if empty, as in camera_params_file."),
     ("seed", "", "Random seed of room and people; if empty, as in camera_params_file."),
     ("detector", "", "As for camera.launch.py."),
-    ("rviz", "true", "Whether to start RViz."),
+    (
+        "rviz",
+        "auto",
+        "Whether to start RViz; auto starts it if it is installed, and the viewer if not.",
+    ),
 )
 OVERRIDES = ("people", "rate", "seed")  # the camera itself rejects invalid values
 
@@ -48,22 +62,36 @@ def generate_launch_description() -> LaunchDescription:
             "rviz": LaunchConfiguration("rviz"),
         }.items(),
     )
-    profile = PathJoinSubstitution([SHARE, "launch", "fastdds.launch.py"])
     return LaunchDescription(
         [
             *declared,
-            OpaqueFunction(function=refuse_unknown_arguments),
-            IncludeLaunchDescription(PythonLaunchDescriptionSource(profile)),
+            OpaqueFunction(function=refuse_invalid_arguments),
+            OpaqueFunction(function=choose_view),
+            node,  # before the camera, as it checks the other arguments
             OpaqueFunction(function=camera_actions),
-            node,
         ]
     )
 
 
-def refuse_unknown_arguments(context: LaunchContext) -> None:
-    """Refuse undeclared arguments, which launch itself would ignore."""
+def refuse_invalid_arguments(context: LaunchContext) -> None:
+    """Refuse what `launch` would ignore, or would meet only after it has started something."""
     declared = generate_launch_description().get_launch_arguments()
     check_arguments(__file__, context.argv, [argument.name for argument in declared])
+    path = LaunchConfiguration("camera_params_file").perform(context)
+    existing_file("camera_params_file", path)
+
+
+def choose_view(context: LaunchContext) -> list[Action]:
+    """Return what replaces rviz:=auto: RViz if it is installed, else the viewer."""
+    if LaunchConfiguration("rviz").perform(context) != "auto":
+        return []
+    if has_program("rviz2", "rviz2"):
+        return [SetLaunchConfiguration("rviz", "true")]
+    without = SetLaunchConfiguration("rviz", "false")
+    if LaunchConfiguration("viewer", default="").perform(context):
+        return [without]
+    note = "RViz is not installed, so people are shown in a browser, as with viewer:=true"
+    return [without, SetLaunchConfiguration("viewer", "true"), LogInfo(msg=note)]
 
 
 def camera_actions(context: LaunchContext) -> list[Action]:

@@ -15,6 +15,7 @@ from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.fast_dds import VARIABLE_OF_2, VARIABLE_OF_3
 from smpler_ros.parameters.node_settings import NodeSettings
 from smpler_ros.parameters.viewer_settings import ViewerSettings
+from tests.installed import install
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "launch").glob("*.launch.py"))
@@ -204,6 +205,36 @@ def test_rviz_and_the_camera_stand_use_the_fixed_frame_of_the_node(
     frames = [v for k, v in overrides.items() if "".join(p.text for p in k) == "fixed_frame"]
     assert [frame.evaluate(context) for frame in frames] == ([argument] if argument else [])
     assert all(action.condition.evaluate(context) for action in (stand, rviz))
+
+
+@needs_launch
+@pytest.mark.parametrize(
+    ("given", "installed", "expected"),
+    [
+        ({"rviz": "auto"}, True, {"rviz": "true"}),
+        ({"rviz": "auto"}, False, {"rviz": "false", "viewer": "true"}),
+        ({"rviz": "auto", "viewer": "false"}, False, {"rviz": "false", "viewer": "false"}),
+        ({"rviz": "false"}, True, {"rviz": "false"}),
+        ({"rviz": "true"}, False, {"rviz": "true"}),  # camera.launch.py refuses it
+    ],
+)
+def test_the_demo_shows_people_in_rviz_if_it_is_installed_and_else_in_a_browser(
+    given: dict[str, str],
+    installed: bool,
+    expected: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from launch import LaunchContext
+
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(tmp_path))
+    if installed:
+        install(tmp_path, "rviz2", "rviz2")
+    module, context = load(ROOT / "launch" / "demo.launch.py"), LaunchContext()
+    context.launch_configurations.update(given)
+    for action in module.choose_view(context):
+        action.visit(context)
+    assert context.launch_configurations == expected
 
 
 @needs_launch

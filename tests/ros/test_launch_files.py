@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.cameras.frame_tree import level_camera
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera import synthetic_bag
+from tests.installed import install
 from tests.ros.peer import Peer
 from tests.ros.test_synthetic_camera import transforms_of
 
@@ -51,18 +51,12 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def prefix(tmp_path: Path) -> Path:
     """The package as installed: its share folder, its programs, its entry in ament's index."""
-    index = tmp_path / "share/ament_index/resource_index/packages/smpler_ros"
-    index.parent.mkdir(parents=True)
-    index.touch()
-    share, programs = tmp_path / "share/smpler_ros", tmp_path / "lib/smpler_ros"
-    for folder in (share, programs):
-        folder.mkdir(parents=True)
+    for name, module in PROGRAMS.items():
+        install(tmp_path, "smpler_ros", name, f'exec "{sys.executable}" -m {module} "$@"')
+    share = tmp_path / "share/smpler_ros"
+    share.mkdir(parents=True)
     for name in ("config", "launch"):
         (share / name).symlink_to(ROOT / name)
-    for name, module in PROGRAMS.items():
-        program = programs / name
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return tmp_path
 
 
@@ -245,15 +239,23 @@ def test_the_node_of_a_camera_publishes_people(
             "bag.launch.py has no argument 'start'; did you mean",
         ),
         ("camera", {"params_file": "no.yaml"}, "params_file must be a parameter file, got 'no."),
+        ("demo", {"params_file": "no.yaml"}, "params_file must be a parameter file, got 'no."),
         ("demo", {"camera_params_file": "no.yaml"}, "camera_params_file must be a parameter file"),
+        ("camera", {"viewer": "maybe"}, "viewer must be true or false, got 'maybe'"),
+        ("demo", {"viewer_port": "http"}, "viewer_port must be a whole number, got 'http'"),
+        ("camera", {"rviz": "true"}, "rviz:=true needs the package rviz2, which is not installed"),
+        ("demo", {"rviz": "true"}, "give rviz:=false; viewer:=true shows people in a browser"),
+        ("camera", {"driver": "usb_cam"}, "driver:=usb_cam needs the package usb_cam, which is"),
+        ("bag", {"bag": "no"}, "bag must be the path of a bag, got 'no', which does not exist"),
+        ("bag", {"bag": "."}, "playing a bag needs `ros2 bag`, which is not installed"),
     ],
 )
-def test_missing_files_are_refused_before_anything_is_started(
+def test_what_cannot_be_started_is_refused_before_anything_is(
     prefix: Path, ros_domain: int, name: str, arguments: Mapping[str, object], reason: str
 ) -> None:
     done = subprocess.run(
         command_of(prefix, name, arguments),
-        env=environment_of(prefix),
+        env=environment_of(prefix) | {"AMENT_PREFIX_PATH": str(prefix)},  # no RViz, no driver
         cwd=prefix,
         capture_output=True,
         text=True,
