@@ -20,6 +20,7 @@ from smpler_model.cameras.encodings import ImageError, decode_picture
 from smpler_model.cameras.picture_header import PictureHeader, read_header
 from smpler_model.cameras.turning import turn_camera, turn_image
 from smpler_model.frames import Frame
+from smpler_model.library_messages import silence_video_libraries
 from smpler_model.native_paths import native_path
 from smpler_model.settings.bag import WITHOUT, BagSettings
 from smpler_model.source import Report, Source, SourceError, camera_number
@@ -188,6 +189,7 @@ def _open_bag(
 def _open_video(
     name: str | int, title: str, camera: Camera | None, report: Report
 ) -> Iterator[Source]:
+    silence_video_libraries()
     capture = cv2.VideoCapture(name)
     try:
         if not capture.isOpened() and isinstance(name, int):

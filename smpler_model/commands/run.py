@@ -1,7 +1,6 @@
 """`run`: finds people in an image, a folder, a video, a bag, or a camera stream."""
 
 import argparse
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from smpler_model.commands.flags import (
 )
 from smpler_model.commands.result_folders import base_name
 from smpler_model.commands.words import counted
+from smpler_model.library_messages import silence_video_libraries
 from smpler_model.native_paths import native_path
 from smpler_model.settings.run import RunSettings
 from smpler_model.source import camera_number
@@ -74,9 +74,7 @@ def find_people(given: str, settings: RunSettings, folder: Path) -> int:
         settings: settings of the run.
         folder: folder for the files.
     """
-    # Set before OpenCV opens a video: its libraries would print what is reported here in words.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    silence_video_libraries()
     # Imported here so that `--help` does not wait for PyTorch.
     from smpler_model.cameras.calibration import read_camera_info
     from smpler_model.sources import open_source

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 
 from smpler_model.array_types import RgbImage
+from smpler_model.library_messages import silence_video_libraries
 from smpler_model.native_paths import native_path
 
 SUFFIX = ".mp4"
@@ -45,6 +46,7 @@ class Video:
         least, most = _SIDES_PX
         scale = min(1.0, most / max(width, height))
         self._size = max(round(width * scale), least), max(round(height * scale), least)
+        silence_video_libraries()
         codec = cv2.VideoWriter.fourcc(*_CODEC)
         self._writer = cv2.VideoWriter(name, codec, writable_rate_hz(rate_hz), self._size)
         if not self._writer.isOpened():
@@ -95,6 +97,7 @@ def writable_rate_hz(rate_hz: float) -> float:
 
 def count_images(path: Path) -> int:
     """Return the number of images according to a video file's header; 0 for other files."""
+    silence_video_libraries()
     capture = cv2.VideoCapture(native_path(path))
     try:
         return max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0) if capture.isOpened() else 0

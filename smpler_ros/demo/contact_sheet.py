@@ -11,6 +11,7 @@ import numpy as np
 
 from smpler_model.array_types import RgbImage
 from smpler_model.atomic_files import write_atomically
+from smpler_model.library_messages import silence_video_libraries
 
 FRAMES, COLUMNS = 12, 4
 WIDTH_PX = 1600
@@ -62,6 +63,7 @@ def read_evenly(video: Path, count: int) -> list[TimedImage]:
         ValueError: no frame can be read.
     """
     frames = []
+    silence_video_libraries()
     capture = cv2.VideoCapture(str(video))
     try:
         rate_hz = capture.get(cv2.CAP_PROP_FPS)

@@ -17,10 +17,11 @@ NODE_ROOMS = (
     *("node", "outputs", "parameters.ros_parameters", "viewer.viewer_node"),
     *("camera_stand", "smpler_node", "synthetic_camera"),
 )
-# Modules that every room may import: array types, frames and results, sources, and files.
+# Modules that every room may import: array types, frames and results, sources, files, libraries.
 WORDS = {
     *("smpler_model.array_types", "smpler_model.frames", "smpler_model.source"),
     *("smpler_model.atomic_files", "smpler_model.hashes", "smpler_model.native_paths"),
+    "smpler_model.library_messages",
 }
 # The rooms that each room of smpler_model may import, besides those that these may import.
 ROOMS = {
