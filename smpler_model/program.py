@@ -21,8 +21,9 @@ def run_program(load: Callable[[], Program], *, serves: bool = False) -> int:
     """Import a program and run it as the only task of this process.
 
     A signal ends the process at once while modules are imported, and after the program. In
-    between, the program handles signals; it may leave `KeyboardInterrupt`, which Python raises on
-    Ctrl-C, to this function. Signals that were ignored at the start of the process stay ignored.
+    between, both signals raise `KeyboardInterrupt`, as Ctrl-C does in Python, unless the program
+    handles them; it may leave that exception to this function. Signals that were ignored at the
+    start of the process stay ignored.
 
     Args:
         load: imports the program.
@@ -31,10 +32,10 @@ def run_program(load: Callable[[], Program], *, serves: bool = False) -> int:
             takes seconds once PyTorch is loaded.
 
     Returns:
-        The exit status of the program, or 128 plus the signal's number, as in shells.
+        The exit status of the program; 128 plus the signal's number, as in shells, while modules
+        are imported, and that of Ctrl-C for a program that leaves `KeyboardInterrupt`.
     """
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-    taken = [number for number in _SIGNALS if before[number] is not signal.SIG_IGN]
+    taken = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
     def status_of(number: int) -> int:
         return 0 if serves else 128 + number
@@ -44,7 +45,7 @@ def run_program(load: Callable[[], Program], *, serves: bool = False) -> int:
     program = load()
     try:
         for number in taken:
-            signal.signal(number, before[number])
+            signal.signal(number, signal.default_int_handler)
         status = program()
     except KeyboardInterrupt:
         status = status_of(signal.SIGINT)

@@ -56,7 +56,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Find people and write files.
 
     Returns:
-        0; 1 if no frame has a result; 130 after Ctrl-C. Results so far are kept.
+        0; 1 if no frame has a result; 130 after Ctrl-C or SIGTERM. Results so far are kept.
 
     Raises:
         ValueError: an invalid input, model, body or parameter.

@@ -63,6 +63,19 @@ def test_an_interrupt_is_quiet_at_any_time(when: str, serves: bool, status: int)
     assert interrupt([sys.executable, "-c", program], when)[0] == status
 
 
+def test_a_program_can_finish_its_files_on_sigterm_as_on_ctrl_c() -> None:
+    body = """
+    try:
+        time.sleep(20)
+    except KeyboardInterrupt:
+        say("finished")
+        return 130"""
+    program = PROGRAM.format(body=body, imports="", serves=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        status, output = interrupt([sys.executable, "-c", program], "running", number)
+        assert (status, output.splitlines()[-1]) == (130, "finished")
+
+
 def test_a_program_without_signals_ends_as_it_says() -> None:
     for serves in (False, True):
         program = PROGRAM.format(body="", imports="", serves=serves)
