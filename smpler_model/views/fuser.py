@@ -69,7 +69,7 @@ class ViewFuser:
         Args:
             cameras: names of all cameras.
             tolerance_s: largest difference between the stamps of a moment's images, s.
-            pose: poses bodies, as `Estimator.joints`.
+            pose: poses bodies, as `BodyJoints`.
             report: called with the name of a camera without which a moment is fused, and why.
         """
         self._pose, self._report = pose, report

@@ -43,7 +43,7 @@ _LEAST_SPREAD_M = 1e-4
 _SHAPE_STEP_M = 0.01  # misfit of a joint that is worth one standard deviation of the shape
 
 Pose = Callable[[Floats, Floats], Floats]
-"""(n, 24, 3, 3) rotations and (n, 10) shapes -> (n, 24, 3) joints; `Estimator.joints`."""
+"""(n, 24, 3, 3) rotations and (n, 10) shapes -> (n, 24, 3) joints; `BodyJoints`."""
 
 _JOINTS = len(SMPL_JOINTS)
 _PARENTS = np.array(SMPL_PARENTS)

@@ -57,23 +57,15 @@ def mean_by_axis(rotations: Floats, weights: Floats, usual_rad: float = np.inf) 
     if not rotations.size:
         return np.asarray(rotations.sum(0))
     weights = weights + _LEAST_WEIGHT * np.eye(3)
-    mean = mean_rotation(rotations, np.trace(weights, axis1=-2, axis2=-1) / 3)
+    views = len(rotations)
+    turns = Rotation.from_matrix(rotations.reshape(-1, 3, 3))
+    begin = mean_rotation(rotations, np.trace(weights, axis1=-2, axis2=-1) / 3)
+    mean = Rotation.from_matrix(begin.reshape(-1, 3, 3))
     for _ in range(_STEPS):
-        errors = _log(rotations @ mean.swapaxes(-1, -2))
+        back = Rotation.from_quat(np.tile(mean.inv().as_quat(), (views, 1)))
+        errors = (turns * back).as_rotvec().reshape(rotations.shape[:-1])
         angles = np.linalg.norm(errors, axis=-1)
         counted = weights / np.maximum(angles / usual_rad, 1)[..., None, None]
         step = np.linalg.solve(counted.sum(0), (counted @ errors[..., None]).sum(0))[..., 0]
-        mean = _exp(step) @ mean
-    return mean
-
-
-def _log(rotations: Floats) -> Floats:
-    """(..., 3, 3) -> rotation vectors (..., 3), rad."""
-    flat = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_rotvec()
-    return np.asarray(flat.reshape(rotations.shape[:-1]))
-
-
-def _exp(vectors: Floats) -> Floats:
-    """(..., 3) rotation vectors, rad -> (..., 3, 3)."""
-    flat = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix()
-    return np.asarray(flat.reshape(*vectors.shape, 3))
+        mean = Rotation.from_rotvec(step.reshape(-1, 3)) * mean
+    return np.asarray(mean.as_matrix().reshape(rotations.shape[1:]))

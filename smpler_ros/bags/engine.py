@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smpler_model.array_types import Floats
 from smpler_model.assembly import build_pipeline, choose_device, detector_factory
 from smpler_model.body.smpl import Body
 from smpler_model.detectors.detector import Detections, Detector, DeviceDetector
@@ -93,10 +92,6 @@ class Engine:
     def model(self) -> str:
         """Name of the network, as the node gives it."""
         return self._name
-
-    def pose(self, rotations: Floats, betas: Floats) -> Floats:
-        """Pose bodies; see `Estimator.joints`."""
-        return self._pipeline.estimator.joints(rotations, betas)
 
     def add_mesh(self, people: People) -> People:
         """Return people with their vertices."""

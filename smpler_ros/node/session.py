@@ -18,6 +18,7 @@ from smpler_model.inference.self_check import Checked
 from smpler_model.pipeline import Pipeline
 from smpler_model.step_times import StepTimes
 from smpler_model.views.fuser import ViewFuser
+from smpler_model.views.posing import BodyJoints
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.messages.convert import frame_prefix
 from smpler_ros.messages.message_types import message_types_from_ros
@@ -134,9 +135,8 @@ class Session:
             if settings.publish_hri:
                 output.add(HriOutput(self._node, name, types, self._transforms))
         if settings.fusion_tolerance:
-            fuser = ViewFuser(
-                self.cameras, settings.fusion_tolerance, pipeline.estimator.joints, self._report
-            )
+            pose = BodyJoints(pipeline.estimator.model.body)
+            fuser = ViewFuser(self.cameras, settings.fusion_tolerance, pose, self._report)
             self._fused = FusedOutput(
                 self._node, types, fuser, config, self._transforms, pipeline.add_mesh
             )
