@@ -1,4 +1,4 @@
-"""Two calibrated cameras that see the same room: drawn images, and a bag with their transforms."""
+"""Two calibrated cameras that see the same room: drawn images, and a bag of them with truth."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +8,17 @@ import numpy as np
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
+from smpler_model.frames import FrameResult
 from smpler_ros.bags.bag_writer import BagWriter
-from smpler_ros.messages.convert import header_message, transform_message
+from smpler_ros.messages.convert import (
+    header_message,
+    person_array_message,
+    transform_message,
+)
 from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import MESSAGE_NAMES
 from synthetic.scene import SyntheticScene
-from synthetic.truth import SceneFrame
+from synthetic.truth import SceneFrame, people_from_truth
 
 CAMERA = Camera(320, 240, 240.0, 240.0, 159.5, 119.5)
 NAMES = ("left", "right")
@@ -93,3 +98,8 @@ def write_two_cameras(path: Path, moments: list[dict[str, SceneFrame]]) -> None:
                 kinds = MESSAGE_NAMES["camera_info"], MESSAGE_NAMES["image"]
                 writer.write(f"/{name}/camera_info", kinds[0], stamp_ns, info)
                 writer.write(f"/{name}/image_raw", kinds[1], stamp_ns, image)
+                people = people_from_truth(shot.truth)
+                result = FrameResult(stamp_ns, frame.frame_id, frame.camera, people)
+                truth = person_array_message(types, header, "", result, vertices=False)
+                topic = f"/{name}/ground_truth/people"
+                writer.write(topic, MESSAGE_NAMES["person_array"], stamp_ns, truth)

@@ -8,8 +8,9 @@ from pathlib import Path
 from smpler_model.bags.reader import is_bag, open_bag
 from smpler_model.source import SourceError
 from smpler_model.sources import open_source
-from smpler_model.viewing.bag_recording import has_people, read_bag
-from smpler_model.viewing.recording import Recording
+from smpler_model.viewing.bag_recording import find_fused, has_people, read_bag
+from smpler_model.viewing.fused_recording import read_fused
+from smpler_model.viewing.recording import Playable, Recording
 from smpler_model.viewing.result_files import find_results, read_results
 from smpler_model.viewing.stored_images import StoredImages
 
@@ -32,15 +33,17 @@ def holds_people(path: Path) -> bool:
 
 def open_recording(
     path: Path, images: str = "", image_topic: str = "", advance: Advance = lambda: None
-) -> Recording:
+) -> Playable:
     """Read a recording.
+
+    Of a bag with the fused people of several cameras, those are shown, unless one is chosen.
 
     Args:
         path: results of `smpler run`, their folder, a folder of `evaluate_bag` or of `make demo`,
             or a bag with people.
         images: input that the people were estimated from, for its images; if empty, a bag's own,
             or the overlays beside the results.
-        image_topic: image topic of a bag; if empty, the only one.
+        image_topic: image topic of a bag; if empty, all where people are fused, or the only one.
         advance: called after each image.
 
     Raises:
@@ -57,7 +60,12 @@ def open_recording(
         people_bag = stack.enter_context(open_bag(people))
         source = images or (_input_of(path) if _is_evaluation(path) else "")
         image_bag = stack.enter_context(open_bag(source)) if source else people_bag
-        recording = read_bag(people_bag, image_bag, image_topic, advance)
+        fused = "" if image_topic else find_fused(people_bag)
+        recording: Playable = (
+            read_fused(people_bag, image_bag, fused, advance)
+            if fused
+            else read_bag(people_bag, image_bag, image_topic, advance)
+        )
         recording.title = path.resolve().name
         return recording
 

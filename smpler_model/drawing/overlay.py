@@ -96,10 +96,18 @@ def colour_of(track_id: int) -> Colour:
     return red, green, blue
 
 
-def label_of(people: People, row: int) -> str:
-    """Return a person's id and the pelvis's distance, with `~` for an assumed camera."""
+def label_of(people: People, row: int, *, distance: bool = True) -> str:
+    """Return a person's id and the pelvis's distance, with `~` for an assumed camera.
+
+    Args:
+        people: the people.
+        row: the person's row.
+        distance: whether the people are in a camera's frame, so that there is a distance.
+    """
     about = "~" if people.sources[row] == TranslationSource.FIELD_OF_VIEW else ""
     hidden = " hidden" if people.states[row] == TrackState.COASTING else ""
+    if not distance:
+        return f"{people.ids[row]}{hidden}"
     distance_m = np.linalg.norm(people.joints_m[row, 0])
     return f"{people.ids[row]}: {about}{distance_m:.1f} m{hidden}"
 

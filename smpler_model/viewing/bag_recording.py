@@ -35,7 +35,12 @@ Advance = Callable[[], object]
 
 def has_people(reader: BagReader) -> bool:
     """Return whether a bag contains estimated people."""
-    return bool(_estimates(reader))
+    return bool(_estimates(reader) or find_fused(reader))
+
+
+def find_fused(reader: BagReader) -> str:
+    """Return the topic of the fused people of several cameras in a bag; empty if it has none."""
+    return next(filter(_is_fused, _people_topics(reader)), "")
 
 
 def read_bag(
@@ -55,7 +60,7 @@ def read_bag(
     """
     image = _choose_image(image_bag, image_topic)
     topic = _choose_people(people_bag, image)
-    frames = list(_read_people(people_bag, topic))
+    frames = list(read_people(people_bag, topic))
     if not frames:
         raise SourceError(
             f"{people_bag.path} must contain people on {topic}, got no readable message; "
@@ -85,7 +90,7 @@ def read_bag(
                 stamp_ns,
                 camera,
                 people,
-                _exactly(truths, stamp_ns),
+                nearest_truth(truths, stamp_ns),
                 poses.at(stamp_ns, frame_id),
             )
         )
@@ -122,14 +127,19 @@ def _unknown(width: int, height: int) -> Camera:
 
 
 def _estimates(reader: BagReader) -> list[str]:
+    return [name for name in _people_topics(reader) if not _is_fused(name)]
+
+
+def _people_topics(reader: BagReader) -> list[str]:
     return [
         name
         for name, topic in reader.topics.items()
-        if topic.type == PEOPLE_TYPE
-        and topic.count
-        and "truth" not in name
-        and not name.endswith(f"/{FUSED}/people")
+        if topic.type == PEOPLE_TYPE and topic.count and "truth" not in name
     ]
+
+
+def _is_fused(topic: str) -> bool:
+    return topic.endswith(f"/{FUSED}/people")
 
 
 def _choose_image(reader: BagReader, wanted: str) -> str:
@@ -148,7 +158,12 @@ def _choose_people(reader: BagReader, image: str) -> str:
     return max(topics, key=lambda topic: shared_parts(image, topic))
 
 
-def _read_people(reader: BagReader, topic: str) -> Iterator[tuple[int, str, People]]:
+def read_people(reader: BagReader, topic: str) -> Iterator[tuple[int, str, People]]:
+    """Yield stamp, frame and people of a topic's messages, as far as they can be read.
+
+    Raises:
+        ValueError: messages with other fields than those of this version.
+    """
     with suppress(SourceError):  # of a truncated bag, show what can be read
         for each in reader.read_messages([topic]):
             try:
@@ -175,10 +190,11 @@ def _read_cameras(reader: BagReader, people: str) -> Iterator[tuple[int, Camera]
 
 
 def _read_truths(reader: BagReader, camera: str) -> dict[int, People]:
-    topics = find_truth_topics(reader, [camera], "")
+    images = [each.image for each in reader.cameras]  # each has the topic most like its own
+    topics = find_truth_topics(reader, images if camera in images else [camera], "")
     if camera not in topics:
         return {}
-    return {stamp: people for stamp, _, people in _read_people(reader, topics[camera])}
+    return {stamp: people for stamp, _, people in read_people(reader, topics[camera])}
 
 
 def _nearest(cameras: dict[int, Camera], stamp_ns: int) -> Camera | None:
@@ -188,7 +204,7 @@ def _nearest(cameras: dict[int, Camera], stamp_ns: int) -> Camera | None:
     return None if nearest is None else cameras[nearest]
 
 
-def _exactly(truths: dict[int, People], stamp_ns: int) -> People | None:
+def nearest_truth(truths: dict[int, People], stamp_ns: int) -> People | None:
     """Return the ground truth at an image's timestamp, which may be rounded."""
     if stamp_ns in truths or not truths:
         return truths.get(stamp_ns)

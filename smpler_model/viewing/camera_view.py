@@ -32,9 +32,15 @@ class CameraView:
     State: the last camera, and the depth at which its image is shown.
     """
 
-    def __init__(self, scene: "viser.SceneApi") -> None:
-        self._scene = scene
-        self._frame = scene.add_frame(CAMERA, show_axes=False)
+    def __init__(self, scene: "viser.SceneApi", name: str = CAMERA) -> None:
+        """Prepare.
+
+        Args:
+            scene: scene of the page.
+            name: path of the camera's optical frame in it.
+        """
+        self._scene, self._name = scene, name
+        self._frame = scene.add_frame(name, show_axes=False)
         self._frustum: viser.CameraFrustumHandle | None = None
         self._camera: Camera | None = None
         self._world_from_camera: Floats = np.eye(4)
@@ -42,7 +48,7 @@ class CameraView:
 
     def show(
         self,
-        camera: Camera,
+        camera: Camera | None,
         world_from_camera: Floats,
         rgb: NDArray[np.uint8] | None,
         *,
@@ -51,7 +57,7 @@ class CameraView:
         """Move the camera to its pose, and show its image.
 
         Args:
-            camera: the camera.
+            camera: the camera; None for a frame that is none.
             world_from_camera: (4, 4), metres.
             rgb: (h, w, 3) image, if any.
             shown: whether the frustum is drawn.
@@ -62,24 +68,18 @@ class CameraView:
             self._camera = camera
             if self._frustum is not None:
                 self._frustum.remove()
-            self._frustum = self._scene.add_camera_frustum(
-                f"{CAMERA}/view",
-                vertical_field_of_view(camera),
-                camera.width / camera.height,
-                color=_COLOUR,
-                # In pixels: the edges meet in the eye that looks through the camera, where a width
-                # in metres would cover all of its view.
-                thickness=_EDGE_PX,
-                thickness_units="screen",
-                cast_shadow=False,
-                receive_shadow=False,
-            )
-        if self._frustum is None:
+            self._frustum = None if camera is None else self._add_frustum(camera)
+        if camera is None or self._frustum is None:
             return
         self._frustum.visible = shown
         self._frustum.scale = _scale_of(camera, self.depth_m)
         if shown:
             self._frustum.image = None if rgb is None else shrink(rgb)
+
+    def hide(self) -> None:
+        """Hide the frustum until the next `show`."""
+        if self._frustum is not None:
+            self._frustum.visible = False
 
     def look_through(self, client: "viser.ClientHandle", depth_m: float) -> None:
         """Move a client's viewpoint to the camera, with the image behind the people.
@@ -103,6 +103,20 @@ class CameraView:
     def step_back(self) -> None:
         """Show the image near the camera again, in front of the people."""
         self.depth_m = _USUAL_DEPTH_M
+
+    def _add_frustum(self, camera: Camera) -> "viser.CameraFrustumHandle":
+        return self._scene.add_camera_frustum(
+            f"{self._name}/view",
+            vertical_field_of_view(camera),
+            camera.width / camera.height,
+            color=_COLOUR,
+            # In pixels: the edges meet in the eye that looks through the camera, where a width in
+            # metres would cover all of its view.
+            thickness=_EDGE_PX,
+            thickness_units="screen",
+            cast_shadow=False,
+            receive_shadow=False,
+        )
 
 
 def vertical_field_of_view(camera: Camera) -> float:

@@ -29,7 +29,7 @@ _HINTS = {
     "trails": "path over the floor during the last 5 seconds",
     "uncertainty": "95 % confidence ellipsoid of the pelvis",
     "truth": "ground truth, white, if the recording contains it",
-    "camera": "its frustum and image",
+    "camera": "frustum and image of each camera",
     "floor": "grid of half a metre",
 }
 

@@ -11,23 +11,42 @@ from smpler_model.frames import People
 
 
 @dataclass(frozen=True)
+class Shot:
+    """One of several cameras that look at the same people, and its newest image.
+
+    Attributes:
+        name: name of the camera.
+        camera: the camera.
+        world_from_camera: (4, 4) pose of the camera, metres; z is up in the world.
+        rgb: (h, w, 3) uint8, of any size; None without an image.
+    """
+
+    name: str
+    camera: Camera
+    world_from_camera: Floats
+    rgb: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
 class Moment:
-    """An image and the people in it.
+    """The people in an image, or those whom several cameras see.
 
     Attributes:
         stamp_ns: timestamp of the image, nanoseconds.
-        camera: the camera.
-        people: estimated people, in the camera's optical frame.
-        world_from_camera: (4, 4) pose of the camera, metres; z is up in the world.
+        camera: the camera; None for people of several, who are in a fixed frame.
+        people: estimated people, in the camera's optical frame or the fixed one.
+        world_from_camera: (4, 4) pose of that frame, metres; z is up in the world.
         floor_m: height of the floor in the world.
         rgb: (h, w, 3) uint8, of any size; None without an image.
-        truth: true people; None if unknown.
+        truth: true people, in the same frame; None if unknown.
+        shots: the cameras of people of several.
     """
 
     stamp_ns: int
-    camera: Camera
+    camera: Camera | None
     people: People
     world_from_camera: Floats
     floor_m: float = 0.0
     rgb: NDArray[np.uint8] | None = None
     truth: People | None = None
+    shots: tuple[Shot, ...] = ()

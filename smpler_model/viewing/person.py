@@ -36,7 +36,7 @@ _STILL_M = 0.002  # people whose surface has changed by less since the last chec
 _CHECKS_STILL = 3  # checks in a row, before smaller deviations are corrected
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
 _HEAD = SMPL_JOINTS.index("head")
-_ABOVE_HEAD_M = np.array([0.0, -0.3, 0.0])  # y is down in the optical frame
+_ABOVE_HEAD_M = 0.3
 _BONE_WIDTH_M = 0.025
 _SEE_THROUGH = 0.55
 _DEVIATIONS_95 = 2.796  # of a 3D normal distribution: the root of chi-squared
@@ -168,7 +168,7 @@ class PersonView:
             self._mesh.opacity = self._opacity if through is None else through
 
     def show_skeleton(self, joints_m: Floats, *, shown: bool) -> None:
-        """Draw (24, 3) joints, metres in the optical frame."""
+        """Draw (24, 3) joints, metres in the frame of the people."""
         if self._skeleton is not None:
             self._skeleton.visible = shown
         if not shown:
@@ -180,8 +180,8 @@ class PersonView:
             )
         self._skeleton.points = points
 
-    def show_label(self, text: str, joints_m: Floats, *, shown: bool) -> None:
-        """Show a text above the head of (24, 3) joints."""
+    def show_label(self, text: str, joints_m: Floats, up: Floats, *, shown: bool) -> None:
+        """Show a text above the head of (24, 3) joints, in the (3,) direction that is up there."""
         if self._label is not None:
             self._label.visible = shown
         if not shown:
@@ -191,7 +191,7 @@ class PersonView:
                 f"{self._name}/label", text, anchor="bottom-center"
             )
         self._label.text = text
-        self._label.position = joints_m[_HEAD] + _ABOVE_HEAD_M
+        self._label.position = joints_m[_HEAD] + _ABOVE_HEAD_M * up
 
     def show_uncertainty(self, pelvis_m: Floats, covariance_m2: Floats, *, shown: bool) -> None:
         """Draw the 95 % confidence ellipsoid of the (3,) pelvis from its (3, 3) covariance."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from smpler_model.viewing.choices import add_choices
 from smpler_model.viewing.page import Page
-from smpler_model.viewing.recording import Recording
+from smpler_model.viewing.recording import Playable
 from smpler_model.viewing.scene import Scene
 from smpler_model.viewing.trails import TRAIL_S, Trails
 from smpler_model.viewing.viewpoint_buttons import add_viewpoint_buttons
@@ -28,7 +28,7 @@ class RecordingPlayer:
     page's widgets change the state from other threads.
     """
 
-    def __init__(self, page: Page, recording: Recording, scene: Scene, frame: int | None) -> None:
+    def __init__(self, page: Page, recording: Playable, scene: Scene, frame: int | None) -> None:
         """Add the widgets to the page.
 
         Args:
@@ -52,7 +52,7 @@ class RecordingPlayer:
         self._timeline = gui.add_slider("frame", min=0, max=highest, step=1, initial_value=start)
         self._time = gui.add_markdown("")
         self._steps = gui.add_button_group("step", ("back", "on"))
-        add_viewpoint_buttons(page.server, scene)
+        add_viewpoint_buttons(page.server, scene, recording.cameras)
         add_choices(page.server, scene.choices, scene.refresh)
         self._play.on_update(lambda _: self._wake())
         self._speed.on_update(lambda _: self._wake())

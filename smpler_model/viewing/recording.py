@@ -1,4 +1,4 @@
-"""A recording: frames of one camera by number."""
+"""Recordings: moments by number, and the frames of one camera as one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +19,30 @@ class Images(Protocol):
 
     def read(self, index: int) -> NDArray[np.uint8] | None:
         """Return an (h, w, 3) RGB image, if there is one."""
+
+
+class Playable(Protocol):
+    """Moments by number.
+
+    Attributes:
+        title: name of the recording.
+        stamps_ns: (f,) int64 stamps of the moments.
+        cameras: names of the cameras of people of several; none for a camera's own people.
+    """
+
+    title: str
+    stamps_ns: NDArray[np.int64]
+    cameras: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of moments."""
+
+    @property
+    def people(self) -> People:
+        """The people of the first moment with anybody in it; else nobody."""
+
+    def moment(self, index: int, *, image: bool = True) -> Moment:
+        """Return a moment, with its images unless they are not wanted."""
 
 
 class NoImages:
@@ -56,6 +80,7 @@ class Recording:
     Attributes:
         title: name of the recording.
         stamps_ns: (f,) int64 timestamps of the frames.
+        cameras: none, as each frame has its camera.
     """
 
     def __init__(
@@ -74,6 +99,7 @@ class Recording:
         if not frames:
             raise ValueError(f"{title} must contain the people of at least one image, got none")
         self.title = title
+        self.cameras: tuple[str, ...] = ()
         self.stamps_ns = np.array([frame.stamp_ns for frame in frames], np.int64)
         self._frames = frames
         self._images = images or NoImages()

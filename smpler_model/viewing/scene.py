@@ -1,4 +1,4 @@
-"""People and their camera as objects in the scene of a page."""
+"""People and their cameras as objects in the scene of a page."""
 
 import math
 import threading
@@ -14,7 +14,7 @@ from smpler_model.frames import People
 from smpler_model.viewing.camera_view import CAMERA, CameraView
 from smpler_model.viewing.choices import Choices
 from smpler_model.viewing.mesh_removal import MeshRemoval
-from smpler_model.viewing.moments import Moment
+from smpler_model.viewing.moments import Moment, Shot
 from smpler_model.viewing.person import PersonView
 from smpler_model.viewing.surfaces import SkinnedSurface
 
@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 Trail = Mapping[int, Sequence[Floats]]
 """Each person's past positions (3,) in the world, by id."""
 
+OTHERS = "/cameras"
+"""Path in the scene of the cameras of people of several."""
+
 _TRUE_COLOUR = (240, 240, 240)
 _TRUE_OPACITY = 0.6
 _PELVIS = 0
 _FLOOR_COLOUR = (205, 208, 214)
 _FIELD_OF_VIEW_RAD = math.radians(55)  # vertical, of the eye behind the camera
+_PITCH_RAD = math.radians(30)  # of the eye that sees several cameras
+_SHOWN_M = 3.0  # before each camera
 
 
 class Scene:
@@ -53,6 +58,7 @@ class Scene:
         # Shadows take most of the rendering time without a GPU.
         server.scene.configure_default_lights(cast_shadow=False)
         self._camera = CameraView(server.scene)
+        self._others: dict[str, CameraView] = {}
         self._floor = server.scene.add_grid(
             "/floor",
             infinite_grid=True,
@@ -89,23 +95,31 @@ class Scene:
             if self._last is not None:
                 self._draw(*self._last, exact=True)
 
-    def look_through(self, client: "viser.ClientHandle") -> None:
-        """Move a client's viewpoint to the camera, with the image behind all people."""
+    def look_through(self, client: "viser.ClientHandle", name: str = "") -> None:
+        """Move a client's viewpoint to a camera, with the image behind all people.
+
+        Args:
+            client: a browser that shows the page.
+            name: name of one of the moment's shots; empty for the moment's own camera.
+        """
         with self._lock, self._server.atomic():
             if self._last is None:
                 return
             moment, trails = self._last
-            depths = moment.people.joints_m[..., 2].max(initial=3.0)
-            self._camera.look_through(client, float(depths) + 1.0)
+            pose = {shot.name: shot.world_from_camera for shot in moment.shots}.get(name)
+            camera = self._others.get(name, self._camera)
+            depths = depths_of(moment, moment.world_from_camera if pose is None else pose)
+            self._step_back()
+            camera.look_through(client, float(depths.max(initial=3.0)) + 1.0)
             self._draw(moment, trails, exact=False)
 
     def step_back(self, client: "viser.ClientHandle") -> None:
-        """Move a client's viewpoint behind and above the camera."""
+        """Move a client's viewpoint behind and above the camera, or to where all are in view."""
         with self._lock, self._server.atomic():
             if self._last is None:
                 return
             moment, trails = self._last
-            self._camera.step_back()
+            self._step_back()
             eye, target = viewpoint(moment)
             with client.atomic():
                 client.camera.up_direction = (0.0, 0.0, 1.0)
@@ -125,13 +139,31 @@ class Scene:
         self._camera.show(
             moment.camera, moment.world_from_camera, moment.rgb, shown=choices.camera
         )
+        self._draw_others(moment.shots)
         self._floor.visible = choices.floor
         self._floor.position = (0.0, 0.0, moment.floor_m)
-        self._draw_people(moment.people, trails, exact=exact)
+        self._draw_people(moment, trails, exact=exact)
         truth = moment.truth if choices.truth else None
         self._draw_truth(truth, exact=exact)
 
-    def _draw_people(self, people: People, trails: Trail, *, exact: bool) -> None:
+    def _draw_others(self, shots: Sequence[Shot]) -> None:
+        """Show the cameras of people of several; those without a shot are hidden."""
+        for name in self._others.keys() - {shot.name for shot in shots}:
+            self._others[name].hide()
+        for shot in shots:
+            if shot.name not in self._others:
+                path = f"/{shot.name.replace('/', '_')}"
+                self._others[shot.name] = CameraView(self._server.scene, f"{OTHERS}{path}")
+            self._others[shot.name].show(
+                shot.camera, shot.world_from_camera, shot.rgb, shown=self.choices.camera
+            )
+
+    def _step_back(self) -> None:
+        for camera in (self._camera, *self._others.values()):
+            camera.step_back()
+
+    def _draw_people(self, moment: Moment, trails: Trail, *, exact: bool) -> None:
+        people, up = moment.people, moment.world_from_camera[2, :3]
         colours = colours_of(people.ids).tolist()
         names = [f"{CAMERA}/person_{id_}" for id_ in people.ids.tolist()]
         self._keep(self._people, people)
@@ -144,7 +176,8 @@ class Scene:
             view, joints = self._people[id_], people.joints_m[row]
             view.show_surface(choices)
             view.show_skeleton(joints, shown=choices.skeletons)
-            view.show_label(label_of(people, row), joints, shown=choices.labels)
+            label = label_of(people, row, distance=moment.camera is not None)
+            view.show_label(label, joints, up, shown=choices.labels)
             covariance = people.covariances_m2[row]
             view.show_uncertainty(joints[_PELVIS], covariance, shown=choices.uncertainty)
             places = trails.get(id_, ())
@@ -192,7 +225,13 @@ class Scene:
 
 
 def viewpoint(moment: Moment) -> tuple[Floats, Floats]:
-    """Return a viewpoint (3,) behind and above the camera, and the point (3,) to look at."""
+    """Return a viewpoint (3,) behind and above the camera, and the point (3,) to look at.
+
+    Of several cameras, all are in view, and what is before them; the first looks away.
+    """
+    if moment.shots:
+        pelvises = moment.people.joints_m[:, _PELVIS]
+        return _overview(np.array([shot.world_from_camera for shot in moment.shots]), pelvises)
     world = moment.world_from_camera
     place, right, ahead = world[:3, 3], world[:3, 0], world[:3, 2]
     up = np.array([0.0, 0.0, 1.0])
@@ -200,3 +239,26 @@ def viewpoint(moment: Moment) -> tuple[Floats, Floats]:
     target = place + 3.0 * ahead
     target[2] = moment.floor_m + 0.9
     return eye, target
+
+
+def _overview(poses: Floats, people_m: Floats) -> tuple[Floats, Floats]:
+    """Return a viewpoint (3,) and the point (3,) to look at.
+
+    Args:
+        poses: (c, 4, 4) of the cameras in the world.
+        people_m: (n, 3) where people are in it.
+    """
+    places, ahead = poses[:, :3, 3], poses[:, :3, 2]
+    points = np.concatenate([places, places + _SHOWN_M * ahead, people_m])
+    middle = (points.min(0) + points.max(0)) / 2
+    radius = np.linalg.norm(points - middle, axis=-1).max()
+    away = np.array([*ahead[0, :2], 0.0])
+    away /= max(float(np.linalg.norm(away)), 1e-6)  # zero for a camera that looks straight down
+    back = np.array([*(-np.cos(_PITCH_RAD) * away[:2]), np.sin(_PITCH_RAD)])
+    return middle + radius / np.sin(_FIELD_OF_VIEW_RAD / 2) * back, middle
+
+
+def depths_of(moment: Moment, world_from_camera: Floats) -> Floats:
+    """Return the depths (n, 24) of people's joints in a camera, metres."""
+    from_people = np.linalg.inv(world_from_camera) @ moment.world_from_camera
+    return np.asarray(moment.people.joints_m @ from_people[2, :3] + from_people[2, 3])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -128,18 +128,41 @@ class CameraAccuracy:
             people: estimated people; bodies are posed only for those without vertices.
             truth: the ground-truth people.
         """
-        self._images += 1
         found, true, iou = match_boxes(
             _finite(people.boxes_xyxy), _finite(truth.boxes_xyxy), self._min_iou
         )
         usable = usable_rows(truth)
         measured = usable[true] & usable_rows(people)[found]
-        beside = int((~measured).sum())
-        found, true, iou = found[measured], true[measured], iou[measured]
+        pairs = self.measure(stamp_ns, people, truth, found[measured], true[measured])
+        return replace(
+            pairs,
+            iou=iou[measured],
+            refused=frozenset(np.flatnonzero(~usable).tolist()),
+            beside=int((~measured).sum()),
+        )
+
+    def measure(
+        self,
+        stamp_ns: int,
+        people: People,
+        truth: People,
+        found: NDArray[np.intp],
+        true: NDArray[np.intp],
+    ) -> Pairs:
+        """Compute the metrics of given pairs, the next of this camera; `iou` is NaN.
+
+        Args:
+            stamp_ns: timestamp of the image.
+            people: estimated people; bodies are posed only for those without vertices.
+            truth: the ground-truth people, in the same frame.
+            found: (k,) rows of the estimated people.
+            true: (k,) rows of the ground-truth people, each with finite values.
+        """
+        self._images += 1
         surface, true_surface = self._surface(people, found), self._surface(truth, true)
         joints, pelvis = self._regress(surface)
         true_joints, true_pelvis = self._regress(true_surface)
-        pelvises = self._pelvis(people, found) - self._pelvis(truth, true)
+        pelvises = self.pelvises(people, found) - self.pelvises(truth, true)
         apart = centre_on_hips(torch.from_numpy(joints)) - centre_on_hips(
             torch.from_numpy(true_joints)
         )
@@ -164,12 +187,10 @@ class CameraAccuracy:
             found,
             true,
             true_ids,
-            iou,
+            np.full(len(found), np.nan),
             figures,
             MM_FROM_M * apart.norm(dim=-1).numpy(),
             np.array(switched, np.bool_),
-            frozenset(np.flatnonzero(~usable).tolist()),
-            beside,
         )
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
@@ -232,8 +253,8 @@ class CameraAccuracy:
         vertices = mesh.vertices.double().cpu().numpy()
         return np.asarray(vertices + people.translations_m[rows, None])
 
-    def _pelvis(self, people: People, rows: NDArray[np.intp]) -> Floats:
-        """Return (k, 3) SMPL pelvis joints, metres, optical frame."""
+    def pelvises(self, people: People, rows: NDArray[np.intp]) -> Floats:
+        """Return (k, 3) SMPL pelvis joints of some people, metres, in their frame."""
         pelvises: Floats = people.joints_m[rows, 0]
         if np.isfinite(pelvises).all():
             return pelvises

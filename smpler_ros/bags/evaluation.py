@@ -24,7 +24,7 @@ from smpler_model.step_times import measure
 from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
 from smpler_ros.bags.camera_messages import CameraMessages, find_namespaces
 from smpler_ros.bags.engine import Engine, RecordingDetector
-from smpler_ros.bags.fusion import Fusion
+from smpler_ros.bags.fusion import FusedMoment, Fusion
 from smpler_ros.bags.ground_truth import usable_rows
 from smpler_ros.bags.inputs import Input
 from smpler_ros.bags.records import FrameRecord, person_rows, with_truth
@@ -34,7 +34,7 @@ from smpler_ros.bags.run_statistics import RunStatistics
 from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.transforms import TransformCopy
 
-_FUSED = "fused people"  # no name of a topic
+_FUSED, _FUSED_ERRORS = "fused people", "fused errors"  # no names of topics
 
 Frames = Iterator[tuple[str, Frame]]
 Batch = dict[str, Frame]
@@ -91,7 +91,7 @@ class Evaluation:
         )
         self._fusion: Fusion | None = None
         if config.fusion_tolerance:
-            self._fusion = Fusion(self._names, engine, config, files, self.tally)
+            self._fusion = Fusion(self._names, source.truths, engine, config, files, self.tally)
         self._start = self._saved = time.monotonic()
 
     def run(self, advance: Callable[[int], object], should_stop: Callable[[], bool]) -> bool:
@@ -144,6 +144,8 @@ class Evaluation:
         if self._fusion is not None:
             arrays[_FUSED] = self._fusion.fuser.snapshot()
             shown[_FUSED] = self._fusion.messages.shown
+            for name, camera in self._fusion.accuracy.cameras.items():
+                arrays[f"{_FUSED_ERRORS}/{name}"] = camera.snapshot()
         arrays |= {f"errors/{name}": each.snapshot() for name, each in self._accuracy.items()}
         self.checkpoint = replace(
             self.checkpoint,
@@ -193,7 +195,7 @@ class Evaluation:
             moments = []
             if self._fusion is not None:
                 with measure(timings_ms, "fuse"):
-                    moments = self._fusion.fuse(results)
+                    moments = self._fuse(self._fusion, results, truths, pairs)
         except Exception:
             self.save()  # keep the earlier results
             raise
@@ -213,6 +215,18 @@ class Evaluation:
             frames=self.checkpoint.frames + len(batch),
             batches=self.checkpoint.batches + 1,
         )
+
+    def _fuse(
+        self,
+        fusion: Fusion,
+        results: dict[str, FrameResult],
+        truths: dict[str, People],
+        pairs: dict[str, Pairs | None],
+    ) -> list[FusedMoment]:
+        for name, matched in pairs.items():
+            if matched is not None:
+                fusion.label(name, results[name], truths[name], matched)
+        return fusion.fuse(results)
 
     def _find_truths(self, batch: Batch) -> dict[str, People]:
         """Return the ground truth of labelled images; pass boxes to the detectors if set."""
@@ -331,6 +345,9 @@ class Evaluation:
             if purpose == _FUSED:
                 if self._fusion is not None:
                     self._fusion.fuser.restore(arrays)
+            elif kind == _FUSED_ERRORS:
+                if self._fusion is not None:
+                    self._fusion.accuracy.cameras[name].restore(arrays)
             elif kind == "errors":
                 self._accuracy[name].restore(arrays)
             else:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from smpler_model.people.tracker import TrackState
 from smpler_model.settings.world import FUSED
 from smpler_model.views.fuser import FusedResult
+from smpler_ros.bags.accuracy import FIGURES
 from smpler_ros.bags.engine import Engine
-from smpler_ros.bags.records import BODY_COLUMNS, body_rows, text_of
+from smpler_ros.bags.fused_accuracy import FusedPair, Joins
+from smpler_ros.bags.records import BODY_COLUMNS, body_rows, number_of, text_of
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.bags.settings import EvaluationSettings
 from smpler_ros.bags.transforms import MOVING
@@ -22,8 +24,20 @@ from smpler_ros.messages.convert import (
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
 from smpler_ros.messages.message_types import MESSAGE_NAMES
 
-MOMENT_COLUMNS = ("moment", "stamp_ns", "people", "views")
-"""Columns of `fused_moments.csv`; `views` are the image topics of the moment's images."""
+MOMENT_COLUMNS = ("moment", "stamp_ns", "people", "views", "same_people", "joined", "wrong_joins")
+"""Columns of `fused_moments.csv`; `views` are the image topics of the moment's images. The last
+three need ground truth of two cameras: pairs of sightings of one person, how many of those were
+fused, and fused pairs of two people.
+"""
+
+ERROR_COLUMNS = (
+    *("moment", "camera", "stamp_ns", "id", "track", "true_id", "switched", "view_switched"),
+    *FIGURES,
+    *(f"view_{name}" for name in FIGURES),
+)
+"""Columns of `fused_errors.csv`: a person whom several cameras see, against the ground truth of
+one of them; `view_` are that camera's own.
+"""
 
 FUSED_COLUMNS = ("moment", "stamp_ns", "id", "state", "score", "tracks", *BODY_COLUMNS)
 """Columns of `fused_people.csv`: SMPL in the fixed frame; `tracks` are the people of `people.csv`
@@ -40,27 +54,62 @@ class MomentRecord:
         stamp_ns: stamp of its last image.
         people: number of people.
         views: image topics of its images.
+        joins: which sightings were joined; None without ground truth of two of them.
     """
 
     moment: int
     stamp_ns: int
     people: int
     views: tuple[str, ...]
+    joins: Joins | None = None
 
     def row(self) -> list[object]:
         """Return the values of `MOMENT_COLUMNS`."""
-        return [self.moment, self.stamp_ns, self.people, " ".join(self.views)]
+        joins = self.joins
+        counts = ("", "", "") if joins is None else (joins.same, joins.joined, joins.wrong)
+        return [self.moment, self.stamp_ns, self.people, " ".join(self.views), *counts]
 
 
-def moment_of(number: int, fused: FusedResult) -> MomentRecord:
+def moment_of(number: int, fused: FusedResult, joins: Joins | None) -> MomentRecord:
     """Return the record of a moment."""
-    return MomentRecord(number, fused.stamp_ns, len(fused.people), tuple(fused.stamps_ns))
+    views = tuple(fused.stamps_ns)
+    return MomentRecord(number, fused.stamp_ns, len(fused.people), views, joins)
 
 
 def parse_moment(row: Mapping[str, str]) -> MomentRecord:
     """Return the moment of a row of `fused_moments.csv`."""
     moment, stamp_ns, people = (int(row[name]) for name in ("moment", "stamp_ns", "people"))
-    return MomentRecord(moment, stamp_ns, people, tuple(row["views"].split()))
+    joins = None
+    if row["same_people"]:
+        joins = Joins(*(int(row[name]) for name in ("same_people", "joined", "wrong_joins")))
+    return MomentRecord(moment, stamp_ns, people, tuple(row["views"].split()), joins)
+
+
+def error_rows(number: int, pairs: Sequence[FusedPair]) -> list[list[object]]:
+    """Return the values of `ERROR_COLUMNS` for the pairs of a moment."""
+    return [
+        [
+            *(number, pair.camera, pair.stamp_ns, pair.id, pair.track, pair.true_id),
+            *(int(pair.switched), int(pair.view_switched)),
+            *(text_of(pair.figures[name]) for name in FIGURES),
+            *(text_of(pair.view_figures[name]) for name in FIGURES),
+        ]
+        for pair in pairs
+    ]
+
+
+def parse_pair(row: Mapping[str, str]) -> FusedPair:
+    """Return the pair of a row of `fused_errors.csv`."""
+    stamp_ns, id_, track, true_id = (
+        int(row[name]) for name in ("stamp_ns", "id", "track", "true_id")
+    )
+    return FusedPair(
+        *(row["camera"], stamp_ns, id_, track, true_id),
+        switched=row["switched"] == "1",
+        view_switched=row["view_switched"] == "1",
+        figures={name: number_of(row[name]) for name in FIGURES},
+        view_figures={name: number_of(row[f"view_{name}"]) for name in FIGURES},
+    )
 
 
 def fused_rows(number: int, fused: FusedResult) -> list[list[object]]:

@@ -200,8 +200,8 @@ def parse_person(row: Mapping[str, str]) -> PersonRecord:
     return replace(
         record,
         true_id=int(row["true_id"]),
-        figures={name: _number(row[name]) for name in FIGURES},
-        joints_mm=[_number(row[name]) for name in _JOINT_COLUMNS],
+        figures={name: number_of(row[name]) for name in FIGURES},
+        joints_mm=[number_of(row[name]) for name in _JOINT_COLUMNS],
         switched=row["switched"] == "1",
     )
 
@@ -223,7 +223,8 @@ def text_of(value: Any) -> str:  # noqa: ANN401
     return "" if np.isnan(value) else f"{value:.7g}"
 
 
-def _number(text: str) -> float:
+def number_of(text: str) -> float:
+    """Return the number that `text_of` wrote."""
     return float(text) if text else float("nan")
 
 

@@ -50,6 +50,11 @@ _TITLES = {
     "identity_switches": "switches",
 }
 
+_FUSED_TITLES = (
+    *("mpjpe_mm", "pa_mpjpe_mm", "mpve_mm", "acceleration_mm_s2", "pck", "auc", "pelvis_mm"),
+    "identity_switches",
+)
+
 
 def write_report(
     folder: Path,
@@ -70,6 +75,7 @@ def write_report(
     if summary["accuracy"]:
         sections += [_errors(summary["accuracy"]), *map(_image, plots)]
         sections += [_worst(folder, worst)] if worst else []
+    sections += [_fused(folder, summary["fused"])] if summary["fused"] else []
     sections += [_cameras(summary), _speed(summary)]
     if summary["accuracy"]:
         sections.append("<h2>Conventions</h2>" + _list(summary["accuracy"]["conventions"]))
@@ -158,6 +164,42 @@ def _worst_figure(folder: Path, frame: WorstFrame) -> str:
         f"<figcaption>{escape(name)}<br>{button}<code>{escape(command)}</code></figcaption>"
         "</figure>"
     )
+
+
+def _fused(folder: Path, fused: Mapping[str, Any]) -> str:
+    """Return what the cameras see together, and its errors beside those of each alone."""
+    facts = (
+        f"{counted(fused['moments'], 'moment')}, {counted(fused['people'], 'person', 'people')}, "
+        f"{counted(fused['ids'], 'id')}"
+    )
+    images = ", ".join(f"{name} in {count}" for name, count in fused["moments_with"].items())
+    parts = [f"<p>{facts}; images of {escape(images)} moments.</p>"]
+    parts.append(f"<p><code>{escape(f'smpler view {folder}')}</code> shows them in 3D.</p>")
+    accuracy = fused["accuracy"]
+    if accuracy:
+        parts.append(_fused_errors(accuracy))
+    return "<h2>Fused people</h2>" + "".join(parts)
+
+
+def _fused_errors(accuracy: Mapping[str, Any]) -> str:
+    sums = {"all": accuracy["all"]} | accuracy["cameras"]
+    rows = [
+        [f"{name}, {title}", each["pairs"], *(each[kind][figure] for figure in _FUSED_TITLES)]
+        for name, each in sums.items()
+        for kind, title in (("views", "single view"), ("fused", "fused"))
+    ]
+    note = (
+        "Errors of people whom several cameras see, against the ground truth of each camera that "
+        "does, and of that camera's own estimates of the same people."
+    )
+    if accuracy["same_people"] is not None:
+        note += (
+            f" Of {counted(accuracy['same_people'], 'pair')} of sightings of one person by two "
+            f"cameras, {accuracy['joined']} were fused; {accuracy['wrong_joins']} pairs of "
+            "different people were."
+        )
+    header = ["", "pairs", *(_TITLES[name] for name in _FUSED_TITLES)]
+    return f"<p>{note}</p>" + _table(header, rows)
 
 
 def _figures(sums: Mapping[str, Any]) -> list[Any]:

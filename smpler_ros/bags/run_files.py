@@ -15,7 +15,13 @@ from typing import Any
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.detectors.detector import Detections, detections_from
 from smpler_model.native_paths import native_path
-from smpler_ros.bags.fused_people import FUSED_COLUMNS, MOMENT_COLUMNS, parse_moment
+from smpler_ros.bags.fused_people import (
+    ERROR_COLUMNS,
+    FUSED_COLUMNS,
+    MOMENT_COLUMNS,
+    parse_moment,
+    parse_pair,
+)
 from smpler_ros.bags.records import (
     FRAME_COLUMNS,
     PERSON_COLUMNS,
@@ -34,7 +40,7 @@ PEOPLE, FRAMES, TIMINGS, DETECTIONS = (
     *("people.csv", "frames.csv", "timings.csv"),
     "detections.jsonl",
 )
-FUSED_PEOPLE, MOMENTS = "fused_people.csv", "fused_moments.csv"
+FUSED_PEOPLE, MOMENTS, FUSED_ERRORS = "fused_people.csv", "fused_moments.csv", "fused_errors.csv"
 LOCK = ".lock"
 
 
@@ -65,6 +71,7 @@ class RunFiles:
         detections: log of the detections, one line per image.
         fused: table of the people whom several cameras see; None if nothing is fused.
         moments: table of the moments at which they were seen; None if nothing is fused.
+        fused_errors: table of their errors; None if nothing is fused.
     """
 
     def __init__(self, folder: Path, config: EvaluationSettings, checkpoint: RunState) -> None:
@@ -77,9 +84,11 @@ class RunFiles:
         self.timings = self._table(TIMINGS, TIMING_COLUMNS)
         self.fused: Table | None = None
         self.moments: Table | None = None
+        self.fused_errors: Table | None = None
         if config.fusion_tolerance:
             self.fused = self._table(FUSED_PEOPLE, FUSED_COLUMNS)
             self.moments = self._table(MOMENTS, MOMENT_COLUMNS)
+            self.fused_errors = self._table(FUSED_ERRORS, ERROR_COLUMNS)
         self.detections = self._stack.enter_context(
             GrowingFile(folder / DETECTIONS, self._lengths.get(DETECTIONS, 0))
         )
@@ -88,7 +97,10 @@ class RunFiles:
 
     def commit(self) -> dict[str, int]:
         """Flush all files to disk; return the lengths of the text files."""
-        files = (self.people, self.frames, self.timings, self.detections, self.fused, self.moments)
+        files = (
+            *(self.people, self.frames, self.timings, self.detections),
+            *(self.fused, self.moments, self.fused_errors),
+        )
         lengths = {file.path.name: file.commit() for file in files if file is not None}
         self.bag.commit()
         return lengths
@@ -124,6 +136,8 @@ class RunFiles:
                 tally.add_moment(parse_moment(row))
             for row in read_rows(self.folder / FUSED_PEOPLE):
                 tally.fused_ids.add(int(row["id"]))
+            for row in read_rows(self.folder / FUSED_ERRORS):
+                tally.add_pair(parse_pair(row))
 
     def _table(self, name: str, columns: tuple[str, ...]) -> Table:
         table = Table(self.folder / name, columns, self._lengths.get(name, 0))
@@ -227,7 +241,7 @@ def _remove_run(folder: Path) -> None:
     """Remove the files of a run, and nothing else."""
     shutil.rmtree(folder / BAG, ignore_errors=True)
     names = (
-        *(PEOPLE, FRAMES, TIMINGS, DETECTIONS, FUSED_PEOPLE, MOMENTS),
+        *(PEOPLE, FRAMES, TIMINGS, DETECTIONS, FUSED_PEOPLE, MOMENTS, FUSED_ERRORS),
         *(STATE, SUMMARY, REPORT),
     )
     patterns = (*names, "error_*.png", "worst_*.html", "overlay*.mp4", "contact_sheet.png")

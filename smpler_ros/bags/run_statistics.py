@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from smpler_ros.bags.accuracy import EVALUATED_NAMES, FIGURES
+from smpler_ros.bags.fused_accuracy import FusedPair, Joins
 from smpler_ros.bags.fused_people import MomentRecord
 from smpler_ros.bags.records import FrameRecord, PersonRecord
 
@@ -31,6 +33,11 @@ class Track:
     frames: int = 0
 
 
+def _zeros() -> dict[str, list[float]]:
+    """Return the sum and the count of each metric, over nothing."""
+    return {name: [0.0, 0] for name in FIGURES}
+
+
 @dataclass
 class ErrorSums:
     """Sums of metrics over pairs, and counts of people.
@@ -47,9 +54,7 @@ class ErrorSums:
         switches: number of id switches.
     """
 
-    figures: dict[str, list[float]] = field(
-        default_factory=lambda: {name: [0.0, 0] for name in FIGURES}
-    )
+    figures: dict[str, list[float]] = field(default_factory=_zeros)
     joints_mm: list[float] = field(default_factory=lambda: [0.0] * len(EVALUATED_NAMES))
     pairs: int = 0
     true_people: int = 0
@@ -62,19 +67,13 @@ class ErrorSums:
     def add(self, person: PersonRecord) -> None:
         """Add a pair."""
         self.pairs += 1
-        for name, value in (person.figures or {}).items():
-            if math.isfinite(value):
-                self.figures[name][0] += value
-                self.figures[name][1] += 1
+        _add(self.figures, person.figures or {})
         self.joints_mm = [
             total + value for total, value in zip(self.joints_mm, person.joints_mm, strict=True)
         ]
 
     def summary(self) -> dict[str, Any]:
         """Return means and counts for JSON; None for means over nothing."""
-        means = {
-            name: total / count if count else None for name, (total, count) in self.figures.items()
-        }
         joints = {
             name: total / self.pairs if self.pairs else None
             for name, total in zip(EVALUATED_NAMES, self.joints_mm, strict=True)
@@ -89,7 +88,42 @@ class ErrorSums:
             "false": self.false,
             "identity_switches": self.switches,
         }
-        return means | counts | {"joints_mm": joints}
+        return _means(self.figures) | counts | {"joints_mm": joints}
+
+
+@dataclass
+class FusedSums:
+    """Sums of the metrics of fused people, and of the single views of the same people.
+
+    Attributes:
+        fused: sum and count by metric.
+        views: the same of the views.
+        pairs: number of pairs of a fused person and a label.
+        switches: number of id switches of fused people.
+        view_switches: number of id switches of the views' tracks.
+    """
+
+    fused: dict[str, list[float]] = field(default_factory=_zeros)
+    views: dict[str, list[float]] = field(default_factory=_zeros)
+    pairs: int = 0
+    switches: int = 0
+    view_switches: int = 0
+
+    def add(self, pair: FusedPair) -> None:
+        """Add a pair."""
+        self.pairs += 1
+        self.switches += pair.switched
+        self.view_switches += pair.view_switched
+        _add(self.fused, pair.figures)
+        _add(self.views, pair.view_figures)
+
+    def summary(self) -> dict[str, Any]:
+        """Return means and counts for JSON; None for means over nothing."""
+        return {
+            "pairs": self.pairs,
+            "fused": _means(self.fused) | {"identity_switches": self.switches},
+            "views": _means(self.views) | {"identity_switches": self.view_switches},
+        }
 
 
 class RunStatistics:
@@ -109,6 +143,8 @@ class RunStatistics:
         fused_people: people at all moments.
         fused_ids: their ids.
         views: number of moments by camera that had an image of it.
+        fused_errors: errors of fused people over all cameras, and by `(camera,)`.
+        joins: sums of the moments' joins; None without ground truth of two cameras.
     """
 
     def __init__(self) -> None:
@@ -127,6 +163,8 @@ class RunStatistics:
         self.moments = self.fused_people = 0
         self.fused_ids: set[int] = set()
         self.views: Counter[str] = Counter()
+        self.fused_errors: dict[tuple[str, ...], FusedSums] = {}
+        self.joins: Joins | None = None
 
     def add_frame(self, frame: FrameRecord) -> None:
         """Add a frame; its people are added with `add_person`."""
@@ -179,6 +217,18 @@ class RunStatistics:
         self.moments += 1
         self.fused_people += moment.people
         self.views.update(moment.views)
+        if moment.joins is not None:
+            last = self.joins or Joins(0, 0, 0)
+            self.joins = Joins(
+                last.same + moment.joins.same,
+                last.joined + moment.joins.joined,
+                last.wrong + moment.joins.wrong,
+            )
+
+    def add_pair(self, pair: FusedPair) -> None:
+        """Add the errors of a fused person against a label."""
+        for key in ((), (pair.camera,)):
+            self.fused_errors.setdefault(key, FusedSums()).add(pair)
 
     def add_timings(self, timings_ms: dict[str, float]) -> None:
         """Add the step durations of a batch, milliseconds."""
@@ -214,6 +264,17 @@ class RunStatistics:
             | {f"p{p}": float(np.percentile(values, p)) for p in _PERCENTILES}
             for step, values in steps.items()
         }
+
+
+def _add(sums: Mapping[str, list[float]], figures: Mapping[str, float]) -> None:
+    for name, value in figures.items():
+        if math.isfinite(value):
+            sums[name][0] += value
+            sums[name][1] += 1
+
+
+def _means(sums: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    return {name: total / count if count else None for name, (total, count) in sums.items()}
 
 
 def _count(faults: Counter[tuple[str, str]], topic: str, sentence: str) -> None:

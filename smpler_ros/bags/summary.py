@@ -130,6 +130,21 @@ def _fused(tally: RunStatistics, source: Input) -> dict[str, Any]:
         "people": tally.fused_people,
         "ids": len(tally.fused_ids),
         "moments_with": {camera.image: tally.views[camera.image] for camera in source.cameras},
+        "accuracy": _fused_accuracy(tally),
+    }
+
+
+def _fused_accuracy(tally: RunStatistics) -> dict[str, Any] | None:
+    """Return the errors of people whom several cameras see, beside those of the single views."""
+    if not tally.fused_errors:
+        return None
+    joins = tally.joins
+    return {
+        "all": tally.fused_errors[()].summary(),
+        "cameras": {key[0]: sums.summary() for key, sums in tally.fused_errors.items() if key},
+        "same_people": None if joins is None else joins.same,
+        "joined": None if joins is None else joins.joined,
+        "wrong_joins": None if joins is None else joins.wrong,
     }
 
 

@@ -15,6 +15,12 @@ class ViewerSettings(LifecycleSettings, PageSettings, BodySettings):
 
     part: ClassVar[str] = "Viewer"
 
+    cameras: tuple[str, ...] = setting(
+        ("",),
+        "Namespaces of the cameras. Of several, their fused people (`fused/people`) are shown "
+        "with the images of all, of one, its own (`people`); an empty name is the node's own "
+        "namespace.",
+    )
     image_transport: Literal["raw", "compressed"] = setting(
         "raw", "Subscribe to raw images (`image`) or compressed ones (`image/compressed`)."
     )

@@ -35,8 +35,8 @@ class LiveMoments:
             pitch_deg: angle by which it looks down, likewise.
         """
         self._level = level_camera(height_m, pitch_deg)
-        self._images = _Waiting()
-        self._truths = _Waiting()
+        self._images = Waiting()
+        self._truths = Waiting()
         self._infos = CameraInfos()
         self._tree = FrameTree()
         self._reader = FrameReader()
@@ -54,16 +54,14 @@ class LiveMoments:
         """Store a calibration."""
         self._infos.add(message)
 
-    def add_transforms(self, message: Message) -> None:
+    def add_transforms(self, message: Message, *, is_static: bool) -> None:
         """Store transforms, except those of people's joints."""
-        message.transforms = [
-            each for each in message.transforms if not is_person_frame(each.child_frame_id)
-        ]
-        self._tree.add(message)
+        del is_static
+        self._tree.add(without_people(message))
 
-    def knows_place(self, frame_id: str) -> bool:
-        """Return whether the transforms contain the pose of a frame."""
-        return self._tree.world_from(frame_id) is not None
+    def lacks_transforms(self, people: Message) -> bool:
+        """Return whether the pose of the people's camera is unknown."""
+        return self._tree.world_from(people.header.frame_id) is None
 
     def add_people(self, message: Message) -> Moment:
         """Return the moment of a `SmplPersonArray`."""
@@ -102,13 +100,22 @@ class LiveMoments:
         return self._level if known is None else known
 
 
-class _Waiting:
+def without_people(message: Message) -> Message:
+    """Return a `tf2_msgs/TFMessage` without the frames of people's joints."""
+    message.transforms = [
+        each for each in message.transforms if not is_person_frame(each.child_frame_id)
+    ]
+    return message
+
+
+class Waiting:
     """Messages of a topic by timestamp; of too many, the oldest are dropped."""
 
     def __init__(self) -> None:
         self._messages: OrderedDict[int, Message] = OrderedDict()
 
     def add(self, message: Message) -> None:
+        """Store a message, in place of an earlier one with its timestamp."""
         self._messages[stamp_ns_of(message)] = message
         while len(self._messages) > _MOST_WAITING:
             self._messages.popitem(last=False)
@@ -116,6 +123,16 @@ class _Waiting:
     def take(self, stamp_ns: int) -> Message | None:
         """Return the message with this timestamp, if any; drop it and older ones."""
         message = self._messages.get(stamp_ns)
+        self._drop_until(stamp_ns)
+        return message
+
+    def take_newest(self, stamp_ns: int) -> Message | None:
+        """Return the newest message up to a timestamp, if any; drop it and older ones."""
+        newest_ns = max((each for each in self._messages if each <= stamp_ns), default=None)
+        message = None if newest_ns is None else self._messages[newest_ns]
+        self._drop_until(stamp_ns)
+        return message
+
+    def _drop_until(self, stamp_ns: int) -> None:
         for each in [each for each in self._messages if each <= stamp_ns]:
             del self._messages[each]
-        return message

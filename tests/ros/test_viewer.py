@@ -5,14 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rclpy.qos import QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
-from smpler_model.frames import FrameResult
+from smpler_model.cameras.frame_tree import level_camera
+from smpler_model.frames import CameraPose, FrameResult
+from smpler_model.people.common_frame import move_people
 from smpler_msgs.msg import SmplPersonArray
-from smpler_ros.messages.convert import header_message, person_array_message
+from smpler_ros.messages.convert import header_message, person_array_message, transform_message
 from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import message_types_from_ros
 from tests.ros.peer import NodeProcess, Peer
@@ -63,6 +67,63 @@ def test_people_are_shown_with_subscriptions_only_while_watched(reliable_peer: P
         watcher.close()
         peer.spin_until(lambda: publisher.get_subscription_count() == own)
         status, output, _ = node.stop()
+        assert (status, "Traceback" in output) == (0, False), output
+
+
+def test_fused_people_are_shown_with_the_cameras_that_see_them(reliable_peer: Peer) -> None:
+    """One camera is still, the other moves: its transforms are subscribed when it is missed."""
+    peer, node = reliable_peer, reliable_peer.node
+    types = message_types_from_ros(serialize_message)
+    people = move_people(posed_people(Body(load_builtin_body()), 1), level_camera(1.2, 0.0))
+    poses = {"left": level_camera(1.2, 0.0), "right": level_camera(0.7, 5.0)}
+    fused = node.create_publisher(SmplPersonArray, "fused/people", 1)
+    images = {name: node.create_publisher(Image, f"{name}/image", 1) for name in poses}
+    infos = {name: node.create_publisher(CameraInfo, f"{name}/camera_info", 1) for name in poses}
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    static = node.create_publisher(TFMessage, "/tf_static", latched)
+    moving = node.create_publisher(TFMessage, "/tf", 100)
+    in_map = header_message(types, STAMP_NS, "map")
+    placed = {
+        name: types.tf_message(transforms=[transform_message(types, in_map, name, pose)])
+        for name, pose in poses.items()
+    }
+    static.publish(placed["left"])
+    result = FrameResult(STAMP_NS, "map", CAMERA, people, pose=CameraPose("map", np.eye(4)))
+    message = person_array_message(types, in_map, "", result, vertices=False)
+    with NodeProcess("smpler_ros.viewer", "-p", "port:=0", "-p", "cameras:=[left,right]") as view:
+        view.wait_for("people are shown at")
+        found = re.search(r"http://localhost:\d+", view.output)
+        assert found
+        watcher = Watcher(found[0])
+        peer.spin_until(lambda: fused.get_subscription_count() == 1)
+
+        def publish_until(name: str) -> None:
+            def is_shown() -> bool:
+                for camera in poses:
+                    header = header_message(types, STAMP_NS, camera)
+                    infos[camera].publish(camera_info_message(types, header, CAMERA))
+                    rgb = np.full((480, 640, 3), 90, np.uint8)
+                    images[camera].publish(image_message(types, header, rgb))
+                if moving.get_subscription_count():
+                    moving.publish(placed["right"])
+                fused.publish(message)
+                return f"/cameras/{name}/view" in watcher.nodes
+
+            watcher.wait(is_shown, timeout_s=60)
+
+        publish_until("left")
+        publish_until("right")
+        watcher.take(1.0)
+        for name, pose in poses.items():
+            np.testing.assert_allclose(
+                watcher.places[f"/cameras/{name}"]["position"], pose[:3, 3], atol=1e-6
+            )
+        assert people.vertices_m is not None
+        [surface] = watcher.surfaces()
+        np.testing.assert_allclose(watcher.surface(surface), people.vertices_m[0], atol=1e-3)
+        watcher.close()
+        peer.spin_until(lambda: fused.get_subscription_count() == 0)
+        status, output, _ = view.stop()
         assert (status, "Traceback" in output) == (0, False), output
 
 

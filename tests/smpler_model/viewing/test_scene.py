@@ -12,14 +12,17 @@ from scipy.spatial.transform import Rotation
 from smpler_model.array_types import Floats
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.smpl import Body
+from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.drawing.palette import colours_of
 from smpler_model.frames import People
+from smpler_model.people.common_frame import move_people
 from smpler_model.viewing import mesh_removal, person
+from smpler_model.viewing.moments import Moment, Shot
 from smpler_model.viewing.page import Page
-from smpler_model.viewing.scene import Scene
+from smpler_model.viewing.scene import Scene, depths_of, viewpoint
 from smpler_model.viewing.surfaces import SkinnedSurface
 from smpler_model.viewing.trails import Trails
-from tests.smpler_model.viewing.conftest import moment_of, posed_people
+from tests.smpler_model.viewing.conftest import CAMERA, moment_of, posed_people
 
 pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
 
@@ -203,6 +206,52 @@ def test_people_who_left_are_gone_and_truth_is_white(page: Page, scene: Scene, b
     scene.refresh()
     watcher.wait(lambda: not watcher.shown.get(watcher.surfaces()[0], True))
     watcher.close()
+
+
+def test_several_cameras_are_shown_where_they_are_and_looked_through(
+    page: Page, scene: Scene, body: Body
+) -> None:
+    """Fused people are in the world's frame; of a camera without a shot, nothing is shown."""
+    watcher = Watcher(page.address)
+    rgb = np.full((48, 64, 3), 90, np.uint8)
+    poses = {"left": level_camera(1.5, 10.0), "front/right": level_camera(0.7, 0.0)}
+    shots = [Shot(name, CAMERA, pose, rgb) for name, pose in poses.items()]
+    people = move_people(posed_people(body, 1), level_camera(1.2, 0.0))
+    moment = Moment(0, None, people, np.eye(4), shots=tuple(shots))
+    scene.show(moment, {})
+    paths = {"left": "/cameras/left", "front/right": "/cameras/front_right"}
+    watcher.wait(lambda: all(f"{path}/view" in watcher.nodes for path in paths.values()))
+    watcher.take(0.5)
+    assert "/camera/view" not in watcher.nodes
+    for name, path in paths.items():
+        np.testing.assert_allclose(watcher.places[path]["position"], poses[name][:3, 3])
+    assert people.vertices_m is not None
+    shown = watcher.surface(watcher.surfaces()[0])
+    np.testing.assert_allclose(shown, people.vertices_m[0], atol=EXACT_M)
+    label = watcher.nodes[f"/camera/person_{people.ids[0]}/label"]["text"]
+    assert label == str(people.ids[0])  # no distance from nowhere
+    depth_m = float(depths_of(moment, poses["left"]).max())
+    [client] = page.server.get_clients().values()
+    before = watcher.nodes["/cameras/left/view"]["scale"]
+    scene.look_through(client, "left")
+    watcher.wait(lambda: watcher.nodes["/cameras/left/view"]["scale"] > (depth_m + 0.9) * before)
+    scene.show(replace(moment, shots=(shots[0],)), {})
+    watcher.wait(lambda: not watcher.shown.get("/cameras/front_right/view", True))
+    watcher.close()
+
+
+def test_the_overview_shows_all_cameras_and_people(body: Body) -> None:
+    people = move_people(posed_people(body, 2), level_camera(1.2, 0.0))
+    across = np.eye(4)
+    across[:2, :2], across[:2, 3] = [[0, -1], [1, 0]], (3.0, -5.0)
+    poses = [level_camera(1.5, 10.0), across @ level_camera(1.0, 0.0)]
+    shots = tuple(Shot(str(k), CAMERA, pose) for k, pose in enumerate(poses))
+    eye, target = viewpoint(Moment(0, None, people, np.eye(4), shots=shots))
+    ahead = (target - eye) / np.linalg.norm(target - eye)
+    points = np.concatenate([[pose[:3, 3] for pose in poses], people.joints_m[:, 0]])
+    rays = (points - eye) / np.linalg.norm(points - eye, axis=-1, keepdims=True)
+    assert np.degrees(np.arccos(rays @ ahead)).max() < 55 / 2
+    assert ahead[2] < 0
 
 
 def test_meshes_leave_in_two_steps(

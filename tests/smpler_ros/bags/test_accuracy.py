@@ -21,7 +21,7 @@ def people_of(body: Body, n: int, seed: int = 0) -> People:
     left = 200.0 * np.arange(n)
     boxes = np.column_stack([left, np.zeros(n), left + 100, np.full(n, 200.0)])
     people = replace(people, boxes_xyxy=boxes, joints_m=np.full((n, 24, 3), np.nan))
-    pelvises = accuracy._pelvis(people, np.arange(n))
+    pelvises = accuracy.pelvises(people, np.arange(n))
     return replace(people, joints_m=np.repeat(pelvises[:, None], 24, 1))
 
 
