@@ -9,6 +9,7 @@ import pytest
 from geometry_msgs.msg import PoseArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.serialization import serialize_message
+from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
@@ -133,13 +134,15 @@ def play(
             if tolerance and "fused" in listen:
                 peer.spin_until(lambda: len(cameras.heard["fused"]) >= count)  # noqa: B023
         if tolerance and "fused" in listen:
-            for kept in (cameras.poses, cameras.meshes, cameras.frames):
+            for kept in (cameras.poses, cameras.meshes, cameras.markers, cameras.frames):
                 peer.spin_until(lambda: len(kept) >= len(moments))  # noqa: B023
     return cameras
 
 
-def evaluate(bag: Path, folder: Path, tolerance: float) -> dict[str, dict[int, People]]:
-    values = {**PARAMETERS, "outputs": ("people",), "fusion_tolerance": tolerance}
+def evaluate(
+    bag: Path, folder: Path, tolerance: float, outputs: tuple[str, ...] = ("people",)
+) -> dict[str, dict[int, People]]:
+    values = {**PARAMETERS, "outputs": outputs, "fusion_tolerance": tolerance}
     evaluate_bag(bag, folder, EvaluationSettings.from_values(values))
     with open_bag(folder / "bag") as reader:
         return {
@@ -160,7 +163,8 @@ def test_people_of_two_cameras_are_fused_alike_live_and_from_a_bag(
 ) -> None:
     cameras = play(reliable_peer, start_node, moments, tolerance=0.02)
     write_two_cameras(tmp_path / "bag", moments)
-    offline = evaluate(tmp_path / "bag", tmp_path / "out", 0.02)
+    outputs = ("people", "tf", "mesh_markers", "skeleton_markers")
+    offline = evaluate(tmp_path / "bag", tmp_path / "out", 0.02, outputs)
     for name in OUTPUTS:
         live = {stamp: people_from_message(each) for stamp, each in cameras.heard[name].items()}
         assert list(live) == list(offline[name])
@@ -200,6 +204,58 @@ def test_people_of_two_cameras_are_fused_alike_live_and_from_a_bag(
         np.testing.assert_allclose(corners.mean(0), joints_m.mean(0), atol=0.2)
     near = np.linalg.norm(true_pelvises(moments[-1])[:, None] - last.joints_m[:, 0], axis=-1)
     assert near.min(0).max() < 1.0  # nobody is where nobody is
+
+    assert_same_frames(cameras.frames, tmp_path / "out" / "bag")
+    for name, live_markers in (("mesh", cameras.meshes), ("skeleton", cameras.markers)):
+        assert_same_markers(live_markers, tmp_path / "out" / "bag", f"/fused/{name}_markers")
+
+
+def assert_same_frames(live: dict[int, list[Any]], bag: Path) -> None:
+    """Check that the frames of fused people are those of a bag."""
+    offline: dict[int, list[Any]] = {}
+    with open_bag(bag) as reader:
+        for each in reader.read_messages(["/tf"]):
+            for one in each.message.transforms:
+                if one.child_frame_id.startswith("fused/"):
+                    offline.setdefault(stamp_ns_of(one), []).append(one)
+    assert live.keys() == offline.keys()
+    for stamp_ns, transforms in live.items():
+        ours, theirs = (
+            {one.child_frame_id: one for one in each} for each in (transforms, offline[stamp_ns])
+        )
+        assert ours.keys() == theirs.keys()
+        for name, one in ours.items():
+            assert one.header.frame_id == theirs[name].header.frame_id
+            np.testing.assert_allclose(
+                matrix_of(one.transform), matrix_of(theirs[name].transform), atol=1e-4
+            )
+
+
+def matrix_of(transform: Any) -> np.ndarray:  # noqa: ANN401
+    """Return a transform as (3, 4)."""
+    place, turn = transform.translation, transform.rotation
+    rotation = Rotation.from_quat([turn.x, turn.y, turn.z, turn.w]).as_matrix()
+    return np.column_stack([rotation, [place.x, place.y, place.z]])
+
+
+def assert_same_markers(live: list[MarkerArray], bag: Path, topic: str) -> None:
+    """Check that markers are those of a bag: who is shown in each moment, and the last points."""
+    with open_bag(bag) as reader:
+        offline = [each.message for each in reader.read_messages([topic])]
+    assert len(live) == len(offline)
+    for ours, theirs in zip(live, offline, strict=True):
+        named = [
+            {(each.ns, each.id): each for each in message.markers} for message in (ours, theirs)
+        ]
+        assert named[0].keys() == named[1].keys()
+        for key, marker in named[0].items():
+            other = named[1][key]
+            assert (marker.type, marker.action) == (other.type, other.action)
+            assert marker.header.frame_id == other.header.frame_id
+            assert stamp_ns_of(marker) == stamp_ns_of(other)
+            if ours is live[-1]:
+                points = [[[p.x, p.y, p.z] for p in each.points] for each in (marker, other)]
+                np.testing.assert_allclose(*points, atol=1e-3)
 
 
 def test_single_views_are_as_they_are_without_fusion(
