@@ -67,6 +67,8 @@ class TrainSettings:
         still_keypoints: whether a mobile backbone stays frozen except its pose branch. Then it
             finds keypoints as well as before, and steps are faster, as the largest maps need no
             gradients.
+        alignment_only: whether only the alignment with keypoints is trained, see
+            `smpler_model.network.bone_turning`; the network remains as it is.
         schedule: `cosine` decays as half a cosine; `constant` keeps the peak rate.
         warm_up: number of steps over which the rate rises.
         weight_decay: AdamW's weight decay; 0 for Adam.
@@ -124,6 +126,7 @@ class TrainSettings:
     correction_rate: float = 1.0
     still_share: float = 0.0
     still_keypoints: bool = False
+    alignment_only: bool = False
     schedule: Literal["cosine", "constant"] = "cosine"
     warm_up: int = 200
     weight_decay: float = 1e-4
@@ -162,6 +165,12 @@ class TrainSettings:
                     f"{name} must not be negative, got {getattr(self, name)}; set it to 0 or more"
                 )
         self._check_data()
+        if self.alignment_only and (self.still_share or self.first_guess_share):
+            raise ValueError(
+                "alignment_only needs still_share and first_guess_share to be 0, as it trains "
+                f"what comes last, got {self.still_share} and {self.first_guess_share}; set them"
+                " to 0"
+            )
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; 0 switches it off")
 

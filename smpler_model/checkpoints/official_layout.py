@@ -52,7 +52,8 @@ _MODULES = (
     ("blocks.*.rotation_delta", "transformer.*.theta_predictor"),
     ("blocks.*.shape_delta", "transformer.*.beta_predictor"),
     ("blocks.*.camera_delta", "transformer.*.cam_predictor"),
-    ("alignment", "limb_alignment"),
+    ("limb_alignment", "limb_alignment"),
+    ("trunk_alignment", "trunk_alignment"),
     (
         "blocks.*.units.*.joint_aware.bias_table",
         f"{_UNIT}.local_unit.relative_position_encoding_table.0",

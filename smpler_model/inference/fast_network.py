@@ -127,7 +127,8 @@ class FastSmpler(nn.Module):
             FusedProjection(blocks, scale) for scale in range(len(model.config.channels))
         )
         self.blocks = nn.ModuleList(FusedBlock(block) for block in blocks)
-        self.alignment = exact.alignment
+        self.trunk_alignment = exact.trunk_alignment
+        self.limb_alignment = exact.limb_alignment
         self.body = exact.body
         mean, std = (
             torch.tensor(v, dtype=torch.float64) for v in (model.config.mean, model.config.std)
@@ -190,8 +191,9 @@ class FastSmpler(nn.Module):
             queries, estimate = block(queries, stage, observed, finest[:, :, index], maps)
             previous, stage = stage, self._observe(estimate)
         aligned = stage
-        if self.alignment is not None and observed is not None:
-            aligned = self._observe(self.alignment(stage, queries, observed, self.body))
+        for alignment in (self.trunk_alignment, self.limb_alignment):
+            if alignment is not None and observed is not None:
+                aligned = self._observe(alignment(aligned, queries, observed, self.body))
         return outputs_from(aligned, stage, previous)
 
     def _observe(self, estimate: Estimate) -> Stage:

@@ -72,6 +72,8 @@ class ModelConfig:
             backbone's keypoints; not part of SMPLer.
         limb_alignment: whether the last estimate's limbs are turned towards these keypoints, see
             `limb_alignment.LimbAlignment`; not part of SMPLer, either.
+        trunk_alignment: whether its pelvis and chest are, before the limbs, see
+            `trunk_alignment.TrunkAlignment`; not part of SMPLer, either.
         image_size: side of the square crop in pixels; a multiple of 32.
         mean: mean of RGB in [0, 1], subtracted from the input.
         std: standard deviation of RGB in [0, 1], by which the input is divided.
@@ -91,6 +93,7 @@ class ModelConfig:
     regressor_dropout: float = 0.5
     keypoint_feedback: bool = False
     limb_alignment: bool = False
+    trunk_alignment: bool = False
     image_size: int = 224
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
@@ -106,7 +109,7 @@ class ModelConfig:
                 f"image_size must be a multiple of 32, got {self.image_size}; the backbone halves "
                 "it five times"
             )
-        for name in ("keypoint_feedback", "limb_alignment"):
+        for name in ("keypoint_feedback", "limb_alignment", "trunk_alignment"):
             if getattr(self, name) and isinstance(self.backbone, str):
                 raise ValueError(
                     f"{name} needs a mobile backbone, got '{self.backbone}'; switch it off"
@@ -117,7 +120,7 @@ class ModelConfig:
     @property
     def uses_keypoints(self) -> bool:
         """Whether estimates use the mobile backbone's keypoints."""
-        return self.keypoint_feedback or self.limb_alignment
+        return self.keypoint_feedback or self.limb_alignment or self.trunk_alignment
 
     @property
     def feature_sizes(self) -> tuple[int, int, int, int]:
@@ -150,6 +153,7 @@ SMPLER_NANO = ModelConfig(
     regressor_dropout=0.0,
     keypoint_feedback=True,
     limb_alignment=True,
+    trunk_alignment=True,
     image_size=160,
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),

@@ -25,6 +25,7 @@ from smpler_model.network.limb_alignment import LimbAlignment
 from smpler_model.network.limbs import LIMB_ROWS, add_to_limbs
 from smpler_model.network.mean_parameters import MeanParameters
 from smpler_model.network.sampling import sample_map, sample_patches
+from smpler_model.network.trunk_alignment import TrunkAlignment
 
 JOINT_COUNT = len(SMPL_JOINTS)
 SHAPE_QUERY, CAMERA_QUERY = JOINT_COUNT, JOINT_COUNT + 1
@@ -247,7 +248,8 @@ class Smpler(BackboneModel):
         super().__init__(config, arrays, mean)
         self.embedding = QueryEmbedding(config)
         self.blocks = nn.ModuleList(RefinementBlock(config) for _ in range(config.blocks))
-        self.alignment = LimbAlignment(config.width) if config.limb_alignment else None
+        self.trunk_alignment = TrunkAlignment(config.width) if config.trunk_alignment else None
+        self.limb_alignment = LimbAlignment(config.width) if config.limb_alignment else None
 
     def forward(self, images: Tensor, *, mesh: bool = True) -> SmplerOutput:
         """Estimate one person in each image.
@@ -261,7 +263,7 @@ class Smpler(BackboneModel):
     def refine(self, features: Sequence[Tensor]) -> list[Stage]:
         """Return the initial estimate and its refinements from four maps, strides 4 to 32.
 
-        The last one has its limbs aligned with the backbone's keypoints where the model does so.
+        The last one is aligned with the backbone's keypoints where the model does so.
         """
         stages, queries, observed = self.refine_by_blocks(features)
         return [*stages[:-1], self.align(stages[-1], queries, observed)]
@@ -280,18 +282,21 @@ class Smpler(BackboneModel):
         return stages, queries, observed
 
     def align(self, stage: Stage, queries: Tensor, observed: Tensor | None) -> Stage:
-        """Return a stage with its limbs turned towards the keypoints, where the model does so.
+        """Return a stage with trunk and limbs turned towards keypoints, where the model does so.
 
         Args:
             stage: the estimate of the last block.
             queries: (b, 26, c) that block's.
             observed: (b, 12, 3) the backbone's keypoints, where the model uses them.
         """
-        if self.alignment is None or observed is None:
+        if observed is None:
             return stage
         with _without_autocast(queries):
-            known = (each.to(stage.joints.dtype) for each in (queries, observed))
-            return self._observe(self.alignment(stage, *known, self.body))
+            known = [each.to(stage.joints.dtype) for each in (queries, observed)]
+            for alignment in (self.trunk_alignment, self.limb_alignment):
+                if alignment is not None:
+                    stage = self._observe(alignment(stage, *known, self.body))
+        return stage
 
 
 def _make_estimate(pose: Tensor, shape: Tensor, camera: Tensor) -> Estimate:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from smpler_model.network.bone_turning import BoneTurning
 from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
@@ -49,6 +50,8 @@ class Learner(Generic[Examples]):
         self.objective: ObjectiveModule[Examples] = objective.to(processes.device)
         if settings.still_keypoints:
             hold_keypoints(objective.model)
+        if settings.alignment_only:
+            hold_all_but_alignment(objective.model)
         if settings.channels_last:
             objective.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean_model: BackboneModel = self._copy_model() if settings.ema else objective.model
@@ -244,6 +247,26 @@ def hold_keypoints(model: BackboneModel) -> None:
         )
     backbone.requires_grad_(False)
     backbone.branch.requires_grad_(True)
+
+
+def hold_all_but_alignment(model: BackboneModel) -> None:
+    """Freeze a network except its alignment with the backbone's keypoints.
+
+    Args:
+        model: model whose weights are frozen in place.
+
+    Raises:
+        ValueError: it has none.
+    """
+    aligning = [each for each in model.modules() if isinstance(each, BoneTurning)]
+    if not aligning:
+        raise ValueError(
+            "alignment_only needs a model that aligns its estimate with keypoints, got "
+            f"{model.config.name}; switch it off"
+        )
+    model.requires_grad_(False)
+    for each in aligning:
+        each.requires_grad_(True)
 
 
 def make_optimiser(

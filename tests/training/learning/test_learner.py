@@ -10,7 +10,12 @@ from smpler_model.body.arrays import BodyArrays
 from smpler_model.network.config import SMPLER_NANO, MobileLayout
 from smpler_model.network.initialisation import build_model
 from training.data.crop_files import CropFiles
-from training.learning.learner import Learner, hold_keypoints, make_optimiser
+from training.learning.learner import (
+    Learner,
+    hold_all_but_alignment,
+    hold_keypoints,
+    make_optimiser,
+)
 from training.learning.objectives import CropObjective
 from training.learning.processes import Processes
 from training.learning.starting_models import build_starting_model
@@ -55,6 +60,25 @@ def test_only_the_pose_branch_moves_where_keypoints_are_still(
     moved = {name for name, weights in before.items() if not torch.equal(weights, after[name])}
     assert {"branch.groups.0.0.expand.weight", "branch.last.weight"} <= moved
     assert all(name.startswith("branch.") for name in moved)
+
+
+def test_the_alignment_alone_can_be_trained(settings: TrainSettings, crops: CropFiles) -> None:
+    given = replace(settings, alignment_only=True, steps=2, first_guess_share=0.0)
+    learner = Learner(given, CropObjective(build_starting_model(given), given), Processes(), 2)
+    before = {name: w.detach().clone() for name, w in learner.model.named_parameters()}
+    learner.step([crops.batch(torch.arange(2))])
+    after = dict(learner.model.named_parameters())
+    moved = {name for name, weights in before.items() if not torch.equal(weights, after[name])}
+    assert {"trunk_alignment.shares", "limb_alignment.constant"} <= moved
+    assert all("_alignment." in name for name in moved)
+
+
+def test_what_is_trained_alone_must_be_there(body_arrays: BodyArrays) -> None:
+    config = replace(SMPLER_NANO, limb_alignment=False, trunk_alignment=False)
+    with pytest.raises(ValueError, match="alignment_only needs a model that aligns its estimate"):
+        hold_all_but_alignment(build_model(config, body_arrays))
+    with pytest.raises(ValueError, match="alignment_only needs still_share and first_guess_share"):
+        TrainSettings(alignment_only=True)
 
 
 def test_a_backbone_without_a_pose_branch_cannot_keep_its_keypoints(

@@ -1,0 +1,87 @@
+"""Turns bones of an estimate towards the keypoints that the backbone found.
+
+Keypoints tell where a bone lies across the camera's axis, not its depth. So a bone becomes the one
+of the same length that agrees best with both: with its keypoints across the axis, and with the
+estimate in all directions. How much the keypoints count is learned.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_TRUST = 3.4
+"""Before training, the logarithm of how much a visible keypoint counts against the estimate."""
+
+_POWER = 4.0
+"""Before training, the power of the visibility with which that falls."""
+
+_MOST_TRUST = 6.0
+"""Largest such logarithm, whatever was learned."""
+
+_LEAST_VISIBLE = 1e-3
+"""Visibility of invisible keypoints, which keeps its logarithm finite."""
+
+_MOST_DEPTH = 3.0
+"""How many times deeper a bone may get. One that lies in the image plane could turn towards the
+camera or away from it; it stays there.
+"""
+
+_STEPS = 5
+"""Of Newton's method, which has then converged for all but a few bones."""
+
+
+class BoneTurning(nn.Module):
+    """Decides how much keypoints count, from queries and visibility."""
+
+    def __init__(self, kinds: int, width: int) -> None:
+        """Create it for some kinds of bones and for queries with a number of channels."""
+        super().__init__()
+        self.of_query = nn.Parameter(torch.zeros(kinds, width))
+        self.of_visibility = nn.Parameter(torch.full((kinds, 1), _POWER))
+        self.constant = nn.Parameter(torch.full((kinds, 1), _TRUST))
+
+    def weigh(self, queries: Tensor, visibility: Tensor) -> Tensor:
+        """Return how much the keypoints count against the estimate, (b, n, 1).
+
+        Args:
+            queries: (b, n, c), of n / kinds bones for each kind.
+            visibility: (b, n, 1) of the keypoints, 0 to 1.
+        """
+        bones = queries.shape[1] // len(self.constant)
+        of_query, of_visibility, constant = (
+            each.repeat_interleave(bones, 0)
+            for each in (self.of_query, self.of_visibility, self.constant)
+        )
+        from_query = (queries * of_query).sum(-1, keepdim=True)
+        visible = visibility.clamp(_LEAST_VISIBLE, 1)
+        logarithm = from_query + of_visibility * visible.log() + constant
+        return logarithm.clamp(max=_MOST_TRUST).exp()
+
+
+def bend_bones(bones: Tensor, places: Tensor, trust: Tensor) -> Tensor:
+    """Return bones x of the same lengths that agree best with where they shall end.
+
+    Of all x as long as the bone b, that with the least trust |x - p|^2 across the camera's axis
+    plus |x - b|^2. Lagrange's multiplier m makes x the sum of both over trust + m, and along the
+    axis b over m; Newton's method finds where 1 / |x| = 1 / |b|, which is nearly linear.
+
+    Args:
+        bones: (b, n, 3) from joint to joint.
+        places: (b, n, 2) x and y where they shall end, against where they begin.
+        trust: (b, n, 1) positive.
+    """
+    lengths = bones.norm(dim=-1, keepdim=True)
+    bones, places = bones / lengths, places / lengths
+    across, depths = trust * places + bones[..., :2], bones[..., 2:]
+    far, deep = across.norm(dim=-1, keepdim=True), depths.abs()
+    # Where one of the two parts alone has the bone's length, the multiplier is not larger.
+    multiplier = torch.maximum(far - trust, deep).clamp(min=1 / _MOST_DEPTH)
+    for _ in range(_STEPS):
+        first, second = (far / (trust + multiplier)) ** 2, (deep / multiplier) ** 2
+        square = first + second
+        slope = -2 * (first / (trust + multiplier) + second / multiplier)
+        multiplier = multiplier + 2 * square * (1 - square.sqrt()) / slope
+        multiplier = multiplier.clamp(min=1 / _MOST_DEPTH)
+    found = torch.cat((across / (trust + multiplier), depths / multiplier), -1)
+    turned: Tensor = lengths * F.normalize(found, dim=-1)
+    return turned
