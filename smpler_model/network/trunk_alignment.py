@@ -64,19 +64,25 @@ class TrunkAlignment(BoneTurning):
         )
 
 
+def _sides(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return those of left and right joints, (b, 2, n) each, of (b, 4, n)."""
+    return values[:, ::2], values[:, 1::2]
+
+
 def _from_right_to_left(points: Tensor) -> Tensor:
     """Return the vectors (b, 2, n) of the lines of hips and of shoulders from (b, 4, n) points."""
-    left, right = points.reshape(len(points), 2, 2, -1).unbind(2)
+    left, right = _sides(points)
     return left - right
 
 
 def _mean_of_sides(queries: Tensor) -> Tensor:
-    return queries.reshape(len(queries), 2, 2, -1).mean(2)
+    left, right = _sides(queries)
+    return (left + right) / 2
 
 
 def _least_visible(seen: Tensor) -> Tensor:
     """Return the visibility (b, 2, 1) of both keypoints of each line from (b, 4, 3)."""
-    return seen[..., 2:].reshape(len(seen), 2, 2, 1).amin(2)
+    return torch.minimum(*_sides(seen[..., 2:]))
 
 
 def _turn(rotations: Tensor, turns: Tensor, of_pelvis: Tensor, of_chest: Tensor) -> Tensor:
