@@ -27,7 +27,7 @@ _TRIES = 2
 _DISTURBANCE = 0.1
 """Fraction of all cores above which other programs disturb a turn, so that it is repeated."""
 
-_LEAST_MATRIX, _MATRIX, _PRODUCT_S = 256, 2048, 0.04
+_LEAST_MATRIX, _MATRIX, _PRODUCT_S = 256, 2048, 0.01
 _COPY_BYTES = 1 << 28
 
 

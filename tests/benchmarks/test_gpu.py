@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report, timing
+from benchmarks import report
 from benchmarks.gpu import main, read_tests, show
 
 pytestmark = pytest.mark.slow
@@ -40,9 +40,6 @@ def test_all_parts_come_into_one_file(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(timing, "_TURNS", 1)
-    monkeypatch.setattr(timing, "_MATRIX", 256)
-    monkeypatch.setattr(timing, "_COPY_BYTES", 1 << 20)
     path = tmp_path / "new" / "gpu.json"
     given = ["--device", "cpu", "--models", "smpler_nano", "--trained", "smpler_nano"]
     given += ["--people", "1", "--seconds", "0", "--batch", "2", "--limit", "9999"]
