@@ -33,6 +33,7 @@ from smpler_model.inference.runners import (
     PlainNetwork,
     Runner,
     TorchRunner,
+    openvino_has_bfloat16,
 )
 from smpler_model.network.backbone import name_stem
 from smpler_model.network.config import ModelConfig
@@ -94,10 +95,11 @@ class Choice:
 def runs_in_half(config: ModelConfig, backend: Backend) -> bool:
     """Return whether a backend has a way to run a model in half precision.
 
-    OpenVINO has one for a backbone as a whole, thus none for a backbone that must stay exact.
+    OpenVINO has one for a backbone as a whole, thus none for a backbone that must stay exact, and
+    only on processors with bfloat16 instructions: on others it computes in float32 without a word.
     """
     if backend == "openvino":
-        return name_stem(config) is not None
+        return name_stem(config) is not None and openvino_has_bfloat16()
     return backend not in _IN_FLOAT32_ONLY
 
 
@@ -120,8 +122,6 @@ def choose(
     cuda = device.type == "cuda"
     if backend == "auto":
         backend = "onnxruntime" if exported else _best_backend(model, device, precision)
-    fits = runs_in_half(model.config, backend)
-    half = precision == "half" or (precision == "auto" and cuda and fits)
     if cuda and backend in _ON_CPU_ONLY:
         raise ValueError(
             f"backend '{backend}' runs on a CPU only, got device '{device}'; choose 'cuda_graph'"
@@ -130,18 +130,21 @@ def choose(
         raise ValueError(
             f"backend 'cuda_graph' needs a CUDA device, got '{device}'; choose 'auto'"
         )
-    if half and not fits:
-        raise ValueError(
-            f"backend '{backend}' runs {model.config.name} in float32 only, got precision 'half'; "
-            "choose 'float32'"
-        )
+    if backend in _ON_CPU_ONLY:
+        import_optional(backend, f"backend '{backend}'")
+    half = precision == "half" or (precision == "auto" and cuda)
+    if half and not runs_in_half(model.config, backend):
+        if precision == "half":
+            raise ValueError(
+                f"backend '{backend}' runs {model.config.name} on this processor in float32 only, "
+                "got precision 'half'; choose 'float32'"
+            )
+        half = False
     if exported and backend != "onnxruntime":
         raise ValueError(
             f"an exported network needs backend 'onnxruntime', got '{backend}'; choose that "
             "backend or give no exported network"
         )
-    if backend in _ON_CPU_ONLY:
-        import_optional(backend, f"backend '{backend}'")
     if backend != "plain":
         check_attention(model)
     if exported:

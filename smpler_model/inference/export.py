@@ -35,11 +35,11 @@ TENSORRT_OPERATORS = frozenset(
     (
         *("Abs", "Add", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "Div"),
         *("Einsum", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "Gelu", "Gemm"),
-        *("GridSample", "Identity", "LayerNormalization", "Less", "Log", "MatMul", "Max", "Mul"),
-        *("Neg", "Pad", "Pow", "Range", "Reciprocal", "ReduceL2", "ReduceMean", "ReduceProd"),
-        *("ReduceSum", "Relu", "Reshape", "Resize", "Shape", "Sigmoid", "Slice", "Softmax"),
-        *("Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze"),
-        "Where",
+        *("GridSample", "Identity", "LayerNormalization", "Less", "Log", "MatMul", "Max", "Min"),
+        *("Mul", "Neg", "Pad", "Pow", "Range", "Reciprocal", "ReduceL2", "ReduceMean"),
+        *("ReduceProd", "ReduceSum", "Relu", "Reshape", "Resize", "Shape", "Sigmoid", "Slice"),
+        *("Softmax", "Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Tile", "Transpose"),
+        *("Unsqueeze", "Where"),
     )
 )
 """The operators used here that TensorRT's parser supports.

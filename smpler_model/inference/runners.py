@@ -126,6 +126,16 @@ class OpenVinoRunner:
         return np.concatenate([values.reshape(len(crops), -1) for values in outputs], 1)
 
 
+def openvino_has_bfloat16() -> bool:
+    """Return whether OpenVINO computes in bfloat16 on this processor.
+
+    Raises:
+        ValueError: it is not installed.
+    """
+    openvino = import_optional("openvino", "backend 'openvino'")
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 def _compile_openvino(model: bytes, precision: str) -> Any:  # noqa: ANN401
     openvino = import_optional("openvino", "backend 'openvino'")
     options = {

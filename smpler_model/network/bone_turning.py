@@ -33,9 +33,16 @@ _STEPS = 5
 class BoneTurning(nn.Module):
     """Decides how much keypoints count, from queries and visibility."""
 
-    def __init__(self, kinds: int, width: int) -> None:
-        """Create it for some kinds of bones and for queries with a number of channels."""
+    def __init__(self, kinds: int, width: int, *, of_kind: int = 1) -> None:
+        """Create it for queries with a number of channels.
+
+        Args:
+            kinds: number of kinds of bones, each with a trust of its own.
+            width: channels c of queries.
+            of_kind: number of bones of each kind.
+        """
         super().__init__()
+        self._of_kind = of_kind
         self.of_query = nn.Parameter(torch.zeros(kinds, width))
         self.of_visibility = nn.Parameter(torch.full((kinds, 1), _POWER))
         self.constant = nn.Parameter(torch.full((kinds, 1), _TRUST))
@@ -44,12 +51,11 @@ class BoneTurning(nn.Module):
         """Return how much the keypoints count against the estimate, (b, n, 1).
 
         Args:
-            queries: (b, n, c), of n / kinds bones for each kind.
+            queries: (b, n, c), kind after kind.
             visibility: (b, n, 1) of the keypoints, 0 to 1.
         """
-        bones = queries.shape[1] // len(self.constant)
         of_query, of_visibility, constant = (
-            each.repeat_interleave(bones, 0)
+            each.repeat_interleave(self._of_kind, 0)
             for each in (self.of_query, self.of_visibility, self.constant)
         )
         from_query = (queries * of_query).sum(-1, keepdim=True)

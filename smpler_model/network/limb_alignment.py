@@ -28,7 +28,7 @@ class LimbAlignment(BoneTurning):
 
     def __init__(self, width: int) -> None:
         """Create it for queries with a number of channels."""
-        super().__init__(len(_MOVED), width)
+        super().__init__(len(_MOVED), width, of_kind=2)
 
     def forward(self, stage: Stage, queries: Tensor, observed: Tensor, body: Body) -> Estimate:
         """Turn the limbs of an estimate.

@@ -40,7 +40,7 @@ def test_gradients_are_finite_for_any_bone() -> None:
 
 
 def test_less_visible_keypoints_count_less() -> None:
-    turning = BoneTurning(2, 3)
+    turning = BoneTurning(2, 3, of_kind=2)
     visibility = torch.tensor([0.0, 0.3, 0.6, 1.0]).reshape(1, 4, 1)
     trust = turning.weigh(torch.zeros(1, 4, 3), visibility).flatten()
     assert (trust.diff() > 0).all()
@@ -48,7 +48,7 @@ def test_less_visible_keypoints_count_less() -> None:
 
 
 def test_each_kind_of_bone_has_its_own_trust() -> None:
-    turning = BoneTurning(2, 3)
+    turning = BoneTurning(2, 3, of_kind=2)
     with torch.no_grad():
         turning.of_query[1, 0] = -2.0
     queries = torch.ones(1, 4, 3)
