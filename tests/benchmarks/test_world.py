@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: run `make test`")
 
-from benchmarks.world.__main__ import main
+from benchmarks.world import __main__ as world
 from tests.ros.conftest import reserve_domain
 
 
@@ -21,8 +21,9 @@ def test_errors_and_costs_are_written(
     given += ["--sources", "depth", "floor", "--seeds", "3"]
     given += ["--json", str(file), "--set", "backend:=plain"]
     monkeypatch.setattr(sys, "argv", ["world", *given])
+    monkeypatch.setattr(world, "_REPETITIONS", 3)
     with reserve_domain():
-        main()
+        world.main()
     results = json.loads(file.read_text())
     rows = results["rows"]["standing"]["3"]
     assert [row["source"] for row in rows] == ["depth", "floor"]
