@@ -90,7 +90,8 @@ class TrainSettings:
         weights: loss weights.
         vertex_step: every n-th vertex is compared, for crops.
         autocast: what runs in half precision: nothing, the backbone's convolutions, or the network
-            except its rotations, body and camera.
+            except its rotations, body and camera. A processor without bfloat16 instructions needs
+            eight times as long for it.
         autocast_type: autocast's data type.
         tf32: whether a GPU may round the factors of float32 products to 10 bits, which is several
             times faster.
@@ -139,7 +140,7 @@ class TrainSettings:
     refined_crops: int = 0
     weights: LossWeights = field(default_factory=LossWeights)
     vertex_step: int = 16
-    autocast: Literal["none", "backbone", "network"] = "backbone"
+    autocast: Literal["none", "backbone", "network"] = "none"
     autocast_type: Literal["bfloat16", "float16"] = "bfloat16"
     tf32: bool = False
     channels_last: bool = True
