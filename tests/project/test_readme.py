@@ -94,6 +94,10 @@ TESTED = {
         "tests/ros/test_viewer.py::test_people_are_shown_with_subscriptions_only_while_watched",
         "smpler_ros.viewer",
     ),
+    'ros2 run smpler_ros viewer --ros-args -p cameras:="[left, right]"': (
+        "tests/ros/test_viewer.py::test_fused_people_are_shown_with_the_cameras_that_see_them",
+        "cameras:=[left,right]",
+    ),
     f"{MODEL} view video_smpler": (
         "tests/smpler_model/commands/test_view.py::test_the_command_prints_its_address",
         '"view"',
