@@ -9,8 +9,9 @@ answer to the last, so that the figures do not depend on the machine.
 Printed are the errors of positions and horizontal velocities in the fixed frame, from one second
 after a person was first seen or set off, with the parameter `fixed_frame` and without it, where
 the floor is not known. Without it there is no velocity: positions in the camera's frame are put
-into the world by the camera's true pose, and their differences over four images taken. Then the
-cost of the fixed frame on the CPU.
+into the world by the camera's true pose, and their differences over four images taken. `floor m`
+is the error of the camera's height above the floor, in the images from the first one on in which
+it is known. Then the cost of the fixed frame on the CPU.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _COUNTS = (1, 4, 16)
 _HEAD = (
     *("people", "seed", "distance by", "estimate", "position m: median", "p95", "largest"),
     *("velocity m/s: median", "p95", "largest", "ids", "of", "lag s"),
+    *("floor m", "known after s"),
 )
 
 
@@ -80,7 +82,8 @@ def line_of(kind: str, seed: int, row: Row) -> str:
     """Return a row of the table of errors."""
     r = row
     estimates = (r.source, r.estimate, *r.position_m, *r.velocity_m_s, r.ids, r.people, r.lag_s)
-    return format_table(_HEAD, [(kind, seed, *estimates)]).splitlines()[-1]
+    floor = (r.floor_m, r.floor_s)
+    return format_table(_HEAD, [(kind, seed, *estimates, *floor)]).splitlines()[-1]
 
 
 def main() -> None:

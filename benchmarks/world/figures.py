@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.world.scene import DURATION_S, STARTS_S, WALKING_M_S, Kind, RobotScene
+from benchmarks.world.scene import (
+    BASE_FROM_CAMERA,
+    DURATION_S,
+    STARTS_S,
+    WALKING_M_S,
+    Kind,
+    RobotScene,
+)
 from benchmarks.world.topics import Answer, Source, world_positions
 from smpler_model.array_types import Floats
 from smpler_model.cameras.messages import NS_PER_S
@@ -33,6 +40,9 @@ class Row:
         people: number of people.
         lag_s: how long after the person the estimated speed passed half of 1.2 m/s; NaN for people
             who stand.
+        floor_m: median error of the camera's height above the floor; NaN where the floor is
+            nowhere known.
+        floor_s: time of the first image in which the floor is known; NaN likewise.
     """
 
     source: Source
@@ -42,6 +52,8 @@ class Row:
     ids: int
     people: int
     lag_s: float
+    floor_m: float
+    floor_s: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +110,17 @@ def compare(scene: RobotScene, kind: Kind, source: Source, answers: Sequence[Ans
         ids=len(tracks),
         people=len(scene.motions),
         lag_s=float(np.nanmedian(lags)) if lags else float("nan"),
+        **_floor(answers),
     )
+
+
+def _floor(answers: Sequence[Answer]) -> dict[str, float]:
+    """Return the fields of a row that tell how well the floor is known; the camera is level."""
+    known = [answer for answer in answers if np.isfinite(answer.floor).all()]
+    if not known:
+        return {"floor_m": float("nan"), "floor_s": float("nan")}
+    errors_m = [abs(answer.floor[3] - BASE_FROM_CAMERA[2, 3]) for answer in known]
+    return {"floor_m": float(np.median(errors_m)), "floor_s": known[0].time_s}
 
 
 def shots_of(scene: RobotScene, rate_hz: float) -> list[SceneFrame]:

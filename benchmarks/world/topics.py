@@ -57,11 +57,13 @@ class Answer:
         time_s: time of the image.
         people: the people.
         fixed_frame: the message's.
+        floor: (4) plane of the floor in the optical frame, the message's; NaN where unknown.
     """
 
     time_s: float
     people: People
     fixed_frame: str
+    floor: Floats
 
 
 class Robot:
@@ -109,7 +111,8 @@ class Robot:
     def _store(self, message: SmplPersonArray) -> None:
         time_ns = stamp_ns_of(message) - START_NS
         people = people_from_message(message)
-        self.answers[time_ns] = Answer(time_ns / NS_PER_S, people, message.fixed_frame)
+        floor = np.asarray(message.floor, np.float64)
+        self.answers[time_ns] = Answer(time_ns / NS_PER_S, people, message.fixed_frame, floor)
 
 
 def ask_node(

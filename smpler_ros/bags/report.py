@@ -51,7 +51,7 @@ _TITLES = {
 }
 
 _FUSED_TITLES = (
-    *("mpjpe_mm", "pa_mpjpe_mm", "mpve_mm", "acceleration_mm_s2", "pck", "auc", "pelvis_mm"),
+    *("mpjpe_mm", "pa_mpjpe_mm", "mpve_mm", "pelvis_mm", "pck", "auc", "acceleration_mm_s2"),
     "identity_switches",
 )
 
