@@ -74,7 +74,7 @@ class Scene:
         self._people: dict[int, PersonView] = {}
         self._truth: dict[int, PersonView] = {}
         self._last: tuple[Moment, Trail] | None = None
-        self._placed_eye = False
+        self._placed_for = -1  # cameras that the first viewpoint shows; -1 before the first moment
 
     def show(self, moment: Moment, trails: Trail, *, exact: bool = False) -> None:
         """Show an image and its people in place of the previous ones.
@@ -130,8 +130,8 @@ class Scene:
     def _draw(self, moment: Moment, trails: Trail, *, exact: bool) -> None:
         choices = self.choices
         self._removal.sweep()
-        if not self._placed_eye:
-            self._placed_eye = True
+        if len(moment.shots) > self._placed_for:
+            self._placed_for = len(moment.shots)
             eye, target = viewpoint(moment)
             self._server.initial_camera.position = eye
             self._server.initial_camera.look_at = target
@@ -229,9 +229,9 @@ def viewpoint(moment: Moment) -> tuple[Floats, Floats]:
 
     Of several cameras, all are in view, and what is before them; the first looks away.
     """
-    if moment.shots:
-        pelvises = moment.people.joints_m[:, _PELVIS]
-        return _overview(np.array([shot.world_from_camera for shot in moment.shots]), pelvises)
+    if moment.camera is None:
+        poses = np.array([shot.world_from_camera for shot in moment.shots])
+        return _overview(poses.reshape(-1, 4, 4), moment.people.joints_m[:, _PELVIS])
     world = moment.world_from_camera
     place, right, ahead = world[:3, 3], world[:3, 0], world[:3, 2]
     up = np.array([0.0, 0.0, 1.0])
@@ -245,14 +245,15 @@ def _overview(poses: Floats, people_m: Floats) -> tuple[Floats, Floats]:
     """Return a viewpoint (3,) and the point (3,) to look at.
 
     Args:
-        poses: (c, 4, 4) of the cameras in the world.
+        poses: (c, 4, 4) of the cameras in the world, of which there may be none.
         people_m: (n, 3) where people are in it.
     """
     places, ahead = poses[:, :3, 3], poses[:, :3, 2]
     points = np.concatenate([places, places + _SHOWN_M * ahead, people_m])
+    points = points if len(points) else np.zeros((1, 3))
     middle = (points.min(0) + points.max(0)) / 2
-    radius = np.linalg.norm(points - middle, axis=-1).max()
-    away = np.array([*ahead[0, :2], 0.0])
+    radius = max(np.linalg.norm(points - middle, axis=-1).max(), _SHOWN_M)
+    away = np.array([*ahead[0, :2], 0.0]) if len(ahead) else np.array([1.0, 0.0, 0.0])
     away /= max(float(np.linalg.norm(away)), 1e-6)  # zero for a camera that looks straight down
     back = np.array([*(-np.cos(_PITCH_RAD) * away[:2]), np.sin(_PITCH_RAD)])
     return middle + radius / np.sin(_FIELD_OF_VIEW_RAD / 2) * back, middle

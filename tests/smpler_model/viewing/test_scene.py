@@ -245,13 +245,15 @@ def test_the_overview_shows_all_cameras_and_people(body: Body) -> None:
     across = np.eye(4)
     across[:2, :2], across[:2, 3] = [[0, -1], [1, 0]], (3.0, -5.0)
     poses = [level_camera(1.5, 10.0), across @ level_camera(1.0, 0.0)]
-    shots = tuple(Shot(str(k), CAMERA, pose) for k, pose in enumerate(poses))
-    eye, target = viewpoint(Moment(0, None, people, np.eye(4), shots=shots))
-    ahead = (target - eye) / np.linalg.norm(target - eye)
-    points = np.concatenate([[pose[:3, 3] for pose in poses], people.joints_m[:, 0]])
-    rays = (points - eye) / np.linalg.norm(points - eye, axis=-1, keepdims=True)
-    assert np.degrees(np.arccos(rays @ ahead)).max() < 55 / 2
-    assert ahead[2] < 0
+    every = [Shot(str(k), CAMERA, pose) for k, pose in enumerate(poses)]
+    for shots in (every, every[:1], []):
+        eye, target = viewpoint(Moment(0, None, people, np.eye(4), shots=tuple(shots)))
+        ahead = (target - eye) / np.linalg.norm(target - eye)
+        points = [*(shot.world_from_camera[:3, 3] for shot in shots), *people.joints_m[:, 0]]
+        rays = (np.array(points) - eye) / np.linalg.norm(points - eye, axis=-1, keepdims=True)
+        assert np.degrees(np.arccos(rays @ ahead)).max() < 55 / 2
+        assert ahead[2] < 0
+        assert eye[2] > 1.5
 
 
 def test_meshes_leave_in_two_steps(
