@@ -17,7 +17,7 @@ from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.cameras.camera import Camera
 from smpler_model.people.bones import nearest_to_rays
 
-HALF_SURE = 3.5
+HALF_SURE = 2.75
 """A body that the last refinement moved by this many usual changes has a confidence of 1 / 2."""
 
 HIDDEN_BY_BODY, HIDDEN_BY_OTHERS = 0.8, 0.4
@@ -26,7 +26,7 @@ HIDDEN_BY_BODY, HIDDEN_BY_OTHERS = 0.8, 0.4
 Behind the person's own body a joint is near visible parts; behind another person nothing tells.
 """
 
-UNSEEN_BODY = 0.5
+UNSEEN_BODY = 0.2
 """Confidence of what is in view of a body that is nearly all outside or behind others."""
 
 _RADII_M = {
