@@ -231,8 +231,9 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
 def _read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(
-            f"a data set must be a YAML file, got {path}; download it with "
-            "python -m training.data.download, or correct the path"
+            f"a data set must be a YAML file, got {path}; render it with "
+            "python -m training.data.render_people, download it with python -m "
+            "training.data.download, or correct the path"
         )
     names = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(names, dict):
