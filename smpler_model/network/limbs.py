@@ -34,13 +34,24 @@ def take_limbs(values: Tensor, limbs: Sequence[Limb] = LIMBS) -> Tensor:
     return torch.cat([values[:, _STARTS[limb] : _ENDS[limb]] for limb in limbs], 1)
 
 
+def put_rows(values: Tensor, changed: Sequence[tuple[slice, Tensor]]) -> Tensor:
+    """Return (b, n, ...) values with some rows replaced.
+
+    Args:
+        values: (b, n, ...).
+        changed: slices of k rows and what replaces them, (b, k, ...), in the order of the rows.
+    """
+    parts, done = [], 0
+    for rows, new in changed:
+        parts += [values[:, done : rows.start], new]
+        done = rows.stop
+    return torch.cat([*parts, values[:, done:]], 1)
+
+
 def put_limbs(values: Tensor, limbs: Mapping[Limb, Tensor]) -> Tensor:
     """Return (b, n, ...) values with the rows of some limbs replaced by (b, 2, ...)."""
-    parts, done = [], 0
-    for limb in sorted(limbs, key=_STARTS.__getitem__):
-        parts += [values[:, done : _STARTS[limb]], limbs[limb]]
-        done = _ENDS[limb]
-    return torch.cat([*parts, values[:, done:]], 1)
+    ordered = sorted(limbs, key=_STARTS.__getitem__)
+    return put_rows(values, [(slice(_STARTS[e], _ENDS[e]), limbs[e]) for e in ordered])
 
 
 def add_to_limbs(values: Tensor, more: Tensor) -> Tensor:

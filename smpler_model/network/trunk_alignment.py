@@ -15,7 +15,7 @@ from smpler_model.network.bone_turning import BoneTurning, bend_bones
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import smallest_rotation
 from smpler_model.network.keypoint_feedback import take_observed
-from smpler_model.network.limbs import Limb, take_limbs
+from smpler_model.network.limbs import Limb, put_rows, take_limbs
 
 _LINES: tuple[Limb, ...] = ("hip", "shoulder")
 
@@ -107,11 +107,7 @@ def _turn(rotations: Tensor, turns: Tensor, of_pelvis: Tensor, of_chest: Tensor)
         (slice(_NECK, _NECK + 1), _seen_from(chest, turns[:, _NECK])[:, None]),
         (_SHOULDERS, _seen_from(collars, turns[:, _SHOULDERS])),
     )
-    parts, done = [], 0
-    for rows, values in changed:
-        parts += [rotations[:, done : rows.start], values]
-        done = rows.stop
-    return torch.cat([*parts, rotations[:, done:]], 1)
+    return put_rows(rotations, changed)
 
 
 def _seen_from(parent: Tensor, child: Tensor) -> Tensor:

@@ -167,12 +167,7 @@ class LabelledCamera:
         self._accuracy.restore(arrays)
         self._waiting = {}
         for number, stamp_ns in enumerate(arrays["waiting_ns"].tolist()):
-            start = f"waiting_{number}_"
-            held = {
-                name.removeprefix(start): values
-                for name, values in arrays.items()
-                if name.startswith(start)
-            }
+            held = _starting(arrays, f"waiting_{number}_")
             self._waiting[int(stamp_ns)] = Labels(
                 held["camera_from_fixed"].astype(np.float64),
                 held["tracks"].astype(np.int64),
