@@ -23,7 +23,7 @@ def test_errors_and_costs_are_written(
     given += ["--sources", "feet", "floor", "--seeds", "3"]
     given += ["--json", str(file), "--set", "backend:=plain"]
     monkeypatch.setattr(sys, "argv", ["world", *given])
-    monkeypatch.setattr(world, "_REPETITIONS", 3)
+    monkeypatch.setattr(world, "_REPETITIONS", 20)
     with reserve_domain():
         world.main()
     results = json.loads(file.read_text())
