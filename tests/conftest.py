@@ -1,6 +1,9 @@
 """What several tests share: seeded files in the official layout, and the models they hold."""
 
 import gc
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +15,7 @@ from hypothesis import settings
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.files import save_checkpoint
+from smpler_model.inference.export_cache import VARIABLE
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.smpler import BackboneModel, Smpler
@@ -27,6 +31,22 @@ settings.load_profile("project")
 torch.set_num_threads(1)
 
 OfficialFile = Callable[[str], Path]
+
+
+def starts_processes(config: pytest.Config) -> bool:
+    """Return whether this is no process of another pytest: neither a worker nor in a test."""
+    return not hasattr(config, "workerinput") and "PYTEST_CURRENT_TEST" not in os.environ
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let workers, and what tests start, keep exported networks in one folder, not the user's."""
+    if starts_processes(config):
+        os.environ[VARIABLE] = tempfile.mkdtemp(prefix="smpler_ros_exports_")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if starts_processes(config):
+        shutil.rmtree(os.environ.pop(VARIABLE), ignore_errors=True)
 
 
 @pytest.hookimpl(trylast=True)

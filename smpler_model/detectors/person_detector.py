@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,6 +29,7 @@ from smpler_model.detectors.person_network import SIDE_MULTIPLE, STRIDE, PersonN
 from smpler_model.detectors.person_weights import SHIPPED, load_person_network
 from smpler_model.inference.device_memory import explain_memory
 from smpler_model.inference.export import onnx_bytes
+from smpler_model.inference.export_cache import export_once
 from smpler_model.inference.float32 import whole_float32
 from smpler_model.inference.onnx_sessions import session_options
 from smpler_model.inference.optional_packages import import_optional, is_installed
@@ -275,11 +277,9 @@ def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _Run
 def _prepare_onnxruntime(network: PersonNetwork, threads: int) -> _RunNetwork:
     onnxruntime = import_optional("onnxruntime", "the detector 'person' on a CPU")
     options = session_options(onnxruntime, threads)
-    examples = torch.zeros(2, 2 * SIDE_MULTIPLE, SIDE_MULTIPLE, 3, dtype=torch.uint8)
-    free = {0: "images", 1: "height", 2: "width"}
-    content = onnx_bytes(
-        network, {"images": examples}, ("maps",), {"images": free, "maps": {0: "images"}}
-    )
+    tensors = network.state_dict().items()
+    identity = chain(["person detector"], *((name, tensor.numpy()) for name, tensor in tensors))
+    content = export_once(identity, lambda: _export(network))
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def run(images: ImageOrTensor) -> Maps:
@@ -287,3 +287,11 @@ def _prepare_onnxruntime(network: PersonNetwork, threads: int) -> _RunNetwork:
         return maps
 
     return run
+
+
+def _export(network: PersonNetwork) -> bytes:
+    examples = torch.zeros(2, 2 * SIDE_MULTIPLE, SIDE_MULTIPLE, 3, dtype=torch.uint8)
+    free = {0: "images", 1: "height", 2: "width"}
+    return onnx_bytes(
+        network, {"images": examples}, ("maps",), {"images": free, "maps": {0: "images"}}
+    )

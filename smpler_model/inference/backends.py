@@ -21,9 +21,11 @@ from smpler_model.inference.export import (
     ExportError,
     example_crops,
     fingerprint,
+    identify,
     onnx_bytes,
     read_metadata,
 )
+from smpler_model.inference.export_cache import export_once
 from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler, check_attention
 from smpler_model.inference.optional_packages import import_optional, is_installed
 from smpler_model.inference.runners import (
@@ -64,7 +66,8 @@ class Choice:
         backend: any but `auto`.
         device: device of the network.
         half: whether feature maps are in half precision: float16 on a GPU, bfloat16 on a CPU.
-        exported: an ONNX file of this network for `onnxruntime`; None to export one in memory.
+        exported: an ONNX file of this network for `onnxruntime`; None to export one, or take it
+            from `export_cache`.
     """
 
     backend: Backend
@@ -163,11 +166,11 @@ def build_runner(model: Smpler, choice: Choice) -> Runner:
         return TorchRunner(PlainNetwork(model), side, choice.device)
     if choice.exported:
         return OnnxRuntimeRunner(choice.exported)
-    network = FastSmpler(model)
     if choice.backend == "onnxruntime":
-        return OnnxRuntimeRunner(_onnx_of(network))
+        return OnnxRuntimeRunner(export_once(identify(model), lambda: _export(model)))
     if choice.backend == "openvino":
-        return OpenVinoRunner(network, half=choice.half)
+        return OpenVinoRunner(model, half=choice.half)
+    network = FastSmpler(model)
     if choice.half:
         network.halve(torch.float16 if choice.device.type == "cuda" else torch.bfloat16)
     network.to(choice.device)
@@ -198,8 +201,8 @@ def _best_backend(model: Smpler, device: torch.device, precision: Precision) -> 
     return "eager"
 
 
-def _onnx_of(network: FastSmpler) -> bytes:
-    return onnx_bytes(network, {"crops": example_crops(network.config.image_size)})
+def _export(model: Smpler) -> bytes:
+    return onnx_bytes(FastSmpler(model), {"crops": example_crops(model.config.image_size)})
 
 
 def _check_exported(path: Path, model: Smpler) -> None:

@@ -64,6 +64,11 @@ def fingerprint(model: Smpler) -> str:
     return hash_parts([model.config.name, *chain.from_iterable(parts)])
 
 
+def identify(model: Smpler) -> tuple[str, str]:
+    """Return what `export_cache` needs to know of a model."""
+    return repr(model.config), fingerprint(model)
+
+
 def onnx_bytes(
     network: nn.Module,
     inputs: Mapping[str, torch.Tensor],

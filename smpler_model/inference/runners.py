@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smpler_model.inference.cuda_graphs import PixelArray, pack
-from smpler_model.inference.export import example_crops, onnx_bytes
+from smpler_model.inference.export import example_crops, identify, onnx_bytes
+from smpler_model.inference.export_cache import export_once
 from smpler_model.inference.fast_network import (
     OUTPUT_SHAPES,
     CropsToMaps,
@@ -105,16 +106,16 @@ class OnnxRuntimeRunner:
 class OpenVinoRunner:
     """Runs the fast network in OpenVINO: backbone and refinement, each in its own precision."""
 
-    def __init__(self, network: FastSmpler, *, half: bool) -> None:
-        crops = example_crops(network.config.image_size)
-        backbone = CropsToMaps(network)
-        with torch.inference_mode():
-            maps = dict(zip(_MAP_NAMES, backbone(crops), strict=True))
+    def __init__(self, model: Smpler, *, half: bool) -> None:
+        network, identity = FastSmpler(model), identify(model)
+        crops = example_crops(model.config.image_size)
         self._shape = crops.shape[1:]
-        self._backbone = _compile_openvino(
-            onnx_bytes(backbone, {"crops": crops}, _MAP_NAMES), "bf16" if half else "f32"
+        backbone = export_once(("backbone", *identity), lambda: _export_backbone(network, crops))
+        self._backbone = _compile_openvino(backbone, "bf16" if half else "f32")
+        refinement = export_once(
+            ("refinement", *identity), lambda: _export_refinement(network, crops)
         )
-        self._refinement = _compile_openvino(onnx_bytes(MapsToOutputs(network), maps), "f32")
+        self._refinement = _compile_openvino(refinement, "f32")
 
     def release(self) -> None:
         """Do nothing, as nothing is kept."""
@@ -134,6 +135,16 @@ def openvino_has_bfloat16() -> bool:
     """
     openvino = import_optional("openvino", "backend 'openvino'")
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _export_backbone(network: FastSmpler, crops: Tensor) -> bytes:
+    return onnx_bytes(CropsToMaps(network), {"crops": crops}, _MAP_NAMES)
+
+
+def _export_refinement(network: FastSmpler, crops: Tensor) -> bytes:
+    with torch.inference_mode():
+        maps = dict(zip(_MAP_NAMES, CropsToMaps(network)(crops), strict=True))
+    return onnx_bytes(MapsToOutputs(network), maps)
 
 
 def _compile_openvino(model: bytes, precision: str) -> Any:  # noqa: ANN401

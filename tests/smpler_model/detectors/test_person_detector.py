@@ -1,5 +1,7 @@
 """People are found in images of any size, alone and in batches, and nobody in empty rooms."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from smpler_model.detectors import person_detector
 from smpler_model.detectors.detector import BatchDetector, DeviceBatchDetector
 from smpler_model.detectors.learned import DetectorError
 from smpler_model.detectors.person_detector import PersonDetector, find_centres
+from smpler_model.detectors.person_weights import load_person_network, save_person_network
 from synthetic.scene import SyntheticScene
 from synthetic.truth import SceneFrame
 
@@ -124,6 +127,20 @@ def test_pytorch_finds_the_same_as_onnx_runtime(
     found = detector.detect(shown.frame.rgb)
     np.testing.assert_allclose(plain.boxes_xyxy, found.boxes_xyxy, atol=0.05)
     np.testing.assert_allclose(plain.scores, found.scores, atol=1e-3)
+
+
+def test_the_network_is_exported_once(
+    detector: PersonDetector, shown: SceneFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(person_detector, "onnx_bytes", None)
+    again = PersonDetector(threads=1).detect(shown.frame.rgb)
+    np.testing.assert_array_equal(again.boxes_xyxy, detector.detect(shown.frame.rgb).boxes_xyxy)
+    network = load_person_network()
+    with torch.no_grad():
+        network.centre[-1].bias += 1
+    save_person_network(network, tmp_path / "surer.npz")
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        PersonDetector(tmp_path / "surer.npz")
 
 
 def test_boxes_are_read_where_no_neighbour_is_surer() -> None:

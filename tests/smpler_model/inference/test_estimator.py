@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.shipped import load_shipped_model
-from smpler_model.inference import backends
+from smpler_model.inference import backends, runners
 from smpler_model.inference import estimator as estimator_module
 from smpler_model.inference.backends import Backend, Precision, choose, runs_in_half
 from smpler_model.inference.device_memory import DeviceMemoryError
@@ -171,6 +171,22 @@ def test_an_exported_file_runs(
         Estimator(calibrated, backend="eager", exported=exported_file)
     with pytest.raises(FileNotFoundError, match="must be a file"):
         Estimator(calibrated, exported=tmp_path / "missing.onnx")
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", OPENVINO])
+def test_the_network_is_exported_once(
+    calibrated: Smpler,
+    estimators: dict[Backend, Estimator],
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = estimators[backend].estimate(crops(3))
+    for module in (backends, runners):
+        monkeypatch.setattr(module, "onnx_bytes", None)
+    assert_close(Estimator(calibrated, backend=backend).estimate(crops(3)), expected)
+    other = calibrated_model(SMPLER_NANO, calibrated.body.arrays(), seed=1)
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        Estimator(other, backend=backend)
 
 
 class Memory:
