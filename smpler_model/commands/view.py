@@ -77,7 +77,7 @@ def run(chosen: argparse.Namespace) -> int:
         scene = Scene(page.server, surface)
         page.server.gui.set_panel_label(recording.title)
         player = RecordingPlayer(page, recording, scene, settings.frame)
-        sys.stdout.write(f"{counted(len(recording), 'image')} at {page.address} (Ctrl-C ends)\n")
+        sys.stdout.write(f"{counted(len(recording), 'image')} at {page.place} (Ctrl-C ends)\n")
         sys.stdout.flush()
         if settings.open and not webbrowser.open(page.address):
             sys.stderr.write(f"warning: found no browser to open; open {page.address} yourself\n")

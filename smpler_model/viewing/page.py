@@ -21,13 +21,16 @@ class Page:
     Attributes:
         server: viser's server.
         address: URL for a browser on this machine.
+        place: the address, and at which others the page is served, for people to read.
     """
 
     def __init__(self, server: "viser.ViserServer", host: str) -> None:
         """Wrap a running server; see `open_page`."""
         self.server = server
-        shown = "localhost" if host in _EVERYWHERE else host
-        self.address = f"http://{shown}:{server.get_port()}"
+        is_everywhere, port = host in _EVERYWHERE, server.get_port()
+        self.address = f"http://{'localhost' if is_everywhere else host}:{port}"
+        others = f" (from other machines: this machine's name or address, port {port})"
+        self.place = self.address + (others if is_everywhere else "")
         self._watched = threading.Event()
         server.on_client_connect(lambda _: self._watched.set())
         server.on_client_disconnect(lambda _: self._count())

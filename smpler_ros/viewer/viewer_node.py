@@ -86,7 +86,7 @@ class Viewer(ManagedNode):
         add_viewpoint_buttons(page.server, self._scene, names)
         add_choices(page.server, self._scene.choices, self._scene.refresh)
         self._timer = create_steady_timer(self, _CHECK_S, self._check)
-        self.get_logger().info(f"people are shown at {page.address}")
+        self.get_logger().info(f"people are shown at {page.place}")
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -22,6 +22,14 @@ def test_a_page_is_served_to_this_machine_only(page: Page) -> None:
                 socket.create_connection((str(address), port), timeout=2)
 
 
+def test_a_page_at_all_addresses_says_how_other_machines_open_it(page: Page) -> None:
+    assert page.place == page.address
+    with open_page("everywhere", "0.0.0.0", 0) as other:
+        port = other.server.get_port()
+        assert other.address == f"http://localhost:{port}"
+        assert f"other machines: this machine's name or address, port {port}" in other.place
+
+
 def test_a_taken_port_is_replaced_by_another(page: Page) -> None:
     with open_page("again", "localhost", page.server.get_port()) as other:
         assert other.address != page.address
