@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from torch import Generator, Tensor
 
 from smpler_model.array_types import Floats
-from smpler_model.body.smpl import Body, rigid_transforms, skin
+from smpler_model.body.smpl import Body
 from synthetic.camera.cameras import WORLD_FROM_BODY
 from synthetic.people.gestures import JOINT, draw_left_arms, put_arm
 from synthetic.people.poses import STANDING_SHARE, draw_gait, mirror_rotations
@@ -252,13 +252,19 @@ def _ease(share: Tensor) -> Tensor:
 
 
 def _blend(pose: Tensor, wanted: Tensor, ramp: Tensor) -> Tensor:
-    """Blend a pose (24, 3, 3) into others (t, 24, 3, 3) over time, joint by joint (slerp)."""
-    t = len(wanted)
-    first = Rotation.from_matrix(pose.repeat(t, 1, 1).double().numpy())
-    step = (first.inv() * Rotation.from_matrix(wanted.flatten(0, 1).double().numpy())).as_rotvec()
-    share = ramp.double().numpy().repeat(24)[:, None]
-    matrices = (first * Rotation.from_rotvec(share * step)).as_matrix()
-    return torch.from_numpy(matrices).float().view(t, 24, 3, 3)
+    """Blend a pose (24, 3, 3) into others (t, 24, 3, 3) over time, joint by joint (slerp).
+
+    Args:
+        pose: the pose at the start.
+        wanted: the poses.
+        ramp: (t,) share of them, from 0 to 1, after which nothing is left of the start.
+    """
+    t = int((ramp < 1).sum())
+    first = Rotation.from_matrix(pose.double().numpy())[np.tile(np.arange(24), t)]
+    goal = Rotation.from_matrix(wanted[:t].flatten(0, 1).double().numpy())
+    share = ramp[:t].double().numpy().repeat(24)[:, None]
+    matrices = (first * Rotation.from_rotvec(share * (first.inv() * goal).as_rotvec())).as_matrix()
+    return torch.cat((torch.from_numpy(matrices).float().view(t, 24, 3, 3), wanted[t:]))
 
 
 class _Feet:
@@ -268,7 +274,10 @@ class _Feet:
         self.body, self.betas = body, betas
         shaped = body.v_template + torch.einsum("vcs,s->vc", body.shapedirs, betas)
         rows = (shaped[:, 1] < shaped[:, 1].min() + _SOLE_M).nonzero()[:, 0]
-        self.soles, self.weights = shaped[rows], body.weights[rows]
+        self.moving = body.weights[rows].any(0).nonzero()[:, 0]  # joints that move the soles
+        soles = torch.cat((shaped[rows], torch.ones(len(rows), 1)), 1)  # (v, 4)
+        weights = body.weights[rows][:, self.moving]  # (v, k)
+        self.soles = (weights[..., None] * soles[:, None]).flatten(1)  # (v, k * 4)
         self.rest_joints = (body.J_regressor @ shaped)[None]
         leg = self.rest_joints[0, [JOINT["left_hip"], JOINT["left_ankle"]]]
         self.leg_m = float((leg[0] - leg[1]).norm())
@@ -279,8 +288,9 @@ class _Feet:
         joints = self.body.joints(rotations, self.betas.expand(t, -1))
         turns = self._chain_rotations(rotations)
         moved = joints - (turns @ self.rest_joints[..., None]).squeeze(-1)
-        rest = self.soles.expand(t, -1, -1)
-        soles = skin(rest, self.weights, rigid_transforms(turns, moved)).double().numpy()
+        posed_from_rest = torch.cat((turns, moved[..., None]), -1)[:, self.moving]  # (t, k, 3, 4)
+        columns = posed_from_rest.transpose(2, 3).flatten(1, 2)  # (t, k * 4, 3)
+        soles = (self.soles @ columns).double().numpy()
         height = soles[..., 2] - soles[..., 2].min(1, keepdims=True)
         grip = np.exp(-height / _GRIP_M)
         grip = grip[1:] + grip[:-1]
