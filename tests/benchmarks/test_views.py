@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import views
 from benchmarks.views import ViewScores, compare, errors_of, main, name_people
 from smpler_model.frames import CameraPose
 from tests.posed import pose_joints
@@ -91,6 +92,7 @@ def test_people_are_named_by_the_boxes_that_overlap_most() -> None:
 def test_the_command(
     boxes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(views, "_PERIOD_S", 8.0)  # its middle is when everybody is in the room
     arguments = ["views", "--scenes", "1", "--frames", "1", "--boxes", boxes]
     monkeypatch.setattr(sys, "argv", [*arguments, "--json", str(tmp_path / "views.json")])
     main()

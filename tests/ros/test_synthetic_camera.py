@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
@@ -24,6 +25,7 @@ from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import Film
 from smpler_ros.camera.scene_settings import SceneSettings
+from tests.ros.conftest import reserve_domain
 from tests.ros.peer import STARTUP_S, NodeProcess, Peer
 
 MODULE = "smpler_ros.synthetic_camera"
@@ -59,6 +61,7 @@ class Viewer:
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self.got: dict[str, dict[int, Any]] = {}
+        self.subscriptions: list[Subscription[Any]] = []
         for name, kind in (
             ("image", Image),
             ("image/compressed", CompressedImage),
@@ -67,9 +70,15 @@ class Viewer:
             ("ground_truth/people", SmplPersonArray),
         ):
             kept = self.got[name] = {}
-            peer.node.create_subscription(
-                kind, name, lambda m, kept=kept: kept.update({stamp_ns_of(m): m}), 10
+            self.subscriptions.append(
+                peer.node.create_subscription(
+                    kind, name, lambda m, kept=kept: kept.update({stamp_ns_of(m): m}), 10
+                )
             )
+
+    def close(self) -> None:
+        for subscription in self.subscriptions:
+            self.peer.node.destroy_subscription(subscription)
 
     def common_stamps(self) -> list[int]:
         return sorted(set.intersection(*(set(kept) for kept in self.got.values())))
@@ -84,10 +93,20 @@ def film() -> Film:
     return local_film()
 
 
+@pytest.fixture(scope="module")
+def peer_of_one_camera() -> Iterator[Peer]:
+    """A peer in a domain with a camera that runs for several tests."""
+    with reserve_domain() as domain, start():
+        peer = Peer(domain, ReliabilityPolicy.RELIABLE)
+        yield peer
+        peer.close()
+
+
 @pytest.fixture
-def viewer(reliable_peer: Peer) -> Iterator[Viewer]:
-    with start():
-        yield Viewer(reliable_peer)
+def viewer(peer_of_one_camera: Peer) -> Iterator[Viewer]:
+    viewer = Viewer(peer_of_one_camera)
+    yield viewer
+    viewer.close()
 
 
 def test_messages_of_an_image_agree_with_the_scene(viewer: Viewer, film: Film) -> None:
@@ -114,15 +133,6 @@ def test_messages_of_an_image_agree_with_the_scene(viewer: Viewer, film: Film) -
         np.testing.assert_array_equal(people.ids, expected.truth.ids)
         np.testing.assert_allclose(people.joints_m, expected.truth.joints_m, atol=1e-5)
         np.testing.assert_allclose(people.rotations, expected.truth.rotations, atol=1e-5)
-
-
-def test_compressed_images_are_published_beside_a_remapped_image(reliable_peer: Peer) -> None:
-    """As by image_transport, whose users remap `image` alone."""
-    node = reliable_peer.node
-    with start("-r", "__ns:=/front", "-r", "image:=image_raw"):
-        reliable_peer.spin_until(lambda: node.count_publishers("/front/image_raw") == 1)
-        reliable_peer.spin_until(lambda: node.count_publishers("/front/image_raw/compressed") == 1)
-        assert node.count_publishers("/front/image/compressed") == 0
 
 
 def test_projected_joints_lie_in_the_person_s_box(viewer: Viewer) -> None:
@@ -178,9 +188,8 @@ def transforms_of(peer: Peer, topic: str, count: int) -> dict[tuple[str, str], n
     return found
 
 
-def test_the_pose_of_a_still_camera_is_published(reliable_peer: Peer, film: Film) -> None:
-    with start():
-        found = transforms_of(reliable_peer, "/tf_static", 2)
+def test_the_pose_of_a_still_camera_is_published(peer_of_one_camera: Peer, film: Film) -> None:
+    found = transforms_of(peer_of_one_camera, "/tf_static", 2)
     link = found["map", "camera_link"]
     np.testing.assert_allclose(
         link @ found["camera_link", "camera_optical_frame"],
@@ -189,6 +198,15 @@ def test_the_pose_of_a_still_camera_is_published(reliable_peer: Peer, film: Film
     )
     assert link[2, 2] > 0.8  # its z points up, its x where the camera looks
     np.testing.assert_allclose(link[:3, 0], film.shot(0).truth.world_from_camera[:3, 2])
+
+
+def test_compressed_images_are_published_beside_a_remapped_image(reliable_peer: Peer) -> None:
+    """As by image_transport, whose users remap `image` alone."""
+    node = reliable_peer.node
+    with start("-r", "__ns:=/front", "-r", "image:=image_raw"):
+        reliable_peer.spin_until(lambda: node.count_publishers("/front/image_raw") == 1)
+        reliable_peer.spin_until(lambda: node.count_publishers("/front/image_raw/compressed") == 1)
+        assert node.count_publishers("/front/image/compressed") == 0
 
 
 def test_the_pose_of_a_moving_camera_is_published(reliable_peer: Peer) -> None:
