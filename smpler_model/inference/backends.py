@@ -19,13 +19,10 @@ import torch
 from smpler_model.inference.cuda_graphs import BucketRunner, GraphCapture, call_again
 from smpler_model.inference.export import (
     ExportError,
-    example_crops,
+    exported_network,
     fingerprint,
-    identify,
-    onnx_bytes,
     read_metadata,
 )
-from smpler_model.inference.export_cache import export_once
 from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler, check_attention
 from smpler_model.inference.optional_packages import import_optional, is_installed
 from smpler_model.inference.runners import (
@@ -167,7 +164,7 @@ def build_runner(model: Smpler, choice: Choice) -> Runner:
     if choice.exported:
         return OnnxRuntimeRunner(choice.exported)
     if choice.backend == "onnxruntime":
-        return OnnxRuntimeRunner(export_once(identify(model), lambda: _export(model)))
+        return OnnxRuntimeRunner(exported_network(model))
     if choice.backend == "openvino":
         return OpenVinoRunner(model, half=choice.half)
     network = FastSmpler(model)
@@ -199,10 +196,6 @@ def _best_backend(model: Smpler, device: torch.device, precision: Precision) -> 
             if fits and is_installed(backend):
                 return backend
     return "eager"
-
-
-def _export(model: Smpler) -> bytes:
-    return onnx_bytes(FastSmpler(model), {"crops": example_crops(model.config.image_size)})
 
 
 def _check_exported(path: Path, model: Smpler) -> None:

@@ -21,6 +21,7 @@ from torch import nn
 
 from smpler_model.atomic_files import replacing
 from smpler_model.hashes import hash_parts
+from smpler_model.inference.export_cache import export_once
 from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler
 from smpler_model.inference.onnx_sessions import session_options
 from smpler_model.inference.optional_packages import import_optional
@@ -67,6 +68,16 @@ def fingerprint(model: Smpler) -> str:
 def identify(model: Smpler) -> tuple[str, str]:
     """Return what `export_cache` needs to know of a model."""
     return repr(model.config), fingerprint(model)
+
+
+def exported_network(model: Smpler) -> bytes:
+    """Return the fast network from crops to `OUTPUT_SHAPES` as ONNX, exported or from the disk.
+
+    Raises:
+        ValueError: the network cannot be exported.
+    """
+    crops = example_crops(model.config.image_size)
+    return export_once(identify(model), lambda: onnx_bytes(FastSmpler(model), {"crops": crops}))
 
 
 def onnx_bytes(
@@ -126,7 +137,7 @@ def export_model(model: Smpler, path: Path, form: ExportFormat) -> str:
         "outputs": ", ".join(OUTPUT_SHAPES),
     }
     with replacing(path) as partial:
-        _write_onnx(network, partial, metadata, for_tensorrt=form == "tensorrt-ready-onnx")
+        _write_onnx(model, partial, metadata, for_tensorrt=form == "tensorrt-ready-onnx")
         gap = _compare(network, _load_onnx(partial))
     people = " and ".join(map(str, _PEOPLE_TRIED))
     return f"{path}: {form}, equal to the network within {gap:.1e} for {people} people"
@@ -159,11 +170,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def _write_onnx(
-    network: FastSmpler, path: Path, metadata: dict[str, str], *, for_tensorrt: bool
+    network: Smpler, path: Path, metadata: dict[str, str], *, for_tensorrt: bool
 ) -> None:
     onnx = import_optional("onnx", "exporting to ONNX")
-    content = onnx_bytes(network, {"crops": example_crops(network.config.image_size)})
-    model = onnx.load_from_string(content)
+    model = onnx.load_from_string(exported_network(network))
     for name, shape in OUTPUT_SHAPES.items():
         _declare_shape(model, name, shape)
     entry = model.metadata_props.add()

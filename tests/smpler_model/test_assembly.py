@@ -92,7 +92,7 @@ def test_a_given_exported_network_is_used(calibrated_file: Path, exported_file: 
         backend="onnxruntime",
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backends, "export_once", None)  # nothing is exported again
+        patch.setattr(backends, "exported_network", None)  # nothing is exported again
         estimator = build_pipeline(settings).estimator
     assert estimator.backend == "onnxruntime"
     crops = np.zeros((2, estimator.side, estimator.side, 3), np.uint8)

@@ -68,7 +68,7 @@ def test_only_the_batch_dimension_is_variable(exported_file: Path) -> None:
 def test_an_operator_that_tensorrt_lacks_is_refused(
     calibrated: Smpler, graph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "onnx_bytes", lambda *_: graph)
+    monkeypatch.setattr(export, "exported_network", lambda _: graph)
     fewer = export.TENSORRT_OPERATORS - {"GridSample"}
     monkeypatch.setattr(export, "TENSORRT_OPERATORS", fewer)
     with pytest.raises(ExportError, match="must consist of operators it supports, got GridSample"):
@@ -82,7 +82,7 @@ def test_a_file_with_other_outputs_is_not_written(
     path = tmp_path / "nano.onnx"
     path.write_text("what was here before")
     other = calibrated_model(SMPLER_NANO, calibrated.body.arrays(), seed=1)
-    monkeypatch.setattr(export, "onnx_bytes", lambda *_: graph)
+    monkeypatch.setattr(export, "exported_network", lambda _: graph)
     with pytest.raises(ExportError, match="must equal the network's, got a difference"):
         export_model(other, path, "onnx")
     assert path.read_text() == "what was here before"
@@ -107,7 +107,7 @@ def test_the_command_writes_beside_the_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(export, "onnx_bytes", lambda *_: graph)
+    monkeypatch.setattr(export, "exported_network", lambda _: graph)
     checkpoint = tmp_path / "nano.pt"
     shutil.copy(calibrated_file, checkpoint)
     parser = argparse.ArgumentParser()
