@@ -2,12 +2,11 @@
 
 import gc
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
@@ -33,20 +32,13 @@ torch.set_num_threads(1)
 OfficialFile = Callable[[str], Path]
 
 
-def starts_processes(config: pytest.Config) -> bool:
-    """Return whether this is no process of another pytest: neither a worker nor in a test."""
-    return not hasattr(config, "workerinput") and "PYTEST_CURRENT_TEST" not in os.environ
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Let workers, and what tests start, keep exported networks in one folder, not the user's."""
-    if starts_processes(config):
-        os.environ[VARIABLE] = tempfile.mkdtemp(prefix="smpler_ros_exports_")
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if starts_processes(config):
-        shutil.rmtree(os.environ.pop(VARIABLE), ignore_errors=True)
+    is_worker, is_in_test = hasattr(config, "workerinput"), "PYTEST_CURRENT_TEST" in os.environ
+    if not (is_worker or is_in_test):
+        folder = TemporaryDirectory(prefix="smpler_ros_exports_", ignore_cleanup_errors=True)
+        os.environ[VARIABLE] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 @pytest.hookimpl(trylast=True)
