@@ -18,6 +18,7 @@ from smpler_model.bags.reader import open_bag
 from smpler_model.commands.recordings import open_recording
 from smpler_model.inference.optional_packages import is_installed
 from smpler_msgs.msg import SmplPersonArray
+from smpler_ros import fast_dds
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.demo import demo
 from smpler_ros.demo.contact_sheet import WIDTH_PX
@@ -189,15 +190,22 @@ def test_a_camera_may_render_longer_than_people_may_take(
     ],
 )
 def test_invalid_inputs_are_refused_and_nothing_is_removed(
-    name: str, reason: str, ros_domain: int, tmp_path: Path
+    name: str,
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    monkeypatch.setenv(fast_dds.VARIABLE_OF_3, str(demo.FASTDDS_PROFILE))  # as `main` would
     earlier = tmp_path / "out" / "recorded"
     earlier.mkdir(parents=True)
     write_clip(earlier / "clip.avi")
     (tmp_path / "empty.mp4").touch()
-    done = run_demo("--input", str(tmp_path / name), "--output", str(tmp_path / "out"))
-    assert done.returncode == 1
-    assert "demo: " in done.stderr
-    assert reason in done.stderr
-    assert "Traceback" not in done.stderr
+    given = ["--input", str(tmp_path / name), "--output", str(tmp_path / "out")]
+    assert demo.main(given) == 1
+    printed = capsys.readouterr().err
+    assert "demo: " in printed
+    assert reason in printed
+    assert "Traceback" not in printed
     assert (earlier / "clip.avi").exists()
