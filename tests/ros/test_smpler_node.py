@@ -2,17 +2,19 @@
 
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from visualization_msgs.msg import MarkerArray
 
 from smpler_ros.messages.markers import DELETEALL
-from tests.ros.conftest import StartNode
+from tests.ros.conftest import StartNode, reserve_domain
 from tests.ros.impatient_node import IMPATIENT
-from tests.ros.peer import Peer
+from tests.ros.peer import NodeProcess, Peer
 
 REQUEST_AGAIN_S = 5.0
 
@@ -205,23 +207,30 @@ def test_images_without_a_timestamp_before_simulated_time_starts(
     assert {people.header.frame_id for people in peer.people} == {"camera"}
 
 
-def test_a_missing_publisher_is_explained(peer: Peer, start_node: StartNode) -> None:
-    with start_node("-r", "image:=elsewhere", module=IMPATIENT) as node:
-        node.wait_for("no image on /elsewhere for 2 s and it has no publisher")
+@pytest.fixture(scope="module")
+def impatient(start_node: StartNode) -> Iterator[NodeProcess]:
+    """A node whose cameras have no publisher, only compressed images, and another type."""
+    with reserve_domain() as domain:
+        peer = Peer(domain, ReliabilityPolicy.BEST_EFFORT)
+        for topic in ("packed/compressed", "other"):
+            peer.node.create_publisher(CompressedImage, topic, 1)
+        topics = {"a/image": "elsewhere", "b/image": "packed", "c/image": "other"}
+        remaps = [word for pair in topics.items() for word in ("-r", ":=".join(pair))]
+        with start_node(*remaps, cameras="[a, b, c]", module=IMPATIENT) as node:
+            yield node
+        peer.close()
 
 
-def test_compressed_images_on_another_topic_are_explained(
-    peer: Peer, start_node: StartNode
-) -> None:
-    peer.node.create_publisher(CompressedImage, "elsewhere/compressed", 1)
-    with start_node("-r", "image:=elsewhere", module=IMPATIENT) as node:
-        node.wait_for(
-            "no image on /elsewhere for 2 s and it has no publisher, but /elsewhere/compressed "
-            "has one: set image_transport to compressed"
-        )
+def test_a_missing_publisher_is_explained(impatient: NodeProcess) -> None:
+    impatient.wait_for("no image on /elsewhere for 2 s and it has no publisher")
 
 
-def test_another_message_type_is_explained(peer: Peer, start_node: StartNode) -> None:
-    peer.node.create_publisher(CompressedImage, "image/compressed", 1)
-    with start_node("-r", "image:=image/compressed", module=IMPATIENT) as node:
-        node.wait_for("published by /peer (sensor_msgs/msg/CompressedImage, reliable)")
+def test_compressed_images_on_another_topic_are_explained(impatient: NodeProcess) -> None:
+    impatient.wait_for(
+        "no image on /packed for 2 s and it has no publisher, but /packed/compressed "
+        "has one: set image_transport to compressed"
+    )
+
+
+def test_another_message_type_is_explained(impatient: NodeProcess) -> None:
+    impatient.wait_for("published by /peer (sensor_msgs/msg/CompressedImage, reliable)")
