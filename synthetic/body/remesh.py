@@ -53,11 +53,6 @@ def _split_long(mesh: EditableMesh, wanted: EdgeLength, limit: float) -> None:
         mesh.split(*edges[number].tolist())
 
 
-def _flip(mesh: EditableMesh) -> None:
-    for a, b in mesh.edges().tolist():
-        mesh.flip(a, b)
-
-
 def _relax(mesh: EditableMesh, surface: BodySurface, wanted: EdgeLength, step: float) -> None:
     """Move vertices along the surface towards the weighted mean of the triangles around them."""
     faces = np.array([face for face in mesh.faces if face is not None])
@@ -130,7 +125,7 @@ def _settle(
     mesh: EditableMesh, surface: BodySurface, wanted: EdgeLength, *, rounds: int, step: float
 ) -> None:
     for _ in range(rounds):
-        _flip(mesh)
+        mesh.flip_all()
         _relax(mesh, surface, wanted, step)
 
 

@@ -8,12 +8,16 @@ keeps the mesh a manifold.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 from smpler_model.array_types import Floats, Integers
 
 Vector = tuple[float, float, float]
+
+LEAST_GAIN = 1.001
+"""A flip multiplies the quality of the worse triangle by more than this."""
 
 
 def _cross(a: Vector, b: Vector, c: Vector) -> Vector:
@@ -40,6 +44,38 @@ def triangle_quality(a: Vector, b: Vector, c: Vector) -> float:
     area = math.sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2])
     sides = _distance(a, b) ** 2 + _distance(b, c) ** 2 + _distance(c, a) ** 2
     return 2.0 * math.sqrt(3.0) * area / max(sides, 1e-30)
+
+
+def _qualities(a: Floats, b: Floats, c: Floats) -> Floats:
+    """Return `triangle_quality` of triangles with corners (n, 3), but for rounding."""
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    sides = sum(np.square(q - p).sum(1) for p, q in ((a, b), (b, c), (c, a)))
+    return np.asarray(2 * math.sqrt(3.0) * area / np.maximum(sides, 1e-30), np.float64)
+
+
+def _weigh_flips(
+    points: Floats, faces: Integers
+) -> Iterator[tuple[tuple[int, int], tuple[int, int], bool]]:
+    """Yield the inner edges, sorted, their two triangles, and whether a flip might improve them.
+
+    Args:
+        points: (n, 3) vertices.
+        faces: (m, 3) vertices of the triangles; -1 for one that was removed.
+    """
+    u, v, w = (np.roll(faces, -corner, 1).T.ravel() for corner in range(3))
+    owner = np.tile(np.arange(len(faces)), 3)
+    forward, backward = np.flatnonzero(u < v), np.flatnonzero(u > v)
+    n = len(points)
+    _, left, right = np.intersect1d(
+        u[forward] * n + v[forward], v[backward] * n + u[backward], return_indices=True
+    )
+    left, right = forward[left], backward[right]
+    a, b, c, d = (points[rows] for rows in (u[left], v[left], w[left], w[right]))
+    before = np.minimum(_qualities(a, b, c), _qualities(b, a, d))
+    after = np.minimum(_qualities(a, d, c), _qualities(d, b, c))
+    may = after > before * (LEAST_GAIN - 1e-9)
+    edges, triangles = np.stack((u[left], v[left]), 1), np.stack((owner[left], owner[right]), 1)
+    yield from zip(edges.tolist(), triangles.tolist(), may.tolist(), strict=True)
 
 
 class EditableMesh:
@@ -178,7 +214,7 @@ class EditableMesh:
             return False
         new = ((a, d, c), (d, b, c))
         before = min(self._quality(left), self._quality(right))
-        if min(map(self._quality, new)) <= before * 1.001:
+        if min(map(self._quality, new)) <= before * LEAST_GAIN:
             return False
         normal = self._normal(left)
         if not all(_agree(normal, self._normal(face), 0.5) for face in new):
@@ -189,6 +225,19 @@ class EditableMesh:
         self.star[c].add(shared[1])
         self.star[d].add(shared[0])
         return True
+
+    def flip_all(self) -> None:
+        """Flip each inner edge, in the order of `edges`, if that improves the worse triangle.
+
+        Edges whose triangles are those of the start, and better than the others, are passed over.
+        """
+        faces = np.array([face or (-1, -1, -1) for face in self.faces])
+        changed: set[int] = set()
+        for (a, b), triangles, improves in _weigh_flips(np.array(self.points), faces):
+            if improves or not changed.isdisjoint(triangles):
+                shared = self.star[a] & self.star[b]
+                if self.flip(a, b):
+                    changed |= shared
 
     def _quality(self, face: tuple[int, int, int]) -> float:
         return triangle_quality(*(self.points[vertex] for vertex in face))

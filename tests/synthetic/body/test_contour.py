@@ -73,7 +73,8 @@ def test_random_edits_keep_a_disc(seed: int) -> None:
     random = np.random.default_rng(seed)
     done = {"collapse": 0, "split": 0, "flip": 0}
     for _ in range(150):
-        a, b = random.permutation(mesh.edges()[random.integers(len(mesh.edges()))]).tolist()
+        edges = mesh.edges()
+        a, b = random.permutation(edges[random.integers(len(edges))]).tolist()
         kind = random.choice(list(done))
         if kind == "split":
             mesh.split(a, b)
@@ -88,6 +89,20 @@ def test_random_edits_keep_a_disc(seed: int) -> None:
     assert uses.max() == 2
     assert len(points) - len(edges) + len(triangles) == 1
     assert (points[edges[uses == 1], 0] == 0).all()
+
+
+def test_edges_are_flipped_as_if_one_after_another() -> None:
+    vertices, faces = half_ball()
+    random = np.random.default_rng(0)
+    inner = vertices[:, 0] > 0
+    vertices[inner] += random.normal(0, 0.006, (inner.sum(), 3)).clip(-0.01, 0.01)
+    one, all_ = EditableMesh(vertices, faces), EditableMesh(vertices, faces)
+    for _ in range(3):
+        flipped = [one.flip(a, b) for a, b in one.edges().tolist()]
+        all_.flip_all()
+        assert one.faces == all_.faces
+        assert one.star == all_.star
+        assert 0 < sum(flipped) < len(flipped) / 2
 
 
 def test_diffusion_keeps_sums_and_bounds_and_smooths() -> None:
