@@ -11,14 +11,14 @@ IN_ENV = . .ros/environment.sh &&
 # files in the order of tests/conftest.py, long ones first.
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup test check unit demo gpu lock clean
+.PHONY: help setup test check tests unit demo gpu lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # What tests, training and locking need is installed for them, whatever LESS was before.
-test check unit lock: LESS = 0
+test check tests unit lock: LESS = 0
 
 setup:  ## prepare .venv, ROS 2 and the message packages (only what has changed); LESS=1
 	@command -v $(PYTHON) >/dev/null || { echo "set-up: expected Python 3.10 or newer as \
@@ -28,13 +28,16 @@ setup:  ## prepare .venv, ROS 2 and the message packages (only what has changed)
 	with PYTHON=<its path>" >&2; exit 1; }
 	@LESS="$(LESS)" $(PYTHON) tools/set_up.py
 
-test: check  ## everything that CI runs
-	@$(IN_ENV) $(PYTEST) --durations 15
+test: setup  ## everything that CI runs: `check` and all tests, side by side
+	@$(MAKE) check & check=$$!; $(MAKE) tests; tests=$$?; wait $$check && exit $$tests
 
 check: setup  ## ruff, mypy, and the packages that colcon finds
 	@$(IN_ENV) ruff check . && ruff format --check --quiet .
 	@$(IN_ENV) mypy
 	@$(IN_ENV) python -m colcon --log-base /dev/null list --base-paths . smpler_msgs
+
+tests: setup
+	@$(IN_ENV) $(PYTEST) --durations 15
 
 unit: setup  ## the quick tests: no node, no colcon, no training run
 	@$(IN_ENV) $(PYTEST) -m "not own_process and not slow"
