@@ -19,6 +19,7 @@ from training.data.data_settings import (
     find_crops,
 )
 from training.learning.losses import LossWeights
+from training.learning.trained_weights import Trained
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -64,11 +65,11 @@ class TrainSettings:
             the same size for every weight, change an estimate far more than in other layers.
         still_share: fraction of the steps, at the start, in which the backbone is frozen, so that
             untrained heads do not disturb its pretrained weights. These steps are also faster.
-        still_keypoints: whether a mobile backbone stays frozen except its pose branch. Then it
-            finds keypoints as well as before, and steps are faster, as the largest maps need no
-            gradients.
-        alignment_only: whether only the alignment with keypoints is trained, see
-            `smpler_model.network.bone_turning`; the network remains as it is.
+        trained: which weights are trained, while the others stay as they are: `all`; `pose`, where
+            a mobile backbone is frozen except its pose branch, so that it finds keypoints as well
+            as before, and steps are faster, as the largest maps need no gradients; `keypoints`,
+            what finds them alone, by losses of its own, see `learning.keypoint_objective`;
+            `alignment` with keypoints alone, see `smpler_model.network.bone_turning`.
         schedule: `cosine` decays as half a cosine; `constant` keeps the peak rate.
         warm_up: number of steps over which the rate rises.
         weight_decay: AdamW's weight decay; 0 for Adam.
@@ -126,8 +127,7 @@ class TrainSettings:
     head_learning_rate: float = 0.0
     correction_rate: float = 1.0
     still_share: float = 0.0
-    still_keypoints: bool = False
-    alignment_only: bool = False
+    trained: Trained = "all"
     schedule: Literal["cosine", "constant"] = "cosine"
     warm_up: int = 200
     weight_decay: float = 1e-4
@@ -166,11 +166,11 @@ class TrainSettings:
                     f"{name} must not be negative, got {getattr(self, name)}; set it to 0 or more"
                 )
         self._check_data()
-        if self.alignment_only and (self.still_share or self.first_guess_share):
+        parts = (self.still_share, self.first_guess_share)
+        if self.trained in ("keypoints", "alignment") and any(parts):
             raise ValueError(
-                "alignment_only needs still_share and first_guess_share to be 0, as it trains "
-                f"what comes last, got {self.still_share} and {self.first_guess_share}; set them"
-                " to 0"
+                f"`trained: {self.trained}` needs still_share and first_guess_share to be 0, as "
+                f"all of a run trains the same, got {parts[0]} and {parts[1]}; set them to 0"
             )
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; 0 switches it off")
@@ -179,6 +179,11 @@ class TrainSettings:
         needs = {name: "crops" for name in _OF_CROPS if find_crops(self.data) is None}
         if isinstance(self.data, TsvData):
             needs |= dict.fromkeys(_OF_CROPS_OR_PHOTOS, "crops or photos")
+            if self.trained == "keypoints":
+                raise ValueError(
+                    f"`trained: keypoints` needs crops or photos, got {self.data.kind}; set "
+                    "trained to all"
+                )
         for name, needed in needs.items():
             if getattr(self, name) not in (0, getattr(TrainSettings, name)):
                 raise ValueError(f"{name} needs {needed}, got {self.data.kind}; leave it out")

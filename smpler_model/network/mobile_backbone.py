@@ -8,6 +8,8 @@ Source: Zhou et al., "Objects as Points", 2019. Differs: keypoints are means ove
 the best pixel, so that gradients flow through them.
 """
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -48,6 +50,22 @@ class PoseBranch(nn.Module):
         return features
 
 
+class KeypointMaps(NamedTuple):
+    """What the heads say about each pixel of the finest map.
+
+    Attributes:
+        heat: (b, 17, h, w) logits of each keypoint.
+        centre: (b, 1, h, w) logits of person centres.
+        reach: (b, 34, h, w) from a centre to the person's keypoints, y then x, in pixels.
+        offset: (b, 34, h, w) from a keypoint's pixel to its exact position, y then x, in pixels.
+    """
+
+    heat: Tensor
+    centre: Tensor
+    reach: Tensor
+    offset: Tensor
+
+
 class MobileBackbone(MobilePyramid):
     """Returns four maps with strides 4 to 32; see `MobileLayout.channels`."""
 
@@ -70,15 +88,24 @@ class MobileBackbone(MobilePyramid):
         if self.branch is not None:
             _, shared, _ = seen  # of stride 8
             features = self.branch(shared)
-        heat = self.heat(fine)
-        numbers = self.reader(heat, self.centre(fine), self.reach(fine), self.offset(fine))
+        maps = self._ask_heads(fine)
+        numbers = self.reader(*maps)
         known = numbers.flatten(1)[:, :, None, None] + torch.zeros_like(features[:, :1])
         return [
-            torch.cat((fine, heat.sigmoid(), self.places(fine)), 1),
+            torch.cat((fine, maps.heat.sigmoid(), self.places(fine)), 1),
             middle,
             coarse,
             torch.cat((features, known), 1),
         ]
+
+    def map_keypoints(self, images: Tensor) -> KeypointMaps:
+        """Return the heads' maps alone, of stride 4, for images (b, 3, s, s)."""
+        return self._ask_heads(self.build_pyramid(*self.look(images))[-1])
+
+    def _ask_heads(self, fine: Tensor) -> KeypointMaps:
+        return KeypointMaps(
+            self.heat(fine), self.centre(fine), self.reach(fine), self.offset(fine)
+        )
 
 
 class KeypointReader(nn.Module):
@@ -89,14 +116,7 @@ class KeypointReader(nn.Module):
     """
 
     def forward(self, heat: Tensor, centre: Tensor, reach: Tensor, offset: Tensor) -> Tensor:
-        """Read keypoints.
-
-        Args:
-            heat: (b, 17, h, w) logits of each keypoint.
-            centre: (b, 1, h, w) logits of person centres.
-            reach: (b, 34, h, w) from a centre to the person's keypoints, y then x, in pixels.
-            offset: (b, 34, h, w) from a keypoint's pixel to its exact position, y then x, in
-                pixels.
+        """Read keypoints from `KeypointMaps`.
 
         Returns:
             (b, 17, 3): x and y, where the crop spans [-1, 1], and the visibility, 0 to 1.

@@ -59,6 +59,11 @@ def test_settings_for_crops_are_refused_with_photos(name: str) -> None:
         load_settings(PHOTOS, [f"{name}=32"])
 
 
+def test_keypoints_are_learned_from_crops_and_photos_alone() -> None:
+    with pytest.raises(ValueError, match="trained: keypoints` needs crops or photos, got tsv"):
+        load_settings(PHOTOS, ["trained=keypoints", "first_guess_share=0"])
+
+
 def test_defaults_of_settings_for_crops_are_accepted_with_photos() -> None:
     settings = load_settings(PHOTOS, ["stage_weight=0"])  # as in SMPLer
     assert settings_from_values(TrainSettings, plain_values(settings)) == settings

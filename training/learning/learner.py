@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from smpler_model.network.bone_turning import BoneTurning
-from smpler_model.network.mobile_backbone import MobileBackbone
 from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
 from training.learning.objectives import Examples, Objective, ObjectiveModule, Phase
 from training.learning.processes import Processes, choose_products, share_batch_norms
+from training.learning.trained_weights import hold_others
 from training.learning.weight_sizes import find_size
 from training.settings import TrainSettings
 
@@ -48,10 +47,7 @@ class Learner(Generic[Examples]):
         self.processes: Processes = processes
         self.steps: int = steps
         self.objective: ObjectiveModule[Examples] = objective.to(processes.device)
-        if settings.still_keypoints:
-            hold_keypoints(objective.model)
-        if settings.alignment_only:
-            hold_all_but_alignment(objective.model)
+        hold_others(objective.model, settings.trained)
         if settings.channels_last:
             objective.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean_model: BackboneModel = self._copy_model() if settings.ema else objective.model
@@ -124,8 +120,8 @@ class Learner(Generic[Examples]):
 
     def _hold_backbone(self) -> None:
         self.model.backbone.requires_grad_(not self.is_still())
-        if self.settings.still_keypoints and not self.is_still():
-            hold_keypoints(self.model)
+        if not self.is_still():
+            hold_others(self.model, self.settings.trained)
 
     def phase(self) -> Phase:
         """Return the phase of the current step."""
@@ -228,45 +224,6 @@ class Learner(Generic[Examples]):
         torch._foreach_lerp_([mean[n] for n in moving], [present[n] for n in moving], 1 - decay)
         for name in mean.keys() - set(moving):
             mean[name].copy_(present[name])
-
-
-def hold_keypoints(model: BackboneModel) -> None:
-    """Freeze a mobile backbone except its pose branch.
-
-    Args:
-        model: model whose weights are frozen in place.
-
-    Raises:
-        ValueError: it has no such branch.
-    """
-    backbone = model.backbone
-    if not isinstance(backbone, MobileBackbone) or backbone.branch is None:
-        raise ValueError(
-            "still_keypoints needs a backbone with a pose branch, got that of "
-            f"{model.config.name}; switch it off"
-        )
-    backbone.requires_grad_(False)
-    backbone.branch.requires_grad_(True)
-
-
-def hold_all_but_alignment(model: BackboneModel) -> None:
-    """Freeze a network except its alignment with the backbone's keypoints.
-
-    Args:
-        model: model whose weights are frozen in place.
-
-    Raises:
-        ValueError: it has none.
-    """
-    aligning = [each for each in model.modules() if isinstance(each, BoneTurning)]
-    if not aligning:
-        raise ValueError(
-            "alignment_only needs a model that aligns its estimate with keypoints, got "
-            f"{model.config.name}; switch it off"
-        )
-    model.requires_grad_(False)
-    for each in aligning:
-        each.requires_grad_(True)
 
 
 def make_optimiser(

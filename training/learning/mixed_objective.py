@@ -15,6 +15,7 @@ from smpler_model.network.smpler import BackboneModel
 from training.data.data_settings import CropData, Data, MixedData, PhotoData
 from training.data.mixed import Mixed
 from training.data.shares import share_out
+from training.learning.keypoint_objective import KeypointObjective
 from training.learning.losses import Counts
 from training.learning.objectives import (
     CropObjective,
@@ -101,6 +102,8 @@ def make_objective(
         settings: settings of the run.
         data: training data.
     """
+    if settings.trained == "keypoints":
+        return KeypointObjective(model, settings)
     if isinstance(data, MixedData):
         parts = [make_objective(model, settings, part.data) for part in data.parts]
         names = name_sources([part.data.kind for part in data.parts])

@@ -10,15 +10,12 @@ from smpler_model.body.arrays import BodyArrays
 from smpler_model.network.config import SMPLER_NANO, MobileLayout
 from smpler_model.network.initialisation import build_model
 from training.data.crop_files import CropFiles
-from training.learning.learner import (
-    Learner,
-    hold_all_but_alignment,
-    hold_keypoints,
-    make_optimiser,
-)
+from training.learning.learner import Learner, make_optimiser
+from training.learning.mixed_objective import make_objective
 from training.learning.objectives import CropObjective
 from training.learning.processes import Processes
 from training.learning.starting_models import build_starting_model
+from training.learning.trained_weights import Trained, hold_others
 from training.settings import TrainSettings
 
 
@@ -47,7 +44,7 @@ def test_only_the_pose_branch_moves_where_keypoints_are_still(
 ) -> None:
     given = replace(
         settings,
-        still_keypoints=True,
+        trained="pose",
         still_share=0.25,
         steps=4,
         first_guess_share=0.0,
@@ -62,32 +59,47 @@ def test_only_the_pose_branch_moves_where_keypoints_are_still(
     assert all(name.startswith("branch.") for name in moved)
 
 
-def test_the_alignment_alone_can_be_trained(settings: TrainSettings, crops: CropFiles) -> None:
-    given = replace(settings, alignment_only=True, steps=2, first_guess_share=0.0)
-    learner = Learner(given, CropObjective(build_starting_model(given), given), Processes(), 2)
+ALONE: dict[Trained, tuple[str, ...]] = {
+    "keypoints": (
+        *(f"backbone.groups.{number}." for number in range(3, 7)),
+        *(f"backbone.{part}." for part in ("last", "top", "laterals", "merges")),
+        *(f"backbone.{part}." for part in ("heat", "centre", "reach", "offset")),
+    ),
+    "alignment": ("trunk_alignment.", "limb_alignment."),
+}
+
+
+@pytest.mark.parametrize("trained", list(ALONE))
+def test_parts_can_be_trained_alone(
+    settings: TrainSettings, crops: CropFiles, trained: Trained
+) -> None:
+    given = replace(settings, trained=trained, steps=2, first_guess_share=0.0)
+    objective = make_objective(build_starting_model(given), given, given.data)
+    learner = Learner(given, objective, Processes(), 2)
     before = {name: w.detach().clone() for name, w in learner.model.named_parameters()}
     learner.step([crops.batch(torch.arange(2))])
     after = dict(learner.model.named_parameters())
-    moved = {name for name, weights in before.items() if not torch.equal(weights, after[name])}
-    assert {"trunk_alignment.shares", "limb_alignment.constant"} <= moved
-    assert all("_alignment." in name for name in moved)
+    moved = [name for name, weights in before.items() if not torch.equal(weights, after[name])]
+    assert all(name.startswith(ALONE[trained]) for name in moved)
+    assert all(any(name.startswith(part) for name in moved) for part in ALONE[trained])
 
 
 def test_what_is_trained_alone_must_be_there(body_arrays: BodyArrays) -> None:
     config = replace(SMPLER_NANO, limb_alignment=False, trunk_alignment=False)
-    with pytest.raises(ValueError, match="alignment_only needs a model that aligns its estimate"):
-        hold_all_but_alignment(build_model(config, body_arrays))
-    with pytest.raises(ValueError, match="alignment_only needs still_share and first_guess_share"):
-        TrainSettings(alignment_only=True)
+    with pytest.raises(ValueError, match="alignment` needs a model that aligns its estimate"):
+        hold_others(build_model(config, body_arrays), "alignment")
+    with pytest.raises(ValueError, match="needs still_share and first_guess_share to be 0"):
+        TrainSettings(trained="alignment")
 
 
-def test_a_backbone_without_a_pose_branch_cannot_keep_its_keypoints(
-    body_arrays: BodyArrays,
+@pytest.mark.parametrize("trained", ["pose", "keypoints"])
+def test_without_a_pose_branch_pose_and_keypoints_are_not_trained_alone(
+    body_arrays: BodyArrays, trained: Trained
 ) -> None:
     layout = MobileLayout()
     config = replace(SMPLER_NANO, backbone=layout, channels=layout.channels)
-    with pytest.raises(ValueError, match="still_keypoints needs a backbone with a pose branch"):
-        hold_keypoints(build_model(config, body_arrays))
+    with pytest.raises(ValueError, match=f"{trained}` needs a backbone with a pose branch"):
+        hold_others(build_model(config, body_arrays), trained)
 
 
 def test_correcting_layers_have_their_own_rate(settings: TrainSettings) -> None:

@@ -13,6 +13,7 @@ from training.data.crop_files import CropFiles
 from training.data.data_settings import CropData, DataPart, MixedData, PhotoData
 from training.data.mixed import Mixed
 from training.data.photo_files import PhotoFiles
+from training.learning.keypoint_objective import KeypointObjective
 from training.learning.mixed_objective import (
     MixedObjective,
     find_places,
@@ -97,3 +98,19 @@ def test_correction_lengths_are_limited_for_all_sources(
 
 def test_sources_of_one_kind_get_different_names() -> None:
     assert name_sources(["crops", "photos", "photos"]) == ["crops", "photos", "photos 2"]
+
+
+def test_keypoints_are_learned_from_all_sources_at_once(
+    crops: CropFiles, photos: PhotoFiles
+) -> None:
+    settings = replace(make_settings(Path()), trained="keypoints", first_guess_share=0.0)
+    model = build_starting_model(settings)
+    objective = make_objective(model, settings, settings.data)
+    assert isinstance(objective, KeypointObjective)
+    batch = Mixed(
+        (crops.batch(torch.arange(2)), photos.batch(torch.arange(1), model.config.image_size))
+    )
+    found = objective(batch, objective.count(batch), "all")
+    parts = [objective(part, objective.count(part), "all") for part in batch.parts]
+    assert set(found.terms) == set(parts[0].terms) == {"peaks", "offsets", "reach", "read"}
+    assert min(p.loss for p in parts) < found.loss < max(p.loss for p in parts)
