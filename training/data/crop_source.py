@@ -10,6 +10,7 @@ from smpler_model.network.smpler import BackboneModel
 from smpler_model.people.metrics import Errors
 from training.data.crop_files import Batch, CropFiles, augment, shard_path
 from training.data.data_settings import CropData
+from training.data.partial_crops import show_parts
 from training.data.render_crops import shard_seeds
 from training.data.source import ExampleSource, Validation, mix_seed
 from training.learning.processes import Processes
@@ -57,16 +58,20 @@ class CropSource(ExampleSource[Batch]):
             number = step * self.processes.count + self.processes.rank
             generator = Generator().manual_seed(mix_seed(seed, 2, number))
             yield [
-                augment(
-                    self.crops.batch(part),
-                    generator,
-                    colour=self.data.colour,
-                    cutout=self.data.cutout,
-                    hidden_faces=self.data.hidden_faces,
-                    shift=self.data.shift,
-                ).to(self.processes.device)
+                self._augment(self.crops.batch(part), generator).to(self.processes.device)
                 for part in torch.split(order[rows], self.batch)
             ]
+
+    def _augment(self, batch: Batch, generator: Generator) -> Batch:
+        changed = augment(
+            batch,
+            generator,
+            colour=self.data.colour,
+            cutout=self.data.cutout,
+            hidden_faces=self.data.hidden_faces,
+            shift=self.data.shift,
+        )
+        return show_parts(changed, generator, self.data.partial) if self.data.partial else changed
 
     def validate(self, model: BackboneModel) -> Validation:
         """Return the errors on the validation crops, or on the held-out ones if there are none."""

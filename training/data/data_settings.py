@@ -48,6 +48,8 @@ class CropData:
         cutout: probability that a rectangle is blanked in training.
         hidden_faces: probability that a face is pixelated in training, as in anonymised videos.
         shift: largest shift of a crop in each direction in training, in pixels.
+        partial: probability that a training crop shows the upper part of a person alone, see
+            `partial_crops`.
     """
 
     kind: Literal["crops"] = "crops"
@@ -63,6 +65,7 @@ class CropData:
     cutout: float = 0.3
     hidden_faces: float = 0.0
     shift: int = 0
+    partial: float = 0.0
     everyday: float = 0.75
     close: float = 0.0
     cut_below: float = 0.08
@@ -80,7 +83,7 @@ class CropData:
             raise ValueError(f"seed_step must be positive, got {self.seed_step}; set it to 1")
         if self.shift < 0:
             raise ValueError(f"shift must not be negative, got {self.shift}; set it to 0")
-        for name in SHOWN:
+        for name in (*SHOWN, "partial"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
         for share, given in (("recorded", "poses"), ("photographed", "backgrounds")):
