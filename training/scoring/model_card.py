@@ -23,6 +23,7 @@ from smpler_model.people.metrics import Errors
 from synthetic.crop_style import CropStyle
 from training.data.crop_files import CropFiles, render_file, shard_path
 from training.data.render_crops import make_renderer, shard_seeds
+from training.learning.trained_weights import Trained
 from training.scoring.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer
 from training.settings import TrainSettings, crop_data, load_phases
 
@@ -33,8 +34,12 @@ _ANY_POSES = 512  # people to draw
 _BACKBONE = """\
 - The backbone's first weights are MoveNet Lightning's (Google, Apache-2.0, see NOTICE).
 """
-_KEYPOINTS = """\
+_STILL_KEYPOINTS = """\
 - Those of its blocks that find keypoints are unchanged; the pose branch was trained.
+"""
+_TRAINED_KEYPOINTS = """\
+- Those of its blocks that find keypoints were trained by losses of their own, apart from the pose
+  branch.
 """
 _CROPS = """\
 - Rendered crops show the built-in body in the project's rooms.
@@ -171,12 +176,21 @@ def format_sources(record: Mapping[str, Any]) -> str:
         text
         for text, is_true in (
             (_BACKBONE, any(settings["backbone_weights"] for settings in runs)),
-            (_KEYPOINTS, any(settings.get("still_keypoints") for settings in runs)),
+            (_TRAINED_KEYPOINTS, _trained_alone(runs, "keypoints")),
+            (_STILL_KEYPOINTS, _trained_alone(runs, "pose") > _trained_alone(runs, "keypoints")),
             (_CROPS, crops),
             (_POSES, any(source.get("recorded") for source in crops)),
             (_PHOTOS, any(source["kind"] == "photos" for source in sources)),
         )
         if is_true
+    )
+
+
+def _trained_alone(runs: Sequence[Mapping[str, Any]], part: Trained) -> bool:
+    """Return whether a part was trained alone in a run; older records name the pose otherwise."""
+    return any(
+        settings.get("trained") == part or (part == "pose" and settings.get("still_keypoints"))
+        for settings in runs
     )
 
 

@@ -92,6 +92,16 @@ def test_the_card_names_the_sources_of_every_run() -> None:
     assert all(name in text for name in ("MoveNet", "Rendered", "recorded", "Leeds"))
 
 
+@pytest.mark.parametrize("earlier", [{"still_keypoints": True}, {"trained": "pose"}])
+def test_the_card_says_what_became_of_the_keypoints(earlier: dict[str, object]) -> None:
+    common = {"backbone_weights": None, "data": {"kind": "crops"}}
+    first = {"settings": common | earlier}
+    assert "find keypoints are unchanged" in format_sources(first)
+    text = format_sources({"settings": common | {"trained": "keypoints"}, "before": first})
+    assert "find keypoints were trained" in text
+    assert "unchanged" not in text
+
+
 def test_the_card_says_when_the_runs_are_not_those_of_the_recipe(settings: TrainSettings) -> None:
     first, second = (replace(settings, output=Path("runs") / name) for name in ("first", "second"))
     before = {"settings": {"output": "other/first"}}
