@@ -92,7 +92,7 @@ class TrainSettings:
         vertex_step: every n-th vertex is compared, for crops.
         autocast: what runs in half precision: nothing, the backbone's convolutions, or the network
             except its rotations, body and camera. A processor without bfloat16 instructions needs
-            eight times as long for it.
+            eight to twenty times as long for it.
         autocast_type: autocast's data type.
         tf32: whether a GPU may round the factors of float32 products to 10 bits, which is several
             times faster.
