@@ -155,6 +155,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Accuracy on real people.")
     parser.add_argument("folder", type=Path, help="folder of people.json, photos and videos")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
+    parser.add_argument(
+        "--first-guess",
+        action="store_true",
+        help="evaluate the first guess instead",
+    )
     parser.add_argument("--detector", choices=DETECTORS, help="detector to evaluate as well")
     parser.add_argument("--detector-weights", default="", help="its weights file, if it needs one")
     parser.add_argument("--output", type=Path, default=Path("runs/real_people"))
@@ -167,7 +172,7 @@ def main() -> int:
             )
             detector = detector_factory(settings, choose_device(settings.device))()
             report.take_detections(detector, chosen.detector)
-        observer = load_observer(chosen.model)
+        observer = load_observer(chosen.model, first_guess=chosen.first_guess)
         report.take_photos(observer)
         report.take_videos(observer)
         report.write(chosen.output)

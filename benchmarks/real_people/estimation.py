@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.real_people.first_guess import guess_only
 from benchmarks.real_people.folder import JOINTS, FolderTruth, PhotoTruth, VideoTruth
 from smpler_model.array_types import Floats
-from smpler_model.assembly import build_pipeline
+from smpler_model.assembly import build_pipeline, load_named_model
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.detectors.detector import GivenBoxes, detections_from
@@ -63,17 +64,21 @@ class Observer:
         return people.joints_m[0, BODY_JOINTS], people.keypoints_px[0, BODY_JOINTS]
 
 
-def load_observer(model: str) -> Observer:
+def load_observer(model: str, *, first_guess: bool = False) -> Observer:
     """Load a model.
 
     Args:
         model: name of a shipped model, or path of a checkpoint.
+        first_guess: whether it answers with its first guess instead of its last estimate.
 
     Raises:
         ValueError: an unusable model.
         OSError: a file that cannot be read.
     """
-    return Observer(build_pipeline(PipelineSettings(model=model), GivenBoxes).estimator)
+    settings = PipelineSettings(model=model)
+    if first_guess:
+        return Observer(Estimator(guess_only(load_named_model(settings)), backend="plain"))
+    return Observer(build_pipeline(settings, GivenBoxes).estimator)
 
 
 def look_at_photos(

@@ -4,13 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.oracle import Oracle
 from benchmarks.real_people.estimation import ONE_IMAGE, Observer, look_at_video
+from benchmarks.real_people.first_guess import guess_only
 from benchmarks.real_people.folder import read_folder
 from benchmarks.real_people.scoring import score_video
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from smpler_model.network.config import SMPLER_NANO
+from smpler_model.network.initialisation import build_model
 from tests.benchmarks.real_people.made_up import CAMERA, video_of, write_folder, write_people
 
 
@@ -50,6 +54,17 @@ def test_nobody_is_looked_for_where_there_are_no_boxes(body: Body, tmp_path: Pat
     seen = Observer(Oracle(body)).look(frame, np.empty((0, 4)))
     assert seen.joints_m.shape == (0, 12, 3)
     assert seen.joints_px.shape == (0, 12, 2)
+
+
+def test_the_first_guess_is_that_of_the_network() -> None:
+    torch.manual_seed(0)
+    model = build_model(SMPLER_NANO, load_builtin_body()).eval()
+    images = torch.rand(2, 3, model.config.image_size, model.config.image_size)
+    with torch.inference_mode():
+        stages = model(images, mesh=False).stages
+        guess = guess_only(model).eval()(images, mesh=False).stages[-1]
+    torch.testing.assert_close(guess.joints, stages[0].joints)
+    assert not torch.allclose(guess.joints, stages[-1].joints, atol=1e-3)
 
 
 def test_a_video_that_is_shorter_than_its_labels_is_refused(tmp_path: Path, body: Body) -> None:
