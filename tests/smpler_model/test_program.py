@@ -66,13 +66,14 @@ def test_an_interrupt_is_quiet_at_any_time(when: str, serves: bool, status: int)
 def test_a_program_can_finish_its_files_on_sigterm_as_on_ctrl_c() -> None:
     body = """
     try:
+        say("working")
         time.sleep(20)
     except KeyboardInterrupt:
         say("finished")
         return 130"""
     program = PROGRAM.format(body=body, imports="", serves=False)
     for number in (signal.SIGINT, signal.SIGTERM):
-        status, output = interrupt([sys.executable, "-c", program], "running", number)
+        status, output = interrupt([sys.executable, "-c", program], "working", number)
         assert (status, output.splitlines()[-1]) == (130, "finished")
 
 
