@@ -59,21 +59,14 @@ def show_parts(batch: Batch, generator: Generator, share: float) -> Batch:
     side = images.shape[-1]
     places = (2 * torch.arange(side) + 1) / side - 1
     hidden = (places > ends[:, None])[:, None, :, None]
-    scale, shift = halves[:, None], centres
-    windows = batch.windows[rows]
-    changed = Batch(
-        torch.where(hidden, fill, images),
-        batch.rotations[rows],
-        batch.betas[rows],
-        (batch.keypoints[rows] - shift[:, None]) / scale[:, None],
-        torch.cat((windows[:, :2] + shift * windows[:, 2:] / 2, windows[:, 2:] * scale), 1),
-    )
+    keypoints = (batch.keypoints[rows] - centres[:, None]) / halves[:, None, None]
+    old_centres, sides = batch.windows[rows, :2], batch.windows[rows, 2:]
+    windows = torch.cat((old_centres + centres * sides / 2, sides * halves[:, None]), 1)
     return replace(
         batch,
-        **{
-            name: values.index_put((rows,), getattr(changed, name))
-            for name, values in vars(batch).items()
-        },
+        images=batch.images.index_put((rows,), torch.where(hidden, fill, images)),
+        keypoints=batch.keypoints.index_put((rows,), keypoints),
+        windows=batch.windows.index_put((rows,), windows),
     )
 
 

@@ -171,13 +171,14 @@ def format_sources(record: Mapping[str, Any]) -> str:
     """Return what a run and its predecessors learned from, and its terms, as a Markdown list."""
     runs = [run["settings"] for run in _chain(record)]
     sources = [source for settings in runs for source in _sources(settings["data"])]
+    learnt = _trained_alone(runs, "keypoints")
     crops = [source for source in sources if source["kind"] == "crops"]
     return "".join(
         text
         for text, is_true in (
             (_BACKBONE, any(settings["backbone_weights"] for settings in runs)),
-            (_TRAINED_KEYPOINTS, _trained_alone(runs, "keypoints")),
-            (_STILL_KEYPOINTS, _trained_alone(runs, "pose") > _trained_alone(runs, "keypoints")),
+            (_TRAINED_KEYPOINTS, learnt),
+            (_STILL_KEYPOINTS, _trained_alone(runs, "pose") and not learnt),
             (_CROPS, crops),
             (_POSES, any(source.get("recorded") for source in crops)),
             (_PHOTOS, any(source["kind"] == "photos" for source in sources)),
