@@ -51,6 +51,7 @@ TEACHER = "--teacher datasets/package/pose_landmark_heavy.tflite"
 FOLLOWED = "tests/project/test_pages.py"
 WITHOUT_CONFIGURATION = {
     *("training.data.download", "training.data.labelling", "training.data.prepare_photos"),
+    "training.scoring.run_table",
 }
 
 # The test of each command, and the part of the command in that test. Inputs and sizes may differ.
@@ -164,6 +165,10 @@ TESTED = {
     "python -m training.data.download all --root datasets": (
         "tests/training/data/test_download.py::test_data_set_is_downloaded_unpacked_and_verified",
         "training.data.download",
+    ),
+    "python -m training.scoring.run_table runs/with runs/without": (
+        "tests/training/scoring/test_run_table.py::test_the_command",
+        "run_table",
     ),
     "python -m training.scoring.model_card config/train/nano.yaml "
     "--weights runs/nano/end/weights.pt --card runs/nano/card.md": (
