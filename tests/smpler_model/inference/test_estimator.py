@@ -1,5 +1,6 @@
 import logging
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -355,10 +356,13 @@ def test_bfloat16_rounds_a_high_resolution_backbone(
 
 @pytest.mark.slow
 def test_openvino_in_a_process_of_its_own(people_seen: NDArray[np.uint8], tmp_path: Path) -> None:
+    """One process for the tests of this file and of the self-check's."""
     path = tmp_path / "people.npy"
     np.save(path, people_seen)
-    command = [sys.executable, "-m", "pytest", "-m", "own_process", __file__]
+    files = [__file__, str(Path(__file__).with_name("test_self_check.py"))]
+    command = [sys.executable, "-m", "pytest", "-vv", "-m", "own_process", *files]
     environment = os.environ | {PEOPLE_SEEN: str(path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert "passed" in done.stdout
+    for file in files:
+        assert re.search(rf"{Path(file).name}::\S+openvino\S* PASSED", done.stdout), done.stdout

@@ -1,7 +1,5 @@
 import logging
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -247,11 +245,3 @@ def test_the_log_says_it_once(
     assert (pipeline.estimator.backend, quiet.estimator.backend) == ("eager", "eager")
     (record,) = caplog.records
     assert "refused by the self-check: onnxruntime in float32 fails: " in record.getMessage()
-
-
-@pytest.mark.slow
-def test_openvino_in_a_process_of_its_own() -> None:
-    command = [sys.executable, "-m", "pytest", "-m", "own_process", __file__]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
