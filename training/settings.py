@@ -176,7 +176,7 @@ class TrainSettings:
             raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; 0 switches it off")
 
     def _check_data(self) -> None:
-        needs = {name: "crops" for name in _OF_CROPS if find_crops(self.data) is None}
+        needs = {name: "crops" for name in _OF_CROPS if not find_crops(self.data)}
         if isinstance(self.data, TsvData):
             needs |= dict.fromkeys(_OF_CROPS_OR_PHOTOS, "crops or photos")
             if self.trained == "keypoints":
@@ -235,14 +235,14 @@ def load_phases(path: str | Path, overrides: Sequence[str] = ()) -> list[TrainSe
     return settings
 
 
-def crop_data(settings: TrainSettings) -> CropData:
-    """Return the settings of a run's crops.
+def crop_data(settings: TrainSettings) -> tuple[CropData, ...]:
+    """Return the settings of a run's crops, of each source of them.
 
     Raises:
         ValueError: it uses other data.
     """
     crops = find_crops(settings.data)
-    if crops is None:
+    if not crops:
         raise ValueError(
             f"data must be crops, got {settings.data.kind}; use a run that trains on crops"
         )

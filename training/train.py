@@ -145,7 +145,7 @@ class Run:
         others in full precision and with it.
         """
         record = self.record | {"steps": self.learner.step_count}
-        small = find_crops(self.settings.data) is not None
+        small = bool(find_crops(self.settings.data))
         save_checkpoint(
             self.learner.mean_model,
             path,

@@ -277,6 +277,12 @@ class MixedData:
                 f"data.parts must name several sources, got {len(self.parts)}; set data to "
                 "a single one directly"
             )
+        folders = [source.folder for source in find_crops(self)]
+        if len(set(folders)) < len(folders):
+            raise ValueError(
+                "each source of crops must have a folder of its own, got "
+                f"{', '.join(map(str, folders))}; change one, and render its crops"
+            )
 
     def shares(self, batch: int) -> tuple[int, ...]:
         """Return the number of people from each source in a batch.
@@ -291,7 +297,7 @@ Data = CropData | TsvData | PhotoData | MixedData
 """Training data of any kind."""
 
 
-def find_crops(data: Data) -> CropData | None:
-    """Return the settings of synthetic crops in a run's data; None if there are none."""
+def find_crops(data: Data) -> tuple[CropData, ...]:
+    """Return the settings of all synthetic crops in a run's data."""
     sources = [part.data for part in data.parts] if isinstance(data, MixedData) else [data]
-    return next((source for source in sources if isinstance(source, CropData)), None)
+    return tuple(source for source in sources if isinstance(source, CropData))

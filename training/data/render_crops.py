@@ -53,14 +53,13 @@ def make_renderer(
     return CropRenderer(body, side, style=style, poses=poses, photos=photos)
 
 
-def make_shown_renderer(settings: TrainSettings) -> CropRenderer:
+def make_shown_renderer(settings: TrainSettings, data: CropData) -> CropRenderer:
     """Return a renderer for training crops.
 
     Raises:
         FileNotFoundError: a folder of poses or backgrounds has none.
         ValueError: a file in it has another format.
     """
-    data = crop_data(settings)
     return make_renderer(
         settings,
         CropStyle(**{name: getattr(data, name) for name in SHOWN}),
@@ -70,20 +69,22 @@ def make_shown_renderer(settings: TrainSettings) -> CropRenderer:
 
 
 def render_crops(settings: TrainSettings, part: int = 0, parts: int = 1) -> None:
-    """Render the missing files, every `parts`-th from `part` on."""
-    data = crop_data(settings)
-    training, validation, held_out = shard_seeds(data)
-    data.folder.mkdir(parents=True, exist_ok=True)
-    shown = make_shown_renderer(settings)
+    """Render the missing files of all sources, every `parts`-th from `part` on."""
     asked = make_renderer(settings, CropStyle(everyday=1.0))
-    for seed in tqdm((held_out + validation + training)[part::parts], desc="files"):
-        path = shard_path(data.folder, seed)
-        if not path.exists():
-            render_file(shown if seed in training else asked, path, seed, data.crops)
+    for data in crop_data(settings):
+        training, validation, held_out = shard_seeds(data)
+        data.folder.mkdir(parents=True, exist_ok=True)
+        shown = make_shown_renderer(settings, data)
+        for seed in tqdm((held_out + validation + training)[part::parts], desc=str(data.folder)):
+            path = shard_path(data.folder, seed)
+            if not path.exists():
+                render_file(shown if seed in training else asked, path, seed, data.crops)
 
 
 def write_sheet(settings: TrainSettings, path: Path) -> float:
     """Write 8 rows of 8 crops to train on as an image; return how many a second of CPU time.
+
+    Sources take turns, a row each.
 
     Raises:
         ValueError: the image has an unknown suffix.
@@ -91,9 +92,13 @@ def write_sheet(settings: TrainSettings, path: Path) -> float:
     """
     if path.suffix.lower() not in SHEET_SUFFIXES:
         raise ValueError(f"--sheet must be a .png or .jpg file, got {path}; rename it")
-    renderer, generator = make_shown_renderer(settings), torch.Generator().manual_seed(0)
+    renderers = [make_shown_renderer(settings, data) for data in crop_data(settings)]
+    generator = torch.Generator().manual_seed(0)
     start = time.process_time()
-    rows = [renderer.draw_seen(_SHEET_SIDE, generator).images for _ in range(_SHEET_SIDE)]
+    rows = [
+        renderers[row % len(renderers)].draw_seen(_SHEET_SIDE, generator).images
+        for row in range(_SHEET_SIDE)
+    ]
     rate = _SHEET_SIDE**2 / (time.process_time() - start)
     tiles = torch.stack(rows)  # (rows, columns, 3, s, s)
     rgb = tiles.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)

@@ -69,9 +69,10 @@ _LIMITS = """\
 def measure(weights: Path, settings: TrainSettings) -> dict[str, Errors]:
     """Return the held-out errors of a model's file and of two baselines that ignore the image.
 
-    The model is also evaluated on people in arbitrary poses, whatever its training data.
+    The crops are those of the first source. The model is also evaluated on people in arbitrary
+    poses, whatever its training data.
     """
-    data = crop_data(settings)
+    data = crop_data(settings)[0]
     training, _, held_out = (
         [shard_path(data.folder, seed) for seed in seeds] for seeds in shard_seeds(data)
     )
@@ -95,7 +96,7 @@ def draw_any_poses(settings: TrainSettings, people: int) -> CropFiles:
     """Render crops like a run's, but of people in arbitrary poses only."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "crops.npz"
-        seed = crop_data(settings).held_out_seed
+        seed = crop_data(settings)[0].held_out_seed
         render_file(make_renderer(settings, CropStyle(everyday=0.0)), path, seed, people)
         return CropFiles([path])
 
