@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cache
@@ -33,7 +34,13 @@ OfficialFile = Callable[[str], Path]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let workers, and what tests start, keep exported networks in one folder, not the user's."""
+    """Let workers, and what tests start, keep exported networks in one folder, not the user's.
+
+    They also get a SIGINT that works where this process was started with one that is ignored, as
+    by `nohup` or in a shell's background: programs let an ignored signal stay ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     is_worker, is_in_test = hasattr(config, "workerinput"), "PYTEST_CURRENT_TEST" in os.environ
     if not (is_worker or is_in_test):
         folder = TemporaryDirectory(prefix="smpler_ros_exports_", ignore_cleanup_errors=True)
