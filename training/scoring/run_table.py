@@ -52,7 +52,10 @@ def read_run(folder: Path) -> LastErrors:
             )
     sources = _name_sources(yaml.safe_load((folder / CONFIGURATION).read_text(encoding="utf-8")))
     for line in reversed((folder / LOG).read_text(encoding="utf-8").splitlines()):
-        values = json.loads(line)
+        try:
+            values = json.loads(line)
+        except ValueError:  # power failed while it was written
+            continue
         errors = {}
         for name, value in values.items():
             if match := _ERROR.fullmatch(name):
@@ -95,10 +98,14 @@ def main() -> int:
 
 
 def _name_sources(configuration: dict[str, Any]) -> list[str]:
-    """Return the sources' folders, in the order of the numbers in the log."""
+    """Return the names of the sources' folders, in the order of the numbers in the log."""
     data = configuration["data"]
     parts = [part["data"] for part in data["parts"]] if "parts" in data else [data]
-    return [Path(part.get("folder") or part.get("root") or "data").name for part in parts]
+    names = [Path(part.get("folder") or part["root"]).name for part in parts]
+    return [
+        name if names.count(name) == 1 else f"{name} {number}"
+        for number, name in enumerate(names, 1)
+    ]
 
 
 def _write(name: str, value: float | None) -> str:

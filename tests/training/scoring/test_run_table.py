@@ -40,6 +40,15 @@ def test_the_last_validation_is_shown_by_source(mixed: Path, tmp_path: Path) -> 
     ]
 
 
+def test_sources_of_one_name_are_numbered_and_a_partial_line_is_skipped(tmp_path: Path) -> None:
+    parts = [{"data": {"folder": f"{name}/crops"}} for name in ("one", "two")]
+    lines = [{"step": 5, "hours": 1.0, "MPJPE": 90.0, "MPJPE-1": 80.0}]
+    run = write_run(tmp_path / "run", lines, parts=parts)
+    with (run / "log.jsonl").open("a") as log:
+        log.write('{"step": 7, "MPJPE": 7')
+    assert read_run(run).errors == {"crops 1 MPJPE": 90.0, "crops 2 MPJPE": 80.0}
+
+
 def test_a_run_without_validation_is_refused(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", [{"step": 1, "hours": 0.0}], folder="crops")
     with pytest.raises(ValueError, match=r"must have a validation, got none; train on"):
