@@ -37,7 +37,7 @@ from smpler_ros.demo.contact_sheet import write_contact_sheet
 from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
 from smpler_ros.demo.live_page import live_page
 from smpler_ros.demo.playback import Playback, is_heard_by_node
-from smpler_ros.demo.recorder import Recorder
+from smpler_ros.demo.recorder import LATCHED, Recorder
 from smpler_ros.fast_dds import profile_variable
 
 START_TIMEOUT_S = 120.0  # from the first image to the first people
@@ -233,7 +233,7 @@ def describe_kept(output: Path) -> str:
     """Return where the partial results of a failed demonstration are, as a clause."""
     recorded, evaluated = output / RECORDED, output / EVALUATED
     with suppress(SourceError), open_bag(recorded) as bag:
-        if bag.topics:
+        if set(bag.topics) - set(LATCHED):  # the camera's pose alone shows nothing
             kept = f"what was recorded is in {recorded}"
             return f"{kept}, what was evaluated in {evaluated}" if evaluated.exists() else kept
     return "nothing was recorded"

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -131,6 +132,11 @@ def test_the_recording_of_a_truncated_input_is_kept(ros_domain: int, tmp_path: P
 
 def test_a_recording_that_cannot_be_evaluated_is_kept(tmp_path: Path) -> None:
     assert describe_kept(tmp_path) == "nothing was recorded"
+    with BagWriter(tmp_path / "recorded") as writer:
+        pose = writer.types.tf_message(transforms=[])
+        writer.write("/tf_static", "tf2_msgs/msg/TFMessage", 1, pose, latched=True)
+    assert describe_kept(tmp_path) == "nothing was recorded"
+    shutil.rmtree(tmp_path / "recorded")
     with BagWriter(tmp_path / "recorded") as writer:
         header = header_message(writer.types, 1, "camera")
         message = writer.types.person_array(header=header, model="", people=[])
