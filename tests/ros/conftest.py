@@ -18,7 +18,8 @@ pytest.importorskip("rclpy", reason="needs ROS 2: run `make test`")
 
 from rclpy.qos import ReliabilityPolicy
 
-from tests.ros.peer import NodeProcess, Peer
+from tests.ros.node_process import NodeProcess
+from tests.ros.peer import Peer
 
 StartNode = Callable[..., NodeProcess]
 

@@ -1,15 +1,8 @@
-"""A node as a process, and a peer that communicates with it over real ROS."""
+"""The counterpart of a node, which communicates with it over real ROS."""
 
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
 from array import array
 from collections.abc import Callable
-from pathlib import Path
-from types import TracebackType
 
 import rclpy
 from builtin_interfaces.msg import Time
@@ -19,77 +12,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 from smpler_msgs.msg import SmplPersonArray
-
-STARTUP_S = 60.0  # on a busy machine
-
-
-class NodeProcess:
-    """A node of the package as its own process. Its output is read continuously."""
-
-    def __init__(self, module: str, *ros_arguments: str) -> None:
-        command = [sys.executable, "-m", module]
-        if ros_arguments:
-            command += ["--ros-args", *ros_arguments]
-        self.process = subprocess.Popen(
-            command,
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._lines: list[str] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    @property
-    def output(self) -> str:
-        """The output so far."""
-        return "".join(self._lines)
-
-    def wait_for(self, text: str, timeout_s: float = STARTUP_S) -> None:
-        """Wait until the node has printed a text; fail if it does not in time."""
-        end = time.monotonic() + timeout_s
-        while text not in self.output:
-            assert time.monotonic() < end, f"'{text}' was not printed in time:\n{self.output}"
-            time.sleep(0.02)
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, float]:
-        """Send a signal; return the exit status, the output, and the time taken, seconds."""
-        start = time.monotonic()
-        self.process.send_signal(number)
-        status = self.wait()
-        return status, self.output, time.monotonic() - start
-
-    def wait(self) -> int:
-        """Wait until the process exits by itself; return its exit status."""
-        status = self.process.wait(timeout=STARTUP_S)
-        self._reader.join()
-        return status
-
-    def __enter__(self) -> "NodeProcess":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        if error is not None:
-            sys.stdout.write(self.output)
-
-    def _read(self) -> None:
-        stream = self.process.stdout
-        assert stream is not None
-        for line in iter(stream.readline, ""):
-            self._lines.append(line)
+from tests.ros.node_process import STARTUP_S
 
 
 class Peer:

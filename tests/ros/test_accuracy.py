@@ -12,7 +12,8 @@ from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.bags.accuracy import CameraAccuracy
 from smpler_ros.bags.matching import USUAL_IOU
 from tests.card import read_card
-from tests.ros.peer import NodeProcess, Peer
+from tests.ros.node_process import NodeProcess
+from tests.ros.peer import Peer
 
 CAMERA = {"people": 1, "rate": 5.0, "loop": 8.0, "empty": 1.0, "seed": 4}
 NODE = {"detector": "motion", "threads": 1, "device": "cpu"}

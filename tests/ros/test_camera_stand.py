@@ -14,7 +14,8 @@ from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.camera_stand import create_static_publisher, publish_static
 from smpler_ros.messages.convert import header_message, transform_message
 from smpler_ros.messages.message_types import message_types_from_ros
-from tests.ros.peer import NodeProcess, Peer
+from tests.ros.node_process import NodeProcess
+from tests.ros.peer import Peer
 from tests.ros.test_synthetic_camera import transforms_of
 
 FRAME = "eye_optical"

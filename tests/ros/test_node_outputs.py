@@ -22,7 +22,8 @@ from smpler_model.cameras.messages import decode_image
 from smpler_ros.messages.markers import ADD, DELETE, DELETEALL
 from tests.ros.boxed_camera import BOXES, FOCAL, HEIGHT, WIDTH, Camera
 from tests.ros.conftest import StartNode, reserve_domain
-from tests.ros.peer import NodeProcess, Peer
+from tests.ros.node_process import NodeProcess
+from tests.ros.peer import Peer
 from tests.ros.test_smpler_node import change_state
 
 

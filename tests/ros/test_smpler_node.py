@@ -14,7 +14,8 @@ from visualization_msgs.msg import MarkerArray
 from smpler_ros.messages.markers import DELETEALL
 from tests.ros.conftest import StartNode, reserve_domain
 from tests.ros.impatient_node import IMPATIENT
-from tests.ros.peer import NodeProcess, Peer
+from tests.ros.node_process import NodeProcess
+from tests.ros.peer import Peer
 
 REQUEST_AGAIN_S = 5.0
 

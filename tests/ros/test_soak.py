@@ -42,7 +42,7 @@ def test_memory_does_not_grow_over_many_frames(start_node: StartNode) -> None:
                 for _ in range(frames):
                     camera.exchange()
                     camera.people.clear()
-                held_mib.append(resident_mib(node.process.pid))
+                held_mib.append(resident_mib(node.pid))
             elapsed_s = time.monotonic() - start
             status, output, _ = node.stop()
         peer.close()

@@ -26,7 +26,8 @@ from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import Film
 from smpler_ros.camera.scene_settings import SceneSettings
 from tests.ros.conftest import reserve_domain
-from tests.ros.peer import STARTUP_S, NodeProcess, Peer
+from tests.ros.node_process import STARTUP_S, NodeProcess
+from tests.ros.peer import Peer
 
 MODULE = "smpler_ros.synthetic_camera"
 RATE_HZ, PERIOD_NS = 10.0, NS_PER_S // 10

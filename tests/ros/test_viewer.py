@@ -19,7 +19,8 @@ from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.messages.convert import header_message, person_array_message, transform_message
 from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import message_types_from_ros
-from tests.ros.peer import NodeProcess, Peer
+from tests.ros.node_process import NodeProcess
+from tests.ros.peer import Peer
 from tests.smpler_model.viewing.conftest import CAMERA, posed_people
 
 pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
