@@ -4,7 +4,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -37,10 +39,19 @@ sys.exit(run_program(load, serves={serves}))
 def interrupt(
     command: list[str], text: str, number: signal.Signals = signal.SIGINT
 ) -> tuple[int, str]:
-    """Send a signal once a process has printed a text; return its status and its output."""
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    """Send a signal once a process has printed a text; return its status and its output.
+
+    A process that takes longer than two minutes is killed.
+    """
+    with (
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+        ExitStack() as stack,
+    ):
+        limit = Timer(120.0, process.kill)
+        limit.start()
+        stack.callback(limit.cancel)
         assert process.stdout is not None
         lines: list[str] = []
         for line in process.stdout:
