@@ -72,16 +72,18 @@ def assert_gradients_equal(found: dict[str, Tensor], expected: dict[str, Tensor]
         assert (found[name] - gradient).abs().max() < 1e-11 * scale, name
 
 
-def learn_in_child(rank: int, folder: Path, people: LabelledPeople, stage: str) -> None:
+def learn_in_child(rank: int, folder: Path, people: LabelledPeople) -> None:
     torch.set_num_threads(1)
     store = f"file://{folder / 'store'}"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=len(SHARES))
     rows = slice(*SHARES[rank])
     values = {name: value[rows] for name, value in vars(people).items() if name != "faults"}
-    outcome = learn(LabelledPeople(**values), Processes(rank, len(SHARES)), stage)
+    for stage in STAGES:
+        outcome = learn(LabelledPeople(**values), Processes(rank, len(SHARES)), stage)
+        torch.save(vars(outcome), folder / f"{stage}_{rank}.pt")
     copied = torch.full((2,), float(rank))
     Processes(rank, len(SHARES)).copy_first([copied])
-    torch.save(vars(outcome) | {"copied": copied}, folder / f"{rank}.pt")
+    torch.save(copied, folder / f"copied_{rank}.pt")
     dist.destroy_process_group()
 
 
@@ -102,12 +104,21 @@ def whole(people: LabelledPeople, stage: str) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def shared(
-    people: LabelledPeople, stage: str, tmp_path_factory: pytest.TempPathFactory
-) -> list[dict[str, Any]]:
+def folder(people: LabelledPeople, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the processes have computed."""
     folder = tmp_path_factory.mktemp("processes")
-    torch.multiprocessing.spawn(learn_in_child, (folder, people, stage), nprocs=len(SHARES))
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(len(SHARES))]
+    torch.multiprocessing.spawn(learn_in_child, (folder, people), nprocs=len(SHARES))
+    return folder
+
+
+def read_ranks(folder: Path, name: str) -> list[Any]:
+    ranks = range(len(SHARES))
+    return [torch.load(folder / f"{name}_{rank}.pt", weights_only=True) for rank in ranks]
+
+
+@pytest.fixture(scope="module")
+def shared(folder: Path, stage: str) -> list[dict[str, Any]]:
+    return read_ranks(folder, stage)
 
 
 def test_gradients_equal_the_whole_batch_s(whole: Outcome, shared: list[dict[str, Any]]) -> None:
@@ -122,8 +133,8 @@ def test_statistics_equal_the_whole_batch_s(whole: Outcome, shared: list[dict[st
             torch.testing.assert_close(outcome["statistics"][name], expected, msg=name)
 
 
-def test_all_ranks_get_the_first_s_tensors(shared: list[dict[str, Any]]) -> None:
-    assert [outcome["copied"].tolist() for outcome in shared] == [[0.0, 0.0]] * len(SHARES)
+def test_all_ranks_get_the_first_s_tensors(folder: Path) -> None:
+    assert [each.tolist() for each in read_ranks(folder, "copied")] == [[0.0, 0.0]] * len(SHARES)
 
 
 def test_parts_of_a_batch_without_statistics_add_up(people: LabelledPeople) -> None:
