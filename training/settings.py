@@ -53,6 +53,8 @@ class TrainSettings:
         epochs: passes over the data; replaces `steps` if positive.
         batch: number of people in one forward pass of one process.
         accumulate: forward passes per update.
+        optimiser: `adamw` for all weights; `muon` for the matrices of linear layers and
+            convolutions and AdamW for the rest, at the same rates, see `learning.muon`.
         learning_rate: peak learning rate.
         relative_rates: whether the backbone's learning rate is relative to the root mean square of
             each of its weight arrays. Where norms are folded into convolutions, as in MoveNet's
@@ -72,7 +74,7 @@ class TrainSettings:
             `alignment` with keypoints alone, see `smpler_model.network.bone_turning`.
         schedule: `cosine` decays as half a cosine; `constant` keeps the peak rate.
         warm_up: number of steps over which the rate rises.
-        weight_decay: AdamW's weight decay; 0 for Adam.
+        weight_decay: decoupled weight decay, as in AdamW.
         clip: maximum norm of the gradient; 0 for no clipping.
         first_guess_share: fraction of the steps, after these, that train backbone and regressor
             only, as in SMPLer's first stage; they are faster.
@@ -122,6 +124,7 @@ class TrainSettings:
     epochs: int = 0
     batch: int = 32
     accumulate: int = 1
+    optimiser: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 1e-3
     relative_rates: bool = False
     head_learning_rate: float = 0.0

@@ -13,9 +13,9 @@ from torch.nn.parallel import DistributedDataParallel
 from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
 from training.learning.objectives import Examples, Objective, ObjectiveModule, Phase
+from training.learning.optimisers import make_optimisers
 from training.learning.processes import Processes, choose_products, share_batch_norms
 from training.learning.trained_weights import hold_others
-from training.learning.weight_sizes import find_size
 from training.settings import TrainSettings
 
 _EXPLOSION = 1e3
@@ -56,9 +56,10 @@ class Learner(Generic[Examples]):
         if settings.compile:
             objective.model.backbone.compile()
         self._callable: nn.Module = self._distribute()
-        named = [pair for pair in self.objective.named_parameters() if pair[1].requires_grad]
-        self.trained: list[nn.Parameter] = [weights for _, weights in named]
-        self.optimiser: torch.optim.Optimizer = make_optimiser(settings, named)
+        self.trained: list[nn.Parameter] = [
+            weights for weights in objective.parameters() if weights.requires_grad
+        ]
+        self.optimisers: list[torch.optim.Optimizer] = make_optimisers(settings, objective.model)
         half = settings.autocast != "none" and settings.autocast_type == "float16"
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=half)
         self.step_count = 0
@@ -81,8 +82,9 @@ class Learner(Generic[Examples]):
             FloatingPointError: the loss is not finite, or exploded. The weights are unchanged.
         """
         factor = self.learning_rate_factor()
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * factor
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * factor
         # Dropout depends on seed, step and process alone, so that a resumed run draws the same.
         torch.manual_seed(
             (self.settings.seed * 8191 + self.step_count) * 4096 + self.processes.rank
@@ -90,7 +92,8 @@ class Learner(Generic[Examples]):
         self.objective.train()
         if self.settings.still_share:
             self._hold_backbone()
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
         losses = []
         for number, batch in enumerate(batches):
@@ -133,7 +136,7 @@ class Learner(Generic[Examples]):
         return {
             "objective": self.objective.state_dict(),
             "mean_model": self.mean_model.state_dict() if self.settings.ema else {},
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "scaler": self.scaler.state_dict(),
             "step": self.step_count,
         }
@@ -143,7 +146,8 @@ class Learner(Generic[Examples]):
         self.objective.load_state_dict(state["objective"])
         if self.settings.ema:
             self.mean_model.load_state_dict(state["mean_model"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
         self.scaler.load_state_dict(state["scaler"])
         self.step_count = state["step"]
 
@@ -207,9 +211,11 @@ class Learner(Generic[Examples]):
 
     def _update(self) -> None:
         if self.settings.clip:
-            self.scaler.unscale_(self.optimiser)
+            for optimiser in self.optimisers:
+                self.scaler.unscale_(optimiser)
             nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
-        self.scaler.step(self.optimiser)
+        for optimiser in self.optimisers:
+            self.scaler.step(optimiser)
         self.scaler.update()
 
     @torch.no_grad()
@@ -224,31 +230,3 @@ class Learner(Generic[Examples]):
         torch._foreach_lerp_([mean[n] for n in moving], [present[n] for n in moving], 1 - decay)
         for name in mean.keys() - set(moving):
             mean[name].copy_(present[name])
-
-
-def make_optimiser(
-    settings: TrainSettings, named: Sequence[tuple[str, nn.Parameter]]
-) -> torch.optim.Optimizer:
-    """Return the optimizer of an objective's weights, by name; groups hold their peak rates."""
-    reading = [w for name, w in named if _is_head(name) and not _corrects(name)]
-    correcting = [w for name, w in named if _corrects(name)]
-    seeing = [w for name, w in named if not _is_head(name)]
-    head_rate = settings.head_learning_rate or settings.learning_rate
-    peaks = [(reading, head_rate), (correcting, settings.correction_rate * head_rate)]
-    if settings.relative_rates:
-        peaks += [([w], settings.learning_rate * find_size(w)) for w in seeing]
-    else:
-        peaks.append((seeing, settings.learning_rate))
-    groups = [{"params": params, "peak": peak} for params, peak in peaks if params]
-    return torch.optim.AdamW(
-        groups, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
-
-
-def _is_head(name: str) -> bool:
-    return not name.startswith("model.backbone.")
-
-
-def _corrects(name: str) -> bool:
-    """Return whether weights belong to a layer that corrects an estimate."""
-    return _is_head(name) and "_delta." in name

@@ -10,7 +10,7 @@ from smpler_model.body.arrays import BodyArrays
 from smpler_model.network.config import SMPLER_NANO, MobileLayout
 from smpler_model.network.initialisation import build_model
 from training.data.crop_files import CropFiles
-from training.learning.learner import Learner, make_optimiser
+from training.learning.learner import Learner
 from training.learning.mixed_objective import make_objective
 from training.learning.objectives import CropObjective
 from training.learning.processes import Processes
@@ -100,49 +100,3 @@ def test_without_a_pose_branch_pose_and_keypoints_are_not_trained_alone(
     config = replace(SMPLER_NANO, backbone=layout, channels=layout.channels)
     with pytest.raises(ValueError, match=f"{trained}` needs a backbone with a pose branch"):
         hold_others(build_model(config, body_arrays), trained)
-
-
-def test_correcting_layers_have_their_own_rate(settings: TrainSettings) -> None:
-    given = replace(
-        settings,
-        learning_rate=1e-3,
-        head_learning_rate=4e-4,
-        correction_rate=0.1,
-    )
-    named = list(CropObjective(build_starting_model(given), given).named_parameters())
-    groups = make_optimiser(given, named).param_groups
-    peaks = {id(weights): group["peak"] for group in groups for weights in group["params"]}
-    assert len(peaks) == len(named)
-    for name, weights in named:
-        if "_delta." in name:
-            assert peaks[id(weights)] == pytest.approx(4e-5), name
-        elif name.startswith(("model.blocks.", "model.regressor.", "model.embedding.")):
-            assert peaks[id(weights)] == pytest.approx(4e-4), name
-
-
-def test_relative_rates_suit_weights_of_every_size(settings: TrainSettings) -> None:
-    given = replace(
-        settings,
-        learning_rate=2e-3,
-        head_learning_rate=4e-4,
-        relative_rates=True,
-        weight_decay=0.0,
-    )
-    objective = CropObjective(build_starting_model(given), given)
-    with torch.no_grad():
-        objective.model.backbone.top.weight.mul_(1e-3)
-    named = list(objective.named_parameters())
-    optimiser = make_optimiser(given, named)
-    for group in optimiser.param_groups:
-        group["lr"] = group["peak"]
-    before = {name: weights.detach().clone() for name, weights in named}
-    for _, weights in named:
-        weights.grad = torch.ones_like(weights)
-    optimiser.step()
-    for name, weights in named:
-        moved = (weights.detach() - before[name]).abs().max()
-        size = before[name].square().mean().sqrt().clamp(min=1e-3)
-        if name.startswith("model.backbone."):
-            torch.testing.assert_close(moved, 2e-3 * size, rtol=1e-3, atol=1e-8, msg=name)
-        elif "_delta." not in name and not name.startswith("model.backbone."):
-            assert moved == pytest.approx(4e-4, rel=1e-3), name
