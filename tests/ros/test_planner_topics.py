@@ -45,17 +45,22 @@ def camera(start_node: StartNode) -> Iterator[Camera]:
 
 
 def newest(camera: Camera, messages: list[Any]) -> tuple[Any, Any]:
-    """Return a message with two people, and the people of the same image."""
+    """Return a message with two people, and the people of the same image.
+
+    The first images may come before the transform, and are then processed without it.
+    """
+
+    def is_wanted(message: Any) -> bool:  # noqa: ANN401 - a message
+        people = camera.people_at(message)
+        return len(people.people) == 2 and people.fixed_frame == "map"
 
     def is_there() -> bool:
         camera.exchange()
-        return any(len(camera.people_at(each).people) == 2 for each in messages)
+        return any(map(is_wanted, messages))
 
     camera.peer.spin_until(is_there)
-    message = next(each for each in reversed(messages) if len(camera.people_at(each).people) == 2)
-    people = camera.people_at(message)
-    assert people.fixed_frame == "map"
-    return message, people
+    message = next(each for each in reversed(messages) if is_wanted(each))
+    return message, camera.people_at(message)
 
 
 def place_of(point: Any) -> list[float]:  # noqa: ANN401 - a message

@@ -74,8 +74,13 @@ def rows(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
 
 
 def test_six_bags_on_two_workers_one_of_which_is_killed(
-    write_bag: WriteBag, config: EvaluationSettings, tmp_path: Path
+    write_bag: WriteBag,
+    config: EvaluationSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # At Ray's own niceness of 15, the tests beside this one would leave its workers nothing.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     config = replace(config, outputs=("people",), checkpoint_every=0.0)
     different = [write_bag("small"), write_bag("other", seed=5)]
     bags = [Path(shutil.copytree(different[k % 2], tmp_path / f"bag_{k}")) for k in range(6)]
