@@ -120,11 +120,7 @@ class Scene:
                 return
             moment, trails = self._last
             self._step_back()
-            eye, target = viewpoint(moment)
-            with client.atomic():
-                client.camera.up_direction = (0.0, 0.0, 1.0)
-                client.camera.position, client.camera.look_at = eye, target
-                client.camera.fov = _FIELD_OF_VIEW_RAD
+            _move(client, *viewpoint(moment))
             self._draw(moment, trails, exact=False)
 
     def _draw(self, moment: Moment, trails: Trail, *, exact: bool) -> None:
@@ -136,6 +132,8 @@ class Scene:
             self._server.initial_camera.position = eye
             self._server.initial_camera.look_at = target
             self._server.initial_camera.fov = _FIELD_OF_VIEW_RAD
+            for client in self._server.get_clients().values():  # these look from elsewhere
+                _move(client, eye, target)
         self._camera.show(
             moment.camera, moment.world_from_camera, moment.rgb, shown=choices.camera
         )
@@ -222,6 +220,14 @@ class Scene:
         there = set() if people is None else set(people.ids.tolist())
         for id_ in [id_ for id_ in views if id_ not in there]:
             views.pop(id_).remove()
+
+
+def _move(client: "viser.ClientHandle", eye: Floats, target: Floats) -> None:
+    """Let a client look from one point to another."""
+    with client.atomic():
+        client.camera.up_direction = (0.0, 0.0, 1.0)
+        client.camera.position, client.camera.look_at = eye, target
+        client.camera.fov = _FIELD_OF_VIEW_RAD
 
 
 def viewpoint(moment: Moment) -> tuple[Floats, Floats]:

@@ -240,6 +240,22 @@ def test_several_cameras_are_shown_where_they_are_and_looked_through(
     watcher.close()
 
 
+def test_a_page_that_waited_for_the_first_image_looks_at_it(
+    page: Page, scene: Scene, body: Body
+) -> None:
+    """A live view subscribes once a page is open, so that the page is there before any image."""
+    watcher = Watcher(page.address)
+    watcher.wait(lambda: len(page.server.get_clients()) == 1)
+    moment = moment_of(posed_people(body, 1))
+    for _ in range(2):
+        scene.show(moment, {})
+    watcher.wait(lambda: len(watcher.views) > 0)
+    watcher.take(0.3)
+    [eye] = watcher.views
+    np.testing.assert_allclose(eye, viewpoint(moment)[0], atol=1e-6)
+    watcher.close()
+
+
 def test_the_overview_shows_all_cameras_and_people(body: Body) -> None:
     people = move_people(posed_people(body, 2), level_camera(1.2, 0.0))
     across = np.eye(4)

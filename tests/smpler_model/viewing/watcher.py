@@ -21,6 +21,7 @@ class Watcher:
         bones: quaternion and position of each bone of the skinned meshes, by name and index.
         places: orientation and position of nodes by name.
         shown: visibility of nodes by name.
+        views: positions to which the page was moved, besides the initial one.
         counts: number of messages by type.
         bytes: number of bytes received.
     """
@@ -30,6 +31,7 @@ class Watcher:
         self.bones: dict[str, dict[int, dict[str, Any]]] = {}
         self.places: dict[str, dict[str, Any]] = {}
         self.shown: dict[str, bool] = {}
+        self.views: list[Any] = []
         self.counts: Counter[str] = Counter()
         self.bytes = 0
         self._socket = connect(
@@ -103,6 +105,8 @@ class Watcher:
         elif kind in ("SetOrientationMessage", "SetPositionMessage"):
             field = "wxyz" if "Orientation" in kind else "position"
             self.places.setdefault(name, {})[field] = message[field]
+        elif kind == "SetCameraPositionMessage" and not message["initial"]:
+            self.views.append(message["position"])
         elif kind == "SetSceneNodeVisibilityMessage":
             self.shown[name] = message["visible"]
         elif "props" in message and name:
