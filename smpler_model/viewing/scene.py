@@ -223,7 +223,7 @@ class Scene:
 
 
 def _move(client: "viser.ClientHandle", eye: Floats, target: Floats) -> None:
-    """Let a client look from one point to another."""
+    """Let a client look from one point (3,) of the scene to another, in metres."""
     with client.atomic():
         client.camera.up_direction = (0.0, 0.0, 1.0)
         client.camera.position, client.camera.look_at = eye, target
