@@ -88,6 +88,7 @@ def test_the_table_has_a_line_for_each_camera_and_distance() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_noise_counts_in_the_whole_field_and_lenses_that_show_nobody_say_so() -> None:
     rows = measure_field(angles_deg=(0, 85))
     medians = {(row["lens"], row["angle_deg"]): row["median_m"] for row in rows}

@@ -71,6 +71,7 @@ def test_noise_is_as_large_as_it_says(body: Body) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_network_s_estimates_pair_with_the_truth(
     body: Body, nano: Smpler, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,6 +162,7 @@ def test_modules_import_downwards_only(package: str) -> None:
     ).prepare()
 
 
+@pytest.mark.slow
 def test_model_imports_without_ros() -> None:
     modules = [name.removesuffix(".__init__") for name in modules_of("smpler_model")]
     modules = [name for name in modules if not name.endswith("__main__")]

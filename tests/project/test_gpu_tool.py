@@ -26,11 +26,13 @@ def run_tool() -> str:
     return done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_gpu_it_ends_with_a_sentence() -> None:
     assert run_tool().startswith("gpu: expected an NVIDIA GPU, found none; run `make gpu` on a ")
     assert not (ROOT / "gpu.json").exists()
 
 
+@pytest.mark.slow
 def test_a_gpu_that_pytorch_cannot_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = tmp_path / "nvidia-smi"
     driver.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA Jetson'\n")

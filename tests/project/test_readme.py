@@ -318,6 +318,7 @@ def test_make_runs_the_demonstration() -> None:
         assert re.search(rf"^{target}:", makefile, re.M)
 
 
+@pytest.mark.slow
 def test_the_environment_is_put_on_the_path() -> None:
     if not (ROOT / ".ros" / "environment.sh").is_file():
         pytest.skip("needs what `make setup` makes")

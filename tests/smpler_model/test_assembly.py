@@ -83,6 +83,7 @@ def test_a_file_without_a_body_gets_the_built_in_one(tmp_path: Path) -> None:
     assert torch.equal(loaded.body.v_template, model.body.v_template)
 
 
+@pytest.mark.slow
 def test_a_given_exported_network_is_used(calibrated_file: Path, exported_file: Path) -> None:
     settings = PipelineSettings(
         model=str(calibrated_file),

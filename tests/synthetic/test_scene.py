@@ -26,6 +26,7 @@ def scene(body: Body) -> SyntheticScene:
     return SyntheticScene(body, LENS, people=3, seed=3, camera_motion="drive")
 
 
+@pytest.mark.slow
 def test_frames_are_a_function_of_time(body: Body, scene: SyntheticScene) -> None:
     first = scene.frame(5 * SECOND_NS)
     scene.frame(9 * SECOND_NS)

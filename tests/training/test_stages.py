@@ -22,7 +22,7 @@ from training.data.render_people import render_people
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-PEOPLE = 24
+PEOPLE = 12
 
 
 @dataclass(frozen=True)

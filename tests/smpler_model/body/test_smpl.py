@@ -95,6 +95,7 @@ def test_gradients_through_the_joints(body_arrays: BodyArrays) -> None:
     assert gradcheck(lambda p, b: body.joints(rotation_from_axis_angle(p), b), (pose, betas))
 
 
+@pytest.mark.slow
 def test_gradients_through_the_mesh(body_arrays: BodyArrays) -> None:
     torch.manual_seed(0)
     body = Body(body_arrays).double()

@@ -309,6 +309,7 @@ def test_keys_that_are_not_text_are_refused(nano_file: Path, tmp_path: Path) -> 
         read_checkpoint(path)
 
 
+@pytest.mark.slow
 def test_a_file_that_expands_too_much_is_refused(tmp_path: Path) -> None:
     packed = tmp_path / "packed.pt"
     torch.save({"model": {"backbone.conv1.weight": torch.zeros(3)}}, packed)

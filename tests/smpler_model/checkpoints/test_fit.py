@@ -42,6 +42,7 @@ def test_backbone_of_another_project(
         load_model(path, config=SMPLER_NANO, body=body_arrays)
 
 
+@pytest.mark.slow
 def test_w32_for_w48(official_file: OfficialFile) -> None:
     with pytest.raises(CheckpointError) as caught:
         load_model(official_file("w32_h36m"), config=SMPLER_W48)

@@ -17,11 +17,12 @@ def rows_of(description: str) -> dict[str, str]:
     return {pair[0]: pair[1] for pair in pairs}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "model", "count", "paper"),
     [
         ("w32_h36m", "smpler_w32", "37,355,950", "35.6 M"),
-        pytest.param(*("w48_3dpw", "smpler_w48", "73,615,150", "70.2 M"), marks=pytest.mark.slow),
+        ("w48_3dpw", "smpler_w48", "73,615,150", "70.2 M"),
     ],
 )
 def test_official_files(

@@ -44,6 +44,7 @@ def frames_of(path: Path) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_an_image(command: list[str], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite("person.png", picture(0))
     assert main([*command, "person.png", "--mesh", "glb", "--backend", "auto"]) == 0
@@ -213,6 +214,7 @@ def test_a_body_that_does_not_fit(
     assert "6890" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_earlier_run_is_not_overwritten(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,6 +227,7 @@ def test_an_earlier_run_is_not_overwritten(
     assert main([*command, "person.png", "--overwrite"]) == 0
 
 
+@pytest.mark.slow
 def test_overwriting_removes_an_earlier_run_completely(command: list[str], here: Path) -> None:
     cv2.imwrite("person.png", picture(0))
     assert main([*command, "person.png", "--mesh", "obj"]) == 0

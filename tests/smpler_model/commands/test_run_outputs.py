@@ -98,6 +98,7 @@ def test_results_are_not_written_into_a_bag(
     assert sorted(path.name for path in Path("bag").iterdir()) == before
 
 
+@pytest.mark.slow
 def test_each_bag_of_a_series_has_its_own_results(command: list[str], here: Path) -> None:
     plain = command[: command.index("--output")]
     for name in ("walk.1", "walk.2", "0001"):

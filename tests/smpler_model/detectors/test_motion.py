@@ -50,6 +50,7 @@ def test_finds_one_box_around_somebody_walking(room: RgbImage, gain: float) -> N
         assert len(detector.detect(picture(room, rng, None, gain))) == 0
 
 
+@pytest.mark.slow
 def test_a_person_standing_still_remains_detected(room: RgbImage) -> None:
     rng = np.random.default_rng(3)
     detector = learned(room, rng)

@@ -52,6 +52,7 @@ def boxes_fit(found: NDArray[np.float64], true: NDArray[np.float64], least: floa
     )
 
 
+@pytest.mark.slow
 def test_everybody_is_found_and_nobody_else(detector: PersonDetector, shown: SceneFrame) -> None:
     found = detector.detect(shown.frame.rgb)
     assert boxes_fit(found.boxes_xyxy, shown.truth.visible_boxes_xyxy)

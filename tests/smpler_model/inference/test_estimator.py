@@ -150,6 +150,7 @@ def test_a_missing_package_is_named(
     assert Estimator(calibrated).backend == "eager"
 
 
+@pytest.mark.slow
 def test_an_exported_file_runs(
     calibrated: Smpler,
     exported_file: Path,
@@ -174,6 +175,7 @@ def test_an_exported_file_runs(
         Estimator(calibrated, exported=tmp_path / "missing.onnx")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["onnxruntime", OPENVINO])
 def test_the_network_is_exported_once(
     calibrated: Smpler,

@@ -38,6 +38,7 @@ def expected(calibrated: Smpler) -> tuple[torch.Tensor, ...]:
         return PlainNetwork(calibrated)(example_crops(SIDE, PEOPLE))
 
 
+@pytest.mark.slow
 def test_onnx_outputs_equal_the_network(
     exported_file: Path, expected: tuple[torch.Tensor, ...]
 ) -> None:
@@ -49,6 +50,7 @@ def test_onnx_outputs_equal_the_network(
         np.testing.assert_allclose(values, wanted, atol=TOLERANCE, rtol=TOLERANCE, err_msg=name)
 
 
+@pytest.mark.slow
 def test_batch_norms_are_exported(body_arrays: BodyArrays, tmp_path: Path) -> None:
     network = calibrated_model(SMALL_HRNET, body_arrays)
     written = export_model(network, tmp_path / "small.onnx", "tensorrt-ready-onnx")
@@ -76,6 +78,7 @@ def test_an_operator_that_tensorrt_lacks_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_file_with_other_outputs_is_not_written(
     calibrated: Smpler, graph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +103,7 @@ def test_other_onnx_files_are_refused(tmp_path: Path) -> None:
         read_metadata(path)
 
 
+@pytest.mark.slow
 def test_the_command_writes_beside_the_checkpoint(
     calibrated_file: Path,
     graph: bytes,

@@ -54,6 +54,7 @@ def assert_same(model: Smpler, people: int, tolerance: float) -> None:
         torch.testing.assert_close(fast, plain, rtol=tolerance, atol=tolerance, msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("people", [1, 3])
 def test_small_models_equal_the_network(exact: Smpler, people: int) -> None:
     assert_same(exact, people, EXACT)
@@ -71,6 +72,7 @@ def test_the_estimate_depends_on_the_image(model: Smpler) -> None:
     assert (found.keypoints.abs() < 1).float().mean() > 0.5
 
 
+@pytest.mark.slow
 def test_joints_outside_the_image(exact: Smpler) -> None:
     far = build_copy(exact.float()).double()
     exact.double()
@@ -93,6 +95,7 @@ def test_a_camera_that_is_not_finite_affects_nobody_else(model: Smpler) -> None:
             torch.testing.assert_close(poisoned[1], healthy[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("people", [2, 5])
 def test_a_batch_equals_single_people(exact: Smpler, people: int) -> None:
     network, crops = FastSmpler(exact), example_crops(exact.config.image_size, people)

@@ -145,6 +145,7 @@ def test_every_weight_gets_a_gradient(body_arrays: BodyArrays, attention: Attent
     assert not idle
 
 
+@pytest.mark.slow
 def test_training_follows_the_targets(body_arrays: BodyArrays) -> None:
     torch.manual_seed(0)
     config = replace(SMPLER_NANO, image_size=64)

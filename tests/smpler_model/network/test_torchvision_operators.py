@@ -112,6 +112,7 @@ def test_timm_and_detectors_work_when_the_operators_do_not_load() -> None:
     assert "install builds that match" in done.stderr
 
 
+@pytest.mark.slow
 def test_other_failures_are_not_hidden() -> None:
     script = """
 import sys

@@ -81,6 +81,7 @@ def test_many_people_show_where_the_floor_is(has_pose: bool) -> None:
     assert np.abs(heights_above(plane, points_on_floor())).max() < 0.10
 
 
+@pytest.mark.slow
 def test_errors_are_as_large_as_the_spread_says() -> None:
     """The height of the floor 4 m ahead, in 60 rooms of 4 people each."""
     pose = level_camera(HEIGHT_M, PITCH_DEG)

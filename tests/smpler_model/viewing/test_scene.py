@@ -319,6 +319,7 @@ def test_uncertainty_is_the_ellipsoid_of_the_covariance(
     watcher.close()
 
 
+@pytest.mark.slow
 def test_the_state_of_a_page_does_not_grow(page: Page, scene: Scene, body: Body) -> None:
     """Measured on viser's buffer of messages: ten minutes of images would take minutes."""
     buffer = page.server._websock_server._broadcast_buffer

@@ -75,6 +75,7 @@ def run(
     return folder, evaluate_bag(small_bag, folder, everything, engine)
 
 
+@pytest.mark.slow
 def test_every_message_equals_the_pipeline_s_result(
     run: tuple[Path, Summary], small_bag: Path, engine: Engine
 ) -> None:

@@ -16,6 +16,7 @@ from tests.smpler_ros.bags.test_ground_truth import write_npz
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
 
+@pytest.mark.slow
 def test_a_row_of_nan_is_named_and_the_rest_measured(
     small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_a_bag_has_people_truth_image_and_place(small_bag: Path, tmp_path: Path)
         assert (abs(feet) < 0.3).all()
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_shown_with_its_input(evaluation: tuple[Path, Summary]) -> None:
     folder, _ = evaluation
     assert holds_people(folder)

@@ -82,6 +82,7 @@ def test_truth_of_a_later_pass_is_not_used(body: Body, tmp_path: Path) -> None:
     assert first == [True] * 11 + [False] * 9
 
 
+@pytest.mark.slow
 def test_transforms_of_all_passes_are_copied_up_to_the_last_image(
     config: EvaluationSettings, engine: Engine, body: Body, tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ def test_transforms_of_all_passes_are_copied_up_to_the_last_image(
         assert reader.topics["/tf"].count == 14
 
 
+@pytest.mark.slow
 def test_a_run_resumes_within_its_pass(
     config: EvaluationSettings, engine: Engine, body: Body, tmp_path: Path
 ) -> None:

@@ -5,6 +5,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from smpler_model.inference.optional_packages import is_installed
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine
@@ -34,6 +36,7 @@ def test_the_report_shows_the_worst_frames_and_opens_them(
     assert all("<html" in (folder / name).read_text() for name in pages)
 
 
+@pytest.mark.slow
 def test_without_truth_no_frame_is_the_worst(
     small_bag: Path, config: EvaluationSettings, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_rate_and_latency_follow_the_messages(
     assert live.latency_ms == (latency_ms and pytest.approx(latency_ms))
 
 
+@pytest.mark.slow
 def test_errors_are_shown_with_ground_truth(
     small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from training.learning.trained_weights import Trained, hold_others
 from training.settings import TrainSettings
 
 
+@pytest.mark.slow
 def test_the_backbone_is_frozen_for_its_share(settings: TrainSettings, crops: CropFiles) -> None:
     given = replace(settings, still_share=0.5, first_guess_share=0.0, steps=4)
     learner = Learner(given, CropObjective(build_starting_model(given), given), Processes(), 4)

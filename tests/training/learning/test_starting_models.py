@@ -11,6 +11,7 @@ from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_all_of_an_initial_model(
     settings: TrainSettings, tmp_path: Path
 ) -> None:
