@@ -58,5 +58,5 @@ lock: setup  ## resolve constraints.txt again, keeping the versions that still f
 	--group build --group ros \
 	--output-file constraints.txt
 
-clean:  ## remove everything that the other targets created
+clean:  ## remove environments, builds and caches; results (runs, gpu.json) stay
 	rm -rf .venv .ros .gpu build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis

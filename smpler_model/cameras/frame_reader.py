@@ -35,6 +35,16 @@ class ImageSettings:
     yuv422: Yuv422 = DEFAULT_YUV422
 
 
+def name_frame(given: str, camera: str) -> str:
+    """Return a frame id as TF requires it: not empty and without a leading slash.
+
+    Args:
+        given: the image's frame id.
+        camera: name of the camera, which names the frame of images without a frame id.
+    """
+    return given.lstrip("/") or camera.strip("/").replace("/", "_") or _NAMELESS
+
+
 class FrameReader:
     """Makes frames from messages, in the same way for the live node, bags and the command line.
 
@@ -58,7 +68,7 @@ class FrameReader:
         """
         self._settings = settings or ImageSettings()
         self._say = say
-        self._name = name.strip("/").replace("/", "_") or _NAMELESS
+        self._name = name
         self._said: set[str] = set()
 
     def read(
@@ -118,15 +128,14 @@ class FrameReader:
         return depth_m
 
     def _frame_id(self, given: str) -> str:
-        """Return the image's frame id as TF requires it: not empty and without a leading slash."""
-        frame_id = given.lstrip("/")
-        if not frame_id:
+        """Return the image's frame id as TF requires it."""
+        frame_id = name_frame(given, self._name)
+        if not given.lstrip("/"):
             self._note(
                 f"images must name their frame, got an empty frame_id, and results use "
-                f"'{self._name}'; set frame_id in the camera's driver"
+                f"'{frame_id}'; set frame_id in the camera's driver"
             )
-            return self._name
-        if frame_id != given:
+        elif frame_id != given:
             self._note(
                 f"frame ids must not begin with a slash in ROS 2, got '{given}', and results "
                 f"use '{frame_id}'; fix the driver's frame_id"

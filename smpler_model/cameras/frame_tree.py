@@ -1,6 +1,6 @@
 """The current tree of frames, built from transforms, and poses of cameras in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import radians
 
@@ -101,14 +101,27 @@ class FrameTree:
 
     def root_from(self, frame: str) -> Floats:
         """Return the (4, 4) transform from a frame to the last of `path_to_root`, metres."""
-        pose = np.eye(4)
-        for child in self.path_to_root(frame)[:-1]:
-            pose = self._poses[child] @ pose
-        return pose
+        return self._chain(self.path_to_root(frame)[:-1])
 
-    def world_from(self, frame: str) -> Floats | None:
-        """Return (4, 4): a frame of `FLOORS` from a frame; None where no transform leads there."""
-        return self.root_from(frame) if self.path_to_root(frame)[-1] in FLOORS else None
+    def world_from(self, frame: str, fixed_frame: str = "") -> Floats | None:
+        """Return (4, 4): a frame with z up from a frame, metres; None if no transform leads there.
+
+        Args:
+            frame: the lower frame.
+            fixed_frame: the upper frame; where no transform leads to it, the root is, if it is
+                one of `FLOORS`.
+        """
+        path = self.path_to_root(frame)
+        if fixed_frame in path:
+            return self._chain(path[: path.index(fixed_frame)])
+        return self._chain(path[:-1]) if path[-1] in FLOORS else None
+
+    def _chain(self, frames: Sequence[str]) -> Floats:
+        """Return the (4, 4) transform from the first of the frames to the last one's parent."""
+        pose = np.eye(4)
+        for frame in frames:
+            pose = self._poses[frame] @ pose
+        return pose
 
 
 def _name(frame: str) -> str:

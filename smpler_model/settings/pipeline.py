@@ -24,10 +24,21 @@ DETECTOR_DESCRIPTION = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class CameraSettings(Settings):
-    """Properties of cameras, whatever the source of the images."""
+class EncodingSettings(Settings):
+    """What messages do not tell of their images."""
 
     part: ClassVar[str] = "Cameras"
+
+    yuv422: Yuv422 = setting(
+        "uyvy",
+        "Byte order of images labelled yuv422: uyvy as ROS defines it, or yuyv, which older "
+        "drivers send under this name.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraSettings(EncodingSettings):
+    """Properties of cameras, whatever the source of the images."""
 
     fov: float = setting(
         60.0,
@@ -36,11 +47,6 @@ class CameraSettings(Settings):
         minimum=1.0,
         maximum=179.0,
         live=True,
-    )
-    yuv422: Yuv422 = setting(
-        "uyvy",
-        "Byte order of images labelled yuv422: uyvy as ROS defines it, or yuyv, which older "
-        "drivers send under this name.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,11 +78,11 @@ def read_bag(
                 else:
                     cameras.setdefault(-1, _unknown(frame.rgb.shape[1], frame.rgb.shape[0]))
                 advance()
-    images.match([stamp_ns for stamp_ns, _, _ in frames])
+    images.match([each.stamp_ns for each in frames])
     truths = _read_truths(image_bag, image or topic)
     poses = _CameraPoses(image_bag if image_bag.topics.keys() & set(TRANSFORMS) else people_bag)
     recorded = []
-    for stamp_ns, frame_id, people in frames:
+    for stamp_ns, frame_id, fixed_frame, people in frames:
         camera = _nearest(cameras, stamp_ns) or _unknown(*_ASSUMED_SIZE)
         if not camera.calibrated and not camera_known(cameras):
             camera = camera_of_people(camera, people)
@@ -91,7 +92,7 @@ def read_bag(
                 camera,
                 people,
                 nearest_truth(truths, stamp_ns),
-                poses.at(stamp_ns, frame_id),
+                poses.at(stamp_ns, frame_id, fixed_frame),
             )
         )
     return Recording(people_bag.path.name, recorded, images if len(images) else None)
@@ -158,8 +159,24 @@ def _choose_people(reader: BagReader, image: str) -> str:
     return max(topics, key=lambda topic: shared_parts(image, topic))
 
 
-def read_people(reader: BagReader, topic: str) -> Iterator[tuple[int, str, People]]:
-    """Yield stamp, frame and people of a topic's messages, as far as they can be read.
+class StampedPeople(NamedTuple):
+    """People of a message.
+
+    Attributes:
+        stamp_ns: timestamp, nanoseconds.
+        frame_id: frame in which they are.
+        fixed_frame: frame of their positions and velocities; empty without one.
+        people: the people.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    fixed_frame: str
+    people: People
+
+
+def read_people(reader: BagReader, topic: str) -> Iterator[StampedPeople]:
+    """Yield the people of a topic's messages, as far as they can be read.
 
     Raises:
         ValueError: messages with other fields than those of this version.
@@ -173,7 +190,8 @@ def read_people(reader: BagReader, topic: str) -> Iterator[tuple[int, str, Peopl
                     f"{topic} must hold {PEOPLE_TYPE} with the fields of this version, got "
                     f"others ({error}); find the people again"
                 ) from error
-            yield stamp_ns_of(each.message), each.message.header.frame_id, people
+            header, fixed_frame = each.message.header, getattr(each.message, "fixed_frame", "")
+            yield StampedPeople(stamp_ns_of(each.message), header.frame_id, fixed_frame, people)
 
 
 def _read_cameras(reader: BagReader, people: str) -> Iterator[tuple[int, Camera]]:
@@ -194,7 +212,7 @@ def _read_truths(reader: BagReader, camera: str) -> dict[int, People]:
     topics = find_truth_topics(reader, images if camera in images else [camera], "")
     if camera not in topics:
         return {}
-    return {stamp: people for stamp, _, people in read_people(reader, topics[camera])}
+    return {each.stamp_ns: each.people for each in read_people(reader, topics[camera])}
 
 
 def _nearest(cameras: dict[int, Camera], stamp_ns: int) -> Camera | None:
@@ -223,12 +241,12 @@ class _CameraPoses:
         self._moving = iter(sorted(moving, key=lambda each: each[0]))
         self._next = next(self._moving, None)
 
-    def at(self, stamp_ns: int, frame_id: str) -> Floats | None:
-        """Return world_from_frame (4, 4), metres; None if no transforms connect it to a floor."""
+    def at(self, stamp_ns: int, frame_id: str, fixed_frame: str) -> Floats | None:
+        """Return `FrameTree.world_from` at a time, not before that of an earlier call."""
         while self._next is not None and self._next[0] <= stamp_ns:
             self._tree.add(self._next[1])
             self._next = next(self._moving, None)
-        return self._tree.world_from(frame_id)
+        return self._tree.world_from(frame_id, fixed_frame)
 
     def _read(self, reader: BagReader, topic: str) -> Iterator[tuple[int, object]]:
         if topic not in reader.topics or reader.topics[topic].type not in _TRANSFORM_TYPES:

@@ -138,7 +138,7 @@ def read_fused(
             f"{people_bag.path} must contain people on {topic}, got no readable message; "
             "record it again"
         )
-    fixed_frame = found[0][1]
+    fixed_frame = found[0].frame_id
     truths = _read_truths(image_bag)
     names = short_names([camera.image for camera in image_bag.cameras])
     cameras: defaultdict[str, CameraViews] = defaultdict(CameraViews)
@@ -155,7 +155,7 @@ def read_fused(
     for views in cameras.values():
         views.images.match(views.stamps_ns)
     ordered = {name: cameras[name] for name in names.values() if name in cameras}
-    moments = [(stamp_ns, people) for stamp_ns, _, people in found]
+    moments = [(each.stamp_ns, each.people) for each in found]
     return FusedRecording(people_bag.path.name, moments, ordered)
 
 
@@ -180,7 +180,7 @@ def _read_truths(reader: BagReader) -> dict[str, dict[int, People]]:
         with suppress(SourceError):  # topics that belong to no camera, or to several
             topics = find_truth_topics(reader, images, "")
     return {
-        image: {stamp_ns: people for stamp_ns, _, people in read_people(reader, topic)}
+        image: {each.stamp_ns: each.people for each in read_people(reader, topic)}
         for image, topic in topics.items()
     }
 

@@ -146,14 +146,17 @@ def evaluate_in_turn(
     engine = Engine(config, _most_cameras(jobs, config))
     outcomes = []
     for job in jobs:
+        earlier = _identify(job.folder / STATE)
         for attempt in range(ATTEMPTS):
+            # A checkpoint that was there before is not this run's, which may have to replace it.
+            is_own = attempt > 0 and (earlier is None or _identify(job.folder / STATE) != earlier)
             try:
                 summary = evaluate_bag(
                     job.bag,
                     job.folder,
                     config,
                     engine,
-                    resume=resume or attempt > 0,
+                    resume=resume or is_own,
                     overwrite=overwrite,
                     progress=progress,
                     should_stop=should_stop,
@@ -171,6 +174,15 @@ def evaluate_in_turn(
         if should_stop():
             break
     return outcomes
+
+
+def _identify(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from one that replaces it; None if there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def explain(error: BaseException) -> str:

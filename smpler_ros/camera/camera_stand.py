@@ -71,6 +71,10 @@ class CameraStand(ManagedNode):
     def _settings(self) -> StandSettings:
         return self._parameters_of_ros.settings
 
+    @property
+    def _world(self) -> str:
+        return self._settings.world_frame.removeprefix("/")
+
     def _begin(self, frame: str) -> None:
         """Take the camera's frame from the first message that names one."""
         if not frame or self._people is None:
@@ -85,7 +89,7 @@ class CameraStand(ManagedNode):
         if not self._tied:
             return
         parent = self._tree.parent_of(self._tied)
-        if parent != self._settings.world_frame and not self._was_said:
+        if parent != self._world and not self._was_said:
             self._was_said = True
             self.get_logger().warning(
                 f"'{self._tied}' is now published below '{parent}' as well, but a frame has only "
@@ -93,7 +97,7 @@ class CameraStand(ManagedNode):
             )
 
     def _decide(self) -> None:
-        world, log = self._settings.world_frame, self.get_logger()
+        world, log = self._world, self.get_logger()
         path = self._tree.path_to_root(self._frame)
         if world in path:
             log.info(f"transforms already lead from '{world}' to '{self._frame}'")
@@ -116,11 +120,11 @@ class CameraStand(ManagedNode):
         settings = self._settings
         pose = level_camera(settings.height, settings.pitch)
         world_from_root = pose @ np.linalg.inv(self._tree.root_from(self._frame))
-        publish_static(self, self._static, settings.world_frame, root, world_from_root)
+        publish_static(self, self._static, self._world, root, world_from_root)
         self._tied = root
         self.get_logger().info(
             f"nobody publishes the pose of '{self._frame}': assuming {settings.height:g} m above "
-            f"the floor of '{settings.world_frame}', looking {settings.pitch:g} degrees down; set "
+            f"the floor of '{self._world}', looking {settings.pitch:g} degrees down; set "
             "camera_height:= and camera_pitch:= of the launch files to change this"
         )
 

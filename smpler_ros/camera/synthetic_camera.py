@@ -113,7 +113,7 @@ class SyntheticCamera(ManagedNode):
     def _forget(self) -> None:
         if self._topics is not None:
             self._topics.close()
-            self._film = self._topics = None
+            self._film = self._topics = self._player = None
 
     def _play(self, film: Film, player: FilmPlayer) -> None:
         if self._settings.rendering == "ahead" and not self._render_ahead(film):

@@ -96,9 +96,10 @@ class CameraInput:
         self._count_lost = lose
         kinds = {DEPTH: Image} if config.depth else {}
         if config.detections:
-            kinds[DETECTIONS] = cast(type[Any], import_message_class(DETECTIONS_TYPE))
+            kinds[DETECTIONS] = detections_class()
         self._camera_infos = CameraInfos()
         self._first_arrival_s: float | None = None
+        self._was_stamped = False
         self._held: Message | None = None
         self._pairing: Pairing[Message] = Pairing(
             config.partners(), round(config.tolerance_s * 1e9), self._emit, self._lose
@@ -113,7 +114,8 @@ class CameraInput:
         image = node.resolve_topic_name(
             join_names(namespace, "image")
         )  # first remapped, then extended
-        topic = compressed_topic(image) if config.compressed else image
+        topics = (compressed_topic(image), image)
+        topic, self._other_topic = topics if config.compressed else reversed(topics)
         kind = CompressedImage if config.compressed else Image
         self._reception = Reception(node.resolve_topic_name(topic))
         self._shares = {name: Share() for name in kinds}
@@ -161,11 +163,12 @@ class CameraInput:
             now, clock = Clock().now(), "the wall clock's time"
             remedy = ", and publish /clock or leave use_sim_time false"
         message.header.stamp = now.to_msg()
-        self._node.get_logger().warning(
-            f"images on {self._images.topic} have no timestamp and get {clock} of their arrival; "
-            f"let the camera's driver stamp them{remedy}",
-            once=True,
-        )
+        if not self._was_stamped:  # rclpy's `once` counts all cameras of a node as one
+            self._node.get_logger().warning(
+                f"images on {self._images.topic} have no timestamp and get {clock} of their "
+                f"arrival; let the camera's driver stamp them{remedy}"
+            )
+        self._was_stamped = True
 
     def _has_waited(self) -> bool:
         """Return whether images have waited long enough for a calibration."""
@@ -203,13 +206,14 @@ class CameraInput:
         if self._reception.is_silent():
             # Partners are not reported as missing before images arrive.
             self._last_fit_s = dict.fromkeys(self._last_fit_s, now)
-            compressed = compressed_topic(self._images.topic)
+            other = self._other_topic
             self._node.get_logger().warning(
                 explain_silence(
                     self._images.topic,
                     self._config.image_type,
                     publishers,
-                    elsewhere=compressed if self._node.count_publishers(compressed) else None,
+                    elsewhere=other if self._node.count_publishers(other) else None,
+                    transport="raw" if self._config.compressed else "compressed",
                 )
             )
         for name, subscription in self._partners.items():
@@ -247,6 +251,21 @@ class CameraInput:
                 f"{CONSEQUENCES[name]}: large messages are lost in transport if they are sent "
                 "best effort; publish it reliably, or give its publisher config/fastdds.xml"
             )
+
+
+def detections_class() -> type[Any]:
+    """Return the class of `detections`.
+
+    Raises:
+        ImportError: vision_msgs is not installed.
+    """
+    try:
+        return cast(type[Any], import_message_class(DETECTIONS_TYPE))
+    except ImportError as error:
+        raise ImportError(
+            f"detector: topic needs the package vision_msgs, got: {error}; install it (apt: "
+            "ros-<distribution>-vision-msgs) or choose another detector"
+        ) from error
 
 
 def compressed_topic(image: str) -> str:

@@ -14,19 +14,21 @@ def check_camera_names(node: Node, names: tuple[str, ...]) -> None:
     Raises:
         ValueError: no name, a duplicate, or a name that ROS does not allow.
     """
-    if not names or len(set(names)) != len(names):
-        raise ValueError(
-            f"cameras must name each camera once, got {list(names)}; give every camera a "
-            "namespace of its own"
-        )
+    topics = set()
     for name in names:
         try:
             topic = expand_topic_name(
                 join_names(name, "image"), node.get_name(), node.get_namespace()
             )
             validate_full_topic_name(topic)
+            topics.add(topic)
         except (ValueError, InvalidTopicNameException) as error:
             raise ValueError(
                 "cameras must be names of letters, digits, _ and /, with no digit after a /, got "
                 f"'{name}'; rename this camera"
             ) from error
+    if not names or len(topics) != len(names):
+        raise ValueError(
+            f"cameras must name each camera once, got {list(names)}; give every camera a "
+            "namespace of its own"
+        )

@@ -12,6 +12,7 @@ def explain_silence(
     expected: str,
     publishers: Sequence[TopicEndpointInfo],
     elsewhere: str | None = None,
+    transport: str = "compressed",
 ) -> str:
     """Return the likely reason for missing images, with the publishers, their types and QoS.
 
@@ -19,13 +20,14 @@ def explain_silence(
         topic: where images are expected.
         expected: expected message type, such as `sensor_msgs/msg/Image`.
         publishers: publishers on the topic.
-        elsewhere: topic of the same images, compressed, if published.
+        elsewhere: topic of the same images in the other transport, if published.
+        transport: that transport, `raw` or `compressed`.
     """
     silent = f"no image on {topic} for {SILENCE_S:.0f} s"
     if not publishers and elsewhere is not None:
         return (
             f"{silent} and it has no publisher, but {elsewhere} has one: set image_transport "
-            "to compressed"
+            f"to {transport}"
         )
     if not publishers:
         return (

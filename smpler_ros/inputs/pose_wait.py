@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from smpler_model.cameras.frame_reader import name_frame
 from smpler_model.cameras.messages import stamp_ns_of
 from smpler_model.cameras.transform_buffer import TransformBuffer
 from smpler_model.frames import CameraPose
@@ -71,8 +72,9 @@ class PoseWait:
         while waiting:
             first = waiting[0]
             header = first.arrival.image.header
+            frame_id = name_frame(header.frame_id, first.camera)
             found = self._buffer.find(
-                self._fixed_frame, header.frame_id.lstrip("/"), stamp_ns_of(first.arrival.image)
+                self._fixed_frame, frame_id, stamp_ns_of(first.arrival.image)
             )
             if found.may_come and self._clock() - first.since_s < self._wait_s:
                 return

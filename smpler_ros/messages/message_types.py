@@ -29,9 +29,7 @@ class MessageTypes:
     """
 
     camera_info: Constructor
-    color: Constructor
     compressed_image: Constructor
-    duration: Constructor
     header: Constructor
     image: Constructor
     marker: Constructor
@@ -49,9 +47,7 @@ class MessageTypes:
 
 MESSAGE_NAMES = {
     "camera_info": "sensor_msgs/msg/CameraInfo",
-    "color": "std_msgs/msg/ColorRGBA",
     "compressed_image": "sensor_msgs/msg/CompressedImage",
-    "duration": "builtin_interfaces/msg/Duration",
     "header": "std_msgs/msg/Header",
     "image": "sensor_msgs/msg/Image",
     "marker": "visualization_msgs/msg/Marker",

@@ -182,8 +182,8 @@ def people_message(
         strict=True,
     )
     made = []
-    for id_, (x, y, z), (right, ahead, up), score in rows:
-        position, velocity = types.point(x=x, y=y, z=z), types.point(x=right, y=ahead, z=up)
+    for id_, place, velocity_m_s, score in rows:
+        position, velocity = (types.point(x=x, y=y, z=z) for x, y, z in (place, velocity_m_s))
         made.append(
             kinds.person(name=str(id_), position=position, velocity=velocity, reliability=score)
         )

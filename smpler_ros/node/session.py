@@ -127,13 +127,16 @@ class Session:
             faces=pipeline.estimator.model.body.faces.cpu().numpy(),
             marker_lifetime_s=settings.marker_lifetime,
             mesh_opacity=settings.mesh_opacity,
+            own_listeners=int(bool(settings.fixed_frame)),
         )
         for name in self.cameras:
             output = CameraOutput(self._node, name, types, config, self._transforms)
             self._outputs[name] = output  # first, so that it is closed if another fails
             output.add(PlannerOutput(self._node, name, types))
             if settings.publish_hri:
-                output.add(HriOutput(self._node, name, types, self._transforms))
+                output.add(
+                    HriOutput(self._node, name, types, self._transforms, config.own_listeners)
+                )
         if settings.fusion_tolerance:
             pose = BodyJoints(pipeline.estimator.model.body)
             fuser = ViewFuser(self.cameras, settings.fusion_tolerance, pose, self._report)
@@ -177,6 +180,8 @@ class Session:
         times.frames = 1
         with times.measure("publish"):
             output.publish_people(result, live)
+            for fault in output.publish_others(result):
+                self._fail(name, fault)
         clock = self._node.get_clock()
         age = clock.now() - Time(nanoseconds=result.stamp_ns, clock_type=clock.clock_type)
         with times.measure("views"):

@@ -10,7 +10,7 @@ from rclpy.timer import Timer
 from std_msgs.msg import Header
 
 from smpler_ros.inputs.arrival import Arrival
-from smpler_ros.inputs.camera_input import CameraInput, InputConfig
+from smpler_ros.inputs.camera_input import CameraInput, InputConfig, detections_class
 from smpler_ros.inputs.camera_names import check_camera_names
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.inputs.transform_input import TransformInput
@@ -101,6 +101,8 @@ class SmplerNode(ManagedNode):
 
     def _configure(self) -> None:
         check_camera_names(self, self._settings.cameras)
+        if self._settings.boxes_are_given:
+            detections_class()  # refused here, not once the model is loaded
         model, detector = self._settings.model, self._settings.detector
         self.get_logger().info(f"loading the model {model} and the detector {detector}")
         # This imports PyTorch, which takes seconds; invalid parameters were refused before.

@@ -169,23 +169,28 @@ class Statistics:
 
 
 class Repetitions:
-    """Logs an error at once, and again only after a while, with the number of repetitions."""
+    """Logs an error at once, and again only after a while, with the number of repetitions.
+
+    Threads may share one.
+    """
 
     def __init__(self, period_s: float = 10.0, clock: Clock = time.monotonic) -> None:
         self._period_s = period_s
         self._clock = clock
         self._said: dict[str, float] = {}
         self._kept: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def word(self, text: str) -> str:
         """Return the text to log now; empty if it was logged recently."""
         now = self._clock()
-        if text in self._said and now - self._said[text] < self._period_s:
-            self._kept[text] += 1
-            return ""
-        self._said = {t: s for t, s in self._said.items() if now - s < self._period_s}
-        self._said[text] = now
-        again = self._kept.pop(text, 0)
+        with self._lock:
+            if text in self._said and now - self._said[text] < self._period_s:
+                self._kept[text] += 1
+                return ""
+            self._said = {t: s for t, s in self._said.items() if now - s < self._period_s}
+            self._said[text] = now
+            again = self._kept.pop(text, 0)
         return f"{text} ({again} more times in the last seconds)" if again else text
 
 

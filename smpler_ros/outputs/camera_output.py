@@ -34,12 +34,14 @@ class TopicOutputs:
         faces: (f, 3) of the body.
         marker_lifetime_s: lifetime of the markers, seconds.
         mesh_opacity: 0 to 1.
+        own_listeners: number of the node's own subscriptions to `/tf`, for the cameras' poses.
     """
 
     model: str
     faces: NDArray[np.integer[Any]]
     marker_lifetime_s: float
     mesh_opacity: float
+    own_listeners: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,13 @@ class LiveOutput:
 
 
 class Output(Protocol):
-    """An additional output for every frame."""
+    """An additional output for every frame.
+
+    Attributes:
+        topics: its topics, for error messages.
+    """
+
+    topics: str
 
     def publish(self, header: Message, result: FrameResult) -> None:
         """Publish the messages of a frame."""
@@ -135,10 +143,23 @@ class CameraOutput:
         header = header_message(self._types, result.stamp_ns, result.frame_id)
         if _is_heard(self._people):
             self._people.publish(self._people_message(header, result, live))
-        if live.tf and len(result.people) and _is_heard(self._transforms):
+        others = self._transforms.get_subscription_count() > self._config.own_listeners
+        if live.tf and len(result.people) and others:
             self._transforms.publish(
                 person_transforms(self._types, header, result, live.tf_prefix, live.tf_confidence)
             )
+
+    def publish_others(self, result: FrameResult) -> list[str]:
+        """Publish the additional outputs; return a sentence for each that fails."""
+        header = header_message(self._types, result.stamp_ns, result.frame_id)
+        faults = []
+        for other in self._others:
+            try:
+                other.publish(header, result)
+            except Exception as error:  # it must not hold up the others
+                what = f"{type(error).__name__}: {error}"
+                faults.append(f"{other.topics} were not published: {what}")
+        return faults
 
     def publish_views(self, frame: Frame, result: FrameResult, live: LiveOutput) -> None:
         """Publish markers and overlay on topics with subscribers."""
@@ -150,8 +171,6 @@ class CameraOutput:
             self._skeletons.publish(self._skeleton_markers.serialize(header, result.people))
         if _is_heard(self._overlay):
             self._overlay.publish(self._overlay_message(header, frame, result, live))
-        for other in self._others:
-            other.publish(header, result)
 
     def clear(self, stamp_ns: int) -> None:
         """Delete all markers, and wait for acknowledgement: the process may end next."""

@@ -26,9 +26,6 @@ from smpler_ros.outputs.camera_output import (
 )
 from smpler_ros.outputs.planner_output import PlannerOutput
 
-OWN_LISTENERS = 1
-"""Subscribers to `/tf` that the node itself has, which wants the cameras' poses."""
-
 
 class FusedOutput:
     """The topics of all cameras together: people, frames, meshes, skeletons, those for planners.
@@ -113,6 +110,7 @@ class FusedOutput:
         ):
             publisher.publish(markers.serialize_clear(header))
             publisher.wait_for_all_acked(CLEAR_TIMEOUT)
+        self._planners.clear(header)
 
     def close(self) -> None:
         """Destroy the publishers."""
@@ -129,7 +127,7 @@ class FusedOutput:
         )
 
     def _wants_frames(self, live: LiveOutput) -> bool:
-        return live.tf and self._transforms.get_subscription_count() > OWN_LISTENERS
+        return live.tf and self._transforms.get_subscription_count() > self._config.own_listeners
 
     def _publish(self, fused: FusedResult, live: LiveOutput) -> None:
         self._frame_id = fused.frame_id

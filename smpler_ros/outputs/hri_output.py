@@ -16,6 +16,7 @@ from smpler_ros.messages.hri import (
     tracked_message,
 )
 from smpler_ros.messages.message_types import Message, MessageTypes, import_message_class
+from smpler_ros.outputs.camera_output import CLEAR_TIMEOUT
 
 BODIES = "humans/bodies"
 DEPTH = 10
@@ -28,12 +29,15 @@ class HriOutput:
     the tracked bodies.
     """
 
+    topics = BODIES
+
     def __init__(
         self,
         node: LifecycleNode,
         namespace: str,
         types: MessageTypes,
         transforms: LifecyclePublisher[Any],
+        own_listeners: int,
     ) -> None:
         """Create the publisher of the list.
 
@@ -43,13 +47,14 @@ class HriOutput:
                 empty for the REP's own `/humans`.
             types: the message classes.
             transforms: publisher of the frames `body_<id>`.
+            own_listeners: see `TopicOutputs`.
 
         Raises:
             ImportError: `hri_msgs` is not installed.
         """
         self._node = node
         self._types = types
-        self._transforms = transforms
+        self._transforms, self._own_listeners = transforms, own_listeners
         try:
             self._hri = hri_types(import_message_class)
         except ImportError as error:
@@ -80,17 +85,18 @@ class HriOutput:
             skeletons = skeleton_messages(self._hri, header, people, camera)
             for name, message in zip(names, skeletons, strict=True):
                 self._bodies[name][1].publish(message)
-        if names and _is_heard(self._transforms):
+        if names and self._transforms.get_subscription_count() > self._own_listeners:
             self._transforms.publish(body_transforms(self._types, header, people))
         # Last, so that its subscribers find the bodies' topics.
         if _is_heard(self._list):
             self._list.publish(tracked_message(self._hri, header, people))
 
     def clear(self, header: Message) -> None:
-        """Publish that no body is tracked any more."""
+        """Publish that no body is tracked any more, and wait for acknowledgement."""
         for name in list(self._bodies):
             self._destroy(name)
         self._list.publish(self._hri.ids_list(header=header, ids=[]))
+        self._list.wait_for_all_acked(CLEAR_TIMEOUT)
 
     def close(self) -> None:
         """Destroy the publishers."""
@@ -106,5 +112,5 @@ class HriOutput:
             self._node.destroy_publisher(publisher)
 
 
-def _is_heard(publisher: Publisher[Any] | LifecyclePublisher[Any]) -> bool:
+def _is_heard(publisher: Publisher[Any]) -> bool:
     return publisher.get_subscription_count() > 0

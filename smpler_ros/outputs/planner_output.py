@@ -17,6 +17,7 @@ from smpler_ros.messages.planners import (
     place_people,
     poses_message,
 )
+from smpler_ros.outputs.camera_output import CLEAR_TIMEOUT
 
 POSES, BOXES, VELOCITIES = "people/poses", "people/boxes", "people/velocities"
 DEPTH = 10
@@ -27,7 +28,10 @@ class PlannerOutput:
 
     `people/boxes` exists where `vision_msgs` is installed, and `people/velocities` where
     `people_msgs` is; the latter is published only with the camera's pose in the fixed frame.
+    State: the frame of the last people.
     """
+
+    topics = f"{POSES}, {BOXES} and {VELOCITIES}"
 
     def __init__(self, node: LifecycleNode, namespace: str, types: MessageTypes) -> None:
         """Create the publishers.
@@ -38,6 +42,7 @@ class PlannerOutput:
             types: the message classes.
         """
         self._node, self._types = node, types
+        self._frame_id = ""
 
         def create(kind: Any, name: str) -> LifecyclePublisher[Any]:  # noqa: ANN401 - a class
             topic = join_names(namespace, name)
@@ -67,6 +72,7 @@ class PlannerOutput:
             return
         types, stamp_ns, people = self._types, result.stamp_ns, result.people
         placed = place_people(result)
+        self._frame_id = placed.frame_id
         if self._poses in heard:
             self._poses.publish(poses_message(types, stamp_ns, placed, PoseArray))
         if self._boxes is not None and self._boxes in heard:
@@ -77,8 +83,16 @@ class PlannerOutput:
                 people_message(types, kinds, stamp_ns, placed, people, motion)
             )
 
-    def clear(self, _header: Message) -> None:
-        """Publish nothing: messages of these topics replace each other."""
+    def clear(self, header: Message) -> None:
+        """Publish that there is nobody any more, and wait for acknowledgement."""
+        if not self._frame_id:
+            return
+        there = self._types.header(stamp=header.stamp, frame_id=self._frame_id)
+        for publisher in self._publishers():
+            if publisher.get_subscription_count():
+                publisher.publish(publisher.msg_type(header=there))
+                publisher.wait_for_all_acked(CLEAR_TIMEOUT)
+        self._frame_id = ""
 
     def close(self) -> None:
         """Destroy the publishers."""

@@ -143,7 +143,7 @@ def fixed_frame_in(params_file: str) -> str:
 
 def _is_of_kind(text: str, kind: type) -> bool:
     if kind is bool:
-        return text in ("true", "True", "1", "false", "False", "0")
+        return text in ("true", "True", "false", "False")  # as YAML, which parameters are read as
     try:
         return kind is str or math.isfinite(kind(text))
     except ValueError:

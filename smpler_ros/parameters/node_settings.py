@@ -7,6 +7,7 @@ from smpler_model.settings.pipeline import (
     DETECTOR_DESCRIPTION,
     DETECTORS,
     CameraSettings,
+    EncodingSettings,
     PipelineSettings,
 )
 from smpler_model.settings.setting import Settings, setting
@@ -27,20 +28,26 @@ class LifecycleSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InputSettings(CameraSettings):
-    """Settings of subscriptions and images."""
+class ImageTopicSettings(EncodingSettings):
+    """How images arrive, for every node that shows or processes them."""
 
-    cameras: tuple[str, ...] = setting(
-        ("",),
-        "Namespaces of the cameras, whose people share one batch; an empty name is the node's own "
-        "namespace.",
-    )
     image_transport: Literal["raw", "compressed"] = setting(
         "raw", "Subscribe to raw images (`image`) or compressed ones (`image/compressed`)."
     )
     rectified: bool = setting(
         False,
         "Whether the images are rectified: P of the calibration then applies, without distortion.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSettings(ImageTopicSettings, CameraSettings):
+    """Settings of subscriptions and images."""
+
+    cameras: tuple[str, ...] = setting(
+        ("",),
+        "Namespaces of the cameras, whose people share one batch; an empty name is the node's own "
+        "namespace.",
     )
     use_depth: bool = setting(
         False, "Take people's distance from `depth`, a depth image aligned with the image."
@@ -144,7 +151,7 @@ class NodeSettings(  # fields come from the last base to the first
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.fusion_tolerance and FUSED in self.cameras:
+        if self.fusion_tolerance and FUSED in (name.rstrip("/") for name in self.cameras):
             raise ValueError(
                 f"no camera may be named {FUSED} where views are fused, got {list(self.cameras)}; "
                 "rename this camera, as its topics would be those of fused people"

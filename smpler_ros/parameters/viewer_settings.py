@@ -1,16 +1,16 @@
 """Parameters of the viewer."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from smpler_model.settings.pipeline import BodySettings
 from smpler_model.settings.setting import setting
 from smpler_model.settings.view import PageSettings
-from smpler_ros.parameters.node_settings import LifecycleSettings
+from smpler_ros.parameters.node_settings import ImageTopicSettings, LifecycleSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViewerSettings(LifecycleSettings, PageSettings, BodySettings):
+class ViewerSettings(LifecycleSettings, PageSettings, ImageTopicSettings, BodySettings):
     """All parameters of `viewer`."""
 
     part: ClassVar[str] = "Viewer"
@@ -20,9 +20,6 @@ class ViewerSettings(LifecycleSettings, PageSettings, BodySettings):
         "Namespaces of the cameras. Of several, their fused people (`fused/people`) are shown "
         "with the images of all, of one, its own (`people`); an empty name is the node's own "
         "namespace.",
-    )
-    image_transport: Literal["raw", "compressed"] = setting(
-        "raw", "Subscribe to raw images (`image`) or compressed ones (`image/compressed`)."
     )
     camera_height: float = setting(
         1.2,

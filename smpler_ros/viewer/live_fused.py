@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from smpler_model.bags.people_topics import people_from_message
-from smpler_model.cameras.frame_reader import FrameReader
+from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
 from smpler_model.cameras.messages import CameraInfos, Message, stamp_ns_of
 from smpler_model.cameras.transform_buffer import TransformBuffer
 from smpler_model.frames import People
@@ -22,10 +22,10 @@ _FIXED = np.eye(4)
 class _Camera:
     """What came from a camera, and what it last showed."""
 
+    reader: FrameReader
     images: Waiting = field(default_factory=Waiting)
     truths: Waiting = field(default_factory=Waiting)
     infos: CameraInfos = field(default_factory=CameraInfos)
-    reader: FrameReader = field(default_factory=FrameReader)
     shot: Shot | None = None
     truth: People | None = None
     stamp_ns: int = 0
@@ -41,10 +41,15 @@ class LiveFusedMoments:
         names: names of the cameras.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        """Prepare for cameras with these names."""
+    def __init__(self, names: Sequence[str], images: ImageSettings | None = None) -> None:
+        """Prepare.
+
+        Args:
+            names: names of the cameras.
+            images: properties of their images.
+        """
         self.names = tuple(names)
-        self._cameras = {name: _Camera() for name in names}
+        self._cameras = {name: _Camera(FrameReader(images, name=name)) for name in names}
         self._transforms = TransformBuffer()
         self._lacks_transforms = False
 

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.bags.people_topics import people_from_message
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
-from smpler_model.cameras.frame_reader import FrameReader
+from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
 from smpler_model.cameras.frame_tree import FrameTree, level_camera
 from smpler_model.cameras.messages import CameraInfos, Message, camera_from_info, stamp_ns_of
 from smpler_model.viewing.bag_recording import camera_of_people
 from smpler_model.viewing.moments import Moment
 from smpler_ros.messages.convert import is_person_frame
+from smpler_ros.messages.hri import is_body_frame
 
 _MOST_WAITING = 16  # images, and messages of the ground truth, waiting for their people
 _ASSUMED = camera_from_field_of_view(640, 480, 60.0)
@@ -27,19 +28,22 @@ class LiveMoments:
     and transforms.
     """
 
-    def __init__(self, height_m: float, pitch_deg: float) -> None:
+    def __init__(
+        self, height_m: float, pitch_deg: float, images: ImageSettings | None = None
+    ) -> None:
         """Prepare.
 
         Args:
             height_m: height of the camera above the floor, unless transforms give its pose.
             pitch_deg: angle by which it looks down, likewise.
+            images: properties of the images.
         """
         self._level = level_camera(height_m, pitch_deg)
         self._images = Waiting()
         self._truths = Waiting()
         self._infos = CameraInfos()
         self._tree = FrameTree()
-        self._reader = FrameReader()
+        self._reader = FrameReader(images)
         self._camera: Camera | None = None
 
     def add_image(self, message: Message) -> None:
@@ -61,7 +65,7 @@ class LiveMoments:
 
     def lacks_transforms(self, people: Message) -> bool:
         """Return whether the pose of the people's camera is unknown."""
-        return self._tree.world_from(people.header.frame_id) is None
+        return self._find_pose(people) is None
 
     def add_people(self, message: Message) -> Moment:
         """Return the moment of a `SmplPersonArray`."""
@@ -76,7 +80,7 @@ class LiveMoments:
             stamp_ns=stamp_ns,
             camera=camera,
             people=people,
-            world_from_camera=self._place(message.header.frame_id),
+            world_from_camera=self._place(message),
             rgb=rgb,
             truth=None if truth is None else people_from_message(truth),
         )
@@ -95,15 +99,20 @@ class LiveMoments:
             self._camera = camera_from_field_of_view(width, height, 60.0)
         return frame.rgb, frame.camera
 
-    def _place(self, frame_id: str) -> Floats:
-        known = self._tree.world_from(frame_id)
+    def _place(self, people: Message) -> Floats:
+        known = self._find_pose(people)
         return self._level if known is None else known
+
+    def _find_pose(self, people: Message) -> Floats | None:
+        return self._tree.world_from(people.header.frame_id, people.fixed_frame)
 
 
 def without_people(message: Message) -> Message:
-    """Return a `tf2_msgs/TFMessage` without the frames of people's joints."""
+    """Return a `tf2_msgs/TFMessage` without the frames of people's joints and bodies."""
     message.transforms = [
-        each for each in message.transforms if not is_person_frame(each.child_frame_id)
+        each
+        for each in message.transforms
+        if not (is_person_frame(each.child_frame_id) or is_body_frame(each.child_frame_id))
     ]
     return message
 

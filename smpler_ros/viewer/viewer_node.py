@@ -11,6 +11,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import load_named_body
+from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.settings.setting import table_of
 from smpler_model.settings.world import FUSED
 from smpler_model.viewing.choices import add_choices
@@ -109,10 +110,11 @@ class Viewer(ManagedNode):
 
     def _begin(self) -> None:
         settings, names = self._settings, self._settings.cameras
+        images = ImageSettings(rectified=settings.rectified, yuv422=settings.yuv422)
         self._moments: LiveMoments | LiveFusedMoments = (
-            LiveFusedMoments(names)
+            LiveFusedMoments(names, images)
             if len(names) > 1
-            else LiveMoments(settings.camera_height, settings.camera_pitch)
+            else LiveMoments(settings.camera_height, settings.camera_pitch, images)
         )
         self._trails = Trails()
 
@@ -129,6 +131,8 @@ class Viewer(ManagedNode):
 
     def _adapt(self) -> None:
         """Adapt the subscriptions to their publishers; report once that nobody fuses people."""
+        if self._moving is not None:
+            self._moving.adapt()
         publishers = [each.adapt() for each in self._adaptive]
         if not publishers or not isinstance(self._moments, LiveFusedMoments):
             return
@@ -201,6 +205,7 @@ class Viewer(ManagedNode):
         if self._moving is None and self._moments.lacks_transforms(message):
             store = partial(self._moments.add_transforms, is_static=False)
             self._moving = AdaptiveSubscription(self, "/tf", TFMessage, store, depth=100)
+            self._moving.adapt()
         self._scene.show(moment, self._trails.add(moment))
 
 
