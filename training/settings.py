@@ -76,7 +76,7 @@ class TrainSettings:
         warm_up: number of steps over which the rate rises.
         weight_decay: decoupled weight decay, as in AdamW.
         clip: maximum norm of the gradient; 0 for no clipping.
-        first_guess_share: fraction of the steps, after these, that train backbone and regressor
+        first_guess_share: fraction of the steps, at the start, that train backbone and regressor
             only, as in SMPLer's first stage; they are faster.
         stage_weight: weight of the estimates before the last one in the loss; 0 in SMPLer. Every
             block then learns from its own error from the start, which short runs need.

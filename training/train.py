@@ -13,13 +13,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from smpler_model.atomic_files import write_atomically, write_text_atomically
+from smpler_model.body.builtin import load_builtin_body
 from smpler_model.checkpoints.files import read_checkpoint, save_checkpoint
+from smpler_model.hashes import hash_files
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
+from smpler_model.network.smpler import BackboneModel
 from training.configuration import plain_values, write_configuration
 from training.data.data_settings import find_crops
 from training.data.source import Validation
@@ -37,6 +41,8 @@ CONFIGURATION = "configuration.yaml"
 LOG = "log.jsonl"
 CHOSEN_BY = "MPJPE"
 SECONDS_AN_HOUR = 3600.0
+STARTING_WEIGHTS = "starting weights"
+_SAME_BODY_M = 1e-4  # float32, and more
 
 # These affect how fast a run is and where it is stored, but not its results.
 _FREE_FIELDS = ("output", "threads", "device", "checkpoint_every", "log_every")
@@ -59,6 +65,8 @@ class Run:
         self.settings, self.processes = settings, processes or Processes()
         settings.output.mkdir(parents=True, exist_ok=True)
         model = build_starting_model(settings)
+        if find_crops(settings.data):
+            check_body(model)
         self.source = make_source(settings, self.processes, model.config.image_size)
         self.steps = settings.epochs * self.source.steps_per_epoch or settings.steps
         objective = make_objective(model, settings, settings.data)
@@ -68,6 +76,7 @@ class Run:
             "settings": plain_values(settings),
             "processes": self.processes.count,
             **self.source.facts,
+            STARTING_WEIGHTS: hash_starting_weights(settings),
             "hours": 0.0,
             "threads": settings.threads,
             "before": read_record(settings.initial),
@@ -92,7 +101,7 @@ class Run:
         """Train until all steps are done."""
         s, learner, first = self.settings, self.learner, self.processes.is_first
         started, hours = time.monotonic(), self.record["hours"]
-        board = SummaryWriter(str(s.output), purge_step=learner.step_count) if first else None
+        board = SummaryWriter(str(s.output), purge_step=learner.step_count + 1) if first else None
         bar = tqdm(
             total=self.steps,
             initial=learner.step_count,
@@ -141,8 +150,8 @@ class Run:
     def export(self, path: Path) -> None:
         """Write the averaged weights with the run's record.
 
-        The small models of the built-in body are written in half precision and without the body,
-        others in full precision and with it.
+        Models trained on rendered crops have the built-in body: they are written in half
+        precision and without it, others in full precision and with their body.
         """
         record = self.record | {"steps": self.learner.step_count}
         small = bool(find_crops(self.settings.data))
@@ -178,7 +187,7 @@ class Run:
 
     def _resume(self) -> None:
         saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        for name in ("settings", "processes", *self.source.facts):
+        for name in ("settings", "processes", *self.source.facts, STARTING_WEIGHTS):
             if _decisive(saved["record"].get(name)) != _decisive(self.record[name]):
                 raise ValueError(
                     f"{self.checkpoint} must come from the same {name}, got another; set output "
@@ -203,6 +212,27 @@ class Run:
             if is_kept:
                 kept.append(f"{line}\n")
         write_text_atomically(self.log, "".join(kept))
+
+
+def hash_starting_weights(settings: TrainSettings) -> dict[str, str]:
+    """Return the SHA-256 of each file that a run's weights come from, by its setting."""
+    files = {"initial": settings.initial, "backbone_weights": settings.backbone_weights}
+    return {name: hash_files([path]) for name, path in files.items() if path is not None}
+
+
+def check_body(model: BackboneModel) -> None:
+    """Refuse a model for rendered crops that has another body than they show.
+
+    Raises:
+        ValueError: it is not the built-in body.
+    """
+    own, shown = (body.v_template for body in (model.body.arrays(), load_builtin_body()))
+    if own.shape != shown.shape or not np.allclose(own, shown, atol=_SAME_BODY_M):
+        raise ValueError(
+            "a model that learns from rendered crops must have the body that they show, the "
+            "built-in one, got another; leave `body` unset and begin with weights without a body, "
+            "or train without rendered crops"
+        )
 
 
 def read_record(initial: Path | None) -> dict[str, Any] | None:

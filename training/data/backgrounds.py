@@ -37,7 +37,7 @@ def find_backgrounds(folders: Sequence[Path]) -> ScenePhotos:
 
 def _read_labelled(folder: Path) -> list[ScenePhoto]:
     return [
-        ScenePhoto(photo.image, np.array([person.box_xyxy for person in photo.people]))
+        ScenePhoto(photo.image, photo.boxes_xyxy)
         for path in sorted(folder.glob("*.json"))
         for photo in read_labels(path)
     ]

@@ -1,6 +1,6 @@
 """Files of synthetic crops: rendered once, read many times, and augmented each time."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +95,7 @@ def render_file(renderer: CropRenderer, path: Path, seed: int, crops: int) -> No
     generator = Generator().manual_seed(seed)
     sizes = [_RENDER_BATCH] * (crops // _RENDER_BATCH) + [crops % _RENDER_BATCH]
     drawn = join_crops([renderer.draw_seen(size, generator) for size in sizes if size])
-    arrays = {field.name: getattr(drawn, field.name).numpy() for field in fields(DrawnCrops)}
+    arrays = {name: getattr(drawn, name).numpy() for name in _STORED}
     write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 

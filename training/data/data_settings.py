@@ -22,7 +22,6 @@ class CropData:
         kind: `crops`.
         folder: folder of the rendered crops, outside the repository.
         shards: number of files to train on; the seed of each is its number.
-        seed_step: difference between successive seeds; the first is 0.
         validation_shards: number of files for choosing the best weights; 0 for no choice.
         validation_seed: number of the first of these files.
         held_out_shards: number of files for evaluation; nothing is ever chosen by them.
@@ -55,7 +54,6 @@ class CropData:
     kind: Literal["crops"] = "crops"
     folder: Path = Path("runs/crops")
     shards: int = 60
-    seed_step: int = 1
     validation_shards: int = 0
     validation_seed: int = 2_000_000
     held_out_shards: int = 2
@@ -79,8 +77,6 @@ class CropData:
     companions: float = 0.15
 
     def __post_init__(self) -> None:
-        if self.seed_step < 1:
-            raise ValueError(f"seed_step must be positive, got {self.seed_step}; set it to 1")
         if self.shift < 0:
             raise ValueError(f"shift must not be negative, got {self.shift}; set it to 0")
         for name in (*SHOWN, "partial"):
@@ -92,7 +88,7 @@ class CropData:
                     f"{share} {getattr(self, share):g} needs {given}, got none; name a folder or "
                     f"set {share} to 0"
                 )
-        if self.shards * self.seed_step > self.held_out_seed:
+        if self.shards > self.held_out_seed:
             raise ValueError(
                 f"shards must stay below held_out_seed {self.held_out_seed}, got "
                 f"{self.shards}; training must not see the held-out seeds"

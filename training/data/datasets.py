@@ -9,7 +9,7 @@ linelist contains the table and the row in it.
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,14 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
         except (ValueError, IndexError, KeyError, TypeError, cv2.error) as error:
             reason = f"no '{error.args[0]}'" if isinstance(error, KeyError) else str(error)
             raise RowError(f"{where} cannot be read: {reason}") from error
+
+    def identify(self) -> Iterator[str | bytes | NDArray[np.int64]]:
+        """Yield what tells it from another set: the file, names and sizes of tables, the rows."""
+        yield self.path.read_bytes()
+        for tables in self._tables.values():
+            for table in tables:
+                yield f"{table.path.name} {table.path.stat().st_size}\n"
+        yield self._places
 
     def key(self, row: int) -> str:
         """Return the key of a row of the linelist."""

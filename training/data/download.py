@@ -101,7 +101,7 @@ def fetch_by_https(address: str, target: Path) -> None:
 
 
 def fetch_by_azcopy(address: str, target: Path) -> None:
-    """Download a file with azcopy, which verifies and resumes by itself.
+    """Download a file with azcopy, which verifies it.
 
     Raises:
         OSError: azcopy fails.
@@ -110,8 +110,8 @@ def fetch_by_azcopy(address: str, target: Path) -> None:
     done = subprocess.run(["azcopy", "copy", address, str(partial)], check=False)
     if done.returncode:
         raise OSError(
-            f"azcopy must download {address}, got exit status {done.returncode}; see its log, and "
-            "start again to resume"
+            f"azcopy must download {address}, got exit status {done.returncode}; see its log, "
+            "and start again"
         )
     put_in_place(partial, target)
 

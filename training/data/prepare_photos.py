@@ -55,6 +55,11 @@ class PhotoLabels:
     image: Path
     people: tuple[PersonLabels, ...]
 
+    @property
+    def boxes_xyxy(self) -> NDArray[np.float64]:
+        """(n, 4) boxes of the people, pixels."""
+        return np.array([person.box_xyxy for person in self.people]).reshape(-1, 4)
+
 
 def read_labels(path: Path) -> list[PhotoLabels]:
     """Read a file of labels; the photos are not opened.
@@ -134,6 +139,8 @@ def _person_from(content: dict[str, Any], rows: list[int]) -> PersonLabels:
     keypoints[rows] = np.array(content["joints_px"], np.float64).reshape(len(rows), 3)
     if "joints_m" in content:
         joints[rows] = np.array(content["joints_m"], np.float64).reshape(len(rows), 4)
+        if not joints[PHOTO_HIPS, :3].any(1).all():  # nothing that they could be relative to
+            joints[:, 3] = 0
         joints[:, :3] -= joints[PHOTO_HIPS, :3].mean(0)
         joints[joints[:, 3] == 0] = 0
     box = np.array(content["box_xyxy"], np.float64).reshape(4)
@@ -176,7 +183,9 @@ def _cut_people(
 ) -> Iterator[tuple[str, PersonLabels, NDArray[np.uint8], NDArray[np.float64]]]:
     """Yield each person's photo, labels, square, and joints in it, [-1, 1]."""
     for photo in tqdm(photos, desc=split):
-        boxes = np.array([person.box_xyxy for person in photo.people]).reshape(-1, 4)
+        if not photo.people:
+            continue
+        boxes = photo.boxes_xyxy
         crops = cut_crops(read_image(photo.image), boxes, side, margin=STORED_MARGIN)
         pixels = np.array([person.keypoints[:, :2] for person in photo.people])
         points = crops.crop_from_image(pixels.reshape(len(boxes), -1, 2))

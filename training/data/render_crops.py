@@ -35,7 +35,7 @@ _SHEET_SIDE = 8  # crops
 def shard_seeds(data: CropData) -> tuple[list[int], list[int], list[int]]:
     """Return the seeds of the files for training, for validation, and held out."""
     return (
-        list(range(0, data.shards * data.seed_step, data.seed_step)),
+        list(range(data.shards)),
         list(range(data.validation_seed, data.validation_seed + data.validation_shards)),
         list(range(data.held_out_seed, data.held_out_seed + data.held_out_shards)),
     )

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,7 +105,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
                 f"{len(self.validation)} to validate and {self.examples} to train on; change it "
                 "or the sets' sequence patterns"
             )
-        self.facts = {"data_sha256": _hash_sets(paths), "validation_people": len(self.validation)}
+        self.facts = {"data_sha256": _hash_sets(plain), "validation_people": len(self.validation)}
         self.bad: list[str] = []
 
     @property
@@ -243,11 +242,6 @@ def _read_one(dataset: TsvDataset) -> None:
         )
 
 
-def _hash_sets(paths: list[Path]) -> str:
-    """Return a hash of what the data sets name: file names and sizes, and the lists' contents."""
-    parts: list[str | bytes] = []
-    for path in paths:
-        files = [each for each in sorted(path.parent.glob("*")) if each.suffix == ".tsv"]
-        parts.append(path.read_bytes())
-        parts += [f"{each.name} {each.stat().st_size}\n" for each in files if each.is_file()]
-    return hash_parts(parts)
+def _hash_sets(datasets: list[TsvDataset]) -> str:
+    """Return a hash of what the data sets hold: names and sizes of tables, and rows."""
+    return hash_parts(part for dataset in datasets for part in dataset.identify())

@@ -39,10 +39,7 @@ def find_scenery(photos: Sequence[PhotoLabels], folders: Sequence[Path]) -> list
     Raises:
         FileNotFoundError: a folder has no images.
     """
-    found = [
-        Scenery(photo.image, np.array([person.box_xyxy for person in photo.people]))
-        for photo in photos
-    ]
+    found = [Scenery(photo.image, photo.boxes_xyxy) for photo in photos]
     for folder in folders:
         images = sorted(
             path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES

@@ -40,18 +40,19 @@ def draw_photo_examples(
     """Yield windows of random photos; a person cut by a window looks like one who enters.
 
     Args:
-        photos: photos with labels.
+        photos: photos with labels; those without people are left out.
         images: number of examples.
-        detector: finds the other people, from the score `UNSURE` on.
+        detector: finds people without labels, from the score `UNSURE` on.
         weight: weight of each example.
         seed: random seed.
     """
     rng = np.random.default_rng((seed, 1))
-    for row in rng.permutation(len(photos))[:images]:
-        photo = photos[row]
-        rgb = read_image(photo.image)
-        labelled = photo.people[0].box_xyxy
-        window = _draw_window(rng, labelled, rgb)
+    shown = [photo for photo in photos if photo.people]
+    for row in rng.permutation(len(shown))[:images]:
+        rgb = read_image(shown[row].image)
+        labelled = shown[row].boxes_xyxy
+        chosen = rng.integers(len(labelled)) if len(labelled) > 1 else 0
+        window = _draw_window(rng, labelled[chosen], rgb)
         yield _see(rgb, labelled, window, detector, weight)
 
 
@@ -80,14 +81,12 @@ def _see(
 ) -> Example:
     found = detector.detect(rgb)
     boxes, scores = found.boxes_xyxy + 0.5, found.scores
-    same = overlaps(labelled_xyxy[None], boxes)[0] >= _SAME
-    # The labelled person counts, however unsure the detector is; its box is the better one.
-    scores = np.where(same, 1.0, scores)
-    if not same.any():
-        boxes, scores = np.vstack([boxes, labelled_xyxy]), np.append(scores, 1.0)
-    knows = np.ones(len(boxes), np.bool_)
-    if not same.any():
-        knows[-1] = False
+    same = overlaps(labelled_xyxy, boxes) >= _SAME
+    # Labelled people count, however unsure the detector is; its boxes are the better ones.
+    scores = np.where(same.any(0), 1.0, scores)
+    missed = labelled_xyxy[~same.any(1)]
+    knows = np.arange(len(boxes) + len(missed)) < len(boxes)
+    boxes, scores = np.vstack([boxes, missed]), np.append(scores, np.ones(len(missed)))
     inside = window.clip(boxes)
     share = areas(inside) / np.maximum(areas(boxes) * window.scale**2, 1e-9)
     tall = (inside[:, 3] - inside[:, 1]) >= _SMALLEST_PX

@@ -46,7 +46,10 @@ _WEIGHTS = {"peaks": 1.0, "offsets": 1.0, "reach": 0.2, "read": 10.0}
 
 
 class KeypointObjective(ObjectiveModule[Any]):
-    """Losses of a mobile backbone's keypoints; no body is estimated."""
+    """Losses of a mobile backbone's keypoints; no body is estimated.
+
+    Each of several processes takes the means over the labels of its own people.
+    """
 
     def count(self, batch: Batch | Photos | Mixed) -> Counts:
         """Return the number of people in a batch; they need no other labels."""

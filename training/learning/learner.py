@@ -196,12 +196,12 @@ class Learner(Generic[Examples]):
         """Compare a loss with the moving average of its phase, and update the average.
 
         Raises:
-            FloatingPointError: it is many times the average.
+            FloatingPointError: it is many times the average, or not a number.
         """
         phase, usual = self._usual_loss
         if phase != self.phase() or math.isinf(usual):
             phase, usual = self.phase(), loss
-        if loss > _EXPLOSION * usual:
+        if not loss <= _EXPLOSION * usual:
             raise FloatingPointError(
                 f"the loss must stay near {usual:.3g}, got {loss:.3g} in step "
                 f"{self.step_count}; lower the learning rate, or look for labels that are out of "
