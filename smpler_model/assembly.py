@@ -63,9 +63,10 @@ def build_pipeline(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
-    detector = create_detector or detector_factory(settings, device)
+    # First, as its self-check says in a sentence what is wrong with a device.
     checked = build_checked(load_named_model(settings), settings, device, cameras)
     tell(checked)
+    detector = create_detector or detector_factory(settings, device)
     return Pipeline(checked.estimator, detector, pipeline_config(settings))
 
 

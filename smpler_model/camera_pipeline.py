@@ -193,7 +193,7 @@ class CameraPipeline:
             tracked: its tracks.
             crops: the crop of each track.
             estimates: the network's outputs for each crop.
-            timings: seconds by step, to which this adds.
+            timings: milliseconds by step, to which this adds.
         """
         with measure(timings, "place"):
             seen = self._see(frame, tracked.people, crops, estimates)

@@ -193,7 +193,8 @@ class FrameResult:
         frame_id: frame id of the frame.
         camera: camera used to place the people; not `calibrated` if assumed.
         people: the people found.
-        timings_ms: duration of each step; of the whole batch for steps that cameras share.
+        timings_ms: duration of each step of this frame; of the whole batch for `detect` and
+            `estimate`, which cameras share. `pipeline.sum_timings` adds those of a batch.
         left_out: a sentence for each person who was detected or tracked but is missing from
             `people`, because of a value that is not finite or because they cannot be placed.
         pose: the frame's.

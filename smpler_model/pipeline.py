@@ -5,10 +5,11 @@ for a frame are equal.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from smpler_model.step_times import measure
 logger = logging.getLogger(__name__)
 
 _Done = TypeVar("_Done")
+_Timings: TypeAlias = Mapping[str, dict[str, float]]  # milliseconds by camera and step
+_TOGETHER = ("detect", "estimate")  # steps that cameras share
 
 _ONE_BY_ONE = "processing the cameras one by one, as their common batch failed: %s"
 
@@ -111,18 +114,18 @@ class Pipeline:
             in `left_out` of their frame's result; other people are not affected.
         """
         meshed = (frames if mesh else ()) if isinstance(mesh, bool) else mesh
-        timings: dict[str, float] = {}
+        timings: dict[str, dict[str, float]] = {name: {} for name in frames}
         isolated = partial(_isolated, report)
         device = self.estimator.device if self._uploads else None
         images = {name: SharedImage(frame, device) for name, frame in frames.items()}
         found = self._detect(images, isolated, timings)
 
         def track(name: str) -> Tracked:
-            with measure(timings, "track"):
+            with measure(timings[name], "track"):
                 return self.camera(name).track(frames[name], found[name])
 
         def crop(name: str) -> Crops[PixelArray]:
-            with measure(timings, "crop"):
+            with measure(timings[name], "crop"):
                 side, margin = self.estimator.side, self._config.crop_margin
                 return images[name].cut(tracks[name].people.boxes_xyxy, side, margin)
 
@@ -132,16 +135,16 @@ class Pipeline:
 
         def finish(name: str) -> FrameResult:
             camera, seen = self.camera(name), estimates[name]
-            result = camera.find(frames[name], tracks[name], crops[name], seen, timings)
+            result = camera.find(frames[name], tracks[name], crops[name], seen, timings[name])
             if name not in meshed:
                 return result
-            with measure(timings, "mesh"):
+            with measure(timings[name], "mesh"):
                 return replace(result, people=self.add_mesh(result.people))
 
         return isolated(estimates, finish)
 
     def _detect(
-        self, images: Mapping[str, SharedImage], isolated: _Isolate, timings: dict[str, float]
+        self, images: Mapping[str, SharedImage], isolated: _Isolate, timings: _Timings
     ) -> dict[str, Detections]:
         """Find people; where cameras share a detector that takes several images, in one call.
 
@@ -157,7 +160,7 @@ class Pipeline:
             return images[name].detect(detectors[name])
 
         detectors = isolated(images, prepare)
-        with measure(timings, "detect"):
+        with _measure_together(timings, "detect"):
             shared = next(iter(detectors.values()), None)
             is_common = all(detector is shared for detector in detectors.values())
             if len(detectors) < 2 or not is_common or not isinstance(shared, BatchDetector):
@@ -175,7 +178,7 @@ class Pipeline:
         self,
         crops: Mapping[str, Crops[PixelArray]],
         isolated: _Isolate,
-        timings: dict[str, float],
+        timings: _Timings,
     ) -> dict[str, Estimates]:
         """Run the network once for all cameras and split its outputs.
 
@@ -186,7 +189,7 @@ class Pipeline:
         def alone(name: str) -> Estimates:
             return self.estimator.estimate(crops[name].pixels)
 
-        with measure(timings, "estimate"):
+        with _measure_together(timings, "estimate"):
             if len(crops) < 2:
                 return isolated(crops, alone)
             try:
@@ -208,6 +211,28 @@ class Pipeline:
         vertices = self.estimator.vertices(people.rotations, people.betas)
         vertices_m = vertices + people.translations_m[:, None].astype(np.float32)
         return replace(people, vertices_m=vertices_m)
+
+
+def sum_timings(results: Iterable[FrameResult]) -> dict[str, float]:
+    """Return the duration of each step of a batch, milliseconds."""
+    total: dict[str, float] = {}
+    for result in results:
+        for step, duration_ms in result.timings_ms.items():
+            before_ms = 0.0 if step in _TOGETHER else total.get(step, 0.0)
+            total[step] = before_ms + duration_ms
+    return total
+
+
+@contextmanager
+def _measure_together(timings: _Timings, step: str) -> Iterator[None]:
+    """Measure one of the steps that cameras share; each gets the whole duration."""
+    whole: dict[str, float] = {}
+    try:
+        with measure(whole, step):
+            yield
+    finally:
+        for timings_ms in timings.values():
+            timings_ms.update(whole)
 
 
 def _isolated(

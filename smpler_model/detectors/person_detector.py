@@ -32,7 +32,7 @@ from smpler_model.inference.export import onnx_bytes
 from smpler_model.inference.export_cache import export_once
 from smpler_model.inference.float32 import whole_float32
 from smpler_model.inference.onnx_sessions import session_options
-from smpler_model.inference.optional_packages import import_optional, is_installed
+from smpler_model.inference.optional_packages import import_optional, is_usable
 from smpler_model.network.torchvision_operators import suppress_overlaps
 
 Maps = NDArray[np.float32]
@@ -262,7 +262,7 @@ def _stack(pixels: Sequence[ImageOrTensor]) -> ImageOrTensor:
 
 def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _RunNetwork:
     """Return a function from (b, h, w, 3) images to (b, 22, h / 4, w / 4) maps."""
-    if device.type == "cpu" and is_installed("onnxruntime"):
+    if device.type == "cpu" and is_usable("onnxruntime"):
         return _prepare_onnxruntime(network, threads)
     network.to(device)
 

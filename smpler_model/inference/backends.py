@@ -24,7 +24,7 @@ from smpler_model.inference.export import (
     read_metadata,
 )
 from smpler_model.inference.fast_network import OUTPUT_SHAPES, FastSmpler, check_attention
-from smpler_model.inference.optional_packages import import_optional, is_installed
+from smpler_model.inference.optional_packages import import_optional, is_usable
 from smpler_model.inference.runners import (
     OUTPUT_SIZE,
     OnnxRuntimeRunner,
@@ -160,7 +160,7 @@ def build_runner(model: Smpler, choice: Choice) -> Runner:
     """
     side = model.config.image_size
     if choice.backend == "plain":
-        return TorchRunner(PlainNetwork(model), side, choice.device)
+        return TorchRunner(PlainNetwork(model), choice.device)
     if choice.exported:
         return OnnxRuntimeRunner(choice.exported)
     if choice.backend == "onnxruntime":
@@ -172,7 +172,7 @@ def build_runner(model: Smpler, choice: Choice) -> Runner:
         network.halve(torch.float16 if choice.device.type == "cuda" else torch.bfloat16)
     network.to(choice.device)
     if choice.backend == "eager":
-        return TorchRunner(network, side, choice.device)
+        return TorchRunner(network, choice.device)
     if choice.backend == "compiled":
         compiled = torch.compile(network, dynamic=False)
         return BucketRunner(compiled, side, OUTPUT_SIZE, choice.device, call_again)  # type: ignore[arg-type]
@@ -193,7 +193,7 @@ def _best_backend(model: Smpler, device: torch.device, precision: Precision) -> 
     if device.type == "cpu":
         for backend in _FASTEST_ON_CPU:
             fits = precision != "half" or runs_in_half(model.config, backend)
-            if fits and is_installed(backend):
+            if fits and is_usable(backend):
                 return backend
     return "eager"
 

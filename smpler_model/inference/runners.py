@@ -68,8 +68,8 @@ class PlainNetwork(nn.Module):
 class TorchRunner:
     """Calls a module with any number of people."""
 
-    def __init__(self, network: nn.Module, side: int, device: torch.device) -> None:
-        self._network, self._side, self._device = network.to(device), side, device
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        self._network, self._device = network.to(device), device
 
     def release(self) -> None:
         """Do nothing, as nothing is kept."""
@@ -92,7 +92,6 @@ class OnnxRuntimeRunner:
         self._session = onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )
-        self._shape = self._session.get_inputs()[0].shape[1:]
 
     def release(self) -> None:
         """Do nothing, as nothing is kept."""
@@ -109,7 +108,6 @@ class OpenVinoRunner:
     def __init__(self, model: Smpler, *, half: bool) -> None:
         network, identity = FastSmpler(model), identify(model)
         crops = example_crops(model.config.image_size)
-        self._shape = crops.shape[1:]
         backbone = export_once(("backbone", *identity), lambda: _export_backbone(network, crops))
         self._backbone = _compile_openvino(backbone, "bf16" if half else "f32")
         refinement = export_once(

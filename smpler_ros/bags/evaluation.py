@@ -20,6 +20,7 @@ from smpler_model.bags.reader import SourceError
 from smpler_model.detectors.detector import GivenBoxes, detections_from
 from smpler_model.frames import Frame, FrameResult, People
 from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_model.pipeline import sum_timings
 from smpler_model.step_times import measure
 from smpler_ros.bags.accuracy import CameraAccuracy, Pairs
 from smpler_ros.bags.camera_messages import CameraMessages, find_namespaces
@@ -188,8 +189,7 @@ class Evaluation:
                 mesh=self._config.needs_mesh,
                 report=lambda name, error: faults.update({name: self._explain(name, error)}),
             )
-            for result in results.values():
-                timings_ms |= result.timings_ms
+            timings_ms |= sum_timings(results.values())
             with measure(timings_ms, "errors"):
                 pairs = {name: self._compare(name, results, truths) for name in results}
             moments = []

@@ -151,6 +151,9 @@ def test_a_message_that_nobody_hears_is_not_built(
     peer.spin_until(arrives)
     assert set(built) == {"place_people", "poses_message"}
     assert stamp_ns_of(heard[0]) == result.stamp_ns
+    output.clear(header)
+    peer.spin_until(lambda: not heard[-1].poses)
+    assert heard[-1].header.frame_id == heard[0].header.frame_id
     output.close()
     node.destroy_node()
     peer.close()

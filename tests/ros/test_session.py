@@ -20,6 +20,7 @@ from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.node.diagnostics import diagnostic_array
 from smpler_ros.node.session import Session
 from smpler_ros.outputs.camera_output import CameraOutput
+from smpler_ros.outputs.planner_output import PlannerOutput
 from smpler_ros.parameters.node_settings import NodeSettings
 
 
@@ -71,6 +72,30 @@ def test_failed_publishing_does_not_affect_other_cameras(
         "left",
         "results were not published: RuntimeError: no memory left for a message",
     ) in said
+
+
+def test_an_output_that_fails_holds_up_no_other(
+    node: LifecycleNode, settings: NodeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planners come before what people look at, and neither needs the other."""
+    called, said = list[str](), list[tuple[str, str]]()
+    session = Session(node, settings, lambda camera, text: said.append((camera, text)))
+
+    def fail(output: PlannerOutput, *_: object) -> None:
+        called.append("planners")
+        raise RuntimeError("no memory left for a message")
+
+    monkeypatch.setattr(PlannerOutput, "publish", fail)
+    monkeypatch.setattr(CameraOutput, "publish_views", lambda *_: called.append("views"))
+    done = dict(session.process({"left": Arrival(grey_image(1))}))
+    session.close()
+    assert set(done) == {"left"}
+    assert called == ["planners", "views"]
+    assert said[-1] == (
+        "left",
+        "people/poses, people/boxes and people/velocities were not published: RuntimeError: no "
+        "memory left for a message",
+    )
 
 
 def test_a_failed_session_leaves_no_publishers(

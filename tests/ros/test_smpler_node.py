@@ -128,13 +128,27 @@ def test_waits_for_a_lifecycle_manager_without_autostart(
         peer.exchange(seconds=3)
 
 
+@pytest.mark.parametrize(
+    ("cameras", "sentence"),
+    [
+        (
+            "[left, right-eye]",
+            "cameras must be names of letters, digits, _ and /, with no digit after a /, got "
+            "'right-eye'; rename this camera",
+        ),
+        (
+            "[front, front/]",
+            "cameras must name each camera once, got ['front', 'front/']; give every camera a "
+            "namespace of its own",
+        ),
+    ],
+)
 def test_invalid_camera_names_are_refused_before_loading(
-    ros_domain: int, start_node: StartNode
+    ros_domain: int, start_node: StartNode, cameras: str, sentence: str
 ) -> None:
-    with start_node(cameras="[left, right-eye]", model="missing.pt") as node:
+    with start_node(cameras=cameras, model="missing.pt") as node:
         assert node.wait() == 1
-    assert "cannot configure: cameras must be names of letters, digits, _ and /" in node.output
-    assert "got 'right-eye'; rename this camera" in node.output
+    assert f"cannot configure: {sentence}" in node.output
     assert "missing.pt" not in node.output
     assert "Traceback" not in node.output
 

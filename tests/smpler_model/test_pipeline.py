@@ -17,7 +17,7 @@ from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.confidence import are_inside
-from smpler_model.pipeline import Pipeline
+from smpler_model.pipeline import Pipeline, sum_timings
 from smpler_model.shared_image import SharedImage
 from tests.pipeline_steps import STEPS
 from tests.smpler_model.boxed_frames import AT_ONCE, BOXES, CAMERA, assert_same, frame, give, run
@@ -65,6 +65,25 @@ def test_a_batch_of_cameras_equals_single_cameras(create: Callable[[], Pipeline]
     for name, frames in sequences.items():
         assert_same(batch[name], run(create(), frames, camera=name)[-1], ids=False)
     assert not set(batch["a"].people.ids) & set(batch["b"].people.ids)
+
+
+def test_each_camera_has_its_own_times_and_all_share_those_of_the_batch(
+    create: Callable[[], Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = create()
+    clock = iter(range(1000))
+    monkeypatch.setattr("smpler_model.step_times.time.perf_counter", lambda: float(next(clock)))
+    for name in "ab":
+        give(pipeline, name)
+    results = pipeline.process_batch({name: frame(0) for name in "ab"})
+    first, second = (results[name].timings_ms for name in "ab")
+    assert first is not second
+    assert list(first) == list(second)
+    # Every step of one camera starts the clock and reads it once; nothing else does.
+    assert first["track"] == first["crop"] == second["place"] == 1e3
+    total = sum_timings(results.values())
+    assert total["track"] == 2e3
+    assert total["estimate"] == first["estimate"] == second["estimate"] == 1e3
 
 
 def test_meshes_are_computed_for_the_requested_cameras(create: Callable[[], Pipeline]) -> None:

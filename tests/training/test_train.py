@@ -1,11 +1,14 @@
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.checkpoints.files import load_model
+from tests.smpl_files import save_smpl_npz
 from training.data.crop_files import CropFiles
 from training.data.data_settings import CropData
 from training.learning.learner import Learner
@@ -85,6 +88,51 @@ def test_checkpoints_of_other_settings_are_refused(settings: TrainSettings) -> N
     Run(settings).save()
     with pytest.raises(ValueError, match="same settings"):
         Run(replace(settings, seed=1))
+
+
+def test_other_starting_weights_under_the_same_name_are_refused(
+    settings: TrainSettings, tmp_path: Path
+) -> None:
+    """As after an earlier phase was trained anew."""
+    first = Run(settings)
+    path = tmp_path / "before.pt"
+    first.export(path)
+    continued = replace(settings, initial=path, output=tmp_path / "continued")
+    Run(continued).save()
+    Run(continued)
+    with torch.no_grad():
+        next(first.learner.mean_model.parameters()).mul_(2)
+    first.export(path)
+    with pytest.raises(ValueError, match="must come from the same starting weights, got another"):
+        Run(continued)
+
+
+def test_rendered_crops_need_the_body_that_they_show(
+    settings: TrainSettings, tmp_path: Path
+) -> None:
+    arrays = load_builtin_body()
+    save_smpl_npz(replace(arrays, v_template=1.1 * arrays.v_template), tmp_path / "body.npz")
+    regressor = tmp_path / "regressor.npy"
+    assert arrays.J_regressor_h36m is not None
+    np.save(regressor, arrays.J_regressor_h36m)
+    other = replace(settings, body=tmp_path / "body.npz", regressor=regressor)
+    with pytest.raises(ValueError, match="must have the body that they show, the built-in one"):
+        Run(other)
+
+
+def test_a_loss_that_is_not_a_number_stops_with_the_previous_weights(
+    settings: TrainSettings, crops: CropFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = replace(settings, warm_up=0, first_guess_share=0.0)
+    objective = CropObjective(build_starting_model(given), given)
+    learner = Learner(given, objective, Processes(), given.steps)
+    batch = crops.batch(torch.arange(2))
+    learner.step([batch])
+    before = {name: values.clone() for name, values in learner.model.named_parameters()}
+    monkeypatch.setattr(objective, "weigh", lambda totals: torch.stack(totals).sum() * torch.nan)
+    with pytest.raises(FloatingPointError, match="the loss must stay near"):
+        learner.step([batch])
+    assert all(torch.equal(v, before[name]) for name, v in learner.model.named_parameters())
 
 
 def test_an_exploding_loss_stops_with_the_previous_weights(crops: CropFiles) -> None:

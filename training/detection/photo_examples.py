@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from smpler_model.detectors.person_detector import PersonDetector
+from smpler_model.detectors.detector import Detector
 from smpler_model.sources import read_image
 from training.data.prepare_photos import PhotoLabels
 from training.detection.examples import (
@@ -33,7 +33,7 @@ _SMALLEST_PX = 12  # height in the example of somebody who counts
 def draw_photo_examples(
     photos: Sequence[PhotoLabels],
     images: int,
-    detector: PersonDetector,
+    detector: Detector,
     weight: float,
     seed: int = 0,
 ) -> Iterator[Example]:
@@ -76,7 +76,7 @@ def _see(
     rgb: Pixels,
     labelled_xyxy: np.ndarray,
     window: ExampleWindow,
-    detector: PersonDetector,
+    detector: Detector,
     weight: float,
 ) -> Example:
     found = detector.detect(rgb)

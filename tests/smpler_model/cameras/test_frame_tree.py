@@ -59,6 +59,20 @@ def test_poses_are_chained_to_the_root(seed: int) -> None:
     np.testing.assert_allclose(tree.root_from("base"), np.eye(4))
 
 
+def test_the_fixed_frame_or_a_root_with_its_z_up_is_the_world() -> None:
+    upper, lower = pose_of(1), pose_of(2)
+    tree = tree_of(("robot/map", "robot/odom", upper), ("robot/odom", "eye", lower))
+    assert tree.world_from("eye") is None
+    for fixed_frame, expected in (("robot/odom", lower), ("robot/map", upper @ lower)):
+        found = tree.world_from("eye", fixed_frame)
+        assert found is not None
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+    tree = tree_of(("map", "eye", lower))
+    found = tree.world_from("eye", "elsewhere")
+    assert found is not None
+    np.testing.assert_allclose(found, lower, atol=1e-9)
+
+
 def test_the_last_transform_counts_and_both_frames_are_known() -> None:
     tree = tree_of(("map", "eye", pose_of(1)), ("odom", "eye", LINK_FROM_OPTICAL))
     np.testing.assert_allclose(tree.root_from("eye"), LINK_FROM_OPTICAL, atol=1e-12)

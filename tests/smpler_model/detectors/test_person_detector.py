@@ -123,7 +123,7 @@ def test_images_on_a_device(detector: PersonDetector, shown: SceneFrame) -> None
 def test_pytorch_finds_the_same_as_onnx_runtime(
     detector: PersonDetector, shown: SceneFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(person_detector, "is_installed", lambda name: False)
+    monkeypatch.setattr(person_detector, "is_usable", lambda name: False)
     plain = PersonDetector().detect(shown.frame.rgb)
     found = detector.detect(shown.frame.rgb)
     np.testing.assert_allclose(plain.boxes_xyxy, found.boxes_xyxy, atol=0.05)

@@ -1,3 +1,4 @@
+import importlib
 import logging
 import os
 import re
@@ -148,6 +149,24 @@ def test_a_missing_package_is_named(
     with pytest.raises(ValueError, match=f"'{backend}' needs the package {backend}, which is not"):
         Estimator(calibrated, backend=backend)
     assert Estimator(calibrated).backend == "eager"
+
+
+def test_a_package_that_cannot_be_imported_is_named_and_another_backend_taken(
+    calibrated: Smpler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = importlib.import_module
+
+    def fail(name: str, package: str | None = None) -> object:
+        if name == "onnxruntime":
+            raise ImportError("numpy.core.multiarray failed to import\n\nA module that ...")
+        return real(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    reason = r"cannot be imported \(ImportError: numpy.core.multiarray failed to import\); reinst"
+    with pytest.raises(ValueError, match=f"'onnxruntime' needs the package .*{reason}"):
+        Estimator(calibrated, backend="onnxruntime")
+    assert Estimator(calibrated).backend == "eager"
+    assert "onnxruntime is not used: it is installed, but cannot be imported" in caplog.text
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smpler_model.bags.reader import SourceError
-from smpler_ros.bags import many_bags
+from smpler_ros.bags import bag_run, many_bags
 from smpler_ros.bags.bag_run import Progress
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.evaluate_bag import main
@@ -184,6 +184,28 @@ def test_unexpected_errors_are_retried(
     assert rows[0]["frames"] == SMALL.frames
     assert rows[0]["error"] is None
     assert said == [f"{small_bag}: RuntimeError: a passing fault; retrying"]
+
+
+def test_a_retry_does_not_resume_what_it_has_to_replace(
+    small_bag: Path, config: EvaluationSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt fails before it has replaced the earlier run, whose results are others."""
+    real, calls = bag_run.choose_checkpoint, iter(range(100))
+
+    def fail_once(*arguments: object, **options: object) -> object:
+        if next(calls) == 0:
+            raise OSError("a passing fault of the disk")
+        return real(*arguments, **options)  # type: ignore[arg-type]
+
+    job, found = Job(small_bag, tmp_path / "out"), replace(config, outputs=())
+    evaluate([job], found, [])
+    summary = job.folder / "summary.json"
+    summary.write_text(summary.read_text().replace(f'"frames": {SMALL.frames}', '"frames": 1'))
+    monkeypatch.setattr(bag_run, "choose_checkpoint", fail_once)
+    said: list[str] = []
+    rows = evaluate([job], found, said, overwrite=True)
+    assert said == [f"{small_bag}: a passing fault of the disk; retrying"]
+    assert rows[0]["frames"] == SMALL.frames
 
 
 def test_the_command_evaluates_files_one_by_one(

@@ -76,6 +76,13 @@ def test_for_a_frame_that_nobody_publishes_it_does_not_wait(wait: Wait) -> None:
     assert wait.missed == [("front", "there is no frame 'camera'")]
 
 
+def test_an_image_without_a_frame_has_that_of_its_camera(wait: Wait) -> None:
+    wait.image(0, camera="rig/front", frame="")
+    assert wait.missed == [("rig/front", "there is no frame 'rig_front'")]
+    wait.image(0, camera="/base_link", frame="/")
+    assert wait.passed[-1] == ("/base_link", 0, True)
+
+
 def test_images_stay_in_order_and_cameras_do_not_wait_for_each_other(wait: Wait) -> None:
     for stamp_ns in (STEP_NS // 2, STEP_NS, 3 * STEP_NS // 2):
         wait.image(stamp_ns)

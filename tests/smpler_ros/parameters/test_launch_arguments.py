@@ -81,6 +81,7 @@ KINDS = {"rviz": bool, "viewer_port": int, "camera_height": float, "viewer_host"
     [
         ("rviz", "yes", "rviz must be true or false, got 'yes'"),
         ("rviz", "", "rviz must be true or false, got ''"),
+        ("rviz", "1", "rviz must be true or false, got '1'"),
         ("viewer_port", "80.5", "viewer_port must be a whole number, got '80.5'"),
         ("camera_height", "1.2m", "camera_height must be a number, got '1.2m'"),
         ("camera_height", "nan", "camera_height must be a number, got 'nan'"),

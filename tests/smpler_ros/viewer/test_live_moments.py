@@ -8,10 +8,15 @@ from rosbags.typesys import Stores, get_typestore
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.cameras.messages import Message
 from smpler_model.frames import FrameResult, People
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
-from smpler_ros.messages.convert import header_message, person_array_message
+from smpler_ros.messages.convert import (
+    header_message,
+    person_array_message,
+    transform_message,
+)
 from smpler_ros.messages.images import image_message
 from smpler_ros.messages.message_types import MessageTypes
 from smpler_ros.viewer.live_moments import LiveMoments
@@ -64,3 +69,25 @@ def test_unmatched_messages_do_not_pile_up(types: MessageTypes, people: People) 
         moments.add_truth(people_message(types, stamp_ns, people))
     assert moments.add_people(people_message(types, 50, people)).truth is None
     assert moments.add_people(people_message(types, 99, people)).truth is not None
+
+
+def test_images_and_poses_are_read_as_by_the_node(types: MessageTypes, people: People) -> None:
+    """The byte order of yuv422, and a fixed frame with a name of its own."""
+    moments = LiveMoments(1.2, 0.0, ImageSettings(yuv422="yuyv"))
+    grey = np.tile(np.array([200, 128], np.uint8), (48, 64))
+    header = header_message(types, 1, "camera")
+    image = types.image(
+        header=header, height=48, width=64, encoding="yuv422", step=128, data=grey.ravel()
+    )
+    moments.add_image(image)
+    link = transform_message(types, header_message(types, 1, "robot/odom"), "camera", np.eye(4))
+    body = transform_message(types, header, "body_p7", np.eye(4))
+    moments.add_transforms(types.tf_message(transforms=[link, body]), is_static=False)
+    message = people_message(types, 1, people)
+    assert moments.lacks_transforms(message)
+    message.fixed_frame = "robot/odom"
+    assert not moments.lacks_transforms(message)
+    moment = moments.add_people(message)
+    np.testing.assert_array_equal(moment.world_from_camera, np.eye(4))
+    assert moment.rgb is not None
+    assert np.ptp(moment.rgb) <= 1  # grey; in the other byte order it would be green

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.data.made_up_photos import PHOTOS, write_photos
+from tests.training.data.made_up_photos import PHOTOS, write_labels, write_photos
 from training.data.backgrounds import find_backgrounds
 
 
@@ -22,6 +22,12 @@ def test_without_labels_all_images_of_a_folder_count(tmp_path: Path) -> None:
     photos = find_backgrounds([tmp_path]).photos
     assert [photo.path.name for photo in photos] == ["a.png", "b.JPG"]
     assert photos[0].boxes_xyxy.shape == (0, 4)
+
+
+def test_labelled_photos_may_show_nobody(tmp_path: Path) -> None:
+    write_labels(tmp_path, {"photos": [{"image": "street.png", "people": []}]})
+    (photo,) = find_backgrounds([tmp_path]).photos
+    assert photo.boxes_xyxy.shape == (0, 4)
 
 
 def test_a_folder_without_photos_is_named(tmp_path: Path) -> None:

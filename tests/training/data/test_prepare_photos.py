@@ -1,5 +1,6 @@
 """Photos and labels become squares around people with labels."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,33 @@ def test_joints_in_space_are_relative_to_the_hips(tmp_path: Path) -> None:
     known = joints[..., 3].any(1)
     assert 0 < known.sum() < len(known)
     np.testing.assert_allclose(joints[:, hips, :3].mean(1), 0, atol=1e-6)
+
+
+def test_joints_in_space_without_hips_are_unknown(tmp_path: Path) -> None:
+    names = ["left_hip", "right_hip", "left_knee"]
+    pixels = [[30.0, 30, 1], [40, 30, 1], [35, 50, 1]]
+    people = [
+        {"box_xyxy": [20, 10, 60, 70], "joints_px": pixels, "joints_m": [hip, *others]}
+        for hip, others in (
+            ([0.1, 0, 3.0, 1], [[-0.1, 0, 3.0, 1], [0.1, 0.4, 3.0, 1]]),
+            ([0.0, 0, 0.0, 0], [[-0.1, 0, 3.0, 1], [0.1, 0.4, 3.0, 1]]),
+        )
+    ]
+    content = {"joints": names, "photos": [{"image": "a.png", "people": people}]}
+    (photo,) = read_labels(write_labels(tmp_path, content))
+    whole, lacking = photo.people
+    knee = PHOTO_JOINTS.index("left_knee")
+    np.testing.assert_allclose(whole.joints[knee], [0.1, 0.4, 0, 1], atol=1e-9)
+    assert not lacking.joints.any()
+
+
+def test_photos_without_people_are_left_out(tmp_path: Path) -> None:
+    labels = write_photos(tmp_path)
+    content = json.loads(labels.read_text())
+    content["photos"][0]["people"] = []
+    counts = prepare(read_labels(write_labels(tmp_path, content)), tmp_path / "out", 0.3, SIDE)
+    assert sum(counts.values()) == PHOTOS - 1
+    assert sum(len(PhotoFiles(tmp_path / "out", split)) for split in SPLITS) == PHOTOS - 1
 
 
 def test_a_photo_keeps_its_split_when_others_are_added() -> None:

@@ -126,6 +126,22 @@ def damaged(seeded_data: Path, tmp_path: Path) -> Path:
     return folder
 
 
+def test_the_hash_tells_which_rows_are_used(seeded_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(seeded_data, folder)
+
+    def hash_of() -> object:
+        return source_for(settings_for(folder, tmp_path / "run")).facts["data_sha256"]
+
+    before = hash_of()
+    (folder / "another.tsv").write_text("of another set")
+    assert hash_of() == before
+    lines = folder / "eval.linelist.tsv"
+    rows = lines.read_text().split("\n")
+    lines.write_text("\n".join([rows[1], rows[0], *rows[2:]]))
+    assert hash_of() != before
+
+
 def test_bad_rows_are_reported_and_replaced(damaged: Path, tmp_path: Path) -> None:
     source = source_for(settings_for(damaged, tmp_path / "run"))
     batches = [batches[0] for batches in source.batches(0, 8)]
