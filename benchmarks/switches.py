@@ -86,7 +86,7 @@ def draw_case(estimator: Estimator, people: int, seed: int) -> Case:
     crops = SharedImage(shot.frame, None).cut(tracks.boxes_xyxy, estimator.side, _MARGIN)
     pose = CameraPose("map", shot.truth.world_from_camera)
     estimates = estimator.estimate(crops.pixels)
-    return Case(shot.frame, pose, Tracked(tracks, ()), crops, estimates)
+    return Case(shot.frame, pose, Tracked(tracks, (), tracks.ids), crops, estimates)
 
 
 def measure(estimator: Estimator, case: Case, option: Option, images: int) -> float:

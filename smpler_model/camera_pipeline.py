@@ -73,6 +73,11 @@ class PipelineConfig:
     floor_from_feet: bool = False
     remember_s: float = 0.0
 
+    @property
+    def absence_s(self) -> float:
+        """Longest time after which somebody who was not seen may have the same id, seconds."""
+        return max(self.tracker.lost_s, self.remember_s)
+
 
 class Memory(Protocol):
     """State that can be saved, restored and forgotten."""
@@ -89,10 +94,17 @@ class Memory(Protocol):
 
 @dataclass(frozen=True)
 class Tracked:
-    """Tracks in one frame, and a sentence for each box that was left out."""
+    """What the tracker tells of one frame.
+
+    Attributes:
+        people: the tracks that are shown.
+        left_out: a sentence for each box that was left out.
+        held: (m) ids of all tracks that the tracker holds.
+    """
 
     people: Tracks
     left_out: tuple[str, ...]
+    held: NDArray[np.int64]
 
 
 class CameraPipeline:
@@ -166,10 +178,11 @@ class CameraPipeline:
         except Exception:
             self.tracker.reset()
             raise
+        held = tracks.ids
         if not self._config.coast:
             tracks = tracks.select(tracks.states != TrackState.COASTING)
         left_out = (_UNUSABLE_BOX,) * int((~usable).sum())
-        return Tracked(_keep_largest(tracks, self._config.max_people), left_out)
+        return Tracked(_keep_largest(tracks, self._config.max_people), left_out, held)
 
     def _follow_turn(self, frame: Frame) -> None:
         before, camera = self._last_turn, frame.camera
@@ -214,7 +227,7 @@ class CameraPipeline:
                 people = self.placer.add_contacts(frame, people, floor)
         if self._config.remember_s:
             with measure(timings, "identify"):
-                people = self._identify(frame, people)
+                people = self._identify(frame, people, tracked.held)
         left_out = (*tracked.left_out, *reasons)
         return FrameResult(
             *(frame.stamp_ns, frame.frame_id, seen.camera, people, timings, left_out),
@@ -268,13 +281,13 @@ class CameraPipeline:
             motion=motion,
         )
 
-    def _identify(self, frame: Frame, people: People) -> People:
+    def _identify(self, frame: Frame, people: People, held: NDArray[np.int64]) -> People:
         """Return people with earlier ids if they had left; filters go by tracks alone."""
         sure = values_or_nan(people.joint_confidences, *people.joints_m.shape[:2])
         sure = np.where((people.states == TrackState.COASTING)[:, None], 0.0, sure)
         appearances = find_appearances(frame.rgb, people.keypoints_px, sure, people.betas)
         ids = self.identities.name(
-            frame.stamp_ns, people.ids, appearances, self._config.remember_s
+            frame.stamp_ns, people.ids, appearances, held, self._config.remember_s
         )
         return replace(people, ids=ids)
 

@@ -60,6 +60,7 @@ class Frame:
         depth_m: (h, w) float32 metres along the optical axis, aligned with the image; None if
             there is none.
         pose: the camera's pose in the fixed frame; None if there is none.
+        recorded_ns: when the image was recorded in a bag, nanoseconds; 0 if unknown.
     """
 
     rgb: NDArray[np.uint8]
@@ -68,6 +69,7 @@ class Frame:
     camera: Camera | None = None
     depth_m: NDArray[np.float32] | None = None
     pose: CameraPose | None = None
+    recorded_ns: int = 0
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:

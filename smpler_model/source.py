@@ -35,6 +35,8 @@ class Source:
         rate_hz: rate of the frames.
         is_sequence: whether the frames show one scene, so that people can be tracked.
         names: names of the frames by their timestamps, nanoseconds; empty if they have none.
+        is_live: whether it is a camera; its images that come while an earlier one is processed are
+            missed.
     """
 
     frames: Iterator[Frame]
@@ -42,3 +44,4 @@ class Source:
     rate_hz: float
     is_sequence: bool
     names: Mapping[int, str] = field(default_factory=dict)
+    is_live: bool = False

@@ -1,6 +1,7 @@
 """Frames from images, folders of images, videos, bags and cameras, behind one interface."""
 
 import logging
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,8 +45,8 @@ def open_source(
     """Open an input; it is closed on leaving the context.
 
     Args:
-        name: path of an image, a folder of images, a video file or a bag, or the number of a
-            camera.
+        name: path of an image, a folder of images, which are read in the order of their names
+            (`2.png` before `10.png`), a video file or a bag, or the number of a camera.
         camera: calibration of the images' camera, if known; it takes precedence over a bag's.
         image_topic: image topic in a bag; if empty, the only one.
         settings: how a bag is read.
@@ -131,7 +132,8 @@ def _check_unneeded(name: str, image_topic: str, settings: BagSettings) -> None:
 
 
 def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    images = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    paths = sorted(images, key=_natural_order)
     if not paths:
         check_one_recording(folder)
         raise SourceError(
@@ -142,6 +144,12 @@ def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
     frames = _images(dict(zip(stamps, paths, strict=True)), camera, report)
     names = dict(zip(stamps, _frame_names(paths), strict=True))
     return Source(frames, len(paths), _FOLDER_RATE_HZ, is_sequence=True, names=names)
+
+
+def _natural_order(path: Path) -> tuple[list[str | int], str]:
+    """Return a key that sorts files by name, with the numbers in names by their values."""
+    parts = re.split(r"(\d+)", path.name)  # texts and numbers in turn
+    return [int(part) if part.isdecimal() else part for part in parts], path.name
 
 
 def _frame_names(paths: Sequence[Path]) -> list[str]:
@@ -210,7 +218,7 @@ def _open_video(
         path = None if is_live else Path(str(name))
         film = _Film(title, path, count, None if is_live else rate_hz)
         frames = _video_frames(capture, film, camera, report)
-        yield Source(frames, count, rate_hz, is_sequence=True)
+        yield Source(frames, count, rate_hz, is_sequence=True, is_live=is_live)
     finally:
         capture.release()
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from smpler_model.bags.person_frames import without_people
 from smpler_model.bags.reader import BagMessage, BagReader
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.cameras.transform_buffer import Lookup, TransformBuffer
@@ -12,9 +13,8 @@ from smpler_model.source import SourceError
 STATIC, MOVING = "/tf_static", "/tf"
 TRANSFORM_TYPES = ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage")
 
-_AHEAD_NS = (
-    2 * NS_PER_S
-)  # transforms up to this long after an image may be recorded before its own
+_AHEAD_NS = 2 * NS_PER_S
+"""An image's transforms are recorded up to this long after it."""
 
 
 class BagPoses:
@@ -32,9 +32,10 @@ class BagPoses:
         """
         self._fixed_frame = fixed_frame.removeprefix("/")
         self._buffer = TransformBuffer()
-        for each in _read(reader, STATIC):
+        for each in read_transforms(reader, STATIC):
             self._buffer.add(each.message, is_static=True)
-        self._moving = _read(reader, MOVING)
+        self._moving = read_transforms(reader, MOVING)
+        self._next = next(self._moving, None)
 
     def add_to(
         self, frames: Iterable[tuple[str, Frame]], miss: Callable[[str, str], object]
@@ -47,7 +48,7 @@ class BagPoses:
                 has none.
         """
         for name, frame in frames:
-            found = self._find(frame.frame_id, frame.stamp_ns)
+            found = self._find(frame)
             if found.target_from_source is None:
                 miss(
                     name,
@@ -59,23 +60,38 @@ class BagPoses:
                 pose = CameraPose(self._fixed_frame, found.target_from_source)
                 yield name, replace(frame, pose=pose)
 
-    def _find(self, frame_id: str, stamp_ns: int) -> Lookup:
-        """Look up a pose, and read on as long as its transforms may come."""
+    def _find(self, frame: Frame) -> Lookup:
+        """Look up a camera's pose, and read on as long as its transforms may come.
+
+        How far is a matter of recording times: the stamps of a publisher may be of another clock.
+        """
         while True:
-            found = self._buffer.find(self._fixed_frame, frame_id, stamp_ns)
-            is_late = self._buffer.newest_ns > stamp_ns + _AHEAD_NS
-            if found.target_from_source is not None or is_late:
+            found = self._buffer.find(self._fixed_frame, frame.frame_id, frame.stamp_ns)
+            following = self._next
+            if found.target_from_source is not None or following is None:
                 return found
-            message = next(self._moving, None)
-            if message is None:
+            if following.time_ns > frame.recorded_ns + _AHEAD_NS:
                 return found
-            self._buffer.add(message.message, is_static=False)
+            self._buffer.add(following.message, is_static=False)
+            self._next = next(self._moving, None)
 
 
-def _read(reader: BagReader, topic: str) -> Iterator[BagMessage]:
+def has_transforms(reader: BagReader) -> bool:
+    """Return whether a bag has topics of transforms."""
+    return not reader.topics.keys().isdisjoint((STATIC, MOVING))
+
+
+def read_transforms(reader: BagReader, topic: str) -> Iterator[BagMessage]:
+    """Yield a topic's `tf2_msgs/TFMessage` in recording order, without the frames of people.
+
+    Args:
+        reader: reader of the bag.
+        topic: `STATIC` or `MOVING`; of one that is missing or of another type, nothing is read.
+    """
     if topic not in reader.topics or reader.topics[topic].type not in TRANSFORM_TYPES:
         return
     try:
-        yield from reader.read_messages([topic])
+        for each in reader.read_messages([topic]):
+            yield replace(each, message=without_people(each.message))
     except SourceError:
         return  # where the bag is truncated, its images end too, which is reported

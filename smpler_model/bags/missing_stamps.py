@@ -71,7 +71,7 @@ class MissingStamps:
                 raise ValueError(_NO_CLOCK)
         elif self._first_ns.get(topic, REWIND_NS + 1) > REWIND_NS:
             raise ValueError(_NO_CLOCK)  # otherwise the clock would begin at 0
-        return StampedMessage(topic, stamp_ns, each.message)
+        return StampedMessage(topic, stamp_ns, each.message, each.time_ns)
 
     def _look_at(self, topic: str, messages: Iterator[TimedMessage]) -> None:
         for each, _ in zip(messages, range(LOOK_AHEAD), strict=False):

@@ -335,7 +335,7 @@ class _CameraReader:
         self._last_ns = stamped.stamp_ns
         depth = self._depths.nearest(stamped.stamp_ns) if self.topics.depth else None
         frame = self._reader.read(stamped.message, self._infos.all(), depth)
-        return replace(frame, stamp_ns=stamped.stamp_ns)
+        return replace(frame, stamp_ns=stamped.stamp_ns, recorded_ns=stamped.time_ns)
 
 
 def _topics_of(cameras: Sequence[CameraTopics]) -> list[str]:

@@ -49,11 +49,13 @@ class StampedMessage:
         topic: topic of the message.
         stamp_ns: timestamp in its header.
         message: the deserialised message.
+        time_ns: when it was recorded, 0 if unknown.
     """
 
     topic: str
     stamp_ns: int
     message: Message
+    time_ns: int = 0
 
 
 @dataclass(order=True, frozen=True)

@@ -83,7 +83,11 @@ class FrameTree:
     def add(self, message: Message) -> None:
         """Add the transforms of a `tf2_msgs/TFMessage`."""
         for link in links_of(message):
-            self._parents[link.child], self._poses[link.child] = link.parent, link.matrix
+            self.set(link)
+
+    def set(self, link: Link) -> None:
+        """Set the parent and the pose of a frame."""
+        self._parents[link.child], self._poses[link.child] = link.parent, link.matrix
 
     def __contains__(self, frame: str) -> bool:
         return frame in self._parents or frame in self._parents.values()

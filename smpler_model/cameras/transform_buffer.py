@@ -76,7 +76,6 @@ class TransformBuffer:
 
     def __init__(self) -> None:
         self._histories: dict[str, _History] = {}
-        self.newest_ns = 0
 
     def add(self, message: Message, *, is_static: bool) -> None:
         """Add the transforms of a `tf2_msgs/TFMessage`.
@@ -89,8 +88,6 @@ class TransformBuffer:
             if history is None or (history.parent, history.is_static) != (link.parent, is_static):
                 history = self._histories[link.child] = _History(link.parent, is_static)
             history.add(link)
-            if not is_static:
-                self.newest_ns = link.stamp_ns
 
     def find(self, target: str, source: str, stamp_ns: int) -> Lookup:
         """Return the transform between two frames at a time.

@@ -81,7 +81,7 @@ def _open_results(results: Path, images: str, image_topic: str, advance: Advance
         raise SourceError(
             f"{error}, or, if its run was killed, give the run's input with --images"
         ) from None
-    stored.match([frame.stamp_ns for frame in frames])
+    stored.match([frame.stamp_ns for frame in frames], own_clock=not images)
     title = results.resolve().parent.name
     return Recording(title, frames, stored if len(stored) else None)
 

@@ -21,6 +21,7 @@ from smpler_model.commands.flags import (
     read_text,
 )
 from smpler_model.commands.result_folders import base_name
+from smpler_model.commands.run_record import RunRecord
 from smpler_model.commands.words import counted
 from smpler_model.library_messages import silence_video_libraries
 from smpler_model.native_paths import native_path
@@ -41,7 +42,10 @@ def add_parser(commands: Commands) -> None:
         usage="%(prog)s [options] input",
     )
     parser.add_argument(
-        "input", type=read_text, help="a file, a folder of images, a bag, or a camera's number"
+        "input",
+        type=read_text,
+        help="a file, a folder of images (in the order of their names, 2.png before 10.png), a "
+        "bag, or a camera's number",
     )
     parser.add_argument(
         "--output", type=read_path, metavar="FOLDER", help="default: NAME_smpler in this folder"
@@ -96,7 +100,13 @@ def find_people(given: str, settings: RunSettings, folder: Path) -> int:
     ):
         if settings.frames:
             source = _shorten(source, settings.frames)
-        return _process(source, settings, _file_outputs(settings, folder), left_out)
+        outputs = _file_outputs(settings, folder)
+        return _process(source, settings, outputs, RunRecord(input_name(given)), left_out)
+
+
+def input_name(given: str) -> str:
+    """Return the name of an input from anywhere: its absolute path, or a camera's number."""
+    return given if camera_number(given) is not None else str(Path(given).resolve())
 
 
 class _LeftOut:
@@ -117,7 +127,11 @@ class _LeftOut:
 
 
 def _process(
-    source: "Source", settings: RunSettings, config: "FileOutputs", left_out: _LeftOut
+    source: "Source",
+    settings: RunSettings,
+    config: "FileOutputs",
+    record: RunRecord,
+    left_out: _LeftOut,
 ) -> int:
     from smpler_model.assembly import build_pipeline
     from smpler_model.commands.runner import OutputFiles, run_source
@@ -127,11 +141,14 @@ def _process(
     faces = pipeline.estimator.model.body.faces.cpu().numpy()
     times = StepTimes()
     outputs = OutputFiles(config, source, faces, times)
+    record.save(config.folder)
     progress = partial(tqdm, total=source.count, unit="frame", dynamic_ncols=True)
     status, people = 0, 0
     try:
         done = run_source(source, pipeline, outputs, times, progress, left_out)
         people = done.people
+        is_shortened = settings.frames is not None and done.frames >= settings.frames
+        replace(record, complete=not is_shortened).save(config.folder)
         if done.frames and done.failed == done.frames:
             return 1
     except KeyboardInterrupt:

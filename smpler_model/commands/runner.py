@@ -9,8 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smpler_model.commands.mesh_files import write_meshes
-from smpler_model.commands.overlay_files import OverlayFile, OverlayImages, OverlayVideo
+from smpler_model.commands.overlay_files import (
+    LiveOverlayVideo,
+    OverlayFile,
+    OverlayImages,
+    OverlayVideo,
+)
 from smpler_model.commands.result_files import RESULT_FILES, ResultFile
+from smpler_model.commands.run_record import RUN_RECORD
 from smpler_model.drawing.overlay import RenderStyle, draw_result
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
@@ -19,7 +25,7 @@ from smpler_model.source import Source
 from smpler_model.step_times import StepTimes
 
 _WRITTEN = (
-    *("results.jsonl", "results.npz"),
+    *("results.jsonl", "results.npz", RUN_RECORD),
     *("overlay.mp4", "overlay_[0-9]*.mp4", "overlay.png", "overlay/*.png"),
     *("mesh.glb", "mesh.obj", "mesh/*.glb", "mesh/*.obj"),
 )
@@ -87,7 +93,7 @@ class OutputFiles:
         if self._overlay is not None:
             with self._times.measure("draw"):
                 rgb = draw_result(frame.rgb, result, self._faces, self._config.overlay)
-            self._write_overlay(index, name, rgb)
+            self._write_overlay(index, frame.stamp_ns, rgb)
         if self._wants_mesh(index, result):
             with self._times.measure("write mesh"):
                 write_meshes(self._mesh_path(index, name), result, self._faces)
@@ -98,7 +104,7 @@ class OutputFiles:
         Raises:
             OSError: it cannot be written.
         """
-        self._write_overlay(index, self._names.get(frame.stamp_ns, ""), frame.rgb)
+        self._write_overlay(index, frame.stamp_ns, frame.rgb)
 
     def close(self) -> None:
         """Finish all files."""
@@ -107,10 +113,11 @@ class OutputFiles:
             if self._overlay is not None:
                 stack.callback(self._overlay.close)
 
-    def _write_overlay(self, index: int, name: str, rgb: NDArray[np.uint8]) -> None:
+    def _write_overlay(self, index: int, stamp_ns: int, rgb: NDArray[np.uint8]) -> None:
+        name = self._names.get(stamp_ns, "") if self._is_sequence else "overlay"
         if self._overlay is not None:
             with self._times.measure("write overlay"):
-                self._overlay.write(index, name if self._is_sequence else "overlay", rgb)
+                self._overlay.write(index, name, stamp_ns, rgb)
 
     def _wants_mesh(self, index: int, result: FrameResult) -> bool:
         chosen = not self._config.mesh_frames or index in self._config.mesh_frames
@@ -218,4 +225,7 @@ def _open_overlay(config: FileOutputs, source: Source) -> OverlayFile | None:
         return OverlayImages(config.folder)
     if source.names:
         return OverlayImages(config.folder / "overlay")
-    return OverlayVideo(config.folder / "overlay.mp4", source.rate_hz)
+    path = config.folder / "overlay.mp4"
+    if source.is_live:
+        return LiveOverlayVideo(path, source.rate_hz)
+    return OverlayVideo(path, source.rate_hz)

@@ -10,7 +10,8 @@ from tqdm import tqdm
 from smpler_model.commands.command import Commands
 from smpler_model.commands.flags import add_flags, add_params_flag, read_settings, read_text
 from smpler_model.commands.result_folders import base_name
-from smpler_model.commands.run import find_people
+from smpler_model.commands.run import find_people, input_name
+from smpler_model.commands.run_record import read_run_record
 from smpler_model.commands.words import counted
 from smpler_model.settings.view import ViewSettings
 from smpler_model.source import SourceError, camera_number
@@ -25,12 +26,15 @@ def add_parser(commands: Commands) -> None:
         help="show people in a browser: a run's results, a bag with people, or a video",
         usage="%(prog)s [options] input",
         description="Show people in a browser. If the input is neither results nor a bag with "
-        "people, they are estimated first, as by `smpler run`, and stored in NAME_smpler.",
+        "people, they are estimated first, as by `smpler run`, and stored in NAME_smpler; results "
+        "that are there already are shown.",
     )
     parser.add_argument(
         "input", type=read_text, help="results of run or evaluate_bag, a bag, a video, images"
     )
-    parser.add_argument("--overwrite", action="store_true", help="estimate people again")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="estimate people again, with these settings"
+    )
     add_params_flag(parser)
     add_flags(parser, ViewSettings)
     parser.set_defaults(run=run)
@@ -63,6 +67,8 @@ def run(chosen: argparse.Namespace) -> int:
                 status = find_people(chosen.input, settings, folder)
                 if status:
                     return status
+            else:
+                sys.stdout.write(f"{_describe_results(folder, chosen.input)}\n")
             path, images = folder, images or chosen.input
         with tqdm(unit="image", desc="reading", dynamic_ncols=True) as bar:
             recording = open_recording(path, images, settings.image_topic, bar.update)
@@ -86,6 +92,27 @@ def run(chosen: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             return 0
     return 0
+
+
+def _describe_results(folder: Path, given: str) -> str:
+    """Return a sentence about the results of an earlier run that are shown for an input.
+
+    Raises:
+        SourceError: they are those of another input.
+    """
+    wanted, record = input_name(given), read_run_record(folder)
+    if record is None:
+        what = "earlier results of an input that is not known"
+    elif record.input != wanted:
+        raise SourceError(
+            f"{folder} must hold the results of {wanted}, got those of {record.input}; estimate "
+            f"people again with --overwrite, or look at these with `smpler view {folder}`"
+        )
+    elif record.complete:
+        what = f"earlier results of {wanted}"
+    else:
+        what = f"results of {wanted} from a run that ended before it did"
+    return f"shows {folder}: {what}; --overwrite estimates people again, with these settings"
 
 
 def _check_frame(frame: int | None, count: int) -> None:

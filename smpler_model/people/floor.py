@@ -1,11 +1,12 @@
 """Contact with the floor: which feet touch it, and how far away people are who stand on it.
 
-A plane is (4): a unit normal that points up, and the camera's height above the plane, so that
-normal . x + height = 0 for a point x on it, in the optical frame, metres. A single image shows
-neither how tall nor how far away somebody is; where their feet meet a known floor gives the
-distance.
+A plane is (4): a unit normal that points up, and the height of the frame's origin above the plane,
+so that normal . x + height = 0 for a point x on it, metres. The optical frame's origin is the
+camera. A single image shows neither how tall nor how far away somebody is; where their feet meet
+a known floor gives the distance.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -49,6 +50,18 @@ _LEAST_DESCENT = 0.05  # slope of the ray to a foot, below which it is not said 
 def floor_from_pose(fixed_from_camera: Floats) -> Floats:
     """Return the plane (4) z = 0 of a fixed frame with z up, for a camera's pose (4, 4) in it."""
     return np.array([*fixed_from_camera[2, :3], fixed_from_camera[2, 3]], np.float64)
+
+
+def move_plane(plane: Floats, target_from_plane: Floats) -> Floats:
+    """Return a plane (4) in another frame, by the transform (4, 4) to that frame, metres."""
+    normal = target_from_plane[:3, :3] @ plane[:3]
+    return np.array([*normal, plane[3] - normal @ target_from_plane[:3, 3]], np.float64)
+
+
+def mean_plane(planes: Sequence[Floats]) -> Floats:
+    """Return the mean of planes (4) in one frame: of their normals, and of their heights."""
+    mean = np.stack(planes).mean(0)
+    return np.asarray(mean / np.linalg.norm(mean[:3]))
 
 
 def find_soles(rotations: Floats, joints_m: Floats) -> Floats:

@@ -2,10 +2,11 @@
 
 A wrong join is worse than a missed one: a person who returns under a new id is a stranger to the
 robot, but two people under one id are a person who does not exist. So a track joins one of the
-past only if it looks like that one, and unlike everybody else who is or was there recently.
+past only if it looks like that one, and unlike everybody else who is or was there recently. Nobody
+has left whose track the tracker still holds: it may find them again at any time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,20 +22,26 @@ APART = 4.0
 """Factor by which the distance to everybody else must be larger."""
 
 FIRST_IMAGES, LAST_IMAGES = 5, 20
-"""A new track is compared while it has at least and at most so many images of its torso."""
+"""A new track is compared while it has at least and at most so many images of its torso; in the
+images after the tracker has given up somebody who was lost before it began, again."""
 
 _NS = 1e-9
+_NUMBERS = ("first_ns", "last_ns", "images", "id_", "last_image")
 
 
 @dataclass(frozen=True)
 class _Person:
-    """A track: when it was seen, its mean appearance (15), of how many images, and the id."""
+    """A track: when it was seen, its mean appearance (15), of how many images, and the id.
+
+    It is compared while it has at most `last_image` images.
+    """
 
     first_ns: int
     last_ns: int
     appearance: Floats
     images: int
     id_: int
+    last_image: int = LAST_IMAGES
 
 
 class Identities:
@@ -42,37 +49,45 @@ class Identities:
 
     def __init__(self) -> None:
         self._known: dict[int, _Person] = {}
+        self._lasting: set[int] = set()
 
     def reset(self) -> None:
         """Forget everybody."""
         self._known.clear()
+        self._lasting.clear()
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Return the state of n tracks as arrays, for `restore`."""
         people = list(self._known.values())
         return {
             "tracks": np.array(list(self._known), np.int64),
+            "lasting": np.array(sorted(self._lasting), np.int64),
             "appearances": np.array([person.appearance for person in people]).reshape(
                 -1, len(SPREADS)
             ),
         } | {
             name: np.array([getattr(person, name) for person in people], np.int64)
-            for name in ("first_ns", "last_ns", "images", "id_")
+            for name in _NUMBERS
         }
 
     def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Restore the state that `snapshot` returned."""
-        names = ("first_ns", "last_ns", "images", "id_")
-        numbers = zip(*(arrays[name].tolist() for name in names), strict=True)
+        numbers = zip(*(arrays[name].tolist() for name in _NUMBERS), strict=True)
+        self._lasting = set(arrays["lasting"].tolist())
         self._known = {
-            track: _Person(first_ns, last_ns, appearance, images, id_)
-            for track, appearance, (first_ns, last_ns, images, id_) in zip(
+            track: _Person(appearance=appearance, **dict(zip(_NUMBERS, row, strict=True)))
+            for track, appearance, row in zip(
                 arrays["tracks"].tolist(), arrays["appearances"], numbers, strict=True
             )
         }
 
     def name(
-        self, stamp_ns: int, tracks: Integers, appearances: Floats, remember_s: float
+        self,
+        stamp_ns: int,
+        tracks: Integers,
+        appearances: Floats,
+        held: Integers,
+        remember_s: float,
     ) -> Integers:
         """Return the ids (n) of the people in an image: those of their tracks, or earlier ones.
 
@@ -80,19 +95,27 @@ class Identities:
             stamp_ns: timestamp of the image.
             tracks: (n) track ids.
             appearances: (n, 15) of `find_appearances`, NaN where the torso is not visible.
-            remember_s: how long people are remembered after they were last seen.
+            held: (m) ids of all tracks that the tracker holds; their people have not left, whether
+                the image shows them or not.
+            remember_s: how long people are remembered after they were last seen; those who have
+                not left are not forgotten.
         """
+        lasting = {*tracks.tolist(), *held.tolist()}
         self._known = {
             track: person
             for track, person in self._known.items()
-            if (stamp_ns - person.last_ns) * _NS <= remember_s
+            if track in lasting or (stamp_ns - person.last_ns) * _NS <= remember_s
         }
+        gone = self._lasting - lasting
+        given_up = [person for track, person in self._known.items() if track in gone]
+        self._lasting = lasting
         for track, appearance in zip(tracks.tolist(), appearances, strict=True):
             self._see(stamp_ns, track, appearance)
-        present = {self._known[track].id_ for track in tracks.tolist()}
+            self._compare_again(track, given_up)
+        present = {person.id_ for track, person in self._known.items() if track in lasting}
         for track in tracks.tolist():
             person = self._known[track]
-            if person.id_ != track or not FIRST_IMAGES <= person.images <= LAST_IMAGES:
+            if person.id_ != track or not FIRST_IMAGES <= person.images <= person.last_image:
                 continue
             found = self._find(track, present)
             if found is not None:
@@ -109,6 +132,13 @@ class Identities:
             mean = person.appearance + (appearance - person.appearance) / images
             person = replace(person, appearance=mean, images=images)
         self._known[track] = replace(person, last_ns=stamp_ns)
+
+    def _compare_again(self, track: int, given_up: Sequence[_Person]) -> None:
+        """Compare a track for some more images where it began after somebody was lost."""
+        person = self._known[track]
+        if any(other.last_ns < person.first_ns for other in given_up):
+            last_image = max(person.last_image, person.images + LAST_IMAGES - FIRST_IMAGES)
+            self._known[track] = replace(person, last_image=last_image)
 
     def _find(self, track: int, present: set[int]) -> int | None:
         """Return the id of a person who left and looks like a track, if nobody else does."""

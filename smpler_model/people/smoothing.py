@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats, Integers
+from smpler_model.people.usual_step import UsualStep
 
 _ROTATION_TOLERANCE = 0.5  # of a determinant, which is 1 except for rounding
 
@@ -49,7 +50,8 @@ class SmoothingConfig:
         bearing: filter of the direction from the camera to the person; speeds are in rad/s.
         depth: filter of the logarithm of the distance; speeds are in 1/s.
         shape_time_s: time over which the shape is averaged, seconds.
-        gap_s: the filters of a person unseen for longer are reset, seconds.
+        gap_s: the filters of a person unseen for longer are reset, seconds; where images are far
+            apart, this time is longer, see `UsualStep.find_gap`.
     """
 
     rotations: OneEuro = OneEuro(1.5, 2.0)
@@ -92,7 +94,8 @@ class Smoother:
 
     State is kept per track id. It is reset for a new id, after a gap, when time does not advance
     (a rewound bag), and for invalid people: with values that are not finite, or invalid rotations.
-    Such people are returned unchanged. `reset` clears all people.
+    Such people are returned unchanged. `reset` clears all people, and the usual step between
+    images, which tells what is a gap.
 
     Attributes:
         config: the filters' parameters; it may be replaced at any time.
@@ -101,17 +104,19 @@ class Smoother:
     def __init__(self, config: SmoothingConfig | None = None) -> None:
         self.config = config or SmoothingConfig()
         self._tracks: dict[int, _Track] = {}
+        self._step = UsualStep()
 
     def reset(self) -> None:
         """Reset the filters of all people."""
         self._tracks.clear()
+        self._step.reset()
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Return the state of n people as arrays, for `restore`."""
         tracks = list(self._tracks.values())
         n = len(tracks)
         k = len(tracks[0].rotations) if n else 0
-        return {
+        return self._step.snapshot() | {
             "ids": np.array(list(self._tracks), np.int64),
             "stamps_ns": np.array([track.stamp_ns for track in tracks], np.int64),
             "ages_s": np.array([track.age_s for track in tracks], np.float64),
@@ -126,6 +131,7 @@ class Smoother:
 
     def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Restore the state that `snapshot` returned."""
+        self._step.restore(arrays)
         columns = (arrays[name] for name in ("stamps_ns", "ages_s", "quaternions"))
         others = (arrays[name] for name in ("betas", "places", "turning", "moving"))
         rows = zip(arrays["ids"].tolist(), *columns, *others, strict=True)
@@ -145,6 +151,7 @@ class Smoother:
         Returns:
             The people, smoothed, in the same order.
         """
+        gap_s = self._step.find_gap(stamp_ns, self.config.gap_s)
         sound = are_sound(bodies)
         for track_id in ids[~sound].tolist():
             self._tracks.pop(track_id, None)
@@ -154,9 +161,9 @@ class Smoother:
             track_id = int(ids[row])
             previous = self._tracks.get(track_id)
             self._tracks[track_id] = (
-                measured if previous is None else self._advance(previous, measured)
+                measured if previous is None else self._advance(previous, measured, gap_s)
             )
-        self._forget_before(stamp_ns)
+        self._forget_before(stamp_ns, gap_s)
         if not rows:
             return bodies
         tracks = [self._tracks[int(ids[row])] for row in rows]
@@ -167,10 +174,10 @@ class Smoother:
         smooth.translations_m[rows] = places[:, :3] * np.exp(places[:, 3:])
         return smooth
 
-    def _advance(self, previous: _Track, measured: _Track) -> _Track:
+    def _advance(self, previous: _Track, measured: _Track, gap_s: float) -> _Track:
         config = self.config
         dt = (measured.stamp_ns - previous.stamp_ns) / 1e9
-        if not 0 < dt <= config.gap_s:
+        if not 0 < dt <= gap_s:
             return measured
         turn = (previous.rotations.inv() * measured.rotations).as_rotvec()  # (24, 3)
         turn, turning = one_euro_step(config.rotations, turn, previous.turning, dt)
@@ -191,8 +198,8 @@ class Smoother:
             moving=np.concatenate([moving, receding]),
         )
 
-    def _forget_before(self, stamp_ns: int) -> None:
-        gap_ns = self.config.gap_s * 1e9
+    def _forget_before(self, stamp_ns: int, gap_s: float) -> None:
+        gap_ns = gap_s * 1e9
         self._tracks = {
             track_id: track
             for track_id, track in self._tracks.items()

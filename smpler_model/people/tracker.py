@@ -1,7 +1,6 @@
 """Tracks people from image to image with ByteTrack; ids are never reused."""
 
 import math
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,10 +14,10 @@ from trackers import ByteTrackTracker
 
 from smpler_model.detectors.detector import Detections
 from smpler_model.people.association import HeightOverlap, PersonBox
+from smpler_model.people.usual_step import UsualStep
 
 _NOBODY = -1  # the library's id of a box without a confirmed track
 _LIBRARY_RATE_HZ = 30.0
-_USUAL_STEPS = 15  # number of time steps whose median is the usual one
 _FIRST_EARLY_ID = 2**40  # the library's own ids stay below
 
 
@@ -118,7 +117,7 @@ class Tracker:
         self._ids: dict[int, int] = {}
         self._early_ids = count(_FIRST_EARLY_ID)
         self._last_ns: int | None = None
-        self._steps_ns: deque[int] = deque(maxlen=_USUAL_STEPS)
+        self._step = UsualStep()
         self._clock_s = 0.0
 
     def update(self, stamp_ns: int, detections: Detections) -> Tracks:
@@ -168,10 +167,10 @@ class Tracker:
         Their noise is tuned per image. At other rates than the library's own, predictions would
         otherwise be too far from, or too close to, the last position.
         """
+        self._step.add(stamp_ns)
         if self._last_ns is not None:
-            self._steps_ns.append(stamp_ns - self._last_ns)
-            step_ns = float(np.median(self._steps_ns))
-            self._clock_s += self._steps_ns[-1] / step_ns / _LIBRARY_RATE_HZ
+            step_ns = self._step.median_ns
+            self._clock_s += (stamp_ns - self._last_ns) / step_ns / _LIBRARY_RATE_HZ
             lost_steps = self._config.lost_s * 1e9 / step_ns
             self._library.maximum_time_without_update = lost_steps / _LIBRARY_RATE_HZ
         self._last_ns = stamp_ns

@@ -23,6 +23,10 @@ from smpler_model.people.placement import HEIGHT_SPREAD
 USUAL_HEIGHT_M = 1.2
 """Height of a level camera above the floor if nobody's feet are seen."""
 
+_AHEAD = np.array([0.0, -1e-6, 1.0])
+"""The optical axis, with so little of the direction up in the image that it shows only on a camera
+that looks straight down.
+"""
 _SLOPE_SPREADS = (0.03, 0.1)  # of people's usual lean, sideways and to the camera
 _STRAIGHT = 0.97  # length from neck to ankles over that along the bones of somebody who stands
 _NECK = SMPL_JOINTS.index("neck")
@@ -62,7 +66,27 @@ def assume_pose(images: Iterable[tuple[Camera, People]]) -> Floats:
     if usual <= 0:  # people above the camera
         return level_camera(USUAL_HEIGHT_M, 0.0)
     a, b, log_c = least_squares(errors, [*lean, np.log(usual)]).x.tolist()
-    return _pose_of(a, b, np.exp(log_c))
+    normal = np.array([a, -1.0, b])
+    return pose_above(np.array([*normal, np.exp(log_c)]) / np.linalg.norm(normal))
+
+
+def pose_above(floor: Floats) -> Floats:
+    """Return world_from_camera (4, 4) for a plane of the floor, which is z = 0 in the world.
+
+    The camera is above the origin and looks along x, as that of `level_camera`; where it looks
+    straight down, x is up in the image.
+
+    Args:
+        floor: (4) in the optical frame: a unit normal that points up, and the camera's height
+            above the floor, metres.
+    """
+    up = floor[:3] / np.linalg.norm(floor[:3])
+    ahead = _AHEAD - (_AHEAD @ up) * up
+    ahead /= np.linalg.norm(ahead)
+    pose = np.eye(4)
+    pose[:3, :3] = [ahead, np.cross(up, ahead), up]
+    pose[2, 3] = floor[3]
+    return pose
 
 
 def _observe(images: Iterable[tuple[Camera, People]]) -> tuple[Floats, Floats, Integers]:
@@ -100,16 +124,3 @@ def _lowest(feet: Floats, slopes: Floats) -> Floats:
     """Return the lowest (n, 3) of each person's points (n, 8, 3), for the slopes of the floor."""
     heights = feet[..., 1] - feet[..., [0, 2]] @ slopes
     return np.asarray(feet[np.arange(len(feet)), heights.argmax(1)])
-
-
-def _pose_of(a: float, b: float, c: float) -> Floats:
-    """Return world_from_camera (4, 4) for the floor y = a x + b z + c, which is z = 0 there."""
-    normal = np.array([a, -1.0, b])
-    length = np.linalg.norm(normal)
-    up = normal / length
-    ahead = np.array([0.0, 0.0, 1.0]) - up[2] * up
-    ahead /= np.linalg.norm(ahead)
-    pose = np.eye(4)
-    pose[:3, :3] = [ahead, np.cross(up, ahead), up]
-    pose[2, 3] = c / length
-    return pose

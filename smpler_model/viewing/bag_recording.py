@@ -1,5 +1,6 @@
 """Reads people from a bag, with images, ground truth and transforms if it contains them."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from smpler_model.array_types import Floats
+from smpler_model.bags.camera_poses import MOVING, STATIC, has_transforms, read_transforms
 from smpler_model.bags.people_topics import (
     PEOPLE_TYPE,
     find_truth_topics,
@@ -15,7 +17,7 @@ from smpler_model.bags.people_topics import (
 )
 from smpler_model.bags.reader import BagReader
 from smpler_model.cameras.camera import Camera
-from smpler_model.cameras.frame_tree import FrameTree
+from smpler_model.cameras.frame_tree import FrameTree, Link, links_of
 from smpler_model.cameras.messages import camera_from_info, stamp_ns_of
 from smpler_model.frames import People
 from smpler_model.settings.world import FUSED
@@ -24,9 +26,7 @@ from smpler_model.viewing.recording import RecordedFrame, Recording
 from smpler_model.viewing.stored_images import StoredImages
 
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-TRANSFORMS = ("/tf_static", "/tf")
 
-_TRANSFORM_TYPES = ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage")
 _TOLERANCE_NS = 1_000_000  # between the stamps of an image and of its truth
 _ASSUMED_SIZE = (640, 480)
 
@@ -80,21 +80,14 @@ def read_bag(
                 advance()
     images.match([each.stamp_ns for each in frames])
     truths = _read_truths(image_bag, image or topic)
-    poses = _CameraPoses(image_bag if image_bag.topics.keys() & set(TRANSFORMS) else people_bag)
+    poses = _find_poses(image_bag if has_transforms(image_bag) else people_bag, frames)
     recorded = []
-    for stamp_ns, frame_id, fixed_frame, people in frames:
+    for (stamp_ns, _, _, people), pose in zip(frames, poses, strict=True):
         camera = _nearest(cameras, stamp_ns) or _unknown(*_ASSUMED_SIZE)
         if not camera.calibrated and not camera_known(cameras):
             camera = camera_of_people(camera, people)
-        recorded.append(
-            RecordedFrame(
-                stamp_ns,
-                camera,
-                people,
-                nearest_truth(truths, stamp_ns),
-                poses.at(stamp_ns, frame_id, fixed_frame),
-            )
-        )
+        truth = nearest_truth(truths, stamp_ns)
+        recorded.append(RecordedFrame(stamp_ns, camera, people, truth, pose))
     return Recording(people_bag.path.name, recorded, images if len(images) else None)
 
 
@@ -230,29 +223,29 @@ def nearest_truth(truths: dict[int, People], stamp_ns: int) -> People | None:
     return truths[nearest] if abs(nearest - stamp_ns) <= _TOLERANCE_NS else None
 
 
-class _CameraPoses:
-    """A camera's poses from the transforms in a bag, to be queried in order of time."""
+def _find_poses(reader: BagReader, frames: Sequence[StampedPeople]) -> list[Floats | None]:
+    """Return the pose of each frame's camera (4, 4), metres; see `FrameTree.world_from`.
 
-    def __init__(self, reader: BagReader) -> None:
-        self._tree = FrameTree()
-        static, moving = (list(self._read(reader, name)) for name in TRANSFORMS)
-        for _, message in static:
-            self._tree.add(message)
-        self._moving = iter(sorted(moving, key=lambda each: each[0]))
-        self._next = next(self._moving, None)
-
-    def at(self, stamp_ns: int, frame_id: str, fixed_frame: str) -> Floats | None:
-        """Return `FrameTree.world_from` at a time, not before that of an earlier call."""
-        while self._next is not None and self._next[0] <= stamp_ns:
-            self._tree.add(self._next[1])
-            self._next = next(self._moving, None)
-        return self._tree.world_from(frame_id, fixed_frame)
-
-    def _read(self, reader: BagReader, topic: str) -> Iterator[tuple[int, object]]:
-        if topic not in reader.topics or reader.topics[topic].type not in _TRANSFORM_TYPES:
-            return
-        with suppress(SourceError):
-            for each in reader.read_messages([topic]):
-                transforms: Sequence[object] = each.message.transforms
-                if len(transforms):
-                    yield stamp_ns_of(transforms[0]), each.message
+    A transform holds from its stamp on until the next one of its frame, in whatever order they
+    were recorded. Of those between two frames only the last ones are kept.
+    """
+    tree = FrameTree()
+    for each in read_transforms(reader, STATIC):
+        tree.add(each.message)
+    order = sorted(range(len(frames)), key=lambda row: frames[row].stamp_ns)
+    stamps_ns = [frames[row].stamp_ns for row in order]
+    changes: list[dict[str, Link]] = [{} for _ in order]
+    for each in read_transforms(reader, MOVING):
+        for link in links_of(each.message):
+            place = bisect_left(stamps_ns, link.stamp_ns)
+            if place == len(order):
+                continue  # newer than all frames
+            known = changes[place].get(link.child)
+            if known is None or known.stamp_ns <= link.stamp_ns:
+                changes[place][link.child] = link
+    poses: list[Floats | None] = [None] * len(frames)
+    for row, links in zip(order, changes, strict=True):
+        for link in links.values():
+            tree.set(link)
+        poses[row] = tree.world_from(frames[row].frame_id, frames[row].fixed_frame)
+    return poses

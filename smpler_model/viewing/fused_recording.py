@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from smpler_model.array_types import Floats
-from smpler_model.bags.camera_poses import BagPoses
+from smpler_model.bags.camera_poses import BagPoses, has_transforms
 from smpler_model.bags.people_topics import find_truth_topics
 from smpler_model.bags.reader import BagReader
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import Frame, People
 from smpler_model.people.common_frame import join_truths, move_people
 from smpler_model.source import SourceError
-from smpler_model.viewing.bag_recording import TRANSFORMS, nearest_truth, read_people
+from smpler_model.viewing.bag_recording import nearest_truth, read_people
 from smpler_model.viewing.moments import Moment, Shot
 from smpler_model.viewing.stored_images import StoredImages
 
@@ -165,8 +165,7 @@ def _read_frames(
     """Yield image topics and images, with the cameras' poses."""
     if not image_bag.cameras:
         return
-    has_transforms = image_bag.topics.keys() & set(TRANSFORMS)
-    poses = BagPoses(image_bag if has_transforms else people_bag, fixed_frame)
+    poses = BagPoses(image_bag if has_transforms(image_bag) else people_bag, fixed_frame)
     with suppress(SourceError):  # of a truncated bag, show what can be read
         frames = image_bag.read_frames(image_bag.cameras)
         yield from poses.add_to(frames, lambda topic, reason: None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
@@ -16,6 +17,7 @@ from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
 from smpler_model.frames import DETAIL_KEYS, People, TranslationSource, details_from
 from smpler_model.people.tracker import TrackState
 from smpler_model.source import SourceError
+from smpler_model.viewing.assumed_pose import pose_above
 from smpler_model.viewing.recording import RecordedFrame
 
 RESULTS = ("results.jsonl", "results.npz")
@@ -25,9 +27,10 @@ _NUMBERS = (
     *("scores", "boxes_xyxy", "poses", "betas", "translations_m", "covariances_m2"),
     *("weak_cameras", "joints_m", "keypoints_px"),
 )
+_PLACES = ("frame_fixed_from_camera", "frame_floors")
 _OF_FRAMES = (
     *("frame_stamps_ns", "frame_intrinsics", "frame_sizes", "frame_lenses"),
-    *("frame_coefficients", "frame_calibrated"),
+    *("frame_coefficients", "frame_calibrated", *_PLACES),
 )
 _OF_PEOPLE = ("frames", "ids", "states", "sources", *_NUMBERS, *DETAIL_KEYS)
 _MOST_BYTES = 8_000_000_000
@@ -62,7 +65,10 @@ def _read_lines(path: Path) -> Iterator[RecordedFrame]:
             record = json.loads(line)
             camera = record["camera"] | {"coefficients": tuple(record["camera"]["coefficients"])}
             yield RecordedFrame(
-                record["stamp_ns"], Camera(**camera), _people_of_records(record["people"])
+                record["stamp_ns"],
+                Camera(**camera),
+                _people_of_records(record["people"]),
+                world_from_camera=_place(record.get("fixed_from_camera"), record.get("floor")),
             )
 
 
@@ -109,7 +115,28 @@ def _read_arrays(path: Path) -> Iterator[RecordedFrame]:
             arrays={name: arrays[name][here].astype(np.float64) for name in _NUMBERS},
             details={name: arrays[name][here] for name in DETAIL_KEYS if name in arrays},
         )
-        yield RecordedFrame(stamp_ns, _camera_of_row(arrays, row), people)
+        pose = _place(*(arrays[name][row] if name in arrays else None for name in _PLACES))
+        yield RecordedFrame(stamp_ns, _camera_of_row(arrays, row), people, world_from_camera=pose)
+
+
+def _place(fixed_from_camera: ArrayLike | None, floor: ArrayLike | None) -> Floats | None:
+    """Return world_from_camera (4, 4), metres; None if nothing tells it.
+
+    Args:
+        fixed_from_camera: (4, 4) the camera's pose in the fixed frame; None or NaN if unknown.
+        floor: (4) plane of the floor in the optical frame, likewise; used where there is no pose.
+    """
+    pose, plane = _numbers(fixed_from_camera, 4, 4), _numbers(floor, 4)
+    if np.isfinite(pose).all():
+        return pose
+    return pose_above(plane) if np.isfinite(plane).all() else None
+
+
+def _numbers(values: ArrayLike | None, *shape: int) -> Floats:
+    """Return values in a shape; NaN where they are None."""
+    if values is None:
+        return np.full(shape, np.nan)
+    return np.array(values, np.float64).reshape(shape)
 
 
 def _camera_of_row(arrays: Any, row: int) -> Camera:  # noqa: ANN401 - arrays by name

@@ -30,7 +30,7 @@ class StoredImages:
         self._stamps_ns.append(stamp_ns)
         self._contents.append(content.tobytes())
 
-    def match(self, stamps_ns: Sequence[int]) -> None:
+    def match(self, stamps_ns: Sequence[int], *, own_clock: bool = False) -> None:
         """Match images to frames.
 
         If there are as many images as frames, they are matched in order; otherwise to the nearest
@@ -38,11 +38,16 @@ class StoredImages:
 
         Args:
             stamps_ns: timestamps of the frames.
+            own_clock: whether the images' times may begin at 0 with the first frame, as those of a
+                video of frames from a camera or a bag do. Then frames that are all later than the
+                last image are counted from the first one.
         """
         if len(stamps_ns) == len(self._stamps_ns):
             self._rows = range(len(stamps_ns))
             return
         have = np.array(self._stamps_ns, np.int64)
+        if own_clock and len(have) and min(stamps_ns, default=0) > have.max():
+            stamps_ns = [stamp_ns - stamps_ns[0] for stamp_ns in stamps_ns]
         order = np.argsort(have)
         have = have[order]
         most_ns = np.median(np.diff(have)) / 2 if len(have) > 1 else 0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import CameraPose, FrameResult, People, TranslationSource, WorldMotion
-from smpler_model.people.floor import footprints
+from smpler_model.people.floor import footprints, mean_plane
 from smpler_model.people.tracker import TrackState
 from smpler_model.people.world_filter import facings
 from smpler_model.views.fusion import FusedPeople, Pose, fuse_views
@@ -19,7 +19,6 @@ from smpler_model.views.memory import ViewMemory
 from smpler_model.views.moments import MomentMatcher, Stamped
 from smpler_model.views.sightings import Sightings, View, view_of
 
-_FLOOR = np.array([0.0, 0.0, 1.0, 0.0])
 _STATES = (TrackState.CONFIRMED, TrackState.COASTING, TrackState.TENTATIVE)  # what counts first
 _NEVER_NS = np.iinfo(np.int64).min
 
@@ -35,7 +34,8 @@ class FusedResult:
         frame_id: the fixed frame, in which everything is.
         people: the people. What belongs to an image is NaN: boxes, keypoints, weak cameras.
         pose: the identity.
-        floor: (4) plane of the floor; None if it is not known.
+        floor: (4) plane of the floor in the fixed frame, the mean of those that views know; None
+            if none does.
         tracks: for each person, the ids of the tracks by the cameras that show them.
         stamps_ns: stamps of the moment's images by camera.
     """
@@ -55,6 +55,10 @@ class ViewFuser:
     State: the results that wait for those of other cameras, the ids that tracks have in common,
     and what is remembered of them. It is reset when time runs backwards (a rewound bag) and by
     `reset`.
+
+    Attributes:
+        absence_s: longest time after which a track that no image showed may be there again,
+            seconds, see `CommonIds.name`; it may be replaced at any time.
     """
 
     def __init__(
@@ -63,6 +67,8 @@ class ViewFuser:
         tolerance_s: float,
         pose: Pose,
         report: Callable[[str, str], object] = lambda camera, sentence: None,
+        *,
+        absence_s: float = 0.0,
     ) -> None:
         """Start without people.
 
@@ -71,8 +77,10 @@ class ViewFuser:
             tolerance_s: largest difference between the stamps of a moment's images, s.
             pose: poses bodies, as `BodyJoints`.
             report: called with the name of a camera without which a moment is fused, and why.
+            absence_s: the attribute.
         """
         self._pose, self._report = pose, report
+        self.absence_s = absence_s
         self._tolerance_s = tolerance_s
         self._moments: MomentMatcher[View] = MomentMatcher(cameras, round(tolerance_s * NS_PER_S))
         self._ids, self._memory = CommonIds(), ViewMemory()
@@ -126,8 +134,9 @@ class ViewFuser:
             }
             for rows in fused.rows.tolist()
         )
-        ids = np.array(self._ids.name(stamp_ns, tracks), np.int64)
-        floor = _FLOOR if all(view.has_floor for view in views) else None
+        ids = np.array(self._ids.name(stamp_ns, tracks, self.absence_s), np.int64)
+        floors = [view.floor for view in views if view.floor is not None]
+        floor = mean_plane(floors) if floors else None
         people = people_from(ids, seen, fused, floor)
         pose = CameraPose(views[0].frame_id, np.eye(4))
         return FusedResult(stamp_ns, pose.frame_id, people, pose, floor, tracks, stamps_ns)
@@ -154,7 +163,9 @@ class ViewFuser:
                 (each.stamp_ns, each.view) for each in queue.waiting
             ):
                 key = f"{index}_{place}"
-                arrays[f"{key}_view"] = np.array([stamp_ns, view.has_floor], np.int64)
+                arrays[f"{key}_view"] = np.array(stamp_ns, np.int64)
+                if view.floor is not None:
+                    arrays[f"{key}_floor"] = view.floor
                 arrays[f"{key}_frame"] = np.array(view.frame_id)
                 for each in fields(Sightings):
                     arrays[f"{key}_{each.name}"] = getattr(view.people, each.name)
@@ -170,12 +181,16 @@ class ViewFuser:
             newest, missed = arrays[f"{index}_pending"]
             queue.newest_ns, queue.missed_ns = _known(newest), _known(missed)
             while (key := f"{index}_{len(queue.waiting)}") + "_view" in arrays:
-                stamp_ns, has_floor = arrays[f"{key}_view"].tolist()
                 people = Sightings(
                     **{each.name: arrays[f"{key}_{each.name}"] for each in fields(Sightings)}  # type: ignore[arg-type]
                 )
-                view = View(str(arrays[f"{key}_frame"]), bool(has_floor), people)
-                queue.waiting.append(Stamped(stamp_ns, view))
+                floor = arrays.get(f"{key}_floor")
+                view = View(
+                    str(arrays[f"{key}_frame"]),
+                    None if floor is None else floor.astype(np.float64),
+                    people,
+                )
+                queue.waiting.append(Stamped(int(arrays[f"{key}_view"]), view))
 
 
 def people_from(

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.people.tracker import IdSource
 
-_REMEMBERED_NS = 10_000_000_000  # longer than any tracker keeps a person who is not seen
+_LEAST_S = 10.0  # for which tracks are remembered that are not seen
 
 Track = tuple[str, int]
 """Name of a camera, and a track's id in it."""
@@ -47,12 +48,16 @@ class CommonIds:
         next_id, self._last_ns = arrays["clock"].tolist()
         self._source = IdSource(next_id)
 
-    def name(self, stamp_ns: int, groups: Sequence[Mapping[str, int]]) -> list[int]:
+    def name(
+        self, stamp_ns: int, groups: Sequence[Mapping[str, int]], absence_s: float = 0.0
+    ) -> list[int]:
         """Return the ids of groups.
 
         Args:
             stamp_ns: timestamp of the views' images.
             groups: the id of each person's track by camera, at most one of each camera.
+            absence_s: longest time after which a track that was not seen may be there again,
+                seconds. Tracks are remembered for that time, and for at least 10 s.
         """
         if stamp_ns < self._last_ns:
             self.reset()
@@ -69,9 +74,10 @@ class CommonIds:
         ids = [given[row] if row in given else self._source.take() for row in range(len(groups))]
         for group, id_ in zip(groups, ids, strict=True):
             self._known.update(dict.fromkeys(group.items(), (id_, stamp_ns)))
+        remembered_ns = max(_LEAST_S, absence_s) * NS_PER_S
         self._known = {
             track: (id_, seen_ns)
             for track, (id_, seen_ns) in self._known.items()
-            if stamp_ns - seen_ns <= _REMEMBERED_NS
+            if stamp_ns - seen_ns <= remembered_ns
         }
         return ids

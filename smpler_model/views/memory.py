@@ -17,7 +17,7 @@ from smpler_model.cameras.messages import NS_PER_S
 LASTING_S = 0.5
 """Time over which the weight of earlier costs, and of a facing, falls to 1 / e."""
 
-_FORGOTTEN_NS = 10_000_000_000  # longer than any tracker keeps a person who is not seen
+_FORGOTTEN_NS = 10_000_000_000  # by then, costs and facings have no weight left
 
 
 class ViewMemory:

@@ -11,6 +11,7 @@ from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import CameraPose, FrameResult, People, details_of
 from smpler_model.people.bones import chain
+from smpler_model.people.floor import move_plane
 
 USUAL_OVERLAP = 0.6
 """Intersection over union of a detected box with that of the joints, which excludes the surface
@@ -95,12 +96,12 @@ class View:
 
     Attributes:
         frame_id: the fixed frame.
-        has_floor: whether z = 0 of the fixed frame is the floor.
+        floor: (4) plane of the floor in the fixed frame; None if unknown.
         people: the people.
     """
 
     frame_id: str
-    has_floor: bool
+    floor: Floats | None
     people: Sightings
 
 
@@ -121,7 +122,10 @@ def view_of(result: FrameResult) -> View:
             "camera's calibration"
         )
     people = sightings_of(result.people, result.camera, result.pose)
-    return View(result.pose.frame_id, result.floor is not None, people)
+    floor = result.floor
+    if floor is not None:
+        floor = move_plane(floor, result.pose.fixed_from_camera)
+    return View(result.pose.frame_id, floor, people)
 
 
 def sightings_of(people: People, camera: Camera, pose: CameraPose) -> Sightings:

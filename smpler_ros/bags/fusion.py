@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from smpler_model.assembly import pipeline_config
 from smpler_model.frames import FrameResult, People
 from smpler_model.settings.world import FUSED
 from smpler_model.views.fuser import FusedResult, ViewFuser
@@ -70,7 +71,10 @@ class Fusion:
                 "others with image_topic, as its topics would be those of fused people"
             )
         self._files, self._tally = files, tally
-        self.fuser = ViewFuser(cameras, config.fusion_tolerance, BodyJoints(engine.body))
+        self.fuser = ViewFuser(
+            *(cameras, config.fusion_tolerance, BodyJoints(engine.body)),
+            absence_s=pipeline_config(config).absence_s,
+        )
         self.accuracy = FusedAccuracy(labelled, engine.body, config.match_iou)
         self.messages = FusedMessages(files.bag, config, engine)
 

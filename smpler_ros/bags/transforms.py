@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from smpler_model.bags.person_frames import is_person_frame
 from smpler_model.bags.reader import BagReader, SourceError
 from smpler_model.bags.stamp_order import REWIND_NS
 from smpler_model.cameras.messages import stamp_ns_of
 from smpler_ros.bags.segments import SegmentedBag
-from smpler_ros.messages.convert import header_message, is_person_frame, set_transform
-from smpler_ros.messages.hri import is_body_frame
+from smpler_ros.messages.convert import header_message, set_transform
 from smpler_ros.messages.message_types import MESSAGE_NAMES, Message, MessageTypes
 
 STATIC, MOVING = "/tf_static", "/tf"
@@ -87,7 +87,7 @@ def _copy(types: MessageTypes, message: Message) -> Message:
     """Return the message in ROS 2 classes, even if it is from ROS 1, without people's frames."""
     transforms = []
     for given in message.transforms:
-        if is_person_frame(given.child_frame_id) or is_body_frame(given.child_frame_id):
+        if is_person_frame(given.child_frame_id):
             continue
         header = header_message(types, stamp_ns_of(given), given.header.frame_id)
         transform = types.transform_stamped(header=header, child_frame_id=given.child_frame_id)

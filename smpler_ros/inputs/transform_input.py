@@ -6,12 +6,11 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from tf2_msgs.msg import TFMessage
 
+from smpler_model.bags.person_frames import is_person_frame
 from smpler_model.cameras.transform_buffer import TransformBuffer
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.inputs.pose_wait import PoseWait
 from smpler_ros.inputs.steady_timer import create_steady_timer
-from smpler_ros.messages.convert import is_person_frame
-from smpler_ros.messages.hri import is_body_frame
 
 _DEPTH = 100
 _CHECK_PERIOD_S = 0.02
@@ -58,9 +57,7 @@ class TransformInput:
         self._wait.release()
 
     def _add(self, message: TFMessage) -> None:
-        if message.transforms:
-            name = message.transforms[0].child_frame_id
-            if is_person_frame(name) or is_body_frame(name):
-                return  # such messages hold nothing else
+        if message.transforms and is_person_frame(message.transforms[0].child_frame_id):
+            return  # such messages hold nothing else
         self._buffer.add(message, is_static=False)
         self._wait.release()

@@ -5,13 +5,12 @@ and it needs no ROS installation. Images, calibration and depth are read by
 `smpler_model.cameras.messages`, people by `smpler_model.bags.people_topics`.
 """
 
-import re
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
+from smpler_model.bags.person_frames import FOOTPRINT
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import FoundPeople, People, details_of, values_or_nan
@@ -28,15 +27,10 @@ def path_to_pelvis(joint: int) -> list[int]:
     return path
 
 
-FOOTPRINT = "footprint"
-"""Name, below `person_<id>/`, of the frame on the floor."""
-
 _HANGS_FROM = np.array(
     [[joint in path for path in map(path_to_pelvis, range(_JOINTS))] for joint in range(_JOINTS)]
 )
 """(24, 24) whether the second joint hangs from the first, or is it."""
-
-_PERSON_FRAME = re.compile(rf".*person_\d+/(?:{'|'.join((*SMPL_JOINTS, FOOTPRINT))})")
 
 
 def time_message(types: MessageTypes, stamp_ns: int) -> Message:
@@ -180,11 +174,6 @@ def _footprints(
         name = f"{prefix}person_{people.ids[row]}/{FOOTPRINT}"
         transforms.append(transform_message(types, stamped, name, place @ camera_from_footprint))
     return transforms
-
-
-def is_person_frame(name: str) -> bool:
-    """Return whether a frame name is one of `transforms_message`, with any prefix."""
-    return _PERSON_FRAME.fullmatch(name) is not None
 
 
 def parent_from_joint(people: People) -> tuple[Floats, NDArray[np.float64]]:

@@ -8,7 +8,6 @@ Differences: the image of a body (`cropped`) and its joint states are not publis
 angles about fixed axes cannot represent SMPL's rotations.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,7 +30,6 @@ SKELETON_JOINTS = (
 
 # REP 155: x points forward from the belly, z to the head. SMPL's pelvis: x left, y up, z forward.
 PELVIS_FROM_BODY = np.array([[0.0, 1, 0], [0, 0, 1], [1, 0, 0]])
-_BODY_FRAME = re.compile(r"body_p\d+")
 _HIPS = [SMPL_JOINTS.index("left_hip"), SMPL_JOINTS.index("right_hip")]
 
 
@@ -123,11 +121,6 @@ def body_transforms(types: MessageTypes, header: Message, people: People) -> Mes
         set_transform(transform.transform, values)
         transforms.append(transform)
     return types.tf_message(transforms=transforms)
-
-
-def is_body_frame(name: str) -> bool:
-    """Return whether a frame name is one of `body_transforms`."""
-    return _BODY_FRAME.fullmatch(name) is not None
 
 
 def _normalize(pixels: Floats, camera: Camera) -> Floats:

@@ -103,6 +103,7 @@ class Session:
             TFMessage, "/tf", TF_DEPTH
         )
         self._outputs: dict[str, CameraOutput] = {}
+        self._fuser: ViewFuser | None = None
         self._fused: FusedOutput | None = None
         try:
             self._create_outputs(settings, pipeline)
@@ -139,9 +140,12 @@ class Session:
                 )
         if settings.fusion_tolerance:
             pose = BodyJoints(pipeline.estimator.model.body)
-            fuser = ViewFuser(self.cameras, settings.fusion_tolerance, pose, self._report)
+            self._fuser = ViewFuser(
+                *(self.cameras, settings.fusion_tolerance, pose, self._report),
+                absence_s=pipeline.config.absence_s,
+            )
             self._fused = FusedOutput(
-                self._node, types, fuser, config, self._transforms, pipeline.add_mesh
+                self._node, types, self._fuser, config, self._transforms, pipeline.add_mesh
             )
 
     def process(self, arrivals: Mapping[str, Arrival]) -> Iterator[tuple[str, Published]]:
@@ -199,7 +203,10 @@ class Session:
 
     def reconfigure(self, settings: NodeSettings) -> None:
         """Use the live parameters of new settings from the next image on."""
-        self._worker.reconfigure(pipeline_config(settings))
+        config = pipeline_config(settings)
+        self._worker.reconfigure(config)
+        if self._fuser is not None:
+            self._fuser.absence_s = config.absence_s
         self._live = live_output(settings, self._node.get_namespace())
 
     def facts(self) -> dict[str, str]:

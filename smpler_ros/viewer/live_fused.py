@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from smpler_model.bags.people_topics import people_from_message
+from smpler_model.bags.person_frames import without_people
 from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
 from smpler_model.cameras.messages import CameraInfos, Message, stamp_ns_of
 from smpler_model.cameras.transform_buffer import TransformBuffer
@@ -13,7 +14,7 @@ from smpler_model.frames import People
 from smpler_model.people.common_frame import join_truths, move_people
 from smpler_model.viewing.fused_recording import OLDEST_NS
 from smpler_model.viewing.moments import Moment, Shot
-from smpler_ros.viewer.live_moments import Waiting, without_people
+from smpler_ros.viewer.live_moments import Waiting
 
 _FIXED = np.eye(4)
 

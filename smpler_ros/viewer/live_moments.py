@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
 from smpler_model.bags.people_topics import people_from_message
+from smpler_model.bags.person_frames import without_people
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
 from smpler_model.cameras.frame_tree import FrameTree, level_camera
 from smpler_model.cameras.messages import CameraInfos, Message, camera_from_info, stamp_ns_of
 from smpler_model.viewing.bag_recording import camera_of_people
 from smpler_model.viewing.moments import Moment
-from smpler_ros.messages.convert import is_person_frame
-from smpler_ros.messages.hri import is_body_frame
 
 _MOST_WAITING = 16  # images, and messages of the ground truth, waiting for their people
 _ASSUMED = camera_from_field_of_view(640, 480, 60.0)
@@ -105,16 +104,6 @@ class LiveMoments:
 
     def _find_pose(self, people: Message) -> Floats | None:
         return self._tree.world_from(people.header.frame_id, people.fixed_frame)
-
-
-def without_people(message: Message) -> Message:
-    """Return a `tf2_msgs/TFMessage` without the frames of people's joints and bodies."""
-    message.transforms = [
-        each
-        for each in message.transforms
-        if not (is_person_frame(each.child_frame_id) or is_body_frame(each.child_frame_id))
-    ]
-    return message
 
 
 class Waiting:

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.detectors.detector import (
@@ -18,6 +19,7 @@ from smpler_model.detectors.detector import (
 from smpler_model.frames import CameraPose, TranslationSource
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
+from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline
 from tests.smpler_model.boxed_frames import AT_ONCE, BOXES, CAMERA, assert_same, frame, give, run
 
@@ -66,6 +68,23 @@ def test_people_are_remembered_only_if_asked(estimator: Estimator) -> None:
         assert ("identify" in result.timings_ms) == (remember_s > 0)
         assert len(pipeline.camera("").identities.snapshot()["tracks"]) == (2 if remember_s else 0)
         assert sorted(result.people.ids.tolist()) == [0, 1]
+
+
+def test_tracks_that_are_not_shown_are_held(estimator: Estimator) -> None:
+    camera = Pipeline(estimator, GivenBoxes, replace(AT_ONCE, max_people=1)).camera("")
+    few = camera.track(frame(0), detections_from(BOXES))
+    none = camera.track(frame(1), detections_from([]))
+    for tracked, count in ((few, 1), (none, 0)):
+        assert len(tracked.people) == count
+        assert sorted(tracked.held.tolist()) == [0, 1]
+
+
+@pytest.mark.parametrize(("lost_s", "remember_s"), [(20.0, 5.0), (1.4, 20.0)])
+def test_an_id_returns_as_long_as_a_track_or_a_memory_lasts(
+    lost_s: float, remember_s: float
+) -> None:
+    config = PipelineConfig(TrackerConfig(lost_s=lost_s), remember_s=remember_s)
+    assert config.absence_s == 20.0
 
 
 def test_people_off_axis_are_rotated_by_their_direction(create: Callable[[], Pipeline]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from smpler_model.commands.command_line import main
+from smpler_model.commands.run_record import RunRecord, read_run_record
 from smpler_model.inference.estimator import Estimates, Estimator
 from tests.after_self_check import break_after_self_check
 from tests.full_memory import SENTENCE, run_out_after
@@ -49,7 +50,7 @@ def test_an_image(command: list[str], here: Path, capsys: pytest.CaptureFixture[
     cv2.imwrite("person.png", picture(0))
     assert main([*command, "person.png", "--mesh", "glb", "--backend", "auto"]) == 0
     files = sorted(path.name for path in (here / "out").iterdir())
-    assert files == ["mesh.glb", "overlay.png", "results.jsonl"]
+    assert files == ["mesh.glb", "overlay.png", "results.jsonl", "run.json"]
     (line,) = lines_of(here / "out")
     assert line["name"] == "person"
     assert len(line["people"]) == 1
@@ -96,6 +97,7 @@ def test_a_video(command: list[str], here: Path) -> None:
     write_video(Path("video.mkv"), 6)
     assert main([*command, "video.mkv", "--mesh", "glb", "--mesh-frame", "2"]) == 0
     assert [line["stamp_ns"] for line in lines_of(here / "out")] == [i * 10**8 for i in range(6)]
+    assert read_run_record(Path("out")) == RunRecord(str(here / "video.mkv"), complete=True)
     assert frames_of(Path("out/overlay.mp4")) == 6
     assert [path.name for path in Path("out/mesh").iterdir()] == ["000002.glb"]
 
@@ -104,7 +106,8 @@ def test_a_limited_number_of_frames_without_overlay(command: list[str], here: Pa
     write_video(Path("video.mkv"), 6)
     assert main([*command, "video.mkv", "--frames", "3", "--no-overlay"]) == 0
     assert len(lines_of(here / "out")) == 3
-    assert [path.name for path in (here / "out").iterdir()] == ["results.jsonl"]
+    assert {path.name for path in (here / "out").iterdir()} == {"results.jsonl", "run.json"}
+    assert read_run_record(Path("out")) == RunRecord(str(here / "video.mkv"), complete=False)
 
 
 def test_results_of_a_truncated_video_are_kept(
@@ -119,6 +122,7 @@ def test_results_of_a_truncated_video_are_kept(
     assert "together" in captured.out
     count = len(lines_of(here / "out"))
     assert 4 < count < 20
+    assert read_run_record(Path("out")) == RunRecord(str(here / "video.mkv"), complete=False)
     assert frames_of(Path("out/overlay.mp4")) == count
 
 
@@ -233,9 +237,10 @@ def test_overwriting_removes_an_earlier_run_completely(command: list[str], here:
     assert main([*command, "person.png", "--mesh", "obj"]) == 0
     Path("out/notes.txt").touch()
     earlier = {path.name for path in Path("out").iterdir()}
-    assert earlier == {"results.jsonl", "overlay.png", "mesh.obj", "notes.txt"}
+    assert earlier == {"results.jsonl", "run.json", "overlay.png", "mesh.obj", "notes.txt"}
     assert main([*command, "person.png", "--overwrite", "--results", "npz", "--no-overlay"]) == 0
-    assert {path.name for path in Path("out").iterdir()} == {"results.npz", "notes.txt"}
+    left = {path.name for path in Path("out").iterdir()}
+    assert left == {"results.npz", "run.json", "notes.txt"}
 
 
 @pytest.mark.parametrize("given", ["out/overlay", "out/overlay/1.png", "out"])

@@ -15,6 +15,8 @@ from smpler_model.people.floor import (
     foot_contacts,
     footprints,
     heights_above,
+    mean_plane,
+    move_plane,
     place_by_floor,
 )
 from smpler_model.people.placement import HEIGHT_SPREAD, place
@@ -129,6 +131,28 @@ def test_footprints_lie_on_the_floor_below(seed: int, pitch: float) -> None:
     world, print_ = ((points @ pose[:3, :3].T + pose[:3, 3]) for points in (pelvises, below))
     np.testing.assert_allclose(print_[:, :2], world[:, :2], atol=1e-9)
     np.testing.assert_allclose(print_[:, 2], 0, atol=1e-9)
+
+
+@given(seed=st.integers(0, 2**31))
+def test_heights_above_a_plane_are_the_same_in_every_frame(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    moved = np.eye(4)
+    moved[:3, :3], moved[:3, 3] = Rotation.random(rng=rng).as_matrix(), rng.normal(0, 9, 3)
+    plane, points = floor_from_pose(level_camera(1.3, 25.0)), rng.normal(0, 3, (5, 3))
+    found = heights_above(move_plane(plane, moved), points @ moved[:3, :3].T + moved[:3, 3])
+    np.testing.assert_allclose(found, heights_above(plane, points), atol=1e-9)
+
+
+def test_a_plane_moved_by_the_pose_is_that_of_the_fixed_frame() -> None:
+    pose = level_camera(1.4, 20.0)
+    np.testing.assert_allclose(move_plane(floor_from_pose(pose), pose), [0, 0, 1, 0], atol=1e-12)
+
+
+def test_the_mean_of_planes_is_a_plane_between_them() -> None:
+    slopes = [np.array([sign * np.sin(0.1), 0, np.cos(0.1), 0.0]) for sign in (1, -1)]
+    np.testing.assert_allclose(mean_plane(slopes), [0, 0, 1, 0], atol=1e-12)
+    levels = [np.array([0.0, 0, 1, height_m]) for height_m in (0.1, 0.2, 0.6)]
+    np.testing.assert_allclose(mean_plane(levels), [0, 0, 1, 0.3], atol=1e-12)
 
 
 def test_nobody() -> None:

@@ -30,12 +30,14 @@ def noise_of(placed: Placement) -> np.ndarray:
 class Room:
     """People who stand at places for some seconds, one after the other, before a camera."""
 
-    def __init__(self, seed: int, *, has_pose: bool, shift_m: float = 0.0) -> None:
+    def __init__(
+        self, seed: int, *, has_pose: bool, shift_m: float = 0.0, step_ns: int = STEP_NS
+    ) -> None:
         self.floor, self.rng = FloorFromFeet(), np.random.default_rng(seed)
         pose = level_camera(HEIGHT_M, PITCH_DEG)
         pose[2, 3] += shift_m  # the fixed frame's z = 0 is not the floor
         self.pose = pose if has_pose else None
-        self.now_ns, self.id_ = 0, 0
+        self.now_ns, self.id_, self.step_ns = 0, 0, step_ns
 
     def estimate(self, ahead_m: float, size: float) -> tuple[np.ndarray, np.ndarray, Placement]:
         """Return rotations, local joints and the placement by size of one who stands there."""
@@ -48,8 +50,8 @@ class Room:
         self.id_ += 1
         rotations, local, placed = self.estimate(ahead_m, size)
         joints_m = local + placed.translations_m[:, None]
-        for _ in range(round(seconds * 1e9 / STEP_NS)):
-            self.now_ns += STEP_NS
+        for _ in range(round(seconds * 1e9 / self.step_ns)):
+            self.now_ns += self.step_ns
             ids = np.array([self.id_])
             self.floor.watch(
                 *(self.now_ns, ids, rotations, joints_m, noise_of(placed)), CAMERA_AT, self.pose
@@ -79,6 +81,14 @@ def test_many_people_show_where_the_floor_is(has_pose: bool) -> None:
     assert plane is not None
     assert np.linalg.norm(plane[:3]) == pytest.approx(1)
     assert np.abs(heights_above(plane, points_on_floor())).max() < 0.10
+
+
+def test_a_low_rate_shows_the_floor_too() -> None:
+    room = Room(1, has_pose=True, step_ns=1_000_000_000)
+    room.visitors(8)
+    plane = room.found().plane
+    assert plane is not None
+    assert np.abs(heights_above(plane, points_on_floor())).max() < 0.15
 
 
 @pytest.mark.slow

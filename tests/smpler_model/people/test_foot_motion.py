@@ -7,11 +7,13 @@ S = 10**9
 IDS = np.array([7], np.int64)
 
 
-def walk(motion: FootMotion, steps: int, speed_m_s: float, start: int = 0) -> np.ndarray:
-    """Move the left foot along x at 30 Hz; the right one stands. Return the last speeds (1, 2)."""
+def walk(
+    motion: FootMotion, steps: int, speed_m_s: float, start: int = 0, rate_hz: float = 30.0
+) -> np.ndarray:
+    """Move the left foot along x; the right one stands. Return the last speeds (1, 2)."""
     found = np.empty((1, 2))
     for step in range(start, start + steps):
-        time_s = step / 30
+        time_s = step / rate_hz
         feet = np.array([[[speed_m_s * time_s, 0, 0], [0, 0.2, 0]]])
         found = motion.speeds(round(time_s * S), IDS, feet)
     return found
@@ -30,10 +32,21 @@ def test_who_is_new_or_was_away_has_no_speed() -> None:
     assert np.isnan(walk(motion, 1, 1.0, start=41)).all()
 
 
-def test_a_snapshot_goes_on() -> None:
+@pytest.mark.parametrize("rate_hz", [0.5, 1.0, 1.9])
+def test_speeds_are_known_at_low_rates_too(rate_hz: float) -> None:
+    motion = FootMotion()
+    assert walk(motion, 8, 0.4, rate_hz=rate_hz)[0] == pytest.approx([0.4, 0], abs=0.02)
+    assert np.isfinite(walk(motion, 1, 0.4, start=10, rate_hz=rate_hz)).all()
+    assert np.isnan(walk(motion, 1, 0.4, start=15, rate_hz=rate_hz)).all()
+
+
+@pytest.mark.parametrize("rate_hz", [30.0, 1.0])
+def test_a_snapshot_goes_on(rate_hz: float) -> None:
     motion, other = FootMotion(), FootMotion()
-    walk(motion, 5, 1.0)
+    walk(motion, 5, 1.0, rate_hz=rate_hz)
     other.restore(motion.snapshot())
-    np.testing.assert_array_equal(walk(motion, 3, 1.0, 5), walk(other, 3, 1.0, 5))
+    expected = walk(motion, 1, 1.0, 5, rate_hz)
+    assert np.isfinite(expected).all()
+    np.testing.assert_array_equal(walk(other, 1, 1.0, 5, rate_hz), expected)
     other.restore(FootMotion().snapshot())
     assert np.isnan(walk(other, 1, 1.0, 8)).all()

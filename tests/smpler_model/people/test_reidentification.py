@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from smpler_model.detectors.detector import detections_from
 from smpler_model.people.appearance import SPREADS
-from smpler_model.people.reidentification import FIRST_IMAGES, Identities
+from smpler_model.people.reidentification import FIRST_IMAGES, LAST_IMAGES, Identities
+from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, TrackState
 
 STEP_NS = 100_000_000
 REMEMBER_S = 60.0
@@ -22,14 +24,20 @@ class Street:
         return np.asarray(self.rng.normal(0, apart * SPREADS))
 
     def show(
-        self, people: dict[int, np.ndarray], images: int = 10, noise: float = 0.5
+        self,
+        people: dict[int, np.ndarray],
+        images: int = 10,
+        noise: float = 0.5,
+        hidden: tuple[int, ...] = (),
     ) -> list[int]:
+        """Show people by track; the tracker holds their tracks, and hidden ones."""
         tracks, ids = np.array(list(people)), np.empty(0, np.int64)
+        held = np.array([*people, *hidden])
         visit = {t: self.rng.normal(0, noise * SPREADS) for t in people}
         for _ in range(images):
             self.now_ns += STEP_NS
             seen = np.array([people[t] + visit[t] for t in people]).reshape(len(people), -1)
-            ids = self.identities.name(self.now_ns, tracks, seen, REMEMBER_S)
+            ids = self.identities.name(self.now_ns, tracks, seen, held, REMEMBER_S)
         return [int(id_) for id_ in ids]
 
     def wait(self, seconds: float) -> None:
@@ -73,6 +81,55 @@ def test_who_is_in_the_image_is_nobody_else() -> None:
     assert street.show({1: one}) == [1]
 
 
+def test_who_is_hidden_has_not_left() -> None:
+    street = Street()
+    one = street.appearance()
+    street.show({0: one}, noise=0.0)
+    assert street.show({1: one}, noise=0.0, hidden=(0,)) == [1]
+    assert street.show({1: one}, images=1, noise=0.0) == [0]  # the tracker dropped the first track
+
+
+def test_who_is_given_up_late_still_gets_the_id_back() -> None:
+    """The new track has by then been compared with all others, and with nobody any more."""
+    street = Street()
+    one = street.appearance()
+    street.show({0: one}, noise=0.0)
+    assert street.show({1: one}, images=2 * LAST_IMAGES, noise=0.0, hidden=(0,)) == [1]
+    saved = street.identities.snapshot()
+    street.identities = Identities()
+    street.identities.restore(saved)
+    assert street.show({1: one}, images=1, noise=0.0) == [0]
+
+
+def test_who_is_hidden_for_longer_than_people_are_remembered_keeps_the_id() -> None:
+    street = Street()
+    one, other = street.appearance(), street.appearance()
+    street.show({0: one}, noise=0.0)
+    street.wait(5)
+    assert street.show({1: one}, noise=0.0) == [0]
+    street.wait(REMEMBER_S + 1)
+    assert street.show({2: other}, hidden=(1,)) == [2]
+    assert street.show({1: one, 2: other}) == [0, 2]
+
+
+def test_a_track_that_is_found_again_shares_its_id_with_nobody() -> None:
+    """Two who look alike: the second comes while the tracker waits for the first."""
+    tracker = Tracker(IdSource(), TrackerConfig(confirm_frames=1))
+    street = Street()
+    one, places = street.appearance(), ([0, 100, 60, 280], [400, 100, 460, 280])
+    for image in range(40):
+        there = (image < 10 or image >= 18, image >= 10)
+        boxes = [place for place, is_there in zip(places, there, strict=True) if is_there]
+        tracks = tracker.update(image * STEP_NS, detections_from(boxes))
+        seen = tracks.select(tracks.states != TrackState.COASTING)
+        appearances = np.tile(one, (len(seen), 1))
+        ids = street.identities.name(
+            image * STEP_NS, seen.ids, appearances, tracks.ids, REMEMBER_S
+        )
+        assert len(set(ids.tolist())) == len(ids) == sum(there)
+    assert sorted(ids.tolist()) == [0, 1]
+
+
 def test_who_is_never_seen_well_is_not_joined() -> None:
     street = Street()
     one = street.appearance()
@@ -113,5 +170,6 @@ def test_restored_identities_continue_alike() -> None:
 
 
 def test_nobody() -> None:
-    ids = Identities().name(0, np.empty(0, np.int64), np.empty((0, len(SPREADS))), REMEMBER_S)
+    nobody = np.empty(0, np.int64)
+    ids = Identities().name(0, nobody, np.empty((0, len(SPREADS))), nobody, REMEMBER_S)
     assert ids.shape == (0,)

@@ -134,6 +134,33 @@ def test_filters_are_reset(second_stamp_ns: int, second_id: int) -> None:
     np.testing.assert_allclose(result.translations_m, other.translations_m, atol=1e-12)
 
 
+def shapes_after(stamps_s: list[float], shapes: list[float]) -> list[float]:
+    """Return the smoothed first coefficient of one person's shape in images at these times."""
+    smoother = Smoother()
+    return [
+        float(
+            smoother.smooth(
+                round(stamp_s * 1e9),
+                np.array([1]),
+                bodies(Rotation.identity(), HERE, np.full(10, shape)),
+            ).betas[0, 0]
+        )
+        for stamp_s, shape in zip(stamps_s, shapes, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("step_s", [0.6, 1.0, 1.5])
+def test_a_low_rate_is_no_gap_and_a_longer_absence_is_one(step_s: float) -> None:
+    """The third image continues the second, whose filters began anew: one step is not usual."""
+    found = shapes_after([0, step_s, 2 * step_s, 6 * step_s], [0, 0, 1, 3])
+    assert found == pytest.approx([0, 0, 0.5, 3])
+
+
+def test_one_long_step_among_short_ones_is_a_gap() -> None:
+    stamps_s = [*(number / RATE_HZ for number in range(6)), 0.8]
+    assert shapes_after(stamps_s, [0.0] * 6 + [1.0])[-1] == 1.0
+
+
 def test_people_do_not_affect_each_other_and_keep_their_order() -> None:
     rng = np.random.default_rng(1)
     sequences = [[bodies(Rotation.random(rng=rng), HERE) for _ in range(3)] for _ in range(2)]
@@ -172,7 +199,8 @@ def test_impossible_filters_are_refused() -> None:
         OneEuro(0, 1)
 
 
-def test_a_restored_smoother_continues_exactly() -> None:
+@pytest.mark.parametrize("step_ns", [33_000_000, 1_000_000_000])
+def test_a_restored_smoother_continues_exactly(step_ns: int) -> None:
     generator = np.random.default_rng(0)
 
     def bodies(n: int) -> Bodies:
@@ -184,11 +212,12 @@ def test_a_restored_smoother_continues_exactly() -> None:
 
     first, second = Smoother(), Smoother()
     for step in range(3):
-        first.smooth(step * 33_000_000, np.array([4, 7]), bodies(2))
+        first.smooth(step * step_ns, np.array([4, 7]), bodies(2))
     second.restore(first.snapshot())
     last = bodies(2)
-    expected = first.smooth(99_000_000, np.array([7, 4]), last)
-    got = second.smooth(99_000_000, np.array([7, 4]), last)
+    expected = first.smooth(3 * step_ns, np.array([7, 4]), last)
+    got = second.smooth(3 * step_ns, np.array([7, 4]), last)
+    assert np.abs(expected.betas - last.betas).min() > 0
     np.testing.assert_allclose(got.rotations, expected.rotations, atol=1e-12)
     np.testing.assert_array_equal(got.betas, expected.betas)
     np.testing.assert_array_equal(got.translations_m, expected.translations_m)

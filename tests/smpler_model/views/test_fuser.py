@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smpler_model.frames import FrameResult, TranslationSource, WorldMotion
+from smpler_model.frames import FrameResult, TranslationSource, WorldMotion, values_or_nan
+from smpler_model.people.floor import floor_from_pose
 from smpler_model.people.tracker import TrackState
 from smpler_model.views.fuser import FusedResult, ViewFuser
 from tests.posed import pose_joints
@@ -40,6 +41,15 @@ def moving(result: FrameResult, velocity_m_s: tuple[float, ...], spread: float) 
         facings_rad=np.zeros(n),
     )
     return replace(result, people=replace(result.people, motion=motion))
+
+
+def on_floor(result: FrameResult, height_m: float | None) -> FrameResult:
+    """Return a result whose floor is at this height in the fixed frame; None if unknown."""
+    assert result.pose is not None
+    if height_m is None:
+        return replace(result, floor=None)
+    ground = floor_from_pose(result.pose.fixed_from_camera)
+    return replace(result, floor=ground - (0, 0, 0, height_m))
 
 
 def fuser_of(cameras: tuple[str, ...] = ("left", "right"), **kwargs: object) -> ViewFuser:
@@ -90,13 +100,33 @@ def test_people_are_described_in_the_fixed_frame() -> None:
     np.testing.assert_allclose(spreads, [1 / 125, 0.01])
 
 
-def test_a_known_floor_gives_footprints() -> None:
-    results = [replace(each, floor=np.zeros(4)) for each in scene(3, 2, 0.0)]
+@pytest.mark.parametrize(
+    ("heights_m", "mean_m"), [((0.0, 0.0), 0.0), ((-0.3, -0.5), -0.4), ((None, 0.2), 0.2)]
+)
+def test_footprints_lie_on_the_floor_that_the_views_know(
+    heights_m: tuple[float | None, float], mean_m: float
+) -> None:
+    results = map(on_floor, scene(3, 2, 0.0), heights_m)
     (fused,) = fuser_of().fuse(dict(zip(("left", "right"), results, strict=True)))
+    assert fused.floor is not None
+    np.testing.assert_allclose(fused.floor, [0, 0, 1, -mean_m], atol=1e-12)
     footprints = fused.people.footprints_m
     assert footprints is not None
     np.testing.assert_allclose(footprints[:, :2], fused.people.joints_m[:, 0, :2])
-    np.testing.assert_allclose(footprints[:, 2], 0, atol=1e-12)
+    np.testing.assert_allclose(footprints[:, 2], mean_m, atol=1e-12)
+
+
+@pytest.mark.parametrize(("absence_s", "is_known"), [(0.0, False), (60.0, True)])
+def test_ids_last_for_as_long_as_tracks_may_be_absent(absence_s: float, is_known: bool) -> None:
+    left, right = scene(3, 2, 0.0)
+    fuser = fuser_of(absence_s=absence_s)
+    ids = []
+    for stamp_ms, rows in ((0, EVERYBODY), (20_000, slice(0, 0)), (30_000, EVERYBODY)):
+        views = {"left": at(left, stamp_ms, 10, rows), "right": at(right, stamp_ms, 20, rows)}
+        (fused,) = fuser.fuse(views)
+        ids.append(set(fused.people.ids.tolist()))
+    assert len(ids[0]) == len(ids[2]) == 3
+    assert ids[2] == ids[0] if is_known else not ids[2] & ids[0]
 
 
 def test_a_camera_without_which_people_are_fused_is_reported_with_the_reason() -> None:
@@ -120,7 +150,7 @@ def test_a_camera_without_which_people_are_fused_is_reported_with_the_reason() -
 
 @pytest.mark.parametrize("cut", range(1, 8))
 def test_a_restored_fuser_goes_on_as_if_it_had_not_stopped(cut: int) -> None:
-    left, right = scene(5, 2, 1.0)
+    left, right = map(on_floor, scene(5, 2, 1.0), (0.3, None))
     results = [
         {"left": at(left, 0, 10, EVERYBODY)},
         {"right": at(right, 3, 20, slice(1, 3))},
@@ -143,5 +173,8 @@ def test_a_restored_fuser_goes_on_as_if_it_had_not_stopped(cut: int) -> None:
     assert len(found) == len(expected) == 5
     for one, other in zip(found, expected, strict=True):
         assert one.tracks == other.tracks
+        assert (one.floor is not None) == ("left" in one.stamps_ns)
+        floors = [values_or_nan(each.floor, 4) for each in (one, other)]
+        np.testing.assert_array_equal(*floors)
         np.testing.assert_array_equal(one.people.ids, other.people.ids)
         np.testing.assert_array_equal(one.people.joints_m, other.people.joints_m)

@@ -31,6 +31,15 @@ def test_time_that_runs_back_and_long_absence_end_an_id() -> None:
     assert ids.name(21 * S, [{"a": 0}]) == [3]
 
 
+def test_tracks_are_remembered_for_as_long_as_they_may_be_absent() -> None:
+    ids = CommonIds()
+    assert ids.name(0, [{"a": 0}], 60.0) == [0]
+    assert ids.name(50 * S, [{"b": 9}], 60.0) == [1]
+    assert ids.name(51 * S, [{"a": 0}], 60.0) == [0]
+    assert ids.name(100 * S, [{"b": 8}], 20.0) == [2]
+    assert ids.name(101 * S, [{"a": 0}], 20.0) == [3]
+
+
 @given(seed=st.integers(0, 2**31))
 def test_ids_are_unique_and_independent_of_the_order_of_cameras(seed: int) -> None:
     rng = np.random.default_rng(seed)
