@@ -59,12 +59,35 @@ def test_a_folder_in_the_order_of_names(folder: Path) -> None:
     assert np.all(np.diff([frame.stamp_ns for frame in frames]) > 0)
 
 
+def test_numbers_in_names_count_by_their_values(tmp_path: Path) -> None:
+    names = ["007", "7", "8", "10", "frame_2", "frame_10", "take 2_11", "take 10_1", "x"]
+    for index, name in reversed(list(enumerate(names))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), picture(index)[..., ::-1])
+    with open_source(str(tmp_path)) as source:
+        frames = list(source.frames)
+    assert [source.names[frame.stamp_ns] for frame in frames] == names
+    for index, frame in enumerate(frames):
+        np.testing.assert_array_equal(frame.rgb, picture(index))
+    assert np.all(np.diff([frame.stamp_ns for frame in frames]) > 0)
+
+
 def test_a_video_at_its_own_rate(video: Path) -> None:
     with open_source(str(video)) as source:
         frames = list(source.frames)
-    assert (source.count, source.rate_hz) == (COUNT, RATE_HZ)
+    assert (source.count, source.rate_hz, source.is_live) == (COUNT, RATE_HZ, False)
     assert [frame.stamp_ns for frame in frames] == [i * 10**8 for i in range(COUNT)]
     np.testing.assert_allclose(frames[4].rgb.mean((0, 1)), picture(4)[0, 0], atol=4)
+
+
+def test_a_camera_is_live(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A video stands in for it."""
+    capture = cv2.VideoCapture(str(video))
+    monkeypatch.setattr(cv2, "VideoCapture", lambda _: capture)
+    with open_source("0") as source:
+        frames = list(source.frames)
+    assert (source.count, source.rate_hz, source.is_live) == (None, RATE_HZ, True)
+    assert len(frames) == COUNT
+    assert frames[0].stamp_ns > 10**18
 
 
 def read_until_error(path: Path, frames: list[Frame]) -> None:
@@ -215,6 +238,7 @@ def test_a_bag_is_a_source_too(tmp_path: Path, form: str) -> None:
         assert source.rate_hz == pytest.approx(10)  # ten images in 0.9 s
         frames = list(source.frames)
     assert [frame.camera.fx for frame in frames if frame.camera] == [40] * 10
+    assert [frame.recorded_ns - frame.stamp_ns for frame in frames] == [6_000_000] * 10
     mine = Camera(32, 24, 70, 70, 16, 12)
     with open_source(str(path), mine) as source:
         assert next(source.frames).camera == mine

@@ -1,16 +1,19 @@
 """The command on real input of every kind, intact and damaged."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
+from smpler_model import sources
 from smpler_model.commands.command_line import main
 from smpler_model.commands.run_record import RunRecord, read_run_record
 from smpler_model.inference.estimator import Estimates, Estimator
@@ -100,6 +103,22 @@ def test_a_video(command: list[str], here: Path) -> None:
     assert read_run_record(Path("out")) == RunRecord(str(here / "video.mkv"), complete=True)
     assert frames_of(Path("out/overlay.mp4")) == 6
     assert [path.name for path in Path("out/mesh").iterdir()] == ["000002.glb"]
+
+
+def test_the_overlay_of_a_camera_lasts_as_long_as_what_it_saw(
+    command: list[str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A video at 10 Hz stands in for a camera, of whose images every third is processed."""
+    write_video(Path("video.mkv"), 6)
+    real, stamps_ns = cv2.VideoCapture, itertools.count(10**18, 300_000_000)
+    monkeypatch.setattr(
+        cv2, "VideoCapture", lambda name: real("video.mkv" if isinstance(name, int) else name)
+    )
+    monkeypatch.setattr(sources, "time", SimpleNamespace(time_ns=lambda: next(stamps_ns)))
+    assert main([*command, "0"]) == 0
+    assert len(lines_of(here / "out")) == 6
+    assert frames_of(Path("out/overlay.mp4")) == 3 * 5 + 1
+    assert read_run_record(Path("out")) == RunRecord("0", complete=True)
 
 
 def test_a_limited_number_of_frames_without_overlay(command: list[str], here: Path) -> None:

@@ -13,11 +13,15 @@ import numpy as np
 import pytest
 
 from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.commands.command_line import main
+from smpler_model.commands.overlay_files import LiveOverlayVideo
 from smpler_model.commands.recordings import holds_people, open_recording
 from smpler_model.commands.result_files import RESULT_FILES
+from smpler_model.commands.run_record import RunRecord
 from smpler_model.drawing.video import Video
 from smpler_model.frames import DETAIL_KEYS, FrameResult, details_of
+from smpler_model.people.floor import floor_from_pose
 from smpler_model.source import SourceError
 from smpler_model.viewing.result_files import read_results
 from tests.random_people import random_result
@@ -28,9 +32,8 @@ CAMERA = Camera(
 )
 
 
-def write_results(folder: Path, suffix: str) -> list[FrameResult]:
-    folder.mkdir()
-    results = [
+def make_results() -> list[FrameResult]:
+    return [
         replace(
             random_result(n, seed=index, has_details=index == 3),
             stamp_ns=round(index * 1e9 / RATE_HZ),
@@ -38,6 +41,13 @@ def write_results(folder: Path, suffix: str) -> list[FrameResult]:
         )
         for index, n in zip(range(FRAMES), (2, 0, 1, 3), strict=True)
     ]
+
+
+def write_results(
+    folder: Path, suffix: str, results: list[FrameResult] | None = None
+) -> list[FrameResult]:
+    folder.mkdir()
+    results = results or make_results()
     file = RESULT_FILES[suffix](folder / f"results.{suffix}")
     for index, result in enumerate(results):
         file.write(index, "", result)
@@ -65,6 +75,9 @@ def test_results_are_read_back(suffix: str, tmp_path: Path) -> None:
         assert moment.camera == CAMERA
         assert moment.rgb is not None
         assert abs(float(moment.rgb.mean()) - 60 * index) < 6
+        if result.pose is not None:
+            pose = result.pose.fixed_from_camera
+            np.testing.assert_allclose(moment.world_from_camera, pose, atol=1e-6)
         for name, array in vars(moment.people).items():
             expected = vars(result.people)[name]
             if expected is None:
@@ -76,6 +89,37 @@ def test_results_are_read_back(suffix: str, tmp_path: Path) -> None:
             np.testing.assert_allclose(read, expected, atol=2e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("suffix", RESULT_FILES)
+def test_the_floor_is_where_the_run_found_it(suffix: str, tmp_path: Path) -> None:
+    poses = [level_camera(height_m, 25.0) for height_m in (1.7, 1.8)]
+    results = [
+        replace(random_result(2, seed=index), camera=CAMERA, floor=floor_from_pose(pose))
+        for index, pose in enumerate(poses)
+    ]
+    write_results(tmp_path / "run", suffix, results)
+    recording = open_recording(tmp_path / "run")
+    for index, pose in enumerate(poses):
+        found = recording.moment(index).world_from_camera
+        np.testing.assert_allclose(found, pose, atol=1e-5)
+
+
+def test_the_overlay_of_a_camera_fits_its_results(tmp_path: Path) -> None:
+    """Its images are repeated, and counted from 0, while the results have the camera's stamps."""
+    stamps_ns = [10**18 + time_ms * 1_000_000 for time_ms in (0, 300, 540, 1000)]
+    pairs = zip(make_results(), stamps_ns, strict=True)
+    results = [replace(result, stamp_ns=stamp_ns) for result, stamp_ns in pairs]
+    write_results(tmp_path / "run", "jsonl", results)
+    video = LiveOverlayVideo(tmp_path / "run" / "overlay.mp4", RATE_HZ)
+    for index, stamp_ns in enumerate(stamps_ns):
+        video.write(index, "", stamp_ns, np.full((48, 64, 3), 60 * index, np.uint8))
+    video.close()
+    recording = open_recording(tmp_path / "run")
+    for index in range(FRAMES):
+        rgb = recording.moment(index).rgb
+        assert rgb is not None
+        assert abs(float(rgb.mean()) - 60 * index) < 6
+
+
 def test_arrays_of_earlier_versions_are_read_back(tmp_path: Path) -> None:
     results = write_results(tmp_path / "run", "npz")
     path = tmp_path / "run" / "results.npz"
@@ -83,7 +127,9 @@ def test_arrays_of_earlier_versions_are_read_back(tmp_path: Path) -> None:
         newer = {*DETAIL_KEYS, "frame_fixed_frames", "frame_fixed_from_camera", "frame_floors"}
         assert newer <= arrays.keys()
         np.savez(path, **{name: arrays[name] for name in arrays.keys() - newer})
-    read = read_results(path)[3].people
+    frame = read_results(path)[3]
+    assert frame.world_from_camera is None
+    read = frame.people
     np.testing.assert_allclose(read.joints_m, results[3].people.joints_m, atol=1e-6)
     assert read.motion is None
     assert read.joint_confidences is None
@@ -123,6 +169,39 @@ def test_a_frame_beyond_the_recording_is_refused(
     assert "frame must be one of 0 to 3, as the recording has 4 images, got 4; choose" in error
 
 
+def test_whose_results_are_shown_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The refused frame ends the command before the page is shown."""
+    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+    write_video(here / "video.mp4")
+    write_results(here / "video_smpler", "jsonl")
+    given = str(here / "video.mp4")
+    for record, words in (
+        (None, "earlier results of an input that is not known"),
+        (RunRecord(given, complete=True), f"earlier results of {given}; --overwrite estimates"),
+        (RunRecord(given, complete=False), f"results of {given} from a run that ended before"),
+    ):
+        if record is not None:
+            record.save(here / "video_smpler")
+        assert main(["view", "video.mp4", "--port", "0", "--frame", str(FRAMES)]) == 1
+        captured = capsys.readouterr()
+        assert f"shows video_smpler: {words}" in captured.out
+        assert "frame must be one of" in captured.err
+
+
+def test_results_of_another_input_are_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+    write_video(here / "video.mp4")
+    write_results(here / "video_smpler", "jsonl")
+    RunRecord(str(here / "other" / "video.mp4"), complete=True).save(here / "video_smpler")
+    assert main(["view", "video.mp4", "--port", "0"]) == 1
+    error = capsys.readouterr().err
+    assert f"video_smpler must hold the results of {here / 'video.mp4'}, got those of" in error
+    assert error.count("\n") == 1
+    assert holds_people(here / "video_smpler")
+
+
 @pytest.mark.slow
 def test_people_in_a_video_are_estimated_first(
     nano_file: Path,
@@ -153,7 +232,9 @@ def test_people_in_a_video_are_estimated_first(
     assert f"{FRAMES} images at http://localhost:" in capsys.readouterr().out
     assert (here / "video_smpler" / "results.jsonl").is_file()
     assert main(["view", "video.mp4", *flags]) == 0  # from the results
-    assert "frames, results in" not in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "frames, results in" not in printed
+    assert f"earlier results of {here / 'video.mp4'}" in printed
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.frames import People
-from smpler_model.people.floor import find_soles
-from smpler_model.viewing.assumed_pose import USUAL_HEIGHT_M, assume_pose
+from smpler_model.people.floor import find_soles, floor_from_pose
+from smpler_model.viewing.assumed_pose import USUAL_HEIGHT_M, assume_pose, pose_above
 from tests.smpler_model.viewing.conftest import CAMERA, posed_people
 
 HEIGHT_M, PITCH_DEG = 2.1, 28.0
@@ -75,6 +75,13 @@ def walk(body: Body, id_: int, scale: float = 1.0) -> Images:
 def angle_deg(pose: Floats) -> float:
     """Return the angle between a pose's vertical and the true one."""
     return float(np.degrees(np.arccos(np.clip(pose[2, :3] @ POSE[2, :3], -1, 1))))
+
+
+@pytest.mark.parametrize("pitch_deg", [-60.0, 0.0, 28.0, 89.9, 90.0])
+def test_a_known_floor_gives_the_pose_of_a_level_camera(pitch_deg: float) -> None:
+    expected = level_camera(HEIGHT_M, pitch_deg)
+    found = pose_above(floor_from_pose(expected))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_the_pose_of_a_camera_that_looks_down(body: Body) -> None:

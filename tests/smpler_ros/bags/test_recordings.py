@@ -8,12 +8,14 @@ import pytest
 from smpler_model.bags.people_topics import PEOPLE_TYPE
 from smpler_model.bags.reader import BagReader, open_bag
 from smpler_model.cameras.camera import camera_from_field_of_view
+from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.commands.recordings import holds_people, open_recording
 from smpler_model.source import SourceError
 from smpler_model.viewing.bag_recording import camera_of_people
 from smpler_ros.bags.bag_run import Summary
 from smpler_ros.bags.bag_writer import BagWriter
-from smpler_ros.messages.convert import header_message
+from smpler_ros.messages.convert import header_message, transform_message
+from smpler_ros.messages.message_types import MESSAGE_NAMES, Message
 from tests.random_people import random_people
 from tests.smpler_ros.bags.test_ground_truth import truths_in
 
@@ -80,6 +82,34 @@ def test_the_focal_length_that_people_were_placed_with_is_found() -> None:
     )
     other = camera_from_field_of_view(640, 480, 90.0)
     assert camera_of_people(other, seen).fx == pytest.approx(assumed.fx)
+
+
+def test_a_transform_holds_from_its_stamp_on_in_whatever_order(tmp_path: Path) -> None:
+    """Recorded late, dated ahead, or next to one of another clock."""
+    with BagWriter(tmp_path / "bag") as writer:
+        types = writer.types
+
+        def link(stamp_ns: int, child: str) -> Message:
+            """Return a transform that tells its stamp by its height."""
+            header = header_message(types, stamp_ns, "map")
+            return transform_message(types, header, child, level_camera(stamp_ns / 10, 0.0))
+
+        sent = [
+            [link(10**18, "lamp"), link(40, "camera")],
+            [link(10, "camera")],
+            [link(30, "camera"), link(5, "person_1/pelvis")],
+            [link(20, "camera"), link(10**18 + 1, "lamp")],
+        ]
+        for time_ns, links in enumerate(sent, start=1):
+            message = types.tf_message(transforms=links)
+            writer.write("/tf", MESSAGE_NAMES["tf_message"], time_ns, message)
+        for time_ns, stamp_ns in enumerate((15, 25, 45, 35), start=100):
+            header = header_message(types, stamp_ns, "camera")
+            people = types.person_array(header=header, model="", people=[])
+            writer.write("/people", PEOPLE_TYPE, time_ns, people)
+    recording = open_recording(tmp_path / "bag")
+    heights = [recording.moment(row).world_from_camera[2, 3] for row in range(len(recording))]
+    assert heights == pytest.approx([1, 2, 4, 3])
 
 
 def test_nobody_is_a_recording_too(tmp_path: Path) -> None:

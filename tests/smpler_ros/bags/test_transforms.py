@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from smpler_model.bags.reader import open_bag
-from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.bags.transforms import MOVING, STATIC, TransformCopy
-from smpler_ros.messages.convert import header_message, is_person_frame, transforms_message
+from smpler_ros.messages.convert import header_message, transforms_message
 from smpler_ros.messages.hri import body_transforms
 from smpler_ros.messages.message_types import MESSAGE_NAMES, Message
 from tests.random_people import random_people
@@ -60,12 +59,3 @@ def test_people_s_frames_are_not_copied(tmp_path: Path) -> None:
     found, read = copied(tmp_path / "bag", tmp_path / "rest", skip=5)
     assert found[MOVING] == [*OTHERS] * 2
     assert read == 12
-
-
-def test_people_s_frames_are_recognised_by_name() -> None:
-    assert all(
-        is_person_frame(f"{prefix}person_12/{joint}")
-        for joint in SMPL_JOINTS
-        for prefix in ("", "a/b_")
-    )
-    assert not any(map(is_person_frame, OTHERS))

@@ -7,12 +7,12 @@ import pytest
 from rosbags.typesys import Stores, get_typestore
 from scipy.spatial.transform import Rotation
 
+from smpler_model.bags.person_frames import is_person_frame
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.frames import FrameResult
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
 from smpler_ros.messages.convert import (
     header_message,
-    is_person_frame,
     person_transforms,
     transforms_message,
 )
