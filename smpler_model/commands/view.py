@@ -111,7 +111,7 @@ def _describe_results(folder: Path, given: str) -> str:
     elif record.complete:
         what = f"earlier results of {wanted}"
     else:
-        what = f"results of {wanted} from a run that ended before it did"
+        what = f"results of a run that ended before {wanted} did"
     return f"shows {folder}: {what}; --overwrite estimates people again, with these settings"
 
 

@@ -178,7 +178,7 @@ def test_whose_results_are_shown_is_said(here: Path, capsys: pytest.CaptureFixtu
     for record, words in (
         (None, "earlier results of an input that is not known"),
         (RunRecord(given, complete=True), f"earlier results of {given}; --overwrite estimates"),
-        (RunRecord(given, complete=False), f"results of {given} from a run that ended before"),
+        (RunRecord(given, complete=False), f"results of a run that ended before {given} did; "),
     ):
         if record is not None:
             record.save(here / "video_smpler")

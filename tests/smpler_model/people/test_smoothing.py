@@ -142,7 +142,7 @@ def shapes_after(stamps_s: list[float], shapes: list[float]) -> list[float]:
             smoother.smooth(
                 round(stamp_s * 1e9),
                 np.array([1]),
-                bodies(Rotation.identity(), HERE, np.full(10, shape)),
+                bodies(Rotation.identity(), HERE, np.full(10, shape, np.float64)),
             ).betas[0, 0]
         )
         for stamp_s, shape in zip(stamps_s, shapes, strict=True)
