@@ -99,7 +99,7 @@ class CameraInput:
             kinds[DETECTIONS] = detections_class()
         self._camera_infos = CameraInfos()
         self._first_arrival_s: float | None = None
-        self._was_stamped = False
+        self._has_told_of_stamps = False
         self._held: Message | None = None
         self._pairing: Pairing[Message] = Pairing(
             config.partners(), round(config.tolerance_s * 1e9), self._emit, self._lose
@@ -163,12 +163,12 @@ class CameraInput:
             now, clock = Clock().now(), "the wall clock's time"
             remedy = ", and publish /clock or leave use_sim_time false"
         message.header.stamp = now.to_msg()
-        if not self._was_stamped:  # rclpy's `once` counts all cameras of a node as one
+        if not self._has_told_of_stamps:  # rclpy's `once` counts all cameras of a node as one
             self._node.get_logger().warning(
                 f"images on {self._images.topic} have no timestamp and get {clock} of their "
                 f"arrival; let the camera's driver stamp them{remedy}"
             )
-        self._was_stamped = True
+        self._has_told_of_stamps = True
 
     def _has_waited(self) -> bool:
         """Return whether images have waited long enough for a calibration."""
