@@ -7,9 +7,9 @@ SHELL := /bin/bash
 export MAKEFLAGS += --no-print-directory
 
 IN_ENV = . .ros/environment.sh &&
-# One thread each, and three workers for two cores, as tests of nodes wait for each other's messages;
+# One thread each, and four workers for two cores, as tests of nodes wait for each other's messages;
 # files in the order of tests/conftest.py, long ones first.
-PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup test check tests unit demo gpu lock clean
 .DEFAULT_GOAL := help

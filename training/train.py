@@ -188,8 +188,12 @@ class Run:
 
     def _resume(self) -> None:
         saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        found, wanted = (
+            record | {"settings": _decisive(record["settings"])}
+            for record in (saved["record"], self.record)
+        )
         for name in ("settings", "processes", *self.source.facts, STARTING_WEIGHTS):
-            if _decisive(saved["record"].get(name)) != _decisive(self.record[name]):
+            if found.get(name) != wanted[name]:
                 raise ValueError(
                     f"{self.checkpoint} must come from the same {name}, got another; set output "
                     "to another folder, or remove the checkpoint"
@@ -274,11 +278,9 @@ def write_picture(board: SummaryWriter, picture: Any, step: int) -> None:  # noq
     board.add_image("overlays", picture, step, dataformats="HWC")
 
 
-def _decisive(value: object) -> object:
+def _decisive(settings: dict[str, Any]) -> dict[str, Any]:
     """Drop settings that do not affect the results."""
-    if not isinstance(value, dict):
-        return value
-    kept = {name: inner for name, inner in value.items() if name not in _FREE_FIELDS}
+    kept = {name: value for name, value in settings.items() if name not in _FREE_FIELDS}
     return kept | {"data": _decisive_data(kept["data"])}
 
 
