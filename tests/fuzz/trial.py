@@ -17,7 +17,7 @@ from typing import cast
 
 from tests.fuzz.target import Target
 
-COUNT = 2000
+COUNT = 1000
 LONGEST_S = 10.0
 MOST_MEMORY_KIB = 1 << 20
 LONGEST_SENTENCE = 2000
