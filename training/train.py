@@ -150,9 +150,8 @@ class Run:
     def export(self, path: Path) -> None:
         """Write the averaged weights with the run's record.
 
-        Models trained on rendered crops have the built-in body: they are written in bfloat16,
-        which takes less room in version control than float16, and without the body, others in
-        full precision and with theirs.
+        Models trained on rendered crops have the built-in body: they are written in half
+        precision and without it, others in full precision and with their body.
         """
         record = self.record | {"steps": self.learner.step_count}
         small = bool(find_crops(self.settings.data))
@@ -160,7 +159,7 @@ class Run:
             self.learner.mean_model,
             path,
             include_body=not small,
-            dtype=torch.bfloat16 if small else None,
+            dtype=torch.float16 if small else None,
             other={"record": record},
         )
 

@@ -79,7 +79,7 @@ def test_exported_weights_load_strictly(settings: TrainSettings) -> None:
     model = load_model(path, body=load_builtin_body())
     for name, values in run.learner.mean_model.named_parameters():
         torch.testing.assert_close(
-            model.get_parameter(name), values.bfloat16().float(), msg=lambda m, n=name: f"{n}: {m}"
+            model.get_parameter(name), values.half().float(), msg=lambda m, n=name: f"{n}: {m}"
         )
     assert path.stat().st_size < 12e6
 
