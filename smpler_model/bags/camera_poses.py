@@ -92,6 +92,7 @@ def read_transforms(reader: BagReader, topic: str) -> Iterator[BagMessage]:
         return
     try:
         for each in reader.read_messages([topic]):
-            yield replace(each, message=without_people(each.message))
+            without_people(each.message)
+            yield each
     except SourceError:
         return  # where the bag is truncated, its images end too, which is reported

@@ -24,7 +24,7 @@ def is_person_frame(name: str) -> bool:
 
 
 def without_people(message: Message) -> Message:
-    """Return a `tf2_msgs/TFMessage` after removing the frames of people from it."""
+    """Remove the frames of people from a `tf2_msgs/TFMessage`, and return it."""
     message.transforms = [
         each for each in message.transforms if not is_person_frame(each.child_frame_id)
     ]
