@@ -1,5 +1,6 @@
 """What several tests share: seeded files in the official layout, and the models they hold."""
 
+import fcntl
 import gc
 import os
 import signal
@@ -32,20 +33,26 @@ torch.set_num_threads(1)
 
 OfficialFile = Callable[[str], Path]
 
+OFFICIAL_FILES = "TEST_OFFICIAL_FILES"
+"""Names the folder of seeded official files that all workers share: drawing one takes seconds."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let workers, and what tests start, keep exported networks in one folder, not the user's.
 
-    They also get a SIGINT that works where this process was started with one that is ignored, as
-    by `nohup` or in a shell's background: programs let an ignored signal stay ignored.
+    They share seeded official files, too. And they get a SIGINT that works where this process was
+    started with one that is ignored, as by `nohup` or in a shell's background: programs let an
+    ignored signal stay ignored.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     is_worker, is_in_test = hasattr(config, "workerinput"), "PYTEST_CURRENT_TEST" in os.environ
     if not (is_worker or is_in_test):
-        folder = TemporaryDirectory(prefix="smpler_ros_exports_", ignore_cleanup_errors=True)
-        os.environ[VARIABLE] = folder.name
-        config.add_cleanup(folder.cleanup)
+        for variable, prefix in ((VARIABLE, "exports"), (OFFICIAL_FILES, "official")):
+            name = f"smpler_ros_{prefix}_"
+            folder = TemporaryDirectory(prefix=name, ignore_cleanup_errors=True)
+            os.environ[variable] = folder.name
+            config.add_cleanup(folder.cleanup)
 
 
 @pytest.hookimpl(trylast=True)
@@ -76,14 +83,17 @@ class SmallModel:
 
 
 @pytest.fixture(scope="session")
-def official_file(tmp_path_factory: pytest.TempPathFactory) -> OfficialFile:
-    """Return a function that returns the seeded file of a variant, written on its first call."""
-    folder = tmp_path_factory.mktemp("official")
+def official_file() -> OfficialFile:
+    """Return a function that returns the seeded file of a variant, written on the first call."""
+    folder = Path(os.environ[OFFICIAL_FILES])
 
     @cache
     def find(variant: str) -> Path:
         path = folder / f"{variant}.pt"
-        write_checkpoint(variant, path)
+        with (folder / f"{variant}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+            if not path.exists():
+                write_checkpoint(variant, path)
         return path
 
     return find

@@ -150,8 +150,9 @@ class Run:
     def export(self, path: Path) -> None:
         """Write the averaged weights with the run's record.
 
-        Models trained on rendered crops have the built-in body: they are written in half
-        precision and without it, others in full precision and with their body.
+        Models trained on rendered crops have the built-in body: they are written without it, and
+        large arrays in bfloat16, which takes less room in version control than float16. Others
+        are written in full precision and with their body.
         """
         record = self.record | {"steps": self.learner.step_count}
         small = bool(find_crops(self.settings.data))
@@ -159,7 +160,7 @@ class Run:
             self.learner.mean_model,
             path,
             include_body=not small,
-            dtype=torch.float16 if small else None,
+            dtype=torch.bfloat16 if small else None,
             other={"record": record},
         )
 

@@ -47,6 +47,10 @@ _NESTS = ("model", "state_dict")
 _PARALLEL = "module."
 """Key prefix added by PyTorch's multi-GPU wrappers."""
 
+_LARGE = 600
+"""Least number of entries of a learned array that is stored in a smaller type, where one is
+chosen. Others take no room, and rounding those of the first layers changes estimates most."""
+
 _SHOWN_KEY = 80  # characters of a key quoted in an error
 
 _MOST_UNPACKED = 1_000_000_000
@@ -179,7 +183,7 @@ def save_checkpoint(
         model: any model of this package.
         path: path of the file, which is replaced if it exists.
         include_body: False leaves the body's arrays out; loading then needs a body.
-        dtype: type to store the learned parameters in, such as float16; None keeps theirs.
+        dtype: type to store large learned arrays in, such as bfloat16; None keeps theirs.
         other: further entries, such as `optimizer` and `epoch`.
 
     Raises:
@@ -189,8 +193,9 @@ def save_checkpoint(
     path = Path(path)
     state = {_official_key(key): values for key, values in model.state_dict().items()}
     if dtype:
-        learned = {find_official_key(name) for name, _ in model.named_parameters()}
-        state = {key: v.to(dtype) if key in learned else v for key, v in state.items()}
+        parameters = model.named_parameters()
+        large = {find_official_key(name) for name, values in parameters if values.numel() >= _LARGE}
+        state = {key: v.to(dtype) if key in large else v for key, v in state.items()}
     if include_body:
         state |= official_from_body(model.body.arrays())
     content = {"model": state, **(other or {})}

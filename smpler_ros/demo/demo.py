@@ -31,7 +31,6 @@ from smpler_model.settings.setting import Settings, setting
 from smpler_model.source import Source, SourceError, camera_number
 from smpler_model.sources import IMAGE_SUFFIXES, open_source
 from smpler_ros.bags.bag_writer import BagWriter
-from smpler_ros.bags.evaluate_bag import main as evaluate_bag
 from smpler_ros.bags.run_files import BAG, REPORT, SUMMARY
 from smpler_ros.demo.contact_sheet import write_contact_sheet
 from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
@@ -184,6 +183,9 @@ def evaluate(output: Path, detector: str, truth: str) -> None:
         KeyboardInterrupt: it was interrupted.
         ValueError: there is no overlay to show.
     """
+    # Only here, as it takes seconds, which need not delay the nodes' start.
+    from smpler_ros.bags.evaluate_bag import main as evaluate_bag
+
     folder = output / EVALUATED
     chosen = ["--truth", truth, "--image-topic", "/image", "--detector", detector]
     status = evaluate_bag([str(output / RECORDED), "--output", str(folder), "--video", *chosen])

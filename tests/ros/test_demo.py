@@ -149,7 +149,9 @@ def test_a_recording_that_cannot_be_evaluated_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_node_that_cannot_start_is_reported(ros_domain: int, tmp_path: Path) -> None:
-    done = run_demo("--output", str(tmp_path / "out"), "--detector", "onnx")
+    clip = write_clip(tmp_path / "clip.avi")
+    out = ["--output", str(tmp_path / "out")]
+    done = run_demo("--input", str(clip), *out, "--detector", "onnx")
     assert done.returncode == 1
     assert "demo: a node ended early; its messages are above; nothing was" in done.stderr
     assert "Traceback" not in done.stderr

@@ -111,20 +111,42 @@ def evaluation(trained: Path, people: Path, output: Path) -> list[str]:
     ]
 
 
+def short_training(stage: str, initial: str, people: Path, output: Path) -> list[str]:
+    """Several steps: PyTorch reports weights without a gradient in the second one."""
+    return [
+        *(f"config/train/synthetic_{stage}.yaml", f"data.root={people}", f"output={output}"),
+        *(f"initial={initial}", "batch=4", "epochs=0", "steps=3", "threads=1"),
+        *("evaluate_every=100", "log_every=1"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def shared(people: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what two processes trained and evaluated together."""
+    folder = tmp_path_factory.mktemp("shared")
+    before = str(trained / "backbone" / "weights.pt")
+    commands = [
+        ["training.train", *short_training("backbone", "null", people, folder / "backbone")],
+        ["training.train", *short_training("smpler", before, people, folder / "smpler")],
+        ["training.evaluate", *evaluation(trained, people, folder / "evaluation")],
+    ]
+    (folder / "commands.json").write_text(json.dumps(commands))
+    finish(start("tests.training.in_turn", folder / "commands.json", processes=2))
+    return folder
+
+
 def test_two_processes_evaluate_everybody_once(
-    trained: Path, people: Path, tmp_path: Path
+    trained: Path, people: Path, shared: Path, tmp_path: Path
 ) -> None:
-    alone = run("training.evaluate", *evaluation(trained, people, tmp_path / "1"))
+    alone = run("training.evaluate", *evaluation(trained, people, tmp_path))
     assert alone.returncode == 0, alone.stderr
-    shared = evaluation(trained, people, tmp_path / "2")
-    finish(start("training.evaluate", *shared, processes=2))
-    texts = [(tmp_path / name / "people.csv").read_text() for name in ("1", "2")]
+    texts = [(each / "people.csv").read_text() for each in (tmp_path, shared / "evaluation")]
     tables = [list(csv.DictReader(text.splitlines())) for text in texts]
     assert [row["key"] for row in tables[0]] == [row["key"] for row in tables[1]]
     assert len(tables[0]) == PEOPLE
     for one, other in zip(*tables, strict=True):
         assert float(one["MPJPE"]) == pytest.approx(float(other["MPJPE"]), rel=1e-4)
-    summary = json.loads((tmp_path / "1" / "summary.json").read_text())
+    summary = json.loads((tmp_path / "summary.json").read_text())
     mean = sum(float(row["MPJPE"]) for row in tables[0]) / PEOPLE
     assert summary["means"]["MPJPE"] == pytest.approx(mean)
     assert summary["means"]["Accel"] is None  # each person is a sequence
@@ -160,23 +182,13 @@ def test_a_run_killed_at_any_time_resumes(people: Path, tmp_path: Path) -> None:
     assert steps == sorted(set(steps))
 
 
-@pytest.mark.parametrize(("stage", "before"), [("backbone", ""), ("smpler", "backbone")])
-def test_two_processes_train_each_stage(
-    people: Path, trained: Path, tmp_path: Path, stage: str, before: str
-) -> None:
-    """Several steps: PyTorch reports weights without a gradient in the second one."""
-    initial = str(trained / before / "weights.pt") if before else "null"
-    arguments = [
-        *(f"config/train/synthetic_{stage}.yaml", f"data.root={people}", f"output={tmp_path}"),
-        *(f"initial={initial}", "batch=4", "epochs=0", "steps=3", "threads=1"),
-        *("evaluate_every=100", "log_every=1"),
-    ]
-    finish(start("training.train", *arguments, processes=2))
-    state = torch.load(tmp_path / "weights.pt", weights_only=True)
+@pytest.mark.parametrize("stage", ["backbone", "smpler"])
+def test_two_processes_train_each_stage(shared: Path, stage: str) -> None:
+    state = torch.load(shared / stage / "weights.pt", weights_only=True)
     assert state["record"]["processes"] == 2
     assert state["record"]["steps"] == 3
     assert all(values.isfinite().all() for values in state["model"].values())
-    assert not list(tmp_path.glob(".*"))
+    assert not list((shared / stage).glob(".*"))
 
 
 def test_mistakes_end_in_one_sentence(people: Path, tmp_path: Path) -> None:

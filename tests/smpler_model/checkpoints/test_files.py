@@ -105,8 +105,11 @@ def test_half_precision_file_without_a_body(
     model = load_model(path, body=body_arrays)
 
     assert all(p.dtype == torch.float32 for p in model.parameters())
-    pairs = zip(model.parameters(), nano.parameters(), strict=True)
-    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-6) for a, b in pairs)
+    for loaded, stored in zip(model.parameters(), nano.parameters(), strict=True):
+        if stored.numel() < 600:
+            assert torch.equal(loaded, stored)
+        else:
+            assert torch.equal(loaded, stored.half().float())
     buffers = dict(nano.named_buffers())
     assert all(torch.equal(values, buffers[name]) for name, values in model.named_buffers())
 

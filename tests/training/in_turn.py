@@ -1,0 +1,42 @@
+"""Runs commands of this project one after another in each process that torchrun starts.
+
+Starting Python and importing PyTorch takes longer than a small training.
+"""
+
+import importlib
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch.distributed as dist
+
+
+def main() -> int:
+    """Run the commands in the JSON file that is named; return the first status that is not 0."""
+    join = dist.init_process_group
+    for turn, command in enumerate(json.loads(Path(sys.argv[1]).read_text())):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", command)
+            if turn:  # torchrun's store still has the addresses of the group before
+                patch.setattr(dist, "init_process_group", partial(join, **own_store(turn)))
+            if status := importlib.import_module(command[0]).main():
+                return int(status)
+    return 0
+
+
+def own_store(turn: int) -> dict[str, object]:
+    """Return how to join a further group of torchrun's processes."""
+    environment = os.environ
+    address, port = environment["MASTER_ADDR"], int(environment["MASTER_PORT"])
+    return {
+        "store": dist.PrefixStore(f"turn {turn}", dist.TCPStore(address, port, is_master=False)),
+        "rank": int(environment["RANK"]),
+        "world_size": int(environment["WORLD_SIZE"]),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
