@@ -33,6 +33,8 @@ torch.set_num_threads(1)
 
 OfficialFile = Callable[[str], Path]
 
+ROS_TESTS = Path(__file__).parent / "ros"
+
 OFFICIAL_FILES = "TEST_OFFICIAL_FILES"
 """Names the folder of seeded official files that all workers share: drawing one takes seconds."""
 
@@ -57,9 +59,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with slow tests first, so that no worker is left with a long one at the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Put files with slow tests first, so that no worker is left with a long one at the end.
+
+    Those over ROS, which mostly wait for messages, are spread evenly among those that compute.
+    """
+    slow = dict.fromkeys(item.path for item in items if item.get_closest_marker("slow"))
+    over_ros = [path for path in slow if ROS_TESTS in path.parents]
+    computing = [path for path in slow if ROS_TESTS not in path.parents]
+    place = {
+        path: (index + 0.5) / len(files)
+        for files in (over_ros, computing)
+        for index, path in enumerate(files)
+    }
+    items.sort(key=lambda item: place.get(item.path, 1.0))
 
 
 @pytest.hookimpl(wrapper=True)
