@@ -19,6 +19,7 @@ not there; `missed` are people in more than one group.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -363,6 +364,23 @@ def align_rigidly(points_m: Floats, target_m: Floats) -> Floats:
     return pose
 
 
+def read_views(path: Path) -> FolderTruth:
+    """Read a folder of videos of the same person and frames.
+
+    Raises:
+        FileNotFoundError: it describes nobody, or a file that it names is missing.
+        ValueError: it has another format, or its videos are not synchronous.
+    """
+    folder = read_folder(path)
+    frames = {video.scored_frames for video in folder.videos}
+    if len(folder.videos) < 2 or len(frames) > 1:
+        raise ValueError(
+            f"{path} must hold two or more videos of the same frames, got {len(folder.videos)} of "
+            f"{len(frames)} different sets of frames; give another folder"
+        )
+    return folder
+
+
 def _frames_of(folder: FolderTruth, view: int, wanted: range) -> Iterator[Frame]:
     video = folder.videos[view]
     with open_source(str(folder.path / video.video), video.camera) as source:
@@ -378,8 +396,8 @@ def _titled(title: str, found: Sequence[ViewScores]) -> dict[str, ViewScores]:
     return dict(zip((title, f"{title}, over time"), found, strict=False))
 
 
-def main() -> None:
-    """Parse the command line and measure."""
+def main() -> int:
+    """Parse the command line and measure; return 1 after an error, which is one sentence."""
     parser = argparse.ArgumentParser(description="One body from several views.")
     parser.add_argument("folder", type=Path, nargs="?", help="folder with synchronous videos")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
@@ -394,27 +412,33 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the figures")
     chosen = parser.parse_args()
     settings = PipelineSettings(model=chosen.model)
-    estimator = build_pipeline(settings, GivenBoxes).estimator
-    watcher = Watcher(estimator, detector_factory(settings, estimator.device))
     seeds = range(chosen.seed, chosen.seed + chosen.scenes)
     found: dict[str, ViewScores] = {}
-    for views in (2, len(CIRCLE)):
-        drawn = measure_drawn(
-            *(watcher, views, seeds, chosen.frames),
-            given=chosen.boxes == "truth",
-            step_s=chosen.step,
-        )
-        found |= _titled(f"drawn, {views} cameras", drawn)
     lines = []
-    if chosen.folder:
-        real, apart_m = measure_real(watcher, read_folder(chosen.folder), chosen.skip)
-        found |= _titled("real, 2 cameras", real)
-        lines.append(f"real: the labels of the views agree within {1e3 * apart_m:.1f} mm")
+    try:
+        folder = read_views(chosen.folder) if chosen.folder else None
+        estimator = build_pipeline(settings, GivenBoxes).estimator
+        watcher = Watcher(estimator, detector_factory(settings, estimator.device))
+        for views in (2, len(CIRCLE)):
+            drawn = measure_drawn(
+                *(watcher, views, seeds, chosen.frames),
+                given=chosen.boxes == "truth",
+                step_s=chosen.step,
+            )
+            found |= _titled(f"drawn, {views} cameras", drawn)
+        if folder:
+            real, apart_m = measure_real(watcher, folder, chosen.skip)
+            found |= _titled("real, 2 cameras", real)
+            lines.append(f"real: the labels of the views agree within {1e3 * apart_m:.1f} mm")
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
     rows = [row for title, scores in found.items() for row in scores.rows(title)]
     lines += [scores.line(title) for title, scores in found.items()]
     table = format_table(["people", "estimate", *_NAMES], rows)
     write_results({"rows": rows, "notes": lines}, table + "\n\n" + "\n".join(lines), chosen.json)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

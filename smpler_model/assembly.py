@@ -60,8 +60,6 @@ def build_pipeline(
         ValueError: an unusable model, body, detector or device; the message says why.
         OSError: a file that cannot be read.
     """
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
     # First, as its self-check says in a sentence what is wrong with a device.
     checked = build_checked(load_named_model(settings), settings, device, cameras)
@@ -75,6 +73,8 @@ def build_checked(
 ) -> Checked:
     """Return a network with the first backend that works, of what the settings ask for.
 
+    PyTorch uses as many threads as they say from then on.
+
     Args:
         model: the network, on the CPU.
         settings: settings of the pipeline.
@@ -85,6 +85,8 @@ def build_checked(
         ValueError: a backend that cannot be used; the message says why.
         FileNotFoundError: the exported network is not there.
     """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
     exported = Path(settings.exported) if settings.exported else None
     choice = choose(model, device, settings.backend, settings.precision, exported)
     return build_checked_estimator(model, choice, cameras * settings.max_people)

@@ -43,6 +43,7 @@ from synthetic.world.rooms import draw_rooms
 
 BACKGROUND = 24  # label of everything but the person, in the map of parts
 PART_STRIDE = 4  # pixels of the crop per pixel of the map of parts
+_SIDE_STEP = 8  # pixels; rooms, shadows and parts are drawn at fractions of the resolution
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,14 @@ class CropRenderer:
             seed: random seed of the noise in materials.
 
         Raises:
-            ValueError: the style needs poses or photos that are missing.
+            ValueError: the style needs poses or photos that are missing, or crops of this size
+                cannot be drawn.
         """
+        if size <= 0 or size % _SIDE_STEP:
+            raise ValueError(
+                f"the side of crops must be a positive multiple of {_SIDE_STEP} pixels, got "
+                f"{size}; choose another"
+            )
         self.style = style or CropStyle()
         if (self.style.recorded and poses is None) or (self.style.photographed and photos is None):
             raise ValueError(

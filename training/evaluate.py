@@ -37,7 +37,7 @@ from training.data.data_settings import TsvSet
 from training.data.datasets import TsvDataset
 from training.data.labelled_people import Fault, collate
 from training.learning.processes import Processes, choose_products, join_processes
-from training.learning.starting_models import load_arrays, load_regressor
+from training.learning.starting_models import is_builtin, load_arrays, replace_regressor
 from training.scoring.scores import Conventions, Scores, join, score, score_sequences, write_scores
 from training.settings import Device
 
@@ -156,8 +156,7 @@ def load_evaluated(settings: EvaluateSettings) -> BackboneModel:
     load = load_model if whole else load_backbone_model
     model: BackboneModel = load(settings.checkpoint, config=config, body=body)
     if settings.regressor:
-        regressor = load_regressor(settings.regressor)
-        model.body = Body(model.body.arrays().with_regressor(regressor))
+        model.body = Body(replace_regressor(model.body.arrays(), settings.regressor))
     return model.eval()
 
 
@@ -171,6 +170,7 @@ def describe(
     return {
         "settings": plain_values(settings),
         "checkpoint_sha256": hash_files([settings.checkpoint]),
+        "body": _name_body(settings, model),
         "regressor": str(settings.regressor or "the checkpoint's"),
         "regressor_sha256": (
             hash_files([settings.regressor]) if settings.regressor else hash_parts([values])
@@ -189,6 +189,14 @@ def describe(
             "AUC": "mean PCK of 0 to 150 mm",
         },
     }
+
+
+def _name_body(settings: EvaluateSettings, model: BackboneModel) -> str:
+    if is_builtin(model.body.arrays()):
+        return "the built-in one"
+    if read_checkpoint(settings.checkpoint).has_body:
+        return "the checkpoint's"
+    return str(settings.bodies)
 
 
 def _gendered_bodies(

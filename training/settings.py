@@ -17,6 +17,7 @@ from training.data.data_settings import (
     PhotoData,
     TsvData,
     find_crops,
+    list_sources,
 )
 from training.learning.losses import LossWeights
 from training.learning.trained_weights import Trained
@@ -182,11 +183,12 @@ class TrainSettings:
         needs = {name: "crops" for name in _OF_CROPS if not find_crops(self.data)}
         if isinstance(self.data, TsvData):
             needs |= dict.fromkeys(_OF_CROPS_OR_PHOTOS, "crops or photos")
-            if self.trained == "keypoints":
-                raise ValueError(
-                    f"`trained: keypoints` needs crops or photos, got {self.data.kind}; set "
-                    "trained to all"
-                )
+        kinds = [source.kind for source in list_sources(self.data)]
+        if self.trained == "keypoints" and "tsv" in kinds:
+            raise ValueError(
+                f"`trained: keypoints` needs crops or photos, got {' and '.join(kinds)}; set "
+                "trained to all, or leave tsv out"
+            )
         for name, needed in needs.items():
             if getattr(self, name) not in (0, getattr(TrainSettings, name)):
                 raise ValueError(f"{name} needs {needed}, got {self.data.kind}; leave it out")

@@ -13,14 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from smpler_model.atomic_files import write_atomically, write_text_atomically
-from smpler_model.body.builtin import load_builtin_body
-from smpler_model.checkpoints.files import read_checkpoint, save_checkpoint
+from smpler_model.checkpoints.files import read_checkpoint, read_data, save_checkpoint
+from smpler_model.checkpoints.fit import CheckpointError
 from smpler_model.hashes import hash_files
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
 from smpler_model.network.smpler import BackboneModel
@@ -31,7 +30,7 @@ from training.data.sources import make_source
 from training.learning.learner import Learner
 from training.learning.mixed_objective import make_objective
 from training.learning.processes import Processes, join_processes
-from training.learning.starting_models import build_starting_model
+from training.learning.starting_models import build_starting_model, is_builtin
 from training.scoring.overlays import draw_overlays
 from training.settings import WEIGHTS, TrainSettings, load_phases
 
@@ -42,7 +41,9 @@ LOG = "log.jsonl"
 CHOSEN_BY = "MPJPE"
 SECONDS_AN_HOUR = 3600.0
 STARTING_WEIGHTS = "starting weights"
-_SAME_BODY_M = 1e-4  # float32, and more
+ALL_STEPS = "all steps"
+_REMEDY = "set output to another folder, or remove the checkpoint"
+_SHOWN_REASON = 200  # characters of an error quoted in another
 
 # These affect how fast a run is and where it is stored, but not its results.
 _FREE_FIELDS = ("output", "threads", "device", "checkpoint_every", "log_every")
@@ -74,6 +75,7 @@ class Run:
         self.best: dict[str, float] = {}
         self.record: dict[str, Any] = {
             "settings": plain_values(settings),
+            ALL_STEPS: self.steps,
             "processes": self.processes.count,
             **self.source.facts,
             STARTING_WEIGHTS: hash_starting_weights(settings),
@@ -140,11 +142,15 @@ class Run:
                 board.close()
 
     def save(self) -> None:
-        """Write the checkpoint, and the weights to evaluate and ship, atomically."""
+        """Write the weights to evaluate and ship, then the checkpoint, each atomically.
+
+        A run that is stopped between them resumes from an earlier step and writes both again; in
+        the other order, the weights would stay old.
+        """
         if self.processes.is_first:
+            self.export(self.settings.output / WEIGHTS)
             content = {"learner": self.learner.state(), "record": self.record, "best": self.best}
             write_atomically(self.checkpoint, lambda file: torch.save(content, file))
-            self.export(self.settings.output / WEIGHTS)
         self.processes.wait()
 
     def export(self, path: Path) -> None:
@@ -187,22 +193,38 @@ class Run:
             file.write(json.dumps(line) + "\n")
 
     def _resume(self) -> None:
-        saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        found, wanted = (
-            record | {"settings": _decisive(record["settings"])}
-            for record in (saved["record"], self.record)
-        )
-        for name in ("settings", "processes", *self.source.facts, STARTING_WEIGHTS):
-            if found.get(name) != wanted[name]:
-                raise ValueError(
-                    f"{self.checkpoint} must come from the same {name}, got another; set output "
-                    "to another folder, or remove the checkpoint"
-                )
-        self.record["hours"] = saved["record"]["hours"]
-        self.best = saved["best"]
-        self.learner.load_state(saved["learner"])
+        try:
+            saved = read_data(self.checkpoint)
+        except CheckpointError as error:
+            raise ValueError(
+                f"{self.checkpoint} must be a checkpoint of a run, got a damaged file; {_REMEDY}"
+            ) from error
+        try:
+            other = self._find_difference(saved["record"])
+            if other is None:
+                self.record["hours"] = saved["record"]["hours"]
+                self.best = saved["best"]
+                self.learner.load_state(saved["learner"])
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:_SHOWN_REASON]
+            raise ValueError(
+                f"{self.checkpoint} must fit this version of the project, got one that does not "
+                f"({reason}); {_REMEDY}"
+            ) from error
+        if other is not None:
+            raise ValueError(
+                f"{self.checkpoint} must come from the same {other}, got another; {_REMEDY}"
+            )
         if self.processes.is_first:
             self._forget_later_lines()
+
+    def _find_difference(self, record: dict[str, Any]) -> str | None:
+        """Return what a checkpoint's record has otherwise than this run's; None if nothing."""
+        found, wanted = (
+            each | {"settings": _decisive(each["settings"])} for each in (record, self.record)
+        )
+        names = ("settings", "processes", *self.source.facts, STARTING_WEIGHTS)
+        return next((name for name in names if found.get(name) != wanted[name]), None)
 
     def _forget_later_lines(self) -> None:
         """Drop what was logged after the checkpoint: those steps are repeated."""
@@ -231,8 +253,7 @@ def check_body(model: BackboneModel) -> None:
     Raises:
         ValueError: it is not the built-in body.
     """
-    own, shown = (body.v_template for body in (model.body.arrays(), load_builtin_body()))
-    if own.shape != shown.shape or not np.allclose(own, shown, atol=_SAME_BODY_M):
+    if not is_builtin(model.body.arrays()):
         raise ValueError(
             "a model that learns from rendered crops must have the body that they show, the "
             "built-in one, got another; leave `body` unset and begin with weights without a body, "

@@ -47,7 +47,11 @@ class Observer:
         self._estimator = estimator
 
     def look(self, frame: Frame, boxes_xyxy: Floats) -> Seen:
-        """Return the people in boxes (n, 4) of an image."""
+        """Return the people in boxes (n, 4) of an image.
+
+        Raises:
+            ValueError: a box gives nobody.
+        """
         people = [self._look(frame, box) for box in boxes_xyxy]
         joints = len(JOINTS)
         return Seen(
@@ -61,6 +65,12 @@ class Observer:
         # A pipeline of its own, so that nobody inherits a track of another box or image.
         pipeline = Pipeline(self._estimator, lambda: detector, ONE_IMAGE)
         people = pipeline.process(frame).people
+        if not len(people):
+            shown = ", ".join(f"{edge:g}" for edge in box_xyxy)
+            raise ValueError(
+                f"every box must give a person, got nobody in {shown}; correct the box, or choose "
+                "another model"
+            )
         return people.joints_m[0, BODY_JOINTS], people.keypoints_px[0, BODY_JOINTS]
 
 
@@ -96,7 +106,7 @@ def look_at_video(
     """Yield each scored frame, by its number, with the estimated person.
 
     Raises:
-        ValueError: the video has fewer frames than labels, or another size.
+        ValueError: the video has fewer frames than labels, or another size, or a box gives nobody.
     """
     wanted = video.scored_frames
     read = 0

@@ -152,17 +152,14 @@ def _folder_from(path: Path, content: Mapping[str, Any]) -> FolderTruth:
 
 def _photo_from(content: Mapping[str, Any]) -> PhotoTruth:
     people = []
+    image = str(content["image"])
     for person in content["people"]:
+        (box,) = _boxes_from([person["box_xyxy"]], image)
         joints = np.array(person["joints_px"], np.float64).reshape(len(JOINTS), 3)
-        people.append(
-            PersonTruth(
-                np.array(person["box_xyxy"], np.float64).reshape(4),
-                joints[:, :2],
-                joints[:, 2] > 0,
-                bool(person["scored"]),
-            )
-        )
-    return PhotoTruth(str(content["image"]), bool(content["everybody"]), tuple(people))
+        labelled = joints[:, 2] > 0
+        _check_finite(joints[labelled], image)
+        people.append(PersonTruth(box, joints[:, :2], labelled, bool(person["scored"])))
+    return PhotoTruth(image, bool(content["everybody"]), tuple(people))
 
 
 def _video_from(content: Mapping[str, Any]) -> VideoTruth:
@@ -178,8 +175,30 @@ def _video_from(content: Mapping[str, Any]) -> VideoTruth:
     )
     if camera is None:
         raise ValueError(f"no calibration for {name}")
-    boxes = np.array(content["boxes_xyxy"], np.float64).reshape(-1, 4)
+    boxes = _boxes_from(content["boxes_xyxy"], name)
     joints = np.array(content["joints_m"], np.float64).reshape(-1, len(JOINTS), 3)
-    if len(boxes) != len(joints):
+    if not len(boxes) or len(boxes) != len(joints):
         raise ValueError(f"{len(boxes)} boxes and joints of {len(joints)} frames for {name}")
-    return VideoTruth(name, camera, int(content["every"]), boxes, joints)
+    _check_finite(joints, name)
+    every = int(content["every"])
+    if every < 1:
+        raise ValueError(f"every {every} for {name}, which scores no frame")
+    return VideoTruth(name, camera, every, boxes, joints)
+
+
+def _boxes_from(content: Any, name: str) -> Floats:  # noqa: ANN401 - JSON of any kind
+    """Return boxes (n, 4) that have an area."""
+    boxes: Floats = np.array(content, np.float64)
+    if boxes.size and boxes.shape[1:] != (4,):
+        raise ValueError(f"boxes that are not four numbers each for {name}")
+    boxes = boxes.reshape(-1, 4)
+    has_area = np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    if not has_area.all():
+        shown = ", ".join(f"{edge:g}" for edge in boxes[~has_area][0])
+        raise ValueError(f"the box {shown} for {name}, which is not left, top, right, bottom")
+    return boxes
+
+
+def _check_finite(joints: Floats, name: str) -> None:
+    if not np.isfinite(joints).all():
+        raise ValueError(f"joints that are no finite numbers for {name}")

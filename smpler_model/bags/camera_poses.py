@@ -13,7 +13,7 @@ from smpler_model.source import SourceError
 STATIC, MOVING = "/tf_static", "/tf"
 TRANSFORM_TYPES = ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage")
 
-_AHEAD_NS = 2 * NS_PER_S
+AHEAD_NS = 2 * NS_PER_S
 """An image's transforms are recorded up to this long after it."""
 
 
@@ -70,7 +70,7 @@ class BagPoses:
             following = self._next
             if found.target_from_source is not None or following is None:
                 return found
-            if following.time_ns > frame.recorded_ns + _AHEAD_NS:
+            if following.time_ns > frame.recorded_ns + AHEAD_NS:
                 return found
             self._buffer.add(following.message, is_static=False)
             self._next = next(self._moving, None)

@@ -142,7 +142,9 @@ def shrink_steps(sizes_px: Floats, side: int) -> NDArray[np.int64]:
 
 
 def _shrink(rgb: RgbImage, step: int) -> RgbImage:
-    height, width = rgb.shape[:2]
-    padded = cv2.copyMakeBorder(rgb, 0, -height % step, 0, -width % step, cv2.BORDER_REPLICATE)
-    size = (padded.shape[1] // step, padded.shape[0] // step)
-    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), np.uint8)
+    below, right = (-length % step for length in rgb.shape[:2])
+    if below or right:
+        bordered = cv2.copyMakeBorder(rgb, 0, below, 0, right, cv2.BORDER_REPLICATE)
+        rgb = np.asarray(bordered, np.uint8)
+    size = (rgb.shape[1] // step, rgb.shape[0] // step)
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -194,7 +194,9 @@ def save_checkpoint(
     state = {_official_key(key): values for key, values in model.state_dict().items()}
     if dtype:
         parameters = model.named_parameters()
-        large = {find_official_key(name) for name, values in parameters if values.numel() >= _LARGE}
+        large = {
+            find_official_key(name) for name, values in parameters if values.numel() >= _LARGE
+        }
         state = {key: v.to(dtype) if key in large else v for key, v in state.items()}
     if include_body:
         state |= official_from_body(model.body.arrays())

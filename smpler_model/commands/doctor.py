@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import dataclass
 
 from smpler_model.commands.command import Commands
 from smpler_model.commands.flags import add_flags, add_params_flag, read_settings
@@ -12,7 +13,22 @@ from smpler_model.machine.graphics import check_gpu
 from smpler_model.machine.packages import check_onnxruntime, check_python, check_torch
 from smpler_model.machine.ros import check_ros
 from smpler_model.machine.shared_memory import check_shared_memory
-from smpler_model.settings.pipeline import ModelSettings, PipelineSettings
+from smpler_model.settings.pipeline import (
+    DETECTOR_DESCRIPTION,
+    DETECTORS,
+    ModelSettings,
+    PipelineSettings,
+)
+from smpler_model.settings.setting import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedSettings(PipelineSettings):
+    """Settings of a node, of which the network's are checked; its boxes may come from a topic."""
+
+    detector: str = setting(
+        "person", f"{DETECTOR_DESCRIPTION}, topic.", choices=(*DETECTORS, "topic")
+    )
 
 
 def add_parser(commands: Commands) -> None:
@@ -35,7 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
         ValueError: a parameter file that is none, or a value that is refused.
         OSError: a parameter file that cannot be read.
     """
-    settings = read_settings(chosen, PipelineSettings)
+    settings = read_settings(chosen, CheckedSettings)
     logging.disable(logging.WARNING)  # what they say is among the findings
     try:
         findings = examine(settings)

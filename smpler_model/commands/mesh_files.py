@@ -38,19 +38,36 @@ def write_meshes(path: Path, result: FrameResult, faces: ArrayLike) -> None:
         raise ValueError("a mesh needs a result with people and their vertices, got none")
     scene = trimesh.Scene()
     for track_id, vertices in zip(people.ids.tolist(), people.vertices_m, strict=True):
-        scene.add_geometry(_mesh(vertices, faces, track_id), geom_name=f"person_{track_id}")
+        scene.add_geometry(_mesh(vertices, faces, track_id, kind), geom_name=f"person_{track_id}")
     exported = scene.export(file_type=kind)  # type: ignore[no-untyped-call]
     content = exported.encode() if isinstance(exported, str) else exported
     write_atomically(path, lambda file: file.write(content), sync=False)
 
 
-def _mesh(vertices: ArrayLike, faces: ArrayLike, track_id: int) -> trimesh.Trimesh:
-    material = trimesh.visual.material.PBRMaterial(  # type: ignore[no-untyped-call]
-        baseColorFactor=(*colour_of(track_id), 255), metallicFactor=0.0, roughnessFactor=0.8
-    )
+def _mesh(vertices: ArrayLike, faces: ArrayLike, track_id: int, kind: str) -> trimesh.Trimesh:
+    places = np.asarray(vertices) @ _VIEWER_FROM_OPTICAL
     return trimesh.Trimesh(
-        np.asarray(vertices) @ _VIEWER_FROM_OPTICAL,
+        places,
         np.asarray(faces),
         process=False,  # vertices keep SMPL's order
-        visual=trimesh.visual.TextureVisuals(material=material),  # type: ignore[no-untyped-call]
+        visual=_visual((*colour_of(track_id), 255), len(places), kind),
     )
+
+
+def _visual(
+    colour: tuple[int, ...], count: int, kind: str
+) -> trimesh.visual.ColorVisuals | trimesh.visual.TextureVisuals:
+    """Return a material, or colours of vertices for .obj, whose materials are a file of their own.
+
+    Args:
+        colour: RGBA, 0 to 255.
+        count: number of vertices.
+        kind: one of `MESH_SUFFIXES`.
+    """
+    if kind == "obj":
+        colours = np.tile(np.array(colour, np.uint8), (count, 1))
+        return trimesh.visual.ColorVisuals(vertex_colors=colours)
+    material = trimesh.visual.material.PBRMaterial(  # type: ignore[no-untyped-call]
+        baseColorFactor=colour, metallicFactor=0.0, roughnessFactor=0.8
+    )
+    return trimesh.visual.TextureVisuals(material=material)  # type: ignore[no-untyped-call]

@@ -137,6 +137,11 @@ def _process(
     from smpler_model.commands.runner import OutputFiles, run_source
     from smpler_model.step_times import StepTimes
 
+    if settings.use_floor and not settings.floor_from_feet:
+        _warn(
+            "use_floor must come with the camera's pose in a fixed frame, got none, as run reads "
+            "no transforms; use floor_from_feet, or evaluate_bag with --fixed-frame"
+        )
     pipeline = build_pipeline(settings if source.is_sequence else _for_one_image(settings))
     faces = pipeline.estimator.model.body.faces.cpu().numpy()
     times = StepTimes()

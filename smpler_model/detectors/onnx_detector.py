@@ -137,9 +137,11 @@ class OnnxDetector:
         """Do nothing: this detector has no state."""
 
     def _run(self, rgb: RgbImage, scaling: Scaling) -> Outputs:
-        pixels: NDArray[Any] = scale_pixels(rgb, scaling)
+        pixels: NDArray[Any]
         if self.input.dtype is np.uint8:  # such a file scales the pixels itself
             pixels = rgb[..., ::-1] if scaling.startswith("bgr") else rgb
+        else:
+            pixels = scale_pixels(rgb, scaling)
         if self.input.channels_first:
             pixels = pixels.transpose(2, 0, 1)
         feed = {self.input.name: np.ascontiguousarray(pixels[None], self.input.dtype)}

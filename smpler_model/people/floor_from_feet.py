@@ -27,7 +27,7 @@ UPRIGHT_SPREAD_RAD = 0.10
 """Standard deviation of the direction in which a person stands against the vertical, per axis."""
 
 MOST_SAMPLES = 256
-"""Samples that are kept; older ones are dropped."""
+"""Samples that are kept; beyond them, the oldest of whoever has most are dropped."""
 
 LARGEST_SPREAD_M = 0.15
 """A floor whose height is less certain than this is not told."""
@@ -247,9 +247,21 @@ def _nothing() -> _Samples:
 
 
 def _join(before: _Samples, new: _Samples) -> _Samples:
-    return _Samples(
-        *(
-            np.concatenate([old, getattr(new, name)])[-MOST_SAMPLES:]
-            for name, old in vars(before).items()
-        )
-    )
+    joined = {
+        name: np.concatenate([old, getattr(new, name)]) for name, old in vars(before).items()
+    }
+    kept = _choose(joined["ids"])
+    return _Samples(**{name: values[kept] for name, values in joined.items()})
+
+
+def _choose(ids: Integers) -> NDArray[np.intp]:
+    """Return the rows of the samples that are kept, in order.
+
+    Args:
+        ids: (k) whose they are, the oldest first.
+    """
+    rows = np.arange(len(ids), dtype=np.intp)
+    if len(ids) <= MOST_SAMPLES:
+        return rows
+    newer = np.triu(ids[:, None] == ids, 1).sum(1)  # samples of the same person
+    return np.sort(rows[np.lexsort((-rows, newer))[:MOST_SAMPLES]])

@@ -29,6 +29,7 @@ from smpler_model.people.motion_models import (
     newcomers,
     nobody,
 )
+from smpler_model.people.usual_step import UsualStep
 
 _SIZE = 9  # of a state: position, velocity, error that lasts
 _MOTION, _LASTING = slice(0, 6), slice(6, 9)
@@ -43,7 +44,8 @@ class PositionFilterConfig:
 
     Attributes:
         motion: how people move.
-        gap_s: a person unseen for longer starts anew, seconds.
+        gap_s: a person unseen for longer starts anew, seconds; where images are far apart, this
+            time is longer, see `UsualStep.find_gap`.
         lasting_share: share of a measurement's variance that lasts, 0 to 1.
         lasting_s: time after which the correlation of what lasts has fallen to 1 / e, seconds.
     """
@@ -75,7 +77,8 @@ class PositionFilter:
     """The filters of all people in one camera.
 
     State is kept per track id. It is reset for a new id, after a gap, and when time does not
-    advance (a rewound bag).
+    advance (a rewound bag). `reset` clears all people, and the usual step between images, which
+    tells what is a gap.
     """
 
     def __init__(self, config: PositionFilterConfig | None = None) -> None:
@@ -88,10 +91,11 @@ class PositionFilter:
         self._stamps_ns = np.empty(0, np.int64)
         self._beliefs = nobody(_SIZE)
         self._lasting_m2 = np.empty((0, 3, 3))
+        self._step = UsualStep()
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Return the state as arrays, for `restore`."""
-        return {
+        return self._step.snapshot() | {
             "ids": self._ids,
             "stamps_ns": self._stamps_ns,
             "chances": self._beliefs.chances,
@@ -102,6 +106,7 @@ class PositionFilter:
 
     def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Restore the state that `snapshot` returned."""
+        self._step.restore(arrays)
         self._ids = arrays["ids"].astype(np.int64)
         self._stamps_ns = arrays["stamps_ns"].astype(np.int64)
         believed = (arrays[name] for name in ("chances", "states", "covariances"))
@@ -128,6 +133,7 @@ class PositionFilter:
         Returns:
             The people in the same order. Somebody unknown who is not seen has the given position.
         """
+        gap_s = self._step.find_gap(stamp_ns, self._config.gap_s)
         lasting = self._config.lasting_share * covariances_m2
         beliefs = newcomers(positions_m, _SIZE, self._config.motion)
         spreads = beliefs.covariances
@@ -135,14 +141,14 @@ class PositionFilter:
         spreads[..., _LASTING, _LASTING] = lasting[:, None]
         # What is too far to the left makes the position too far to the left.
         spreads[..., POSITION, _LASTING] = spreads[..., _LASTING, POSITION] = -lasting[:, None]
-        rows, known, dts = self._find(stamp_ns, ids)
+        rows, known, dts = self._find(stamp_ns, ids, gap_s)
         if len(rows):
             predicted = self._predict(known, dts, lasting[rows], are_seen[rows])
             beliefs.put(rows, predicted)
             rows = rows[are_seen[rows]]
             noise = covariances_m2 - lasting
             beliefs.put(rows, _correct(beliefs[rows], positions_m[rows], noise[rows]))
-        self._keep(stamp_ns, ids, beliefs, lasting)
+        self._keep(stamp_ns, ids, beliefs, lasting, gap_s)
         means, covariances = beliefs.moments()
         return MotionEstimates(
             means[:, POSITION],
@@ -152,12 +158,12 @@ class PositionFilter:
         )
 
     def _find(
-        self, stamp_ns: int, ids: Integers
+        self, stamp_ns: int, ids: Integers, gap_s: float
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
         """Return the rows of people who are known, their rows here, and the time since then, s."""
         rows, known = np.nonzero(ids[:, None] == self._ids)
         dts = (stamp_ns - self._stamps_ns[known]) / 1e9
-        usable = (dts > 0) & (dts <= self._config.gap_s)
+        usable = (dts > 0) & (dts <= gap_s)
         return rows[usable], known[usable], dts[usable]
 
     def _predict(
@@ -187,10 +193,12 @@ class PositionFilter:
             transitions @ start.covariances @ transitions.swapaxes(-1, -2) + noise,
         )
 
-    def _keep(self, stamp_ns: int, ids: Integers, beliefs: Beliefs, lasting_m2: Floats) -> None:
+    def _keep(
+        self, stamp_ns: int, ids: Integers, beliefs: Beliefs, lasting_m2: Floats, gap_s: float
+    ) -> None:
         """Store these people, and others who were seen lately."""
         age_s = np.abs(stamp_ns - self._stamps_ns) / 1e9
-        others = ~np.isin(self._ids, ids) & (age_s <= self._config.gap_s)
+        others = ~np.isin(self._ids, ids) & (age_s <= gap_s)
         self._ids = np.concatenate([ids, self._ids[others]])
         now = np.full(len(ids), stamp_ns, np.int64)
         self._stamps_ns = np.concatenate([now, self._stamps_ns[others]])

@@ -19,6 +19,7 @@ from smpler_model.people.usual_step import UsualStep
 _NOBODY = -1  # the library's id of a box without a confirmed track
 _LIBRARY_RATE_HZ = 30.0
 _FIRST_EARLY_ID = 2**40  # the library's own ids stay below
+_LEAST_LOST_STEPS = 1.5  # the library drops tracks before it looks for them in the next image
 
 
 class TrackState(IntEnum):
@@ -36,7 +37,7 @@ class TrackerConfig:
     Attributes:
         confirm_frames: number of successive images with detections that confirm a track.
         confirm_score: a track that begins with a higher score is confirmed at once.
-        lost_s: a track unseen for this long is dropped, seconds.
+        lost_s: a track unseen for this long is dropped, seconds, but not before the next image.
         start_score: minimum score that starts a track.
         sure_score: boxes with lower scores are matched only to the tracks that remain unmatched.
         min_iou: minimum intersection over union of a box with the predicted one.
@@ -171,7 +172,7 @@ class Tracker:
         if self._last_ns is not None:
             step_ns = self._step.median_ns
             self._clock_s += (stamp_ns - self._last_ns) / step_ns / _LIBRARY_RATE_HZ
-            lost_steps = self._config.lost_s * 1e9 / step_ns
+            lost_steps = max(self._config.lost_s * 1e9 / step_ns, _LEAST_LOST_STEPS)
             self._library.maximum_time_without_update = lost_steps / _LIBRARY_RATE_HZ
         self._last_ns = stamp_ns
 

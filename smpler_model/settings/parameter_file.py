@@ -10,7 +10,8 @@ import yaml
 from smpler_model.settings.setting import check_names
 
 NODE_ONLY = (
-    *("autostart", "cameras", "image_transport", "person_labels"),
+    *("autostart", "cameras", "image_transport", "rectified", "person_labels"),
+    *("use_depth", "pairing_tolerance"),
     *("fixed_frame", "fusion_tolerance", "transform_wait"),
     *("publish_tf", "tf_prefix", "tf_confidence", "publish_vertices", "publish_hri"),
     *("marker_lifetime", "mesh_opacity", "overlay_mesh", "jpeg_quality"),

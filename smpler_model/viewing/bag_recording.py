@@ -22,6 +22,7 @@ from smpler_model.cameras.messages import camera_from_info, stamp_ns_of
 from smpler_model.frames import People
 from smpler_model.settings.world import FUSED
 from smpler_model.source import SourceError
+from smpler_model.viewing.by_stamp import ByStamp
 from smpler_model.viewing.recording import RecordedFrame, Recording
 from smpler_model.viewing.stored_images import StoredImages
 
@@ -81,9 +82,9 @@ def read_bag(
     images.match([each.stamp_ns for each in frames])
     truths = _read_truths(image_bag, image or topic)
     poses = _find_poses(image_bag if has_transforms(image_bag) else people_bag, frames)
-    recorded = []
+    recorded, calibrations = [], ByStamp(cameras)
     for (stamp_ns, _, _, people), pose in zip(frames, poses, strict=True):
-        camera = _nearest(cameras, stamp_ns) or _unknown(*_ASSUMED_SIZE)
+        camera = calibrations.nearest(stamp_ns) or _unknown(*_ASSUMED_SIZE)
         if not camera.calibrated and not camera_known(cameras):
             camera = camera_of_people(camera, people)
         truth = nearest_truth(truths, stamp_ns)
@@ -200,27 +201,18 @@ def _read_cameras(reader: BagReader, people: str) -> Iterator[tuple[int, Camera]
                     yield stamp_ns_of(each.message), camera
 
 
-def _read_truths(reader: BagReader, camera: str) -> dict[int, People]:
+def _read_truths(reader: BagReader, camera: str) -> ByStamp[People]:
     images = [each.image for each in reader.cameras]  # each has the topic most like its own
     topics = find_truth_topics(reader, images if camera in images else [camera], "")
     if camera not in topics:
-        return {}
-    return {each.stamp_ns: each.people for each in read_people(reader, topics[camera])}
+        return ByStamp({})
+    found = read_people(reader, topics[camera])
+    return ByStamp({each.stamp_ns: each.people for each in found})
 
 
-def _nearest(cameras: dict[int, Camera], stamp_ns: int) -> Camera | None:
-    if stamp_ns in cameras:
-        return cameras[stamp_ns]
-    nearest = min(cameras, key=lambda each: abs(each - stamp_ns), default=None)
-    return None if nearest is None else cameras[nearest]
-
-
-def nearest_truth(truths: dict[int, People], stamp_ns: int) -> People | None:
+def nearest_truth(truths: ByStamp[People], stamp_ns: int) -> People | None:
     """Return the ground truth at an image's timestamp, which may be rounded."""
-    if stamp_ns in truths or not truths:
-        return truths.get(stamp_ns)
-    nearest = min(truths, key=lambda each: abs(each - stamp_ns))
-    return truths[nearest] if abs(nearest - stamp_ns) <= _TOLERANCE_NS else None
+    return truths.nearest(stamp_ns, _TOLERANCE_NS)
 
 
 def _find_poses(reader: BagReader, frames: Sequence[StampedPeople]) -> list[Floats | None]:

@@ -17,6 +17,7 @@ from smpler_model.frames import Frame, People
 from smpler_model.people.common_frame import join_truths, move_people
 from smpler_model.source import SourceError
 from smpler_model.viewing.bag_recording import nearest_truth, read_people
+from smpler_model.viewing.by_stamp import ByStamp
 from smpler_model.viewing.moments import Moment, Shot
 from smpler_model.viewing.stored_images import StoredImages
 
@@ -147,7 +148,7 @@ def read_fused(
         if frame.camera is None or frame.pose is None:
             continue
         pose, views = frame.pose.fixed_from_camera, cameras[names[image]]
-        truth = nearest_truth(truths.get(image, {}), frame.stamp_ns)
+        truth = nearest_truth(truths.get(image, ByStamp({})), frame.stamp_ns)
         truth = None if truth is None else move_people(truth, pose)
         views.stamps_ns.append(frame.stamp_ns)
         views.views.append(View(frame.camera, pose, truth))
@@ -171,7 +172,7 @@ def _read_frames(
         yield from poses.add_to(frames, lambda topic, reason: None)
 
 
-def _read_truths(reader: BagReader) -> dict[str, dict[int, People]]:
+def _read_truths(reader: BagReader) -> dict[str, ByStamp[People]]:
     """Return true people by image topic and stamp."""
     images = [camera.image for camera in reader.cameras]
     topics: dict[str, str] = {}
@@ -179,7 +180,7 @@ def _read_truths(reader: BagReader) -> dict[str, dict[int, People]]:
         with suppress(SourceError):  # topics that belong to no camera, or to several
             topics = find_truth_topics(reader, images, "")
     return {
-        image: {each.stamp_ns: each.people for each in read_people(reader, topic)}
+        image: ByStamp({each.stamp_ns: each.people for each in read_people(reader, topic)})
         for image, topic in topics.items()
     }
 

@@ -12,7 +12,8 @@ from smpler_model.inference.optional_packages import import_optional
 if TYPE_CHECKING:
     import viser
 
-_EVERYWHERE = ("", "0.0.0.0", "::")
+_EVERYWHERE = {"": "localhost", "0.0.0.0": "localhost", "::": "::1"}
+"""Hosts that are all addresses of this machine, with one for a browser on it."""
 
 
 class Page:
@@ -27,10 +28,10 @@ class Page:
     def __init__(self, server: "viser.ViserServer", host: str) -> None:
         """Wrap a running server; see `open_page`."""
         self.server = server
-        is_everywhere, port = host in _EVERYWHERE, server.get_port()
-        self.address = f"http://{'localhost' if is_everywhere else host}:{port}"
+        name, port = _EVERYWHERE.get(host, host), server.get_port()
+        self.address = f"http://[{name}]:{port}" if _is_ipv6(name) else f"http://{name}:{port}"
         others = f" (from other machines: this machine's name or address, port {port})"
-        self.place = self.address + (others if is_everywhere else "")
+        self.place = self.address + (others if host in _EVERYWHERE else "")
         self._watched = threading.Event()
         server.on_client_connect(lambda _: self._watched.set())
         server.on_client_disconnect(lambda _: self._count())
@@ -77,13 +78,18 @@ def open_page(title: str, host: str, port: int) -> Iterator[Page]:
 
 def _check_host(host: str) -> None:
     """Refuse an address at which viser would search for a free port forever."""
+    family = socket.AF_INET6 if _is_ipv6(host) else socket.AF_INET
     try:
-        socket.create_server((host, 0)).close()
+        socket.create_server((host, 0), family=family).close()
     except OSError as error:
         raise ValueError(
             f"the page must be served at an address of this machine, got {host} "
             f"({error.strerror or error}); choose localhost, or 0.0.0.0 for all its addresses"
         ) from None
+
+
+def _is_ipv6(host: str) -> bool:
+    return ":" in host
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 """Reads the results of `smpler run`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,6 +37,13 @@ _OF_PEOPLE = ("frames", "ids", "states", "sources", *_NUMBERS, *DETAIL_KEYS)
 _MOST_BYTES = 8_000_000_000
 
 
+class _Stored(NamedTuple):
+    """A frame as it is stored, and the plane of the floor (4) in the optical frame, if known."""
+
+    frame: RecordedFrame
+    floor: Floats | None
+
+
 def find_results(path: Path) -> Path | None:
     """Return the results file that a path names: itself, or the one in a run's folder."""
     if path.is_dir():
@@ -46,12 +54,16 @@ def find_results(path: Path) -> Path | None:
 def read_results(path: Path) -> list[RecordedFrame]:
     """Return the frames of a results file.
 
+    A camera without a pose stands still, and what the run knew of the floor at last holds for all
+    of its frames.
+
     Raises:
         SourceError: it is no results file.
         OSError: it cannot be read.
     """
     try:
-        return list(_read_lines(path) if path.suffix == ".jsonl" else _read_arrays(path))
+        stored = list(_read_lines(path) if path.suffix == ".jsonl" else _read_arrays(path))
+        return _place_on_floor(stored)
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(
             f"{path} must be the results of `smpler run`, got something else ({error}); give a "
@@ -59,17 +71,29 @@ def read_results(path: Path) -> list[RecordedFrame]:
         ) from error
 
 
-def _read_lines(path: Path) -> Iterator[RecordedFrame]:
+def _place_on_floor(stored: Sequence[_Stored]) -> list[RecordedFrame]:
+    """Return frames whose cameras are above the last floor, where they have no pose."""
+    static = (floor for frame, floor in stored if frame.world_from_camera is None)
+    floors = [floor for floor in static if floor is not None]
+    pose = pose_above(floors[-1]) if floors else None
+    return [
+        replace(frame, world_from_camera=pose) if frame.world_from_camera is None else frame
+        for frame, _ in stored
+    ]
+
+
+def _read_lines(path: Path) -> Iterator[_Stored]:
     with path.open() as file:
         for line in file:
             record = json.loads(line)
             camera = record["camera"] | {"coefficients": tuple(record["camera"]["coefficients"])}
-            yield RecordedFrame(
+            frame = RecordedFrame(
                 record["stamp_ns"],
                 Camera(**camera),
                 _people_of_records(record["people"]),
-                world_from_camera=_place(record.get("fixed_from_camera"), record.get("floor")),
+                world_from_camera=_known(record.get("fixed_from_camera"), 4, 4),
             )
+            yield _Stored(frame, _known(record.get("floor"), 4))
 
 
 def _people_of_records(records: list[dict[str, Any]]) -> People:
@@ -102,12 +126,14 @@ def _people_of_records(records: list[dict[str, Any]]) -> People:
     )
 
 
-def _read_arrays(path: Path) -> Iterator[RecordedFrame]:
+def _read_arrays(path: Path) -> Iterator[_Stored]:
     arrays = read_npz(path, (*_OF_FRAMES, *_OF_PEOPLE), most_bytes=_MOST_BYTES)
     if not arrays:
         return  # a run that found no frame
-    for row, stamp_ns in enumerate(arrays["frame_stamps_ns"].tolist()):
-        here = arrays["frames"] == row
+    stamps_ns = arrays["frame_stamps_ns"].tolist()
+    bounds = np.searchsorted(arrays["frames"], np.arange(len(stamps_ns) + 1)).tolist()
+    for row, stamp_ns in enumerate(stamps_ns):
+        here = slice(bounds[row], bounds[row + 1])
         people = _people(
             ids=arrays["ids"][here],
             states=arrays["states"][here],
@@ -115,28 +141,20 @@ def _read_arrays(path: Path) -> Iterator[RecordedFrame]:
             arrays={name: arrays[name][here].astype(np.float64) for name in _NUMBERS},
             details={name: arrays[name][here] for name in DETAIL_KEYS if name in arrays},
         )
-        pose = _place(*(arrays[name][row] if name in arrays else None for name in _PLACES))
-        yield RecordedFrame(stamp_ns, _camera_of_row(arrays, row), people, world_from_camera=pose)
+        pose, floor = (arrays[name][row] if name in arrays else None for name in _PLACES)
+        frame = RecordedFrame(
+            stamp_ns,
+            _camera_of_row(arrays, row),
+            people,
+            world_from_camera=_known(pose, 4, 4),
+        )
+        yield _Stored(frame, _known(floor, 4))
 
 
-def _place(fixed_from_camera: ArrayLike | None, floor: ArrayLike | None) -> Floats | None:
-    """Return world_from_camera (4, 4), metres; None if nothing tells it.
-
-    Args:
-        fixed_from_camera: (4, 4) the camera's pose in the fixed frame; None or NaN if unknown.
-        floor: (4) plane of the floor in the optical frame, likewise; used where there is no pose.
-    """
-    pose, plane = _numbers(fixed_from_camera, 4, 4), _numbers(floor, 4)
-    if np.isfinite(pose).all():
-        return pose
-    return pose_above(plane) if np.isfinite(plane).all() else None
-
-
-def _numbers(values: ArrayLike | None, *shape: int) -> Floats:
-    """Return values in a shape; NaN where they are None."""
-    if values is None:
-        return np.full(shape, np.nan)
-    return np.array(values, np.float64).reshape(shape)
+def _known(values: ArrayLike | None, *shape: int) -> Floats | None:
+    """Return values in a shape; None where they, or some of them, are None or NaN."""
+    numbers = np.array(np.nan if values is None else values, np.float64)
+    return numbers.reshape(shape) if np.isfinite(numbers).all() else None
 
 
 def _camera_of_row(arrays: Any, row: int) -> Camera:  # noqa: ANN401 - arrays by name

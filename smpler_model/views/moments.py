@@ -42,8 +42,9 @@ class MomentMatcher(Generic[View]):
 
     A moment begins with the earliest image that waits, and takes the first image of each camera
     that is at most the tolerance later. It is over as soon as every camera has an image in it or
-    after it, or has fallen behind (`PATIENCE_NS`, `SILENCE_NS`). All times are those of the
-    stamps, so that the same images give the same moments, live and from a bag. Nothing waits.
+    after it, or has fallen behind (`PATIENCE_NS`, `SILENCE_NS`). The next moment begins after its
+    last image, and what is left up to there is dropped. All times are those of the stamps, so
+    that the same images give the same moments, live and from a bag. Nothing waits.
 
     State: the images that wait. It is reset when a camera's stamps go back (a rewound bag), and by
     `reset`.
@@ -111,6 +112,11 @@ class MomentMatcher(Generic[View]):
                 moment[name] = queue.waiting.popleft()
             else:
                 queue.missed_ns = end_ns
+        last_ns = max(each.stamp_ns for each in moment.values())
+        for queue in (self.pending[name] for name in moment):
+            queue.missed_ns = last_ns
+            while queue.waiting and queue.waiting[0].stamp_ns <= last_ns:
+                queue.waiting.popleft()
         return moment
 
     def _is_known(self, queue: PendingImages[View], end_ns: int) -> bool:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.bags.camera_poses import MOVING
 from smpler_model.drawing.overlay import RenderStyle, draw_result
 from smpler_model.frames import Frame, FrameResult
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.bags.settings import EvaluationSettings
-from smpler_ros.bags.transforms import MOVING
 from smpler_ros.messages.convert import (
     frame_prefix,
     header_message,

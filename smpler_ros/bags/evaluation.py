@@ -125,6 +125,7 @@ class Evaluation:
                 raise
             self.damage, reached = str(error), True
         if reached:
+            self._transforms.copy(self._files.bag, is_last=True)
             if self._fusion is not None:
                 self._fusion.write(self._fusion.fuse({}, final=True))
             self._check_truths_met()
@@ -201,6 +202,8 @@ class Evaluation:
             raise
         with measure(timings_ms, "write"):
             for name, frame in batch.items():
+                self._transforms.follow(frame)
+                self._transforms.copy(self._files.bag)
                 self._log(name, faults.get(name, ""), results.get(name))
                 if name in results:
                     self._write(name, frame, results[name], truths.get(name), pairs.get(name))
@@ -303,11 +306,15 @@ class Evaluation:
         truth: People | None,
         pairs: Pairs | None,
     ) -> None:
-        self._transforms.copy_until(frame.stamp_ns, self._files.bag)
         self._topics[name].write(frame, result)
         index = self.tally.frames[name]
         record = FrameRecord(
-            name, index, frame.stamp_ns, self.checkpoint.batches, len(result.people)
+            name,
+            index,
+            frame.stamp_ns,
+            frame.recorded_ns,
+            self.checkpoint.batches,
+            len(result.people),
         )
         if truth is not None and pairs is not None:
             record = with_truth(record, truth, pairs)
@@ -324,6 +331,7 @@ class Evaluation:
         for (name, frame), logged in done:
             state = self._pipeline.camera(name)
             state.follow_clock(frame.stamp_ns)
+            self._transforms.follow(frame)
             self._truth_at(name, frame.stamp_ns)  # ground truth follows the clock as well
             self._count(name, logged)
             if logged.found is None:

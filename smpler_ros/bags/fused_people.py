@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from smpler_model.bags.camera_poses import MOVING
 from smpler_model.people.tracker import TrackState
 from smpler_model.settings.world import FUSED
 from smpler_model.views.fuser import FusedResult
@@ -14,7 +15,6 @@ from smpler_ros.bags.fused_accuracy import FusedPair, Joins
 from smpler_ros.bags.records import BODY_COLUMNS, body_rows, number_of, text_of
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.bags.settings import EvaluationSettings
-from smpler_ros.bags.transforms import MOVING
 from smpler_ros.messages.convert import (
     frame_prefix,
     header_message,

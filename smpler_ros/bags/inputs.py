@@ -83,6 +83,11 @@ def count_cameras(bag: Path, config: EvaluationSettings) -> int:
 
 def _choose_cameras(reader: BagReader, config: EvaluationSettings) -> tuple[CameraTopics, ...]:
     if config.image_topic:
+        if len(set(config.image_topic)) < len(config.image_topic):
+            raise SourceError(
+                f"image topics must be named once each, got {', '.join(config.image_topic)}; "
+                "leave out the repeated ones"
+            )
         if len(config.image_topic) > 1 and (config.info_topic or config.depth_topic):
             raise SourceError(
                 "CameraInfo and depth topics can be named for one camera only, got "

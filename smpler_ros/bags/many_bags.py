@@ -20,7 +20,7 @@ from smpler_ros.bags.accuracy import FIGURES
 from smpler_ros.bags.bag_run import Progress, Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.inputs import count_cameras
-from smpler_ros.bags.run_files import STATE
+from smpler_ros.bags.run_files import DETECTIONS, STATE
 from smpler_ros.bags.settings import EvaluationSettings
 
 ATTEMPTS = 2
@@ -69,7 +69,7 @@ Report = Callable[[str], None]
 
 
 def find_bags(names: Iterable[str]) -> list[Path]:
-    """Return the bags that command-line arguments name.
+    """Return the bags that command-line arguments name; one of several names by its first.
 
     Args:
         names: paths of bags, of folders with bags at any depth, patterns such as `*/*.mcap`, or
@@ -78,7 +78,7 @@ def find_bags(names: Iterable[str]) -> list[Path]:
     Raises:
         SourceError: a name that matches no bag.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
     for name in names:
         if name.startswith(_LIST_MARK):
             lines = Path(name[1:]).read_text().splitlines()
@@ -90,8 +90,9 @@ def find_bags(names: Iterable[str]) -> list[Path]:
             bags = [bag for match in matches for bag in _bags_below(Path(match))]
         if not bags:
             raise SourceError(f"{name} must match bags, got none; check the path")
-        found |= dict.fromkeys(bags)
-    return list(found)
+        for bag in bags:
+            found.setdefault(bag.resolve(), bag)
+    return list(found.values())
 
 
 def make_jobs(bags: Sequence[Path], output: Path) -> list[Job]:
@@ -233,7 +234,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def _bags_below(path: Path) -> list[Path]:
-    """Return a bag, or the bags in a folder at any depth.
+    """Return a bag, or the bags in a folder at any depth; hidden folders in it are not searched.
 
     Rosbag2 files without metadata.yaml form one bag, their folder, if they belong to one recording
     and the folder contains no other bag; otherwise each file is a bag.
@@ -243,7 +244,8 @@ def _bags_below(path: Path) -> list[Path]:
     if not path.is_dir():
         raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
     children = sorted(path.iterdir())
-    below = [bag for child in children if child.is_dir() for bag in _bags_in(child)]
+    folders = [child for child in children if child.is_dir() and not child.name.startswith(".")]
+    below = [bag for folder in folders for bag in _bags_in(folder)]
     if is_bag(path) and not below and not find_bag_files(path, ROS1_SUFFIXES):
         return [path]
     _refuse_parts(path)
@@ -251,8 +253,8 @@ def _bags_below(path: Path) -> list[Path]:
 
 
 def _bags_in(folder: Path) -> list[Path]:
-    if (folder / STATE).is_file():  # an earlier run, whose bag is not a recording
-        return []
+    if any((folder / name).is_file() for name in (STATE, DETECTIONS)):
+        return []  # an earlier run, whose bag is not a recording
     return _bags_below(folder)
 
 

@@ -16,7 +16,7 @@ from smpler_ros.bags.accuracy import EVALUATED_NAMES, FIGURES, Pairs
 from smpler_ros.bags.ground_truth import visible_rows
 
 FRAME_COLUMNS = (
-    *("camera", "frame", "stamp_ns", "batch", "people"),
+    *("camera", "frame", "stamp_ns", "recorded_ns", "batch", "people"),
     *("true_people", "missed_ids", "hidden_ids", "false_people", "switches"),
 )
 """Columns of `frames.csv`; `batch` is the batch's index, the last five need ground truth."""
@@ -71,6 +71,7 @@ class FrameRecord:
         camera: image topic.
         frame: index of the frame within its camera, from 0.
         stamp_ns: timestamp of the image.
+        recorded_ns: when the image was recorded, nanoseconds; 0 if unknown.
         batch: index of the batch that the frame was processed in, from 0.
         people: number of people found.
         true_people: number of labelled people; None if the image is not labelled.
@@ -84,6 +85,7 @@ class FrameRecord:
     camera: str
     frame: int
     stamp_ns: int
+    recorded_ns: int
     batch: int
     people: int
     true_people: int | None = None
@@ -94,7 +96,8 @@ class FrameRecord:
 
     def row(self) -> list[object]:
         """Return the values of `FRAME_COLUMNS`."""
-        known = [self.camera, self.frame, self.stamp_ns, self.batch, self.people]
+        place = [self.camera, self.frame, self.stamp_ns, self.recorded_ns]
+        known = [*place, self.batch, self.people]
         if self.true_people is None:
             return [*known, "", "", "", "", ""]
         missed, hidden = (" ".join(map(str, ids)) for ids in (self.missed_ids, self.hidden_ids))
@@ -175,10 +178,10 @@ def body_rows(people: People) -> list[list[object]]:
 
 def parse_frame(row: Mapping[str, str]) -> FrameRecord:
     """Return the frame of a row of `frames.csv`."""
-    frame, stamp_ns, batch, people = (
-        int(row[name]) for name in ("frame", "stamp_ns", "batch", "people")
+    frame, stamp_ns, recorded_ns, batch, people = (
+        int(row[name]) for name in ("frame", "stamp_ns", "recorded_ns", "batch", "people")
     )
-    record = FrameRecord(row["camera"], frame, stamp_ns, batch, people)
+    record = FrameRecord(row["camera"], frame, stamp_ns, recorded_ns, batch, people)
     if not row["true_people"]:
         return record
     return replace(

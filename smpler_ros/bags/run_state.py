@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def load_checkpoint(path: Path) -> RunState:
         OSError: it cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             facts = json.loads(archive[_FACTS].tobytes())
             arrays: dict[str, dict[str, NDArray[np.generic]]] = {}
             for key in archive.files:
@@ -78,7 +79,7 @@ def load_checkpoint(path: Path) -> RunState:
                 if purpose:
                     arrays.setdefault(purpose, {})[name] = archive[key]
         return RunState(**facts, arrays=dict(arrays))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
         raise ValueError(
             f"{path} must be the state of a run of this version, got another file ({error}); "
             "evaluate without --resume"

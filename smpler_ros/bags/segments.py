@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class SegmentedBag:
         shutil.rmtree(self._part, ignore_errors=True)
         if folder.exists():
             self._roll_back()
+        self._stack = ExitStack()  # closes the writer once, also where that fails
         self._writer = self._open()
 
     @property
@@ -61,7 +63,7 @@ class SegmentedBag:
         """Add the written messages to the bag as its next file."""
         if not self._writer.count:
             return
-        self._writer.__exit__()
+        self._stack.close()
         part = self._part / f"{self._part.name}.mcap"
         name = f"{self.folder.name}_{len(self.information.get('files', ()))}.mcap"
         added = yaml.safe_load((self._part / METADATA).read_text())[_INFORMATION]
@@ -77,12 +79,13 @@ class SegmentedBag:
     def close(self) -> None:
         """Discard the messages that were not committed."""
         try:
-            self._writer.__exit__()
+            self._stack.close()
         finally:
             shutil.rmtree(self._part, ignore_errors=True)
 
     def _open(self) -> BagWriter:
-        return BagWriter(self._part, compress=self._compress, types=self._types).__enter__()
+        writer = BagWriter(self._part, compress=self._compress, types=self._types)
+        return self._stack.enter_context(writer)
 
     def _roll_back(self) -> None:
         """Remove files that `information` does not list, left by a killed run."""

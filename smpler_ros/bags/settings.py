@@ -20,7 +20,7 @@ DO_NOT_MATTER = ("checkpoint_every", "hash_bag", "video")
 """Settings that may differ when a run is resumed."""
 
 
-_STATE_FORMAT = 5
+_STATE_FORMAT = 6
 """Version of the checkpoint format, increased on incompatible changes."""
 
 

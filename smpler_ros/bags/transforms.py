@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from itertools import islice
 
-from smpler_model.bags.person_frames import is_person_frame
-from smpler_model.bags.reader import BagReader, SourceError
-from smpler_model.bags.stamp_order import REWIND_NS
-from smpler_model.cameras.messages import stamp_ns_of
+from smpler_model.bags.camera_poses import AHEAD_NS, MOVING, STATIC, read_transforms
+from smpler_model.bags.reader import BagMessage, BagReader
+from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
+from smpler_model.frames import Frame
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.messages.convert import header_message, set_transform
 from smpler_ros.messages.message_types import MESSAGE_NAMES, Message, MessageTypes
 
-STATIC, MOVING = "/tf_static", "/tf"
-
-_TYPES = (MESSAGE_NAMES["tf_message"], "tf/msg/tfMessage")
+_SAME_CLOCK_NS = 5 * NS_PER_S
+"""A stamp that differs by more from its recording time, in the images' clock, is of another."""
 
 
 class TransformCopy:
     """Copies `/tf` and `/tf_static` along with the frames.
 
-    Recorded frames of people from a node are left out; the results replace them.
+    Which of them come before an image is a matter of recording times: the stamps of a publisher
+    may be of another clock. Recorded frames of people from a node are left out; the results
+    replace them.
 
     Attributes:
         count: number of `/tf` messages read so far.
@@ -36,59 +36,52 @@ class TransformCopy:
             static: whether `/tf_static` is still to be copied.
         """
         self.count = skip
-        self._static = _read(reader, STATIC) if static else iter(())
-        self._moving = islice(_read(reader, MOVING), skip, None)
-        self._next: Message | None = None
-        self._image_ns: int | None = None
+        self._static = read_transforms(reader, STATIC) if static else iter(())
+        self._moving = islice(read_transforms(reader, MOVING), skip, None)
+        self._next = next(self._moving, None)
+        self._image_ns = self._recorded_ns = 0
 
-    def copy_until(self, stamp_ns: int, bag: SegmentedBag) -> None:
-        """Write transforms sent before an image; static ones before the first image.
+    def follow(self, frame: Frame) -> None:
+        """Take the next image as the one up to which transforms are copied."""
+        self._image_ns, self._recorded_ns = frame.stamp_ns, frame.recorded_ns
 
-        When the clock was set back, the remaining ones of the previous pass are written first.
+    def copy(self, bag: SegmentedBag, *, is_last: bool = False) -> None:
+        """Write transforms recorded before the image; static ones before the first image.
+
+        Args:
+            bag: the output.
+            is_last: whether no image follows; its transforms may be recorded after it.
         """
-        for message in self._static:
-            _write(bag, STATIC, stamp_ns, message)
-        last_ns, self._image_ns = self._image_ns, stamp_ns
-        if last_ns is not None and stamp_ns < last_ns - REWIND_NS:
-            self._write_while(lambda sent_ns: sent_ns >= last_ns - REWIND_NS, last_ns, bag)
-        self._write_while(lambda sent_ns: sent_ns <= stamp_ns, stamp_ns, bag)
-
-    def _write_while(
-        self, is_wanted: Callable[[int], bool], otherwise_ns: int, bag: SegmentedBag
-    ) -> None:
-        while (message := self._next or next(self._moving, None)) is not None:
-            sent_ns = _stamp_of(message, otherwise_ns)
-            if not is_wanted(sent_ns):
-                self._next = message
-                return
-            self._next = None
+        for each in self._static:
+            _write(bag, STATIC, self._image_ns, each.message)
+        end_ns = self._recorded_ns + (AHEAD_NS if is_last else 0)
+        while self._next is not None and self._next.time_ns <= end_ns:
+            if self._next.message.transforms:
+                _write(bag, MOVING, self._time_of(self._next), self._next.message)
             self.count += 1
-            _write(bag, MOVING, sent_ns, message)
+            self._next = next(self._moving, None)
+
+    def _time_of(self, each: BagMessage) -> int:
+        """Return the time to write transforms at: their stamp, but not after the image.
+
+        If the stamp is of another clock, it is the image's time.
+        """
+        sent_ns = stamp_ns_of(each.message.transforms[0])
+        expected_ns = self._image_ns + each.time_ns - self._recorded_ns
+        if abs(sent_ns - expected_ns) > _SAME_CLOCK_NS:
+            return self._image_ns
+        return min(sent_ns, self._image_ns)
 
 
-def _read(reader: BagReader, topic: str) -> Iterator[Message]:
-    if topic not in reader.topics or reader.topics[topic].type not in _TYPES:
-        return
-    try:
-        for each in reader.read_messages([topic]):
-            yield each.message
-    except SourceError:
-        return  # where the bag is truncated, its images end too, which is reported
-
-
-def _write(bag: SegmentedBag, topic: str, stamp_ns: int, message: Message) -> None:
+def _write(bag: SegmentedBag, topic: str, time_ns: int, message: Message) -> None:
     copy = _copy(bag.types, message)
-    if len(message.transforms) and not copy.transforms:
-        return
-    bag.write(topic, MESSAGE_NAMES["tf_message"], stamp_ns, copy, latched=topic == STATIC)
+    bag.write(topic, MESSAGE_NAMES["tf_message"], time_ns, copy, latched=topic == STATIC)
 
 
 def _copy(types: MessageTypes, message: Message) -> Message:
-    """Return the message in ROS 2 classes, even if it is from ROS 1, without people's frames."""
+    """Return the message in ROS 2 classes, even if it is from ROS 1."""
     transforms = []
     for given in message.transforms:
-        if is_person_frame(given.child_frame_id):
-            continue
         header = header_message(types, stamp_ns_of(given), given.header.frame_id)
         transform = types.transform_stamped(header=header, child_frame_id=given.child_frame_id)
         place, turn = given.transform.translation, given.transform.rotation
@@ -97,7 +90,3 @@ def _copy(types: MessageTypes, message: Message) -> Message:
         )
         transforms.append(transform)
     return types.tf_message(transforms=transforms)
-
-
-def _stamp_of(message: Message, otherwise_ns: int) -> int:
-    return stamp_ns_of(message.transforms[0]) if len(message.transforms) else otherwise_ns

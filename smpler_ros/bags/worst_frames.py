@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.bags.people_topics import people_from_message
-from smpler_model.bags.reader import BagReader, SourceError
+from smpler_model.bags.reader import SourceError
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
@@ -31,7 +31,7 @@ from smpler_model.viewing.still import still_page
 from smpler_model.viewing.surfaces import SkinnedSurface
 from smpler_ros.bags.ground_truth import STAMP_TOLERANCE_NS
 from smpler_ros.bags.inputs import Input
-from smpler_ros.bags.run_files import PEOPLE
+from smpler_ros.bags.run_files import FRAMES, PEOPLE
 from smpler_ros.bags.tables import read_rows
 
 MOST = 6
@@ -40,8 +40,11 @@ MOST = 6
 WORST_PAGES = "worst_*.html"
 
 _APART_NS = NS_PER_S // 2  # between two frames of one camera
-_AROUND_NS = 2 * NS_PER_S  # recording times in which an image of a stamp is looked for
+_AROUND_NS = 2 * NS_PER_S  # an image's calibration and truth are recorded that near to it
 _QUALITY = 80  # of JPEG
+
+_Key = tuple[str, int, int]
+"""A frame's camera, number and stamp."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,7 @@ def show_worst_frames(
 ) -> tuple[WorstFrame, ...]:
     """Write pages of the worst frames of a run, and return them with pictures.
 
-    Frames whose image is not found where its stamp says, as after a change of the clock, are left
-    out.
+    Frames whose image cannot be read again are left out.
 
     Args:
         folder: folder of the run, whose tables are complete.
@@ -83,10 +85,12 @@ def show_worst_frames(
     """
     surface = SkinnedSurface(body.arrays()) if is_installed("viser") else None
     shown: list[WorstFrame] = []
-    for rows in _choose(folder / PEOPLE):
-        first = rows[0]
-        camera, stamp_ns = first["camera"], int(first["stamp_ns"])
-        frame = _find_image(source, camera, stamp_ns)
+    chosen = _choose(folder / PEOPLE)
+    times_ns = _recording_times(folder / FRAMES, chosen)
+    for key, rows in chosen.items():
+        camera, number, stamp_ns = key
+        first, recorded_ns = rows[0], times_ns[key]
+        frame = _find_image(source, camera, stamp_ns, recorded_ns)
         if frame is None:
             continue
         height, width = frame.rgb.shape[:2]
@@ -95,7 +99,7 @@ def show_worst_frames(
         page = ""
         if surface is not None:
             page = WORST_PAGES.replace("*", str(len(shown)))
-            truth = _find_truth(source, camera, stamp_ns)
+            truth = _find_truth(source, camera, stamp_ns, recorded_ns)
             world = assume_pose([(seen_by, people)])
             moment = Moment(stamp_ns, seen_by, people, world, rgb=frame.rgb, truth=truth)
             write_text_atomically(folder / page, still_page(moment, surface))
@@ -103,7 +107,7 @@ def show_worst_frames(
         shown.append(
             WorstFrame(
                 camera,
-                int(first["frame"]),
+                number,
                 stamp_ns,
                 _error_of(first),
                 int(first["id"]),
@@ -114,49 +118,57 @@ def show_worst_frames(
     return tuple(shown)
 
 
-def _choose(table: Path) -> Iterator[list[Mapping[str, str]]]:
-    """Give the rows of the worst frames' people, the worst person and the worst frame first."""
-    errors: dict[tuple[str, int], float] = {}
+def _choose(table: Path) -> dict[_Key, list[Mapping[str, str]]]:
+    """Return the rows of the worst frames' people, the worst person and the worst frame first."""
+    errors: dict[_Key, float] = {}
     for row in read_rows(table):
         if row["mpjpe_mm"]:
-            key = row["camera"], int(row["stamp_ns"])
+            key = _key_of(row)
             errors[key] = max(errors.get(key, 0.0), _error_of(row))
-    chosen: dict[tuple[str, int], list[Mapping[str, str]]] = {}
-    for camera, stamp_ns in sorted(errors, key=errors.__getitem__, reverse=True):
-        near = (c == camera and abs(stamp_ns - s) < _APART_NS for c, s in chosen)
+    chosen: dict[_Key, list[Mapping[str, str]]] = {}
+    for camera, number, stamp_ns in sorted(errors, key=errors.__getitem__, reverse=True):
+        near = (c == camera and abs(stamp_ns - s) < _APART_NS for c, _, s in chosen)
         if len(chosen) < MOST and not any(near):
-            chosen[camera, stamp_ns] = []
+            chosen[camera, number, stamp_ns] = []
     for row in read_rows(table):
-        key = row["camera"], int(row["stamp_ns"])
+        key = _key_of(row)
         if key in chosen:
             chosen[key].append(row)
-    for rows in chosen.values():
-        yield sorted(rows, key=_error_of, reverse=True)
+    return {key: sorted(rows, key=_error_of, reverse=True) for key, rows in chosen.items()}
+
+
+def _recording_times(table: Path, frames: Container[_Key]) -> dict[_Key, int]:
+    """Return when images were recorded, nanoseconds."""
+    rows = ((_key_of(row), row) for row in read_rows(table))
+    return {key: int(row["recorded_ns"]) for key, row in rows if key in frames}
+
+
+def _key_of(row: Mapping[str, str]) -> _Key:
+    return row["camera"], int(row["frame"]), int(row["stamp_ns"])
 
 
 def _error_of(row: Mapping[str, str]) -> float:
     return float(row["mpjpe_mm"] or -1.0)
 
 
-def _find_image(source: Input, camera: str, stamp_ns: int) -> Frame | None:
+def _find_image(source: Input, camera: str, stamp_ns: int, recorded_ns: int) -> Frame | None:
     topics = [each for each in source.cameras if each.image == camera]
     with suppress(SourceError):
         for _, frame in source.reader.read_frames(
-            topics, start_ns=stamp_ns - _AROUND_NS, end_ns=stamp_ns + _AROUND_NS
+            topics, start_ns=recorded_ns - _AROUND_NS, end_ns=recorded_ns + _AROUND_NS
         ):
             if frame.stamp_ns == stamp_ns:
                 return frame
     return None
 
 
-def _find_truth(source: Input, camera: str, stamp_ns: int) -> People | None:
+def _find_truth(source: Input, camera: str, stamp_ns: int, recorded_ns: int) -> People | None:
     topic, reader = source.truth_names.get(camera, ""), source.reader
-    return _people_near(reader, topic, stamp_ns) if topic in reader.topics else None
-
-
-def _people_near(reader: BagReader, topic: str, stamp_ns: int) -> People | None:
+    if topic not in reader.topics:
+        return None
+    begin_ns, end_ns = recorded_ns - _AROUND_NS, recorded_ns + _AROUND_NS
     with suppress(SourceError):
-        for each in reader.read_messages([topic], stamp_ns - _AROUND_NS, stamp_ns + _AROUND_NS):
+        for each in reader.read_messages([topic], begin_ns, end_ns):
             if abs(stamp_ns_of(each.message) - stamp_ns) <= STAMP_TOLERANCE_NS:
                 return people_from_message(each.message)
     return None

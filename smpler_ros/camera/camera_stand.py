@@ -11,6 +11,7 @@ from rclpy.timer import Timer
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.array_types import Floats
+from smpler_model.bags.person_frames import without_people
 from smpler_model.cameras.frame_tree import FrameTree, level_camera
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.inputs.steady_timer import create_steady_timer
@@ -60,12 +61,13 @@ class CameraStand(ManagedNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forget everything; new subscribers no longer get the transform."""
-        self._unsubscribe()
-        if self._static is not None:
-            self.destroy_publisher(self._static)
-        self._static, self._tree = None, FrameTree()
-        self._frame, self._tied, self._was_said = "", "", False
+        self._forget()
         return super().on_deactivate(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget everything; new subscribers no longer get the transform."""
+        self._forget()
+        return super().on_shutdown(state)
 
     @property
     def _settings(self) -> StandSettings:
@@ -85,7 +87,7 @@ class CameraStand(ManagedNode):
         self._timer = create_steady_timer(self, self._settings.wait, self._decide)
 
     def _add(self, message: TFMessage) -> None:
-        self._tree.add(message)
+        self._tree.add(without_people(message))
         if not self._tied:
             return
         parent = self._tree.parent_of(self._tied)
@@ -127,6 +129,13 @@ class CameraStand(ManagedNode):
             f"the floor of '{self._world}', looking {settings.pitch:g} degrees down; set "
             "camera_height:= and camera_pitch:= of the launch files to change this"
         )
+
+    def _forget(self) -> None:
+        self._unsubscribe()
+        if self._static is not None:
+            self.destroy_publisher(self._static)
+        self._static, self._tree = None, FrameTree()
+        self._frame, self._tied, self._was_said = "", "", False
 
     def _unsubscribe(self) -> None:
         self._stop_timer()

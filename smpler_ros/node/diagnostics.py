@@ -40,9 +40,9 @@ def judge(report: CameraReport, warning: str = "") -> tuple[bytes, str]:
     """
     if report.is_new_error:
         return DiagnosticStatus.ERROR, report.last_error
-    if not report.received:
+    if report.is_silent:
         return DiagnosticStatus.STALE, "no images"
-    if report.without_detections == report.received:
+    if report.received and report.without_detections == report.received:
         return DiagnosticStatus.WARN, "no detections match an image: images are dropped"
     if report.depth_share is not None and report.depth_share < LEAST_SHARE:
         share = f"{100 * report.depth_share:.0f} % of images"

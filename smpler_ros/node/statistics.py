@@ -6,6 +6,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from smpler_ros.inputs.reception import SILENCE_S
+
 Clock = Callable[[], float]
 
 _WINDOW = 100  # frames over which steps and ages are averaged
@@ -28,11 +30,12 @@ class CameraReport:
         people_left_out: number of detected people who are missing from the results.
         boxes_left_out: number of boxes in `detections` that are not finite or have no area.
         rate_hz: rate of processed images.
-        people: number of people in the last image; 0 while no images arrive.
+        people: number of people in the last image; 0 while the camera is silent.
         age_ms: mean time from an image's timestamp until its people were published.
         steps_ms: mean duration of every step.
         last_error: the last error; empty if there was none yet.
         is_new_error: whether it happened since the last report.
+        is_silent: whether no image has come for `SILENCE_S`, or ever.
     """
 
     received: int
@@ -51,11 +54,13 @@ class CameraReport:
     steps_ms: dict[str, float]
     last_error: str
     is_new_error: bool
+    is_silent: bool
 
 
 @dataclass
 class _Counts:
     received: int = 0
+    last_s: float | None = None
     processed: int = 0
     failed: int = 0
     without_detections: int = 0
@@ -87,8 +92,7 @@ class Statistics:
     def receive(self, name: str, *, has_depth: bool | None = None) -> None:
         """Count a received image, and whether it has depth; None if depth is not requested."""
         with self._lock:
-            counts = self._counts[name]
-            counts.received += 1
+            counts = self._take(name)
             if has_depth is not None:
                 counts.without_depth += not has_depth
                 counts.depths.append(has_depth)
@@ -96,8 +100,7 @@ class Statistics:
     def lose(self, name: str) -> None:
         """Count a received image that was dropped for lack of detections."""
         with self._lock:
-            self._counts[name].received += 1
-            self._counts[name].without_detections += 1
+            self._take(name).without_detections += 1
 
     def miss_pose(self, name: str) -> None:
         """Count an image whose camera's pose in the fixed frame is not known in time."""
@@ -141,15 +144,22 @@ class Statistics:
         with self._lock:
             return {name: self._report(name, now, dropped.get(name, 0)) for name in self._counts}
 
+    def _take(self, name: str) -> _Counts:
+        """Count an image, and return its camera's counts."""
+        counts = self._counts[name]
+        counts.received += 1
+        counts.last_s = self._clock()
+        return counts
+
     def _report(self, name: str, now: float, dropped: int) -> CameraReport:
         counts = self._counts[name]
         before_s, before = self._reported.get(name, (now, _Counts()))
         self._reported[name] = (now, replace(counts))
         elapsed = now - before_s
         processed = counts.processed - before.processed
-        received = counts.received - before.received
+        is_silent = counts.last_s is None or now - counts.last_s > SILENCE_S
         return CameraReport(
-            received=received,
+            received=counts.received - before.received,
             processed=processed,
             dropped=dropped,
             failed=counts.failed - before.failed,
@@ -160,11 +170,12 @@ class Statistics:
             people_left_out=counts.people_left_out - before.people_left_out,
             boxes_left_out=counts.boxes_left_out - before.boxes_left_out,
             rate_hz=processed / elapsed if elapsed > 0 else 0.0,
-            people=counts.people if received or processed else 0,
+            people=counts.people if processed or not is_silent else 0,
             age_ms=_mean(counts.ages_ms),
             steps_ms=_mean_steps(counts.steps_ms),
             last_error=counts.last_error,
             is_new_error=counts.failed > before.failed,
+            is_silent=is_silent,
         )
 
 

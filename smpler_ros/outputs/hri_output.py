@@ -3,7 +3,10 @@
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
-from rclpy.publisher import Publisher
+from rclpy.publisher import (  # type: ignore[attr-defined]  # Humble has the events only there
+    Publisher,
+    PublisherEventCallbacks,
+)
 
 from smpler_model.frames import FrameResult
 from smpler_ros.inputs.camera_input import join_names
@@ -63,7 +66,8 @@ class HriOutput:
                 "ros-<distribution>-hri-msgs) or set publish_hri to false"
             ) from error
         self._root = join_names(namespace, BODIES) if namespace else f"/{BODIES}"
-        self._list = self._create(self._hri.ids_list, "tracked")
+        ids_list: Any = self._hri.ids_list
+        self._list = node.create_publisher(ids_list, f"{self._root}/tracked", DEPTH)
         self._bodies: dict[str, tuple[Publisher[Any], Publisher[Any]]] = {}
 
     def publish(self, header: Message, result: FrameResult) -> None:
@@ -105,7 +109,14 @@ class HriOutput:
         self._node.destroy_publisher(self._list)
 
     def _create(self, kind: Any, name: str) -> Publisher[Any]:  # noqa: ANN401 - a message class
-        return self._node.create_publisher(kind, f"{self._root}/{name}", DEPTH)
+        """Return a publisher without event handlers.
+
+        The worker's thread creates and destroys it while the executor waits: for handlers, too,
+        and it fails if one of them was just destroyed.
+        """
+        events = PublisherEventCallbacks(use_default_callbacks=False)
+        topic = f"{self._root}/{name}"
+        return self._node.create_publisher(kind, topic, DEPTH, event_callbacks=events)
 
     def _destroy(self, name: str) -> None:
         for publisher in self._bodies.pop(name):

@@ -31,9 +31,10 @@ _LIVE = "Can change at runtime."
 _INTRODUCTION = f"""\
 # Parameters
 
-Parameters of the nodes with type, default and bounds. Copy `config/camera.yaml` or
-`config/synthetic_camera.yaml`, which hold the same, keep the lines that you change, and give the
-file to the node, or to `evaluate_bag` and `run` with `--params`:
+Parameters of the nodes with type, default and bounds. Copy the node's file from `config`
+(`camera.yaml` for `smpler_node`, `synthetic_camera.yaml`, `camera_stand.yaml` or `viewer.yaml`),
+keep the lines that you change, and give it to the node. `evaluate_bag` and `run` take a file for
+`smpler_node` with `--params`:
 
 ```bash
 ros2 launch smpler_ros camera.launch.py params_file:=$PWD/my_camera.yaml

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,18 @@ from smpler_model.bags.person_frames import without_people
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
 from smpler_model.cameras.frame_tree import FrameTree, level_camera
-from smpler_model.cameras.messages import CameraInfos, Message, camera_from_info, stamp_ns_of
+from smpler_model.cameras.messages import (
+    NS_PER_S,
+    CameraInfos,
+    Message,
+    camera_from_info,
+    stamp_ns_of,
+)
 from smpler_model.viewing.bag_recording import camera_of_people
 from smpler_model.viewing.moments import Moment
 
-_MOST_WAITING = 16  # images, and messages of the ground truth, waiting for their people
+_LONGEST_NS = 5 * NS_PER_S  # for which images and ground truth wait for their people
+_MOST_BYTES = 256_000_000  # of images that wait
 _ASSUMED = camera_from_field_of_view(640, 480, 60.0)
 
 
@@ -63,7 +71,9 @@ class LiveMoments:
         self._tree.add(without_people(message))
 
     def lacks_transforms(self, people: Message) -> bool:
-        """Return whether the pose of the people's camera is unknown."""
+        """Return whether the pose of the people's camera, in their fixed frame, is unknown."""
+        if people.fixed_frame:
+            return people.fixed_frame not in self._tree.path_to_root(people.header.frame_id)
         return self._find_pose(people) is None
 
     def add_people(self, message: Message) -> Moment:
@@ -88,7 +98,7 @@ class LiveMoments:
         """Return an image's pixels and camera, each None if unknown."""
         infos: Sequence[Message] = self._infos.all()
         if image is None:
-            return None, camera_from_info(infos[-1], note=lambda _: None) if infos else None
+            return None, _newest_camera(infos)
         try:
             frame = self._reader.read(image, infos)
         except ValueError:  # smpler_node reads the same images, and reports what is wrong
@@ -107,15 +117,22 @@ class LiveMoments:
 
 
 class Waiting:
-    """Messages of a topic by timestamp; of too many, the oldest are dropped."""
+    """Messages of a topic by timestamp.
+
+    Those stamped more than 5 s before the last one are dropped, and those as far after it, which
+    are from before the clock was reset; of too large images, the oldest are.
+    """
 
     def __init__(self) -> None:
         self._messages: OrderedDict[int, Message] = OrderedDict()
 
     def add(self, message: Message) -> None:
         """Store a message, in place of an earlier one with its timestamp."""
-        self._messages[stamp_ns_of(message)] = message
-        while len(self._messages) > _MOST_WAITING:
+        stamp_ns = stamp_ns_of(message)
+        self._messages[stamp_ns] = message
+        for each in [each for each in self._messages if abs(each - stamp_ns) > _LONGEST_NS]:
+            del self._messages[each]
+        while len(self._messages) > 1 and self._count_bytes() > _MOST_BYTES:
             self._messages.popitem(last=False)
 
     def take(self, stamp_ns: int) -> Message | None:
@@ -134,3 +151,13 @@ class Waiting:
     def _drop_until(self, stamp_ns: int) -> None:
         for each in [each for each in self._messages if each <= stamp_ns]:
             del self._messages[each]
+
+    def _count_bytes(self) -> int:
+        return sum(len(getattr(each, "data", ())) for each in self._messages.values())
+
+
+def _newest_camera(infos: Sequence[Message]) -> Camera | None:
+    """Return the camera of the newest calibration; None without a valid one."""
+    with suppress(ValueError):  # smpler_node reports what is wrong
+        return camera_from_info(infos[-1], note=lambda _: None) if infos else None
+    return None

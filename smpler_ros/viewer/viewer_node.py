@@ -95,6 +95,11 @@ class Viewer(ManagedNode):
         self.close()
         return super().on_deactivate(state)
 
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the page."""
+        self.close()
+        return super().on_shutdown(state)
+
     def close(self) -> None:
         """Unsubscribe, and close the page."""
         if self._timer is not None:

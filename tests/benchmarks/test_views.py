@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from benchmarks import views
-from benchmarks.views import ViewScores, compare, errors_of, main, name_people
+from benchmarks.views import ViewScores, compare, errors_of, main, name_people, read_views
+from smpler_model.body.builtin import load_builtin_body
+from smpler_model.body.smpl import Body
 from smpler_model.frames import CameraPose
+from tests.benchmarks.real_people.made_up import write_folder
 from tests.posed import pose_joints
 from tests.smpler_model.views.test_fusion import scene
 
@@ -87,6 +90,22 @@ def test_people_are_named_by_the_boxes_that_overlap_most() -> None:
     assert name_people(found[:1], true[:0], []) == [-1]
 
 
+def test_a_mistyped_folder_is_named_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(views, "measure_drawn")
+    monkeypatch.setattr(sys, "argv", ["views", str(tmp_path / "nowhere")])
+    assert main() == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: a folder of labelled people must hold people.json, got none")
+
+
+def test_a_folder_needs_two_videos(tmp_path: Path) -> None:
+    write_folder(tmp_path, Body(load_builtin_body()))
+    with pytest.raises(ValueError, match="two or more videos of the same frames, got 1 of 1"):
+        read_views(tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("boxes", ["detector", "truth"])
 def test_the_command(
@@ -95,7 +114,7 @@ def test_the_command(
     monkeypatch.setattr(views, "_PERIOD_S", 8.0)  # its middle is when everybody is in the room
     arguments = ["views", "--scenes", "1", "--frames", "1", "--boxes", boxes]
     monkeypatch.setattr(sys, "argv", [*arguments, "--json", str(tmp_path / "views.json")])
-    main()
+    assert main() == 0
     written = json.loads((tmp_path / "views.json").read_text())
     assert {row[0] for row in written["rows"]} == {"drawn, 2 cameras", "drawn, 4 cameras"}
     printed = capsys.readouterr().out

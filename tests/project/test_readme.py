@@ -228,7 +228,7 @@ UNTESTABLE = {
     "ros2 topic list": INSTALLATION,
     "ros2 topic hz /camera/image_raw": INSTALLATION,
     "ros2 topic echo /people --once": INSTALLATION,
-    "ros2 run tf2_ros tf2_echo map person_1/pelvis": INSTALLATION,
+    "ros2 run tf2_ros tf2_echo map person_0/pelvis": INSTALLATION,
     "ros2 bag record --output walk /camera/image_raw /camera/camera_info /tf /tf_static": (
         INSTALLATION
     ),

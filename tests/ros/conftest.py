@@ -16,7 +16,9 @@ from smpler_model.network.initialisation import build_model
 
 pytest.importorskip("rclpy", reason="needs ROS 2: run `make test`")
 
+import rclpy
 from rclpy.qos import ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 
 from tests.ros.node_process import NodeProcess
 from tests.ros.peer import Peer
@@ -56,6 +58,14 @@ def ros_domain() -> Iterator[int]:
     """A ROS domain that no other test on this machine uses, also set in the environment."""
     with reserve_domain() as domain:
         yield domain
+
+
+@pytest.fixture
+def default_context(ros_domain: int) -> Iterator[None]:
+    """rclpy's default context, for nodes of this project in this process."""
+    rclpy.init(args=[], domain_id=ros_domain, signal_handler_options=SignalHandlerOptions.NO)
+    yield
+    rclpy.shutdown()
 
 
 @pytest.fixture(scope="session")

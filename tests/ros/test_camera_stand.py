@@ -11,7 +11,11 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.array_types import Floats
 from smpler_model.cameras.frame_tree import LINK_FROM_OPTICAL, level_camera
 from smpler_msgs.msg import SmplPersonArray
-from smpler_ros.camera.camera_stand import create_static_publisher, publish_static
+from smpler_ros.camera.camera_stand import (
+    CameraStand,
+    create_static_publisher,
+    publish_static,
+)
 from smpler_ros.messages.convert import header_message, transform_message
 from smpler_ros.messages.message_types import message_types_from_ros
 from tests.ros.node_process import NodeProcess
@@ -118,3 +122,31 @@ def test_later_publishers_of_the_pose_are_reported(scene: Scene) -> None:
     scene.said("nobody publishes")
     scene.place("base_link", FRAME, LINK_FROM_OPTICAL)
     scene.said(f"'{FRAME}' is now published below 'base_link' as well")
+
+
+@pytest.fixture
+def stand(default_context: None) -> Iterator[CameraStand]:
+    """An active stand in this process."""
+    stand = CameraStand()
+    assert stand.start()
+    yield stand
+    stand.destroy_node()
+
+
+def test_lifecycle_shutdown_releases_everything(stand: CameraStand) -> None:
+    stand._begin(FRAME)
+    assert "/tf_static" in {each.topic for each in stand.publishers}
+    assert list(stand.timers)
+    stand.trigger_shutdown()
+    assert "/tf_static" not in {each.topic for each in stand.publishers}
+    assert not list(stand.timers)
+    assert not [each for each in stand.subscriptions if each.topic.startswith("/tf")]
+
+
+def test_frames_of_people_are_not_kept(stand: CameraStand) -> None:
+    types = message_types_from_ros(serialize_message)
+    header = header_message(types, 1, FRAME)
+    frames = ["eye_imu", *(f"person_{number}/pelvis" for number in range(100))]
+    links = [transform_message(types, header, frame, np.eye(4)) for frame in frames]
+    stand._add(types.tf_message(transforms=links))
+    assert [frame for frame in frames if frame in stand._tree] == ["eye_imu"]

@@ -9,19 +9,25 @@ import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import LifecycleNode
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
 
 from smpler_model.inference import estimator
 from smpler_model.inference.backends import Choice, build_runner
 from smpler_model.inference.runners import Runner
 from smpler_model.network.smpler import Smpler
 from smpler_ros.inputs.arrival import Arrival
+from smpler_ros.messages.convert import header_message
+from smpler_ros.messages.message_types import message_types_from_ros
 from smpler_ros.node.diagnostics import diagnostic_array
 from smpler_ros.node.session import Session
 from smpler_ros.outputs.camera_output import CameraOutput
+from smpler_ros.outputs.hri_output import HriOutput
 from smpler_ros.outputs.planner_output import PlannerOutput
 from smpler_ros.parameters.node_settings import NodeSettings
+from tests.random_people import random_result
 
 
 @pytest.fixture
@@ -110,6 +116,19 @@ def test_a_failed_session_leaves_no_publishers(
     with pytest.raises(ImportError, match="publish_hri needs the package hri_msgs"):
         Session(node, replace(settings, publish_hri=True), lambda *_: None)
     assert {publisher.topic for publisher in node.publishers} == before
+
+
+def test_bodies_come_and_go_without_event_handlers(node: LifecycleNode) -> None:
+    """The executor would wait for them, and fail if one is destroyed meanwhile."""
+    types = message_types_from_ros(serialize_message)
+    transforms = node.create_lifecycle_publisher(TFMessage, "/tf", 10)
+    output = HriOutput(node, "", types, transforms, own_listeners=0)
+    publishers, waitables = len(list(node.publishers)), list(node.waitables)
+    for people in (2, 0):
+        output.publish(header_message(types, 1, "camera"), random_result(people))
+        assert len(list(node.publishers)) == publishers + 2 * people
+        assert list(node.waitables) == waitables
+    output.close()
 
 
 def test_a_backend_that_fails_is_named_in_log_and_diagnostics(

@@ -1,10 +1,12 @@
 """The viewer over live topics: a client of its page receives the published people."""
 
 import re
+import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, Image
@@ -19,6 +21,7 @@ from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.messages.convert import header_message, person_array_message, transform_message
 from smpler_ros.messages.images import camera_info_message, image_message
 from smpler_ros.messages.message_types import message_types_from_ros
+from smpler_ros.viewer.viewer_node import Viewer
 from tests.ros.node_process import NodeProcess
 from tests.ros.peer import Peer
 from tests.smpler_model.viewing.conftest import CAMERA, posed_people
@@ -155,3 +158,18 @@ def test_a_host_of_another_machine_is_refused(ros_domain: int) -> None:
     with NodeProcess("smpler_ros.viewer", "-p", "host:=192.0.2.1") as node:
         assert node.wait() == 1
         assert "an address of this machine, got 192.0.2.1" in node.output
+
+
+def test_lifecycle_shutdown_closes_the_page(default_context: None) -> None:
+    viewer = Viewer()
+    viewer.set_parameters([Parameter("port", value=0)])
+    assert viewer.start()
+    page = viewer._page
+    assert page is not None
+    address = ("localhost", page.server.get_port())
+    socket.create_connection(address, timeout=5).close()
+    viewer.trigger_shutdown()
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(address, timeout=5)
+    assert not list(viewer.timers)
+    viewer.destroy_node()

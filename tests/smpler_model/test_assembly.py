@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from smpler_model import assembly
 from smpler_model.assembly import (
+    build_checked,
     build_pipeline,
     choose_device,
     detector_factory,
@@ -23,6 +25,7 @@ from smpler_model.frames import Frame
 from smpler_model.inference import backends
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
+from smpler_model.network.smpler import Smpler
 from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig
 from smpler_model.settings.pipeline import DETECTORS, PipelineSettings
 
@@ -74,6 +77,17 @@ def test_parameters_reach_the_pipeline(checkpoint: Path) -> None:
     assert len(result.people) == 1
     assert pipeline.config.smoothing is None
     assert result.camera.fx == pytest.approx(80)
+
+
+def test_threads_are_set_before_the_network_is_measured(
+    nano: Smpler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    monkeypatch.setattr(torch, "set_num_threads", calls.append)
+    monkeypatch.setattr(assembly, "build_checked_estimator", lambda *_: calls.append("measured"))
+    settings = PipelineSettings(threads=3, device="cpu", backend="plain")
+    build_checked(nano, settings, torch.device("cpu"))
+    assert calls == [3, "measured"]
 
 
 def test_a_file_without_a_body_gets_the_built_in_one(tmp_path: Path) -> None:

@@ -161,6 +161,12 @@ def test_photos_and_clutter_stand_behind_people(tmp_path: Path) -> None:
     assert corners[1].std((2, 3)).median() > 2
 
 
+@pytest.mark.parametrize("side", [0, 75])
+def test_sides_that_cannot_be_drawn_are_refused(side: int) -> None:
+    with pytest.raises(ValueError, match=f"positive multiple of 8 pixels, got {side}; choose"):
+        CropRenderer(Body(load_builtin_body()), side)
+
+
 def test_styles_that_need_poses_or_photos_say_so() -> None:
     body = Body(load_builtin_body())
     for style in (CropStyle(recorded=0.5), CropStyle(photographed=0.5)):

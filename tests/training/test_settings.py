@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from training.configuration import load_configuration, plain_values, settings_from_values
+from training.data.data_settings import CropData, DataPart, MixedData, TsvData, TsvSet
 from training.evaluate import EvaluateSettings
 from training.settings import TrainSettings, load_phases, load_settings
 
@@ -62,6 +63,13 @@ def test_settings_for_crops_are_refused_with_photos(name: str) -> None:
 def test_keypoints_are_learned_from_crops_and_photos_alone() -> None:
     with pytest.raises(ValueError, match="trained: keypoints` needs crops or photos, got tsv"):
         load_settings(PHOTOS, ["trained=keypoints", "first_guess_share=0"])
+    people = TsvData(sets=(TsvSet(Path("people.yaml")),))
+    with pytest.raises(ValueError, match="needs crops or photos, got crops and tsv; set trained"):
+        TrainSettings(
+            data=MixedData((DataPart(CropData()), DataPart(people))),
+            trained="keypoints",
+            first_guess_share=0,
+        )
 
 
 def test_defaults_of_settings_for_crops_are_accepted_with_photos() -> None:

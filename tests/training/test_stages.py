@@ -152,6 +152,7 @@ def test_two_processes_evaluate_everybody_once(
     assert summary["means"]["Accel"] is None  # each person is a sequence
     assert len(summary["regressor_sha256"]) == 64
     assert summary["conventions"]["origin"] == "hips"
+    assert summary["body"] == "the built-in one"
 
 
 def small_run(people: Path, output: Path, *more: str) -> list[str]:

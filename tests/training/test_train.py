@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from smpler_model import atomic_files
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.checkpoints.files import load_model
@@ -18,7 +19,7 @@ from training.learning.starting_models import build_starting_model
 from training.learning.surface import SampledSurface
 from training.scoring.crop_errors import constant_answer, evaluate
 from training.settings import TrainSettings
-from training.train import WEIGHTS, Run
+from training.train import CHECKPOINT, WEIGHTS, Run
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +60,49 @@ def test_resuming_changes_nothing(settings: TrainSettings) -> None:
     for part in ("objective", "mean_model"):
         for name, values in resumed.learner.state()[part].items():
             assert torch.equal(values, wanted[part][name]), (part, name)
+
+
+def test_a_run_stopped_between_its_files_ends_with_the_last_weights(
+    settings: TrainSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(settings, steps=2)
+    written: set[str] = set()
+
+    def put_one(partial: Path, path: Path, *, sync: bool = True) -> None:
+        written.add(path.name)
+        if {CHECKPOINT, WEIGHTS} <= written:
+            raise OSError("the power failed")
+        partial.replace(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic_files, "put_in_place", put_one)
+        with pytest.raises(OSError, match="the power failed"):
+            Run(settings).train()
+    Run(settings).train()
+    record = torch.load(settings.output / WEIGHTS, weights_only=True)["record"]
+    assert record["steps"] == record["all steps"] == settings.steps
+
+
+def test_checkpoints_that_cannot_be_loaded_are_named(settings: TrainSettings) -> None:
+    run = Run(settings)
+    run.save()
+    remedy = "set output to another folder, or remove the checkpoint"
+    whole = run.checkpoint.read_bytes()
+    run.checkpoint.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=rf"{CHECKPOINT} must be .* a damaged file; {remedy}"):
+        Run(settings)
+    run.checkpoint.write_bytes(whole)
+    saved = torch.load(run.checkpoint, weights_only=True)
+    weights = saved["learner"]["objective"]
+    missing = next(iter(weights))
+    del weights[missing]
+    torch.save(saved, run.checkpoint)
+    with pytest.raises(ValueError, match=rf"{CHECKPOINT} must fit .*{missing}.*; {remedy}"):
+        Run(settings)
+    del saved["best"]
+    torch.save(saved, run.checkpoint)
+    with pytest.raises(ValueError, match=rf"{CHECKPOINT} must fit .* \('best'\); {remedy}"):
+        Run(settings)
 
 
 def test_a_partial_line_of_the_log_does_not_stop_a_run(

@@ -36,7 +36,7 @@ class CropData:
         poses: folder with files of `fit_poses`, for people in recorded poses.
         recorded: fraction of training people in recorded poses; none of the others.
         backgrounds: folders of photos as backgrounds; of labelled photos, see `find_backgrounds`,
-            only the parts without people are used.
+            windows are preferred of which people cover at most a tenth.
         photographed: fraction of training batches with photos as backgrounds; none of the others.
         cluttered: fraction of the remaining training batches with clutter as background; none of
             the others.
@@ -293,7 +293,11 @@ Data = CropData | TsvData | PhotoData | MixedData
 """Training data of any kind."""
 
 
+def list_sources(data: Data) -> tuple[CropData | PhotoData | TsvData, ...]:
+    """Return the settings of each source of a run's data."""
+    return tuple(part.data for part in data.parts) if isinstance(data, MixedData) else (data,)
+
+
 def find_crops(data: Data) -> tuple[CropData, ...]:
     """Return the settings of all synthetic crops in a run's data."""
-    sources = [part.data for part in data.parts] if isinstance(data, MixedData) else [data]
-    return tuple(source for source in sources if isinstance(source, CropData))
+    return tuple(source for source in list_sources(data) if isinstance(source, CropData))

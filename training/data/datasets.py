@@ -23,6 +23,7 @@ from torch.utils.data import Dataset
 from smpler_model.body.skeleton import LABELLED_JOINTS, SMPL_JOINTS, SMPL_SHAPE_COUNT
 from training.data.augmentation import (
     NO_CHANGE,
+    SCALE_PX,
     Window,
     change_image,
     change_joints,
@@ -46,6 +47,9 @@ _FLAGS = {
 
 _LARGEST = {"2d_joints": 1e5, "3d_joints": 1e3, "pose": 100.0, "betas": 100.0}
 """Limits of labels: pixels, metres, radians, standard deviations of shape."""
+
+_MOST_IMAGES = 16
+"""Limit of a crop's side, in longer sides of its image: beyond, the scale is in pixels."""
 
 _FIELDS = (
     *("center", "scale", "has_2d_joints", "has_3d_joints", "has_smpl"),
@@ -129,7 +133,7 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
             return self._make(key, row, number, image, label)
         except (ValueError, IndexError, KeyError, TypeError, cv2.error) as error:
             reason = f"no '{error.args[0]}'" if isinstance(error, KeyError) else str(error)
-            raise RowError(f"{where} cannot be read: {reason}") from error
+            raise RowError(f"{where} cannot be read: {' '.join(reason.split())}") from error
 
     def identify(self) -> Iterator[str | bytes | NDArray[np.int64]]:
         """Yield what tells it from another set: the file, names and sizes of tables, the rows."""
@@ -169,9 +173,8 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
         if self.augmentation is not None:
             change = draw_change(self.augmentation, np.random.default_rng((self.seed, number)))
         x, y = label["center"]
+        _check_scale(float(label["scale"]), max(rgb.shape[:2]))
         scale = change.scale * float(label["scale"])
-        if not 0 < scale < np.inf:
-            raise ValueError(f"the label's scale must be positive, got {label['scale']}")
         window = Window((float(x), float(y)), scale, self.side, change.rotation_deg)
         keypoints = _shaped(label, "2d_joints", (len(LABELLED_JOINTS), 3))
         keypoints[:, :2] = window.crop_from_image(keypoints[:, :2])
@@ -247,6 +250,16 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(names, dict):
         raise ValueError(f"{path} must name tables, got {names!r}; download the data set again")
     return names
+
+
+def _check_scale(scale: float, longer_px: int) -> None:
+    """Refuse a square without pixels, and one that is far larger than its image."""
+    if not 0 < scale <= _MOST_IMAGES * longer_px / SCALE_PX:
+        raise ValueError(
+            f"the label's scale must be positive, in units of {SCALE_PX:g} pixels, and its square "
+            f"at most {_MOST_IMAGES} times as long as the image's {longer_px} pixels, got "
+            f"{scale:g}"
+        )
 
 
 def _shaped(label: dict[str, Any], name: str, shape: Sequence[int]) -> NDArray[np.float64]:

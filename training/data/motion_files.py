@@ -128,7 +128,10 @@ def _read_motion(words: list[str], width: int) -> tuple[Floats, float]:
         raise ValueError(f"{len(numbers)} numbers for {count} frames of {width}")
     if not np.isfinite(numbers).all():
         raise ValueError("numbers that are not finite")
-    return numbers.reshape(count, width), float(words[start])
+    frame_s = float(words[start])
+    if not frame_s > 0:
+        raise ValueError(f"a frame time of {frame_s:g} s")
+    return numbers.reshape(count, width), frame_s
 
 
 def _place(skeleton: _Skeleton, numbers: Floats) -> Floats:

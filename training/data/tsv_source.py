@@ -106,7 +106,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
                 "or the sets' sequence patterns"
             )
         self.facts = {"data_sha256": _hash_sets(plain), "validation_people": len(self.validation)}
-        self.bad: list[str] = []
+        self.bad = self._read_faults()
 
     @property
     def examples(self) -> int:
@@ -142,7 +142,11 @@ class TsvSource(ExampleSource[LabelledPeople]):
             yield moved.split(self.batch)
 
     def validate(self, model: BackboneModel) -> Validation:
-        """Return the errors on the held-out sequences, if there are any."""
+        """Return the errors on the held-out sequences, if there are any.
+
+        Raises:
+            ValueError: more rows than allowed are unreadable.
+        """
         if not self.validation:
             return Validation({}, chooses=False)
         was_training = model.training
@@ -150,11 +154,11 @@ class TsvSource(ExampleSource[LabelledPeople]):
         mine = self.validation[self.processes.rank :: self.processes.count]
         size = self.batch
         groups = [mine[k : k + size] for k in range(0, len(mine), size)]
-        scores = [
-            score(model, batch.to(self.processes.device), Conventions())
-            for batch in self._load(self.plain, groups)
-            if len(batch)
-        ]
+        scores = []
+        for batch in self._load(self.plain, groups):
+            self._note_faults(batch)
+            if len(batch):
+                scores.append(score(model, batch.to(self.processes.device), Conventions()))
         model.train(was_training)
         gathered = [part for parts in self.processes.gather(scores) for part in parts]
         totals: dict[str, list[NDArray[np.float64]]] = {}
@@ -209,6 +213,13 @@ class TsvSource(ExampleSource[LabelledPeople]):
             mask[row] = chosen[name]
         return mask
 
+    def _read_faults(self) -> list[str]:
+        """Return what a run that is resumed has noted."""
+        path = self.settings.output / BAD_ROWS
+        if not path.is_file():
+            return []
+        return list(dict.fromkeys(path.read_text(encoding="utf-8").splitlines()))
+
     def _note_faults(self, batch: LabelledPeople) -> None:
         for fault in batch.faults:
             if fault.reason not in self.bad:
@@ -216,10 +227,11 @@ class TsvSource(ExampleSource[LabelledPeople]):
                 logger.warning("left out: %s", fault.reason)
                 with (self.settings.output / BAD_ROWS).open("a", encoding="utf-8") as file:
                     file.write(f"{fault.reason}\n")
-        if len(self.bad) > self.data.bad_rows:
+        if batch.faults and len(self.bad) > self.data.bad_rows:
             raise ValueError(
                 f"at most {self.data.bad_rows} rows may be unreadable, got {len(self.bad)}, the "
-                f"last: {self.bad[-1]}; download the data again or raise bad_rows"
+                f"last: {self.bad[-1]}; download the data again and remove "
+                f"{self.settings.output / BAD_ROWS}, or raise bad_rows"
             )
 
 

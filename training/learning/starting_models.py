@@ -35,6 +35,9 @@ _PREFIXES = ("module.", "backbone.")
 _HEADS = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.", "head.")
 """Heads for classification and for 2D joints, which the backbone lacks."""
 
+_SAME_BODY_M = 1e-4  # float32, and more
+_SAME_WEIGHT = 1e-6  # of a vertex, float32
+
 
 def build_starting_model(settings: TrainSettings) -> BackboneModel:
     """Build a run's network from its seed, and load its initial weights.
@@ -75,13 +78,37 @@ def load_arrays(
     """
     arrays = load_smpl_file(body, gender=gender) if body else load_builtin_body()
     if regressor:
-        arrays = arrays.with_regressor(load_regressor(regressor))
+        arrays = replace_regressor(arrays, regressor)
     if arrays.J_regressor_h36m is None:
         raise ValueError(
             f"{body} must come with a 17-joint regressor, got none; set regressor to such a file, "
             "J_regressor_h36m_correct.npy for instance"
         )
     return arrays
+
+
+def is_builtin(arrays: BodyArrays) -> bool:
+    """Return whether a body is the built-in one, whatever its joint regressor."""
+    return np.allclose(arrays.v_template, load_builtin_body().v_template, atol=_SAME_BODY_M)
+
+
+def replace_regressor(arrays: BodyArrays, path: Path) -> BodyArrays:
+    """Return a body with the joint regressor of a file.
+
+    Raises:
+        ValueError: the file does not fit. Vertices of the built-in body have another order than
+            SMPL's, so that only its own regressor fits it.
+        FileNotFoundError: there is no such file.
+    """
+    regressor, own = load_regressor(path), load_builtin_body().J_regressor_h36m
+    assert own is not None
+    if is_builtin(arrays) and not np.allclose(regressor, own, atol=_SAME_WEIGHT):
+        raise ValueError(
+            f"the regressor {path} needs the body that it was made for, got the built-in one, "
+            "whose vertices have another order than SMPL's; give bodies=models/smpl to evaluate "
+            "weights without a body, or body=models/smpl to train, or regressor=null"
+        )
+    return arrays.with_regressor(regressor)
 
 
 def load_regressor(path: Path) -> AnyFloats:
@@ -93,7 +120,18 @@ def load_regressor(path: Path) -> AnyFloats:
     """
     if not path.is_file():
         raise FileNotFoundError(f"the regressor must be a file, got {path}; check the path")
-    values: AnyFloats = np.load(path, allow_pickle=False)
+    try:
+        with path.open("rb") as file:
+            values: AnyFloats = np.load(file, allow_pickle=False)
+    except Exception as error:  # a damaged file can raise anything
+        raise ValueError(
+            f"{path} must be a .npy file, got one that cannot be read as such "
+            f"({type(error).__name__}); get it again"
+        ) from error
+    if not isinstance(values, np.ndarray):
+        raise ValueError(
+            f"{path} must be a .npy file of one array, got an archive; save its array alone"
+        )
     if values.shape != ARRAY_SHAPES["J_regressor_h36m"]:
         raise ValueError(
             f"{path} must be {ARRAY_SHAPES['J_regressor_h36m']}, got {values.shape}; give a "
@@ -152,9 +190,7 @@ def _choose_body(settings: TrainSettings, initial: Checkpoint | None) -> BodyArr
         return load_arrays(settings.body, settings.regressor)
     read = load_model if _has_transformer(initial) else load_backbone_model
     arrays = read(initial.path, config=find_model(settings.model)).body.arrays()
-    return (
-        arrays.with_regressor(load_regressor(settings.regressor)) if settings.regressor else arrays
-    )
+    return replace_regressor(arrays, settings.regressor) if settings.regressor else arrays
 
 
 def _has_transformer(checkpoint: Checkpoint) -> bool:

@@ -26,6 +26,7 @@ from training.data.render_crops import make_renderer, shard_seeds
 from training.learning.trained_weights import Trained
 from training.scoring.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer
 from training.settings import TrainSettings, crop_data, load_phases
+from training.train import ALL_STEPS
 
 CARD = Path(__file__).parents[2] / "docs" / "smpler_nano.md"
 _METRICS = ("MPJPE", "PA-MPJPE", "MPVE")
@@ -59,9 +60,16 @@ _OTHER_RUNS = """\
 These runs are not the phases of the recipe as it is now, see [training.md](training.md).
 
 """
+_OF_PHOTOS, _OF_VIDEOS = "pck", "mpjpe_mm"
+"""Figures that `benchmarks.real_people` has of photos alone, and of each video alone."""
+
+_VIDEO_TABLE = """\
+| video | images | MPJPE, mm | PA-MPJPE, mm | hips, m | torso, degrees |
+|---|---|---|---|---|---|
+"""
 _LIMITS = """\
-- It saw the built-in body only: the share of the error that comes from a body's own shape is that
-  of the built-in body, not of SMPL.
+- All rendered people have the built-in body, so the held-out errors say how well that body's shape
+  is estimated, not SMPL's.
 - How far a limb is from the camera is less certain than its place in the image.
 """
 
@@ -198,22 +206,43 @@ def _trained_alone(runs: Sequence[Mapping[str, Any]], part: Trained) -> bool:
 
 def format_real(figures: Mapping[str, Any]) -> str:
     """Return the figures of `benchmarks.real_people` as a section of the card."""
-    photos = figures["photos"]
-    lines = [
-        f"PCK@0.1 and PCK@0.05 of {photos['people']} people in photos, none of which are training "
-        f"data: {photos['pck'][0]:.3f} and {photos['pck'][1]:.3f}.\n",
-        "| video | images | MPJPE, mm | PA-MPJPE, mm | hips, m | torso, degrees |",
-        "|---|---|---|---|---|---|",
+    text = "By `python -m benchmarks.real_people`, see [accuracy.md](accuracy.md)."
+    if photos := figures.get("photos"):
+        text += (
+            f" PCK@0.1 and PCK@0.05 of {photos['people']} people in photos, none of which are "
+            f"training data: {photos['pck'][0]:.3f} and {photos['pck'][1]:.3f}."
+        )
+    rows = [
+        f"| {'all' if name == 'videos' else name} | {video['frames']} | {video['mpjpe_mm']:.0f} | "
+        f"{video['pa_mpjpe_mm']:.0f} | {video['hips_m']:.2f} | {video['turn_deg']:.0f} |"
+        for name, video in figures.items()
+        if _OF_VIDEOS in video
     ]
-    for name, video in figures.items():
-        if "mpjpe_mm" in video:
-            shown = "all" if name == "videos" else name
-            lines.append(
-                f"| {shown} | {video['frames']} | {video['mpjpe_mm']:.0f} | "
-                f"{video['pa_mpjpe_mm']:.0f} | {video['hips_m']:.2f} | {video['turn_deg']:.0f} |"
-            )
-    command = "`python -m benchmarks.real_people`, see [accuracy.md](accuracy.md)"
-    return f"## Real people\n\nBy {command}. {lines[0]}\n" + "\n".join(lines[1:]) + "\n\n"
+    table = f"\n\n{_VIDEO_TABLE}" + "\n".join(rows) if rows else ""
+    return f"## Real people\n\n{text}{table}\n\n"
+
+
+def read_figures(path: Path) -> dict[str, Any]:
+    """Read figures of `benchmarks.real_people`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it has none of photos or videos.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"--real must be a file, got {path}; check the path")
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        figures = None
+    parts = figures.values() if isinstance(figures, dict) else ()
+    known = {_OF_PHOTOS, _OF_VIDEOS}
+    if not any(isinstance(part, dict) and known & part.keys() for part in parts):
+        raise ValueError(
+            f"--real must have figures of photos or videos, got none in {path}; give figures.json "
+            "of benchmarks.real_people"
+        )
+    return dict(figures)
 
 
 def _count_people(record: Mapping[str, Any]) -> dict[str, object]:
@@ -233,10 +262,10 @@ def format_runs(record: Mapping[str, Any]) -> str:
     for run in runs:
         used = run["settings"]
         each = run["processes"] * used["batch"] * used["accumulate"]
+        steps = f"{run['steps']} of {run.get(ALL_STEPS, used['steps'])}"
         lines.append(
-            f"| `{Path(used['output']).name}` | {used['seed']} | {run['steps']} of "
-            f"{used['steps']} | {each} | {run['hours']:.2f} | {run['processes']} of "
-            f"{run['threads']} threads |"
+            f"| `{Path(used['output']).name}` | {used['seed']} | {steps} | {each} | "
+            f"{run['hours']:.2f} | {run['processes']} of {run['threads']} threads |"
         )
     lines.append(f"\n{sum(run['hours'] for run in runs):.2f} hours in all.")
     return "\n".join(lines)
@@ -279,8 +308,8 @@ def main() -> int:
         phases = load_phases(arguments.config, arguments.overrides)
         settings = phases[-1]
         weights = arguments.weights or shipped_path(settings.model)
+        real = read_figures(arguments.real) if arguments.real else None
         errors = measure(weights, settings)
-        real = json.loads(arguments.real.read_text()) if arguments.real else None
         card = write_card(weights, phases, errors, arguments.config, real)
         write_text_atomically(arguments.card, card)
     except (ValueError, OSError) as error:

@@ -49,6 +49,18 @@ def test_each_box_has_its_own_person_wherever_they_overlap(body: Body, tmp_path:
     assert lefts[3] == pytest.approx(lefts[0])
 
 
+def test_boxes_that_give_nobody_are_named(
+    body: Body, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame, truth = write_folder(tmp_path, body)
+    oracle = Oracle(body)
+    oracle.tell(frame.rgb, CAMERA, truth, ONE_IMAGE.crop_margin)
+    person = oracle.estimate(np.empty((1, 3, 1, 1), np.uint8))
+    monkeypatch.setattr(oracle, "estimate", lambda crops: person[: len(crops)])
+    with pytest.raises(ValueError, match="must give a person, got nobody in 60, 50, 20, 30;"):
+        Observer(oracle).look(frame, np.array([[60.0, 50, 20, 30]]))
+
+
 def test_nobody_is_looked_for_where_there_are_no_boxes(body: Body, tmp_path: Path) -> None:
     frame, _ = write_folder(tmp_path, body)
     seen = Observer(Oracle(body)).look(frame, np.empty((0, 4)))

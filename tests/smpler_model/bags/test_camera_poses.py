@@ -1,5 +1,6 @@
 """Poses of cameras in bags with several publishers, whose clocks differ."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,16 +71,23 @@ def places_in(bag: Path) -> tuple[dict[str, list[float]], list[str]]:
     return places, said
 
 
-@pytest.mark.parametrize("slowness", [1, 5])
-def test_a_publisher_with_another_clock_does_no_harm(tmp_path: Path, slowness: int) -> None:
-    """A node without use_sim_time, in a simulation as fast as the clock, and in a slow one."""
+def beside_a_lamp(stamp_ns: Callable[[int], int], slowness: int) -> list[Sent]:
+    """Return images and transforms of a robot, and of a lamp with stamps by its recording time."""
     sent = [mount()]
     for time_ms in range(0, 1000, 20):
         recorded_ns = START_NS + slowness * time_ms * MS
-        sent.append(Sent(MOVING, transforms(recorded_ns, ("lamp", "bulb", 1.0)), recorded_ns))
+        lamp = transforms(stamp_ns(recorded_ns), ("lamp", "bulb", 1.0))
+        sent.append(Sent(MOVING, lamp, recorded_ns))
         sent.append(robot(time_ms, slowness))
         if time_ms % 100 == 0:
             sent.append(image(SEEN, time_ms + 10, "optical", slowness))
+    return sent
+
+
+@pytest.mark.parametrize("slowness", [1, 5])
+def test_a_publisher_with_another_clock_does_no_harm(tmp_path: Path, slowness: int) -> None:
+    """A node without use_sim_time, in a simulation as fast as the clock, and in a slow one."""
+    sent = beside_a_lamp(lambda recorded_ns: recorded_ns, slowness)
     places, said = places_in(write_bag(tmp_path, sent))
     assert said == []
     np.testing.assert_allclose(places[SEEN], 0.51 + 0.1 * np.arange(10), atol=1e-9)

@@ -79,3 +79,20 @@ def test_shrinking_first_does_not_shift_the_image() -> None:
 def test_other_arrays_are_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"must be \(h, w, 3\) uint8"):
         cut_crops(image, [[0, 0, 1, 1]], SIDE)
+
+
+def test_only_an_image_that_steps_do_not_divide_is_padded(monkeypatch: pytest.MonkeyPatch) -> None:
+    padded: list[tuple[int, ...]] = []
+    pad = cv2.copyMakeBorder
+
+    def note(image: np.ndarray, *given: int) -> np.ndarray:
+        padded.append(given)
+        return np.asarray(pad(image, *given))
+
+    monkeypatch.setattr(cv2, "copyMakeBorder", note)
+    box = [[0.0, 0.0, 199.0, 199.0]]
+    whole = cut_crops(ramp(200, 200), box, SIDE).pixels
+    assert padded == []
+    other = cut_crops(ramp(201, 200), box, SIDE).pixels
+    assert padded == [(0, 1, 0, 0, cv2.BORDER_REPLICATE)]
+    np.testing.assert_array_equal(whole[0, :40], other[0, :40])

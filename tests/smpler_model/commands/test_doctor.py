@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from smpler_model.commands import doctor
 from smpler_model.commands.command_line import main
 from smpler_model.inference import self_check
 from smpler_model.machine.finding import Finding, shown
+from smpler_model.settings.pipeline import PipelineSettings
 
+CAMERA_FILE = Path(__file__).parents[3] / "config" / "camera.yaml"
 QUICK = ("--backend", "eager", "--device", "cpu")
 
 
@@ -79,6 +82,32 @@ def test_without_pytorch(tmp_path: Path) -> None:
     assert "does not import: no such library" in done.stdout
     assert "make setup" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("content", [CAMERA_FILE.read_text(), "detector: topic"])
+def test_the_file_of_a_node_is_taken(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[PipelineSettings] = []
+
+    def note(settings: PipelineSettings) -> list[Finding]:
+        found.append(settings)
+        return []
+
+    monkeypatch.setattr(doctor, "examine", note)
+    path = tmp_path / "node.yaml"
+    path.write_text(content)
+    assert main(["doctor", "--params", str(path), "--threads", "3"]) == 0
+    assert [settings.threads for settings in found] == [3]
+
+
+def test_a_detector_that_no_node_has_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "node.yaml"
+    path.write_text("detector: topics")
+    assert main(["doctor", "--params", str(path)]) == 1
+    assert "got 'topics'; did you mean 'topic'?" in capsys.readouterr().err
 
 
 def test_findings_are_lined_up() -> None:

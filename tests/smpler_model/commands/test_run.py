@@ -284,6 +284,18 @@ def test_finding_nobody_is_reported(
     assert len(lines_of(here / "out")) == 3
 
 
+def test_a_floor_that_no_pose_tells_is_reported(
+    command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_video(Path("video.mkv"), 2)
+    shared = [*command, "video.mkv", "--use-floor", "--no-overlay"]
+    assert main(shared) == 0
+    words = "use_floor must come with the camera's pose in a fixed frame, got none"
+    assert capsys.readouterr().err.count(words) == 1
+    assert main([*shared, "--overwrite", "--floor-from-feet"]) == 0
+    assert words not in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_sigterm_keeps_the_results_like_ctrl_c(command: list[str], here: Path) -> None:
     write_video(Path("video.mkv"), 2000)

@@ -90,17 +90,37 @@ def test_results_are_read_back(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", RESULT_FILES)
-def test_the_floor_is_where_the_run_found_it(suffix: str, tmp_path: Path) -> None:
-    poses = [level_camera(height_m, 25.0) for height_m in (1.7, 1.8)]
+def test_a_static_camera_stays_above_the_floor_that_the_run_found_last(
+    suffix: str, tmp_path: Path
+) -> None:
+    heights_m = (None, 1.7, 1.8, None)
+    floors = [None if h is None else floor_from_pose(level_camera(h, 25.0)) for h in heights_m]
     results = [
-        replace(random_result(2, seed=index), camera=CAMERA, floor=floor_from_pose(pose))
-        for index, pose in enumerate(poses)
+        replace(random_result(2, seed=index), camera=CAMERA, floor=floor)
+        for index, floor in enumerate(floors)
     ]
-    write_results(tmp_path / "run", suffix, results)
+    known = random_result(2, has_details=True)
+    assert known.pose is not None
+    write_results(tmp_path / "run", suffix, [*results, replace(known, camera=CAMERA)])
     recording = open_recording(tmp_path / "run")
-    for index, pose in enumerate(poses):
+    expected = [*[level_camera(1.8, 25.0)] * len(floors), known.pose.fixed_from_camera]
+    for index, pose in enumerate(expected):
         found = recording.moment(index).world_from_camera
         np.testing.assert_allclose(found, pose, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", RESULT_FILES)
+def test_people_are_in_the_frames_that_show_them(suffix: str, tmp_path: Path) -> None:
+    counts = (0, 2, 0, 0, 1, 0)
+    results = [
+        replace(random_result(n, seed=index), camera=CAMERA) for index, n in enumerate(counts)
+    ]
+    write_results(tmp_path / "run", suffix, results)
+    frames = read_results(tmp_path / "run" / f"results.{suffix}")
+    assert [len(frame.people) for frame in frames] == list(counts)
+    for frame, result in zip(frames, results, strict=True):
+        assert frame.people.ids.tolist() == result.people.ids.tolist()
+        np.testing.assert_allclose(frame.people.joints_m, result.people.joints_m, atol=1e-5)
 
 
 def test_the_overlay_of_a_camera_fits_its_results(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from smpler_model.detectors import onnx_detector
 from smpler_model.detectors.learned import DetectorError
 from smpler_model.detectors.onnx_detector import (
     CPU_PROVIDER,
@@ -47,6 +48,19 @@ def test_scaling_can_be_set(tmp_path: Path) -> None:
     detector = OnnxDetector(path, score_threshold=0.001, person_class=0, scaling="rgb_unit")
     scores = detector.detect(np.full((HEIGHT, WIDTH, 3), SEEN, np.uint8)).scores
     np.testing.assert_allclose(scores, [SEEN[0] / 255 / 255], rtol=1e-5)
+
+
+def test_bytes_are_not_scaled_for_a_file_that_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(onnx_detector, "scale_pixels", refuse)
+    path = seeing_yolox(tmp_path / "seeing.onnx", "UINT8", "nhwc")
+    detector = OnnxDetector(path, score_threshold=0.001, person_class=0, scaling="rgb_unit")
+    scores = detector.detect(np.full((HEIGHT, WIDTH, 3), SEEN, np.uint8)).scores
+    np.testing.assert_allclose(scores, [SEEN[0] / 255], rtol=1e-5)
 
 
 def test_open_sizes(tmp_path: Path) -> None:

@@ -6,7 +6,12 @@ import pytest
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.people.floor import heights_above, place_by_floor
-from smpler_model.people.floor_from_feet import LARGEST_SPREAD_M, FloorEstimate, FloorFromFeet
+from smpler_model.people.floor_from_feet import (
+    LARGEST_SPREAD_M,
+    MOST_SAMPLES,
+    FloorEstimate,
+    FloorFromFeet,
+)
 from smpler_model.people.placement import (
     HEIGHT_SPREAD,
     Placement,
@@ -196,3 +201,16 @@ def test_a_restored_floor_continues_alike() -> None:
     np.testing.assert_array_equal(first.planes, again.planes)
     room.visitors(2)
     assert len(other.snapshot()["ids"]) > len(first.planes)
+
+
+def test_who_stays_long_does_not_displace_others() -> None:
+    room = Room(0, has_pose=True, step_ns=500_000_000)
+    for ahead_m, size, seconds in ((3.0, 1.05, 20), (4.5, 0.95, 20), (4.0, 1.0, 200)):
+        room.visit(ahead_m, size, seconds)
+    assert np.isfinite(room.found(room.id_).spreads_m[0])
+    ids = room.floor.snapshot()["ids"]
+    assert len(ids) == MOST_SAMPLES
+    assert [int((ids == id_).sum()) for id_ in (1, 2)] == [39, 39]  # all but the first images
+    stamps_ns = room.floor.snapshot()["stamps_ns"]
+    assert (np.diff(stamps_ns) > 0).all()
+    assert stamps_ns[-1] == room.now_ns  # the newest stay

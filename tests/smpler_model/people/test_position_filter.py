@@ -17,13 +17,18 @@ NOISE = np.diag([0.02, 0.02, 0.05]) ** 2
 
 
 def follow(
-    positions: np.ndarray, made: PositionFilter | None = None, *, first_ns: int = 0, id_: int = 7
+    positions: np.ndarray,
+    made: PositionFilter | None = None,
+    *,
+    first_ns: int = 0,
+    step_ns: int = STEP_NS,
+    id_: int = 7,
 ) -> list[MotionEstimates]:
-    """Filter one person's positions (t, 3) at 15 Hz."""
+    """Filter one person's positions (t, 3), at 15 Hz unless a step is given."""
     made = made or PositionFilter()
     return [
         made.update(
-            first_ns + index * STEP_NS,
+            first_ns + index * step_ns,
             np.array([id_]),
             position[None],
             NOISE[None],
@@ -192,6 +197,32 @@ def test_a_gap_or_time_that_does_not_advance_starts_anew(gap_ns: int) -> None:
     np.testing.assert_array_equal(again.velocities_m_s[0], np.zeros(3))
 
 
+SLOW_NS = 2_000_000_000
+
+
+def slow_way(frames: int) -> np.ndarray:
+    """Return positions (t, 3) of one who walks at 1 m/s, every 2 s."""
+    return np.array([4.0, 1.0, 0.9]) + 2.0 * np.arange(frames)[:, None] * [1.0, 0.0, 0.0]
+
+
+def test_velocities_are_known_at_low_rates_too() -> None:
+    made = PositionFilter()
+    last = follow(slow_way(10), made, step_ns=SLOW_NS)[-1]
+    assert np.linalg.norm(last.velocities_m_s[0]) == pytest.approx(1.0, abs=0.3)
+    made.reset()
+    again = follow(slow_way(2), made, first_ns=20 * SLOW_NS, step_ns=SLOW_NS)[-1]
+    assert not again.velocities_m_s.any()
+
+
+def test_a_long_step_among_short_ones_starts_anew() -> None:
+    made = PositionFilter()
+    steps = np.arange(20)[:, None] * [0.1, 0.0, 0.0]
+    assert follow(steps, made, step_ns=SLOW_NS // 20)[-1].velocities_m_s[0, 0] > 0.5
+    first_ns = 19 * SLOW_NS // 20 + SLOW_NS
+    again = follow(steps[-1:] + np.array([2.0, 0.0, 0.0]), made, first_ns=first_ns)[0]
+    np.testing.assert_array_equal(again.velocities_m_s[0], np.zeros(3))
+
+
 def test_people_do_not_affect_each_other_whatever_their_order() -> None:
     both, alone = PositionFilter(), PositionFilter()
     one, other = straight([1.0, 0.2, 0.0], 20), straight([-0.5, 0.0, 0.0], 20)
@@ -216,6 +247,15 @@ def test_a_restored_filter_continues_alike() -> None:
     resumed = follow(positions[15:], second, first_ns=15 * STEP_NS)[-1]
     for name, values in vars(whole).items():
         np.testing.assert_array_equal(getattr(resumed, name), values)
+
+
+def test_a_restored_filter_knows_the_usual_step() -> None:
+    first, second = PositionFilter(), PositionFilter()
+    whole = follow(slow_way(10), step_ns=SLOW_NS)[-1]
+    follow(slow_way(9), first, step_ns=SLOW_NS)
+    second.restore(first.snapshot())
+    resumed = follow(slow_way(10)[9:], second, first_ns=9 * SLOW_NS)[-1]
+    np.testing.assert_array_equal(resumed.velocities_m_s, whole.velocities_m_s)
 
 
 def test_nobody() -> None:

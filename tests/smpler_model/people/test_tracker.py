@@ -167,3 +167,10 @@ def test_timestamps_decide_how_long_a_track_is_kept(rate_hz: int) -> None:
         if len(tracker.update(index * 10**9 // rate_hz, detections))
     ]
     assert alive_s[-1] - 4 / rate_hz == pytest.approx(1.0, abs=1.01 / rate_hz)
+
+
+@pytest.mark.parametrize(("step_ns", "lost_s"), [(2 * 10**9, 1.4), (10**9 // 15, 0.05)])
+def test_a_track_lasts_until_the_next_image_at_any_rate(step_ns: int, lost_s: float) -> None:
+    tracker, seen = Tracker(IdSource(), TrackerConfig(lost_s=lost_s)), walk(1)[0]
+    ids = [tracker.update(index * step_ns, seen).ids.tolist() for index in range(5)]
+    assert ids == [[], [0], [0], [0], [0]]

@@ -1,5 +1,6 @@
 """The address of a page."""
 
+import re
 import socket
 from urllib.request import urlopen
 
@@ -37,12 +38,25 @@ def test_a_taken_port_is_replaced_by_another(page: Page) -> None:
             assert answer.status == 200
 
 
-def test_an_address_of_another_machine_is_refused() -> None:
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_a_page_is_served_at_addresses_of_ipv6(host: str) -> None:
     pytest.importorskip("viser")
-    with (
-        pytest.raises(ValueError, match=r"an address of this machine, got 192\.0\.2\.1"),
-        open_page("elsewhere", "192.0.2.1", 0),
-    ):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"this machine has no IPv6: {error}")
+    with open_page("six", host, 0) as page:
+        assert page.address == f"http://[::1]:{page.server.get_port()}"
+        assert ("other machines" in page.place) == (host == "::")
+        with urlopen(page.address, timeout=10) as answer:
+            assert answer.status == 200
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_of_another_machine_is_refused(host: str) -> None:
+    pytest.importorskip("viser")
+    words = re.escape(f"an address of this machine, got {host} (")
+    with pytest.raises(ValueError, match=words), open_page("elsewhere", host, 0):
         pass
 
 

@@ -76,6 +76,21 @@ def test_ids_last_while_people_pass_from_camera_to_camera() -> None:
             assert known.setdefault(row, id_) == id_
 
 
+def test_ids_last_where_moments_would_overlap() -> None:
+    left, right = scene(3, 2, 0.0)
+    fuser = fuser_of()
+    results = [
+        {"left": at(left, 55, 10, EVERYBODY)},
+        {"right": at(right, 65, 20, EVERYBODY)},
+        {"left": at(left, 60, 10, EVERYBODY)},
+        {"left": at(left, 100, 10, EVERYBODY)},
+        {"right": at(right, 101, 20, EVERYBODY)},
+    ]
+    found = [fused for each in results for fused in fuser.fuse(each)]
+    assert [fused.stamp_ns for fused in found] == [65 * MS, 101 * MS]
+    assert found[0].people.ids.tolist() == found[1].people.ids.tolist()
+
+
 def test_people_are_described_in_the_fixed_frame() -> None:
     left, right = scene(3, 2, 0.0)
     left = moving(left, (1.0, 0.0, 0.0), 0.1)

@@ -57,6 +57,26 @@ def test_an_image_that_comes_after_its_moment_is_left_out() -> None:
     assert rest == []
 
 
+def test_an_image_that_its_moment_outlasts_is_left_out() -> None:
+    images = [("a", 55), ("b", 65), ("a", 60), ("a", 100), ("b", 101)]
+    expected = [{"a": 55, "b": 65}, {"a": 100, "b": 101}]
+    assert match(images, 16) == (expected, [])
+    overtaken = [("a", 55), ("a", 60), ("b", 65), ("a", 100), ("b", 101)]
+    assert match(overtaken, 16) == (expected, [])
+
+
+@given(seed=st.integers(0, 2**31), tolerance_ms=st.integers(0, 40))
+def test_the_last_stamps_of_moments_rise(seed: int, tolerance_ms: int) -> None:
+    """Even where images of a camera are closer together than the tolerance."""
+    rng = np.random.default_rng(seed)
+    images = [
+        (name, int(stamp_ms)) for name in "abc" for stamp_ms in np.cumsum(rng.integers(1, 40, 12))
+    ]
+    found, rest = match(sorted(images, key=lambda each: each[1]), tolerance_ms, "abc")
+    lasts = [max(moment.values()) for moment in [*found, *rest]]
+    assert (np.diff(lasts) > 0).all()
+
+
 def test_useless_images_only_tell_the_time() -> None:
     matcher: MomentMatcher[int] = MomentMatcher(["a", "b"], 20 * MS)
     matcher.add("a", 0, 0)

@@ -108,6 +108,10 @@ def test_one_track_is_singular(
         (["BAG", "--jpeg-quality", "0"], "jpeg_quality must lie between 1 and 100"),
         (["BAG", "--match-iou", "0"], "match_iou must lie between 0.001 and 1, got 0.0"),
         (["BAG", "--image-topic", "/other"], "which has /camera/image_raw, got '/other'"),
+        (
+            ["BAG", "--image-topic", "/camera/image_raw", "/camera/image_raw"],
+            "image topics must be named once each, got /camera/image_raw, /camera/image_raw",
+        ),
         (["BAG", "--truth", "/other"], "the truth must be a topic of smpler_msgs"),
         (["BAG", "--truth", "none"], "boxes can be taken from the truth only where there is one"),
     ],

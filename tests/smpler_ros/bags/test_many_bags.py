@@ -17,6 +17,8 @@ from smpler_ros.bags.many_bags import (
     make_jobs,
     merge,
 )
+from smpler_ros.bags.run_files import RunFiles
+from smpler_ros.bags.run_state import RunState
 from smpler_ros.bags.settings import EvaluationSettings
 from tests.smpler_ros.conftest import SMALL, WriteBag
 
@@ -51,6 +53,26 @@ def test_bags_are_found_in_folders_patterns_and_lists(shelf: Path) -> None:
     names = shelf / "bags.txt"
     names.write_text(f"{shelf}/b\n\n{shelf}/a.bag\n{shelf}/b\n")
     assert find_bags([f"@{names}"]) == [shelf / "b", shelf / "a.bag"]
+
+
+def test_a_bag_of_several_names_counts_once(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = find_bags([str(shelf)])
+    (shelf / "latest").symlink_to("b")
+    assert find_bags([str(shelf)]) == everything
+    monkeypatch.chdir(shelf)
+    assert find_bags(["b", str(shelf / "b"), "latest"]) == [Path("b")]
+
+
+def test_a_run_without_a_checkpoint_is_no_bag(shelf: Path, config: EvaluationSettings) -> None:
+    """It was killed early: its bag is unfinished, and hidden."""
+    everything, folder = find_bags([str(shelf)]), shelf / "b_evaluation"
+    folder.mkdir()
+    files = RunFiles(folder, config, RunState("", {}))
+    assert list(folder.glob(".*.part/*.mcap"))
+    assert find_bags([str(shelf)]) == everything
+    files.close()
+    touch(shelf / ".kept", "walk.mcap")
+    assert find_bags([str(shelf)]) == everything
 
 
 def test_the_network_is_prepared_for_the_most_cameras_of_a_bag(

@@ -57,7 +57,7 @@ def test_rows_are_read_back_unchanged(body: Body, tmp_path: Path) -> None:
             stamp = index * 40_000_000
             people, truth = people_of(body, 2, seed=index), people_of(body, 3, seed=9)
             pairs = accuracy.compare(stamp, people, truth) if index else None
-            record = FrameRecord("/image", index, stamp, index, len(people))
+            record = FrameRecord("/image", index, stamp, stamp + 5, index, len(people))
             record = with_truth(record, truth, pairs) if pairs else record
             result = FrameResult(stamp, "camera", CAMERA, people)
             rows, records = person_rows("/image", index, result, pairs)
@@ -89,7 +89,7 @@ def test_who_is_hidden_is_missed_but_not_visible(body: Body) -> None:
     truth = replace(truth, ids=np.array([11, 12, 13, 14]), joint_confidences=confidences)
     found = people_of(body, 2)  # the first two, of whom the second is hidden
     pairs = accuracy.compare(0, found, truth)
-    record = with_truth(FrameRecord("/image", 0, 0, 0, 2), truth, pairs)
+    record = with_truth(FrameRecord("/image", 0, 0, 0, 0, 2), truth, pairs)
     assert (record.missed_ids, record.hidden_ids) == ((13, 14), (12, 14))
     tally.add_frame(record)
     result = FrameResult(0, "camera", CAMERA, found)

@@ -9,6 +9,7 @@ from rosbags.rosbag2 import Reader
 from smpler_model.bags.reader import open_bag
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.messages.convert import header_message
+from tests.full_disk import room_for
 
 KIND = "std_msgs/msg/Header"
 
@@ -75,6 +76,17 @@ def test_a_new_run_removes_the_old_files(tmp_path: Path) -> None:
     first.close()
     SegmentedBag(tmp_path / "bag").close()
     assert list((tmp_path / "bag").iterdir()) == []
+
+
+def test_a_disk_that_is_full_at_a_commit_is_what_is_reported(tmp_path: Path) -> None:
+    bag = SegmentedBag(tmp_path / "bag", compress=False)
+    for stamp in range(100):
+        bag.write("/a", KIND, stamp, header_message(bag.types, stamp, 1000 * "x"))
+    with room_for(40_000):
+        with pytest.raises(OSError, match="File too large"):
+            bag.commit()
+        bag.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("compress", [True, False])

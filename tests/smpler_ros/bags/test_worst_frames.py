@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from smpler_model.bags.reader import open_bag
 from smpler_model.inference.optional_packages import is_installed
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
+from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.settings import EvaluationSettings
 
@@ -43,3 +45,17 @@ def test_without_truth_no_frame_is_the_worst(
     untold = replace(config, truth="none", boxes="detector", detector="full_image")
     evaluate_bag(small_bag, tmp_path / "out", untold, Engine(untold))
     assert "Largest errors" not in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_images_are_found_whenever_they_were_recorded(
+    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
+) -> None:
+    """A simulation's images are stamped with its time, and recorded at that of the wall."""
+    with open_bag(small_bag) as reader, BagWriter(tmp_path / "bag") as writer:
+        for each in reader.read_messages(reader.topics):
+            writer.write(each.topic, each.type, each.time_ns + 10**18, each.message)
+    evaluate_bag(tmp_path / "bag", tmp_path / "out", replace(config, outputs=()), engine)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Largest errors" in page
+    assert page.count("data:image/jpeg") == 2

@@ -92,10 +92,16 @@ def test_the_share_of_images_with_depth_is_reported_if_requested() -> None:
     assert reports["without"].depth_share is None
 
 
-def test_no_people_are_reported_without_images() -> None:
-    statistics = Statistics(Clock())
+def test_no_people_are_reported_once_images_stay_away() -> None:
+    clock = Clock()
+    statistics = Statistics(clock)
     statistics.add_camera("")
+    assert statistics.report({})[""].is_silent
     statistics.receive("")
     statistics.process("", 1, 1.0, {})
-    assert statistics.report({})[""].people == 1
-    assert statistics.report({})[""].people == 0
+    for later_s, people in ((0.0, 1), (1.0, 1), (6.0, 0)):
+        clock.now = 100.0 + later_s
+        report = statistics.report({})[""]
+        assert (report.people, report.is_silent) == (people, not people)
+    statistics.lose("")
+    assert not statistics.report({})[""].is_silent

@@ -145,6 +145,21 @@ def test_impossible_labels_are_faults(
     assert not [row for row in others if isinstance(dataset[row], Fault)]
 
 
+def test_scales_in_pixels_are_faults(seeded_data: Path, tmp_path: Path) -> None:
+    """Their squares would fill the memory."""
+    folder = shutil.copytree(seeded_data, tmp_path / "data")
+    table = folder / "eval.label.tsv"
+    lines = [line.split("\t") for line in table.read_text().split("\n")[:-1]]
+    label = json.loads(lines[0][1])
+    label[0]["scale"] = 250
+    lines[0][1] = json.dumps(label)
+    write_table(table, lines)
+    fault = TsvDataset(folder / "eval.yaml", 64)[0]
+    assert isinstance(fault, Fault)
+    assert "row 0 of" in fault.reason
+    assert "scale must be positive, in units of 200 pixels" in fault.reason
+
+
 def test_faults_are_kept_beside_the_people(broken_data: Path) -> None:
     batch = collate([TsvDataset(broken_data, 64)[row] for row in range(8)])
     assert len(batch) == 1

@@ -34,6 +34,7 @@ def test_what_comes_before_a_colon_is_no_part_of_a_name(tmp_path: Path) -> None:
         (lambda text: text[:-20], "numbers for 8 frames of 48"),
         (lambda text: text.replace("90", "nan"), "not finite"),
         (lambda text: text.replace("Frames: 8", "Frames: many"), "complete BVH file"),
+        (lambda text: text.replace("Time: 0.25", "Time: 0"), "got a frame time of 0 s"),
         (lambda text: text.replace("ROOT Hips", ""), "complete BVH file"),
         (lambda text: text.replace("Zrotation", "Wrotation"), "complete BVH file"),
         (lambda _: "", "got no MOTION"),

@@ -13,9 +13,9 @@ from torch.utils.data._utils.pin_memory import pin_memory
 
 from smpler_model.network.config import MODELS, SMPLER_NANO
 from training.data.data_settings import TsvData, TsvSet
-from training.data.datasets import TsvDataset
+from training.data.datasets import Sample, TsvDataset
 from training.data.labelled_people import collate
-from training.data.tsv_source import BAD_ROWS, TsvSource
+from training.data.tsv_source import BAD_ROWS, MixedSample, TsvSource
 from training.learning.processes import Processes
 from training.settings import TrainSettings
 from training.train import Run
@@ -150,6 +150,32 @@ def test_bad_rows_are_reported_and_replaced(damaged: Path, tmp_path: Path) -> No
     assert len(source.bad) == 2
     named = (tmp_path / "run" / BAD_ROWS).read_text().splitlines()
     assert sorted(line.split(" of ")[0] for line in named) == ["row 4", "row 5"]
+
+
+def test_bad_rows_of_the_validation_are_reported(damaged: Path, tmp_path: Path) -> None:
+    source = source_for(settings_for(damaged, tmp_path / "run", bad_rows=1))
+    model = torch.nn.Identity()  # is never asked: nobody can be read
+    source.validation = [MixedSample(0, Sample(4, 0))]
+    assert source.validate(model).errors == {}
+    assert [reason.split(" of ")[0] for reason in source.bad] == ["row 4"]
+    source.validation = [MixedSample(0, Sample(5, 0))]
+    with pytest.raises(ValueError, match="at most 1"):
+        source.validate(model)
+
+
+def test_a_resumed_run_knows_its_bad_rows(damaged: Path, tmp_path: Path) -> None:
+    settings = settings_for(damaged, tmp_path / "run", bad_rows=2)
+    list(source_for(settings).batches(0, 8))
+    noted = (tmp_path / "run" / BAD_ROWS).read_text()
+    resumed = source_for(settings)
+    assert sorted(resumed.bad) == sorted(noted.splitlines())
+    list(resumed.batches(0, 8))
+    assert (tmp_path / "run" / BAD_ROWS).read_text() == noted
+    fewer = source_for(settings_for(damaged, tmp_path / "run", bad_rows=1))
+    with pytest.raises(
+        ValueError, match=r"at most 1 .* remove .*bad_rows\.txt, or raise bad_rows"
+    ):
+        list(fewer.batches(0, 8))
 
 
 def test_too_many_bad_rows_stop(damaged: Path, tmp_path: Path) -> None:

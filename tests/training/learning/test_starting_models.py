@@ -1,13 +1,20 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from smpler_model.body.builtin import load_builtin_body
 from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.network.config import MODELS
 from tests.small_hrnet import SMALL_HRNET
-from training.learning.starting_models import build_starting_model
+from training.learning.starting_models import (
+    build_starting_model,
+    load_arrays,
+    load_regressor,
+    replace_regressor,
+)
 from training.settings import TrainSettings
 
 
@@ -22,6 +29,44 @@ def test_a_run_begins_with_all_of_an_initial_model(
         torch.equal(values, before.state_dict()[name])
         for name, values in begun.state_dict().items()
     )
+
+
+def test_only_its_own_regressor_fits_the_built_in_body(tmp_path: Path) -> None:
+    arrays = load_builtin_body()
+    own = arrays.J_regressor_h36m
+    assert own is not None
+    path = tmp_path / "regressor.npy"
+    np.save(path, own)
+    assert load_arrays(None, path).J_regressor_h36m is not None
+    np.save(path, own[:, ::-1])
+    with pytest.raises(ValueError, match="needs the body that it was made for, got the built-in"):
+        load_arrays(None, path)
+    another = replace(arrays, v_template=1.1 * arrays.v_template)
+    found = replace_regressor(another, path).J_regressor_h36m
+    np.testing.assert_array_equal(found, own[:, ::-1])
+
+
+def test_training_refuses_another_regressor_for_a_built_in_body_in_weights(
+    settings: TrainSettings, tmp_path: Path
+) -> None:
+    own = load_builtin_body().J_regressor_h36m
+    assert own is not None
+    np.save(tmp_path / "regressor.npy", own[:, ::-1])
+    save_checkpoint(build_starting_model(settings), tmp_path / "before.pt")
+    begun = replace(settings, initial=tmp_path / "before.pt", regressor=tmp_path / "regressor.npy")
+    with pytest.raises(ValueError, match="needs the body that it was made for, got the built-in"):
+        build_starting_model(begun)
+
+
+def test_a_regressor_is_one_array(tmp_path: Path) -> None:
+    path = tmp_path / "regressor.npy"
+    for content in (b"", b"no array"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"regressor\.npy must be a \.npy file, got one that"):
+            load_regressor(path)
+    np.savez(tmp_path / "x.npz", np.zeros((17, 6890)))
+    with pytest.raises(ValueError, match=r"x\.npz must be .* of one array, got an archive"):
+        load_regressor(tmp_path / "x.npz")
 
 
 def test_a_network_for_2d_joints_may_lack_the_coarser_outputs(

@@ -16,6 +16,7 @@ from training.scoring import model_card
 from training.scoring.model_card import (
     follows_recipe,
     format_gain,
+    format_real,
     format_runs,
     format_sources,
     format_table,
@@ -27,6 +28,9 @@ from training.train import Run
 pytestmark = pytest.mark.slow
 
 NANO = Path(__file__).parents[3] / "config" / "train" / "nano.yaml"
+
+
+VIDEO = {"frames": 3, "mpjpe_mm": 150.4, "pa_mpjpe_mm": 90.2, "hips_m": 0.3, "turn_deg": 9.7}
 
 
 def errors_of(mpjpe: float) -> Errors:
@@ -53,8 +57,7 @@ def test_card_of_a_trained_model(
     arguments = ["model_card", str(tmp_path / "run.yaml")]
     arguments += ["--weights", str(weights), "--card", str(card)]
     figures = tmp_path / "figures.json"
-    video = {"frames": 3, "mpjpe_mm": 150.4, "pa_mpjpe_mm": 90.2, "hips_m": 0.3, "turn_deg": 9.7}
-    figures.write_text(json.dumps({"photos": {"people": 4, "pck": [0.75, 0.5]}, "v.mp4": video}))
+    figures.write_text(json.dumps({"photos": {"people": 4, "pck": [0.75, 0.5]}, "v.mp4": VIDEO}))
     monkeypatch.setattr(sys, "argv", [*arguments, "--real", str(figures)])
     assert model_card.main() == 0
     text, shown = card.read_text(), capsys.readouterr().out
@@ -67,6 +70,48 @@ def test_card_of_a_trained_model(
     assert "not the phases of the recipe" not in text
     for line in shown.splitlines()[:-1]:
         assert line in text
+
+
+def test_real_people_may_be_in_videos_or_photos_alone() -> None:
+    videos = format_real({"v.mp4": VIDEO})
+    assert "| v.mp4 | 3 | 150 | 90 | 0.30 | 10 |" in videos
+    assert "photos" not in videos
+    photos = format_real({"photos": {"people": 4, "pck": [0.75, 0.5]}})
+    assert "4 people in photos" in photos
+    assert "|" not in photos
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "--real must be a file, got"),
+        ("{}", "figures of photos or videos"),
+        ("[", "none in"),
+    ],
+)
+def test_unusable_figures_are_refused_before_anything_is_measured(
+    text: str | None,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    figures, card = tmp_path / "figures.json", tmp_path / "card.md"
+    if text is not None:
+        figures.write_text(text)
+    monkeypatch.delattr(model_card, "measure")
+    arguments = ["model_card", str(NANO), "--real", str(figures), "--card", str(card)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert model_card.main() == 1
+    assert message in capsys.readouterr().err
+    assert not card.exists()
+
+
+def test_the_card_lists_the_steps_of_runs_of_epochs() -> None:
+    used = {"output": "runs/a", "seed": 0, "batch": 4, "accumulate": 1, "steps": 10_000}
+    run = {"settings": used, "processes": 1, "threads": 1, "hours": 0.5, "steps": 96}
+    assert "| 96 of 96 |" in format_runs(run | {"all steps": 96})
+    assert "| 96 of 10000 |" in format_runs(run)  # written before runs noted their steps
 
 
 def test_the_card_lists_previous_runs(settings: TrainSettings, tmp_path: Path) -> None:

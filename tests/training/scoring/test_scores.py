@@ -13,6 +13,7 @@ import torch
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.skeleton import H36M_JOINTS, H36M_PELVIS
 from smpler_model.body.smpl import Body
+from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
 from smpler_model.network.smpler import Smpler
@@ -22,7 +23,7 @@ from tests.smpl_files import save_smpl_npz
 from training.configuration import settings_from_values
 from training.data.datasets import TsvDataset
 from training.data.labelled_people import LabelledPeople, collate
-from training.evaluate import EvaluateSettings, evaluate
+from training.evaluate import EvaluateSettings, evaluate, load_evaluated
 from training.learning.processes import Processes
 from training.scoring.scores import METRICS, Conventions, Scores, join, score, score_sequences
 
@@ -168,6 +169,23 @@ def test_regressor_of_the_data_set_is_used(
     assert evaluate(other, Processes())["MPJPE"] != pytest.approx(plain["MPJPE"], rel=1e-3)
     hashes = [json.loads((tmp_path / n / "summary.json").read_text()) for n in ("a", "b")]
     assert hashes[0]["regressor_sha256"] != hashes[1]["regressor_sha256"]
+    assert {each["body"] for each in hashes} == {"the checkpoint's"}
+
+
+def test_regressors_for_smpl_are_refused_with_the_built_in_body(
+    model: Smpler, people_path: Path, tmp_path: Path
+) -> None:
+    regressor = np.zeros((17, 6890), np.float32)
+    regressor[:, ::400] = 1 / 18
+    np.save(tmp_path / "regressor.npy", regressor)
+    for has_body in (False, True):
+        checkpoint = tmp_path / f"{has_body}.pt"
+        save_checkpoint(model, checkpoint, include_body=has_body)
+        settings = settings_for(
+            people_path, checkpoint, tmp_path, regressor=str(tmp_path / "regressor.npy")
+        )
+        with pytest.raises(ValueError, match=r"got the built-in one.*give bodies=models/smpl"):
+            load_evaluated(settings)
 
 
 def test_gendered_evaluation_reads_both_bodies(

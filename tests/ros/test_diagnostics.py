@@ -1,0 +1,24 @@
+"""The level of a camera's status."""
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from smpler_ros.node.diagnostics import judge
+from smpler_ros.node.statistics import Statistics
+from tests.smpler_ros.node.test_statistics import Clock
+
+
+def test_a_slow_camera_is_stale_only_once_its_images_stay_away() -> None:
+    """An image every two seconds, a report every second."""
+    clock = Clock()
+    statistics = Statistics(clock)
+    statistics.add_camera("")
+    levels = []
+    for second in range(10):
+        clock.now += 1
+        if second % 2 == 0:
+            statistics.receive("")
+            statistics.process("", 2, 1.0, {})
+        levels.append(judge(statistics.report({})[""])[0])
+    assert levels == [DiagnosticStatus.OK] * 10
+    clock.now += 5
+    assert judge(statistics.report({})[""]) == (DiagnosticStatus.STALE, "no images")
