@@ -151,7 +151,7 @@ def write_card(
     facts = {
         "recipe": f"`{_command(record)} {config}`",
         **_count_people(record),
-        "weights": f"{weights.stat().st_size / 1e6:.2f} MB, half precision, "
+        "weights": f"{weights.stat().st_size / 1e6:.2f} MB, "
         f"SHA-256 `{hash_files([weights])[:16]}`",
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
