@@ -117,14 +117,15 @@ class EditableMesh:
         """Return whether a moved vertex leaves its other faces unflipped and well shaped."""
         for number in self.star[vertex] - gone:
             face = self.face(number)
-            before = self._normal(face)
             moved = [place if corner == vertex else self.points[corner] for corner in face]
-            quality = self._quality(face)
-            if quality > 0.05 and not _agree(before, _cross(*moved), 0.3):
-                return False
             if any(_distance(place, corner) > longest for corner in moved):
                 return False
-            if triangle_quality(*moved) < min(0.2, quality):
+            shape = triangle_quality(*moved)
+            is_unflipped = _agree(self._normal(face), _cross(*moved), 0.3)
+            if is_unflipped and shape >= 0.2:
+                continue
+            quality = self._quality(face)
+            if (quality > 0.05 and not is_unflipped) or shape < min(0.2, quality):
                 return False
         return True
 
