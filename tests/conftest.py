@@ -105,7 +105,8 @@ def official_file() -> OfficialFile:
         with (folder / f"{variant}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
             if not path.exists():
-                write_checkpoint(variant, path)
+                write_checkpoint(variant, whole := path.with_suffix(".part"))
+                whole.replace(path)
         return path
 
     return find

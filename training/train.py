@@ -196,8 +196,12 @@ class Run:
         try:
             saved = read_data(self.checkpoint)
         except CheckpointError as error:
+            if isinstance(error.__cause__, OSError | MemoryError):
+                raise error.__cause__ from error
+            reason = _shorten(error.__cause__ or error)
             raise ValueError(
-                f"{self.checkpoint} must be a checkpoint of a run, got a damaged file; {_REMEDY}"
+                f"{self.checkpoint} must be a checkpoint of a run, got a file that cannot be read "
+                f"({reason}); {_REMEDY}"
             ) from error
         try:
             other = self._find_difference(saved["record"])
@@ -206,10 +210,9 @@ class Run:
                 self.best = saved["best"]
                 self.learner.load_state(saved["learner"])
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:_SHOWN_REASON]
             raise ValueError(
                 f"{self.checkpoint} must fit this version of the project, got one that does not "
-                f"({reason}); {_REMEDY}"
+                f"({_shorten(error)}); {_REMEDY}"
             ) from error
         if other is not None:
             raise ValueError(
@@ -311,6 +314,11 @@ def _decisive_data(data: dict[str, Any]) -> dict[str, Any]:
         parts = [part | {"data": _decisive_data(part["data"])} for part in kept["parts"]]
         kept["parts"] = parts
     return kept
+
+
+def _shorten(error: BaseException) -> str:
+    """Return an error's text to quote, on one line."""
+    return " ".join(str(error).split())[:_SHOWN_REASON]
 
 
 def main() -> int:

@@ -37,7 +37,8 @@ class TrackerConfig:
     Attributes:
         confirm_frames: number of successive images with detections that confirm a track.
         confirm_score: a track that begins with a higher score is confirmed at once.
-        lost_s: a track unseen for this long is dropped, seconds, but not before the next image.
+        lost_s: a track unseen for this long is dropped, seconds, but not within 1.5 usual steps
+            between images.
         start_score: minimum score that starts a track.
         sure_score: boxes with lower scores are matched only to the tracks that remain unmatched.
         min_iou: minimum intersection over union of a box with the predicted one.

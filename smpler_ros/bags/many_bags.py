@@ -20,7 +20,7 @@ from smpler_ros.bags.accuracy import FIGURES
 from smpler_ros.bags.bag_run import Progress, Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.inputs import count_cameras
-from smpler_ros.bags.run_files import DETECTIONS, STATE
+from smpler_ros.bags.run_files import DETECTIONS, FRAMES, STATE
 from smpler_ros.bags.settings import EvaluationSettings
 
 ATTEMPTS = 2
@@ -253,7 +253,8 @@ def _bags_below(path: Path) -> list[Path]:
 
 
 def _bags_in(folder: Path) -> list[Path]:
-    if any((folder / name).is_file() for name in (STATE, DETECTIONS)):
+    begun = all((folder / name).is_file() for name in (FRAMES, DETECTIONS))
+    if begun or (folder / STATE).is_file():
         return []  # an earlier run, whose bag is not a recording
     return _bags_below(folder)
 

@@ -82,7 +82,8 @@ class Statistics:
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: dict[str, _Counts] = {}
-        self._reported: dict[str, tuple[float, _Counts]] = {}
+        self._counted: dict[str, tuple[float, _Counts]] = {}
+        self._reports: dict[str, CameraReport] = {}
 
     def add_camera(self, name: str) -> None:
         """Report a camera from now on, even without images."""
@@ -137,6 +138,8 @@ class Statistics:
     def report(self, dropped: Mapping[str, int]) -> dict[str, CameraReport]:
         """Return the statistics since the last report.
 
+        Between the images of a slow camera, the report on its last image is returned again.
+
         Args:
             dropped: images replaced since the last report, by camera.
         """
@@ -153,12 +156,15 @@ class Statistics:
 
     def _report(self, name: str, now: float, dropped: int) -> CameraReport:
         counts = self._counts[name]
-        before_s, before = self._reported.get(name, (now, _Counts()))
-        self._reported[name] = (now, replace(counts))
+        before_s, before = self._counted.get(name, (now, _Counts()))
+        is_silent = counts.last_s is None or now - counts.last_s > SILENCE_S
+        last = self._reports.get(name)
+        if last is not None and last.received == 1 and counts == before and not is_silent:
+            return replace(last, dropped=dropped)
+        self._counted[name] = (now, replace(counts))
         elapsed = now - before_s
         processed = counts.processed - before.processed
-        is_silent = counts.last_s is None or now - counts.last_s > SILENCE_S
-        return CameraReport(
+        self._reports[name] = CameraReport(
             received=counts.received - before.received,
             processed=processed,
             dropped=dropped,
@@ -177,6 +183,7 @@ class Statistics:
             is_new_error=counts.failed > before.failed,
             is_silent=is_silent,
         )
+        return self._reports[name]
 
 
 class Repetitions:

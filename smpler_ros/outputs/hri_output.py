@@ -3,7 +3,7 @@
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
-from rclpy.publisher import (  # type: ignore[attr-defined]  # Humble has the events only there
+from rclpy.publisher import (  # type: ignore[attr-defined]  # the name of all distributions
     Publisher,
     PublisherEventCallbacks,
 )

@@ -89,7 +89,7 @@ def test_checkpoints_that_cannot_be_loaded_are_named(settings: TrainSettings) ->
     remedy = "set output to another folder, or remove the checkpoint"
     whole = run.checkpoint.read_bytes()
     run.checkpoint.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=rf"{CHECKPOINT} must be .* a damaged file; {remedy}"):
+    with pytest.raises(ValueError, match=rf"{CHECKPOINT} must be .* cannot be read .*; {remedy}"):
         Run(settings)
     run.checkpoint.write_bytes(whole)
     saved = torch.load(run.checkpoint, weights_only=True)

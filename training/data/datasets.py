@@ -48,7 +48,7 @@ _FLAGS = {
 _LARGEST = {"2d_joints": 1e5, "3d_joints": 1e3, "pose": 100.0, "betas": 100.0}
 """Limits of labels: pixels, metres, radians, standard deviations of shape."""
 
-_MOST_IMAGES = 16
+_MOST_IMAGES = 4
 """Limit of a crop's side, in longer sides of its image: beyond, the scale is in pixels."""
 
 _FIELDS = (

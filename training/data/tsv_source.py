@@ -106,7 +106,8 @@ class TsvSource(ExampleSource[LabelledPeople]):
                 "or the sets' sequence patterns"
             )
         self.facts = {"data_sha256": _hash_sets(plain), "validation_people": len(self.validation)}
-        self.bad = self._read_faults()
+        self.bad: list[str] = []
+        self._noted = self._read_faults()
 
     @property
     def examples(self) -> int:
@@ -213,25 +214,24 @@ class TsvSource(ExampleSource[LabelledPeople]):
             mask[row] = chosen[name]
         return mask
 
-    def _read_faults(self) -> list[str]:
-        """Return what a run that is resumed has noted."""
+    def _read_faults(self) -> set[str]:
+        """Return what a run that is resumed has noted, and other processes and sources."""
         path = self.settings.output / BAD_ROWS
-        if not path.is_file():
-            return []
-        return list(dict.fromkeys(path.read_text(encoding="utf-8").splitlines()))
+        return set(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else set()
 
     def _note_faults(self, batch: LabelledPeople) -> None:
         for fault in batch.faults:
             if fault.reason not in self.bad:
                 self.bad.append(fault.reason)
                 logger.warning("left out: %s", fault.reason)
-                with (self.settings.output / BAD_ROWS).open("a", encoding="utf-8") as file:
-                    file.write(f"{fault.reason}\n")
-        if batch.faults and len(self.bad) > self.data.bad_rows:
+                if fault.reason not in self._noted:
+                    self._noted.add(fault.reason)
+                    with (self.settings.output / BAD_ROWS).open("a", encoding="utf-8") as file:
+                        file.write(f"{fault.reason}\n")
+        if len(self.bad) > self.data.bad_rows:
             raise ValueError(
                 f"at most {self.data.bad_rows} rows may be unreadable, got {len(self.bad)}, the "
-                f"last: {self.bad[-1]}; download the data again and remove "
-                f"{self.settings.output / BAD_ROWS}, or raise bad_rows"
+                f"last: {self.bad[-1]}; download the data again or raise bad_rows"
             )
 
 

@@ -1,6 +1,5 @@
 """The nearest of values by timestamp."""
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,11 +16,3 @@ def test_the_nearest_is_that_of_a_search_through_all(stamps_ns: list[int], most_
         assert by_stamp.nearest(stamp_ns) == expected
         is_near = bool(order) and abs(order[0] - stamp_ns) <= most_ns
         assert by_stamp.nearest(stamp_ns, most_ns) == (expected if is_near else None)
-
-
-def test_values_are_sorted_once() -> None:
-    """A recording of hours asks for each of its images."""
-    count = 20_000
-    by_stamp = ByStamp({2 * stamp_ns: stamp_ns for stamp_ns in range(count)})
-    found = [by_stamp.nearest(2 * stamp_ns + 1) for stamp_ns in range(count)]
-    np.testing.assert_array_equal(found, np.arange(count))

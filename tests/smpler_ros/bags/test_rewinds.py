@@ -11,6 +11,7 @@ import pytest
 from smpler_model.bags.people_topics import PEOPLE_TYPE
 from smpler_model.bags.reader import open_bag
 from smpler_model.body.smpl import Body
+from smpler_model.cameras.messages import stamp_ns_of
 from smpler_model.frames import FrameResult
 from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.bag_writer import BagWriter
@@ -90,6 +91,9 @@ def test_transforms_of_all_passes_are_copied(
     evaluate_bag(bag, tmp_path / "out", replace(config, outputs=("people",)), engine)
     with open_bag(tmp_path / "out" / "bag") as reader:
         assert reader.topics["/tf"].count == 15
+        for each in reader.read_messages(["/tf"]):
+            [sent] = each.message.transforms
+            assert abs(each.time_ns - stamp_ns_of(sent)) <= STEP_NS // 2  # its pass's time
 
 
 @pytest.mark.slow
