@@ -26,7 +26,7 @@ from smpler_model.inference.backends import choose
 from smpler_model.inference.self_check import Checked, build_checked_estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.smoothing import OneEuro, SmoothingConfig
-from smpler_model.people.tracker import TrackerConfig
+from smpler_model.people.tracker import IdSource, TrackerConfig
 from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import SCORING_DETECTORS, BodySettings, PipelineSettings
 
@@ -47,6 +47,7 @@ def build_pipeline(
     *,
     cameras: int = 1,
     tell: Callable[[Checked], None] = warn_of_refusal,
+    ids: IdSource | None = None,
 ) -> Pipeline:
     """Load everything that the settings name.
 
@@ -55,6 +56,7 @@ def build_pipeline(
         create_detector: creates each camera's detector, instead of the one in the settings.
         cameras: how many cameras share a batch.
         tell: gets what the self-check of the network found.
+        ids: where the tracks' ids come from; they start at 0 if None.
 
     Raises:
         ValueError: an unusable model, body, detector or device; the message says why.
@@ -65,7 +67,7 @@ def build_pipeline(
     checked = build_checked(load_named_model(settings), settings, device, cameras)
     tell(checked)
     detector = create_detector or detector_factory(settings, device)
-    return Pipeline(checked.estimator, detector, pipeline_config(settings))
+    return Pipeline(checked.estimator, detector, pipeline_config(settings), ids=ids)
 
 
 def build_checked(

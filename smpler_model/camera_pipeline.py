@@ -130,6 +130,7 @@ class CameraPipeline:
         self.placer = Placer(lambda: estimator.model.body.arrays())
         self.identities = Identities()
         self.last_stamp_ns: int | None = None
+        self._last_kind: tuple[str, int, int] | None = None  # frame, width and height
         self._last_turn: Floats | None = None  # fixed from camera, in the last image
         self._estimator = estimator
         self._config = config
@@ -154,22 +155,33 @@ class CameraPipeline:
             else:
                 smoother.config = config.smoothing
 
-    def follow_clock(self, stamp_ns: int) -> None:
-        """Forget everything when time runs backwards: the bag was rewound."""
-        if self.last_stamp_ns is not None and stamp_ns < self.last_stamp_ns:
-            self.detector.reset()
-            self.tracker.reset()
-            for memory in self.memories.values():
-                memory.reset()
-            self._last_turn = None
-        self.last_stamp_ns = stamp_ns
+    def follow(self, frame: Frame) -> None:
+        """Forget everything where a frame does not continue the last one, before it is detected.
+
+        It is of another camera (a switch between topics), of another size, or older (a rewound
+        bag).
+        """
+        height, width = frame.rgb.shape[:2]
+        kind = frame.frame_id, width, height
+        is_older = self.last_stamp_ns is not None and frame.stamp_ns < self.last_stamp_ns
+        if is_older or self._last_kind not in (None, kind):
+            self._forget()
+        self._last_kind, self.last_stamp_ns = kind, frame.stamp_ns
+
+    def _forget(self) -> None:
+        self.detector.reset()
+        self.tracker.reset()
+        for memory in self.memories.values():
+            memory.reset()
+        self._last_turn = None
 
     def track(self, frame: Frame, detections: Detections) -> Tracked:
-        """Update the tracker with the detections of the next frame.
+        """Update the tracker with the detections of the next frame, which it follows.
 
         Where a calibrated camera's pose is known in this frame and the last, its turn moves no
         track. If the tracker fails, it is reset for the next frame.
         """
+        self.follow(frame)
         height, width = frame.rgb.shape[:2]
         usable = detections.are_usable(width, height)
         try:

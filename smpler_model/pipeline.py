@@ -54,6 +54,7 @@ class Pipeline:
         config: PipelineConfig | None = None,
         *,
         uploads: bool | None = None,
+        ids: IdSource | None = None,
     ) -> None:
         """Create a pipeline without cameras; they are added with their first frames.
 
@@ -63,12 +64,13 @@ class Pipeline:
             config: parameters.
             uploads: whether each image is uploaded to the network's device once, for the detector
                 and for the crops; if None, where that is a GPU.
+            ids: where the tracks' ids come from; they start at 0 if None.
         """
         self.estimator = estimator
         self._uploads = estimator.device.type == "cuda" if uploads is None else uploads
         self._create_detector = create_detector
         self._config = config or PipelineConfig()
-        self._ids = IdSource()
+        self._ids = ids or IdSource()
         self._cameras: dict[str, CameraPipeline] = {}
 
     @property
@@ -153,7 +155,7 @@ class Pipeline:
 
         def prepare(name: str) -> Detector:
             camera = self.camera(name)
-            camera.follow_clock(images[name].frame.stamp_ns)
+            camera.follow(images[name].frame)
             return camera.detector
 
         def alone(name: str) -> Detections:

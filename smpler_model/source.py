@@ -37,6 +37,7 @@ class Source:
         names: names of the frames by their timestamps, nanoseconds; empty if they have none.
         is_live: whether it is a camera; its images that come while an earlier one is processed are
             missed.
+        image_topic: topic of the images in a bag; empty for other inputs.
     """
 
     frames: Iterator[Frame]
@@ -45,3 +46,4 @@ class Source:
     is_sequence: bool
     names: Mapping[int, str] = field(default_factory=dict)
     is_live: bool = False
+    image_topic: str = ""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -33,10 +34,17 @@ _FOLDER_RATE_HZ = 30.0
 _NEARLY = 0.9  # of the frames that a video's header states, which may be rounded
 
 
+class ReadCamera(Protocol):
+    """Reads a calibration once it is known whether the images are rectified."""
+
+    def __call__(self, *, rectified: bool) -> Camera:
+        """Return the calibration for images that are rectified or not."""
+
+
 @contextmanager
 def open_source(
     name: str,
-    camera: Camera | None = None,
+    camera: Camera | ReadCamera | None = None,
     *,
     image_topic: str = "",
     settings: BagSettings | None = None,
@@ -47,7 +55,8 @@ def open_source(
     Args:
         name: path of an image, a folder of images, which are read in the order of their names
             (`2.png` before `10.png`), a video file or a bag, or the number of a camera.
-        camera: calibration of the images' camera, if known; it takes precedence over a bag's.
+        camera: calibration of the images' camera, or what reads it, if known; it takes precedence
+            over a bag's.
         image_topic: image topic in a bag; if empty, the only one.
         settings: how a bag is read.
         report: called with a message for each unreadable image that is left out, and with
@@ -55,29 +64,36 @@ def open_source(
 
     Raises:
         SourceError: there is no such input, or nothing of it can be read.
+        ValueError: the calibration is invalid.
+        OSError: a file cannot be read.
     """
     path, report = Path(native_path(name)), report or logging.getLogger(__name__).warning
     settings = settings or BagSettings()
     number = camera_number(name)
-    if number is not None or (path.exists() and not is_bag(path)):
-        _check_unneeded(name, image_topic, settings)
-    if number is not None:
-        yield from _open_video(number, f"camera {name}", camera, report)
-    elif not name or not path.exists():
+    if number is None and (not name or not path.exists()):
         raise SourceError(
             f"the input must be a file, a folder or a camera number, got {name or 'nothing'}; "
             "check the path"
         )
-    elif is_bag(path):
+    if number is None and is_bag(path):
         yield from _open_bag(path, camera, image_topic, settings, report)
+        return
+    _check_unneeded(name, image_topic, settings)
+    calibration = _read_calibration(camera, rectified=bool(settings.rectified))
+    if number is not None:
+        yield from _open_video(number, f"camera {name}", calibration, report)
     elif path.is_dir():
-        yield _folder(path, camera, report)
+        yield _folder(path, calibration, report)
     elif path.suffix.lower() in IMAGE_SUFFIXES:
-        frame = _read_frame(path, 0, camera)
+        frame = _read_frame(path, 0, calibration)
         names = {frame.stamp_ns: path.stem}
         yield Source(iter([frame]), 1, _FOLDER_RATE_HZ, is_sequence=False, names=names)
     else:
-        yield from _open_video(name, name, camera, report)
+        yield from _open_video(name, name, calibration, report)
+
+
+def _read_calibration(camera: Camera | ReadCamera | None, *, rectified: bool) -> Camera | None:
+    return camera if camera is None or isinstance(camera, Camera) else camera(rectified=rectified)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -175,13 +191,18 @@ def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> It
 
 
 def _open_bag(
-    path: Path, camera: Camera | None, image_topic: str, settings: BagSettings, report: Report
+    path: Path,
+    camera: Camera | ReadCamera | None,
+    image_topic: str,
+    settings: BagSettings,
+    report: Report,
 ) -> Iterator[Source]:
     with open_bag(path) as bag:
         topics = bag.choose_camera(image_topic, settings.info_topic, settings.depth_topic)
         chosen = with_settings(topics, settings)
         rate_hz = bag.rate_hz(chosen) or _FOLDER_RATE_HZ
-        if camera is not None:
+        calibration = _read_calibration(camera, rectified=chosen.rectified)
+        if calibration is not None:
             chosen = replace(chosen, info=None)
 
         def tell(topic: str, sentence: str) -> None:
@@ -189,9 +210,11 @@ def _open_bag(
 
         frames = bag.read_frames([chosen], report=tell, note=tell)
         placed = (
-            frame if camera is None else replace(frame, camera=camera) for _, frame in frames
+            frame if calibration is None else replace(frame, camera=calibration)
+            for _, frame in frames
         )
-        yield Source(placed, chosen.count, min(max(rate_hz, 0.1), 1000.0), is_sequence=True)
+        rate_hz = min(max(rate_hz, 0.1), 1000.0)
+        yield Source(placed, chosen.count, rate_hz, is_sequence=True, image_topic=chosen.image)
 
 
 def _open_video(
@@ -262,18 +285,18 @@ def _check_end(film: _Film, got: int, report: Report) -> None:
     For images at a variable rate, the stated number is duration times rate.
 
     Raises:
-        SourceError: it is truncated: its file is shorter than it should be, or half of the frames
-            or all are missing.
+        SourceError: it is truncated: frames are missing, and its file is shorter than it should be
+            or has less than half of them.
     """
-    if got and (film.count is None or got >= _NEARLY * film.count):
+    if got and (film.count is None or got >= film.count):
         return
-    is_half = film.path is not None and film.count is not None and 2 * got >= film.count
-    if not is_half or film.path is None or is_cut(film.path):
+    if film.path is None or film.count is None or 2 * got < film.count or is_cut(film.path):
         raise SourceError(
             f"{film.title} must have {film.count or 'some'} frames, got {got} before it was "
             "truncated; what was read so far is kept"
         )
-    report(
-        f"{film.title} states {film.count} frames and has {got}, as is common for variable frame "
-        "rates; all of them were read"
-    )
+    if got < _NEARLY * film.count:
+        report(
+            f"{film.title} states {film.count} frames and has {got}, as is common for variable "
+            "frame rates; all of them were read"
+        )

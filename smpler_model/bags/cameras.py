@@ -118,22 +118,37 @@ def find_info(image: str, topics: Mapping[str, Topic], *, alone: bool) -> tuple[
 
 
 def find_depth(image: str, topics: Mapping[str, Topic], first_message: FirstMessage) -> str | None:
-    """Return the only depth topic of an image topic's camera, if it is aligned with the images.
+    """Return the topic of depth images aligned with those of an image topic, None for none.
 
     An aligned topic has the same first part of the name, contains `aligned` or `registered`, and
-    its images have the same size.
+    its images have the same size and optical frame. Of several, it is the one whose name shares
+    the most leading parts.
     """
     device = image.split("/")[1] if image.startswith("/") else image.split("/")[0]
-    found = []
+    found = {}
     for name, topic in topics.items():
         parts = name.strip("/").split("/")
         aligned = any(word in part for part in parts for word in _ALIGNED)
         if topic.type != IMAGE or not topic.count or parts[0] != device or not aligned:
             continue
         message = first_message(name)
-        if _is_depth(name, message) and _same_size(message, first_message(image)):
-            found.append(name)
-    return found[0] if len(found) == 1 else None
+        if message is None or not _is_depth(name, message):
+            continue
+        if _is_alike(message, first_message(image)):
+            found[name] = shared_parts(image, name)
+    nearest = [name for name, shared in found.items() if shared == max(found.values())]
+    return nearest[0] if len(nearest) == 1 else None
+
+
+def shared_parts(first: str, second: str) -> int:
+    """Return the number of equal leading parts of two topics' names."""
+    parts = zip(first.strip("/").split("/"), second.strip("/").split("/"), strict=False)
+    count = 0
+    for one, other in parts:
+        if one != other:
+            break
+        count += 1
+    return count
 
 
 def _is_depth(name: str, message: Message | None) -> bool:
@@ -147,11 +162,15 @@ def _is_depth(name: str, message: Message | None) -> bool:
     return message.encoding in DEPTH_ENCODINGS
 
 
-def _same_size(depth: Message, image: Message | None) -> bool:
-    """Return whether the sizes are equal, as far as they are known."""
-    if image is None or is_compressed(image):
+def _is_alike(depth: Message, image: Message | None) -> bool:
+    """Return whether sizes and optical frames are equal, as far as they are known."""
+    if image is None:
         return True
-    return bool((depth.width, depth.height) == (image.width, image.height))
+    frames = {each.header.frame_id.lstrip("/") for each in (depth, image)} - {""}
+    if is_compressed(image):
+        return len(frames) < 2
+    same_size = (depth.width, depth.height) == (image.width, image.height)
+    return len(frames) < 2 and bool(same_size)
 
 
 def is_rectified(image: str) -> bool:

@@ -4,11 +4,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
+from smpler_model.bags.cameras import shared_parts
 from smpler_model.bags.reader import BagReader
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.messages import Message
 from smpler_model.frames import People, details_from
 from smpler_model.source import SourceError
+
+__all__ = ["PEOPLE_TYPE", "find_truth_topics", "people_from_message", "shared_parts"]
 
 PEOPLE_TYPE = "smpler_msgs/msg/SmplPersonArray"
 
@@ -102,17 +105,6 @@ def find_truth_topics(reader: BagReader, cameras: list[str], wanted: str) -> dic
             )
         found[best[0]] = topic
     return found
-
-
-def shared_parts(first: str, second: str) -> int:
-    """Return the number of equal leading parts of two topics' names."""
-    parts = zip(first.strip("/").split("/"), second.strip("/").split("/"), strict=False)
-    count = 0
-    for one, other in parts:
-        if one != other:
-            break
-        count += 1
-    return count
 
 
 def _rotations_from_vectors(vectors: Floats) -> Floats:

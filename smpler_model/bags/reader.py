@@ -92,8 +92,8 @@ class BagReader:
         Args:
             image: topic of the images; if empty, the only one.
             info: topic of their CameraInfo; if empty, the one next to the images; `none` for none.
-            depth: topic of aligned depth images; if empty, the one that matches the images in name
-                and size; `none` for none.
+            depth: topic of aligned depth images; if empty, the one that matches the images in
+                name, size and frame; `none` for none.
 
         Raises:
             SourceError: no such topic, or several to choose from.

@@ -202,8 +202,9 @@ def decode_compressed(image_format: str, data: Buffer) -> RgbImage:
     picture = decode_picture(content, _PICTURE) if is_complete else None
     if picture is None or picture.dtype not in (np.uint8, np.uint16):
         raise ImageError(
-            f"a compressed image must hold a whole JPEG or PNG picture, got {len(content)} bytes "
-            f"of something else (format '{image_format[:MOST_LETTERS]}'); fix the publisher"
+            "a compressed image must hold a whole JPEG or PNG picture, got "
+            f"{'something else' if len(content) else 'no bytes'} (format "
+            f"'{image_format[:MOST_LETTERS]}'); fix the publisher"
         )
     is_mosaic = original in BAYER_ENCODINGS
     pixels = _eight_bits(picture, grey=picture.ndim == 2 and not is_mosaic)
@@ -287,7 +288,7 @@ def lay_over(
     if len(content) < needed:
         raise ImageError(
             f"a {encoding} image of {width}x{height} must have at least {needed} bytes, got "
-            f"{len(content)}; fix the publisher"
+            f"{'fewer' if len(content) else 'none'}; fix the publisher"
         )
     shape, strides = (height, width, channels), (step, channels * size, size)
     return np.ndarray(shape, kind, content, strides=strides)

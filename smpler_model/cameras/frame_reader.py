@@ -20,6 +20,7 @@ Say = Callable[[str], None]
 """Called with a warning for the user."""
 
 _NAMELESS = "camera"
+_DEPTH = "depth"  # the kind of warnings about it
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class FrameReader:
         say: Say | None = None,
         *,
         name: str = "",
+        is_live: bool = False,
     ) -> None:
         """Create a reader.
 
@@ -65,10 +67,12 @@ class FrameReader:
             settings: properties of the images.
             say: called with warnings.
             name: name of the camera, used as frame id of images without one.
+            is_live: whether unusable depth is named again once usable depth has come.
         """
         self._settings = settings or ImageSettings()
         self._say = say
         self._name = name
+        self._is_live = is_live
         self._said: set[str] = set()
 
     def read(
@@ -115,16 +119,18 @@ class FrameReader:
         try:
             depth_m = decode_depth(message)
         except ValueError as error:
-            self._note(f"depth is not used: {error}", kind="depth")
+            self._note(f"depth is not used: {error}", kind=_DEPTH)
             return None
         if depth_m.shape != size[::-1]:
             self._note(
                 f"depth is not used: it must be as large as the image, "
                 f"{size[0]}x{size[1]}, got {depth_m.shape[1]}x{depth_m.shape[0]}; register it to "
                 "the image",
-                kind="depth",
+                kind=_DEPTH,
             )
             return None
+        if self._is_live:
+            self._said.discard(_DEPTH)
         return depth_m
 
     def _frame_id(self, given: str) -> str:

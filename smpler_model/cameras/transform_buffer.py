@@ -19,6 +19,7 @@ from smpler_model.cameras.messages import NS_PER_S, Message
 HISTORY_NS = 10 * NS_PER_S
 """Time for which transforms are kept, behind the newest one of the same frame."""
 
+_FORGET_NS = 6 * HISTORY_NS  # a frame silent for so long, while another one goes on, is gone
 _REWIND_NS = NS_PER_S  # a transform this far before the last one of its frame: the clock was reset
 
 
@@ -39,14 +40,25 @@ class Lookup:
 
 @dataclass
 class _History:
-    """The transforms of one child frame in the order of their stamps."""
+    """The transforms of one child frame in the order of their stamps.
+
+    Attributes:
+        advance_ns: time by which the stamps went on, without jumps of the clock; the buffer sets
+            it back.
+        is_heard: whether a transform came, likewise.
+    """
 
     parent: str
     is_static: bool
+    advance_ns: int = 0
+    is_heard: bool = False
     stamps_ns: list[int] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
 
     def add(self, link: Link) -> None:
+        step_ns = link.stamp_ns - self.stamps_ns[-1] if self.stamps_ns else 0
+        self.advance_ns += step_ns if 0 < step_ns < HISTORY_NS else 0
+        self.is_heard = True
         if self.is_static or (self.stamps_ns and link.stamp_ns < self.stamps_ns[-1] - _REWIND_NS):
             self.stamps_ns, self.links = [], []
         place = bisect_left(self.stamps_ns, link.stamp_ns)
@@ -81,13 +93,16 @@ class TransformBuffer:
         """Add the transforms of a `tf2_msgs/TFMessage`.
 
         The history of a frame is cleared if its parent changes, or if its stamps go back by more
-        than a second.
+        than a second. A moving frame is deleted if nothing comes while another one goes on for a
+        minute; stamps of different frames are not compared, as their clocks may differ.
         """
         for link in links_of(message):
             history = self._histories.get(link.child)
             if history is None or (history.parent, history.is_static) != (link.parent, is_static):
                 history = self._histories[link.child] = _History(link.parent, is_static)
             history.add(link)
+            if history.advance_ns > _FORGET_NS and not is_static:
+                self._forget_silent()
 
     def find(self, target: str, source: str, stamp_ns: int) -> Lookup:
         """Return the transform between two frames at a time.
@@ -125,6 +140,16 @@ class TransformBuffer:
         return frame in self._histories or any(
             history.parent == frame for history in self._histories.values()
         )
+
+    def _forget_silent(self) -> None:
+        """Delete the moving frames that were silent since the last call."""
+        self._histories = {
+            child: history
+            for child, history in self._histories.items()
+            if history.is_static or history.is_heard
+        }
+        for history in self._histories.values():
+            history.advance_ns, history.is_heard = 0, False
 
     def _explain(self, child: str, stamp_ns: int) -> Lookup:
         history = self._histories[child]

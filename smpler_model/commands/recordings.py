@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from smpler_model.bags.reader import is_bag, open_bag
+from smpler_model.commands.run_record import read_run_record
 from smpler_model.source import SourceError
 from smpler_model.sources import open_source
 from smpler_model.viewing.bag_recording import find_fused, has_people, read_bag
@@ -72,7 +73,7 @@ def open_recording(
 
 def _open_results(results: Path, images: str, image_topic: str, advance: Advance) -> Recording:
     frames = read_results(results)
-    source = images or _overlay_beside(results)
+    source, record = images or _overlay_beside(results), read_run_record(results.parent)
     try:
         stored = _store_images(source, image_topic, advance)
     except SourceError as error:
@@ -81,7 +82,10 @@ def _open_results(results: Path, images: str, image_topic: str, advance: Advance
         raise SourceError(
             f"{error}, or, if its run was killed, give the run's input with --images"
         ) from None
-    stored.match([frame.stamp_ns for frame in frames], own_clock=not images)
+    if images or record is None or record.is_live:
+        stored.match([frame.stamp_ns for frame in frames], own_clock=not images)
+    else:  # a picture for every image of the run's input, also where it has no result
+        stored.match_numbers([frame.index for frame in frames])
     title = results.resolve().parent.name
     return Recording(title, frames, stored if len(stored) else None)
 

@@ -84,16 +84,16 @@ class JsonLinesFile:
 class ArraysFile:
     """An .npz file, written on closing: f frames, and n people over all frames.
 
-    `frame_*` arrays have f rows: `frame_stamps_ns`, `frame_names`, `frame_intrinsics` (fx, fy, cx,
-    cy), `frame_sizes` (width, height), `frame_lenses`, `frame_coefficients` (14, padded with
-    zeros), `frame_calibrated`, `frame_fixed_frames` (empty where there is none),
-    `frame_fixed_from_camera` (4, 4) and `frame_floors` (4), both NaN where unknown. The others
-    have n rows: `frames` (row of the frame), `ids`, `states`, `scores`, `boxes_xyxy`, `poses`
-    (72), `betas` (10), `translations_m`, `covariances_m2` (3, 3), `sources`, `weak_cameras`,
-    `joints_m` (24, 3), `keypoints_px` (24, 2; NaN behind the camera), and, NaN where unknown,
-    `joint_confidences` (24), `foot_contacts` (2), `footprints_m` (3), `positions_m` (3),
-    `position_covariances_m2` (3, 3), `velocities_m_s` (3), `velocity_covariances_m2_s2` (3, 3) and
-    `facings_rad`. Numbers are float32.
+    `frame_*` arrays have f rows: `frame_indices` (from 0), `frame_stamps_ns`, `frame_names`,
+    `frame_intrinsics` (fx, fy, cx, cy), `frame_sizes` (width, height), `frame_lenses`,
+    `frame_coefficients` (14, padded with zeros), `frame_calibrated`, `frame_fixed_frames` (empty
+    where there is none), `frame_fixed_from_camera` (4, 4) and `frame_floors` (4), both NaN where
+    unknown. The others have n rows: `frames` (row of the frame), `ids`, `states`, `scores`,
+    `boxes_xyxy`, `poses` (72), `betas` (10), `translations_m`, `covariances_m2` (3, 3), `sources`,
+    `weak_cameras`, `joints_m` (24, 3), `keypoints_px` (24, 2; NaN behind the camera), and, NaN
+    where unknown, `joint_confidences` (24), `foot_contacts` (2), `footprints_m` (3), `positions_m`
+    (3), `position_covariances_m2` (3, 3), `velocities_m_s` (3), `velocity_covariances_m2_s2` (3,
+    3) and `facings_rad`. Numbers are float32.
     """
 
     def __init__(self, path: Path) -> None:
@@ -111,6 +111,7 @@ class ArraysFile:
         )
         self._frames.append(
             {
+                "indices": index,
                 "stamps_ns": result.stamp_ns,
                 "names": name,
                 "intrinsics": (camera.fx, camera.fy, camera.cx, camera.cy),

@@ -84,10 +84,8 @@ def find_people(given: str, settings: RunSettings, folder: Path) -> int:
     from smpler_model.sources import open_source
 
     _check_input_stays(given, folder)
-    camera = None
-    if settings.camera_info:
-        rectified = bool(settings.rectified)
-        camera = read_camera_info(Path(settings.camera_info), rectified=rectified)
+    path = settings.camera_info
+    camera = partial(read_camera_info, Path(path)) if path else None
     with (
         closing(_LeftOut()) as left_out,
         open_source(
@@ -101,7 +99,8 @@ def find_people(given: str, settings: RunSettings, folder: Path) -> int:
         if settings.frames:
             source = _shorten(source, settings.frames)
         outputs = _file_outputs(settings, folder)
-        return _process(source, settings, outputs, RunRecord(input_name(given)), left_out)
+        record = RunRecord(input_name(given), image_topic=source.image_topic)
+        return _process(source, settings, outputs, record, left_out)
 
 
 def input_name(given: str) -> str:

@@ -17,10 +17,17 @@ class RunRecord:
     Attributes:
         input: absolute path of the input, or the number of a camera.
         complete: whether the input is known to have been read to its end.
+        image_topic: topic of a bag that was read; empty for other inputs and where it is unknown.
     """
 
     input: str
     complete: bool = False
+    image_topic: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the input was a camera."""
+        return self.input.isdecimal()
 
     def save(self, folder: Path) -> None:
         """Write the record into a run's folder, in place of an earlier one.
@@ -43,7 +50,9 @@ def read_run_record(folder: Path) -> RunRecord | None:
         return None
     try:
         fields = json.loads(path.read_text())
-        return RunRecord(str(fields["input"]), bool(fields["complete"]))
+        return RunRecord(
+            str(fields["input"]), bool(fields["complete"]), str(fields.get("image_topic", ""))
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} must be the record of a run, got something else ({error}); remove it, or "

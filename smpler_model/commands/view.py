@@ -11,7 +11,7 @@ from smpler_model.commands.command import Commands
 from smpler_model.commands.flags import add_flags, add_params_flag, read_settings, read_text
 from smpler_model.commands.result_folders import base_name
 from smpler_model.commands.run import find_people, input_name
-from smpler_model.commands.run_record import read_run_record
+from smpler_model.commands.run_record import RunRecord, read_run_record
 from smpler_model.commands.words import counted
 from smpler_model.settings.view import ViewSettings
 from smpler_model.source import SourceError, camera_number
@@ -59,7 +59,7 @@ def run(chosen: argparse.Namespace) -> int:
     from smpler_model.viewing.scene import Scene
     from smpler_model.viewing.surfaces import SkinnedSurface
 
-    path, images = _check_input(chosen.input), settings.images
+    path, images, topic = _check_input(chosen.input), settings.images, settings.image_topic
     with open_page("smpler_ros", settings.host, settings.port) as page:
         if not holds_people(path):
             folder = Path(f"{base_name(path)}_smpler")
@@ -68,10 +68,13 @@ def run(chosen: argparse.Namespace) -> int:
                 if status:
                     return status
             else:
-                sys.stdout.write(f"{_describe_results(folder, chosen.input)}\n")
+                record = read_run_record(folder)
+                sys.stdout.write(f"{_describe_results(folder, record, chosen.input, topic)}\n")
+                if record is not None and not images:
+                    topic = topic or record.image_topic
             path, images = folder, images or chosen.input
         with tqdm(unit="image", desc="reading", dynamic_ncols=True) as bar:
-            recording = open_recording(path, images, settings.image_topic, bar.update)
+            recording = open_recording(path, images, topic, bar.update)
         _check_frame(settings.frame, len(recording))
         surface = SkinnedSurface(load_named_body(settings))
         if (error_m := surface.joint_error_m(recording.people)) > _OTHER_BODY_M:
@@ -94,25 +97,37 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _describe_results(folder: Path, given: str) -> str:
+def _describe_results(folder: Path, record: RunRecord | None, given: str, topic: str) -> str:
     """Return a sentence about the results of an earlier run that are shown for an input.
 
+    Args:
+        folder: folder of the run.
+        record: record of the run, if it has one.
+        given: name of the input.
+        topic: its image topic; empty if none was named.
+
     Raises:
-        SourceError: they are those of another input.
+        SourceError: they are those of another input, or of another image topic.
     """
-    wanted, record = input_name(given), read_run_record(folder)
+    wanted = input_name(given)
     if record is None:
         what = "earlier results of an input that is not known"
     elif record.input != wanted:
-        raise SourceError(
-            f"{folder} must hold the results of {wanted}, got those of {record.input}; estimate "
-            f"people again with --overwrite, or look at these with `smpler view {folder}`"
-        )
+        raise _other_results(folder, wanted, record.input)
+    elif topic and record.image_topic not in ("", topic):
+        raise _other_results(folder, f"{topic} in {wanted}", record.image_topic)
     elif record.complete:
         what = f"earlier results of {wanted}"
     else:
         what = f"results of a run that ended before {wanted} did"
     return f"shows {folder}: {what}; --overwrite estimates people again, with these settings"
+
+
+def _other_results(folder: Path, wanted: str, got: str) -> SourceError:
+    return SourceError(
+        f"{folder} must hold the results of {wanted}, got those of {got}; estimate people again "
+        f"with --overwrite, or look at these with `smpler view {folder}`"
+    )
 
 
 def _check_frame(frame: int | None, count: int) -> None:

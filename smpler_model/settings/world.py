@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from smpler_model.settings.setting import Settings, setting
+from smpler_model.settings.pipeline import TrackingSettings
+from smpler_model.settings.setting import setting
 
 FUSED = "fused"
 """Namespace of the topics of fused people."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorldSettings(Settings):
+class WorldSettings(TrackingSettings):
     """In which frame people stand and move."""
 
     part: ClassVar[str] = "World"
@@ -38,4 +39,9 @@ class WorldSettings(Settings):
             raise ValueError(
                 f"fusion_tolerance must come with fixed_frame, got {self.fusion_tolerance:g} "
                 "without; set fixed_frame to a frame that TF connects with all cameras"
+            )
+        if self.use_floor and not (self.fixed_frame or self.floor_from_feet):
+            raise ValueError(
+                "use_floor must come with fixed_frame, got none; set fixed_frame to a frame whose "
+                "z = 0 is the floor, or use floor_from_feet"
             )

@@ -63,6 +63,7 @@ class RecordedFrame:
         people: estimated people.
         truth: true people; None if unknown.
         world_from_camera: (4, 4) pose of the camera, metres; None if unknown.
+        index: number of the image in the input of a run, from 0; None if unknown.
     """
 
     stamp_ns: int
@@ -70,6 +71,7 @@ class RecordedFrame:
     people: People
     truth: People | None = None
     world_from_camera: Floats | None = None
+    index: int | None = None
 
 
 class Recording:

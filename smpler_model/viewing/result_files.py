@@ -30,7 +30,7 @@ _NUMBERS = (
 )
 _PLACES = ("frame_fixed_from_camera", "frame_floors")
 _OF_FRAMES = (
-    *("frame_stamps_ns", "frame_intrinsics", "frame_sizes", "frame_lenses"),
+    *("frame_indices", "frame_stamps_ns", "frame_intrinsics", "frame_sizes", "frame_lenses"),
     *("frame_coefficients", "frame_calibrated", *_PLACES),
 )
 _OF_PEOPLE = ("frames", "ids", "states", "sources", *_NUMBERS, *DETAIL_KEYS)
@@ -92,6 +92,7 @@ def _read_lines(path: Path) -> Iterator[_Stored]:
                 Camera(**camera),
                 _people_of_records(record["people"]),
                 world_from_camera=_known(record.get("fixed_from_camera"), 4, 4),
+                index=int(record["index"]),
             )
             yield _Stored(frame, _known(record.get("floor"), 4))
 
@@ -131,6 +132,7 @@ def _read_arrays(path: Path) -> Iterator[_Stored]:
     if not arrays:
         return  # a run that found no frame
     stamps_ns = arrays["frame_stamps_ns"].tolist()
+    indices = arrays.get("frame_indices", np.arange(len(stamps_ns))).tolist()
     bounds = np.searchsorted(arrays["frames"], np.arange(len(stamps_ns) + 1)).tolist()
     for row, stamp_ns in enumerate(stamps_ns):
         here = slice(bounds[row], bounds[row + 1])
@@ -147,6 +149,7 @@ def _read_arrays(path: Path) -> Iterator[_Stored]:
             _camera_of_row(arrays, row),
             people,
             world_from_camera=_known(pose, 4, 4),
+            index=indices[row],
         )
         yield _Stored(frame, _known(floor, 4))
 

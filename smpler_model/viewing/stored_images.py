@@ -60,6 +60,11 @@ class StoredImages:
             rows.append(int(order[best]) if fits and best is not None else None)
         self._rows = rows
 
+    def match_numbers(self, numbers: Sequence[int | None]) -> None:
+        """Match images to frames by the images' numbers, from 0; frames may have no image."""
+        have = range(len(self))
+        self._rows = [number if number in have else None for number in numbers]
+
     def read(self, index: int) -> NDArray[np.uint8] | None:
         """Return the image of a frame, if there is one."""
         row = self._rows[index] if index < len(self._rows) else None

@@ -11,7 +11,7 @@ from smpler_model.array_types import Floats
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import CameraPose, FrameResult, People, TranslationSource, WorldMotion
 from smpler_model.people.floor import footprints, mean_plane
-from smpler_model.people.tracker import TrackState
+from smpler_model.people.tracker import IdSource, TrackState
 from smpler_model.people.world_filter import facings
 from smpler_model.views.fusion import FusedPeople, Pose, fuse_views
 from smpler_model.views.identity import CommonIds
@@ -69,6 +69,7 @@ class ViewFuser:
         report: Callable[[str, str], object] = lambda camera, sentence: None,
         *,
         absence_s: float = 0.0,
+        ids: IdSource | None = None,
     ) -> None:
         """Start without people.
 
@@ -78,12 +79,13 @@ class ViewFuser:
             pose: poses bodies, as `BodyJoints`.
             report: called with the name of a camera without which a moment is fused, and why.
             absence_s: the attribute.
+            ids: where people's ids come from; they start at 0 if None.
         """
         self._pose, self._report = pose, report
         self.absence_s = absence_s
         self._tolerance_s = tolerance_s
         self._moments: MomentMatcher[View] = MomentMatcher(cameras, round(tolerance_s * NS_PER_S))
-        self._ids, self._memory = CommonIds(), ViewMemory()
+        self._ids, self._memory = CommonIds(ids), ViewMemory()
         self._faults: dict[str, str] = {}
 
     @property

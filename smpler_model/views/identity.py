@@ -22,8 +22,8 @@ class CommonIds:
     reset when time runs backwards (a rewound bag) and by `reset`; ids continue.
     """
 
-    def __init__(self) -> None:
-        self._source = IdSource()
+    def __init__(self, source: IdSource | None = None) -> None:
+        self._source = source or IdSource()
         self._known: dict[Track, tuple[int, int]] = {}  # id and timestamp
         self._last_ns = 0
 
@@ -45,8 +45,7 @@ class CommonIds:
         cameras, tracks = (arrays[f"known_{name}"].tolist() for name in ("cameras", "tracks"))
         rows = zip(cameras, tracks, arrays["known"].tolist(), strict=True)
         self._known = {(camera, track): (id_, ns) for camera, track, (id_, ns) in rows}
-        next_id, self._last_ns = arrays["clock"].tolist()
-        self._source = IdSource(next_id)
+        self._source.next_id, self._last_ns = arrays["clock"].tolist()
 
     def name(
         self, stamp_ns: int, groups: Sequence[Mapping[str, int]], absence_s: float = 0.0

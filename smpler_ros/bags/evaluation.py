@@ -330,7 +330,7 @@ class Evaluation:
         done = zip(islice(frames, self.checkpoint.frames), self._files.logged(), strict=False)
         for (name, frame), logged in done:
             state = self._pipeline.camera(name)
-            state.follow_clock(frame.stamp_ns)
+            state.follow(frame)
             self._transforms.follow(frame)
             self._truth_at(name, frame.stamp_ns)  # ground truth follows the clock as well
             self._count(name, logged)

@@ -20,7 +20,7 @@ class AdaptiveSubscription:
     State: the current subscription; it exists until `close`.
 
     Attributes:
-        topic: full name of the topic.
+        topic: full name of the topic, after remapping.
     """
 
     def __init__(
@@ -36,19 +36,20 @@ class AdaptiveSubscription:
 
         Args:
             node: subscribing node.
-            topic: name, relative to the node's or full.
+            topic: name before remapping, relative to the node's or full.
             kind: class of the messages.
             store: called with every message.
             depth: queue size; the newest messages are kept.
         """
         self.topic: str = node.resolve_topic_name(topic)
+        self._name = topic  # rclpy remaps the names that it is given
         self._node, self._kind, self._store, self._depth = node, kind, store, depth
         self._reliability = ReliabilityPolicy.BEST_EFFORT
         self._subscription = self._subscribe()
 
     def adapt(self) -> list[TopicEndpointInfo]:
         """Check the publishers and resubscribe with better QoS if possible; return them."""
-        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        publishers = self._node.get_publishers_info_by_topic(self._name)
         reliability = reliability_for(publishers)
         if reliability != self._reliability:
             self._reliability = reliability
@@ -64,7 +65,7 @@ class AdaptiveSubscription:
         qos = QoSProfile(
             history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=self._reliability
         )
-        return self._node.create_subscription(self._kind, self.topic, self._store, qos)
+        return self._node.create_subscription(self._kind, self._name, self._store, qos)
 
 
 def reliability_for(publishers: list[TopicEndpointInfo]) -> ReliabilityPolicy:

@@ -15,6 +15,7 @@ class Arrival:
         camera_infos: the camera's calibrations, the newest last.
         depth: depth image with about the same timestamp; None if there is none.
         detections: `vision_msgs/Detection2DArray` with the same timestamp; None if there is none.
+        wants_depth: whether depth is requested.
         pose: pose of the camera at the timestamp; None if it is unknown or not wanted.
     """
 
@@ -22,4 +23,5 @@ class Arrival:
     camera_infos: tuple[Message, ...] = ()
     depth: Message | None = None
     detections: Message | None = None
+    wants_depth: bool = False
     pose: CameraPose | None = None

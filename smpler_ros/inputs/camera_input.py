@@ -111,11 +111,10 @@ class CameraInput:
             name: self._subscribe_partner(namespace, name, kind) for name, kind in kinds.items()
         }
         self._last_fit_s = dict.fromkeys(kinds, time.monotonic())
-        image = node.resolve_topic_name(
-            join_names(namespace, "image")
-        )  # first remapped, then extended
-        topics = (compressed_topic(image), image)
-        topic, self._other_topic = topics if config.compressed else reversed(topics)
+        image = join_names(namespace, "image")
+        topics = (name_compressed(node, image), image)
+        topic, other = topics if config.compressed else reversed(topics)
+        self._other_topic = node.resolve_topic_name(other)
         kind = CompressedImage if config.compressed else Image
         self._reception = Reception(node.resolve_topic_name(topic))
         self._shares = {name: Share() for name in kinds}
@@ -182,7 +181,8 @@ class CameraInput:
 
     def _emit(self, image: Message, partners: Found[Message]) -> None:
         self._note_fits(partners)
-        self._store(Arrival(image, self._camera_infos.all(), **partners))
+        infos, wants_depth = self._camera_infos.all(), self._config.depth
+        self._store(Arrival(image, infos, wants_depth=wants_depth, **partners))
 
     def _lose(self, _image: Message, partners: Found[Message]) -> None:
         self._note_fits(partners)
@@ -271,6 +271,17 @@ def detections_class() -> type[Any]:
 def compressed_topic(image: str) -> str:
     """Return the topic of image_transport's compressed images."""
     return f"{image}/compressed"
+
+
+def name_compressed(node: Node, image: str) -> str:
+    """Return the name, before remapping, of the compressed images of a topic.
+
+    They follow a remapped image, unless their own topic is remapped.
+    """
+    own = compressed_topic(image)
+    if node.resolve_topic_name(own) != node.resolve_topic_name(own, only_expand=True):
+        return own
+    return compressed_topic(node.resolve_topic_name(image))
 
 
 def join_names(namespace: str, name: str) -> str:

@@ -46,7 +46,7 @@ def judge(report: CameraReport, warning: str = "") -> tuple[bytes, str]:
         return DiagnosticStatus.WARN, "no detections match an image: images are dropped"
     if report.depth_share is not None and report.depth_share < LEAST_SHARE:
         share = f"{100 * report.depth_share:.0f} % of images"
-        return DiagnosticStatus.WARN, f"depth is available for {share}: distances jump"
+        return DiagnosticStatus.WARN, f"usable depth is available for {share}: distances jump"
     if report.without_pose:
         share = f"{report.without_pose} of {report.received} images"
         return DiagnosticStatus.WARN, f"the camera's pose in fixed_frame is unknown for {share}"

@@ -38,7 +38,7 @@ class FrameWorker:
 
         Args:
             pipeline: pipeline that finds people.
-            statistics: receives the counts of errors.
+            statistics: receives the counts of errors and of images with depth.
             report: called with a camera's name and a message for each error or warning about the
                 results.
             images: settings of the cameras' images.
@@ -96,6 +96,8 @@ class FrameWorker:
 
     def _read(self, name: str, arrival: Arrival) -> Frame:
         frame = self._reader_of(name).read(arrival.image, arrival.camera_infos, arrival.depth)
+        if arrival.wants_depth:
+            self._statistics.read_depth(name, is_usable=frame.depth_m is not None)
         if arrival.pose is not None:
             frame = replace(frame, pose=arrival.pose)
         check_order(frame.stamp_ns, self._pipeline.camera(name).last_stamp_ns)
@@ -110,7 +112,7 @@ class FrameWorker:
     def _reader_of(self, name: str) -> FrameReader:
         if name not in self._readers:
             say = partial(self._report, name)
-            self._readers[name] = FrameReader(self._images, say, name=name)
+            self._readers[name] = FrameReader(self._images, say, name=name, is_live=True)
         return self._readers[name]
 
     def _read_boxes(self, name: str, message: Message, size: tuple[int, int]) -> Detections:

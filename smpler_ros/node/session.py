@@ -1,7 +1,7 @@
 """Resources of a configured node: the pipeline and the publishers of every camera."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from smpler_model.assembly import build_pipeline, pipeline_config
 from smpler_model.cameras.frame_reader import ImageSettings
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.self_check import Checked
+from smpler_model.people.tracker import IdSource
 from smpler_model.pipeline import Pipeline
 from smpler_model.step_times import StepTimes
 from smpler_model.views.fuser import ViewFuser
@@ -55,6 +56,19 @@ class Published:
     steps_ms: dict[str, float]
 
 
+@dataclass(frozen=True)
+class PeopleIds:
+    """Where people's ids come from, which go on from session to session.
+
+    Attributes:
+        tracks: for the tracks of all cameras.
+        fused: for fused people.
+    """
+
+    tracks: IdSource = field(default_factory=IdSource)
+    fused: IdSource = field(default_factory=IdSource)
+
+
 class Session:
     """The resources of a node from configure to cleanup.
 
@@ -65,7 +79,11 @@ class Session:
     """
 
     def __init__(
-        self, node: LifecycleNode, settings: NodeSettings, report: Callable[[str, str], None]
+        self,
+        node: LifecycleNode,
+        settings: NodeSettings,
+        report: Callable[[str, str], None],
+        ids: PeopleIds | None = None,
     ) -> None:
         """Load the model and the detector, and create the publishers.
 
@@ -73,6 +91,7 @@ class Session:
             node: publishing node.
             settings: settings of the node.
             report: called with a camera's name and a message.
+            ids: where people's ids come from; they start at 0 if None.
 
         Raises:
             ValueError: unusable settings or files.
@@ -86,7 +105,13 @@ class Session:
         self.warning = ""
         self._names = {"model": settings.model, "detector": settings.detector}
         self._report = report
-        pipeline = build_pipeline(settings, cameras=len(self.cameras), tell=self._note_check)
+        self._ids = ids or PeopleIds()
+        pipeline = build_pipeline(
+            settings,
+            cameras=len(self.cameras),
+            tell=self._note_check,
+            ids=self._ids.tracks,
+        )
         self._device = pipeline.estimator.device
         if settings.device == "auto" and not torch.cuda.is_available():
             report("", "no GPU is usable by PyTorch: the network runs on the CPU")
@@ -143,6 +168,7 @@ class Session:
             self._fuser = ViewFuser(
                 *(self.cameras, settings.fusion_tolerance, pose, self._report),
                 absence_s=pipeline.config.absence_s,
+                ids=self._ids.fused,
             )
             self._fused = FusedOutput(
                 self._node, types, self._fuser, config, self._transforms, pipeline.add_mesh

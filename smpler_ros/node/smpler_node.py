@@ -22,7 +22,7 @@ from smpler_ros.parameters.node_settings import NodeSettings
 from smpler_ros.parameters.ros_parameters import RosParameters
 
 if TYPE_CHECKING:
-    from smpler_ros.node.session import Session
+    from smpler_ros.node.session import PeopleIds, Session
 
 DIAGNOSTICS_PERIOD_S = 1.0
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -39,6 +39,7 @@ class SmplerNode(ManagedNode):
     def __init__(self, node_name: str = "smpler_node") -> None:
         super().__init__(node_name)
         self._session: Session | None = None
+        self._ids: PeopleIds | None = None  # of all sessions
         self._ros_parameters = RosParameters(
             self, NodeSettings, lambda: self._session is not None, self._apply
         )
@@ -100,15 +101,18 @@ class SmplerNode(ManagedNode):
         return SUCCESS
 
     def _configure(self) -> None:
-        check_camera_names(self, self._settings.cameras)
+        check_camera_names(
+            self, self._settings.cameras, are_fused=self._settings.fusion_tolerance > 0
+        )
         if self._settings.boxes_are_given:
             detections_class()  # refused here, not once the model is loaded
         model, detector = self._settings.model, self._settings.detector
         self.get_logger().info(f"loading the model {model} and the detector {detector}")
         # This imports PyTorch, which takes seconds; invalid parameters were refused before.
-        from smpler_ros.node.session import Session
+        from smpler_ros.node.session import PeopleIds, Session
 
-        self._session = Session(self, self._settings, self._report)
+        self._ids = self._ids or PeopleIds()
+        self._session = Session(self, self._settings, self._report, self._ids)
 
     def _join_cameras(self) -> None:
         session = self._session
@@ -135,8 +139,7 @@ class SmplerNode(ManagedNode):
     def _store_for(self, name: str) -> Callable[[Arrival], None]:
         def store(arrival: Arrival) -> None:
             if self._session is not None:
-                has_depth = arrival.depth is not None if self._settings.use_depth else None
-                self._session.statistics.receive(name, has_depth=has_depth)
+                self._session.statistics.receive(name)
             if self._transforms is None:
                 self._inbox.put(name, arrival)
             else:

@@ -23,10 +23,10 @@ class CameraReport:
         dropped: number of images replaced by a newer one before processing.
         failed: number of images that could not be processed.
         without_detections: number of images dropped for lack of detections.
-        without_depth: number of images processed without the requested depth.
+        without_depth: number of images read without the requested depth, or with unusable depth.
         without_pose: number of images without the camera's pose in the fixed frame.
-        depth_share: fraction of the last hundred images with depth, 0 to 1; None if depth is not
-            requested or no image came.
+        depth_share: fraction of the last hundred images with usable depth, 0 to 1; None if depth
+            is not requested or no image was read.
         people_left_out: number of detected people who are missing from the results.
         boxes_left_out: number of boxes in `detections` that are not finite or have no area.
         rate_hz: rate of processed images.
@@ -90,13 +90,17 @@ class Statistics:
         with self._lock:
             self._counts.setdefault(name, _Counts())
 
-    def receive(self, name: str, *, has_depth: bool | None = None) -> None:
-        """Count a received image, and whether it has depth; None if depth is not requested."""
+    def receive(self, name: str) -> None:
+        """Count a received image."""
         with self._lock:
-            counts = self._take(name)
-            if has_depth is not None:
-                counts.without_depth += not has_depth
-                counts.depths.append(has_depth)
+            self._take(name)
+
+    def read_depth(self, name: str, *, is_usable: bool) -> None:
+        """Count an image for which depth is requested, and whether it has usable depth."""
+        with self._lock:
+            counts = self._counts[name]
+            counts.without_depth += not is_usable
+            counts.depths.append(is_usable)
 
     def lose(self, name: str) -> None:
         """Count a received image that was dropped for lack of detections."""

@@ -11,7 +11,7 @@ from smpler_model.settings.pipeline import (
     PipelineSettings,
 )
 from smpler_model.settings.setting import Settings, setting
-from smpler_model.settings.world import FUSED, WorldSettings
+from smpler_model.settings.world import WorldSettings
 
 TOPIC_DETECTOR = "topic"
 
@@ -148,14 +148,6 @@ class NodeSettings(  # fields come from the last base to the first
         f"{DETECTOR_DESCRIPTION}, topic (boxes from `detections`, vision_msgs/Detection2DArray).",
         choices=(*DETECTORS, TOPIC_DETECTOR),
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.fusion_tolerance and FUSED in (name.rstrip("/") for name in self.cameras):
-            raise ValueError(
-                f"no camera may be named {FUSED} where views are fused, got {list(self.cameras)}; "
-                "rename this camera, as its topics would be those of fused people"
-            )
 
     @property
     def boxes_are_given(self) -> bool:

@@ -22,7 +22,7 @@ from smpler_model.viewing.trails import Trails
 from smpler_model.viewing.viewpoint_buttons import add_viewpoint_buttons
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.inputs.adaptive_subscription import AdaptiveSubscription
-from smpler_ros.inputs.camera_input import compressed_topic, join_names
+from smpler_ros.inputs.camera_input import join_names, name_compressed
 from smpler_ros.inputs.camera_names import check_camera_names
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.messages.message_types import Message
@@ -189,11 +189,10 @@ class Viewer(ManagedNode):
         return topics
 
     def _image_topic(self, camera: str) -> tuple[str, type[Any]]:
-        # First remapped, then extended.
-        image = self.resolve_topic_name(join_names(camera, "image"))
+        image = join_names(camera, "image")
         if self._settings.image_transport == "raw":
             return image, Image
-        return compressed_topic(image), CompressedImage
+        return name_compressed(self, image), CompressedImage
 
     def _unsubscribe(self) -> None:
         for each in (*self._adaptive, *([self._moving] if self._moving else [])):

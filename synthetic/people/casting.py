@@ -55,11 +55,12 @@ def draw_motion(body: Body, index: int, duration_s: float, generator: Generator)
             *(Leg("walk", target_m=middle), to_camera, Leg(first, 3.0), Leg("stand", 1.0)),
             Leg("walk", target_m=away),
         ]
-    wait = [Leg("stand", 2.5 * draws[5] * index)] if index else []
-    legs = wait + round_trip
-    motion = make_motion(body, betas, legs, start, heading, generator, hand)
-    rounds = math.ceil(duration_s / motion.duration_s)
-    if rounds == 1:
-        return motion
-    again = legs + round_trip * (rounds - 1)
-    return make_motion(body, betas, again, start, heading, generator, hand)
+    wait_s = 2.5 * draws[5] * index
+    wait = [Leg("stand", wait_s)] if index else []
+    motion = make_motion(body, betas, wait + round_trip, start, heading, generator, hand)
+    rounds = math.ceil((duration_s - wait_s) / (motion.duration_s - wait_s))
+    while motion.duration_s < duration_s:  # every motion is drawn at a pace of its own
+        legs = wait + round_trip * rounds
+        motion = make_motion(body, betas, legs, start, heading, generator, hand)
+        rounds += 1
+    return motion

@@ -20,6 +20,17 @@ def test_a_slow_camera_keeps_its_warning_between_images() -> None:
     assert levels == [DiagnosticStatus.WARN] * 6
 
 
+def test_depth_that_cannot_be_used_is_a_warning() -> None:
+    statistics = Statistics(Clock())
+    statistics.add_camera("")
+    statistics.receive("")
+    statistics.read_depth("", is_usable=False)
+    statistics.process("", 2, 1.0, {})
+    level, message = judge(statistics.report({})[""])
+    assert level == DiagnosticStatus.WARN
+    assert message == "usable depth is available for 0 % of images: distances jump"
+
+
 def test_a_slow_camera_is_stale_only_once_its_images_stay_away() -> None:
     """An image every two seconds, a report every second."""
     clock = Clock()

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
+from smpler_model.frames import FrameResult
 from smpler_model.inference import estimator
 from smpler_model.inference.backends import Choice, build_runner
 from smpler_model.inference.runners import Runner
@@ -23,11 +25,13 @@ from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.message_types import message_types_from_ros
 from smpler_ros.node.diagnostics import diagnostic_array
 from smpler_ros.node.session import Session
+from smpler_ros.node.smpler_node import SmplerNode
 from smpler_ros.outputs.camera_output import CameraOutput
 from smpler_ros.outputs.hri_output import HriOutput
 from smpler_ros.outputs.planner_output import PlannerOutput
 from smpler_ros.parameters.node_settings import NodeSettings
 from tests.random_people import random_result
+from tests.smpler_model.views.test_fusion import scene
 
 
 @pytest.fixture
@@ -154,3 +158,39 @@ def test_a_backend_that_fails_is_named_in_log_and_diagnostics(
     values = {each.key: each.value for each in left.values}
     assert values["backend"] == "eager in float32"
     assert float(values["backend, one person (ms)"]) > 0
+
+
+def test_no_id_is_reused_when_the_node_is_configured_again(
+    default_context: None, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracks, fused = list[int](), list[int]()
+
+    def note(output: CameraOutput, result: FrameResult, *_: object) -> None:
+        tracks.extend(result.people.ids.tolist())
+
+    monkeypatch.setattr(CameraOutput, "publish_people", note)
+    values = {
+        "model": str(checkpoint),
+        "detector": "full_image",
+        "confirm_frames": 1,
+        "backend": "plain",
+        "device": "cpu",
+        "cameras": ["left", "right"],
+        "fixed_frame": "map",
+        "fusion_tolerance": 0.02,
+    }
+    node = SmplerNode()
+    parameters = [Parameter(name, value=value) for name, value in values.items()]
+    assert node.set_parameters_atomically(parameters).successful
+    for second in (1, 2):
+        assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        session = node._session
+        assert session is not None
+        assert session._fuser is not None
+        assert list(dict(session.process({"left": Arrival(grey_image(second))}))) == ["left"]
+        views = dict(zip(session.cameras, scene(3, 2, 0.0), strict=True))
+        fused += [id_ for each in session._fuser.fuse(views) for id_ in each.people.ids.tolist()]
+        assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    node.destroy_node()
+    assert tracks == [0, 1]
+    assert fused == [0, 1, 2, 3, 4, 5]

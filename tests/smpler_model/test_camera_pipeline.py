@@ -12,11 +12,12 @@ from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import level_camera
 from smpler_model.detectors.detector import (
+    Detections,
     FullImageDetector,
     GivenBoxes,
     detections_from,
 )
-from smpler_model.frames import CameraPose, TranslationSource
+from smpler_model.frames import CameraPose, Frame, TranslationSource
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.tracker import TrackerConfig
@@ -127,6 +128,61 @@ def test_a_rewound_clock_starts_anew(create: Callable[[], Pipeline]) -> None:
     for a, b in zip(first, second, strict=True):
         assert_same(a, b, ids=False)
     assert not set(first[-1].people.ids) & set(second[-1].people.ids)
+
+
+class Noting(GivenBoxes):
+    """Notes what is asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = list[str]()
+
+    def detect(self, rgb: NDArray[np.uint8]) -> Detections:
+        self.calls.append("detect")
+        return super().detect(rgb)
+
+    def reset(self) -> None:
+        self.calls.append("reset")
+
+
+def picture(index: int, frame_id: str, width: int) -> Frame:
+    rgb = np.full((width * 9 // 16, width, 3), 90, np.uint8)
+    return Frame(rgb, index * 10**8, frame_id)
+
+
+OTHERS = {"camera": ("rear", 1280), "size": ("front", 640), "no name": ("", 1280)}
+others = pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+
+
+@others
+def test_another_camera_or_size_on_the_topic_starts_anew(
+    estimator: Estimator, other: tuple[str, int]
+) -> None:
+    pipeline = Pipeline(estimator, Noting, AT_ONCE)
+    fresh = Pipeline(estimator, GivenBoxes, AT_ONCE)
+    before = run(pipeline, [picture(index, "front", 1280) for index in (0, 1)])
+    pictures = [picture(index, *other) for index in (2, 3)]
+    after, expected = run(pipeline, pictures), run(fresh, pictures)
+    assert before[0].people.ids.tolist() == before[1].people.ids.tolist() == [0, 1]
+    assert after[0].people.ids.tolist() == after[1].people.ids.tolist() == [2, 3]
+    for a, b in zip(after, expected, strict=True):
+        assert_same(a, b, ids=False)
+    detector = pipeline.camera("").detector
+    assert isinstance(detector, Noting)
+    assert detector.calls == ["detect", "detect", "reset", "detect", "detect"]
+
+
+@others
+def test_tracks_alone_start_anew_likewise(
+    create: Callable[[], Pipeline], other: tuple[str, int]
+) -> None:
+    """A resumed evaluation repeats the tracks, from stored detections."""
+    camera, found = create().camera(""), detections_from(BOXES)
+    ids = []
+    for one in (picture(0, "front", 1280), picture(1, *other), picture(2, *other)):
+        camera.follow(one)
+        ids.append(camera.track(one, found).people.ids.tolist())
+    assert ids == [[0, 1], [2, 3], [2, 3]]
 
 
 def test_one_keypoint_that_is_not_finite_is_not_missed(nano: Smpler) -> None:

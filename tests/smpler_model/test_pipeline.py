@@ -17,6 +17,7 @@ from smpler_model.frames import Frame, FrameResult, People, TranslationSource
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.people.confidence import are_inside
+from smpler_model.people.tracker import IdSource
 from smpler_model.pipeline import Pipeline, sum_timings
 from smpler_model.shared_image import SharedImage
 from tests.pipeline_steps import STEPS
@@ -102,6 +103,13 @@ def test_the_same_frames_give_the_same_people(create: Callable[[], Pipeline]) ->
     frames = [frame(index) for index in range(3)]
     for a, b in zip(run(create(), frames), run(create(), frames), strict=True):
         assert_same(a, b)
+
+
+def test_pipelines_with_one_source_of_ids_share_none(estimator: Estimator) -> None:
+    ids = IdSource()
+    pipelines = [Pipeline(estimator, GivenBoxes, AT_ONCE, ids=ids) for _ in range(2)]
+    found = [run(pipeline, [frame(0)])[0].people.ids.tolist() for pipeline in pipelines]
+    assert found == [[0, 1], [2, 3]]
 
 
 class Broken(GivenBoxes):

@@ -106,6 +106,21 @@ def test_a_video_that_breaks_off_gives_what_it_has_and_then_says_so(video: Path)
     assert 3 < len(frames) < COUNT
 
 
+@pytest.mark.parametrize("suffix", [".avi", ".mkv"])
+def test_a_video_without_its_last_frames_broke_off(tmp_path: Path, suffix: str) -> None:
+    path, rng = tmp_path / f"video{suffix}", np.random.default_rng(0)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE_HZ, (WIDTH, HEIGHT))
+    for _ in range(60):
+        writer.write(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8))
+    writer.release()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(0.95 * len(whole))])
+    frames: list[Frame] = []
+    with pytest.raises(SourceError, match="before it was truncated"):
+        read_until_error(path, frames)
+    assert 54 <= len(frames) < 60
+
+
 def promising(path: Path, promised: int, held: int) -> Path:
     """Write an AVI whose header states more frames than it has."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE_HZ, (WIDTH, HEIGHT))
@@ -128,6 +143,14 @@ def test_a_video_that_promises_more_than_it_holds_is_whole(tmp_path: Path) -> No
     assert (source.count, len(frames)) == (12, 10)
     (sentence,) = said
     assert "states 12 frames and has 10" in sentence
+
+
+def test_a_video_with_nearly_as_many_frames_as_it_promises_is_whole(tmp_path: Path) -> None:
+    path = promising(tmp_path / "video.avi", promised=20, held=19)
+    said: list[str] = []
+    with open_source(str(path), report=said.append) as source:
+        assert len(list(source.frames)) == 19
+    assert said == []
 
 
 def test_a_video_without_most_of_what_it_promises_broke_off(tmp_path: Path) -> None:

@@ -5,9 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smpler_model.bags.cameras import IMAGE, find_depth
 from smpler_model.bags.reader import open_bag
+from smpler_model.bags.storage import Topic
 from smpler_model.source import SourceError
 from tests.bag_writer import START_NS, Messages, Sent, camera_messages, picture, write_bag
+
+FRONT, REAR = "/robot1/front/color/image_raw", "/robot1/rear/color/image_raw"
+FRONT_DEPTH = "/robot1/front/aligned_depth_to_color/image_raw"
+REAR_DEPTH = "/robot1/rear/aligned_depth_to_color/image_raw"
 
 make = Messages()
 
@@ -61,6 +67,56 @@ def test_raw_images_are_preferred_and_depth_is_no_camera(tmp_path: Path) -> None
     np.testing.assert_array_equal(other.rgb, pixels)
     assert other.depth_m is None
     assert other.camera == frame.camera
+
+
+def image_in(frame_id: str, topic: str) -> Sent:
+    """An image in an optical frame, of the kind that its topic's name states."""
+    if "depth" in topic:
+        message = make.image(START_NS, np.full((24, 32), 1500, np.uint16), "16UC1")
+    elif "infra" in topic:
+        message = make.image(START_NS, np.full((24, 32), 90, np.uint8), "mono8")
+    else:
+        message = make.image(START_NS, picture(0))
+    message.header.frame_id = frame_id
+    return Sent(topic, message, START_NS)
+
+
+def depths_of(folder: Path, sent: list[Sent]) -> dict[str, str | None]:
+    """Return the depth topic of each camera in a bag."""
+    with open_bag(write_bag(folder, sent)) as bag:
+        return {camera.image: camera.depth for camera in bag.cameras}
+
+
+def test_depth_belongs_to_the_images_in_its_optical_frame(tmp_path: Path) -> None:
+    color, infra = "/camera/color/image_raw", "/camera/infra1/image_rect_raw"
+    depth = "/camera/aligned_depth_to_color/image_raw"
+    sent = [
+        image_in("camera_color_optical_frame", color),
+        image_in("camera_infra1_optical_frame", infra),
+        image_in("/camera_color_optical_frame", depth),
+    ]
+    assert depths_of(tmp_path, sent) == {color: depth, infra: None}
+
+
+def test_a_camera_without_depth_does_not_take_that_of_another(tmp_path: Path) -> None:
+    sent = [image_in("front", FRONT), image_in("rear", REAR), image_in("rear", REAR_DEPTH)]
+    assert depths_of(tmp_path, sent) == {FRONT: None, REAR: REAR_DEPTH}
+
+
+@pytest.mark.parametrize("frames", [("front", "rear"), ("optical", "optical"), ("", "")])
+def test_two_cameras_of_a_robot_have_their_own_depth(
+    tmp_path: Path, frames: tuple[str, str]
+) -> None:
+    front, rear = frames
+    sent = [image_in(front, topic) for topic in (FRONT, FRONT_DEPTH)]
+    sent += [image_in(rear, topic) for topic in (REAR, REAR_DEPTH)]
+    assert depths_of(tmp_path, sent) == {FRONT: FRONT_DEPTH, REAR: REAR_DEPTH}
+
+
+def test_depth_without_a_readable_message_is_not_used() -> None:
+    topics = {name: Topic(name, IMAGE, 1) for name in (FRONT, FRONT_DEPTH)}
+    readable = {FRONT: image_in("front", FRONT).message}
+    assert find_depth(FRONT, topics, readable.get) is None
 
 
 def test_only_images_can_be_named_as_images(tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ def test_exif_orientation_is_ignored() -> None:
 @pytest.mark.parametrize(
     ("image_format", "data", "sentence"),
     [
-        ("jpeg", b"", "must hold a whole JPEG or PNG picture, got 0 bytes"),
-        ("jpeg", b"\xff\xd8 no picture", "got 13 bytes of something else"),
+        ("jpeg", b"", "must hold a whole JPEG or PNG picture, got no bytes"),
+        ("jpeg", b"\xff\xd8 no picture", "got something else"),
         ("16UC1; compressedDepth png", b"", "must be a colour image, got a depth image"),
         ("16UC1; png compressed ", b"", "got a depth image ('16UC1'); name the camera's"),
     ],

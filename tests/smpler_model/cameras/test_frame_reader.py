@@ -16,9 +16,11 @@ IMAGE = make.image(START_NS, RGB)
 class Ear:
     """A reader, and its warnings."""
 
-    def __init__(self, settings: ImageSettings | None = None, name: str = "") -> None:
+    def __init__(
+        self, settings: ImageSettings | None = None, name: str = "", *, is_live: bool = False
+    ) -> None:
         self.heard: list[str] = []
-        self.reader = FrameReader(settings, self.heard.append, name=name)
+        self.reader = FrameReader(settings, self.heard.append, name=name, is_live=is_live)
 
 
 def in_frame(message: Message, frame_id: str) -> Message:
@@ -85,11 +87,16 @@ def test_unusable_depth_drops_no_image(depth: Message, words: str) -> None:
     assert words in sentence
 
 
-def test_usable_depth_after_unusable_depth() -> None:
-    ear = Ear()
+@pytest.mark.parametrize(("is_live", "expected"), [(True, [1, 1, 1, 2]), (False, [1, 1, 1, 1])])
+def test_unusable_depth_is_named_again_live(is_live: bool, expected: list[int]) -> None:
+    ear = Ear(is_live=is_live)
     good = make.image(START_NS, np.full((24, 32), 1500, np.uint16), "16UC1")
-    assert ear.reader.read(IMAGE, [], make.image(START_NS, RGB)).depth_m is None
-    assert ear.reader.read(IMAGE, [], good).depth_m is not None
+    small = make.image(START_NS, np.full((12, 16), 1500, np.uint16), "16UC1")
+    counts = []
+    for depth, is_usable in ((small, False), (small, False), (good, True), (small, False)):
+        assert (ear.reader.read(IMAGE, [], depth).depth_m is not None) == is_usable
+        counts.append(len(ear.heard))
+    assert counts == expected
 
 
 @pytest.mark.parametrize(

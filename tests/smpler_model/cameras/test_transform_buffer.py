@@ -144,3 +144,33 @@ def test_a_cycle_ends() -> None:
     made = TransformBuffer()
     made.add(message(("a", "b", 0, MOUNT), ("b", "a", 0, MOUNT)), is_static=True)
     assert made.find("map", "a", 0).reason == "there is no frame 'map'"
+
+
+@pytest.mark.parametrize("other_clock_ns", [0, 10**18, -(10**11)])
+def test_frames_that_are_gone_are_forgotten(other_clock_ns: int) -> None:
+    """As the bodies of ROS4HRI, whose names are random; other frames may have another clock."""
+    made = TransformBuffer()
+    made.add(message(("base", "camera", 0, MOUNT)), is_static=True)
+    most = 0
+    for half_s in range(2000):
+        stamp_ns = 10**12 + half_s * 500 * MS
+        body = f"body_{half_s // 2}"
+        made.add(message(("map", "base", stamp_ns, DRIFT)), is_static=False)
+        made.add(message(("map", body, stamp_ns + other_clock_ns, MOUNT)), is_static=False)
+        made.add(message(("map", "arm", stamp_ns + other_clock_ns, MOUNT)), is_static=False)
+        most = max(most, sum(f"body_{index}" in made for index in range(half_s // 2 + 1)))
+        if half_s % 100 == 0:
+            assert made.find("map", "camera", stamp_ns).target_from_source is not None
+            assert "arm" in made
+    assert 60 <= most <= 130
+    assert "body_999" in made
+
+
+def test_a_clock_that_jumps_makes_no_frame_forgotten() -> None:
+    made = TransformBuffer()
+    for index, jump_ns in enumerate((0, 10**13, -(10**13), 0)):
+        stamp_ns = 10**14 + jump_ns + index * STEP_NS
+        made.add(message(("odom", "base", stamp_ns, MOUNT)), is_static=False)
+        if index == 0:
+            made.add(message(("map", "odom", stamp_ns, DRIFT)), is_static=False)
+    assert made.find("map", "odom", 10**14).target_from_source is not None

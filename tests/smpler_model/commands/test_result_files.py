@@ -56,11 +56,12 @@ def test_lines_contain_everything(tmp_path: Path) -> None:
 def test_arrays_contain_the_same(tmp_path: Path) -> None:
     path = tmp_path / "results.npz"
     file = ArraysFile(path)
-    for index, result in enumerate(results()):
+    for index, result in zip((0, 2, 3), results(), strict=True):
         file.write(index, "", result)
     file.close()
     assert [each.name for each in tmp_path.iterdir()] == ["results.npz"]
     with np.load(path) as arrays:
+        assert arrays["frame_indices"].tolist() == [0, 2, 3]
         assert arrays["frame_stamps_ns"].tolist() == [0, 10**8, 2 * 10**8]
         assert arrays["frames"].tolist() == [0, 0, 2]
         assert arrays["ids"].tolist() == [4, 9, 9]

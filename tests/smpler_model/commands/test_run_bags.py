@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from smpler_model.commands.command_line import main
+from smpler_model.commands.run_record import read_run_record
 from tests.bag_writer import camera_messages, storage_file, write_bag
+from tests.smpler_model.cameras.test_calibration import CALIBRATION
 from tests.smpler_model.commands.test_run import frames_of, lines_of
 
 
@@ -34,6 +36,28 @@ def test_a_node_s_file_sets_rectified(command: list[str], here: Path) -> None:
     assert lines_of(here / "out")[0]["camera"]["fx"] == 35
     assert main([*command, str(path), "--overwrite"]) == 0
     assert lines_of(here / "out")[0]["camera"]["fx"] == 40
+
+
+def test_the_topic_that_is_read_is_noted(command: list[str], here: Path) -> None:
+    write_bag(here, camera_messages(1))
+    assert main([*command, "bag"]) == 0
+    record = read_run_record(here / "out")
+    assert record is not None
+    assert record.image_topic == "/cam/image_raw"
+
+
+@pytest.mark.parametrize(
+    ("flags", "lens", "focal"), [([], "none", 450), (["--no-rectified"], "plumb_bob", 500)]
+)
+def test_a_calibration_file_is_read_for_images_that_are_rectified_or_not(
+    command: list[str], here: Path, flags: list[str], lens: str, focal: float
+) -> None:
+    images = [each for each in camera_messages(1) if each.topic == "/cam/image_raw"]
+    write_bag(here, [replace(each, topic="/cam/image_rect_color") for each in images])
+    Path("ost.yaml").write_text(CALIBRATION.replace("640", "32").replace("480", "24"))
+    assert main([*command, "bag", "--no-overlay", "--camera-info", "ost.yaml", *flags]) == 0
+    camera = lines_of(here / "out")[0]["camera"]
+    assert (camera["lens"], camera["fx"]) == (lens, focal)
 
 
 def test_repeated_images_are_reported_in_two_lines(

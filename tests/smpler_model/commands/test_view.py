@@ -24,6 +24,7 @@ from smpler_model.frames import DETAIL_KEYS, FrameResult, details_of
 from smpler_model.people.floor import floor_from_pose
 from smpler_model.source import SourceError
 from smpler_model.viewing.result_files import read_results
+from tests.bag_writer import camera_messages, write_bag
 from tests.random_people import random_result
 
 FRAMES, RATE_HZ = 4, 10.0
@@ -44,21 +45,23 @@ def make_results() -> list[FrameResult]:
 
 
 def write_results(
-    folder: Path, suffix: str, results: list[FrameResult] | None = None
+    folder: Path, suffix: str, results: list[FrameResult] | None = None, failed: int | None = None
 ) -> list[FrameResult]:
     folder.mkdir()
     results = results or make_results()
     file = RESULT_FILES[suffix](folder / f"results.{suffix}")
     for index, result in enumerate(results):
-        file.write(index, "", result)
+        if index != failed:
+            file.write(index, "", result)
     file.close()
     return results
 
 
-def write_video(path: Path) -> None:
+def write_video(path: Path, count: int = FRAMES, step: int = 60) -> None:
+    """Write images whose grey value is a multiple of their number, modulo 256."""
     video = Video(path, RATE_HZ, 64, 48)
-    for index in range(FRAMES):
-        video.write(np.full((48, 64, 3), 60 * index, np.uint8))
+    for index in range(count):
+        video.write(np.full((48, 64, 3), step * index % 256, np.uint8))
     video.close()
 
 
@@ -140,14 +143,40 @@ def test_the_overlay_of_a_camera_fits_its_results(tmp_path: Path) -> None:
         assert abs(float(rgb.mean()) - 60 * index) < 6
 
 
+@pytest.mark.parametrize("suffix", RESULT_FILES)
+@pytest.mark.parametrize(("pictures", "failed"), [(39, None), (40, 5)])
+def test_the_overlay_of_a_bag_with_a_gap_fits_its_results(
+    suffix: str, pictures: int, failed: int | None, tmp_path: Path
+) -> None:
+    """The last picture is missing after Ctrl-C, and the line of a frame that failed."""
+    step_ns = round(1e9 / RATE_HZ)
+    stamps_ns = [step_ns * index + 2 * 10**9 * (index > 20) for index in range(40)]
+    result = replace(random_result(1), camera=CAMERA)
+    results = [replace(result, stamp_ns=stamp_ns) for stamp_ns in stamps_ns]
+    write_results(tmp_path / "run", suffix, results, failed)
+    write_video(tmp_path / "run" / "overlay.mp4", pictures, step=37)
+    RunRecord(str(tmp_path / "bag"), image_topic="/cam/image_raw").save(tmp_path / "run")
+    recording = open_recording(tmp_path / "run")
+    shown = [recording.moment(row).rgb for row in range(len(recording))]
+    expected = [index for index in range(40) if index != failed]
+    for index, rgb in zip(expected, shown, strict=True):
+        if index < pictures:
+            assert rgb is not None
+            assert abs(float(rgb.mean()) - 37 * index % 256) < 10
+        else:
+            assert rgb is None
+
+
 def test_arrays_of_earlier_versions_are_read_back(tmp_path: Path) -> None:
     results = write_results(tmp_path / "run", "npz")
     path = tmp_path / "run" / "results.npz"
     with np.load(path) as arrays:
-        newer = {*DETAIL_KEYS, "frame_fixed_frames", "frame_fixed_from_camera", "frame_floors"}
+        places = {"frame_fixed_frames", "frame_fixed_from_camera", "frame_floors"}
+        newer = {*DETAIL_KEYS, *places, "frame_indices"}
         assert newer <= arrays.keys()
         np.savez(path, **{name: arrays[name] for name in arrays.keys() - newer})
     frame = read_results(path)[3]
+    assert frame.index == 3
     assert frame.world_from_camera is None
     read = frame.people
     np.testing.assert_allclose(read.joints_m, results[3].people.joints_m, atol=1e-6)
@@ -220,6 +249,39 @@ def test_results_of_another_input_are_refused(
     assert f"video_smpler must hold the results of {here / 'video.mp4'}, got those of" in error
     assert error.count("\n") == 1
     assert holds_people(here / "video_smpler")
+
+
+def test_results_of_another_camera_in_a_bag_are_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+    bag = write_bag(
+        here, [*camera_messages(2, topic="/left"), *camera_messages(2, topic="/right")]
+    )
+    write_results(here / "bag_smpler", "jsonl")
+    RunRecord(str(bag), complete=True, image_topic="/left/image_raw").save(here / "bag_smpler")
+    assert main(["view", "bag", "--port", "0", "--image-topic", "/right/image_raw"]) == 1
+    error = capsys.readouterr().err
+    assert (
+        f"bag_smpler must hold the results of /right/image_raw in {bag}, got those of "
+        "/left/image_raw; estimate people again with --overwrite"
+    ) in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("flags", [[], ["--image-topic", "/left/image_raw"]])
+def test_results_are_shown_with_the_topic_that_they_are_of(
+    flags: list[str], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The refused frame ends the command before the page is shown."""
+    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
+    bag = write_bag(
+        here, [*camera_messages(2, topic="/left"), *camera_messages(2, topic="/right")]
+    )
+    write_results(here / "bag_smpler", "jsonl")
+    RunRecord(str(bag), complete=True, image_topic="/left/image_raw").save(here / "bag_smpler")
+    assert main(["view", "bag", "--port", "0", "--frame", str(FRAMES), *flags]) == 1
+    assert "frame must be one of" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smpler_model.people.tracker import IdSource
 from smpler_model.views.identity import CommonIds
 
 S = 10**9
@@ -38,6 +39,16 @@ def test_tracks_are_remembered_for_as_long_as_they_may_be_absent() -> None:
     assert ids.name(51 * S, [{"a": 0}], 60.0) == [0]
     assert ids.name(100 * S, [{"b": 8}], 20.0) == [2]
     assert ids.name(101 * S, [{"a": 0}], 20.0) == [3]
+
+
+def test_those_with_one_source_share_no_id() -> None:
+    source = IdSource()
+    first, second = CommonIds(source), CommonIds(source)
+    assert first.name(0, [{"a": 0}]) == [0]
+    assert second.name(0, [{"a": 0}]) == [1]
+    second.restore(second.snapshot() | {"clock": np.array([5, 0])})
+    assert second.name(1, [{"a": 0}, {"a": 1}]) == [1, 5]
+    assert first.name(1, [{"a": 0}, {"a": 1}]) == [0, 6]
 
 
 @given(seed=st.integers(0, 2**31))

@@ -20,7 +20,6 @@ from smpler_ros.bags.bag_run import evaluate_bag
 from smpler_ros.bags.engine import Engine
 from smpler_ros.bags.run_files import FUSED_ERRORS, FUSED_PEOPLE, MOMENTS
 from smpler_ros.bags.settings import EvaluationSettings
-from smpler_ros.parameters.node_settings import NodeSettings
 from synthetic.truth import SceneFrame
 from tests.two_cameras import (
     APART_NS,
@@ -245,10 +244,7 @@ def test_a_camera_s_people_are_not_the_fused_ones(whole: Path) -> None:
 def test_settings_that_exclude_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match=r"fusion_tolerance must come with fixed_frame, got 0.02"):
         EvaluationSettings(fusion_tolerance=0.02)
-    both = {"fixed_frame": "map", "fusion_tolerance": 0.02}
-    assert NodeSettings(**both, cameras=("left", "right")).fusion_tolerance == 0.02
-    with pytest.raises(ValueError, match="no camera may be named fused where views are fused"):
-        NodeSettings(**both, cameras=("left", "fused"))
+    assert EvaluationSettings(fixed_frame="map", fusion_tolerance=0.02).fixed_frame == "map"
 
 
 def test_a_camera_whose_topics_fused_people_would_take_is_refused(

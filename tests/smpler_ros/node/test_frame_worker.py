@@ -121,6 +121,29 @@ def test_a_missing_calibration_is_reported(bench: Bench) -> None:
     )
 
 
+def test_depth_that_cannot_be_used_counts_as_missing(bench: Bench) -> None:
+    """As that of a camera whose depth is not registered to the image."""
+    unregistered = image(1, encoding="16UC1", step=64)
+    unregistered.height, unregistered.width = 24, 32
+    for second in (1, 2, 3):
+        bench.statistics.receive("left")
+        arrival = Arrival(image(second), (camera_info(),), unregistered, wants_depth=True)
+        assert bench.worker.process({"left": arrival}, mesh=())
+    report = bench.statistics.report({})["left"]
+    assert report.without_depth == report.received == 3
+    assert report.depth_share == 0
+    assert len([sentence for _, sentence in bench.reports if "64x48, got 32x24" in sentence]) == 1
+
+
+def test_depth_is_counted_only_if_it_is_requested(bench: Bench) -> None:
+    depth = image(1, encoding="16UC1", step=128)
+    bench.worker.process({"left": Arrival(image(1), depth=depth, wants_depth=True)}, mesh=())
+    bench.worker.process({"right": Arrival(image(1))}, mesh=())
+    reports = bench.statistics.report({})
+    assert (reports["left"].without_depth, reports["left"].depth_share) == (0, 1)
+    assert (reports["right"].without_depth, reports["right"].depth_share) == (0, None)
+
+
 @pytest.mark.parametrize(
     ("arrival", "reason"),
     [

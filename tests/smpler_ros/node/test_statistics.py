@@ -1,3 +1,14 @@
+from functools import partial
+
+import numpy as np
+import pytest
+
+from smpler_model.cameras.encodings import (
+    ImageError,
+    decode_compressed,
+    decode_raw,
+    encode_jpeg,
+)
 from smpler_ros.node.statistics import Repetitions, Statistics
 
 
@@ -39,7 +50,8 @@ def test_reports_cover_the_time_since_the_last_one() -> None:
 def test_images_that_lack_something_are_counted() -> None:
     statistics = Statistics(Clock())
     statistics.add_camera("")
-    statistics.receive("", has_depth=False)
+    statistics.receive("")
+    statistics.read_depth("", is_usable=False)
     statistics.lose("")
     report = statistics.report({})[""]
     assert (report.received, report.without_depth, report.without_detections) == (2, 1, 1)
@@ -79,13 +91,27 @@ def test_a_fault_is_logged_at_once_and_then_rarely() -> None:
     assert repetitions.word("no lens") == "no lens"
 
 
+def test_images_cut_at_any_place_are_one_fault() -> None:
+    repetitions, jpeg = Repetitions(10.0, Clock()), encode_jpeg(np.full((48, 64, 3), 90, np.uint8))
+    decode = partial(decode_raw, encoding="rgb8", height=4, width=8, step=24, is_bigendian=False)
+    said: list[str] = []
+    for length in range(1, 90, 7):
+        with pytest.raises(ImageError) as cut_jpeg:
+            decode_compressed("jpeg", jpeg[:length])
+        with pytest.raises(ImageError) as cut_raw:
+            decode(data=bytes(length))
+        said += [repetitions.word(str(each.value)) for each in (cut_jpeg, cut_raw)]
+    assert len([text for text in said if text]) == 2
+
+
 def test_the_share_of_images_with_depth_is_reported_if_requested() -> None:
     statistics = Statistics(Clock())
     for name in ("with", "without"):
         statistics.add_camera(name)
         assert statistics.report({})[name].depth_share is None
     for index in range(35):
-        statistics.receive("with", has_depth=index in (3, 20))
+        statistics.receive("with")
+        statistics.read_depth("with", is_usable=index in (3, 20))
         statistics.receive("without")
     reports = statistics.report({})
     assert reports["with"].depth_share == 2 / 35

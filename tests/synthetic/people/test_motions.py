@@ -6,6 +6,7 @@ import torch
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
+from synthetic.people import casting
 from synthetic.people.casting import draw_motion
 from synthetic.people.motions import RATE_HZ, Hand, Leg, Motion, interpolate, make_motion
 
@@ -35,6 +36,26 @@ def world_vertices(body: Body, motion: Motion) -> np.ndarray:
     betas = torch.zeros(t, 10)
     mesh = body.mesh(torch.from_numpy(motion.rotations).float(), betas)
     return mesh.vertices.double().numpy() + motion.translations_m[:, None]
+
+
+def stand_in_motion(
+    _body: Body,
+    betas: torch.Tensor,
+    legs: list[Leg],
+    start_m: tuple[float, float],
+    _heading: float,
+    generator: torch.Generator,
+    _hand: Hand,
+) -> Motion:
+    """Return a motion without poses that takes as long as one with them, at a drawn pace."""
+    speed_m, place, seconds = 0.9 + 0.5 * torch.rand((), generator=generator).item(), start_m, 0.0
+    for leg in legs:
+        is_walk = leg.activity == "walk"
+        seconds += math.dist(place, leg.target_m) / speed_m if is_walk else leg.duration_s
+        place = leg.target_m if is_walk else place
+    steps = int(seconds * RATE_HZ) + 1
+    rotations = np.broadcast_to(np.eye(3), (steps, 24, 3, 3))
+    return Motion(rotations, np.zeros((steps, 3)), betas.double().numpy())
 
 
 def test_feet_bear_on_the_floor_and_do_not_slide(body: Body, motion: Motion) -> None:
@@ -101,6 +122,17 @@ def test_people_of_scenes_wave_with_either_hand(body: Body) -> None:
     left_higher = torch.stack(heights).diff(dim=1) < 0
     assert left_higher.any()
     assert not left_higher.all()
+
+
+@pytest.mark.parametrize("duration_s", [120.0, 300.0])
+@pytest.mark.parametrize("index", [1, 2, 3, 4])
+def test_people_of_scenes_move_until_the_end(
+    body: Body, index: int, duration_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(casting, "make_motion", stand_in_motion)
+    for seed in range(20):
+        motion = draw_motion(body, index, duration_s, torch.Generator().manual_seed(seed))
+        assert motion.duration_s >= duration_s
 
 
 def test_time_between_samples_is_on_the_shortest_arc(motion: Motion) -> None:

@@ -1,0 +1,15 @@
+import pytest
+
+from smpler_model.settings.world import WorldSettings
+
+
+@pytest.mark.parametrize(
+    "values", [{"fixed_frame": "map"}, {"floor_from_feet": True}, {"use_floor": False}]
+)
+def test_a_floor_has_a_source(values: dict[str, object]) -> None:
+    WorldSettings.from_values({"use_floor": True, **values})
+
+
+def test_a_floor_without_a_source_is_refused() -> None:
+    with pytest.raises(ValueError, match="use_floor must come with fixed_frame, got none; set"):
+        WorldSettings(use_floor=True)
