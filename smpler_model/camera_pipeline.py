@@ -130,7 +130,8 @@ class CameraPipeline:
         self.placer = Placer(lambda: estimator.model.body.arrays())
         self.identities = Identities()
         self.last_stamp_ns: int | None = None
-        self._last_kind: tuple[str, int, int] | None = None  # frame, width and height
+        self._frame_id: str | None = None
+        self._size_px, self._steady = (0, 0), 0
         self._last_turn: Floats | None = None  # fixed from camera, in the last image
         self._estimator = estimator
         self._config = config
@@ -156,17 +157,23 @@ class CameraPipeline:
                 smoother.config = config.smoothing
 
     def follow(self, frame: Frame) -> None:
-        """Forget everything where a frame does not continue the last one, before it is detected.
+        """Forget everything where a frame does not continue the last one.
 
-        It is of another camera (a switch between topics), of another size, or older (a rewound
-        bag).
+        To be called before detection. The frame is of another camera (a switch between topics),
+        or older (a rewound bag), or its size is not that of several images before it. Where each
+        image has another size, as in a folder of crops, nothing is forgotten.
         """
         height, width = frame.rgb.shape[:2]
-        kind = frame.frame_id, width, height
-        is_older = self.last_stamp_ns is not None and frame.stamp_ns < self.last_stamp_ns
-        if is_older or self._last_kind not in (None, kind):
+        size_px, last_ns = (width, height), self.last_stamp_ns
+        is_other = frame.frame_id != self._frame_id
+        if frame.stamp_ns == last_ns and not is_other:
+            return  # it is followed already
+        is_resized = size_px != self._size_px and self._steady > 1
+        if last_ns is not None and (frame.stamp_ns < last_ns or is_other or is_resized):
             self._forget()
-        self._last_kind, self.last_stamp_ns = kind, frame.stamp_ns
+        self._steady = self._steady + 1 if size_px == self._size_px else 1
+        self._size_px = size_px
+        self._frame_id, self.last_stamp_ns = frame.frame_id, frame.stamp_ns
 
     def _forget(self) -> None:
         self.detector.reset()
@@ -176,7 +183,7 @@ class CameraPipeline:
         self._last_turn = None
 
     def track(self, frame: Frame, detections: Detections) -> Tracked:
-        """Update the tracker with the detections of the next frame, which it follows.
+        """Update the tracker with the detections of the next frame; calls `follow`.
 
         Where a calibrated camera's pose is known in this frame and the last, its turn moves no
         track. If the tracker fails, it is reset for the next frame.

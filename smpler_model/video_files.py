@@ -28,13 +28,16 @@ def _end_of_avi(_: BinaryIO, head: bytes, __: int) -> int:
 
 
 def _end_of_mp4(file: BinaryIO, _: bytes, size: int) -> int:
-    """Walk the boxes; a size of 0 means up to the end, 1 that the size follows the name."""
+    """Walk the boxes; a size of 0 means up to the end, 1 that the size follows the name.
+
+    What follows the last box, as some cameras write, has no name in ASCII.
+    """
     at = 0
     while at + 16 <= size:
         file.seek(at)
-        short, _, long = struct.unpack(">I4sQ", file.read(16))
+        short, name, long = struct.unpack(">I4sQ", file.read(16))
         length = long if short == 1 else short
-        if length < 8:
+        if length < 8 or not all(0x20 <= letter < 0x7F for letter in name):
             return size
         at += length
     return at

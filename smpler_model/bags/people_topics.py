@@ -11,8 +11,6 @@ from smpler_model.cameras.messages import Message
 from smpler_model.frames import People, details_from
 from smpler_model.source import SourceError
 
-__all__ = ["PEOPLE_TYPE", "find_truth_topics", "people_from_message", "shared_parts"]
-
 PEOPLE_TYPE = "smpler_msgs/msg/SmplPersonArray"
 
 _JOINTS = len(SMPL_JOINTS)

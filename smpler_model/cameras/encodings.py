@@ -203,7 +203,7 @@ def decode_compressed(image_format: str, data: Buffer) -> RgbImage:
     if picture is None or picture.dtype not in (np.uint8, np.uint16):
         raise ImageError(
             "a compressed image must hold a whole JPEG or PNG picture, got "
-            f"{'something else' if len(content) else 'no bytes'} (format "
+            f"{'a part of one or something else' if len(content) else 'no bytes'} (format "
             f"'{image_format[:MOST_LETTERS]}'); fix the publisher"
         )
     is_mosaic = original in BAYER_ENCODINGS
@@ -288,7 +288,7 @@ def lay_over(
     if len(content) < needed:
         raise ImageError(
             f"a {encoding} image of {width}x{height} must have at least {needed} bytes, got "
-            f"{'fewer' if len(content) else 'none'}; fix the publisher"
+            "fewer; fix the publisher"
         )
     shape, strides = (height, width, channels), (step, channels * size, size)
     return np.ndarray(shape, kind, content, strides=strides)
@@ -399,8 +399,8 @@ def _true_step(height: int, step: int, got: int, note: Note | None) -> int:
         return step + each
     if note:
         note(
-            f"images have {surplus} bytes more than their {height} rows of {step}, which are "
-            "ignored; fix the publisher"
+            f"images have more bytes than their {height} rows of {step}, which are ignored; fix "
+            "the publisher"
         )
     return step
 

@@ -43,9 +43,9 @@ class _History:
     """The transforms of one child frame in the order of their stamps.
 
     Attributes:
-        advance_ns: time by which the stamps went on, without jumps of the clock; the buffer sets
-            it back.
-        is_heard: whether a transform came, likewise.
+        advance_ns: time by which the stamps went on since the buffer last set it back, without
+            jumps of the clock.
+        is_heard: whether a transform came since then.
     """
 
     parent: str
@@ -99,7 +99,8 @@ class TransformBuffer:
         for link in links_of(message):
             history = self._histories.get(link.child)
             if history is None or (history.parent, history.is_static) != (link.parent, is_static):
-                history = self._histories[link.child] = _History(link.parent, is_static)
+                history = _History(link.parent, is_static, self._longest_advance_ns())
+                self._histories[link.child] = history
             history.add(link)
             if history.advance_ns > _FORGET_NS and not is_static:
                 self._forget_silent()
@@ -140,6 +141,11 @@ class TransformBuffer:
         return frame in self._histories or any(
             history.parent == frame for history in self._histories.values()
         )
+
+    def _longest_advance_ns(self) -> int:
+        """Return how long a moving frame has gone on: a new one goes on from there."""
+        moving = (each.advance_ns for each in self._histories.values() if not each.is_static)
+        return max(moving, default=0)
 
     def _forget_silent(self) -> None:
         """Delete the moving frames that were silent since the last call."""

@@ -69,7 +69,9 @@ def run(chosen: argparse.Namespace) -> int:
                     return status
             else:
                 record = read_run_record(folder)
-                sys.stdout.write(f"{_describe_results(folder, record, chosen.input, topic)}\n")
+                own_topic = "" if images else topic  # otherwise it is one of the images' bag
+                shown = _describe_results(folder, record, chosen.input, own_topic)
+                sys.stdout.write(f"{shown}\n")
                 if record is not None and not images:
                     topic = topic or record.image_topic
             path, images = folder, images or chosen.input

@@ -183,6 +183,13 @@ class Settings:
         for each in table_of(type(self)):
             object.__setattr__(self, each.name, each.check(getattr(self, each.name)))
 
+    def check_use(self) -> None:
+        """Check that no value is without effect beside the others, once all are set.
+
+        Raises:
+            ValueError: one is.
+        """
+
     @classmethod
     def from_values(cls: type[S], values: Mapping[str, object]) -> S:
         """Return settings from values by name, with defaults for missing ones.

@@ -40,6 +40,10 @@ class WorldSettings(TrackingSettings):
                 f"fusion_tolerance must come with fixed_frame, got {self.fusion_tolerance:g} "
                 "without; set fixed_frame to a frame that TF connects with all cameras"
             )
+
+    def check_use(self) -> None:
+        """Check that the floor of `use_floor` is known."""
+        super().check_use()
         if self.use_floor and not (self.fixed_frame or self.floor_from_feet):
             raise ValueError(
                 "use_floor must come with fixed_frame, got none; set fixed_frame to a frame whose "

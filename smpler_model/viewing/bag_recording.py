@@ -9,12 +9,8 @@ import numpy as np
 
 from smpler_model.array_types import Floats
 from smpler_model.bags.camera_poses import MOVING, STATIC, has_transforms, read_transforms
-from smpler_model.bags.people_topics import (
-    PEOPLE_TYPE,
-    find_truth_topics,
-    people_from_message,
-    shared_parts,
-)
+from smpler_model.bags.cameras import shared_parts
+from smpler_model.bags.people_topics import PEOPLE_TYPE, find_truth_topics, people_from_message
 from smpler_model.bags.reader import BagReader
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import FrameTree, Link, links_of

@@ -45,7 +45,8 @@ class CommonIds:
         cameras, tracks = (arrays[f"known_{name}"].tolist() for name in ("cameras", "tracks"))
         rows = zip(cameras, tracks, arrays["known"].tolist(), strict=True)
         self._known = {(camera, track): (id_, ns) for camera, track, (id_, ns) in rows}
-        self._source.next_id, self._last_ns = arrays["clock"].tolist()
+        next_id, self._last_ns = arrays["clock"].tolist()
+        self._source.next_id = max(self._source.next_id, next_id)
 
     def name(
         self, stamp_ns: int, groups: Sequence[Mapping[str, int]], absence_s: float = 0.0

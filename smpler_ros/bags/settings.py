@@ -62,6 +62,7 @@ class EvaluationSettings(OutputSettings, WorldSettings, PipelineSettings, BagSet
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.check_use()
         # The video is made from the overlay.
         wanted = {*self.outputs, "overlay"} if self.video else {*self.outputs}
         object.__setattr__(self, "outputs", tuple(name for name in OUTPUTS if name in wanted))

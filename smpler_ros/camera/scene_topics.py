@@ -16,7 +16,7 @@ from smpler_model.frames import FrameResult
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_player import Shot
 from smpler_ros.camera.scene_settings import SceneSettings
-from smpler_ros.inputs.camera_input import compressed_topic
+from smpler_ros.inputs.camera_input import name_compressed
 from smpler_ros.messages.convert import header_message, person_array_message, transform_message
 from smpler_ros.messages.images import (
     camera_info_message,
@@ -51,8 +51,7 @@ class SceneTopics:
             return node.create_lifecycle_publisher(kind, name, QoSProfile(depth=depth))
 
         self._image = create(Image, "image", _IMAGE_DEPTH)
-        compressed = compressed_topic(node.resolve_topic_name("image"))  # follows a remapped image
-        self._compressed = create(CompressedImage, compressed, _IMAGE_DEPTH)
+        self._compressed = create(CompressedImage, name_compressed(node, "image"), _IMAGE_DEPTH)
         self._info = create(CameraInfo, "camera_info", _IMAGE_DEPTH)
         self._truth = create(SmplPersonArray, "ground_truth/people", _TRUTH_DEPTH)
         self._depth = create(Image, "depth", _IMAGE_DEPTH) if settings.publish_depth else None

@@ -101,6 +101,7 @@ class SmplerNode(ManagedNode):
         return SUCCESS
 
     def _configure(self) -> None:
+        self._settings.check_use()
         check_camera_names(
             self, self._settings.cameras, are_fused=self._settings.fusion_tolerance > 0
         )

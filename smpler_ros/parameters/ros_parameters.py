@@ -78,6 +78,8 @@ class RosParameters(Generic[S]):
             )
         try:
             settings = replace(self.settings, **ours)
+            if self._is_configured():
+                settings.check_use()
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if settings != self.settings:

@@ -31,8 +31,10 @@ def ros(domain: int, *rules: str) -> Iterator[None]:
     """Initialise rclpy with arguments."""
     arguments = ["--ros-args", *rules]
     rclpy.init(args=arguments, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
-    yield
-    rclpy.shutdown()
+    try:
+        yield
+    finally:
+        rclpy.shutdown()
 
 
 def topics_of(node: Node, config: InputConfig) -> set[str]:

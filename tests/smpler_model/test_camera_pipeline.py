@@ -179,10 +179,18 @@ def test_tracks_alone_start_anew_likewise(
     """A resumed evaluation repeats the tracks, from stored detections."""
     camera, found = create().camera(""), detections_from(BOXES)
     ids = []
-    for one in (picture(0, "front", 1280), picture(1, *other), picture(2, *other)):
+    fronts = [picture(index, "front", 1280) for index in (0, 1)]
+    for one in (*fronts, picture(2, *other), picture(3, *other)):
         camera.follow(one)
         ids.append(camera.track(one, found).people.ids.tolist())
-    assert ids == [[0, 1], [2, 3], [2, 3]]
+    assert ids == [[0, 1], [0, 1], [2, 3], [2, 3]]
+
+
+def test_images_that_all_differ_in_size_are_one_sequence(estimator: Estimator) -> None:
+    """As in a folder of crops, where tracks are confirmed by a second image."""
+    pipeline = Pipeline(estimator, GivenBoxes, PipelineConfig(TrackerConfig(confirm_frames=2)))
+    found = run(pipeline, [picture(index, "", 1280 + 16 * index) for index in range(3)])
+    assert [each.people.ids.tolist() for each in found] == [[], [0, 1], [0, 1]]
 
 
 def test_one_keypoint_that_is_not_finite_is_not_missed(nano: Smpler) -> None:

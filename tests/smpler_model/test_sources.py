@@ -176,6 +176,9 @@ def test_files_that_are_shorter_than_they_say(tmp_path: Path, suffix: str) -> No
         assert is_cut(path)
     path.write_bytes(b"something else")
     assert not is_cut(path)
+    if suffix == ".mp4":
+        path.write_bytes(whole + bytes(range(128, 160)))  # after the last box
+        assert not is_cut(path)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -244,7 +244,7 @@ def test_rows_with_invalid_values(tmp_path: Path, statement: str, lost: int) -> 
     with open_bag(path) as bag:
         frames, reports, error = read(bag)
     assert len(frames) == 10 - lost
-    assert sum("bytes of something else" in each for each in reports) == lost
+    assert sum("something else" in each for each in reports) == lost
     assert error == ""
 
 

@@ -295,7 +295,7 @@ def test_step_may_count_all_planes(encoding: str) -> None:
         ({"step": 95}, "step of a rgb8 image 32 pixels wide must be at least 96 bytes, got 95"),
         ({"step": 0}, "must be at least 96 bytes, got 0"),
         ({"height": 25}, "of 32x25 must have at least 2400 bytes, got fewer"),
-        ({"data": b""}, "must have at least 2304 bytes, got none"),
+        ({"data": b""}, "must have at least 2304 bytes, got fewer"),
         ({"height": 0}, "must have pixels, got 32x0"),
         ({"width": 0, "step": 0}, "must have pixels, got 0x24"),
         ({"encoding": "yuyv", "width": 31}, "multiples of 2 and 1, got 31x24"),
