@@ -12,8 +12,8 @@ from tests.ros.boxed_camera import Camera
 from tests.ros.conftest import StartNode, reserve_domain
 from tests.ros.peer import Peer
 
-SETTLING_FRAMES, FRAMES = 60, 100
-GROWTH_MIB = 4.0  # 40 KiB a frame: a mesh is 1 MB, an image 230 kB
+SETTLING_FRAMES, FRAMES = 40, 60
+GROWTH_MIB = 4.0  # 70 KiB a frame: a mesh is 1 MB, an image 230 kB
 
 
 def resident_mib(pid: int) -> float:

@@ -3,6 +3,7 @@
 import re
 import socket
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -167,7 +168,8 @@ def test_lifecycle_shutdown_closes_the_page(default_context: None) -> None:
     page = viewer._page
     assert page is not None
     address = ("localhost", page.server.get_port())
-    socket.create_connection(address, timeout=5).close()
+    with urlopen(page.address, timeout=10) as answer:
+        assert answer.status == 200
     viewer.trigger_shutdown()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(address, timeout=5)

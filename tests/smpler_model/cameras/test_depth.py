@@ -80,7 +80,7 @@ def test_a_few_far_pixels_are_accepted() -> None:
         ("rgb8", {}, "must be 32FC1 .* got 'rgb8'"),
         ("64FC1", {}, "must be 32FC1 .* got '64FC1'"),
         ("32FC1", {}, "at least 12 bytes, got 6"),
-        ("16UC1", {"height": 3}, "at least 18 bytes, got 12"),
+        ("16UC1", {"height": 3}, "at least 18 bytes, got fewer"),
         ("16UC1", {"height": 0}, "must have pixels"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Six bags on two workers of a Ray cluster on this machine."""
+"""Four bags on two workers of a Ray cluster on this machine."""
 
 import builtins
 import os
@@ -73,7 +73,7 @@ def rows(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
     ]
 
 
-def test_six_bags_on_two_workers_one_of_which_is_killed(
+def test_four_bags_on_two_workers_one_of_which_is_killed(
     write_bag: WriteBag,
     config: EvaluationSettings,
     tmp_path: Path,
@@ -83,7 +83,7 @@ def test_six_bags_on_two_workers_one_of_which_is_killed(
     monkeypatch.setenv("RAY_worker_niceness", "0")
     config = replace(config, outputs=("people",), checkpoint_every=0.0)
     different = [write_bag("small"), write_bag("other", seed=5)]
-    bags = [Path(shutil.copytree(different[k % 2], tmp_path / f"bag_{k}")) for k in range(6)]
+    bags = [Path(shutil.copytree(different[k % 2], tmp_path / f"bag_{k}")) for k in range(4)]
     jobs = make_jobs(bags, tmp_path / "ray")
     by_themselves = evaluate_in_turn(
         make_jobs(different, tmp_path / "turn"),
