@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2: run `make test`")
@@ -38,5 +39,7 @@ def test_errors_and_costs_are_written(
     assert 0 < rows[0]["floor_m"] < LARGEST_SPREAD_M  # over a real topic, against the true floor
     assert 0 < rows[0]["floor_s"] < DURATION_S / 2
     assert (rows[1]["floor_m"], rows[1]["floor_s"]) == (pytest.approx(0.0, abs=1e-6), 0.0)
-    assert all(cost > 0 for cost in results["cost_ms"].values())
+    # Differences of times, which may be below zero for few people on a busy machine.
+    assert [int(people) for people in results["cost_ms"]] == list(world._COUNTS)
+    assert np.isfinite(list(results["cost_ms"].values())).all()
     assert "| standing | 3 | floor | with fixed_frame |" in capsys.readouterr().out
