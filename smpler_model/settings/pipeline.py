@@ -186,7 +186,7 @@ class TrackingSettings(Settings):
     use_floor: bool = setting(
         False,
         "Compute the distance of standing people from their feet, with the floor at z = 0 of the "
-        "fixed frame.",
+        "fixed frame. Needs fixed_frame.",
         live=True,
     )
     floor_from_feet: bool = setting(

@@ -251,15 +251,21 @@ def test_results_of_another_input_are_refused(
     assert holds_people(here / "video_smpler")
 
 
-def test_results_of_another_camera_in_a_bag_are_refused(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def write_left_results(here: Path) -> Path:
+    """Write a bag of two cameras beside results of the left one, and return the bag."""
     pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
     bag = write_bag(
         here, [*camera_messages(2, topic="/left"), *camera_messages(2, topic="/right")]
     )
     write_results(here / "bag_smpler", "jsonl")
     RunRecord(str(bag), complete=True, image_topic="/left/image_raw").save(here / "bag_smpler")
+    return bag
+
+
+def test_results_of_another_camera_in_a_bag_are_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bag = write_left_results(here)
     assert main(["view", "bag", "--port", "0", "--image-topic", "/right/image_raw"]) == 1
     error = capsys.readouterr().err
     assert (
@@ -274,12 +280,7 @@ def test_results_are_shown_with_the_topic_that_they_are_of(
     flags: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The refused frame ends the command before the page is shown."""
-    pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
-    bag = write_bag(
-        here, [*camera_messages(2, topic="/left"), *camera_messages(2, topic="/right")]
-    )
-    write_results(here / "bag_smpler", "jsonl")
-    RunRecord(str(bag), complete=True, image_topic="/left/image_raw").save(here / "bag_smpler")
+    write_left_results(here)
     assert main(["view", "bag", "--port", "0", "--frame", str(FRAMES), *flags]) == 1
     assert "frame must be one of" in capsys.readouterr().err
 

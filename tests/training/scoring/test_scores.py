@@ -156,16 +156,20 @@ def test_results_are_written_with_their_conventions(
     assert len(summary["checkpoint_sha256"]) == 64
 
 
+def write_regressor(folder: Path) -> Path:
+    """Write a joint regressor that is nobody's own."""
+    regressor = np.zeros((17, 6890), np.float32)
+    regressor[:, ::400] = 1 / 18
+    np.save(folder / "regressor.npy", regressor)
+    return folder / "regressor.npy"
+
+
 def test_regressor_of_the_data_set_is_used(
     nano_file: Path, people_path: Path, tmp_path: Path
 ) -> None:
-    regressor = np.zeros((17, 6890), np.float32)
-    regressor[:, ::400] = 1 / 18
-    np.save(tmp_path / "regressor.npy", regressor)
+    regressor = write_regressor(tmp_path)
     plain = evaluate(settings_for(people_path, nano_file, tmp_path / "a"), Processes())
-    other = settings_for(
-        people_path, nano_file, tmp_path / "b", regressor=str(tmp_path / "regressor.npy")
-    )
+    other = settings_for(people_path, nano_file, tmp_path / "b", regressor=str(regressor))
     assert evaluate(other, Processes())["MPJPE"] != pytest.approx(plain["MPJPE"], rel=1e-3)
     hashes = [json.loads((tmp_path / n / "summary.json").read_text()) for n in ("a", "b")]
     assert hashes[0]["regressor_sha256"] != hashes[1]["regressor_sha256"]
@@ -175,15 +179,11 @@ def test_regressor_of_the_data_set_is_used(
 def test_regressors_for_smpl_are_refused_with_the_built_in_body(
     model: Smpler, people_path: Path, tmp_path: Path
 ) -> None:
-    regressor = np.zeros((17, 6890), np.float32)
-    regressor[:, ::400] = 1 / 18
-    np.save(tmp_path / "regressor.npy", regressor)
+    regressor = write_regressor(tmp_path)
     for has_body in (False, True):
         checkpoint = tmp_path / f"{has_body}.pt"
         save_checkpoint(model, checkpoint, include_body=has_body)
-        settings = settings_for(
-            people_path, checkpoint, tmp_path, regressor=str(tmp_path / "regressor.npy")
-        )
+        settings = settings_for(people_path, checkpoint, tmp_path, regressor=str(regressor))
         with pytest.raises(ValueError, match=r"got the built-in one.*give bodies=models/smpl"):
             load_evaluated(settings)
 
