@@ -27,7 +27,7 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.body.smpl_file import Gender, load_smpl_file
 from smpler_model.checkpoints.files import load_backbone_model, load_model, read_checkpoint
-from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX
+from smpler_model.checkpoints.fit import has_transformer
 from smpler_model.hashes import hash_files, hash_parts
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
 from smpler_model.network.config import find_model
@@ -145,7 +145,6 @@ def load_evaluated(settings: EvaluateSettings) -> BackboneModel:
     """
     config = find_model(settings.model)
     checkpoint = read_checkpoint(settings.checkpoint)
-    whole = any(key.startswith(TRANSFORMER_PREFIX) for key in checkpoint.state)
     body: BodyArrays | None = None
     if not checkpoint.has_body:
         body = (
@@ -153,7 +152,7 @@ def load_evaluated(settings: EvaluateSettings) -> BackboneModel:
             if settings.bodies
             else load_builtin_body()
         )
-    load = load_model if whole else load_backbone_model
+    load = load_model if has_transformer(checkpoint.state) else load_backbone_model
     model: BackboneModel = load(settings.checkpoint, config=config, body=body)
     if settings.regressor:
         model.body = Body(replace_regressor(model.body.arrays(), settings.regressor))

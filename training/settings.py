@@ -68,6 +68,9 @@ class TrainSettings:
             the same size for every weight, change an estimate far more than in other layers.
         still_share: fraction of the steps, at the start, in which the backbone is frozen, so that
             untrained heads do not disturb its pretrained weights. These steps are also faster.
+        first_guess_feedback: whether a mobile backbone's first guess gets the offsets to its
+            keypoints, too, as the blocks do. With them it is as good as the blocks' estimates, so
+            that these learn little; weights of a run with them begin one without.
         trained: which weights are trained, while the others stay as they are: `all`; `pose`, where
             a mobile backbone is frozen except its pose branch, so that it finds keypoints as well
             as before, and steps are faster, as the largest maps need no gradients; `keypoints`,
@@ -131,6 +134,7 @@ class TrainSettings:
     head_learning_rate: float = 0.0
     correction_rate: float = 1.0
     still_share: float = 0.0
+    first_guess_feedback: bool = False
     trained: Trained = "all"
     schedule: Literal["cosine", "constant"] = "cosine"
     warm_up: int = 200

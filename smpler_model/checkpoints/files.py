@@ -20,11 +20,14 @@ from torch import Tensor
 from smpler_model.atomic_files import write_atomically
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.fit import (
+    FIRST_GUESS_FEEDBACK,
     CheckpointError,
     check_finite,
     check_fit,
     check_tensors,
     find_likely_cause,
+    follow_first_guess,
+    has_transformer,
     identify_config,
 )
 from smpler_model.checkpoints.official_layout import (
@@ -135,7 +138,8 @@ def load_model(
 
     Args:
         path: an official file, or one written by `save_checkpoint`.
-        config: expected configuration; derived from the file if None.
+        config: expected configuration; derived from the file if None. Only the file says whether
+            the first guess gets feedback.
         body: a body to use instead of the file's. If it has no 17-joint regressor, the file's is
             used.
         default_body: loads a body if neither file nor caller provides one.
@@ -155,18 +159,22 @@ def load_backbone_model(
     return _load(build_backbone_model, path, config, body)
 
 
-def load_backbone_stage(model: Smpler, path: str | Path) -> None:
-    """Copy backbone and regressor from a file of the first training stage.
+def load_weights(model: BackboneModel, path: str | Path) -> None:
+    """Copy a file's weights into a model, to train it further.
 
-    The Transformer's weights and the body are unchanged.
+    A file of the first training stage has backbone and regressor: a Transformer keeps its weights.
+    So does the first guess's feedback where the file has none; where the model has none, the
+    file's is left out. The body is unchanged.
 
     Raises:
         CheckpointError: as for `read_checkpoint`, or the file does not fit.
         FileNotFoundError: there is no such file.
     """
     checkpoint = read_checkpoint(path)
-    cause = find_likely_cause(checkpoint.state, model.config, whole=False)
-    _fill(model, checkpoint, cause, parts=_STAGE_PARTS)
+    whole = isinstance(model, Smpler) and has_transformer(checkpoint.state)
+    cause = find_likely_cause(checkpoint.state, model.config, whole=whole)
+    parts = ("",) if whole else _STAGE_PARTS
+    _fill(model, checkpoint, cause, parts, optional=(FIRST_GUESS_FEEDBACK,))
 
 
 def save_checkpoint(
@@ -263,7 +271,7 @@ def _load(
     checkpoint = read_checkpoint(path)
     if body is None and default_body and not checkpoint.has_body:
         body = default_body()
-    config = config or _find_config(checkpoint)
+    config = follow_first_guess(config or _find_config(checkpoint), checkpoint.state)
     cause = find_likely_cause(checkpoint.state, config, whole=build is build_model)
     model = build(config, _choose_body(checkpoint, body, cause))
     _fill(model, checkpoint, cause)
@@ -302,12 +310,27 @@ def _choose_body(checkpoint: Checkpoint, body: BodyArrays | None, cause: str) ->
 
 
 def _fill(
-    model: BackboneModel, checkpoint: Checkpoint, cause: str, parts: tuple[str, ...] = ("",)
+    model: BackboneModel,
+    checkpoint: Checkpoint,
+    cause: str,
+    parts: tuple[str, ...] = ("",),
+    optional: tuple[str, ...] = (),
 ) -> None:
-    """Copy a file's weights into parts of a model, all of them or none."""
+    """Copy a file's weights into parts of a model, all of them or none.
+
+    Args:
+        model: is changed.
+        checkpoint: the file.
+        cause: why it might not fit.
+        parts: what the keys of these parts begin with.
+        optional: official keys that one of the two may lack.
+    """
     own = model.state_dict()
     official = {key: _official_key(key) for key in own if key.startswith(parts)}
     learned = {k: v for k, v in checkpoint.state.items() if not k.startswith(BODY_PREFIX)}
+    lacking = {key for key in optional if (key in official.values()) != (key in learned)}
+    official = {ours: theirs for ours, theirs in official.items() if theirs not in lacking}
+    learned = {theirs: values for theirs, values in learned.items() if theirs not in lacking}
     check_fit(
         {theirs: own[ours].shape for ours, theirs in official.items()},
         learned,

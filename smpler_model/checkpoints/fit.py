@@ -11,7 +11,8 @@ from smpler_model.checkpoints.official_layout import FULL_ATTENTION
 from smpler_model.network.config import MODELS, AttentionKind, ModelConfig
 
 FIRST_LAYER = "SMPL_predictor.fc1.weight"
-TRANSFORMER_PREFIX = "transformer."
+FIRST_GUESS_FEEDBACK = "SMPL_predictor.feedback.weight"
+_TRANSFORMER_PREFIX = "transformer."
 _ESTIMATE_SIZE = 6 * len(SMPL_JOINTS) + SMPL_SHAPE_COUNT + 3
 _NAMED_KEYS = 3
 _SHOWN = 300  # characters of a finding that quotes a key
@@ -33,8 +34,19 @@ def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:
     for config in MODELS.values():
         size = (config.regressor_width, config.channels[-1] + _ESTIMATE_SIZE)
         if tuple(state[FIRST_LAYER].shape) == size:
-            return replace(config, attention=attention)
+            return follow_first_guess(replace(config, attention=attention), state)
     return None
+
+
+def follow_first_guess(config: ModelConfig, state: Mapping[str, Tensor]) -> ModelConfig:
+    """Return a configuration whose first guess gets feedback if the state has weights for it."""
+    able = not isinstance(config.backbone, str)
+    return replace(config, first_guess_feedback=able and FIRST_GUESS_FEEDBACK in state)
+
+
+def has_transformer(state: Mapping[str, Tensor]) -> bool:
+    """Return whether a state under official keys has a Transformer, unlike the first stage's."""
+    return any(key.startswith(_TRANSFORMER_PREFIX) for key in state)
 
 
 def find_likely_cause(state: Mapping[str, Tensor], config: ModelConfig, *, whole: bool) -> str:
@@ -50,10 +62,10 @@ def find_likely_cause(state: Mapping[str, Tensor], config: ModelConfig, *, whole
         return "it is not a complete SMPLer checkpoint, give one"
     if found and found.name != config.name:
         return f"it is a {found.name} file, choose that model"
-    has_transformer = any(key.startswith(TRANSFORMER_PREFIX) for key in state)
-    if whole and not has_transformer:
+    complete = has_transformer(state)
+    if whole and not complete:
         return "it is from the backbone stage of training, load it as such"
-    if has_transformer and not whole:
+    if complete and not whole:
         return "it is a complete SMPLer, not of the backbone stage, load it as such"
     if found and found.attention != config.attention:
         return f"it was trained with {found.attention} attention, choose that"

@@ -13,7 +13,7 @@ from smpler_model.checkpoints.files import (
     load_model,
     read_checkpoint,
 )
-from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, CheckpointError, identify_config
+from smpler_model.checkpoints.fit import CheckpointError, has_transformer, identify_config
 from smpler_model.checkpoints.official_layout import BODY_PREFIX, BODY_REGRESSOR, find_our_key
 
 PAPER_MILLION = 1024**2
@@ -96,7 +96,7 @@ def _describe_form(checkpoint: Checkpoint) -> str:
 def _describe_model(state: Mapping[str, Tensor]) -> str:
     config = identify_config(state)
     name = config.name if config else "of unknown size"
-    if not _has_transformer(state):
+    if not has_transformer(state):
         return f"{name}, backbone stage of training (no Transformer)"
     return f"{name}, {config.attention} attention" if config else name
 
@@ -110,13 +110,9 @@ def _describe_body(state: Mapping[str, Tensor]) -> str:
 
 
 def _try_loading(checkpoint: Checkpoint, body: BodyArrays | None) -> str:
-    load = load_model if _has_transformer(checkpoint.state) else load_backbone_model
+    load = load_model if has_transformer(checkpoint.state) else load_backbone_model
     try:
         load(checkpoint.path, body=None if checkpoint.has_body else body)
     except CheckpointError as error:
         return f"no: {error}"
     return "yes, every key and shape fits"
-
-
-def _has_transformer(state: Mapping[str, Tensor]) -> bool:
-    return any(key.startswith(TRANSFORMER_PREFIX) for key in state)

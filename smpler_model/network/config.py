@@ -8,6 +8,12 @@ AttentionKind = Literal["decoupled", "full"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+_NEED_KEYPOINTS = (
+    "keypoint_feedback",
+    "first_guess_feedback",
+    "limb_alignment",
+    "trunk_alignment",
+)
 
 MOBILE_KEYPOINTS = 17
 """COCO's: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, left before right."""
@@ -68,8 +74,9 @@ class ModelConfig:
         regressor_width: hidden channels of the regressor for the initial estimate.
         regressor_iterations: number of refinements by that regressor.
         regressor_dropout: dropout rate of that regressor, in training only.
-        keypoint_feedback: whether each correction of an estimate gets the offsets to the mobile
-            backbone's keypoints; not part of SMPLer.
+        keypoint_feedback: whether each block gets the offsets from the estimate so far to the
+            mobile backbone's keypoints; not part of SMPLer.
+        first_guess_feedback: whether the regressor gets them, too.
         limb_alignment: whether the last estimate's limbs are turned towards these keypoints, see
             `limb_alignment.LimbAlignment`; not part of SMPLer, either.
         trunk_alignment: whether its pelvis and chest are, before the limbs, see
@@ -92,6 +99,7 @@ class ModelConfig:
     regressor_iterations: int = 3
     regressor_dropout: float = 0.5
     keypoint_feedback: bool = False
+    first_guess_feedback: bool = False
     limb_alignment: bool = False
     trunk_alignment: bool = False
     image_size: int = 224
@@ -109,7 +117,7 @@ class ModelConfig:
                 f"image_size must be a multiple of 32, got {self.image_size}; the backbone halves "
                 "it five times"
             )
-        for name in ("keypoint_feedback", "limb_alignment", "trunk_alignment"):
+        for name in _NEED_KEYPOINTS:
             if getattr(self, name) and isinstance(self.backbone, str):
                 raise ValueError(
                     f"{name} needs a mobile backbone, got '{self.backbone}'; switch it off"
@@ -120,7 +128,7 @@ class ModelConfig:
     @property
     def uses_keypoints(self) -> bool:
         """Whether estimates use the mobile backbone's keypoints."""
-        return self.keypoint_feedback or self.limb_alignment or self.trunk_alignment
+        return any(getattr(self, name) for name in _NEED_KEYPOINTS)
 
     @property
     def feature_sizes(self) -> tuple[int, int, int, int]:

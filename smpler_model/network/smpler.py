@@ -37,7 +37,7 @@ class Regressor(nn.Module):
     """The initial estimate: refines mean parameters a few times from the pooled image feature.
 
     Source: Kanazawa et al., "End-to-end Recovery of Human Shape and Pose", CVPR 2018. Differs with
-    `ModelConfig.keypoint_feedback`, see `keypoint_feedback`.
+    `ModelConfig.first_guess_feedback`, see `keypoint_feedback`.
     """
 
     initial_pose: Tensor
@@ -59,7 +59,7 @@ class Regressor(nn.Module):
         )
         self.feedback = (
             nn.Linear(FEEDBACK_SIZE * len(LIMB_ROWS), width, bias=False)
-            if config.keypoint_feedback
+            if config.first_guess_feedback
             else None
         )
         self.pose_delta = nn.Linear(width, pose_size)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,12 @@ from smpler_model.body.smpl_file import Gender, load_smpl_file
 from smpler_model.checkpoints.files import (
     Checkpoint,
     load_backbone_model,
-    load_backbone_stage,
     load_model,
+    load_weights,
     read_checkpoint,
     read_data,
 )
-from smpler_model.checkpoints.fit import TRANSFORMER_PREFIX, check_fit
+from smpler_model.checkpoints.fit import check_fit, has_transformer
 from smpler_model.network.config import find_model
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.mean_parameters import load_mean_parameters
@@ -47,21 +48,16 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
         FileNotFoundError: a file is missing.
     """
     torch.manual_seed(settings.seed)
-    config = find_model(settings.model)
+    config = replace(
+        find_model(settings.model), first_guess_feedback=settings.first_guess_feedback
+    )
     initial = read_checkpoint(settings.initial) if settings.initial else None
     arrays = _choose_body(settings, initial)
     mean = load_mean_parameters(settings.mean_parameters) if settings.mean_parameters else None
-    if settings.stage == "backbone":
-        model = build_backbone_model(config, arrays, mean)
-        if initial:
-            model = load_backbone_model(initial.path, config=config, body=arrays)
-    else:
-        whole = build_model(config, arrays, mean)
-        if initial and _has_transformer(initial):
-            whole = load_model(initial.path, config=config, body=arrays)
-        elif initial:
-            load_backbone_stage(whole, initial.path)
-        model = whole
+    build = build_backbone_model if settings.stage == "backbone" else build_model
+    model = build(config, arrays, mean)
+    if initial:
+        load_weights(model, initial.path)
     if settings.backbone_weights:
         load_backbone_weights(model, settings.backbone_weights)
     return model
@@ -188,10 +184,6 @@ def load_backbone_weights(model: BackboneModel, path: Path) -> None:
 def _choose_body(settings: TrainSettings, initial: Checkpoint | None) -> BodyArrays:
     if settings.body or not initial or not initial.has_body:
         return load_arrays(settings.body, settings.regressor)
-    read = load_model if _has_transformer(initial) else load_backbone_model
+    read = load_model if has_transformer(initial.state) else load_backbone_model
     arrays = read(initial.path, config=find_model(settings.model)).body.arrays()
     return replace_regressor(arrays, settings.regressor) if settings.regressor else arrays
-
-
-def _has_transformer(checkpoint: Checkpoint) -> bool:
-    return any(key.startswith(TRANSFORMER_PREFIX) for key in checkpoint.state)

@@ -14,8 +14,8 @@ import torch
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.files import (
     load_backbone_model,
-    load_backbone_stage,
     load_model,
+    load_weights,
     read_checkpoint,
     save_checkpoint,
 )
@@ -26,6 +26,7 @@ from smpler_model.network.initialisation import build_model
 from smpler_model.network.smpler import Smpler
 from tests.conftest import OfficialFile, SmallModel
 from tests.packed_zeros import add_zeros
+from tests.same_weights import assert_same_weights
 
 Content = dict[str, Any]
 
@@ -38,13 +39,6 @@ class Hostile:
 
     def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
         return os.system, (f"touch {self.witness}",)
-
-
-def assert_same_weights(one: torch.nn.Module, other: torch.nn.Module) -> None:
-    expected = other.state_dict()
-    assert list(one.state_dict()) == list(expected)
-    for key, values in one.state_dict().items():
-        assert torch.equal(values, expected[key]), key
 
 
 @pytest.mark.slow
@@ -136,7 +130,7 @@ def test_backbone_stage_loads_alone_and_into_a_whole_model(
 
     model = build_model(SMPLER_NANO, nano.body.arrays())
     blocks = {key: values.clone() for key, values in model.blocks.state_dict().items()}
-    load_backbone_stage(model, stage_file.path)
+    load_weights(model, stage_file.path)
 
     assert_same_weights(model.backbone, stage_file.model.backbone)
     assert_same_weights(model.regressor, stage_file.model.regressor)

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from smpler_model.body.arrays import BodyArrays
-from smpler_model.checkpoints.files import load_backbone_model, load_backbone_stage, load_model
-from smpler_model.checkpoints.fit import CheckpointError, identify_config
+from smpler_model.checkpoints.files import load_backbone_model, load_model, load_weights
+from smpler_model.checkpoints.fit import FIRST_GUESS_FEEDBACK, CheckpointError, identify_config
 from smpler_model.network.config import MODELS, SMPLER_NANO, SMPLER_W48, AttentionKind
-from smpler_model.network.initialisation import build_model
+from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.smpler import Smpler
 from tests.conftest import OfficialFile, SmallModel
 
@@ -63,8 +63,9 @@ def test_backbone_stage_for_a_whole_model(stage_file: SmallModel) -> None:
 def test_a_whole_model_for_the_backbone_stage(nano: Smpler, nano_file: Path) -> None:
     with pytest.raises(CheckpointError, match=r"\d+ unknown .* not of the backbone stage"):
         load_backbone_model(nano_file)
+    stage = build_backbone_model(SMPLER_NANO, nano.body.arrays())
     with pytest.raises(CheckpointError, match=r"\d+ unknown .* not of the backbone stage"):
-        load_backbone_stage(nano, nano_file)
+        load_weights(stage, nano_file)
 
 
 def test_decoupled_weights_for_full_attention(nano_file: Path) -> None:
@@ -123,7 +124,7 @@ def test_refusal_leaves_the_model_untouched(
     model = build_model(SMPLER_NANO, nano.body.arrays())
     before = {key: values.clone() for key, values in model.state_dict().items()}
     with pytest.raises(CheckpointError):
-        load_backbone_stage(model, path)
+        load_weights(model, path)
     assert all(torch.equal(before[key], v) for key, v in model.state_dict().items())
 
 
@@ -137,6 +138,10 @@ def test_models_are_identified_by_their_keys(name: str, attention: AttentionKind
     if attention == "full":
         state["transformer.0.trans_block.trans_units.0.full_unit.query.bias"] = torch.empty(1)
     assert identify_config(state) == replace(config, attention=attention)
+    state[FIRST_GUESS_FEEDBACK] = torch.empty(1)
+    found = identify_config(state)
+    assert found is not None
+    assert found.first_guess_feedback == (name == "smpler_nano"), "others have no keypoints"
 
 
 def test_unknown_sizes_match_no_model() -> None:

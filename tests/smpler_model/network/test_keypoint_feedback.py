@@ -54,9 +54,9 @@ def test_a_far_keypoint_does_not_outweigh_everything() -> None:
     )
 
 
-def test_every_stage_follows_the_backbones_keypoints(body_arrays: BodyArrays) -> None:
+def test_every_stage_can_follow_the_backbones_keypoints(body_arrays: BodyArrays) -> None:
     torch.manual_seed(0)
-    model = build_model(SMPLER_NANO, body_arrays).eval()
+    model = build_model(replace(SMPLER_NANO, first_guess_feedback=True), body_arrays).eval()
     features = [
         torch.randn(1, n, s, s)
         for n, s in zip(SMPLER_NANO.channels, SMPLER_NANO.feature_sizes, strict=True)
@@ -87,3 +87,5 @@ def test_every_stage_follows_the_backbones_keypoints(body_arrays: BodyArrays) ->
 def test_only_a_mobile_backbone_has_keypoints() -> None:
     with pytest.raises(ValueError, match="needs a mobile backbone, got 'hrnet_w32'"):
         replace(SMPLER_W32, keypoint_feedback=True)
+    with pytest.raises(ValueError, match="first_guess_feedback needs a mobile backbone"):
+        replace(SMPLER_W32, first_guess_feedback=True)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.network.config import MODELS
+from tests.same_weights import assert_same_weights
 from tests.small_hrnet import SMALL_HRNET
 from training.learning.starting_models import (
     build_starting_model,
@@ -25,10 +27,33 @@ def test_a_run_begins_with_all_of_an_initial_model(
     before = build_starting_model(replace(settings, seed=1))
     save_checkpoint(before, tmp_path / "before.pt")
     begun = build_starting_model(replace(settings, seed=2, initial=tmp_path / "before.pt"))
-    assert all(
-        torch.equal(values, before.state_dict()[name])
-        for name, values in begun.state_dict().items()
-    )
+    assert_same_weights(begun, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["backbone", "smpler"])
+def test_a_run_may_leave_out_the_first_guess_feedback_of_the_one_before(
+    settings: TrainSettings, tmp_path: Path, stage: Literal["backbone", "smpler"]
+) -> None:
+    given = replace(settings, stage=stage, first_guess_feedback=True)
+    before = build_starting_model(replace(given, seed=1))
+    feedback = before.regressor.feedback
+    assert feedback is not None
+    torch.nn.init.ones_(feedback.weight)
+    path = tmp_path / "before.pt"
+    save_checkpoint(before, path)
+    again = build_starting_model(replace(given, initial=path))
+    assert_same_weights(again, before)
+
+    begun = build_starting_model(replace(settings, stage=stage, initial=path))
+    assert begun.regressor.feedback is None
+    before.regressor.feedback = None
+    assert_same_weights(begun, before)
+
+    save_checkpoint(begun, path)
+    ungiven = build_starting_model(replace(given, initial=path)).regressor.feedback
+    assert ungiven is not None
+    assert not ungiven.weight.any(), "it starts anew, at zero"
 
 
 def test_only_its_own_regressor_fits_the_built_in_body(tmp_path: Path) -> None:
