@@ -120,13 +120,13 @@ ARGUMENTS = (
         "fixed_frame",
         "",
         "Frame with z up, fixed in the world, in which people are filtered; if empty, as in "
-        "params_file. RViz and the pose of place_camera use it, too, or map if it is empty there.",
+        "params_file. RViz and place_camera use it, too, or map if neither sets it.",
     ),
     (
         "place_camera",
         LaunchConfiguration("rviz"),
-        "Whether to publish a level camera pose (see camera_height, camera_pitch) in RViz's frame "
-        "if nothing else publishes the camera's pose; by default only with RViz.",
+        "Whether to publish a camera pose, from camera_height and camera_pitch, in RViz's frame if "
+        "nothing else publishes one; by default only with RViz.",
     ),
     (
         "viewer",

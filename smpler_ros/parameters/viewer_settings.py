@@ -17,9 +17,9 @@ class ViewerSettings(LifecycleSettings, PageSettings, ImageTopicSettings, BodySe
 
     cameras: tuple[str, ...] = setting(
         ("",),
-        "Namespaces of the cameras. Of several, their fused people (`fused/people`) are shown "
-        "with the images of all, of one, its own (`people`); an empty name is the node's own "
-        "namespace.",
+        "Namespaces of the cameras. With several cameras, their fused people (`fused/people`) are "
+        "shown with the images of all cameras; with one, its own people (`people`). An empty name "
+        "is the node's own namespace.",
     )
     camera_height: float = setting(
         1.2,
