@@ -28,10 +28,14 @@ from tests.smpl_files import save_smpl_npz
 settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
 
-# Threads that wait for each other are ten times slower when other programs share the cores.
-torch.set_num_threads(1)
+THREADS = 1
+"""PyTorch's: more that wait for each other are ten times slower when others share the cores."""
+
+torch.set_num_threads(THREADS)
 
 OfficialFile = Callable[[str], Path]
+
+_COLLECTED_AFTER = (10_000, 20, 50)  # as for `gc.set_threshold`
 
 ROS_TESTS = Path(__file__).parent / "ros"
 
@@ -76,14 +80,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Keep imported modules and collected tests out of garbage collection: a pass takes 0.4 s."""
+    """Keep imported modules and collected tests out of garbage collection: a pass takes 0.4 s.
+
+    Later ones, of what tests keep, take a third of that, and are made rarer.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*_COLLECTED_AFTER)
         gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _few_threads() -> Generator[None]:
+    """Undo the number of threads that a program has set which a test ran in this process."""
+    yield
+    torch.set_num_threads(THREADS)
 
 
 @dataclass(frozen=True)

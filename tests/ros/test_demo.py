@@ -50,10 +50,10 @@ def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def write_clip(path: Path, *, step: int = 3) -> Path:
-    """Write three seconds of a disc on grey that moves by a number of pixels per frame."""
+def write_clip(path: Path, *, step: int = 3, frames: int = 30) -> Path:
+    """Write a disc on grey that moves by a number of pixels in each of ten frames a second."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, SIZE)
-    for index in range(30):
+    for index in range(frames):
         image = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
         cv2.circle(image, (20 + step * index, 60), 15, (30, 200, 240), -1)
         writer.write(image)
@@ -110,7 +110,7 @@ def test_a_video_goes_through_the_node_into_bag_and_report(
 
 
 def test_an_input_without_people_is_reported(ros_domain: int, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "still.avi", step=0)
+    clip = write_clip(tmp_path / "still.avi", step=0, frames=10)
     done = run_demo("--input", str(clip), "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert table_of(done.stdout)["people seen"][0] == "0"

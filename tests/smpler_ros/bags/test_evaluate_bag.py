@@ -31,7 +31,7 @@ def flags(checkpoint: Path, folder: Path) -> list[str]:
 def test_a_killed_run_leaves_valid_files_and_resumes(
     small_bag: Path, write_bag: WriteBag, checkpoint: Path, tmp_path: Path
 ) -> None:
-    bag = write_bag("thirty", rate=40.0)
+    bag = write_bag("sixteen", rate=20.0)
     folder = tmp_path / "out"
     command = [str(bag), *flags(checkpoint, folder), "--checkpoint-every", "0"]
     process = subprocess.Popen([sys.executable, "-m", "smpler_ros.evaluate_bag", *command])
@@ -55,7 +55,7 @@ def test_a_killed_run_leaves_valid_files_and_resumes(
             counts.append({each.topic: each.msgcount for each in reader.connections})
             assert sum(1 for _ in reader.messages(reader.connections)) == reader.message_count
     assert counts[0] == counts[1]
-    assert counts[0]["/camera/people"] == round(SMALL.duration * 40)
+    assert counts[0]["/camera/people"] == round(SMALL.duration * 20)
 
 
 def test_a_signal_ends_the_run_cleanly(

@@ -23,10 +23,12 @@ def test_the_report_shows_the_worst_frames_and_opens_them(
     with (folder / "people.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["mpjpe_mm"]]
     worst = max(rows, key=lambda row: float(row["mpjpe_mm"]))
+    others = [abs(int(row["stamp_ns"]) - int(worst["stamp_ns"])) for row in rows]
     shown = re.findall(r"image (\d+): person (\d+), (\d+) mm<br>", page)
     assert shown[0] == (worst["frame"], worst["id"], f"{float(worst['mpjpe_mm']):.0f}")
     assert f"smpler view {folder} --image-topic /camera/image_raw --frame {worst['frame']}" in page
-    assert page.count("data:image/jpeg") == len(shown) == 2  # half a second apart, of 0.8 s
+    # Half a second apart, of a bag of 0.8 s: one more if the worst is near either end.
+    assert page.count("data:image/jpeg") == len(shown) == 1 + (max(others) >= 5 * 10**8)
     assert 'name="viewport"' in page
     missed = r"\d+ of \d+ visible people missed \(\d+ of \d+ labelled\)"
     assert re.search(rf"; people: \d+ found, {missed}, \d+ false</p>", page)
@@ -49,7 +51,11 @@ def test_without_truth_no_frame_is_the_worst(
 
 @pytest.mark.slow
 def test_images_are_found_whenever_they_were_recorded(
-    small_bag: Path, config: EvaluationSettings, engine: Engine, tmp_path: Path
+    small_bag: Path,
+    config: EvaluationSettings,
+    engine: Engine,
+    evaluation: tuple[Path, Summary],
+    tmp_path: Path,
 ) -> None:
     """A simulation's images are stamped with its time, and recorded at that of the wall."""
     with open_bag(small_bag) as reader, BagWriter(tmp_path / "bag") as writer:
@@ -57,5 +63,5 @@ def test_images_are_found_whenever_they_were_recorded(
             writer.write(each.topic, each.type, each.time_ns + 10**18, each.message)
     evaluate_bag(tmp_path / "bag", tmp_path / "out", replace(config, outputs=()), engine)
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "Largest errors" in page
-    assert page.count("data:image/jpeg") == 2
+    shown = page.count("data:image/jpeg")
+    assert shown == (evaluation[0] / "report.html").read_text().count("data:image/jpeg") > 0

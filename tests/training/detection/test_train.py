@@ -52,11 +52,11 @@ def test_a_small_training(tmp_path: Path) -> None:
         "output": output,
         "photos": f"[{write_photos(tmp_path)}]",
         "scenes": 2,
-        "images_per_scene": 6,
+        "images_per_scene": 4,
         "held_out_scenes": 1,
-        "photo_images": 8,
+        "photo_images": 4,
         "held_out_photos": 2,
-        "empty_images": 6,
+        "empty_images": 4,
         "held_out_empty": 1,
         "epochs": 2,
         "batch": 4,
@@ -64,7 +64,7 @@ def test_a_small_training(tmp_path: Path) -> None:
     assert main([str(CONFIG), *(f"{name}={value}" for name, value in small.items())]) == 0
     figures = json.loads((output / FIGURES).read_text())
     for time in ("before", "after"):
-        assert figures[time]["held-out rooms, score 0.25"]["images"] == 6
+        assert figures[time]["held-out rooms, score 0.25"]["images"] == 4
         found = figures[time]["held-out rooms, score 0.25"]
         assert found["found"] > 0.5 * found["people"] > 0
         nobody = figures[time]["held-out photos of nobody, score 0.25"]

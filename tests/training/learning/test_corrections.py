@@ -18,14 +18,14 @@ def test_lengths_are_held(settings: TrainSettings, crops: CropFiles) -> None:
     given = replace(
         settings, length_weight=10.0, first_guess_share=0.0, still_share=1.0, steps=100
     )
-    given = replace(given, head_learning_rate=3e-5, correction_rate=100.0)
+    given = replace(given, head_learning_rate=3e-6, correction_rate=100.0)
     objective = CropObjective(build_starting_model(given), given)
     learner = Learner(given, objective, Processes(), given.steps)
     with torch.no_grad():
         for block in learner.model.blocks:
             block.rotation_delta.bias.mul_(3)
-    batch = crops.batch(torch.arange(4))
-    lengths = [learner.step([batch])["length"] for _ in range(30)]
+    batch = crops.batch(torch.arange(2))
+    lengths = [learner.step([batch])["length"] for _ in range(20)]
     assert lengths[0] == pytest.approx(10 * (3 - 1) ** 2, rel=0.05)
     assert lengths[-1] < 0.2 * lengths[0]
 
