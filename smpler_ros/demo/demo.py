@@ -31,9 +31,7 @@ from smpler_model.settings.setting import Settings, setting
 from smpler_model.source import Source, SourceError, camera_number
 from smpler_model.sources import IMAGE_SUFFIXES, open_source
 from smpler_ros.bags.bag_writer import BagWriter
-from smpler_ros.bags.run_files import BAG, REPORT, SUMMARY
 from smpler_ros.demo.contact_sheet import write_contact_sheet
-from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
 from smpler_ros.demo.live_page import live_page
 from smpler_ros.demo.playback import Playback, is_heard_by_node
 from smpler_ros.demo.recorder import LATCHED, Recorder
@@ -198,6 +196,10 @@ def evaluate(output: Path, detector: str, truth: str) -> None:
 
 def conclude(output: Path, detector: str) -> None:
     """Print the table and the paths of the outputs."""
+    # Only here, like `evaluate_bag`.
+    from smpler_ros.bags.run_files import BAG, REPORT, SUMMARY
+    from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
+
     folder = output / EVALUATED
     summary = json.loads((folder / SUMMARY).read_text())
     paths: dict[str, Path | str] = {
