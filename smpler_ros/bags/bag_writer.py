@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +59,12 @@ class WriterTypes:
         return self._definitions[kind]
 
 
+@cache
+def shared_types() -> WriterTypes:
+    """Return the message types that all writers of this process share."""
+    return WriterTypes()
+
+
 class BagWriter:
     """Writes a bag; a context manager. Topics are created with their first message.
 
@@ -97,7 +104,7 @@ class BagWriter:
                 "name, or mcap"
             )
         self.path, self.count = path, 0
-        self._known = types or WriterTypes()
+        self._known = types or shared_types()
         self._store, self.types = self._known.store, self._known.types
         self._ros1: Typestore | None = None
         self._cache: dict[str, object] = {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +12,11 @@ from torch import Tensor
 
 from smpler_model.assembly import build_pipeline, choose_device, detector_factory
 from smpler_model.body.smpl import Body
+from smpler_model.checkpoints.shipped import find_checkpoint
 from smpler_model.detectors.detector import Detections, Detector, DeviceDetector
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.frames import People
-from smpler_model.hashes import hash_parts
+from smpler_model.hashes import hash_files, hash_parts
 from smpler_model.pipeline import Pipeline
 from smpler_ros.bags.settings import EvaluationSettings
 
@@ -82,6 +85,7 @@ class Engine:
         self._name = Path(config.model).stem
         self._create_detector = detector_factory(config, choose_device(config.device))
         self._pipeline = build_pipeline(config, self._create_detector, cameras=cameras)
+        self._file = find_checkpoint(config.model)
 
     @property
     def body(self) -> Body:
@@ -102,8 +106,9 @@ class Engine:
         shared = self._pipeline
         return Pipeline(shared.estimator, lambda: record(self._create_detector()), shared.config)
 
-    def hash_body(self) -> dict[str, str]:
-        """Return the SHA-256 of the body's arrays and of its regressor of the 17 joints."""
+    @cached_property
+    def hashes(self) -> dict[str, Any]:
+        """SHA-256 of the network's file, of the body's arrays and of its regressor."""
         arrays = {
             name: values.cpu().numpy()
             for name, values in self.body.named_buffers()
@@ -113,4 +118,4 @@ class Engine:
         hashes = {"arrays": hash_parts(arrays[name] for name in sorted(arrays))}
         if regressor is not None:
             hashes["regressor"] = hash_parts([regressor.cpu().numpy()])
-        return hashes
+        return {"model": hash_files([self._file]), "body": hashes}

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from smpler_model.atomic_files import put_in_place, write_text_atomically
-from smpler_ros.bags.bag_writer import BagWriter, WriterTypes
+from smpler_ros.bags.bag_writer import BagWriter, shared_types
 from smpler_ros.messages.message_types import Message, MessageTypes
 
 METADATA = "metadata.yaml"
@@ -39,7 +39,7 @@ class SegmentedBag:
         """
         self.folder = folder
         self.information: dict[str, Any] = dict(information or {})
-        self._compress, self._types = compress, WriterTypes()
+        self._compress, self._types = compress, shared_types()
         # Next to the bag, not in it: an unfinished file is not part of the bag yet.
         self._part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(self._part, ignore_errors=True)

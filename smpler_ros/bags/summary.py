@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from smpler_model.cameras.messages import NS_PER_S
-from smpler_model.checkpoints.shipped import find_checkpoint
 from smpler_model.hashes import hash_each, hash_files
 from smpler_ros.bags.accuracy import CONVENTIONS
 from smpler_ros.bags.engine import Engine
@@ -89,8 +88,7 @@ def describe_configuration(config: EvaluationSettings) -> dict[str, Any]:
 
 def hash_inputs(engine: Engine, config: EvaluationSettings) -> dict[str, Any]:
     """Return the SHA-256 of the files that affect the results, and of the body's arrays."""
-    model = find_checkpoint(config.model)
-    hashes: dict[str, Any] = {"model": hash_files([model]), "body": engine.hash_body()}
+    hashes = dict(engine.hashes)
     for purpose, path in (
         ("detector", config.detector_weights),
         ("truth", config.truth),
