@@ -246,8 +246,11 @@ class EditableMesh:
     def edges(self) -> Integers:
         """Return all edges (e, 2), smaller vertex first, sorted."""
         faces = np.array([face for face in self.faces if face is not None])
-        pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-        return np.unique(np.sort(pairs, axis=1), axis=0)
+        one, other = faces.T.ravel(), np.roll(faces, -1, axis=1).T.ravel()
+        vertices = len(self.points)
+        # Sorting numbers is many times faster than sorting rows.
+        keys = np.unique(np.minimum(one, other) * vertices + np.maximum(one, other))
+        return np.stack(np.divmod(keys, vertices), axis=1)
 
     def compact(self) -> tuple[Floats, Integers]:
         """Return vertices (n, 3) and faces (m, 3) without the removed ones."""
