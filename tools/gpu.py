@@ -85,7 +85,7 @@ def find_python() -> str:
     Raises:
         GpuError: there is none.
     """
-    candidates = [str(ROOT / ".venv/bin/python"), sys.executable]
+    candidates = dict.fromkeys((str(ROOT / ".venv/bin/python"), sys.executable))
     for python in candidates:
         if Path(python).is_file():
             seen = subprocess.run([python, "-c", _SEES_GPU], capture_output=True, check=False)

@@ -15,7 +15,7 @@ def test_every_visit_is_counted_once(
 ) -> None:
     """Without the parameter nobody is joined."""
     file = tmp_path / "identity.json"
-    given = ["--rooms", "1", "--rate", "3", "--seed", "2", "--remember", str(remember)]
+    given = ["--rooms", "1", "--rate", "2", "--seed", "2", "--remember", str(remember)]
     main([*given, "--json", str(file)])
     counts = json.loads(file.read_text())["counts"]
     assert counts["returns"] + counts["strangers"] == PEOPLE

@@ -53,7 +53,7 @@ def try_target(name: str, *, count: int = COUNT, seed: int = 0, first: int = 0) 
     A fault is an exception not raised on purpose, a refusal of more than one line, a warning, more
     than 1 GB of memory, more than 10 s, or the end of the process.
     """
-    numbers = (count, seed, first, LONGEST_S)
+    numbers = (count, seed, first, LONGEST_S, MOST_MEMORY_KIB)
     command = [sys.executable, "-m", "tests.fuzz.trial", name, *map(str, numbers)]
     with TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -73,7 +73,9 @@ def try_target(name: str, *, count: int = COUNT, seed: int = 0, first: int = 0) 
     return faults
 
 
-def _try_all(name: str, count: int, seed: int, first: int, longest_s: float) -> None:
+def _try_all(
+    name: str, count: int, seed: int, first: int, longest_s: float, most_kib: int
+) -> None:
     """Try inputs in this process: print the index of each before it is tried, and faults."""
     target = find_target(name)
     for sample in target.samples:
@@ -89,9 +91,9 @@ def _try_all(name: str, count: int, seed: int, first: int, longest_s: float) -> 
         faulthandler.dump_traceback_later(longest_s, exit=True)
         text = _try_one(target, content)
         faulthandler.cancel_dump_traceback_later()
-        taken = (_peak_kib() - before_kib) / MOST_MEMORY_KIB
-        if taken > 1:
-            text = text or f"it took {taken:.1f} GB of memory"
+        taken_kib = _peak_kib() - before_kib
+        if taken_kib > most_kib:
+            text = text or f"it took {taken_kib / (1 << 20):.1f} GB of memory"
         if text:
             faults += 1
             print(json.dumps(asdict(Fault(index, text))), flush=True)
@@ -139,6 +141,6 @@ def _peak_kib() -> int:
 
 if __name__ == "__main__":
     faulthandler.enable()
-    name, *numbers, longest = sys.argv[1:]
+    name, *numbers, longest, most = sys.argv[1:]
     count, seed, first = map(int, numbers)
-    _try_all(name, count, seed, first, float(longest))
+    _try_all(name, count, seed, first, float(longest), int(most))

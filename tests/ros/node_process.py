@@ -15,7 +15,10 @@ from types import TracebackType
 
 STARTUP_S = 60.0  # on a busy machine
 ROOT = Path(__file__).parents[2]
-IMPORTED = ("smpler_ros.node.smpler_node", "smpler_ros.viewer.viewer_node", "rclpy.executors")
+IMPORTED = (
+    *("smpler_ros.node.smpler_node", "smpler_ros.node.session", "smpler_ros.viewer.viewer_node"),
+    *("smpler_ros.camera.synthetic_camera", "smpler_ros.camera.scene_film", "rclpy.executors"),
+)
 
 
 @cache

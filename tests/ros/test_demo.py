@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -29,6 +31,7 @@ from tests.ros.peer import Peer
 
 ROOT = Path(__file__).parents[2]
 SIZE = (160, 120)
+RunDemo = Callable[..., subprocess.CompletedProcess[str]]
 RESULTS = {
     "overlay video": "evaluation/overlay.mp4",
     "contact sheet": "evaluation/contact_sheet.png",
@@ -72,6 +75,27 @@ def table_of(printed: str) -> dict[str, list[str]]:
     }
 
 
+@pytest.fixture
+def run_here(
+    ros_domain: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> RunDemo:
+    """Return a function like `run_demo` that runs it in this process, without the page in 3D.
+
+    The starts of both take seconds of processor time; the first test has them.
+    """
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv(fast_dds.VARIABLE_OF_3, str(demo.FASTDDS_PROFILE))  # as `main` would
+    monkeypatch.setattr(demo, "live_page", lambda _, **__: nullcontext())
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        status = demo.main(arguments)
+        printed = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, status, printed.out, printed.err)
+
+    return run
+
+
 def test_a_video_goes_through_the_node_into_bag_and_report(
     ros_domain: int, tmp_path: Path
 ) -> None:
@@ -109,19 +133,19 @@ def test_a_video_goes_through_the_node_into_bag_and_report(
     assert len(set(said)) == len(said) > 0  # otherwise tf2 would report repeated data
 
 
-def test_an_input_without_people_is_reported(ros_domain: int, tmp_path: Path) -> None:
+def test_an_input_without_people_is_reported(run_here: RunDemo, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "still.avi", step=0, frames=10)
-    done = run_demo("--input", str(clip), "--output", str(tmp_path / "out"))
+    done = run_here("--input", str(clip), "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert table_of(done.stdout)["people seen"][0] == "0"
     assert "demo: the detector person found no people; choose another" in done.stderr
 
 
-def test_the_recording_of_a_truncated_input_is_kept(ros_domain: int, tmp_path: Path) -> None:
+def test_the_recording_of_a_truncated_input_is_kept(run_here: RunDemo, tmp_path: Path) -> None:
     clip, out = write_clip(tmp_path / "clip.avi"), tmp_path / "out"
     content = clip.read_bytes()
     clip.write_bytes(content[: len(content) // 2])
-    done = run_demo("--input", str(clip), "--output", str(out), "--detector", "full_image")
+    done = run_here("--input", str(clip), "--output", str(out), "--detector", "full_image")
     assert done.returncode == 1
     assert "before it was truncated" in done.stderr
     assert f"; what was recorded is in {out / 'recorded'}\n" in done.stderr
@@ -148,10 +172,10 @@ def test_a_recording_that_cannot_be_evaluated_is_kept(tmp_path: Path) -> None:
     assert describe_kept(tmp_path) == f"{kept}, what was evaluated in {tmp_path / 'evaluation'}"
 
 
-def test_a_node_that_cannot_start_is_reported(ros_domain: int, tmp_path: Path) -> None:
+def test_a_node_that_cannot_start_is_reported(run_here: RunDemo, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.avi")
     out = ["--output", str(tmp_path / "out")]
-    done = run_demo("--input", str(clip), *out, "--detector", "onnx")
+    done = run_here("--input", str(clip), *out, "--detector", "onnx")
     assert done.returncode == 1
     assert "demo: a node ended early; its messages are above; nothing was" in done.stderr
     assert "Traceback" not in done.stderr

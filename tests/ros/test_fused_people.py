@@ -142,7 +142,7 @@ def play(
 def evaluate(
     bag: Path, folder: Path, tolerance: float, outputs: tuple[str, ...] = ("people",)
 ) -> dict[str, dict[int, People]]:
-    values = {**PARAMETERS, "outputs": outputs, "fusion_tolerance": tolerance}
+    values = {**PARAMETERS, "outputs": outputs, "fusion_tolerance": tolerance, "truth": "none"}
     evaluate_bag(bag, folder, EvaluationSettings.from_values(values))
     with open_bag(folder / "bag") as reader:
         return {

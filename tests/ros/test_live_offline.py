@@ -151,6 +151,7 @@ def evaluate(
 ) -> dict[int, People]:
     values = {
         "outputs": ("people",),
+        "truth": "none",
         "use_depth": use_depth,
         "fixed_frame": fixed_frame,
         "use_floor": use_floor,

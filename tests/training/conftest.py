@@ -14,7 +14,7 @@ from training.data.crop_files import CropFiles, render_file, shard_path
 from training.data.data_settings import CropData
 from training.settings import TrainSettings
 
-CROPS = 16
+CROPS, HELD_OUT = 16, 4
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +26,8 @@ def body() -> Body:
 def crop_folder(body: Body, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("crops")
     renderer = CropRenderer(body, SMPLER_NANO.image_size)
-    for seed in (0, 1_000_000):
-        render_file(renderer, shard_path(folder, seed), seed, CROPS)
+    for seed, count in ((0, CROPS), (1_000_000, HELD_OUT)):
+        render_file(renderer, shard_path(folder, seed), seed, count)
     return folder
 
 

@@ -102,9 +102,12 @@ def test_gradients_through_the_mesh(body_arrays: BodyArrays) -> None:
     pose = (0.5 * torch.randn(1, 24, 3, dtype=torch.float64)).requires_grad_()
     betas = torch.randn(1, 10, dtype=torch.float64, requires_grad=True)
     chosen = torch.arange(0, 6890, 331)
+    for name in ("v_template", "shapedirs", "weights"):
+        setattr(body, name, getattr(body, name)[chosen])
+    body.posedirs = body.posedirs.reshape(207, -1, 3)[:, chosen].flatten(1)
 
     def vertices(p: Tensor, b: Tensor) -> Tensor:
-        return body.mesh(rotation_from_axis_angle(p), b).vertices[:, chosen]
+        return body.mesh(rotation_from_axis_angle(p), b).vertices
 
     assert gradcheck(vertices, (pose, betas))
 

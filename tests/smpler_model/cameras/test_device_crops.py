@@ -1,5 +1,7 @@
 """The crops of a GPU, cut on the CPU by the same operations, against those of OpenCV."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ CPU = torch.device("cpu")
 LEVELS = 1 if int(cv2.__version__.split(".")[0]) >= 5 else 9
 
 
+@cache
 def photo(height: int, width: int) -> NDArray[np.uint8]:
     """An image as soft as a lens leaves it."""
     rng = np.random.default_rng(height + width)

@@ -155,11 +155,11 @@ def test_stamps_out_of_order(
 def test_late_and_repeated_images_are_counted(
     plain: EvaluationSettings, plain_engine: Engine, tmp_path: Path
 ) -> None:
-    order = [*range(2, 30), 1, 1, 29, *range(30, 40), 3]
+    order = [*range(2, 14), 1, 1, 13, *range(14, 24), 3]
     stamps = [k * STEP_NS // 10 for k in order]
     bag = write_images(tmp_path / "bag", stamps, [(64, 48)] * len(stamps))
     summary = evaluate_bag(bag, tmp_path / "out", plain, plain_engine)
-    assert summary["frames"] == 38
+    assert summary["frames"] == 22
     reasons = {each["reason"][:40]: each["count"] for each in summary["left_out"]}
     assert reasons == {
         "images must come nearly in the order of ": 3,

@@ -30,11 +30,11 @@ TIMES = ("rate_hz", "wall_s", "latency_ms", "versions")
 """Entries of a summary that differ from run to run."""
 
 
-def read_back(folder: Path) -> dict[str, list[Any]]:
-    """Return the messages of the output bag by topic."""
+def read_back(folder: Path, *topics: str) -> dict[str, list[Any]]:
+    """Return the messages of the output bag by topic, of all topics by default."""
     messages = defaultdict(list)
     with open_bag(folder / "bag") as reader:
-        for each in reader.read_messages(reader.topics):
+        for each in reader.read_messages(topics or reader.topics):
             messages[each.topic].append(each)
     return messages
 
@@ -44,17 +44,18 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def expected_results(bag: Path, engine: Engine) -> list[tuple[Frame, FrameResult]]:
+@pytest.fixture(scope="module")
+def results(small_bag: Path, engine: Engine) -> list[tuple[Frame, FrameResult]]:
     """Return the pipeline's results for the bag's frames."""
-    pipeline, truths, results = engine.create_pipeline(), truths_in(bag), []
-    with open_bag(bag) as reader:
+    pipeline, truths, found = engine.create_pipeline(), truths_in(small_bag), []
+    with open_bag(small_bag) as reader:
         for name, frame in reader.read_frames(reader.cameras):
             detector = pipeline.camera(name).detector
             assert isinstance(detector, RecordingDetector)
             boxes = truths[frame.stamp_ns].boxes_xyxy
             detector.inner.give(detections_from(boxes))
-            results.append((frame, pipeline.process(frame, camera=name, mesh=True)))
-    return results
+            found.append((frame, pipeline.process(frame, camera=name, mesh=True)))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +78,9 @@ def run(
 
 @pytest.mark.slow
 def test_every_message_equals_the_pipeline_s_result(
-    run: tuple[Path, Summary], small_bag: Path, engine: Engine
+    run: tuple[Path, Summary], results: list[tuple[Frame, FrameResult]], engine: Engine
 ) -> None:
     messages = read_back(run[0])
-    results = expected_results(small_bag, engine)
     assert any(len(result.people) for _, result in results)
     names = ("people", "mesh_markers", "skeleton_markers", "overlay/compressed", "camera_info")
     for name in (*(f"/camera/{name}" for name in names), IMAGE):
@@ -114,25 +114,25 @@ def test_every_message_equals_the_pipeline_s_result(
 
 
 def test_people_have_the_input_s_transforms(run: tuple[Path, Summary]) -> None:
-    [static] = read_back(run[0])["/tf_static"]
+    [static] = read_back(run[0], "/tf_static")["/tf_static"]
     [transform] = static.message.transforms
     assert (transform.header.frame_id, transform.child_frame_id) == ("map", "camera_optical_frame")
     assert transform.transform.translation.z > 0.5
 
 
 def test_tables_equal_the_results(
-    run: tuple[Path, Summary], small_bag: Path, engine: Engine
+    run: tuple[Path, Summary], results: list[tuple[Frame, FrameResult]]
 ) -> None:
     folder, _ = run
-    results = [result for _, result in expected_results(small_bag, engine)]
     rows = rows_of(folder / "people.csv")
-    ids = [int(id_) for result in results for id_ in result.people.ids]
+    people = [result.people for _, result in results]
+    ids = [int(id_) for each in people for id_ in each.ids]
     assert [int(row["id"]) for row in rows] == ids
-    betas = np.concatenate([result.people.betas for result in results])
+    betas = np.concatenate([each.betas for each in people])
     written = np.array([[float(row[f"beta_{k}"]) for k in range(10)] for row in rows])
     np.testing.assert_allclose(written, betas, rtol=1e-5, atol=1e-6)
     frames = rows_of(folder / "frames.csv")
-    assert [int(row["people"]) for row in frames] == [len(result.people) for result in results]
+    assert [int(row["people"]) for row in frames] == [len(each) for each in people]
 
 
 def test_the_summary_describes_the_run(
@@ -190,7 +190,8 @@ def test_the_video_has_all_overlays(run: tuple[Path, Summary]) -> None:
         shown.append(frame[1])
     assert len(shown) == SMALL.frames
     assert shown[0].shape == (SMALL.height, SMALL.width, 3)
-    overlay = decode_image(read_back(run[0])["/camera/overlay/compressed"][-1].message)
+    topic = "/camera/overlay/compressed"
+    overlay = decode_image(read_back(run[0], topic)[topic][-1].message)
     assert np.abs(shown[-1][..., ::-1].astype(float) - overlay).mean() < 8
 
 
@@ -275,11 +276,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
                 assert float(got[column]) == pytest.approx(float(value), rel=1e-5, abs=1e-6)
             except ValueError:
                 assert got[column] == value
-    assert flat(read_back(tmp_path / "part")) == flat(read_back(tmp_path / "whole"))
+    again, once = (read_back(tmp_path / name) for name in ("part", "whole"))
+    assert flat(again) == flat(once)
     skeletons = "/camera/skeleton_markers" if boxes == "detector" else "/camera_0/skeleton_markers"
-    for got, expected in zip(
-        *(read_back(tmp_path / name)[skeletons] for name in ("part", "whole")), strict=True
-    ):
+    for got, expected in zip(again[skeletons], once[skeletons], strict=True):
         assert [(m.ns, m.id, m.action) for m in got.message.markers] == [
             (m.ns, m.id, m.action) for m in expected.message.markers
         ]

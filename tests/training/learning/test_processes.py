@@ -1,5 +1,6 @@
 """Several processes compute the same as one."""
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,16 @@ def learn_in_child(rank: int, folder: Path, people: LabelledPeople) -> None:
     dist.destroy_process_group()
 
 
+def learn_in_children(_: int, folder: Path, people: LabelledPeople) -> None:
+    """Fork a process for each rank: importing takes longer than learning."""
+    torch.set_num_threads(1)
+    build_backbone_model(SMALL_HRNET, load_builtin_body())  # imports timm
+    importlib.import_module("torch._dynamo")  # as optimisers do
+    torch.multiprocessing.start_processes(
+        learn_in_child, (folder, people), nprocs=len(SHARES), start_method="fork"
+    )
+
+
 @pytest.fixture(scope="module")
 def people(seeded_data: Path) -> LabelledPeople:
     dataset = TsvDataset(seeded_data / "eval.yaml", SMALL_HRNET.image_size)
@@ -107,7 +118,7 @@ def whole(people: LabelledPeople, stage: str) -> Outcome:
 def folder(people: LabelledPeople, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the processes have computed."""
     folder = tmp_path_factory.mktemp("processes")
-    torch.multiprocessing.spawn(learn_in_child, (folder, people), nprocs=len(SHARES))
+    torch.multiprocessing.spawn(learn_in_children, (folder, people), nprocs=1)
     return folder
 
 
