@@ -125,8 +125,8 @@ ARGUMENTS = (
     (
         "place_camera",
         LaunchConfiguration("rviz"),
-        "Whether to publish a camera pose, from camera_height and camera_pitch, in RViz's frame if "
-        "nothing else publishes one; by default only with RViz.",
+        "Whether to publish a camera pose, from camera_height and camera_pitch, in RViz's frame "
+        "if nothing else publishes one; by default only with RViz.",
     ),
     (
         "viewer",

@@ -81,7 +81,9 @@ class Cone:
         along = x * axis[0] + y * axis[1] + z * axis[2]
         along = np.clip(along / (axis[0] ** 2 + axis[1] ** 2 + axis[2] ** 2), 0.0, 1.0)
         radius = self.start_radius + along * (self.end_radius - self.start_radius)
-        return _length(x - along * axis[0], y - along * axis[1], z - along * axis[2]) - radius
+        across = (x - along * axis[0], y - along * axis[1], z - along * axis[2])
+        distance: Floats = _length(*across) - radius
+        return distance
 
 
 @dataclass(frozen=True)
