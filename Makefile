@@ -7,7 +7,7 @@ SHELL := /bin/bash
 export MAKEFLAGS += --no-print-directory
 
 IN_ENV = . .ros/environment.sh &&
-# One thread each, and three workers for two cores, as tests of nodes wait for each other's messages;
+# One thread each, and three workers for two cores, as tests of nodes wait for messages (two for `unit`);
 # files in the order of tests/conftest.py, long ones first. Freed memory is kept, up to blocks of
 # 32 MB, as page faults take 4 % of the time.
 PYTEST = OMP_NUM_THREADS=1 MALLOC_TOP_PAD_=67108864 MALLOC_TRIM_THRESHOLD_=4294967296 \
@@ -42,7 +42,7 @@ tests: setup
 	@$(IN_ENV) $(PYTEST) --durations 15
 
 unit: setup  ## the quick tests: no node, no colcon, no training run
-	@$(IN_ENV) $(PYTEST) -m "not own_process and not slow"
+	@$(IN_ENV) $(PYTEST) -n 2 -m "not own_process and not slow"
 
 demo: setup  ## camera, node, bag and evaluation over live topics; INPUT=video.mp4, VIEW=1
 	@$(IN_ENV) python -m smpler_ros.demo --input "$(INPUT)" $(if $(filter-out 0,$(VIEW)),--view)
