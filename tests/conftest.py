@@ -4,7 +4,7 @@ import fcntl
 import gc
 import os
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,7 @@ settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
 
 THREADS = 1
-"""PyTorch's: more that wait for each other are ten times slower when others share the cores."""
+"""PyTorch's. Threads that wait for each other are ten times slower when others share the cores."""
 
 torch.set_num_threads(THREADS)
 
@@ -82,7 +82,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection() -> Generator[None, object, object]:
     """Keep imported modules and collected tests out of garbage collection: a pass takes 0.4 s.
 
-    Later ones, of what tests keep, take a third of that, and are made rarer.
+    Later passes, over what tests keep, take a third of that; they are made less frequent.
     """
     gc.disable()
     try:
@@ -95,8 +95,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @pytest.fixture(autouse=True)
-def _few_threads() -> Generator[None]:
-    """Undo the number of threads that a program has set which a test ran in this process."""
+def _few_threads() -> Iterator[None]:
+    """Restore the number of threads, which a program run by a test may have changed."""
     yield
     torch.set_num_threads(THREADS)
 

@@ -68,9 +68,10 @@ class TrainSettings:
             the same size for every weight, change an estimate far more than in other layers.
         still_share: fraction of the steps, at the start, in which the backbone is frozen, so that
             untrained heads do not disturb its pretrained weights. These steps are also faster.
-        first_guess_feedback: whether a mobile backbone's first guess gets the offsets to its
-            keypoints, too, as the blocks do. With them it is as good as the blocks' estimates, so
-            that these learn little; weights of a run with them begin one without.
+        first_guess_feedback: whether the first guess of a model with a mobile backbone gets the
+            offsets to the keypoints, as the blocks do. It is then almost as good as the last
+            estimate, so that the blocks learn little. A run may begin with weights of either kind:
+            superfluous feedback is left out, missing feedback starts at zero.
         trained: which weights are trained, while the others stay as they are: `all`; `pose`, where
             a mobile backbone is frozen except its pose branch, so that it finds keypoints as well
             as before, and steps are faster, as the largest maps need no gradients; `keypoints`,

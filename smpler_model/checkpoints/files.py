@@ -174,7 +174,8 @@ def load_weights(model: BackboneModel, path: str | Path) -> None:
     whole = isinstance(model, Smpler) and has_transformer(checkpoint.state)
     cause = find_likely_cause(checkpoint.state, model.config, whole=whole)
     parts = ("",) if whole else _STAGE_PARTS
-    _fill(model, checkpoint, cause, parts, optional=(FIRST_GUESS_FEEDBACK,))
+    optional = () if isinstance(model.config.backbone, str) else (FIRST_GUESS_FEEDBACK,)
+    _fill(model, checkpoint, cause, parts, optional)
 
 
 def save_checkpoint(
@@ -271,7 +272,7 @@ def _load(
     checkpoint = read_checkpoint(path)
     if body is None and default_body and not checkpoint.has_body:
         body = default_body()
-    config = follow_first_guess(config or _find_config(checkpoint), checkpoint.state)
+    config = follow_first_guess(config, checkpoint.state) if config else _find_config(checkpoint)
     cause = find_likely_cause(checkpoint.state, config, whole=build is build_model)
     model = build(config, _choose_body(checkpoint, body, cause))
     _fill(model, checkpoint, cause)

@@ -40,8 +40,9 @@ def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:
 
 def follow_first_guess(config: ModelConfig, state: Mapping[str, Tensor]) -> ModelConfig:
     """Return a configuration whose first guess gets feedback if the state has weights for it."""
-    able = not isinstance(config.backbone, str)
-    return replace(config, first_guess_feedback=able and FIRST_GUESS_FEEDBACK in state)
+    has_keypoints = not isinstance(config.backbone, str)
+    given = has_keypoints and FIRST_GUESS_FEEDBACK in state
+    return replace(config, first_guess_feedback=given)
 
 
 def has_transformer(state: Mapping[str, Tensor]) -> bool:

@@ -80,7 +80,6 @@ class BagWriter:
         kind: BagFormat = "mcap",
         *,
         compress: bool = False,
-        types: WriterTypes | None = None,
     ) -> None:
         """Create the writer; the bag is created on entering the context.
 
@@ -88,7 +87,6 @@ class BagWriter:
             path: path of the bag, which must not exist yet.
             kind: storage format.
             compress: whether mcap's chunks are compressed with zstd.
-            types: message types shared with another writer.
 
         Raises:
             FileExistsError: the path exists.
@@ -104,7 +102,7 @@ class BagWriter:
                 "name, or mcap"
             )
         self.path, self.count = path, 0
-        self._known = types or shared_types()
+        self._known = shared_types()
         self._store, self.types = self._known.store, self._known.types
         self._ros1: Typestore | None = None
         self._cache: dict[str, object] = {}

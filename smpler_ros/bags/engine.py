@@ -85,7 +85,7 @@ class Engine:
         self._name = Path(config.model).stem
         self._create_detector = detector_factory(config, choose_device(config.device))
         self._pipeline = build_pipeline(config, self._create_detector, cameras=cameras)
-        self._file = find_checkpoint(config.model)
+        self._model_hash = hash_files([find_checkpoint(config.model)])
 
     @property
     def body(self) -> Body:
@@ -115,7 +115,7 @@ class Engine:
             if name != "J_regressor_h36m"
         }
         regressor = self.body.J_regressor_h36m
-        hashes = {"arrays": hash_parts(arrays[name] for name in sorted(arrays))}
+        body = {"arrays": hash_parts(arrays[name] for name in sorted(arrays))}
         if regressor is not None:
-            hashes["regressor"] = hash_parts([regressor.cpu().numpy()])
-        return {"model": hash_files([self._file]), "body": hashes}
+            body["regressor"] = hash_parts([regressor.cpu().numpy()])
+        return {"model": self._model_hash, "body": body}

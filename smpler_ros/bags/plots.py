@@ -15,7 +15,7 @@ from smpler_ros.bags.run_statistics import RunStatistics
 OVER_TIME, BY_JOINT = "error_over_time.png", "error_by_joint.png"
 
 _MOST_BINS = 300  # points of the line over time; more are indistinguishable
-# Left, bottom, width and height, relative to the figure: a layout engine takes as long as drawing.
+# Left, bottom, width and height, relative to the figure: a layout engine takes longer.
 _OVER_TIME_BOX = (0.075, 0.15, 0.91, 0.75)
 _BY_JOINT_BOX = (0.14, 0.15, 0.845, 0.75)
 _COLOURS = ("#2a6fbb", "#d1762d", "#3a9150", "#8a55a8", "#b8434e", "#6b6b6b")

@@ -39,7 +39,7 @@ class SegmentedBag:
         """
         self.folder = folder
         self.information: dict[str, Any] = dict(information or {})
-        self._compress, self._types = compress, shared_types()
+        self._compress = compress
         # Next to the bag, not in it: an unfinished file is not part of the bag yet.
         self._part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(self._part, ignore_errors=True)
@@ -51,7 +51,7 @@ class SegmentedBag:
     @property
     def types(self) -> MessageTypes:
         """Constructors of messages for `write`."""
-        return self._types.types
+        return shared_types().types
 
     def write(
         self, topic: str, kind: str, stamp_ns: int, message: Message, *, latched: bool = False
@@ -84,7 +84,7 @@ class SegmentedBag:
             shutil.rmtree(self._part, ignore_errors=True)
 
     def _open(self) -> BagWriter:
-        writer = BagWriter(self._part, compress=self._compress, types=self._types)
+        writer = BagWriter(self._part, compress=self._compress)
         return self._stack.enter_context(writer)
 
     def _roll_back(self) -> None:

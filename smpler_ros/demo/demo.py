@@ -196,7 +196,7 @@ def evaluate(output: Path, detector: str, truth: str) -> None:
 
 def conclude(output: Path, detector: str) -> None:
     """Print the table and the paths of the outputs."""
-    # Only here, like `evaluate_bag`.
+    # Imported here for the same reason as in `evaluate`.
     from smpler_ros.bags.run_files import BAG, REPORT, SUMMARY
     from smpler_ros.demo.demo_table import format_paths, format_table, measure_live, table_rows
 

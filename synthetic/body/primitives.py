@@ -46,7 +46,7 @@ def norm(vectors: Floats) -> Floats:
 
 
 def _length(*coordinates: Floats) -> Floats:
-    """Return the lengths of vectors of which each coordinate is an array, faster than of rows."""
+    """Return the lengths of vectors, given as an array per coordinate; rows take longer."""
     total = coordinates[0] * coordinates[0]
     for values in coordinates[1:]:
         total = total + values * values
@@ -134,15 +134,15 @@ class Loft:
         section = self._curve(np.clip(along, first, last))
         u, v = (points[:, other] for other in range(3) if other != self.axis)
         centre_u, centre_v, *extremes, squareness = section.T
-        across, over = u - centre_u, v - centre_v
+        offset_u, offset_v = u - centre_u, v - centre_v
         u_low, u_high, v_low, v_high = extremes
-        reach_u = np.where(across < 0, centre_u - u_low, u_high - centre_u)
-        reach_v = np.where(over < 0, centre_v - v_low, v_high - centre_v)
-        ratio_u, ratio_v = np.square(across / reach_u), np.square(over / reach_v)
+        reach_u = np.where(offset_u < 0, centre_u - u_low, u_high - centre_u)
+        reach_v = np.where(offset_v < 0, centre_v - v_low, v_high - centre_v)
+        ratio_u, ratio_v = np.square(offset_u / reach_u), np.square(offset_v / reach_v)
         round_level = np.sqrt(ratio_u + ratio_v)
         square_level = np.sqrt(np.sqrt(np.square(ratio_u) + np.square(ratio_v)))
         level = round_level + squareness * (square_level - round_level)
-        distance = np.maximum(_length(across, over), 1e-9)
+        distance = np.maximum(_length(offset_u, offset_v), 1e-9)
         level = np.maximum(level, distance / np.maximum(reach_u, reach_v))
         side = distance - distance / level
         ends = np.maximum(first - along, along - last)

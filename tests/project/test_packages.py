@@ -38,8 +38,7 @@ def test_colcon_builds_both_packages_and_the_result_works(tmp_path: Path) -> Non
         'python -c "import smpler_msgs, smpler_ros, smpler_model.network.config; '
         "from smpler_msgs.msg import SmplPersonArray; "
         'print(smpler_msgs.__file__, smpler_ros.__file__)" && '
-        f"exec {install}/smpler_ros/lib/smpler_ros/smpler_node --ros-args -p detector:=motion "
-        "-p backend:=plain"
+        f"exec {install}/smpler_ros/lib/smpler_ros/smpler_node --ros-args -p detector:=motion"
     )
     environment = {**os.environ, "COLCON_CURRENT_PREFIX": str(install), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(

@@ -1,6 +1,7 @@
 """Networks: one whose every part matters, its checkpoint and ONNX file; pipelines around one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ from tests.smpler_model.boxed_frames import AT_ONCE
 
 @pytest.fixture(scope="session")
 def calibrated(body_arrays: BodyArrays) -> Smpler:
-    """The small model with seeded weights in evaluation mode; not to be modified."""
-    return calibrated_model(SMPLER_NANO, body_arrays)
+    """The small model, with all that it may have, in evaluation mode; not to be modified."""
+    return calibrated_model(replace(SMPLER_NANO, first_guess_feedback=True), body_arrays)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from smpler_model.checkpoints.files import (
     read_checkpoint,
     read_data,
 )
-from smpler_model.checkpoints.fit import check_fit, has_transformer
+from smpler_model.checkpoints.fit import FIRST_GUESS_FEEDBACK, check_fit, has_transformer
 from smpler_model.network.config import find_model
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.mean_parameters import load_mean_parameters
@@ -58,6 +58,9 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
     model = build(config, arrays, mean)
     if initial:
         load_weights(model, initial.path)
+        if (FIRST_GUESS_FEEDBACK in initial.state) != config.first_guess_feedback:
+            fate = "starts at zero" if config.first_guess_feedback else "is left out"
+            logger.warning("%s: the first guess's feedback %s", initial.path, fate)
     if settings.backbone_weights:
         load_backbone_weights(model, settings.backbone_weights)
     return model

@@ -8,10 +8,10 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
 from smpler_model.cameras.frame_tree import LINK_FROM_OPTICAL, FrameTree, level_camera
-from smpler_ros.bags.bag_writer import WriterTypes
+from smpler_ros.bags.bag_writer import shared_types
 from smpler_ros.messages.convert import frame_prefix, header_message, transform_message
 
-TYPES = WriterTypes().types
+TYPES = shared_types().types
 
 
 def tree_of(*edges: tuple[str, str, Floats]) -> FrameTree:

@@ -21,7 +21,7 @@ from tests.conftest import OfficialFile
 from tests.small_hrnet import SMALL_HRNET
 
 EXACT = 1e-9
-SMALL = (SMPLER_NANO, SMALL_HRNET)
+SMALL = (replace(SMPLER_NANO, first_guess_feedback=True), SMALL_HRNET)
 
 
 @pytest.fixture(scope="module", params=SMALL, ids=lambda config: config.name)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from smpler_model.body.builtin import load_builtin_body
-from smpler_model.checkpoints.files import save_checkpoint
-from smpler_model.network.config import MODELS
+from smpler_model.checkpoints.files import load_backbone_model, load_model, save_checkpoint
+from smpler_model.network.config import MODELS, find_model
 from tests.same_weights import assert_same_weights
 from tests.small_hrnet import SMALL_HRNET
 from training.learning.starting_models import (
@@ -42,6 +42,8 @@ def test_a_run_may_leave_out_the_first_guess_feedback_of_the_one_before(
     torch.nn.init.ones_(feedback.weight)
     path = tmp_path / "before.pt"
     save_checkpoint(before, path)
+    load = load_model if stage == "smpler" else load_backbone_model
+    assert_same_weights(load(path, config=find_model("smpler_nano")), before)
     again = build_starting_model(replace(given, initial=path))
     assert_same_weights(again, before)
 
@@ -51,6 +53,8 @@ def test_a_run_may_leave_out_the_first_guess_feedback_of_the_one_before(
     assert_same_weights(begun, before)
 
     save_checkpoint(begun, path)
+    wanted = replace(find_model("smpler_nano"), first_guess_feedback=True)
+    assert load(path, config=wanted).regressor.feedback is None
     ungiven = build_starting_model(replace(given, initial=path)).regressor.feedback
     assert ungiven is not None
     assert not ungiven.weight.any(), "it starts anew, at zero"
