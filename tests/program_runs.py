@@ -1,43 +1,40 @@
-"""Programs that start others, and are ended together with them."""
+"""Benchmarks that start other programs, and are ended together with them."""
 
 import os
 import signal
-import subprocess
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
+from benchmarks import timing
+from tests.ros.node_process import forking_context, run_module
 
-ROOT = Path(__file__).parents[1]
 
+def run_benchmark(module: str, *arguments: str, output: Path, timeout_s: float) -> str:
+    """Run a benchmark until it succeeds, and return its output, which goes to a file.
 
-def run_with_children(command: Sequence[str], timeout_s: float) -> str:
-    """Run a command in the project's folder until it succeeds, and return its output.
-
-    It and everything that it has started are killed at the end, so that nothing holds up the
-    tests that follow; `subprocess.run` would kill the command alone, and wait for the others.
+    Like nodes, it is forked from a process that has imported PyTorch. It and everything that it
+    has started are killed at the end, so that nothing holds up the tests that follow.
     """
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    given = (module, list(arguments), dict(os.environ), output)
+    process = forking_context().Process(target=_run_in_session, args=given)  # type: ignore[attr-defined]
+    process.start()
     try:
-        output, _ = process.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        _kill(process)
-        output, _ = process.communicate()
-        pytest.fail(f"{command} must end within {timeout_s:.0f} s, got:\n{output}")
+        process.join(timeout_s)
+        status = process.exitcode
     finally:
-        _kill(process)
-    assert process.returncode == 0, output
-    return output
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+    said = output.read_text()
+    assert status is not None, f"{module} must end within {timeout_s:.0f} s, got:\n{said}"
+    assert status == 0, said
+    return said
 
 
-def _kill(process: "subprocess.Popen[str]") -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _run_in_session(
+    module: str, arguments: list[str], environment: dict[str, str], output: Path
+) -> None:
+    os.setsid()
+    timing._MATRIX, timing._COPY_BYTES = 256, 1 << 20  # how fast the machine is does not matter
+    with output.open("w") as file:
+        run_module(module, arguments, environment, file)

@@ -91,6 +91,10 @@ TESTED = {
         "tests/ros/test_demo.py::test_a_video_goes_through_the_node_into_bag_and_report",
         "open_recording(out)",
     ),
+    "ros2 run smpler_ros smpler_node": (
+        "tests/ros/test_accuracy.py::test_people_are_estimated_within_the_expected_error",
+        "smpler_ros.smpler_node",
+    ),
     "ros2 run smpler_ros viewer": (
         "tests/ros/test_viewer.py::test_people_are_shown_with_subscriptions_only_while_watched",
         "smpler_ros.viewer",
@@ -247,7 +251,7 @@ UNTESTABLE = {
     **{f"{EVALUATE}/w{n}_{data}.yaml": LICENSED for n in (32, 48) for data in ("h36m", "3dpw")},
     "docker build --tag smpler_ros .": DOCKER,
     "docker run --rm --gpus all --network host --ipc host smpler_ros ros2 launch smpler_ros "
-    "demo.launch.py rviz:=false": DOCKER,
+    "demo.launch.py rviz:=false viewer:=true": DOCKER,
 }
 
 

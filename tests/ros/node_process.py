@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 STARTUP_S = 60.0  # on a busy machine
 ROOT = Path(__file__).parents[2]
@@ -105,9 +106,9 @@ class NodeProcess:
 
 
 def run_module(
-    module: str, arguments: list[str], environment: dict[str, str], output: Connection
+    module: str, arguments: list[str], environment: dict[str, str], output: Connection | IO[str]
 ) -> None:
-    """Run a module as `python -m` does, in this process; its outputs go to one connection."""
+    """Run a module as `python -m` does, in this process; its outputs go to a pipe or a file."""
     for stream in (sys.stdout, sys.stderr):
         os.dup2(output.fileno(), stream.fileno())
     output.close()

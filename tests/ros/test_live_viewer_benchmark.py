@@ -1,12 +1,11 @@
 """The benchmark of the viewer beside the node runs over real topics, and its figures add up."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.program_runs import run_with_children
+from tests.program_runs import run_benchmark
 
 TIMEOUT_S = 300.0  # longer than the benchmark's own waits, whose errors say more
 
@@ -14,8 +13,9 @@ TIMEOUT_S = 300.0  # longer than the benchmark's own waits, whose errors say mor
 def test_a_page_costs_only_while_it_is_open(ros_domain: int, tmp_path: Path) -> None:
     pytest.importorskip("viser", reason="needs the group `viewer`: run `make setup`")
     path = tmp_path / "viewer.json"
-    command = [sys.executable, "-m", "benchmarks.live_viewer", "--people", "1", "--rate", "5"]
-    output = run_with_children([*command, "--seconds", "3", "--json", str(path)], TIMEOUT_S)
+    given = ["--people", "1", "--rate", "5", "--seconds", "3", "--json", str(path)]
+    said = tmp_path / "said.txt"
+    output = run_benchmark("benchmarks.live_viewer", *given, output=said, timeout_s=TIMEOUT_S)
     closed, opened = json.loads(path.read_text())["rows"]
     assert "| open | " in output
     for row in (closed, opened):

@@ -1,23 +1,17 @@
-"""Files of weights and bodies."""
+"""Checkpoints: apart from other files of arrays, whose readers do without PyTorch."""
 
 import io
-import pickle
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 import torch
 
-from smpler_model.body.archives import read_npz
-from smpler_model.body.safe_pickle import array_from_pickled, load_pickle
 from smpler_model.checkpoints.files import read_checkpoint
 from tests.fuzz.mutations import edge, mutate_bytes
 from tests.fuzz.target import Target, on_file
 
-_NAMES = ("v_template", "weights")
 _KEYS = ("backbone.conv1.weight", "SMPL_predictor.fc1.weight")
 _LONGEST = 40
 
@@ -27,48 +21,12 @@ def checkpoint() -> Target:
     return Target(on_file(read_checkpoint, "weights.pt"), _checkpoints(), _mutate_checkpoint)
 
 
-def archive() -> Target:
-    """A `.npz` file."""
-    return Target(on_file(_read_archive, "body.npz"), _archives(), mutate_bytes)
-
-
-def pickled() -> Target:
-    """SMPL's pickles, with sparse matrices."""
-    return Target(on_file(_read_pickle, "body.pkl"), _pickles(), mutate_bytes)
-
-
-def _read_archive(path: Path) -> object:
-    return read_npz(path, _NAMES)
-
-
-def _read_pickle(path: Path) -> object:
-    return [array_from_pickled(value) for value in load_pickle(path).values()]
-
-
 def _checkpoints() -> list[bytes]:
     state = {key: torch.zeros(2, 3) for key in _KEYS}
     return [
         *(_saved(state), _saved({"model": state, "epoch": 3})),
         _saved({"model": state}, _use_new_zipfile_serialization=False),
     ]
-
-
-def _archives() -> list[bytes]:
-    written = []
-    for save in (np.savez, np.savez_compressed):
-        stream = io.BytesIO()
-        save(stream, v_template=np.zeros((5, 3)), weights=np.eye(4, dtype=np.float32))
-        written.append(stream.getvalue())
-    return written
-
-
-def _pickles() -> list[bytes]:
-    content = {
-        "v_template": np.zeros((5, 3)),
-        "J_regressor": scipy.sparse.csc_matrix(np.eye(3)),
-        "weights": scipy.sparse.coo_matrix(np.eye(3)),
-    }
-    return [pickle.dumps(content, protocol) for protocol in (0, 2, 4)]
 
 
 def _saved(content: object, **options: bool) -> bytes:
