@@ -13,6 +13,12 @@ pytestmark = pytest.mark.slow
 BITS = [torch.bfloat16, torch.float16]
 
 
+def skewness(rotations: torch.Tensor) -> float:
+    """Return how far matrices (..., 3, 3) are from rotations, at most: 0 for rotations."""
+    product = rotations @ rotations.mT
+    return float((product - torch.eye(3)).abs().max())
+
+
 @pytest.mark.parametrize("bits", BITS, ids=str)
 def test_estimates_stay_in_float32(bits: torch.dtype) -> None:
     shipped = load_shipped_model("smpler_nano")
@@ -26,8 +32,8 @@ def test_estimates_stay_in_float32(bits: torch.dtype) -> None:
     assert output.mesh.vertices.dtype == torch.float32
     for stage, exact in zip(output.stages, plain.stages, strict=True):
         assert all(values.dtype == torch.float32 for values in vars(stage).values())
-        product = stage.rotations @ stage.rotations.transpose(-1, -2)
-        torch.testing.assert_close(product, torch.eye(3).expand_as(product), atol=1e-5, rtol=0)
+        # As orthonormal as float32 makes them: half precision is a thousand times coarser.
+        assert skewness(stage.rotations) < 2 * skewness(exact.rotations)
         joints = shipped.body.joints(stage.rotations, stage.betas)
         torch.testing.assert_close(stage.joints, joints, atol=1e-6, rtol=0)
         # On average: a wrist that two places explain equally well may jump from one to the other.
