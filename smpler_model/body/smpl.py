@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smpler_model.body.arrays import BodyArrays
@@ -69,22 +70,22 @@ def pose_joints(rotations: Tensor, rest_joints: Tensor, ancestors: Tensor) -> Te
     Returns:
         (b, k, 4, 4) `root_from_joint` transforms. Their translations are the posed joints.
     """
-    b = rest_joints.shape[0]  # not len(), which a traced graph would make constant
-    parents = ancestors[0]
-    origin = rest_joints.new_zeros(b, 1, 3)
-    offsets = rest_joints - torch.cat((rest_joints, origin), 1)[:, parents]
+    k = len(ancestors[0])  # which a traced graph makes constant
+    offsets = rest_joints - F.pad(rest_joints, (0, 0, 0, 1))[:, ancestors[0]]
     chain = rigid_transforms(rotations, offsets)  # (b, k, 4, 4)
-    identity = torch.eye(4, dtype=chain.dtype, device=chain.device).expand(b, 1, 4, 4)
-    for above in ancestors:
-        chain = torch.cat((chain, identity), 1)[:, above] @ chain
-    return chain
+    identity = torch.eye(4, dtype=chain.dtype, device=chain.device)
+    # One more joint above the root, which stays where it is.
+    chain = F.pad(chain, (0, 0, 0, 0, 0, 1)) + F.pad(identity[None], (0, 0, 0, 0, k, 0))
+    for above in F.pad(ancestors, (0, 1), value=k):
+        chain = chain[:, above] @ chain
+    return chain[:, :k]
 
 
 def rigid_transforms(rotations: Tensor, translations: Tensor) -> Tensor:
     """(..., 3, 3) rotations and (..., 3) translations -> (..., 4, 4) homogeneous transforms."""
     upper = torch.cat((rotations, translations[..., None]), -1)  # (..., 3, 4)
     last_row = torch.eye(4, dtype=upper.dtype, device=upper.device)[3:]
-    return torch.cat((upper, last_row.expand(*upper.shape[:-2], 1, 4)), -2)
+    return F.pad(upper, (0, 0, 0, 1)) + F.pad(last_row, (0, 0, 3, 0))
 
 
 def find_ancestors(parents: np.ndarray) -> np.ndarray:

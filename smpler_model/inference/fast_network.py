@@ -22,6 +22,7 @@ from smpler_model.network.backbone import name_stem
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
 from smpler_model.network.keypoint_feedback import compare_observed, read_observed
+from smpler_model.network.limbs import take_limbs
 from smpler_model.network.smpler import (
     JOINT_COUNT,
     RefinementBlock,
@@ -278,7 +279,7 @@ class FastRegressor(nn.Module):
             body: the body that is posed for the feedback.
         """
         from_image = self.image(pooled)
-        values = self.initial.expand(pooled.shape[0], -1)
+        values = self.initial  # of all people
         for _ in range(self.iterations):
             hidden = from_image + F.linear(values, self.parameters_in)
             if self.feedback is not None and observed is not None:
@@ -291,7 +292,7 @@ class FastRegressor(nn.Module):
         estimate = self._estimate(values)
         joints = body.joints(estimate.rotations, estimate.betas)
         keypoints = project_weak_perspective(joints, estimate.camera)
-        return compare_observed(observed, keypoints).flatten(1)
+        return compare_observed(observed, take_limbs(keypoints)).flatten(1)
 
     def _estimate(self, values: Tensor) -> Estimate:
         pose, shape, camera = torch.split(values, self.sizes, 1)

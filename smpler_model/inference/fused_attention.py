@@ -50,9 +50,10 @@ class FusedUnit(nn.Module):
     def __init__(self, unit: DecoupledUnit, query_count: int, joint_count: int) -> None:
         super().__init__()
         layers: list[Any] = [*unit.multi_scale.layers, unit.joint_aware.layer]
-        self.heads, self.joint_count = layers[0].heads, joint_count
-        self.source_width = self.heads * layers[0].query.in_features
-        self.normalise = plain_norm(layers[0].query.in_features)
+        self.heads, self.width = layers[0].heads, layers[0].query.in_features
+        self.query_count, self.joint_count = query_count, joint_count
+        self.source_width = self.heads * self.width
+        self.normalise = plain_norm(self.width)
         absorbed = [_absorb_query(layer) for layer in layers]
         self.query = linear_from(*(torch.cat(part) for part in zip(*absorbed, strict=True)))
         outputs = [_absorb_value(layer) for layer in layers]
@@ -67,7 +68,7 @@ class FusedUnit(nn.Module):
         bias = torch.einsum("nq,nc->qc", rows, torch.stack([layer.bias for layer in last]))
         self.register_buffer("mlp_out_bias", bias.detach())  # (q, c)
         self.mlp_out = nn.Parameter(torch.cat([layer.weight.T for layer in last]).detach())
-        self.among_queries = FusedSelfAttention(unit.among_queries)
+        self.among_queries = FusedSelfAttention(unit.among_queries, query_count)
 
     def forward(
         self, queries: Tensor, tokens: list[Tensor], patches: Tensor, bias: Tensor
@@ -91,33 +92,32 @@ class FusedUnit(nn.Module):
 
     def _look(self, asked: Tensor, tokens: Tensor) -> Tensor:
         """Attend from (b, q, heads * c) to (b, t, c), the keys and values of all heads."""
-        b, q, _ = asked.shape
-        rows = asked.reshape(b, 1, q * self.heads, -1)
+        rows = asked.reshape(-1, 1, self.query_count * self.heads, self.width)
         pixels = tokens[:, None]
         seen = F.scaled_dot_product_attention(rows, pixels, pixels, scale=1.0)
-        return seen.reshape(b, q, -1)
+        return seen.reshape(-1, self.query_count, self.source_width)
 
     def _look_near(self, asked: Tensor, patches: Tensor, bias: Tensor) -> Tensor:
         """Attend from each joint to its own pixels; other queries get zeros."""
         k = self.joint_count
-        b, q, _ = asked.shape
-        rows = asked[:, :k].reshape(b, k, self.heads, -1)
+        rows = asked[:, :k].reshape(-1, k, self.heads, self.width)
         seen = F.scaled_dot_product_attention(rows, patches, patches, bias, scale=1.0)
-        return F.pad(seen.flatten(2), (0, 0, 0, q - k))
+        seen = seen.reshape(-1, k, self.source_width)
+        return F.pad(seen, (0, 0, 0, self.query_count - k))
 
     def _mix(self, queries: Tensor, seen: Tensor) -> Tensor:
         """Finish all sources' layers and average them: (n, b, q, heads * c) -> (b, q, c).
 
         Weighting the hidden values instead of the results makes the average part of the product.
         """
-        n, b, q, _ = seen.shape
-        output = torch.baddbmm(self.source_output_bias, seen.flatten(1, 2), self.source_output)
-        attended = queries + output.reshape(n, b, q, -1)
-        hidden = torch.baddbmm(
-            self.mlp_in_bias, self.normalise(attended).flatten(1, 2), self.mlp_in
-        ).reshape(n, b, q, -1)
+        n, q, c = len(self.source_output), self.query_count, self.width
+        rows = seen.reshape(n, -1, self.source_width)  # (n, b * q, heads * c)
+        output = torch.baddbmm(self.source_output_bias, rows, self.source_output)
+        attended = queries + output.reshape(n, -1, q, c)
+        rows = self.normalise(attended).reshape(n, -1, c)
+        hidden = torch.baddbmm(self.mlp_in_bias, rows, self.mlp_in).reshape(n, -1, q, 2 * c)
         weights = self.row_weights[:, None]  # (n, 1, q, 1)
-        weighted = (F.gelu(hidden) * weights).permute(1, 2, 0, 3).flatten(2)  # (b, q, n * 2 c)
+        weighted = (F.gelu(hidden) * weights).permute(1, 2, 0, 3).reshape(-1, q, n * 2 * c)
         return (attended * weights).sum(0) + weighted @ self.mlp_out + self.mlp_out_bias
 
     def _hold(self, name: str, parts: list[Tensor]) -> None:
@@ -127,10 +127,14 @@ class FusedUnit(nn.Module):
 class FusedSelfAttention(nn.Module):
     """Self-attention, an `AttentionLayer` with one product for all three projections."""
 
-    def __init__(self, layer: AttentionLayer) -> None:
+    def __init__(self, layer: AttentionLayer, query_count: int) -> None:
         super().__init__()
-        self.heads = layer.heads
-        self.normalise = plain_norm(layer.query.in_features)
+        self.query_count, self.width, self.heads = (
+            query_count,
+            layer.query.in_features,
+            layer.heads,
+        )
+        self.normalise = plain_norm(self.width)
         parts = [fold_norm(layer.norm, p) for p in (layer.query, layer.key, layer.value)]
         self.projection = linear_from(
             torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
@@ -142,11 +146,12 @@ class FusedSelfAttention(nn.Module):
 
     def forward(self, queries: Tensor) -> Tensor:
         """(b, q, c) -> (b, q, c)."""
-        b, q, c = queries.shape
-        projected = self.projection(self.normalise(queries)).reshape(b, q, 3, self.heads, -1)
-        query, key, value = projected.permute(2, 0, 3, 1, 4).unbind(0)  # (b, heads, q, c / heads)
-        attended = F.scaled_dot_product_attention(query, key, value)
-        queries = queries + self.output(attended.transpose(1, 2).reshape(b, q, c))
+        q, c = self.query_count, self.width
+        of_head = c // self.heads
+        projected = self.projection(self.normalise(queries)).reshape(-1, q, 3, self.heads, of_head)
+        query, key, value = projected.permute(2, 0, 3, 1, 4).unbind(0)  # (b, heads, q, of_head)
+        attended = F.scaled_dot_product_attention(query, key, value, scale=of_head**-0.5)
+        queries = queries + self.output(attended.transpose(1, 2).reshape(-1, q, c))
         updated: Tensor = queries + self.mlp_out(F.gelu(self.mlp_in(self.normalise(queries))))
         return updated
 

@@ -15,7 +15,7 @@ from smpler_model.inference.fused_attention import FusedUnit, linear_from, plain
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import rotation_from_6d
 from smpler_model.network.keypoint_feedback import compare_observed
-from smpler_model.network.limbs import add_to_limbs
+from smpler_model.network.limbs import LIMB_ROWS
 from smpler_model.network.sampling import PATCH_RADIUS
 from smpler_model.network.smpler import (
     CAMERA_QUERY,
@@ -46,7 +46,6 @@ class FusedProjection(nn.Module):
         super().__init__()
         projections: list[Any] = [block.projections[scale] for block in blocks]
         convolutions = [projection.convolution for projection in projections]
-        self.blocks = len(blocks)
         self.normalise = plain_norm(convolutions[0].out_channels)
         self.linear = linear_from(
             torch.cat([conv.weight.flatten(1) for conv in convolutions]),
@@ -73,10 +72,8 @@ class FusedProjection(nn.Module):
             The map for sampling at the joints, and the tokens for attention.
         """
         feature_map = feature_map.to(self.linear.weight.dtype)
-        pixels = feature_map.permute(0, 2, 3, 1).flatten(1, 2)  # (b, h * w, n)
-        b, n, _ = pixels.shape  # people, pixels
-        projected = self.linear(pixels).reshape(b, n, self.blocks, -1)
-        normalised = self.normalise(projected)
+        projected = self.linear(feature_map.permute(0, 2, 3, 1))
+        normalised = self.normalise(projected.reshape(-1, *self.shift.shape))
         return ProjectedMap(normalised, torch.addcmul(self.shift, normalised, self.gain))
 
 
@@ -91,6 +88,8 @@ class FusedBlock(nn.Module):
     map_shift: Tensor
     window: Tensor
     spread: Tensor
+    limb_rows: Tensor
+    of_limbs: Tensor
     bias_tables: Tensor
 
     def __init__(self, block: RefinementBlock) -> None:
@@ -118,6 +117,10 @@ class FusedBlock(nn.Module):
         self.register_buffer("bias_tables", torch.cat(tables, 1).detach())
         self.register_buffer("window", _window().to(finest.weight))
         self.register_buffer("spread", _spread().to(finest.weight))
+        rows = torch.tensor(LIMB_ROWS)
+        self.register_buffer("limb_rows", rows)
+        identity = torch.eye(QUERY_COUNT).to(finest.weight)
+        self.register_buffer("of_limbs", identity[:, rows])  # queries by limbs
 
     def forward(
         self,
@@ -146,8 +149,9 @@ class FusedBlock(nn.Module):
         seen = self._interpolate(patches, pixels, wanted, near)
         queries = queries + self.spread @ self.joint_projection(seen)
         if self.feedback is not None and observed is not None:
-            known = self.feedback(compare_observed(observed, stage.keypoints))
-            queries = add_to_limbs(queries, known)
+            found = stage.keypoints.index_select(1, self.limb_rows)
+            known = self.feedback(compare_observed(observed, found))
+            queries = queries + self.of_limbs @ known
         updated = self.query_projection(queries) + self.query_positions
         biases = self._look_up_biases((near - pixels[:, :, None]) / PATCH_RADIUS)
         patches = patches.to(finest.dtype)
@@ -158,14 +162,13 @@ class FusedBlock(nn.Module):
 
     def _gather(self, finest: Tensor, near: Tensor) -> Tensor:
         """Return the map's pixels at integer positions, (b, 24, 64, c), in the queries' type."""
-        b, k, n, _ = near.shape  # people, joints, pixels of a patch
-        size, c = self.side**2, self.map_gain.shape[0]  # pixels of the map, channels
+        n, size, c = len(self.window), self.side**2, len(self.map_gain)
         position = near.to(torch.int64)  # non-finite values fall out of range and are clamped
         index = (position[..., 1] * self.side + position[..., 0]).clamp(0, size - 1)
-        people = torch.arange(b, device=finest.device)[:, None, None]
-        rows = finest.reshape(-1, c).index_select(0, (people * size + index).flatten())
+        people = torch.arange(near.shape[0], device=finest.device)[:, None, None]
+        rows = finest.reshape(-1, c).index_select(0, (people * size + index).reshape(-1))
         features = rows.to(self.map_gain.dtype) * self.map_gain + self.map_shift
-        return features.reshape(-1, k, n, c)
+        return features.reshape(-1, JOINT_COUNT, n, c)
 
     def _interpolate(
         self, patches: Tensor, pixels: Tensor, wanted: Tensor, near: Tensor
@@ -177,8 +180,10 @@ class FusedBlock(nn.Module):
 
     def _look_up_biases(self, offsets: Tensor) -> Sequence[Tensor]:
         """(b, 24, 64, 2) offsets in [-1, 1] -> (b, 24, heads, 64) biases for each unit."""
-        tables = self.bias_tables.expand(offsets.shape[0], -1, -1, -1)
-        biases = F.grid_sample(tables, offsets, align_corners=True).transpose(1, 2)
+        n, tables = len(self.window), self.bias_tables
+        places = offsets.reshape(1, -1, n, 2)  # of all people in one grid
+        biases = F.grid_sample(tables, places, align_corners=True).transpose(1, 2)
+        biases = biases.reshape(-1, JOINT_COUNT, tables.shape[1], n)
         return torch.split(biases, self.heads, 2)
 
     def _correct(self, stage: Stage, queries: Tensor) -> Estimate:

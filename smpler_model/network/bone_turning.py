@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from smpler_model.network.geometry import unit
+
 _TRUST = 3.4
 """Before training, the logarithm of how much a visible keypoint counts against the estimate."""
 
@@ -42,7 +44,7 @@ class BoneTurning(nn.Module):
             of_kind: number of bones of each kind.
         """
         super().__init__()
-        self._of_kind = of_kind
+        self._by_kind = (-1, kinds, of_kind)
         self.of_query = nn.Parameter(torch.zeros(kinds, width))
         self.of_visibility = nn.Parameter(torch.full((kinds, 1), _POWER))
         self.constant = nn.Parameter(torch.full((kinds, 1), _TRUST))
@@ -54,14 +56,13 @@ class BoneTurning(nn.Module):
             queries: (b, n, c), kind after kind.
             visibility: (b, n, 1) of the keypoints, 0 to 1.
         """
-        of_query, of_visibility, constant = (
-            each.repeat_interleave(self._of_kind, 0)
-            for each in (self.of_query, self.of_visibility, self.constant)
-        )
-        from_query = (queries * of_query).sum(-1, keepdim=True)
-        visible = visibility.clamp(_LEAST_VISIBLE, 1)
-        logarithm = from_query + of_visibility * visible.log() + constant
-        return logarithm.clamp(max=_MOST_TRUST).exp()
+        _, kinds, of_kind = self._by_kind
+        queries = queries.reshape(*self._by_kind, self.of_query.shape[1])
+        from_query = (queries * self.of_query[:, None]).sum(-1, keepdim=True)
+        visible = visibility.reshape(*self._by_kind, 1).clamp(_LEAST_VISIBLE, 1)
+        from_visibility = self.of_visibility[:, None] * visible.log()
+        logarithm = from_query + from_visibility + self.constant[:, None]
+        return logarithm.clamp(max=_MOST_TRUST).exp().reshape(-1, kinds * of_kind, 1)
 
 
 def bend_bones(bones: Tensor, places: Tensor, trust: Tensor) -> Tensor:
@@ -76,18 +77,18 @@ def bend_bones(bones: Tensor, places: Tensor, trust: Tensor) -> Tensor:
         places: (b, n, 2) x and y where they shall end, against where they begin.
         trust: (b, n, 1) positive.
     """
-    lengths = bones.norm(dim=-1, keepdim=True)
+    lengths: Tensor = bones.norm(dim=-1, keepdim=True)
     bones, places = bones / lengths, places / lengths
     across, depths = trust * places + bones[..., :2], bones[..., 2:]
     far, deep = across.norm(dim=-1, keepdim=True), depths.abs()
     # Where one of the two parts alone has the bone's length, the multiplier is not larger.
     multiplier = torch.maximum(far - trust, deep).clamp(min=1 / _MOST_DEPTH)
+    parts, trusts = torch.cat((far, deep), -1), F.pad(trust, (0, 1))  # (b, n, 2) each
     for _ in range(_STEPS):
-        first, second = (far / (trust + multiplier)) ** 2, (deep / multiplier) ** 2
-        square = first + second
-        slope = -2 * (first / (trust + multiplier) + second / multiplier)
-        multiplier = multiplier + 2 * square * (1 - square.sqrt()) / slope
+        divisors = trusts + multiplier
+        squares = (parts / divisors).square()
+        square = squares.sum(-1, keepdim=True)
+        slope = (squares / divisors).sum(-1, keepdim=True)  # times -2
+        multiplier = multiplier + square * (square.sqrt() - 1) / slope
         multiplier = multiplier.clamp(min=1 / _MOST_DEPTH)
-    found = torch.cat((across / (trust + multiplier), depths / multiplier), -1)
-    turned: Tensor = lengths * F.normalize(found, dim=-1)
-    return turned
+    return lengths * unit(torch.cat((across / (trust + multiplier), depths / multiplier), -1))

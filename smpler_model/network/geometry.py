@@ -1,10 +1,19 @@
 """Rotations and projection, as stateless functions of tensors."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 _OPPOSITE = 1e-8  # squared length of the sum of unit vectors that count as opposite
+_SHORTEST = 1e-12  # length below which vectors are not divided by their own
+
+
+def unit(vector: Tensor) -> Tensor:
+    """Return vectors (..., n) of length 1 with the directions of others; zero stays zero.
+
+    As `torch.nn.functional.normalize`, but half as many operations in an exported graph.
+    """
+    length: Tensor = torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
+    return vector / length.clamp(min=_SHORTEST)
 
 
 def rotation_from_6d(six: Tensor) -> Tensor:
@@ -23,9 +32,9 @@ def rotation_from_6d(six: Tensor) -> Tensor:
     Source: Zhou et al., "On the Continuity of Rotation Representations in Neural Networks",
         CVPR 2019. Differs: the numbers are read row by row, as SMPLer and HMR's successors do.
     """
-    first, second = six.reshape(*six.shape[:-1], 3, 2).unbind(-1)  # (..., 3) each
-    x = F.normalize(first, dim=-1)
-    y = F.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1)
+    first, second = six[..., ::2], six[..., 1::2]  # (..., 3) each
+    x = unit(first)
+    y = unit(second - (x * second).sum(-1, keepdim=True) * x)
     return torch.stack((x, y, torch.linalg.cross(x, y)), dim=-1)
 
 
@@ -55,7 +64,7 @@ def rotation_to_ray(rays: Tensor) -> Tensor:
     Args:
         rays: rays of any length, except straight backwards.
     """
-    x, y, z = F.normalize(rays, dim=-1).unbind(-1)
+    x, y, z = unit(rays).unbind(-1)
     skew = skew_from_vector(torch.stack((-y, x, torch.zeros_like(x)), -1))  # of z axis x ray
     identity = torch.eye(3, dtype=rays.dtype, device=rays.device)
     return identity + skew + skew @ skew / (1 + z)[..., None, None]
@@ -69,10 +78,10 @@ def smallest_rotation(start: Tensor, end: Tensor) -> Tensor:
         end: (..., 3) likewise; where it is opposite to the start, the rotation is a half turn
             about some axis across it.
     """
-    a, b = F.normalize(start, dim=-1), F.normalize(end, dim=-1)
+    a, b = unit(start), unit(end)
     half = a + b
     is_opposite = (half * half).sum(-1, keepdim=True) < _OPPOSITE
-    middle = F.normalize(torch.where(is_opposite, _any_across(a), half), dim=-1)
+    middle = unit(torch.where(is_opposite, _any_across(a), half))
     identity = torch.eye(3, dtype=a.dtype, device=a.device)
     # A half turn about a, then one about the middle between a and b.
     return (2 * _outer(middle) - identity) @ (2 * _outer(a) - identity)
@@ -80,10 +89,10 @@ def smallest_rotation(start: Tensor, end: Tensor) -> Tensor:
 
 def _any_across(vector: Tensor) -> Tensor:
     """Return some vector (..., 3) across each vector (..., 3)."""
-    x, y, z = vector.unbind(-1)
+    x, y, z = torch.split(vector, 1, -1)
     zero = torch.zeros_like(x)
-    is_steep = (x * x < y * y)[..., None]
-    return torch.where(is_steep, torch.stack((zero, -z, y), -1), torch.stack((z, zero, -x), -1))
+    is_steep = x * x < y * y
+    return torch.where(is_steep, torch.cat((zero, -z, y), -1), torch.cat((z, zero, -x), -1))
 
 
 def _outer(vector: Tensor) -> Tensor:

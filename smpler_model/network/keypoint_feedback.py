@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from smpler_model.network.config import MOBILE_KEYPOINTS
-from smpler_model.network.limbs import LIMB_ROWS, LIMBS, Limb, take_limbs
+from smpler_model.network.limbs import LIMB_ROWS, LIMBS, Limb
 
 FIRST_LIMB = MOBILE_KEYPOINTS - len(LIMB_ROWS)
 """The backbone's keypoints from this one on are those of the joints, in their order."""
@@ -51,10 +51,10 @@ def compare_observed(observed: Tensor, keypoints: Tensor) -> Tensor:
 
     Args:
         observed: (b, 12, 3) from `read_observed`.
-        keypoints: (b, 24, 2) the estimate's joints in the crop.
+        keypoints: (b, 12, 2) those joints of the estimate in the crop.
 
     Returns:
         (b, 12, 3) offset in x and y, in tenths of half the crop's side, and the visibility.
     """
-    offsets = observed[..., :2] - take_limbs(keypoints)
+    offsets = observed[..., :2] - keypoints
     return torch.cat((_SCALE * offsets.clamp(-_FAR, _FAR), observed[..., 2:]), -1)

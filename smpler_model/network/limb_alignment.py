@@ -8,19 +8,20 @@ is turned towards the keypoint at its end, see `bone_turning`.
 import torch
 from torch import Tensor
 
-from smpler_model.body.skeleton import SMPL_PARENTS
+from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from smpler_model.network.bone_turning import BoneTurning, bend_bones
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import smallest_rotation
 from smpler_model.network.keypoint_feedback import take_observed
-from smpler_model.network.limbs import Limb, joints_of, put_limbs, take_limbs
+from smpler_model.network.limbs import Limb, put_limbs, take_limbs
 
 _ROOTS: tuple[Limb, ...] = ("shoulder", "hip")
 _MIDDLES: tuple[Limb, ...] = ("elbow", "knee")
 _ENDS: tuple[Limb, ...] = ("wrist", "ankle")
 _MOVED = (*_MIDDLES, *_ENDS)
-_ABOVE = [SMPL_PARENTS[joint] for joint in joints_of(_ROOTS)]
+_PELVIS = slice(SMPL_JOINTS.index("pelvis"), SMPL_JOINTS.index("pelvis") + 1)
+_COLLARS = slice(SMPL_JOINTS.index("left_collar"), SMPL_JOINTS.index("right_collar") + 1)
 
 
 class LimbAlignment(BoneTurning):
@@ -52,14 +53,11 @@ class LimbAlignment(BoneTurning):
         upper, lower = middles - roots, ends - middles
         new_upper = bend_bones(upper, places[0] - roots[..., :2], trusts[0])
         new_lower = bend_bones(lower, places[1] - (roots + new_upper)[..., :2], trusts[1])
-        root_turns = smallest_rotation(upper, new_upper) @ take_limbs(turns, _ROOTS)
-        middle_turns = smallest_rotation(lower, new_lower) @ take_limbs(turns, _MIDDLES)
-        above = torch.stack([turns[:, joint] for joint in _ABOVE], 1)
-        turned = (
-            above.transpose(-1, -2) @ root_turns,
-            root_turns.transpose(-1, -2) @ middle_turns,
-        )
-        pairs = (pair for each in turned for pair in torch.split(each, 2, 1))
+        before, after = torch.cat((upper, lower), 1), torch.cat((new_upper, new_lower), 1)
+        turned = smallest_rotation(before, after) @ take_limbs(turns, (*_ROOTS, *_MIDDLES))
+        pelvis = turns[:, _PELVIS]
+        parents = torch.cat((turns[:, _COLLARS], pelvis, pelvis, turned[:, :4]), 1)
+        pairs = torch.split(parents.transpose(-1, -2) @ turned, 2, 1)
         changed = dict(zip((*_ROOTS, *_MIDDLES), pairs, strict=True))
         return Estimate(put_limbs(stage.rotations, changed), stage.betas, stage.camera)
 

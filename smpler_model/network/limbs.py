@@ -43,7 +43,9 @@ def put_rows(values: Tensor, changed: Sequence[tuple[slice, Tensor]]) -> Tensor:
     """
     parts, done = [], 0
     for rows, new in changed:
-        parts += [values[:, done : rows.start], new]
+        if rows.start > done:
+            parts.append(values[:, done : rows.start])
+        parts.append(new)
         done = rows.stop
     return torch.cat([*parts, values[:, done:]], 1)
 

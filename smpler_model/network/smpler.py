@@ -22,7 +22,7 @@ from smpler_model.network.estimates import Estimate, SmplerOutput, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
 from smpler_model.network.keypoint_feedback import FEEDBACK_SIZE, compare_observed, read_observed
 from smpler_model.network.limb_alignment import LimbAlignment
-from smpler_model.network.limbs import LIMB_ROWS, add_to_limbs
+from smpler_model.network.limbs import LIMB_ROWS, add_to_limbs, take_limbs
 from smpler_model.network.mean_parameters import MeanParameters
 from smpler_model.network.sampling import sample_map, sample_patches
 from smpler_model.network.trunk_alignment import TrunkAlignment
@@ -172,7 +172,7 @@ class RefinementBlock(nn.Module):
         maps = [project(m) for project, m in zip(self.projections, features, strict=True)]
         queries = queries + self._look_at_joints(maps[0], stage.keypoints)
         if self.feedback is not None and observed is not None:
-            known = self.feedback(compare_observed(observed, stage.keypoints))
+            known = self.feedback(compare_observed(observed, take_limbs(stage.keypoints)))
             queries = add_to_limbs(queries, known)
         tokens: Sequence[Tensor] = self._tokens(maps)
         patches = sample_patches(maps[0], stage.keypoints)
@@ -310,7 +310,7 @@ def _compare(estimate: Estimate, observed: Tensor, body: Body) -> Tensor:
     with _without_autocast(estimate.rotations):
         joints = body.joints(estimate.rotations, estimate.betas)
         keypoints = project_weak_perspective(joints, estimate.camera)
-        return compare_observed(observed.to(keypoints.dtype), keypoints).flatten(1)
+        return compare_observed(observed.to(keypoints.dtype), take_limbs(keypoints)).flatten(1)
 
 
 def _without_autocast(like: Tensor) -> AbstractContextManager[object]:
