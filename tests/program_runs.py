@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks import timing
-from tests.ros.node_process import forking_context, run_module
+from tests.forked import forking_context, run_module
 
 
 def run_benchmark(module: str, *arguments: str, output: Path, timeout_s: float) -> str:

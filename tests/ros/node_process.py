@@ -1,119 +1,17 @@
 """Nodes as processes of their own."""
 
-import os
-import runpy
-import signal
-import sys
-import threading
-import time
-from functools import cache
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
-from pathlib import Path
-from types import TracebackType
-from typing import IO
-
-STARTUP_S = 60.0  # on a busy machine
-ROOT = Path(__file__).parents[2]
-IMPORTED = (
-    *("smpler_ros.node.smpler_node", "smpler_ros.node.session", "smpler_ros.viewer.viewer_node"),
-    *("smpler_ros.camera.synthetic_camera", "smpler_ros.camera.scene_film", "rclpy.executors"),
-)
+from tests.forked import Program
 
 
-@cache
-def forking_context() -> BaseContext:
-    """The start method by a process that has imported what nodes import."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__, *IMPORTED])
-    return context
+class NodeProcess(Program):
+    """A node of the package as its own process.
 
-
-class NodeProcess:
-    """A node of the package as its own process. Its output is read continuously.
-
-    The process is forked from one that has imported what nodes import, which takes seconds of
-    processor time. Starts as users start nodes are in `test_process`, `test_signals`, `test_demo`
-    and `test_launch_files`.
+    Starts as users start nodes are in `test_process`, `test_signals`, `test_demo` and
+    `test_launch_files`.
     """
 
     def __init__(self, module: str, *ros_arguments: str) -> None:
-        arguments = ["--ros-args", *ros_arguments] if ros_arguments else []
-        is_preloaded = "LD_PRELOAD" in os.environ  # it needs a process that starts from nothing
-        context = get_context("spawn") if is_preloaded else forking_context()
-        self._output, output = context.Pipe(duplex=False)
-        self._process = context.Process(  # type: ignore[attr-defined]
-            target=run_module, args=(module, arguments, dict(os.environ), output)
-        )
-        self._process.start()
-        output.close()
-        self._lines: list[str] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    @property
-    def output(self) -> str:
-        """The output so far."""
-        return "".join(self._lines)
-
-    def wait_for(self, text: str, timeout_s: float = STARTUP_S) -> None:
-        """Wait until the node has printed a text; fail if it does not in time."""
-        end = time.monotonic() + timeout_s
-        while text not in self.output:
-            assert time.monotonic() < end, f"'{text}' was not printed in time:\n{self.output}"
-            time.sleep(0.02)
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, float]:
-        """Send a signal; return the exit status, the output, and the time taken, seconds."""
-        start = time.monotonic()
-        os.kill(self.pid, number)
-        status = self.wait()
-        return status, self.output, time.monotonic() - start
-
-    @property
-    def pid(self) -> int:
-        """The number of the process."""
-        return int(self._process.pid)
-
-    def wait(self) -> int:
-        """Wait until the process exits by itself; return its exit status."""
-        self._process.join(STARTUP_S)
-        status = self._process.exitcode
-        assert status is not None, f"the node must end within {STARTUP_S:.0f} s:\n{self.output}"
-        self._reader.join()
-        return int(status)
+        super().__init__(module, ["--ros-args", *ros_arguments] if ros_arguments else [])
 
     def __enter__(self) -> "NodeProcess":
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.kill()
-        self._process.join()
-        self._reader.join()
-        if error is not None:
-            sys.stdout.write(self.output)
-
-    def _read(self) -> None:
-        with os.fdopen(os.dup(self._output.fileno())) as stream:
-            self._output.close()
-            self._lines.extend(stream)
-
-
-def run_module(
-    module: str, arguments: list[str], environment: dict[str, str], output: Connection | IO[str]
-) -> None:
-    """Run a module as `python -m` does, in this process; its outputs go to a pipe or a file."""
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(output.fileno(), stream.fileno())
-    output.close()
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(ROOT)
-    sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)

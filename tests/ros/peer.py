@@ -12,7 +12,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 from smpler_msgs.msg import SmplPersonArray
-from tests.ros.node_process import STARTUP_S
+from tests.forked import STARTUP_S
 
 
 class Peer:

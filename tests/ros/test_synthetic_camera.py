@@ -1,10 +1,9 @@
 """The synthetic camera as a process, over real topics."""
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,16 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
 from smpler_model.bags.people_topics import people_from_message
+from smpler_model.body import builtin
 from smpler_model.cameras.frame_reader import FrameReader
 from smpler_model.cameras.messages import NS_PER_S, decode_image, stamp_ns_of
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import Film
 from smpler_ros.camera.scene_settings import SceneSettings
+from tests.forked import Program
 from tests.ros.conftest import reserve_domain
-from tests.ros.node_process import STARTUP_S, NodeProcess
+from tests.ros.node_process import NodeProcess
 from tests.ros.peer import Peer
 
 MODULE = "smpler_ros.synthetic_camera"
@@ -255,27 +256,17 @@ def test_exceeding_the_memory_limit_is_reported(ros_domain: int) -> None:
     assert "Traceback" not in node.output
 
 
+def move_body(path: Path) -> None:
+    builtin.BUILTIN_BODY_PATH = path
+
+
 def test_a_missing_body_is_reported(ros_domain: int, tmp_path: Path) -> None:
-    program = """
-import sys
-from pathlib import Path
-from smpler_model.body import builtin
-from smpler_ros.camera import synthetic_camera
-builtin.BUILTIN_BODY_PATH = Path(sys.argv[1])
-sys.exit(synthetic_camera.main())
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "body.npz")],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=STARTUP_S,
-        check=False,
-    )
-    assert done.returncode == 1
+    move = partial(move_body, tmp_path / "body.npz")
+    with Program("smpler_ros.synthetic_camera", change=move) as camera:
+        assert camera.wait() == 1
     said = f"cannot configure: a SMPL file must be a file, got {tmp_path}/body.npz; check the path"
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert said in camera.output
+    assert "Traceback" not in camera.output
 
 
 def test_the_camera_s_lifecycle_can_be_repeated(reliable_peer: Peer) -> None:

@@ -5,8 +5,6 @@ import csv
 import importlib
 import io
 import json
-import os
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import torch
 
 from smpler_model.body.smpl import Body
 from smpler_model.network.config import SMPLER_NANO
+from tests.forked import Program
 from training.data.render_people import render_people
 
 pytestmark = pytest.mark.slow
@@ -40,26 +39,6 @@ def run(module: str, *arguments: object) -> Done:
         patch.chdir(ROOT)
         code = importlib.import_module(module).main()
     return Done(code, errors.getvalue())
-
-
-def start(module: str, *arguments: object, processes: int = 1) -> subprocess.Popen[str]:
-    """Start a command like a user, through torchrun for several processes."""
-    command = [sys.executable, "-W", "ignore"]
-    if processes > 1:
-        command += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    return subprocess.Popen(
-        [*command, "-m", module, *map(str, arguments)],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> None:
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +110,8 @@ def shared(people: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory
         ["training.evaluate", *evaluation(trained, people, folder / "evaluation")],
     ]
     (folder / "commands.json").write_text(json.dumps(commands))
-    finish(start("tests.training.in_turn", folder / "commands.json", processes=2))
+    with Program("tests.training.in_turn", [str(folder / "commands.json")]) as program:
+        assert program.wait(timeout_s=300.0) == 0, program.output
     return folder
 
 
@@ -167,11 +147,10 @@ def test_a_run_killed_at_any_time_resumes(people: Path, tmp_path: Path) -> None:
     straight = run("training.train", *small_run(people, tmp_path / "straight"))
     assert straight.returncode == 0, straight.stderr
     killed = tmp_path / "killed"
-    with start("training.train", *small_run(people, killed)) as process:
+    with Program("training.train", small_run(people, killed)) as program:
         while not (killed / "last.pt").is_file():
-            assert process.poll() is None
+            assert program.is_running
             time.sleep(0.02)
-        process.kill()
     resumed = run("training.train", *small_run(people, killed))
     assert resumed.returncode == 0, resumed.stderr
     one, other = (

@@ -1,7 +1,6 @@
 """The command evaluates a model on a folder, and reports errors in one sentence."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from benchmarks.real_people.sheet import TILE_PX
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from tests.benchmarks.real_people.made_up import CAMERA, PHOTO, VIDEO, write_folder
+from tests.forked import Program
 
 ROOT = Path(__file__).parents[3]
 
@@ -57,8 +57,8 @@ def test_a_folder_is_measured(
 
 @pytest.mark.slow
 def test_what_cannot_be_measured_is_said_in_a_sentence(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.real_people", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: a folder of labelled people must hold people.json")
-    assert "Traceback" not in done.stderr
+    with Program("benchmarks.real_people", [str(tmp_path)]) as program:
+        assert program.wait() == 1
+    words = "error: a folder of labelled people must hold people.json"
+    assert program.output.startswith(words)
+    assert "Traceback" not in program.output

@@ -1,10 +1,6 @@
 """The command `view`: reads results back, and serves a page."""
 
 import json
-import signal
-import subprocess
-import sys
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +21,7 @@ from smpler_model.people.floor import floor_from_pose
 from smpler_model.source import SourceError
 from smpler_model.viewing.result_files import read_results
 from tests.bag_writer import camera_messages, write_bag
+from tests.forked import Program
 from tests.random_people import random_result
 
 FRAMES, RATE_HZ = 4, 10.0
@@ -326,24 +323,13 @@ def test_the_command_prints_its_address(tmp_path: Path) -> None:
     from tests.smpler_model.viewing.watcher import Watcher
 
     write_results(tmp_path / "run", "jsonl")
-    command = [sys.executable, "-m", "smpler_model", "view", str(tmp_path / "run"), "--port", "0"]
-    with (
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as viewer,
-        ExitStack() as stack,
-    ):
-        stack.callback(viewer.kill)
-        assert viewer.stdout is not None
-        assert viewer.stderr is not None
-        line = viewer.stdout.readline()
-        assert f"{FRAMES} images at http://localhost:" in line
+    with Program("smpler_model", ["view", str(tmp_path / "run"), "--port", "0"]) as viewer:
+        viewer.wait_for(f"{FRAMES} images at http://localhost:")
+        line = next(each for each in viewer.output.splitlines() if " images at " in each)
         watcher = Watcher(line.split(" at ")[1].split()[0])
         watcher.wait(lambda: len(watcher.surfaces()) == 2, timeout_s=60)
         watcher.close()
-        viewer.send_signal(signal.SIGINT)
-        assert viewer.wait(timeout=30) == 0
-        assert viewer.stdout.read() == ""
-        said = viewer.stderr.read()
-        assert "Traceback" not in said
-        assert "estimated with another one" in said  # random joints fit no body
+        status, said, _ = viewer.stop()
+    assert (status, "Traceback" in said) == (0, False)
+    assert said.rstrip().endswith(line)
+    assert "estimated with another one" in said  # random joints fit no body

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from smpler_ros.bags.command_line import build_parser, read_config
 from smpler_ros.bags.evaluate_bag import main
 from smpler_ros.bags.run_files import STATE
 from smpler_ros.bags.settings import USUAL_OUTPUTS, EvaluationSettings
+from tests.forked import Program
 from tests.full_disk import room_for
 from tests.full_memory import SENTENCE, run_out_after
 from tests.smpler_ros.conftest import SMALL, WriteBag
@@ -34,13 +33,11 @@ def test_a_killed_run_leaves_valid_files_and_resumes(
     bag = write_bag("sixteen", rate=20.0)
     folder = tmp_path / "out"
     command = [str(bag), *flags(checkpoint, folder), "--checkpoint-every", "0"]
-    process = subprocess.Popen([sys.executable, "-m", "smpler_ros.evaluate_bag", *command])
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (folder / "bag" / "bag_2.mcap").exists():
-        assert process.poll() is None
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with Program("smpler_ros.evaluate_bag", command) as program:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not (folder / "bag" / "bag_2.mcap").exists():
+            assert program.is_running
+            time.sleep(0.002)
     with Reader(folder / "bag") as reader:
         before = reader.message_count
     assert before > 0
