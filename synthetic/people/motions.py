@@ -260,11 +260,16 @@ def _blend(pose: Tensor, wanted: Tensor, ramp: Tensor) -> Tensor:
         ramp: (t,) share of them, from 0 to 1, after which nothing is left of the start.
     """
     t = int((ramp < 1).sum())
-    first = Rotation.from_matrix(pose.double().numpy())[np.tile(np.arange(24), t)]
-    goal = Rotation.from_matrix(wanted[:t].flatten(0, 1).double().numpy())
-    share = ramp[:t].double().numpy().repeat(24)[:, None]
+    rows = (wanted[:t] != pose).any(0).flatten(1).any(1).nonzero()[:, 0]  # others stay
+    if not (k := len(rows)):
+        return wanted
+    first = Rotation.from_matrix(pose[rows].double().numpy())[np.tile(np.arange(k), t)]
+    goal = Rotation.from_matrix(wanted[:t, rows].flatten(0, 1).double().numpy())
+    share = ramp[:t].double().numpy().repeat(k)[:, None]
     matrices = (first * Rotation.from_rotvec(share * (first.inv() * goal).as_rotvec())).as_matrix()
-    return torch.cat((torch.from_numpy(matrices).float().view(t, 24, 3, 3), wanted[t:]))
+    blended = wanted.clone()
+    blended[:t, rows] = torch.from_numpy(matrices).float().view(t, k, 3, 3)
+    return blended
 
 
 class _Feet:
@@ -285,23 +290,16 @@ class _Feet:
     def follow(self, rotations: Tensor, place: Floats) -> Floats:
         """Return translations (t, 3), m, that keep supporting soles in place, from (2,)."""
         t = len(rotations)
-        joints = self.body.joints(rotations, self.betas.expand(t, -1))
-        turns = self._chain_rotations(rotations)
-        moved = joints - (turns @ self.rest_joints[..., None]).squeeze(-1)
-        posed_from_rest = torch.cat((turns, moved[..., None]), -1)[:, self.moving]  # (t, k, 3, 4)
-        columns = posed_from_rest.transpose(2, 3).flatten(1, 2)  # (t, k * 4, 3)
-        soles = (self.soles @ columns).double().numpy()
-        height = soles[..., 2] - soles[..., 2].min(1, keepdims=True)
-        grip = np.exp(-height / _GRIP_M)
-        grip = grip[1:] + grip[:-1]
-        steps = (soles[1:, :, :2] - soles[:-1, :, :2]) * grip[..., None]
-        slid = steps.sum(1) / grip.sum(1)[:, None]
+        chain = self.body.chain(rotations, self.betas.expand(t, -1))[:, self.moving, :3]
+        turns, joints = chain.split((3, 1), -1)
+        moved = joints - turns @ self.rest_joints[:, self.moving, :, None]
+        posed_from_rest = torch.cat((turns, moved), -1)  # (t, k, 3, 4)
+        columns = posed_from_rest.permute(1, 3, 2, 0).flatten(2).flatten(0, 1)  # (k * 4, 3 * t)
+        soles = (self.soles @ columns).double().numpy().reshape(-1, 3, t)
+        lowest = soles[:, 2].min(0)
+        grip = np.exp((lowest - soles[:, 2]) / _GRIP_M)
+        grip = grip[:, 1:] + grip[:, :-1]
+        steps = np.diff(soles[:, :2])  # (v, 2, t - 1)
+        slid = np.einsum("vct,vt->tc", steps, grip) / grip.sum(0)[:, None]
         path = np.vstack((np.zeros(2), -np.cumsum(slid, 0))) + place
-        return np.column_stack((path, -soles[..., 2].min(1)))
-
-    def _chain_rotations(self, rotations: Tensor) -> Tensor:
-        """Return (t, 24, 3, 3) rotations of the joints in the world."""
-        turns = [rotations[:, 0]]
-        for joint, parent in enumerate(self.body.ancestors[0].tolist()[1:], start=1):
-            turns.append(turns[parent] @ rotations[:, joint])
-        return torch.stack(turns, 1)
+        return np.column_stack((path, -lowest))
