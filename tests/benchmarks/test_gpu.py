@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import report, training_step
 from benchmarks.gpu import main, read_tests, show
 
 pytestmark = pytest.mark.slow
@@ -47,12 +47,15 @@ def test_all_parts_come_into_one_file(
     given += ["--frames", "6", "--markers", "1"]
     given += ["--json", str(path)]
     monkeypatch.setattr(sys, "argv", ["gpu", *given, "--tests", str(tests)])
+    steps = dict(list(training_step.WAYS.items())[1:3])  # in float32, and not
+    monkeypatch.setattr(training_step, "WAYS", steps)
     if importlib.util.find_spec("rclpy"):
         monkeypatch.setattr("benchmarks.markers.RUNS", {"list of points": 1, "bytes": 1})
     assert main() == 0
     results = json.loads(path.read_text())
     assert set(results["inference"]) == {"smpler_nano"}
     assert {"configuring", "frames", "training", "cards", "machine", "tests"} <= set(results)
+    assert set(results["training"]["smpler_nano"]["ways"]) == set(steps)
     ways = {row["way"] for row in results["inference"]["smpler_nano"]["rows"]}
     assert ways == {"reference", "plain", "eager"}
     printed = capsys.readouterr().out

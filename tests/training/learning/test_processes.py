@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.network.initialisation import build_backbone_model, build_model
+from tests.forked import forking_context
 from tests.small_hrnet import SMALL_HRNET
 from training.data.datasets import TsvDataset
 from training.data.labelled_people import LabelledPeople, collate
@@ -88,7 +89,7 @@ def learn_in_child(rank: int, folder: Path, people: LabelledPeople) -> None:
     dist.destroy_process_group()
 
 
-def learn_in_children(_: int, folder: Path, people: LabelledPeople) -> None:
+def learn_in_children(folder: Path, people: LabelledPeople) -> None:
     """Fork a process for each rank: importing takes longer than learning."""
     torch.set_num_threads(1)
     build_backbone_model(SMALL_HRNET, load_builtin_body())  # imports timm
@@ -118,7 +119,11 @@ def whole(people: LabelledPeople, stage: str) -> Outcome:
 def folder(people: LabelledPeople, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the processes have computed."""
     folder = tmp_path_factory.mktemp("processes")
-    torch.multiprocessing.spawn(learn_in_children, (folder, people), nprocs=1)
+    given = (folder, people)
+    process = forking_context().Process(target=learn_in_children, args=given)  # type: ignore[attr-defined]
+    process.start()
+    process.join()
+    assert process.exitcode == 0
     return folder
 
 
