@@ -7,11 +7,11 @@ SHELL := /bin/bash
 export MAKEFLAGS += --no-print-directory
 
 IN_ENV = . .ros/environment.sh &&
-# One thread each, and four workers for two cores, as tests of nodes wait for each other's messages;
+# One thread each, and three workers for two cores, as tests of nodes wait for each other's messages;
 # `unit` has two, as none of its tests waits. Files in the order of tests/conftest.py, long ones first.
 # Freed memory is kept, up to blocks of 32 MB, as page faults take 4 % of the time.
 PYTEST = OMP_NUM_THREADS=1 MALLOC_TOP_PAD_=67108864 MALLOC_TRIM_THRESHOLD_=4294967296 \
-	MALLOC_MMAP_THRESHOLD_=33554432 python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	MALLOC_MMAP_THRESHOLD_=33554432 python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup test check tests unit demo gpu lock clean
 .DEFAULT_GOAL := help

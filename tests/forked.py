@@ -1,7 +1,9 @@
 """Programs of this project as processes of their own.
 
 They are forked from a process that has imported what most of them import, which takes seconds of
-processor time.
+processor time. Unlike `python -m`, they end without the interpreter's shutdown. Starts and ends as
+users see them are in `test_program`, `test_command_line`, `test_run`, `test_demo`, `test_process`,
+`test_signals` and `test_launch_files`.
 """
 
 import os
@@ -11,17 +13,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context, set_start_method
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+import pytest
+
 STARTUP_S = 60.0  # on a busy machine
 ROOT = Path(__file__).parents[1]
 IMPORTED = (
+    *("smpler_model.assembly", "training.learning.learner"),
     *("smpler_ros.node.smpler_node", "smpler_ros.node.session", "smpler_ros.viewer.viewer_node"),
     *("smpler_ros.camera.synthetic_camera", "smpler_ros.camera.scene_film", "rclpy.executors"),
 )
@@ -29,16 +35,19 @@ IMPORTED = (
 
 @cache
 def forking_context() -> BaseContext:
-    """The start method by a process that has imported what nodes import."""
+    """Return the start method by a process that has imported `IMPORTED`, as far as it can."""
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__, *IMPORTED])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)  # from where that process imports
+        forkserver.ensure_running()
     return context
 
 
-class Program:
-    """A module that runs as `python -m` does, as a process of its own.
+class ForkedProgram:
+    """A module that runs as the main one, in a session of its own.
 
-    Its output is read continuously. At the end it is killed, unless it has ended.
+    Its output is read continuously. At the end it is killed, with all that it has started.
     """
 
     def __init__(
@@ -54,12 +63,12 @@ class Program:
             module: the module.
             arguments: of the command line.
             folder: in which it runs.
-            change: called in the process before.
+            change: called in the new process before the module runs; can be pickled.
         """
         is_preloaded = "LD_PRELOAD" in os.environ  # it needs a process that starts from nothing
         context = get_context("spawn") if is_preloaded else forking_context()
         self._output, output = context.Pipe(duplex=False)
-        self._process = context.Process(  # type: ignore[attr-defined]
+        self._process = context.Process(
             target=run_module,
             args=(module, list(arguments), dict(os.environ), output, folder, change),
         )
@@ -103,16 +112,18 @@ class Program:
         self._process.join(timeout_s)
         status = self._process.exitcode
         assert status is not None, f"it must end within {timeout_s:.0f} s:\n{self.output}"
-        self._reader.join()
+        self._reader.join(timeout_s)
         return int(status)
 
     def kill(self) -> None:
-        """End the process at once."""
-        self._process.kill()
+        """End the process, and what it has started, at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.kill()  # if it has no session yet
         self._process.join()
-        self._reader.join()
+        self._reader.join(STARTUP_S)
 
-    def __enter__(self) -> "Program":
+    def __enter__(self) -> "ForkedProgram":
         return self
 
     def __exit__(
@@ -126,7 +137,7 @@ class Program:
             sys.stdout.write(self.output)
 
     def _read(self) -> None:
-        with os.fdopen(os.dup(self._output.fileno())) as stream:
+        with os.fdopen(os.dup(self._output.fileno()), errors="replace") as stream:
             self._output.close()
             self._lines.extend(stream)
 
@@ -139,7 +150,9 @@ def run_module(
     folder: Path = ROOT,
     change: Callable[[], None] | None = None,
 ) -> None:
-    """Run a module as `python -m` does, in this process; its outputs go to a pipe or a file."""
+    """Run a module as the main one in a session; its outputs go to a pipe or a file."""
+    os.setsid()
+    set_start_method(None, force=True)  # as in a process that Python has started
     for stream in (sys.stdout, sys.stderr):
         os.dup2(output.fileno(), stream.fileno())
     output.close()

@@ -70,12 +70,13 @@ def pose_joints(rotations: Tensor, rest_joints: Tensor, ancestors: Tensor) -> Te
     Returns:
         (b, k, 4, 4) `root_from_joint` transforms. Their translations are the posed joints.
     """
-    k = len(ancestors[0])  # which a traced graph makes constant
+    k = len(ancestors[0])  # a constant in an exported graph
     offsets = rest_joints - F.pad(rest_joints, (0, 0, 0, 1))[:, ancestors[0]]
-    chain = rigid_transforms(rotations, offsets)  # (b, k, 4, 4)
-    identity = torch.eye(4, dtype=chain.dtype, device=chain.device)
-    # One more joint above the root, which stays where it is.
-    chain = F.pad(chain, (0, 0, 0, 0, 0, 1)) + F.pad(identity[None], (0, 0, 0, 0, k, 0))
+    upper = torch.cat((rotations, offsets[..., None]), -1)  # (b, k, 3, 4)
+    identity = torch.eye(4, dtype=upper.dtype, device=upper.device)
+    last_rows = F.pad(identity[3:], (0, 0, 3, 0)).expand(k, 4, 4)
+    # With one more joint above the root, which stays where it is: (b, k + 1, 4, 4).
+    chain = F.pad(upper, (0, 0, 0, 1, 0, 1)) + torch.cat((last_rows, identity[None]))
     for above in F.pad(ancestors, (0, 1), value=k):
         chain = chain[:, above] @ chain
     return chain[:, :k]

@@ -129,11 +129,8 @@ class FusedSelfAttention(nn.Module):
 
     def __init__(self, layer: AttentionLayer, query_count: int) -> None:
         super().__init__()
-        self.query_count, self.width, self.heads = (
-            query_count,
-            layer.query.in_features,
-            layer.heads,
-        )
+        self.query_count, self.heads = query_count, layer.heads
+        self.width = layer.query.in_features
         self.normalise = plain_norm(self.width)
         parts = [fold_norm(layer.norm, p) for p in (layer.query, layer.key, layer.value)]
         self.projection = linear_from(

@@ -117,10 +117,8 @@ class FusedBlock(nn.Module):
         self.register_buffer("bias_tables", torch.cat(tables, 1).detach())
         self.register_buffer("window", _window().to(finest.weight))
         self.register_buffer("spread", _spread().to(finest.weight))
-        rows = torch.tensor(LIMB_ROWS)
-        self.register_buffer("limb_rows", rows)
-        identity = torch.eye(QUERY_COUNT).to(finest.weight)
-        self.register_buffer("of_limbs", identity[:, rows])  # queries by limbs
+        self.register_buffer("limb_rows", torch.tensor(LIMB_ROWS))
+        self.register_buffer("of_limbs", _of_limbs().to(finest.weight))
 
     def forward(
         self,
@@ -162,6 +160,7 @@ class FusedBlock(nn.Module):
 
     def _gather(self, finest: Tensor, near: Tensor) -> Tensor:
         """Return the map's pixels at integer positions, (b, 24, 64, c), in the queries' type."""
+        # Pixels of a patch, pixels of the map, channels.
         n, size, c = len(self.window), self.side**2, len(self.map_gain)
         position = near.to(torch.int64)  # non-finite values fall out of range and are clamped
         index = (position[..., 1] * self.side + position[..., 0]).clamp(0, size - 1)
@@ -200,6 +199,11 @@ def _pool_positions(positions: Tensor, scale: int) -> Tensor:
     for _ in range(scale):
         positions = F.avg_pool2d(positions, 2)
     return positions.flatten(2).squeeze(0).T
+
+
+def _of_limbs() -> Tensor:
+    """Return the (26, 12) matrix of queries by limbs, which gives each limb its own query."""
+    return torch.eye(QUERY_COUNT)[:, list(LIMB_ROWS)]
 
 
 def _window() -> Tensor:

@@ -44,7 +44,7 @@ class BoneTurning(nn.Module):
             of_kind: number of bones of each kind.
         """
         super().__init__()
-        self._by_kind = (-1, kinds, of_kind)
+        self._of_kind = of_kind
         self.of_query = nn.Parameter(torch.zeros(kinds, width))
         self.of_visibility = nn.Parameter(torch.full((kinds, 1), _POWER))
         self.constant = nn.Parameter(torch.full((kinds, 1), _TRUST))
@@ -56,10 +56,10 @@ class BoneTurning(nn.Module):
             queries: (b, n, c), kind after kind.
             visibility: (b, n, 1) of the keypoints, 0 to 1.
         """
-        _, kinds, of_kind = self._by_kind
-        queries = queries.reshape(*self._by_kind, self.of_query.shape[1])
+        (kinds, c), of_kind = self.of_query.shape, self._of_kind
+        queries = queries.reshape(-1, kinds, of_kind, c)
         from_query = (queries * self.of_query[:, None]).sum(-1, keepdim=True)
-        visible = visibility.reshape(*self._by_kind, 1).clamp(_LEAST_VISIBLE, 1)
+        visible = visibility.reshape(-1, kinds, of_kind, 1).clamp(_LEAST_VISIBLE, 1)
         from_visibility = self.of_visibility[:, None] * visible.log()
         logarithm = from_query + from_visibility + self.constant[:, None]
         return logarithm.clamp(max=_MOST_TRUST).exp().reshape(-1, kinds * of_kind, 1)
@@ -83,12 +83,13 @@ def bend_bones(bones: Tensor, places: Tensor, trust: Tensor) -> Tensor:
     far, deep = across.norm(dim=-1, keepdim=True), depths.abs()
     # Where one of the two parts alone has the bone's length, the multiplier is not larger.
     multiplier = torch.maximum(far - trust, deep).clamp(min=1 / _MOST_DEPTH)
-    parts, trusts = torch.cat((far, deep), -1), F.pad(trust, (0, 1))  # (b, n, 2) each
+    # (b, n, 2) both parts, and what the multiplier is added to: the trust across, nothing along.
+    parts, trusts = torch.cat((far, deep), -1), F.pad(trust, (0, 1))
     for _ in range(_STEPS):
         divisors = trusts + multiplier
         squares = (parts / divisors).square()
         square = squares.sum(-1, keepdim=True)
-        slope = (squares / divisors).sum(-1, keepdim=True)  # times -2
-        multiplier = multiplier + square * (square.sqrt() - 1) / slope
+        half_descent = (squares / divisors).sum(-1, keepdim=True)  # minus half the slope
+        multiplier = multiplier + square * (square.sqrt() - 1) / half_descent
         multiplier = multiplier.clamp(min=1 / _MOST_DEPTH)
     return lengths * unit(torch.cat((across / (trust + multiplier), depths / multiplier), -1))

@@ -4,13 +4,13 @@ import torch
 from torch import Tensor
 
 _OPPOSITE = 1e-8  # squared length of the sum of unit vectors that count as opposite
-_SHORTEST = 1e-12  # length below which vectors are not divided by their own
+_SHORTEST = 1e-12  # shorter vectors are divided by this instead of by their length
 
 
 def unit(vector: Tensor) -> Tensor:
-    """Return vectors (..., n) of length 1 with the directions of others; zero stays zero.
+    """Scale vectors (..., n) to length 1; zero stays zero.
 
-    As `torch.nn.functional.normalize`, but half as many operations in an exported graph.
+    As `torch.nn.functional.normalize`, with half as many operations in an exported graph.
     """
     length: Tensor = torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
     return vector / length.clamp(min=_SHORTEST)

@@ -51,7 +51,7 @@ def compare_observed(observed: Tensor, keypoints: Tensor) -> Tensor:
 
     Args:
         observed: (b, 12, 3) from `read_observed`.
-        keypoints: (b, 12, 2) those joints of the estimate in the crop.
+        keypoints: (b, 12, 2) the estimate's joints of `LIMB_ROWS` in the crop, see `take_limbs`.
 
     Returns:
         (b, 12, 3) offset in x and y, in tenths of half the crop's side, and the visibility.

@@ -14,14 +14,13 @@ from smpler_model.network.bone_turning import BoneTurning, bend_bones
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import smallest_rotation
 from smpler_model.network.keypoint_feedback import take_observed
-from smpler_model.network.limbs import Limb, put_limbs, take_limbs
+from smpler_model.network.limbs import COLLARS, Limb, put_limbs, take_limbs
 
 _ROOTS: tuple[Limb, ...] = ("shoulder", "hip")
 _MIDDLES: tuple[Limb, ...] = ("elbow", "knee")
 _ENDS: tuple[Limb, ...] = ("wrist", "ankle")
 _MOVED = (*_MIDDLES, *_ENDS)
 _PELVIS = slice(SMPL_JOINTS.index("pelvis"), SMPL_JOINTS.index("pelvis") + 1)
-_COLLARS = slice(SMPL_JOINTS.index("left_collar"), SMPL_JOINTS.index("right_collar") + 1)
 
 
 class LimbAlignment(BoneTurning):
@@ -56,7 +55,8 @@ class LimbAlignment(BoneTurning):
         before, after = torch.cat((upper, lower), 1), torch.cat((new_upper, new_lower), 1)
         turned = smallest_rotation(before, after) @ take_limbs(turns, (*_ROOTS, *_MIDDLES))
         pelvis = turns[:, _PELVIS]
-        parents = torch.cat((turns[:, _COLLARS], pelvis, pelvis, turned[:, :4]), 1)
+        # Of shoulders, hips, and elbows and knees.
+        parents = torch.cat((turns[:, COLLARS], pelvis, pelvis, turned[:, :4]), 1)
         pairs = torch.split(parents.transpose(-1, -2) @ turned, 2, 1)
         changed = dict(zip((*_ROOTS, *_MIDDLES), pairs, strict=True))
         return Estimate(put_limbs(stage.rotations, changed), stage.betas, stage.camera)

@@ -25,6 +25,9 @@ def joints_of(limbs: Sequence[Limb]) -> tuple[int, ...]:
     return tuple(row for limb in limbs for row in range(_STARTS[limb], _ENDS[limb]))
 
 
+COLLARS = slice(SMPL_JOINTS.index("left_collar"), SMPL_JOINTS.index("right_collar") + 1)
+"""The rows of the collarbones, on which the shoulders are."""
+
 LIMB_ROWS = joints_of(LIMBS)
 """The rows of the limbs' joints: left and right shoulder, left and right elbow, ..."""
 

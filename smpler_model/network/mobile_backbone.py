@@ -121,14 +121,16 @@ class KeypointReader(nn.Module):
         Returns:
             (b, 17, 3): x and y, where the crop spans [-1, 1], and the visibility, 0 to 1.
         """
-        asked, side = heat.dtype, int(heat.shape[-1])  # which an exported graph makes constant
+        asked = heat.dtype
+        side = int(heat.shape[-1])  # a constant in an exported graph
         wide = torch.promote_types(asked, torch.float32)  # half precision is too coarse
         heat, centre, reach, offset = (maps.to(wide) for maps in (heat, centre, reach, offset))
         steps = torch.arange(side, device=heat.device, dtype=wide)
         places = torch.stack(torch.meshgrid(steps, steps, indexing="ij")).flatten(1)  # (2, n)
         shape = (-1, MOBILE_KEYPOINTS, 2, side * side)
         reach, offset = (maps.reshape(shape) for maps in (reach, offset))
-        heat, centre = (maps.reshape(-1, maps.shape[1], side * side) for maps in (heat, centre))
+        heat = heat.reshape(-1, MOBILE_KEYPOINTS, side * side)
+        centre = centre.reshape(-1, 1, side * side)
         away = torch.linalg.vector_norm(places - (side - 1) / 2, dim=0)  # (n,)
         middle = _weigh(-F.softplus(-centre) - (away + _NEAR).log())  # (b, 1, n)
         rough = ((places + reach) * middle[:, :, None]).sum(-1)  # (b, 17, 2)
@@ -151,7 +153,7 @@ class PixelPlaces(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """(b, n, s, s) -> (b, 2, s, s) x and y of the pixels' centres; the crop spans [-1, 1]."""
-        side = int(feature_map.shape[-1])  # which an exported graph makes constant
+        side = int(feature_map.shape[-1])  # a constant in an exported graph
         steps = torch.arange(side, device=feature_map.device, dtype=torch.float32)
         centres = ((2 * steps + 1) / side - 1).to(feature_map.dtype)
         down, across = torch.meshgrid(centres, centres, indexing="ij")

@@ -15,7 +15,7 @@ from smpler_model.network.bone_turning import BoneTurning, bend_bones
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import smallest_rotation
 from smpler_model.network.keypoint_feedback import take_observed
-from smpler_model.network.limbs import Limb, put_rows, take_limbs
+from smpler_model.network.limbs import COLLARS, Limb, put_rows, take_limbs
 
 _LINES: tuple[Limb, ...] = ("hip", "shoulder")
 
@@ -28,7 +28,6 @@ _PELVIS, _BELOW_CHEST, _CHEST, _NECK = (
 )
 # Joints that follow one another in SMPL's order, and slices of all rows for them.
 _ON_PELVIS = slice(SMPL_JOINTS.index("left_hip"), SMPL_JOINTS.index("spine1") + 1)
-_COLLARS = slice(SMPL_JOINTS.index("left_collar"), SMPL_JOINTS.index("right_collar") + 1)
 _SHOULDERS = slice(SMPL_JOINTS.index("left_shoulder"), SMPL_JOINTS.index("right_shoulder") + 1)
 
 
@@ -99,7 +98,7 @@ def _turn(rotations: Tensor, turns: Tensor, of_pelvis: Tensor, of_chest: Tensor)
     """
     pelvis = of_pelvis @ turns[:, _PELVIS]
     chest = of_chest @ turns[:, _CHEST]
-    collars = of_chest[:, None] @ turns[:, _COLLARS]
+    collars = of_chest[:, None] @ turns[:, COLLARS]
     changed = (
         (slice(_PELVIS, _PELVIS + 1), pelvis[:, None]),
         (_ON_PELVIS, _seen_from(pelvis[:, None], turns[:, _ON_PELVIS])),

@@ -291,11 +291,11 @@ class _Feet:
         """Return translations (t, 3), m, that keep supporting soles in place, from (2,)."""
         t = len(rotations)
         chain = self.body.chain(rotations, self.betas.expand(t, -1))[:, self.moving, :3]
-        turns, joints = chain.split((3, 1), -1)
+        turns, joints = torch.split(chain, [3, 1], -1)
         moved = joints - turns @ self.rest_joints[:, self.moving, :, None]
         posed_from_rest = torch.cat((turns, moved), -1)  # (t, k, 3, 4)
         columns = posed_from_rest.permute(1, 3, 2, 0).flatten(2).flatten(0, 1)  # (k * 4, 3 * t)
-        soles = (self.soles @ columns).double().numpy().reshape(-1, 3, t)
+        soles = (self.soles @ columns).double().numpy().reshape(-1, 3, t)  # vertices, axes, time
         lowest = soles[:, 2].min(0)
         grip = np.exp((lowest - soles[:, 2]) / _GRIP_M)
         grip = grip[:, 1:] + grip[:, :-1]

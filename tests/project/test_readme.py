@@ -140,7 +140,7 @@ TESTED = {
         '"export"',
     ),
     f"python -m colcon build --base-paths . smpler_msgs {COLCON}": (
-        "tests/project/test_packages.py::test_colcon_builds_both_packages_and_the_result_works",
+        "tests/project/test_packages.py::test_colcon_builds_the_package_and_the_result_works",
         '"-m", "colcon"',
     ),
     "synthetic_bag example_bag --duration 5": (

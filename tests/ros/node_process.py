@@ -1,9 +1,9 @@
 """Nodes as processes of their own."""
 
-from tests.forked import Program
+from tests.forked import ForkedProgram
 
 
-class NodeProcess(Program):
+class NodeProcess(ForkedProgram):
     """A node of the package as its own process.
 
     Starts as users start nodes are in `test_process`, `test_signals`, `test_demo` and
@@ -12,6 +12,3 @@ class NodeProcess(Program):
 
     def __init__(self, module: str, *ros_arguments: str) -> None:
         super().__init__(module, ["--ros-args", *ros_arguments] if ros_arguments else [])
-
-    def __enter__(self) -> "NodeProcess":
-        return self

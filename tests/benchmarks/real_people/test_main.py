@@ -16,7 +16,7 @@ from benchmarks.real_people.sheet import TILE_PX
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from tests.benchmarks.real_people.made_up import CAMERA, PHOTO, VIDEO, write_folder
-from tests.forked import Program
+from tests.forked import ForkedProgram
 
 ROOT = Path(__file__).parents[3]
 
@@ -57,7 +57,7 @@ def test_a_folder_is_measured(
 
 @pytest.mark.slow
 def test_what_cannot_be_measured_is_said_in_a_sentence(tmp_path: Path) -> None:
-    with Program("benchmarks.real_people", [str(tmp_path)]) as program:
+    with ForkedProgram("benchmarks.real_people", [str(tmp_path)]) as program:
         assert program.wait() == 1
     words = "error: a folder of labelled people must hold people.json"
     assert program.output.startswith(words)

@@ -2,7 +2,9 @@
 
 import itertools
 import json
-import signal
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +18,6 @@ from smpler_model.commands.command_line import main
 from smpler_model.commands.run_record import RunRecord, read_run_record
 from smpler_model.inference.estimator import Estimates, Estimator
 from tests.after_self_check import break_after_self_check
-from tests.forked import Program
 from tests.full_memory import SENTENCE, run_out_after
 from tests.smpler_model.cameras.test_calibration import CALIBRATION
 
@@ -298,17 +299,25 @@ def test_a_floor_that_no_pose_tells_is_reported(
 @pytest.mark.slow
 def test_sigterm_keeps_the_results_like_ctrl_c(command: list[str], here: Path) -> None:
     write_video(Path("video.mkv"), 2000)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "smpler_model", *command, "video.mkv"],
+        cwd=here,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     results = here / "out" / "results.jsonl"
-    with Program("smpler_model", [*command, "video.mkv"], here) as program:
-        deadline = time.monotonic() + 60
-        while not (results.exists() and results.read_text().count("\n") > 3):
-            assert time.monotonic() < deadline
-            assert program.is_running
-            time.sleep(0.05)
-        status, output, _ = program.stop(signal.SIGTERM)
-    assert status == 130
-    assert "interrupted after" in output
-    assert "Traceback" not in output
+    deadline = time.monotonic() + 60
+    while not (results.exists() and results.read_text().count("\n") > 3):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted after" in errors
+    assert "Traceback" not in errors
     count = len(lines_of(here / "out"))
     assert 3 < count < 2000
     assert abs(frames_of(Path("out/overlay.mp4")) - count) <= 1

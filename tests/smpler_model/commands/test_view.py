@@ -21,7 +21,7 @@ from smpler_model.people.floor import floor_from_pose
 from smpler_model.source import SourceError
 from smpler_model.viewing.result_files import read_results
 from tests.bag_writer import camera_messages, write_bag
-from tests.forked import Program
+from tests.forked import ForkedProgram
 from tests.random_people import random_result
 
 FRAMES, RATE_HZ = 4, 10.0
@@ -323,7 +323,7 @@ def test_the_command_prints_its_address(tmp_path: Path) -> None:
     from tests.smpler_model.viewing.watcher import Watcher
 
     write_results(tmp_path / "run", "jsonl")
-    with Program("smpler_model", ["view", str(tmp_path / "run"), "--port", "0"]) as viewer:
+    with ForkedProgram("smpler_model", ["view", str(tmp_path / "run"), "--port", "0"]) as viewer:
         viewer.wait_for(f"{FRAMES} images at http://localhost:")
         line = next(each for each in viewer.output.splitlines() if " images at " in each)
         watcher = Watcher(line.split(" at ")[1].split()[0])

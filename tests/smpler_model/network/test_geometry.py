@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -17,11 +18,18 @@ from smpler_model.network.geometry import (
     skew_from_vector,
     smallest_rotation,
     turn_pelvis,
+    unit,
 )
 
 numbers = st.floats(-1e3, 1e3, allow_subnormal=False)
 six_numbers = arrays(np.float64, (6,), elements=numbers)
 angles = arrays(np.float64, (3,), elements=st.floats(-3, 3))
+
+
+@given(arrays(np.float64, (5, 3), elements=numbers | st.floats(-1e-12, 1e-12)))
+def test_units_are_those_of_pytorch(vectors: np.ndarray) -> None:
+    given_vectors = torch.from_numpy(vectors)
+    assert torch.equal(unit(given_vectors), F.normalize(given_vectors, dim=-1))
 
 
 @given(six_numbers)

@@ -14,7 +14,7 @@ from smpler_ros.bags.command_line import build_parser, read_config
 from smpler_ros.bags.evaluate_bag import main
 from smpler_ros.bags.run_files import STATE
 from smpler_ros.bags.settings import USUAL_OUTPUTS, EvaluationSettings
-from tests.forked import Program
+from tests.forked import ForkedProgram
 from tests.full_disk import room_for
 from tests.full_memory import SENTENCE, run_out_after
 from tests.smpler_ros.conftest import SMALL, WriteBag
@@ -33,7 +33,7 @@ def test_a_killed_run_leaves_valid_files_and_resumes(
     bag = write_bag("sixteen", rate=20.0)
     folder = tmp_path / "out"
     command = [str(bag), *flags(checkpoint, folder), "--checkpoint-every", "0"]
-    with Program("smpler_ros.evaluate_bag", command) as program:
+    with ForkedProgram("smpler_ros.evaluate_bag", command) as program:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not (folder / "bag" / "bag_2.mcap").exists():
             assert program.is_running

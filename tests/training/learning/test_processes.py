@@ -120,10 +120,10 @@ def folder(people: LabelledPeople, tmp_path_factory: pytest.TempPathFactory) -> 
     """A folder with what the processes have computed."""
     folder = tmp_path_factory.mktemp("processes")
     given = (folder, people)
-    process = forking_context().Process(target=learn_in_children, args=given)  # type: ignore[attr-defined]
+    process = forking_context().Process(target=learn_in_children, args=given)
     process.start()
-    process.join()
-    assert process.exitcode == 0
+    process.join(timeout=300.0)
+    assert process.exitcode == 0, "a process failed, or did not end"
     return folder
 
 
