@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ import torch
 from hypothesis import settings
 
 from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.smpl_file import load_smpl_file
 from smpler_model.checkpoints.files import save_checkpoint
 from smpler_model.inference.export_cache import VARIABLE
 from smpler_model.network.config import SMPLER_NANO
@@ -92,6 +93,23 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
         gc.set_threshold(*_COLLECTED_AFTER)
         gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_builtin_body() -> Iterator[None]:
+    """Decompress the built-in body once, which takes longer than most tests that use it."""
+
+    @cache
+    def load(path: Path) -> BodyArrays:
+        arrays = load_smpl_file(path)
+        for field in fields(arrays):
+            if (values := getattr(arrays, field.name)) is not None:
+                values.setflags(write=False)  # as it is shared
+        return arrays
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("smpler_model.body.builtin.load_smpl_file", load)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,11 @@ from smpler_model.checkpoints.official_layout import (
     official_from_body,
 )
 from smpler_model.network.config import MODELS, ModelConfig
-from smpler_model.network.initialisation import build_backbone_model, build_model
+from smpler_model.network.initialisation import (
+    WithoutDraws,
+    build_backbone_model,
+    build_model,
+)
 from smpler_model.network.smpler import BackboneModel, Smpler
 
 Model = TypeVar("Model", bound=BackboneModel)
@@ -274,7 +278,9 @@ def _load(
         body = default_body()
     config = follow_first_guess(config, checkpoint.state) if config else _find_config(checkpoint)
     cause = find_likely_cause(checkpoint.state, config, whole=build is build_model)
-    model = build(config, _choose_body(checkpoint, body, cause))
+    arrays = _choose_body(checkpoint, body, cause)
+    with WithoutDraws():
+        model = build(config, arrays)
     _fill(model, checkpoint, cause)
     return model.eval()
 

@@ -123,12 +123,17 @@ def check_finite(state: Mapping[str, Tensor], *, source: str) -> None:
     Raises:
         CheckpointError: some are not finite. The message names the first key.
     """
-    broken = [key for key, values in state.items() if not bool(values.isfinite().all())]
+    broken = [key for key, values in state.items() if not _is_finite(values)]
     if broken:
         raise CheckpointError(
             f"{source} must hold finite numbers, got others in {_abridge(broken)}; the training "
             "diverged or the file is damaged, use an earlier one"
         )
+
+
+def _is_finite(values: Tensor) -> bool:
+    # If the sum is finite, so is every term, and a sum takes a fraction of the time.
+    return bool(values.sum().isfinite()) or bool(values.isfinite().all())
 
 
 def _kind_of(values: Tensor) -> str:

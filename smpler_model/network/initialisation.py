@@ -1,7 +1,11 @@
 """Builds networks with initial weights for training."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.network.config import ModelConfig
@@ -36,6 +40,35 @@ def build_backbone_model(
     model = BackboneModel(config, body_arrays, mean_parameters or upright_parameters())
     initialise(model)
     return model
+
+
+class WithoutDraws(TorchFunctionMode):
+    """A context in which no initial weights are drawn, which takes most of the time of building.
+
+    Weights hold what their memory held, until they are loaded.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,  # noqa: ANN401 - as in PyTorch
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        """Return the given tensor as it is where it would be drawn; see PyTorch."""
+        kwargs = kwargs or {}
+        if func in _DRAWS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+_DRAWS = frozenset(
+    (
+        *(Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_),
+        *(nn.init.kaiming_normal_, nn.init.kaiming_uniform_, nn.init.trunc_normal_),
+        *(nn.init.xavier_normal_, nn.init.xavier_uniform_),
+    )
+)
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from functools import cache
 from inspect import get_annotations
 from math import inf, isfinite
 from pathlib import Path
@@ -201,6 +202,7 @@ class Settings:
         return cls(**values)
 
 
+@cache
 def table_of(kind: type[Settings]) -> tuple[Setting, ...]:
     """Return the properties of every setting of a class, in the order of its fields."""
     hints = get_type_hints(kind)
