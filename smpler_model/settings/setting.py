@@ -1,6 +1,6 @@
 """Frozen dataclasses whose fields have units, bounds and descriptions."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
@@ -202,9 +202,13 @@ class Settings:
         return cls(**values)
 
 
-@cache
 def table_of(kind: type[Settings]) -> tuple[Setting, ...]:
     """Return the properties of every setting of a class, in the order of its fields."""
+    return _read_table(cast(Hashable, kind))
+
+
+@cache
+def _read_table(kind: Any) -> tuple[Setting, ...]:  # noqa: ANN401 - a class of `Settings`
     hints = get_type_hints(kind)
     return tuple(
         Setting(
