@@ -74,7 +74,7 @@ def pose_joints(rotations: Tensor, rest_joints: Tensor, ancestors: Tensor) -> Te
     offsets = rest_joints - F.pad(rest_joints, (0, 0, 0, 1))[:, ancestors[0]]
     upper = torch.cat((rotations, offsets[..., None]), -1)  # (b, k, 3, 4)
     identity = torch.eye(4, dtype=upper.dtype, device=upper.device)
-    last_rows = F.pad(identity[3:], (0, 0, 3, 0)).expand(k, 4, 4)
+    last_rows = _last_row(upper).expand(k, 4, 4)
     # With one more joint above the root, which stays where it is: (b, k + 1, 4, 4).
     chain = F.pad(upper, (0, 0, 0, 1, 0, 1)) + torch.cat((last_rows, identity[None]))
     for above in F.pad(ancestors, (0, 1), value=k):
@@ -85,8 +85,12 @@ def pose_joints(rotations: Tensor, rest_joints: Tensor, ancestors: Tensor) -> Te
 def rigid_transforms(rotations: Tensor, translations: Tensor) -> Tensor:
     """(..., 3, 3) rotations and (..., 3) translations -> (..., 4, 4) homogeneous transforms."""
     upper = torch.cat((rotations, translations[..., None]), -1)  # (..., 3, 4)
-    last_row = torch.eye(4, dtype=upper.dtype, device=upper.device)[3:]
-    return F.pad(upper, (0, 0, 0, 1)) + F.pad(last_row, (0, 0, 3, 0))
+    return F.pad(upper, (0, 0, 0, 1)) + _last_row(upper)
+
+
+def _last_row(like: Tensor) -> Tensor:
+    """Return a matrix (4, 4) that is zero but for its last entry, 1."""
+    return F.pad(like.new_ones(1, 1), (3, 0, 3, 0))
 
 
 def find_ancestors(parents: np.ndarray) -> np.ndarray:
