@@ -40,10 +40,17 @@ def _distance(a: Vector, b: Vector) -> float:
 
 def triangle_quality(a: Vector, b: Vector, c: Vector) -> float:
     """Return area over the sum of squared sides, 1 if equilateral, 0 if flat."""
-    normal = _cross(a, b, c)
+    return _quality(_cross(a, b, c), _sides(a, b, c))
+
+
+def _sides(a: Vector, b: Vector, c: Vector) -> Vector:
+    return _distance(a, b), _distance(b, c), _distance(c, a)
+
+
+def _quality(normal: Vector, sides: Vector) -> float:
     area = math.sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2])
-    sides = _distance(a, b) ** 2 + _distance(b, c) ** 2 + _distance(c, a) ** 2
-    return 2.0 * math.sqrt(3.0) * area / max(sides, 1e-30)
+    squares = sides[0] ** 2 + sides[1] ** 2 + sides[2] ** 2
+    return 2.0 * math.sqrt(3.0) * area / max(squares, 1e-30)
 
 
 def _qualities(a: Floats, b: Floats, c: Floats) -> Floats:
@@ -117,11 +124,13 @@ class EditableMesh:
         """Return whether a moved vertex leaves its other faces unflipped and well shaped."""
         for number in self.star[vertex] - gone:
             face = self.face(number)
-            moved = [place if corner == vertex else self.points[corner] for corner in face]
-            if any(_distance(place, corner) > longest for corner in moved):
+            corner = face.index(vertex)
+            a, b, c = (place if other == vertex else self.points[other] for other in face)
+            sides, normal = _sides(a, b, c), _cross(a, b, c)
+            if sides[corner] > longest or sides[corner - 1] > longest:  # those at the place
                 return False
-            shape = triangle_quality(*moved)
-            is_unflipped = _agree(self._normal(face), _cross(*moved), 0.3)
+            shape = _quality(normal, sides)
+            is_unflipped = _agree(self._normal(face), normal, 0.3)
             if is_unflipped and shape >= 0.2:
                 continue
             quality = self._quality(face)

@@ -20,7 +20,7 @@ def test_errors_and_costs_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "world.json"
-    given = ["--rate", "5", "--background", "plain", "--scenes", "standing", "--frames", "map"]
+    given = ["--rate", "3", "--background", "plain", "--scenes", "standing", "--frames", "map"]
     given += ["--sources", "feet", "floor", "--seeds", "3"]
     given += ["--json", str(file), "--set", "backend:=plain"]
     monkeypatch.setattr(sys, "argv", ["world", *given])

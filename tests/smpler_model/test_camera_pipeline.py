@@ -24,6 +24,8 @@ from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline
 from tests.smpler_model.boxed_frames import AT_ONCE, BOXES, CAMERA, assert_same, frame, give, run
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_floor_is_told_where_it_is_used_and_the_pose_known(estimator: Estimator) -> None:
     pose = CameraPose("map", level_camera(1.2, 10.0))

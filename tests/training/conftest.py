@@ -38,13 +38,13 @@ def crops(crop_folder: Path) -> CropFiles:
 
 @pytest.fixture
 def settings(crop_folder: Path, tmp_path: Path) -> TrainSettings:
-    data = CropData(folder=crop_folder, shards=1, held_out_shards=1, crops=CROPS)
+    data = CropData(folder=crop_folder, shards=1, held_out_shards=1, crops=CROPS // 2)
     small = TrainSettings(
         data=data,
         output=tmp_path / "run",
         threads=1,
         steps=4,
-        batch=4,
+        batch=2,
         autocast="none",
     )
     return replace(small, checkpoint_every=2, evaluate_every=4, first_guess_share=0.25, warm_up=1)

@@ -23,7 +23,9 @@ def mixed_settings(settings: TrainSettings, tmp_path: Path) -> TrainSettings:
     assert isinstance(settings.data, CropData)
     photos = PhotoData(folder=prepare_photos(tmp_path))
     parts = (DataPart(settings.data, weight=3.0), DataPart(photos))
-    return replace(settings, data=MixedData(parts), steps=2, checkpoint_every=1, optimiser="muon")
+    return replace(
+        settings, data=MixedData(parts), batch=4, steps=2, checkpoint_every=1, optimiser="muon"
+    )
 
 
 def test_every_batch_has_people_of_each_source(mixed_settings: TrainSettings) -> None:

@@ -50,7 +50,7 @@ def with_chumpy(layout: Layout) -> bytes:
 @pytest.mark.parametrize(
     "encode",
     [
-        pytest.param(with_chumpy, id="chumpy inside"),
+        pytest.param(with_chumpy, id="chumpy inside", marks=pytest.mark.slow),
         pytest.param(python2_pickle, id="Python 2"),
         pytest.param(pickle.dumps, id="plain"),
     ],

@@ -19,7 +19,7 @@ from smpler_model.checkpoints.files import (
     read_checkpoint,
     save_checkpoint,
 )
-from smpler_model.checkpoints.fit import CheckpointError
+from smpler_model.checkpoints.fit import CheckpointError, check_finite
 from smpler_model.checkpoints.info import describe_checkpoint
 from smpler_model.network.config import SMPLER_NANO, SMPLER_W32
 from smpler_model.network.initialisation import build_model
@@ -298,6 +298,20 @@ def test_non_numeric_weights_are_refused_by_key(
         said = str(error)
     assert "no: " in said or re.search(words, said)
     assert re.search(words, said)
+
+
+def test_large_weights_are_finite_although_their_sum_is_not() -> None:
+    check_finite({"large": torch.full((2, 2), torch.finfo().max)}, source="a file")
+
+
+@pytest.mark.parametrize("variant", ["nano", "w32_h36m"])
+def test_loading_draws_nothing(variant: str, nano_file: Path, official_file: OfficialFile) -> None:
+    """No random number is drawn for weights that are replaced by the file's."""
+    path = nano_file if variant == "nano" else official_file(variant)
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    load_model(path)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_keys_that_are_not_text_are_refused(nano_file: Path, tmp_path: Path) -> None:

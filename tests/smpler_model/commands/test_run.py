@@ -21,6 +21,8 @@ from tests.after_self_check import break_after_self_check
 from tests.full_memory import SENTENCE, run_out_after
 from tests.smpler_model.cameras.test_calibration import CALIBRATION
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 SIZE = (64, 48)
 
@@ -48,7 +50,6 @@ def frames_of(path: Path) -> int:
     return count
 
 
-@pytest.mark.slow
 def test_an_image(command: list[str], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite("person.png", picture(0))
     assert main([*command, "person.png", "--mesh", "glb", "--backend", "auto"]) == 0
@@ -237,7 +238,6 @@ def test_a_body_that_does_not_fit(
     assert "6890" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_an_earlier_run_is_not_overwritten(
     command: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -250,7 +250,6 @@ def test_an_earlier_run_is_not_overwritten(
     assert main([*command, "person.png", "--overwrite"]) == 0
 
 
-@pytest.mark.slow
 def test_overwriting_removes_an_earlier_run_completely(command: list[str], here: Path) -> None:
     cv2.imwrite("person.png", picture(0))
     assert main([*command, "person.png", "--mesh", "obj"]) == 0
@@ -296,7 +295,6 @@ def test_a_floor_that_no_pose_tells_is_reported(
     assert words not in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_sigterm_keeps_the_results_like_ctrl_c(command: list[str], here: Path) -> None:
     write_video(Path("video.mkv"), 2000)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -11,8 +11,9 @@ from tests.bag_writer import camera_messages, storage_file, write_bag
 from tests.smpler_model.cameras.test_calibration import CALIBRATION
 from tests.smpler_model.commands.test_run import frames_of, lines_of
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize("form", ["mcap", "rosbag1"])
 def test_a_bag_with_its_calibration(command: list[str], here: Path, form: str) -> None:
     path = write_bag(here, camera_messages(5, ros1=form == "rosbag1"), form)
@@ -24,7 +25,6 @@ def test_a_bag_with_its_calibration(command: list[str], here: Path, form: str) -
     assert frames_of(Path("out/overlay.mp4")) == 5
 
 
-@pytest.mark.slow
 def test_a_node_s_file_sets_rectified(command: list[str], here: Path) -> None:
     sent = camera_messages(2)
     for each in sent:

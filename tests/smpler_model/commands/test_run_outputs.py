@@ -13,6 +13,8 @@ from smpler_model.drawing.video import count_images
 from tests.bag_writer import camera_messages, write_bag
 from tests.full_disk import room_for
 
+pytestmark = pytest.mark.slow
+
 SIZE = (320, 240)
 
 
@@ -98,7 +100,6 @@ def test_results_are_not_written_into_a_bag(
     assert sorted(path.name for path in Path("bag").iterdir()) == before
 
 
-@pytest.mark.slow
 def test_each_bag_of_a_series_has_its_own_results(command: list[str], here: Path) -> None:
     plain = command[: command.index("--output")]
     for name in ("walk.1", "walk.2", "0001"):

@@ -6,6 +6,8 @@ import pytest
 from smpler_model.array_types import RgbImage
 from smpler_model.detectors.motion import MotionConfig, MotionDetector, match_exposure
 
+pytestmark = pytest.mark.slow
+
 HEIGHT, WIDTH = 360, 480
 PERSON = (70, 200)  # width, height
 LEARNING = MotionConfig().learning_images
@@ -50,7 +52,6 @@ def test_finds_one_box_around_somebody_walking(room: RgbImage, gain: float) -> N
         assert len(detector.detect(picture(room, rng, None, gain))) == 0
 
 
-@pytest.mark.slow
 def test_a_person_standing_still_remains_detected(room: RgbImage) -> None:
     rng = np.random.default_rng(3)
     detector = learned(room, rng)

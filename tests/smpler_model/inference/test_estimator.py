@@ -37,7 +37,7 @@ CPU = torch.device("cpu")
 SIDE = SMPLER_NANO.image_size
 # OpenVINO leaves a process that destroys its networks with a signal stack that is too small.
 OPENVINO = pytest.param("openvino", marks=pytest.mark.own_process)
-RUNNABLE = ("eager", "onnxruntime", OPENVINO)
+RUNNABLE = ("eager", pytest.param("onnxruntime", marks=pytest.mark.slow), OPENVINO)
 PEOPLE_SEEN = "TEST_PEOPLE_SEEN"
 """Names the file of crops that the process of its own reads: drawing them takes long."""
 

@@ -28,10 +28,11 @@ from smpler_model.network.smpler import Smpler
 from smpler_model.settings.pipeline import PipelineSettings
 from tests.full_memory import ask_for_too_much
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 # OpenVINO leaves the process that frees its networks a signal stack that is too small.
 OPENVINO = pytest.param("openvino", marks=pytest.mark.own_process)
-ONNXRUNTIME = pytest.param("onnxruntime", marks=pytest.mark.slow)
 
 Run = Callable[[Runner, PixelArray], NDArray[np.float32]]
 
@@ -112,7 +113,7 @@ def choose_here(model: Smpler, backend: Backend = "auto") -> Choice:
     return choose(model, CPU, backend, "float32")
 
 
-@pytest.mark.parametrize("backend", ["plain", "eager", ONNXRUNTIME, OPENVINO])
+@pytest.mark.parametrize("backend", ["plain", "eager", "onnxruntime", OPENVINO])
 def test_what_works_is_taken_without_a_word(shipped: Smpler, backend: Backend) -> None:
     checked = build_checked_estimator(shipped, choose_here(shipped, backend), 2)
     assert checked.estimator.backend == backend
@@ -146,7 +147,6 @@ def test_what_fails_gives_way_to_the_next(
     assert re.search(words, checked.warning), checked.warning
 
 
-@pytest.mark.slow
 def test_the_plain_network_is_the_last_resort(
     shipped: Smpler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,7 +233,6 @@ def test_crops_come_in_every_size(side: int) -> None:
     assert crops.std((1, 2, 3)).min() > 20  # somebody before something
 
 
-@pytest.mark.slow
 def test_the_log_says_it_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,7 +12,7 @@ from tests.card import COLUMNS, read_card
 
 pytestmark = pytest.mark.slow
 
-SCENES = SceneBagSettings(duration=12, rate=2, people=3, cameras=3, seed=11)
+SCENES = SceneBagSettings(duration=12, rate=1, people=3, cameras=3, seed=11)
 PARAMETERS = {"device": "cpu", "confirm_frames": 1, "smoothing": False}
 
 

@@ -15,6 +15,8 @@ from smpler_ros.camera.synthetic_bag import main
 from synthetic.scene import SyntheticScene
 from tests.full_disk import room_for
 
+pytestmark = pytest.mark.slow
+
 SMALL = SceneBagSettings(duration=0.4, rate=10, width=96, height=72, image="raw")
 
 

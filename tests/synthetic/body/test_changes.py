@@ -23,6 +23,8 @@ from tests.synthetic.body.body_geometry import (
     find_volume,
 )
 
+pytestmark = pytest.mark.slow
+
 DIRECTIONS = [direction.name for direction in SHAPE_DIRECTIONS]
 
 

@@ -27,6 +27,8 @@ from training.evaluate import EvaluateSettings, evaluate, load_evaluated
 from training.learning.processes import Processes
 from training.scoring.scores import METRICS, Conventions, Scores, join, score, score_sequences
 
+pytestmark = pytest.mark.slow
+
 
 def read_all(path: Path, side: int) -> LabelledPeople:
     dataset = TsvDataset(path, side)
@@ -51,7 +53,6 @@ def people(people_path: Path) -> LabelledPeople:
     return read_all(people_path, SMPLER_NANO.image_size)
 
 
-@pytest.mark.slow
 def test_labelled_and_regressed_joints_agree(model: Smpler, people: LabelledPeople) -> None:
     """Synthetic labels come from the body with which the truth is posed."""
     labels, mesh = (
