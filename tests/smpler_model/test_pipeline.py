@@ -23,6 +23,8 @@ from smpler_model.shared_image import SharedImage
 from tests.pipeline_steps import STEPS
 from tests.smpler_model.boxed_frames import AT_ONCE, BOXES, CAMERA, assert_same, frame, give, run
 
+pytestmark = pytest.mark.slow
+
 
 def test_results_are_consistent(create: Callable[[], Pipeline]) -> None:
     pipeline = create()

@@ -16,6 +16,8 @@ from synthetic.people.poses import draw_poses
 from synthetic.people.recorded import RecordedPoses, write_poses
 from synthetic.world.photos import ScenePhoto, ScenePhotos
 
+pytestmark = pytest.mark.slow
+
 SIZE = 96
 
 
@@ -68,7 +70,6 @@ def test_parts_lie_under_their_joints(crops: DrawnCrops) -> None:
     assert (found[inside] != BACKGROUND).float().mean() > 0.6
 
 
-@pytest.mark.slow
 def test_most_people_stand_upright(renderer: CropRenderer) -> None:
     crops = renderer.draw(64, torch.Generator().manual_seed(5))
     head, ankles = crops.keypoints[:, 15, 1], crops.keypoints[:, 7:9, 1].mean(1)

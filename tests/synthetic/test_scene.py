@@ -11,6 +11,8 @@ from synthetic.scene import SyntheticScene
 from synthetic.scene_kinds import CameraMotion
 from synthetic.truth import people_from_truth
 
+pytestmark = pytest.mark.slow
+
 CAMERA = Camera(160, 120, 130.0, 130.0, 80.0, 60.0)
 LENS = Camera(160, 120, 130.0, 130.0, 80.0, 60.0, "plumb_bob", (-0.25, 0.07, 0.001, -0.001, 0.0))
 SECOND_NS = 1_000_000_000
@@ -26,7 +28,6 @@ def scene(body: Body) -> SyntheticScene:
     return SyntheticScene(body, LENS, people=3, seed=3, camera_motion="drive")
 
 
-@pytest.mark.slow
 def test_frames_are_a_function_of_time(body: Body, scene: SyntheticScene) -> None:
     first = scene.frame(5 * SECOND_NS)
     scene.frame(9 * SECOND_NS)

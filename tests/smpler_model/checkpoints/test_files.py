@@ -28,6 +28,8 @@ from tests.conftest import OfficialFile, SmallModel
 from tests.packed_zeros import add_zeros
 from tests.same_weights import assert_same_weights
 
+pytestmark = pytest.mark.slow
+
 Content = dict[str, Any]
 
 
@@ -41,7 +43,6 @@ class Hostile:
         return os.system, (f"touch {self.witness}",)
 
 
-@pytest.mark.slow
 def test_official_file_survives_a_round_trip(official_file: OfficialFile, tmp_path: Path) -> None:
     official = read_checkpoint(official_file("w32_h36m"))
     model = load_model(official.path)
@@ -320,7 +321,6 @@ def test_keys_that_are_not_text_are_refused(nano_file: Path, tmp_path: Path) -> 
         read_checkpoint(path)
 
 
-@pytest.mark.slow
 def test_a_file_that_expands_too_much_is_refused(tmp_path: Path) -> None:
     packed = tmp_path / "packed.pt"
     torch.save({"model": {"backbone.conv1.weight": torch.zeros(3)}}, packed)

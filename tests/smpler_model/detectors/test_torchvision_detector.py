@@ -21,6 +21,8 @@ from smpler_model.detectors.torchvision_detector import (
 )
 from smpler_model.network.torchvision_operators import import_torchvision
 
+pytestmark = pytest.mark.slow
+
 COCO_FILE = "ssdlite320_mobilenet_v3_large_coco-a79551df.pth"
 CLASSES = 91
 CPU = torch.device("cpu")

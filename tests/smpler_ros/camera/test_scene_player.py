@@ -27,6 +27,8 @@ from smpler_ros.camera.scene_player import (
 from smpler_ros.camera.scene_settings import LENSES, SceneSettings
 from synthetic.scene import SyntheticScene
 
+pytestmark = pytest.mark.slow
+
 CAMERA = Camera(64, 48, 52.0, 52.0, 31.5, 23.5)
 START_NS = 1_000 * NS_PER_S
 RATE_HZ = 10.0
