@@ -278,11 +278,16 @@ def test_memory_does_not_grow(estimators: dict[Backend, Estimator], backend: Bac
     pixels = crops(2)
     for _ in range(10):
         estimator.estimate(pixels)
-    before = resident_kib()
-    for _ in range(20):
-        estimator.estimate(pixels)
-    # The crops alone of 20 frames take 6 MB, their feature maps ten times that.
-    assert resident_kib() - before < 4096
+
+    def grow() -> int:
+        before = resident_kib()
+        for _ in range(20):
+            estimator.estimate(pixels)
+        return resident_kib() - before
+
+    # The crops alone of 20 frames take 6 MB, their feature maps ten times that. A leak grows every
+    # time, while the heap may also grow once for other reasons.
+    assert any(grow() < 4096 for _ in range(3))
 
 
 def resident_kib() -> int:
