@@ -18,8 +18,6 @@ from smpler_model.body.smpl import Body
 from tests.benchmarks.real_people.made_up import CAMERA, PHOTO, VIDEO, write_folder
 from tests.forked import ForkedProgram
 
-ROOT = Path(__file__).parents[3]
-
 
 @pytest.mark.slow
 def test_a_folder_is_measured(
