@@ -33,19 +33,19 @@ _INTRODUCTION = f"""\
 
 Parameters of the nodes with type, default and bounds. Copy the node's file from `config`
 (`camera.yaml` for `smpler_node`, `synthetic_camera.yaml`, `camera_stand.yaml` or `viewer.yaml`),
-keep the lines that you change, and give it to the node. `evaluate_bag` and `run` take a file for
-`smpler_node` with `--params`:
+keep the lines that you change, and give it to the node. `evaluate_bag` and `smpler run` take a
+file for `smpler_node` with `--params`:
 
 ```bash
 ros2 launch smpler_ros camera.launch.py params_file:=$PWD/my_camera.yaml
-python -m smpler_ros.evaluate_bag example_bag --params my_camera.yaml
+evaluate_bag example_bag --params my_camera.yaml
 ```
 
 Unknown names and values of the wrong type or out of range are refused. Whole numbers are accepted
 as numbers, `[]` is an empty list, and `~` at the start of a path is the home folder. Parameters
 that can change at runtime take effect from the next image (`ros2 param set /smpler_node fov 75`);
 others are read when the node is configured. Parameters of topics have no effect on `evaluate_bag`
-and `run`; their own flags are listed by `--help`.
+and `smpler run`; their own flags are listed by `--help`.
 
 This page is written by `{_COMMAND} --markdown`."""
 
@@ -97,7 +97,7 @@ def yaml_value(value: Value | None) -> str:
 
 
 def _row(each: Setting) -> str:
-    kind = "list of str" if each.is_list else each.kind.__name__
+    kind = f"list of {each.kind.__name__}" if each.is_list else each.kind.__name__
     facts = " ".join(_facts(each)).replace("|", "\\|")
     return f"| `{each.name}` | {kind} | `{yaml_value(each.default)}` | {facts} |"
 

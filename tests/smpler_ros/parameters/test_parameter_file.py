@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smpler_model.settings.run import RunSettings
 from smpler_model.settings.setting import Value, table_of
 from smpler_ros.parameters.parameter_file import NODES, main, yaml_value
 
@@ -74,8 +75,17 @@ def test_the_page_has_a_row_for_each_parameter(capsys: pytest.CaptureFixture[str
     table = [each for kind in NODES.values() for each in table_of(kind)]
     for each, row in zip(table, rows, strict=True):
         assert row.count("|") == 5
-        assert row.startswith(f"| `{each.name}` |")
+        kind = f"list of {each.kind.__name__}" if each.is_list else each.kind.__name__
+        assert row.startswith(f"| `{each.name}` | {kind} |")
         assert each.description.replace("|", "") in row
+
+
+def test_a_list_is_named_by_its_elements(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(NODES, "run", RunSettings)
+    assert main(["--markdown"]) == 0
+    assert "| `mesh_frame` | list of int |" in capsys.readouterr().out
 
 
 @given(
