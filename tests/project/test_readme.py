@@ -419,12 +419,16 @@ def test_links_lead_to_files(page: Path) -> None:
     assert not missing
 
 
-def test_named_files_exist() -> None:
-    folders = ("config", "docs", "launch", "smpler_model", "smpler_msgs", "smpler_ros", "tests")
-    names = set(re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]+\.\w+)`", README))
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_named_files_exist(page: str) -> None:
+    folders = (
+        *("benchmarks", "config", "docs", "launch", "smpler_model", "smpler_msgs/msg"),
+        *("smpler_ros", "synthetic", "tests", "tools", "training"),
+    )
+    name = rf"`((?:{'|'.join(folders)})/[\w./-]*|[\w-]+\.(?:rst|toml|txt|xml))`"
+    names = set(re.findall(name, (ROOT / page).read_text()))
     assert names
-    for name in names | {"Dockerfile", "package.xml"}:
-        assert (ROOT / name).exists(), name
+    assert [name for name in names if not (ROOT / name).exists()] == []
 
 
 def test_stated_speeds_equal_the_measurements() -> None:
