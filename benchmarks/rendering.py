@@ -109,7 +109,7 @@ def measure(what: str, images: int, run: Callable[[], object], seconds: float) -
 
 
 def measure_frames(scene: BatchScene, seconds: float) -> list[Row]:
-    """Time the rasteriser for overlays, one image at a time."""
+    """Time the rasteriser for overlays, one image at a time, and that for batches beside it."""
     vertices, faces = scene.vertices_m[0].cpu().numpy(), scene.faces.cpu().numpy()
     rows = []
     for size in (CROP, FRAME, (1280, 720), (1920, 1080)):
@@ -119,6 +119,12 @@ def measure_frames(scene: BatchScene, seconds: float) -> list[Row]:
             return rasterise(vertices, faces, camera, size)
 
         rows.append(measure(f"NumPy, {size[0]}x{size[1]}, one person", 1, run, seconds))
+    one, intrinsics = scene.vertices_m[:1].cpu(), scene.intrinsics(FRAME)[:1]
+
+    def in_torch() -> object:
+        return rasterise_batch(one, scene.faces.cpu(), intrinsics, FRAME)
+
+    rows.append(measure(f"torch, {FRAME[0]}x{FRAME[1]}, one person, cpu", 1, in_torch, seconds))
     photo = np.full((FRAME[1], FRAME[0], 3), 128, np.uint8)
     camera = scene.intrinsics(FRAME)[0].cpu().numpy()
     red = np.array([[200, 80, 60]])
