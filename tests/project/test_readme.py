@@ -419,7 +419,9 @@ def test_links_lead_to_files(page: Path) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/design.md"]
+)
 def test_named_files_exist(page: str) -> None:
     folders = (
         *("benchmarks", "config", "docs", "launch", "smpler_model", "smpler_msgs/msg"),
@@ -429,6 +431,18 @@ def test_named_files_exist(page: str) -> None:
     names = set(re.findall(name, (ROOT / page).read_text()))
     assert names
     assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def test_the_architecture_has_a_row_for_each_room_and_names_what_is_in_it() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = dict(re.findall(r"^\| `([\w/]+)` \| (.*) \|$", page, re.M))
+    packages = [*ROOT.glob("smpler_model/*/__init__.py"), *ROOT.glob("smpler_ros/*/__init__.py")]
+    assert {str(each.parent.relative_to(ROOT)) for each in packages} <= rows.keys()
+    programs = {"doctor", "make demo", "person", "smpler run", "viewer"}
+    for folder, contents in rows.items():
+        for name in set(re.findall(r"`([\w ]+)`", contents)) - programs:
+            endings = ("", ".py", ".msg")
+            assert any((ROOT / folder / (name + end)).exists() for end in endings), (folder, name)
 
 
 def test_stated_speeds_equal_the_measurements() -> None:
