@@ -14,7 +14,7 @@ GB = 1e9
 # Of `.venv` with PyTorch's build for CPUs, and what its build for NVIDIA GPUs takes in addition,
 # by the files in the wheels that constraints.txt pins.
 ALL_GB, LESS_GB, CUDA_GB = 2.6, 1.9, 4.0
-HOW_TO_TAKE_LESS = 'the README says under "Set-up" how to take less'
+HOW_TO_TAKE_LESS = 'docs/workspace.md says under "Disk space" how to take less'
 
 
 @dataclass(frozen=True)

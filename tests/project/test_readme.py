@@ -198,6 +198,7 @@ TESTED = {
     },
 }
 
+ADDRESS = "stands for an address that depends on where the repository is kept"
 ADMINISTRATOR = "installs packages into the system, for which a test has no right"
 INSTALLATION = (
     "needs a ROS installation, which the wheels are not; tests/project/test_launch.py reads the "
@@ -210,6 +211,8 @@ NETWORK = "fetches photos, networks or packages"
 DOCKER = "needs Docker and the network, or a GPU; what the Dockerfile copies is checked here"
 
 UNTESTABLE = {
+    "git clone <address of this repository> smpler_ros && cd smpler_ros": ADDRESS,
+    "sudo apt install git g++ make python3-dev python3-venv": ADMINISTRATOR,
     "git clone https://github.com/axelcarlier/lsp datasets/lsp": NETWORK,
     "git clone https://github.com/bearpaw/clothing-co-parsing datasets/ccp": NETWORK,
     "npm pack --pack-destination datasets @mediapipe/pose@0.5.1675469404": NETWORK,
