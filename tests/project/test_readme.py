@@ -28,6 +28,7 @@ PAGES = [
         for name in ("bag", "official_weights", "robot", "training", "video", "workspace")
     ),
 ]
+PATHS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = (
     "colcon ",
     "docker ",
@@ -407,17 +408,30 @@ def test_the_dockerfile_copies_existing_files() -> None:
         assert source not in ignored
 
 
-@pytest.mark.parametrize(
-    "page",
-    [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))],
-    ids=lambda page: page.name,
-)
+@pytest.mark.parametrize("page", PATHS, ids=lambda page: page.name)
 def test_links_lead_to_files(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
     missing = [
         target
         for target in targets
         if not target.startswith("http") and not (page.parent / target).exists()
+    ]
+    assert not missing
+
+
+def headings_of(page: Path) -> set[str]:
+    """Return the names by which links lead to a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PATHS, ids=lambda page: page.name)
+def test_links_lead_to_headings(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", page.read_text())
+    missing = [
+        f"{target}#{name}"
+        for target, name in links
+        if name not in headings_of(page.parent / target if target else page)
     ]
     assert not missing
 
