@@ -72,10 +72,15 @@ class TrainSettings:
             offsets to the keypoints, as the blocks do. It is then almost as good as the last
             estimate, so that the blocks learn little. A run may begin with weights of either kind:
             superfluous feedback is left out, missing feedback starts at zero.
+        turn_feedback: whether the blocks of a model with a mobile backbone get, for each bone, the
+            turn that would bring it to its keypoints, see `smpler_model.network.turn_feedback`.
+            Offsets in the image alone do not say which rotation takes a joint there. A run may
+            begin with weights of either kind.
         trained: which weights are trained, while the others stay as they are: `all`; `pose`, where
             a mobile backbone is frozen except its pose branch, so that it finds keypoints as well
             as before, and steps are faster, as the largest maps need no gradients; `keypoints`,
             what finds them alone, by losses of its own, see `learning.keypoint_objective`;
+            `transformer`, which refines the first guess, and the alignment with keypoints;
             `alignment` with keypoints alone, see `smpler_model.network.bone_turning`.
         schedule: `cosine` decays as half a cosine; `constant` keeps the peak rate.
         warm_up: number of steps over which the rate rises.
@@ -85,6 +90,8 @@ class TrainSettings:
             only, as in SMPLer's first stage; they are faster.
         stage_weight: weight of the estimates before the last one in the loss; 0 in SMPLer. Every
             block then learns from its own error from the start, which short runs need.
+        unaligned: whether the last block's estimate counts as one of them before it is aligned
+            with keypoints. Otherwise the block only learns what the alignment leaves to it.
         frame_weight: weight of the joints' rotations in the camera's frame, for crops. The model's
             own rotations are relative to their parents, so that otherwise a twisted spine can
             compensate for a wrong pelvis.
@@ -136,6 +143,7 @@ class TrainSettings:
     correction_rate: float = 1.0
     still_share: float = 0.0
     first_guess_feedback: bool = False
+    turn_feedback: bool = False
     trained: Trained = "all"
     schedule: Literal["cosine", "constant"] = "cosine"
     warm_up: int = 200
@@ -143,6 +151,7 @@ class TrainSettings:
     clip: float = 20.0
     first_guess_share: float = 0.4
     stage_weight: float = 1.0
+    unaligned: bool = False
     frame_weight: float = 0.0
     shape_weight: float = 0.0
     length_weight: float = 0.0
@@ -176,7 +185,7 @@ class TrainSettings:
                 )
         self._check_data()
         parts = (self.still_share, self.first_guess_share)
-        if self.trained in ("keypoints", "alignment") and any(parts):
+        if self.trained in ("keypoints", "transformer", "alignment") and any(parts):
             raise ValueError(
                 f"`trained: {self.trained}` needs still_share and first_guess_share to be 0, as "
                 f"all of a run trains the same, got {parts[0]} and {parts[1]}; set them to 0"

@@ -20,15 +20,15 @@ from torch import Tensor
 from smpler_model.atomic_files import write_atomically
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.fit import (
-    FIRST_GUESS_FEEDBACK,
     CheckpointError,
     check_finite,
     check_fit,
     check_tensors,
     find_likely_cause,
-    follow_first_guess,
+    follow_feedback,
     has_transformer,
     identify_config,
+    optional_keys,
 )
 from smpler_model.checkpoints.official_layout import (
     BODY_PREFIX,
@@ -142,8 +142,8 @@ def load_model(
 
     Args:
         path: an official file, or one written by `save_checkpoint`.
-        config: expected configuration; derived from the file if None. Only the file says whether
-            the first guess gets feedback.
+        config: expected configuration; derived from the file if None. Only the file says which
+            optional feedback it has.
         body: a body to use instead of the file's. If it has no 17-joint regressor, the file's is
             used.
         default_body: loads a body if neither file nor caller provides one.
@@ -167,8 +167,8 @@ def load_weights(model: BackboneModel, path: str | Path) -> None:
     """Copy a file's weights into a model, to train it further.
 
     A file of the first training stage has backbone and regressor: a Transformer keeps its weights.
-    So does the first guess's feedback where the file has none; where the model has none, the
-    file's is left out. The body is unchanged.
+    So does optional feedback where the file has none; where the model has none, the file's is left
+    out. The body is unchanged.
 
     Raises:
         CheckpointError: as for `read_checkpoint`, or the file does not fit.
@@ -178,8 +178,7 @@ def load_weights(model: BackboneModel, path: str | Path) -> None:
     whole = isinstance(model, Smpler) and has_transformer(checkpoint.state)
     cause = find_likely_cause(checkpoint.state, model.config, whole=whole)
     parts = ("",) if whole else _STAGE_PARTS
-    optional = () if isinstance(model.config.backbone, str) else (FIRST_GUESS_FEEDBACK,)
-    _fill(model, checkpoint, cause, parts, optional)
+    _fill(model, checkpoint, cause, parts, optional_keys(model.config))
 
 
 def save_checkpoint(
@@ -276,7 +275,7 @@ def _load(
     checkpoint = read_checkpoint(path)
     if body is None and default_body and not checkpoint.has_body:
         body = default_body()
-    config = follow_first_guess(config, checkpoint.state) if config else _find_config(checkpoint)
+    config = follow_feedback(config, checkpoint.state) if config else _find_config(checkpoint)
     cause = find_likely_cause(checkpoint.state, config, whole=build is build_model)
     arrays = _choose_body(checkpoint, body, cause)
     with WithoutDraws():

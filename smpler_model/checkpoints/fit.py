@@ -12,6 +12,7 @@ from smpler_model.network.config import MODELS, AttentionKind, ModelConfig
 
 FIRST_LAYER = "SMPL_predictor.fc1.weight"
 FIRST_GUESS_FEEDBACK = "SMPL_predictor.feedback.weight"
+TURN_FEEDBACK = "transformer.{}.turn_feedback.weight"
 _TRANSFORMER_PREFIX = "transformer."
 _ESTIMATE_SIZE = 6 * len(SMPL_JOINTS) + SMPL_SHAPE_COUNT + 3
 _NAMED_KEYS = 3
@@ -34,15 +35,25 @@ def identify_config(state: Mapping[str, Tensor]) -> ModelConfig | None:
     for config in MODELS.values():
         size = (config.regressor_width, config.channels[-1] + _ESTIMATE_SIZE)
         if tuple(state[FIRST_LAYER].shape) == size:
-            return follow_first_guess(replace(config, attention=attention), state)
+            return follow_feedback(replace(config, attention=attention), state)
     return None
 
 
-def follow_first_guess(config: ModelConfig, state: Mapping[str, Tensor]) -> ModelConfig:
-    """Return a configuration whose first guess gets feedback if the state has weights for it."""
+def follow_feedback(config: ModelConfig, state: Mapping[str, Tensor]) -> ModelConfig:
+    """Return a configuration with the optional kinds of feedback that a state has weights for."""
     has_keypoints = not isinstance(config.backbone, str)
-    given = has_keypoints and FIRST_GUESS_FEEDBACK in state
-    return replace(config, first_guess_feedback=given)
+    return replace(
+        config,
+        first_guess_feedback=has_keypoints and FIRST_GUESS_FEEDBACK in state,
+        turn_feedback=has_keypoints and TURN_FEEDBACK.format(0) in state,
+    )
+
+
+def optional_keys(config: ModelConfig) -> tuple[str, ...]:
+    """Return the official keys that a file or a model may lack: those of optional feedback."""
+    if isinstance(config.backbone, str):
+        return ()
+    return (FIRST_GUESS_FEEDBACK, *(TURN_FEEDBACK.format(n) for n in range(config.blocks)))
 
 
 def has_transformer(state: Mapping[str, Tensor]) -> bool:

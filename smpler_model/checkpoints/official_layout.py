@@ -44,6 +44,7 @@ _MODULES = (
     ("blocks.*.projections.*.norm", "transformer.*.raw_feat_projection_layer.*.1"),
     ("blocks.*.joint_projection", "transformer.*.joint_feat_projection_layer.0"),
     ("blocks.*.feedback", "transformer.*.feedback"),
+    ("blocks.*.turn_feedback", "transformer.*.turn_feedback"),
     ("blocks.*.map_positions", "transformer.*.trans_block.feat_position_embedding"),
     ("blocks.*.query_projection", "transformer.*.trans_block.early_embedding"),
     ("blocks.*.query_positions", "transformer.*.trans_block.position_embeddings.weight"),

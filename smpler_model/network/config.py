@@ -10,6 +10,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 _NEED_KEYPOINTS = (
     "keypoint_feedback",
+    "turn_feedback",
     "first_guess_feedback",
     "limb_alignment",
     "trunk_alignment",
@@ -76,7 +77,9 @@ class ModelConfig:
         regressor_dropout: dropout rate of that regressor, in training only.
         keypoint_feedback: whether each block gets the offsets from the estimate so far to the
             mobile backbone's keypoints; not part of SMPLer.
-        first_guess_feedback: whether the regressor gets them, too.
+        turn_feedback: whether each block gets the turns that would bring the estimate's bones to
+            these keypoints, see `turn_feedback`; not part of SMPLer, either.
+        first_guess_feedback: whether the regressor gets the offsets, too.
         limb_alignment: whether the last estimate's limbs are turned towards these keypoints, see
             `limb_alignment.LimbAlignment`; not part of SMPLer, either.
         trunk_alignment: whether its pelvis and chest are, before the limbs, see
@@ -99,6 +102,7 @@ class ModelConfig:
     regressor_iterations: int = 3
     regressor_dropout: float = 0.5
     keypoint_feedback: bool = False
+    turn_feedback: bool = False
     first_guess_feedback: bool = False
     limb_alignment: bool = False
     trunk_alignment: bool = False
@@ -160,6 +164,7 @@ SMPLER_NANO = ModelConfig(
     regressor_width=512,
     regressor_dropout=0.0,
     keypoint_feedback=True,
+    turn_feedback=True,
     limb_alignment=True,
     trunk_alignment=True,
     image_size=160,

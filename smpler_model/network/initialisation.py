@@ -91,6 +91,7 @@ def initialise(model: BackboneModel) -> None:
         elif isinstance(module, RefinementBlock):
             _start_from_zero(module.rotation_delta, module.shape_delta, module.camera_delta)
             _ignore(module.feedback)
+            _ignore(module.turn_feedback)
             module.rotation_delta.bias.copy_(torch.tensor(_UNTURNED))
             nn.init.normal_(module.query_positions, std=_POSITION_SPREAD)
             nn.init.normal_(module.map_positions, std=_POSITION_SPREAD)

@@ -26,6 +26,7 @@ from smpler_model.network.limbs import LIMB_ROWS, add_to_limbs, take_limbs
 from smpler_model.network.mean_parameters import MeanParameters
 from smpler_model.network.sampling import sample_map, sample_patches
 from smpler_model.network.trunk_alignment import TrunkAlignment
+from smpler_model.network.turn_feedback import TURN_SIZE, add_to_turned, find_turns
 
 JOINT_COUNT = len(SMPL_JOINTS)
 SHAPE_QUERY, CAMERA_QUERY = JOINT_COUNT, JOINT_COUNT + 1
@@ -140,6 +141,9 @@ class RefinementBlock(nn.Module):
         self.feedback = (
             nn.Linear(FEEDBACK_SIZE, c, bias=False) if config.keypoint_feedback else None
         )
+        self.turn_feedback = (
+            nn.Linear(TURN_SIZE, c, bias=False) if config.turn_feedback else None
+        )
         self.query_projection = nn.Linear(c, c)
         # A query's index in the sequence tells which joint it belongs to.
         self.query_positions = nn.Parameter(torch.empty(QUERY_COUNT, c))
@@ -156,6 +160,7 @@ class RefinementBlock(nn.Module):
         queries: Tensor,
         stage: Stage,
         features: Sequence[Tensor],
+        body: Body,
         observed: Tensor | None = None,
     ) -> tuple[Tensor, Estimate]:
         """Refine a stage.
@@ -164,6 +169,7 @@ class RefinementBlock(nn.Module):
             queries: (b, 26, c).
             stage: the current estimate, with the joints' positions in the image.
             features: four maps (b, channels, h, w), finest first.
+            body: the body that is posed for the feedback.
             observed: (b, 12, 3) the backbone's keypoints, where the model gets feedback.
 
         Returns:
@@ -174,6 +180,10 @@ class RefinementBlock(nn.Module):
         if self.feedback is not None and observed is not None:
             known = self.feedback(compare_observed(observed, take_limbs(stage.keypoints)))
             queries = add_to_limbs(queries, known)
+        if self.turn_feedback is not None and observed is not None:
+            with _without_autocast(queries):
+                turns = find_turns(stage, observed.to(stage.joints.dtype), body)
+            queries = add_to_turned(queries, self.turn_feedback(turns.to(queries.dtype)))
         tokens: Sequence[Tensor] = self._tokens(maps)
         patches = sample_patches(maps[0], stage.keypoints)
         updated = self.query_projection(queries) + self.query_positions
@@ -277,7 +287,7 @@ class Smpler(BackboneModel):
         queries = self.embedding(stages[0], pooled)
         observed = read_observed(pooled) if self.config.uses_keypoints else None
         for block in self.blocks:
-            queries, estimate = block(queries, stages[-1], features, observed)
+            queries, estimate = block(queries, stages[-1], features, self.body, observed)
             stages.append(self._observe(estimate))
         return stages, queries, observed
 

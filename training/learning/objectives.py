@@ -112,7 +112,8 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         with self._fewer_bits("network"):
             if phase == "guess" or not isinstance(model, Smpler):
                 return [model.guess(features)]
-            return refine_some(model, features, self.settings.refined_crops)
+            some = refine_some(model, features, self.settings.refined_crops)
+            return some if self.settings.unaligned else [*some[:-2], some[-1]]
 
     def weigh(self, totals: list[Tensor]) -> Tensor:
         """Return the weighted mean of the stages' losses; the last has weight one."""
@@ -207,10 +208,22 @@ class PeopleObjective(ObjectiveModule[LabelledPeople]):
 
 
 def refine_some(model: Smpler, features: Sequence[Tensor], people: int) -> list[Stage]:
-    """Return everybody's initial estimate, and refinements of the first people; 0 for all."""
+    """Return the estimates of a batch.
+
+    Args:
+        model: network.
+        features: four maps of its backbone.
+        people: number of the first people who are refined; 0 for all.
+
+    Returns:
+        Everybody's initial estimate, the refined people's after each block, and the aligned one.
+    """
     if not 0 < people < len(features[0]):
-        return model.refine(features)
-    return [model.guess(features), *model.refine([m[:people] for m in features])[1:]]
+        stages, queries, observed = model.refine_by_blocks(features)
+    else:
+        stages, queries, observed = model.refine_by_blocks([m[:people] for m in features])
+        stages[0] = model.guess(features)
+    return [*stages, model.align(stages[-1], queries, observed)]
 
 
 @contextmanager

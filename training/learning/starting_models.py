@@ -21,7 +21,7 @@ from smpler_model.checkpoints.files import (
     read_checkpoint,
     read_data,
 )
-from smpler_model.checkpoints.fit import FIRST_GUESS_FEEDBACK, check_fit, has_transformer
+from smpler_model.checkpoints.fit import check_fit, follow_feedback, has_transformer
 from smpler_model.network.config import find_model
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.mean_parameters import load_mean_parameters
@@ -49,7 +49,9 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
     """
     torch.manual_seed(settings.seed)
     config = replace(
-        find_model(settings.model), first_guess_feedback=settings.first_guess_feedback
+        find_model(settings.model),
+        first_guess_feedback=settings.first_guess_feedback,
+        turn_feedback=settings.turn_feedback,
     )
     initial = read_checkpoint(settings.initial) if settings.initial else None
     arrays = _choose_body(settings, initial)
@@ -58,9 +60,11 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
     model = build(config, arrays, mean)
     if initial:
         load_weights(model, initial.path)
-        if (FIRST_GUESS_FEEDBACK in initial.state) != config.first_guess_feedback:
-            fate = "starts at zero" if config.first_guess_feedback else "is left out"
-            logger.warning("%s: the first guess's feedback %s", initial.path, fate)
+        found = follow_feedback(config, initial.state)
+        for name in ("first_guess_feedback", "turn_feedback"):
+            if getattr(found, name) != (is_wanted := getattr(config, name)):
+                fate = "starts at zero" if is_wanted else "is left out"
+                logger.warning("%s: %s %s", initial.path, name, fate)
     if settings.backbone_weights:
         load_backbone_weights(model, settings.backbone_weights)
     return model

@@ -6,11 +6,11 @@ from torch import nn
 
 from smpler_model.network.bone_turning import BoneTurning
 from smpler_model.network.mobile_backbone import FIRST_BRANCHED, MobileBackbone
-from smpler_model.network.smpler import BackboneModel
+from smpler_model.network.smpler import BackboneModel, Smpler
 
-Trained = Literal["all", "pose", "keypoints", "alignment"]
-"""Everything; everything but what finds a mobile backbone's keypoints; that alone; the alignment
-with keypoints alone.
+Trained = Literal["all", "pose", "keypoints", "transformer", "alignment"]
+"""Everything; everything but what finds a mobile backbone's keypoints; that alone; the Transformer
+and the alignment with keypoints; that alignment alone.
 """
 
 
@@ -34,6 +34,14 @@ def hold_others(model: BackboneModel, trained: Trained) -> None:
         _release(*backbone.groups[FIRST_BRANCHED:], backbone.last, backbone.top)
         _release(backbone.laterals, backbone.merges)
         _release(backbone.heat, backbone.centre, backbone.reach, backbone.offset)
+    elif trained == "transformer":
+        if not isinstance(model, Smpler):
+            raise ValueError(
+                "`trained: transformer` needs a model with a Transformer, got one of the backbone "
+                "stage; set stage to smpler"
+            )
+        model.requires_grad_(False)
+        _release(model.embedding, model.blocks, model.trunk_alignment, model.limb_alignment)
     elif trained == "alignment":
         aligning = [each for each in model.modules() if isinstance(each, BoneTurning)]
         if not aligning:
