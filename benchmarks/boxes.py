@@ -117,7 +117,8 @@ def judge(estimator: Estimator, shown: SceneFrame, people: np.ndarray, boxes: Fl
     seen = Pipeline(estimator, lambda: detector, ONE_IMAGE).process(shown.frame).people
     if len(seen) != len(boxes):
         raise ValueError(
-            f"every box must give a person, got {len(seen)} of {len(boxes)}; choose another model"
+            f"every box must give a person, got {len(seen)} of {len(boxes)}; give a "
+            "trained model with --model"
         )
     true = truth.joints_m[people]
     apart = (seen.joints_m - seen.joints_m[:, :1]) - (true - true[:, :1])

@@ -113,8 +113,8 @@ def look(estimator: Estimator, shown: SceneFrame) -> tuple[People, GroundTruth]:
     people = Pipeline(estimator, lambda: detector, _AT_ONCE).process(shown.frame).people
     if len(people) != len(shown.truth):
         raise ValueError(
-            f"every box must give a person, got {len(people)} of {len(shown.truth)}; choose "
-            "another model"
+            f"every box must give a person, got {len(people)} of {len(shown.truth)}; give a "
+            "trained model with --model"
         )
     return people, shown.truth
 
@@ -126,7 +126,9 @@ def measure(estimator: Estimator, seeds: range, frames: int) -> Joints:
         people, truth = look(estimator, shown)
         camera = shown.frame.camera
         if people.joint_confidences is None or camera is None:
-            raise ValueError("the pipeline must tell confidences; update it")
+            raise ValueError(
+                "results must have joint confidences and a camera, got none; report this as a bug"
+            )
         apart = (people.joints_m - people.joints_m[:, :1]) - (
             truth.joints_m - truth.joints_m[:, :1]
         )

@@ -80,7 +80,9 @@ def draw_case(estimator: Estimator, people: int, seed: int) -> Case:
     boxes = shot.truth.visible_boxes_xyxy
     n = len(boxes)
     if not n:
-        raise RuntimeError("people must be in view, but nobody is; choose another --seed")
+        raise RuntimeError(
+            f"people must be in view, got none with seed {seed}; try another --seed"
+        )
     states = np.full(n, TrackState.CONFIRMED, np.uint8)
     tracks = Tracks(np.arange(n), np.asarray(boxes, np.float64), np.ones(n), states)
     crops = SharedImage(shot.frame, None).cut(tracks.boxes_xyxy, estimator.side, _MARGIN)

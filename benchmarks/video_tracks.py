@@ -145,7 +145,7 @@ def read_range(text: str) -> range:
     first, dash, last = text.partition("-")
     if not (dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
         raise argparse.ArgumentTypeError(
-            f"empty images must be FIRST-LAST, got '{text}'; write 0-20, say"
+            f"empty images must be FIRST-LAST, got '{text}'; write 0-20, for example"
         )
     return range(int(first), int(last) + 1)
 

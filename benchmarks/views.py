@@ -168,7 +168,7 @@ class Watcher:
         if len(result.people) != len(boxes_xyxy):
             raise ValueError(
                 f"every box must give a person, got {len(result.people)} of {len(boxes_xyxy)}; "
-                "choose another model"
+                "give a trained model with --model"
             )
         return result
 
@@ -376,7 +376,8 @@ def read_views(path: Path) -> FolderTruth:
     if len(folder.videos) < 2 or len(frames) > 1:
         raise ValueError(
             f"{path} must hold two or more videos of the same frames, got {len(folder.videos)} of "
-            f"{len(frames)} different sets of frames; give another folder"
+            f"{len(frames)} different sets of frames; give the "
+            "folder of one moment seen by several cameras"
         )
     return folder
 

@@ -30,7 +30,7 @@ class Detections:
         if self.boxes_xyxy.shape != (n, 4) or self.scores.shape != (n,):
             raise ValueError(
                 f"boxes and scores must be (n, 4) and (n), got {self.boxes_xyxy.shape} and "
-                f"{self.scores.shape}; give one score a box"
+                f"{self.scores.shape}; pass one score per box"
             )
 
     def __len__(self) -> int:

@@ -160,8 +160,8 @@ def lock_folder(folder: Path) -> Iterator[None]:
             file.seek(0)
             raise ValueError(
                 f"only one run may write to {folder}, got a second one beside process "
-                f"{file.read().strip() or 'of unknown number'}; wait for it or choose another "
-                "folder"
+                f"{file.read().strip() or 'of unknown number'}; wait for it, or choose another "
+                "folder with --output"
             ) from None
         try:
             file.truncate(0)

@@ -47,7 +47,7 @@ def find_scenery(photos: Sequence[PhotoLabels], folders: Sequence[Path]) -> list
         if not images:
             raise FileNotFoundError(
                 f"empty_photos must be folders of photos without people, got none in {folder}; "
-                "check the path"
+                "correct it, or put photos there"
             )
         found += [Scenery(path) for path in images]
     return found

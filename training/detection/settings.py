@@ -64,7 +64,9 @@ class PersonTrainSettings:
         }
         for name, value in counts.items():
             if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}; give a larger one")
+                raise ValueError(
+                    f"{name} must be at least 1, got {value}; omit it for its default"
+                )
         if self.photo_images and not self.photos:
             raise ValueError(
                 f"photos must be files of labels for {self.photo_images} photo_images, got none; "

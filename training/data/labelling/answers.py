@@ -111,7 +111,8 @@ def _read(path: Path, made_from: str) -> dict[str, Answers]:
             names = archive["names"].tolist()
     except (KeyError, ValueError, EOFError, BadZipFile):
         raise ValueError(
-            f"{path} must hold the answers for a part of the photos, got something else; remove it"
+            f"{path} must hold the answers for a part of the photos, got something else; remove "
+            "it to start again"
         ) from None
     if before != made_from:
         raise ValueError(
