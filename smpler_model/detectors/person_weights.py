@@ -1,6 +1,6 @@
 """Files of the detector `person`'s weights: large arrays as int8 with a scale for each channel.
 
-The others are float16. The file is half as large as with float16 alone.
+Small arrays are float16. The file is half as large as with float16 alone.
 
 Source: Krishnamoorthi, "Quantizing deep convolutional networks for efficient inference", 2018
 (symmetric, per channel). Differs: only the file is quantised; the network computes with floats.

@@ -195,7 +195,7 @@ def _time(estimator: Estimator, crop: NDArray[np.uint8]) -> float:
 
 
 def _root(error: BaseException) -> str:
-    """Return the first line of the first error: capturing a graph raises on its way out, too."""
+    """Return the first line of the first error: capturing a graph raises again on its way out."""
     while error.__context__ is not None and not error.__suppress_context__:
         error = error.__context__
     name = type(error).__name__

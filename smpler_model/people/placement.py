@@ -143,7 +143,7 @@ def inflate_truncated_sizes(
 ) -> Placement:
     """Return the placement with larger covariances of truncated people.
 
-    Those whom a depth image placed keep theirs: it tells their distance, whatever their size.
+    People placed by a depth image keep theirs: it gives their distance, whatever their size.
 
     Args:
         placement: placement by size, or by depth.
@@ -212,9 +212,9 @@ def place_by_depth(
     """Move people along their rays to the distance in an aligned depth image.
 
     The depth is read at many points of the trunk. It differs from theirs by the same amount
-    wherever the trunk is seen, and by other amounts where an arm or somebody else is before it, or
-    beside its outline. The amount that most points agree on is the distance. People keep their
-    distance if fewer than a quarter of the points agree, and nobody is moved so near that a
+    wherever the trunk is seen, and by other amounts where an arm or somebody else is in front of
+    it, or beside its outline. The amount that most points agree on is the distance. People keep
+    their distance if fewer than a quarter of the points agree, and are never moved so near that a
     visible joint is behind the camera.
 
     Args:

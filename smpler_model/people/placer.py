@@ -1,8 +1,8 @@
 """Places the people in one camera's images, and remembers the floor that earlier images showed.
 
 `placement` and `floor` place people by one image. Which of them apply depends on what is known:
-keypoints always, a depth image where there is one, the floor where a pose of the camera or
-people's feet tell it.
+keypoints always, a depth image where there is one, the floor where the camera's pose or people's
+feet give it.
 """
 
 from collections.abc import Callable
@@ -63,7 +63,7 @@ class Placer:
     """Places the people of one camera.
 
     Attributes:
-        feet: how fast feet move, which tells who stands.
+        feet: how fast feet move, which shows which people stand.
         floor_from_feet: the floor, from feet over time.
     """
 

@@ -1,4 +1,4 @@
-"""A recording of people whom several cameras see, with the images of all cameras."""
+"""A recording of people fused from several cameras, with the images of all cameras."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence

@@ -201,7 +201,7 @@ def people_from(
     fused: FusedPeople,
     floor: Floats | None,
 ) -> People:
-    """Return fused people as those of an image are described.
+    """Return fused people in the form of those of an image.
 
     A person who is in one view has the translation's source of that view. Scores are those of the
     best view, the state is the best that a view reports, and velocities are means weighted by the
