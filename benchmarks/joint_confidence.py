@@ -1,4 +1,4 @@
-"""Whether joints of little confidence err more: `python -m benchmarks.joint_confidence`.
+"""Errors of joints by their confidence: `python -m benchmarks.joint_confidence`.
 
 People of synthetic scenes walk, sit, wave and pass in front of each other, before a camera that
 shows them whole and before one so close that it cuts them off. The model gets the boxes of the
@@ -182,11 +182,11 @@ def tabulate(joints: Joints) -> str:
 
 def main() -> None:
     """Parse the command line and measure."""
-    parser = argparse.ArgumentParser(description="Whether joints of little confidence err more.")
+    parser = argparse.ArgumentParser(description="Errors of joints by their confidence.")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
     parser.add_argument("--scenes", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0, help="of the first scene")
-    parser.add_argument("--frames", type=int, default=20, help="of each scene and camera")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first scene")
+    parser.add_argument("--frames", type=int, default=20, help="images per scene and camera")
     parser.add_argument("--json", type=Path, help="file for the figures")
     chosen = parser.parse_args()
     estimator = build_pipeline(PipelineSettings(model=chosen.model), GivenBoxes).estimator

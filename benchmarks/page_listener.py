@@ -1,4 +1,4 @@
-"""A page's other end, which counts what a browser would be sent."""
+"""A client of a page, which counts what a browser would be sent."""
 
 from __future__ import annotations
 

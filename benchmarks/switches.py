@@ -1,6 +1,6 @@
-"""What each option for people in the world costs: `python -m benchmarks.switches`.
+"""Cost of each option for people in the fixed frame: `python -m benchmarks.switches`.
 
-The steps behind the network, for drawn people in one image whose estimates are reused, at times
+The steps after the network, for drawn people in one image whose estimates are reused, at times
 0.1 s apart: with everything switched off, with each option on, and switched off once more, which
 shows how far two equal measurements differ. CPU time, the median of several rounds in turn.
 """
@@ -72,7 +72,7 @@ def draw_case(estimator: Estimator, people: int, seed: int) -> Case:
     """Draw people, and run the network once.
 
     Raises:
-        RuntimeError: nobody is in view.
+        RuntimeError: no people are in view.
     """
     camera = replace(camera_from_field_of_view(640, 480, 70.0), calibrated=True)
     scene = SyntheticScene(estimator.model.body, camera, people=people, seed=seed, duration_s=4.0)

@@ -69,7 +69,7 @@ class RunFiles:
         frames: table of frames.
         timings: table of step times.
         detections: log of the detections, one line per image.
-        fused: table of the people whom several cameras see; None if nothing is fused.
+        fused: table of the people seen by several cameras; None if nothing is fused.
         moments: table of the moments at which they were seen; None if nothing is fused.
         fused_errors: table of their errors; None if nothing is fused.
     """

@@ -11,7 +11,7 @@ SHOWN = (
     *("everyday", "recorded", "close", "cut_below"),
     *("photographed", "cluttered", "bare", "harsh", "companions"),
 )
-"""Settings of crops to train on that are fields of `CropStyle`, too."""
+"""Settings of training crops that are also fields of `CropStyle`."""
 
 
 @dataclass(frozen=True)

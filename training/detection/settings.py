@@ -20,7 +20,7 @@ class PersonTrainSettings:
         photos: files of labels, as `training.data.prepare_photos` reads them.
         photo_images: windows of photos.
         held_out_photos: windows of other photos, for validation.
-        empty_images: windows of photos that show nobody, beside the people in `photos` and in
+        empty_images: windows of photos without people, beside the people in `photos` and in
             `empty_photos`; at most one of each photo.
         empty_photos: folders of photos without people.
         held_out_empty: windows of other such photos, for validation.
