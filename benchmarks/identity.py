@@ -94,7 +94,7 @@ class VisitScene(SyntheticScene):
 
 @dataclass
 class ReturnCounts:
-    """Returns and strangers by what became of their ids."""
+    """Counts of returning people and of strangers, by the ids they got."""
 
     returns: int = 0
     joined: int = 0

@@ -92,7 +92,7 @@ def draw_case(estimator: Estimator, people: int, seed: int) -> Case:
 
 
 def measure(estimator: Estimator, case: Case, option: Option, images: int) -> float:
-    """Return the CPU time of the steps behind the network for one image, milliseconds."""
+    """Return the CPU time of the steps after the network for one image, milliseconds."""
     config = replace(PipelineConfig(), **option.config)
     camera = CameraPipeline(GivenBoxes(), IdSource(), estimator, config)
     frame = replace(
@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "cost_ms": costs,
     }
     rows = [(name, people, cost, cost - costs["off"]) for name, cost in costs.items()]
-    head = ("switched on", "people", "ms an image behind the network, CPU", "more than off")
+    head = ("switched on", "people", "ms an image after the network, CPU", "more than off")
     write_results(results, format_table(head, rows), chosen.json)
 
 

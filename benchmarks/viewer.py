@@ -91,7 +91,7 @@ def walk(body: Body, people: int, seconds: float) -> list[Moment]:
 
 
 def measure(moments: list[Moment], people: int) -> Row:
-    """Show moments at their rate before one page's other end."""
+    """Show moments at their rate on a page with one client."""
     with open_page("benchmark", "localhost", 0) as page:
         scene = Scene(page.server, SkinnedSurface(load_builtin_body()))
         trails = Trails()

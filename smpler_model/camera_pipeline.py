@@ -58,7 +58,7 @@ class PipelineConfig:
         use_floor: whether z = 0 of the fixed frame is the floor; then people are placed by their
             feet, where the camera is calibrated and has a pose.
         floor_from_feet: whether the floor is found from people's feet, where `use_floor` does not
-            tell it; the camera is calibrated, and has a pose or stands still.
+            give it; the camera is calibrated, and has a pose or stands still.
         remember_s: how long people who left are remembered, so that they get their ids back; 0
             turns this off.
     """

@@ -143,7 +143,7 @@ class TransformBuffer:
         )
 
     def _longest_advance_ns(self) -> int:
-        """Return how long a moving frame has gone on: a new one goes on from there."""
+        """Return the longest advance of a moving frame; a new frame starts with the same."""
         moving = (each.advance_ns for each in self._histories.values() if not each.is_static)
         return max(moving, default=0)
 

@@ -72,7 +72,7 @@ OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
 
 
 def check_attention(model: Smpler) -> None:
-    """Refuse a model that the fast network cannot stand for.
+    """Refuse a model that the fast network cannot replace.
 
     Raises:
         ValueError: its attention is not decoupled.

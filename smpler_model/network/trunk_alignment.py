@@ -85,7 +85,7 @@ def _least_visible(seen: Tensor) -> Tensor:
 
 
 def _turn(rotations: Tensor, turns: Tensor, of_pelvis: Tensor, of_chest: Tensor) -> Tensor:
-    """Turn pelvis and chest in space while what hangs on them keeps its rotation in space.
+    """Turn pelvis and chest in space; joints attached to them keep their rotation in space.
 
     Args:
         rotations: (b, 24, 3, 3) of joints relative to their parents.

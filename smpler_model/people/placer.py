@@ -86,7 +86,7 @@ class Placer:
             frame: the image, with depth and the camera's pose if they are known.
             seen: the people in it.
             use_floor: whether z = 0 of the fixed frame is the floor.
-            floor_from_feet: whether people's feet tell the floor, where `use_floor` does not.
+            floor_from_feet: whether people's feet give the floor, where `use_floor` does not.
         """
         camera, estimates, keypoints_px = seen.camera, seen.estimates, seen.keypoints_px
         joints_m = estimates.joints_m

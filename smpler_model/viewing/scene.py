@@ -145,7 +145,7 @@ class Scene:
         self._draw_truth(truth, exact=exact)
 
     def _draw_others(self, shots: Sequence[Shot]) -> None:
-        """Show the cameras of people of several; those without a shot are hidden."""
+        """Show the cameras of fused people; those without a shot are hidden."""
         for name in self._others.keys() - {shot.name for shot in shots}:
             self._others[name].hide()
         for shot in shots:

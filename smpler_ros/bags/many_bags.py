@@ -180,7 +180,7 @@ def evaluate_in_turn(
 
 
 def _identify(file: Path) -> tuple[int, int] | None:
-    """Return what tells a file from one that replaces it; None if there is none."""
+    """Return what distinguishes a file from one that replaces it; None if there is no file."""
     try:
         found = file.stat()
     except OSError:

@@ -167,7 +167,7 @@ def _worst_figure(folder: Path, frame: WorstFrame) -> str:
 
 
 def _fused(folder: Path, fused: Mapping[str, Any]) -> str:
-    """Return what the cameras see together, and its errors beside those of each alone."""
+    """Return the section on fused people, with errors beside those of single views."""
     facts = (
         f"{counted(fused['moments'], 'moment')}, {counted(fused['people'], 'person', 'people')}, "
         f"{counted(fused['ids'], 'id')}"
