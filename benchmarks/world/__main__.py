@@ -49,7 +49,7 @@ _HEAD = (
 
 
 def measure_cost(people: int) -> float:
-    """Return the CPU time of the filters for one image with so many people, milliseconds."""
+    """Return the CPU time of the filters for one image with this many people, milliseconds."""
     world, ids = WorldFilter(), np.arange(people)
     pose = CameraPose("map", RobotPath().world_from_base(0.0) @ BASE_FROM_CAMERA)
     rotations = np.broadcast_to(np.eye(3), (people, 24, 3, 3)).copy()

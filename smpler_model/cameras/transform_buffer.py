@@ -19,7 +19,7 @@ from smpler_model.cameras.messages import NS_PER_S, Message
 HISTORY_NS = 10 * NS_PER_S
 """Time for which transforms are kept, behind the newest one of the same frame."""
 
-_FORGET_NS = 6 * HISTORY_NS  # a frame silent for so long, while another one goes on, is gone
+_FORGET_NS = 6 * HISTORY_NS  # a frame silent for this long while another one continues is gone
 _REWIND_NS = NS_PER_S  # a transform this far before the last one of its frame: the clock was reset
 
 

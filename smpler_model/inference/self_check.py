@@ -100,7 +100,7 @@ def build_checked_estimator(model: Smpler, choice: Choice, people: int) -> Check
     Args:
         model: the network, on the CPU.
         choice: what is tried first.
-        people: most people in a frame; batches of up to so many are prepared and checked.
+        people: most people in a frame; batches of up to this many are prepared and checked.
 
     Raises:
         SelfCheckError: none works.

@@ -290,8 +290,8 @@ def _read_fields(path: Path) -> dict[str, NDArray[np.generic]]:
         got = fields[name].shape if name in fields else "none"
         if got != expected:
             raise ValueError(
-                f"{path} must hold {name} of shape {expected}, one row a person an image, got "
-                f"{got}; see `evaluate_bag --help`"
+                f"{path} must hold {name} of shape {expected}, one row per person and image, "
+                f"got {got}; see `evaluate_bag --help`"
             )
     return {name: _convert(path, name, values) for name, values in fields.items()}
 

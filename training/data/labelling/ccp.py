@@ -34,7 +34,7 @@ def label(
         folder: data set with the folder `photos`.
         teacher: file of the pose landmark network.
         second: file of another one, which must agree with it.
-        first: label only the first so many photos.
+        first: label only this many photos, the first ones.
 
     Raises:
         ValueError: an invalid file, or ai_edge_litert is missing.
