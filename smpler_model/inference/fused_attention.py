@@ -5,7 +5,7 @@ With 26 queries and 3136 pixels it is cheaper to project the queries:
 the unprojected pixels, and no keys are computed. The same holds for the values, with
 W_o W_v (sum of p t). A key's bias adds the same number to all scores of a query, which the softmax
 cancels; a value's bias passes through, as the attention weights sum to one. Gain and shift of a
-LayerNorm are folded into the matrix after it.
+LayerNorm are folded into the matrix behind it.
 
 A `source` here is an attention layer that reads the image: one for each feature map, and last the
 joint-aware one. All sources share the queries, so each of their steps is one product.

@@ -1,4 +1,4 @@
-"""Parts of the network for inference: a Transformer block, and the feature maps it attends to.
+"""Parts of the network for inference: a block of the Transformer, and the maps that it looks at.
 
 The projections of a feature map for all blocks are one product, and attention is that of
 `fused_attention`.

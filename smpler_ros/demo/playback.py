@@ -79,7 +79,7 @@ class Playback(Node):
 
 
 def is_heard_by_node(node: Node, topic: str) -> bool:
-    """Return whether `smpler_node` subscribes to a topic, whatever else does."""
+    """Return whether `smpler_node` subscribes to a topic, whoever else does."""
     found = node.get_subscriptions_info_by_topic(topic)
     return any(each.node_name == NODE_NAME for each in found)
 

@@ -136,7 +136,7 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
             raise RowError(f"{where} cannot be read: {' '.join(reason.split())}") from error
 
     def identify(self) -> Iterator[str | bytes | NDArray[np.int64]]:
-        """Yield what identifies it: the file, names and sizes of tables, the rows."""
+        """Yield what tells it from another set: the file, names and sizes of tables, the rows."""
         yield self.path.read_bytes()
         for tables in self._tables.values():
             for table in tables:
