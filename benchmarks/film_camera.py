@@ -29,7 +29,8 @@ CAMERA = camera_from_field_of_view(640, 480, 60.0)
 class FilmCamera:
     """Publishes the images of a scene with true boxes, forwards and back again.
 
-    Played back and forth, nobody jumps, so ids persist as before a real camera.
+    It is played back and forth, so that people do not jump and keep their ids, as before a real
+    camera.
     """
 
     def __init__(self, node: Node, film: list[SceneFrame]) -> None:

@@ -119,7 +119,10 @@ class TopicPair:
         deadline = time.monotonic() + TIMEOUT_S
         while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"nothing arrived within {TIMEOUT_S:.0f} s; check ROS 2")
+                raise TimeoutError(
+                    f"a message must arrive within {TIMEOUT_S:.0f} s, got none; see "
+                    "`smpler doctor` for ROS 2"
+                )
             rclpy.spin_once(self._node, timeout_sec=0.05)
 
 

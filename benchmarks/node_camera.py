@@ -1,4 +1,4 @@
-"""The other end of the node's topics, a separate program: a camera, and subscribers."""
+"""A camera and subscribers on the node's topics, as a separate program."""
 
 import argparse
 import time

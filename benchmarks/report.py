@@ -46,7 +46,10 @@ def replace_section(pages: dict[Path, str], name: str, content: str) -> None:
             pages[path] = pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
             return
     names = " or ".join(str(path) for path in pages)
-    raise ValueError(f"{names} must hold '<!-- {name} -->', got none; add it")
+    raise ValueError(
+        f"{names} must hold '<!-- {name} -->', got none; put it and "
+        "'<!-- end -->' where the section belongs"
+    )
 
 
 def describe(results: Results) -> str:

@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: the machine, times, tables and files."""
+"""Parts shared by the benchmarks: the machine, times, tables and files."""
 
 from __future__ import annotations
 

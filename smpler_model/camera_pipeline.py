@@ -58,9 +58,9 @@ class PipelineConfig:
         use_floor: whether z = 0 of the fixed frame is the floor; then people are placed by their
             feet, where the camera is calibrated and has a pose.
         floor_from_feet: whether the floor is found from people's feet, where `use_floor` does not
-            tell it; the camera is calibrated, and has a pose or stands still.
-        remember_s: how long people are remembered who left, so that they get their ids back;
-            0 for not at all.
+            give it; the camera is calibrated, and has a pose or stands still.
+        remember_s: how long people who left are remembered, so that they get their ids back; 0
+            turns this off.
     """
 
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
@@ -75,7 +75,7 @@ class PipelineConfig:
 
     @property
     def absence_s(self) -> float:
-        """Longest time after which somebody who was not seen may have the same id, seconds."""
+        """Longest time unseen after which a person may keep the same id, seconds."""
         return max(self.tracker.lost_s, self.remember_s)
 
 
@@ -94,7 +94,7 @@ class Memory(Protocol):
 
 @dataclass(frozen=True)
 class Tracked:
-    """What the tracker tells of one frame.
+    """The tracker's results for one frame.
 
     Attributes:
         people: the tracks that are shown.
@@ -108,7 +108,7 @@ class Tracked:
 
 
 class CameraPipeline:
-    """The steps that know one camera alone, and what they remember from frame to frame.
+    """The steps that concern a single camera, and their state from frame to frame.
 
     Attributes:
         detector: finds people.

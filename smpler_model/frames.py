@@ -22,7 +22,7 @@ DETAIL_KEYS = {
     "velocity_covariances_m2_s2": "velocity_covariance_m2_s2",
     "facings_rad": "facing_rad",
 }
-"""Names in files of results of what is not always known of a person, by attribute of `People`."""
+"""Names in result files of the attributes of `People` that may be unknown."""
 
 
 class TranslationSource(IntEnum):
@@ -163,7 +163,7 @@ class People:
 
 
 class FoundPeople(Protocol):
-    """What messages tell of results: of an image, or of several that are fused."""
+    """What messages contain of results: those of one image, or fused from several."""
 
     @property
     def stamp_ns(self) -> int:

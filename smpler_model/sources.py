@@ -73,7 +73,7 @@ def open_source(
     if number is None and (not name or not path.exists()):
         raise SourceError(
             f"the input must be a file, a folder or a camera number, got {name or 'nothing'}; "
-            "check the path"
+            "give an existing video, image, folder of images or bag, or 0 for the first camera"
         )
     if number is None and is_bag(path):
         yield from _open_bag(path, camera, image_topic, settings, report)
@@ -154,7 +154,7 @@ def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
         check_one_recording(folder)
         raise SourceError(
             f"{folder} must hold images ({', '.join(sorted(IMAGE_SUFFIXES))}) or a bag, got "
-            "neither; check the path"
+            "neither; give the folder that directly holds them"
         )
     stamps = [round(index * 1e9 / _FOLDER_RATE_HZ) for index in range(len(paths))]
     frames = _images(dict(zip(stamps, paths, strict=True)), camera, report)
@@ -186,7 +186,8 @@ def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> It
         yield frame
     if not read:
         raise SourceError(
-            f"the folder must hold readable images, got none among {len(paths)}; repair them"
+            f"the folder must hold readable images, got none among {len(paths)}; repair or "
+            "replace those named above"
         )
 
 

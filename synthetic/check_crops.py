@@ -15,7 +15,7 @@ from synthetic.crops import CropRenderer, join_crops
 
 _SEED, _ROOMS, _PEOPLE_IN_A_ROOM = 25, 4, 4
 _CHOSEN = (3, 11, 13, 15)
-"""One each who walks, stands, sits and points, all of them whole and in the light."""
+"""A walking, a standing, a sitting and a pointing person, all fully in view and well lit."""
 _JPEG_QUALITY = 92
 
 

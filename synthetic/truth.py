@@ -145,7 +145,7 @@ def people_from_truth(truth: GroundTruth, first_id: int = 0) -> People:
 
 
 def _owners_at(points_px: Floats, shown: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return what (h, w) ids say at points (..., 2); 0 outside the image."""
+    """Return the (h, w) ids at points (..., 2); 0 outside the image."""
     height, width = shown.shape
     above, below = points_px > -0.5, points_px < (width - 0.5, height - 0.5)
     inside = np.asarray((above & below).all(-1))

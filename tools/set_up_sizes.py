@@ -1,4 +1,4 @@
-"""What the set-up takes of the disk: said, and checked, before it is taken."""
+"""Disk space that the set-up needs: stated and checked before it is used."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Row:
     """Errors of one kind of estimate in one scene.
 
     Attributes:
-        source: what told the distance of people.
+        source: source of people's distance.
         estimate: what was compared.
         position_m: median, 95th percentile and largest error of the position.
         velocity_m_s: the same of the horizontal velocity.
@@ -115,7 +115,7 @@ def compare(scene: RobotScene, kind: Kind, source: Source, answers: Sequence[Ans
 
 
 def _floor(answers: Sequence[Answer]) -> dict[str, float]:
-    """Return the fields of a row that tell how well the floor is known; the camera is level."""
+    """Return the fields of a row for the floor's errors; the camera is level."""
     known = [answer for answer in answers if np.isfinite(answer.floor).all()]
     if not known:
         return {"floor_m": float("nan"), "floor_s": float("nan")}

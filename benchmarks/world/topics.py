@@ -36,7 +36,7 @@ SWITCHES: dict[Source, str] = {
     "floor": "use_floor",
     "feet": "floor_from_feet",
 }
-"""The node's parameter by what tells the distance of people; none for an assumed size."""
+"""The node's parameter by source of people's distance; none for an assumed size."""
 
 NEEDS_FIXED_FRAME: tuple[Source, ...] = ("floor",)
 
@@ -123,7 +123,7 @@ def ask_node(
     Args:
         shots: the images, whose timestamps count from the start.
         fixed_frame: the node's parameter.
-        source: what tells the distance of people; the floor does so only in a fixed frame.
+        source: source of people's distance; the floor needs a fixed frame.
         parameters: further parameters, such as `backend:=plain`.
 
     Raises:

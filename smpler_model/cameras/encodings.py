@@ -163,7 +163,7 @@ def decode_raw(
     if encoding not in _PACKINGS:
         raise ImageError(
             f"the image's encoding must be one of {', '.join(sorted(ENCODINGS))}, got "
-            f"'{encoding[:MOST_LETTERS]}'; convert it or choose another topic"
+            f"'{encoding[:MOST_LETTERS]}'; set the camera's driver to one of these"
         )
     if encoding == YUV422:
         encoding = _choose_yuv422(yuv422, note)

@@ -19,7 +19,7 @@ from smpler_model.cameras.messages import NS_PER_S, Message
 HISTORY_NS = 10 * NS_PER_S
 """Time for which transforms are kept, behind the newest one of the same frame."""
 
-_FORGET_NS = 6 * HISTORY_NS  # a frame silent for so long, while another one goes on, is gone
+_FORGET_NS = 6 * HISTORY_NS  # a frame silent for this long while another one continues is gone
 _REWIND_NS = NS_PER_S  # a transform this far before the last one of its frame: the clock was reset
 
 
@@ -143,7 +143,7 @@ class TransformBuffer:
         )
 
     def _longest_advance_ns(self) -> int:
-        """Return how long a moving frame has gone on: a new one goes on from there."""
+        """Return the longest advance of a moving frame; a new frame starts with the same."""
         moving = (each.advance_ns for each in self._histories.values() if not each.is_static)
         return max(moving, default=0)
 

@@ -30,7 +30,7 @@ class Detections:
         if self.boxes_xyxy.shape != (n, 4) or self.scores.shape != (n,):
             raise ValueError(
                 f"boxes and scores must be (n, 4) and (n), got {self.boxes_xyxy.shape} and "
-                f"{self.scores.shape}; give one score a box"
+                f"{self.scores.shape}; pass one score per box"
             )
 
     def __len__(self) -> int:
@@ -79,7 +79,7 @@ class BatchDetector(Detector, Protocol):
 
 @runtime_checkable
 class DeviceDetector(Detector, Protocol):
-    """A detector that takes images from the memory of its device, too, with equal results.
+    """A detector that also takes images in the memory of its device, with equal results.
 
     There an image is uploaded once, for the detector and for the crops.
     """
@@ -90,7 +90,7 @@ class DeviceDetector(Detector, Protocol):
 
 @runtime_checkable
 class DeviceBatchDetector(BatchDetector, DeviceDetector, Protocol):
-    """A detector that takes several images from the memory of its device at once, too."""
+    """A detector that also takes several images in the memory of its device at once."""
 
     def detect_all_on_device(self, images: "Sequence[Tensor]") -> list[Detections]:
         """Return the people in each of several (h, w, 3) uint8 RGB images on any device."""

@@ -208,7 +208,7 @@ def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInpu
     found = ", ".join(f"{item.name} {item.shape} {item.type}" for item in session.get_inputs())
     refusal = DetectorError(
         f"the inputs of {path} must be one image (1, 3, h, w) or (1, h, w, 3) of float32, float16 "
-        f"or uint8, and at most sizes (1, 2) of integers; got {found}; export it so"
+        f"or uint8, and at most sizes (1, 2) of integers, got {found}; export it with such inputs"
     )
     if len(images) != 1 or len(others) > 1 or images[0].type not in _DTYPES:
         raise refusal
@@ -254,7 +254,8 @@ def _open_session(path: Path, device: torch.device, threads: int) -> Any:  # noq
     runtime = _import_onnxruntime()
     if not path.is_file():
         raise DetectorError(
-            f"the detector must be an ONNX file, got {path}; check the path; {WITHOUT_WEIGHTS}"
+            f"the detector must be an ONNX file, got {path}; give the absolute path of an "
+            f"existing one; {WITHOUT_WEIGHTS}"
         )
     providers = choose_providers(device, runtime.get_available_providers())
     options = session_options(runtime, threads)

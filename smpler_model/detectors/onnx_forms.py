@@ -56,7 +56,7 @@ class Form(Protocol):
 
     @property
     def classes(self) -> int | None:
-        """Number of classes, None if the file does not tell."""
+        """Number of classes; None if the file does not state it."""
 
     @property
     def person_class(self) -> int:

@@ -172,7 +172,7 @@ def _draw_meshes(
 
 
 def _are_sure(people: People, row: int) -> NDArray[np.bool_]:
-    """Return (24,) whether joints are drawn firmly; all are where nothing tells."""
+    """Return (24,) whether joints are drawn firmly; all are if confidences are unknown."""
     if people.joint_confidences is None:
         return np.ones(len(SMPL_PARENTS), np.bool_)
     return np.asarray(people.joint_confidences[row] >= _FIRM)
@@ -181,7 +181,7 @@ def _are_sure(people: People, row: int) -> NDArray[np.bool_]:
 def _draw_skeleton(
     canvas: RgbImage, keypoints_px: Floats, sure: NDArray[np.bool_], colour: Colour, weight: float
 ) -> None:
-    """Draw bones and joints; those that are not sure faintly: thin, and without a dark outline."""
+    """Draw bones and joints; uncertain ones faintly: thin, and without a dark outline."""
     shown = np.asarray(np.isfinite(keypoints_px).all(1))
     joints = _fixed_point(np.where(shown[:, None], keypoints_px, 0))
     bones, dots = joints[_BONES], joints[:, None].repeat(2, 1)  # a line of zero length is a dot

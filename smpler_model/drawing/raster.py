@@ -129,7 +129,7 @@ def _check(
     if corners.ndim != 2 or corners.shape[1] != 3:
         raise ValueError(f"faces must be (f, 3), got {corners.shape}; split polygons")
     if camera.shape != (4,) or not (camera[:2] > 0).all():
-        raise ValueError(f"intrinsics must be fx > 0, fy > 0, cx, cy, got {camera}; pass four")
+        raise ValueError(f"intrinsics must be fx > 0, fy > 0, cx, cy, got {camera}; pass all four")
     if min(size) < 1 or near_m <= 0:
         raise ValueError(f"size and near_m must be positive, got {size}, {near_m}; set both")
     return vertices, corners

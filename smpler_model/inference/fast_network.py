@@ -72,7 +72,7 @@ OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
 
 
 def check_attention(model: Smpler) -> None:
-    """Refuse a model that the fast network cannot stand for.
+    """Refuse a model that the fast network cannot replace.
 
     Raises:
         ValueError: its attention is not decoupled.
@@ -279,7 +279,7 @@ class FastRegressor(nn.Module):
             body: the body that is posed for the feedback.
         """
         from_image = self.image(pooled)
-        values = self.initial  # (1, m), the same for everybody
+        values = self.initial  # (1, m), the same for all people
         for _ in range(self.iterations):
             hidden = from_image + F.linear(values, self.parameters_in)
             if self.feedback is not None and observed is not None:

@@ -76,7 +76,7 @@ class ModelConfig:
         regressor_dropout: dropout rate of that regressor, in training only.
         keypoint_feedback: whether each block gets the offsets from the estimate so far to the
             mobile backbone's keypoints; not part of SMPLer.
-        first_guess_feedback: whether the regressor gets them, too.
+        first_guess_feedback: whether the regressor gets them as well.
         limb_alignment: whether the last estimate's limbs are turned towards these keypoints, see
             `limb_alignment.LimbAlignment`; not part of SMPLer, either.
         trunk_alignment: whether its pelvis and chest are, before the limbs, see

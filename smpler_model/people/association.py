@@ -8,8 +8,8 @@ from trackers.utils.state_representations import XCYCWHStateEstimator
 from smpler_model.array_types import Floats
 
 _SPEEDS, _SIZE_SPEEDS = slice(4, 6), slice(6, 8)  # of centre and size, in the state
-_SLOWING = 0.9  # speed over that of the image before, while nobody is seen
-_PART = 0.6  # area of a box over the predicted one below which it may be of a part of somebody
+_SLOWING = 0.9  # speed over that of the image before, while the person is unseen
+_PART = 0.6  # area of a box over the predicted one below which it may show a part of the person
 _INSIDE = 0.8  # share of such a box that is in the predicted one
 _HEIGHTS_COUNT = 3  # exponent; arms and legs make widths the weaker hint
 _TRUST = 0.2  # how far such a box moves the edges

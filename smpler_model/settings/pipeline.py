@@ -14,7 +14,7 @@ Yuv422 = Literal["uyvy", "yuyv"]
 
 DETECTORS = ("person", "torchvision", "onnx", "motion", "full_image")
 SCORING_DETECTORS = ("person", "torchvision", "onnx")
-"""Those whose scores say how sure they are; the others' are 1."""
+"""Detectors whose scores are confidences; those of the others are 1."""
 
 DETECTOR_DESCRIPTION = (
     "How people are detected: person (weights included), torchvision (weights are downloaded "
@@ -25,7 +25,7 @@ DETECTOR_DESCRIPTION = (
 
 @dataclass(frozen=True, kw_only=True)
 class EncodingSettings(Settings):
-    """What messages do not tell of their images."""
+    """Properties of images that messages do not state."""
 
     part: ClassVar[str] = "Cameras"
 

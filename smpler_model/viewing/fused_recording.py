@@ -1,4 +1,4 @@
-"""A recording of people whom several cameras see, with the images of all cameras."""
+"""A recording of people fused from several cameras, with the images of all cameras."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -92,7 +92,7 @@ class FusedRecording:
 
     @property
     def people(self) -> People:
-        """The people of the first moment with anybody in it; else nobody."""
+        """The people of the first moment that has any; else none."""
         found = (people for _, people in self._moments if len(people))
         return next(found, self._moments[0][1])
 

@@ -39,7 +39,7 @@ class Playable(Protocol):
 
     @property
     def people(self) -> People:
-        """The people of the first moment with anybody in it; else nobody."""
+        """The people of the first moment that has any; else none."""
 
     def moment(self, index: int, *, image: bool = True) -> Moment:
         """Return a moment, with its images unless they are not wanted."""
@@ -112,7 +112,7 @@ class Recording:
 
     @property
     def people(self) -> People:
-        """The people of the first frame with anybody in it; else nobody."""
+        """The people of the first frame that has any; else none."""
         found = (frame.people for frame in self._frames if len(frame.people))
         return next(found, self._frames[0].people)
 

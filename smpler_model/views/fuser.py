@@ -201,7 +201,7 @@ def people_from(
     fused: FusedPeople,
     floor: Floats | None,
 ) -> People:
-    """Return fused people as those of an image are described.
+    """Return fused people in the form of those of an image.
 
     A person who is in one view has the translation's source of that view. Scores are those of the
     best view, the state is the best that a view reports, and velocities are means weighted by the
@@ -275,7 +275,7 @@ def _chosen(columns: Sequence[NDArray[Any]], rows: NDArray[np.intp]) -> NDArray[
 
 
 def _mean_known(values: Floats, seen: NDArray[np.bool_]) -> Floats:
-    """Return means (n, k) over the views of (v, n, k) values; NaN where nobody knows."""
+    """Return means (n, k) over the views of (v, n, k) values; NaN where no view has any."""
     known = seen[..., None] & np.isfinite(values)
     count = known.sum(0)
     means = np.where(known, values, 0.0).sum(0) / np.maximum(count, 1)

@@ -1,9 +1,9 @@
-"""What earlier moments tell about this one: which tracks were one person, and how people faced.
+"""What earlier moments say about this one: which tracks were one person, and how people faced.
 
-One image can show somebody badly, or back to front. So whether two tracks are one person is judged
-by the mean of how badly they agreed lately: a join that held does not break in one bad image, and
-a wrong one ends when the views go on to disagree. And nobody turns round between two images, so
-the way somebody faced counts as one more view of it.
+A single image can show a person badly, or back to front. So whether two tracks are one person is
+judged by their mean cost over recent moments: one bad image does not break a correct join, and a
+wrong join ends when the views keep disagreeing. People do not turn round between two images, so
+the direction in which a person faced before counts as one more view of it.
 """
 
 from collections.abc import Mapping

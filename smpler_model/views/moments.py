@@ -1,4 +1,4 @@
-"""Which images of several cameras were taken at the same time: matched by their stamps."""
+"""Finds images of several cameras that were taken at the same time, by their timestamps."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ PATIENCE_NS = 250_000_000
 """How far other cameras' images may be ahead of a moment that still waits for one."""
 
 SILENCE_NS = 1_000_000_000
-"""A camera whose images stopped this long before those of others is not waited for at all."""
+"""A camera whose images stopped this much before those of others is not waited for."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class MomentMatcher(Generic[View]):
     A moment begins with the earliest image that waits, and takes the first image of each camera
     that is at most the tolerance later. It is over as soon as every camera has an image in it or
     after it, or has fallen behind (`PATIENCE_NS`, `SILENCE_NS`). The next moment begins after its
-    last image, and what is left up to there is dropped. All times are those of the stamps, so
+    last image, and images left before that are dropped. All times are those of the stamps, so
     that the same images give the same moments, live and from a bag. Nothing waits.
 
     State: the images that wait. It is reset when a camera's stamps go back (a rewound bag), and by

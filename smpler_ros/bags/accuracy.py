@@ -55,7 +55,7 @@ CONVENTIONS = {
     "acceleration": "only where three images in a row have the same pair, in steps that differ "
     "by less than half",
     "visible": f"at least {LEAST_IN_VIEW:.0%} of a labelled person's joints are in view: in the "
-    "image, and not behind somebody or something; who is less in view may be missed, or found",
+    "image, and not occluded; people less in view need not be found, but have errors if they are",
     "means": "over pairs; people who were missed have no error",
 } | FIGURES
 """Conventions of the metrics; printed with them."""

@@ -196,7 +196,7 @@ class FusedAccuracy:
         self.cameras = {name: LabelledCamera(body, min_iou) for name in cameras}
 
     def compare(self, fused: FusedResult) -> tuple[list[FusedPair], Joins | None]:
-        """Return the pairs of the people whom several cameras see, and which of them were joined.
+        """Return the pairs of people seen by several cameras, and which of them were joined.
 
         The latter is None unless two of the moment's images are labelled.
         """

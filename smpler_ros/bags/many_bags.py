@@ -89,7 +89,9 @@ def find_bags(names: Iterable[str]) -> list[Path]:
             matches = sorted(glob(name, recursive=True))  # noqa: PTH207 (absolute ones, too)
             bags = [bag for match in matches for bag in _bags_below(Path(match))]
         if not bags:
-            raise SourceError(f"{name} must match bags, got none; check the path")
+            raise SourceError(
+                f"{name} must match bags, got none; give a bag, or a folder or pattern with some"
+            )
         for bag in bags:
             found.setdefault(bag.resolve(), bag)
     return list(found.values())
@@ -178,7 +180,7 @@ def evaluate_in_turn(
 
 
 def _identify(file: Path) -> tuple[int, int] | None:
-    """Return what tells a file from one that replaces it; None if there is none."""
+    """Return what distinguishes a file from one that replaces it; None if there is no file."""
     try:
         found = file.stat()
     except OSError:
@@ -242,7 +244,9 @@ def _bags_below(path: Path) -> list[Path]:
     if path.is_file() or (path / METADATA).is_file():
         return [path]
     if not path.is_dir():
-        raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
+        raise SourceError(
+            f"the bag must be a file or a folder, got {path}; give the path of an existing one"
+        )
     children = sorted(path.iterdir())
     folders = [child for child in children if child.is_dir() and not child.name.startswith(".")]
     below = [bag for folder in folders for bag in _bags_in(folder)]

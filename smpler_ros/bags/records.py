@@ -76,8 +76,8 @@ class FrameRecord:
         people: number of people found.
         true_people: number of labelled people; None if the image is not labelled.
         missed_ids: ids of labelled people who were missed.
-        hidden_ids: ids of labelled people of whom too little is in view for them to count as
-            visible, see `visible_rows`.
+        hidden_ids: ids of labelled people with too little in view to count as visible, see
+            `visible_rows`.
         false_people: false positives.
         switches: number of id switches.
     """

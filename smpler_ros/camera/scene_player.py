@@ -1,9 +1,9 @@
 """Plays a synthetic scene at a constant rate, and drops images that are late.
 
 At the end of the film, the scene restarts while timestamps and rate continue. With
-`SceneSettings.empty` every loop begins with the empty room, so that a tracker with a shorter lost
-time drops everybody and nobody inherits an id. Otherwise people jump at the restart, some of them
-to positions where others were.
+`SceneSettings.empty` every loop begins with the empty room, so that a tracker with a shorter
+`lost_after` drops all tracks, and ids are not passed on. Otherwise people jump at the restart,
+some of them to positions where others were.
 """
 
 import math

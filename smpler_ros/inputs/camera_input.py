@@ -264,7 +264,7 @@ def detections_class() -> type[Any]:
     except ImportError as error:
         raise ImportError(
             f"detector: topic needs the package vision_msgs, got: {error}; install it (apt: "
-            "ros-<distribution>-vision-msgs) or choose another detector"
+            "ros-<distribution>-vision-msgs) or set detector to person"
         ) from error
 
 

@@ -126,7 +126,7 @@ class CameraOutput:
         self._skeleton_markers = SkeletonMarkers(types, lifetime_s=lifetime_s)
 
     def add(self, other: Output) -> None:
-        """Publish another output of this camera, too, and close it with this one."""
+        """Also publish another output of this camera, and close it with this one."""
         self._others.append(other)
 
     def needs_mesh(self, live: LiveOutput) -> bool:

@@ -1,4 +1,4 @@
-"""Publishes the people whom several cameras see, each once, in the fixed frame."""
+"""Publishes the people fused from several cameras, in the fixed frame."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ from smpler_ros.outputs.planner_output import PlannerOutput
 class FusedOutput:
     """The topics of all cameras together: people, frames, meshes, skeletons, those for planners.
 
-    Nothing is fused while nobody subscribes to any of them, the node to `/tf` not counted; ids
+    Nothing is fused while none of them has a subscriber, apart from the node's own to `/tf`; ids
     then start anew, with other numbers. State: the images that wait for those of other cameras,
     and the displayed markers.
     """

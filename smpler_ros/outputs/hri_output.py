@@ -111,8 +111,8 @@ class HriOutput:
     def _create(self, kind: Any, name: str) -> Publisher[Any]:  # noqa: ANN401 - a message class
         """Return a publisher without event handlers.
 
-        The worker's thread creates and destroys it while the executor waits: for handlers, too,
-        and it fails if one of them was just destroyed.
+        The worker's thread creates and destroys it while the executor waits. The executor would
+        also wait for handlers, and fails if one of them was just destroyed.
         """
         events = PublisherEventCallbacks(use_default_callbacks=False)
         topic = f"{self._root}/{name}"

@@ -84,7 +84,7 @@ class PlannerOutput:
             )
 
     def clear(self, header: Message) -> None:
-        """Publish that there is nobody any more, and wait for acknowledgement."""
+        """Publish that there are no people any more, and wait for acknowledgement."""
         if not self._frame_id:
             return
         there = self._types.header(stamp=header.stamp, frame_id=self._frame_id)

@@ -135,7 +135,7 @@ class Viewer(ManagedNode):
             self._adapt()
 
     def _adapt(self) -> None:
-        """Adapt the subscriptions to their publishers; report once that nobody fuses people."""
+        """Adapt the subscriptions to their publishers; report once if no node fuses people."""
         if self._moving is not None:
             self._moving.adapt()
         publishers = [each.adapt() for each in self._adaptive]
@@ -144,7 +144,7 @@ class Viewer(ManagedNode):
         self._checks = 0 if publishers[0] else self._checks + 1
         if self._checks == _PATIENCE:
             self.get_logger().warning(
-                f"nobody publishes {self._adaptive[0].topic}, the fused people of several "
+                f"nothing publishes {self._adaptive[0].topic}, the fused people of several "
                 "cameras; start smpler_node with fixed_frame and fusion_tolerance, or give "
                 "`cameras` one name"
             )

@@ -264,7 +264,7 @@ def test_a_missing_body_is_reported(ros_domain: int, tmp_path: Path) -> None:
     move = partial(move_body, tmp_path / "body.npz")
     with ForkedProgram("smpler_ros.synthetic_camera", change=move) as camera:
         assert camera.wait() == 1
-    said = f"cannot configure: a SMPL file must be a file, got {tmp_path}/body.npz; check the path"
+    said = f"cannot configure: a SMPL file must be a file, got {tmp_path}/body.npz; give"
     assert said in camera.output
     assert "Traceback" not in camera.output
 

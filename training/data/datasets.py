@@ -198,7 +198,9 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
     def _open(self, names: dict[str, Any], column: str) -> list[TsvFile]:
         entry = names.get(column)
         if entry is None:
-            raise ValueError(f"{self.path} must name the table '{column}', got none; add it")
+            raise ValueError(
+                f"{self.path} must name the table '{column}', got none; add '{column}: FILE.tsv'"
+            )
         if isinstance(entry, str) and self._composite:
             entry = [line for line in (self._root / entry).read_text().split("\n") if line]
         entries = entry if isinstance(entry, list) else [entry]
@@ -213,7 +215,9 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
             return np.stack((np.zeros_like(rows), rows), 1)
         file = self._root / name
         if not file.is_file():
-            raise FileNotFoundError(f"the linelist must be a file, got {file}; check {self.path}")
+            raise FileNotFoundError(
+                f"the linelist must be a file, got {file}; correct its name in {self.path}"
+            )
         columns = 2 if self._composite else 1
         numbers = np.array(file.read_text().split(), np.int64).reshape(-1, columns)
         if self._composite:

@@ -69,7 +69,9 @@ def read_labels(path: Path) -> list[PhotoLabels]:
         ValueError: it has another format.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"labels must be a JSON file, got {path}; check the path")
+        raise FileNotFoundError(
+            f"labels must be a JSON file, got {path}; give that of a folder of labelled photos"
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         rows = _rows_of(content["joints"])

@@ -33,7 +33,9 @@ class TsvFile:
             ValueError: the index does not match the file.
         """
         if not path.is_file():
-            raise FileNotFoundError(f"a table must be a file, got {path}; check the data set")
+            raise FileNotFoundError(
+                f"a table must be a file, got {path}; correct the data set's YAML file or `root`"
+            )
         self.path = path
         self._starts = _load_index(path)
         self._ends = np.append(self._starts[1:], path.stat().st_size)
@@ -91,7 +93,9 @@ def _load_index(path: Path) -> NDArray[np.int64]:
     try:
         starts = np.array(index.read_text().split(), np.int64)
     except ValueError as error:
-        raise ValueError(f"{index} must hold numbers, got {error}; remove it") from error
+        raise ValueError(
+            f"{index} must hold numbers, got {error}; remove it, and it is created again"
+        ) from error
     if not _belongs(path, starts):
         raise ValueError(
             f"{index} must hold the offsets of the rows of {path.name}, got others; remove it, "

@@ -215,7 +215,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
         return mask
 
     def _read_faults(self) -> set[str]:
-        """Return what a run that is resumed has noted, and other processes and sources."""
+        """Return the unreadable rows noted before a resume, by other processes and sources."""
         path = self.settings.output / BAD_ROWS
         return set(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else set()
 

@@ -1,4 +1,4 @@
-"""Recall of a network on held-out images, and its boxes on nobody."""
+"""Recall of a network on held-out images, and its false boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Found:
     Attributes:
         people: number of people to be found.
         found: number of those that were.
-        false: number of boxes on nobody.
+        false: number of false boxes.
         images: number of images.
     """
 
@@ -43,8 +43,8 @@ class Found:
         """Return it as a line to print."""
         found = f"{self.found} of {self.people} people   recall {self.recall:.3f}"
         return (
-            f"{title}: {found if self.people else f'{self.images} images of nobody'}   "
-            f"boxes on nobody {self.false / max(self.images, 1):.3f} an image"
+            f"{title}: {found if self.people else f'{self.images} images without people'}   "
+            f"false boxes {self.false / max(self.images, 1):.3f} an image"
         )
 
 
