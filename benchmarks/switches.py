@@ -24,10 +24,10 @@ from smpler_model.camera_pipeline import CameraPipeline, PipelineConfig, Tracked
 from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_model.cameras.crops import Crops
 from smpler_model.detectors.detector import GivenBoxes
-from smpler_model.frames import CameraPose, Frame
+from smpler_model.frames import CameraPose, Frame, TrackState
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
-from smpler_model.people.tracker import IdSource, Tracks, TrackState
+from smpler_model.people.tracker import IdSource, Tracks
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.shared_image import SharedImage
 from synthetic.scene import SyntheticScene

@@ -22,8 +22,8 @@ from benchmarks.real_people.sheet import TILE_PX, write_caption, write_sheet
 from benchmarks.timing import format_table, write_results
 from smpler_model.array_types import RgbImage
 from smpler_model.assembly import choose_device, detector_factory, pipeline_config
-from smpler_model.frames import Frame
-from smpler_model.people.tracker import IdSource, Tracker, Tracks, TrackState
+from smpler_model.frames import Frame, TrackState
+from smpler_model.people.tracker import IdSource, Tracker, Tracks
 from smpler_model.settings.pipeline import DETECTORS, PipelineSettings
 from smpler_model.sources import open_source
 

@@ -16,6 +16,7 @@ from smpler_model.frames import (
     Frame,
     FrameResult,
     People,
+    TrackState,
     values_or_nan,
 )
 from smpler_model.inference.cuda_graphs import PixelArray
@@ -28,7 +29,7 @@ from smpler_model.people.placement import Placement, lasting_covariances, source
 from smpler_model.people.placer import Placer, Unplaced
 from smpler_model.people.reidentification import Identities
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
-from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks
 from smpler_model.people.world_filter import (
     MeasuredPelvises,
     WorldFilter,

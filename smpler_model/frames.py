@@ -25,6 +25,14 @@ DETAIL_KEYS = {
 """Names in result files of the attributes of `People` that may be unknown."""
 
 
+class TrackState(IntEnum):
+    """State of a track, with the numbers of `smpler_msgs/SmplPerson`."""
+
+    TENTATIVE = 0
+    CONFIRMED = 1
+    COASTING = 2
+
+
 class TranslationSource(IntEnum):
     """How a person's distance was determined, with the numbers of `smpler_msgs/SmplPerson`."""
 
@@ -120,7 +128,7 @@ class People:
 
     Attributes:
         ids: (n) int64.
-        states: (n) uint8 `tracker.TrackState`.
+        states: (n) uint8 `TrackState`.
         scores: (n) of the detections, 0 to 1.
         boxes_xyxy: (n, 4) pixels.
         rotations: (n, 24, 3, 3) `parent_from_joint`; the pelvis's in the optical frame.

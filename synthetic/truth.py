@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
-from smpler_model.frames import Frame, People, TranslationSource
-from smpler_model.people.tracker import TrackState
+from smpler_model.frames import Frame, People, TrackState, TranslationSource
 
 LEAST_SEEN_PX = 40  # a person with fewer visible pixels does not count as in the image
 

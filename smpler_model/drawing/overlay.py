@@ -17,9 +17,8 @@ from smpler_model.cameras.camera import Camera
 from smpler_model.drawing.palette import colours_of
 from smpler_model.drawing.raster import rasterise
 from smpler_model.drawing.shading import blend, merge_people, shade
-from smpler_model.frames import FrameResult, People, TranslationSource
+from smpler_model.frames import FrameResult, People, TrackState, TranslationSource
 from smpler_model.people.normals import vertex_normals
-from smpler_model.people.tracker import TrackState
 
 Colour = tuple[int, int, int]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.cameras.camera import Camera
-from smpler_model.frames import Frame, People
+from smpler_model.frames import Frame, People, TrackState
 from smpler_model.inference.estimator import Estimates
 from smpler_model.people.confidence import are_inside
 from smpler_model.people.floor import FEET, add_contacts, floor_from_pose, place_by_floor
@@ -30,7 +30,7 @@ from smpler_model.people.placement import (
     place_by_depth,
 )
 from smpler_model.people.surface import TrunkSurface
-from smpler_model.people.tracker import Tracks, TrackState
+from smpler_model.people.tracker import Tracks
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from itertools import count
 from typing import cast
 
@@ -13,6 +12,7 @@ from supervision import Detections as Boxes
 from trackers import ByteTrackTracker
 
 from smpler_model.detectors.detector import Detections
+from smpler_model.frames import TrackState
 from smpler_model.people.association import HeightOverlap, PersonBox
 from smpler_model.people.usual_step import UsualStep
 
@@ -20,14 +20,6 @@ _NOBODY = -1  # the library's id of a box without a confirmed track
 _LIBRARY_RATE_HZ = 30.0
 _FIRST_EARLY_ID = 2**40  # the library's own ids stay below
 _LEAST_LOST_STEPS = 1.5  # the library drops tracks before it looks for them in the next image
-
-
-class TrackState(IntEnum):
-    """State of a track, with the numbers of `smpler_msgs/SmplPerson`."""
-
-    TENTATIVE = 0
-    CONFIRMED = 1
-    COASTING = 2
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,7 @@ class Tracks:
         ids: (n) int64 track ids, unique over all cameras and never reused.
         boxes_xyxy: (n, 4) pixels, as detected; predicted for coasting tracks.
         scores: (n) of the detections; 0 for coasting tracks.
-        states: (n) `TrackState`.
+        states: (n) `frames.TrackState`.
     """
 
     ids: NDArray[np.int64]

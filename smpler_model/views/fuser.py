@@ -9,9 +9,16 @@ from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
 from smpler_model.cameras.messages import NS_PER_S
-from smpler_model.frames import CameraPose, FrameResult, People, TranslationSource, WorldMotion
+from smpler_model.frames import (
+    CameraPose,
+    FrameResult,
+    People,
+    TrackState,
+    TranslationSource,
+    WorldMotion,
+)
 from smpler_model.people.floor import footprints, mean_plane
-from smpler_model.people.tracker import IdSource, TrackState
+from smpler_model.people.tracker import IdSource
 from smpler_model.people.world_filter import facings
 from smpler_model.views.fusion import FusedPeople, Pose, fuse_views
 from smpler_model.views.identity import CommonIds

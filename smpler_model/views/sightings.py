@@ -37,7 +37,7 @@ class Sightings:
 
     Attributes:
         ids: (n) of the tracks.
-        states: (n) uint8 `tracker.TrackState`.
+        states: (n) uint8 `frames.TrackState`.
         scores: (n) of the detections.
         sources: (n) uint8 `TranslationSource`.
         cameras_m: (n, 3) positions of the cameras.

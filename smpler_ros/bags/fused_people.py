@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from smpler_model.bags.camera_poses import MOVING
-from smpler_model.people.tracker import TrackState
+from smpler_model.frames import TrackState
 from smpler_model.settings.world import FUSED
 from smpler_model.views.fuser import FusedResult
 from smpler_ros.bags.accuracy import FIGURES

@@ -10,8 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
-from smpler_model.frames import FrameResult, People, TranslationSource, details_of
-from smpler_model.people.tracker import TrackState
+from smpler_model.frames import FrameResult, People, TrackState, TranslationSource, details_of
 from smpler_ros.bags.accuracy import EVALUATED_NAMES, FIGURES, Pairs
 from smpler_ros.bags.ground_truth import visible_rows
 
