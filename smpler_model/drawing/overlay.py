@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smpler_model.array_types import Floats, RgbImage
+from smpler_model.body.normals import vertex_normals
 from smpler_model.body.skeleton import SMPL_PARENTS
 from smpler_model.cameras.camera import Camera
 from smpler_model.drawing.palette import colours_of
 from smpler_model.drawing.raster import rasterise
 from smpler_model.drawing.shading import blend, merge_people, shade
 from smpler_model.frames import FrameResult, People, TrackState, TranslationSource
-from smpler_model.people.normals import vertex_normals
 
 Colour = tuple[int, int, int]
 

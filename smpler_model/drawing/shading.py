@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smpler_model.array_types import RgbImage
+from smpler_model.body.normals import vertex_normals
 from smpler_model.drawing.raster import Raster, rasterise
-from smpler_model.people.normals import vertex_normals
 
 LIGHT_FROM = (-0.4, -0.7, -0.6)  # over the camera's left shoulder; x right, y down, z forward
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
 from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.normals import vertex_normals
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.people.bones import chain, nearest_to_rays
-from smpler_model.people.normals import vertex_normals
 
 POINT_COUNT = 300
 """Points of a trunk, some 4 cm apart."""

@@ -39,6 +39,11 @@ ROOMS = {
     "views": {"people"},
     "viewing": {"bags", "body", "cameras", "drawing", "people", "settings"},
 }
+# The room above the pipeline, which may import all others.
+COMMANDS = "commands"
+# The rooms of smpler_model that synthetic may import, and the one module of another.
+SYNTHETIC_ROOMS = {"body", "cameras", "drawing"}
+SYNTHETIC_EXCEPTIONS = {"synthetic.check_crops": {"smpler_model.inference.check_crops"}}
 # The rooms that each room of smpler_ros may import.
 ROS_ROOMS = {
     "messages": set(),
@@ -115,6 +120,16 @@ def test_packages_import_only_lower_ones(package: str, forbidden: set[str]) -> N
         assert not forbidden & {module.split(".")[0] for module in imported}, name
 
 
+def rooms_on_disk(package: str) -> set[str]:
+    """Return the folders of a package that hold modules."""
+    return {room_of(module) for module in modules_of(package)} - {""}
+
+
+def test_every_room_has_a_rule() -> None:
+    assert rooms_on_disk("smpler_model") == ROOMS.keys() | {COMMANDS}
+    assert rooms_on_disk("smpler_ros") == ROS_ROOMS.keys()
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_rooms_of_the_model_import_downwards_only(room: str) -> None:
     graph = imported_packages("smpler_model")
@@ -134,6 +149,14 @@ def test_rooms_of_the_node_import_downwards_only(room: str) -> None:
         if room_of(name) == room:
             rooms = {room_of(module) for module in imported & graph.keys()} - {room, ""}
             assert rooms <= ROS_ROOMS[room], name
+
+
+def test_synthetic_imports_few_rooms_of_the_model() -> None:
+    modules = modules_of("smpler_model")
+    for name, imported in imported_packages("synthetic").items():
+        allowed = WORDS | SYNTHETIC_EXCEPTIONS.get(name, set())
+        for module in imported & modules.keys() - allowed:
+            assert room_of(module) in SYNTHETIC_ROOMS, f"{name} imports {module}"
 
 
 def test_only_allowed_modules_import_synthetic() -> None:
