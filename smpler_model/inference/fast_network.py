@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from smpler_model.body.skeleton import SMPL_SHAPE_COUNT
 from smpler_model.body.smpl import Body
 from smpler_model.inference.folding import fold_backbone
-from smpler_model.inference.fused_attention import linear_from
-from smpler_model.inference.fused_blocks import FusedBlock, FusedProjection
+from smpler_model.inference.fused_blocks import FusedBlock, FusedProjection, linear_from
 from smpler_model.network.backbone import name_stem
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
