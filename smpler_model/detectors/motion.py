@@ -18,7 +18,7 @@ _LARGEST_POWER = 2.0  # no change of exposure bends tones by more
 
 
 @dataclass(frozen=True)
-class MotionConfig:
+class BackgroundConfig:
     """Parameters of background subtraction.
 
     Attributes:
@@ -55,8 +55,8 @@ class MotionDetector:
     `reset` forgets it.
     """
 
-    def __init__(self, config: MotionConfig | None = None) -> None:
-        self._config = config or MotionConfig()
+    def __init__(self, config: BackgroundConfig | None = None) -> None:
+        self._config = config or BackgroundConfig()
         self.reset()
 
     def reset(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-View = TypeVar("View")
+AnyView = TypeVar("AnyView")
 
 PATIENCE_NS = 250_000_000
 """How far other cameras' images may be ahead of a moment that still waits for one."""
@@ -15,15 +15,15 @@ SILENCE_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Stamped(Generic[View]):
+class Stamped(Generic[AnyView]):
     """What a camera saw, and when: nanoseconds."""
 
     stamp_ns: int
-    view: View
+    view: AnyView
 
 
 @dataclass
-class PendingImages(Generic[View]):
+class PendingImages(Generic[AnyView]):
     """The images of one camera that are in no moment yet, the oldest first.
 
     Attributes:
@@ -32,12 +32,12 @@ class PendingImages(Generic[View]):
         missed_ns: images up to this stamp come too late; None if none do.
     """
 
-    waiting: deque[Stamped[View]] = field(default_factory=deque)
+    waiting: deque[Stamped[AnyView]] = field(default_factory=deque)
     newest_ns: int | None = None
     missed_ns: int | None = None
 
 
-class MomentMatcher(Generic[View]):
+class MomentMatcher(Generic[AnyView]):
     """Joins images of several cameras whose stamps differ by at most a tolerance.
 
     A moment begins with the earliest image that waits, and takes the first image of each camera
@@ -63,7 +63,9 @@ class MomentMatcher(Generic[View]):
                 between a camera's images, each image's partner is the nearest one.
         """
         self._tolerance_ns = tolerance_ns
-        self.pending: dict[str, PendingImages[View]] = {name: PendingImages() for name in cameras}
+        self.pending: dict[str, PendingImages[AnyView]] = {
+            name: PendingImages() for name in cameras
+        }
         self.first_ns: int | None = None
 
     def reset(self) -> None:
@@ -71,7 +73,7 @@ class MomentMatcher(Generic[View]):
         self.pending = {name: PendingImages() for name in self.pending}
         self.first_ns = None
 
-    def add(self, camera: str, stamp_ns: int, view: View | None) -> None:
+    def add(self, camera: str, stamp_ns: int, view: AnyView | None) -> None:
         """Add the next image of a camera.
 
         Args:
@@ -88,7 +90,7 @@ class MomentMatcher(Generic[View]):
         if view is not None and (queue.missed_ns is None or stamp_ns > queue.missed_ns):
             queue.waiting.append(Stamped(stamp_ns, view))
 
-    def take(self, *, final: bool = False) -> list[dict[str, Stamped[View]]]:
+    def take(self, *, final: bool = False) -> list[dict[str, Stamped[AnyView]]]:
         """Return the moments that are over, in their order: images by camera.
 
         Args:
@@ -99,7 +101,7 @@ class MomentMatcher(Generic[View]):
             moments.append(moment)
         return moments
 
-    def _take_first(self, *, final: bool) -> dict[str, Stamped[View]] | None:
+    def _take_first(self, *, final: bool) -> dict[str, Stamped[AnyView]] | None:
         firsts = [each.waiting[0].stamp_ns for each in self.pending.values() if each.waiting]
         if not firsts:
             return None
@@ -119,7 +121,7 @@ class MomentMatcher(Generic[View]):
                 queue.waiting.popleft()
         return moment
 
-    def _is_known(self, queue: PendingImages[View], end_ns: int) -> bool:
+    def _is_known(self, queue: PendingImages[AnyView], end_ns: int) -> bool:
         """Return whether it is known if a camera has an image in a moment that ends then."""
         if queue.waiting:
             return True

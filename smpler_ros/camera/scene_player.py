@@ -26,7 +26,7 @@ _PIXEL_BYTES, _DEPTH_BYTES, _BYTES_PER_MB = 3, 4, 1_000_000
 
 
 @dataclass(frozen=True)
-class Shot:
+class SceneShot:
     """One image of a film with ground truth. Its timestamp is the time since the start."""
 
     frame: Frame
@@ -51,7 +51,7 @@ class Film:
             depth: whether to render depth images.
         """
         self.scene, self._depth = scene, depth
-        self._kept: list[Shot] = []
+        self._kept: list[SceneShot] = []
         self.rate_hz = rate_hz
         self.length = max(round(scene.duration_s * rate_hz), 1)
 
@@ -65,7 +65,7 @@ class Film:
         """Return when an image is due, since the start, nanoseconds."""
         return round(index * NS_PER_S / self.rate_hz)
 
-    def shot(self, index: int) -> Shot:
+    def shot(self, index: int) -> SceneShot:
         """Return an image, rendered ahead or now."""
         place = index % self.length
         return self._kept[place] if place < len(self._kept) else self._render(place)
@@ -76,9 +76,9 @@ class Film:
             self._kept.append(self._render(len(self._kept)))
         return len(self._kept)
 
-    def _render(self, place: int) -> Shot:
+    def _render(self, place: int) -> SceneShot:
         made = self.scene.frame(self.time_ns(place), depth=self._depth)
-        return Shot(made.frame, made.truth)
+        return SceneShot(made.frame, made.truth)
 
 
 def film_size_mb(length: float, pixels: float, *, depth: bool) -> float:
@@ -101,7 +101,7 @@ class PlayerHost:
     now_ns: Callable[[], int]
     wait: Callable[[float], bool]
     is_watched: Callable[[], bool]
-    show: Callable[[Shot, int], None]
+    show: Callable[[SceneShot, int], None]
     was_set: Callable[[], bool] = lambda: False
 
 

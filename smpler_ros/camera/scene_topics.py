@@ -14,7 +14,7 @@ from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import LINK_FROM_OPTICAL
 from smpler_model.frames import FrameResult
 from smpler_msgs.msg import SmplPersonArray
-from smpler_ros.camera.scene_player import Shot
+from smpler_ros.camera.scene_player import SceneShot
 from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.inputs.camera_input import name_compressed
 from smpler_ros.messages.convert import header_message, person_array_message, transform_message
@@ -84,7 +84,7 @@ class SceneTopics:
             transforms.insert(0, self._link_transform(world_from_camera, stamp_ns))
         self._static.publish(self._types.tf_message(transforms=transforms))
 
-    def publish(self, shot: Shot, stamp_ns: int) -> None:
+    def publish(self, shot: SceneShot, stamp_ns: int) -> None:
         """Publish an image and its ground truth on topics with subscribers."""
         types, frame = self._types, shot.frame
         header = header_message(types, stamp_ns, self._frame_id)

@@ -22,7 +22,7 @@ from smpler_ros.camera.scene_player import (
     Film,
     FilmPlayer,
     PlayerHost,
-    Shot,
+    SceneShot,
 )
 from smpler_ros.camera.scene_settings import LENSES, SceneSettings
 from synthetic.scene import SyntheticScene
@@ -49,7 +49,7 @@ class Audience:
         self.set_by_ns = 0
         self.until_ns = until_ns
         self.watches = True
-        self.seen: list[tuple[Shot, int, int]] = []
+        self.seen: list[tuple[SceneShot, int, int]] = []
         self.after_showing: Callable[[], None] = lambda: None
 
     def stage(self) -> PlayerHost:
@@ -66,7 +66,7 @@ class Audience:
         self.now_ns += round(seconds * NS_PER_S)
         return self.now_ns >= self.until_ns
 
-    def show(self, shot: Shot, stamp_ns: int) -> None:
+    def show(self, shot: SceneShot, stamp_ns: int) -> None:
         self.seen.append((shot, stamp_ns, self.now_ns))
         self.after_showing()
 
@@ -115,14 +115,14 @@ def test_slow_callbacks_drop_images(scene: SyntheticScene) -> None:
 
 
 class SlowFilm(Film):
-    def shot(self, index: int) -> Shot:
+    def shot(self, index: int) -> SceneShot:
         time.sleep(1.4 / self.rate_hz)
         return super().shot(index)
 
 
 def test_images_rendered_too_late_are_dropped(scene: SyntheticScene) -> None:
     """On a real clock: shown images are on time, and all others are counted."""
-    seen: list[tuple[Shot, int]] = []
+    seen: list[tuple[SceneShot, int]] = []
     stage = PlayerHost(
         time.time_ns,
         lambda seconds: bool(time.sleep(seconds)),
