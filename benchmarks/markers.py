@@ -26,10 +26,11 @@ from visualization_msgs.msg import MarkerArray
 from benchmarks.timing import describe_machine, write_results
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.builtin import load_builtin_body
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import People
 from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.markers import ADD, DEFAULT_LIFETIME_S, TRIANGLE_LIST, MeshMarkers
-from smpler_ros.messages.message_types import Message, MessageTypes, message_types_from_ros
+from smpler_ros.messages.message_types import MessageTypes, message_types_from_ros
 
 TIMEOUT_S = 10.0
 RUNS = {"list of points": 5, "bytes": 40}

@@ -24,8 +24,9 @@ from smpler_model.cameras.turning import turn_camera, turn_image
 from smpler_model.frames import Frame
 from smpler_model.library_messages import silence_video_libraries
 from smpler_model.native_paths import native_path
+from smpler_model.notices import Notify
 from smpler_model.settings.bag import WITHOUT, BagSettings
-from smpler_model.source import Report, Source, SourceError, camera_number
+from smpler_model.source import Source, SourceError, camera_number
 from smpler_model.video_files import is_cut
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -48,7 +49,7 @@ def open_source(
     *,
     image_topic: str = "",
     settings: BagSettings | None = None,
-    report: Report | None = None,
+    report: Notify | None = None,
 ) -> Iterator[Source]:
     """Open an input; it is closed on leaving the context.
 
@@ -147,7 +148,7 @@ def _check_unneeded(name: str, image_topic: str, settings: BagSettings) -> None:
         )
 
 
-def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
+def _folder(folder: Path, camera: Camera | None, report: Notify) -> Source:
     images = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     paths = sorted(images, key=_natural_order)
     if not paths:
@@ -174,7 +175,7 @@ def _frame_names(paths: Sequence[Path]) -> list[str]:
     return stems if len(set(stems)) == len(paths) else [path.name for path in paths]
 
 
-def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> Iterator[Frame]:
+def _images(paths: dict[int, Path], camera: Camera | None, report: Notify) -> Iterator[Frame]:
     read = 0
     for stamp_ns, path in paths.items():
         try:
@@ -196,7 +197,7 @@ def _open_bag(
     camera: Camera | ReadCamera | None,
     image_topic: str,
     settings: BagSettings,
-    report: Report,
+    report: Notify,
 ) -> Iterator[Source]:
     with open_bag(path) as bag:
         topics = bag.choose_camera(image_topic, settings.info_topic, settings.depth_topic)
@@ -219,7 +220,7 @@ def _open_bag(
 
 
 def _open_video(
-    name: str | int, title: str, camera: Camera | None, report: Report
+    name: str | int, title: str, camera: Camera | None, report: Notify
 ) -> Iterator[Source]:
     silence_video_libraries()
     capture = cv2.VideoCapture(name)
@@ -265,7 +266,7 @@ class _Film:
 
 
 def _video_frames(
-    capture: cv2.VideoCapture, film: _Film, camera: Camera | None, report: Report
+    capture: cv2.VideoCapture, film: _Film, camera: Camera | None, report: Notify
 ) -> Iterator[Frame]:
     """Yield frames at the file's steady rate, as players show them; a camera's at current time."""
     index = 0
@@ -280,7 +281,7 @@ def _video_frames(
     _check_end(film, index, report)
 
 
-def _check_end(film: _Film, got: int, report: Report) -> None:
+def _check_end(film: _Film, got: int, report: Notify) -> None:
     """Distinguish a truncated video from one with fewer frames than its header states.
 
     For images at a variable rate, the stated number is duration times rate.

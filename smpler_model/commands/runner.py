@@ -20,6 +20,7 @@ from smpler_model.commands.run_record import RUN_RECORD
 from smpler_model.drawing.overlay import RenderStyle, draw_result
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_model.notices import Notify
 from smpler_model.pipeline import Pipeline
 from smpler_model.source import Source
 from smpler_model.step_times import StepTimes
@@ -165,7 +166,7 @@ def run_source(
     outputs: OutputFiles,
     times: StepTimes,
     progress: Progress,
-    report: Callable[[str], None],
+    report: Notify,
 ) -> Done:
     """Process all frames and write the results; results so far are kept in any case.
 

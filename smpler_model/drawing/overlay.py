@@ -15,12 +15,10 @@ from smpler_model.array_types import Floats, RgbImage
 from smpler_model.body.normals import vertex_normals
 from smpler_model.body.skeleton import SMPL_PARENTS
 from smpler_model.cameras.camera import Camera
-from smpler_model.drawing.palette import colours_of
+from smpler_model.drawing.palette import Colour, colours_of
 from smpler_model.drawing.raster import rasterise
 from smpler_model.drawing.shading import blend, merge_people, shade
 from smpler_model.frames import FrameResult, People, TrackState, TranslationSource
-
-Colour = tuple[int, int, int]
 
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
 _SUBPIXEL_BITS = 4

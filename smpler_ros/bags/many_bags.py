@@ -16,6 +16,7 @@ from smpler_model.bags.files import METADATA, ROS1_SUFFIXES, find_bag_files, fin
 from smpler_model.bags.reader import SourceError, is_bag
 from smpler_model.commands.result_folders import base_name
 from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_model.notices import Notify
 from smpler_ros.bags.accuracy import FIGURES
 from smpler_ros.bags.bag_run import Progress, Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine
@@ -62,10 +63,6 @@ class Outcome:
     job: Job
     summary: Summary | None
     error: str | None = None
-
-
-Report = Callable[[str], None]
-"""Called with an error message."""
 
 
 def find_bags(names: Iterable[str]) -> list[Path]:
@@ -126,7 +123,7 @@ def evaluate_in_turn(
     *,
     resume: bool,
     overwrite: bool,
-    report: Report,
+    report: Notify,
     progress: Progress,
     should_stop: Callable[[], bool],
 ) -> list[Outcome]:

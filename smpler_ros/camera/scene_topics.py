@@ -12,6 +12,7 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import LINK_FROM_OPTICAL
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FrameResult
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_player import SceneShot
@@ -24,7 +25,7 @@ from smpler_ros.messages.images import (
     image_message,
     jpeg_message,
 )
-from smpler_ros.messages.message_types import Message, MessageTypes, message_types_from_ros
+from smpler_ros.messages.message_types import MessageTypes, message_types_from_ros
 from synthetic.truth import people_from_truth
 
 TRUTH_MODEL = "ground_truth"

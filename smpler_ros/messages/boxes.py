@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.cameras.messages import Message
 from smpler_model.detectors.detector import Detections, detections_from
-from smpler_ros.messages.message_types import Message
+from smpler_model.notices import Notify
 
 PATIENCE_S = 5.0
 """Time without any box of a person after which a warning is logged."""
@@ -27,7 +28,7 @@ class BoxReader:
     def __init__(
         self,
         labels: Collection[str],
-        say: Callable[[str], None],
+        say: Notify,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create a reader.

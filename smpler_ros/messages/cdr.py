@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from smpler_model.array_types import AnyFloats
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_model.cameras.messages import Message
+from smpler_ros.messages.message_types import MessageTypes
 
 _ENCAPSULATION = b"\x00\x01\x00\x00"  # plain CDR, little endian
 _POINT = struct.Struct("<3d")

@@ -11,11 +11,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FoundPeople, People, WorldMotion
 from smpler_model.people.world_filter import facings
 from smpler_ros.messages.convert import time_message
 from smpler_ros.messages.hri import PELVIS_FROM_BODY
-from smpler_ros.messages.message_types import Constructor, Message, MessageTypes
+from smpler_ros.messages.message_types import Constructor, MessageTypes
 
 PERSON_LABEL = "person"
 

@@ -12,6 +12,7 @@ from sensor_msgs.msg import CompressedImage
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
+from smpler_model.cameras.messages import Message
 from smpler_model.drawing.overlay import RenderStyle, draw_result
 from smpler_model.frames import Frame, FrameResult
 from smpler_msgs.msg import SmplPersonArray
@@ -19,7 +20,7 @@ from smpler_ros.inputs.camera_input import join_names
 from smpler_ros.messages.convert import header_message, person_array_message, person_transforms
 from smpler_ros.messages.images import jpeg_message
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.messages.message_types import MessageTypes
 
 CLEAR_TIMEOUT = Duration(seconds=0.5)  # for each topic of markers
 PEOPLE_DEPTH, TF_DEPTH, MARKERS_DEPTH, OVERLAY_DEPTH = 10, 100, 5, 1

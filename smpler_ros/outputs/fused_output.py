@@ -9,6 +9,7 @@ from rclpy.qos import QoSProfile
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FrameResult, People
 from smpler_model.settings.world import FUSED
 from smpler_model.views.fuser import FusedResult, ViewFuser
@@ -16,7 +17,7 @@ from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.inputs.camera_input import join_names
 from smpler_ros.messages.convert import header_message, person_array_message, person_transforms
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.messages.message_types import MessageTypes
 from smpler_ros.outputs.camera_output import (
     CLEAR_TIMEOUT,
     MARKERS_DEPTH,

@@ -8,6 +8,7 @@ from rclpy.publisher import (  # type: ignore[attr-defined]  # the name of all d
     PublisherEventCallbacks,
 )
 
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FrameResult
 from smpler_ros.inputs.camera_input import join_names
 from smpler_ros.messages.hri import (
@@ -18,7 +19,7 @@ from smpler_ros.messages.hri import (
     skeleton_messages,
     tracked_message,
 )
-from smpler_ros.messages.message_types import Message, MessageTypes, import_message_class
+from smpler_ros.messages.message_types import MessageTypes, import_message_class
 from smpler_ros.outputs.camera_output import CLEAR_TIMEOUT
 
 BODIES = "humans/bodies"

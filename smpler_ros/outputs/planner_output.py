@@ -6,9 +6,10 @@ from geometry_msgs.msg import PoseArray
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
 
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FoundPeople
 from smpler_ros.inputs.camera_input import join_names
-from smpler_ros.messages.message_types import Message, MessageTypes, import_message_class
+from smpler_ros.messages.message_types import MessageTypes, import_message_class
 from smpler_ros.messages.planners import (
     box_types,
     boxes_message,

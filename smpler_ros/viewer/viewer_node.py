@@ -12,6 +12,7 @@ from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import load_named_body
 from smpler_model.cameras.frame_reader import ImageSettings
+from smpler_model.cameras.messages import Message
 from smpler_model.settings.setting import table_of
 from smpler_model.settings.world import FUSED
 from smpler_model.viewing.choices import add_choices
@@ -25,7 +26,6 @@ from smpler_ros.inputs.adaptive_subscription import AdaptiveSubscription
 from smpler_ros.inputs.camera_input import join_names, name_compressed
 from smpler_ros.inputs.camera_names import check_camera_names
 from smpler_ros.inputs.steady_timer import create_steady_timer
-from smpler_ros.messages.message_types import Message
 from smpler_ros.node.node_process import ManagedNode, run_node
 from smpler_ros.parameters.node_settings import NodeSettings
 from smpler_ros.parameters.ros_parameters import RosParameters

@@ -21,7 +21,7 @@ NODE_ROOMS = (
 WORDS = {
     *("smpler_model.array_types", "smpler_model.frames", "smpler_model.source"),
     *("smpler_model.atomic_files", "smpler_model.hashes", "smpler_model.native_paths"),
-    "smpler_model.library_messages",
+    *("smpler_model.library_messages", "smpler_model.notices"),
 }
 # The rooms that each room of smpler_model may import, besides those that these may import.
 ROOMS = {
