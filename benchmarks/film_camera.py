@@ -42,7 +42,7 @@ class FilmCamera:
             [detection(*box) for box in shot.truth.visible_boxes_xyxy.tolist()] for shot in film
         ]
 
-    def is_heard(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Return whether the node subscribes to all topics."""
         publishers = (self._images, self._infos, self._boxes)
         return all(publisher.get_subscription_count() for publisher in publishers)
@@ -77,7 +77,7 @@ def send_film(people: int, rate_hz: float, is_ready: Event, is_over: Event) -> N
     camera = FilmCamera(node, film)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    while not camera.is_heard() and not is_over.is_set():
+    while not camera.has_subscribers() and not is_over.is_set():
         executor.spin_once(timeout_sec=0.05)
     start, sent = time.monotonic(), 0
     while not is_over.is_set():

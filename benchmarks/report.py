@@ -158,7 +158,7 @@ def show_node(results: Results) -> str:
     """Return what the live node costs beside the network."""
     rows = [
         (
-            *(row["listened"], row["people"], row["sent"], row["dropped"], *row["overhead_ms"]),
+            *(row["subscribed"], row["people"], row["sent"], row["dropped"], *row["overhead_ms"]),
             *(row["network_ms"], *row["whole_ms"]),
         )
         for row in results["rows"]

@@ -84,7 +84,7 @@ class Robot:
         self.answers: dict[int, Answer] = {}
         node.create_subscription(SmplPersonArray, "people", self._store, 10)
 
-    def is_heard(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Return whether the node subscribes to images, depth and calibration."""
         publishers = [self._images, self._infos, *([self._depths] if self._has_depth else [])]
         return all(publisher.get_subscription_count() for publisher in publishers)
@@ -142,7 +142,7 @@ def ask_node(
         for step in (node.trigger_configure, node.trigger_activate):
             if step() != TransitionCallbackReturn.SUCCESS:
                 raise RuntimeError("the node must start, but did not; its log says why")
-        _spin_until(executor, robot.is_heard)
+        _spin_until(executor, robot.has_subscribers)
         _meet(executor, robot, shots[0].frame)
         for shot in shots:
             _ask(executor, robot, shot.frame)

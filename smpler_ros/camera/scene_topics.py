@@ -26,6 +26,7 @@ from smpler_ros.messages.images import (
     jpeg_message,
 )
 from smpler_ros.messages.message_types import MessageTypes, message_types_from_ros
+from smpler_ros.outputs.subscribers import has_subscribers
 from synthetic.truth import people_from_truth
 
 TRUTH_MODEL = "ground_truth"
@@ -71,8 +72,8 @@ class SceneTopics:
 
     def is_watched(self) -> bool:
         """Return whether a topic that needs an image has subscribers."""
-        return any(map(_is_heard, self._lifecycle)) or (
-            self._moves and _is_heard(self._moving) and bool(self._settings.world_frame)
+        return any(map(has_subscribers, self._lifecycle)) or (
+            self._moves and has_subscribers(self._moving) and bool(self._settings.world_frame)
         )
 
     def place(self, world_from_camera: Floats, stamp_ns: int) -> None:
@@ -90,22 +91,22 @@ class SceneTopics:
         types, frame = self._types, shot.frame
         header = header_message(types, stamp_ns, self._frame_id)
         # Messages that belong to the image are sent before it.
-        if self._moves and self._settings.world_frame and _is_heard(self._moving):
+        if self._moves and self._settings.world_frame and has_subscribers(self._moving):
             pose = self._link_transform(shot.truth.world_from_camera, stamp_ns)
             self._moving.publish(types.tf_message(transforms=[pose]))
-        if _is_heard(self._info):
+        if has_subscribers(self._info):
             self._info.publish(camera_info_message(types, header, self._camera))
-        if _is_heard(self._truth):
+        if has_subscribers(self._truth):
             people = people_from_truth(shot.truth)
             result = FrameResult(stamp_ns, self._frame_id, self._camera, people)
             self._truth.publish(
                 person_array_message(types, header, TRUTH_MODEL, result, vertices=False)
             )
-        if self._depth is not None and frame.depth_m is not None and _is_heard(self._depth):
+        if self._depth is not None and frame.depth_m is not None and has_subscribers(self._depth):
             self._depth.publish(depth_message(types, header, frame.depth_m))
-        if _is_heard(self._image):
+        if has_subscribers(self._image):
             self._image.publish(image_message(types, header, frame.rgb))
-        if _is_heard(self._compressed):
+        if has_subscribers(self._compressed):
             quality = self._settings.jpeg_quality
             self._compressed.publish(jpeg_message(types, header, frame.rgb, quality))
 
@@ -131,7 +132,3 @@ class SceneTopics:
         header = header_message(self._types, stamp_ns, getattr(self._settings, parent))
         name = getattr(self._settings, child)
         return transform_message(self._types, header, name, parent_from_child)
-
-
-def _is_heard(publisher: Publisher[Any]) -> bool:
-    return publisher.get_subscription_count() > 0

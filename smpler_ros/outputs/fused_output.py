@@ -26,6 +26,7 @@ from smpler_ros.outputs.camera_output import (
     TopicOutputs,
 )
 from smpler_ros.outputs.planner_output import PlannerOutput
+from smpler_ros.outputs.subscribers import has_subscribers
 
 
 class FusedOutput:
@@ -71,19 +72,19 @@ class FusedOutput:
             types, config.faces, lifetime_s=lifetime_s, alpha=config.mesh_opacity
         )
         self._planners = PlannerOutput(node, FUSED, types)
-        self._was_heard = False
+        self._had_subscribers = False
         self._moments = self._incomplete = 0
         self._spent_s = 0.0
         self._frame_id = ""
 
     def publish(self, results: Mapping[str, FrameResult], live: LiveOutput) -> None:
         """Add results by camera, and publish the moments for which no more images come."""
-        if not self._is_heard(live):
-            if self._was_heard:
+        if not self._has_subscribers(live):
+            if self._had_subscribers:
                 self._fuser.reset()
-            self._was_heard = False
+            self._had_subscribers = False
             return
-        self._was_heard = True
+        self._had_subscribers = True
         start = time.perf_counter()
         moments = self._fuser.fuse(results)
         self._spent_s += time.perf_counter() - start
@@ -119,31 +120,31 @@ class FusedOutput:
             self._node.destroy_lifecycle_publisher(publisher)
         self._planners.close()
 
-    def _is_heard(self, live: LiveOutput) -> bool:
+    def _has_subscribers(self, live: LiveOutput) -> bool:
         own = (self._people, self._skeletons, self._meshes)
         return (
             self._wants_frames(live)
-            or self._planners.is_heard()
-            or any(publisher.get_subscription_count() > 0 for publisher in own)
+            or self._planners.has_subscribers()
+            or any(map(has_subscribers, own))
         )
 
     def _wants_frames(self, live: LiveOutput) -> bool:
-        return live.tf and self._transforms.get_subscription_count() > self._config.own_listeners
+        return live.tf and has_subscribers(self._transforms, self._config.own_subscriptions)
 
     def _publish(self, fused: FusedResult, live: LiveOutput) -> None:
         self._frame_id = fused.frame_id
         header = header_message(self._types, fused.stamp_ns, fused.frame_id)
-        if self._people.get_subscription_count() > 0:
+        if has_subscribers(self._people):
             self._people.publish(self._people_message(header, fused))
         if self._wants_frames(live) and len(fused.people):
             prefix = f"{live.tf_prefix}{FUSED}/"
             self._transforms.publish(
                 person_transforms(self._types, header, fused, prefix, live.tf_confidence)
             )
-        if self._meshes.get_subscription_count() > 0:
+        if has_subscribers(self._meshes):
             people = self._add_mesh(fused.people)
             self._meshes.publish(self._mesh_markers.serialize(header, people))
-        if self._skeletons.get_subscription_count() > 0:
+        if has_subscribers(self._skeletons):
             self._skeletons.publish(self._markers.serialize(header, fused.people))
         self._planners.publish(header, fused)
 

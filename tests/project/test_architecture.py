@@ -52,7 +52,7 @@ ROS_ROOMS = {
     "inputs": {"messages"},
     "outputs": {"inputs", "messages"},
     "node": {"inputs", "messages", "outputs", "parameters"},
-    "camera": {"bags", "inputs", "messages", "node", "parameters"},
+    "camera": {"bags", "inputs", "messages", "node", "outputs", "parameters"},
     "viewer": {"inputs", "messages", "node", "parameters"},
     "demo": {"bags", "camera", "inputs", "messages", "parameters"},
 }
