@@ -1,6 +1,5 @@
 """Publishes the people fused from several cameras, in the fixed frame."""
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from visualization_msgs.msg import MarkerArray
 from smpler_model.cameras.messages import Message
 from smpler_model.frames import FrameResult, People
 from smpler_model.settings.world import FUSED
+from smpler_model.step_times import measure
 from smpler_model.views.fuser import FusedResult, ViewFuser
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.inputs.camera_input import join_names
@@ -74,7 +74,7 @@ class FusedOutput:
         self._planners = PlannerOutput(node, FUSED, types)
         self._had_subscribers = False
         self._moments = self._incomplete = 0
-        self._spent_s = 0.0
+        self._timings_ms: dict[str, float] = {}
         self._frame_id = ""
 
     def publish(self, results: Mapping[str, FrameResult], live: LiveOutput) -> None:
@@ -85,9 +85,8 @@ class FusedOutput:
             self._had_subscribers = False
             return
         self._had_subscribers = True
-        start = time.perf_counter()
-        moments = self._fuser.fuse(results)
-        self._spent_s += time.perf_counter() - start
+        with measure(self._timings_ms, "fuse"):
+            moments = self._fuser.fuse(results)
         for fused in moments:
             self._publish(fused, live)
             self._moments += 1
@@ -95,7 +94,7 @@ class FusedOutput:
 
     def facts(self) -> dict[str, str]:
         """Return values for the diagnostics."""
-        mean_ms = 1e3 * self._spent_s / max(self._moments, 1)
+        mean_ms = self._timings_ms.get("fuse", 0.0) / max(self._moments, 1)
         return {
             "moments fused": str(self._moments),
             "moments fused without a camera": str(self._incomplete),
