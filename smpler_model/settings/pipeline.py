@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 from smpler_model.settings.setting import Settings, setting
 
-# Repeated here, with a test, because the modules that define them import PyTorch, for which
-# `--help` need not wait.
+# Repeated here, with a test: settings import no other room, so that `--help` waits neither for
+# PyTorch nor for OpenCV.
 Gender = Literal["neutral", "male", "female"]
 Backend = Literal["auto", "plain", "eager", "compiled", "onnxruntime", "openvino", "cuda_graph"]
 Precision = Literal["auto", "float32", "half"]
