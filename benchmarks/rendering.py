@@ -22,7 +22,7 @@ from smpler_model.drawing.raster import rasterise
 from smpler_model.drawing.shading import draw_people
 from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import Film
-from smpler_ros.camera.scene_settings import SceneSettings
+from smpler_ros.parameters.scene_settings import SceneSettings
 from synthetic.camera.photograph import Wardrobe, photograph
 from synthetic.camera.raster_batch import Fragments, rasterise_batch
 from synthetic.camera.sensor import draw_sensors, expose

@@ -6,7 +6,7 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_ros.camera.scene_player import Film, film_size_mb
-from smpler_ros.camera.scene_settings import LENSES, SceneSettings
+from smpler_ros.parameters.scene_settings import LENSES, SceneSettings
 from synthetic.scene import SyntheticScene
 
 

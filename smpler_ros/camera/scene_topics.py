@@ -16,7 +16,6 @@ from smpler_model.cameras.messages import Message
 from smpler_model.frames import FrameResult
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_player import SceneShot
-from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.inputs.camera_input import name_compressed
 from smpler_ros.messages.convert import header_message, person_array_message, transform_message
 from smpler_ros.messages.images import (
@@ -27,6 +26,7 @@ from smpler_ros.messages.images import (
 )
 from smpler_ros.messages.message_types import MessageTypes, message_types_from_ros
 from smpler_ros.outputs.subscribers import has_subscribers
+from smpler_ros.parameters.scene_settings import SceneSettings
 from synthetic.truth import people_from_truth
 
 TRUTH_MODEL = "ground_truth"

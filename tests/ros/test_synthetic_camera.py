@@ -24,7 +24,7 @@ from smpler_model.cameras.messages import NS_PER_S, decode_image, stamp_ns_of
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import Film
-from smpler_ros.camera.scene_settings import SceneSettings
+from smpler_ros.parameters.scene_settings import SceneSettings
 from tests.forked import ForkedProgram
 from tests.ros.conftest import reserve_domain
 from tests.ros.node_process import NodeProcess

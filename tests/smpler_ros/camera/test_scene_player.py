@@ -24,7 +24,7 @@ from smpler_ros.camera.scene_player import (
     PlayerHost,
     SceneShot,
 )
-from smpler_ros.camera.scene_settings import LENSES, SceneSettings
+from smpler_ros.parameters.scene_settings import LENSES, SceneSettings
 from synthetic.scene import SyntheticScene
 
 pytestmark = pytest.mark.slow
