@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.crops import CROP_MARGIN, Crops
 from smpler_model.detectors.detector import Detections, Detector
@@ -105,7 +105,7 @@ class Tracked:
 
     people: Tracks
     left_out: tuple[str, ...]
-    held: NDArray[np.int64]
+    held: Integers
 
 
 class CameraPipeline:
@@ -301,7 +301,7 @@ class CameraPipeline:
             motion=motion,
         )
 
-    def _identify(self, frame: Frame, people: People, held: NDArray[np.int64]) -> People:
+    def _identify(self, frame: Frame, people: People, held: Integers) -> People:
         """Return people with earlier ids if they had left; filters go by tracks alone."""
         sure = values_or_nan(people.joint_confidences, *people.joints_m.shape[:2])
         sure = np.where((people.states == TrackState.COASTING)[:, None], 0.0, sure)
@@ -312,7 +312,7 @@ class CameraPipeline:
         return replace(people, ids=ids)
 
 
-def turns_to_camera(camera: Camera, crops: Crops[PixelArray]) -> NDArray[np.float64]:
+def turns_to_camera(camera: Camera, crops: Crops[PixelArray]) -> Floats:
     """Return the rotations (n, 3, 3) from virtual cameras that look at the crops to the camera.
 
     A crop does not show where it lies in the image: a person at the edge of a wide image who faces

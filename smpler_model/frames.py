@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.camera import Camera
 
@@ -148,7 +148,7 @@ class People:
         motion: position and velocity in the fixed frame; None without a pose of the camera.
     """
 
-    ids: NDArray[np.int64]
+    ids: Integers
     states: NDArray[np.uint8]
     scores: Floats
     boxes_xyxy: Floats

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import Frame, People, TrackState, TranslationSource
 
@@ -32,7 +32,7 @@ class GroundTruth:
         world_from_camera: (4, 4), z up, the floor at 0.
     """
 
-    ids: NDArray[np.int64]
+    ids: Integers
     rotations: Floats
     betas: Floats
     translations_m: Floats
@@ -75,7 +75,7 @@ class PosedPeople:
         vertices_m: (p, v, 3) in the camera's frame.
     """
 
-    ids: NDArray[np.int64]
+    ids: Integers
     rotations: Floats
     betas: Floats
     translations_m: Floats

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Integers
 from smpler_model.commands.mesh_files import write_meshes
 from smpler_model.commands.overlay_files import (
     LiveOverlayVideo,
@@ -58,7 +59,7 @@ class OutputFiles:
     """The files of one run."""
 
     def __init__(
-        self, config: FileOutputs, source: Source, faces: NDArray[np.int64], times: StepTimes
+        self, config: FileOutputs, source: Source, faces: Integers, times: StepTimes
     ) -> None:
         """Create the folder and open the files.
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smpler_model.array_types import Floats
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,8 +24,8 @@ class Detections:
         scores: (n) float64 confidence, 0 to 1.
     """
 
-    boxes_xyxy: NDArray[np.float64]
-    scores: NDArray[np.float64]
+    boxes_xyxy: Floats
+    scores: Floats
 
     def __post_init__(self) -> None:
         n = len(self.scores)

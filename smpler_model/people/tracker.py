@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from supervision import Detections as Boxes
 from trackers import ByteTrackTracker
 
+from smpler_model.array_types import Floats, Integers
 from smpler_model.detectors.detector import Detections
 from smpler_model.frames import TrackState
 from smpler_model.people.association import HeightOverlap, PersonBox
@@ -55,9 +56,9 @@ class Tracks:
         states: (n) `frames.TrackState`.
     """
 
-    ids: NDArray[np.int64]
-    boxes_xyxy: NDArray[np.float64]
-    scores: NDArray[np.float64]
+    ids: Integers
+    boxes_xyxy: Floats
+    scores: Floats
     states: NDArray[np.uint8]
 
     def __len__(self) -> int:
@@ -140,7 +141,7 @@ class Tracker:
         confirmed = seen_ids != _NOBODY
         return self._people(cast(Boxes, seen[confirmed]), seen_ids[confirmed])
 
-    def move(self, boxes_after: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
+    def move(self, boxes_after: Callable[[Floats], Floats]) -> None:
         """Move all tracks, as the camera has turned since the last image; velocities stay.
 
         Args:
@@ -169,7 +170,7 @@ class Tracker:
             self._library.maximum_time_without_update = lost_steps / _LIBRARY_RATE_HZ
         self._last_ns = stamp_ns
 
-    def _confirm_at_once(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _confirm_at_once(self, seen: Boxes, seen_ids: Integers) -> Integers:
         """Assign ids to tracks that begin with this image and need not wait for the next one."""
         begun = [
             track
@@ -186,7 +187,7 @@ class Tracker:
                 track.tracker_id = confirmed[row] = next(self._early_ids)
         return confirmed
 
-    def _people(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> Tracks:
+    def _people(self, seen: Boxes, seen_ids: Integers) -> Tracks:
         alive = self._library.tracked_objects
         alive_ids = np.asarray(alive.tracker_id, np.int64)
         coasting = ~np.isin(alive_ids, seen_ids)

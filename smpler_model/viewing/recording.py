@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import People
 from smpler_model.viewing.assumed_pose import assume_pose
@@ -31,7 +31,7 @@ class Playable(Protocol):
     """
 
     title: str
-    stamps_ns: NDArray[np.int64]
+    stamps_ns: Integers
     cameras: tuple[str, ...]
 
     def __len__(self) -> int:

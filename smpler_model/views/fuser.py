@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import (
     CameraPose,
@@ -203,7 +203,7 @@ class ViewFuser:
 
 
 def people_from(
-    ids: NDArray[np.int64],
+    ids: Integers,
     views: Sequence[Sightings],
     fused: FusedPeople,
     floor: Floats | None,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import CameraPose, FrameResult, People, details_of
 from smpler_model.people.bones import chain
@@ -52,7 +52,7 @@ class Sightings:
         velocity_covariances_m2_s2: (n, 3, 3); NaN where unknown.
     """
 
-    ids: NDArray[np.int64]
+    ids: Integers
     states: NDArray[np.uint8]
     scores: Floats
     sources: NDArray[np.uint8]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import H36M_EVALUATED, H36M_JOINTS, H36M_PELVIS
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.messages import NS_PER_S
@@ -81,7 +81,7 @@ class Pairs:
 
     found: NDArray[np.intp]
     true: NDArray[np.intp]
-    true_ids: NDArray[np.int64]
+    true_ids: Integers
     iou: Floats
     figures: Mapping[str, Floats]
     joints_mm: Floats
@@ -219,8 +219,8 @@ class CameraAccuracy:
     def _accelerations(
         self,
         stamp_ns: int,
-        ids: NDArray[np.int64],
-        true_ids: NDArray[np.int64],
+        ids: Integers,
+        true_ids: Integers,
         joints: Floats,
         true_joints: Floats,
     ) -> Floats:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import FrameResult, People, TranslationSource
@@ -39,7 +39,7 @@ class MatchedPeople:
     """
 
     camera_from_fixed: Floats
-    tracks: NDArray[np.int64]
+    tracks: Integers
     people: People
     pelvises_m: Floats
     figures: Mapping[str, Floats]
@@ -220,7 +220,7 @@ class FusedAccuracy:
 def _pairs(
     camera: str,
     stamp_ns: int,
-    ids: NDArray[np.int64],
+    ids: Integers,
     measured: Pairs,
     labels: MatchedPeople,
     chosen: list[int],

@@ -176,7 +176,7 @@ def _footprints(
     return transforms
 
 
-def parent_from_joint(people: People) -> tuple[Floats, NDArray[np.float64]]:
+def parent_from_joint(people: People) -> tuple[Floats, Floats]:
     """Return the transforms of SMPL's kinematic tree; those of the pelvis in the optical frame.
 
     Returns:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from smpler_model.array_types import Floats
 from smpler_model.detectors.detector import Detector
 from smpler_model.sources import IMAGE_SUFFIXES, read_image
 from training.data.prepare_photos import PhotoLabels
-from training.detection.examples import HEIGHT, WIDTH, Boxes, Example, ExampleWindow, areas
+from training.detection.examples import HEIGHT, WIDTH, Example, ExampleWindow, areas
 
 _TRIES = 48  # windows of a photo
 _LEAST_SHARE = 0.15  # of the largest window of the examples' aspect ratio that fits into the photo
@@ -30,7 +31,7 @@ class Scenery:
     """
 
     image: Path
-    boxes_xyxy: Boxes | None = None
+    boxes_xyxy: Floats | None = None
 
 
 def find_scenery(photos: Sequence[PhotoLabels], folders: Sequence[Path]) -> list[Scenery]:
@@ -94,7 +95,7 @@ def draw_empty_examples(
 
 
 def _find_window(
-    rng: np.random.Generator, people_xyxy: Boxes, width: int, height: int
+    rng: np.random.Generator, people_xyxy: Floats, width: int, height: int
 ) -> ExampleWindow | None:
     """Return the largest of several random windows without people; None if there is none."""
     largest = min(width / WIDTH, height / HEIGHT)

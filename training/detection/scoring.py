@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from smpler_model.array_types import Floats
 from smpler_model.detectors.person_detector import find_centres
 from smpler_model.detectors.person_network import STRIDE, PersonNetwork
 from smpler_model.network.torchvision_operators import suppress_overlaps
-from training.detection.examples import Boxes, Example, overlaps
+from training.detection.examples import Example, overlaps
 from training.detection.features import Features
 
 LEAST_IOU = 0.5
@@ -68,7 +69,7 @@ def score_network(
     return Found(people, found, false, len(features))
 
 
-def _match(example: Example, boxes_xyxy: Boxes) -> tuple[int, int]:
+def _match(example: Example, boxes_xyxy: Floats) -> tuple[int, int]:
     """Match each person greedily with the best free box; return the hits and the false boxes."""
     shared = overlaps(example.boxes_xyxy, boxes_xyxy)
     free = np.ones(len(boxes_xyxy), np.bool_)
