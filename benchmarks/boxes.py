@@ -30,12 +30,13 @@ import numpy as np
 from benchmarks.joint_confidence import CAMERAS, draw_frames
 from benchmarks.real_people.estimation import ONE_IMAGE
 from benchmarks.timing import format_table, write_results
-from benchmarks.tracking import intersections_over_unions, match
+from benchmarks.tracking import match
 from smpler_model.array_types import Floats
 from smpler_model.assembly import build_pipeline, choose_device, detector_factory
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
+from smpler_model.detectors.box_overlap import box_overlaps
 from smpler_model.detectors.detector import Detector, GivenBoxes, detections_from
 from smpler_model.inference.estimator import Estimator
 from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
@@ -135,7 +136,7 @@ def compare(boxes: Floats, whole: Floats) -> tuple[Floats, Floats, Floats]:
     sizes, whole_sizes = (each[:, 2:] - each[:, :2] for each in (boxes, whole))
     middles, whole_middles = ((each[:, :2] + each[:, 2:]) / 2 for each in (boxes, whole))
     return (
-        np.diagonal(intersections_over_unions(boxes, whole)).copy(),
+        np.diagonal(box_overlaps(boxes, whole)).copy(),
         np.linalg.norm(middles - whole_middles, axis=1) / whole_sizes[:, 1],
         sizes.max(1) / whole_sizes.max(1),
     )

@@ -38,6 +38,7 @@ from smpler_model.array_types import Floats
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
+from smpler_model.detectors.box_overlap import box_overlaps
 from smpler_model.detectors.detector import Detections, Detector, detections_from
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.person_detector import PersonDetector
@@ -105,7 +106,7 @@ class TrackingCounts:
     def _pair(
         self, true_ids: list[int], true_boxes: Floats, ids: list[int], boxes: Floats
     ) -> list[tuple[int, int]]:
-        overlaps = intersections_over_unions(true_boxes, boxes)
+        overlaps = box_overlaps(true_boxes, boxes)
         kept = [
             (person, track)
             for person, name in enumerate(true_ids)
@@ -135,18 +136,9 @@ class TrackingCounts:
 
 def match(true_boxes: Floats, boxes: Floats) -> list[tuple[int, int]]:
     """Return rows of matched boxes (n, 4) and (m, 4)."""
-    overlaps = intersections_over_unions(true_boxes, boxes)
+    overlaps = box_overlaps(true_boxes, boxes)
     rows = zip(*linear_sum_assignment(-overlaps), strict=True)
     return [(int(i), int(j)) for i, j in rows if overlaps[i, j] >= LEAST_IOU]
-
-
-def intersections_over_unions(first: Floats, second: Floats) -> Floats:
-    """Return (n, m) intersections over union of boxes (n, 4) and (m, 4)."""
-    low = np.maximum(first[:, None, :2], second[:, :2])
-    high = np.minimum(first[:, None, 2:], second[:, 2:])
-    common = np.clip(high - low, 0, None).prod(-1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(-1) for boxes in (first, second)]
-    return np.asarray(common / np.maximum(areas[0][:, None] + areas[1] - common, 1e-9))
 
 
 def make_crossing(body: Body, seed: int) -> SyntheticScene:

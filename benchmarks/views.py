@@ -39,6 +39,7 @@ from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.camera import Camera
+from smpler_model.detectors.box_overlap import box_overlaps
 from smpler_model.detectors.detector import Detector, GivenBoxes, detections_from
 from smpler_model.frames import CameraPose, Frame, FrameResult
 from smpler_model.inference.estimator import Estimator
@@ -51,7 +52,6 @@ from smpler_model.views.fusion import Pose, fuse_views
 from smpler_model.views.memory import ViewMemory
 from smpler_model.views.posing import BodyJoints
 from smpler_model.views.sightings import view_of
-from smpler_ros.bags.matching import box_overlaps
 from synthetic.scene import SyntheticScene
 
 CAMERA = Camera(640, 480, 480, 480, 319.5, 239.5)

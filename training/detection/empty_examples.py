@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from smpler_model.array_types import Floats
+from smpler_model.detectors.box_overlap import box_areas
 from smpler_model.detectors.detector import Detector
 from smpler_model.sources import IMAGE_SUFFIXES, read_image
 from training.data.prepare_photos import PhotoLabels
-from training.detection.examples import HEIGHT, WIDTH, Example, ExampleWindow, areas
+from training.detection.examples import HEIGHT, WIDTH, Example, ExampleWindow
 
 _TRIES = 48  # windows of a photo
 _LEAST_SHARE = 0.15  # of the largest window of the examples' aspect ratio that fits into the photo
@@ -105,6 +106,6 @@ def _find_window(
     for size, place in zip(sizes, rng.random((_TRIES, 2)), strict=True):
         left, top = place * (width - size * WIDTH, height - size * HEIGHT)
         window = ExampleWindow(float(left), float(top), float(1 / size))
-        if size * WIDTH >= _LEAST_PX and not areas(window.clip(people)).any():
+        if size * WIDTH >= _LEAST_PX and not box_areas(window.clip(people)).any():
             return window
     return None

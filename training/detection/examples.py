@@ -80,17 +80,3 @@ class ExampleWindow:
 def whole_image(width: int, height: int) -> ExampleWindow:
     """Return the window that shows a whole image, as `PersonDetector` sees it."""
     return ExampleWindow(0.0, 0.0, min(WIDTH / width, HEIGHT / height))
-
-
-def areas(boxes_xyxy: Floats) -> Floats:
-    """Return the (n,) areas of boxes (n, 4)."""
-    return np.asarray((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).clip(0).prod(1))
-
-
-def overlaps(first_xyxy: Floats, second_xyxy: Floats) -> Floats:
-    """Return the (n, m) intersections over union of boxes (n, 4) and (m, 4)."""
-    low = np.maximum(first_xyxy[:, None, :2], second_xyxy[:, :2])
-    high = np.minimum(first_xyxy[:, None, 2:], second_xyxy[:, 2:])
-    common = (high - low).clip(0).prod(-1)
-    both = areas(first_xyxy)[:, None] + areas(second_xyxy)
-    return np.asarray(common / np.maximum(both - common, 1e-9))

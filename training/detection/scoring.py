@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from smpler_model.array_types import Floats
+from smpler_model.detectors.box_overlap import box_overlaps
 from smpler_model.detectors.person_detector import find_centres
 from smpler_model.detectors.person_network import STRIDE, PersonNetwork
 from smpler_model.network.torchvision_operators import suppress_overlaps
-from training.detection.examples import Example, overlaps
+from training.detection.examples import Example
 from training.detection.features import Features
 
 LEAST_IOU = 0.5
@@ -71,7 +72,7 @@ def score_network(
 
 def _match(example: Example, boxes_xyxy: Floats) -> tuple[int, int]:
     """Match each person greedily with the best free box; return the hits and the false boxes."""
-    shared = overlaps(example.boxes_xyxy, boxes_xyxy)
+    shared = box_overlaps(example.boxes_xyxy, boxes_xyxy)
     free = np.ones(len(boxes_xyxy), np.bool_)
     hits = 0
     for row in np.flatnonzero(example.counts):
