@@ -25,7 +25,7 @@ import torch
 from benchmarks.inference import REFERENCE, build_estimator, measure_errors, measure_times
 from benchmarks.networks import build_seeded_model
 from benchmarks.timing import describe_machine, format_table, time_together
-from smpler_model.atomic_files import replacing
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.checkpoints.shipped import load_shipped_model
 from smpler_model.inference.backends import choose
 from smpler_model.inference.estimator import Estimator
@@ -187,8 +187,7 @@ def measure_all(chosen: argparse.Namespace) -> dict[str, Any]:
         else:
             (results["inference"] if name in chosen.models else results)[name] = found
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(chosen.json) as new:
-            new.write_text(json.dumps(results, indent=1) + "\n")
+        write_text_atomically(chosen.json, json.dumps(results, indent=1) + "\n")
     return results
 
 

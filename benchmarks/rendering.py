@@ -17,6 +17,7 @@ import torch
 from torch import Generator, Tensor
 
 from benchmarks.timing import name_processor
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.body.builtin import BUILTIN_BODY_PATH
 from smpler_model.drawing.raster import rasterise
 from smpler_model.drawing.shading import draw_people
@@ -238,7 +239,7 @@ def main() -> None:
     sys.stdout.write("\n".join(lines) + "\n")
     if options.output:
         results = {"machine": machine, "agreement": agreement, "rows": [asdict(r) for r in rows]}
-        options.output.write_text(json.dumps(results, indent=2) + "\n")
+        write_text_atomically(options.output, json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

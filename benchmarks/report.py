@@ -14,6 +14,7 @@ from benchmarks.detectors import tabulate as tabulate_detectors
 from benchmarks.gpu import show as show_gpu
 from benchmarks.placement_field import tabulate_field
 from benchmarks.timing import format_table
+from smpler_model.atomic_files import write_text_atomically
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = (DOCS / "performance.md", DOCS / "accuracy.md")
@@ -30,7 +31,7 @@ def main() -> None:
         kind = path.stem.partition("_")[0]
         replace_section(pages, path.stem, _SECTIONS[kind](results))
     for path, text in pages.items():
-        path.write_text(text)
+        write_text_atomically(path, text)
         sys.stdout.write(f"{path}: written\n")
 
 
