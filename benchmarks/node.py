@@ -30,14 +30,14 @@ from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 
-from benchmarks.node_camera import Topics
+from benchmarks.node_camera import TopicNames
 from benchmarks.timing import describe_machine, format_table, write_results
 from smpler_model.cameras.messages import stamp_ns_of
 from smpler_ros.demo.demo import set_fast_dds_profile
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.node.smpler_node import SmplerNode
 
-SUBSCRIBED: dict[str, Topics] = {
+SUBSCRIBED: dict[str, TopicNames] = {
     "people": ("people",),
     "people, tf, markers": ("people", "tf", "mesh_markers", "skeleton_markers"),
 }

@@ -18,7 +18,7 @@ from visualization_msgs.msg import MarkerArray
 from smpler_msgs.msg import SmplPersonArray
 
 WIDTH, HEIGHT, FOCAL = 640, 480, 600.0
-Topics = tuple[str, ...]
+TopicNames = tuple[str, ...]
 """Topics of the node to subscribe to."""
 
 _KINDS = {
@@ -63,7 +63,7 @@ class SendingCamera:
         )
 
 
-def send_images(subscribed: Topics, people: int, rate_hz: float, count: int) -> None:
+def send_images(subscribed: TopicNames, people: int, rate_hz: float, count: int) -> None:
     """Wait for the node, publish images, and end a moment after the last.
 
     Args:

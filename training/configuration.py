@@ -18,14 +18,14 @@ import yaml
 
 from smpler_model.atomic_files import write_text_atomically
 
-Settings = TypeVar("Settings")
+AnySettings = TypeVar("AnySettings")
 
 _POWER_OF_TEN = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # YAML 1.1 reads 2e-4 as text
 
 
 def load_configuration(
-    kind: type[Settings], path: str | Path, overrides: Sequence[str] = ()
-) -> Settings:
+    kind: type[AnySettings], path: str | Path, overrides: Sequence[str] = ()
+) -> AnySettings:
     """Read a configuration.
 
     Args:
@@ -82,7 +82,7 @@ def override(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, 
     return changed
 
 
-def settings_from_values(kind: type[Settings], values: object, where: str = "") -> Settings:
+def settings_from_values(kind: type[AnySettings], values: object, where: str = "") -> AnySettings:
     """Build a settings dataclass from plain values, checking names and types.
 
     Raises:

@@ -33,7 +33,7 @@ _WRITTEN = (
 )
 """Output files of a run."""
 
-Progress = Callable[[Iterable[Frame]], Iterable[Frame]]
+ShowProgress = Callable[[Iterable[Frame]], Iterable[Frame]]
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def run_source(
     pipeline: Pipeline,
     outputs: OutputFiles,
     times: StepTimes,
-    progress: Progress,
+    progress: ShowProgress,
     report: Notify,
 ) -> Done:
     """Process all frames and write the results; results so far are kept in any case.

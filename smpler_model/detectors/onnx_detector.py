@@ -25,7 +25,7 @@ from smpler_model.detectors.learned import (
     check_threshold,
     detections_from_edges,
 )
-from smpler_model.detectors.onnx_forms import SUPPORTED, Form, Outputs, identify_form
+from smpler_model.detectors.onnx_forms import SUPPORTED, Form, OnnxOutputs, identify_form
 from smpler_model.detectors.onnx_images import Scaling, fit_image, scale_pixels
 from smpler_model.inference.onnx_sessions import session_options
 from smpler_model.network.torchvision_operators import suppress_overlaps
@@ -136,7 +136,7 @@ class OnnxDetector:
     def reset(self) -> None:
         """Do nothing: this detector has no state."""
 
-    def _run(self, rgb: RgbImage, scaling: Scaling) -> Outputs:
+    def _run(self, rgb: RgbImage, scaling: Scaling) -> OnnxOutputs:
         pixels: NDArray[Any]
         if self.input.dtype is np.uint8:  # such a file scales the pixels itself
             pixels = rgb[..., ::-1] if scaling.startswith("bgr") else rgb

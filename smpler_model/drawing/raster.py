@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from smpler_model.array_types import Floats, Integers
 
-Value = TypeVar("Value", bound=np.generic)
+AnyValue = TypeVar("AnyValue", bound=np.generic)
 
 SUBPIXELS = 256  # steps a pixel; the grid that projected corners are snapped to
 GUARD_BAND_PX = 2.0**17  # coordinates beyond it are clamped, so that products stay below 2**53
@@ -64,7 +64,7 @@ class Raster:
         blended: NDArray[np.float32] = np.einsum("nk,nkc->nc", self.barycentric, values)
         return blended
 
-    def _scatter(self, values: NDArray[Value], empty: float) -> NDArray[Value]:
+    def _scatter(self, values: NDArray[AnyValue], empty: float) -> NDArray[AnyValue]:
         width, height = self.size
         out = np.full((height * width, *values.shape[1:]), empty, values.dtype)
         out[self.pixel] = values

@@ -93,14 +93,14 @@ class PlayerHost:
     Attributes:
         now_ns: returns the current time.
         wait: waits for a number of seconds; returns True as soon as it is time to stop.
-        is_watched: whether the images have subscribers.
+        has_subscribers: whether the images have subscribers.
         show: called with an image and its timestamp when it is due.
         was_set: whether the clock was set since the last call.
     """
 
     now_ns: Callable[[], int]
     wait: Callable[[float], bool]
-    is_watched: Callable[[], bool]
+    has_subscribers: Callable[[], bool]
     show: Callable[[SceneShot, int], None]
     was_set: Callable[[], bool] = lambda: False
 
@@ -173,7 +173,7 @@ class FilmPlayer:
             if was_set or abs(start_ns + self._film.time_ns(index) - now) > JUMP_NS:
                 start_ns, index, self._is_set = now, 0, False
             begin = time.monotonic()
-            shot = self._film.shot(index) if self._host.is_watched() else None
+            shot = self._film.shot(index) if self._host.has_subscribers() else None
             took_ns = round((time.monotonic() - begin) * NS_PER_S)
             stamp_ns = start_ns + self._film.time_ns(index)
             if not self._wait_until(stamp_ns):

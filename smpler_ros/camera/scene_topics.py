@@ -70,7 +70,7 @@ class SceneTopics:
             TFMessage, "/tf", QoSProfile(depth=_TF_DEPTH)
         )
 
-    def is_watched(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Return whether a topic that needs an image has subscribers."""
         return any(map(has_subscribers, self._lifecycle)) or (
             self._moves and has_subscribers(self._moving) and bool(self._settings.world_frame)

@@ -73,7 +73,7 @@ class SyntheticCamera(ManagedNode):
         stage = PlayerHost(
             now_ns=now_ns,
             wait=self._stop.wait,
-            is_watched=topics.is_watched,
+            has_subscribers=topics.has_subscribers,
             show=topics.publish,
             was_set=lambda: watch.was_set() and not clock.ros_time_is_active,
         )

@@ -48,14 +48,14 @@ class Audience:
         self.now_ns = START_NS
         self.set_by_ns = 0
         self.until_ns = until_ns
-        self.watches = True
+        self.has_subscribers = True
         self.seen: list[tuple[SceneShot, int, int]] = []
         self.after_showing: Callable[[], None] = lambda: None
 
     def stage(self) -> PlayerHost:
         watch = ClockWatch(lambda: self.now_ns, lambda: self.now_ns - self.set_by_ns)
         return PlayerHost(
-            lambda: self.now_ns, self.wait, lambda: self.watches, self.show, watch.was_set
+            lambda: self.now_ns, self.wait, lambda: self.has_subscribers, self.show, watch.was_set
         )
 
     def set_clock(self, by_ns: int) -> None:
@@ -145,7 +145,7 @@ def test_images_rendered_too_late_are_dropped(scene: SyntheticScene) -> None:
 
 def test_nothing_is_rendered_or_counted_without_subscribers(scene: SyntheticScene) -> None:
     audience = Audience()
-    audience.watches = False
+    audience.has_subscribers = False
     player = FilmPlayer(Film(scene, RATE_HZ), audience.stage(), duration_s=2.0)
     player.play()
     assert (audience.seen, player.shown, player.dropped) == ([], 0, 0)
