@@ -26,12 +26,12 @@ from pathlib import Path
 import numpy as np
 import rclpy
 import torch
-from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 
 from benchmarks.node_camera import TopicNames
 from benchmarks.timing import describe_machine, format_table, write_results
+from smpler_model.array_types import Floats
 from smpler_model.cameras.messages import stamp_ns_of
 from smpler_ros.demo.demo import set_fast_dds_profile
 from smpler_ros.inputs.arrival import Arrival
@@ -198,7 +198,7 @@ def _summarise(
     )
 
 
-def _middle_and_worst(values: NDArray[np.float64]) -> tuple[float, float]:
+def _middle_and_worst(values: Floats) -> tuple[float, float]:
     return float(np.median(values)), float(np.percentile(values, 99))
 
 

@@ -16,11 +16,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.real_people.sheet import TILE_PX, write_caption, write_sheet
 from benchmarks.timing import format_table, write_results
-from smpler_model.array_types import RgbImage
+from smpler_model.array_types import Floats, RgbImage
 from smpler_model.assembly import choose_device, detector_factory, pipeline_config
 from smpler_model.frames import Frame, TrackState
 from smpler_model.people.tracker import IdSource, Tracker, Tracks
@@ -114,7 +113,7 @@ def _note(known: dict[int, SeenTrack], row: int, frame: Frame, seen: Tracks) -> 
         track.heights_px.append(height)
 
 
-def _draw_tile(rgb: RgbImage, box_xyxy: NDArray[np.float64], caption: str) -> RgbImage:
+def _draw_tile(rgb: RgbImage, box_xyxy: Floats, caption: str) -> RgbImage:
     scale = TILE_PX / max(rgb.shape[:2])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     tile = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)

@@ -26,13 +26,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.real_people.estimation import BODY_JOINTS
 from benchmarks.real_people.folder import FolderTruth, read_folder
 from benchmarks.timing import format_table, write_results
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.assembly import build_pipeline, detector_factory
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.skeleton import SMPL_JOINTS
@@ -238,7 +237,7 @@ def compare(
         scores.surest.append(alone[int(np.argmax(trusts))])
 
 
-def track_ids(view: int, names: Sequence[int]) -> NDArray[np.int64]:
+def track_ids(view: int, names: Sequence[int]) -> Integers:
     """Return ids, unique over views, of the true tracks of people; others share no id."""
     own = [name if name >= 0 else _MOST_PEOPLE - 1 - row for row, name in enumerate(names)]
     return _MOST_PEOPLE * view + np.array(own, np.int64)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.world.scene import (
     BASE_FROM_CAMERA,
@@ -17,7 +16,7 @@ from benchmarks.world.scene import (
     RobotScene,
 )
 from benchmarks.world.topics import Answer, Source, world_positions
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.messages import NS_PER_S
 from synthetic.truth import SceneFrame
 
@@ -63,7 +62,7 @@ class EstimatedTrack:
     times_s: Floats
     positions_m: Floats
     velocities_m_s: Floats
-    owners: NDArray[np.int64]
+    owners: Integers
 
 
 def true_pelvises(scene: RobotScene, time_s: float) -> Floats:

@@ -45,20 +45,20 @@ class _History:
     Attributes:
         advance_ns: time by which the stamps went on since the buffer last set it back, without
             jumps of the clock.
-        is_heard: whether a transform came since then.
+        is_updated: whether a transform came since then.
     """
 
     parent: str
     is_static: bool
     advance_ns: int = 0
-    is_heard: bool = False
+    is_updated: bool = False
     stamps_ns: list[int] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
 
     def add(self, link: Link) -> None:
         step_ns = link.stamp_ns - self.stamps_ns[-1] if self.stamps_ns else 0
         self.advance_ns += step_ns if 0 < step_ns < HISTORY_NS else 0
-        self.is_heard = True
+        self.is_updated = True
         if self.is_static or (self.stamps_ns and link.stamp_ns < self.stamps_ns[-1] - _REWIND_NS):
             self.stamps_ns, self.links = [], []
         place = bisect_left(self.stamps_ns, link.stamp_ns)
@@ -152,10 +152,10 @@ class TransformBuffer:
         self._histories = {
             child: history
             for child, history in self._histories.items()
-            if history.is_static or history.is_heard
+            if history.is_static or history.is_updated
         }
         for history in self._histories.values():
-            history.advance_ns, history.is_heard = 0, False
+            history.advance_ns, history.is_updated = 0, False
 
     def _explain(self, child: str, stamp_ns: int) -> Lookup:
         history = self._histories[child]
