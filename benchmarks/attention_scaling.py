@@ -28,6 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 from torch.utils.flop_counter import FlopCounterMode
 
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.network.attention import UNITS
 from smpler_model.network.config import SMPLER_W32, AttentionKind
@@ -269,7 +270,7 @@ def main() -> None:
     sys.stdout.write(f"{title}\n{format_table(rows)}\nplot: {options.plot}\n")
     if options.output:
         results = {"title": title, "rows": [asdict(row) for row in rows]}
-        options.output.write_text(json.dumps(results, indent=2) + "\n")
+        write_text_atomically(options.output, json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

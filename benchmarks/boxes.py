@@ -1,9 +1,9 @@
-"""Boxes that show a part of a body, and what they cost: `python -m benchmarks.boxes`.
+"""Errors caused by boxes around a part of a body: `python -m benchmarks.boxes`.
 
 People of synthetic scenes walk, sit and pass in front of each other and behind furniture, before a
 camera that shows them whole and before one so close that it cuts them off; with `--close`, before
-one that mostly sees people above the hips, as a robot does to which somebody speaks. The network
-gets crops around four kinds of boxes: `whole`, around the whole body, beyond the image, too;
+one that mostly sees people above the hips, like that of a robot in conversation. The network gets
+crops around four kinds of boxes: `whole`, around the whole body, even beyond the image;
 `in image`, the same, clipped to the image; `visible`, around the visible pixels; and those of the
 detector.
 
@@ -11,8 +11,8 @@ For each kind, and by the share of joints in view: the overlap with the whole bo
 distance of their centres over the height of the whole box, the ratio of their longer sides, which
 scale the crops; and the network's errors: of the joints with the pelvises aligned (MPJPE), how
 much more that is than in the detector's box (mean over the people, and its standard error), of the
-joints after a similarity transform (PA), and of the pelvis's position. Only people whom the
-detector finds count.
+joints after a similarity transform (PA), and of the pelvis's position. Only people found by the
+detector count.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ import numpy as np
 from benchmarks.joint_confidence import CAMERAS, draw_frames
 from benchmarks.real_people.estimation import ONE_IMAGE
 from benchmarks.timing import format_table, write_results
-from benchmarks.tracking import intersections_over_unions, match
+from benchmarks.tracking import match
 from smpler_model.array_types import Floats
 from smpler_model.assembly import build_pipeline, choose_device, detector_factory
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
+from smpler_model.detectors.box_overlap import box_overlaps
 from smpler_model.detectors.detector import Detector, GivenBoxes, detections_from
 from smpler_model.inference.estimator import Estimator
 from smpler_model.people.metrics import MM_FROM_M, aligned_joint_error
@@ -117,7 +118,8 @@ def judge(estimator: Estimator, shown: SceneFrame, people: np.ndarray, boxes: Fl
     seen = Pipeline(estimator, lambda: detector, ONE_IMAGE).process(shown.frame).people
     if len(seen) != len(boxes):
         raise ValueError(
-            f"every box must give a person, got {len(seen)} of {len(boxes)}; choose another model"
+            f"every box must give a person, got {len(seen)} of {len(boxes)}; give a "
+            "trained model with --model"
         )
     true = truth.joints_m[people]
     apart = (seen.joints_m - seen.joints_m[:, :1]) - (true - true[:, :1])
@@ -134,7 +136,7 @@ def compare(boxes: Floats, whole: Floats) -> tuple[Floats, Floats, Floats]:
     sizes, whole_sizes = (each[:, 2:] - each[:, :2] for each in (boxes, whole))
     middles, whole_middles = ((each[:, :2] + each[:, 2:]) / 2 for each in (boxes, whole))
     return (
-        np.diagonal(intersections_over_unions(boxes, whole)).copy(),
+        np.diagonal(box_overlaps(boxes, whole)).copy(),
         np.linalg.norm(middles - whole_middles, axis=1) / whole_sizes[:, 1],
         sizes.max(1) / whole_sizes.max(1),
     )
@@ -199,12 +201,14 @@ def tabulate(rows: list[Row]) -> str:
 
 def main() -> int:
     """Measure, print a table, and optionally write JSON; return 1 after an error."""
-    parser = argparse.ArgumentParser(description="What boxes of a part of a body cost.")
+    parser = argparse.ArgumentParser(description="Errors caused by boxes around a part of a body.")
     parser.add_argument("--detector", choices=DETECTORS, default="person")
-    parser.add_argument("--detector-weights", default="", help="its weights file, if not its own")
+    parser.add_argument("--detector-weights", default="", help="weights file of the detector")
     parser.add_argument("--model", default="smpler_nano", help="a shipped model, or a checkpoint")
-    parser.add_argument("--scenes", type=int, default=6, help="each before all cameras")
-    parser.add_argument("--frames", type=int, default=10, help="of each scene and camera")
+    parser.add_argument(
+        "--scenes", type=int, default=6, help="number of scenes, each seen by all cameras"
+    )
+    parser.add_argument("--frames", type=int, default=10, help="images per scene and camera")
     parser.add_argument(
         "--close", action="store_true", help="a camera that mostly sees people above the hips"
     )

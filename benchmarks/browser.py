@@ -30,7 +30,10 @@ def open_browser() -> Iterator[Any]:
     module: Any = importlib.import_module("playwright.sync_api")
     path = shutil.which(PROGRAM)
     if path is None:
-        raise ValueError(f"the program {PROGRAM} is needed, found none; install it")
+        raise ValueError(
+            f"the program {PROGRAM} must be on the PATH, got none; install "
+            f"Debian's package {PROGRAM}"
+        )
     with module.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
         try:

@@ -17,6 +17,7 @@ import numpy as np
 from rosbags.image import ImageError, message_to_cvimage
 from rosbags.typesys import Stores, get_typestore
 
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.cameras.encodings import encode_jpeg
 from smpler_model.cameras.messages import Message, decode_image
 
@@ -121,7 +122,9 @@ def main() -> None:
     rows.append(compare("jpeg", jpeg_message()))
     sys.stdout.write(table(rows) + "\n")
     if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+        write_text_atomically(
+            arguments.json, json.dumps([asdict(row) for row in rows], indent=2) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What each detector costs an image, for `benchmarks.pipeline`."""
+"""Cost of each detector per image, for `benchmarks.pipeline`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smpler_model.settings.pipeline import DETECTORS, PipelineSettings
 from synthetic.truth import SceneFrame
 
 WITHOUT = "none"
-"""Name of boxes that somebody else has found."""
+"""Name of given boxes, which no detector has found."""
 
 CHOICES = (*DETECTORS, WITHOUT)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.checkpoints.files import save_checkpoint
@@ -97,7 +98,7 @@ def main() -> None:
             results.append({"output": title} | vars(result))
     sys.stdout.write("\n".join(lines) + "\n")
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+        write_text_atomically(arguments.json, json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

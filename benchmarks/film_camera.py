@@ -29,7 +29,8 @@ CAMERA = camera_from_field_of_view(640, 480, 60.0)
 class FilmCamera:
     """Publishes the images of a scene with true boxes, forwards and back again.
 
-    Played back and forth, nobody jumps, so ids persist as before a real camera.
+    It is played back and forth, so that people do not jump and keep their ids, as before a real
+    camera.
     """
 
     def __init__(self, node: Node, film: list[SceneFrame]) -> None:
@@ -41,7 +42,7 @@ class FilmCamera:
             [detection(*box) for box in shot.truth.visible_boxes_xyxy.tolist()] for shot in film
         ]
 
-    def is_heard(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Return whether the node subscribes to all topics."""
         publishers = (self._images, self._infos, self._boxes)
         return all(publisher.get_subscription_count() for publisher in publishers)
@@ -76,7 +77,7 @@ def send_film(people: int, rate_hz: float, is_ready: Event, is_over: Event) -> N
     camera = FilmCamera(node, film)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    while not camera.is_heard() and not is_over.is_set():
+    while not camera.has_subscribers() and not is_over.is_set():
         executor.spin_once(timeout_sec=0.05)
     start, sent = time.monotonic(), 0
     while not is_over.is_set():

@@ -1,8 +1,9 @@
-"""All that is to be known of a GPU, in one file: `python -m benchmarks.gpu`; `make gpu` calls it.
+"""All benchmarks of a GPU, in one file: `python -m benchmarks.gpu`; `make gpu` calls it.
 
-The network in every way against SMPLer's own (`reference`: eager PyTorch as it comes, a mesh after
-each stage), how long a node takes to configure, whole frames, mesh markers, and training steps.
-What cannot run here is left out and named. Figures are written after each part: none is lost.
+All ways to run the network against SMPLer's own code (`reference`: plain eager PyTorch, a mesh
+after each stage), how long a node takes to configure, whole frames, mesh markers, and
+training steps. What cannot run here is left out and named. Figures are written after each part, so
+that an error loses none of them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import torch
 from benchmarks.inference import REFERENCE, build_estimator, measure_errors, measure_times
 from benchmarks.networks import build_seeded_model
 from benchmarks.timing import describe_machine, format_table, time_together
-from smpler_model.atomic_files import replacing
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.checkpoints.shipped import load_shipped_model
 from smpler_model.inference.backends import choose
 from smpler_model.inference.estimator import Estimator
@@ -186,8 +187,7 @@ def measure_all(chosen: argparse.Namespace) -> dict[str, Any]:
         else:
             (results["inference"] if name in chosen.models else results)[name] = found
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(chosen.json) as new:
-            new.write_text(json.dumps(results, indent=1) + "\n")
+        write_text_atomically(chosen.json, json.dumps(results, indent=1) + "\n")
     return results
 
 
@@ -261,12 +261,14 @@ def main() -> int:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--models", nargs="*", default=["smpler_nano", "smpler_w32", "smpler_w48"])
     parser.add_argument("--trained", nargs="*", default=list(_TRAINED), choices=tuple(_TRAINED))
-    parser.add_argument("--batch", type=int, default=0, help="of a training step; 0 for the usual")
+    parser.add_argument(
+        "--batch", type=int, default=0, help="people in a training step; 0: default"
+    )
     parser.add_argument("--people", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     parser.add_argument("--frames", type=int, default=60, help="whole frames to time")
     parser.add_argument("--markers", type=int, nargs="+", default=[1, 4], help="people in markers")
-    parser.add_argument("--seconds", type=float, default=0.5, help="for each figure")
-    parser.add_argument("--limit", type=float, default=300.0, help="begin nothing after this, s")
+    parser.add_argument("--seconds", type=float, default=0.5, help="time for each figure")
+    parser.add_argument("--limit", type=float, default=300.0, help="start nothing after this, s")
     parser.add_argument("--tests", type=Path, help="JUnit file of the tests")
     parser.add_argument("--json", type=Path, default=Path("gpu.json"))
     chosen = parser.parse_args()

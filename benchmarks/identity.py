@@ -1,10 +1,10 @@
-"""Who gets the id back after a gap: `python -m benchmarks.identity`.
+"""Ids of people who return after a gap: `python -m benchmarks.identity`.
 
 In each drawn room four people appear, two at a time, and leave. Later four people appear at other
 places, turned elsewhere, in another order: some of the first, and strangers. True boxes go to the
-tracker, so that only looks decide. Printed are the returns that got the right id (joined), those
-that got a new one (missed), and the visits that got another person's id (wrong), which must be
-rarer than the missed ones.
+tracker, so that only appearance decides. Printed are the returns that got the right id (joined),
+those that got a new one (missed), and the visits that got another person's id (wrong), which must
+be rarer than the missed ones.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class VisitScene(SyntheticScene):
 
 @dataclass
 class ReturnCounts:
-    """Returns and strangers by what became of their ids."""
+    """Counts of returning people and of strangers, by the ids they got."""
 
     returns: int = 0
     joined: int = 0
@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rooms", type=int, default=10, help="number of drawn rooms")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first room")
     parser.add_argument("--rate", type=float, default=5.0, help="rate of the images, Hz")
-    parser.add_argument("--remember", type=float, default=60.0, help="the parameter, seconds")
+    parser.add_argument("--remember", type=float, default=60.0, help="parameter remember, s")
     parser.add_argument("--model", default="smpler_nano", help="network")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Whether joints of little confidence err more: `python -m benchmarks.joint_confidence`.
+"""Errors of joints by their confidence: `python -m benchmarks.joint_confidence`.
 
 People of synthetic scenes walk, sit, wave and pass in front of each other, before a camera that
 shows them whole and before one so close that it cuts them off. The model gets the boxes of the
@@ -113,8 +113,8 @@ def look(estimator: Estimator, shown: SceneFrame) -> tuple[People, GroundTruth]:
     people = Pipeline(estimator, lambda: detector, _AT_ONCE).process(shown.frame).people
     if len(people) != len(shown.truth):
         raise ValueError(
-            f"every box must give a person, got {len(people)} of {len(shown.truth)}; choose "
-            "another model"
+            f"every box must give a person, got {len(people)} of {len(shown.truth)}; give a "
+            "trained model with --model"
         )
     return people, shown.truth
 
@@ -126,7 +126,9 @@ def measure(estimator: Estimator, seeds: range, frames: int) -> Joints:
         people, truth = look(estimator, shown)
         camera = shown.frame.camera
         if people.joint_confidences is None or camera is None:
-            raise ValueError("the pipeline must tell confidences; update it")
+            raise ValueError(
+                "results must have joint confidences and a camera, got none; report this as a bug"
+            )
         apart = (people.joints_m - people.joints_m[:, :1]) - (
             truth.joints_m - truth.joints_m[:, :1]
         )
@@ -180,11 +182,11 @@ def tabulate(joints: Joints) -> str:
 
 def main() -> None:
     """Parse the command line and measure."""
-    parser = argparse.ArgumentParser(description="Whether joints of little confidence err more.")
+    parser = argparse.ArgumentParser(description="Errors of joints by their confidence.")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
     parser.add_argument("--scenes", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0, help="of the first scene")
-    parser.add_argument("--frames", type=int, default=20, help="of each scene and camera")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first scene")
+    parser.add_argument("--frames", type=int, default=20, help="images per scene and camera")
     parser.add_argument("--json", type=Path, help="file for the figures")
     chosen = parser.parse_args()
     estimator = build_pipeline(PipelineSettings(model=chosen.model), GivenBoxes).estimator

@@ -1,13 +1,13 @@
-"""What a page costs beside a running node: `python -m benchmarks.live_viewer`.
+"""Cost of a page beside a running node: `python -m benchmarks.live_viewer`.
 
 A camera in a process of its own publishes a rendered film with true boxes, `smpler_node` finds the
-people in it, and the node `viewer` shows them; one end of a page takes what a browser would. Two
-lines, before the page is opened and while it is:
+people in it, and the node `viewer` shows them; a client receives what a browser would. Two lines,
+before the page is opened and while it is:
 
 - results/s: rate at which the node publishes people; less than the camera's if it drops images;
 - people: in a result, on average;
 - node %, viewer %: processor time of either process, per cent of a core;
-- kB a person: sent to the page a person and image, without surfaces and the camera's images;
+- kB a person: sent to the page per person and image, without surfaces and the camera's images;
 - kB/s: sent to the page in all.
 """
 

@@ -26,10 +26,11 @@ from visualization_msgs.msg import MarkerArray
 from benchmarks.timing import describe_machine, write_results
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.builtin import load_builtin_body
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import People
 from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.markers import ADD, DEFAULT_LIFETIME_S, TRIANGLE_LIST, MeshMarkers
-from smpler_ros.messages.message_types import Message, MessageTypes, message_types_from_ros
+from smpler_ros.messages.message_types import MessageTypes, message_types_from_ros
 
 TIMEOUT_S = 10.0
 RUNS = {"list of points": 5, "bytes": 40}
@@ -119,7 +120,10 @@ class TopicPair:
         deadline = time.monotonic() + TIMEOUT_S
         while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"nothing arrived within {TIMEOUT_S:.0f} s; check ROS 2")
+                raise TimeoutError(
+                    f"a message must arrive within {TIMEOUT_S:.0f} s, got none; see "
+                    "`smpler doctor` for ROS 2"
+                )
             rclpy.spin_once(self._node, timeout_sec=0.05)
 
 

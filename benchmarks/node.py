@@ -26,18 +26,18 @@ from pathlib import Path
 import numpy as np
 import rclpy
 import torch
-from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 
-from benchmarks.node_camera import Listeners
+from benchmarks.node_camera import TopicNames
 from benchmarks.timing import describe_machine, format_table, write_results
+from smpler_model.array_types import Floats
 from smpler_model.cameras.messages import stamp_ns_of
 from smpler_ros.demo.demo import set_fast_dds_profile
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.node.smpler_node import SmplerNode
 
-LISTENED: dict[str, Listeners] = {
+SUBSCRIBED: dict[str, TopicNames] = {
     "people": ("people",),
     "people, tf, markers": ("people", "tf", "mesh_markers", "skeleton_markers"),
 }
@@ -92,7 +92,7 @@ class Row:
     """One line of the table.
 
     Attributes:
-        listened: topics with subscribers.
+        subscribed: topics with subscribers.
         people: number of people in every image.
         sent: number of images published.
         dropped: number of images without published people.
@@ -101,7 +101,7 @@ class Row:
         whole_ms: median and 99th percentile of the end-to-end time.
     """
 
-    listened: str
+    subscribed: str
     people: int
     sent: int
     dropped: int
@@ -110,11 +110,11 @@ class Row:
     whole_ms: tuple[float, float]
 
 
-def measure(listened: str, people: int, rate_hz: float, seconds: float) -> Row:
+def measure(subscribed: str, people: int, rate_hz: float, seconds: float) -> Row:
     """Run node and camera once."""
     settling = math.ceil(_SETTLING_S * rate_hz)
     count = int(rate_hz * seconds) + settling
-    command = [sys.executable, "-m", "benchmarks.node_camera", *LISTENED[listened]]
+    command = [sys.executable, "-m", "benchmarks.node_camera", *SUBSCRIBED[subscribed]]
     command += ["--people", str(people), "--rate", str(rate_hz), "--count", str(count)]
     rclpy.init(args=["--ros-args", "-p", "detector:=topic", "-p", "autostart:=false"])
     node = MeasuredNode()
@@ -137,7 +137,7 @@ def measure(listened: str, people: int, rate_hz: float, seconds: float) -> Row:
         executor.shutdown()
         node.destroy_node()
         rclpy.shutdown()
-    return _summarise(listened, people, count, settling, node.passages)
+    return _summarise(subscribed, people, count, settling, node.passages)
 
 
 def tabulate(rows: Iterable[Row]) -> str:
@@ -147,7 +147,7 @@ def tabulate(rows: Iterable[Row]) -> str:
         *("end to end ms", "p99"),
     )
     cells = [
-        (r.listened, r.people, r.sent, r.dropped, *r.overhead_ms, r.network_ms, *r.whole_ms)
+        (r.subscribed, r.people, r.sent, r.dropped, *r.overhead_ms, r.network_ms, *r.whole_ms)
         for r in rows
     ]
     return format_table(head, cells)
@@ -165,9 +165,9 @@ def main() -> None:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     set_fast_dds_profile()
     rows = [
-        measure(listened, people, chosen.rate, chosen.seconds)
+        measure(subscribed, people, chosen.rate, chosen.seconds)
         for people in chosen.people
-        for listened in LISTENED
+        for subscribed in SUBSCRIBED
     ]
     results = {
         "machine": describe_machine(torch.device("cpu")),
@@ -178,7 +178,7 @@ def main() -> None:
 
 
 def _summarise(
-    listened: str, people: int, sent: int, settling: int, passages: list[Passage]
+    subscribed: str, people: int, sent: int, settling: int, passages: list[Passage]
 ) -> Row:
     if len(passages) <= settling:
         raise RuntimeError(
@@ -188,7 +188,7 @@ def _summarise(
     whole, inside, network = np.array([list(asdict(p).values()) for p in passages]).T
     settled = slice(settling, None)
     return Row(
-        listened=listened,
+        subscribed=subscribed,
         people=people,
         sent=sent,
         dropped=sent - len(passages),
@@ -198,7 +198,7 @@ def _summarise(
     )
 
 
-def _middle_and_worst(values: NDArray[np.float64]) -> tuple[float, float]:
+def _middle_and_worst(values: Floats) -> tuple[float, float]:
     return float(np.median(values)), float(np.percentile(values, 99))
 
 

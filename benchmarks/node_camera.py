@@ -1,4 +1,4 @@
-"""The other end of the node's topics, a separate program: a camera, and subscribers."""
+"""A camera and subscribers on the node's topics, as a separate program."""
 
 import argparse
 import time
@@ -18,7 +18,7 @@ from visualization_msgs.msg import MarkerArray
 from smpler_msgs.msg import SmplPersonArray
 
 WIDTH, HEIGHT, FOCAL = 640, 480, 600.0
-Listeners = tuple[str, ...]
+TopicNames = tuple[str, ...]
 """Topics of the node to subscribe to."""
 
 _KINDS = {
@@ -45,7 +45,7 @@ class SendingCamera:
             for index in range(people)
         ]
 
-    def is_heard(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Return whether the node subscribes to all topics."""
         publishers = (self._images, self._infos, self._boxes)
         return all(publisher.get_subscription_count() for publisher in publishers)
@@ -63,24 +63,24 @@ class SendingCamera:
         )
 
 
-def send_images(listened: Listeners, people: int, rate_hz: float, count: int) -> None:
+def send_images(subscribed: TopicNames, people: int, rate_hz: float, count: int) -> None:
     """Wait for the node, publish images, and end a moment after the last.
 
     Args:
-        listened: topics to subscribe to.
+        subscribed: topics to subscribe to.
         people: number of boxes in every image.
         rate_hz: rate of the images.
         count: number of images.
     """
     rclpy.init()
     node = Node("camera_of_the_benchmark")
-    for name in listened:
+    for name in subscribed:
         topic = "/tf" if name == "tf" else name
         node.create_subscription(_KINDS[name], topic, _ignore, QoSProfile(depth=10), raw=True)
     camera = SendingCamera(node, people)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    while not camera.is_heard():
+    while not camera.has_subscribers():
         executor.spin_once(timeout_sec=0.05)
     start, sent = time.monotonic() + _LAST_WAIT_S, 0
     while sent < count:
@@ -100,12 +100,12 @@ def send_images(listened: Listeners, people: int, rate_hz: float, count: int) ->
 def main() -> None:
     """Parse the command line, which `benchmarks.node` writes, and send."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("listened", nargs="+", choices=tuple(_KINDS))
+    parser.add_argument("subscribed", nargs="+", choices=tuple(_KINDS))
     parser.add_argument("--people", type=int, required=True)
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--count", type=int, required=True)
     chosen = parser.parse_args()
-    send_images(tuple(chosen.listened), chosen.people, chosen.rate, chosen.count)
+    send_images(tuple(chosen.subscribed), chosen.people, chosen.rate, chosen.count)
 
 
 def _ignore(_message: bytes) -> None:

@@ -59,7 +59,7 @@ class Program:
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def describe(self) -> str:
-        """Return how it is, and its log, for an error message."""
+        """Return its state and its log, for an error message."""
         status = self._process.poll()
         if status is not None:
             how = f"ended with status {status}"
@@ -89,10 +89,10 @@ def wait_for(
     programs: Sequence[Program],
     timeout_s: float = START_S,
 ) -> Seen:
-    """Return what running programs bring about, as soon as it is there.
+    """Wait for something that running programs bring about, and return it.
 
     Args:
-        look: returns it, or something false as long as it is not there.
+        look: returns it, or a false value while it is missing.
         expected: what must happen, as a clause for the error message.
         programs: the programs, whose logs explain why it does not happen.
         timeout_s: longest wait.

@@ -27,8 +27,8 @@ class Oracle(Estimator):
 
         Args:
             body: body of the people.
-            of_average_size: replace everybody's shape by the average, as for a network that cannot
-                tell how tall people are.
+            of_average_size: replace all shapes by the average, as for a network that does not know
+                how tall people are.
         """
         self.model = SimpleNamespace(body=body)  # type: ignore[assignment]
         self._joints_body = body
@@ -64,5 +64,5 @@ class Oracle(Estimator):
         """Return the given ground truth, a row per crop."""
         if self._next is None or len(self._next) != len(crops):
             told = 0 if self._next is None else len(self._next)
-            raise ValueError(f"the oracle was told of {told} people, got {len(crops)} crops")
+            raise ValueError(f"crops must be those of the {told} given people, got {len(crops)}")
         return self._next

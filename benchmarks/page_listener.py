@@ -1,4 +1,4 @@
-"""A page's other end, which counts what a browser would be sent."""
+"""A client of a page, which counts what a browser would be sent."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Listener:
         return sort_bytes(self._contents[index:])
 
     def close(self) -> None:
-        """Go away."""
+        """Disconnect."""
         self._socket.close()
 
     def _keep(self) -> None:
@@ -74,7 +74,7 @@ class Listener:
 
 
 def sort_bytes(contents: Iterable[bytes]) -> Sent:
-    """Return how many bytes of viser's windows are of what.
+    """Return the bytes in viser's windows by kind.
 
     A window has a head of 16 bytes, compressed messages, and the arrays that these refer to. Bytes
     of meshes and images are those of their arrays and JPEG files; all others are people's.

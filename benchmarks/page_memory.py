@@ -1,9 +1,9 @@
-"""Whether a page that is open for long needs more and more: `python -m benchmarks.page_memory`.
+"""Checks that a page left open does not need ever more memory: `python -m benchmarks.page_memory`.
 
-People walk before a synthetic camera, and a headless Chromium shows them. At even times:
+People walk before a synthetic camera, and a headless Chromium shows them. At regular intervals:
 
 - server MiB: resident memory of this process;
-- messages: that viser keeps for pages that come later;
+- messages: number that viser keeps for clients that connect later;
 - browser MiB: resident memory of Chromium's processes, geometry included;
 - heap MB: of the page's JavaScript, after a garbage collection.
 

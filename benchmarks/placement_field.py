@@ -54,7 +54,7 @@ LENSES = {
 
 
 def measure_field(angles_deg: Sequence[float] = ANGLES_DEG) -> list[dict[str, Any]]:
-    """Return a row for each lens and angle: errors, metres; None if the lens shows nobody."""
+    """Return a row for each lens and angle: errors, metres; None if the lens shows no people."""
     rng = np.random.default_rng(0)
     joints = _stand()
     rows = []
@@ -101,7 +101,7 @@ def _stand() -> Floats:
 
 
 def _errors(joints: Floats, camera: Camera, angle: float, rng: np.random.Generator) -> Floats:
-    """Return the errors, metres, of the people at an angle off the axis whom the lens shows."""
+    """Return the errors, metres, of the people in view at an angle off the axis."""
     around = np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
     aside = np.sin(angle) * np.stack([np.cos(around), np.sin(around)], 1)
     places = DISTANCE_M * np.column_stack([aside, np.full(_DIRECTIONS, np.cos(angle))])

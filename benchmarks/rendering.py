@@ -17,12 +17,13 @@ import torch
 from torch import Generator, Tensor
 
 from benchmarks.timing import name_processor
+from smpler_model.atomic_files import write_text_atomically
 from smpler_model.body.builtin import BUILTIN_BODY_PATH
 from smpler_model.drawing.raster import rasterise
 from smpler_model.drawing.shading import draw_people
 from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import Film
-from smpler_ros.camera.scene_settings import SceneSettings
+from smpler_ros.parameters.scene_settings import SceneSettings
 from synthetic.camera.photograph import Wardrobe, photograph
 from synthetic.camera.raster_batch import Fragments, rasterise_batch
 from synthetic.camera.sensor import draw_sensors, expose
@@ -238,7 +239,7 @@ def main() -> None:
     sys.stdout.write("\n".join(lines) + "\n")
     if options.output:
         results = {"machine": machine, "agreement": agreement, "rows": [asdict(r) for r in rows]}
-        options.output.write_text(json.dumps(results, indent=2) + "\n")
+        write_text_atomically(options.output, json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

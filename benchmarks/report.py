@@ -14,6 +14,7 @@ from benchmarks.detectors import tabulate as tabulate_detectors
 from benchmarks.gpu import show as show_gpu
 from benchmarks.placement_field import tabulate_field
 from benchmarks.timing import format_table
+from smpler_model.atomic_files import write_text_atomically
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = (DOCS / "performance.md", DOCS / "accuracy.md")
@@ -30,7 +31,7 @@ def main() -> None:
         kind = path.stem.partition("_")[0]
         replace_section(pages, path.stem, _SECTIONS[kind](results))
     for path, text in pages.items():
-        path.write_text(text)
+        write_text_atomically(path, text)
         sys.stdout.write(f"{path}: written\n")
 
 
@@ -46,7 +47,10 @@ def replace_section(pages: dict[Path, str], name: str, content: str) -> None:
             pages[path] = pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
             return
     names = " or ".join(str(path) for path in pages)
-    raise ValueError(f"{names} must hold '<!-- {name} -->', got none; add it")
+    raise ValueError(
+        f"{names} must hold '<!-- {name} -->', got none; put it and "
+        "'<!-- end -->' where the section belongs"
+    )
 
 
 def describe(results: Results) -> str:
@@ -155,7 +159,7 @@ def show_node(results: Results) -> str:
     """Return what the live node costs beside the network."""
     rows = [
         (
-            *(row["listened"], row["people"], row["sent"], row["dropped"], *row["overhead_ms"]),
+            *(row["subscribed"], row["people"], row["sent"], row["dropped"], *row["overhead_ms"]),
             *(row["network_ms"], *row["whole_ms"]),
         )
         for row in results["rows"]

@@ -1,9 +1,9 @@
-"""From how many pixels on people are found: `python -m benchmarks.small_people [--detector D]`.
+"""Recall of small people by height: `python -m benchmarks.small_people [--detector D]`.
 
-Drawn people are cut out, scaled to known heights, and pasted into an empty room in images of
-several sizes, each at a place of its own. Found is who has a box of the given score whose
-intersection over union with the box of the person's pixels is at least 0.5. The last column is the
-processor time of an image.
+Drawn people are cut out, scaled to known heights in pixels, and pasted into an empty room in
+images of several sizes, each at a place of its own. A person counts as found if a box of the given
+score and the box of the person's pixels have an intersection over union of at least 0.5. The last
+column is the processor time of an image.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class CutOut:
 
 
 def cut_people_out(count: int) -> list[CutOut]:
-    """Return whole people who stand, walk or sit, each with looks of their own."""
+    """Return whole people standing, walking or sitting, each with a different appearance."""
     body = Body(load_builtin_body())
     camera = camera_from_field_of_view(*_SOURCE, _FOV_DEG)
     found: list[CutOut] = []
@@ -129,7 +129,7 @@ def fill_room(
 def measure(
     detector: Detector, size: tuple[int, int], people: Sequence[CutOut], heights: Sequence[int]
 ) -> tuple[dict[int, dict[float, float]], float]:
-    """Return who is found in images of a size, and at what cost.
+    """Return the recall in images of a size, and its cost.
 
     Returns:
         The shares of people by height and score, and the least processor time of an image, ms.
@@ -154,9 +154,9 @@ def measure(
 
 def main() -> int:
     """Measure, print a table, and optionally write JSON; return 1 after an error."""
-    parser = argparse.ArgumentParser(description="From how many pixels on people are found.")
+    parser = argparse.ArgumentParser(description="Recall of small people by height.")
     parser.add_argument("--detector", choices=DETECTORS, default="person")
-    parser.add_argument("--detector-weights", default="", help="its weights file, if not its own")
+    parser.add_argument("--detector-weights", default="", help="weights file of the detector")
     parser.add_argument("--second-pass", type=int, default=PipelineSettings().second_pass)
     parser.add_argument("--heights", type=int, nargs="+", default=HEIGHTS_PX)
     parser.add_argument("--people", type=int, default=24, help="people of each height")

@@ -1,6 +1,6 @@
-"""What each option for people in the world costs: `python -m benchmarks.switches`.
+"""Cost of each option for people in the fixed frame: `python -m benchmarks.switches`.
 
-The steps behind the network, for drawn people in one image whose estimates are reused, at times
+The steps after the network, for drawn people in one image whose estimates are reused, at times
 0.1 s apart: with everything switched off, with each option on, and switched off once more, which
 shows how far two equal measurements differ. CPU time, the median of several rounds in turn.
 """
@@ -24,10 +24,10 @@ from smpler_model.camera_pipeline import CameraPipeline, PipelineConfig, Tracked
 from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_model.cameras.crops import Crops
 from smpler_model.detectors.detector import GivenBoxes
-from smpler_model.frames import CameraPose, Frame
+from smpler_model.frames import CameraPose, Frame, TrackState
 from smpler_model.inference.cuda_graphs import PixelArray
 from smpler_model.inference.estimator import Estimates, Estimator
-from smpler_model.people.tracker import IdSource, Tracks, TrackState
+from smpler_model.people.tracker import IdSource, Tracks
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.shared_image import SharedImage
 from synthetic.scene import SyntheticScene
@@ -72,7 +72,7 @@ def draw_case(estimator: Estimator, people: int, seed: int) -> Case:
     """Draw people, and run the network once.
 
     Raises:
-        RuntimeError: nobody is in view.
+        RuntimeError: no people are in view.
     """
     camera = replace(camera_from_field_of_view(640, 480, 70.0), calibrated=True)
     scene = SyntheticScene(estimator.model.body, camera, people=people, seed=seed, duration_s=4.0)
@@ -80,7 +80,9 @@ def draw_case(estimator: Estimator, people: int, seed: int) -> Case:
     boxes = shot.truth.visible_boxes_xyxy
     n = len(boxes)
     if not n:
-        raise RuntimeError("people must be in view, but nobody is; choose another --seed")
+        raise RuntimeError(
+            f"people must be in view, got none with seed {seed}; try another --seed"
+        )
     states = np.full(n, TrackState.CONFIRMED, np.uint8)
     tracks = Tracks(np.arange(n), np.asarray(boxes, np.float64), np.ones(n), states)
     crops = SharedImage(shot.frame, None).cut(tracks.boxes_xyxy, estimator.side, _MARGIN)
@@ -90,7 +92,7 @@ def draw_case(estimator: Estimator, people: int, seed: int) -> Case:
 
 
 def measure(estimator: Estimator, case: Case, option: Option, images: int) -> float:
-    """Return the CPU time of the steps behind the network for one image, milliseconds."""
+    """Return the CPU time of the steps after the network for one image, milliseconds."""
     config = replace(PipelineConfig(), **option.config)
     camera = CameraPipeline(GivenBoxes(), IdSource(), estimator, config)
     frame = replace(
@@ -138,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "cost_ms": costs,
     }
     rows = [(name, people, cost, cost - costs["off"]) for name, cost in costs.items()]
-    head = ("switched on", "people", "ms an image behind the network, CPU", "more than off")
+    head = ("switched on", "people", "ms an image after the network, CPU", "more than off")
     write_results(results, format_table(head, rows), chosen.json)
 
 

@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: the machine, times, tables and files."""
+"""Parts shared by the benchmarks: the machine, times, tables and files."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from smpler_model.atomic_files import write_text_atomically
 
 Run = Callable[[], object]
 _Sample = tuple[float, float]
@@ -133,7 +135,7 @@ def write_results(results: Mapping[str, Any], table: str, path: Path | None) -> 
     sys.stdout.write(table + "\n")
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(results, indent=1) + "\n")
+        write_text_atomically(path, json.dumps(results, indent=1) + "\n")
 
 
 def _summarise(samples: Sequence[_Sample], disturbance: float) -> Times:

@@ -10,12 +10,13 @@ camera, and come back. Boxes are, from the easiest on:
 - motion, person: detections of the detectors of these names.
 
 An id switch: a true person is tracked under another id than the last time, however long ago that
-was. Who leaves through the image's edge and comes back is somebody new; who was hidden is not.
-Tracks are matched with people by the boxes of visible pixels (intersection over union of at least
-0.5, one to one, the largest sum); a pair of the previous image remains while it overlaps so much.
+was. A person who leaves through the image's edge and comes back counts as new; one who was hidden
+does not. Tracks are matched with people by the boxes of visible pixels (intersection over union of
+at least 0.5, one to one, the largest sum); a pair of the previous image remains while its boxes
+overlap as much.
 
-Source: Milan et al., "MOT16", 2016 (IDSW); who comes back is new in Dendorfer et al., "MOT20",
-2020, section 4.1. TrackEval counts in the same way.
+Source: Milan et al., "MOT16", 2016 (IDSW); people who come back are new in Dendorfer et al.,
+"MOT20", 2020, section 4.1. TrackEval counts in the same way.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from smpler_model.array_types import Floats
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
+from smpler_model.detectors.box_overlap import box_overlaps
 from smpler_model.detectors.detector import Detections, Detector, detections_from
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.person_detector import PersonDetector
@@ -66,8 +68,8 @@ class TrackingCounts:
         people: number of true people in all frames.
         missed: number of people without a track.
         switches: number of changes of a person's id.
-        false: number of tracks of nobody.
-        returns: number of times that somebody came back through the image's edge.
+        false: number of false tracks, which match no person.
+        returns: number of times that a person came back through the image's edge.
         last_ids: the id under which each person was tracked last.
     """
 
@@ -82,7 +84,7 @@ class TrackingCounts:
     _gone: set[int] = field(default_factory=set)
 
     def begin(self) -> None:
-        """Begin another sequence, in which everybody is new."""
+        """Begin another sequence, in which all people are new."""
         self.last_ids.clear()
         self._pairs.clear()
         self._edge_bound.clear()
@@ -104,7 +106,7 @@ class TrackingCounts:
     def _pair(
         self, true_ids: list[int], true_boxes: Floats, ids: list[int], boxes: Floats
     ) -> list[tuple[int, int]]:
-        overlaps = intersections_over_unions(true_boxes, boxes)
+        overlaps = box_overlaps(true_boxes, boxes)
         kept = [
             (person, track)
             for person, name in enumerate(true_ids)
@@ -134,18 +136,9 @@ class TrackingCounts:
 
 def match(true_boxes: Floats, boxes: Floats) -> list[tuple[int, int]]:
     """Return rows of matched boxes (n, 4) and (m, 4)."""
-    overlaps = intersections_over_unions(true_boxes, boxes)
+    overlaps = box_overlaps(true_boxes, boxes)
     rows = zip(*linear_sum_assignment(-overlaps), strict=True)
     return [(int(i), int(j)) for i, j in rows if overlaps[i, j] >= LEAST_IOU]
-
-
-def intersections_over_unions(first: Floats, second: Floats) -> Floats:
-    """Return (n, m) intersections over union of boxes (n, 4) and (m, 4)."""
-    low = np.maximum(first[:, None, :2], second[:, :2])
-    high = np.minimum(first[:, None, 2:], second[:, 2:])
-    common = np.clip(high - low, 0, None).prod(-1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(-1) for boxes in (first, second)]
-    return np.asarray(common / np.maximum(areas[0][:, None] + areas[1] - common, 1e-9))
 
 
 def make_crossing(body: Body, seed: int) -> SyntheticScene:
@@ -195,7 +188,7 @@ def find_every_pixel(shown: SceneFrame) -> Detections:
 
 
 def find_people_in_view(shown: SceneFrame) -> Detections:
-    """Return the same for people who are not mostly hidden, by others or by the image's edge."""
+    """Return the same without people who are mostly occluded or outside the image."""
     truth = shown.truth
     seen, whole = (
         (boxes[:, 2:] - boxes[:, :2]).prod(1)
@@ -258,7 +251,7 @@ def tabulate(tallies: dict[str, TrackingCounts], sequences: int) -> str:
         for name, tally in tallies.items()
     ]
     title = f"{sequences} sequences of two people who cross twice, {RATE_HZ:g} Hz"
-    header = ["boxes", "id switches", "came back", "people without a track", "tracks of nobody"]
+    header = ["boxes", "id switches", "came back", "people without a track", "false tracks"]
     return f"{title}\n\n{format_table(header, rows)}"
 
 

@@ -1,9 +1,9 @@
-"""Who is tracked in videos and when: `python -m benchmarks.video_tracks VIDEO ... [--detector D]`.
+"""Tracks of people in videos: `python -m benchmarks.video_tracks VIDEO ... [--detector D]`.
 
-Detector and tracker have the pipeline's settings. For each video it prints the confirmed tracks'
-ids in the order of their begin, when they are seen, in how many images, and how tall their boxes
-are; then how many ids there are, and with `--empty` how many boxes lie in images which, somebody
-says who has looked at them, show nobody. `--sheet` draws one image of each track.
+Detector and tracker have the pipeline's settings. For each video it prints the confirmed tracks in
+the order in which they begin: id, when and in how many images each is seen, and the height of its
+boxes; then the number of ids, and with `--empty` the number of boxes in images that are known to
+show no people. `--sheet` draws one image of each track.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.real_people.sheet import TILE_PX, write_caption, write_sheet
 from benchmarks.timing import format_table, write_results
-from smpler_model.array_types import RgbImage
+from smpler_model.array_types import Floats, RgbImage
 from smpler_model.assembly import choose_device, detector_factory, pipeline_config
-from smpler_model.frames import Frame
-from smpler_model.people.tracker import IdSource, Tracker, Tracks, TrackState
+from smpler_model.frames import Frame, TrackState
+from smpler_model.people.tracker import IdSource, Tracker, Tracks
 from smpler_model.settings.pipeline import DETECTORS, PipelineSettings
 from smpler_model.sources import open_source
 
@@ -54,7 +53,7 @@ class VideoTracks:
     Attributes:
         images: number of images.
         rate_hz: rate of the images.
-        tracks: tracks in the order of their begin.
+        tracks: tracks in the order in which they begin.
         boxes: number of boxes in each image.
     """
 
@@ -114,7 +113,7 @@ def _note(known: dict[int, SeenTrack], row: int, frame: Frame, seen: Tracks) -> 
         track.heights_px.append(height)
 
 
-def _draw_tile(rgb: RgbImage, box_xyxy: NDArray[np.float64], caption: str) -> RgbImage:
+def _draw_tile(rgb: RgbImage, box_xyxy: Floats, caption: str) -> RgbImage:
     scale = TILE_PX / max(rgb.shape[:2])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     tile = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
@@ -145,17 +144,17 @@ def read_range(text: str) -> range:
     first, dash, last = text.partition("-")
     if not (dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
         raise argparse.ArgumentTypeError(
-            f"empty images must be FIRST-LAST, got '{text}'; write 0-20, say"
+            f"empty images must be FIRST-LAST, got '{text}'; write 0-20, for example"
         )
     return range(int(first), int(last) + 1)
 
 
 def main() -> int:
     """Measure and print; return 1 after an error, which is one sentence."""
-    parser = argparse.ArgumentParser(description="Who is tracked in videos and when.")
+    parser = argparse.ArgumentParser(description="Track people in videos.")
     parser.add_argument("videos", nargs="+", help="videos, folders of images or bags")
     parser.add_argument("--detector", choices=DETECTORS, default="person")
-    parser.add_argument("--detector-weights", default="", help="its weights file, if not its own")
+    parser.add_argument("--detector-weights", default="", help="weights file of the detector")
     parser.add_argument(
         "--empty", type=read_range, nargs="*", default=[], help="images without people, FIRST-LAST"
     )

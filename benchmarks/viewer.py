@@ -1,17 +1,17 @@
-"""What people in a browser cost: `python -m benchmarks.viewer`.
+"""Cost of people in a browser: `python -m benchmarks.viewer`.
 
 People walk and wave as in the synthetic scenes. For each number of them a page gets their images
-as fast as it can be prepared, and one end of the page, in a thread, takes what a browser would:
+as fast as it can be prepared, and a client, in a thread, receives what a browser would:
 
 - processor: time of this process an image, the page's own thread included; a browser's is not;
 - people: kB a person and image of bones, labels and trails;
 - meshes: kB a person and image of surfaces that are sent again;
 - images: kB an image of the camera's own.
 
-Then, over the same motions, how far vertices are from the body's own: of a surface that has only
-been skinned, of one with the correctives of the first pose, as most of what moves on a page, and
-of one with those of a pose that is up to a second old. A page that stands still has those of its
-pose.
+Then, over the same motions, the distances of vertices from the body's own: of a surface that has
+only been skinned; of one with the correctives of the first pose, as for most moving people on a
+page; and of one with those of a pose that is up to a second old. A page that stands still has
+those of its pose.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def walk(body: Body, people: int, seconds: float) -> list[Moment]:
 
 
 def measure(moments: list[Moment], people: int) -> Row:
-    """Show moments at their rate before one page's other end."""
+    """Show moments at their rate on a page with one client."""
     with open_page("benchmark", "localhost", 0) as page:
         scene = Scene(page.server, SkinnedSurface(load_builtin_body()))
         trails = Trails()
@@ -150,7 +150,7 @@ def main() -> None:
     """Measure, print tables, and write JSON if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--seconds", type=float, default=10.0, help="for each line")
+    parser.add_argument("--seconds", type=float, default=10.0, help="duration for each line")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,9 +1,9 @@
 """One body from several views against single views: `python -m benchmarks.views [FOLDER]`.
 
 Drawn: four people of a synthetic scene move about, seen at the same time by 2 or 4 calibrated
-cameras around them. The detector finds them, as in the pipeline; people whom it finds count where
-their boxes overlap those of the visible pixels by half. With `--boxes truth`, the boxes of all
-visible pixels are given: of people of whom only a hand shows, too, whom no detector would report.
+cameras around them. The detector finds them, as in the pipeline; people it finds count where their
+boxes overlap those of the visible pixels by half. With `--boxes truth`, the boxes of all
+visible pixels are given, even of people of whom only a hand shows, whom no detector would report.
 Real: the videos of FOLDER (see `real_people.folder`) that show one person at the same time, with
 the labelled boxes. The cameras' poses against each other follow from the labelled joints, which
 are given in each camera's frame.
@@ -11,9 +11,9 @@ are given in each camera's frame.
 The figures are means over all people and moments with at least two views: MPJPE and PA-MPJPE, and
 the distance of the hips' midpoint from the true one in the fixed frame. `views` is the mean over
 single views, `the surest view` the one with the highest confidences, `the better view` the one
-with the smaller error in each case and for each figure, which nobody knows without the truth, and
-`fused` the one body. `wrong joins` are groups with two people in them, or one and somebody who is
-not there; `missed` are people in more than one group.
+with the smaller error in each case and for each figure, which is unknown without the truth, and
+`fused` the one body. `wrong joins` are groups with two people in them, or one person and a
+false detection; `missed` are people in more than one group.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.real_people.estimation import BODY_JOINTS
 from benchmarks.real_people.folder import FolderTruth, read_folder
 from benchmarks.timing import format_table, write_results
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.assembly import build_pipeline, detector_factory
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.camera import Camera
+from smpler_model.detectors.box_overlap import box_overlaps
 from smpler_model.detectors.detector import Detector, GivenBoxes, detections_from
 from smpler_model.frames import CameraPose, Frame, FrameResult
 from smpler_model.inference.estimator import Estimator
@@ -51,7 +51,6 @@ from smpler_model.views.fusion import Pose, fuse_views
 from smpler_model.views.memory import ViewMemory
 from smpler_model.views.posing import BodyJoints
 from smpler_model.views.sightings import view_of
-from smpler_ros.bags.matching import box_overlaps
 from synthetic.scene import SyntheticScene
 
 CAMERA = Camera(640, 480, 480, 480, 319.5, 239.5)
@@ -59,7 +58,7 @@ CIRCLE = ((-3.6, 0.3, 1.5), (0.6, -4.2, 1.2), (0.6, 4.2, 1.8), (3.0, 0.2, 1.4))
 """Positions of the drawn cameras in the room, metres."""
 
 LEAST_OVERLAP = 0.5
-"""Least overlap (intersection over union) of a found box and that of somebody's visible pixels."""
+"""Least overlap (intersection over union) of a found box and that of a person's visible pixels."""
 
 _TARGET = (0.5, 0.0, 0.85)
 _PEOPLE, _PERIOD_S = 4, 30.0
@@ -111,7 +110,7 @@ class ViewScores:
     def rows(self, title: str) -> list[list[str]]:
         """Return the table's rows."""
         if not self.fused:
-            return [[title, "nobody in two views", "", "", ""]]
+            return [[title, "no person in two views", "", "", ""]]
         means = {
             "views": np.mean([each.mean(0) for each in self.views], 0),
             "the surest view": np.mean(self.surest, 0),
@@ -168,13 +167,13 @@ class Watcher:
         if len(result.people) != len(boxes_xyxy):
             raise ValueError(
                 f"every box must give a person, got {len(result.people)} of {len(boxes_xyxy)}; "
-                "choose another model"
+                "give a trained model with --model"
             )
         return result
 
 
 def name_people(found_xyxy: Floats, true_xyxy: Floats, true_ids: Sequence[int]) -> list[int]:
-    """Return the true ids of found people; -1 for those who match nobody."""
+    """Return the true ids of found people; -1 for those who match no true one."""
     overlaps = box_overlaps(found_xyxy, true_xyxy)
     names = [-1] * len(found_xyxy)
     for row, column in zip(*linear_sum_assignment(-overlaps), strict=True):
@@ -198,7 +197,7 @@ def compare(
         scores: what they are added to.
         pose: poses the fused bodies.
         results: a result of each view.
-        names: for each view, the true ids of its people; -1 for somebody who is not there.
+        names: for each view, the true ids of its people; -1 for false detections.
         truths_m: true joints (j, 3) in the fixed frame by id.
         joints: the SMPL joints that the true ones are.
         memory: of the moments before; None if each is fused alone.
@@ -238,7 +237,7 @@ def compare(
         scores.surest.append(alone[int(np.argmax(trusts))])
 
 
-def track_ids(view: int, names: Sequence[int]) -> NDArray[np.int64]:
+def track_ids(view: int, names: Sequence[int]) -> Integers:
     """Return ids, unique over views, of the true tracks of people; others share no id."""
     own = [name if name >= 0 else _MOST_PEOPLE - 1 - row for row, name in enumerate(names)]
     return _MOST_PEOPLE * view + np.array(own, np.int64)
@@ -296,7 +295,7 @@ def measure_drawn(
 def look(
     watcher: Watcher, scenes: Sequence[SceneFrom], stamp_ns: int, *, given: bool
 ) -> tuple[list[FrameResult], list[list[int]], dict[int, Floats]]:
-    """Return what is found in each view, who that is, and everybody's true joints in the room."""
+    """Return the people found in each view, their true ids, and all true joints in the room."""
     results, names = [], []
     truths: dict[int, Floats] = {}
     for scene in scenes:
@@ -368,7 +367,7 @@ def read_views(path: Path) -> FolderTruth:
     """Read a folder of videos of the same person and frames.
 
     Raises:
-        FileNotFoundError: it describes nobody, or a file that it names is missing.
+        FileNotFoundError: it describes no people, or a file that it names is missing.
         ValueError: it has another format, or its videos are not synchronous.
     """
     folder = read_folder(path)
@@ -376,7 +375,8 @@ def read_views(path: Path) -> FolderTruth:
     if len(folder.videos) < 2 or len(frames) > 1:
         raise ValueError(
             f"{path} must hold two or more videos of the same frames, got {len(folder.videos)} of "
-            f"{len(frames)} different sets of frames; give another folder"
+            f"{len(frames)} different sets of frames; give the "
+            "folder of one moment seen by several cameras"
         )
     return folder
 
@@ -402,11 +402,11 @@ def main() -> int:
     parser.add_argument("folder", type=Path, nargs="?", help="folder with synchronous videos")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
     parser.add_argument(
-        "--boxes", choices=("detector", "truth"), default="detector", help="of drawn people"
+        "--boxes", choices=("detector", "truth"), default="detector", help="boxes of drawn people"
     )
     parser.add_argument("--scenes", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0, help="of the first scene")
-    parser.add_argument("--frames", type=int, default=12, help="of each scene")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first scene")
+    parser.add_argument("--frames", type=int, default=12, help="moments per scene")
     parser.add_argument("--step", type=float, help="time between drawn moments, s")
     parser.add_argument("--skip", type=int, default=1, help="use every n-th scored real frame")
     parser.add_argument("--json", type=Path, help="file for the figures")

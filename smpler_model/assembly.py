@@ -73,7 +73,7 @@ def build_pipeline(
 def build_checked(
     model: Smpler, settings: PipelineSettings, device: torch.device, cameras: int = 1
 ) -> Checked:
-    """Return a network with the first backend that works, of what the settings ask for.
+    """Return the network that the settings name, with the first backend that works.
 
     PyTorch uses as many threads as they say from then on.
 
@@ -132,7 +132,7 @@ def load_named_model(settings: BodySettings) -> Smpler:
 
 
 def load_named_body(settings: BodySettings) -> BodyArrays:
-    """Load the body alone of what `load_named_model` loads, without the network where it can.
+    """Load only the body that `load_named_model` loads, without the network if possible.
 
     Raises:
         ValueError: a file that does not fit.

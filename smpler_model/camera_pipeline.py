@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.crops import CROP_MARGIN, Crops
 from smpler_model.detectors.detector import Detections, Detector
@@ -16,6 +16,7 @@ from smpler_model.frames import (
     Frame,
     FrameResult,
     People,
+    TrackState,
     values_or_nan,
 )
 from smpler_model.inference.cuda_graphs import PixelArray
@@ -28,7 +29,7 @@ from smpler_model.people.placement import Placement, lasting_covariances, source
 from smpler_model.people.placer import Placer, Unplaced
 from smpler_model.people.reidentification import Identities
 from smpler_model.people.smoothing import Bodies, Smoother, SmoothingConfig, are_sound
-from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks
 from smpler_model.people.world_filter import (
     MeasuredPelvises,
     WorldFilter,
@@ -58,9 +59,9 @@ class PipelineConfig:
         use_floor: whether z = 0 of the fixed frame is the floor; then people are placed by their
             feet, where the camera is calibrated and has a pose.
         floor_from_feet: whether the floor is found from people's feet, where `use_floor` does not
-            tell it; the camera is calibrated, and has a pose or stands still.
-        remember_s: how long people are remembered who left, so that they get their ids back;
-            0 for not at all.
+            give it; the camera is calibrated, and has a pose or stands still.
+        remember_s: how long people who left are remembered, so that they get their ids back; 0
+            turns this off.
     """
 
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
@@ -75,7 +76,7 @@ class PipelineConfig:
 
     @property
     def absence_s(self) -> float:
-        """Longest time after which somebody who was not seen may have the same id, seconds."""
+        """Longest time unseen after which a person may keep the same id, seconds."""
         return max(self.tracker.lost_s, self.remember_s)
 
 
@@ -94,7 +95,7 @@ class Memory(Protocol):
 
 @dataclass(frozen=True)
 class Tracked:
-    """What the tracker tells of one frame.
+    """The tracker's results for one frame.
 
     Attributes:
         people: the tracks that are shown.
@@ -104,11 +105,11 @@ class Tracked:
 
     people: Tracks
     left_out: tuple[str, ...]
-    held: NDArray[np.int64]
+    held: Integers
 
 
 class CameraPipeline:
-    """The steps that know one camera alone, and what they remember from frame to frame.
+    """The steps that concern a single camera, and their state from frame to frame.
 
     Attributes:
         detector: finds people.
@@ -300,7 +301,7 @@ class CameraPipeline:
             motion=motion,
         )
 
-    def _identify(self, frame: Frame, people: People, held: NDArray[np.int64]) -> People:
+    def _identify(self, frame: Frame, people: People, held: Integers) -> People:
         """Return people with earlier ids if they had left; filters go by tracks alone."""
         sure = values_or_nan(people.joint_confidences, *people.joints_m.shape[:2])
         sure = np.where((people.states == TrackState.COASTING)[:, None], 0.0, sure)
@@ -311,7 +312,7 @@ class CameraPipeline:
         return replace(people, ids=ids)
 
 
-def turns_to_camera(camera: Camera, crops: Crops[PixelArray]) -> NDArray[np.float64]:
+def turns_to_camera(camera: Camera, crops: Crops[PixelArray]) -> Floats:
     """Return the rotations (n, 3, 3) from virtual cameras that look at the crops to the camera.
 
     A crop does not show where it lies in the image: a person at the edge of a wide image who faces

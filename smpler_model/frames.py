@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.camera import Camera
 
@@ -22,7 +22,15 @@ DETAIL_KEYS = {
     "velocity_covariances_m2_s2": "velocity_covariance_m2_s2",
     "facings_rad": "facing_rad",
 }
-"""Names in files of results of what is not always known of a person, by attribute of `People`."""
+"""Names in result files of the attributes of `People` that may be unknown."""
+
+
+class TrackState(IntEnum):
+    """State of a track, with the numbers of `smpler_msgs/SmplPerson`."""
+
+    TENTATIVE = 0
+    CONFIRMED = 1
+    COASTING = 2
 
 
 class TranslationSource(IntEnum):
@@ -120,7 +128,7 @@ class People:
 
     Attributes:
         ids: (n) int64.
-        states: (n) uint8 `tracker.TrackState`.
+        states: (n) uint8 `TrackState`.
         scores: (n) of the detections, 0 to 1.
         boxes_xyxy: (n, 4) pixels.
         rotations: (n, 24, 3, 3) `parent_from_joint`; the pelvis's in the optical frame.
@@ -140,7 +148,7 @@ class People:
         motion: position and velocity in the fixed frame; None without a pose of the camera.
     """
 
-    ids: NDArray[np.int64]
+    ids: Integers
     states: NDArray[np.uint8]
     scores: Floats
     boxes_xyxy: Floats
@@ -163,7 +171,7 @@ class People:
 
 
 class FoundPeople(Protocol):
-    """What messages tell of results: of an image, or of several that are fused."""
+    """What messages contain of results: those of one image, or fused from several."""
 
     @property
     def stamp_ns(self) -> int:

@@ -1,4 +1,4 @@
-"""What OpenCV and FFmpeg print about videos and cameras, besides the errors that are raised."""
+"""Silences OpenCV's and FFmpeg's own messages about videos and cameras."""
 
 import os
 

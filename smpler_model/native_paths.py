@@ -20,5 +20,5 @@ def native_path(path: str | Path) -> str:
             f"a path must be UTF-8, got {os.fsencode(text)!r}; rename the file or folder"
         ) from None
     if "\0" in text:
-        raise ValueError(f"a path must have no zero bytes, got {text!r}; remove them")
+        raise ValueError(f"a path must have no zero bytes, got {text!r}; write it without \\0")
     return text

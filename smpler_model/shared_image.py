@@ -1,4 +1,4 @@
-"""One image for all that look at it: uploaded once where detector and network are on a GPU."""
+"""One image shared by detector and network, uploaded once if both are on a GPU."""
 
 from collections.abc import Sequence
 

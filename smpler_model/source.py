@@ -1,15 +1,12 @@
 """Sources of frames."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from smpler_model.frames import Frame
 
 _MOST_DIGITS = 9  # of a camera's number, which OpenCV takes as 32 bits
-
-Report = Callable[[str], None]
-"""Called with a message about something that was left out."""
 
 
 def camera_number(name: str) -> int | None:

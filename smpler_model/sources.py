@@ -24,8 +24,9 @@ from smpler_model.cameras.turning import turn_camera, turn_image
 from smpler_model.frames import Frame
 from smpler_model.library_messages import silence_video_libraries
 from smpler_model.native_paths import native_path
+from smpler_model.notices import Notify
 from smpler_model.settings.bag import WITHOUT, BagSettings
-from smpler_model.source import Report, Source, SourceError, camera_number
+from smpler_model.source import Source, SourceError, camera_number
 from smpler_model.video_files import is_cut
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -48,7 +49,7 @@ def open_source(
     *,
     image_topic: str = "",
     settings: BagSettings | None = None,
-    report: Report | None = None,
+    report: Notify | None = None,
 ) -> Iterator[Source]:
     """Open an input; it is closed on leaving the context.
 
@@ -73,7 +74,7 @@ def open_source(
     if number is None and (not name or not path.exists()):
         raise SourceError(
             f"the input must be a file, a folder or a camera number, got {name or 'nothing'}; "
-            "check the path"
+            "give an existing video, image, folder of images or bag, or 0 for the first camera"
         )
     if number is None and is_bag(path):
         yield from _open_bag(path, camera, image_topic, settings, report)
@@ -147,14 +148,14 @@ def _check_unneeded(name: str, image_topic: str, settings: BagSettings) -> None:
         )
 
 
-def _folder(folder: Path, camera: Camera | None, report: Report) -> Source:
+def _folder(folder: Path, camera: Camera | None, report: Notify) -> Source:
     images = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     paths = sorted(images, key=_natural_order)
     if not paths:
         check_one_recording(folder)
         raise SourceError(
             f"{folder} must hold images ({', '.join(sorted(IMAGE_SUFFIXES))}) or a bag, got "
-            "neither; check the path"
+            "neither; give the folder that directly holds them"
         )
     stamps = [round(index * 1e9 / _FOLDER_RATE_HZ) for index in range(len(paths))]
     frames = _images(dict(zip(stamps, paths, strict=True)), camera, report)
@@ -174,7 +175,7 @@ def _frame_names(paths: Sequence[Path]) -> list[str]:
     return stems if len(set(stems)) == len(paths) else [path.name for path in paths]
 
 
-def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> Iterator[Frame]:
+def _images(paths: dict[int, Path], camera: Camera | None, report: Notify) -> Iterator[Frame]:
     read = 0
     for stamp_ns, path in paths.items():
         try:
@@ -186,7 +187,8 @@ def _images(paths: dict[int, Path], camera: Camera | None, report: Report) -> It
         yield frame
     if not read:
         raise SourceError(
-            f"the folder must hold readable images, got none among {len(paths)}; repair them"
+            f"the folder must hold readable images, got none among {len(paths)}; repair or "
+            "replace those named above"
         )
 
 
@@ -195,7 +197,7 @@ def _open_bag(
     camera: Camera | ReadCamera | None,
     image_topic: str,
     settings: BagSettings,
-    report: Report,
+    report: Notify,
 ) -> Iterator[Source]:
     with open_bag(path) as bag:
         topics = bag.choose_camera(image_topic, settings.info_topic, settings.depth_topic)
@@ -218,7 +220,7 @@ def _open_bag(
 
 
 def _open_video(
-    name: str | int, title: str, camera: Camera | None, report: Report
+    name: str | int, title: str, camera: Camera | None, report: Notify
 ) -> Iterator[Source]:
     silence_video_libraries()
     capture = cv2.VideoCapture(name)
@@ -264,7 +266,7 @@ class _Film:
 
 
 def _video_frames(
-    capture: cv2.VideoCapture, film: _Film, camera: Camera | None, report: Report
+    capture: cv2.VideoCapture, film: _Film, camera: Camera | None, report: Notify
 ) -> Iterator[Frame]:
     """Yield frames at the file's steady rate, as players show them; a camera's at current time."""
     index = 0
@@ -279,7 +281,7 @@ def _video_frames(
     _check_end(film, index, report)
 
 
-def _check_end(film: _Film, got: int, report: Report) -> None:
+def _check_end(film: _Film, got: int, report: Notify) -> None:
     """Distinguish a truncated video from one with fewer frames than its header states.
 
     For images at a variable rate, the stated number is duration times rate.

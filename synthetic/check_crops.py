@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import torch
 
+from smpler_model.atomic_files import write_atomically
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.inference.check_crops import CHECK_CROPS_PATH, CHECK_CROPS_SIDE
@@ -15,7 +16,7 @@ from synthetic.crops import CropRenderer, join_crops
 
 _SEED, _ROOMS, _PEOPLE_IN_A_ROOM = 25, 4, 4
 _CHOSEN = (3, 11, 13, 15)
-"""One each who walks, stands, sits and points, all of them whole and in the light."""
+"""A walking, a standing, a sitting and a pointing person, all fully in view and well lit."""
 _JPEG_QUALITY = 92
 
 
@@ -36,7 +37,7 @@ def main() -> None:
     path: Path = parser.parse_args().path
     row = cv2.cvtColor(np.concatenate(list(draw_check_crops()), 1), cv2.COLOR_RGB2BGR)
     _, content = cv2.imencode(".jpg", row, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    path.write_bytes(content.tobytes())
+    write_atomically(path, lambda file: file.write(content.tobytes()))
 
 
 if __name__ == "__main__":

@@ -121,13 +121,14 @@ class CropRenderer:
         if size <= 0 or size % _SIDE_STEP:
             raise ValueError(
                 f"the side of crops must be a positive multiple of {_SIDE_STEP} pixels, got "
-                f"{size}; choose another"
+                f"{size}; use {max(size // _SIDE_STEP, 1) * _SIDE_STEP}"
             )
         self.style = style or CropStyle()
         if (self.style.recorded and poses is None) or (self.style.photographed and photos is None):
             raise ValueError(
                 f"a style with recorded {self.style.recorded:g} and photographed "
-                f"{self.style.photographed:g} needs poses and photos, got none; pass them"
+                f"{self.style.photographed:g} needs poses and photos, got none; pass "
+                "RecordedPoses and ScenePhotos, or set both fractions to 0"
             )
         self.body = body
         self.size = size

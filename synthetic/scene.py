@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from torch import Generator
 
 from smpler_model.array_types import Floats
+from smpler_model.body.normals import vertex_normals
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera
 from smpler_model.drawing.raster import Raster, rasterise
 from smpler_model.drawing.shading import blend, merge_people, shade
 from smpler_model.frames import Frame
-from smpler_model.people.normals import vertex_normals
 from synthetic.camera.cameras import look_at
 from synthetic.camera.lens import LensCanvas
 from synthetic.noise import make_volume, srgb_from_linear

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.camera import Camera
-from smpler_model.frames import Frame, People, TranslationSource
-from smpler_model.people.tracker import TrackState
+from smpler_model.frames import Frame, People, TrackState, TranslationSource
 
 LEAST_SEEN_PX = 40  # a person with fewer visible pixels does not count as in the image
 
@@ -33,7 +32,7 @@ class GroundTruth:
         world_from_camera: (4, 4), z up, the floor at 0.
     """
 
-    ids: NDArray[np.int64]
+    ids: Integers
     rotations: Floats
     betas: Floats
     translations_m: Floats
@@ -76,7 +75,7 @@ class PosedPeople:
         vertices_m: (p, v, 3) in the camera's frame.
     """
 
-    ids: NDArray[np.int64]
+    ids: Integers
     rotations: Floats
     betas: Floats
     translations_m: Floats
@@ -145,7 +144,7 @@ def people_from_truth(truth: GroundTruth, first_id: int = 0) -> People:
 
 
 def _owners_at(points_px: Floats, shown: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return what (h, w) ids say at points (..., 2); 0 outside the image."""
+    """Return the (h, w) ids at points (..., 2); 0 outside the image."""
     height, width = shown.shape
     above, below = points_px > -0.5, points_px < (width - 0.5, height - 0.5)
     inside = np.asarray((above & below).all(-1))

@@ -3,8 +3,7 @@
 import numpy as np
 
 from smpler_model.cameras.camera import Camera
-from smpler_model.frames import FrameResult, People, TranslationSource
-from smpler_model.people.tracker import TrackState
+from smpler_model.frames import FrameResult, People, TrackState, TranslationSource
 
 
 def make_people(

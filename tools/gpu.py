@@ -52,7 +52,7 @@ _LISTS_MISSING = (
 
 
 class GpuError(Exception):
-    """What stands in the way, as a sentence."""
+    """The run is impossible; the message is one sentence."""
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from interfaces import build_interfaces
 from ros_installation import RosInstallation, find_ros_installation
-from set_up_sizes import Choice, announce, finds_cuda, read_less
+from set_up_sizes import Installation, announce, finds_cuda, read_less
 from set_up_steps import SetUpError, Stamp, fingerprint, run_logged
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,7 +93,9 @@ def set_up_environment(ros: RosInstallation | None) -> bool:
     create_venv(system_site_packages=ros is not None)
     LESS_FILE.write_text(str(int(less)))
     pip_install("pip")
-    announce(Choice(less, finds_cuda(VENV / "bin" / "python", ROOT / "constraints.txt")), ROOT)
+    announce(
+        Installation(less, finds_cuda(VENV / "bin" / "python", ROOT / "constraints.txt")), ROOT
+    )
     print("set-up: installing pinned packages (the first time takes minutes)", flush=True)
     pip_install(*groups)
     pip_install(BARE_GROUP, options=("--no-deps",))

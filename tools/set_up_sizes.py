@@ -1,4 +1,4 @@
-"""What the set-up takes of the disk: said, and checked, before it is taken."""
+"""Disk space that the set-up needs: stated and checked before it is used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOW_TO_TAKE_LESS = 'docs/workspace.md says under "Disk space" how to take less'
 
 
 @dataclass(frozen=True)
-class Choice:
+class Installation:
     """What is installed.
 
     Attributes:
@@ -67,15 +67,15 @@ def finds_cuda(python: Path, constraints: Path) -> bool:
     return "+cpu" not in torch["metadata"]["version"]
 
 
-def announce(choice: Choice, folder: Path) -> None:
+def announce(installation: Installation, folder: Path) -> None:
     """Say how much of the disk is taken, and how to take less.
 
     Raises:
         SetUpError: there is less room.
     """
     free = shutil.disk_usage(folder).free / GB
-    needed = choice.gigabytes
-    gpus = f", {CUDA_GB:.1f} GB of it for NVIDIA GPUs" if choice.cuda else ""
+    needed = installation.gigabytes
+    gpus = f", {CUDA_GB:.1f} GB of it for NVIDIA GPUs" if installation.cuda else ""
     if free < needed:
         raise SetUpError(
             f"expected {needed:.1f} GB free in {folder}{gpus}, found {free:.1f} GB; make room, or "

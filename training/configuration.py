@@ -18,14 +18,14 @@ import yaml
 
 from smpler_model.atomic_files import write_text_atomically
 
-Settings = TypeVar("Settings")
+AnySettings = TypeVar("AnySettings")
 
 _POWER_OF_TEN = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # YAML 1.1 reads 2e-4 as text
 
 
 def load_configuration(
-    kind: type[Settings], path: str | Path, overrides: Sequence[str] = ()
-) -> Settings:
+    kind: type[AnySettings], path: str | Path, overrides: Sequence[str] = ()
+) -> AnySettings:
     """Read a configuration.
 
     Args:
@@ -51,7 +51,8 @@ def read_values(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, An
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"the configuration must be a YAML file, got {path}; check the path"
+            f"the configuration must be a YAML file, got {path}; copy one of config/train or "
+            "config/evaluate"
         )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -72,7 +73,7 @@ def override(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, 
     for text in overrides:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"overrides must be field=value, got '{text}'; add a value")
+            raise ValueError(f"overrides must be field=value, got '{text}'; write {text}=VALUE")
         try:
             given = yaml.safe_load(value)
         except yaml.YAMLError as error:
@@ -81,7 +82,7 @@ def override(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, 
     return changed
 
 
-def settings_from_values(kind: type[Settings], values: object, where: str = "") -> Settings:
+def settings_from_values(kind: type[AnySettings], values: object, where: str = "") -> AnySettings:
     """Build a settings dataclass from plain values, checking names and types.
 
     Raises:
@@ -95,7 +96,8 @@ def settings_from_values(kind: type[Settings], values: object, where: str = "") 
     unknown = sorted(set(map(str, values)) - set(hints))
     if unknown:
         raise ValueError(
-            f"fields must be among {', '.join(hints)}, got {where}{unknown[0]}; check its spelling"
+            f"fields must be among {', '.join(hints)}, got {where}{unknown[0]}; correct or "
+            "remove it"
         )
     read = {name: _read(hints[name], value, f"{where}{name}") for name, value in values.items()}
     required = {
@@ -104,7 +106,10 @@ def settings_from_values(kind: type[Settings], values: object, where: str = "") 
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
     if missing := sorted(required - set(read)):
-        raise ValueError(f"{where}{missing[0]} must be given, got nothing; add it")
+        name = f"{where}{missing[0]}"
+        raise ValueError(
+            f"{name} must be given, got nothing; set it in the file, or with {name}=VALUE"
+        )
     return kind(**read)
 
 

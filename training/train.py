@@ -222,7 +222,7 @@ class Run:
             self._forget_later_lines()
 
     def _find_difference(self, record: dict[str, Any]) -> str | None:
-        """Return what a checkpoint's record has otherwise than this run's; None if nothing."""
+        """Return the first fact in which a checkpoint's record differs from the run's, or None."""
         found, wanted = (
             each | {"settings": _decisive(each["settings"])} for each in (record, self.record)
         )

@@ -1,1 +1,1 @@
-"""People in the world before a robot that turns and drives, over real topics."""
+"""People in the fixed frame, seen by a robot that turns and drives, over real topics."""

@@ -1,6 +1,6 @@
-"""People in the world before a robot that moves: `python -m benchmarks.world`.
+"""People in the fixed frame, seen by a moving robot: `python -m benchmarks.world`.
 
-A robot turns by 90 degrees in 2 s and drives at 0.5 m/s past three people who stand, and past one
+A robot turns by 90 degrees in 2 s and drives at 0.5 m/s past three standing people, and past one
 who stands and then walks at 1.2 m/s. Its images and its transforms go to the node over real
 topics, and the node's people come back; their distance comes from depth, from a floor that is
 known or found from feet, or from an assumed size (`--sources`). Each image is sent after the
@@ -49,7 +49,7 @@ _HEAD = (
 
 
 def measure_cost(people: int) -> float:
-    """Return the CPU time of the filters for one image with so many people, milliseconds."""
+    """Return the CPU time of the filters for one image with this many people, milliseconds."""
     world, ids = WorldFilter(), np.arange(people)
     pose = CameraPose("map", RobotPath().world_from_base(0.0) @ BASE_FROM_CAMERA)
     rotations = np.broadcast_to(np.eye(3), (people, 24, 3, 3)).copy()
@@ -93,7 +93,7 @@ def main() -> None:
     """Measure, print tables, and optionally write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=float, default=15.0, help="rate of the images, Hz")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of rooms and people")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the scenes")
     parser.add_argument(
         "--frames", nargs="+", choices=("map", ""), default=["map", ""], help="fixed_frame"
     )
@@ -102,7 +102,7 @@ def main() -> None:
         nargs="+",
         choices=get_args(Source),
         default=["depth", "floor"],
-        help="what tells the distance of people",
+        help="sources of people's distance",
     )
     parser.add_argument("--background", choices=("room", "plain"), default="room")
     parser.add_argument("--scenes", nargs="+", choices=get_args(Kind), default=get_args(Kind))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.world.scene import (
     BASE_FROM_CAMERA,
@@ -17,7 +16,7 @@ from benchmarks.world.scene import (
     RobotScene,
 )
 from benchmarks.world.topics import Answer, Source, world_positions
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.messages import NS_PER_S
 from synthetic.truth import SceneFrame
 
@@ -32,7 +31,7 @@ class Row:
     """Errors of one kind of estimate in one scene.
 
     Attributes:
-        source: what told the distance of people.
+        source: source of people's distance.
         estimate: what was compared.
         position_m: median, 95th percentile and largest error of the position.
         velocity_m_s: the same of the horizontal velocity.
@@ -63,7 +62,7 @@ class EstimatedTrack:
     times_s: Floats
     positions_m: Floats
     velocities_m_s: Floats
-    owners: NDArray[np.int64]
+    owners: Integers
 
 
 def true_pelvises(scene: RobotScene, time_s: float) -> Floats:
@@ -115,7 +114,7 @@ def compare(scene: RobotScene, kind: Kind, source: Source, answers: Sequence[Ans
 
 
 def _floor(answers: Sequence[Answer]) -> dict[str, float]:
-    """Return the fields of a row that tell how well the floor is known; the camera is level."""
+    """Return the fields of a row for the floor's errors; the camera is level."""
     known = [answer for answer in answers if np.isfinite(answer.floor).all()]
     if not known:
         return {"floor_m": float("nan"), "floor_s": float("nan")}

@@ -1,4 +1,4 @@
-"""A robot that turns and drives past people who stand, and one who walks."""
+"""A robot that turns and drives past standing people and a walking one."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ SWITCHES: dict[Source, str] = {
     "floor": "use_floor",
     "feet": "floor_from_feet",
 }
-"""The node's parameter by what tells the distance of people; none for an assumed size."""
+"""The node's parameter by source of people's distance; none for an assumed size."""
 
 NEEDS_FIXED_FRAME: tuple[Source, ...] = ("floor",)
 
@@ -84,7 +84,7 @@ class Robot:
         self.answers: dict[int, Answer] = {}
         node.create_subscription(SmplPersonArray, "people", self._store, 10)
 
-    def is_heard(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Return whether the node subscribes to images, depth and calibration."""
         publishers = [self._images, self._infos, *([self._depths] if self._has_depth else [])]
         return all(publisher.get_subscription_count() for publisher in publishers)
@@ -123,7 +123,7 @@ def ask_node(
     Args:
         shots: the images, whose timestamps count from the start.
         fixed_frame: the node's parameter.
-        source: what tells the distance of people; the floor does so only in a fixed frame.
+        source: source of people's distance; the floor needs a fixed frame.
         parameters: further parameters, such as `backend:=plain`.
 
     Raises:
@@ -142,7 +142,7 @@ def ask_node(
         for step in (node.trigger_configure, node.trigger_activate):
             if step() != TransitionCallbackReturn.SUCCESS:
                 raise RuntimeError("the node must start, but did not; its log says why")
-        _spin_until(executor, robot.is_heard)
+        _spin_until(executor, robot.has_subscribers)
         _meet(executor, robot, shots[0].frame)
         for shot in shots:
             _ask(executor, robot, shot.frame)

@@ -118,7 +118,7 @@ def find_info(image: str, topics: Mapping[str, Topic], *, alone: bool) -> tuple[
 
 
 def find_depth(image: str, topics: Mapping[str, Topic], first_message: FirstMessage) -> str | None:
-    """Return the topic of depth images aligned with those of an image topic, None for none.
+    """Return the topic of depth images aligned with those of an image topic; None if none is.
 
     An aligned topic has the same first part of the name, contains `aligned` or `registered`, and
     its images have the same size and optical frame. Of several, it is the one whose name shares

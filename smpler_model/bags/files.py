@@ -91,12 +91,14 @@ def open_bag_files(path: Path, stack: ExitStack) -> list[BagFile]:
         SourceError: there is no readable bag.
     """
     if not path.exists():
-        raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
+        raise SourceError(
+            f"the bag must be a file or a folder, got {path}; give the path of an existing one"
+        )
     if path.is_file():
         if not is_bag(path):
             raise SourceError(
                 f"a bag must be a folder or end in {ROS1_SUFFIXES[0]}, "
-                f"{' or '.join(ROS2_SUFFIXES)}, got {path}; rename it or choose another"
+                f"{' or '.join(ROS2_SUFFIXES)}, got {path}; give a bag, or rename it if it is one"
             )
         return [_open_file(path, stack)]
     parts, missing = _find_parts(path)
@@ -196,8 +198,8 @@ def _find_parts(folder: Path) -> tuple[list[Path], list[str]]:
     files = list(dict.fromkeys(files))
     if not files:
         raise SourceError(
-            f"{folder} must hold a bag's files ({', '.join(ROS2_SUFFIXES)}), got none; check the "
-            "path"
+            f"{folder} must hold a bag's files ({', '.join(ROS2_SUFFIXES)}), got none; give the "
+            "folder that `ros2 bag record` wrote"
         )
     missing = [name for name in named if _find(folder, name) is None]
     return files, missing if len(files) < len(named) else []  # as many: they were renamed

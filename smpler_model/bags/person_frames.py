@@ -1,7 +1,7 @@
 """Names of people's frames in transforms, which a node publishes beside those of the robot.
 
-They say nothing about where cameras are, and in a crowd are most of `/tf`: whoever looks for a
-camera's pose, live or in a bag, leaves them out.
+They say nothing about where cameras are, and in a crowd they make up most of `/tf`. Code that
+looks up a camera's pose, live or in a bag, ignores them.
 """
 
 import re

@@ -27,9 +27,10 @@ from smpler_model.bags.messages import MessageDecoder, MessageError
 from smpler_model.bags.missing_stamps import MissingStamps
 from smpler_model.bags.stamp_order import Companions, StampedMessage, StampOrder, check_order
 from smpler_model.bags.storage import BagFile, Definitions, Topic
-from smpler_model.cameras.frame_reader import FrameReader, ImageSettings, Say
+from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
 from smpler_model.cameras.messages import NS_PER_S, CameraInfos, Message
 from smpler_model.frames import Frame
+from smpler_model.notices import Notify
 from smpler_model.settings.bag import WITHOUT
 from smpler_model.source import SourceError
 
@@ -306,7 +307,7 @@ class _CameraReader:
         topics: CameraTopics,
         order: StampOrder,
         first_message: Callable[[str], Message | None],
-        say: Say | None,
+        say: Notify | None,
     ) -> None:
         self.topics = topics
         self._infos = CameraInfos()

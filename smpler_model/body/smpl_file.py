@@ -87,7 +87,10 @@ def load_smpl_file(
     elif path.is_file():
         _check_choice(gender, f"the file {path}")
     if not path.is_file():
-        raise FileNotFoundError(f"a SMPL file must be a file, got {path}; check the path")
+        raise FileNotFoundError(
+            f"a SMPL file must be a file, got {path}; give the path of an existing .pkl or "
+            ".npz file"
+        )
     if path.suffix not in _SUFFIXES:
         raise ValueError(f"a SMPL file must be .pkl or .npz, got {path.name}")
     _check_beginning(path)

@@ -50,8 +50,8 @@ class Camera:
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
             raise ValueError(
-                f"the camera's image size must be positive, got {self.width}x{self.height}; check "
-                "its calibration"
+                f"the camera's image size must be positive, got {self.width}x{self.height}; "
+                "set width and height in its calibration"
             )
         values = (self.fx, self.fy, self.cx, self.cy, *self.coefficients)
         if not all(map(math.isfinite, values)) or self.fx <= 0 or self.fy <= 0:
@@ -69,7 +69,7 @@ class Camera:
             expected = " or ".join(map(str, COEFFICIENT_COUNTS[self.lens]))
             raise ValueError(
                 f"the lens model {self.lens} has {expected} coefficients, got "
-                f"{len(self.coefficients)}; check the camera's calibration"
+                f"{len(self.coefficients)}; correct the distortion in the camera's calibration"
             )
 
     @property

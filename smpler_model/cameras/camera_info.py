@@ -1,7 +1,6 @@
 """Cameras from the fields of a `sensor_msgs/CameraInfo`, including those that drivers misuse."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,9 +8,7 @@ from numpy.typing import ArrayLike
 from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.lenses import COEFFICIENT_COUNTS, Lens, find_lens
-
-Note = Callable[[str], None]
-"""Called with a warning about a doubtful calibration and its interpretation."""
+from smpler_model.notices import Notify
 
 Size = tuple[int, int]
 
@@ -31,7 +28,7 @@ def camera_from_camera_info(
     offset: Size = (0, 0),
     region: Size = (0, 0),
     image_size: Size | None = None,
-    note: Note | None = None,
+    note: Notify | None = None,
 ) -> Camera | None:
     """Return the camera that the fields of a `sensor_msgs/CameraInfo` describe.
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smpler_model.array_types import Floats, RgbImage
+from smpler_model.array_types import Floats, Integers, RgbImage
 
 Pixels_co = TypeVar("Pixels_co", covariant=True)
 """`RgbImage`, or a tensor on a device; see `device_crops`."""
@@ -133,7 +133,7 @@ def squares_around(boxes_xyxy: ArrayLike, margin: float) -> Squares:
     return Squares(centres, np.maximum(sizes, _SMALLEST_SIDE_PX))
 
 
-def shrink_steps(sizes_px: Floats, side: int) -> NDArray[np.int64]:
+def shrink_steps(sizes_px: Floats, side: int) -> Integers:
     """Return by how much an image is shrunk by areas before squares (n) are sampled: powers of 2.
 
     Bilinear sampling skips pixels when it shrinks by more than two.

@@ -1,8 +1,8 @@
 """Square crops on the device of the network, from an image that was uploaded once.
 
-The same crops as those of `crops.cut_crops`, which OpenCV cuts on the CPU, within a level of
-rounding or two. OpenCV 4 places its samples on a grid of 1/32 pixel, OpenCV 5 where they belong;
-with OpenCV 4 sharp edges differ by up to 1/64 of the step between their sides, too.
+They equal those of `crops.cut_crops`, which OpenCV cuts on the CPU, to within a rounding level or
+two. OpenCV 4 places its samples on a grid of 1/32 pixel, OpenCV 5 exactly; with OpenCV 4, the
+crops also differ at sharp edges, by up to 1/64 of the step in brightness.
 """
 
 from typing import Any

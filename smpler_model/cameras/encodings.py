@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from smpler_model.array_types import RgbImage
-from smpler_model.cameras.camera_info import Note
 from smpler_model.cameras.picture_header import read_header
+from smpler_model.notices import Notify
 
 Bytes = NDArray[np.uint8]
 Buffer: TypeAlias = "bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]"
@@ -130,7 +130,7 @@ def decode_raw(
     data: Buffer,
     is_bigendian: bool,
     yuv422: Yuv422 = DEFAULT_YUV422,
-    note: Note | None = None,
+    note: Notify | None = None,
 ) -> RgbImage:
     """Return the pixels of a `sensor_msgs/Image` as RGB.
 
@@ -163,7 +163,7 @@ def decode_raw(
     if encoding not in _PACKINGS:
         raise ImageError(
             f"the image's encoding must be one of {', '.join(sorted(ENCODINGS))}, got "
-            f"'{encoding[:MOST_LETTERS]}'; convert it or choose another topic"
+            f"'{encoding[:MOST_LETTERS]}'; set the camera's driver to one of these"
         )
     if encoding == YUV422:
         encoding = _choose_yuv422(yuv422, note)
@@ -253,7 +253,7 @@ def lay_over(
     step: int,
     channels: int,
     kind: DTypeLike,
-    note: Note | None = None,
+    note: Notify | None = None,
 ) -> NDArray[np.generic]:
     """Return a view of a message's bytes as an array, without a copy.
 
@@ -295,7 +295,7 @@ def lay_over(
 
 
 def _decode_half_planes(
-    encoding: str, height: int, width: int, step: int, content: Bytes, note: Note | None
+    encoding: str, height: int, width: int, step: int, content: Bytes, note: Notify | None
 ) -> RgbImage:
     """Return RGB from a plane of luminance and one of chrominance at half the resolution."""
     _check_blocks(encoding, height, width, (2, 2))
@@ -372,7 +372,7 @@ def _check_pixels(width: int, height: int) -> None:
         )
 
 
-def _choose_yuv422(order: Yuv422, note: Note | None) -> str:
+def _choose_yuv422(order: Yuv422, note: Notify | None) -> str:
     if order == "uyvy" and note:
         note(
             "images are labelled yuv422, which means UYVY, but older drivers use it for YUYV too; "
@@ -381,7 +381,7 @@ def _choose_yuv422(order: Yuv422, note: Note | None) -> str:
     return "yuv422_yuy2" if order == "yuyv" else "uyvy"
 
 
-def _true_step(height: int, step: int, got: int, note: Note | None) -> int:
+def _true_step(height: int, step: int, got: int, note: Notify | None) -> int:
     """Return the actual distance of rows, bytes, if more bytes came than `step` states.
 
     Drivers that align rows may not say so: the surplus per row is then equal and small.

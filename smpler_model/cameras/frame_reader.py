@@ -1,6 +1,6 @@
 """Frames from one camera's messages, with warnings about them, each given once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smpler_model.cameras.camera import Camera
@@ -15,9 +15,7 @@ from smpler_model.cameras.messages import (
     stamp_ns_of,
 )
 from smpler_model.frames import Frame
-
-Say = Callable[[str], None]
-"""Called with a warning for the user."""
+from smpler_model.notices import Notify
 
 _NAMELESS = "camera"
 _DEPTH = "depth"  # the kind of warnings about it
@@ -56,7 +54,7 @@ class FrameReader:
     def __init__(
         self,
         settings: ImageSettings | None = None,
-        say: Say | None = None,
+        say: Notify | None = None,
         *,
         name: str = "",
         is_live: bool = False,

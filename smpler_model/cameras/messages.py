@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from smpler_model.array_types import RgbImage
 from smpler_model.cameras.camera import Camera
-from smpler_model.cameras.camera_info import Note, Size, camera_from_camera_info
+from smpler_model.cameras.camera_info import Size, camera_from_camera_info
 from smpler_model.cameras.depth import Metres, decode_compressed_depth, decode_raw_depth
 from smpler_model.cameras.encodings import (
     DEFAULT_YUV422,
@@ -14,6 +14,7 @@ from smpler_model.cameras.encodings import (
     decode_compressed,
     decode_raw,
 )
+from smpler_model.notices import Notify
 
 Message: TypeAlias = Any
 """A message of rclpy or of a `rosbags` typestore."""
@@ -35,7 +36,7 @@ def is_compressed(message: Message) -> bool:
 
 
 def decode_image(
-    message: Message, *, yuv422: Yuv422 = DEFAULT_YUV422, note: Note | None = None
+    message: Message, *, yuv422: Yuv422 = DEFAULT_YUV422, note: Notify | None = None
 ) -> RgbImage:
     """Return the pixels of a `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
 
@@ -74,7 +75,7 @@ def camera_from_info(
     *,
     rectified: bool = False,
     image_size: Size | None = None,
-    note: Note | None = None,
+    note: Notify | None = None,
 ) -> Camera | None:
     """Return the camera that a `sensor_msgs/CameraInfo` of ROS 1 or 2 describes.
 

@@ -19,7 +19,7 @@ from smpler_model.cameras.messages import NS_PER_S, Message
 HISTORY_NS = 10 * NS_PER_S
 """Time for which transforms are kept, behind the newest one of the same frame."""
 
-_FORGET_NS = 6 * HISTORY_NS  # a frame silent for so long, while another one goes on, is gone
+_FORGET_NS = 6 * HISTORY_NS  # a frame silent for this long while another one continues is gone
 _REWIND_NS = NS_PER_S  # a transform this far before the last one of its frame: the clock was reset
 
 
@@ -45,20 +45,20 @@ class _History:
     Attributes:
         advance_ns: time by which the stamps went on since the buffer last set it back, without
             jumps of the clock.
-        is_heard: whether a transform came since then.
+        is_updated: whether a transform came since then.
     """
 
     parent: str
     is_static: bool
     advance_ns: int = 0
-    is_heard: bool = False
+    is_updated: bool = False
     stamps_ns: list[int] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
 
     def add(self, link: Link) -> None:
         step_ns = link.stamp_ns - self.stamps_ns[-1] if self.stamps_ns else 0
         self.advance_ns += step_ns if 0 < step_ns < HISTORY_NS else 0
-        self.is_heard = True
+        self.is_updated = True
         if self.is_static or (self.stamps_ns and link.stamp_ns < self.stamps_ns[-1] - _REWIND_NS):
             self.stamps_ns, self.links = [], []
         place = bisect_left(self.stamps_ns, link.stamp_ns)
@@ -143,7 +143,7 @@ class TransformBuffer:
         )
 
     def _longest_advance_ns(self) -> int:
-        """Return how long a moving frame has gone on: a new one goes on from there."""
+        """Return the longest advance of a moving frame; a new frame starts with the same."""
         moving = (each.advance_ns for each in self._histories.values() if not each.is_static)
         return max(moving, default=0)
 
@@ -152,10 +152,10 @@ class TransformBuffer:
         self._histories = {
             child: history
             for child, history in self._histories.items()
-            if history.is_static or history.is_heard
+            if history.is_static or history.is_updated
         }
         for history in self._histories.values():
-            history.advance_ns, history.is_heard = 0, False
+            history.advance_ns, history.is_updated = 0, False
 
     def _explain(self, child: str, stamp_ns: int) -> Lookup:
         history = self._histories[child]

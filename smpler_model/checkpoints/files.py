@@ -118,7 +118,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     ):
         raise CheckpointError(
             f"{path} must hold a dictionary of named tensors, or one under 'model', got "
-            f"{_describe(state)}; it is not a SMPLer checkpoint"
+            f"{_describe(state)}; give a SMPLer checkpoint"
         )
     if state and all(key.startswith(_PARALLEL) for key in state):
         state = {key.removeprefix(_PARALLEL): values for key, values in state.items()}
@@ -126,7 +126,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if not any(key.startswith(("backbone.", "SMPL_predictor.")) for key in state):
         raise CheckpointError(
             f"{path} must hold keys like 'backbone.conv1.weight', got {_describe(state)}; "
-            "it is not a SMPLer checkpoint"
+            "give a SMPLer checkpoint"
         )
     return Checkpoint(path, dict(state), nest, content if nest else {})
 
@@ -224,7 +224,9 @@ def read_data(path: Path) -> Any:  # noqa: ANN401 - a file holds what it holds
         CheckpointError: it is damaged, or contains more than tensors and plain values.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"checkpoint must be a file, got {path}; check the path")
+        raise FileNotFoundError(
+            f"checkpoint must be a file, got {path}; give the absolute path of an existing one"
+        )
     with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about pickles, which are refused below
         _check_unpacked_size(path)
@@ -351,7 +353,10 @@ def _fill(
 def _official_key(key: str) -> str:
     official = find_official_key(key)
     if official is None:
-        raise KeyError(f"{key} has no row in the official layout's table; add one")
+        raise KeyError(
+            f"{key} must have an official key, got none; add a row to the table in "
+            "official_layout.py"
+        )
     return official
 
 

@@ -152,7 +152,10 @@ def official_from_body(arrays: BodyArrays) -> dict[str, Tensor]:
     for name, key in _BODY_TABLE:
         values = getattr(arrays, name)
         if values is None:
-            raise ValueError(f"a body to be saved must have a {name}, got none; add one to it")
+            raise ValueError(
+                f"a body to be saved must have a {name}, got none; add it with "
+                "BodyArrays.with_regressor"
+            )
         if name == "posedirs":
             values = values.reshape(3 * SMPL_VERTEX_COUNT, -1).T
         kind = np.int64 if np.issubdtype(values.dtype, np.integer) else np.float32

@@ -37,7 +37,7 @@ def find_checkpoint(model: str) -> Path:
     if not Path(model).is_file():
         raise FileNotFoundError(
             f"model must be {' or '.join(SHIPPED_MODELS)} or a checkpoint's path, got '{model}'; "
-            "check the path"
+            "give the absolute path of an existing file"
         )
     return Path(model)
 

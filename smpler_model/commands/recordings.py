@@ -1,7 +1,6 @@
 """Opens recordings for `smpler view`: a run's results, a bag with people, or their folder."""
 
 import json
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,13 +8,11 @@ from smpler_model.bags.reader import is_bag, open_bag
 from smpler_model.commands.run_record import read_run_record
 from smpler_model.source import SourceError
 from smpler_model.sources import open_source
-from smpler_model.viewing.bag_recording import find_fused, has_people, read_bag
+from smpler_model.viewing.bag_recording import Advance, find_fused, has_people, read_bag
 from smpler_model.viewing.fused_recording import read_fused
 from smpler_model.viewing.recording import Playable, Recording
 from smpler_model.viewing.result_files import find_results, read_results
 from smpler_model.viewing.stored_images import StoredImages
-
-Advance = Callable[[], object]
 
 _BAG, _SUMMARY = "bag", "summary.json"  # of evaluate_bag
 _RECORDED = "recorded"  # of the demonstration

@@ -15,12 +15,12 @@ from smpler_model.frames import (
     DETAIL_KEYS,
     FrameResult,
     People,
+    TrackState,
     TranslationSource,
     details_of,
     values_or_nan,
 )
 from smpler_model.line_files import LineFile
-from smpler_model.people.tracker import TrackState
 
 _DECIMALS = 6
 _MOST_COEFFICIENTS = 14

@@ -193,7 +193,9 @@ def _choose_folder(chosen: argparse.Namespace) -> Path:
     folder: Path = chosen.output or Path(f"{name}_smpler")
     native_path(folder)
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"the output must be a folder, got the file {folder}; choose a folder")
+        raise ValueError(
+            f"the output must be a folder, got the file {folder}; name another with --output"
+        )
     if not chosen.overwrite and any(folder.glob("results.*")):
         raise ValueError(
             f"{folder} already holds results; choose another --output or pass --overwrite"

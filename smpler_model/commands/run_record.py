@@ -1,4 +1,4 @@
-"""What a run was of, kept beside its results, so that they are not taken for another input's."""
+"""A record of a run's input, stored with the results so that they are not mistaken for others."""
 
 import json
 from dataclasses import asdict, dataclass

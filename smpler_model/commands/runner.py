@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Integers
 from smpler_model.commands.mesh_files import write_meshes
 from smpler_model.commands.overlay_files import (
     LiveOverlayVideo,
@@ -20,6 +21,7 @@ from smpler_model.commands.run_record import RUN_RECORD
 from smpler_model.drawing.overlay import RenderStyle, draw_result
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_model.notices import Notify
 from smpler_model.pipeline import Pipeline
 from smpler_model.source import Source
 from smpler_model.step_times import StepTimes
@@ -31,7 +33,7 @@ _WRITTEN = (
 )
 """Output files of a run."""
 
-Progress = Callable[[Iterable[Frame]], Iterable[Frame]]
+ShowProgress = Callable[[Iterable[Frame]], Iterable[Frame]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class OutputFiles:
     """The files of one run."""
 
     def __init__(
-        self, config: FileOutputs, source: Source, faces: NDArray[np.int64], times: StepTimes
+        self, config: FileOutputs, source: Source, faces: Integers, times: StepTimes
     ) -> None:
         """Create the folder and open the files.
 
@@ -164,8 +166,8 @@ def run_source(
     pipeline: Pipeline,
     outputs: OutputFiles,
     times: StepTimes,
-    progress: Progress,
-    report: Callable[[str], None],
+    progress: ShowProgress,
+    report: Notify,
 ) -> Done:
     """Process all frames and write the results; results so far are kept in any case.
 

@@ -137,7 +137,7 @@ def _check_frame(frame: int | None, count: int) -> None:
     if frame is not None and frame >= count:
         raise ValueError(
             f"frame must be one of 0 to {count - 1}, as the recording has "
-            f"{counted(count, 'image')}, got {frame}; choose another --frame"
+            f"{counted(count, 'image')}, got {frame}; give a smaller --frame"
         )
 
 
@@ -153,5 +153,8 @@ def _check_input(given: str) -> Path:
             f"or watch it live with `make demo INPUT={given} VIEW=1`"
         )
     if not Path(given).exists():
-        raise SourceError(f"the recording must be a file or a folder, got {given}; check the path")
+        raise SourceError(
+            f"the recording must be a file or a folder, got {given}; give the path of an existing "
+            "bag, video or folder of results"
+        )
     return Path(given)

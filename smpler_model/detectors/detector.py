@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from smpler_model.array_types import Floats
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,15 +24,15 @@ class Detections:
         scores: (n) float64 confidence, 0 to 1.
     """
 
-    boxes_xyxy: NDArray[np.float64]
-    scores: NDArray[np.float64]
+    boxes_xyxy: Floats
+    scores: Floats
 
     def __post_init__(self) -> None:
         n = len(self.scores)
         if self.boxes_xyxy.shape != (n, 4) or self.scores.shape != (n,):
             raise ValueError(
                 f"boxes and scores must be (n, 4) and (n), got {self.boxes_xyxy.shape} and "
-                f"{self.scores.shape}; give one score a box"
+                f"{self.scores.shape}; pass one score per box"
             )
 
     def __len__(self) -> int:
@@ -79,7 +81,7 @@ class BatchDetector(Detector, Protocol):
 
 @runtime_checkable
 class DeviceDetector(Detector, Protocol):
-    """A detector that takes images from the memory of its device, too, with equal results.
+    """A detector that also takes images in the memory of its device, with equal results.
 
     There an image is uploaded once, for the detector and for the crops.
     """
@@ -90,7 +92,7 @@ class DeviceDetector(Detector, Protocol):
 
 @runtime_checkable
 class DeviceBatchDetector(BatchDetector, DeviceDetector, Protocol):
-    """A detector that takes several images from the memory of its device at once, too."""
+    """A detector that also takes several images in the memory of its device at once."""
 
     def detect_all_on_device(self, images: "Sequence[Tensor]") -> list[Detections]:
         """Return the people in each of several (h, w, 3) uint8 RGB images on any device."""

@@ -1,7 +1,7 @@
-"""Resizing on the device of an image, as OpenCV does it on the CPU.
+"""Resizes images on their device, as OpenCV does on the CPU.
 
 Shrinking averages areas, enlarging is bilinear: either is a product with a matrix for the rows and
-with one for the columns. PyTorch's own functions weigh whole pixels only, or by other filters.
+one for the columns. PyTorch's own functions only weight whole pixels, or use other filters.
 """
 
 from functools import lru_cache

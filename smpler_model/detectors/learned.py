@@ -1,4 +1,4 @@
-"""Shared by the detectors with a network: their error, and detections from their boxes."""
+"""Parts shared by the detectors with a network: their error, and detections from boxes."""
 
 import numpy as np
 

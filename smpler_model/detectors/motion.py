@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from smpler_model.array_types import RgbImage
+from smpler_model.array_types import Floats, RgbImage
 from smpler_model.detectors.detector import Detections, detections_from
 
 _SHADOW = 127  # OpenCV's mark of a shadow in the foreground mask
@@ -18,7 +17,7 @@ _LARGEST_POWER = 2.0  # no change of exposure bends tones by more
 
 
 @dataclass(frozen=True)
-class MotionConfig:
+class BackgroundConfig:
     """Parameters of background subtraction.
 
     Attributes:
@@ -55,8 +54,8 @@ class MotionDetector:
     `reset` forgets it.
     """
 
-    def __init__(self, config: MotionConfig | None = None) -> None:
-        self._config = config or MotionConfig()
+    def __init__(self, config: BackgroundConfig | None = None) -> None:
+        self._config = config or BackgroundConfig()
         self.reset()
 
     def reset(self) -> None:
@@ -103,9 +102,7 @@ class MotionDetector:
         opened = cv2.morphologyEx(foreground, cv2.MORPH_OPEN, speck)
         return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, joint), np.uint8)
 
-    def _person_boxes(
-        self, foreground: RgbImage
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _person_boxes(self, foreground: RgbImage) -> tuple[Floats, Floats]:
         config = self._config
         _, _, table, _ = cv2.connectedComponentsWithStats(foreground)
         left, top, width, height, area = np.asarray(table[1:], np.float64).T
@@ -152,7 +149,7 @@ def _tone_curve(image: RgbImage, behind: RgbImage) -> RgbImage:
     return np.asarray((matched + 0.5).clip(0, 255), np.uint8)
 
 
-def _fit_line(points: NDArray[np.float64]) -> tuple[float, float]:
+def _fit_line(points: Floats) -> tuple[float, float]:
     """Fit a line to points (n, 3) of x, y, weight; return slope and offset, 0, 0 for equal x."""
     x, y, weight = points.T
     total = weight.sum()

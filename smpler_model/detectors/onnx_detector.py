@@ -25,7 +25,7 @@ from smpler_model.detectors.learned import (
     check_threshold,
     detections_from_edges,
 )
-from smpler_model.detectors.onnx_forms import SUPPORTED, Form, Outputs, identify_form
+from smpler_model.detectors.onnx_forms import SUPPORTED, Form, OnnxOutputs, identify_form
 from smpler_model.detectors.onnx_images import Scaling, fit_image, scale_pixels
 from smpler_model.inference.onnx_sessions import session_options
 from smpler_model.network.torchvision_operators import suppress_overlaps
@@ -136,7 +136,7 @@ class OnnxDetector:
     def reset(self) -> None:
         """Do nothing: this detector has no state."""
 
-    def _run(self, rgb: RgbImage, scaling: Scaling) -> Outputs:
+    def _run(self, rgb: RgbImage, scaling: Scaling) -> OnnxOutputs:
         pixels: NDArray[Any]
         if self.input.dtype is np.uint8:  # such a file scales the pixels itself
             pixels = rgb[..., ::-1] if scaling.startswith("bgr") else rgb
@@ -208,7 +208,7 @@ def read_input(session: Any, open_size: tuple[int, int], path: Path) -> OnnxInpu
     found = ", ".join(f"{item.name} {item.shape} {item.type}" for item in session.get_inputs())
     refusal = DetectorError(
         f"the inputs of {path} must be one image (1, 3, h, w) or (1, h, w, 3) of float32, float16 "
-        f"or uint8, and at most sizes (1, 2) of integers; got {found}; export it so"
+        f"or uint8, and at most sizes (1, 2) of integers, got {found}; export it with such inputs"
     )
     if len(images) != 1 or len(others) > 1 or images[0].type not in _DTYPES:
         raise refusal
@@ -254,7 +254,8 @@ def _open_session(path: Path, device: torch.device, threads: int) -> Any:  # noq
     runtime = _import_onnxruntime()
     if not path.is_file():
         raise DetectorError(
-            f"the detector must be an ONNX file, got {path}; check the path; {WITHOUT_WEIGHTS}"
+            f"the detector must be an ONNX file, got {path}; give the absolute path of an "
+            f"existing one; {WITHOUT_WEIGHTS}"
         )
     providers = choose_providers(device, runtime.get_available_providers())
     options = session_options(runtime, threads)

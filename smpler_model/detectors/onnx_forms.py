@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.detectors.onnx_images import Scaling
 
-Outputs = Mapping[str, NDArray[Any]]
+OnnxOutputs = Mapping[str, NDArray[Any]]
 
 SUPPORTED = (
     "YOLOX's one (1, n, 5 + classes) for strides 8, 16, 32 (and 64), DETR's boxes (1, q, 4) with "
@@ -56,16 +56,16 @@ class Form(Protocol):
 
     @property
     def classes(self) -> int | None:
-        """Number of classes, None if the file does not tell."""
+        """Number of classes; None if the file does not state it."""
 
     @property
     def person_class(self) -> int:
         """Index of the class person if the network was trained on COCO."""
 
-    def score(self, outputs: Outputs, person_class: int) -> Floats:
+    def score(self, outputs: OnnxOutputs, person_class: int) -> Floats:
         """Return the confidence that each of the n boxes is a person, (n) from 0 to 1."""
 
-    def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
+    def locate(self, outputs: OnnxOutputs, chosen: NDArray[np.intp]) -> Floats:
         """Return edges of the m chosen boxes, (m, 4) pixels of the input."""
 
 
@@ -92,12 +92,12 @@ class YoloxForm:
     overlapping: bool = True
     person_class: int = 0
 
-    def score(self, outputs: Outputs, person_class: int) -> Floats:
+    def score(self, outputs: OnnxOutputs, person_class: int) -> Floats:
         """Return objectness times class score."""
         table = outputs[self.name][0].astype(np.float64)  # (n, 5 + classes)
         return np.asarray(table[:, 4] * table[:, 5 + person_class], np.float64)
 
-    def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
+    def locate(self, outputs: OnnxOutputs, chosen: NDArray[np.intp]) -> Floats:
         """Return the edges of the chosen cells' boxes."""
         table = outputs[self.name][0, chosen, :4].astype(np.float64)
         centres, sizes = table[:, :2], table[:, 2:]
@@ -133,12 +133,12 @@ class DetrForm:
         """1 under COCO's original 91 numbers, else 0."""
         return 1 if self.classes == _COCO_SPARSE else 0
 
-    def score(self, outputs: Outputs, person_class: int) -> Floats:
+    def score(self, outputs: OnnxOutputs, person_class: int) -> Floats:
         """Return the sigmoid of the class's logit."""
         logits = outputs[self.logits][0, :, person_class].astype(np.float64)
         return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float64)  # cannot overflow
 
-    def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
+    def locate(self, outputs: OnnxOutputs, chosen: NDArray[np.intp]) -> Floats:
         """Return the edges of the chosen queries' boxes."""
         height, width = self.size
         boxes = outputs[self.boxes][0, chosen].astype(np.float64) * (width, height, width, height)
@@ -165,12 +165,12 @@ class RtDetrForm:
     classes: None = None
     person_class: int = 0
 
-    def score(self, outputs: Outputs, person_class: int) -> Floats:
+    def score(self, outputs: OnnxOutputs, person_class: int) -> Floats:
         """Return the scores of people, 0 for other classes."""
         scores = outputs[self.scores][0].astype(np.float64)
         return np.where(outputs[self.labels][0] == person_class, scores, 0.0)
 
-    def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
+    def locate(self, outputs: OnnxOutputs, chosen: NDArray[np.intp]) -> Floats:
         """Return the edges of the chosen queries' boxes."""
         return np.asarray(outputs[self.boxes][0, chosen], np.float64)
 
@@ -193,17 +193,19 @@ class RtmDetForm:
     classes: None = None
     person_class: int = 0
 
-    def score(self, outputs: Outputs, person_class: int) -> Floats:
+    def score(self, outputs: OnnxOutputs, person_class: int) -> Floats:
         """Return the scores of people, 0 for other classes."""
         scores = outputs[self.dets][0, :, 4].astype(np.float64)
         return np.where(outputs[self.labels][0] == person_class, scores, 0.0)
 
-    def locate(self, outputs: Outputs, chosen: NDArray[np.intp]) -> Floats:
+    def locate(self, outputs: OnnxOutputs, chosen: NDArray[np.intp]) -> Floats:
         """Return the edges of the chosen boxes."""
         return np.asarray(outputs[self.dets][0, chosen, :4], np.float64)
 
 
-def identify_form(outputs: Outputs, size: tuple[int, int], *, takes_sizes: bool) -> Form | None:
+def identify_form(
+    outputs: OnnxOutputs, size: tuple[int, int], *, takes_sizes: bool
+) -> Form | None:
     """Return the form of a network's outputs for one image, None if unknown.
 
     Args:
@@ -233,7 +235,7 @@ def _identify_yolox(name: str, table: NDArray[Any], size: tuple[int, int]) -> Yo
     return None
 
 
-def _identify_detr(tables: Outputs, size: tuple[int, int]) -> DetrForm | None:
+def _identify_detr(tables: OnnxOutputs, size: tuple[int, int]) -> DetrForm | None:
     if len(tables) != 2:
         return None
     names = [name for name, table in tables.items() if table.shape[2] == 4]
@@ -248,7 +250,7 @@ def _identify_detr(tables: Outputs, size: tuple[int, int]) -> DetrForm | None:
     return DetrForm(boxes, logits, tables[logits].shape[2], size)
 
 
-def _identify_rt_detr(outputs: Outputs) -> RtDetrForm | None:
+def _identify_rt_detr(outputs: OnnxOutputs) -> RtDetrForm | None:
     rows = {name: array for name, array in outputs.items() if array.ndim == 2}
     labels = [name for name, array in rows.items() if array.dtype.kind in "iu"]
     scores = [name for name, array in rows.items() if array.dtype.kind == "f"]
@@ -261,7 +263,7 @@ def _identify_rt_detr(outputs: Outputs) -> RtDetrForm | None:
     return form if fits else None
 
 
-def _identify_rtm_det(outputs: Outputs) -> RtmDetForm | None:
+def _identify_rtm_det(outputs: OnnxOutputs) -> RtmDetForm | None:
     dets = [name for name, array in outputs.items() if array.ndim == 3 and array.shape[2] == 5]
     labels = [n for n, array in outputs.items() if array.ndim == 2 and array.dtype.kind in "iu"]
     if len(dets) != 1 or len(labels) != 1:

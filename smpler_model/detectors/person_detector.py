@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smpler_model.array_types import RgbImage
+from smpler_model.array_types import Floats, RgbImage
 from smpler_model.detectors.detector import Detections
 from smpler_model.detectors.device_resize import resize_on_device
 from smpler_model.detectors.learned import check_threshold, detections_from_edges
@@ -36,7 +36,7 @@ from smpler_model.inference.optional_packages import import_optional, is_usable
 from smpler_model.network.torchvision_operators import suppress_overlaps
 
 Maps = NDArray[np.float32]
-Edges = tuple[NDArray[np.float64], NDArray[np.float64]]
+Edges = tuple[Floats, Floats]
 """(n, 4) left, top, right, bottom, counted from an image's edges, and (n,) scores."""
 
 ImageOrTensor: TypeAlias = RgbImage | Tensor
@@ -68,7 +68,7 @@ class _Look:
     """
 
     pixels: ImageOrTensor
-    scales: NDArray[np.float64]
+    scales: Floats
     is_second: bool
 
 
@@ -212,7 +212,7 @@ def find_centres(maps: Maps, score_threshold: float) -> Edges:
     return edges[chosen], scores[chosen]
 
 
-def _judge_keypoints(maps: Maps, box_xyxy: NDArray[np.float64]) -> float:
+def _judge_keypoints(maps: Maps, box_xyxy: Floats) -> float:
     """Return the mean probability of the clearest keypoints in a box, of (17, h, w) logits."""
     last = np.array(maps.shape[:0:-1]) - 1  # x and y
     first_x, first_y = np.floor(box_xyxy[:2]).clip(0, last).astype(int)
@@ -221,7 +221,7 @@ def _judge_keypoints(maps: Maps, box_xyxy: NDArray[np.float64]) -> float:
     return float(np.sort(_sigmoid(best))[-_CLEAR_KEYPOINTS:].mean())
 
 
-def _sigmoid(logits: Maps) -> NDArray[np.float64]:
+def _sigmoid(logits: Maps) -> Floats:
     """Return probabilities; the hyperbolic tangent cannot overflow."""
     return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
 

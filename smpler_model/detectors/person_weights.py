@@ -1,6 +1,6 @@
 """Files of the detector `person`'s weights: large arrays as int8 with a scale for each channel.
 
-The others are float16. The file is half as large as with float16 alone.
+Small arrays are float16. The file is half as large as with float16 alone.
 
 Source: Krishnamoorthi, "Quantizing deep convolutional networks for efficient inference", 2018
 (symmetric, per channel). Differs: only the file is quantised; the network computes with floats.
@@ -86,7 +86,8 @@ def _unpack(stored: Mapping[str, NDArray[Any]], name: str) -> Tensor:
 def _read(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise DetectorError(
-            f"the detector's weights must be a file, got {path}; check the path; {WITHOUT_WEIGHTS}"
+            f"the detector's weights must be a file, got {path}; give the absolute path of "
+            f"an existing one; {WITHOUT_WEIGHTS}"
         )
     try:
         return read_npz(path, [*names, *(f"{name}{_SCALE}" for name in names)])

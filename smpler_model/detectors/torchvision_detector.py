@@ -176,7 +176,8 @@ def _load_network(path: Path, score_threshold: float) -> nn.Module:
 def _read_state(path: Path) -> Mapping[str, Tensor]:
     if not path.is_file():
         raise DetectorError(
-            f"the detector's weights must be a file, got {path}; check the path; {WITHOUT_WEIGHTS}"
+            f"the detector's weights must be a file, got {path}; give the absolute path of "
+            f"an existing one; {WITHOUT_WEIGHTS}"
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

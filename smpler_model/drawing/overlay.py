@@ -12,16 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from smpler_model.array_types import Floats, RgbImage
+from smpler_model.body.normals import vertex_normals
 from smpler_model.body.skeleton import SMPL_PARENTS
 from smpler_model.cameras.camera import Camera
-from smpler_model.drawing.palette import colours_of
+from smpler_model.drawing.palette import Colour, colours_of
 from smpler_model.drawing.raster import rasterise
 from smpler_model.drawing.shading import blend, merge_people, shade
-from smpler_model.frames import FrameResult, People, TranslationSource
-from smpler_model.people.normals import vertex_normals
-from smpler_model.people.tracker import TrackState
-
-Colour = tuple[int, int, int]
+from smpler_model.frames import FrameResult, People, TrackState, TranslationSource
 
 _BONES = np.array([(parent, joint) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
 _SUBPIXEL_BITS = 4
@@ -172,7 +169,7 @@ def _draw_meshes(
 
 
 def _are_sure(people: People, row: int) -> NDArray[np.bool_]:
-    """Return (24,) whether joints are drawn firmly; all are where nothing tells."""
+    """Return (24,) whether joints are drawn firmly; all are if confidences are unknown."""
     if people.joint_confidences is None:
         return np.ones(len(SMPL_PARENTS), np.bool_)
     return np.asarray(people.joint_confidences[row] >= _FIRM)
@@ -181,7 +178,7 @@ def _are_sure(people: People, row: int) -> NDArray[np.bool_]:
 def _draw_skeleton(
     canvas: RgbImage, keypoints_px: Floats, sure: NDArray[np.bool_], colour: Colour, weight: float
 ) -> None:
-    """Draw bones and joints; those that are not sure faintly: thin, and without a dark outline."""
+    """Draw bones and joints; uncertain ones faintly: thin, and without a dark outline."""
     shown = np.asarray(np.isfinite(keypoints_px).all(1))
     joints = _fixed_point(np.where(shown[:, None], keypoints_px, 0))
     bones, dots = joints[_BONES], joints[:, None].repeat(2, 1)  # a line of zero length is a dot

@@ -5,6 +5,9 @@ import colorsys
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Colour = tuple[int, int, int]
+"""Red, green and blue, 0 to 255."""
+
 _GOLDEN_RATIO = (5**0.5 - 1) / 2
 _SATURATION, _VALUE = 0.6, 0.95
 

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from smpler_model.array_types import Floats, Integers
 
-Value = TypeVar("Value", bound=np.generic)
+AnyValue = TypeVar("AnyValue", bound=np.generic)
 
 SUBPIXELS = 256  # steps a pixel; the grid that projected corners are snapped to
 GUARD_BAND_PX = 2.0**17  # coordinates beyond it are clamped, so that products stay below 2**53
@@ -64,7 +64,7 @@ class Raster:
         blended: NDArray[np.float32] = np.einsum("nk,nkc->nc", self.barycentric, values)
         return blended
 
-    def _scatter(self, values: NDArray[Value], empty: float) -> NDArray[Value]:
+    def _scatter(self, values: NDArray[AnyValue], empty: float) -> NDArray[AnyValue]:
         width, height = self.size
         out = np.full((height * width, *values.shape[1:]), empty, values.dtype)
         out[self.pixel] = values
@@ -129,7 +129,7 @@ def _check(
     if corners.ndim != 2 or corners.shape[1] != 3:
         raise ValueError(f"faces must be (f, 3), got {corners.shape}; split polygons")
     if camera.shape != (4,) or not (camera[:2] > 0).all():
-        raise ValueError(f"intrinsics must be fx > 0, fy > 0, cx, cy, got {camera}; pass four")
+        raise ValueError(f"intrinsics must be fx > 0, fy > 0, cx, cy, got {camera}; pass all four")
     if min(size) < 1 or near_m <= 0:
         raise ValueError(f"size and near_m must be positive, got {size}, {near_m}; set both")
     return vertices, corners

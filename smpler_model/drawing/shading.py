@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smpler_model.array_types import RgbImage
+from smpler_model.array_types import Floats, Integers, RgbImage
+from smpler_model.body.normals import vertex_normals
 from smpler_model.drawing.raster import Raster, rasterise
-from smpler_model.people.normals import vertex_normals
 
 LIGHT_FROM = (-0.4, -0.7, -0.6)  # over the camera's left shoulder; x right, y down, z forward
 
@@ -40,9 +40,7 @@ def shade(
     return np.asarray(np.asarray(colours, np.float32) * brightness[:, None], np.float32)
 
 
-def merge_people(
-    vertices_m: ArrayLike, faces: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def merge_people(vertices_m: ArrayLike, faces: ArrayLike) -> tuple[Floats, Integers]:
     """Merge people (n, v, 3) with shared faces (f, 3) into one mesh: (n*v, 3) and (n*f, 3).
 
     Raises:

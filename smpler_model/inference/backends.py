@@ -12,7 +12,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -39,12 +39,9 @@ from smpler_model.network.config import ModelConfig
 from smpler_model.network.smpler import Smpler
 
 Backend = Literal["auto", "plain", "eager", "compiled", "onnxruntime", "openvino", "cuda_graph"]
-BACKENDS: tuple[Backend, ...] = (
-    *("auto", "plain", "eager", "compiled"),
-    *("onnxruntime", "openvino", "cuda_graph"),
-)
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
 Precision = Literal["auto", "float32", "half"]
-PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "half")
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 _ON_CPU_ONLY = ("onnxruntime", "openvino")
 _IN_FLOAT32_ONLY = ("plain", "onnxruntime")

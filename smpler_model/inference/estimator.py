@@ -87,7 +87,7 @@ def _unpack(packed: NDArray[np.float32]) -> Estimates:
 
 
 def batch_sizes(people: int) -> list[int]:
-    """Return a size for each bucket that up to so many people need, the largest first.
+    """Return a size for each bucket that up to this many people need, the largest first.
 
     Smaller graphs find room in what the largest has taken.
     """
@@ -152,7 +152,7 @@ class Estimator:
         It is measured on the first use if it was not given; see `measure_usual_change`.
         """
         if self._usual_change_m is None:
-            with torch.inference_mode():  # one by one, as nobody knows how many fit into memory
+            with torch.inference_mode():  # one by one, as it is unknown how many fit into memory
                 drawn = [_unpack(self._run(crop[None])) for crop in load_check_crops(self.side)]
             self._usual_change_m = measure_usual_change(drawn)
         return self._usual_change_m

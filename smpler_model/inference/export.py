@@ -151,7 +151,10 @@ def read_metadata(path: Path) -> dict[str, str]:
         FileNotFoundError: there is no such file.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"exported network must be a file, got {path}; check the path")
+        raise FileNotFoundError(
+            f"exported network must be a file, got {path}; write it with `smpler export`, "
+            "or leave exported empty"
+        )
     onnx = import_optional("onnx", "reading an exported network")
     try:
         found = onnx.load(path)

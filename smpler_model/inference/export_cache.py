@@ -1,10 +1,10 @@
-"""Exported networks on disk: exporting one takes seconds, which every start would take again.
+"""A cache of exported networks on disk: an export takes seconds, which every start would repeat.
 
-They lie in `$SMPLER_ROS_CACHE`, else in `$XDG_CACHE_HOME/smpler_ros`, else in
+Files are stored in `$SMPLER_ROS_CACHE`, else in `$XDG_CACHE_HOME/smpler_ros`, else in
 `~/.cache/smpler_ros`; an empty `SMPLER_ROS_CACHE` switches the cache off. A file's name is a hash
-of everything that the graph follows from: weights, configuration, code and versions of libraries.
+of everything that determines the graph: weights, configuration, code and versions of libraries.
 So no file is ever out of date, and any may be deleted at any time. Its contents begin with their
-own hash. Whatever fails here costs no more than the export.
+own hash. If the cache fails, the only cost is another export.
 """
 
 import logging

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from smpler_model.body.skeleton import SMPL_SHAPE_COUNT
 from smpler_model.body.smpl import Body
 from smpler_model.inference.folding import fold_backbone
-from smpler_model.inference.fused_attention import linear_from
-from smpler_model.inference.fused_blocks import FusedBlock, FusedProjection
+from smpler_model.inference.fused_blocks import FusedBlock, FusedProjection, linear_from
 from smpler_model.network.backbone import name_stem
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import project_weak_perspective, rotation_from_6d
@@ -72,7 +71,7 @@ OUTPUT_SHAPES: dict[str, tuple[int, ...]] = {
 
 
 def check_attention(model: Smpler) -> None:
-    """Refuse a model that the fast network cannot stand for.
+    """Refuse a model that the fast network cannot replace.
 
     Raises:
         ValueError: its attention is not decoupled.
@@ -174,7 +173,9 @@ class FastSmpler(nn.Module):
         tokens = [of_map.tokens.unbind(2) for of_map in projected]  # (b, h * w, c) for each block
         for index, block in enumerate(self.blocks):
             maps = [of_map[index] for of_map in tokens]
-            queries, estimate = block(queries, stage, observed, finest[:, :, index], maps)
+            queries, estimate = block(
+                queries, stage, observed, self.body, finest[:, :, index], maps
+            )
             previous, stage = stage, self._observe(estimate)
         aligned = stage
         for alignment in (self.trunk_alignment, self.limb_alignment):
@@ -279,7 +280,7 @@ class FastRegressor(nn.Module):
             body: the body that is posed for the feedback.
         """
         from_image = self.image(pooled)
-        values = self.initial  # (1, m), the same for everybody
+        values = self.initial  # (1, m), the same for all people
         for _ in range(self.iterations):
             hidden = from_image + F.linear(values, self.parameters_in)
             if self.feedback is not None and observed is not None:

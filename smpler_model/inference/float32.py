@@ -1,4 +1,4 @@
-"""Float32 as it is: without TF32, which rounds the factors of products to 10 bits.
+"""Exact float32: without TF32, which rounds the factors of products to 10 bits.
 
 PyTorch's convolutions on a GPU use TF32 unless told otherwise, and an application may have allowed
 it in matrix products. Switches are process-wide, so they are set for as long as a network runs.

@@ -100,7 +100,7 @@ def build_checked_estimator(model: Smpler, choice: Choice, people: int) -> Check
     Args:
         model: the network, on the CPU.
         choice: what is tried first.
-        people: most people in a frame; batches of up to so many are prepared and checked.
+        people: most people in a frame; batches of up to this many are prepared and checked.
 
     Raises:
         SelfCheckError: none works.
@@ -195,7 +195,7 @@ def _time(estimator: Estimator, crop: NDArray[np.uint8]) -> float:
 
 
 def _root(error: BaseException) -> str:
-    """Return the first line of the first error: capturing a graph raises on its way out, too."""
+    """Return the first line of the first error: capturing a graph raises again on its way out."""
     while error.__context__ is not None and not error.__suppress_context__:
         error = error.__context__
     name = type(error).__name__

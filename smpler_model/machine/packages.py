@@ -19,7 +19,7 @@ def check_python(found: tuple[int, ...] = tuple(sys.version_info[:2])) -> Findin
     """
     problem = ""
     if found < LEAST_PYTHON:
-        problem = "Python 3.10 or newer is needed; install one and make the environment anew"
+        problem = "Python 3.10 or newer is needed; install it and create the environment again"
     return Finding("Python", f"{platform.python_version()}, {sys.executable}", problem)
 
 

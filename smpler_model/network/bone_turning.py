@@ -66,7 +66,7 @@ class BoneTurning(nn.Module):
 
 
 def bend_bones(bones: Tensor, places: Tensor, trust: Tensor) -> Tensor:
-    """Return bones x of the same lengths that agree best with where they shall end.
+    """Return bones x of the same lengths that agree best with given end points.
 
     Of all x as long as the bone b, that with the least trust |x - p|^2 across the camera's axis
     plus |x - b|^2. Lagrange's multiplier m makes x the sum of both over trust + m, and along the
@@ -74,7 +74,7 @@ def bend_bones(bones: Tensor, places: Tensor, trust: Tensor) -> Tensor:
 
     Args:
         bones: (b, n, 3) from joint to joint.
-        places: (b, n, 2) x and y where they shall end, against where they begin.
+        places: (b, n, 2) x and y of the given ends, relative to the bones' starts.
         trust: (b, n, 1) positive.
     """
     lengths: Tensor = bones.norm(dim=-1, keepdim=True)

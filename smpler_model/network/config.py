@@ -79,7 +79,7 @@ class ModelConfig:
             mobile backbone's keypoints; not part of SMPLer.
         turn_feedback: whether each block gets the turns that would bring the estimate's bones to
             these keypoints, see `turn_feedback`; not part of SMPLer, either.
-        first_guess_feedback: whether the regressor gets the offsets, too.
+        first_guess_feedback: whether the regressor gets the offsets as well.
         limb_alignment: whether the last estimate's limbs are turned towards these keypoints, see
             `limb_alignment.LimbAlignment`; not part of SMPLer, either.
         trunk_alignment: whether its pelvis and chest are, before the limbs, see

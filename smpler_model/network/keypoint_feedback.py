@@ -1,8 +1,8 @@
-"""What the backbone sees, compared with the joints of the estimate so far.
+"""Offsets from the joints of the estimate so far to the keypoints that the backbone found.
 
 An estimate from pooled features alone cannot tell how far its limbs are from those in the image.
-A backbone that finds keypoints can: the blocks get the offsets to them, and the regressor of
-the first guess if wanted.
+A backbone that finds keypoints can: the blocks get the offsets to them, and optionally the
+regressor of the first guess does as well.
 
 Source of the idea: Song, Chen, Hilliges, "Human Body Model Fitting by Learned Gradient Descent",
 ECCV 2020. Differs: the offsets are one input beside the image's features.

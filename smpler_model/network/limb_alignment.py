@@ -1,8 +1,8 @@
 """Turns the limbs of an estimate towards the keypoints that the backbone found.
 
-A regression places the torso well, and limbs less and less well towards their ends; keypoints are
-found each by itself, the ends of limbs as well as the rest. So each bone, from the torso outwards,
-is turned towards the keypoint at its end, see `bone_turning`.
+Regression places the torso well, but limbs less and less accurately towards their ends. Keypoints
+are found independently of each other, the ends of limbs as accurately as the rest. So each bone,
+from the torso outwards, is turned towards the keypoint at its end, see `bone_turning`.
 """
 
 import torch

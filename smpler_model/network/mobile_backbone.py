@@ -51,7 +51,7 @@ class PoseBranch(nn.Module):
 
 
 class KeypointMaps(NamedTuple):
-    """What the heads say about each pixel of the finest map.
+    """Outputs of the heads for each pixel of the finest map.
 
     Attributes:
         heat: (b, 17, h, w) logits of each keypoint.

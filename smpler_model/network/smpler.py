@@ -141,9 +141,7 @@ class RefinementBlock(nn.Module):
         self.feedback = (
             nn.Linear(FEEDBACK_SIZE, c, bias=False) if config.keypoint_feedback else None
         )
-        self.turn_feedback = (
-            nn.Linear(TURN_SIZE, c, bias=False) if config.turn_feedback else None
-        )
+        self.turn_feedback = nn.Linear(TURN_SIZE, c, bias=False) if config.turn_feedback else None
         self.query_projection = nn.Linear(c, c)
         # A query's index in the sequence tells which joint it belongs to.
         self.query_positions = nn.Parameter(torch.empty(QUERY_COUNT, c))

@@ -1,8 +1,8 @@
 """Turns pelvis and chest of an estimate towards the keypoints that the backbone found.
 
 Hips and shoulders are close to each other in the image, so a pelvis that is turned to the wrong
-side costs little there, and a regression confuses people seen from behind at an angle. Which of
-two hips is the left one, keypoints tell. So the lines from right to left hip and shoulder are
+side costs little there, and a regression confuses people seen from behind at an angle. Keypoints
+show which of the two hips is the left one. So the lines from right to left hip and shoulder are
 turned towards those keypoints, see `bone_turning`.
 """
 
@@ -85,7 +85,7 @@ def _least_visible(seen: Tensor) -> Tensor:
 
 
 def _turn(rotations: Tensor, turns: Tensor, of_pelvis: Tensor, of_chest: Tensor) -> Tensor:
-    """Turn pelvis and chest in space while what hangs on them keeps its rotation in space.
+    """Turn pelvis and chest in space; joints attached to them keep their rotation in space.
 
     Args:
         rotations: (b, 24, 3, 3) of joints relative to their parents.

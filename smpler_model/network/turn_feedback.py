@@ -19,7 +19,7 @@ from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from smpler_model.network.estimates import Stage
 from smpler_model.network.keypoint_feedback import take_observed
-from smpler_model.network.limbs import Limb, put_limbs, put_rows, take_limbs
+from smpler_model.network.limbs import Limb, joints_of, put_limbs, put_rows, take_limbs
 
 TURN_SIZE = 10
 """Values for each bone: the turn, the turn times the visibility, the camera's axis, and the
@@ -34,6 +34,9 @@ _HIPS_SHARE = 0.7  # how far SMPL's hips are apart against labelled keypoints of
 _PELVIS, _CHEST = (
     slice(SMPL_JOINTS.index(name), SMPL_JOINTS.index(name) + 1) for name in ("pelvis", "spine3")
 )
+TURNED_ROWS = (_PELVIS.start, _CHEST.start, *joints_of(_STARTS))
+"""The rows of the joints that get feedback, in the order of `find_turns`."""
+
 _LONGEST_TURN = 1.5  # in radians, each component; beyond it, first order means little
 _SHORTEST = 1e-4  # squared metres, added to squared lengths
 
@@ -73,7 +76,9 @@ def add_to_turned(values: Tensor, more: Tensor) -> Tensor:
     return put_limbs(put_rows(values, trunk), limbs)
 
 
-def _find_ends(points: Tensor, take: Callable[[Tensor, Sequence[Limb]], Tensor]) -> tuple[Tensor, Tensor]:
+def _find_ends(
+    points: Tensor, take: Callable[[Tensor, Sequence[Limb]], Tensor]
+) -> tuple[Tensor, Tensor]:
     """Return where bones end and start, (b, 10, n) each, the pelvis's and the chest's sideways."""
     across = take(points, _ACROSS)  # left and right hip, left and right shoulder
     ends = torch.cat((across[:, ::2], take(points, _ENDS)), 1)

@@ -7,7 +7,7 @@ from smpler_model.array_types import Floats, RgbImage
 from smpler_model.body.skeleton import SMPL_JOINTS
 
 BANDS, COLUMNS = 4, 8
-"""Rows of colour from the shoulders to the hips, each the mean of so many points."""
+"""Rows of colour from the shoulders to the hips, each the mean of this many points."""
 
 SHAPES = 3
 """Shape coefficients that count: height, girth and build."""

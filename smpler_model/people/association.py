@@ -1,20 +1,17 @@
 """The box filter and the overlap by which ByteTrack matches detections with tracks."""
 
 import numpy as np
-from numpy.typing import NDArray
 from trackers import BaseIoU, IoU
 from trackers.utils.state_representations import XCYCWHStateEstimator
 
 from smpler_model.array_types import Floats
 
 _SPEEDS, _SIZE_SPEEDS = slice(4, 6), slice(6, 8)  # of centre and size, in the state
-_SLOWING = 0.9  # speed over that of the image before, while nobody is seen
-_PART = 0.6  # area of a box over the predicted one below which it may be of a part of somebody
+_SLOWING = 0.9  # speed over that of the image before, while the person is unseen
+_PART = 0.6  # area of a box over the predicted one below which it may show a part of the person
 _INSIDE = 0.8  # share of such a box that is in the predicted one
 _HEIGHTS_COUNT = 3  # exponent; arms and legs make widths the weaker hint
 _TRUST = 0.2  # how far such a box moves the edges
-
-Box = NDArray[np.float64]
 
 
 class PersonBox(XCYCWHStateEstimator):
@@ -29,12 +26,12 @@ class PersonBox(XCYCWHStateEstimator):
     Source: Zhang et al., "ByteTrack", ECCV 2022, where lost tracks stop growing in height.
     """
 
-    def __init__(self, bbox: Box) -> None:
+    def __init__(self, bbox: Floats) -> None:
         """Begin with the first detection, left, top, right, bottom."""
         super().__init__(bbox)
         self._is_seen = True
 
-    def update(self, bbox: Box | None) -> None:
+    def update(self, bbox: Floats | None) -> None:
         """Update with a detection; None if there is none."""
         self._is_seen = bbox is not None
         predicted, speeds = self.state_to_bbox(), self.kf.state[_SPEEDS].copy()
@@ -52,7 +49,7 @@ class PersonBox(XCYCWHStateEstimator):
         self._is_seen = False
 
 
-def _is_part(box_xyxy: Box, whole_xyxy: Box) -> bool:
+def _is_part(box_xyxy: Floats, whole_xyxy: Floats) -> bool:
     """Return whether a box lies in a much larger one."""
     common = _area(
         np.maximum(box_xyxy[:2], whole_xyxy[:2]), np.minimum(box_xyxy[2:], whole_xyxy[2:])
@@ -61,7 +58,7 @@ def _is_part(box_xyxy: Box, whole_xyxy: Box) -> bool:
     return area < _PART * _area(whole_xyxy[:2], whole_xyxy[2:]) and common > _INSIDE * area
 
 
-def _area(low: Box, high: Box) -> float:
+def _area(low: Floats, high: Floats) -> float:
     return float((high - low).clip(0).prod())
 
 

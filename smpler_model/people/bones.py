@@ -1,4 +1,4 @@
-"""Bones: rotations against their parents and in the body's frame, and how near rays pass."""
+"""Bones: rotations relative to their parents and in the body's frame, and distances from rays."""
 
 import numpy as np
 

@@ -13,7 +13,8 @@ from smpler_model.frames import People
 SAME_PERSON_M = 0.3
 """Distance up to which the true pelvises of two cameras are one person's.
 
-Two people are hardly ever closer. It covers what somebody walks between two images of a moment.
+Two people are hardly ever closer. It covers the distance that a person walks between two
+images of a moment.
 """
 
 _PELVIS = 0
@@ -48,7 +49,7 @@ def move_people(people: People, target_from_people: Floats) -> People:
 
 
 def join_truths(cameras: Sequence[People]) -> People:
-    """Return the true people of several cameras, everybody once, as the first one gives them.
+    """Return the true people of several cameras, each once, as the first camera gives them.
 
     Ids of two people that are the same in two cameras are made different.
 

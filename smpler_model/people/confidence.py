@@ -4,7 +4,7 @@ Three things make a joint unsure. It projects outside the image. A limb of anoth
 the person's own body, lies between it and the camera: limbs are capsules around the bones, so
 this takes no mesh and no rasteriser. And the network's last refinement moved it more than it
 usually moves joints, so that its last two estimates disagree. The rest of the body counts too:
-where much of it was not seen or has moved, nothing of it is sure.
+where much of it was not seen or has moved, none of its joints is sure.
 """
 
 from typing import NamedTuple
@@ -23,11 +23,12 @@ HALF_SURE = 2.75
 HIDDEN_BY_BODY, HIDDEN_BY_OTHERS = 0.8, 0.4
 """Confidence of a hidden joint on which the network agrees with itself.
 
-Behind the person's own body a joint is near visible parts; behind another person nothing tells.
+Behind the person's own body a joint is near visible parts; behind another person, nothing shows
+where it is.
 """
 
 UNSEEN_BODY = 0.2
-"""Confidence of what is in view of a body that is nearly all outside or behind others."""
+"""Confidence of the joints in view of a body that is mostly outside the image or occluded."""
 
 _RADII_M = {
     **dict.fromkeys(("left_hip", "right_hip", "spine1", "spine2"), 0.12),
@@ -49,7 +50,7 @@ _LIMB_RADII_M = np.array([_RADII_M[SMPL_JOINTS[end]] for end in _ENDS])
 _JOINT_RADII_M = np.zeros(len(SMPL_JOINTS))  # around each joint: the thickest of its limbs
 np.maximum.at(_JOINT_RADII_M, _ENDS, _LIMB_RADII_M)
 np.maximum.at(_JOINT_RADII_M, _STARTS, _LIMB_RADII_M)
-_EDGE = 0.3  # of a limb's radius, over which what it hides comes into view
+_EDGE = 0.3  # of a limb's radius, over which a hidden joint comes into view
 _SHORTEST_M = 1e-6
 
 
@@ -131,9 +132,9 @@ def _fall(shares: Floats, lowest: float) -> Floats:
 
 
 def _close_pairs(joints_m: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the pairs of people (rows, rows) of whom the second may hide the first.
+    """Return the pairs of people (rows, rows) in which the second may hide the first.
 
-    Everybody may hide themselves. Another must be nearer somewhere, and the cones around both
+    Each person may hide themselves. Another must be nearer somewhere, and the cones around both
     people as seen from the camera must overlap.
     """
     middles = joints_m.mean(1)

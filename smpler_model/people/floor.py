@@ -1,9 +1,9 @@
-"""Contact with the floor: which feet touch it, and how far away people are who stand on it.
+"""Contact with the floor: which feet touch it, and how far away the people standing on it are.
 
 A plane is (4): a unit normal that points up, and the height of the frame's origin above the plane,
 so that normal . x + height = 0 for a point x on it, metres. The optical frame's origin is the
-camera. A single image shows neither how tall nor how far away somebody is; where their feet meet
-a known floor gives the distance.
+camera. A single image shows neither how tall nor how far away a person is; the point where their
+feet meet a known floor gives the distance.
 """
 
 from collections.abc import Sequence

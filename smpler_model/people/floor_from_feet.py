@@ -1,10 +1,10 @@
-"""The floor from the feet of those who stand on it, over time, where no transform tells it.
+"""The floor, estimated over time from people's feet, where no transform gives it.
 
-Whoever walks through the room puts their feet on the floor. How far away a foot is follows from an
-assumed body size and is off by some percent, but sizes of different people differ in different
-directions: the floor of several people is better than that of each, and tells the distance of the
-next one. All samples of one person weigh as much as one, and a person is placed by the floor of
-the others alone, so that nobody is their own evidence.
+People who walk through the room put their feet on the floor. The distance of a foot follows from
+an assumed body size and is off by some percent, but the errors of people of different sizes
+partly cancel: the floor from several people is better than the floor from each, and gives the
+distance of the next one. All samples of one person weigh as much as one, and a person is placed by
+the floor from the others alone, so as not to serve as evidence for themselves.
 
 A camera whose pose in a fixed frame is known has its vertical from there, and may move. One
 without a pose must stand still; the vertical then follows from the feet and from upright bodies.
@@ -27,10 +27,10 @@ UPRIGHT_SPREAD_RAD = 0.10
 """Standard deviation of the direction in which a person stands against the vertical, per axis."""
 
 MOST_SAMPLES = 256
-"""Samples that are kept; beyond them, the oldest of whoever has most are dropped."""
+"""Number of samples to keep; beyond it, the person with most of them loses the oldest."""
 
 LARGEST_SPREAD_M = 0.15
-"""A floor whose height is less certain than this is not told."""
+"""A floor whose height is less certain than this is not used."""
 
 _STEP_S = 0.5  # between two samples of a person
 _PLANTED_M_S = 0.6  # a lower foot that is slower stands
@@ -47,7 +47,7 @@ class FloorEstimate:
     """The floor as n people need it: each from the feet of the others.
 
     Attributes:
-        plane: (4) from everybody's feet, in the optical frame; None if it is too uncertain.
+        plane: (4) from the feet of all people, in the optical frame; None if it is too uncertain.
         planes: (n, 4) from the feet of the others.
         spreads_m: (n) standard deviations of their heights below each person; infinite where no
             floor is known, or beyond `LARGEST_SPREAD_M`.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.people.smoothing import low_pass_weight
 from smpler_model.people.usual_step import UsualStep
 
@@ -61,7 +61,7 @@ class FootMotion:
             id_: _Feet(int(stamp), places, velocities) for id_, stamp, places, velocities in rows
         }
 
-    def speeds(self, stamp_ns: int, ids: NDArray[np.int64], places_m: Floats) -> Floats:
+    def speeds(self, stamp_ns: int, ids: Integers, places_m: Floats) -> Floats:
         """Return the speeds (n, 2) of the left and right feet, m/s; NaN for new people.
 
         Args:

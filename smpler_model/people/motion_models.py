@@ -1,14 +1,14 @@
-"""Two models of how people move, who stand or walk, and how what is believed passes between them.
+"""Two models of a person's motion, standing and walking, and the transitions between them.
 
-Who walks keeps their velocity, except for accelerations that are white noise. Who stands has none:
-what looks like one is sway, and is another in the next image. One model for both would have to be
-as quick as walking takes, and so take every error that drifts for a motion of who stands. Here
-either is believed as far as its predictions fit the measurements, and people set off and stop at
-any time.
+A walking person keeps their velocity, except for accelerations that are white noise. A standing
+person has none: what looks like a velocity is sway, which is independent from image to image. A
+single model would have to react as fast as walking requires, and would then take every slowly
+drifting error for motion of a standing person. Here each model is weighted by how well its
+predictions fit the measurements, and people may set off and stop at any time.
 
 Source: Bar-Shalom, Li, Kirubarajan, "Estimation with Applications to Tracking and Navigation",
 2001, sections 6.2.2 (continuous white noise acceleration) and 11.6.6 (interacting multiple model
-estimator). Differs: who sets off has an unknown speed at once.
+estimator). Differs: a person who sets off has an unknown speed at once.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 
 STANDS, WALKS = 0, 1
-"""The models' rows."""
+"""Indices of the models."""
 
 POSITION, VELOCITY = slice(0, 3), slice(3, 6)
 """Where a state has the two; what follows them belongs to the measurements."""
@@ -32,13 +32,13 @@ class MotionConfig:
     """How people move along x, y and z.
 
     Attributes:
-        acceleration: spectral density of the acceleration of who walks, m^2 / s^3.
+        acceleration: spectral density of a walking person's acceleration, m^2 / s^3.
         speed_m_s: standard deviation of the velocity of a new person, if they walk.
-        sway_m_s: standard deviation of the velocity of who stands.
+        sway_m_s: standard deviation of a standing person's velocity.
         sway_m2_s: spectral density of this velocity, which is white noise.
-        set_off_m_s: standard deviation of the velocity of who sets off.
-        set_off_hz: how often who stands sets off.
-        stop_hz: how often who walks stops.
+        set_off_m_s: standard deviation of the velocity of a person who sets off.
+        set_off_hz: rate at which standing people set off.
+        stop_hz: rate at which walking people stop.
         standing: probability that a new person stands, 0 to 1.
     """
 
@@ -54,7 +54,7 @@ class MotionConfig:
 
 @dataclass(frozen=True)
 class Beliefs:
-    """What is believed of n people by either model.
+    """What either model believes about n people.
 
     Attributes:
         chances: (n, 2) probabilities of the models.
@@ -71,7 +71,7 @@ class Beliefs:
         return Beliefs(self.chances[rows], self.states[rows], self.covariances[rows])
 
     def put(self, rows: NDArray[np.bool_] | NDArray[np.intp], others: "Beliefs") -> None:
-        """Replace what is believed of some people."""
+        """Replace the beliefs about some people."""
         self.chances[rows] = others.chances
         self.states[rows] = others.states
         self.covariances[rows] = others.covariances
@@ -92,12 +92,12 @@ class Beliefs:
 
 
 def nobody(size: int) -> Beliefs:
-    """Return beliefs of nobody, with states of a size."""
+    """Return beliefs about no people, for states of a size."""
     return Beliefs(np.empty((0, 2)), np.empty((0, 2, size)), np.empty((0, 2, size, size)))
 
 
 def newcomers(positions_m: Floats, size: int, config: MotionConfig) -> Beliefs:
-    """Return beliefs of people at positions (n, 3), whose covariances are still missing."""
+    """Return beliefs about people at positions (n, 3), whose covariances are still missing."""
     n = len(positions_m)
     states, covariances = np.zeros((n, 2, size)), np.zeros((n, 2, size, size))
     states[..., POSITION] = positions_m[:, None]
@@ -111,7 +111,7 @@ def mix(before: Beliefs, dts: Floats, config: MotionConfig) -> Beliefs:
     """Return what either model starts from, as people may have set off or stopped meanwhile.
 
     Args:
-        before: what was believed of n people.
+        before: the beliefs about n people.
         dts: (n) time since then, seconds.
         config: how people move.
     """

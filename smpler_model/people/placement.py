@@ -32,10 +32,10 @@ body tells little about its size, and where the rest is.
 """
 
 FLESH = 0.07
-"""What of a body extends beyond its joints, over the longer side of the joints' rectangle.
+"""How far a body extends beyond its joints, over the longer side of the joints' rectangle.
 
-A body whose joints are nearer to the image's edge is cut off by it, and as networks pull joints
-that they do not see into the crop of what they see, these joints may be outside.
+A body whose joints are nearer to the image's edge than this is cut off by it. These joints may
+themselves be outside, as networks pull unseen joints into the crop.
 """
 
 MISSING_SHARES = (0.2, 0.6)
@@ -143,7 +143,7 @@ def inflate_truncated_sizes(
 ) -> Placement:
     """Return the placement with larger covariances of truncated people.
 
-    Those whom a depth image placed keep theirs: it tells their distance, whatever their size.
+    People placed by a depth image keep theirs: it gives their distance, whatever their size.
 
     Args:
         placement: placement by size, or by depth.
@@ -161,9 +161,9 @@ def inflate_truncated_places(
 ) -> Placement:
     """Return the placement, by any source, with larger covariances of truncated people.
 
-    Neither a depth image nor the floor tells where the rest of the body is; see
-    `inflate_truncated_sizes`. How much is missing follows from the joints and from the box:
-    whichever says more, as networks pull joints into the crop of what they see.
+    Neither a depth image nor the floor shows where the rest of the body is; see
+    `inflate_truncated_sizes`. How much is missing follows from the joints or from the box,
+    whichever gives more, as networks pull unseen joints into the crop.
 
     Args:
         placement: the placement.
@@ -181,10 +181,10 @@ def inflate_truncated_places(
 
 
 def missing_by_boxes(keypoints_px: Floats, boxes_xyxy: Floats) -> Floats:
-    """Return how much of each body its box says is not seen, (n), 0 to 1.
+    """Return the unseen share of each body according to its box, (n), 0 to 1.
 
-    Of a body that is seen, the box contains all but a margin. It ends where the image ends, or
-    where something hides the rest.
+    The box of a fully visible body contains all of it but a margin. It ends where the image ends,
+    or where something hides the rest.
 
     Args:
         keypoints_px: (n, 24, 2) the joints in the image.
@@ -212,9 +212,9 @@ def place_by_depth(
     """Move people along their rays to the distance in an aligned depth image.
 
     The depth is read at many points of the trunk. It differs from theirs by the same amount
-    wherever the trunk is seen, and by other amounts where an arm or somebody else is before it, or
-    beside its outline. The amount that most points agree on is the distance. People keep their
-    distance if fewer than a quarter of the points agree, and nobody is moved so near that a
+    wherever the trunk is seen, and by other amounts where an arm or somebody else is in front of
+    it, or beside its outline. The amount that most points agree on is the distance. People keep
+    their distance if fewer than a quarter of the points agree, and are never moved so near that a
     visible joint is behind the camera.
 
     Args:

@@ -1,8 +1,8 @@
 """Places the people in one camera's images, and remembers the floor that earlier images showed.
 
 `placement` and `floor` place people by one image. Which of them apply depends on what is known:
-keypoints always, a depth image where there is one, the floor where a pose of the camera or
-people's feet tell it.
+keypoints always, a depth image where there is one, the floor where the camera's pose or people's
+feet give it.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.cameras.camera import Camera
-from smpler_model.frames import Frame, People
+from smpler_model.frames import Frame, People, TrackState
 from smpler_model.inference.estimator import Estimates
 from smpler_model.people.confidence import are_inside
 from smpler_model.people.floor import FEET, add_contacts, floor_from_pose, place_by_floor
@@ -30,7 +30,7 @@ from smpler_model.people.placement import (
     place_by_depth,
 )
 from smpler_model.people.surface import TrunkSurface
-from smpler_model.people.tracker import Tracks, TrackState
+from smpler_model.people.tracker import Tracks
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Placer:
     """Places the people of one camera.
 
     Attributes:
-        feet: how fast feet move, which tells who stands.
+        feet: how fast feet move, which shows which people stand.
         floor_from_feet: the floor, from feet over time.
     """
 
@@ -86,7 +86,7 @@ class Placer:
             frame: the image, with depth and the camera's pose if they are known.
             seen: the people in it.
             use_floor: whether z = 0 of the fixed frame is the floor.
-            floor_from_feet: whether people's feet tell the floor, where `use_floor` does not.
+            floor_from_feet: whether people's feet give the floor, where `use_floor` does not.
         """
         camera, estimates, keypoints_px = seen.camera, seen.estimates, seen.keypoints_px
         joints_m = estimates.joints_m

@@ -1,11 +1,11 @@
-"""Positions and velocities of tracked people in a fixed frame, who stand or walk.
+"""Positions and velocities of tracked people, standing or walking, in a fixed frame.
 
-Two Kalman filters a person, of the two `motion_models`, interact. Positions are measured in the
-fixed frame (z up), so a camera that moves does not move people. Most of a measurement's error
-is that of a pose or a view and lasts as long as these do, so that averaging over images helps
-little: it is part of the state, a first-order Gauss-Markov process. How large it is changes with
-the view, as when the image's edge cuts a body: what it was is scaled down when it gets smaller,
-and something independent is added when it grows.
+Each person has two interacting Kalman filters, one for each of the `motion_models`. Positions are
+measured in the fixed frame (z up), so a camera that moves does not move people. Most of a
+measurement's error comes from the pose or the view and lasts as long as these do, so that
+averaging over images helps little: it is part of the state, a first-order Gauss-Markov process.
+Its size changes with the view, for example when the image's edge cuts a body: when it shrinks, the
+error so far is scaled down; when it grows, an independent error is added.
 
 Source: Bar-Shalom, Li, Kirubarajan, "Estimation with Applications to Tracking and Navigation",
 2001, sections 8.2 (noise that is correlated over time) and 11.6.6 (interacting multiple model
@@ -40,7 +40,7 @@ _USUAL = 9.0  # squared Mahalanobis distance that 97 of 100 measurements stay be
 
 @dataclass(frozen=True)
 class PositionFilterConfig:
-    """How people move, and what is wrong about their measured positions.
+    """How people move, and the errors of their measured positions.
 
     Attributes:
         motion: how people move.
@@ -78,7 +78,7 @@ class PositionFilter:
 
     State is kept per track id. It is reset for a new id, after a gap, and when time does not
     advance (a rewound bag). `reset` clears all people, and the usual step between images, which
-    tells what is a gap.
+    defines what counts as a gap.
     """
 
     def __init__(self, config: PositionFilterConfig | None = None) -> None:
@@ -131,7 +131,7 @@ class PositionFilter:
             are_seen: (n) whether a person is in the image; others keep their velocity.
 
         Returns:
-            The people in the same order. Somebody unknown who is not seen has the given position.
+            The people in the same order. A new person who is not seen has the given position.
         """
         gap_s = self._step.find_gap(stamp_ns, self._config.gap_s)
         lasting = self._config.lasting_share * covariances_m2
@@ -175,7 +175,7 @@ class PositionFilter:
     ) -> Beliefs:
         """Return the beliefs about m people who are known after steps (m), before they are seen.
 
-        Nobody sets off or stops while they are not seen: nothing would tell.
+        Unseen people neither set off nor stop, as no measurement could show it.
         """
         config, before = self._config, self._lasting_m2[known]
         shrunk = np.sqrt(np.minimum(_size(lasting_m2) / _size(before), 1.0))

@@ -1,9 +1,9 @@
 """Re-identification: people who return get their ids back, if nobody else looks similar.
 
 A wrong join is worse than a missed one: a person who returns under a new id is a stranger to the
-robot, but two people under one id are a person who does not exist. So a track joins one of the
-past only if it looks like that one, and unlike everybody else who is or was there recently. Nobody
-has left whose track the tracker still holds: it may find them again at any time.
+robot, but two people under one id are a person who does not exist. So a track is joined with an
+earlier one only if the two look alike, and unlike everybody else who is or recently was there. A
+person whose track the tracker still holds has not left: it may find them again at any time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ APART = 4.0
 """Factor by which the distance to everybody else must be larger."""
 
 FIRST_IMAGES, LAST_IMAGES = 5, 20
-"""A new track is compared while it has at least and at most so many images of its torso; in the
-images after the tracker has given up somebody who was lost before it began, again."""
+"""A new track is compared while the number of images of its torso is within these bounds, and
+again after the tracker drops a track that was lost before this one began."""
 
 _NS = 1e-9
 _NUMBERS = ("first_ns", "last_ns", "images", "id_", "last_image")
@@ -134,7 +134,7 @@ class Identities:
         self._known[track] = replace(person, last_ns=stamp_ns)
 
     def _compare_again(self, track: int, given_up: Sequence[_Person]) -> None:
-        """Compare a track for some more images where it began after somebody was lost."""
+        """Compare a track in more images if it began after a dropped track was last seen."""
         person = self._known[track]
         if any(other.last_ns < person.first_ns for other in given_up):
             last_image = max(person.last_image, person.images + LAST_IMAGES - FIRST_IMAGES)

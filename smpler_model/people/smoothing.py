@@ -95,7 +95,7 @@ class Smoother:
     State is kept per track id. It is reset for a new id, after a gap, when time does not advance
     (a rewound bag), and for invalid people: with values that are not finite, or invalid rotations.
     Such people are returned unchanged. `reset` clears all people, and the usual step between
-    images, which tells what is a gap.
+    images, which defines what counts as a gap.
 
     Attributes:
         config: the filters' parameters; it may be replaced at any time.

@@ -1,9 +1,9 @@
 """The surface of people's trunks as a depth image sees it, without a mesh or a rasteriser.
 
-A depth image measures skin: the belly of who faces the camera, the side of who stands sideways.
-The trunk is a few hundred points that move rigidly with its bones. Those whose skin faces the
-camera are visible, unless an arm or something else is before them. Where the estimated arms hide
-the trunk, nothing is read.
+A depth image measures skin: the belly of a person facing the camera, the side of a person standing
+sideways. The trunk is a few hundred points that move rigidly with its bones. Those whose skin
+faces the camera are visible, unless an arm or something else is in front of them. Where the
+estimated arms hide the trunk, nothing is read.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats
 from smpler_model.body.arrays import BodyArrays
+from smpler_model.body.normals import vertex_normals
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
 from smpler_model.people.bones import chain, nearest_to_rays
-from smpler_model.people.normals import vertex_normals
 
 POINT_COUNT = 300
 """Points of a trunk, some 4 cm apart."""

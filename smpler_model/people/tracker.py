@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from itertools import count
 from typing import cast
 
@@ -12,7 +11,9 @@ from numpy.typing import NDArray
 from supervision import Detections as Boxes
 from trackers import ByteTrackTracker
 
+from smpler_model.array_types import Floats, Integers
 from smpler_model.detectors.detector import Detections
+from smpler_model.frames import TrackState
 from smpler_model.people.association import HeightOverlap, PersonBox
 from smpler_model.people.usual_step import UsualStep
 
@@ -20,14 +21,6 @@ _NOBODY = -1  # the library's id of a box without a confirmed track
 _LIBRARY_RATE_HZ = 30.0
 _FIRST_EARLY_ID = 2**40  # the library's own ids stay below
 _LEAST_LOST_STEPS = 1.5  # the library drops tracks before it looks for them in the next image
-
-
-class TrackState(IntEnum):
-    """State of a track, with the numbers of `smpler_msgs/SmplPerson`."""
-
-    TENTATIVE = 0
-    CONFIRMED = 1
-    COASTING = 2
 
 
 @dataclass(frozen=True)
@@ -60,12 +53,12 @@ class Tracks:
         ids: (n) int64 track ids, unique over all cameras and never reused.
         boxes_xyxy: (n, 4) pixels, as detected; predicted for coasting tracks.
         scores: (n) of the detections; 0 for coasting tracks.
-        states: (n) `TrackState`.
+        states: (n) `frames.TrackState`.
     """
 
-    ids: NDArray[np.int64]
-    boxes_xyxy: NDArray[np.float64]
-    scores: NDArray[np.float64]
+    ids: Integers
+    boxes_xyxy: Floats
+    scores: Floats
     states: NDArray[np.uint8]
 
     def __len__(self) -> int:
@@ -148,7 +141,7 @@ class Tracker:
         confirmed = seen_ids != _NOBODY
         return self._people(cast(Boxes, seen[confirmed]), seen_ids[confirmed])
 
-    def move(self, boxes_after: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
+    def move(self, boxes_after: Callable[[Floats], Floats]) -> None:
         """Move all tracks, as the camera has turned since the last image; velocities stay.
 
         Args:
@@ -177,7 +170,7 @@ class Tracker:
             self._library.maximum_time_without_update = lost_steps / _LIBRARY_RATE_HZ
         self._last_ns = stamp_ns
 
-    def _confirm_at_once(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _confirm_at_once(self, seen: Boxes, seen_ids: Integers) -> Integers:
         """Assign ids to tracks that begin with this image and need not wait for the next one."""
         begun = [
             track
@@ -194,7 +187,7 @@ class Tracker:
                 track.tracker_id = confirmed[row] = next(self._early_ids)
         return confirmed
 
-    def _people(self, seen: Boxes, seen_ids: NDArray[np.int64]) -> Tracks:
+    def _people(self, seen: Boxes, seen_ids: Integers) -> Tracks:
         alive = self._library.tracked_objects
         alive_ids = np.asarray(alive.tracker_id, np.int64)
         coasting = ~np.isin(alive_ids, seen_ids)

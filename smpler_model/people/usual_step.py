@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _USUAL_STEPS = 15  # number of time steps whose median is the usual one
-_GAP_STEPS = 3.5  # so that who is missing in two images has not been away
+_GAP_STEPS = 3.5  # so that a person missing from two images has not been away
 _NS = 1e-9
 
 
@@ -51,13 +51,13 @@ class UsualStep:
             self._stamps_ns.append(stamp_ns)
 
     def find_gap(self, stamp_ns: int, least_s: float) -> float:
-        """Add an image, and return the time after which who was not seen has been away, seconds.
+        """Add an image, and return how long people must be unseen to have been away, seconds.
 
         The images before this one tell the usual step, so that one long step is a gap.
 
         Args:
             stamp_ns: timestamp of the image, nanoseconds.
-            least_s: this time where images are close together, seconds.
+            least_s: the least time to return, seconds.
         """
         gap_s = max(least_s, _GAP_STEPS * self.median_ns * _NS)
         self.add(stamp_ns)

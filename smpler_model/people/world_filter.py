@@ -1,7 +1,7 @@
 """People in the fixed frame: smoothed there, with positions, velocities and facings.
 
-What is filtered in the frame of a camera that turns lags behind the turn. Here rotations,
-positions and velocities are filtered in the fixed frame, and returned to the camera's.
+Values filtered in the frame of a turning camera lag behind the turn. So rotations, positions and
+velocities are filtered in the fixed frame here, and transformed back to the camera's.
 """
 
 from collections.abc import Mapping

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 from smpler_model.settings.setting import Settings, setting
 
-# Repeated here, with a test, because the modules that define them import PyTorch, for which
-# `--help` need not wait.
+# Repeated here, with a test: settings import no other room, so that `--help` waits neither for
+# PyTorch nor for OpenCV.
 Gender = Literal["neutral", "male", "female"]
 Backend = Literal["auto", "plain", "eager", "compiled", "onnxruntime", "openvino", "cuda_graph"]
 Precision = Literal["auto", "float32", "half"]
@@ -14,7 +14,7 @@ Yuv422 = Literal["uyvy", "yuyv"]
 
 DETECTORS = ("person", "torchvision", "onnx", "motion", "full_image")
 SCORING_DETECTORS = ("person", "torchvision", "onnx")
-"""Those whose scores say how sure they are; the others' are 1."""
+"""Detectors whose scores are confidences; those of the others are 1."""
 
 DETECTOR_DESCRIPTION = (
     "How people are detected: person (weights included), torchvision (weights are downloaded "
@@ -25,7 +25,7 @@ DETECTOR_DESCRIPTION = (
 
 @dataclass(frozen=True, kw_only=True)
 class EncodingSettings(Settings):
-    """What messages do not tell of their images."""
+    """Properties of images that messages do not state."""
 
     part: ClassVar[str] = "Cameras"
 

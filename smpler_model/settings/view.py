@@ -27,7 +27,7 @@ class PageSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ViewSettings(PageSettings, RunSettings):
-    """Settings of `view`: what it shows, and how it estimates people if nobody has yet."""
+    """Settings of `view`: what it shows, and how it estimates people if it has no results."""
 
     part: ClassVar[str] = "View"
 

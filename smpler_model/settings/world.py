@@ -1,4 +1,4 @@
-"""Settings of people in the world, for what knows transforms: the node and bags."""
+"""Settings of people in a fixed frame, for programs with transforms: the node, `evaluate_bag`."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,7 +12,7 @@ FUSED = "fused"
 
 @dataclass(frozen=True, kw_only=True)
 class WorldSettings(TrackingSettings):
-    """In which frame people stand and move."""
+    """The fixed frame in which people are filtered, and fusion of several cameras in it."""
 
     part: ClassVar[str] = "World"
 

@@ -1,9 +1,9 @@
-"""The pose of a static camera that no transform gives: from people who stand on the floor.
+"""Estimates the pose of a static camera without transforms, from people standing on the floor.
 
 Standing people are upright, so their bodies show where up is, and their feet show the floor. A
 plane of the floor is y = a x + b z + c in the optical frame: a and b are the slopes of its normal,
 c is the camera's height along y. A person's distance has an error of scale, which moves the feet
-along their ray; as a share of c it is the same at all distances.
+along their ray; relative to c it is the same at all distances.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A recording of people whom several cameras see, with the images of all cameras."""
+"""A recording of people fused from several cameras, with the images of all cameras."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ OLDEST_NS = 1_000_000_000
 _FIXED = np.eye(4)
 
 
-class View(NamedTuple):
+class CameraMoment(NamedTuple):
     """A camera at the time of an image, and the true people in it.
 
     Attributes:
@@ -52,7 +52,7 @@ class CameraViews:
     """
 
     stamps_ns: list[int] = field(default_factory=list)
-    views: list[View] = field(default_factory=list)
+    views: list[CameraMoment] = field(default_factory=list)
     images: StoredImages = field(default_factory=StoredImages)
 
     def newest(self, stamp_ns: int) -> int | None:
@@ -92,7 +92,7 @@ class FusedRecording:
 
     @property
     def people(self) -> People:
-        """The people of the first moment with anybody in it; else nobody."""
+        """The people of the first moment that has any; else none."""
         found = (people for _, people in self._moments if len(people))
         return next(found, self._moments[0][1])
 
@@ -151,7 +151,7 @@ def read_fused(
         truth = nearest_truth(truths.get(image, ByStamp({})), frame.stamp_ns)
         truth = None if truth is None else move_people(truth, pose)
         views.stamps_ns.append(frame.stamp_ns)
-        views.views.append(View(frame.camera, pose, truth))
+        views.views.append(CameraMoment(frame.camera, pose, truth))
         views.images.add(frame.stamp_ns, frame.rgb)
     for views in cameras.values():
         views.images.match(views.stamps_ns)

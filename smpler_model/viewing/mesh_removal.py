@@ -1,4 +1,4 @@
-"""How skinned meshes leave a page."""
+"""Removes skinned meshes from a page."""
 
 import time
 from typing import TYPE_CHECKING

@@ -29,17 +29,17 @@ class Shot:
 
 @dataclass(frozen=True)
 class Moment:
-    """The people in an image, or those whom several cameras see.
+    """The people in an image, or people fused from several cameras.
 
     Attributes:
         stamp_ns: timestamp of the image, nanoseconds.
-        camera: the camera; None for people of several, who are in a fixed frame.
+        camera: the camera; None for fused people, who are in a fixed frame.
         people: estimated people, in the camera's optical frame or the fixed one.
         world_from_camera: (4, 4) pose of that frame, metres; z is up in the world.
         floor_m: height of the floor in the world.
         rgb: (h, w, 3) uint8, of any size; None without an image.
         truth: true people, in the same frame; None if unknown.
-        shots: the cameras of people of several.
+        shots: the cameras of fused people.
     """
 
     stamp_ns: int

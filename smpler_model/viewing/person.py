@@ -10,13 +10,12 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
+from smpler_model.drawing.palette import Colour
 from smpler_model.viewing.choices import Choices
 from smpler_model.viewing.mesh_removal import MeshRemoval
 
 if TYPE_CHECKING:
     import viser
-
-Colour = tuple[int, int, int]
 
 MESH_EVERY_S = 1.0
 """Interval at which a moving person's mesh on the page is checked.

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import People
 from smpler_model.viewing.assumed_pose import assume_pose
@@ -31,7 +31,7 @@ class Playable(Protocol):
     """
 
     title: str
-    stamps_ns: NDArray[np.int64]
+    stamps_ns: Integers
     cameras: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class Playable(Protocol):
 
     @property
     def people(self) -> People:
-        """The people of the first moment with anybody in it; else nobody."""
+        """The people of the first moment that has any; else none."""
 
     def moment(self, index: int, *, image: bool = True) -> Moment:
         """Return a moment, with its images unless they are not wanted."""
@@ -112,7 +112,7 @@ class Recording:
 
     @property
     def people(self) -> People:
-        """The people of the first frame with anybody in it; else nobody."""
+        """The people of the first frame that has any; else none."""
         found = (frame.people for frame in self._frames if len(frame.people))
         return next(found, self._frames[0].people)
 

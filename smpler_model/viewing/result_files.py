@@ -15,8 +15,7 @@ from smpler_model.body.archives import read_npz
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
-from smpler_model.frames import DETAIL_KEYS, People, TranslationSource, details_from
-from smpler_model.people.tracker import TrackState
+from smpler_model.frames import DETAIL_KEYS, People, TrackState, TranslationSource, details_from
 from smpler_model.source import SourceError
 from smpler_model.viewing.assumed_pose import pose_above
 from smpler_model.viewing.recording import RecordedFrame

@@ -145,7 +145,7 @@ class Scene:
         self._draw_truth(truth, exact=exact)
 
     def _draw_others(self, shots: Sequence[Shot]) -> None:
-        """Show the cameras of people of several; those without a shot are hidden."""
+        """Show the cameras of fused people; those without a shot are hidden."""
         for name in self._others.keys() - {shot.name for shot in shots}:
             self._others[name].hide()
         for shot in shots:
@@ -233,7 +233,7 @@ def _move(client: "viser.ClientHandle", eye: Floats, target: Floats) -> None:
 def viewpoint(moment: Moment) -> tuple[Floats, Floats]:
     """Return a viewpoint (3,) behind and above the camera, and the point (3,) to look at.
 
-    Of several cameras, all are in view, and what is before them; the first looks away.
+    Several cameras, and the space in front of them, are all in view from behind the first one.
     """
     if moment.camera is None:
         poses = np.array([shot.world_from_camera for shot in moment.shots])

@@ -1,8 +1,8 @@
-"""Which views show a person back to front: they are outvoted.
+"""Finds the views that show a person back to front: they are outvoted.
 
 From a distance a person's front and back look alike. A network that takes one for the other
-mirrors the body along the ray, and exchanges left and right: the mean of two such bodies is
-nobody's. So views vote on how the person faces, each as much as it is sure; those whose body
+mirrors the body along the ray, and exchanges left and right: the mean of two such bodies resembles
+neither. So views vote on how the person faces, weighted by their certainty; those whose body
 agrees better with the winner when mirrored may have left and right exchanged, which the rays then
 decide (see `fusion`).
 """

@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.messages import NS_PER_S
-from smpler_model.frames import CameraPose, FrameResult, People, TranslationSource, WorldMotion
+from smpler_model.frames import (
+    CameraPose,
+    FrameResult,
+    People,
+    TrackState,
+    TranslationSource,
+    WorldMotion,
+)
 from smpler_model.people.floor import footprints, mean_plane
-from smpler_model.people.tracker import IdSource, TrackState
+from smpler_model.people.tracker import IdSource
 from smpler_model.people.world_filter import facings
 from smpler_model.views.fusion import FusedPeople, Pose, fuse_views
 from smpler_model.views.identity import CommonIds
@@ -196,12 +203,12 @@ class ViewFuser:
 
 
 def people_from(
-    ids: NDArray[np.int64],
+    ids: Integers,
     views: Sequence[Sightings],
     fused: FusedPeople,
     floor: Floats | None,
 ) -> People:
-    """Return fused people as those of an image are described.
+    """Return fused people in the form of those of an image.
 
     A person who is in one view has the translation's source of that view. Scores are those of the
     best view, the state is the best that a view reports, and velocities are means weighted by the
@@ -275,7 +282,7 @@ def _chosen(columns: Sequence[NDArray[Any]], rows: NDArray[np.intp]) -> NDArray[
 
 
 def _mean_known(values: Floats, seen: NDArray[np.bool_]) -> Floats:
-    """Return means (n, k) over the views of (v, n, k) values; NaN where nobody knows."""
+    """Return means (n, k) over the views of (v, n, k) values; NaN where no view has any."""
     known = seen[..., None] & np.isfinite(values)
     count = known.sum(0)
     means = np.where(known, values, 0.0).sum(0) / np.maximum(count, 1)

@@ -1,11 +1,11 @@
 """One body from the estimates of several views, in a fixed frame.
 
-The joints are triangulated (see `triangulation`), which gives position and size, too.
-Bones are averaged on SO(3), each by how sure the view is of what lies at its end, and less for
+The joints are triangulated (see `triangulation`), which also gives position and size. Bones are
+averaged on SO(3), weighted by the view's confidence in the joints at their ends, and less for
 turns out of the view's image plane, which an image hardly shows. Then each bone is turned most of
 the way to the joints at its end. Shapes are averaged, and made taller or shorter by the size.
-Views that show a person back to front are outvoted (see `facing`): of them, only the rays count,
-with left and right exchanged where they agree better then.
+Views that show a person back to front are outvoted (see `facing`): only their rays count, with
+left and right exchanged where they then agree better.
 """
 
 from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ FARTHEST = 9.0
 """Cost above which two views do not show the same person."""
 
 REVERSAL = 4.0
-"""Cost of one of two views showing somebody back to front: about one person in seven."""
+"""Cost of one of two views showing a person back to front, as for one person in seven."""
 
 
 def match_views(costs: Floats) -> list[list[int]]:
@@ -27,7 +27,7 @@ def match_views(costs: Floats) -> list[list[int]]:
             `pair_costs`; of one moment, or means over time.
 
     Returns:
-        The rows of each group, at most one of each view; everybody is in one group.
+        The rows of each group, at most one of each view; every sighting is in a group.
     """
     groups = {row: [row] for row in range(len(costs))}
     owners = list(range(len(costs)))
@@ -47,7 +47,7 @@ def pair_costs(views: NDArray[np.intp], people: Sightings) -> Floats:
 
     Roughly twice the negative logarithm of how likely both are: how far both must be moved along
     their rays, in standard deviations, how badly their joints then agree, and how unsure they are,
-    as what is hardly seen agrees with everybody. The skeletons' errors are those of few
+    as a person who is hardly seen agrees with anybody. The skeletons' errors are those of few
     independent joints, which is why their mean counts. One of two who face opposite ways may be
     shown back to front, which costs `REVERSAL`.
 

@@ -1,9 +1,9 @@
-"""What earlier moments tell about this one: which tracks were one person, and how people faced.
+"""What earlier moments say about this one: which tracks were one person, and how people faced.
 
-One image can show somebody badly, or back to front. So whether two tracks are one person is judged
-by the mean of how badly they agreed lately: a join that held does not break in one bad image, and
-a wrong one ends when the views go on to disagree. And nobody turns round between two images, so
-the way somebody faced counts as one more view of it.
+A single image can show a person badly, or back to front. So whether two tracks are one person is
+judged by their mean cost over recent moments: one bad image does not break a correct join, and a
+wrong join ends when the views keep disagreeing. People do not turn round between two images, so
+the direction in which a person faced before counts as one more view of it.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.messages import NS_PER_S
 
 LASTING_S = 0.5
@@ -70,7 +70,7 @@ class ViewMemory:
         self._take(recent, len(recent))
         return self
 
-    def average(self, ids: NDArray[np.int64], costs: Floats) -> Floats:
+    def average(self, ids: Integers, costs: Floats) -> Floats:
         """Add a moment's costs of joins, and return their means over time.
 
         Args:
@@ -85,7 +85,7 @@ class ViewMemory:
         weights = np.maximum(self._weights[grid], 1.0)
         return np.where(possible, self._costs[grid] / weights, np.inf)
 
-    def expect(self, ids: NDArray[np.int64]) -> Floats:
+    def expect(self, ids: Integers) -> Floats:
         """Return the directions (..., 3) in which tracks' people face, shorter the older they are.
 
         Args:
@@ -99,7 +99,7 @@ class ViewMemory:
         lasting = np.where(places >= 0, np.exp(-np.maximum(ages_s, 0) / LASTING_S), 0.0)
         return np.asarray(lasting[..., None] * facings)
 
-    def keep(self, ids: NDArray[np.int64], facings: Floats) -> None:
+    def keep(self, ids: Integers, facings: Floats) -> None:
         """Remember how people face now.
 
         Args:
@@ -109,7 +109,7 @@ class ViewMemory:
         rows = self._rows_of(ids)
         self._facings[rows], self._seen_ns[rows] = facings, self._now_ns
 
-    def _rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
+    def _rows_of(self, ids: Integers) -> NDArray[np.intp]:
         """Return the rows of tracks; new ones get a row."""
         new = np.setdiff1d(ids, self._ids)
         count = len(self._ids)

@@ -1,29 +1,29 @@
-"""Which images of several cameras were taken at the same time: matched by their stamps."""
+"""Finds images of several cameras that were taken at the same time, by their timestamps."""
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-View = TypeVar("View")
+AnyView = TypeVar("AnyView")
 
 PATIENCE_NS = 250_000_000
 """How far other cameras' images may be ahead of a moment that still waits for one."""
 
 SILENCE_NS = 1_000_000_000
-"""A camera whose images stopped this long before those of others is not waited for at all."""
+"""A camera whose images stopped this much before those of others is not waited for."""
 
 
 @dataclass(frozen=True)
-class Stamped(Generic[View]):
+class Stamped(Generic[AnyView]):
     """What a camera saw, and when: nanoseconds."""
 
     stamp_ns: int
-    view: View
+    view: AnyView
 
 
 @dataclass
-class PendingImages(Generic[View]):
+class PendingImages(Generic[AnyView]):
     """The images of one camera that are in no moment yet, the oldest first.
 
     Attributes:
@@ -32,18 +32,18 @@ class PendingImages(Generic[View]):
         missed_ns: images up to this stamp come too late; None if none do.
     """
 
-    waiting: deque[Stamped[View]] = field(default_factory=deque)
+    waiting: deque[Stamped[AnyView]] = field(default_factory=deque)
     newest_ns: int | None = None
     missed_ns: int | None = None
 
 
-class MomentMatcher(Generic[View]):
+class MomentMatcher(Generic[AnyView]):
     """Joins images of several cameras whose stamps differ by at most a tolerance.
 
     A moment begins with the earliest image that waits, and takes the first image of each camera
     that is at most the tolerance later. It is over as soon as every camera has an image in it or
     after it, or has fallen behind (`PATIENCE_NS`, `SILENCE_NS`). The next moment begins after its
-    last image, and what is left up to there is dropped. All times are those of the stamps, so
+    last image, and images left before that are dropped. All times are those of the stamps, so
     that the same images give the same moments, live and from a bag. Nothing waits.
 
     State: the images that wait. It is reset when a camera's stamps go back (a rewound bag), and by
@@ -63,7 +63,9 @@ class MomentMatcher(Generic[View]):
                 between a camera's images, each image's partner is the nearest one.
         """
         self._tolerance_ns = tolerance_ns
-        self.pending: dict[str, PendingImages[View]] = {name: PendingImages() for name in cameras}
+        self.pending: dict[str, PendingImages[AnyView]] = {
+            name: PendingImages() for name in cameras
+        }
         self.first_ns: int | None = None
 
     def reset(self) -> None:
@@ -71,7 +73,7 @@ class MomentMatcher(Generic[View]):
         self.pending = {name: PendingImages() for name in self.pending}
         self.first_ns = None
 
-    def add(self, camera: str, stamp_ns: int, view: View | None) -> None:
+    def add(self, camera: str, stamp_ns: int, view: AnyView | None) -> None:
         """Add the next image of a camera.
 
         Args:
@@ -88,7 +90,7 @@ class MomentMatcher(Generic[View]):
         if view is not None and (queue.missed_ns is None or stamp_ns > queue.missed_ns):
             queue.waiting.append(Stamped(stamp_ns, view))
 
-    def take(self, *, final: bool = False) -> list[dict[str, Stamped[View]]]:
+    def take(self, *, final: bool = False) -> list[dict[str, Stamped[AnyView]]]:
         """Return the moments that are over, in their order: images by camera.
 
         Args:
@@ -99,7 +101,7 @@ class MomentMatcher(Generic[View]):
             moments.append(moment)
         return moments
 
-    def _take_first(self, *, final: bool) -> dict[str, Stamped[View]] | None:
+    def _take_first(self, *, final: bool) -> dict[str, Stamped[AnyView]] | None:
         firsts = [each.waiting[0].stamp_ns for each in self.pending.values() if each.waiting]
         if not firsts:
             return None
@@ -119,7 +121,7 @@ class MomentMatcher(Generic[View]):
                 queue.waiting.popleft()
         return moment
 
-    def _is_known(self, queue: PendingImages[View], end_ns: int) -> bool:
+    def _is_known(self, queue: PendingImages[AnyView], end_ns: int) -> bool:
         """Return whether it is known if a camera has an image in a moment that ends then."""
         if queue.waiting:
             return True

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.cameras.camera import Camera
 from smpler_model.frames import CameraPose, FrameResult, People, details_of
 from smpler_model.people.bones import chain
@@ -37,7 +37,7 @@ class Sightings:
 
     Attributes:
         ids: (n) of the tracks.
-        states: (n) uint8 `tracker.TrackState`.
+        states: (n) uint8 `frames.TrackState`.
         scores: (n) of the detections.
         sources: (n) uint8 `TranslationSource`.
         cameras_m: (n, 3) positions of the cameras.
@@ -52,7 +52,7 @@ class Sightings:
         velocity_covariances_m2_s2: (n, 3, 3); NaN where unknown.
     """
 
-    ids: NDArray[np.int64]
+    ids: Integers
     states: NDArray[np.uint8]
     scores: Floats
     sources: NDArray[np.uint8]

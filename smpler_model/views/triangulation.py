@@ -1,7 +1,7 @@
 """Triangulates the joints of a person from the rays of all views.
 
-A view shows well in which direction a joint is, less well how deep it lies against the others, and
-hardly how far away the person is: a person whose size is overestimated is placed too far away. So
+A view shows the direction of a joint well, its depth relative to other joints less well, and the
+person's distance hardly at all: a person whose size is overestimated is placed too far away. So
 each view may move its person along the rays by one factor, which scales body and distance, and the
 joints are where the views then agree best. Distances and sizes are thereby triangulated.
 """

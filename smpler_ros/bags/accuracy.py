@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import H36M_EVALUATED, H36M_JOINTS, H36M_PELVIS
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.messages import NS_PER_S
@@ -55,7 +55,7 @@ CONVENTIONS = {
     "acceleration": "only where three images in a row have the same pair, in steps that differ "
     "by less than half",
     "visible": f"at least {LEAST_IN_VIEW:.0%} of a labelled person's joints are in view: in the "
-    "image, and not behind somebody or something; who is less in view may be missed, or found",
+    "image, and not occluded; people less in view need not be found, but have errors if they are",
     "means": "over pairs; people who were missed have no error",
 } | FIGURES
 """Conventions of the metrics; printed with them."""
@@ -81,7 +81,7 @@ class Pairs:
 
     found: NDArray[np.intp]
     true: NDArray[np.intp]
-    true_ids: NDArray[np.int64]
+    true_ids: Integers
     iou: Floats
     figures: Mapping[str, Floats]
     joints_mm: Floats
@@ -219,8 +219,8 @@ class CameraAccuracy:
     def _accelerations(
         self,
         stamp_ns: int,
-        ids: NDArray[np.int64],
-        true_ids: NDArray[np.int64],
+        ids: Integers,
+        true_ids: Integers,
         joints: Floats,
         true_joints: Floats,
     ) -> Floats:

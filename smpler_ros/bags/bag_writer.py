@@ -26,8 +26,9 @@ from rosbags.rosbag2.enums import CompressionFormat, CompressionMode
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
+from smpler_model.cameras.messages import Message
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
-from smpler_ros.messages.message_types import MESSAGE_NAMES, Message, MessageTypes
+from smpler_ros.messages.message_types import MESSAGE_NAMES, MessageTypes
 
 BagFormat = Literal["mcap", "sqlite3", "rosbag1"]
 BAG_FORMATS: tuple[BagFormat, ...] = ("mcap", "sqlite3", "rosbag1")

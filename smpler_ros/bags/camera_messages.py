@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smpler_model.bags.camera_poses import MOVING
+from smpler_model.cameras.messages import Message
 from smpler_model.drawing.overlay import RenderStyle, draw_result
 from smpler_model.frames import Frame, FrameResult
 from smpler_ros.bags.segments import SegmentedBag
@@ -20,7 +21,7 @@ from smpler_ros.messages.convert import (
 )
 from smpler_ros.messages.images import camera_info_message, image_message, jpeg_message
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
-from smpler_ros.messages.message_types import MESSAGE_NAMES, Message
+from smpler_ros.messages.message_types import MESSAGE_NAMES
 
 OVERLAY = "overlay/compressed"
 

@@ -14,7 +14,7 @@ from smpler_model.commands.flags import (
     read_text,
 )
 from smpler_ros.bags.ground_truth import FileTruth
-from smpler_ros.bags.settings import EvaluationSettings, Output
+from smpler_ros.bags.settings import BagOutput, EvaluationSettings
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -76,7 +76,7 @@ def read_config(chosen: argparse.Namespace) -> EvaluationSettings:
         OSError: a parameter file that cannot be read.
     """
     settings = read_settings(chosen, EvaluationSettings)
-    added: list[Output] = []
+    added: list[BagOutput] = []
     if chosen.overlay:
         added.append("overlay")
     if chosen.images:

@@ -50,7 +50,7 @@ class RecordingDetector:
 
 
 class RecordingDeviceDetector(RecordingDetector):
-    """The same of a detector that takes images from its device."""
+    """A `RecordingDetector` for a detector that also takes images on its device."""
 
     inner: DeviceDetector
 

@@ -80,7 +80,7 @@ class StopRequest:
         self.came = False
 
     def __call__(self) -> bool:
-        """Tell."""
+        """Return whether one came."""
         return self.came
 
 

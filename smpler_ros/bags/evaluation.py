@@ -38,7 +38,7 @@ from smpler_ros.bags.transforms import TransformCopy
 _FUSED, _FUSED_ERRORS = "fused people", "fused errors"  # no names of topics
 
 Frames = Iterator[tuple[str, Frame]]
-Batch = dict[str, Frame]
+CameraFrames = dict[str, Frame]
 
 
 class Evaluation:
@@ -179,7 +179,7 @@ class Evaluation:
             if time.monotonic() - self._saved >= self._config.checkpoint_every:
                 self.save()
 
-    def _process(self, batch: Batch, timings_ms: dict[str, float]) -> None:
+    def _process(self, batch: CameraFrames, timings_ms: dict[str, float]) -> None:
         """Process a batch and write its results; on an error, none of them."""
         faults: dict[str, str] = {}
         try:
@@ -231,7 +231,7 @@ class Evaluation:
                 fusion.label(name, results[name], truths[name], matched)
         return fusion.fuse(results)
 
-    def _find_truths(self, batch: Batch) -> dict[str, People]:
+    def _find_truths(self, batch: CameraFrames) -> dict[str, People]:
         """Return the ground truth of labelled images; pass boxes to the detectors if set."""
         truths = {}
         for name, frame in batch.items():
@@ -372,14 +372,14 @@ class Evaluation:
         return detector
 
 
-def gather(frames: Frames, cameras: int) -> Iterator[Batch]:
+def gather(frames: Frames, cameras: int) -> Iterator[CameraFrames]:
     """Yield successive images of different cameras together, as one batch.
 
     Args:
         frames: image topic and frame, in the order of the stamps.
         cameras: number of cameras.
     """
-    batch: Batch = {}
+    batch: CameraFrames = {}
     try:
         for name, frame in frames:
             if name in batch:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.messages import NS_PER_S
 from smpler_model.frames import FrameResult, People, TranslationSource
@@ -26,7 +26,7 @@ _KEPT_NS = 5 * NS_PER_S  # longer than a moment waits for an image
 
 
 @dataclass(frozen=True)
-class Labels:
+class MatchedPeople:
     """The matched people of one image.
 
     Attributes:
@@ -39,7 +39,7 @@ class Labels:
     """
 
     camera_from_fixed: Floats
-    tracks: NDArray[np.int64]
+    tracks: Integers
     people: People
     pelvises_m: Floats
     figures: Mapping[str, Floats]
@@ -97,7 +97,7 @@ class LabelledCamera:
     def __init__(self, body: Body, min_iou: float) -> None:
         """Start without images; see `CameraAccuracy`."""
         self._accuracy = CameraAccuracy(body, min_iou)
-        self._waiting: dict[int, Labels] = {}
+        self._waiting: dict[int, MatchedPeople] = {}
 
     def add(self, result: FrameResult, truth: People, pairs: Pairs) -> None:
         """Add an image's matched people; those of images without a pose are in no moment."""
@@ -111,7 +111,7 @@ class LabelledCamera:
             return
         pose = result.pose.fixed_from_camera
         pelvises = self._accuracy.pelvises(truth, pairs.true)
-        self._waiting[stamp_ns] = Labels(
+        self._waiting[stamp_ns] = MatchedPeople(
             camera_from_fixed=np.asarray(np.linalg.inv(pose), np.float64),
             tracks=result.people.ids[pairs.found],
             people=rows_of(truth, pairs.true),
@@ -120,14 +120,14 @@ class LabelledCamera:
             switched=pairs.switched,
         )
 
-    def take(self, stamp_ns: int) -> Labels | None:
+    def take(self, stamp_ns: int) -> MatchedPeople | None:
         """Return the matched people of an image, and drop them and earlier ones."""
         labels = self._waiting.get(stamp_ns)
         self._waiting = {each: kept for each, kept in self._waiting.items() if each > stamp_ns}
         return labels
 
     def compare(
-        self, stamp_ns: int, fused: People, labels: Labels, rows: Mapping[int, int]
+        self, stamp_ns: int, fused: People, labels: MatchedPeople, rows: Mapping[int, int]
     ) -> tuple[Pairs, list[int]]:
         """Compare fused people with labels.
 
@@ -168,7 +168,7 @@ class LabelledCamera:
         self._waiting = {}
         for number, stamp_ns in enumerate(arrays["waiting_ns"].tolist()):
             held = _starting(arrays, f"waiting_{number}_")
-            self._waiting[int(stamp_ns)] = Labels(
+            self._waiting[int(stamp_ns)] = MatchedPeople(
                 held["camera_from_fixed"].astype(np.float64),
                 held["tracks"].astype(np.int64),
                 People(**_starting(held, "people_")),
@@ -196,7 +196,7 @@ class FusedAccuracy:
         self.cameras = {name: LabelledCamera(body, min_iou) for name in cameras}
 
     def compare(self, fused: FusedResult) -> tuple[list[FusedPair], Joins | None]:
-        """Return the pairs of the people whom several cameras see, and which of them were joined.
+        """Return the pairs of people seen by several cameras, and which of them were joined.
 
         The latter is None unless two of the moment's images are labelled.
         """
@@ -220,9 +220,9 @@ class FusedAccuracy:
 def _pairs(
     camera: str,
     stamp_ns: int,
-    ids: NDArray[np.int64],
+    ids: Integers,
     measured: Pairs,
-    labels: Labels,
+    labels: MatchedPeople,
     chosen: list[int],
 ) -> list[FusedPair]:
     return [
@@ -245,7 +245,7 @@ def _rows_of_tracks(fused: FusedResult, camera: str) -> dict[int, int]:
     return {tracks[camera]: row for row, tracks in enumerate(fused.tracks) if camera in tracks}
 
 
-def _joins(fused: FusedResult, labels: Mapping[str, Labels]) -> Joins:
+def _joins(fused: FusedResult, labels: Mapping[str, MatchedPeople]) -> Joins:
     views = np.repeat(np.arange(len(labels)), [len(each.tracks) for each in labels.values()])
     groups = np.array(
         [

@@ -1,4 +1,4 @@
-"""People whom several cameras of a bag see, each once: rows of tables, and topics."""
+"""Fused people of a bag with several cameras: rows of tables, and topics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from smpler_model.bags.camera_poses import MOVING
-from smpler_model.people.tracker import TrackState
+from smpler_model.frames import TrackState
 from smpler_model.settings.world import FUSED
 from smpler_model.views.fuser import FusedResult
 from smpler_ros.bags.accuracy import FIGURES
@@ -35,8 +35,8 @@ ERROR_COLUMNS = (
     *FIGURES,
     *(f"view_{name}" for name in FIGURES),
 )
-"""Columns of `fused_errors.csv`: a person whom several cameras see, against the ground truth of
-one of them; `view_` are that camera's own.
+"""Columns of `fused_errors.csv`: errors of a fused person against the ground truth of one of the
+cameras; `view_` marks the errors of that camera's own estimate.
 """
 
 FUSED_COLUMNS = ("moment", "stamp_ns", "id", "state", "score", "tracks", *BODY_COLUMNS)

@@ -1,4 +1,4 @@
-"""Fuses the people whom several cameras of a bag see, and writes them to files."""
+"""Fuses the people seen by a bag's cameras, and writes them to files."""
 
 from __future__ import annotations
 

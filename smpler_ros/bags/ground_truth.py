@@ -26,12 +26,12 @@ STAMP_TOLERANCE_NS = 1_000_000
 _KEPT_NS = 5 * NS_PER_S  # ground truth kept for late images
 _AHEAD_NS = NS_PER_S  # ground truth may be recorded this much out of order
 LEAST_IN_VIEW = 0.2
-"""Share of a labelled person's joints that are in view from which on the person is visible.
+"""Least share of a labelled person's joints in view for the person to count as visible.
 
 Source: Dollar et al., "Pedestrian detection: an evaluation of the state of the art", PAMI 2012:
-people who are occluded by more than 80 % count in no figure. Differs: of the joints, not of a box,
-which does not shrink where only both sides of somebody are seen; and who is beyond the image's
-edge is as little in view as who is behind somebody.
+people who are occluded by more than 80 % count in no figure. Differs: the share is of joints, not
+of a box, which does not shrink where only both sides of a person are seen; and joints beyond the
+image's edge are as little in view as occluded ones.
 """
 
 _MOST = 1e6  # limit of boxes, angles, coefficients and positions
@@ -290,8 +290,8 @@ def _read_fields(path: Path) -> dict[str, NDArray[np.generic]]:
         got = fields[name].shape if name in fields else "none"
         if got != expected:
             raise ValueError(
-                f"{path} must hold {name} of shape {expected}, one row a person an image, got "
-                f"{got}; see `evaluate_bag --help`"
+                f"{path} must hold {name} of shape {expected}, one row per person and image, "
+                f"got {got}; see `evaluate_bag --help`"
             )
     return {name: _convert(path, name, values) for name, values in fields.items()}
 

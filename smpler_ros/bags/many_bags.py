@@ -16,6 +16,7 @@ from smpler_model.bags.files import METADATA, ROS1_SUFFIXES, find_bag_files, fin
 from smpler_model.bags.reader import SourceError, is_bag
 from smpler_model.commands.result_folders import base_name
 from smpler_model.inference.device_memory import DeviceMemoryError
+from smpler_model.notices import Notify
 from smpler_ros.bags.accuracy import FIGURES
 from smpler_ros.bags.bag_run import Progress, Summary, evaluate_bag
 from smpler_ros.bags.engine import Engine
@@ -64,10 +65,6 @@ class Outcome:
     error: str | None = None
 
 
-Report = Callable[[str], None]
-"""Called with an error message."""
-
-
 def find_bags(names: Iterable[str]) -> list[Path]:
     """Return the bags that command-line arguments name; one of several names by its first.
 
@@ -89,7 +86,9 @@ def find_bags(names: Iterable[str]) -> list[Path]:
             matches = sorted(glob(name, recursive=True))  # noqa: PTH207 (absolute ones, too)
             bags = [bag for match in matches for bag in _bags_below(Path(match))]
         if not bags:
-            raise SourceError(f"{name} must match bags, got none; check the path")
+            raise SourceError(
+                f"{name} must match bags, got none; give a bag, or a folder or pattern with some"
+            )
         for bag in bags:
             found.setdefault(bag.resolve(), bag)
     return list(found.values())
@@ -124,7 +123,7 @@ def evaluate_in_turn(
     *,
     resume: bool,
     overwrite: bool,
-    report: Report,
+    report: Notify,
     progress: Progress,
     should_stop: Callable[[], bool],
 ) -> list[Outcome]:
@@ -178,7 +177,7 @@ def evaluate_in_turn(
 
 
 def _identify(file: Path) -> tuple[int, int] | None:
-    """Return what tells a file from one that replaces it; None if there is none."""
+    """Return what distinguishes a file from one that replaces it; None if there is no file."""
     try:
         found = file.stat()
     except OSError:
@@ -242,7 +241,9 @@ def _bags_below(path: Path) -> list[Path]:
     if path.is_file() or (path / METADATA).is_file():
         return [path]
     if not path.is_dir():
-        raise SourceError(f"the bag must be a file or a folder, got {path}; check the path")
+        raise SourceError(
+            f"the bag must be a file or a folder, got {path}; give the path of an existing one"
+        )
     children = sorted(path.iterdir())
     folders = [child for child in children if child.is_dir() and not child.name.startswith(".")]
     below = [bag for folder in folders for bag in _bags_in(folder)]

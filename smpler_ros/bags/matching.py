@@ -7,24 +7,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from smpler_model.array_types import Floats
+from smpler_model.detectors.box_overlap import box_overlaps
 
 Rows = NDArray[np.intp]
 
 USUAL_IOU = 0.5
-
-
-def box_overlaps(first: Floats, second: Floats) -> Floats:
-    """Return the intersection over union of (n, 4) and (m, 4) boxes: (n, m).
-
-    Boxes are left, top, right, bottom, pixels.
-    """
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (high - low).clip(min=0).prod(-1)  # (n, m)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(-1) for boxes in (first, second)]
-    union = areas[0][:, None] + areas[1] - shared
-    overlaps: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return overlaps
 
 
 def match_boxes(

@@ -12,8 +12,9 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from smpler_model.notices import Notify
 from smpler_ros.bags.bag_run import Summary, evaluate_bag
-from smpler_ros.bags.many_bags import ATTEMPTS, Job, Outcome, Report, explain
+from smpler_ros.bags.many_bags import ATTEMPTS, Job, Outcome, explain
 from smpler_ros.bags.run_files import check_place, choose_checkpoint, lock_folder
 from smpler_ros.bags.settings import EvaluationSettings
 
@@ -33,7 +34,7 @@ def evaluate_on_ray(
     gpus: float,
     resume: bool,
     overwrite: bool,
-    report: Report,
+    report: Notify,
     should_stop: Callable[[], bool],
 ) -> list[Outcome]:
     """Evaluate bags as tasks.
@@ -165,7 +166,7 @@ def _evaluate(job: Job, config: EvaluationSettings) -> Summary:
     return evaluate_bag(job.bag, job.folder, config, resume=True)
 
 
-def _collect(ray: Any, reference: Any, job: Job, report: Report) -> Outcome:  # noqa: ANN401
+def _collect(ray: Any, reference: Any, job: Job, report: Notify) -> Outcome:  # noqa: ANN401
     try:
         return Outcome(job, ray.get(reference))
     except ray.exceptions.RayTaskError as error:
@@ -175,6 +176,6 @@ def _collect(ray: Any, reference: Any, job: Job, report: Report) -> Outcome:  # 
         return _failed(job, f"its worker died {ATTEMPTS} times: {first}", report)
 
 
-def _failed(job: Job, sentence: str, report: Report) -> Outcome:
+def _failed(job: Job, sentence: str, report: Notify) -> Outcome:
     report(f"{job.bag}: {sentence}")
     return Outcome(job, None, sentence)

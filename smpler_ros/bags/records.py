@@ -10,8 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_SHAPE_COUNT
-from smpler_model.frames import FrameResult, People, TranslationSource, details_of
-from smpler_model.people.tracker import TrackState
+from smpler_model.frames import FrameResult, People, TrackState, TranslationSource, details_of
 from smpler_ros.bags.accuracy import EVALUATED_NAMES, FIGURES, Pairs
 from smpler_ros.bags.ground_truth import visible_rows
 
@@ -76,8 +75,8 @@ class FrameRecord:
         people: number of people found.
         true_people: number of labelled people; None if the image is not labelled.
         missed_ids: ids of labelled people who were missed.
-        hidden_ids: ids of labelled people of whom too little is in view for them to count as
-            visible, see `visible_rows`.
+        hidden_ids: ids of labelled people with too little in view to count as visible, see
+            `visible_rows`.
         false_people: false positives.
         switches: number of id switches.
     """

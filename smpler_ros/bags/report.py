@@ -167,7 +167,7 @@ def _worst_figure(folder: Path, frame: WorstFrame) -> str:
 
 
 def _fused(folder: Path, fused: Mapping[str, Any]) -> str:
-    """Return what the cameras see together, and its errors beside those of each alone."""
+    """Return the section on fused people, with errors beside those of single views."""
     facts = (
         f"{counted(fused['moments'], 'moment')}, {counted(fused['people'], 'person', 'people')}, "
         f"{counted(fused['ids'], 'id')}"
@@ -189,8 +189,8 @@ def _fused_errors(accuracy: Mapping[str, Any]) -> str:
         for kind, title in (("views", "single view"), ("fused", "fused"))
     ]
     note = (
-        "Errors of people whom several cameras see, against the ground truth of each camera that "
-        "does, and of that camera's own estimates of the same people."
+        "Errors of people seen by several cameras, against the ground truth of each of these "
+        "cameras, and errors of that camera's own estimates of the same people."
     )
     if accuracy["same_people"] is not None:
         note += (

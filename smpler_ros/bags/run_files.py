@@ -69,7 +69,7 @@ class RunFiles:
         frames: table of frames.
         timings: table of step times.
         detections: log of the detections, one line per image.
-        fused: table of the people whom several cameras see; None if nothing is fused.
+        fused: table of the people seen by several cameras; None if nothing is fused.
         moments: table of the moments at which they were seen; None if nothing is fused.
         fused_errors: table of their errors; None if nothing is fused.
     """
@@ -160,8 +160,8 @@ def lock_folder(folder: Path) -> Iterator[None]:
             file.seek(0)
             raise ValueError(
                 f"only one run may write to {folder}, got a second one beside process "
-                f"{file.read().strip() or 'of unknown number'}; wait for it or choose another "
-                "folder"
+                f"{file.read().strip() or 'of unknown number'}; wait for it, or choose another "
+                "folder with --output"
             ) from None
         try:
             file.truncate(0)

@@ -22,7 +22,7 @@ _OTHERS = "others"
 
 
 @dataclass
-class Track:
+class TrackSpan:
     """A track: its first and last frame within the camera, and its number of frames."""
 
     camera: str
@@ -150,7 +150,7 @@ class RunStatistics:
     def __init__(self) -> None:
         self.frames: Counter[str] = Counter()
         self.labelled: Counter[str] = Counter()
-        self.tracks: dict[int, Track] = {}
+        self.tracks: dict[int, TrackSpan] = {}
         self.latencies_ms: dict[str, array[float]] = {}
         self.errors: dict[tuple[str | int, ...], ErrorSums] = {}
         self.error_series: dict[str, tuple[array[int], array[float], array[float]]] = {}
@@ -194,7 +194,7 @@ class RunStatistics:
     def add_person(self, person: PersonRecord) -> None:
         """Add a person."""
         camera = person.camera
-        fresh = Track(camera, person.frame, person.frame, person.stamp_ns, person.stamp_ns)
+        fresh = TrackSpan(camera, person.frame, person.frame, person.stamp_ns, person.stamp_ns)
         track = self.tracks.setdefault(person.id, fresh)
         track.last_frame, track.last_ns = person.frame, person.stamp_ns
         track.frames += 1

@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from smpler_model.atomic_files import put_in_place, write_text_atomically
+from smpler_model.cameras.messages import Message
 from smpler_ros.bags.bag_writer import BagWriter, shared_types
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.messages.message_types import MessageTypes
 
 METADATA = "metadata.yaml"
 

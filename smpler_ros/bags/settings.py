@@ -12,9 +12,9 @@ from smpler_model.settings.world import WorldSettings
 from smpler_ros.bags.matching import USUAL_IOU
 from smpler_ros.parameters.node_settings import OutputSettings
 
-Output = Literal["people", "tf", "mesh_markers", "skeleton_markers", "overlay", "images"]
-OUTPUTS: tuple[Output, ...] = get_args(Output)
-USUAL_OUTPUTS: tuple[Output, ...] = ("people", "tf", "mesh_markers", "skeleton_markers")
+BagOutput = Literal["people", "tf", "mesh_markers", "skeleton_markers", "overlay", "images"]
+OUTPUTS: tuple[BagOutput, ...] = get_args(BagOutput)
+USUAL_OUTPUTS: tuple[BagOutput, ...] = ("people", "tf", "mesh_markers", "skeleton_markers")
 
 DO_NOT_MATTER = ("checkpoint_every", "hash_bag", "video")
 """Settings that may differ when a run is resumed."""
@@ -45,7 +45,7 @@ class EvaluationSettings(OutputSettings, WorldSettings, PipelineSettings, BagSet
         minimum=0.001,
         maximum=1.0,
     )
-    outputs: tuple[Output, ...] = setting(
+    outputs: tuple[BagOutput, ...] = setting(
         USUAL_OUTPUTS, "Topics in the output bag besides camera_info and transforms."
     )
     video: bool = setting(False, "Also write overlays to a video file.")

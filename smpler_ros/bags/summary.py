@@ -133,7 +133,7 @@ def _fused(tally: RunStatistics, source: Input) -> dict[str, Any]:
 
 
 def _fused_accuracy(tally: RunStatistics) -> dict[str, Any] | None:
-    """Return the errors of people whom several cameras see, beside those of the single views."""
+    """Return the errors of people seen by several cameras, beside those of the single views."""
     if not tally.fused_errors:
         return None
     joins = tally.joins

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from smpler_model.bags.camera_poses import AHEAD_NS, MOVING, STATIC, read_transforms
 from smpler_model.bags.reader import BagMessage, BagReader
 from smpler_model.bags.stamp_order import REWIND_NS
-from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
+from smpler_model.cameras.messages import NS_PER_S, Message, stamp_ns_of
 from smpler_model.frames import Frame
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.messages.convert import header_message, set_transform
-from smpler_ros.messages.message_types import MESSAGE_NAMES, Message, MessageTypes
+from smpler_ros.messages.message_types import MESSAGE_NAMES, MessageTypes
 
 _SAME_CLOCK_NS = 5 * NS_PER_S
 """A stamp that differs by more from its recording time, in the images' clock, is of another."""

@@ -21,9 +21,8 @@ from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
 from smpler_model.drawing.overlay import draw_result
-from smpler_model.frames import Frame, FrameResult, People, TranslationSource
+from smpler_model.frames import Frame, FrameResult, People, TrackState, TranslationSource
 from smpler_model.inference.optional_packages import is_installed
-from smpler_model.people.tracker import TrackState
 from smpler_model.viewing.assumed_pose import assume_pose
 from smpler_model.viewing.camera_view import shrink
 from smpler_model.viewing.moments import Moment

@@ -1,4 +1,4 @@
-"""Publishes a camera's pose above a floor, unless somebody else does, so that viewers have one."""
+"""Publishes a camera's pose above a floor, unless another node does, so that viewers have one."""
 
 import numpy as np
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
@@ -125,7 +125,7 @@ class CameraStand(ManagedNode):
         publish_static(self, self._static, self._world, root, world_from_root)
         self._tied = root
         self.get_logger().info(
-            f"nobody publishes the pose of '{self._frame}': assuming {settings.height:g} m above "
+            f"nothing publishes the pose of '{self._frame}': assuming {settings.height:g} m above "
             f"the floor of '{self._world}', looking {settings.pitch:g} degrees down; set "
             "camera_height:= and camera_pitch:= of the launch files to change this"
         )

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import Camera, camera_from_field_of_view
 from smpler_model.cameras.lenses import COEFFICIENT_COUNTS
-from smpler_model.cameras.messages import NS_PER_S
+from smpler_model.cameras.messages import NS_PER_S, Message
 from smpler_model.frames import FrameResult
 from smpler_model.settings.setting import Settings, setting
 from smpler_ros.bags.bag_writer import BagFormat, BagWriter
@@ -26,7 +26,7 @@ from smpler_ros.messages.images import (
     image_message,
     jpeg_message,
 )
-from smpler_ros.messages.message_types import MESSAGE_NAMES, Message, MessageTypes
+from smpler_ros.messages.message_types import MESSAGE_NAMES, MessageTypes
 from synthetic.scene import SyntheticScene
 from synthetic.scene_kinds import CameraMotion
 from synthetic.truth import SceneFrame, people_from_truth

@@ -6,7 +6,7 @@ from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_ros.camera.scene_player import Film, film_size_mb
-from smpler_ros.camera.scene_settings import LENSES, SceneSettings
+from smpler_ros.parameters.scene_settings import LENSES, SceneSettings
 from synthetic.scene import SyntheticScene
 
 
@@ -14,12 +14,12 @@ def make_film(settings: SceneSettings) -> Film:
     """Return the film for the settings.
 
     Raises:
-        ValueError: it is rendered ahead and exceeds the memory limit, or shows nobody.
+        ValueError: it is rendered ahead and exceeds the memory limit, or shows no people.
     """
     if settings.people and settings.empty >= settings.loop:
         raise ValueError(
             f"empty must be shorter than loop, got {settings.empty:g} s of {settings.loop:g} s: "
-            "nobody would be seen; set empty to 0, or make loop longer"
+            "no person would be seen; set empty to 0, or make loop longer"
         )
     _check_memory(settings)
     return Film(_make_scene(settings), settings.rate, depth=settings.publish_depth)

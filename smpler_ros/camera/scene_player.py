@@ -1,9 +1,9 @@
 """Plays a synthetic scene at a constant rate, and drops images that are late.
 
 At the end of the film, the scene restarts while timestamps and rate continue. With
-`SceneSettings.empty` every loop begins with the empty room, so that a tracker with a shorter lost
-time drops everybody and nobody inherits an id. Otherwise people jump at the restart, some of them
-to positions where others were.
+`SceneSettings.empty` every loop begins with the empty room, so that a tracker with a shorter
+`lost_after` drops all tracks, and ids are not passed on. Otherwise people jump at the restart,
+some of them to positions where others were.
 """
 
 import math
@@ -26,7 +26,7 @@ _PIXEL_BYTES, _DEPTH_BYTES, _BYTES_PER_MB = 3, 4, 1_000_000
 
 
 @dataclass(frozen=True)
-class Shot:
+class SceneShot:
     """One image of a film with ground truth. Its timestamp is the time since the start."""
 
     frame: Frame
@@ -51,7 +51,7 @@ class Film:
             depth: whether to render depth images.
         """
         self.scene, self._depth = scene, depth
-        self._kept: list[Shot] = []
+        self._kept: list[SceneShot] = []
         self.rate_hz = rate_hz
         self.length = max(round(scene.duration_s * rate_hz), 1)
 
@@ -65,7 +65,7 @@ class Film:
         """Return when an image is due, since the start, nanoseconds."""
         return round(index * NS_PER_S / self.rate_hz)
 
-    def shot(self, index: int) -> Shot:
+    def shot(self, index: int) -> SceneShot:
         """Return an image, rendered ahead or now."""
         place = index % self.length
         return self._kept[place] if place < len(self._kept) else self._render(place)
@@ -76,9 +76,9 @@ class Film:
             self._kept.append(self._render(len(self._kept)))
         return len(self._kept)
 
-    def _render(self, place: int) -> Shot:
+    def _render(self, place: int) -> SceneShot:
         made = self.scene.frame(self.time_ns(place), depth=self._depth)
-        return Shot(made.frame, made.truth)
+        return SceneShot(made.frame, made.truth)
 
 
 def film_size_mb(length: float, pixels: float, *, depth: bool) -> float:
@@ -93,15 +93,15 @@ class PlayerHost:
     Attributes:
         now_ns: returns the current time.
         wait: waits for a number of seconds; returns True as soon as it is time to stop.
-        is_watched: whether the images have subscribers.
+        has_subscribers: whether the images have subscribers.
         show: called with an image and its timestamp when it is due.
         was_set: whether the clock was set since the last call.
     """
 
     now_ns: Callable[[], int]
     wait: Callable[[float], bool]
-    is_watched: Callable[[], bool]
-    show: Callable[[Shot, int], None]
+    has_subscribers: Callable[[], bool]
+    show: Callable[[SceneShot, int], None]
     was_set: Callable[[], bool] = lambda: False
 
 
@@ -173,7 +173,7 @@ class FilmPlayer:
             if was_set or abs(start_ns + self._film.time_ns(index) - now) > JUMP_NS:
                 start_ns, index, self._is_set = now, 0, False
             begin = time.monotonic()
-            shot = self._film.shot(index) if self._host.is_watched() else None
+            shot = self._film.shot(index) if self._host.has_subscribers() else None
             took_ns = round((time.monotonic() - begin) * NS_PER_S)
             stamp_ns = start_ns + self._film.time_ns(index)
             if not self._wait_until(stamp_ns):

@@ -12,10 +12,10 @@ from tf2_msgs.msg import TFMessage
 from smpler_model.array_types import Floats
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import LINK_FROM_OPTICAL
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FrameResult
 from smpler_msgs.msg import SmplPersonArray
-from smpler_ros.camera.scene_player import Shot
-from smpler_ros.camera.scene_settings import SceneSettings
+from smpler_ros.camera.scene_player import SceneShot
 from smpler_ros.inputs.camera_input import name_compressed
 from smpler_ros.messages.convert import header_message, person_array_message, transform_message
 from smpler_ros.messages.images import (
@@ -24,7 +24,9 @@ from smpler_ros.messages.images import (
     image_message,
     jpeg_message,
 )
-from smpler_ros.messages.message_types import Message, MessageTypes, message_types_from_ros
+from smpler_ros.messages.message_types import MessageTypes, message_types_from_ros
+from smpler_ros.outputs.subscribers import has_subscribers
+from smpler_ros.parameters.scene_settings import SceneSettings
 from synthetic.truth import people_from_truth
 
 TRUTH_MODEL = "ground_truth"
@@ -68,10 +70,10 @@ class SceneTopics:
             TFMessage, "/tf", QoSProfile(depth=_TF_DEPTH)
         )
 
-    def is_watched(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Return whether a topic that needs an image has subscribers."""
-        return any(map(_is_heard, self._lifecycle)) or (
-            self._moves and _is_heard(self._moving) and bool(self._settings.world_frame)
+        return any(map(has_subscribers, self._lifecycle)) or (
+            self._moves and has_subscribers(self._moving) and bool(self._settings.world_frame)
         )
 
     def place(self, world_from_camera: Floats, stamp_ns: int) -> None:
@@ -84,27 +86,27 @@ class SceneTopics:
             transforms.insert(0, self._link_transform(world_from_camera, stamp_ns))
         self._static.publish(self._types.tf_message(transforms=transforms))
 
-    def publish(self, shot: Shot, stamp_ns: int) -> None:
+    def publish(self, shot: SceneShot, stamp_ns: int) -> None:
         """Publish an image and its ground truth on topics with subscribers."""
         types, frame = self._types, shot.frame
         header = header_message(types, stamp_ns, self._frame_id)
         # Messages that belong to the image are sent before it.
-        if self._moves and self._settings.world_frame and _is_heard(self._moving):
+        if self._moves and self._settings.world_frame and has_subscribers(self._moving):
             pose = self._link_transform(shot.truth.world_from_camera, stamp_ns)
             self._moving.publish(types.tf_message(transforms=[pose]))
-        if _is_heard(self._info):
+        if has_subscribers(self._info):
             self._info.publish(camera_info_message(types, header, self._camera))
-        if _is_heard(self._truth):
+        if has_subscribers(self._truth):
             people = people_from_truth(shot.truth)
             result = FrameResult(stamp_ns, self._frame_id, self._camera, people)
             self._truth.publish(
                 person_array_message(types, header, TRUTH_MODEL, result, vertices=False)
             )
-        if self._depth is not None and frame.depth_m is not None and _is_heard(self._depth):
+        if self._depth is not None and frame.depth_m is not None and has_subscribers(self._depth):
             self._depth.publish(depth_message(types, header, frame.depth_m))
-        if _is_heard(self._image):
+        if has_subscribers(self._image):
             self._image.publish(image_message(types, header, frame.rgb))
-        if _is_heard(self._compressed):
+        if has_subscribers(self._compressed):
             quality = self._settings.jpeg_quality
             self._compressed.publish(jpeg_message(types, header, frame.rgb, quality))
 
@@ -130,7 +132,3 @@ class SceneTopics:
         header = header_message(self._types, stamp_ns, getattr(self._settings, parent))
         name = getattr(self._settings, child)
         return transform_message(self._types, header, name, parent_from_child)
-
-
-def _is_heard(publisher: Publisher[Any]) -> bool:
-    return publisher.get_subscription_count() > 0

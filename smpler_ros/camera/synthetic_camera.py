@@ -8,11 +8,11 @@ from rclpy.clock import ROSClock
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from smpler_ros.camera.scene_player import ClockWatch, Film, FilmPlayer, PlayerHost
-from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.camera.scene_topics import SceneTopics
 from smpler_ros.inputs.steady_timer import create_steady_timer
 from smpler_ros.node.node_process import ManagedNode, run_node
 from smpler_ros.parameters.ros_parameters import RosParameters
+from smpler_ros.parameters.scene_settings import SceneSettings
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 REPORT_PERIOD_S = 5.0
@@ -73,7 +73,7 @@ class SyntheticCamera(ManagedNode):
         stage = PlayerHost(
             now_ns=now_ns,
             wait=self._stop.wait,
-            is_watched=topics.is_watched,
+            has_subscribers=topics.has_subscribers,
             show=topics.publish,
             was_set=lambda: watch.was_set() and not clock.ros_time_is_active,
         )

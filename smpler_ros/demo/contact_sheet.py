@@ -78,7 +78,8 @@ def read_evenly(video: Path, count: int) -> list[TimedImage]:
         capture.release()
     if not frames:
         raise ValueError(
-            f"a contact sheet needs a video with frames, got none from {video}; check the file"
+            f"a contact sheet needs a video with frames, got none from {video}; run the "
+            "demonstration again"
         )
     return frames
 

@@ -33,7 +33,7 @@ from smpler_model.sources import IMAGE_SUFFIXES, open_source
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.demo.contact_sheet import write_contact_sheet
 from smpler_ros.demo.live_page import live_page
-from smpler_ros.demo.playback import Playback, is_heard_by_node
+from smpler_ros.demo.playback import Playback, is_subscribed_by_node
 from smpler_ros.demo.recorder import LATCHED, Recorder
 from smpler_ros.fast_dds import profile_variable
 
@@ -111,7 +111,7 @@ class DemoRun:
             SourceError: the input ended with an error.
         """
         counts = self.recorder.counts
-        self._spin(processes, until=lambda: is_heard_by_node(self.recorder, "image"))
+        self._spin(processes, until=lambda: is_subscribed_by_node(self.recorder, "image"))
         self.recorder.is_on = True
         self._spin(processes, until=lambda: counts["image"] > 0 or self._is_over)
         if not self._spin(processes, START_TIMEOUT_S, until=lambda: counts[PEOPLE] > 0):

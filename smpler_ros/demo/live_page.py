@@ -7,11 +7,12 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 
 from smpler_model.inference.optional_packages import is_installed
+from smpler_model.notices import Notify
 from smpler_model.settings.view import PageSettings
 
 _HOST = "localhost"
@@ -19,7 +20,7 @@ _STEP_S = 0.2
 
 
 @contextmanager
-def live_page(say: Callable[[str], None], *, opens: bool) -> Iterator[None]:
+def live_page(say: Notify, *, opens: bool) -> Iterator[None]:
     """Run the viewer as a process, announce its page once it is served, and stop it at the end.
 
     Without viser, the demonstration continues without a page, and says so.
@@ -54,7 +55,7 @@ def _announce(
     port: int,
     process: "subprocess.Popen[bytes]",
     is_over: threading.Event,
-    say: Callable[[str], None],
+    say: Notify,
     *,
     opens: bool,
 ) -> None:

@@ -45,7 +45,7 @@ class Playback(Node):
         self._types = message_types_from_ros(serialize_message)
         self._frames = repeat(source)
         self._frame_id = frame_id
-        self._is_heard = False
+        self._is_subscribed = False
         self.is_over = False
         qos = QoSProfile(depth=DEPTH)
         self._images = self.create_publisher(Image, "image", qos)
@@ -55,9 +55,9 @@ class Playback(Node):
         create_steady_timer(self, 1 / source.rate_hz, self._publish)
 
     def _publish(self) -> None:
-        if self.is_over or not (self._is_heard or is_heard_by_node(self, "image")):
+        if self.is_over or not (self._is_subscribed or is_subscribed_by_node(self, "image")):
             return
-        self._is_heard = True
+        self._is_subscribed = True
         frame = next(self._frames, None)
         if frame is None:
             self.is_over = True
@@ -78,7 +78,7 @@ class Playback(Node):
         publish_static(self, self._static, stand.world_frame, frame_id, pose)
 
 
-def is_heard_by_node(node: Node, topic: str) -> bool:
+def is_subscribed_by_node(node: Node, topic: str) -> bool:
     """Return whether `smpler_node` subscribes to a topic, whoever else does."""
     found = node.get_subscriptions_info_by_topic(topic)
     return any(each.node_name == NODE_NAME for each in found)

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from smpler_ros.messages.message_types import Message
+from smpler_model.cameras.messages import Message
 
 
 class AdaptiveSubscription:

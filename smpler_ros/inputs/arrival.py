@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import CameraPose
-from smpler_ros.messages.message_types import Message
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from rclpy.clock import Clock
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from smpler_model.cameras.messages import CameraInfos, stamp_ns_of
+from smpler_model.cameras.messages import CameraInfos, Message, stamp_ns_of
 from smpler_ros.inputs.adaptive_subscription import AdaptiveSubscription
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.inputs.missing_data import explain_missing_partner, explain_silence
 from smpler_ros.inputs.reception import SILENCE_S, Reception, Share
 from smpler_ros.inputs.stamp_pairing import Found, Pairing, Partner
 from smpler_ros.inputs.steady_timer import create_steady_timer
-from smpler_ros.messages.message_types import Message, import_message_class
+from smpler_ros.messages.message_types import import_message_class
 
 CHECK_PERIOD_S = 0.5
 PARTNER_DEPTH = 5  # late partners may still match an older image
@@ -264,7 +264,7 @@ def detections_class() -> type[Any]:
     except ImportError as error:
         raise ImportError(
             f"detector: topic needs the package vision_msgs, got: {error}; install it (apt: "
-            "ros-<distribution>-vision-msgs) or choose another detector"
+            "ros-<distribution>-vision-msgs) or set detector to person"
         ) from error
 
 

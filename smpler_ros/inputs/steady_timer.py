@@ -1,7 +1,7 @@
 """Timers on a steady clock.
 
 A node's own clock may be a paused simulated one, and the system's may be set back: a timer on
-either would then wait for ever, or until the old time is reached again.
+either would then wait forever, or until the old time is reached again.
 """
 
 from collections.abc import Callable

@@ -10,7 +10,8 @@ from rosbags.interfaces import Nodetype
 from rosbags.typesys import get_types_from_msg
 from rosbags.typesys.store import Typestore
 
-from smpler_ros.messages.message_types import MESSAGE_NAMES, Constructor, Message, MessageTypes
+from smpler_model.cameras.messages import Message
+from smpler_ros.messages.message_types import MESSAGE_NAMES, Constructor, MessageTypes
 
 Default: TypeAlias = Any
 """Default value of a field."""

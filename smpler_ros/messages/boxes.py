@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Collection
 
 import numpy as np
-from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
+from smpler_model.cameras.messages import Message
 from smpler_model.detectors.detector import Detections, detections_from
-from smpler_ros.messages.message_types import Message
+from smpler_model.notices import Notify
 
 PATIENCE_S = 5.0
 """Time without any box of a person after which a warning is logged."""
@@ -27,7 +28,7 @@ class BoxReader:
     def __init__(
         self,
         labels: Collection[str],
-        say: Callable[[str], None],
+        say: Notify,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create a reader.
@@ -75,9 +76,7 @@ class BoxReader:
             self._seen[plain[:_MOST_LETTERS]] = None
         return False
 
-    def _keep_sound(
-        self, boxes_xyxy: NDArray[np.float64], scores: NDArray[np.float64]
-    ) -> Detections:
+    def _keep_sound(self, boxes_xyxy: Floats, scores: Floats) -> Detections:
         """Drop and count boxes that are not finite or have no area."""
         have_area = (boxes_xyxy[:, 2:] > boxes_xyxy[:, :2]).all(1)
         sound = np.isfinite(boxes_xyxy).all(1) & have_area & np.isfinite(scores)
@@ -139,5 +138,5 @@ def _plain(label: str) -> str:
     return label.strip().casefold()
 
 
-def _format(box_xyxy: NDArray[np.float64]) -> str:
+def _format(box_xyxy: Floats) -> str:
     return ", ".join(f"{value:.0f}" if math.isfinite(value) else str(value) for value in box_xyxy)

@@ -3,7 +3,7 @@
 A mesh has 41,328 points, and rclpy needs an object for each; `benchmarks/markers.py` measures the
 cost. Here, the message classes serialise the message with a single point per marker, which defines
 the layout, and the actual points then replace that one. A point is 24 bytes, a multiple of CDR's
-largest alignment (8, in the encoding that ROS 2 uses), so the alignment of everything behind it is
+largest alignment (8, in the encoding that ROS 2 uses), so the alignment of everything after it is
 unchanged.
 
 Source: OMG, "DDS Interoperability Wire Protocol" (encapsulation), and OMG CORBA, "Common Data
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from smpler_model.array_types import AnyFloats
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_model.cameras.messages import Message
+from smpler_ros.messages.message_types import MessageTypes
 
 _ENCAPSULATION = b"\x00\x01\x00\x00"  # plain CDR, little endian
 _POINT = struct.Struct("<3d")

@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 from smpler_model.array_types import Floats
 from smpler_model.bags.person_frames import FOOTPRINT
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
-from smpler_model.cameras.messages import NS_PER_S
+from smpler_model.cameras.messages import NS_PER_S, Message
 from smpler_model.frames import FoundPeople, People, details_of, values_or_nan
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.messages.message_types import MessageTypes
 
 _JOINTS = len(SMPL_JOINTS)
 
@@ -176,7 +176,7 @@ def _footprints(
     return transforms
 
 
-def parent_from_joint(people: People) -> tuple[Floats, NDArray[np.float64]]:
+def parent_from_joint(people: People) -> tuple[Floats, Floats]:
     """Return the transforms of SMPL's kinematic tree; those of the pelvis in the optical frame.
 
     Returns:

@@ -17,9 +17,10 @@ from scipy.spatial.transform import Rotation
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.cameras.camera import Camera
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import People
 from smpler_ros.messages.convert import set_transform
-from smpler_ros.messages.message_types import Constructor, Message, MessageTypes
+from smpler_ros.messages.message_types import Constructor, MessageTypes
 
 SKELETON_JOINTS = (
     *(None, "neck", "right_shoulder", "right_elbow", "right_wrist"),

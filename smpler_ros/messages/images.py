@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from smpler_model.array_types import RgbImage
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.encodings import DEFAULT_JPEG_QUALITY, encode_jpeg
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_model.cameras.messages import Message
+from smpler_ros.messages.message_types import MessageTypes
 
 _NO_LENS = "plumb_bob"  # image_geometry rejects an empty name
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from smpler_model.array_types import AnyFloats
 from smpler_model.body.skeleton import SMPL_PARENTS
-from smpler_model.cameras.messages import NS_PER_S
+from smpler_model.cameras.messages import NS_PER_S, Message
 from smpler_model.drawing.palette import colours_of
 from smpler_model.frames import People
 from smpler_ros.messages.cdr import PointMarker, serialize_markers
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.messages.message_types import MessageTypes
 
 # visualization_msgs/Marker
 LINE_LIST = 5

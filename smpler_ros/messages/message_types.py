@@ -9,8 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Message: TypeAlias = Any
-"""A message of rclpy or of a `rosbags` typestore."""
+from smpler_model.cameras.messages import Message
 
 Sequence: TypeAlias = Any
 """Value of a field that is a sequence of numbers."""

@@ -11,11 +11,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from smpler_model.array_types import Floats
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FoundPeople, People, WorldMotion
 from smpler_model.people.world_filter import facings
-from smpler_ros.messages.convert import time_message
+from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.hri import PELVIS_FROM_BODY
-from smpler_ros.messages.message_types import Constructor, Message, MessageTypes
+from smpler_ros.messages.message_types import Constructor, MessageTypes
 
 PERSON_LABEL = "person"
 
@@ -135,7 +136,7 @@ def poses_message(
     poses = [types.pose() for _ in placed.pelvises_m]
     for pose, numbers in zip(poses, _numbers(placed.pelvises_m, placed.bodies), strict=True):
         _set_pose(pose, numbers)
-    return pose_array(header=_header(types, stamp_ns, placed.frame_id), poses=poses)
+    return pose_array(header=header_message(types, stamp_ns, placed.frame_id), poses=poses)
 
 
 def boxes_message(
@@ -145,7 +146,7 @@ def boxes_message(
 
     The covariance of the pose is that of the position; that of the rotation is zero, not known.
     """
-    header = _header(types, stamp_ns, placed.frame_id)
+    header = header_message(types, stamp_ns, placed.frame_id)
     made = []
     centres = _numbers(placed.centres_m, placed.bodies)
     pelvises = _numbers(placed.pelvises_m, placed.bodies)
@@ -187,7 +188,7 @@ def people_message(
         made.append(
             kinds.person(name=str(id_), position=position, velocity=velocity, reliability=score)
         )
-    return kinds.people(header=_header(types, stamp_ns, placed.frame_id), people=made)
+    return kinds.people(header=header_message(types, stamp_ns, placed.frame_id), people=made)
 
 
 def _numbers(places_m: Floats, rotations: Floats) -> list[list[float]]:
@@ -202,7 +203,3 @@ def _numbers(places_m: Floats, rotations: Floats) -> list[list[float]]:
 def _set_pose(pose: Message, numbers: list[float]) -> None:
     place, turn = pose.position, pose.orientation
     place.x, place.y, place.z, turn.x, turn.y, turn.z, turn.w = numbers
-
-
-def _header(types: MessageTypes, stamp_ns: int, frame_id: str) -> Message:
-    return types.header(stamp=time_message(types, stamp_ns), frame_id=frame_id)

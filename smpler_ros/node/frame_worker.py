@@ -7,6 +7,7 @@ from functools import partial
 from smpler_model.bags.stamp_order import check_order
 from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.cameras.frame_reader import FrameReader, ImageSettings
+from smpler_model.cameras.messages import Message
 from smpler_model.detectors.detector import Detections, GivenBoxes
 from smpler_model.frames import Frame, FrameResult
 from smpler_model.inference.device_memory import DeviceMemoryError
@@ -14,7 +15,6 @@ from smpler_model.pipeline import Pipeline
 from smpler_model.step_times import measure
 from smpler_ros.inputs.arrival import Arrival
 from smpler_ros.messages.boxes import BoxReader
-from smpler_ros.messages.message_types import Message
 from smpler_ros.node.statistics import Statistics
 
 

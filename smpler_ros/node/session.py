@@ -153,7 +153,7 @@ class Session:
             faces=pipeline.estimator.model.body.faces.cpu().numpy(),
             marker_lifetime_s=settings.marker_lifetime,
             mesh_opacity=settings.mesh_opacity,
-            own_listeners=int(bool(settings.fixed_frame)),
+            own_subscriptions=int(bool(settings.fixed_frame)),
         )
         for name in self.cameras:
             output = CameraOutput(self._node, name, types, config, self._transforms)
@@ -161,7 +161,7 @@ class Session:
             output.add(PlannerOutput(self._node, name, types))
             if settings.publish_hri:
                 output.add(
-                    HriOutput(self._node, name, types, self._transforms, config.own_listeners)
+                    HriOutput(self._node, name, types, self._transforms, config.own_subscriptions)
                 )
         if settings.fusion_tolerance:
             pose = BodyJoints(pipeline.estimator.model.body)

@@ -118,7 +118,10 @@ class SmplerNode(ManagedNode):
     def _join_cameras(self) -> None:
         session = self._session
         if session is None:
-            raise RuntimeError("the node must be configured before it is activated; configure it")
+            raise RuntimeError(
+                "the node must be configured before it is activated, got no session; trigger the "
+                "transition configure first"
+            )
         self._inbox = Inbox()
         self._worker = Worker(self._inbox, self._process, self._report_publishing)
         self._worker.start()

@@ -12,6 +12,7 @@ from sensor_msgs.msg import CompressedImage
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
+from smpler_model.cameras.messages import Message
 from smpler_model.drawing.overlay import RenderStyle, draw_result
 from smpler_model.frames import Frame, FrameResult
 from smpler_msgs.msg import SmplPersonArray
@@ -19,7 +20,8 @@ from smpler_ros.inputs.camera_input import join_names
 from smpler_ros.messages.convert import header_message, person_array_message, person_transforms
 from smpler_ros.messages.images import jpeg_message
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.messages.message_types import MessageTypes
+from smpler_ros.outputs.subscribers import has_subscribers
 
 CLEAR_TIMEOUT = Duration(seconds=0.5)  # for each topic of markers
 PEOPLE_DEPTH, TF_DEPTH, MARKERS_DEPTH, OVERLAY_DEPTH = 10, 100, 5, 1
@@ -34,14 +36,14 @@ class TopicOutputs:
         faces: (f, 3) of the body.
         marker_lifetime_s: lifetime of the markers, seconds.
         mesh_opacity: 0 to 1.
-        own_listeners: number of the node's own subscriptions to `/tf`, for the cameras' poses.
+        own_subscriptions: number of the node's own subscriptions to `/tf`, for the cameras' poses.
     """
 
     model: str
     faces: NDArray[np.integer[Any]]
     marker_lifetime_s: float
     mesh_opacity: float
-    own_listeners: int = 0
+    own_subscriptions: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,24 +128,24 @@ class CameraOutput:
         self._skeleton_markers = SkeletonMarkers(types, lifetime_s=lifetime_s)
 
     def add(self, other: Output) -> None:
-        """Publish another output of this camera, too, and close it with this one."""
+        """Also publish another output of this camera, and close it with this one."""
         self._others.append(other)
 
     def needs_mesh(self, live: LiveOutput) -> bool:
         """Return whether an output with meshes has subscribers."""
         return (
-            _is_heard(self._meshes)
-            or (live.vertices and _is_heard(self._people))
-            or (live.overlay_mesh and _is_heard(self._overlay))
+            has_subscribers(self._meshes)
+            or (live.vertices and has_subscribers(self._people))
+            or (live.overlay_mesh and has_subscribers(self._overlay))
         )
 
     def publish_people(self, result: FrameResult, live: LiveOutput) -> None:
         """Publish people and their frames on topics with subscribers."""
         self._frame_id = result.frame_id
         header = header_message(self._types, result.stamp_ns, result.frame_id)
-        if _is_heard(self._people):
+        if has_subscribers(self._people):
             self._people.publish(self._people_message(header, result, live))
-        others = self._transforms.get_subscription_count() > self._config.own_listeners
+        others = has_subscribers(self._transforms, self._config.own_subscriptions)
         if live.tf and len(result.people) and others:
             self._transforms.publish(
                 person_transforms(self._types, header, result, live.tf_prefix, live.tf_confidence)
@@ -165,11 +167,11 @@ class CameraOutput:
         """Publish markers and overlay on topics with subscribers."""
         header = header_message(self._types, result.stamp_ns, result.frame_id)
         has_mesh = result.people.vertices_m is not None
-        if has_mesh and _is_heard(self._meshes):
+        if has_mesh and has_subscribers(self._meshes):
             self._meshes.publish(self._mesh_markers.serialize(header, result.people))
-        if _is_heard(self._skeletons):
+        if has_subscribers(self._skeletons):
             self._skeletons.publish(self._skeleton_markers.serialize(header, result.people))
-        if _is_heard(self._overlay):
+        if has_subscribers(self._overlay):
             self._overlay.publish(self._overlay_message(header, frame, result, live))
 
     def clear(self, stamp_ns: int) -> None:
@@ -204,7 +206,3 @@ class CameraOutput:
         style = RenderStyle(mesh=live.overlay_mesh and result.people.vertices_m is not None)
         image = draw_result(frame.rgb, result, self._config.faces, style)
         return jpeg_message(self._types, header, image, live.jpeg_quality)
-
-
-def _is_heard(publisher: LifecyclePublisher[Any]) -> bool:
-    return publisher.get_subscription_count() > 0

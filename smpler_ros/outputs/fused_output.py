@@ -1,6 +1,5 @@
-"""Publishes the people whom several cameras see, each once, in the fixed frame."""
+"""Publishes the people fused from several cameras, in the fixed frame."""
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,14 +8,16 @@ from rclpy.qos import QoSProfile
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FrameResult, People
 from smpler_model.settings.world import FUSED
+from smpler_model.step_times import measure
 from smpler_model.views.fuser import FusedResult, ViewFuser
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.inputs.camera_input import join_names
 from smpler_ros.messages.convert import header_message, person_array_message, person_transforms
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.messages.message_types import MessageTypes
 from smpler_ros.outputs.camera_output import (
     CLEAR_TIMEOUT,
     MARKERS_DEPTH,
@@ -25,12 +26,13 @@ from smpler_ros.outputs.camera_output import (
     TopicOutputs,
 )
 from smpler_ros.outputs.planner_output import PlannerOutput
+from smpler_ros.outputs.subscribers import has_subscribers
 
 
 class FusedOutput:
     """The topics of all cameras together: people, frames, meshes, skeletons, those for planners.
 
-    Nothing is fused while nobody subscribes to any of them, the node to `/tf` not counted; ids
+    Nothing is fused while none of them has a subscriber, apart from the node's own to `/tf`; ids
     then start anew, with other numbers. State: the images that wait for those of other cameras,
     and the displayed markers.
     """
@@ -70,22 +72,21 @@ class FusedOutput:
             types, config.faces, lifetime_s=lifetime_s, alpha=config.mesh_opacity
         )
         self._planners = PlannerOutput(node, FUSED, types)
-        self._was_heard = False
+        self._had_subscribers = False
         self._moments = self._incomplete = 0
-        self._spent_s = 0.0
+        self._timings_ms: dict[str, float] = {}
         self._frame_id = ""
 
     def publish(self, results: Mapping[str, FrameResult], live: LiveOutput) -> None:
         """Add results by camera, and publish the moments for which no more images come."""
-        if not self._is_heard(live):
-            if self._was_heard:
+        if not self._has_subscribers(live):
+            if self._had_subscribers:
                 self._fuser.reset()
-            self._was_heard = False
+            self._had_subscribers = False
             return
-        self._was_heard = True
-        start = time.perf_counter()
-        moments = self._fuser.fuse(results)
-        self._spent_s += time.perf_counter() - start
+        self._had_subscribers = True
+        with measure(self._timings_ms, "fuse"):
+            moments = self._fuser.fuse(results)
         for fused in moments:
             self._publish(fused, live)
             self._moments += 1
@@ -93,7 +94,7 @@ class FusedOutput:
 
     def facts(self) -> dict[str, str]:
         """Return values for the diagnostics."""
-        mean_ms = 1e3 * self._spent_s / max(self._moments, 1)
+        mean_ms = self._timings_ms.get("fuse", 0.0) / max(self._moments, 1)
         return {
             "moments fused": str(self._moments),
             "moments fused without a camera": str(self._incomplete),
@@ -118,31 +119,31 @@ class FusedOutput:
             self._node.destroy_lifecycle_publisher(publisher)
         self._planners.close()
 
-    def _is_heard(self, live: LiveOutput) -> bool:
+    def _has_subscribers(self, live: LiveOutput) -> bool:
         own = (self._people, self._skeletons, self._meshes)
         return (
             self._wants_frames(live)
-            or self._planners.is_heard()
-            or any(publisher.get_subscription_count() > 0 for publisher in own)
+            or self._planners.has_subscribers()
+            or any(map(has_subscribers, own))
         )
 
     def _wants_frames(self, live: LiveOutput) -> bool:
-        return live.tf and self._transforms.get_subscription_count() > self._config.own_listeners
+        return live.tf and has_subscribers(self._transforms, self._config.own_subscriptions)
 
     def _publish(self, fused: FusedResult, live: LiveOutput) -> None:
         self._frame_id = fused.frame_id
         header = header_message(self._types, fused.stamp_ns, fused.frame_id)
-        if self._people.get_subscription_count() > 0:
+        if has_subscribers(self._people):
             self._people.publish(self._people_message(header, fused))
         if self._wants_frames(live) and len(fused.people):
             prefix = f"{live.tf_prefix}{FUSED}/"
             self._transforms.publish(
                 person_transforms(self._types, header, fused, prefix, live.tf_confidence)
             )
-        if self._meshes.get_subscription_count() > 0:
+        if has_subscribers(self._meshes):
             people = self._add_mesh(fused.people)
             self._meshes.publish(self._mesh_markers.serialize(header, people))
-        if self._skeletons.get_subscription_count() > 0:
+        if has_subscribers(self._skeletons):
             self._skeletons.publish(self._markers.serialize(header, fused.people))
         self._planners.publish(header, fused)
 

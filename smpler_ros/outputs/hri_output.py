@@ -8,6 +8,7 @@ from rclpy.publisher import (  # type: ignore[attr-defined]  # the name of all d
     PublisherEventCallbacks,
 )
 
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FrameResult
 from smpler_ros.inputs.camera_input import join_names
 from smpler_ros.messages.hri import (
@@ -18,8 +19,9 @@ from smpler_ros.messages.hri import (
     skeleton_messages,
     tracked_message,
 )
-from smpler_ros.messages.message_types import Message, MessageTypes, import_message_class
+from smpler_ros.messages.message_types import MessageTypes, import_message_class
 from smpler_ros.outputs.camera_output import CLEAR_TIMEOUT
+from smpler_ros.outputs.subscribers import has_subscribers
 
 BODIES = "humans/bodies"
 DEPTH = 10
@@ -40,7 +42,7 @@ class HriOutput:
         namespace: str,
         types: MessageTypes,
         transforms: LifecyclePublisher[Any],
-        own_listeners: int,
+        own_subscriptions: int,
     ) -> None:
         """Create the publisher of the list.
 
@@ -50,14 +52,14 @@ class HriOutput:
                 empty for the REP's own `/humans`.
             types: the message classes.
             transforms: publisher of the frames `body_<id>`.
-            own_listeners: see `TopicOutputs`.
+            own_subscriptions: see `TopicOutputs`.
 
         Raises:
             ImportError: `hri_msgs` is not installed.
         """
         self._node = node
         self._types = types
-        self._transforms, self._own_listeners = transforms, own_listeners
+        self._transforms, self._own_subscriptions = transforms, own_subscriptions
         try:
             self._hri = hri_types(import_message_class)
         except ImportError as error:
@@ -81,18 +83,18 @@ class HriOutput:
                 self._create(self._hri.region, f"{new}/roi"),
                 self._create(self._hri.skeleton, f"{new}/skeleton2d"),
             )
-        if any(_is_heard(region) for region, _ in self._bodies.values()):
+        if any(has_subscribers(region) for region, _ in self._bodies.values()):
             regions = region_messages(self._hri, header, people, camera)
             for name, message in zip(names, regions, strict=True):
                 self._bodies[name][0].publish(message)
-        if any(_is_heard(skeleton) for _, skeleton in self._bodies.values()):
+        if any(has_subscribers(skeleton) for _, skeleton in self._bodies.values()):
             skeletons = skeleton_messages(self._hri, header, people, camera)
             for name, message in zip(names, skeletons, strict=True):
                 self._bodies[name][1].publish(message)
-        if names and self._transforms.get_subscription_count() > self._own_listeners:
+        if names and has_subscribers(self._transforms, self._own_subscriptions):
             self._transforms.publish(body_transforms(self._types, header, people))
         # Last, so that its subscribers find the bodies' topics.
-        if _is_heard(self._list):
+        if has_subscribers(self._list):
             self._list.publish(tracked_message(self._hri, header, people))
 
     def clear(self, header: Message) -> None:
@@ -111,8 +113,8 @@ class HriOutput:
     def _create(self, kind: Any, name: str) -> Publisher[Any]:  # noqa: ANN401 - a message class
         """Return a publisher without event handlers.
 
-        The worker's thread creates and destroys it while the executor waits: for handlers, too,
-        and it fails if one of them was just destroyed.
+        The worker's thread creates and destroys it while the executor waits. The executor would
+        also wait for handlers, and fails if one of them was just destroyed.
         """
         events = PublisherEventCallbacks(use_default_callbacks=False)
         topic = f"{self._root}/{name}"
@@ -121,7 +123,3 @@ class HriOutput:
     def _destroy(self, name: str) -> None:
         for publisher in self._bodies.pop(name):
             self._node.destroy_publisher(publisher)
-
-
-def _is_heard(publisher: Publisher[Any]) -> bool:
-    return publisher.get_subscription_count() > 0

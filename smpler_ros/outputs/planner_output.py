@@ -6,9 +6,10 @@ from geometry_msgs.msg import PoseArray
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import QoSProfile
 
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FoundPeople
 from smpler_ros.inputs.camera_input import join_names
-from smpler_ros.messages.message_types import Message, MessageTypes, import_message_class
+from smpler_ros.messages.message_types import MessageTypes, import_message_class
 from smpler_ros.messages.planners import (
     box_types,
     boxes_message,
@@ -18,6 +19,7 @@ from smpler_ros.messages.planners import (
     poses_message,
 )
 from smpler_ros.outputs.camera_output import CLEAR_TIMEOUT
+from smpler_ros.outputs.subscribers import has_subscribers
 
 POSES, BOXES, VELOCITIES = "people/poses", "people/boxes", "people/velocities"
 DEPTH = 10
@@ -61,35 +63,35 @@ class PlannerOutput:
         except ImportError as error:
             node.get_logger().debug(f"{VELOCITIES} needs people_msgs: {error}")
 
-    def is_heard(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Return whether any of the topics has subscribers."""
-        return any(each.get_subscription_count() for each in self._publishers())
+        return any(map(has_subscribers, self._publishers()))
 
     def publish(self, _header: Message, result: FoundPeople) -> None:
         """Publish the people of a frame."""
-        heard = [each for each in self._publishers() if each.get_subscription_count()]
-        if not heard:
+        subscribed = list(filter(has_subscribers, self._publishers()))
+        if not subscribed:
             return
         types, stamp_ns, people = self._types, result.stamp_ns, result.people
         placed = place_people(result)
         self._frame_id = placed.frame_id
-        if self._poses in heard:
+        if self._poses in subscribed:
             self._poses.publish(poses_message(types, stamp_ns, placed, PoseArray))
-        if self._boxes is not None and self._boxes in heard:
+        if self._boxes is not None and self._boxes in subscribed:
             self._boxes.publish(boxes_message(types, self._box_types, stamp_ns, placed, people))
-        if self._velocities in heard and self._velocities and people.motion is not None:
+        if self._velocities in subscribed and self._velocities and people.motion is not None:
             kinds, motion = self._people_types, people.motion
             self._velocities.publish(
                 people_message(types, kinds, stamp_ns, placed, people, motion)
             )
 
     def clear(self, header: Message) -> None:
-        """Publish that there is nobody any more, and wait for acknowledgement."""
+        """Publish that there are no people any more, and wait for acknowledgement."""
         if not self._frame_id:
             return
         there = self._types.header(stamp=header.stamp, frame_id=self._frame_id)
         for publisher in self._publishers():
-            if publisher.get_subscription_count():
+            if has_subscribers(publisher):
                 publisher.publish(publisher.msg_type(header=there))
                 publisher.wait_for_all_acked(CLEAR_TIMEOUT)
         self._frame_id = ""

@@ -11,8 +11,8 @@ from itertools import groupby
 import yaml
 
 from smpler_model.settings.setting import Setting, Settings, Value, table_of
-from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.parameters.node_settings import NodeSettings
+from smpler_ros.parameters.scene_settings import SceneSettings
 from smpler_ros.parameters.stand_settings import StandSettings
 from smpler_ros.parameters.viewer_settings import ViewerSettings
 

@@ -120,7 +120,7 @@ class Waiting:
     """Messages of a topic by timestamp.
 
     Those stamped more than 5 s before the last one are dropped, and those as far after it, which
-    are from before the clock was reset; where images exceed 256 MB, the oldest are dropped, too.
+    are from before the clock was reset; if images exceed 256 MB, so are the oldest.
     """
 
     def __init__(self) -> None:

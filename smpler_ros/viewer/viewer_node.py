@@ -12,6 +12,7 @@ from tf2_msgs.msg import TFMessage
 
 from smpler_model.assembly import load_named_body
 from smpler_model.cameras.frame_reader import ImageSettings
+from smpler_model.cameras.messages import Message
 from smpler_model.settings.setting import table_of
 from smpler_model.settings.world import FUSED
 from smpler_model.viewing.choices import add_choices
@@ -25,7 +26,6 @@ from smpler_ros.inputs.adaptive_subscription import AdaptiveSubscription
 from smpler_ros.inputs.camera_input import join_names, name_compressed
 from smpler_ros.inputs.camera_names import check_camera_names
 from smpler_ros.inputs.steady_timer import create_steady_timer
-from smpler_ros.messages.message_types import Message
 from smpler_ros.node.node_process import ManagedNode, run_node
 from smpler_ros.parameters.node_settings import NodeSettings
 from smpler_ros.parameters.ros_parameters import RosParameters
@@ -135,7 +135,7 @@ class Viewer(ManagedNode):
             self._adapt()
 
     def _adapt(self) -> None:
-        """Adapt the subscriptions to their publishers; report once that nobody fuses people."""
+        """Adapt the subscriptions to their publishers; report once if no node fuses people."""
         if self._moving is not None:
             self._moving.adapt()
         publishers = [each.adapt() for each in self._adaptive]
@@ -144,7 +144,7 @@ class Viewer(ManagedNode):
         self._checks = 0 if publishers[0] else self._checks + 1
         if self._checks == _PATIENCE:
             self.get_logger().warning(
-                f"nobody publishes {self._adaptive[0].topic}, the fused people of several "
+                f"nothing publishes {self._adaptive[0].topic}, the fused people of several "
                 "cameras; start smpler_node with fixed_frame and fusion_tolerance, or give "
                 "`cameras` one name"
             )

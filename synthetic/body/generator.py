@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smpler_model.array_types import Floats, Integers
+from smpler_model.atomic_files import write_atomically
 from smpler_model.body.builtin import BUILTIN_BODY_PATH
 from synthetic.body.contour import contour
 from synthetic.body.correctives import pose_correctives
@@ -102,7 +103,7 @@ def main() -> None:
     path: Path = parser.parse_args().path
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = build_body(*build_mesh())
-    np.savez_compressed(path, **arrays)
+    write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
 
 
 if __name__ == "__main__":

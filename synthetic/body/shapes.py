@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from smpler_model.array_types import Floats, Integers
+from smpler_model.body.normals import vertex_normals
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS, other_side
-from smpler_model.people.normals import vertex_normals
 
 Triple = tuple[float, float, float]
 

@@ -116,7 +116,7 @@ def make_motion(
         ValueError: there are no activities.
     """
     if not legs:
-        raise ValueError("legs must hold at least one activity, got none; add one")
+        raise ValueError("legs must hold at least one activity, got none; pass [Leg('stand')]")
     feet = _Feet(body, betas)
     style = Style(feet.leg_m, generator, hand)
     pose, place = style.standing, np.array(start_m)

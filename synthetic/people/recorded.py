@@ -23,6 +23,7 @@ from synthetic.people.moments import sway
 from synthetic.people.poses import mirror_rotations
 
 _NAME = "rotation_vectors"
+_REMEDY = "create it with python -m training.data.fit_poses"
 
 
 class RecordedPoses:
@@ -38,7 +39,7 @@ class RecordedPoses:
         paths = sorted(folder.glob("*.npz"))
         if not paths:
             raise FileNotFoundError(
-                f"poses must be a folder with .npz files, got none in {folder}; create some with "
+                f"poses must be a folder with .npz files, got none in {folder}; create one with "
                 "python -m training.data.fit_poses"
             )
         vectors = np.concatenate([_read(path) for path in paths])
@@ -73,11 +74,11 @@ def _read(path: Path) -> NDArray[np.float32]:
                 raise ValueError("a single array")
             vectors = archive[_NAME]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} must hold poses, got {error}; create it again") from None
+        raise ValueError(f"{path} must hold poses, got {error}; {_REMEDY}") from None
     if vectors.ndim != 3 or vectors.shape[1:] != (len(JOINT), 3) or not len(vectors):
         raise ValueError(
-            f"{path} must have rotation_vectors (n, 24, 3), got {vectors.shape}; create it again"
+            f"{path} must have rotation_vectors (n, 24, 3), got {vectors.shape}; {_REMEDY}"
         )
     if not np.isfinite(vectors).all():
-        raise ValueError(f"{path} must hold finite numbers, got others; create it again")
+        raise ValueError(f"{path} must hold finite numbers, got others; {_REMEDY}")
     return np.asarray(vectors, np.float32)

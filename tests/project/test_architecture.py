@@ -21,7 +21,7 @@ NODE_ROOMS = (
 WORDS = {
     *("smpler_model.array_types", "smpler_model.frames", "smpler_model.source"),
     *("smpler_model.atomic_files", "smpler_model.hashes", "smpler_model.native_paths"),
-    "smpler_model.library_messages",
+    *("smpler_model.library_messages", "smpler_model.notices"),
 }
 # The rooms that each room of smpler_model may import, besides those that these may import.
 ROOMS = {
@@ -39,15 +39,22 @@ ROOMS = {
     "views": {"people"},
     "viewing": {"bags", "body", "cameras", "drawing", "people", "settings"},
 }
+# The room above the pipeline, which may import all others.
+COMMANDS = "commands"
+# The rooms of smpler_model that synthetic may import, and the one module of another.
+SYNTHETIC_ROOMS = {"body", "cameras", "drawing"}
+SYNTHETIC_EXCEPTIONS = {"synthetic.check_crops": {"smpler_model.inference.check_crops"}}
+# The names of scene options, which settings of nodes may import; it imports nothing itself.
+SCENE_KINDS = "synthetic.scene_kinds"
 # The rooms that each room of smpler_ros may import.
 ROS_ROOMS = {
     "messages": set(),
-    "parameters": {"camera", "messages"},  # prints the parameter files of both nodes
+    "parameters": {"messages"},
     "bags": {"messages", "parameters"},
     "inputs": {"messages"},
     "outputs": {"inputs", "messages"},
     "node": {"inputs", "messages", "outputs", "parameters"},
-    "camera": {"bags", "inputs", "messages", "node", "parameters"},
+    "camera": {"bags", "inputs", "messages", "node", "outputs", "parameters"},
     "viewer": {"inputs", "messages", "node", "parameters"},
     "demo": {"bags", "camera", "inputs", "messages", "parameters"},
 }
@@ -115,6 +122,21 @@ def test_packages_import_only_lower_ones(package: str, forbidden: set[str]) -> N
         assert not forbidden & {module.split(".")[0] for module in imported}, name
 
 
+def rooms_on_disk(package: str) -> set[str]:
+    """Return the folders of a package that hold modules."""
+    return {room_of(module) for module in modules_of(package)} - {""}
+
+
+def test_every_room_has_a_rule() -> None:
+    assert rooms_on_disk("smpler_model") == ROOMS.keys() | {COMMANDS}
+    assert rooms_on_disk("smpler_ros") == ROS_ROOMS.keys()
+
+
+@pytest.mark.parametrize("rooms", [ROOMS, ROS_ROOMS], ids=["smpler_model", "smpler_ros"])
+def test_rooms_import_one_another_in_one_direction(rooms: dict[str, set[str]]) -> None:
+    TopologicalSorter(rooms).prepare()
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_rooms_of_the_model_import_downwards_only(room: str) -> None:
     graph = imported_packages("smpler_model")
@@ -136,10 +158,19 @@ def test_rooms_of_the_node_import_downwards_only(room: str) -> None:
             assert rooms <= ROS_ROOMS[room], name
 
 
+def test_synthetic_imports_few_rooms_of_the_model() -> None:
+    modules = modules_of("smpler_model")
+    for name, imported in imported_packages("synthetic").items():
+        allowed = WORDS | SYNTHETIC_EXCEPTIONS.get(name, set())
+        for module in imported & modules.keys() - allowed:
+            assert room_of(module) in SYNTHETIC_ROOMS, f"{name} imports {module}"
+
+
 def test_only_allowed_modules_import_synthetic() -> None:
     for name, imported in imported_packages("smpler_ros").items():
         if room_of(name) not in ("camera", "bags"):
-            assert not [module for module in imported if module.startswith("synthetic")], name
+            found = {module for module in imported if module.startswith("synthetic")}
+            assert not {each for each in found if not each.startswith(SCENE_KINDS)}, name
 
 
 @pytest.mark.parametrize("package", ["smpler_model", "synthetic", "training"])

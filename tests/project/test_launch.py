@@ -11,9 +11,9 @@ import yaml
 
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.settings.setting import table_of
-from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.fast_dds import VARIABLE_OF_2, VARIABLE_OF_3
 from smpler_ros.parameters.node_settings import NodeSettings
+from smpler_ros.parameters.scene_settings import SceneSettings
 from smpler_ros.parameters.viewer_settings import ViewerSettings
 from tests.installed import install
 

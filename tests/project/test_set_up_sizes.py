@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 sys.path.insert(0, str(ROOT / "tools"))
 import set_up_sizes  # noqa: E402
-from set_up_sizes import Choice, announce, finds_cuda, read_less  # noqa: E402
+from set_up_sizes import Installation, announce, finds_cuda, read_less  # noqa: E402
 from set_up_steps import SetUpError  # noqa: E402
 
 
@@ -60,19 +60,19 @@ def test_less_is_remembered(tmp_path: Path) -> None:
 def test_the_room_is_said_before_it_is_taken(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    announce(Choice(less=True, cuda=True), tmp_path)
+    announce(Installation(less=True, cuda=True), tmp_path)
     line = capsys.readouterr().out
     assert line.startswith("set-up: .venv will take ")
     assert line.count("\n") == 1
     assert "for NVIDIA GPUs" in line
-    announce(Choice(less=True, cuda=False), tmp_path)
+    announce(Installation(less=True, cuda=False), tmp_path)
     assert "GPU" not in capsys.readouterr().out
 
 
 def test_too_little_room_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(set_up_sizes, "ALL_GB", 1e6)
     with pytest.raises(SetUpError, match=r"expected 1000000\.0 GB free in .*, found .*make room"):
-        announce(Choice(less=False, cuda=False), tmp_path)
+        announce(Installation(less=False, cuda=False), tmp_path)
 
 
 @pytest.mark.slow
@@ -85,8 +85,8 @@ def test_the_sizes_are_those_of_this_environment() -> None:
     kilobytes = subprocess.run(["du", "-sk", venv], capture_output=True, text=True, check=True)
     gigabytes = int(kilobytes.stdout.split()[0]) * 1024 / set_up_sizes.GB
     cuda = "+cpu" not in importlib.metadata.version("torch")
-    choice = Choice(read_less("", remembered), cuda)
-    assert gigabytes == pytest.approx(choice.gigabytes, rel=0.15)
+    installation = Installation(read_less("", remembered), cuda)
+    assert gigabytes == pytest.approx(installation.gigabytes, rel=0.15)
 
 
 def test_the_pages_say_the_same() -> None:

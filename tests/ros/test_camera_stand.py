@@ -83,7 +83,7 @@ def scene(reliable_peer: Peer) -> Iterator[Scene]:
 def test_a_missing_camera_pose_is_published(scene: Scene) -> None:
     scene.begin("")  # from an image without a frame
     scene.begin()
-    scene.said(f"nobody publishes the pose of '{FRAME}': assuming 1.5 m above the floor of 'map'")
+    scene.said(f"nothing publishes the pose of '{FRAME}': assuming 1.5 m above the floor of 'map'")
     [((parent, child), pose)] = scene.found(1).items()
     assert (parent, child) == ("map", FRAME)
     np.testing.assert_allclose(pose, level_camera(1.5, 20.0), atol=1e-9)
@@ -94,7 +94,7 @@ def test_the_topmost_frame_above_the_camera_is_connected(scene: Scene) -> None:
     scene.place("eye_link", FRAME, LINK_FROM_OPTICAL)
     scene.move(FRAME, "person_0/pelvis")
     scene.begin()
-    scene.said("nobody publishes")
+    scene.said("nothing publishes")
     found = scene.found(3)
     chain = found["map", "mast"] @ found["mast", "eye_link"] @ found["eye_link", FRAME]
     np.testing.assert_allclose(chain, level_camera(1.5, 20.0), atol=1e-9)
@@ -119,7 +119,7 @@ def test_a_missing_transform_on_a_robot_is_reported(scene: Scene) -> None:
 
 def test_later_publishers_of_the_pose_are_reported(scene: Scene) -> None:
     scene.begin()
-    scene.said("nobody publishes")
+    scene.said("nothing publishes")
     scene.place("base_link", FRAME, LINK_FROM_OPTICAL)
     scene.said(f"'{FRAME}' is now published below 'base_link' as well")
 

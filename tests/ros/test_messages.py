@@ -20,9 +20,8 @@ from visualization_msgs.msg import MarkerArray
 from smpler_model.bags.people_topics import people_from_message
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_reader import FrameReader
-from smpler_model.cameras.messages import decode_depth, decode_image
-from smpler_model.frames import TranslationSource
-from smpler_model.people.tracker import TrackState
+from smpler_model.cameras.messages import Message, decode_depth, decode_image
+from smpler_model.frames import TrackState, TranslationSource
 from smpler_msgs.msg import SmplPerson, SmplPersonArray
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
 from smpler_ros.messages.cdr import PointMarker, serialize_markers
@@ -39,7 +38,6 @@ from smpler_ros.messages.images import (
 )
 from smpler_ros.messages.markers import MeshMarkers, SkeletonMarkers
 from smpler_ros.messages.message_types import (
-    Message,
     MessageTypes,
     import_message_class,
     message_types_from_ros,

@@ -14,7 +14,7 @@ def test_every_image_is_counted(ros_domain: int, tmp_path: Path) -> None:
     said = tmp_path / "said.txt"
     output = run_benchmark("benchmarks.node", *given, output=said, timeout_s=TIMEOUT_S)
     rows = json.loads(path.read_text())["rows"]
-    assert [row["listened"] for row in rows] == ["people", "people, tf, markers"]
+    assert [row["subscribed"] for row in rows] == ["people", "people, tf, markers"]
     assert "| people, tf, markers | 2 | 13 |" in output
     for row in rows:
         assert row["sent"] == 13

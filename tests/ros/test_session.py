@@ -126,7 +126,7 @@ def test_bodies_come_and_go_without_event_handlers(node: LifecycleNode) -> None:
     """The executor would wait for them, and fail if one is destroyed meanwhile."""
     types = message_types_from_ros(serialize_message)
     transforms = node.create_lifecycle_publisher(TFMessage, "/tf", 10)
-    output = HriOutput(node, "", types, transforms, own_listeners=0)
+    output = HriOutput(node, "", types, transforms, own_subscriptions=0)
     publishers, waitables = len(list(node.publishers)), list(node.waitables)
     for people in (2, 0):
         output.publish(header_message(types, 1, "camera"), random_result(people))

@@ -24,7 +24,7 @@ from smpler_model.cameras.messages import NS_PER_S, decode_image, stamp_ns_of
 from smpler_msgs.msg import SmplPersonArray
 from smpler_ros.camera.scene_film import make_film
 from smpler_ros.camera.scene_player import Film
-from smpler_ros.camera.scene_settings import SceneSettings
+from smpler_ros.parameters.scene_settings import SceneSettings
 from tests.forked import ForkedProgram
 from tests.ros.conftest import reserve_domain
 from tests.ros.node_process import NodeProcess
@@ -264,7 +264,7 @@ def test_a_missing_body_is_reported(ros_domain: int, tmp_path: Path) -> None:
     move = partial(move_body, tmp_path / "body.npz")
     with ForkedProgram("smpler_ros.synthetic_camera", change=move) as camera:
         assert camera.wait() == 1
-    said = f"cannot configure: a SMPL file must be a file, got {tmp_path}/body.npz; check the path"
+    said = f"cannot configure: a SMPL file must be a file, got {tmp_path}/body.npz; give"
     assert said in camera.output
     assert "Traceback" not in camera.output
 

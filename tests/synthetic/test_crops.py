@@ -164,7 +164,7 @@ def test_photos_and_clutter_stand_behind_people(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("side", [0, 75])
 def test_sides_that_cannot_be_drawn_are_refused(side: int) -> None:
-    with pytest.raises(ValueError, match=f"positive multiple of 8 pixels, got {side}; choose"):
+    with pytest.raises(ValueError, match=f"positive multiple of 8 pixels, got {side}; use"):
         CropRenderer(Body(load_builtin_body()), side)
 
 

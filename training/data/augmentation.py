@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import LABELLED_JOINTS, MIRRORED_JOINTS, other_side
 from training.data.data_settings import Augmentation
 
@@ -107,7 +107,7 @@ class Window:
         return np.asarray(resized, np.float32)
 
     def _warp(
-        self, rgb: NDArray[np.uint8], low: NDArray[np.int64], width: int, height: int
+        self, rgb: NDArray[np.uint8], low: Integers, width: int, height: int
     ) -> NDArray[np.float32]:
         middle = (self.side - 1) / 2
         stretch = np.diag((width / self.side, height / self.side))

@@ -29,7 +29,8 @@ def find_backgrounds(folders: Sequence[Path]) -> ScenePhotos:
         ]
         if not found:
             raise FileNotFoundError(
-                f"backgrounds must be folders of photos, got none in {folder}; check the path"
+                f"backgrounds must be folders of photos, got none in {folder}; name "
+                "another folder, or put photos there"
             )
         photos += found
     return ScenePhotos(photos)

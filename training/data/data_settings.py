@@ -11,7 +11,7 @@ SHOWN = (
     *("everyday", "recorded", "close", "cut_below"),
     *("photographed", "cluttered", "bare", "harsh", "companions"),
 )
-"""Settings of crops to train on that are fields of `CropStyle`, too."""
+"""Settings of training crops that are also fields of `CropStyle`."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class CropData:
         if self.shards > self.held_out_seed:
             raise ValueError(
                 f"shards must stay below held_out_seed {self.held_out_seed}, got "
-                f"{self.shards}; training must not see the held-out seeds"
+                f"{self.shards}; lower shards, as training must not see the held-out seeds"
             )
 
 
@@ -221,7 +221,7 @@ class TsvData:
 
     def __post_init__(self) -> None:
         if not self.sets:
-            raise ValueError("data.sets must name a data set, got none; add one")
+            raise ValueError("data.sets must name a data set, got none; list one as yaml: FILE")
         if not 0 <= self.validation_share < 1:
             raise ValueError(
                 f"validation_share must be from 0 to below 1, got {self.validation_share}"

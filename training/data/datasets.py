@@ -20,6 +20,7 @@ import yaml
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from smpler_model.array_types import Floats, Integers
 from smpler_model.body.skeleton import LABELLED_JOINTS, SMPL_JOINTS, SMPL_SHAPE_COUNT
 from training.data.augmentation import (
     NO_CHANGE,
@@ -135,7 +136,7 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
             reason = f"no '{error.args[0]}'" if isinstance(error, KeyError) else str(error)
             raise RowError(f"{where} cannot be read: {' '.join(reason.split())}") from error
 
-    def identify(self) -> Iterator[str | bytes | NDArray[np.int64]]:
+    def identify(self) -> Iterator[str | bytes | Integers]:
         """Yield what tells it from another set: the file, names and sizes of tables, the rows."""
         yield self.path.read_bytes()
         for tables in self._tables.values():
@@ -198,13 +199,15 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
     def _open(self, names: dict[str, Any], column: str) -> list[TsvFile]:
         entry = names.get(column)
         if entry is None:
-            raise ValueError(f"{self.path} must name the table '{column}', got none; add it")
+            raise ValueError(
+                f"{self.path} must name the table '{column}', got none; add '{column}: FILE.tsv'"
+            )
         if isinstance(entry, str) and self._composite:
             entry = [line for line in (self._root / entry).read_text().split("\n") if line]
         entries = entry if isinstance(entry, list) else [entry]
         return [TsvFile(self._root / str(name)) for name in entries]
 
-    def _list_places(self, name: str | None) -> NDArray[np.int64]:
+    def _list_places(self, name: str | None) -> Integers:
         """Return (n, 2) table and row of each person."""
         if name is None:
             if self._composite:
@@ -213,7 +216,9 @@ class TsvDataset(Dataset[LabelledPerson | Fault]):
             return np.stack((np.zeros_like(rows), rows), 1)
         file = self._root / name
         if not file.is_file():
-            raise FileNotFoundError(f"the linelist must be a file, got {file}; check {self.path}")
+            raise FileNotFoundError(
+                f"the linelist must be a file, got {file}; correct its name in {self.path}"
+            )
         columns = 2 if self._composite else 1
         numbers = np.array(file.read_text().split(), np.int64).reshape(-1, columns)
         if self._composite:
@@ -262,7 +267,7 @@ def _check_scale(scale: float, longer_px: int) -> None:
         )
 
 
-def _shaped(label: dict[str, Any], name: str, shape: Sequence[int]) -> NDArray[np.float64]:
+def _shaped(label: dict[str, Any], name: str, shape: Sequence[int]) -> Floats:
     """Return a label's numbers; some releases have an additional dimension of people."""
     values = np.array(label[name], np.float64)
     if values.ndim == len(shape) + 1:

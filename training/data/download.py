@@ -91,7 +91,9 @@ def fetch_by_https(address: str, target: Path) -> None:
                 "name another copy with --server"
             ) from error
         if error.code != _NOTHING_LEFT:
-            raise OSError(f"{address} must exist, got {error}; check the name") from error
+            raise OSError(
+                f"{address} must exist, got {error}; name a server that has it with --server"
+            ) from error
     except urllib.error.URLError as error:
         raise OSError(
             f"{address} must be reachable, got {error.reason}; check the network, and start again "
@@ -197,8 +199,8 @@ def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(
-            f"{folder} needs {needed / 1e9:.1f} GB, got {free / 1e9:.1f} GB free; free space or "
-            "choose another folder"
+            f"{folder} needs {needed / 1e9:.1f} GB, got {free / 1e9:.1f} GB free; free space, "
+            "or name another folder with --root"
         )
 
 

@@ -155,7 +155,9 @@ def main() -> int:
         fitted = fit_people(body, read_people(chosen.source, chosen.rate_hz, body))
         kept = fitted.errors_m[:, 0] < WORST_M
         if not kept.any():
-            raise ValueError(f"no pose fits to {1000 * WORST_M:.0f} mm; give other joints")
+            raise ValueError(
+                f"poses must fit to {1000 * WORST_M:.0f} mm, got none that do; give other joints"
+            )
         chosen.target.parent.mkdir(parents=True, exist_ok=True)
         write_poses(fitted.rotations[kept], chosen.target)
     except (ValueError, OSError) as error:

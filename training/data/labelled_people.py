@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smpler_model.array_types import Floats
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledPerson:
@@ -31,10 +33,10 @@ class LabelledPerson:
     row: int
     gender: str
     image: NDArray[np.float32]
-    keypoints: NDArray[np.float64]
-    joints: NDArray[np.float64]
-    pose: NDArray[np.float64]
-    betas: NDArray[np.float64]
+    keypoints: Floats
+    joints: Floats
+    pose: Floats
+    betas: Floats
     has_smpl: float
     has_joints: float
 

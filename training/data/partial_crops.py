@@ -1,7 +1,7 @@
-"""Crops of people of whom the upper part is visible, as a detector's boxes make them.
+"""Crops of people whose upper part alone is visible, as from a detector's boxes.
 
-Before a close camera, and behind tables, a box ends where the person can no longer be seen. The
-crop around it is larger than life, and the network must say where the rest of the body is.
+Close to the camera, and behind tables, a box ends where the person can no longer be seen. The crop
+around it shows the person enlarged, and the network must estimate where the rest of the body is.
 """
 
 from dataclasses import replace

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from smpler_model.array_types import Floats
 from smpler_model.atomic_files import write_atomically
 from smpler_model.cameras.crops import cut_crops
 from smpler_model.hashes import is_in_share
@@ -43,9 +44,9 @@ class PersonLabels:
         joints: (19, 4) metres relative to the hips' midpoint, and confidence.
     """
 
-    box_xyxy: NDArray[np.float64]
-    keypoints: NDArray[np.float64]
-    joints: NDArray[np.float64]
+    box_xyxy: Floats
+    keypoints: Floats
+    joints: Floats
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class PhotoLabels:
     people: tuple[PersonLabels, ...]
 
     @property
-    def boxes_xyxy(self) -> NDArray[np.float64]:
+    def boxes_xyxy(self) -> Floats:
         """(n, 4) boxes of the people, pixels."""
         return np.array([person.box_xyxy for person in self.people]).reshape(-1, 4)
 
@@ -69,7 +70,9 @@ def read_labels(path: Path) -> list[PhotoLabels]:
         ValueError: it has another format.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"labels must be a JSON file, got {path}; check the path")
+        raise FileNotFoundError(
+            f"labels must be a JSON file, got {path}; give that of a folder of labelled photos"
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         rows = _rows_of(content["joints"])
@@ -180,7 +183,7 @@ def _write_split(
 
 def _cut_people(
     photos: Sequence[PhotoLabels], side: int, split: str
-) -> Iterator[tuple[str, PersonLabels, NDArray[np.uint8], NDArray[np.float64]]]:
+) -> Iterator[tuple[str, PersonLabels, NDArray[np.uint8], Floats]]:
     """Yield each person's photo, labels, square, and joints in it, [-1, 1]."""
     for photo in tqdm(photos, desc=split):
         if not photo.people:

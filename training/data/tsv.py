@@ -10,8 +10,8 @@ import weakref
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from smpler_model.array_types import Integers
 from smpler_model.atomic_files import write_text_atomically
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,9 @@ class TsvFile:
             ValueError: the index does not match the file.
         """
         if not path.is_file():
-            raise FileNotFoundError(f"a table must be a file, got {path}; check the data set")
+            raise FileNotFoundError(
+                f"a table must be a file, got {path}; correct the data set's YAML file or `root`"
+            )
         self.path = path
         self._starts = _load_index(path)
         self._ends = np.append(self._starts[1:], path.stat().st_size)
@@ -70,7 +72,7 @@ class TsvFile:
         return self.row(number)[0]
 
 
-def find_rows(path: Path) -> NDArray[np.int64]:
+def find_rows(path: Path) -> Integers:
     """Return the byte offset of each row of a file."""
     starts, place = [np.zeros(1, np.int64)], 0
     with path.open("rb") as file:
@@ -82,7 +84,7 @@ def find_rows(path: Path) -> NDArray[np.int64]:
     return found[found < place]
 
 
-def _load_index(path: Path) -> NDArray[np.int64]:
+def _load_index(path: Path) -> Integers:
     index = path.with_suffix(".lineidx")
     if not index.is_file():
         starts = find_rows(path)
@@ -91,7 +93,9 @@ def _load_index(path: Path) -> NDArray[np.int64]:
     try:
         starts = np.array(index.read_text().split(), np.int64)
     except ValueError as error:
-        raise ValueError(f"{index} must hold numbers, got {error}; remove it") from error
+        raise ValueError(
+            f"{index} must hold numbers, got {error}; remove it, and it is created again"
+        ) from error
     if not _belongs(path, starts):
         raise ValueError(
             f"{index} must hold the offsets of the rows of {path.name}, got others; remove it, "
@@ -100,7 +104,7 @@ def _load_index(path: Path) -> NDArray[np.int64]:
     return starts
 
 
-def _belongs(path: Path, starts: NDArray[np.int64]) -> bool:
+def _belongs(path: Path, starts: Integers) -> bool:
     """Return whether an index matches a file, judged by its order and last row."""
     size = path.stat().st_size
     if not len(starts):
@@ -114,7 +118,7 @@ def _belongs(path: Path, starts: NDArray[np.int64]) -> bool:
         return before == b"\n" and file.tell() == size
 
 
-def _save_index(index: Path, starts: NDArray[np.int64]) -> None:
+def _save_index(index: Path, starts: Integers) -> None:
     """Save an index next to its file; several processes may do so at once."""
     try:
         write_text_atomically(index, "".join(f"{start}\n" for start in starts))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from smpler_model.array_types import Floats, Integers
 from smpler_model.hashes import hash_parts, is_in_share
 from smpler_model.network.smpler import BackboneModel
 from training.data.data_settings import TsvData
@@ -40,9 +41,7 @@ class MixedDataset(Dataset[list[LabelledPerson | Fault]]):
     Thus all batches have the same size, and faults are still reported.
     """
 
-    def __init__(
-        self, parts: list[TsvDataset], stand_ins: list[NDArray[np.int64]] | None = None
-    ) -> None:
+    def __init__(self, parts: list[TsvDataset], stand_ins: list[Integers] | None = None) -> None:
         """Combine data sets.
 
         Args:
@@ -115,7 +114,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
         pairs = zip(self.rows, self.data.sets, strict=True)
         return sum(round(part.weight * len(rows)) for rows, part in pairs)
 
-    def order(self, epoch: int) -> NDArray[np.int64]:
+    def order(self, epoch: int) -> Integers:
         """Return (n, 2) set and row of an epoch's people, in order."""
         rng = np.random.default_rng((self.settings.seed, epoch))
         places = []
@@ -162,7 +161,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
                 scores.append(score(model, batch.to(self.processes.device), Conventions()))
         model.train(was_training)
         gathered = [part for parts in self.processes.gather(scores) for part in parts]
-        totals: dict[str, list[NDArray[np.float64]]] = {}
+        totals: dict[str, list[Floats]] = {}
         for part in gathered:
             for name, values in part.errors.items():
                 totals.setdefault(name, []).append(values)
@@ -215,7 +214,7 @@ class TsvSource(ExampleSource[LabelledPeople]):
         return mask
 
     def _read_faults(self) -> set[str]:
-        """Return what a run that is resumed has noted, and other processes and sources."""
+        """Return the unreadable rows noted before a resume, by other processes and sources."""
         path = self.settings.output / BAD_ROWS
         return set(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else set()
 

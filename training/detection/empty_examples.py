@@ -1,6 +1,6 @@
-"""Examples without people: windows of photos that show nobody, or beside those whom they show.
+"""Examples without people: windows of photos without people, or beside the people in photos.
 
-Otherwise all images without people would be drawn rooms, and every photo would show somebody.
+Otherwise all images without people would be drawn rooms, and every photo would show a person.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from smpler_model.array_types import Floats
+from smpler_model.detectors.box_overlap import box_areas
 from smpler_model.detectors.detector import Detector
 from smpler_model.sources import IMAGE_SUFFIXES, read_image
 from training.data.prepare_photos import PhotoLabels
-from training.detection.examples import HEIGHT, WIDTH, Boxes, Example, ExampleWindow, areas
+from training.detection.examples import HEIGHT, WIDTH, Example, ExampleWindow
 
 _TRIES = 48  # windows of a photo
 _LEAST_SHARE = 0.15  # of the largest window of the examples' aspect ratio that fits into the photo
@@ -22,15 +24,15 @@ _AROUND = 0.05  # of a person's box, on each side: hair, hands and shadows
 
 @dataclass(frozen=True)
 class Scenery:
-    """A photo, and who is in it.
+    """A photo, and the people in it.
 
     Attributes:
         image: path of the image.
-        boxes_xyxy: (n, 4) the labelled people, pixels; None if it shows nobody.
+        boxes_xyxy: (n, 4) the labelled people, pixels; None if it shows no people.
     """
 
     image: Path
-    boxes_xyxy: Boxes | None = None
+    boxes_xyxy: Floats | None = None
 
 
 def find_scenery(photos: Sequence[PhotoLabels], folders: Sequence[Path]) -> list[Scenery]:
@@ -47,7 +49,7 @@ def find_scenery(photos: Sequence[PhotoLabels], folders: Sequence[Path]) -> list
         if not images:
             raise FileNotFoundError(
                 f"empty_photos must be folders of photos without people, got none in {folder}; "
-                "check the path"
+                "correct it, or put photos there"
             )
         found += [Scenery(path) for path in images]
     return found
@@ -60,7 +62,7 @@ def draw_empty_examples(
     weight: float,
     seed: int = 0,
 ) -> Iterator[Example]:
-    """Yield windows that show nobody; photos without a window like that are left out.
+    """Yield windows without people; photos that have none are left out.
 
     Args:
         scenery: photos.
@@ -94,9 +96,9 @@ def draw_empty_examples(
 
 
 def _find_window(
-    rng: np.random.Generator, people_xyxy: Boxes, width: int, height: int
+    rng: np.random.Generator, people_xyxy: Floats, width: int, height: int
 ) -> ExampleWindow | None:
-    """Return the largest of several random windows that show nobody, None if none does."""
+    """Return the largest of several random windows without people; None if there is none."""
     largest = min(width / WIDTH, height / HEIGHT)
     around = _AROUND * (people_xyxy[:, 2:] - people_xyxy[:, :2])
     people = people_xyxy + np.hstack([-around, around])
@@ -104,6 +106,6 @@ def _find_window(
     for size, place in zip(sizes, rng.random((_TRIES, 2)), strict=True):
         left, top = place * (width - size * WIDTH, height - size * HEIGHT)
         window = ExampleWindow(float(left), float(top), float(1 / size))
-        if size * WIDTH >= _LEAST_PX and not areas(window.clip(people)).any():
+        if size * WIDTH >= _LEAST_PX and not box_areas(window.clip(people)).any():
             return window
     return None

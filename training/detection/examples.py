@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from smpler_model.array_types import Floats
 from smpler_model.detectors.person_network import STRIDE
 
 WIDTH, HEIGHT = 256, 192
@@ -14,7 +15,6 @@ WIDTH, HEIGHT = 256, 192
 MAP_WIDTH, MAP_HEIGHT = WIDTH // STRIDE, HEIGHT // STRIDE
 
 Pixels = NDArray[np.uint8]
-Boxes = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Example:
     """
 
     pixels: Pixels
-    boxes_xyxy: Boxes
+    boxes_xyxy: Floats
     counts: NDArray[np.bool_]
     knows_size: NDArray[np.bool_]
     weight: float = 1.0
@@ -70,7 +70,7 @@ class ExampleWindow:
             )
         return pixels
 
-    def clip(self, boxes_xyxy: Boxes) -> Boxes:
+    def clip(self, boxes_xyxy: Floats) -> Floats:
         """Return boxes (n, 4) of the image clipped to the window, in the example's pixels."""
         corner = np.array([self.left, self.top] * 2)
         limits = np.array([WIDTH, HEIGHT] * 2)
@@ -80,17 +80,3 @@ class ExampleWindow:
 def whole_image(width: int, height: int) -> ExampleWindow:
     """Return the window that shows a whole image, as `PersonDetector` sees it."""
     return ExampleWindow(0.0, 0.0, min(WIDTH / width, HEIGHT / height))
-
-
-def areas(boxes_xyxy: Boxes) -> Boxes:
-    """Return the (n,) areas of boxes (n, 4)."""
-    return np.asarray((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).clip(0).prod(1))
-
-
-def overlaps(first_xyxy: Boxes, second_xyxy: Boxes) -> Boxes:
-    """Return the (n, m) intersections over union of boxes (n, 4) and (m, 4)."""
-    low = np.maximum(first_xyxy[:, None, :2], second_xyxy[:, :2])
-    high = np.minimum(first_xyxy[:, None, 2:], second_xyxy[:, 2:])
-    common = (high - low).clip(0).prod(-1)
-    both = areas(first_xyxy)[:, None] + areas(second_xyxy)
-    return np.asarray(common / np.maximum(both - common, 1e-9))

@@ -4,19 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from smpler_model.detectors.box_overlap import box_areas, box_overlaps
 from smpler_model.detectors.detector import Detector
 from smpler_model.sources import read_image
 from training.data.prepare_photos import PhotoLabels
-from training.detection.examples import (
-    HEIGHT,
-    WIDTH,
-    Example,
-    ExampleWindow,
-    Pixels,
-    areas,
-    overlaps,
-    whole_image,
-)
+from training.detection.examples import HEIGHT, WIDTH, Example, ExampleWindow, Pixels, whole_image
 
 _WHOLE_SHARE = 0.3  # of the examples: photos as they are
 _AROUND = (1.3, 4.0)  # side of a window over the person's
@@ -81,15 +73,15 @@ def _see(
 ) -> Example:
     found = detector.detect(rgb)
     boxes, scores = found.boxes_xyxy + 0.5, found.scores
-    same = overlaps(labelled_xyxy, boxes) >= _SAME
+    same = box_overlaps(labelled_xyxy, boxes) >= _SAME
     # Labelled people count, however unsure the detector is; its boxes are the better ones.
     scores = np.where(same.any(0), 1.0, scores)
     missed = labelled_xyxy[~same.any(1)]
     knows = np.arange(len(boxes) + len(missed)) < len(boxes)
     boxes, scores = np.vstack([boxes, missed]), np.append(scores, np.ones(len(missed)))
     inside = window.clip(boxes)
-    share = areas(inside) / np.maximum(areas(boxes) * window.scale**2, 1e-9)
+    share = box_areas(inside) / np.maximum(box_areas(boxes) * window.scale**2, 1e-9)
     tall = (inside[:, 3] - inside[:, 1]) >= _SMALLEST_PX
     counts = (scores >= _SURE) & (share >= _LEAST_INSIDE) & tall
-    there = (areas(inside) > 0) & (scores >= UNSURE)
+    there = (box_areas(inside) > 0) & (scores >= UNSURE)
     return Example(window.cut(rgb), inside[there], counts[there], knows[there], weight)

@@ -7,9 +7,10 @@ import numpy as np
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.camera import camera_from_field_of_view
+from smpler_model.detectors.box_overlap import box_areas
 from synthetic.scene import SyntheticScene
 from synthetic.truth import SceneFrame
-from training.detection.examples import Example, ExampleWindow, areas, whole_image
+from training.detection.examples import Example, ExampleWindow, whole_image
 
 _SIZE = (640, 480)
 _FOV_DEG = (40.0, 80.0)
@@ -59,8 +60,8 @@ def _see(shown: SceneFrame, window: ExampleWindow) -> Example:
     boxes = window.clip(truth.boxes_xyxy + 0.5)  # there the centres of pixels are integers
     labels = window.cut(shown.people.astype(np.uint8), is_smooth=False)
     visible = np.bincount(labels.reshape(-1), minlength=256)[truth.ids]
-    there = (visible > 0) & (areas(boxes) > 0)
-    counts = (visible >= _LEAST_PX) & (visible >= _LEAST_SHARE * areas(boxes))
+    there = (visible > 0) & (box_areas(boxes) > 0)
+    counts = (visible >= _LEAST_PX) & (visible >= _LEAST_SHARE * box_areas(boxes))
     pixels = window.cut(shown.frame.rgb)
     n = int(there.sum())
     return Example(pixels, boxes[there], counts[there], np.ones(n, np.bool_))

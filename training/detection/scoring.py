@@ -1,4 +1,4 @@
-"""Recall of a network on held-out images, and its boxes on nobody."""
+"""Recall of a network on held-out images, and its false boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from smpler_model.array_types import Floats
+from smpler_model.detectors.box_overlap import box_overlaps
 from smpler_model.detectors.person_detector import find_centres
 from smpler_model.detectors.person_network import STRIDE, PersonNetwork
 from smpler_model.network.torchvision_operators import suppress_overlaps
-from training.detection.examples import Boxes, Example, overlaps
+from training.detection.examples import Example
 from training.detection.features import Features
 
 LEAST_IOU = 0.5
@@ -25,7 +27,7 @@ class Found:
     Attributes:
         people: number of people to be found.
         found: number of those that were.
-        false: number of boxes on nobody.
+        false: number of false boxes.
         images: number of images.
     """
 
@@ -43,8 +45,8 @@ class Found:
         """Return it as a line to print."""
         found = f"{self.found} of {self.people} people   recall {self.recall:.3f}"
         return (
-            f"{title}: {found if self.people else f'{self.images} images of nobody'}   "
-            f"boxes on nobody {self.false / max(self.images, 1):.3f} an image"
+            f"{title}: {found if self.people else f'{self.images} images without people'}   "
+            f"false boxes {self.false / max(self.images, 1):.3f} an image"
         )
 
 
@@ -68,9 +70,9 @@ def score_network(
     return Found(people, found, false, len(features))
 
 
-def _match(example: Example, boxes_xyxy: Boxes) -> tuple[int, int]:
+def _match(example: Example, boxes_xyxy: Floats) -> tuple[int, int]:
     """Match each person greedily with the best free box; return the hits and the false boxes."""
-    shared = overlaps(example.boxes_xyxy, boxes_xyxy)
+    shared = box_overlaps(example.boxes_xyxy, boxes_xyxy)
     free = np.ones(len(boxes_xyxy), np.bool_)
     hits = 0
     for row in np.flatnonzero(example.counts):

@@ -20,7 +20,7 @@ class PersonTrainSettings:
         photos: files of labels, as `training.data.prepare_photos` reads them.
         photo_images: windows of photos.
         held_out_photos: windows of other photos, for validation.
-        empty_images: windows of photos that show nobody, beside the people in `photos` and in
+        empty_images: windows of photos without people, beside the people in `photos` and in
             `empty_photos`; at most one of each photo.
         empty_photos: folders of photos without people.
         held_out_empty: windows of other such photos, for validation.
@@ -64,7 +64,9 @@ class PersonTrainSettings:
         }
         for name, value in counts.items():
             if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}; give a larger one")
+                raise ValueError(
+                    f"{name} must be at least 1, got {value}; omit it for its default"
+                )
         if self.photo_images and not self.photos:
             raise ValueError(
                 f"photos must be files of labels for {self.photo_images} photo_images, got none; "

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from smpler_model.array_types import Floats
 from smpler_model.detectors.person_network import STRIDE
 from training.detection.examples import MAP_HEIGHT, MAP_WIDTH, Example
 
@@ -82,7 +83,7 @@ def _draw(example: Example) -> tuple[Map, Map, Map, Map]:
     return heat, is_judged, boxes, box_weights
 
 
-def _peak(box_xyxy: NDArray[np.float64]) -> Map:
+def _peak(box_xyxy: Floats) -> Map:
     """Return a Gaussian (h, w): 1 at the pixel that contains a box's centre."""
     middle = np.floor((box_xyxy[:2] + box_xyxy[2:]) / 2).clip(0, (MAP_WIDTH - 1, MAP_HEIGHT - 1))
     deviation = np.maximum(_DEVIATION * (box_xyxy[2:] - box_xyxy[:2]), _LEAST_DEVIATION)
@@ -91,7 +92,7 @@ def _peak(box_xyxy: NDArray[np.float64]) -> Map:
     return np.asarray(np.exp(-0.5 * (x**2 + y[:, None] ** 2)), np.float32)
 
 
-def _leave_open(is_judged: Map, box_xyxy: NDArray[np.float64]) -> None:
+def _leave_open(is_judged: Map, box_xyxy: Floats) -> None:
     middle, half = (box_xyxy[:2] + box_xyxy[2:]) / 2, (box_xyxy[2:] - box_xyxy[:2]) / 2
     left, top = np.floor(middle - _OPEN * half).clip(0).astype(int)
     right, bottom = np.ceil(middle + _OPEN * half).astype(int)

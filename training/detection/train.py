@@ -1,9 +1,9 @@
 """Train the detector `person`: `python -m training.detection.train config/train/person.yaml`.
 
 `field=value` after the file changes its settings. The layers of MobileNetV2 are frozen, so their
-features are computed once; the pyramid and the heads are trained. Photos show real people,
-synthetic rooms hidden people and people at the border, and windows of photos that show nobody what
-no person is. Held-out images of each kind are scored before and after.
+features are computed once; the pyramid and the heads are trained. Photos show real people;
+synthetic rooms, hidden people and people at the border; windows of photos without people, what is
+not a person. Held-out images of each kind are scored before and after.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from training.detection.settings import PersonTrainSettings
 WEIGHTS, FIGURES, CONFIGURATION = "person_detector.npz", "figures.json", "configuration.yaml"
 ROOMS, HELD_OUT_ROOMS = "rooms", "held-out rooms"
 PHOTOS, HELD_OUT_PHOTOS = "photos", "held-out photos"
-EMPTY, HELD_OUT_EMPTY = "photos of nobody", "held-out photos of nobody"
+EMPTY, HELD_OUT_EMPTY = "photos without people", "held-out photos without people"
 SCORES = (PipelineSettings().keep_score, PipelineSettings().detection_score)
 """Least scores of detections that continue and begin tracks."""
 

@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from smpler_model.array_types import Floats
+from smpler_model.array_types import Floats, Integers
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.body.skeleton import H36M_EVALUATED, H36M_PELVIS, LABELLED_EVALUATED
 from smpler_model.body.smpl import Body
@@ -65,7 +64,7 @@ class Scores:
         true_joints: (n, 14, 3) labelled joints, m; NaN if there is no label.
     """
 
-    rows: NDArray[np.int64]
+    rows: Integers
     keys: tuple[str, ...]
     errors: dict[str, Floats]
     joints: Floats
@@ -223,7 +222,7 @@ def write_scores(
     return means
 
 
-def _accelerations(scores: Scores, rows: NDArray[np.int64], conventions: Conventions) -> Floats:
+def _accelerations(scores: Scores, rows: Integers, conventions: Conventions) -> Floats:
     """Return the errors of all inner frames of a sequence."""
     numbers = [_FRAME.match(scores.keys[row]) for row in rows]
     if not all(numbers):

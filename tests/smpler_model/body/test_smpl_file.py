@@ -92,7 +92,7 @@ def test_smplx_reads_the_same_body(tmp_path: Path, body_arrays: BodyArrays) -> N
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="check the path"):
+    with pytest.raises(FileNotFoundError, match="give the path of an existing"):
         load_smpl_file(tmp_path / "SMPL_MALE.pkl")
 
 

@@ -158,7 +158,7 @@ def test_interrupted_save_leaves_the_old_file(
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"got .*nothing\.pt; check the path"):
+    with pytest.raises(FileNotFoundError, match=r"got .*nothing\.pt; give the abs"):
         load_model(tmp_path / "nothing.pt")
 
 
@@ -222,7 +222,7 @@ def test_file_with_code_is_refused(
 def test_not_a_smpler_file(tmp_path: Path, content: object, found: str) -> None:
     path = tmp_path / "other.pt"
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match=f"{found}; it is not a SMPLer checkpoint"):
+    with pytest.raises(CheckpointError, match=f"{found}; give a SMPLer checkpoint"):
         load_model(path)
 
 

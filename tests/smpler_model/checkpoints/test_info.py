@@ -77,7 +77,7 @@ def test_a_misfit_is_explained(nano_file: Path, tmp_path: Path) -> None:
 def test_file_of_another_project_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.pt"
     torch.save({"weight": torch.zeros(2)}, path)
-    with pytest.raises(CheckpointError, match="not a SMPLer checkpoint"):
+    with pytest.raises(CheckpointError, match="give a SMPLer checkpoint"):
         describe_checkpoint(path)
 
 

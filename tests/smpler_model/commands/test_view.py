@@ -212,7 +212,7 @@ def test_a_frame_beyond_the_recording_is_refused(
     write_results(tmp_path / "run", "jsonl")
     assert main(["view", str(tmp_path / "run"), "--port", "0", "--frame", str(FRAMES)]) == 1
     error = capsys.readouterr().err
-    assert "frame must be one of 0 to 3, as the recording has 4 images, got 4; choose" in error
+    assert "frame must be one of 0 to 3, as the recording has 4 images, got 4; give" in error
 
 
 def test_whose_results_are_shown_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,5 +31,5 @@ def test_given_boxes_serve_one_image() -> None:
 
 
 def test_a_score_is_missing() -> None:
-    with pytest.raises(ValueError, match=r"got \(2, 4\) and \(1,\); give one score a box"):
+    with pytest.raises(ValueError, match=r"got \(2, 4\) and \(1,\); pass one score per box"):
         Detections(np.zeros((2, 4)), np.zeros(1))

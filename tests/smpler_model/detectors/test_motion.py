@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from smpler_model.array_types import RgbImage
-from smpler_model.detectors.motion import MotionConfig, MotionDetector, match_exposure
+from smpler_model.detectors.motion import BackgroundConfig, MotionDetector, match_exposure
 
 pytestmark = pytest.mark.slow
 
 HEIGHT, WIDTH = 360, 480
 PERSON = (70, 200)  # width, height
-LEARNING = MotionConfig().learning_images
+LEARNING = BackgroundConfig().learning_images
 
 
 @pytest.fixture(scope="module")

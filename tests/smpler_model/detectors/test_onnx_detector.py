@@ -82,7 +82,7 @@ def test_onnxruntime_is_missing(yolox: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match=r"must be an ONNX file, got .*gone.onnx; check the"):
+    with pytest.raises(DetectorError, match=r"must be an ONNX file, got .*gone.onnx; give the"):
         OnnxDetector(tmp_path / "gone.onnx")
 
 

@@ -56,7 +56,7 @@ def test_the_shipped_file_is_small_and_whole() -> None:
 
 
 def test_a_file_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match=r"must be a file, got .*nothing\.npz; check the path"):
+    with pytest.raises(DetectorError, match=r"must be a file, got .*nothing\.npz; give the abs"):
         load_person_network(tmp_path / "nothing.npz")
 
 

@@ -232,7 +232,7 @@ def test_a_wrong_file(tmp_path: Path, write, message: str) -> None:  # noqa: ANN
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match=r"must be a file, got .*gone.pth; check the path"):
+    with pytest.raises(DetectorError, match=r"must be a file, got .*gone.pth; give the abs"):
         TorchvisionDetector(tmp_path / "gone.pth")
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from smpler_model.cameras.camera import Camera
 from smpler_model.drawing.overlay import RenderStyle, bend, colour_of, draw_result, label_of
-from smpler_model.frames import TranslationSource
-from smpler_model.people.tracker import TrackState
+from smpler_model.frames import TrackState, TranslationSource
 from tests.results import make_people, make_result
 
 PINHOLE = Camera(320, 240, 250.0, 250.0, 160.0, 120.0)

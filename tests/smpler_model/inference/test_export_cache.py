@@ -79,7 +79,7 @@ def test_the_code_that_makes_the_graph_is_in_the_key() -> None:
     code = list(export_cache._code())
     for path in ("network/smpler.py", "body/smpl.py", "detectors/person_network.py"):
         assert (export_cache._PACKAGE / path).read_bytes() in code
-    for name in ("fast_network.py", "fused_attention.py", "folding.py", "export.py"):
+    for name in ("fast_network.py", "fused_blocks.py", "folding.py", "export.py"):
         assert (export_cache._PACKAGE / "inference" / name).read_bytes() in code
 
 

@@ -9,11 +9,11 @@ from smpler_model.body.arrays import BodyArrays
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.cameras.camera import Camera
 from smpler_model.cameras.frame_tree import level_camera
-from smpler_model.frames import CameraPose, Frame
+from smpler_model.frames import CameraPose, Frame, TrackState
 from smpler_model.inference.estimator import Estimates
 from smpler_model.people.placement import Placement
 from smpler_model.people.placer import Placer, Unplaced
-from smpler_model.people.tracker import Tracks, TrackState
+from smpler_model.people.tracker import Tracks
 from tests.posed import pose_joints
 from tests.smpler_model.people.test_floor import CAMERA, stand
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from smpler_model.detectors.detector import detections_from
+from smpler_model.frames import TrackState
 from smpler_model.people.appearance import SPREADS
 from smpler_model.people.reidentification import FIRST_IMAGES, LAST_IMAGES, Identities
-from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, TrackState
+from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig
 
 STEP_NS = 100_000_000
 REMEMBER_S = 60.0

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from smpler_model.detectors.detector import Detections, detections_from
-from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks, TrackState
+from smpler_model.frames import TrackState
+from smpler_model.people.tracker import IdSource, Tracker, TrackerConfig, Tracks
 
 RATE_HZ = 10
 WALK_PX = 6.0

@@ -5,9 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smpler_model.frames import FrameResult, TranslationSource, WorldMotion, values_or_nan
+from smpler_model.frames import (
+    FrameResult,
+    TrackState,
+    TranslationSource,
+    WorldMotion,
+    values_or_nan,
+)
 from smpler_model.people.floor import floor_from_pose
-from smpler_model.people.tracker import TrackState
 from smpler_model.views.fuser import FusedResult, ViewFuser
 from tests.posed import pose_joints
 from tests.smpler_model.views.test_fusion import scene

@@ -131,7 +131,7 @@ def test_a_file_distinguishes_the_cameras_of_a_bag(small_bag: Path, tmp_path: Pa
     [
         (
             {"pose": None},
-            r"must hold pose of shape \(\d+, 72\), one row a person an image, got none",
+            r"must hold pose of shape \(\d+, 72\), one row per person and image, got none",
         ),
         ({"ids": np.zeros(3)}, r"must hold ids of shape \(\d+,\).*got \(3,\)"),
         ({"ids": np.array([{}])}, "must be a .npz of plain arrays"),

@@ -1,24 +1,9 @@
 import numpy as np
 from hypothesis import given
-from hypothesis import strategies as st
 
-from smpler_ros.bags.matching import box_overlaps, match_boxes
-
-corners = st.tuples(*[st.floats(0, 100)] * 4)
-boxes = st.lists(
-    corners.map(lambda c: (min(c[0], c[2]), min(c[1], c[3]), max(c[0], c[2]), max(c[1], c[3]))),
-    max_size=5,
-).map(lambda rows: np.array(rows, np.float64).reshape(-1, 4))
-
-
-@given(boxes, boxes)
-def test_overlaps_lie_within_0_and_1_and_are_symmetric(
-    first: np.ndarray, second: np.ndarray
-) -> None:
-    overlaps = box_overlaps(first, second)
-    assert overlaps.shape == (len(first), len(second))
-    assert ((overlaps >= 0) & (overlaps <= 1 + 1e-12)).all()
-    np.testing.assert_allclose(overlaps, box_overlaps(second, first).T)
+from smpler_model.detectors.box_overlap import box_overlaps
+from smpler_ros.bags.matching import match_boxes
+from tests.smpler_model.detectors.test_box_overlap import boxes
 
 
 @given(boxes, boxes)
@@ -26,11 +11,6 @@ def test_pairs_are_one_to_one_and_overlap_enough(first: np.ndarray, second: np.n
     rows, columns, iou = match_boxes(first, second, 0.3)
     assert len(set(rows.tolist())) == len(rows) == len(columns) == len(set(columns.tolist()))
     assert (iou >= 0.3).all()
-
-
-def test_a_known_overlap() -> None:
-    iou = box_overlaps(np.array([[0, 0, 2, 2.0]]), np.array([[1, 0, 3, 2.0]]))
-    np.testing.assert_allclose(iou, [[1 / 3]])
 
 
 def test_the_sum_is_maximal_regardless_of_order() -> None:

@@ -9,13 +9,14 @@ from smpler_model.bags.people_topics import PEOPLE_TYPE
 from smpler_model.bags.reader import BagReader, open_bag
 from smpler_model.cameras.camera import camera_from_field_of_view
 from smpler_model.cameras.frame_tree import level_camera
+from smpler_model.cameras.messages import Message
 from smpler_model.commands.recordings import holds_people, open_recording
 from smpler_model.source import SourceError
 from smpler_model.viewing.bag_recording import camera_of_people
 from smpler_ros.bags.bag_run import Summary
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.messages.convert import header_message, transform_message
-from smpler_ros.messages.message_types import MESSAGE_NAMES, Message
+from smpler_ros.messages.message_types import MESSAGE_NAMES
 from tests.random_people import random_people
 from tests.smpler_ros.bags.test_ground_truth import truths_in
 

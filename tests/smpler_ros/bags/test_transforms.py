@@ -8,14 +8,14 @@ import pytest
 
 from smpler_model.bags.camera_poses import MOVING, STATIC
 from smpler_model.bags.reader import open_bag
-from smpler_model.cameras.messages import NS_PER_S, stamp_ns_of
+from smpler_model.cameras.messages import NS_PER_S, Message, stamp_ns_of
 from smpler_model.frames import Frame
 from smpler_ros.bags.bag_writer import BagWriter
 from smpler_ros.bags.segments import SegmentedBag
 from smpler_ros.bags.transforms import TransformCopy
 from smpler_ros.messages.convert import header_message, transforms_message
 from smpler_ros.messages.hri import body_transforms
-from smpler_ros.messages.message_types import MESSAGE_NAMES, Message
+from smpler_ros.messages.message_types import MESSAGE_NAMES
 from tests.bag_writer import START_NS, write_bag
 from tests.random_people import random_people
 from tests.smpler_model.bags.test_camera_poses import CLOCK_NS, MS, beside_a_lamp, robot

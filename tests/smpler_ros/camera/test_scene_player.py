@@ -22,9 +22,9 @@ from smpler_ros.camera.scene_player import (
     Film,
     FilmPlayer,
     PlayerHost,
-    Shot,
+    SceneShot,
 )
-from smpler_ros.camera.scene_settings import LENSES, SceneSettings
+from smpler_ros.parameters.scene_settings import LENSES, SceneSettings
 from synthetic.scene import SyntheticScene
 
 pytestmark = pytest.mark.slow
@@ -48,14 +48,14 @@ class Audience:
         self.now_ns = START_NS
         self.set_by_ns = 0
         self.until_ns = until_ns
-        self.watches = True
-        self.seen: list[tuple[Shot, int, int]] = []
+        self.has_subscribers = True
+        self.seen: list[tuple[SceneShot, int, int]] = []
         self.after_showing: Callable[[], None] = lambda: None
 
     def stage(self) -> PlayerHost:
         watch = ClockWatch(lambda: self.now_ns, lambda: self.now_ns - self.set_by_ns)
         return PlayerHost(
-            lambda: self.now_ns, self.wait, lambda: self.watches, self.show, watch.was_set
+            lambda: self.now_ns, self.wait, lambda: self.has_subscribers, self.show, watch.was_set
         )
 
     def set_clock(self, by_ns: int) -> None:
@@ -66,7 +66,7 @@ class Audience:
         self.now_ns += round(seconds * NS_PER_S)
         return self.now_ns >= self.until_ns
 
-    def show(self, shot: Shot, stamp_ns: int) -> None:
+    def show(self, shot: SceneShot, stamp_ns: int) -> None:
         self.seen.append((shot, stamp_ns, self.now_ns))
         self.after_showing()
 
@@ -115,14 +115,14 @@ def test_slow_callbacks_drop_images(scene: SyntheticScene) -> None:
 
 
 class SlowFilm(Film):
-    def shot(self, index: int) -> Shot:
+    def shot(self, index: int) -> SceneShot:
         time.sleep(1.4 / self.rate_hz)
         return super().shot(index)
 
 
 def test_images_rendered_too_late_are_dropped(scene: SyntheticScene) -> None:
     """On a real clock: shown images are on time, and all others are counted."""
-    seen: list[tuple[Shot, int]] = []
+    seen: list[tuple[SceneShot, int]] = []
     stage = PlayerHost(
         time.time_ns,
         lambda seconds: bool(time.sleep(seconds)),
@@ -145,7 +145,7 @@ def test_images_rendered_too_late_are_dropped(scene: SyntheticScene) -> None:
 
 def test_nothing_is_rendered_or_counted_without_subscribers(scene: SyntheticScene) -> None:
     audience = Audience()
-    audience.watches = False
+    audience.has_subscribers = False
     player = FilmPlayer(Film(scene, RATE_HZ), audience.stage(), duration_s=2.0)
     player.play()
     assert (audience.seen, player.shown, player.dropped) == ([], 0, 0)

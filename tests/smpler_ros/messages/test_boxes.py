@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from smpler_model.cameras.messages import Message
 from smpler_ros.messages.boxes import BoxReader
-from smpler_ros.messages.message_types import Message
 
 NAN = float("nan")
 SIZE = (320, 240)

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rosbags.typesys import Stores, get_typestore
 
+from smpler_model.cameras.messages import Message
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
 from smpler_ros.messages.cdr import PointMarker, serialize_markers
 from smpler_ros.messages.convert import header_message
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.messages.message_types import MessageTypes
 
 DISTRIBUTIONS = [
     Stores.ROS2_FOXY,  # without textures

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from smpler_model.bags.people_topics import people_from_message
 from smpler_model.body.skeleton import SMPL_JOINTS, SMPL_PARENTS
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import People, WorldMotion
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
 from smpler_ros.messages.convert import (
@@ -17,7 +18,7 @@ from smpler_ros.messages.convert import (
     person_array_message,
     transforms_message,
 )
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.messages.message_types import MessageTypes
 from tests.random_people import chain_positions, random_people, random_result
 
 STORE = get_typestore(Stores.ROS2_JAZZY)

@@ -9,6 +9,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from scipy.spatial.transform import Rotation
 
 from smpler_model.body.skeleton import SMPL_JOINTS
+from smpler_model.cameras.messages import Message
 from smpler_ros.messages.bag_types import (
     bag_constructor,
     message_types_from_rosbags,
@@ -24,7 +25,7 @@ from smpler_ros.messages.hri import (
     skeleton_messages,
     tracked_message,
 )
-from smpler_ros.messages.message_types import Message, import_message_class
+from smpler_ros.messages.message_types import import_message_class
 from tests.random_people import CAMERA, random_people
 
 # The fields of hri_msgs 2.0.

@@ -5,7 +5,7 @@ import pytest
 from rosbags.typesys import Stores, get_typestore
 
 from smpler_model.cameras.camera import Camera
-from smpler_model.cameras.messages import camera_from_info, decode_depth, decode_image
+from smpler_model.cameras.messages import Message, camera_from_info, decode_depth, decode_image
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
 from smpler_ros.messages.convert import header_message
 from smpler_ros.messages.images import (
@@ -14,7 +14,6 @@ from smpler_ros.messages.images import (
     image_message,
     jpeg_message,
 )
-from smpler_ros.messages.message_types import Message
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 register_smpler_msgs(STORE)

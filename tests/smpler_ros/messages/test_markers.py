@@ -5,6 +5,7 @@ import pytest
 from rosbags.typesys import Stores, get_typestore
 
 from smpler_model.body.skeleton import SMPL_PARENTS
+from smpler_model.cameras.messages import Message
 from smpler_model.drawing.palette import colours_of
 from smpler_model.frames import People
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
@@ -19,7 +20,6 @@ from smpler_ros.messages.markers import (
     MeshMarkers,
     SkeletonMarkers,
 )
-from smpler_ros.messages.message_types import Message
 from tests.random_people import random_people
 
 STORE = get_typestore(Stores.ROS2_JAZZY)

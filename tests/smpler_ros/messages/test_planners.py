@@ -8,6 +8,7 @@ import pytest
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from scipy.spatial.transform import Rotation
 
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import FrameResult, People
 from smpler_model.people.world_filter import facings
 from smpler_ros.messages.bag_types import (
@@ -15,7 +16,7 @@ from smpler_ros.messages.bag_types import (
     message_types_from_rosbags,
     register_smpler_msgs,
 )
-from smpler_ros.messages.message_types import Message, import_message_class
+from smpler_ros.messages.message_types import import_message_class
 from smpler_ros.messages.planners import (
     PlacedPeople,
     box_types,

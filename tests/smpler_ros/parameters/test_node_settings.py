@@ -7,8 +7,8 @@ from smpler_model.settings.parameter_file import NODE_ONLY, read_parameter_file
 from smpler_model.settings.run import RunSettings
 from smpler_model.settings.setting import Setting, Settings, table_of
 from smpler_ros.bags.settings import EvaluationSettings
-from smpler_ros.camera.scene_settings import SceneSettings
 from smpler_ros.parameters.node_settings import NodeSettings
+from smpler_ros.parameters.scene_settings import SceneSettings
 
 OF_PIPELINES = (RunSettings, EvaluationSettings, NodeSettings)
 NODE = {each.name: each.default for each in table_of(NodeSettings)}

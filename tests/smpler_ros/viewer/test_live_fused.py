@@ -10,12 +10,13 @@ from rosbags.typesys import Stores, get_typestore
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
 from smpler_model.cameras.frame_tree import level_camera
+from smpler_model.cameras.messages import Message
 from smpler_model.frames import CameraPose, FrameResult, People
 from smpler_model.people.common_frame import move_people
 from smpler_ros.messages.bag_types import message_types_from_rosbags, register_smpler_msgs
 from smpler_ros.messages.convert import header_message, person_array_message, transform_message
 from smpler_ros.messages.images import camera_info_message, image_message
-from smpler_ros.messages.message_types import Message, MessageTypes
+from smpler_ros.messages.message_types import MessageTypes
 from smpler_ros.viewer.live_fused import LiveFusedMoments
 from tests.smpler_model.viewing.conftest import CAMERA, posed_people
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.detection.examples import HEIGHT, WIDTH, ExampleWindow, overlaps, whole_image
+from training.detection.examples import HEIGHT, WIDTH, ExampleWindow, whole_image
 from training.detection.scene_examples import draw_scene_examples
 
 
@@ -32,13 +32,6 @@ def test_a_box_lies_where_its_pixels_are(left: float, top: float) -> None:
 
 def test_a_window_beside_the_image_is_empty() -> None:
     assert not ExampleWindow(700.0, 0.0, 0.5).cut(np.full((480, 640, 3), 9, np.uint8)).any()
-
-
-def test_overlaps() -> None:
-    first = np.array([[0.0, 0, 2, 2]])
-    second = np.array([[0.0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]])
-    np.testing.assert_allclose(overlaps(first, second), [[1, 1 / 3, 0]])
-    assert overlaps(first[:0], second).shape == (0, 3)
 
 
 @pytest.mark.slow

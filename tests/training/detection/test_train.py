@@ -68,7 +68,7 @@ def test_a_small_training(tmp_path: Path) -> None:
         assert figures[time]["held-out rooms, score 0.25"]["images"] == 4
         found = figures[time]["held-out rooms, score 0.25"]
         assert found["found"] > 0.5 * found["people"] > 0
-        nobody = figures[time]["held-out photos of nobody, score 0.25"]
+        nobody = figures[time]["held-out photos without people, score 0.25"]
         assert (nobody["people"], nobody["images"]) == (0, 1)
     before, after = (load_person_network(path) for path in (SHIPPED, output / WEIGHTS))
     learns = {id(weights) for weights in trainable_weights(after)}

@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
             each.add_argument(
                 "--second", type=Path, required=True, help="pose_landmark_full.tflite"
             )
-        each.add_argument("--first", type=int, help="label only the first so many photos")
+        each.add_argument("--first", type=int, help="label only this many photos, the first")
     return parser
 
 

@@ -48,7 +48,7 @@ class Answers:
 
 
 def nothing(points: int) -> Answers:
-    """Return the prediction that there is nobody."""
+    """Return the prediction that there is no person."""
     return Answers(
         np.zeros((), np.float32),
         np.zeros((points, 2), np.float32),
@@ -71,7 +71,7 @@ def ask_about(
 ) -> Answers:
     """Return the predictions for photos: from a file, or else from the network.
 
-    After an error, too, the file contains all predictions so far.
+    Even after an error, the file contains all predictions so far.
 
     Args:
         names: n names of photos.
@@ -111,7 +111,8 @@ def _read(path: Path, made_from: str) -> dict[str, Answers]:
             names = archive["names"].tolist()
     except (KeyError, ValueError, EOFError, BadZipFile):
         raise ValueError(
-            f"{path} must hold the answers for a part of the photos, got something else; remove it"
+            f"{path} must hold the answers for a part of the photos, got something else; remove "
+            "it to start again"
         ) from None
     if before != made_from:
         raise ValueError(

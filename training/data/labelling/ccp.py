@@ -34,7 +34,7 @@ def label(
         folder: data set with the folder `photos`.
         teacher: file of the pose landmark network.
         second: file of another one, which must agree with it.
-        first: label only the first so many photos.
+        first: label only this many photos, the first ones.
 
     Raises:
         ValueError: an invalid file, or ai_edge_litert is missing.
@@ -64,8 +64,8 @@ def find(rgb: NDArray[np.uint8], teacher: Network, second: Network) -> Answers:
     """Return both networks' predictions for the person who fills an (h, w, 3) image.
 
     Returns:
-        Predictions of teacher and second network along the first axis; nobody if the second one
-        loses the person.
+        Predictions of teacher and second network along the first axis; no person if the
+        second one loses them.
     """
     height, width = rgb.shape[:2]
     region = Region(np.array([width / 2, 0.52 * height]), np.array([0.0, -1.0]), 0.5 * height)

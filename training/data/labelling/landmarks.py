@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smpler_model.array_types import AnyFloats
+from smpler_model.array_types import AnyFloats, Floats
 from smpler_model.body.skeleton import LABELLED_JOINTS, other_side
 from training.data.labelling.answers import Answers
 
@@ -65,7 +65,7 @@ def _rows(names: tuple[str, ...]) -> list[int]:
     return [LANDMARKS.index(name) for name in names]
 
 
-def _weights() -> NDArray[np.float64]:
+def _weights() -> Floats:
     weights = np.zeros((len(JOINTS), len(LANDMARKS)))
     for row, name in enumerate(JOINTS):
         side, _, part = name.partition("_")
@@ -102,10 +102,10 @@ class TaughtJoints:
         spread_m: (n, 19) metres, how much mirroring the image changes the prediction.
     """
 
-    points_px: NDArray[np.float64]
-    points_m: NDArray[np.float64]
-    visibility: NDArray[np.float64]
-    spread_m: NDArray[np.float64]
+    points_px: Floats
+    points_m: Floats
+    visibility: Floats
+    spread_m: Floats
 
 
 def joints_of(answers: Answers) -> TaughtJoints:
@@ -121,7 +121,7 @@ def joints_of(answers: Answers) -> TaughtJoints:
     )
 
 
-def resized(points_m: AnyFloats) -> NDArray[np.float64]:
+def resized(points_m: AnyFloats) -> Floats:
     """Scale skeletons so that the median ratio of their bones to the built-in body's is 1.
 
     The teacher's bones are 5 to 15 % too short, most of all those that point at the camera.

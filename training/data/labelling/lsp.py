@@ -58,7 +58,7 @@ def label(folder: Path, teacher: Path, first: int | None = None) -> list[Labelle
     Args:
         folder: data set with `joints.mat` and the folder `images`.
         teacher: file of the pose landmark network.
-        first: label only the first so many photos.
+        first: label only this many photos, the first ones.
 
     Raises:
         ValueError: an invalid file, or ai_edge_litert is missing.

@@ -45,7 +45,8 @@ class PoseNetwork:
         """
         if not path.is_file():
             raise FileNotFoundError(
-                f"the network must be a .tflite file, got {path}; check the path"
+                f"the network must be a .tflite file, got {path}; download it, and "
+                "give its path with --teacher or --second"
             )
         import_optional("ai_edge_litert", "the teacher")
         runtime = importlib.import_module("ai_edge_litert.interpreter")
@@ -62,7 +63,10 @@ class PoseNetwork:
         if tuple(taken["shape"]) != (1, SIDE_PX, SIDE_PX, 3) or set(found) < set(
             _OUTPUTS.values()
         ):
-            raise ValueError(f"{wrong} outputs {sorted(found)}; take another file")
+            raise ValueError(
+                f"{wrong} outputs {sorted(found)}; give pose_landmark_heavy.tflite or "
+                "pose_landmark_full.tflite"
+            )
         self._input = taken["index"]
         self._outputs = {name: found[shape] for name, shape in _OUTPUTS.items()}
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from smpler_model.people.normals import vertex_normals
+from smpler_model.body.normals import vertex_normals
 from tests.shapes import make_sphere
 
 SPHERE, FACES = make_sphere()

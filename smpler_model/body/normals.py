@@ -1,10 +1,12 @@
 """Normals of bodies' surfaces."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from smpler_model.array_types import Floats
 
 
-def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> NDArray[np.float64]:
+def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> Floats:
     """Return (v, 3) unit normals: means over each vertex's triangles, weighted by area."""
     points, corners = np.asarray(vertices, np.float64), np.asarray(faces)
     a, b, c = points[corners].transpose(1, 2, 0)
