@@ -38,3 +38,17 @@ def test_a_body_of_the_wrong_size_costs_more(objective: CropObjective, crops: Cr
     far = body.joints(unposed, torch.ones(1, 10)) - body.joints(unposed, torch.zeros(1, 10))
     added = loss_of(objective, crops, 1) - loss_of(without, crops, 1)
     assert added == pytest.approx(60 * far.norm(dim=-1).mean().item(), rel=1e-3)
+
+
+def test_the_last_block_may_count_before_its_estimate_is_aligned(
+    objective: CropObjective, crops: CropFiles
+) -> None:
+    images = crops.batch(torch.arange(2)).images
+    settings = replace(objective.settings, unaligned=True)
+    with torch.no_grad():
+        usual = objective.estimate(images, "all")
+        more = CropObjective(objective.model, settings).estimate(images, "all")
+    assert len(more) == len(usual) + 1
+    for stage, same in zip(usual, [*more[:-2], more[-1]], strict=True):
+        torch.testing.assert_close(stage.rotations, same.rotations)
+    assert not torch.allclose(more[-2].rotations, more[-1].rotations)

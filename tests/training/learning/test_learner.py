@@ -8,7 +8,7 @@ import torch
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.network.config import SMPLER_NANO, MobileLayout
-from smpler_model.network.initialisation import build_model
+from smpler_model.network.initialisation import build_backbone_model, build_model
 from training.data.crop_files import CropFiles
 from training.learning.learner import Learner
 from training.learning.mixed_objective import make_objective
@@ -66,6 +66,7 @@ ALONE: dict[Trained, tuple[str, ...]] = {
         *(f"backbone.{part}." for part in ("last", "top", "laterals", "merges")),
         *(f"backbone.{part}." for part in ("heat", "centre", "reach", "offset")),
     ),
+    "transformer": ("embedding.", "blocks.0.", "blocks.1.", "trunk_alignment.", "limb_alignment."),
     "alignment": ("trunk_alignment.", "limb_alignment."),
 }
 
@@ -89,6 +90,8 @@ def test_what_is_trained_alone_must_be_there(body_arrays: BodyArrays) -> None:
     config = replace(SMPLER_NANO, limb_alignment=False, trunk_alignment=False)
     with pytest.raises(ValueError, match="alignment` needs a model that aligns its estimate"):
         hold_others(build_model(config, body_arrays), "alignment")
+    with pytest.raises(ValueError, match="needs a model with a Transformer, got one of the back"):
+        hold_others(build_backbone_model(SMPLER_NANO, body_arrays), "transformer")
     with pytest.raises(ValueError, match="needs still_share and first_guess_share to be 0"):
         TrainSettings(trained="alignment")
 

@@ -60,6 +60,26 @@ def test_a_run_may_leave_out_the_first_guess_feedback_of_the_one_before(
     assert not ungiven.weight.any(), "it starts anew, at zero"
 
 
+@pytest.mark.slow
+def test_a_run_may_add_the_turns_that_the_one_before_lacked(
+    settings: TrainSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "before.pt"
+    before = build_starting_model(replace(settings, seed=1))
+    save_checkpoint(before, path)
+    assert not load_model(path).config.turn_feedback
+    begun = build_starting_model(replace(settings, initial=path, turn_feedback=True))
+    assert "turn_feedback starts at zero" in caplog.text
+    layers = [block.turn_feedback for block in begun.blocks]
+    assert not any(layer.weight.any() for layer in layers)
+    for layer in layers:
+        torch.nn.init.ones_(layer.weight)
+    save_checkpoint(begun, path)
+    assert_same_weights(load_model(path, config=find_model("smpler_nano")), begun)
+    without = build_starting_model(replace(settings, initial=path))
+    assert_same_weights(without, before)
+
+
 def test_only_its_own_regressor_fits_the_built_in_body(tmp_path: Path) -> None:
     arrays = load_builtin_body()
     own = arrays.J_regressor_h36m
