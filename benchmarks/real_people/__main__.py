@@ -13,6 +13,7 @@ and its false boxes, and the page shows its boxes in green.
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,9 @@ from benchmarks.real_people.detection import detect_in_photos, score_detections,
 from benchmarks.real_people.estimation import (
     Observer,
     Seen,
-    load_observer,
-    look_at_photos,
-    look_at_video,
+    load_observers,
+    read_photos,
+    read_video,
 )
 from benchmarks.real_people.folder import (
     JOINTS,
@@ -34,14 +35,21 @@ from benchmarks.real_people.folder import (
     VideoTruth,
     read_folder,
 )
-from benchmarks.real_people.scoring import average, hips_of, score_photos, score_video
+from benchmarks.real_people.scoring import (
+    PhotoScores,
+    VideoScores,
+    average,
+    hips_of,
+    score_photos,
+    score_video,
+)
 from benchmarks.real_people.sheet import (
     TILE_PX,
     show_from_side,
     show_in_image,
     write_sheet,
 )
-from smpler_model.array_types import RgbImage
+from smpler_model.array_types import Floats, RgbImage
 from smpler_model.assembly import choose_device, detector_factory
 from smpler_model.atomic_files import write_text_atomically
 from smpler_model.detectors.detector import Detector
@@ -53,7 +61,10 @@ _SHOWN_FRAMES = 6  # of a video
 
 
 class Report:
-    """Collects predictions, figures and the tiles of the page."""
+    """Collects predictions, figures and the tiles of the page.
+
+    Predictions and tiles are those of the last of several observers.
+    """
 
     def __init__(self, folder: FolderTruth) -> None:
         self.folder = folder
@@ -62,43 +73,73 @@ class Report:
         self.lines: list[str] = []
         self.tiles: list[RgbImage] = []
 
-    def take_photos(self, observer: Observer) -> None:
-        """Evaluate the model on all photos."""
-        found = {}
-        for photo, frame, seen in look_at_photos(observer, self.folder):
-            found[photo.image] = seen.joints_px
+    def take(self, observers: Mapping[str, Observer]) -> None:
+        """Evaluate a model's estimates by their names, the final one last."""
+        photos, videos = self._take_photos(observers), self._take_videos(observers)
+        if len(observers) == 1:
+            return
+        self.figures["stages"] = []
+        for name in observers:
+            found = {"photos": photos[name], "videos": videos[name]}
+            figures = {kind: scores and asdict(scores) for kind, scores in found.items()}
+            self.figures["stages"].append({"name": name, **figures})
+            self.lines += [
+                f"{name}   {scores.line(kind)}" for kind, scores in found.items() if scores
+            ]
+
+    def _take_photos(self, observers: Mapping[str, Observer]) -> dict[str, PhotoScores | None]:
+        """Return each observer's metrics on all photos."""
+        found: dict[str, dict[str, Floats]] = {name: {} for name in observers}
+        for photo, frame in read_photos(self.folder):
+            for name, observer in observers.items():
+                seen = observer.look(frame, photo.boxes_xyxy)
+                found[name][photo.image] = seen.joints_px
             self.predictions["photos"][photo.image] = seen.joints_px.round(_PX_DECIMALS).tolist()
             self.tiles += [
                 show_in_image(frame.rgb, person, joints_px, _caption_photo(person, joints_px))
                 for person, joints_px in zip(photo.people, seen.joints_px, strict=True)
             ]
-        scores = score_photos(self.folder.photos, found)
-        if scores:
-            self.figures["photos"] = asdict(scores)
-            self.lines.append(scores.line())
+        scores = {name: score_photos(self.folder.photos, each) for name, each in found.items()}
+        if final := list(scores.values())[-1]:
+            self.figures["photos"] = asdict(final)
+            self.lines.append(final.line("photos"))
+        return scores
 
-    def take_videos(self, observer: Observer) -> None:
-        """Evaluate the model on all videos."""
-        every = []
+    def _take_videos(self, observers: Mapping[str, Observer]) -> dict[str, VideoScores | None]:
+        """Return each observer's metrics, averaged over all videos."""
+        every: dict[str, list[VideoScores]] = {name: [] for name in observers}
         for video in self.folder.videos:
-            found, predictions = {}, {}
-            shown = np.linspace(0, len(video.scored_frames) - 1, _SHOWN_FRAMES).astype(int)
-            numbers = {video.scored_frames[place] for place in shown}
-            for number, frame, seen in look_at_video(observer, self.folder, video):
-                found[number] = seen.joints_m[0]
-                predictions[str(number)] = {
-                    "joints_m": seen.joints_m[0].round(_M_DECIMALS).tolist(),
-                    "joints_px": seen.joints_px[0].round(_PX_DECIMALS).tolist(),
-                }
-                if number in numbers:
-                    self.tiles += _show_frame(video, number, frame, seen)
-            self.predictions["videos"][video.video] = predictions
-            every.append(score_video(video, found))
-            self.figures[video.video] = asdict(every[-1])
-            self.lines.append(every[-1].line(video.video))
-        if every:
-            self.figures["videos"] = asdict(average(every))
-            self.lines.append(average(every).line("videos"))
+            found = self._look_at_video(video, observers)
+            for name, joints_m in found.items():
+                every[name].append(score_video(video, joints_m))
+            final = list(every.values())[-1][-1]
+            self.figures[video.video] = asdict(final)
+            self.lines.append(final.line(video.video))
+        means = {name: average(scores) if scores else None for name, scores in every.items()}
+        if mean := list(means.values())[-1]:
+            self.figures["videos"] = asdict(mean)
+            self.lines.append(mean.line("videos"))
+        return means
+
+    def _look_at_video(
+        self, video: VideoTruth, observers: Mapping[str, Observer]
+    ) -> dict[str, dict[int, Floats]]:
+        """Return each observer's joints in the scored frames."""
+        found: dict[str, dict[int, Floats]] = {name: {} for name in observers}
+        predictions = self.predictions["videos"][video.video] = {}
+        places = np.linspace(0, len(video.scored_frames) - 1, _SHOWN_FRAMES).astype(int)
+        shown = {video.scored_frames[place] for place in places}
+        for number, frame in read_video(self.folder, video):
+            for name, observer in observers.items():
+                seen = observer.look(frame, video.boxes_xyxy[number, None])
+                found[name][number] = seen.joints_m[0]
+            predictions[str(number)] = {
+                "joints_m": seen.joints_m[0].round(_M_DECIMALS).tolist(),
+                "joints_px": seen.joints_px[0].round(_PX_DECIMALS).tolist(),
+            }
+            if number in shown:
+                self.tiles += _show_frame(video, number, frame, seen)
+        return found
 
     def take_detections(self, detector: Detector, name: str) -> None:
         """Evaluate a detector on all photos."""
@@ -156,9 +197,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="folder of people.json, photos and videos")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
     parser.add_argument(
-        "--first-guess",
+        "--stages",
         action="store_true",
-        help="evaluate the first guess instead",
+        help="also evaluate the first guess and the estimate after each Transformer block",
     )
     parser.add_argument("--detector", choices=DETECTORS, help="detector to evaluate as well")
     parser.add_argument("--detector-weights", default="", help="its weights file, if it needs one")
@@ -172,9 +213,7 @@ def main() -> int:
             )
             detector = detector_factory(settings, choose_device(settings.device))()
             report.take_detections(detector, chosen.detector)
-        observer = load_observer(chosen.model, first_guess=chosen.first_guess)
-        report.take_photos(observer)
-        report.take_videos(observer)
+        report.take(load_observers(chosen.model, stages=chosen.stages))
         report.write(chosen.output)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.real_people.first_guess import guess_only
 from benchmarks.real_people.folder import JOINTS, FolderTruth, PhotoTruth, VideoTruth
+from benchmarks.real_people.stages import earlier_answers
 from smpler_model.array_types import Floats
-from smpler_model.assembly import build_pipeline, load_named_model
+from smpler_model.assembly import build_pipeline
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.detectors.detector import GivenBoxes, detections_from
@@ -18,6 +18,7 @@ from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.sources import open_source, read_image
+from training.scoring.stages import name_stages
 
 BODY_JOINTS = [SMPL_JOINTS.index(name) for name in JOINTS]
 """The SMPL joints that `JOINTS` names."""
@@ -74,39 +75,38 @@ class Observer:
         return people.joints_m[0, BODY_JOINTS], people.keypoints_px[0, BODY_JOINTS]
 
 
-def load_observer(model: str, *, first_guess: bool = False) -> Observer:
-    """Load a model.
+def load_observers(model: str, *, stages: bool = False) -> dict[str, Observer]:
+    """Load a model, and return it last, by the name of its final estimate.
 
     Args:
         model: name of a shipped model, or path of a checkpoint.
-        first_guess: whether it answers with its first guess instead of its last estimate.
+        stages: whether observers that answer with its earlier estimates come before it.
 
     Raises:
         ValueError: an unusable model.
         OSError: a file that cannot be read.
     """
-    settings = PipelineSettings(model=model)
-    if first_guess:
-        return Observer(Estimator(guess_only(load_named_model(settings)), backend="plain"))
-    return Observer(build_pipeline(settings, GivenBoxes).estimator)
+    estimator = build_pipeline(PipelineSettings(model=model), GivenBoxes).estimator
+    network = estimator.model
+    answers = earlier_answers(network) if stages else {}
+    earlier = {
+        name: Observer(Estimator(answer, estimator.device, backend="plain"))
+        for name, answer in answers.items()
+    }
+    return {**earlier, name_stages(network)[-1]: Observer(estimator)}
 
 
-def look_at_photos(
-    observer: Observer, folder: FolderTruth
-) -> Iterator[tuple[PhotoTruth, Frame, Seen]]:
-    """Yield each photo with the estimated people."""
+def read_photos(folder: FolderTruth) -> Iterator[tuple[PhotoTruth, Frame]]:
+    """Yield each photo with its image."""
     for photo in folder.photos:
-        frame = Frame(read_image(folder.path / photo.image), 0)
-        yield photo, frame, observer.look(frame, photo.boxes_xyxy)
+        yield photo, Frame(read_image(folder.path / photo.image), 0)
 
 
-def look_at_video(
-    observer: Observer, folder: FolderTruth, video: VideoTruth
-) -> Iterator[tuple[int, Frame, Seen]]:
-    """Yield each scored frame, by its number, with the estimated person.
+def read_video(folder: FolderTruth, video: VideoTruth) -> Iterator[tuple[int, Frame]]:
+    """Yield each scored frame, by its number.
 
     Raises:
-        ValueError: the video has fewer frames than labels, or another size, or a box gives nobody.
+        ValueError: the video has fewer frames than labels, or another size.
     """
     wanted = video.scored_frames
     read = 0
@@ -116,7 +116,7 @@ def look_at_video(
             if number >= wanted.stop:
                 break
             if number in wanted:
-                yield number, frame, observer.look(frame, video.boxes_xyxy[number, None])
+                yield number, frame
     if read < wanted.stop:
         raise ValueError(
             f"{video.video} must have the {wanted.stop} frames that are labelled, got {read}; "

@@ -31,13 +31,13 @@ class PhotoScores:
     pck: tuple[float, ...]
     mean_error: float
 
-    def line(self) -> str:
+    def line(self, title: str) -> str:
         """Return the metrics as a line to print."""
         found = "   ".join(
             f"PCK@{share:g} of the box {value:.3f}"
             for share, value in zip(PCK_SHARES, self.pck, strict=True)
         )
-        return f"photos: {self.people} people   {found}   mean error {self.mean_error:.3f}"
+        return f"{title}: {self.people} people   {found}   mean error {self.mean_error:.3f}"
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from benchmarks.oracle import Oracle
-from benchmarks.real_people.estimation import ONE_IMAGE, Observer, look_at_video
-from benchmarks.real_people.first_guess import guess_only
+from benchmarks.real_people.estimation import ONE_IMAGE, Observer, read_video
 from benchmarks.real_people.folder import read_folder
 from benchmarks.real_people.scoring import score_video
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.body.smpl import Body
-from smpler_model.network.config import SMPLER_NANO
-from smpler_model.network.initialisation import build_model
 from tests.benchmarks.real_people.made_up import CAMERA, video_of, write_folder, write_people
 
 
@@ -29,7 +25,11 @@ def test_who_knows_the_truth_makes_no_error(tmp_path: Path, body: Body) -> None:
     oracle.tell(frame.rgb, CAMERA, truth, ONE_IMAGE.crop_margin)
     folder = read_folder(tmp_path)
     (video,) = folder.videos
-    seen = {n: found.joints_m[0] for n, _, found in look_at_video(Observer(oracle), folder, video)}
+    observer = Observer(oracle)
+    seen = {
+        number: observer.look(frame, video.boxes_xyxy[number, None]).joints_m[0]
+        for number, frame in read_video(folder, video)
+    }
     assert list(seen) == [0, 2, 4]
     scores = score_video(video, seen)
     assert scores.mpjpe_mm < 0.1
@@ -68,25 +68,12 @@ def test_nobody_is_looked_for_where_there_are_no_boxes(body: Body, tmp_path: Pat
     assert seen.joints_px.shape == (0, 12, 2)
 
 
-def test_the_first_guess_is_that_of_the_network() -> None:
-    torch.manual_seed(0)
-    model = build_model(SMPLER_NANO, load_builtin_body()).eval()
-    images = torch.rand(2, 3, model.config.image_size, model.config.image_size)
-    with torch.inference_mode():
-        stages = model(images, mesh=False).stages
-        guess = guess_only(model).eval()(images, mesh=False).stages[-1]
-    torch.testing.assert_close(guess.joints, stages[0].joints)
-    assert not torch.allclose(guess.joints, stages[-1].joints, atol=1e-3)
-
-
 def test_a_video_that_is_shorter_than_its_labels_is_refused(tmp_path: Path, body: Body) -> None:
-    frame, truth = write_folder(tmp_path, body)
+    _, truth = write_folder(tmp_path, body)
     video = video_of(truth)
     video["boxes_xyxy"] *= 2
     video["joints_m"] *= 2
     write_people(tmp_path, {"videos": [video]})
-    oracle = Oracle(body)
-    oracle.tell(frame.rgb, CAMERA, truth, ONE_IMAGE.crop_margin)
     folder = read_folder(tmp_path)
     with pytest.raises(ValueError, match="must have the 10 frames that are labelled, got 5"):
-        list(look_at_video(Observer(oracle), folder, folder.videos[0]))
+        list(read_video(folder, folder.videos[0]))

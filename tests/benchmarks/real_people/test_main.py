@@ -29,6 +29,7 @@ def test_a_folder_is_measured(
     write_folder(tmp_path, Body(load_builtin_body()))
     output = tmp_path / "out"
     given = [tmp_path, "--model", nano_file, "--output", output, "--detector", "full_image"]
+    given.append("--stages")
     monkeypatch.setattr(sys, "argv", ["real_people", *map(str, given)])
     assert main() == 0
     printed = capsys.readouterr().out.splitlines()
@@ -44,10 +45,20 @@ def test_a_folder_is_measured(
     found = {PHOTO: np.array(predictions["detections"][PHOTO])}
     assert found[PHOTO].tolist() == [[0, 0, CAMERA.width - 1, CAMERA.height - 1]]
     detections = score_detections(folder.photos, found).line("full_image")
-    assert printed[:3] == [detections, photos.line(), video.line(VIDEO)]
+    assert printed[:3] == [detections, photos.line("photos"), video.line(VIDEO)]
     figures = json.loads((output / "figures.json").read_text())
     assert figures["photos"]["pck"] == list(photos.pck)
     assert figures["videos"]["mpjpe_mm"] == pytest.approx(video.mpjpe_mm, abs=0.1)
+    stages = figures["stages"]
+    names = ["first guess", "block 1", "block 2", "alignment"]
+    assert [stage["name"] for stage in stages] == names
+    for part in ("photos", "videos"):
+        assert stages[-1][part] == figures[part]
+        assert stages[-1][part] != stages[0][part]
+        assert [line for line in printed if f"   {part}: " in line] == [
+            line for line in printed if line.startswith(tuple(f"{n}   {part}" for n in names))
+        ]
+    assert len(printed) == 4 + 2 * len(names)
     sheet = cv2.imread(str(output / "sheet.png"))
     assert sheet is not None
     assert sheet.shape == (2 * TILE_PX, 6 * TILE_PX, 3)  # 3 of the photo, 3 times 2 of the video
