@@ -1,13 +1,15 @@
-"""Accuracy on real people: `python -m benchmarks.real_people FOLDER [--detector D]`.
+"""Accuracy on real people: `python -m benchmarks.real_people FOLDER [--stages] [--detector D]`.
 
 FOLDER contains photos and videos with ground truth in `people.json`, see `folder`. The model gets
 the labelled boxes and runs in the same pipeline as on robots; people in videos are placed in
 metres by the videos' calibration. The output is, over all labelled joints of the photos, the
 fraction of joints closer than a fraction of the person's box, and for videos the errors of 12
-joints in space. OUT gets `predictions.json`, `figures.json`, and `sheet.png`, which shows each
-person with the true joints in white and the estimated ones in colour (left limbs orange, right
-ones blue). With a detector, the output also has the fraction of the people in photos that it finds
-and its false boxes, and the page shows its boxes in green.
+joints in space. People whom the model does not find are left out, and their number is printed.
+OUT gets `predictions.json`, `figures.json`, and `sheet.png`, which shows each person with the true
+joints in white and the estimated ones in colour (left limbs orange, right ones blue). With
+`--stages`, the output also has the metrics of the first guess and of the estimate after each
+Transformer block, before alignment with keypoints. With a detector, it has the fraction of the
+people in photos that the detector finds and its false boxes; the page shows its boxes in green.
 """
 
 import argparse
@@ -39,6 +41,7 @@ from benchmarks.real_people.scoring import (
     PhotoScores,
     VideoScores,
     average,
+    count_people,
     hips_of,
     score_photos,
     score_video,
@@ -58,6 +61,7 @@ from smpler_model.settings.pipeline import DETECTORS, PipelineSettings
 
 _PX_DECIMALS, _M_DECIMALS = 2, 4
 _SHOWN_FRAMES = 6  # of a video
+_NOBODY = "nobody found"
 
 
 class Report:
@@ -89,32 +93,40 @@ class Report:
 
     def _take_photos(self, observers: Mapping[str, Observer]) -> dict[str, PhotoScores | None]:
         """Return each observer's metrics on all photos."""
-        found: dict[str, dict[str, Floats]] = {name: {} for name in observers}
+        found: dict[str, dict[str, list[Floats | None]]] = {name: {} for name in observers}
         for photo, frame in read_photos(self.folder):
             for name, observer in observers.items():
                 seen = observer.look(frame, photo.boxes_xyxy)
-                found[name][photo.image] = seen.joints_px
-            self.predictions["photos"][photo.image] = seen.joints_px.round(_PX_DECIMALS).tolist()
+                joints_px = [None if person is None else person.joints_px for person in seen]
+                found[name][photo.image] = joints_px
+            self.predictions["photos"][photo.image] = [
+                None if each is None else each.round(_PX_DECIMALS).tolist() for each in joints_px
+            ]
             self.tiles += [
-                show_in_image(frame.rgb, person, joints_px, _caption_photo(person, joints_px))
-                for person, joints_px in zip(photo.people, seen.joints_px, strict=True)
+                show_in_image(frame.rgb, person, each, _caption_photo(person, each))
+                for person, each in zip(photo.people, joints_px, strict=True)
             ]
         scores = {name: score_photos(self.folder.photos, each) for name, each in found.items()}
         if final := list(scores.values())[-1]:
             self.figures["photos"] = asdict(final)
             self.lines.append(final.line("photos"))
+        elif people := count_people(self.folder.photos):
+            self.lines.append(f"photos: 0 of {people} people")
         return scores
 
     def _take_videos(self, observers: Mapping[str, Observer]) -> dict[str, VideoScores | None]:
         """Return each observer's metrics, averaged over all videos."""
         every: dict[str, list[VideoScores]] = {name: [] for name in observers}
         for video in self.folder.videos:
-            found = self._look_at_video(video, observers)
-            for name, joints_m in found.items():
-                every[name].append(score_video(video, joints_m))
-            final = list(every.values())[-1][-1]
-            self.figures[video.video] = asdict(final)
-            self.lines.append(final.line(video.video))
+            final = None
+            for name, joints_m in self._look_at_video(video, observers).items():
+                final = score_video(video, joints_m)
+                every[name] += [final] if final else []
+            if final:
+                self.figures[video.video] = asdict(final)
+                self.lines.append(final.line(video.video))
+            else:
+                self.lines.append(f"{video.video}: 0 of {len(video.scored_frames)} frames")
         means = {name: average(scores) if scores else None for name, scores in every.items()}
         if mean := list(means.values())[-1]:
             self.figures["videos"] = asdict(mean)
@@ -124,19 +136,21 @@ class Report:
     def _look_at_video(
         self, video: VideoTruth, observers: Mapping[str, Observer]
     ) -> dict[str, dict[int, Floats]]:
-        """Return each observer's joints in the scored frames."""
+        """Return each observer's joints in the scored frames in which it found the person."""
         found: dict[str, dict[int, Floats]] = {name: {} for name in observers}
         predictions = self.predictions["videos"][video.video] = {}
         places = np.linspace(0, len(video.scored_frames) - 1, _SHOWN_FRAMES).astype(int)
         shown = {video.scored_frames[place] for place in places}
         for number, frame in read_video(self.folder, video):
             for name, observer in observers.items():
-                seen = observer.look(frame, video.boxes_xyxy[number, None])
-                found[name][number] = seen.joints_m[0]
-            predictions[str(number)] = {
-                "joints_m": seen.joints_m[0].round(_M_DECIMALS).tolist(),
-                "joints_px": seen.joints_px[0].round(_PX_DECIMALS).tolist(),
-            }
+                (seen,) = observer.look(frame, video.boxes_xyxy[number, None])
+                if seen is not None:
+                    found[name][number] = seen.joints_m
+            if seen is not None:
+                predictions[str(number)] = {
+                    "joints_m": seen.joints_m.round(_M_DECIMALS).tolist(),
+                    "joints_px": seen.joints_px.round(_PX_DECIMALS).tolist(),
+                }
             if number in shown:
                 self.tiles += _show_frame(video, number, frame, seen)
         return found
@@ -167,7 +181,9 @@ class Report:
             write_sheet(self.tiles, output / "sheet.png")
 
 
-def _caption_photo(person: PersonTruth, joints_px: np.ndarray) -> str:
+def _caption_photo(person: PersonTruth, joints_px: Floats | None) -> str:
+    if joints_px is None:
+        return _NOBODY
     if not person.labelled.any():
         return "no joints are labelled"
     apart = np.linalg.norm(joints_px - person.joints_px, axis=1)[person.labelled]
@@ -175,19 +191,25 @@ def _caption_photo(person: PersonTruth, joints_px: np.ndarray) -> str:
     return f"{(apart / person.size_px).mean():.3f} of the box{note}"
 
 
-def _show_frame(video: VideoTruth, number: int, frame: Frame, seen: Seen) -> list[RgbImage]:
-    true_m, found_m = video.joints_m[number], seen.joints_m[0]
+def _show_frame(video: VideoTruth, number: int, frame: Frame, seen: Seen | None) -> list[RgbImage]:
+    true_m = video.joints_m[number]
     person = PersonTruth(
         video.boxes_xyxy[number],
         video.camera.project(true_m),
         np.ones(len(JOINTS), np.bool_),
         is_scored=True,
     )
-    hips, true_hips = hips_of(found_m), hips_of(true_m)
-    error_mm = 1e3 * np.linalg.norm((found_m - hips) - (true_m - true_hips), axis=1).mean()
+    title, true_hips = f"{video.video} {number}", hips_of(true_m)
+    if seen is None:
+        return [
+            show_in_image(frame.rgb, person, None, f"{title}, {_NOBODY}"),
+            show_from_side(true_m - true_hips, None, _NOBODY),
+        ]
+    found_m = seen.joints_m - hips_of(seen.joints_m)
+    error_mm = 1e3 * np.linalg.norm(found_m - (true_m - true_hips), axis=1).mean()
     return [
-        show_in_image(frame.rgb, person, seen.joints_px[0], f"{video.video} {number}"),
-        show_from_side(true_m - true_hips, found_m - hips, f"from the side, {error_mm:.0f} mm"),
+        show_in_image(frame.rgb, person, seen.joints_px, title),
+        show_from_side(true_m - true_hips, found_m, f"from the side, {error_mm:.0f} mm"),
     ]
 
 

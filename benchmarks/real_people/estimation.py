@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from benchmarks.real_people.folder import JOINTS, FolderTruth, PhotoTruth, VideoTruth
 from benchmarks.real_people.stages import earlier_answers
 from smpler_model.array_types import Floats
@@ -26,11 +24,11 @@ BODY_JOINTS = [SMPL_JOINTS.index(name) for name in JOINTS]
 
 @dataclass(frozen=True)
 class Seen:
-    """n people of one image, in the order of their boxes.
+    """A person in an image.
 
     Attributes:
-        joints_m: (n, 12, 3) in the camera's optical frame, an assumed camera's for photos.
-        joints_px: (n, 12, 2) in the image, with lens distortion.
+        joints_m: (12, 3) in the camera's optical frame, an assumed camera's for photos.
+        joints_px: (12, 2) in the image, with lens distortion.
     """
 
     joints_m: Floats
@@ -47,32 +45,19 @@ class Observer:
     def __init__(self, estimator: Estimator) -> None:
         self._estimator = estimator
 
-    def look(self, frame: Frame, boxes_xyxy: Floats) -> Seen:
-        """Return the people in boxes (n, 4) of an image.
+    def look(self, frame: Frame, boxes_xyxy: Floats) -> list[Seen | None]:
+        """Return the person in each of the boxes (n, 4) of an image; None if it gives nobody."""
+        return [self._look(frame, box) for box in boxes_xyxy]
 
-        Raises:
-            ValueError: a box gives nobody.
-        """
-        people = [self._look(frame, box) for box in boxes_xyxy]
-        joints = len(JOINTS)
-        return Seen(
-            np.array([m for m, _ in people]).reshape(-1, joints, 3),
-            np.array([px for _, px in people]).reshape(-1, joints, 2),
-        )
-
-    def _look(self, frame: Frame, box_xyxy: Floats) -> tuple[Floats, Floats]:
+    def _look(self, frame: Frame, box_xyxy: Floats) -> Seen | None:
         detector = GivenBoxes()
         detector.give(detections_from([box_xyxy]))
         # A pipeline of its own, so that nobody inherits a track of another box or image.
         pipeline = Pipeline(self._estimator, lambda: detector, ONE_IMAGE)
         people = pipeline.process(frame).people
         if not len(people):
-            shown = ", ".join(f"{edge:g}" for edge in box_xyxy)
-            raise ValueError(
-                f"every box must give a person, got nobody in {shown}; correct the box, or choose "
-                "another model"
-            )
-        return people.joints_m[0, BODY_JOINTS], people.keypoints_px[0, BODY_JOINTS]
+            return None
+        return Seen(people.joints_m[0, BODY_JOINTS], people.keypoints_px[0, BODY_JOINTS])
 
 
 def load_observers(model: str, *, stages: bool = False) -> dict[str, Observer]:

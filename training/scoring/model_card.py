@@ -188,17 +188,23 @@ def format_real(figures: Mapping[str, Any]) -> str:
     text = "By `python -m benchmarks.real_people`, see [accuracy.md](accuracy.md)."
     if photos := figures.get("photos"):
         text += (
-            f" PCK@0.1 and PCK@0.05 of {photos['people']} people in photos, none of which "
+            f" PCK@0.1 and PCK@0.05 of {_of(photos, 'people')} people in photos, none of which "
             f"are training data: {photos['pck'][0]:.3f} and {photos['pck'][1]:.3f}."
         )
     rows = [
-        f"| {'all' if name == 'videos' else name} | {video['frames']} | "
+        f"| {'all' if name == 'videos' else name} | {_of(video, 'frames')} | "
         f"{' | '.join(_video_cells(video))} |"
         for name, video in figures.items()
         if _OF_VIDEOS in video
     ]
     table = f"\n\n{_VIDEO_TABLE}" + "\n".join(rows) if rows else ""
     return f"## Real people\n\n{text}{table}{_format_stages(figures.get('stages', ()))}\n\n"
+
+
+def _of(figures: Mapping[str, Any], name: str) -> str:
+    """Return a number of people or frames, and how many there are if some were not found."""
+    found, expected = figures[name], figures.get("expected", figures[name])
+    return f"{found}" if found == expected else f"{found} of {expected}"
 
 
 def _format_stages(stages: Sequence[Mapping[str, Any]]) -> str:

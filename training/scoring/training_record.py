@@ -17,10 +17,10 @@ _STILL_STEM = """\
   from stride 8 on, was trained with everything else.
 """
 _STILL_KEYPOINTS = """\
-- So did the other layers that find keypoints.
+- So did the other layers that find keypoints: blocks, pyramid and heads.
 """
 _TRAINED_KEYPOINTS = """\
-- The layers from stride 8 on that find keypoints (blocks, pyramid, heads) were trained by losses
+- Its blocks from stride 8 on that find keypoints, its pyramid and its heads were trained by losses
   of their own.
 """
 _CROPS = """\

@@ -84,6 +84,12 @@ def test_real_people_may_be_in_videos_or_photos_alone() -> None:
     assert "|" not in photos
 
 
+def test_people_who_were_not_found_are_counted() -> None:
+    text = format_real({"photos": PHOTOS | {"expected": 5}, "v.mp4": VIDEO | {"expected": 3}})
+    assert "4 of 5 people in photos" in text
+    assert "| v.mp4 | 3 | 150 |" in text
+
+
 def test_each_estimate_has_a_row() -> None:
     names = ("first guess", "block 1", "block 2", "alignment")
     stages = [{"name": name, "photos": PHOTOS, "videos": VIDEO} for name in names]
