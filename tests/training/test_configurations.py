@@ -46,7 +46,7 @@ def test_stages_follow_the_paper(stage: str, width: str) -> None:
     assert (settings.epochs, settings.batch, settings.learning_rate) == STAGES[stage]
     assert settings.model == f"smpler_{width}"
     assert (settings.schedule, settings.weight_decay, settings.warm_up) == ("constant", 0, 0)
-    assert (settings.ema, settings.first_guess_share) == (0, 0)
+    assert settings.ema == 0
     assert vars(settings.weights) == vars(TrainSettings().weights)
     assert isinstance(settings.data, TsvData)
     assert Path("3dpw/test_has_gender.yaml") in settings.data.test
