@@ -17,7 +17,7 @@ from training.configuration import (
 )
 from training.data.data_settings import TsvData
 from training.evaluate import EvaluateSettings
-from training.settings import TrainSettings, load_settings
+from training.settings import WEIGHTS, TrainSettings, load_settings
 from training.train import Run
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -107,3 +107,9 @@ def test_official_size_starts(stage: str, people: Path, tmp_path: Path) -> None:
     assert all(0 < total < float("inf") for total in totals)
     after = run.learner.model.regressor.parameters()
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_the_page_takes_the_card_of_the_last_phase() -> None:
+    page = (CONFIG.parent / "docs" / "training.md").read_text(encoding="utf-8")
+    weights = load_settings(CONFIG / "train" / "nano.yaml").output / WEIGHTS
+    assert f"--weights {weights} --card" in page
