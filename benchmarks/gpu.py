@@ -151,7 +151,7 @@ def measure_training(chosen: argparse.Namespace) -> dict[str, Any]:
 
     def measure(name: str) -> dict[str, Any]:
         size = chosen.batch or _TRAINED[name]
-        usual = TrainSettings(model=name, batch=size, first_guess_share=0.0)
+        usual = TrainSettings(model=name, batch=size)
         renderer = CropRenderer(body, MODELS[name].image_size)
         batch = batch_of(renderer.draw(size, Generator().manual_seed(0))).to(device)
         runs = {

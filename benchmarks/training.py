@@ -109,7 +109,6 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         output=folder,
         batch=options.batch,
         threads=options.threads,
-        first_guess_share=0,
         ema=0,
     )
     processes = Processes(device=device_of_process(options.device))

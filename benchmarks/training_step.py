@@ -46,7 +46,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     device = torch.device(chosen.device)
-    usual = TrainSettings(model=chosen.model, batch=chosen.batch, first_guess_share=0.0)
+    usual = TrainSettings(model=chosen.model, batch=chosen.batch)
     learners = {
         way: build_learner(replace(usual, **changes), device)  # type: ignore[arg-type]
         for way, changes in WAYS.items()

@@ -86,8 +86,6 @@ class TrainSettings:
         warm_up: number of steps over which the rate rises.
         weight_decay: decoupled weight decay, as in AdamW.
         clip: maximum norm of the gradient; 0 for no clipping.
-        first_guess_share: fraction of the steps, at the start, that train backbone and regressor
-            only, as in SMPLer's first stage; they are faster.
         stage_weight: weight of the estimates before the last one in the loss; 0 in SMPLer. Every
             block then learns from its own error from the start, which short runs need.
         unaligned: whether the last block's estimate counts as one of them before it is aligned
@@ -149,7 +147,6 @@ class TrainSettings:
     warm_up: int = 200
     weight_decay: float = 1e-4
     clip: float = 20.0
-    first_guess_share: float = 0.4
     stage_weight: float = 1.0
     unaligned: bool = False
     frame_weight: float = 0.0
@@ -176,7 +173,7 @@ class TrainSettings:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}; raise it")
         not_negative = ("epochs", "warm_up", "clip", "weight_decay", "head_learning_rate")
-        shares = ("first_guess_share", "still_share", "refined_crops")
+        shares = ("still_share", "refined_crops")
         weights = [f"{name}_weight" for name in ("stage", "frame", "shape", "length")]
         for name in (*not_negative, *shares, *weights):
             if getattr(self, name) < 0:
@@ -184,11 +181,10 @@ class TrainSettings:
                     f"{name} must not be negative, got {getattr(self, name)}; set it to 0 or more"
                 )
         self._check_data()
-        parts = (self.still_share, self.first_guess_share)
-        if self.trained in ("keypoints", "transformer", "alignment") and any(parts):
+        if self.trained in ("keypoints", "transformer", "alignment") and self.still_share:
             raise ValueError(
-                f"`trained: {self.trained}` needs still_share and first_guess_share to be 0, as "
-                f"all of a run trains the same, got {parts[0]} and {parts[1]}; set them to 0"
+                f"`trained: {self.trained}` needs still_share to be 0, as all of a run trains the "
+                f"same, got {self.still_share}; set it to 0"
             )
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be from 0 to below 1, got {self.ema}; 0 switches it off")

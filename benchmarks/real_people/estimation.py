@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from benchmarks.real_people.first_guess import guess_only
 from benchmarks.real_people.folder import JOINTS, FolderTruth, PhotoTruth, VideoTruth
+from benchmarks.real_people.stages import earlier_answers
 from smpler_model.array_types import Floats
-from smpler_model.assembly import build_pipeline, load_named_model
+from smpler_model.assembly import build_pipeline
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.detectors.detector import GivenBoxes, detections_from
@@ -18,6 +16,7 @@ from smpler_model.people.tracker import TrackerConfig
 from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import PipelineSettings
 from smpler_model.sources import open_source, read_image
+from training.scoring.stages import name_stages
 
 BODY_JOINTS = [SMPL_JOINTS.index(name) for name in JOINTS]
 """The SMPL joints that `JOINTS` names."""
@@ -25,11 +24,11 @@ BODY_JOINTS = [SMPL_JOINTS.index(name) for name in JOINTS]
 
 @dataclass(frozen=True)
 class Seen:
-    """n people of one image, in the order of their boxes.
+    """A person in an image.
 
     Attributes:
-        joints_m: (n, 12, 3) in the camera's optical frame, an assumed camera's for photos.
-        joints_px: (n, 12, 2) in the image, with lens distortion.
+        joints_m: (12, 3) in the camera's optical frame, an assumed camera's for photos.
+        joints_px: (12, 2) in the image, with lens distortion.
     """
 
     joints_m: Floats
@@ -46,67 +45,53 @@ class Observer:
     def __init__(self, estimator: Estimator) -> None:
         self._estimator = estimator
 
-    def look(self, frame: Frame, boxes_xyxy: Floats) -> Seen:
-        """Return the people in boxes (n, 4) of an image.
+    def look(self, frame: Frame, boxes_xyxy: Floats) -> list[Seen | None]:
+        """Return the person in each of the boxes (n, 4) of an image; None if it gives nobody."""
+        return [self._look(frame, box) for box in boxes_xyxy]
 
-        Raises:
-            ValueError: a box gives nobody.
-        """
-        people = [self._look(frame, box) for box in boxes_xyxy]
-        joints = len(JOINTS)
-        return Seen(
-            np.array([m for m, _ in people]).reshape(-1, joints, 3),
-            np.array([px for _, px in people]).reshape(-1, joints, 2),
-        )
-
-    def _look(self, frame: Frame, box_xyxy: Floats) -> tuple[Floats, Floats]:
+    def _look(self, frame: Frame, box_xyxy: Floats) -> Seen | None:
         detector = GivenBoxes()
         detector.give(detections_from([box_xyxy]))
         # A pipeline of its own, so that nobody inherits a track of another box or image.
         pipeline = Pipeline(self._estimator, lambda: detector, ONE_IMAGE)
         people = pipeline.process(frame).people
         if not len(people):
-            shown = ", ".join(f"{edge:g}" for edge in box_xyxy)
-            raise ValueError(
-                f"every box must give a person, got nobody in {shown}; correct the box, or choose "
-                "another model"
-            )
-        return people.joints_m[0, BODY_JOINTS], people.keypoints_px[0, BODY_JOINTS]
+            return None
+        return Seen(people.joints_m[0, BODY_JOINTS], people.keypoints_px[0, BODY_JOINTS])
 
 
-def load_observer(model: str, *, first_guess: bool = False) -> Observer:
-    """Load a model.
+def load_observers(model: str, *, stages: bool = False) -> dict[str, Observer]:
+    """Load a model, and return it last, by the name of its final estimate.
 
     Args:
         model: name of a shipped model, or path of a checkpoint.
-        first_guess: whether it answers with its first guess instead of its last estimate.
+        stages: whether observers that answer with its earlier estimates come before it.
 
     Raises:
         ValueError: an unusable model.
         OSError: a file that cannot be read.
     """
-    settings = PipelineSettings(model=model)
-    if first_guess:
-        return Observer(Estimator(guess_only(load_named_model(settings)), backend="plain"))
-    return Observer(build_pipeline(settings, GivenBoxes).estimator)
+    estimator = build_pipeline(PipelineSettings(model=model), GivenBoxes).estimator
+    network = estimator.model
+    answers = earlier_answers(network) if stages else {}
+    earlier = {
+        name: Observer(Estimator(answer, estimator.device, backend="plain"))
+        for name, answer in answers.items()
+    }
+    return {**earlier, name_stages(network)[-1]: Observer(estimator)}
 
 
-def look_at_photos(
-    observer: Observer, folder: FolderTruth
-) -> Iterator[tuple[PhotoTruth, Frame, Seen]]:
-    """Yield each photo with the estimated people."""
+def read_photos(folder: FolderTruth) -> Iterator[tuple[PhotoTruth, Frame]]:
+    """Yield each photo with its image."""
     for photo in folder.photos:
-        frame = Frame(read_image(folder.path / photo.image), 0)
-        yield photo, frame, observer.look(frame, photo.boxes_xyxy)
+        yield photo, Frame(read_image(folder.path / photo.image), 0)
 
 
-def look_at_video(
-    observer: Observer, folder: FolderTruth, video: VideoTruth
-) -> Iterator[tuple[int, Frame, Seen]]:
-    """Yield each scored frame, by its number, with the estimated person.
+def read_video(folder: FolderTruth, video: VideoTruth) -> Iterator[tuple[int, Frame]]:
+    """Yield each scored frame, by its number.
 
     Raises:
-        ValueError: the video has fewer frames than labels, or another size, or a box gives nobody.
+        ValueError: the video has fewer frames than labels, or another size.
     """
     wanted = video.scored_frames
     read = 0
@@ -116,7 +101,7 @@ def look_at_video(
             if number >= wanted.stop:
                 break
             if number in wanted:
-                yield number, frame, observer.look(frame, video.boxes_xyxy[number, None])
+                yield number, frame
     if read < wanted.stop:
         raise ValueError(
             f"{video.video} must have the {wanted.stop} frames that are labelled, got {read}; "

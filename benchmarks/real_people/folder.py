@@ -44,13 +44,18 @@ class PersonTruth:
         box_xyxy: (4,) pixels.
         joints_px: (12, 2) in the order of `JOINTS`.
         labelled: (12,) bool, whether each joint is labelled.
-        is_scored: whether the person counts.
+        is_scored: whether the person counts where a joint is labelled.
     """
 
     box_xyxy: Floats
     joints_px: Floats
     labelled: NDArray[np.bool_]
     is_scored: bool
+
+    @property
+    def counts(self) -> bool:
+        """Whether the person has an error that counts."""
+        return self.is_scored and bool(self.labelled.any())
 
     @property
     def size_px(self) -> float:

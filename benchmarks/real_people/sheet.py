@@ -38,38 +38,41 @@ _BONES = [
 ]
 
 
-def show_in_image(rgb: RgbImage, person: PersonTruth, found_px: Floats, caption: str) -> RgbImage:
+def show_in_image(
+    rgb: RgbImage, person: PersonTruth, found_px: Floats | None, caption: str
+) -> RgbImage:
     """Return a tile of a person cut out of an image: truth in white, the estimate in colours.
 
     Args:
         rgb: (h, w, 3).
         person: person with the estimate.
-        found_px: (12, 2) joints.
+        found_px: (12, 2) joints; None if the person was not found.
         caption: text below the image.
     """
     crops = cut_crops(rgb, person.box_xyxy[None], TILE_PX, margin=_MARGIN)
-    true, found = (
-        (crops.crop_from_image(points[None])[0] + 1) * TILE_PX / 2
-        for points in (person.joints_px, found_px)
-    )
     tile = crops.pixels[0].copy()
-    _draw(tile, true, person.labelled, is_true=True)
-    _draw(tile, found, np.isfinite(found).all(1), is_true=False)
+    for points, is_true in ((person.joints_px, True), (found_px, False)):
+        if points is not None:
+            joints = (crops.crop_from_image(points[None])[0] + 1) * TILE_PX / 2
+            known = person.labelled if is_true else np.isfinite(joints).all(1)
+            _draw(tile, joints, known, is_true=is_true)
     return write_caption(tile, caption)
 
 
-def show_from_side(true_m: Floats, found_m: Floats, caption: str) -> RgbImage:
+def show_from_side(true_m: Floats, found_m: Floats | None, caption: str) -> RgbImage:
     """Return a tile of bodies seen from the camera's left, with the camera at the left border.
 
     Args:
         true_m: (12, 3) joints relative to a common origin, optical frame.
-        found_m: (12, 3) joints relative to the same origin.
+        found_m: (12, 3) joints relative to the same origin; None if the person was not found.
         caption: text below the image.
     """
     tile = np.full((TILE_PX, TILE_PX, 3), 40, np.uint8)
     everything = np.ones(len(JOINTS), np.bool_)
     for joints, is_true in ((true_m, True), (found_m, False)):
-        _draw(tile, (joints[:, [2, 1]] / _REACH_M + 1) * TILE_PX / 2, everything, is_true=is_true)
+        if joints is not None:
+            places = (joints[:, [2, 1]] / _REACH_M + 1) * TILE_PX / 2
+            _draw(tile, places, everything, is_true=is_true)
     return write_caption(tile, caption)
 
 

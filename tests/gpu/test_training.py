@@ -22,9 +22,7 @@ from training.learning.processes import Processes, join_processes
 from training.learning.starting_models import build_starting_model
 from training.settings import TrainSettings
 
-SETTINGS = TrainSettings(
-    steps=4, batch=4, threads=1, first_guess_share=0, warm_up=0, autocast="none"
-)
+SETTINGS = TrainSettings(steps=4, batch=4, threads=1, warm_up=0, autocast="none")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +91,7 @@ def test_one_process_of_nccl(device: torch.device, batch: Batch) -> None:
         assert processes.device == device
     learner = learner_of(SETTINGS, device)
     shared = DistributedDataParallel(learner.objective, broadcast_buffers=False)
-    found = shared(batch, learner._count(batch), learner.phase())
+    found = shared(batch, learner._count(batch))
     found.loss.backward()
     total = found.loss.detach().clone()
     dist.all_reduce(total)

@@ -176,7 +176,7 @@ TESTED = {
         "run_table",
     ),
     "python -m training.scoring.model_card config/train/nano.yaml "
-    "--weights runs/nano/end/weights.pt --card runs/nano/card.md": (
+    "--weights runs/nano/last_again/weights.pt --card runs/nano/card.md": (
         "tests/training/scoring/test_model_card.py::test_card_of_a_trained_model",
         "model_card",
     ),
@@ -216,6 +216,7 @@ UNTESTABLE = {
     "sudo apt install git g++ make python3-dev python3-venv": ADMINISTRATOR,
     "git clone https://github.com/axelcarlier/lsp datasets/lsp": NETWORK,
     "git clone https://github.com/bearpaw/clothing-co-parsing datasets/ccp": NETWORK,
+    "git clone --depth 1 https://github.com/una-dinosauria/cmu-mocap datasets/cmu_motion": NETWORK,
     "npm pack --pack-destination datasets @mediapipe/pose@0.5.1675469404": NETWORK,
     "tar xzf datasets/mediapipe-pose-0.5.1675469404.tgz --directory datasets": NETWORK,
     "python3 -m venv datasets/labelling": NETWORK,

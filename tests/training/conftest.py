@@ -47,7 +47,7 @@ def settings(crop_folder: Path, tmp_path: Path) -> TrainSettings:
         batch=2,
         autocast="none",
     )
-    return replace(small, checkpoint_every=2, evaluate_every=4, first_guess_share=0.25, warm_up=1)
+    return replace(small, checkpoint_every=2, evaluate_every=4, warm_up=1)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from training.configuration import (
 )
 from training.data.data_settings import TsvData
 from training.evaluate import EvaluateSettings
-from training.settings import TrainSettings, load_settings
+from training.settings import WEIGHTS, TrainSettings, load_settings
 from training.train import Run
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -46,7 +46,7 @@ def test_stages_follow_the_paper(stage: str, width: str) -> None:
     assert (settings.epochs, settings.batch, settings.learning_rate) == STAGES[stage]
     assert settings.model == f"smpler_{width}"
     assert (settings.schedule, settings.weight_decay, settings.warm_up) == ("constant", 0, 0)
-    assert (settings.ema, settings.first_guess_share) == (0, 0)
+    assert settings.ema == 0
     assert vars(settings.weights) == vars(TrainSettings().weights)
     assert isinstance(settings.data, TsvData)
     assert Path("3dpw/test_has_gender.yaml") in settings.data.test
@@ -107,3 +107,9 @@ def test_official_size_starts(stage: str, people: Path, tmp_path: Path) -> None:
     assert all(0 < total < float("inf") for total in totals)
     after = run.learner.model.regressor.parameters()
     assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_the_page_takes_the_card_of_the_last_phase() -> None:
+    page = (CONFIG.parent / "docs" / "training.md").read_text(encoding="utf-8")
+    weights = load_settings(CONFIG / "train" / "nano.yaml").output / WEIGHTS
+    assert f"--weights {weights} --card" in page

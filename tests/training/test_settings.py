@@ -62,13 +62,12 @@ def test_settings_for_crops_are_refused_with_photos(name: str) -> None:
 
 def test_keypoints_are_learned_from_crops_and_photos_alone() -> None:
     with pytest.raises(ValueError, match="trained: keypoints` needs crops or photos, got tsv"):
-        load_settings(PHOTOS, ["trained=keypoints", "first_guess_share=0"])
+        load_settings(PHOTOS, ["trained=keypoints"])
     people = TsvData(sets=(TsvSet(Path("people.yaml")),))
     with pytest.raises(ValueError, match="needs crops or photos, got crops and tsv; set trained"):
         TrainSettings(
             data=MixedData((DataPart(CropData()), DataPart(people))),
             trained="keypoints",
-            first_guess_share=0,
         )
 
 

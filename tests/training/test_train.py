@@ -168,7 +168,7 @@ def test_rendered_crops_need_the_body_that_they_show(
 def test_a_loss_that_is_not_a_number_stops_with_the_previous_weights(
     settings: TrainSettings, crops: CropFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = replace(settings, warm_up=0, first_guess_share=0.0)
+    given = replace(settings, warm_up=0)
     objective = CropObjective(build_starting_model(given), given)
     learner = Learner(given, objective, Processes(), given.steps)
     batch = crops.batch(torch.arange(2))
@@ -181,9 +181,7 @@ def test_a_loss_that_is_not_a_number_stops_with_the_previous_weights(
 
 
 def test_an_exploding_loss_stops_with_the_previous_weights(crops: CropFiles) -> None:
-    settings = TrainSettings(
-        steps=60, warm_up=0, first_guess_share=0.0, batch=4, autocast="none", data=CropData()
-    )
+    settings = TrainSettings(steps=60, warm_up=0, batch=4, autocast="none", data=CropData())
     objective = CropObjective(build_starting_model(settings), settings)
     learner = Learner(settings, objective, Processes(), settings.steps)
     batch = crops.batch(torch.arange(4))
@@ -196,9 +194,7 @@ def test_an_exploding_loss_stops_with_the_previous_weights(crops: CropFiles) -> 
 
 
 def test_a_few_crops_can_be_memorised(crops: CropFiles) -> None:
-    settings = TrainSettings(
-        steps=60, warm_up=5, first_guess_share=0.0, batch=2, autocast="none", data=CropData()
-    )
+    settings = TrainSettings(steps=60, warm_up=5, batch=2, autocast="none", data=CropData())
     objective = CropObjective(build_starting_model(settings), settings)
     learner = Learner(settings, objective, Processes(), settings.steps)
     batch = crops.batch(torch.arange(2))

@@ -24,7 +24,7 @@ class CropData:
         shards: number of files to train on; the seed of each is its number.
         validation_shards: number of files for choosing the best weights; 0 for no choice.
         validation_seed: number of the first of these files.
-        held_out_shards: number of files for evaluation; nothing is ever chosen by them.
+        held_out_shards: number of files for evaluation; no run chooses its best weights by them.
         held_out_seed: number of the first of these files; training must have fewer files than
             that.
         crops: number of crops per file.

@@ -23,7 +23,7 @@ from training.data.crop_files import Batch
 from training.data.mixed import Mixed
 from training.data.photo_files import PHOTO_JOINTS, Photos
 from training.learning.losses import Counts
-from training.learning.objectives import Objective, ObjectiveModule, Phase, normalise
+from training.learning.objectives import Objective, ObjectiveModule, normalise
 
 _PHOTO_ROWS = [PHOTO_JOINTS.index(SMPL_JOINTS[row]) for row in LIMB_ROWS]
 
@@ -56,7 +56,7 @@ class KeypointObjective(ObjectiveModule[Any]):
         nobody = batch.images.new_zeros(())
         return Counts(nobody + len(batch), nobody, nobody)
 
-    def look(self, batch: Batch | Photos | Mixed, counts: Counts, phase: Phase) -> Objective:
+    def look(self, batch: Batch | Photos | Mixed, counts: Counts) -> Objective:
         """Compute the loss; see the base class."""
         images = normalise(batch.images, self.model, channels_last=self.settings.channels_last)
         backbone = _find_backbone(self.model)

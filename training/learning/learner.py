@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from smpler_model.network.smpler import BackboneModel, Smpler
 from training.learning.losses import Counts
-from training.learning.objectives import Examples, Objective, ObjectiveModule, Phase
+from training.learning.objectives import Examples, Objective, ObjectiveModule
 from training.learning.optimisers import make_optimisers
 from training.learning.processes import Processes, choose_products, share_batch_norms
 from training.learning.trained_weights import hold_others
@@ -63,7 +63,7 @@ class Learner(Generic[Examples]):
         half = settings.autocast != "none" and settings.autocast_type == "float16"
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=half)
         self.step_count = 0
-        self._usual_loss: tuple[Phase, float] = ("all", math.inf)
+        self._usual_loss = math.inf
         choose_products(tf32=settings.tf32)
 
     @property
@@ -126,11 +126,6 @@ class Learner(Generic[Examples]):
         if not self.is_still():
             hold_others(self.model, self.settings.trained)
 
-    def phase(self) -> Phase:
-        """Return the phase of the current step."""
-        done = self.step_count / self.steps
-        return "guess" if done < self.settings.first_guess_share else "all"
-
     def state(self) -> dict[str, Any]:
         """Return everything that `load_state` needs to resume exactly."""
         return {
@@ -159,10 +154,9 @@ class Learner(Generic[Examples]):
         if self.processes.count == 1:
             whole: nn.Module = self.objective
             return whole
-        # Without the Transformer the finer maps of the backbone's last stage are unused, and in
-        # the first phases whole parts are not trained: these weights get no gradient.
-        phases = (self.settings.first_guess_share, self.settings.still_share)
-        learns_whole = isinstance(self.model, Smpler) and not any(phases)
+        # Without the Transformer the finer maps of the backbone's last stage are unused, and the
+        # backbone may be frozen at the start: these weights get no gradient.
+        learns_whole = isinstance(self.model, Smpler) and not self.settings.still_share
         return DistributedDataParallel(
             self.objective, broadcast_buffers=False, find_unused_parameters=not learns_whole
         )
@@ -172,7 +166,7 @@ class Learner(Generic[Examples]):
         counts = self._count(batch)
         if isinstance(self._callable, DistributedDataParallel):
             self._callable.require_backward_grad_sync = is_last
-        found: Objective = self._callable(batch, counts, self.phase())
+        found: Objective = self._callable(batch, counts)
         self.scaler.scale(found.loss / parts).backward()  # type: ignore[no-untyped-call]
         return found
 
@@ -193,21 +187,19 @@ class Learner(Generic[Examples]):
         return numbers
 
     def _check_course(self, loss: float) -> None:
-        """Compare a loss with the moving average of its phase, and update the average.
+        """Compare a loss with the moving average, and update the average.
 
         Raises:
             FloatingPointError: it is many times the average, or not a number.
         """
-        phase, usual = self._usual_loss
-        if phase != self.phase() or math.isinf(usual):
-            phase, usual = self.phase(), loss
+        usual = loss if math.isinf(self._usual_loss) else self._usual_loss
         if not loss <= _EXPLOSION * usual:
             raise FloatingPointError(
                 f"the loss must stay near {usual:.3g}, got {loss:.3g} in step "
                 f"{self.step_count}; lower the learning rate, or look for labels that are out of "
                 "range, and start again to resume from the last checkpoint"
             )
-        self._usual_loss = (phase, usual + _MEMORY * (loss - usual))
+        self._usual_loss = usual + _MEMORY * (loss - usual)
 
     def _update(self) -> None:
         if self.settings.clip:

@@ -22,7 +22,6 @@ from training.learning.objectives import (
     Objective,
     ObjectiveModule,
     PeopleObjective,
-    Phase,
 )
 from training.learning.photo_objective import PhotoObjective
 from training.settings import TrainSettings
@@ -75,13 +74,13 @@ class MixedObjective(ObjectiveModule[Mixed]):
             *(torch.stack([getattr(one, field.name) for one in each]) for field in fields(Counts))
         )
 
-    def look(self, batch: Mixed, counts: Counts, phase: Phase) -> Objective:
+    def look(self, batch: Mixed, counts: Counts) -> Objective:
         """Compute the loss; see the base class."""
         sizes = [len(some) for some in batch.parts]
         places = find_places(sizes, self.settings.refined_crops)
         order = torch.cat([found.rows for found in places]).argsort()
         images = batch.images[order]
-        stages = self.estimate(images, phase)
+        stages = self.estimate(images)
         total = images.new_zeros(())
         terms: dict[str, Tensor] = {}
         for number, (part, some) in enumerate(zip(self._parts, batch.parts, strict=True)):

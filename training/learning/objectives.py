@@ -6,7 +6,7 @@ Distributed training wraps the module, so that everything with weights runs insi
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -38,9 +38,6 @@ from training.settings import TrainSettings
 
 BYTES = 255.0
 
-Phase = Literal["guess", "all"]
-"""What is trained: backbone and initial estimate; everything."""
-
 Examples = TypeVar("Examples", Batch, LabelledPeople, Photos, Mixed)
 
 
@@ -69,35 +66,33 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         """Return the numbers of people with labels in a batch."""
         raise NotImplementedError
 
-    def forward(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
+    def forward(self, batch: Examples, counts: Counts) -> Objective:
         """Compute the loss.
 
         Args:
             batch: examples on the module's device.
             counts: numbers of people in all processes, see `losses.Counts`.
-            phase: what is trained.
         """
         with kept_corrections(self.model) as corrections:
-            found = self.look(batch, counts, phase)
+            found = self.look(batch, counts)
         if not corrections or not self.settings.length_weight:
             return found
         length = self.settings.length_weight * compare_lengths(corrections)
         return Objective(found.loss + length, found.terms | {"length": length.detach()})
 
-    def look(self, batch: Examples, counts: Counts, phase: Phase) -> Objective:
+    def look(self, batch: Examples, counts: Counts) -> Objective:
         """Compute the loss except for the terms of the corrections alone."""
-        return self.compare(self.estimate(batch.images, phase), batch, counts)
+        return self.compare(self.estimate(batch.images), batch, counts)
 
     def compare(self, stages: Sequence[Stage], batch: Examples, counts: Counts) -> Objective:
         """Compute the loss of the results of `estimate` for a batch."""
         raise NotImplementedError
 
-    def estimate(self, images: Tensor, phase: Phase) -> list[Stage]:
+    def estimate(self, images: Tensor) -> list[Stage]:
         """Run the network on images with values 0 to 255.
 
         Args:
             images: (b, 3, s, s).
-            phase: what is trained.
 
         Returns:
             The stages to train, in float32, those after the initial estimate for the refined
@@ -110,7 +105,7 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         if self.settings.autocast == "backbone":
             features = [feature.to(images.dtype) for feature in features]
         with self._fewer_bits("network"):
-            if phase == "guess" or not isinstance(model, Smpler):
+            if not isinstance(model, Smpler):
                 return [model.guess(features)]
             some = refine_some(model, features, self.settings.refined_crops)
             return some if self.settings.unaligned else [*some[:-2], some[-1]]

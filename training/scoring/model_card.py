@@ -19,42 +19,30 @@ from smpler_model.checkpoints.files import load_model, read_checkpoint
 from smpler_model.checkpoints.shipped import shipped_path
 from smpler_model.hashes import hash_files
 from smpler_model.network.config import find_model
+from smpler_model.network.smpler import Smpler
 from smpler_model.people.metrics import Errors
 from synthetic.crop_style import CropStyle
 from training.data.crop_files import CropFiles, render_file, shard_path
 from training.data.render_crops import make_renderer, shard_seeds
-from training.learning.trained_weights import Trained
-from training.scoring.crop_errors import evaluate, evaluate_model, mean_answer, rest_answer
+from training.scoring.crop_errors import (
+    evaluate,
+    evaluate_model,
+    evaluate_stages,
+    mean_answer,
+    rest_answer,
+)
+from training.scoring.stages import ALIGNMENT, FIRST_GUESS
+from training.scoring.training_record import (
+    count_people,
+    follows_recipe,
+    format_runs,
+    format_sources,
+)
 from training.settings import TrainSettings, crop_data, load_phases
-from training.train import ALL_STEPS
 
 CARD = Path(__file__).parents[2] / "docs" / "smpler_nano.md"
 _METRICS = ("MPJPE", "PA-MPJPE", "MPVE")
 _ANY_POSES = 512  # people to draw
-
-_BACKBONE = """\
-- The backbone's first weights are MoveNet Lightning's (Google, Apache-2.0, see NOTICE).
-"""
-_STILL_KEYPOINTS = """\
-- Those of its blocks that find keypoints are unchanged; the pose branch was trained.
-"""
-_TRAINED_KEYPOINTS = """\
-- Those of its blocks that find keypoints were trained by losses of their own, apart from the pose
-  branch.
-"""
-_CROPS = """\
-- Rendered crops show the built-in body in the project's rooms.
-"""
-_POSES = """\
-- Some of their poses are recorded: fitted to photos, and from CMU's motion capture database (free
-  for all uses).
-"""
-_PHOTOS = """\
-- Photos: Leeds Sports Pose, extended, and Clothing Co-Parsing; a teacher added joints in metres
-  (MediaPipe's pose landmark network, Apache-2.0). Terms and rules stand in
-  [training.md](training.md#labelling-photos). No photo is part of this repository. They show
-  athletes and people who pose for fashion, few everyday scenes.
-"""
 
 _OTHER_RUNS = """\
 These runs are not the phases of the recipe as it is now, see [training.md](training.md).
@@ -66,6 +54,12 @@ _OF_PHOTOS, _OF_VIDEOS = "pck", "mpjpe_mm"
 _VIDEO_TABLE = """\
 | video | images | MPJPE, mm | PA-MPJPE, mm | hips, m | torso, degrees |
 |---|---|---|---|---|---|
+"""
+_STAGE_TABLE = """\
+The network's estimates one after another; those of the blocks are not yet aligned with keypoints:
+
+| estimate | PCK@0.1 | PCK@0.05 | video MPJPE, mm | PA-MPJPE, mm | hips, m | torso, degrees |
+|---|---|---|---|---|---|---|
 """
 _LIMITS = """\
 - All rendered people have the built-in body, so the held-out errors say how well that body's shape
@@ -91,13 +85,32 @@ def measure(weights: Path, settings: TrainSettings) -> dict[str, Errors]:
     mean = mean_answer(CropFiles(training[:1]))
     hard = draw_any_poses(settings, min(_ANY_POSES, len(crops)))
     return {
-        settings.model: evaluate_model(model, crops),
-        "its first guess": evaluate_model(model, crops, stage=0),
+        **name_rows(model, evaluate_stages(model, crops)),
         "mean pose": evaluate(mean, body, crops),
         "constant rest pose": evaluate(rest_answer(), body, crops),
         f"{settings.model}, people in any pose": evaluate_model(model, hard),
         "mean pose, people in any pose": evaluate(mean, body, hard),
     }
+
+
+def name_rows(model: Smpler, stages: Mapping[str, Errors]) -> dict[str, Errors]:
+    """Return the errors of a model's estimates by the names of the card's rows, the final first.
+
+    Args:
+        model: the model.
+        stages: errors by the names of `stages.name_stages`.
+    """
+    final = list(stages)[-1]
+    rows = {model.config.name: stages[final]}
+    for name, errors in stages.items():
+        if name == FIRST_GUESS:
+            rows["its first guess"] = errors
+        elif name != final:
+            rows[f"after {name}"] = errors
+    if ALIGNMENT in stages:
+        name, errors = rows.popitem()
+        rows[f"{name}, before alignment"] = errors
+    return rows
 
 
 def draw_any_poses(settings: TrainSettings, people: int) -> CropFiles:
@@ -150,7 +163,7 @@ def write_card(
     people = len(next(iter(errors.values())).mpjpe)
     facts = {
         "recipe": f"`{_command(record)} {config}`",
-        **_count_people(record),
+        **count_people(record),
         "weights": f"{weights.stat().st_size / 1e6:.2f} MB, "
         f"SHA-256 `{hash_files([weights])[:16]}`",
     }
@@ -170,56 +183,54 @@ def write_card(
     )
 
 
-def follows_recipe(record: Mapping[str, Any], phases: Sequence[TrainSettings]) -> bool:
-    """Return whether the runs that led to a file are the phases of a recipe, by their names."""
-    runs = [Path(run["settings"]["output"]).name for run in _chain(record)]
-    return runs == [phase.output.name for phase in phases]
-
-
-def format_sources(record: Mapping[str, Any]) -> str:
-    """Return what a run and its predecessors learned from, and its terms, as a Markdown list."""
-    runs = [run["settings"] for run in _chain(record)]
-    sources = [source for settings in runs for source in _sources(settings["data"])]
-    learnt = _trained_alone(runs, "keypoints")
-    crops = [source for source in sources if source["kind"] == "crops"]
-    return "".join(
-        text
-        for text, is_true in (
-            (_BACKBONE, any(settings["backbone_weights"] for settings in runs)),
-            (_TRAINED_KEYPOINTS, learnt),
-            (_STILL_KEYPOINTS, _trained_alone(runs, "pose") and not learnt),
-            (_CROPS, crops),
-            (_POSES, any(source.get("recorded") for source in crops)),
-            (_PHOTOS, any(source["kind"] == "photos" for source in sources)),
-        )
-        if is_true
-    )
-
-
-def _trained_alone(runs: Sequence[Mapping[str, Any]], part: Trained) -> bool:
-    """Return whether a part was trained alone in a run; older records name the pose otherwise."""
-    return any(
-        settings.get("trained") == part or (part == "pose" and settings.get("still_keypoints"))
-        for settings in runs
-    )
-
-
 def format_real(figures: Mapping[str, Any]) -> str:
     """Return the figures of `benchmarks.real_people` as a section of the card."""
     text = "By `python -m benchmarks.real_people`, see [accuracy.md](accuracy.md)."
     if photos := figures.get("photos"):
         text += (
-            f" PCK@0.1 and PCK@0.05 of {photos['people']} people in photos, none of which are "
-            f"training data: {photos['pck'][0]:.3f} and {photos['pck'][1]:.3f}."
+            f" PCK@0.1 and PCK@0.05 of {_of(photos, 'people')} people in photos, none of which "
+            f"are training data: {photos['pck'][0]:.3f} and {photos['pck'][1]:.3f}."
         )
     rows = [
-        f"| {'all' if name == 'videos' else name} | {video['frames']} | {video['mpjpe_mm']:.0f} | "
-        f"{video['pa_mpjpe_mm']:.0f} | {video['hips_m']:.2f} | {video['turn_deg']:.0f} |"
+        f"| {'all' if name == 'videos' else name} | {_of(video, 'frames')} | "
+        f"{' | '.join(_video_cells(video))} |"
         for name, video in figures.items()
         if _OF_VIDEOS in video
     ]
     table = f"\n\n{_VIDEO_TABLE}" + "\n".join(rows) if rows else ""
-    return f"## Real people\n\n{text}{table}\n\n"
+    return f"## Real people\n\n{text}{table}{_format_stages(figures.get('stages', ()))}\n\n"
+
+
+def _of(figures: Mapping[str, Any], name: str) -> str:
+    """Return a number of people or frames, and how many there are if some were not found."""
+    found, expected = figures[name], figures.get("expected", figures[name])
+    return f"{found}" if found == expected else f"{found} of {expected}"
+
+
+def _format_stages(stages: Sequence[Mapping[str, Any]]) -> str:
+    """Return a table of the estimates of a network, one after another; nothing without any."""
+    if not stages:
+        return ""
+    rows = []
+    for stage in stages:
+        photos, video = stage["photos"], stage["videos"]
+        shares = [f"{share:.3f}" for share in photos["pck"]] if photos else [""] * 2
+        errors = _video_cells(video) if video else [""] * 4
+        rows.append(f"| {' | '.join([_describe(stage['name']), *shares, *errors])} |")
+    return f"\n\n{_STAGE_TABLE}" + "\n".join(rows)
+
+
+def _describe(stage: str) -> str:
+    return stage if stage in (FIRST_GUESS, ALIGNMENT) else f"after {stage}"
+
+
+def _video_cells(video: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{video['mpjpe_mm']:.0f}",
+        f"{video['pa_mpjpe_mm']:.0f}",
+        f"{video['hips_m']:.2f}",
+        f"{video['turn_deg']:.0f}",
+    ]
 
 
 def read_figures(path: Path) -> dict[str, Any]:
@@ -243,47 +254,6 @@ def read_figures(path: Path) -> dict[str, Any]:
             "of benchmarks.real_people"
         )
     return dict(figures)
-
-
-def _count_people(record: Mapping[str, Any]) -> dict[str, object]:
-    """Return numbers and hashes of a run's training data by name."""
-    sources = _sources(record["settings"]["data"])
-    facts: dict[str, object] = {
-        "training crops": sum(s["shards"] * s["crops"] for s in sources if s["kind"] == "crops")
-    }
-    hashes = [value[:16] for name, value in record.items() if name.startswith("data_sha256")]
-    return facts | {"training data": "SHA-256 " + ", ".join(f"`{value}`" for value in hashes)}
-
-
-def format_runs(record: Mapping[str, Any]) -> str:
-    """Return a run and its predecessors, first to last, as a Markdown table."""
-    runs = _chain(record)
-    lines = ["| run | seed | steps | crops a step | hours | CPU processes |", "|---|" + "---|" * 5]
-    for run in runs:
-        used = run["settings"]
-        each = run["processes"] * used["batch"] * used["accumulate"]
-        steps = f"{run['steps']} of {run.get(ALL_STEPS, used['steps'])}"
-        lines.append(
-            f"| `{Path(used['output']).name}` | {used['seed']} | {steps} | {each} | "
-            f"{run['hours']:.2f} | {run['processes']} of {run['threads']} threads |"
-        )
-    lines.append(f"\n{sum(run['hours'] for run in runs):.2f} hours in all.")
-    return "\n".join(lines)
-
-
-def _chain(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the records of a run and its predecessors, first to last."""
-    runs: list[Mapping[str, Any]] = []
-    last: Mapping[str, Any] | None = record
-    while last is not None:
-        runs.insert(0, last)
-        last = last.get("before")
-    return runs
-
-
-def _sources(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the settings of each source of a run's data."""
-    return [part["data"] for part in data["parts"]] if "parts" in data else [data]
 
 
 def _command(record: Mapping[str, Any]) -> str:

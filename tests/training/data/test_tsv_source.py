@@ -40,7 +40,6 @@ def settings_for(folder: Path, output: Path, **changes: object) -> TrainSettings
         epochs=2,
         autocast="none",
         warm_up=0,
-        first_guess_share=0,
         ema=0,
         checkpoint_every=2,
         evaluate_every=100,

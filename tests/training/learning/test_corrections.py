@@ -15,9 +15,7 @@ from training.settings import TrainSettings
 
 @pytest.mark.slow
 def test_lengths_are_held(settings: TrainSettings, crops: CropFiles) -> None:
-    given = replace(
-        settings, length_weight=10.0, first_guess_share=0.0, still_share=1.0, steps=100
-    )
+    given = replace(settings, length_weight=10.0, still_share=1.0, steps=100)
     given = replace(given, head_learning_rate=3e-6, correction_rate=100.0)
     objective = CropObjective(build_starting_model(given), given)
     learner = Learner(given, objective, Processes(), given.steps)

@@ -21,7 +21,7 @@ from training.settings import TrainSettings
 
 @pytest.mark.slow
 def test_the_backbone_is_frozen_for_its_share(settings: TrainSettings, crops: CropFiles) -> None:
-    given = replace(settings, still_share=0.5, first_guess_share=0.0, steps=4)
+    given = replace(settings, still_share=0.5, steps=4)
     learner = Learner(given, CropObjective(build_starting_model(given), given), Processes(), 4)
     batch = crops.batch(torch.arange(2))
 
@@ -48,7 +48,6 @@ def test_only_the_pose_branch_moves_where_keypoints_are_still(
         trained="pose",
         still_share=0.25,
         steps=4,
-        first_guess_share=0.0,
     )
     learner = Learner(given, CropObjective(build_starting_model(given), given), Processes(), 4)
     before = {name: w.detach().clone() for name, w in learner.model.backbone.named_parameters()}
@@ -75,7 +74,7 @@ ALONE: dict[Trained, tuple[str, ...]] = {
 def test_parts_can_be_trained_alone(
     settings: TrainSettings, crops: CropFiles, trained: Trained
 ) -> None:
-    given = replace(settings, trained=trained, steps=2, first_guess_share=0.0)
+    given = replace(settings, trained=trained, steps=2)
     objective = make_objective(build_starting_model(given), given, given.data)
     learner = Learner(given, objective, Processes(), 2)
     before = {name: w.detach().clone() for name, w in learner.model.named_parameters()}
@@ -92,8 +91,8 @@ def test_what_is_trained_alone_must_be_there(body_arrays: BodyArrays) -> None:
         hold_others(build_model(config, body_arrays), "alignment")
     with pytest.raises(ValueError, match="needs a model with a Transformer, got one of the back"):
         hold_others(build_backbone_model(SMPLER_NANO, body_arrays), "transformer")
-    with pytest.raises(ValueError, match="needs still_share and first_guess_share to be 0"):
-        TrainSettings(trained="alignment")
+    with pytest.raises(ValueError, match=r"needs still_share to be 0, .* got 0\.1;"):
+        TrainSettings(trained="alignment", still_share=0.1)
 
 
 @pytest.mark.parametrize("trained", ["pose", "keypoints"])

@@ -62,13 +62,13 @@ def test_the_loss_is_the_mean_of_the_sources(
     side = model.config.image_size
     rows = (torch.arange(6), torch.arange(3))
     some = (crops.batch(rows[0]), photos.batch(rows[1], side))
-    mixed = objective(Mixed(some), objective.count(Mixed(some)), "all")
+    mixed = objective(Mixed(some), objective.count(Mixed(some)))
     # Alone, each source has its share of the refined people.
     expected, places = 0.0, find_places([6, 3], refined)
     for part, batch, place in zip(settings.data.parts, some, places, strict=True):
         own = replace(settings, refined_crops=len(place.refined) if refined else 0, data=part.data)
         alone = make_objective(model, own, part.data).eval()
-        expected += alone(batch, alone.count(batch), "all").loss.item() * len(batch) / 9
+        expected += alone(batch, alone.count(batch)).loss.item() * len(batch) / 9
     assert mixed.loss.item() == pytest.approx(expected, rel=1e-4)
     assert {"crops total", "photos keypoints"} <= set(mixed.terms)
 
@@ -92,7 +92,7 @@ def test_correction_lengths_are_limited_for_all_sources(
     objective = make_objective(model, settings, settings.data).eval()
     rows = torch.arange(2)
     batch = Mixed((crops.batch(rows), photos.batch(rows, model.config.image_size)))
-    found = objective(batch, objective.count(batch), "all")
+    found = objective(batch, objective.count(batch))
     assert found.terms["length"].item() == pytest.approx(2 * (3 - 1) ** 2)
 
 
@@ -103,14 +103,14 @@ def test_sources_of_one_kind_get_different_names() -> None:
 def test_keypoints_are_learned_from_all_sources_at_once(
     crops: CropFiles, photos: PhotoFiles
 ) -> None:
-    settings = replace(make_settings(Path()), trained="keypoints", first_guess_share=0.0)
+    settings = replace(make_settings(Path()), trained="keypoints")
     model = build_starting_model(settings)
     objective = make_objective(model, settings, settings.data)
     assert isinstance(objective, KeypointObjective)
     batch = Mixed(
         (crops.batch(torch.arange(2)), photos.batch(torch.arange(1), model.config.image_size))
     )
-    found = objective(batch, objective.count(batch), "all")
-    parts = [objective(part, objective.count(part), "all") for part in batch.parts]
+    found = objective(batch, objective.count(batch))
+    parts = [objective(part, objective.count(part)) for part in batch.parts]
     assert set(found.terms) == set(parts[0].terms) == {"peaks", "offsets", "reach", "read"}
     assert min(p.loss for p in parts) < found.loss < max(p.loss for p in parts)

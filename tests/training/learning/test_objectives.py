@@ -62,7 +62,7 @@ def evaluated(
 def test_losses_equal_the_reference(evaluated: Evaluated) -> None:
     objective = PeopleObjective(evaluated.model, TrainSettings(autocast="none"))
     with torch.no_grad():
-        found = objective(evaluated.batch, objective.count(evaluated.batch), "all")
+        found = objective(evaluated.batch, objective.count(evaluated.batch))
     weights = TrainSettings().weights
     names = {
         "loss_vertices": found.terms["vertices"] / weights.vertices,

@@ -32,9 +32,7 @@ pytestmark = pytest.mark.slow
 SHARES = ((0, 3), (3, 8))
 """Rows of each process: different numbers of people and labels."""
 
-SETTINGS = TrainSettings(
-    autocast="none", clip=0, ema=0, first_guess_share=0, warm_up=0, threads=1, device="cpu"
-)
+SETTINGS = TrainSettings(autocast="none", clip=0, ema=0, warm_up=0, threads=1, device="cpu")
 
 
 @dataclass(frozen=True)
