@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_VERTEX_COUNT
 from smpler_model.inference.backends import Backend, Precision, build_runner, choose
+from smpler_model.inference.cached_memory import give_back_memory
 from smpler_model.inference.check_crops import load_check_crops
 from smpler_model.inference.cuda_graphs import BUCKETS, PixelArray
 from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
@@ -224,8 +225,7 @@ class Estimator:
         """Halve the largest batch from now on."""
         self._most = people // 2
         self._runner.release()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        give_back_memory(self.device)
         logger.warning(
             "%d people do not fit into the memory of %s; from now on batches have at most %d",
             people,
