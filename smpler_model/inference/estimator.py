@@ -240,4 +240,8 @@ class Estimator:
         )
 
     def _tensor(self, array: Floats) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.device, torch.float32)
+        """Return an array as float32 on the device; on a GPU nothing waits for it."""
+        staged = torch.from_numpy(array).to(torch.float32)
+        if self.device.type == "cuda":
+            staged = staged.pin_memory()
+        return staged.to(self.device, non_blocking=True)

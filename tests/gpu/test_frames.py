@@ -75,6 +75,9 @@ def test_meshes_are_those_of_the_cpu(
         each.vertices(expected.rotations, expected.betas) for each in (estimator, on_cpu)
     )
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+    with counted_waits() as waits:
+        estimator.vertices(expected.rotations, expected.betas)
+    assert len(waits) == 1, waits
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (123, 77)])
