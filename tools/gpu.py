@@ -22,33 +22,23 @@ NEEDED = {
     "cv2": "opencv-python-headless",
     "hypothesis": "hypothesis",
     "numpy": "numpy",
+    "packaging": "packaging",
     "pytest": "pytest",
-    "iniconfig": "iniconfig",
-    "pluggy": "pluggy",
-    "sortedcontainers": "sortedcontainers",
     "scipy": "scipy",
     "timm": "timm",
-    "huggingface_hub": "huggingface_hub",
-    "safetensors": "safetensors",
     "torchvision": "torchvision",
     "tqdm": "tqdm",
     "yaml": "pyyaml",
 }
-FOR_FRAMES = {
-    "supervision": "supervision",
-    "trackers": "trackers",
-    "defusedxml": "defusedxml",
-    "deprecate": "pydeprecate",
-    "rich": "rich",
-    "requests": "requests",
-    "matplotlib": "matplotlib",
-}
-"""Tracking needs these; without them whole frames are left out."""
+FOR_FRAMES = {"supervision": "supervision", "trackers": "trackers"}
+"""Tracking needs these; without them whole frames are left out.
+
+What either list needs in turn is read from the packages themselves, by `gpu_packages`.
+"""
+
+_ROUNDS = 8  # of installing what was installed before needs; two or three suffice
 
 _SEES_GPU = "import sys, torch; sys.exit(not torch.cuda.is_available())"
-_LISTS_MISSING = (
-    "import sys, importlib.util as u; print(*(n for n in sys.argv[1:] if u.find_spec(n) is None))"
-)
 
 
 class GpuError(Exception):
@@ -105,35 +95,45 @@ def install_missing(python: str) -> None:
     Raises:
         GpuError: what is needed cannot be installed.
     """
-    missing = find_missing(python, {**NEEDED, **FOR_FRAMES})
-    if not missing:
-        return
-    print(f"gpu: installing {', '.join(missing)} into {SITE.relative_to(ROOT)}", flush=True)
-    options = ("--no-deps", "--quiet", "--upgrade", "--target", str(SITE))
-    done = subprocess.run(
-        [python, "-m", "pip", "install", *options, *missing],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    reason = "no reason given"
+    last: list[str] = []
+    for _ in range(_ROUNDS):
+        missing = find_missing(python, NEEDED | FOR_FRAMES)
+        if not missing or missing == last:
+            break
+        print(f"gpu: installing {', '.join(missing)} into {SITE.relative_to(ROOT)}", flush=True)
+        reason = install(python, missing) or reason
+        last = missing
     still = find_missing(python, NEEDED)
     if still:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise GpuError(
             f"expected the packages {', '.join(still)} in {python}, found none and could not "
             f"install them ({reason}); install them there, then run make gpu again"
         )
     for name in find_missing(python, FOR_FRAMES):
-        print(f"gpu: without {name}, so whole frames are left out", flush=True)
+        print(f"gpu: without {name}, so whole frames may be left out", flush=True)
+
+
+def install(python: str, requirements: list[str]) -> str:
+    """Install packages without their dependencies; return pip's last words if it fails."""
+    options = ("--no-deps", "--quiet", "--upgrade", "--target", str(SITE))
+    done = subprocess.run(
+        [python, "-m", "pip", "install", *options, *requirements],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "" if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2]
 
 
 def find_missing(python: str, modules: dict[str, str]) -> list[str]:
-    """Return the distributions of modules that a Python cannot import, with those of `.gpu`."""
-    command = [python, "-c", _LISTS_MISSING, *modules]
+    """Return requirements that a Python lacks, with the packages in `.gpu`."""
+    pairs = [f"{module}={name}" for module, name in modules.items()]
+    command = [python, str(ROOT / "tools" / "gpu_packages.py"), *pairs]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=environment(), cwd=ROOT
     )
-    return [modules[name] for name in done.stdout.split()]
+    return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
 
 
 def environment() -> dict[str, str]:
