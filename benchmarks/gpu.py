@@ -175,16 +175,18 @@ def measure_all(chosen: argparse.Namespace) -> dict[str, Any]:
     parts |= {"training": measure_training, "markers": measure_markers}
     for name, part in parts.items():
         if time.monotonic() > end:
-            left_out[name] = f"the limit of {chosen.limit:.0f} s was reached before it"
-            continue
-        sys.stderr.write(f"measuring: {name}\n")
-        try:
-            found = part(chosen)
-        except Exception as error:  # the other parts are wanted all the same
-            left_out[name] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-            sys.stderr.write(f"left out: {name}: {left_out[name]}\n")
+            left_out[name] = "the time was up before it"
         else:
-            (results["inference"] if name in chosen.models else results)[name] = found
+            sys.stderr.write(f"measuring: {name}\n")
+            try:
+                found = part(chosen)
+                (results["inference"] if name in chosen.models else results)[name] = found
+            except KeyboardInterrupt:  # as of `make gpu`, when the time is up
+                end = time.monotonic()
+                left_out[name] = "it was interrupted"
+            except Exception as error:  # the other parts are wanted all the same
+                left_out[name] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                sys.stderr.write(f"left out: {name}: {left_out[name]}\n")
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
         with replacing(chosen.json) as new:
             new.write_text(json.dumps(results, indent=1) + "\n")

@@ -72,4 +72,22 @@ def test_what_cannot_run_is_named(
     given = ["--device", "cpu", "--limit", "0", "--models", "--json", str(path)]
     monkeypatch.setattr(sys, "argv", ["gpu", *given])
     assert main() == 0
-    assert "Left out: frames: the limit of 0 s was reached before it." in capsys.readouterr().out
+    assert "Left out: frames: the time was up before it." in capsys.readouterr().out
+
+
+def test_an_interrupt_ends_a_part_and_leaves_the_figures_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.gpu.measure_configuring", lambda _: {"seconds": 1})
+    monkeypatch.setattr("benchmarks.gpu.measure_frames", interrupt)
+    monkeypatch.setattr("benchmarks.gpu.show", lambda results: "shown")
+    path = tmp_path / "gpu.json"
+    monkeypatch.setattr(sys, "argv", ["gpu", "--device", "cpu", "--json", str(path)])
+    assert main() == 0
+    results = json.loads(path.read_text())
+    assert results["configuring"] == {"seconds": 1}
+    assert results["left_out"]["frames"] == "it was interrupted"
+    assert results["left_out"]["training"] == "the time was up before it"

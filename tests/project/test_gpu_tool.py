@@ -139,7 +139,44 @@ def find_distributions(name: str) -> bool:
     return any(True for _ in distributions(name=name))
 
 
-def test_a_run_that_takes_too_long_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
-    assert gpu.run(sys.executable, 0.5, "http.server", "--bind", "127.0.0.1", "0") == 124
-    assert "http.server was ended after 0 s" in capsys.readouterr().out
+SLOW_TESTS = """
+import time
+
+def test_quick():
+    assert True
+
+def test_slow():
+    time.sleep(60)
+"""
+
+
+def test_tests_that_take_too_long_write_what_they_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gpu, "ROOT", tmp_path)
+    (tmp_path / "test_these.py").write_text(SLOW_TESTS)
+    results = tmp_path / "tests.xml"
+    options = ("--junit-xml", str(results), "-p", "no:cacheprovider", "--rootdir", str(tmp_path))
+    assert gpu.run(sys.executable, 4, "pytest", *options, str(tmp_path)) == 124
+    assert "pytest was ended after 4 s" in capsys.readouterr().out
+    assert 'name="test_quick"' in results.read_text()
+
+
+def test_what_does_not_end_is_killed_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stubborn.py").write_text(
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "open('started', 'w').write(str(subprocess.Popen(['sleep', '60']).pid))\n"
+        "time.sleep(60)\n"
+    )
+    monkeypatch.setattr(gpu, "ROOT", tmp_path)
+    monkeypatch.setattr(gpu, "GRACE_S", 0.2)
+    assert gpu.run(sys.executable, 3, "stubborn") == 124
+    started = Path("/proc") / (tmp_path / "started").read_text() / "stat"
+    assert not started.exists() or started.read_text().split()[2] == "Z"
+
+
+def test_a_run_within_its_time() -> None:
     assert gpu.run(sys.executable, 20, "json.tool", "--help") == 0
