@@ -1,8 +1,8 @@
 """`make gpu`: the tests of a GPU, then the benchmarks, into `gpu.json`.
 
 It takes the PyTorch that is there: that of `.venv`, or else of the Python that runs this file, so
-that a machine with PyTorch and little else will do. Packages that such a Python lacks go into
-`.gpu`, without their dependencies, so that pip leaves its PyTorch alone.
+that a machine with PyTorch and little else will do. Packages that such a Python lacks, and what
+these need in turn, go into `.gpu`, each for itself, so that pip leaves its PyTorch alone.
 """
 
 from __future__ import annotations
@@ -121,7 +121,10 @@ def install_missing(python: str) -> None:
 
 
 def install(python: str, requirements: list[str]) -> str:
-    """Install packages without their dependencies; return pip's last words if it fails."""
+    """Install packages without their dependencies; return pip's last words if it fails.
+
+    One that cannot be had does not keep the others out.
+    """
     options = ("--no-deps", "--quiet", "--upgrade", "--target", str(SITE))
     done = subprocess.run(
         [python, "-m", "pip", "install", *options, *requirements],
@@ -129,7 +132,11 @@ def install(python: str, requirements: list[str]) -> str:
         text=True,
         check=False,
     )
-    return "" if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2]
+    if done.returncode == 0:
+        return ""
+    if len(requirements) > 1:
+        return "".join([install(python, [each]) for each in requirements])
+    return done.stderr.strip().rpartition("\n")[2]
 
 
 def find_missing(python: str, modules: dict[str, str]) -> list[str]:

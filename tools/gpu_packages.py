@@ -40,6 +40,8 @@ def find_missing(modules: Iterable[tuple[str, str]], path: list[str] | None = No
             continue
         seen.add(str(requirement))
         found = _find(requirement.name, path)
+        if name == "torchvision" and found is None:
+            requirement = kinds.Requirement(_torchvision_for(_find("torch", path)))
         fits = found and requirement.specifier.contains(found.version, prereleases=True)
         if found is None or not (fits or name in KEPT):
             missing[name] = missing.get(name, requirement.specifier) & requirement.specifier
@@ -54,9 +56,15 @@ def find_missing(modules: Iterable[tuple[str, str]], path: list[str] | None = No
     return sorted(f"{name}{specifier}" for name, specifier in missing.items())
 
 
+def _torchvision_for(torch: metadata.Distribution | None) -> str:
+    """Return the requirement of the torchvision for a PyTorch: 0.28 is the one for 2.13."""
+    major, minor = torch.version.split(".")[:2] if torch else ("", "")
+    return f"torchvision==0.{int(minor) + 15}.*" if major == "2" else "torchvision"
+
+
 def _find(name: str, path: list[str] | None) -> metadata.Distribution | None:
     """Return an installed distribution."""
-    found = metadata.distributions(name=name, **({} if path is None else {"path": path}))
+    found = metadata.distributions(name=name, path=sys.path if path is None else path)
     return next(iter(found), None)
 
 

@@ -77,6 +77,36 @@ def test_what_packages_need_is_missing_too(site: Path) -> None:
     assert missing == ["colours>=2", "fast-client!=4.1,<5,>=3", "new", "pictures"]
 
 
+@pytest.mark.parametrize(
+    ("torch_version", "requirement"),
+    [("2.13.0+cu130", "torchvision==0.28.*"), ("2.4.1", "torchvision==0.19.*")],
+)
+def test_torchvision_is_the_one_for_this_torch(
+    tmp_path: Path, torch_version: str, requirement: str
+) -> None:
+    folder = tmp_path / "torch-1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Name: torch\nVersion: {torch_version}\n\n")
+    roots = [("no_such_module", "torchvision")]
+    assert gpu_packages.find_missing(roots, [str(tmp_path)]) == [requirement]
+
+
+def test_one_package_that_cannot_be_had_keeps_no_other_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip.py").write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "names = sys.argv[sys.argv.index('--target') + 2 :]\n"
+        "if 'lost' in names:\n"
+        "    sys.exit('a page of advice\\nno lost found')\n"
+        "Path(sys.argv[0]).with_name('had').open('a').write(' '.join(names) + '\\n')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert gpu.install(sys.executable, ["first", "lost", "last"]) == "no lost found"
+    assert (tmp_path / "had").read_text().split() == ["first", "last"]
+
+
 def test_the_first_round_needs_nothing_to_read_requirements(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
