@@ -40,7 +40,7 @@ FOR_FRAMES = {"supervision": "supervision", "trackers": "trackers"}
 What either list needs in turn is read from the packages themselves, by `gpu_packages`.
 """
 
-_ROUNDS = 8  # of installing what was installed before needs: six beside a bare PyTorch
+_ROUNDS = 8  # of installing what was installed before needs: five beside a bare PyTorch
 
 _SEES_GPU = "import sys, torch; sys.exit(not torch.cuda.is_available())"
 
