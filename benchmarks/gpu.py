@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 
 import torch
 
+from benchmarks.detectors import tabulate
 from benchmarks.inference import REFERENCE, build_estimator, measure_errors, measure_times
 from benchmarks.networks import build_seeded_model
 from benchmarks.timing import describe_machine, format_table, time_together
@@ -37,6 +38,10 @@ WAYS = {
     "cuda": ("plain", "eager", "eager half", "cuda_graph", "cuda_graph half"),
     "cpu": ("plain", "eager"),
 }
+COMPILED = {"cuda": ("compiled half",)}
+"""Compiling takes minutes, so it comes last, with one model and few numbers of people."""
+
+_COMPILED_PEOPLE = (1, 8)
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "opencv-python-headless", "onnxruntime")
 _TRAINED = {"smpler_nano": 64, "smpler_w32": 32}
 
@@ -128,6 +133,31 @@ def measure_frames(chosen: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
+def measure_detectors(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return the time of `person` for an image in the host's memory, without tracking."""
+    from benchmarks import detectors
+    from benchmarks.pipeline import render_frames
+
+    frames = render_frames(3, min(chosen.frames, 8))
+    times = detectors.measure_detectors(
+        ("person",), frames, torch.device(chosen.device), threads=0, seconds=chosen.seconds
+    )
+    return {name: asdict(each) for name, each in times.items()}
+
+
+def measure_compiled(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return the times of the network compiled by PyTorch, by model."""
+    device = torch.device(chosen.device)
+    model = build_seeded_model("smpler_nano")
+    estimators = {way: build_estimator(model, way, device) for way in COMPILED[device.type]}
+    rows = [
+        row
+        for people in _COMPILED_PEOPLE
+        for row in measure_times(model, estimators, people, chosen.seconds)
+    ]
+    return {"smpler_nano": {"rows": [asdict(row) for row in rows], "errors": {}}}
+
+
 def measure_markers(chosen: argparse.Namespace) -> list[dict[str, Any]]:
     """Return the times of mesh markers over real topics."""
     from benchmarks.markers import run
@@ -170,22 +200,30 @@ def measure_all(chosen: argparse.Namespace) -> dict[str, Any]:
     results = describe(torch.device(chosen.device), chosen.tests)
     left_out: dict[str, str] = {}
     results |= {"inference": {}, "left_out": left_out}
-    parts: dict[str, Part] = {"configuring": measure_configuring, "frames": measure_frames}
+    parts: dict[str, Part] = {
+        "configuring": measure_configuring,
+        "frames": measure_frames,
+        "detectors": measure_detectors,
+    }
     for name in chosen.models:
         parts[name] = lambda options, name=name: measure_inference(name, options)  # type: ignore[misc]
     parts |= {"training": measure_training, "markers": measure_markers}
+    if torch.device(chosen.device).type in COMPILED:
+        parts["compiled"] = measure_compiled
     for name, part in parts.items():
         if time.monotonic() > end:
-            left_out[name] = f"the limit of {chosen.limit:.0f} s was reached before it"
-            continue
-        sys.stderr.write(f"measuring: {name}\n")
-        try:
-            found = part(chosen)
-        except Exception as error:  # the other parts are wanted all the same
-            left_out[name] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-            sys.stderr.write(f"left out: {name}: {left_out[name]}\n")
+            left_out[name] = "the time was up before it"
         else:
-            (results["inference"] if name in chosen.models else results)[name] = found
+            sys.stderr.write(f"measuring: {name}\n")
+            try:
+                found = part(chosen)
+                (results["inference"] if name in chosen.models else results)[name] = found
+            except KeyboardInterrupt:  # as of `make gpu`, when the time is up
+                end = time.monotonic()
+                left_out[name] = "it was interrupted"
+            except Exception as error:  # the other parts are wanted all the same
+                left_out[name] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                sys.stderr.write(f"left out: {name}: {left_out[name]}\n")
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
         write_text_atomically(chosen.json, json.dumps(results, indent=1) + "\n")
     return results
@@ -206,6 +244,8 @@ def show(results: Mapping[str, Any]) -> str:
         )
     if results["inference"]:
         parts.append(_show_inference(results["inference"]))
+    if "compiled" in results:
+        parts.append(_show_inference(results["compiled"]))
     if "configuring" in results:
         found = results["configuring"]
         parts.append(
@@ -215,6 +255,8 @@ def show(results: Mapping[str, Any]) -> str:
         )
     if "frames" in results:
         parts.append(_show_frames(results["frames"]))
+    if "detectors" in results:
+        parts.append(tabulate(results["detectors"]))
     if "training" in results:
         parts.append(_show_training(results["training"]))
     if "markers" in results:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from smpler_model.body.arrays import BodyArrays
@@ -18,10 +19,12 @@ from smpler_model.checkpoints.shipped import (
     load_shipped_model,
 )
 from smpler_model.detectors.detector import Detector, FullImageDetector, GivenBoxes
+from smpler_model.detectors.learned import DetectorError
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.onnx_detector import OnnxDetector
 from smpler_model.detectors.person_detector import PersonDetector
 from smpler_model.detectors.torchvision_detector import TorchvisionDetector
+from smpler_model.frames import Frame
 from smpler_model.inference.backends import choose
 from smpler_model.inference.self_check import Checked, build_checked_estimator
 from smpler_model.network.smpler import Smpler
@@ -29,10 +32,13 @@ from smpler_model.people.smoothing import OneEuro, SmoothingConfig
 from smpler_model.people.tracker import IdSource, TrackerConfig
 from smpler_model.pipeline import Pipeline
 from smpler_model.settings.pipeline import SCORING_DETECTORS, BodySettings, PipelineSettings
+from smpler_model.shared_image import SharedImage
 
 logger = logging.getLogger(__name__)
 
 CreateDetector = Callable[[], Detector]
+
+_USUAL_IMAGE = (720, 1280, 3)  # large enough for the second pass of `person`
 
 
 def warn_of_refusal(checked: Checked) -> None:
@@ -60,6 +66,7 @@ def build_pipeline(
 
     Raises:
         ValueError: an unusable model, body, detector or device; the message says why.
+        DeviceMemoryError: the detector does not fit into the device's memory.
         OSError: a file that cannot be read.
     """
     device = choose_device(settings.device)
@@ -150,7 +157,8 @@ def detector_factory(settings: PipelineSettings, device: torch.device) -> Create
     """Return a function that creates each camera's detector; stateless detectors are shared.
 
     Raises:
-        ValueError: weights that are missing or do not fit.
+        ValueError: weights that are missing or do not fit, or a network that fails.
+        DeviceMemoryError: the device's memory does not suffice.
     """
     if settings.boxes_are_given:
         return GivenBoxes
@@ -179,7 +187,34 @@ def detector_factory(settings: PipelineSettings, device: torch.device) -> Create
         )
     else:
         shared = TorchvisionDetector(weights or None, device=device, score_threshold=score)
+    warm_up_detector(shared, device)
     return lambda: shared
+
+
+def warm_up_detector(detector: Detector, device: torch.device) -> None:
+    """Show a grey image to a detector on a GPU.
+
+    CUDA's libraries start then, not at a camera's first image, and what cannot run is told now.
+
+    Args:
+        detector: the detector.
+        device: where it runs; on a CPU nothing is done.
+
+    Raises:
+        DetectorError: it fails.
+        DeviceMemoryError: the device's memory does not suffice.
+    """
+    if device.type != "cuda":
+        return
+    image = SharedImage(Frame(np.full(_USUAL_IMAGE, 128, np.uint8), 0), device)
+    try:
+        image.detect(detector)
+    except RuntimeError as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise DetectorError(
+            f"the detector must run on {device}, got an error ({reason}); choose another "
+            "detector, or set device to cpu"
+        ) from error
 
 
 def pipeline_config(settings: PipelineSettings) -> PipelineConfig:

@@ -1,54 +1,48 @@
 """`make gpu`: the tests of a GPU, then the benchmarks, into `gpu.json`.
 
 It takes the PyTorch that is there: that of `.venv`, or else of the Python that runs this file, so
-that a machine with PyTorch and little else will do. Packages that such a Python lacks go into
-`.gpu`, without their dependencies, so that pip leaves its PyTorch alone.
+that a machine with PyTorch and little else will do. Packages that such a Python lacks, and what
+these need in turn, go into `.gpu`, each for itself, so that pip leaves its PyTorch alone.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".gpu"
 SITE, TESTS, RESULTS = FOLDER / "site", FOLDER / "tests.xml", ROOT / "gpu.json"
-TESTS_LIMIT_S, BENCHMARKS_LIMIT_S = 210, 210
+TESTS_LIMIT_S, BENCHMARKS_LIMIT_S, GRACE_S = 210, 240, 10
+LAST_PART_S = 200
+"""Eight minutes in all. After these seconds no further part of the benchmarks is begun."""
 
 NEEDED = {
     "cv2": "opencv-python-headless",
     "hypothesis": "hypothesis",
     "numpy": "numpy",
+    "packaging": "packaging",
     "pytest": "pytest",
-    "iniconfig": "iniconfig",
-    "pluggy": "pluggy",
-    "sortedcontainers": "sortedcontainers",
     "scipy": "scipy",
     "timm": "timm",
-    "huggingface_hub": "huggingface_hub",
-    "safetensors": "safetensors",
     "torchvision": "torchvision",
     "tqdm": "tqdm",
     "yaml": "pyyaml",
 }
-FOR_FRAMES = {
-    "supervision": "supervision",
-    "trackers": "trackers",
-    "defusedxml": "defusedxml",
-    "deprecate": "pydeprecate",
-    "rich": "rich",
-    "requests": "requests",
-    "matplotlib": "matplotlib",
-}
-"""Tracking needs these; without them whole frames are left out."""
+FOR_FRAMES = {"supervision": "supervision", "trackers": "trackers"}
+"""Tracking needs these; without them whole frames are left out.
+
+What either list needs in turn is read from the packages themselves, by `gpu_packages`.
+"""
+
+_ROUNDS = 8  # of installing what was installed before needs: five beside a bare PyTorch
 
 _SEES_GPU = "import sys, torch; sys.exit(not torch.cuda.is_available())"
-_LISTS_MISSING = (
-    "import sys, importlib.util as u; print(*(n for n in sys.argv[1:] if u.find_spec(n) is None))"
-)
 
 
 class GpuError(Exception):
@@ -69,9 +63,11 @@ def main() -> int:
     tests = run(python, TESTS_LIMIT_S, "pytest", "tests/gpu", f"--junit-xml={TESTS}", *_OPTIONS)
     print("gpu: benchmarks", flush=True)
     given = ["--tests", str(TESTS)] if TESTS.is_file() else []
-    limit = ["--limit", str(BENCHMARKS_LIMIT_S)]
-    done = run(python, None, "benchmarks.gpu", "--json", str(RESULTS), *limit, *given)
-    if done == 0:
+    limit = ["--limit", str(LAST_PART_S)]
+    done = run(
+        python, BENCHMARKS_LIMIT_S, "benchmarks.gpu", "--json", str(RESULTS), *limit, *given
+    )
+    if done in (0, 124):
         print(f"gpu: please send {RESULTS.name}, also if tests failed", flush=True)
     return tests or done
 
@@ -105,35 +101,52 @@ def install_missing(python: str) -> None:
     Raises:
         GpuError: what is needed cannot be installed.
     """
-    missing = find_missing(python, {**NEEDED, **FOR_FRAMES})
-    if not missing:
-        return
-    print(f"gpu: installing {', '.join(missing)} into {SITE.relative_to(ROOT)}", flush=True)
-    options = ("--no-deps", "--quiet", "--upgrade", "--target", str(SITE))
-    done = subprocess.run(
-        [python, "-m", "pip", "install", *options, *missing],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    reason = "no reason given"
+    last: list[str] = []
+    for _ in range(_ROUNDS):
+        missing = find_missing(python, NEEDED | FOR_FRAMES)
+        if not missing or missing == last:
+            break
+        print(f"gpu: installing {', '.join(missing)} into {SITE.relative_to(ROOT)}", flush=True)
+        reason = install(python, missing) or reason
+        last = missing
     still = find_missing(python, NEEDED)
     if still:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise GpuError(
             f"expected the packages {', '.join(still)} in {python}, found none and could not "
             f"install them ({reason}); install them there, then run make gpu again"
         )
     for name in find_missing(python, FOR_FRAMES):
-        print(f"gpu: without {name}, so whole frames are left out", flush=True)
+        print(f"gpu: without {name}, so whole frames may be left out", flush=True)
+
+
+def install(python: str, requirements: list[str]) -> str:
+    """Install packages without their dependencies; return pip's last words if it fails.
+
+    One that cannot be had does not keep the others out.
+    """
+    options = ("--no-deps", "--quiet", "--upgrade", "--target", str(SITE))
+    done = subprocess.run(
+        [python, "-m", "pip", "install", *options, *requirements],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return ""
+    if len(requirements) > 1:
+        return "".join([install(python, [each]) for each in requirements])
+    return done.stderr.strip().rpartition("\n")[2]
 
 
 def find_missing(python: str, modules: dict[str, str]) -> list[str]:
-    """Return the distributions of modules that a Python cannot import, with those of `.gpu`."""
-    command = [python, "-c", _LISTS_MISSING, *modules]
+    """Return requirements that a Python lacks, with the packages in `.gpu`."""
+    pairs = [f"{module}={name}" for module, name in modules.items()]
+    command = [python, str(ROOT / "tools" / "gpu_packages.py"), *pairs]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=environment(), cwd=ROOT
     )
-    return [modules[name] for name in done.stdout.split()]
+    return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
 
 
 def environment() -> dict[str, str]:
@@ -142,16 +155,31 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-def run(python: str, limit_s: float | None, module: str, *arguments: str) -> int:
-    """Run a module; return its exit status, 124 if the time limit ended it."""
+def run(python: str, limit_s: float, module: str, *arguments: str) -> int:
+    """Run a module; return its exit status, 124 if the time limit ended it.
+
+    At the limit it is interrupted, upon which pytest and the benchmarks write what they have.
+    """
     command = [python, "-m", module, *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), start_new_session=True)
     try:
-        return subprocess.run(
-            command, cwd=ROOT, env=environment(), check=False, timeout=limit_s
-        ).returncode
+        return process.wait(limit_s)
     except subprocess.TimeoutExpired:
         print(f"gpu: {module} was ended after {limit_s:.0f} s", flush=True)
         return 124
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt a process; kill it if it goes on, and all that it has started."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_S)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _lists_cards() -> bool:

@@ -68,7 +68,7 @@ def run(chosen: argparse.Namespace) -> int:
 def examine(settings: PipelineSettings) -> list[Finding]:
     """Return the findings on this machine, with the network that the settings name."""
     torch = check_torch()
-    gpu = check_gpu()
+    gpu = check_gpu(settings.device)
     on_gpu = not gpu.problem and "compute capability" in gpu.state and settings.device != "cpu"
     findings = [
         *(check_python(), torch, gpu, check_onnxruntime(on_gpu=on_gpu)),

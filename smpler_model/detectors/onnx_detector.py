@@ -7,7 +7,9 @@ grey image show which form of `onnx_forms` they have.
 
 import importlib
 import logging
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -258,6 +260,8 @@ def _open_session(path: Path, device: torch.device, threads: int) -> Any:  # noq
             f"existing one; {WITHOUT_WEIGHTS}"
         )
     providers = choose_providers(device, runtime.get_available_providers())
+    if len(providers) > 1:
+        _load_cuda(runtime)
     options = session_options(runtime, threads)
     options.log_severity_level = 3  # errors only, which are raised as well
     try:
@@ -276,6 +280,16 @@ def _open_session(path: Path, device: torch.device, threads: int) -> Any:  # noq
             runtime.__version__,
         )
     return session
+
+
+def _load_cuda(runtime: ModuleType) -> None:
+    """Load CUDA and cuDNN from pip's packages, where ONNX Runtime itself does not look for them.
+
+    What it prints about libraries that are missing does not belong among results.
+    """
+    if hasattr(runtime, "preload_dlls"):  # from ONNX Runtime 1.21 on
+        with redirect_stdout(sys.stderr):
+            runtime.preload_dlls()
 
 
 def _import_onnxruntime() -> ModuleType:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smpler_model.array_types import Floats, RgbImage
+from smpler_model.cameras.device_crops import upload
 from smpler_model.detectors.detector import Detections
 from smpler_model.detectors.device_resize import resize_on_device
 from smpler_model.detectors.learned import check_threshold, detections_from_edges
@@ -42,7 +43,8 @@ Edges = tuple[Floats, Floats]
 ImageOrTensor: TypeAlias = RgbImage | Tensor
 """(h, w, 3) uint8 RGB, in the host's memory or, as a tensor, on any device."""
 
-_RunNetwork = Callable[[ImageOrTensor], Maps]
+_RunNetwork = Callable[[Sequence[ImageOrTensor]], list[Maps]]
+"""From batches (b, h, w, 3), each of one size, to their maps (b, 22, h / 4, w / 4)."""
 
 CPU = torch.device("cpu")
 SIDE = 256
@@ -154,10 +156,12 @@ class PersonDetector:
         batches = defaultdict(list)
         for row, look in looks:
             batches[tuple(look.pixels.shape)].append((row, look))
+        with self._explain_memory():
+            answers = self._run(
+                [_stack([look.pixels for _, look in batch]) for batch in batches.values()]
+            )
         found: dict[int, list[Edges]] = defaultdict(list)
-        for batch in batches.values():
-            with self._explain_memory():
-                maps = self._run(_stack([look.pixels for _, look in batch]))
+        for batch, maps in zip(batches.values(), answers, strict=True):
             for (row, look), answer in zip(batch, maps, strict=True):
                 found[row].append(self._read(answer, look))
         return [self._choose(found[row], *image.shape[:2]) for row, image in enumerate(images)]
@@ -261,17 +265,32 @@ def _stack(pixels: Sequence[ImageOrTensor]) -> ImageOrTensor:
 
 
 def _prepare(network: PersonNetwork, device: torch.device, threads: int) -> _RunNetwork:
-    """Return a function from (b, h, w, 3) images to (b, 22, h / 4, w / 4) maps."""
     if device.type == "cpu" and is_usable("onnxruntime"):
         return _prepare_onnxruntime(network, threads)
     network.to(device)
 
-    def run(images: ImageOrTensor) -> Maps:
+    def run(batches: Sequence[ImageOrTensor]) -> list[Maps]:
         with torch.inference_mode(), whole_float32():
-            maps: Maps = network(torch.as_tensor(images).to(device)).cpu().numpy()
-            return maps
+            maps = [network(_move(images, device)) for images in batches]
+            return _fetch(maps)
 
     return run
+
+
+def _move(images: ImageOrTensor, device: torch.device) -> Tensor:
+    """Return images on a device; if it is a GPU, nothing waits for them."""
+    if isinstance(images, Tensor):
+        return images.to(device)
+    return upload(images, device) if device.type == "cuda" else torch.from_numpy(images)
+
+
+def _fetch(tensors: Sequence[Tensor]) -> list[Maps]:
+    """Return tensors as arrays: all in one copy, so that a GPU is waited for once."""
+    if not tensors:
+        return []
+    joined: Maps = torch.cat([tensor.flatten() for tensor in tensors]).cpu().numpy()
+    parts = np.split(joined, np.cumsum([tensor.numel() for tensor in tensors])[:-1])
+    return [part.reshape(each.shape) for part, each in zip(parts, tensors, strict=True)]
 
 
 def _prepare_onnxruntime(network: PersonNetwork, threads: int) -> _RunNetwork:
@@ -282,9 +301,8 @@ def _prepare_onnxruntime(network: PersonNetwork, threads: int) -> _RunNetwork:
     content = export_once(identity, lambda: _export(network))
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
-    def run(images: ImageOrTensor) -> Maps:
-        maps: Maps = session.run(None, {"images": np.asarray(images)})[0]
-        return maps
+    def run(batches: Sequence[ImageOrTensor]) -> list[Maps]:
+        return [session.run(None, {"images": np.asarray(images)})[0] for images in batches]
 
     return run
 

@@ -4,8 +4,9 @@ Memory is allocated once per batch size and reused for every frame. On a GPU, a 
 for each size, so that a frame takes a single launch; on other devices the network is called.
 """
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from weakref import WeakSet
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smpler_model.inference.float32 import whole_float32
+
+logger = logging.getLogger(__name__)
 
 BUCKETS = (1, 2, 4, 8, 16)
 """Batch sizes; any other number of people is padded to the next."""
@@ -89,14 +92,7 @@ class GraphCapture:
             with torch.cuda.stream(self._stream):
                 for _ in range(_WARM_UP_RUNS):
                     step()
-                # Other threads may use the GPU meanwhile, for whatever else the process does.
-                with torch.cuda.graph(
-                    graph,
-                    pool=self._pool(),
-                    stream=self._stream,
-                    capture_error_mode="thread_local",
-                ):
-                    step()
+                self._record(graph, step)
             torch.cuda.current_stream().wait_stream(self._stream)
         self._graphs.add(graph)
 
@@ -106,6 +102,19 @@ class GraphCapture:
 
         return replay
 
+    def _record(self, graph: torch.cuda.CUDAGraph, step: Step) -> None:
+        """Capture a step on the current stream; if it fails, undo what that leaves behind."""
+        pool = self._pool()
+        try:
+            # Other threads may use the GPU meanwhile, for whatever else the process does.
+            with torch.cuda.graph(
+                graph, pool=pool, stream=self._stream, capture_error_mode="thread_local"
+            ):
+                step()
+        except BaseException:
+            _abandon(graph, pool)
+            raise
+
     def _pool(self) -> Any:  # noqa: ANN401 - PyTorch does not publish the type
         """Return the pool of the graphs in use; a new one where there are none.
 
@@ -114,6 +123,29 @@ class GraphCapture:
         """
         graph = next(iter(self._graphs), None)
         return torch.cuda.graph_pool_handle() if graph is None else graph.pool()
+
+
+def _abandon(graph: torch.cuda.CUDAGraph, pool: Any) -> None:  # noqa: ANN401 - as above
+    """Let PyTorch forget a capture that failed.
+
+    Up to PyTorch 2.12 its allocator goes on recording into the pool, and as long as it does it
+    frees no memory: it does nothing or raises. Newer ones end that, and refuse to do it again;
+    then the pool is theirs to release, too.
+
+    Source: pytorch/pytorch#180395 and #190348, which mended that there.
+    """
+    with suppress(RuntimeError):  # what it does not know of is undone below
+        graph.reset()
+    names = ("_cuda_endAllocateToPool", "_cuda_endAllocateCurrentStreamToPool")  # before 2.8
+    ends = [getattr(torch._C, name) for name in names if hasattr(torch._C, name)]
+    if not ends:
+        return
+    device = torch.cuda.current_device()
+    try:
+        ends[0](device, pool)
+        torch._C._cuda_releasePool(device, pool)
+    except RuntimeError as error:
+        logger.debug("PyTorch ended the failed capture itself: %s", error)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ _SIGNS = (
 too little memory; their errors have no common class.
 """
 
+_NO_ENGINE = "unable to find an engine"
+
 
 class DeviceMemoryError(MemoryError):
     """A device has too little memory left; the message says what to do."""
@@ -35,9 +37,30 @@ def explain_memory(what: str, device: object, remedy: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not any(sign in str(error) for sign in _SIGNS):
+        if not _says(error, *_SIGNS):
             raise
         raise DeviceMemoryError(
             f"{what} needs more memory than {device} has left; end other programs there, or "
             f"{remedy}"
         ) from error
+
+
+def lacks_engine(error: BaseException) -> bool:
+    """Return whether cuDNN found no kernel: there may be one for a smaller batch.
+
+    It says so, too, where all of its kernels need more memory than is left.
+    """
+    return _says(error, _NO_ENGINE)
+
+
+def _says(error: BaseException, *signs: str) -> bool:
+    """Return whether an error, or one that it followed, has any of these words.
+
+    Memory that runs out while a graph is captured is followed by an error of the capture's end.
+    """
+    followed: BaseException | None = error
+    while followed is not None:
+        if any(sign in str(followed) for sign in signs):
+            return True
+        followed = followed.__cause__ or followed.__context__
+    return False

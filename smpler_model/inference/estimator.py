@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 from smpler_model.array_types import Floats
 from smpler_model.body.skeleton import SMPL_VERTEX_COUNT
 from smpler_model.inference.backends import Backend, Precision, build_runner, choose
+from smpler_model.inference.cached_memory import give_back_memory
 from smpler_model.inference.check_crops import load_check_crops
 from smpler_model.inference.cuda_graphs import BUCKETS, PixelArray
-from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
+from smpler_model.inference.device_memory import (
+    DeviceMemoryError,
+    explain_memory,
+    lacks_engine,
+)
 from smpler_model.inference.fast_network import OUTPUT_SHAPES
 from smpler_model.inference.float32 import whole_float32
 from smpler_model.inference.runners import OUTPUT_SIZE
@@ -200,38 +205,43 @@ class Estimator:
         while done < len(crops):
             some = crops[done : done + self._most]
             found = self._try(some)
-            if found is None:
-                self._take_fewer(len(some))
+            if isinstance(found, str):
+                self._take_fewer(len(some), found)
                 continue
             rows.append(found)
             done += len(some)
         return np.concatenate(rows)
 
-    def _try(self, crops: PixelArray) -> NDArray[np.float32] | None:
-        """Run on crops; None if fewer may fit. By then the error holds no memory any more."""
+    def _try(self, crops: PixelArray) -> NDArray[np.float32] | str:
+        """Run on crops; return why not if fewer may run: then the error holds no memory."""
         try:
             with self._explain_memory():
                 return self._runner.run(crops)
-        except DeviceMemoryError:
-            if len(crops) == 1:
+        except (DeviceMemoryError, RuntimeError) as error:
+            is_memory = isinstance(error, DeviceMemoryError)
+            if len(crops) == 1 or not (is_memory or lacks_engine(error)):
                 raise
-            return None
+            return (
+                f"do not fit into the memory of {self.device}"
+                if is_memory
+                else (f"are more than cuDNN finds a kernel for on {self.device}")
+            )
 
     def _explain_memory(self) -> AbstractContextManager[None]:
         return explain_memory("the network", self.device, "choose a smaller model")
 
-    def _take_fewer(self, people: int) -> None:
+    def _take_fewer(self, people: int, why: str) -> None:
         """Halve the largest batch from now on."""
         self._most = people // 2
         self._runner.release()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        give_back_memory(self.device)
         logger.warning(
-            "%d people do not fit into the memory of %s; from now on batches have at most %d",
-            people,
-            self.device,
-            self._most,
+            "%d people %s; from now on batches have at most %d", people, why, self._most
         )
 
     def _tensor(self, array: Floats) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.device, torch.float32)
+        """Return an array as float32 on the device; on a GPU nothing waits for it."""
+        staged = torch.from_numpy(array).to(torch.float32)
+        if self.device.type == "cuda":
+            staged = staged.pin_memory()
+        return staged.to(self.device, non_blocking=True)

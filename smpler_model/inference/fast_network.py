@@ -121,6 +121,8 @@ class FastSmpler(nn.Module):
         self.register_buffer("mean", 255 * mean.view(3, 1, 1))
         self.register_buffer("scale", 1 / (255 * std.view(3, 1, 1)))
         self.requires_grad_(False).eval().to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for values in self.buffers():  # tables, from which cuDNN samples row by row
+            values.data = values.contiguous()
 
     def halve(self, dtype: torch.dtype) -> "FastSmpler":
         """Store and compute feature maps and image tokens in half precision.

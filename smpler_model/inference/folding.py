@@ -1,28 +1,49 @@
 """Folds batch norms and activations of the backbone into its convolutions, for inference."""
 
 import copy
+import logging
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+logger = logging.getLogger(__name__)
+
 
 class RectifiedConvolution(nn.Module):
     """A convolution, the optional sum with a residual, and ReLU.
 
     On a GPU this is a single cuDNN kernel; separate PyTorch operations would read and write the
-    feature map three more times.
+    feature map three more times. Where cuDNN has none for this layer, the operations follow one
+    another from then on.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
         self.convolution = convolution
+        self._has_kernel = True  # until cuDNN refuses
 
     def forward(self, images: Tensor, residual: Tensor | None = None) -> Tensor:
         """(b, n, h, w) and an optional residual (b, m, h', w') -> (b, m, h', w')."""
-        if images.is_cuda:
+        if not (images.is_cuda and self._has_kernel):
+            return self._in_turn(images, residual)
+        if torch.compiler.is_compiling():  # which runs what follows only once, without a GPU
             return self._in_one_kernel(images, residual)
+        try:
+            return self._in_one_kernel(images, residual)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            # Graphs are warmed up before they are captured: by then it is known.
+            if torch.cuda.is_current_stream_capturing():
+                raise
+            found = self._in_turn(images, residual)
+            self._has_kernel = False
+            logger.info("cuDNN has no single kernel for %s (%s)", self.convolution, error)
+            return found
+
+    def _in_turn(self, images: Tensor, residual: Tensor | None) -> Tensor:
         convolved: Tensor = self.convolution(images)
         return F.relu(convolved if residual is None else convolved + residual)
 

@@ -5,16 +5,15 @@ given crops of drawn people when it is prepared, in every batch size that it wil
 fails, errs or does not fit into memory gives way to the next, and the reason is kept.
 """
 
-import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from smpler_model.inference.backends import Choice
+from smpler_model.inference.cached_memory import give_back_memory
 from smpler_model.inference.check_crops import load_check_crops
 from smpler_model.inference.estimator import (
     Estimates,
@@ -112,7 +111,7 @@ def build_checked_estimator(model: Smpler, choice: Choice, people: int) -> Check
         checked = _try(model, tried, people, crops, expected, refused)
         if checked is not None:
             return checked
-        _give_back_memory(tried.device)
+        give_back_memory(tried.device)  # which the failed backend may still hold
     raise SelfCheckError(
         f"a backend must give the plain network's results on {choice.device}, got "
         f"{'; '.join(refused)}; set device to cpu, and report this"
@@ -159,13 +158,6 @@ def _try(
     except Exception as error:  # whatever a library raises: the next backend may not need it
         refused.append(f"{choice} fails: {_root(error)}")
     return None
-
-
-def _give_back_memory(device: torch.device) -> None:
-    """Free what a backend that failed may still hold."""
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def _sizes(choice: Choice, people: int) -> Sequence[int]:

@@ -40,8 +40,12 @@ def find_cards() -> list[Card]:
     return [Card(*row) for row in rows if len(row) == len(Card.__dataclass_fields__)]
 
 
-def check_gpu() -> Finding:
-    """Return which GPU PyTorch uses, or why it uses none."""
+def check_gpu(device: str = "cuda") -> Finding:
+    """Return which GPU PyTorch uses, or why it uses none.
+
+    Args:
+        device: as in the settings; cuda:N is described if it is there, else the first GPU.
+    """
     cards = find_cards()
     listed = "; ".join(f"{card.name}, driver {card.driver}, {card.memory}" for card in cards)
     try:
@@ -52,7 +56,7 @@ def check_gpu() -> Finding:
         warnings.simplefilter("always")
         available: bool = torch.cuda.is_available()
     if available:
-        return _describe(torch, listed)
+        return _describe(torch, listed, _index(device, torch.cuda.device_count()))
     if torch.version.cuda is None:
         if not cards and not _TEGRA.exists():
             return Finding(_NAME, "none: the network runs on the CPU")
@@ -75,15 +79,24 @@ def check_gpu() -> Finding:
     )
 
 
-def _describe(torch: Any, listed: str) -> Finding:  # noqa: ANN401 - imported where it exists
-    name, (major, minor) = torch.cuda.get_device_name(), torch.cuda.get_device_capability()
+def _index(device: str, count: int) -> int:
+    """Return the number of the GPU that a setting means, of so many."""
+    number = device.removeprefix("cuda:")
+    return int(number) if number.isdecimal() and int(number) < count else 0
+
+
+def _describe(torch: Any, listed: str, index: int) -> Finding:  # noqa: ANN401 - imported where it exists
+    name: str = torch.cuda.get_device_name(index)
+    major, minor = torch.cuda.get_device_capability(index)
+    if torch.cuda.device_count() > 1:  # PyTorch's order may be another than the driver's
+        listed = f"{listed + '; ' if listed else ''}cuda:{index} is {name}"
     state = f"{listed or name}, compute capability {major}.{minor}, cuDNN {_cudnn(torch)}"
     problem = ""
     if not runs_on(torch.cuda.get_arch_list(), major, minor):
         problem = f"this PyTorch has no kernels for compute capability {major}.{minor}; {_BUILDS}"
     try:
-        torch.zeros(1, device="cuda").item()
-        free, total = (size / 2**30 for size in torch.cuda.mem_get_info())
+        torch.zeros(1, device=f"cuda:{index}").item()
+        free, total = (size / 2**30 for size in torch.cuda.mem_get_info(index))
         state += f", {free:.1f} of {total:.1f} GiB free"
     except Exception as error:  # no room, or another process has the card for itself
         first = str(error).strip().partition("\n")[0]

@@ -1,5 +1,8 @@
 """What the tests of a GPU share. `make gpu` runs them; elsewhere they are skipped."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +20,35 @@ MIB = 2**20
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder, and skip them where PyTorch has no GPU."""
+    """Mark the tests of this folder, and skip them where PyTorch has no GPU.
+
+    Those that compile for minutes come last: if the time is up, the others are done.
+    """
+    items.sort(key=lambda item: FOLDER in item.path.parents and "compiled" in item.name)
     skip = pytest.mark.skip(reason="needs a GPU that PyTorch can use")
     for item in items:
         if FOLDER in item.path.parents:
             item.add_marker(pytest.mark.gpu)
             if not torch.cuda.is_available():
                 item.add_marker(skip)
+
+
+@contextmanager
+def counted_waits() -> Iterator[list[str]]:
+    """Fill a list with the places that have waited for the GPU: PyTorch warns each time."""
+    places: list[str] = []
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield places
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    places += [
+        f"{each.filename}:{each.lineno}"
+        for each in said
+        if "called a synchronizing CUDA operation" in str(each.message)
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Whole frames on a GPU: as on the CPU, with one wait."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from smpler_model.frames import FrameResult
 from smpler_model.inference.estimator import Estimates, Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.pipeline import Pipeline
+from tests.gpu.conftest import counted_waits
 from tests.smpler_model.test_shared_image import AT_ONCE, BOXES, Looking, four_people
 
 
@@ -26,13 +26,6 @@ def estimator(shipped: Smpler, device: torch.device) -> Estimator:
     found = Estimator(shipped, device)
     found.warm_up(16)
     return found
-
-
-@pytest.fixture
-def waits() -> Iterator[Callable[[str], None]]:
-    """Say what PyTorch does about operations that wait for the GPU."""
-    yield torch.cuda.set_sync_debug_mode
-    torch.cuda.set_sync_debug_mode("default")
 
 
 def assert_near(found: FrameResult, wanted: FrameResult) -> None:
@@ -64,15 +57,13 @@ def test_two_cameras_of_which_one_sees_nobody(estimator: Estimator) -> None:
     assert_near(results["b"], alone)
 
 
-def test_a_frame_waits_for_the_gpu_once(
-    estimator: Estimator, waits: Callable[[str], None]
-) -> None:
-    """For the network's result; whatever else waited would raise."""
+def test_a_frame_waits_for_the_gpu_once(estimator: Estimator) -> None:
+    """For the network's result."""
     pipeline = Pipeline(estimator, Looking, AT_ONCE)
     pipeline.process(four_people(0))
-    waits("error")
-    result = pipeline.process(four_people(1))
-    waits("default")
+    with counted_waits() as waits:
+        result = pipeline.process(four_people(1))
+    assert len(waits) == 1, waits
     assert len(result.people) == 4
 
 
@@ -84,6 +75,9 @@ def test_meshes_are_those_of_the_cpu(
         each.vertices(expected.rotations, expected.betas) for each in (estimator, on_cpu)
     )
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+    with counted_waits() as waits:
+        estimator.vertices(expected.rotations, expected.betas)
+    assert len(waits) == 1, waits
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (1080, 1920), (123, 77)])

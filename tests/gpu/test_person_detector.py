@@ -13,6 +13,7 @@ from smpler_model.detectors.person_detector import PersonDetector
 from smpler_model.inference.estimator import Estimator
 from smpler_model.network.smpler import Smpler
 from smpler_model.pipeline import Pipeline
+from tests.gpu.conftest import counted_waits
 from tests.smpler_model.test_shared_image import AT_ONCE, four_people
 
 
@@ -44,3 +45,12 @@ def test_an_image_is_uploaded_once(
     results = pipeline.process_batch({"a": four_people(), "b": four_people()})
     assert all(len(result.people) > 0 for result in results.values())
     assert uploads == [(448, 448, 3)] * 2
+
+
+def test_both_passes_wait_for_the_gpu_once(device: torch.device) -> None:
+    detector = PersonDetector(device=device)
+    wide = upload(np.repeat(np.repeat(four_people().rgb, 2, 0), 2, 1), device)
+    detector.detect_on_device(wide)
+    with counted_waits() as waits:
+        assert len(detector.detect_on_device(wide)) > 0
+    assert len(waits) == 1, waits

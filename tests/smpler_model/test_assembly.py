@@ -14,15 +14,18 @@ from smpler_model.assembly import (
     detector_factory,
     load_named_model,
     pipeline_config,
+    warm_up_detector,
 )
 from smpler_model.body.builtin import BUILTIN_BODY_PATH, load_builtin_body
 from smpler_model.camera_pipeline import PipelineConfig
 from smpler_model.checkpoints.files import save_checkpoint
-from smpler_model.detectors.detector import detections_from
+from smpler_model.detectors.detector import Detections, detections_from
+from smpler_model.detectors.learned import DetectorError
 from smpler_model.detectors.motion import MotionDetector
 from smpler_model.detectors.person_detector import PersonDetector
 from smpler_model.frames import Frame
 from smpler_model.inference import backends
+from smpler_model.inference.device_memory import DeviceMemoryError
 from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.initialisation import build_model
 from smpler_model.network.smpler import Smpler
@@ -177,3 +180,45 @@ def test_given_boxes_become_people_whatever_their_score(score: float) -> None:
     tracker = Tracker(IdSource(), config.tracker)
     boxes = detections_from([[9, 9, 40, 99]], [score])
     assert [len(tracker.update(image * 10**8, boxes)) for image in range(3)] == [1, 1, 1]
+
+
+class Started:
+    """A detector that notes the images that it sees, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error, self.seen = error, []
+
+    def detect(self, rgb: np.ndarray) -> Detections:
+        self.seen.append(rgb.shape)
+        if self.error is not None:
+            raise self.error
+        return detections_from([])
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+
+def test_detectors_on_a_gpu_are_started_with_an_image() -> None:
+    detector = Started()
+    warm_up_detector(detector, torch.device("cpu"))
+    assert detector.seen == []
+    warm_up_detector(detector, torch.device("cuda"))
+    assert detector.seen == [(720, 1280, 3)]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        (
+            RuntimeError("FIND was unable to find an engine to execute\nand a page of advice"),
+            DetectorError,
+            r"must run on cuda, got an error \(FIND was unable .* execute\); choose another",
+        ),
+        (DeviceMemoryError("the detector needs more"), DeviceMemoryError, "the detector needs"),
+    ],
+)
+def test_a_detector_that_fails_on_a_gpu_is_told_at_the_start(
+    error: Exception, kind: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(kind, match=sentence):
+        warm_up_detector(Started(error), torch.device("cuda"))

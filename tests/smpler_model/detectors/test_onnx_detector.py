@@ -208,7 +208,37 @@ def test_a_gpu_that_does_not_load_is_told(
         pytest.skip("this ONNX Runtime has CUDA")
     both = [CUDA_PROVIDER, CPU_PROVIDER]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
+    monkeypatch.delattr(onnxruntime, "preload_dlls", raising=False)  # as in older versions
     detector = OnnxDetector(yolox, score_threshold=0.73, device=torch.device("cuda"))
     (record,) = caplog.records
     assert "CUDA does not load" in record.message
     assert len(detector.detect(np.zeros((HEIGHT, WIDTH, 3), np.uint8))) == 0
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")  # as above
+def test_cuda_is_loaded_before_the_first_session(
+    yolox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if CUDA_PROVIDER in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    done: list[str] = []
+
+    class Session(onnxruntime.InferenceSession):
+        def __init__(self, *given: object, **options: object) -> None:
+            done.append("session")
+            super().__init__(*given, **options)
+
+    def load() -> None:
+        done.append("CUDA")
+        print("Failed to load libcublasLt.so.13")  # noqa: T201 - as ONNX Runtime does
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", load, raising=False)
+    OnnxDetector(yolox)
+    assert done == ["session"]
+    monkeypatch.setattr(
+        onnxruntime, "get_available_providers", lambda: [CUDA_PROVIDER, CPU_PROVIDER]
+    )
+    OnnxDetector(yolox, device=torch.device("cuda"))
+    assert done == ["session", "CUDA", "session"]
+    assert capsys.readouterr().out == ""

@@ -130,6 +130,26 @@ def test_pytorch_finds_the_same_as_onnx_runtime(
     np.testing.assert_allclose(plain.scores, found.scores, atol=1e-3)
 
 
+def test_all_passes_are_fetched_at_once(
+    shown: SceneFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one copy a call, as a GPU is waited for in each."""
+    monkeypatch.setattr(person_detector, "is_usable", lambda name: False)
+    fetch, fetched = person_detector._fetch, list[int]()
+
+    def note(tensors: list[torch.Tensor]) -> list[NDArray[np.float32]]:
+        fetched.append(len(tensors))
+        return fetch(tensors)
+
+    monkeypatch.setattr(person_detector, "_fetch", note)
+    detector = PersonDetector()
+    wide = np.ascontiguousarray(np.repeat(np.repeat(shown.frame.rgb, 2, 0), 2, 1))
+    together = detector.detect_all([wide, shown.frame.rgb])
+    assert fetched == [2]
+    for found, image in zip(together, (wide, shown.frame.rgb), strict=True):
+        np.testing.assert_allclose(found.scores, detector.detect(image).scores, atol=1e-3)
+
+
 def test_the_network_is_exported_once(
     detector: PersonDetector, shown: SceneFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,3 +1,8 @@
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +12,7 @@ from torch import Tensor, nn
 from smpler_model.inference.cuda_graphs import (
     BUCKETS,
     BucketRunner,
+    GraphCapture,
     Step,
     call_again,
     find_bucket,
@@ -111,3 +117,103 @@ def test_prepare_captures_before_the_first_frame_and_release_frees_memory() -> N
     for people in BUCKETS:
         runner.prepare(people)
     assert network.batches == [*BUCKETS, *BUCKETS]
+
+
+class FakeGraph:
+    """Stands for a graph of CUDA."""
+
+    def __init__(self) -> None:
+        self.used = 0
+
+    def reset(self) -> None:
+        """Know of nothing to undo."""
+
+    def replay(self) -> None:
+        """Launch nothing."""
+
+    def pool(self) -> int:
+        return self.used
+
+
+class FakeCuda:
+    """Stands for what PyTorch has of a GPU: an allocator, and graphs that record into its pools.
+
+    Args:
+        ends: whether a capture that fails ends its recording, as from PyTorch 2.13 on.
+        name: that of the function with which it can be ended from outside.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, *, ends: bool, name: str) -> None:
+        self.ends, self.recording = ends, set[int]()
+        self.uses = Counter[int]()  # of pools
+        stream = SimpleNamespace(wait_stream=lambda other: None)
+        for attribute, value in {
+            "CUDAGraph": FakeGraph,
+            "Stream": lambda device: stream,
+            "current_device": lambda: 0,
+            "current_stream": lambda: stream,
+            "device": nullcontext,
+            "empty_cache": self.empty_cache,
+            "graph": self.graph,
+            "graph_pool_handle": lambda: len(self.uses) + 1,
+            "stream": nullcontext,
+        }.items():
+            patch.setattr(torch.cuda, attribute, value)
+        for each in ("_cuda_endAllocateToPool", "_cuda_endAllocateCurrentStreamToPool"):
+            patch.delattr(torch._C, each, raising=False)
+        patch.setattr(torch._C, name, self.end, raising=False)
+        patch.setattr(torch._C, "_cuda_releasePool", self.release, raising=False)
+
+    @contextmanager
+    def graph(self, graph: FakeGraph, *, pool: int, **_: object) -> Iterator[None]:
+        self.empty_cache()
+        self.recording.add(pool)
+        self.uses[pool] += 1
+        try:
+            yield
+        except RuntimeError:
+            if self.ends:
+                self.end(0, pool)
+            raise RuntimeError("the capture was invalidated") from None
+        self.end(0, pool)
+        graph.used = pool
+
+    def empty_cache(self) -> None:
+        if self.recording:
+            raise RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED")
+
+    def end(self, device: int, pool: int) -> None:
+        if pool not in self.recording:
+            raise RuntimeError("endAllocatePool: not currently recording to mempool_id")
+        self.recording.remove(pool)
+
+    def release(self, device: int, pool: int) -> None:
+        self.uses[pool] -= 1
+
+
+@pytest.mark.parametrize(
+    ("ends", "name"),
+    [
+        (False, "_cuda_endAllocateToPool"),
+        (False, "_cuda_endAllocateCurrentStreamToPool"),
+        (True, "_cuda_endAllocateToPool"),
+    ],
+)
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_capture_that_fails_leaves_the_allocator_alone(
+    monkeypatch: pytest.MonkeyPatch, ends: bool, name: str, alone: bool
+) -> None:
+    cuda = FakeCuda(monkeypatch, ends=ends, name=name)
+    capture = GraphCapture(torch.device("cuda"))
+    kept = [] if alone else [capture(lambda: None)]
+
+    def fails() -> None:
+        if cuda.recording:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    with pytest.raises(RuntimeError, match="invalidated"):
+        capture(fails)
+    assert not cuda.recording
+    assert sum(cuda.uses.values()) == len(kept) + ends  # PyTorch's own to release
+    torch.cuda.empty_cache()
+    capture(lambda: None)()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory
+from smpler_model.inference.device_memory import DeviceMemoryError, explain_memory, lacks_engine
 from tests.full_memory import ask_for_too_much
 
 SENTENCE = "the network needs more memory than cpu has left; end other programs there, or wait"
@@ -52,6 +52,31 @@ def test_out_of_memory_in_onnx_runtime_is_one_sentence() -> None:
     ):
         session.run(None, {"shape": np.array([1 << 46])})
     assert str(caught.value) == SENTENCE
+
+
+def run_out_in_a_capture() -> None:
+    try:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    finally:
+        raise RuntimeError("CUDA error: operation failed due to a previous error")
+
+
+def test_out_of_memory_behind_another_error_is_one_sentence() -> None:
+    with (
+        pytest.raises(DeviceMemoryError, match=r"^the network needs more memory than cuda:0 has"),
+        explain_memory("the network", "cuda:0", "wait"),
+    ):
+        run_out_in_a_capture()
+
+
+def test_a_kernel_that_is_missing_is_not_called_memory() -> None:
+    with (
+        pytest.raises(RuntimeError, match="engine") as caught,
+        explain_memory("the network", "cuda:0", "wait"),
+    ):
+        raise RuntimeError("GET was unable to find an engine to execute this computation")
+    assert lacks_engine(caught.value)
+    assert not lacks_engine(RuntimeError("shapes do not fit"))
 
 
 def test_other_errors_are_unchanged() -> None:

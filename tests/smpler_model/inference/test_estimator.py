@@ -216,6 +216,7 @@ class Memory:
 
     def __init__(self, room: int) -> None:
         self.room, self.tried, self.released = room, [], 0
+        self.error: Exception = torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     def release(self) -> None:
         self.released += 1
@@ -223,7 +224,7 @@ class Memory:
     def run(self, some: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.tried.append(len(some))
         if len(some) > self.room:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            raise self.error
         return np.repeat(some[:, 0, 0, :1].astype(np.float32), OUTPUT_SIZE, 1)
 
 
@@ -251,6 +252,22 @@ def test_batches_are_halved_when_memory_runs_out(
     memory.tried.clear()
     estimator.estimate(pixels[:5])
     assert memory.tried == [2, 2, 1]  # it does not retry the size that failed
+
+
+@pytest.mark.parametrize("limited", [3], indirect=True)
+def test_batches_are_halved_where_cudnn_has_no_kernel(
+    limited: tuple[Estimator, Memory], caplog: pytest.LogCaptureFixture
+) -> None:
+    estimator, memory = limited
+    memory.error = RuntimeError("FIND was unable to find an engine to execute this computation")
+    with caplog.at_level(logging.WARNING):
+        assert len(estimator.estimate(crops(5))) == 5
+    assert memory.tried == [5, 2, 2, 1]
+    assert "5 people are more than cuDNN finds a kernel for on cpu; from now" in caplog.text
+    memory.error = RuntimeError("shapes do not fit")
+    memory.room = 1
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        estimator.estimate(crops(2))
 
 
 @pytest.mark.parametrize("limited", [0], indirect=True)

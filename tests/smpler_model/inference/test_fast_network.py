@@ -50,6 +50,14 @@ def fast_exact(exact: Smpler) -> FastSmpler:
     return FastSmpler(exact)
 
 
+def test_only_weights_of_convolutions_hold_channels_last(fast: FastSmpler) -> None:
+    """The tables of biases are sampled by cuDNN, which is to see their usual strides."""
+    assert all(values.is_contiguous() for values in fast.buffers())
+    assert any(values.dim() == 4 for values in fast.buffers())
+    weights = [values for values in fast.backbone.parameters() if values.dim() == 4]
+    assert all(values.is_contiguous(memory_format=torch.channels_last) for values in weights)
+
+
 def build_copy(model: Smpler) -> Smpler:
     copy = build_model(model.config, model.body.arrays())
     copy.load_state_dict(model.state_dict())

@@ -96,3 +96,57 @@ def test_a_residual_on_either_side(residual_first: bool) -> None:
     folded = fold_backbone(module)
     torch.testing.assert_close(folded(images), module(images))
     assert [node.op for node in folded.graph.nodes].count("call_module") == 1
+
+
+class OnGpu(torch.Tensor):
+    """A tensor that says it is on a GPU."""
+
+    is_cuda = True
+
+
+class Kernels:
+    """Stands for cuDNN's fused kernels: each call is noted and ends with an error."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, error: Exception, *, capturing: bool) -> None:
+        self.error, self.calls = error, 0
+        for name in ("cudnn_convolution_relu", "cudnn_convolution_add_relu"):
+            patch.setattr(torch, name, self.call)
+        patch.setattr(torch.cuda, "is_current_stream_capturing", lambda: capturing)
+
+    def call(self, *_: object) -> torch.Tensor:
+        self.calls += 1
+        raise self.error
+
+
+NO_ENGINE = RuntimeError("FIND was unable to find an engine to execute this computation")
+
+
+@pytest.mark.parametrize("has_residual", [True, False])
+def test_a_layer_that_has_no_kernel_is_computed_in_turn(
+    monkeypatch: pytest.MonkeyPatch, has_residual: bool
+) -> None:
+    kernels = Kernels(monkeypatch, NO_ENGINE, capturing=False)
+    torch.manual_seed(4)
+    layer = RectifiedConvolution(nn.Conv2d(2, 3, 3, padding=1))
+    images, residual = torch.randn(1, 2, 5, 5), torch.randn(1, 3, 5, 5)
+    given = (residual,) if has_residual else ()
+    wanted = (layer.convolution(images) + (residual if has_residual else 0)).relu()
+    for _ in range(2):
+        found = layer(images.as_subclass(OnGpu), *given)
+        torch.testing.assert_close(found.as_subclass(torch.Tensor), wanted)
+    assert kernels.calls == 1  # known from then on
+
+
+@pytest.mark.parametrize(
+    ("error", "capturing"),
+    [(NO_ENGINE, True), (torch.cuda.OutOfMemoryError("CUDA out of memory"), False)],
+)
+def test_other_errors_are_not_the_layers(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, capturing: bool
+) -> None:
+    kernels = Kernels(monkeypatch, error, capturing=capturing)
+    layer = RectifiedConvolution(nn.Conv2d(2, 3, 3))
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=str(error)):
+            layer(torch.randn(1, 2, 5, 5).as_subclass(OnGpu))
+    assert kernels.calls == 2

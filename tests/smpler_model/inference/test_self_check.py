@@ -109,6 +109,17 @@ def break_backends(patch: pytest.MonkeyPatch, fault: Run, *broken: Backend) -> N
     patch.setattr(estimator_module, "build_runner", build)
 
 
+def break_on_cuda(patch: pytest.MonkeyPatch) -> None:
+    """Let no backend be built on a GPU."""
+
+    def build(model: Smpler, choice: Choice) -> Runner:
+        if choice.device.type == "cuda":
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        return build_once(model, choice)
+
+    patch.setattr(estimator_module, "build_runner", build)
+
+
 def choose_here(model: Smpler, backend: Backend = "auto") -> Choice:
     return choose(model, CPU, backend, "float32")
 
@@ -169,6 +180,30 @@ def test_an_error_says_what_became_of_each(
     monkeypatch.setattr(estimator_module, "build_runner", build)
     with pytest.raises(SelfCheckError, match=r"got eager in float32 fails: .*; plain in f"):
         build_checked_estimator(shipped, choose_here(shipped, "eager"), 1)
+
+
+def test_memory_that_cannot_be_given_back_fails_nothing(
+    shipped: Smpler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a capture that failed, or an error that CUDA does not recover from."""
+
+    def refuse() -> None:
+        raise RuntimeError(
+            "captures_underway.empty() INTERNAL ASSERT FAILED\nand a page of advice"
+        )
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", refuse)
+    choice = Choice("cuda_graph", torch.device("cuda"), half=True)
+    break_on_cuda(monkeypatch)
+    with caplog.at_level(logging.WARNING), pytest.raises(SelfCheckError) as caught:
+        build_checked_estimator(shipped, choice, 1)
+    tried = ("cuda_graph in half precision", "cuda_graph in float32", "eager in f", "plain in f")
+    assert all(name in str(caught.value) for name in tried)
+    reasons = [record.getMessage() for record in caplog.records]
+    assert len(reasons) == len(tried)
+    assert reasons[0].endswith(
+        "could not be freed: captures_underway.empty() INTERNAL ASSERT FAILED"
+    )
 
 
 def test_graphs_where_there_is_no_gpu(shipped: Smpler) -> None:

@@ -68,6 +68,53 @@ def test_a_driver_that_is_too_old(
     assert ("install NVIDIA's driver" in finding.hint) != has_card
 
 
+TWO_CARDS = """
+from types import SimpleNamespace as N
+
+NAMES, SIZES = ["NVIDIA H100", "NVIDIA T4"], [80, 16]
+GIB = 2**30
+version = N(cuda="13.0")
+backends = N(cudnn=N(version=lambda: 91000))
+cuda = N(
+    is_available=lambda: True,
+    device_count=lambda: 2,
+    get_device_name=lambda index: NAMES[index],
+    get_device_capability=lambda index: [(9, 0), (7, 5)][index],
+    get_arch_list=lambda: ["sm_90"],
+    mem_get_info=lambda index: (GIB, SIZES[index] * GIB),
+)
+
+def zeros(count, device):
+    return N(item=lambda: NAMES[int(device.removeprefix("cuda:"))])
+"""
+
+
+@pytest.mark.parametrize(
+    ("device", "words", "is_well"),
+    [
+        ("auto", "; cuda:0 is NVIDIA H100, compute capability 9.0, cuDNN 91000, 1.0 of 80", True),
+        ("cuda", "; cuda:0 is NVIDIA H100", True),
+        ("cuda:1", "; cuda:1 is NVIDIA T4, compute capability 7.5, cuDNN 91000, 1.0 of 16", False),
+        ("cuda:9", "; cuda:0 is NVIDIA H100", True),
+    ],
+)
+def test_the_card_that_was_asked_for_is_described(
+    *,
+    driver: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    words: str,
+    is_well: bool,
+) -> None:
+    (tmp_path / "torch.py").write_text(TWO_CARDS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch")
+    finding = check_gpu(device)
+    assert words in finding.state
+    assert (finding.problem == "") == is_well  # of the other there are no kernels
+
+
 @pytest.mark.parametrize(
     ("architectures", "capability", "expected"),
     [
