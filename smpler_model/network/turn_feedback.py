@@ -58,8 +58,8 @@ def find_turns(stage: Stage, observed: Tensor, body: Body) -> Tensor:
     frames = torch.cat((frames[:, _PELVIS], frames[:, _CHEST], take_limbs(frames, _STARTS)), 1)
     bones = torch.sub(*_find_ends(stage.joints, take_limbs))  # (b, 10, 3)
     ends, starts = _find_ends(observed, take_observed)
-    hips, others = torch.tensor_split(ends[..., :2] - starts[..., :2], [1], dim=1)
-    wanted = torch.cat((_HIPS_SHARE * hips, others), 1) / stage.camera[:, None, :1]
+    seen = ends[..., :2] - starts[..., :2]
+    wanted = torch.cat((_HIPS_SHARE * seen[:, :1], seen[:, 1:]), 1) / stage.camera[:, None, :1]
     miss = F.pad(wanted - bones[..., :2], (0, 1))
     square = bones.square().sum(-1, keepdim=True) + _SHORTEST
     turns = (torch.linalg.cross(bones, miss) / square).clamp(-_LONGEST_TURN, _LONGEST_TURN)

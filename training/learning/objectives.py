@@ -107,8 +107,8 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
         with self._fewer_bits("network"):
             if not isinstance(model, Smpler):
                 return [model.guess(features)]
-            some = refine_some(model, features, self.settings.refined_crops)
-            return some if self.settings.unaligned else [*some[:-2], some[-1]]
+            *stages, last, aligned = refine_some(model, features, self.settings.refined_crops)
+            return [*stages, last, aligned] if self.settings.unaligned else [*stages, aligned]
 
     def weigh(self, totals: list[Tensor]) -> Tensor:
         """Return the weighted mean of the stages' losses; the last has weight one."""
