@@ -176,7 +176,7 @@ TESTED = {
         "run_table",
     ),
     "python -m training.scoring.model_card config/train/nano.yaml "
-    "--weights runs/nano/last_again/weights.pt --card runs/nano/card.md": (
+    "--weights runs/nano/turn/weights.pt --card runs/nano/card.md": (
         "tests/training/scoring/test_model_card.py::test_card_of_a_trained_model",
         "model_card",
     ),

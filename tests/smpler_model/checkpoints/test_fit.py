@@ -8,7 +8,12 @@ import torch
 
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.checkpoints.files import load_backbone_model, load_model, load_weights
-from smpler_model.checkpoints.fit import FIRST_GUESS_FEEDBACK, CheckpointError, identify_config
+from smpler_model.checkpoints.fit import (
+    FIRST_GUESS_FEEDBACK,
+    TURN_FEEDBACK,
+    CheckpointError,
+    identify_config,
+)
 from smpler_model.network.config import MODELS, SMPLER_NANO, SMPLER_W48, AttentionKind
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.smpler import Smpler
@@ -137,11 +142,12 @@ def test_models_are_identified_by_their_keys(name: str, attention: AttentionKind
     }
     if attention == "full":
         state["transformer.0.trans_block.trans_units.0.full_unit.query.bias"] = torch.empty(1)
-    assert identify_config(state) == replace(config, attention=attention)
-    state[FIRST_GUESS_FEEDBACK] = torch.empty(1)
+    assert identify_config(state) == replace(config, attention=attention, turn_feedback=False)
+    state |= dict.fromkeys((FIRST_GUESS_FEEDBACK, TURN_FEEDBACK.format(0)), torch.empty(1))
     found = identify_config(state)
     assert found is not None
-    assert found.first_guess_feedback == (name == "smpler_nano"), "others have no keypoints"
+    has_keypoints = name == "smpler_nano"
+    assert found.first_guess_feedback == found.turn_feedback == has_keypoints
 
 
 def test_unknown_sizes_match_no_model() -> None:

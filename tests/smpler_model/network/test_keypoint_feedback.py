@@ -60,6 +60,7 @@ def test_every_stage_can_follow_the_backbones_keypoints(body_arrays: BodyArrays)
         torch.randn(1, n, s, s)
         for n, s in zip(SMPLER_NANO.channels, SMPLER_NANO.feature_sizes, strict=True)
     ]
+    features[-1][:, -1] = 0  # its visibility, so that the alignment does not follow it
     moved = [*features[:-1], features[-1].clone()]
     moved[-1][:, -3] += 0.2  # x of the right ankle
 
@@ -78,6 +79,11 @@ def test_every_stage_can_follow_the_backbones_keypoints(body_arrays: BodyArrays)
         model.blocks[1].feedback.weight.fill_(0.1)
     first, second, third = change()
     assert first == second == 0 < third
+    with torch.no_grad():
+        model.blocks[1].feedback.weight.zero_()
+        model.blocks[0].turn_feedback.weight.fill_(0.1)
+    first, second, third = change()
+    assert first == 0 < min(second, third)
     with torch.no_grad():
         model.regressor.feedback.weight.normal_()
     assert min(change()) > 0

@@ -46,8 +46,8 @@ def test_the_last_block_may_count_before_its_estimate_is_aligned(
     images = crops.batch(torch.arange(2)).images
     settings = replace(objective.settings, unaligned=True)
     with torch.no_grad():
-        usual = objective.estimate(images, "all")
-        more = CropObjective(objective.model, settings).estimate(images, "all")
+        usual = objective.estimate(images)
+        more = CropObjective(objective.model, settings).estimate(images)
     assert len(more) == len(usual) + 1
     for stage, same in zip(usual, [*more[:-2], more[-1]], strict=True):
         torch.testing.assert_close(stage.rotations, same.rotations)
