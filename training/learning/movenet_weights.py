@@ -106,7 +106,9 @@ def read_arrays(path: Path) -> Arrays:
         ValueError: it is not such a graph, or its arrays are truncated.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"weights must be a graph's JSON file, got {path}; check the path")
+        raise FileNotFoundError(
+            f"backbone_weights must be a graph's JSON file, got {path}; correct the setting"
+        )
     try:
         groups = json.loads(path.read_text())["weightsManifest"]
         stored = b"".join((path.parent / p).read_bytes() for g in groups for p in g["paths"])

@@ -122,7 +122,9 @@ def load_regressor(path: Path) -> AnyFloats:
         FileNotFoundError: there is no such file.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"the regressor must be a file, got {path}; check the path")
+        raise FileNotFoundError(
+            f"regressor must be an existing .npy file, got {path}; correct the setting"
+        )
     try:
         with path.open("rb") as file:
             values: AnyFloats = np.load(file, allow_pickle=False)

@@ -41,7 +41,9 @@ class SampledSurface(nn.Module):
         """
         super().__init__()
         if body.J_regressor_h36m is None:
-            raise ValueError("the body must have a J_regressor_h36m, got none; add one")
+            raise ValueError(
+                "the body must have a J_regressor_h36m, got none; set regressor to a file"
+            )
         read = (body.J_regressor_h36m != 0).any(0)
         shown = torch.zeros_like(read)
         shown[::every] = True

@@ -241,7 +241,10 @@ def read_figures(path: Path) -> dict[str, Any]:
         ValueError: it has none of photos or videos.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"--real must be a file, got {path}; check the path")
+        raise FileNotFoundError(
+            f"--real must be an existing file, got {path}; give figures.json of "
+            "benchmarks.real_people"
+        )
     try:
         figures = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:

@@ -117,7 +117,7 @@ def test_rows_of_errors_are_named_by_what_has_refined_them() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "--real must be a file, got"),
+        (None, "--real must be an existing file, got"),
         ("{}", "figures of photos or videos"),
         ("[", "none in"),
     ],
