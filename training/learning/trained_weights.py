@@ -53,6 +53,13 @@ def hold_others(model: BackboneModel, trained: Trained) -> None:
         _release(*aligning)
 
 
+def keep_still(model: BackboneModel, trained: Trained) -> None:
+    """Let frozen parts compute as in evaluation: no dropout, no new statistics of batch norms."""
+    if trained == "transformer":
+        model.backbone.eval()
+        model.regressor.eval()
+
+
 def _release(*parts: nn.Module | None) -> None:
     for part in parts:
         if part is not None:

@@ -82,13 +82,13 @@ def count_people(record: Mapping[str, Any]) -> dict[str, str]:
     sources = _sources(record["settings"]["data"])
     crops = sum(s["shards"] * s["crops"] for s in sources if s["kind"] == "crops")
     hashes = [value for name, value in record.items() if name.startswith("data_sha256")]
-    facts = {"training crops": f"{crops}, SHA-256 " + ", ".join(map(_shorten, hashes))}
+    facts = {"crops of the last run": f"{crops}, SHA-256 " + ", ".join(map(_shorten, hashes))}
     for number, source in enumerate(sources):
         is_mixed = "parts" in record["settings"]["data"]
         sha256 = record.get(f"photos_sha256 {number}" if is_mixed else "photos_sha256")
         if sha256:
             folder = Path(source["folder"])
-            facts[f"training photos, `{folder.name}`"] = (
+            facts[f"photos of the last run, `{folder.name}`"] = (
                 f"{_count_photos(folder, sha256)}SHA-256 {_shorten(sha256)}"
             )
     return facts

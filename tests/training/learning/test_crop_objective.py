@@ -5,8 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from smpler_model.body.arrays import BodyArrays
+from smpler_model.network.config import SMPLER_NANO
 from smpler_model.network.estimates import Stage
 from smpler_model.network.geometry import project_weak_perspective, turn_pelvis
+from smpler_model.network.initialisation import build_model
 from training.data.crop_files import CropFiles
 from training.learning.objectives import CropObjective
 from training.learning.starting_models import build_starting_model
@@ -52,3 +55,9 @@ def test_the_last_block_may_count_before_its_estimate_is_aligned(
     for stage, same in zip(usual, [*more[:-2], more[-1]], strict=True):
         torch.testing.assert_close(stage.rotations, same.rotations)
     assert not torch.allclose(more[-2].rotations, more[-1].rotations)
+
+
+def test_without_alignment_there_is_no_estimate_before_it(body_arrays: BodyArrays) -> None:
+    config = replace(SMPLER_NANO, limb_alignment=False, trunk_alignment=False)
+    with pytest.raises(ValueError, match="unaligned needs a model that aligns its estimate"):
+        CropObjective(build_model(config, body_arrays), TrainSettings(unaligned=True))

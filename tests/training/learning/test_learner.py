@@ -9,13 +9,14 @@ import torch
 from smpler_model.body.arrays import BodyArrays
 from smpler_model.network.config import SMPLER_NANO, MobileLayout
 from smpler_model.network.initialisation import build_backbone_model, build_model
+from tests.small_hrnet import SMALL_HRNET
 from training.data.crop_files import CropFiles
 from training.learning.learner import Learner
 from training.learning.mixed_objective import make_objective
 from training.learning.objectives import CropObjective
 from training.learning.processes import Processes
 from training.learning.starting_models import build_starting_model
-from training.learning.trained_weights import Trained, hold_others
+from training.learning.trained_weights import Trained, hold_others, keep_still
 from training.settings import TrainSettings
 
 
@@ -93,6 +94,15 @@ def test_what_is_trained_alone_must_be_there(body_arrays: BodyArrays) -> None:
         hold_others(build_backbone_model(SMPLER_NANO, body_arrays), "transformer")
     with pytest.raises(ValueError, match=r"needs still_share to be 0, .* got 0\.1;"):
         TrainSettings(trained="alignment", still_share=0.1)
+
+
+def test_what_stays_computes_as_in_evaluation(body_arrays: BodyArrays) -> None:
+    model = build_model(SMALL_HRNET, body_arrays).train()
+    keep_still(model, "all")
+    assert all(part.training for part in model.modules())
+    keep_still(model, "transformer")
+    still = {*model.backbone.modules(), *model.regressor.modules()}
+    assert {part for part in model.modules() if not part.training} == still
 
 
 @pytest.mark.parametrize("trained", ["pose", "keypoints"])

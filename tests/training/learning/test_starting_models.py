@@ -8,6 +8,7 @@ import torch
 
 from smpler_model.body.builtin import load_builtin_body
 from smpler_model.checkpoints.files import load_backbone_model, load_model, save_checkpoint
+from smpler_model.checkpoints.shipped import shipped_path
 from smpler_model.network.config import MODELS, find_model
 from tests.same_weights import assert_same_weights
 from tests.small_hrnet import SMALL_HRNET
@@ -17,7 +18,9 @@ from training.learning.starting_models import (
     load_regressor,
     replace_regressor,
 )
-from training.settings import TrainSettings
+from training.settings import TrainSettings, load_settings
+
+CONFIG = Path(__file__).parents[3] / "config"
 
 
 @pytest.mark.slow
@@ -47,7 +50,9 @@ def test_a_run_may_leave_out_the_first_guess_feedback_of_the_one_before(
     again = build_starting_model(replace(given, initial=path))
     assert_same_weights(again, before)
 
-    begun = build_starting_model(replace(settings, stage=stage, initial=path))
+    assert_same_weights(build_starting_model(replace(settings, stage=stage, initial=path)), before)
+    without = replace(settings, stage=stage, first_guess_feedback=False)
+    begun = build_starting_model(replace(without, initial=path))
     assert begun.regressor.feedback is None
     before.regressor.feedback = None
     assert_same_weights(begun, before)
@@ -65,9 +70,11 @@ def test_a_run_may_add_the_turns_that_the_one_before_lacked(
     settings: TrainSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "before.pt"
-    before = build_starting_model(replace(settings, seed=1))
+    lacking = replace(settings, turn_feedback=False)
+    before = build_starting_model(replace(lacking, seed=1))
     save_checkpoint(before, path)
     assert not load_model(path).config.turn_feedback
+    assert_same_weights(build_starting_model(replace(settings, initial=path)), before)
     begun = build_starting_model(replace(settings, initial=path, turn_feedback=True))
     assert "turn_feedback starts at zero" in caplog.text
     layers = [block.turn_feedback for block in begun.blocks]
@@ -76,8 +83,18 @@ def test_a_run_may_add_the_turns_that_the_one_before_lacked(
         torch.nn.init.ones_(layer.weight)
     save_checkpoint(begun, path)
     assert_same_weights(load_model(path, config=find_model("smpler_nano")), begun)
-    without = build_starting_model(replace(settings, initial=path))
-    assert_same_weights(without, before)
+    assert_same_weights(build_starting_model(replace(settings, initial=path)), begun)
+    assert_same_weights(build_starting_model(replace(lacking, initial=path)), before)
+
+
+def test_who_trains_the_shipped_weights_further_keeps_all_of_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given = load_settings(CONFIG / "train" / "synthetic.yaml")
+    shipped = load_model(shipped_path("smpler_nano"), body=load_builtin_body())
+    begun = build_starting_model(replace(given, initial=shipped_path("smpler_nano")))
+    assert_same_weights(begun, shipped)
+    assert "left out" not in caplog.text
 
 
 def test_only_its_own_regressor_fits_the_built_in_body(tmp_path: Path) -> None:

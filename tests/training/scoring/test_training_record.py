@@ -78,7 +78,7 @@ def test_the_card_says_what_became_of_movenets_layers(earlier: dict[str, object]
 def test_layers_that_the_card_says_stayed_are_those_that_no_part_trains() -> None:
     model = build_model(SMPLER_NANO, load_builtin_body())
     learnt: set[str] = set()
-    parts: tuple[Trained, ...] = ("pose", "keypoints", "alignment")
+    parts: tuple[Trained, ...] = ("pose", "keypoints", "transformer", "alignment")
     for part in parts:
         model.requires_grad_(True)
         hold_others(model, part)
@@ -100,9 +100,9 @@ def test_the_card_counts_photos_where_they_still_lie(tmp_path: Path) -> None:
         "photos_sha256 1": sha256,
         "validation_photos_sha256 1": "b" * 64,
     }
-    name = f"training photos, `{folder.name}`"
+    name = f"photos of the last run, `{folder.name}`"
     short = f"SHA-256 `{sha256[:16]}`"
-    crop_facts = {"training crops": f"16, SHA-256 `{'a' * 16}`"}
+    crop_facts = {"crops of the last run": f"16, SHA-256 `{'a' * 16}`"}
     assert count_people(record) == crop_facts | {name: f"{len(photos)}, {short}"}
     others = record | {"photos_sha256 1": "c" * 64}
     assert count_people(others) == crop_facts | {name: f"SHA-256 `{'c' * 16}`"}
