@@ -101,7 +101,7 @@ def test_people_who_are_not_found_are_left_out_and_counted(tmp_path: Path) -> No
     figures = json.loads((tmp_path / "out" / "figures.json").read_text())
     assert predictions["photos"][PHOTO][0] is None
     assert list(predictions["videos"][VIDEO]) == ["0", "4"], "boxes 3 and 5"
-    # By the formulas of score.py, see shared/real_people.
+    # By the formulas that come with the labels, written out.
     shares = np.full(12, np.hypot(2, 2)) / person.size_px
     assert figures["photos"] == {
         "people": 1,
