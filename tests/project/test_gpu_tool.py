@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from importlib.metadata import distributions, packages_distributions, requires
 from pathlib import Path
 
