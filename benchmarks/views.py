@@ -55,7 +55,7 @@ from synthetic.scene import SyntheticScene
 
 CAMERA = Camera(640, 480, 480, 480, 319.5, 239.5)
 CIRCLE = ((-3.6, 0.3, 1.5), (0.6, -4.2, 1.2), (0.6, 4.2, 1.8), (3.0, 0.2, 1.4))
-"""Positions of the drawn cameras in the room, metres."""
+"""Positions of the rendered cameras in the room, metres."""
 
 LEAST_OVERLAP = 0.5
 """Least overlap (intersection over union) of a found box and that of a person's visible pixels."""
@@ -253,7 +253,7 @@ def errors_of(found_m: Floats, truth_m: Floats) -> Floats:
     return np.array([mpjpe, aligned, np.linalg.norm(off)])
 
 
-def measure_drawn(
+def measure_rendered(
     watcher: Watcher,
     views: int,
     seeds: range,
@@ -262,7 +262,7 @@ def measure_drawn(
     given: bool = False,
     step_s: float | None = None,
 ) -> list[ViewScores]:
-    """Return the errors on drawn people, seen by the first cameras of `CIRCLE`.
+    """Return the errors on rendered people, seen by the first cameras of `CIRCLE`.
 
     Args:
         watcher: finds people.
@@ -402,12 +402,15 @@ def main() -> int:
     parser.add_argument("folder", type=Path, nargs="?", help="folder with synchronous videos")
     parser.add_argument("--model", default="smpler_nano", help="shipped model, or checkpoint")
     parser.add_argument(
-        "--boxes", choices=("detector", "truth"), default="detector", help="boxes of drawn people"
+        "--boxes",
+        choices=("detector", "truth"),
+        default="detector",
+        help="boxes of rendered people",
     )
     parser.add_argument("--scenes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="seed of the first scene")
     parser.add_argument("--frames", type=int, default=12, help="moments per scene")
-    parser.add_argument("--step", type=float, help="time between drawn moments, s")
+    parser.add_argument("--step", type=float, help="time between rendered moments, s")
     parser.add_argument("--skip", type=int, default=1, help="use every n-th scored real frame")
     parser.add_argument("--json", type=Path, help="file for the figures")
     chosen = parser.parse_args()
@@ -420,12 +423,12 @@ def main() -> int:
         estimator = build_pipeline(settings, GivenBoxes).estimator
         watcher = Watcher(estimator, detector_factory(settings, estimator.device))
         for views in (2, len(CIRCLE)):
-            drawn = measure_drawn(
+            rendered = measure_rendered(
                 *(watcher, views, seeds, chosen.frames),
                 given=chosen.boxes == "truth",
                 step_s=chosen.step,
             )
-            found |= _titled(f"drawn, {views} cameras", drawn)
+            found |= _titled(f"rendered, {views} cameras", rendered)
         if folder:
             real, apart_m = measure_real(watcher, folder, chosen.skip)
             found |= _titled("real, 2 cameras", real)

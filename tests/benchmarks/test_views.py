@@ -35,7 +35,7 @@ def test_exact_views_have_no_error() -> None:
     assert (scores.wrong, scores.missed, len(scores.fused)) == (0, 0, 3)
     for row in (*scores.fused, *scores.surest, *np.concatenate(scores.views)):
         np.testing.assert_allclose(row, 0, atol=1e-3)
-    assert [row[1] for row in scores.rows("drawn")] == [
+    assert [row[1] for row in scores.rows("rendered")] == [
         *("views", "the surest view", "the better view", "fused")
     ]
 
@@ -46,7 +46,7 @@ def test_the_better_view_is_the_least_of_each_figure_and_the_surest_the_most_con
     results[1] = replace(results[1], people=replace(results[1].people, joint_confidences=sure))
     scores = ViewScores()
     compare(scores, pose_joints, results, [[7, 8, 9]] * 2, truths_of(0), ALL)
-    rows = {row[1]: row for row in scores.rows("drawn")}
+    rows = {row[1]: row for row in scores.rows("rendered")}
     errors = np.array(scores.views)  # (people, views, figures)
     assert rows["the better view"][2] == f"{errors.min(1).mean(0)[0]:.0f}"
     assert rows["the surest view"][2] == f"{errors[:, 1, 0].mean():.0f}"
@@ -93,7 +93,7 @@ def test_people_are_named_by_the_boxes_that_overlap_most() -> None:
 def test_a_mistyped_folder_is_named_before_anything_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delattr(views, "measure_drawn")
+    monkeypatch.delattr(views, "measure_rendered")
     monkeypatch.setattr(sys, "argv", ["views", str(tmp_path / "nowhere")])
     assert main() == 1
     said = capsys.readouterr().err
@@ -116,7 +116,7 @@ def test_the_command(
     monkeypatch.setattr(sys, "argv", [*arguments, "--json", str(tmp_path / "views.json")])
     assert main() == 0
     written = json.loads((tmp_path / "views.json").read_text())
-    assert {row[0] for row in written["rows"]} == {"drawn, 2 cameras", "drawn, 4 cameras"}
+    assert {row[0] for row in written["rows"]} == {"rendered, 2 cameras", "rendered, 4 cameras"}
     printed = capsys.readouterr().out
     assert "wrong joins" in printed
     assert "ms CPU a person" in printed
