@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.real_people.folder import FolderTruth, PhotoTruth
 from benchmarks.real_people.sheet import write_caption
 from smpler_model.array_types import Floats, RgbImage
+from smpler_model.detectors.box_overlap import box_overlaps
 from smpler_model.detectors.detector import Detector
 from smpler_model.sources import read_image
 
@@ -97,8 +98,8 @@ def match_people(
     """
     has_box = np.zeros(len(people_xyxy), np.bool_)
     is_free = np.ones(len(boxes_xyxy), np.bool_)
-    for row, person in enumerate(people_xyxy):
-        overlaps = np.where(is_free, _overlaps(person, boxes_xyxy), -1.0)
+    for row, of_person in enumerate(box_overlaps(people_xyxy, boxes_xyxy)):
+        overlaps = np.where(is_free, of_person, -1.0)
         if len(overlaps) and overlaps.max() >= LEAST_IOU:
             has_box[row] = True
             is_free[overlaps.argmax()] = False
@@ -116,12 +117,3 @@ def show_boxes(rgb: RgbImage, photo: PhotoTruth, boxes_xyxy: Floats, side: int) 
             cv2.rectangle(tile, (left, top), (right, bottom), colour, width)
     has_box, _ = match_people(photo.boxes_xyxy, boxes_xyxy)
     return write_caption(tile, f"{has_box.sum()} of {len(has_box)}, {len(boxes_xyxy)} boxes")
-
-
-def _overlaps(box_xyxy: Floats, others_xyxy: Floats) -> Floats:
-    """Return the (m,) intersections over union of a box (4,) with others (m, 4)."""
-    low = np.maximum(box_xyxy[:2], others_xyxy[:, :2])
-    high = np.minimum(box_xyxy[2:], others_xyxy[:, 2:])
-    common = np.clip(high - low, 0, None).prod(1)
-    areas = (others_xyxy[:, 2:] - others_xyxy[:, :2]).prod(1)
-    return np.asarray(common / (areas + (box_xyxy[2:] - box_xyxy[:2]).prod() - common))

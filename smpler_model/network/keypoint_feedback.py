@@ -22,6 +22,11 @@ FIRST_LIMB = MOBILE_KEYPOINTS - len(LIMB_ROWS)
 FEEDBACK_SIZE = 3
 """Values for each joint: the offset in x and y, and the visibility."""
 
+HIPS_SHARE = 0.7
+"""How far apart SMPL's hips are against keypoints: people who label photos put those of the hips
+farther out.
+"""
+
 _SCALE = 10.0  # offsets of a tenth of half the crop get the size of the other inputs
 _FAR = 0.6  # half crop sides; how far a joint is beyond this does not matter
 

@@ -14,14 +14,13 @@ from smpler_model.body.smpl import Body
 from smpler_model.network.bone_turning import BoneTurning, bend_bones
 from smpler_model.network.estimates import Estimate, Stage
 from smpler_model.network.geometry import smallest_rotation
-from smpler_model.network.keypoint_feedback import take_observed
+from smpler_model.network.keypoint_feedback import HIPS_SHARE, take_observed
 from smpler_model.network.limbs import COLLARS, Limb, put_rows, take_limbs
 
 _LINES: tuple[Limb, ...] = ("hip", "shoulder")
 
-_SHARES = ((0.7,), (1.0,))
-"""Before training, how long each line is against that between its keypoints: people who label
-photos put those of the hips farther out than SMPL's joints are."""
+_SHARES = ((HIPS_SHARE,), (1.0,))
+"""Before training, how long each line is against that between its keypoints."""
 
 _PELVIS, _BELOW_CHEST, _CHEST, _NECK = (
     SMPL_JOINTS.index(name) for name in ("pelvis", "spine2", "spine3", "neck")

@@ -18,7 +18,7 @@ from torch import Tensor
 from smpler_model.body.skeleton import SMPL_JOINTS
 from smpler_model.body.smpl import Body
 from smpler_model.network.estimates import Stage
-from smpler_model.network.keypoint_feedback import take_observed
+from smpler_model.network.keypoint_feedback import HIPS_SHARE, take_observed
 from smpler_model.network.limbs import Limb, joints_of, put_limbs, put_rows, take_limbs
 
 TURN_SIZE = 10
@@ -29,7 +29,6 @@ visibility.
 _STARTS: tuple[Limb, ...] = ("shoulder", "elbow", "hip", "knee")
 _ENDS: tuple[Limb, ...] = ("elbow", "wrist", "knee", "ankle")
 _ACROSS: tuple[Limb, ...] = ("hip", "shoulder")
-_HIPS_SHARE = 0.7  # how far SMPL's hips are apart against labelled keypoints of hips
 
 _PELVIS, _CHEST = (
     slice(SMPL_JOINTS.index(name), SMPL_JOINTS.index(name) + 1) for name in ("pelvis", "spine3")
@@ -59,7 +58,7 @@ def find_turns(stage: Stage, observed: Tensor, body: Body) -> Tensor:
     bones = torch.sub(*_find_ends(stage.joints, take_limbs))  # (b, 10, 3)
     ends, starts = _find_ends(observed, take_observed)
     seen = ends[..., :2] - starts[..., :2]
-    wanted = torch.cat((_HIPS_SHARE * seen[:, :1], seen[:, 1:]), 1) / stage.camera[:, None, :1]
+    wanted = torch.cat((HIPS_SHARE * seen[:, :1], seen[:, 1:]), 1) / stage.camera[:, None, :1]
     miss = F.pad(wanted - bones[..., :2], (0, 1))
     square = bones.square().sum(-1, keepdim=True) + _SHORTEST
     turns = (torch.linalg.cross(bones, miss) / square).clamp(-_LONGEST_TURN, _LONGEST_TURN)

@@ -59,12 +59,11 @@ class ObjectiveModule(nn.Module, Generic[Examples]):
 
     def __init__(self, model: BackboneModel, settings: TrainSettings) -> None:
         super().__init__()
-        if settings.unaligned and not (
-            model.config.limb_alignment or model.config.trunk_alignment
-        ):
+        config = model.config
+        if settings.unaligned and not (config.limb_alignment or config.trunk_alignment):
             raise ValueError(
-                f"unaligned needs a model that aligns its estimate with keypoints, got "
-                f"{model.config.name}; leave it out"
+                "unaligned needs a model that aligns its estimate with keypoints, got "
+                f"{config.name}; leave it out"
             )
         self.model = model
         self.settings = settings
